@@ -1,0 +1,96 @@
+//! One MaxMind DB file in memory.
+
+use std::net::IpAddr;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use domain::location::DatabaseBuild;
+use domain::time::{SECOND_MS, TimestampMs};
+use maxminddb::{MaxMindDbError, Metadata, Reader, WithinOptions};
+
+use crate::error::FileError;
+use crate::record::Record;
+
+/// How many networks of a file are read to find out whether it carries countries. Files of countries have one in
+/// nearly every record; this many records are read in milliseconds.
+const SURVEYED_NETWORKS: usize = 10_000;
+
+/// One file, read into memory whole: a file that is replaced on disk cannot change under a lookup, as it could if it
+/// were mapped.
+#[derive(Debug)]
+pub(crate) struct Database {
+    reader: Reader<Vec<u8>>,
+    build: DatabaseBuild,
+    carries_countries: bool,
+    /// True once an unreadable record has been reported.
+    reported: AtomicBool,
+}
+
+impl Database {
+    pub(crate) fn open(path: &Path) -> Result<Self, FileError> {
+        let reader = Reader::open_readfile(path).map_err(|error| match error {
+            MaxMindDbError::Io(reason) => FileError::Unreadable { path: path.into(), reason },
+            other => FileError::Damaged { path: path.into(), reason: other.to_string() },
+        })?;
+        let build = DatabaseBuild {
+            name: path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned(),
+            built_at: build_date(reader.metadata()),
+        };
+        let carries_countries = carries_countries(&reader);
+        Ok(Self { reader, build, carries_countries, reported: AtomicBool::new(false) })
+    }
+
+    /// What the file says of `address`. A record that cannot be read says nothing.
+    pub(crate) fn record(&self, address: IpAddr) -> Option<Record> {
+        if address.is_ipv6() && self.reader.metadata().ip_version == 4 {
+            return None;
+        }
+        match self.reader.lookup(address).and_then(|found| found.decode()) {
+            Ok(record) => record,
+            Err(error) => {
+                self.report(&error);
+                None
+            }
+        }
+    }
+
+    /// Its name and build date.
+    pub(crate) fn build(&self) -> &DatabaseBuild {
+        &self.build
+    }
+
+    /// True if the file is of a kind that carries countries, also where it has a gap.
+    pub(crate) fn carries_countries(&self) -> bool {
+        self.carries_countries
+    }
+
+    /// Once per file: a damaged file fails on every lookup, and one line is enough to have it replaced. The error
+    /// speaks of places in the file, never of the address.
+    fn report(&self, error: &MaxMindDbError) {
+        if !self.reported.swap(true, Ordering::Relaxed) {
+            tracing::warn!(
+                database = %self.build.name,
+                built_at = %self.build.built_at,
+                %error,
+                "this geo database has records that cannot be read; they count as unknown until it is fetched again"
+            );
+        }
+    }
+}
+
+/// Asks the records, not the metadata: the type a file gives itself is free text, and vendors reuse each other's.
+fn carries_countries(reader: &Reader<Vec<u8>>) -> bool {
+    reader.networks(WithinOptions::default()).is_ok_and(|networks| {
+        networks
+            .take(SURVEYED_NETWORKS)
+            .filter_map(|found| found.and_then(|found| found.decode::<Record>()).ok().flatten())
+            .any(|record| record.carries_a_country())
+    })
+}
+
+/// The day of the build in UTC.
+fn build_date(metadata: &Metadata) -> String {
+    let seconds = i64::try_from(metadata.build_epoch).unwrap_or(i64::MAX);
+    let instant = TimestampMs(seconds.saturating_mul(SECOND_MS)).rfc3339();
+    instant.split_once('T').map_or(instant.as_str(), |(date, _)| date).to_owned()
+}

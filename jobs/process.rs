@@ -1,0 +1,178 @@
+//! Processing: what waits in the inbox becomes rewards, verdicts and books.
+//!
+//! The sandwich is load, decide, save. Loading and saving are `store`'s, deciding is `domain`'s; this file puts the
+//! pure parts together into [`Processor`] and drives them batch by batch.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono_tz::Tz;
+use domain::event::{Params, Quarantine, map};
+use domain::location::compare;
+use domain::policy::Policy;
+use domain::settlement::{Incoming, Known, Settlement, SourceTerms};
+use domain::time::{Clock, TimestampMs};
+use geo::Geo;
+use store::Store;
+use store::inbox::{Claim, WaitingPostback};
+use store::settle::{Mapped, MappedPostback, Settle};
+use tokio_util::sync::CancellationToken;
+use tracing::{debug, error, warn};
+
+/// How often a batch that met another worker is tried again before it is taken apart.
+const CONTENDED_TRIES: u32 = 10;
+/// The first and the longest pause while the database is not available.
+const PAUSE_MIN: Duration = Duration::from_millis(200);
+const PAUSE_MAX: Duration = Duration::from_secs(5);
+
+/// A source as far as processing needs it.
+#[derive(Clone, Debug)]
+pub struct SourceSettings {
+    /// Whose users, in which currency.
+    pub terms: SourceTerms,
+    /// How its parameters are named.
+    pub params: Params,
+}
+
+/// Everything that processing needs besides the database.
+#[derive(Debug)]
+pub struct Processor {
+    /// The sources by name.
+    pub sources: BTreeMap<String, SourceSettings>,
+    /// The policy in force.
+    pub policy: Policy,
+    /// Where addresses are.
+    pub geo: Geo,
+    /// The zone of the business day.
+    pub timezone: Tz,
+}
+
+impl Settle for Processor {
+    fn map(&self, postback: &WaitingPostback) -> MappedPostback {
+        let mapped = match self.sources.get(&postback.source) {
+            Some(source) => map(&postback.target, &source.params)
+                .map(|event| Mapped { source: source.terms.clone(), event }),
+            None => {
+                Err(Quarantine { reason: format!("the source `{}` is not in the settings", postback.source) })
+            }
+        };
+        MappedPostback { id: postback.id, received_at: TimestampMs(postback.received_at), mapped }
+    }
+
+    fn settle(&self, batch: Vec<MappedPostback>, known: Known, now: TimestampMs) -> Settlement {
+        let (mut incoming, mut quarantined) = (Vec::with_capacity(batch.len()), Vec::new());
+        for MappedPostback { id, received_at, mapped } in batch {
+            match mapped {
+                Ok(mapped) => incoming.push(self.locate(id, received_at, mapped)),
+                Err(reason) => quarantined.push((id, reason)),
+            }
+        }
+        Settlement::of(incoming, known, &self.policy, now).with_quarantined(quarantined)
+    }
+
+    fn business_date(&self, at: TimestampMs) -> String {
+        at.business_date(self.timezone)
+    }
+}
+
+impl Processor {
+    fn locate(&self, postback_id: i64, received_at: TimestampMs, mapped: Mapped) -> Incoming {
+        let Mapped { source, event } = mapped;
+        let location = self.geo.locate(event.ip.as_deref());
+        let geo = compare(event.ip.as_deref(), &location, event.country_code.as_deref());
+        Incoming { postback_id, source, received_at, event, location, geo }
+    }
+}
+
+/// Called with every settlement after it is saved.
+pub type Observer = Arc<dyn Fn(&Settlement) + Send + Sync>;
+
+/// The processing of one process, shared by its workers.
+pub struct Processing {
+    /// The database.
+    pub store: Store,
+    /// What decides.
+    pub processor: Arc<Processor>,
+    /// What time it is.
+    pub clock: Clock,
+    /// How many postbacks make a batch.
+    pub batch: i64,
+    /// Ends the workers when cancelled, after the batch in hand.
+    pub stop: CancellationToken,
+    /// Told of everything that was saved.
+    pub observer: Option<Observer>,
+}
+
+impl Processing {
+    /// Processes until nothing waits, or until told to stop. Waits out a database that is not available. An error
+    /// means that the process must end.
+    pub async fn drain(&self) -> Result<(), store::Error> {
+        let (mut pause, mut contended) = (PAUSE_MIN, 0);
+        while !self.stop.is_cancelled() {
+            match self.settle(Claim::First(self.batch)).await {
+                Ok(0) => return Ok(()),
+                Ok(settled) => {
+                    (pause, contended) = (PAUSE_MIN, 0);
+                    if settled == self.batch {
+                        // There is more than one worker can carry at once.
+                        self.store.wake_workers();
+                    }
+                }
+                Err(error) if error.is_broken() => return Err(error),
+                Err(store::Error::Contended(why)) if contended < CONTENDED_TRIES => {
+                    debug!(why, "another worker was first; starting again with fresh facts");
+                    contended += 1;
+                }
+                Err(store::Error::Unavailable(why)) => {
+                    warn!(%why, pause_ms = pause.as_millis(), "the database is not available; waiting");
+                    self.rest(pause).await;
+                    pause = (pause * 2).min(PAUSE_MAX);
+                }
+                Err(error) => {
+                    warn!(%error, "a batch could not be saved; taking it one by one");
+                    self.one_by_one().await?;
+                    contended = 0;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Processes a batch's worth one by one and puts aside what cannot be saved, so that one poisonous postback
+    /// never blocks the others. Returns at the first sign that the fault is not the postback's.
+    async fn one_by_one(&self) -> Result<(), store::Error> {
+        let Ok(waiting) = self.store.first_waiting(self.batch).await else { return Ok(()) };
+        for postback_id in waiting {
+            match self.settle(Claim::Only(postback_id)).await {
+                Ok(_) => {}
+                Err(error) if error.is_broken() => return Err(error),
+                Err(error) if error.is_transient() => return Ok(()),
+                Err(error) => {
+                    error!(postback_id, %error, "a postback cannot be processed and is quarantined");
+                    let reason = format!("it could not be saved: {error}");
+                    match self.store.quarantine(postback_id, reason, self.clock.now()).await {
+                        Err(error) if error.is_broken() => return Err(error),
+                        Ok(()) | Err(_) => {}
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    async fn settle(&self, which: Claim) -> Result<i64, store::Error> {
+        let settlement = self.store.settle(which, self.processor.clone(), self.clock.now()).await?;
+        if let Some(observer) = &self.observer {
+            observer(&settlement);
+        }
+        Ok(i64::try_from(settlement.postbacks.len()).unwrap_or(i64::MAX))
+    }
+
+    async fn rest(&self, pause: Duration) {
+        tokio::select! {
+            () = self.stop.cancelled() => {}
+            () = tokio::time::sleep(pause) => {}
+        }
+    }
+}

@@ -1,0 +1,232 @@
+//! One planned call, the event it belongs to, and how it is written as a signed URL.
+
+use std::fmt;
+use std::net::IpAddr;
+use std::sync::{Arc, OnceLock};
+
+use domain::money::Micros;
+use domain::network::Field;
+use domain::reward::Status;
+use domain::signature::HASH_PARAM;
+use domain::time::SECOND_MS;
+
+use super::mix::Variety;
+use super::people::Task;
+use super::template::{Signer, Template};
+
+/// One invented reward event. Its calls share it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Event {
+    /// What story it tells.
+    pub variety: Variety,
+    /// What has to become of it, if its credit is the only thing said of it; see [`Outlook`].
+    pub outlook: Outlook,
+    /// Names the plan; in front of every id, so that two plans never meet.
+    pub plan: Arc<str>,
+    /// Its number within the plan, from 1.
+    pub number: u64,
+    /// The number of its user.
+    pub user: u64,
+    /// What was done.
+    pub task: &'static Task,
+    /// The user's address.
+    pub ip: IpAddr,
+    /// The country that the network reports.
+    pub country_code: &'static str,
+    /// What the network pays, in USD.
+    pub payout: Micros,
+    /// What the user earns.
+    pub reward: Micros,
+    /// How long the user took from click to completion.
+    pub took_ms: i64,
+    /// The event just before it whose task the same user did already; only the second of a duplicate has one.
+    pub same_task_as: Option<u64>,
+    /// The unix second of the click, once the event was first sent: repeats must say the same.
+    pub(super) clicked_at_s: OnceLock<i64>,
+}
+
+/// What a gateway with the built-in policy has to make of an event whose credit arrived.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outlook {
+    /// Credit it.
+    Credited,
+    /// Hold it.
+    Held,
+    /// One of the two; which one depends on the gateway's data or on what the template leaves out.
+    Judged,
+    /// Nothing: there must be no reward.
+    Nothing,
+}
+
+impl Outlook {
+    /// True if a reward may stand at `status`.
+    pub fn allows(self, status: Status) -> bool {
+        match self {
+            Self::Credited => status == Status::Credited,
+            Self::Held => status == Status::Held,
+            Self::Judged => matches!(status, Status::Credited | Status::Held),
+            Self::Nothing => false,
+        }
+    }
+}
+
+/// What a call says of its event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Act {
+    /// The user earned it.
+    Credit,
+    /// The same once more, byte for byte.
+    Again,
+    /// It is taken back. Networks differ in the status number, and in whether they name the amounts again.
+    Reversal {
+        /// `2`, or the older `0`.
+        status: u8,
+        /// Whether reward and payout are said again.
+        amounts: bool,
+    },
+    /// A credit that the network did not sign.
+    Forged(Forgery),
+    /// A signed call that cannot be mapped.
+    Broken(Fault),
+}
+
+/// How a call is forged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Forgery {
+    /// Well formed, but no secret produces it.
+    WrongHash,
+    /// No hash at all.
+    MissingHash,
+    /// The hash of a genuine call, with a tenfold reward.
+    ChangedAmount,
+}
+
+/// Why a call cannot be mapped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Fault {
+    /// A minus sign before the reward.
+    NegativeMoney,
+    /// An empty user id.
+    MissingUser,
+    /// A status that the network's documentation does not know.
+    UnknownStatus,
+}
+
+/// One call that the network makes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Call {
+    /// Its place in the plan, from 1.
+    pub number: u64,
+    /// Sent at the same instant as the call before it, on another connection.
+    pub together: bool,
+    /// What it says.
+    pub act: Act,
+    /// Of which event.
+    pub event: Arc<Event>,
+}
+
+impl Call {
+    /// True if the network means it: then it must be acknowledged, and is sent again if it is not.
+    pub fn is_genuine(&self) -> bool {
+        !matches!(self.act, Act::Forged(_))
+    }
+
+    /// Path and query as they are sent at `now_ms`, with the hash. The first writing of an event fixes its click.
+    pub fn signed_target(&self, template: &Template, signer: &Signer, now_ms: i64) -> String {
+        let clicked_at_s = self.event.clicked_at_s(now_ms);
+        let target = |act| template.expand(|field| self.event.value(field, act, clicked_at_s));
+        match self.act {
+            Act::Forged(Forgery::MissingHash) => target(Act::Credit),
+            Act::Forged(Forgery::WrongHash) => {
+                let mut forged = signer.sign(&target(Act::Credit));
+                let last = if forged.ends_with('0') { '1' } else { '0' };
+                forged.pop();
+                forged.push(last);
+                forged
+            }
+            Act::Forged(Forgery::ChangedAmount) => {
+                let genuine = signer.sign(&target(Act::Credit));
+                let (_, hash) = genuine.rsplit_once('=').unwrap_or_default();
+                format!("{}&{HASH_PARAM}={hash}", target(self.act))
+            }
+            act => signer.sign(&target(act)),
+        }
+    }
+}
+
+impl Event {
+    /// The transaction id.
+    pub fn tx_id(&self) -> String {
+        tx_id(&self.plan, self.number)
+    }
+
+    /// The publisher's id of the user.
+    pub fn user_id(&self) -> String {
+        format!("{}-u{}", self.plan, self.user)
+    }
+
+    /// The click, in unix milliseconds, if the event was ever sent.
+    pub fn clicked_at_ms(&self) -> Option<i64> {
+        self.clicked_at_s.get().map(|clicked_at_s| clicked_at_s * SECOND_MS)
+    }
+
+    /// Counted back from the first sending, because an honest time must be honest whenever the plan is carried out.
+    /// Rounded up to the whole second, so that the gateway never sees a longer time than was meant.
+    fn clicked_at_s(&self, now_ms: i64) -> i64 {
+        let clicked_at_ms = now_ms - self.took_ms;
+        *self.clicked_at_s.get_or_init(|| (clicked_at_ms + SECOND_MS - 1).div_euclid(SECOND_MS))
+    }
+
+    fn value(&self, field: Field, act: Act, clicked_at_s: i64) -> String {
+        match (field, act) {
+            (Field::UserId, Act::Broken(Fault::MissingUser))
+            | (Field::Reward | Field::Payout, Act::Reversal { amounts: false, .. }) => String::new(),
+            (Field::Status, Act::Broken(Fault::UnknownStatus)) => "7".into(),
+            (Field::Status, Act::Reversal { status, .. }) => status.to_string(),
+            (Field::Status, _) => "1".into(),
+            (Field::Reward, Act::Broken(Fault::NegativeMoney)) => format!("-{}", self.reward),
+            (Field::Reward, Act::Forged(Forgery::ChangedAmount)) => Micros(self.reward.0 * 10).to_string(),
+            (Field::UserId, _) => self.user_id(),
+            (Field::TxId, _) => self.tx_id(),
+            (Field::Reward, _) => self.reward.to_string(),
+            (Field::Payout, _) => self.payout.to_string(),
+            (Field::OfferId, _) => self.task.offer_id.into(),
+            (Field::OfferName, _) => self.task.offer_name.into(),
+            (Field::EventId, _) => self.task.event_id.into(),
+            (Field::EventName, _) => self.task.event_name.into(),
+            (Field::Ip, _) => self.ip.to_string(),
+            (Field::CountryCode, _) => self.country_code.into(),
+            (Field::Timestamp, _) => clicked_at_s.to_string(),
+            (Field::Sub1, _) => "sandbox".into(),
+            (Field::Sub2, _) => format!("placement {}", self.user % 5),
+        }
+    }
+}
+
+/// The transaction id of an event by its number.
+pub(super) fn tx_id(plan: &str, number: u64) -> String {
+    format!("{plan}-{number:08}")
+}
+
+/// The number in a transaction id of `plan`; `None` if it is not one.
+pub(super) fn number_of(plan: &str, tx: &str) -> Option<u64> {
+    let number = tx.strip_prefix(plan)?.strip_prefix('-')?.parse().ok()?;
+    (tx_id(plan, number) == tx).then_some(number)
+}
+
+/// `forged (wrong hash)`, `reversal`: what the call says, for a person.
+impl fmt::Display for Act {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(match self {
+            Self::Credit => "credit",
+            Self::Again => "credit again",
+            Self::Reversal { .. } => "reversal",
+            Self::Forged(Forgery::WrongHash) => "forged (wrong hash)",
+            Self::Forged(Forgery::MissingHash) => "forged (no hash)",
+            Self::Forged(Forgery::ChangedAmount) => "forged (changed amount)",
+            Self::Broken(Fault::NegativeMoney) => "broken (negative money)",
+            Self::Broken(Fault::MissingUser) => "broken (no user)",
+            Self::Broken(Fault::UnknownStatus) => "broken (unknown status)",
+        })
+    }
+}

@@ -1,0 +1,93 @@
+//! The one door to the gateway: a GET, its answer, and the limits of both.
+
+use std::error::Error as _;
+use std::time::Duration;
+
+use reqwest::redirect::Policy;
+use reqwest::{Client, ClientBuilder};
+
+/// A network gives up on a host that does not take the connection.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// From sending to the last byte of the answer.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// What is asked.
+pub(super) struct Get<'a> {
+    pub(super) url: &'a str,
+    /// The API's token; postbacks carry none.
+    pub(super) bearer: Option<&'a str>,
+    /// A longer answer is none.
+    pub(super) max_body_bytes: usize,
+}
+
+/// What came back.
+pub(super) struct Reply {
+    pub(super) status: u16,
+    pub(super) body: Vec<u8>,
+}
+
+/// Why nothing came back.
+#[derive(Debug)]
+pub(super) struct NoReply {
+    /// The whole chain of causes, without the URL: that carries a hash.
+    pub(super) reason: String,
+    /// There was not even a connection.
+    pub(super) unreachable: bool,
+}
+
+/// Makes GET requests. The tests have another one, so that what is asserted of sending and checking needs no TLS.
+pub(super) trait Http: Clone + Send + Sync + 'static {
+    fn get(&self, get: Get<'_>) -> impl Future<Output = Result<Reply, NoReply>> + Send;
+}
+
+/// A client that keeps up to `connections` connections open, follows no redirect and uses no proxy.
+///
+/// The executable must have installed a rustls provider first, even for plain `http`: without one, reqwest panics
+/// here.
+pub(super) fn client(connections: usize) -> Result<Client, NoReply> {
+    ClientBuilder::new()
+        .connect_timeout(CONNECT_TIMEOUT)
+        .timeout(REQUEST_TIMEOUT)
+        .pool_max_idle_per_host(connections)
+        .redirect(Policy::none())
+        .referer(false)
+        .no_proxy()
+        .http1_only()
+        .user_agent(concat!("rewardgate-sandbox/", env!("CARGO_PKG_VERSION")))
+        .build()
+        .map_err(NoReply::from)
+}
+
+impl Http for Client {
+    async fn get(&self, get: Get<'_>) -> Result<Reply, NoReply> {
+        let request = Self::get(self, get.url);
+        let request = match get.bearer {
+            Some(token) => request.bearer_auth(token),
+            None => request,
+        };
+        let mut response = request.send().await?;
+        let mut body = Vec::new();
+        while let Some(chunk) = response.chunk().await? {
+            body.extend_from_slice(&chunk);
+            if body.len() > get.max_body_bytes {
+                let reason = format!("the answer is longer than {} bytes", get.max_body_bytes);
+                return Err(NoReply { reason, unreachable: false });
+            }
+        }
+        Ok(Reply { status: response.status().as_u16(), body })
+    }
+}
+
+impl From<reqwest::Error> for NoReply {
+    fn from(error: reqwest::Error) -> Self {
+        let (unreachable, error) = (error.is_connect(), error.without_url());
+        let mut reason = error.to_string();
+        let mut cause = error.source();
+        while let Some(error) = cause {
+            reason = format!("{reason}: {error}");
+            cause = error.source();
+        }
+        Self { reason, unreachable }
+    }
+}

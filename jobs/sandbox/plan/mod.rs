@@ -1,0 +1,281 @@
+//! The plan: which calls are made, in which order. Pure: no clock, no I/O; the same seed gives the same plan.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, OnceLock};
+
+use domain::money::{MICROS_PER_UNIT, Micros};
+use domain::network::Field;
+use domain::time::SECOND_MS;
+use rand::rngs::Xoshiro256PlusPlus;
+use rand::{RngExt as _, SeedableRng as _};
+
+use super::addresses::{FAMOUS, elsewhere};
+use super::call::{Act, Call, Event, Fault, Forgery, Outlook};
+use super::mix::{BadMix, Mix, Variety};
+use super::people::Crowd;
+use super::template::Template;
+
+/// How many calls lie between an event and its follow-up where nothing else is said.
+const FOLLOW_UP_CALLS: std::ops::RangeInclusive<u64> = 20..=200;
+
+/// How long honest users take: minutes to hours, above every floor of the built-in policy.
+const HONEST_MS: std::ops::RangeInclusive<i64> = 120 * SECOND_MS..=6 * 3_600 * SECOND_MS;
+
+/// How long nobody can be: under the five seconds that no offer can be done in.
+const IMPOSSIBLE_MS: std::ops::RangeInclusive<i64> = SECOND_MS..=4 * SECOND_MS;
+
+/// The largest ratio of reward to payout; with the payouts of the invented tasks no reward exceeds what a gateway
+/// reads.
+const MAX_RATIO: Micros = Micros(1_000_000 * MICROS_PER_UNIT);
+
+/// What a plan is made from.
+#[derive(Clone, Debug)]
+pub struct PlanOptions {
+    /// The same seed gives the same calls. It stands in every id, so two seeds never meet in one gateway; the same
+    /// seed again is one long series of repeats.
+    pub seed: u64,
+    /// How many calls; `None`: without end.
+    pub count: Option<u64>,
+    /// Shares of the varieties, by event.
+    pub mix: Mix,
+    /// Tells what the publisher leaves out, and so what can be expected.
+    pub template: Template,
+    /// Reward units for one USD of payout; most networks use one figure per app. 500 is `TarGo`'s own example.
+    pub ratio: Micros,
+    /// A follow-up (repeat, reversal, late credit) comes this many calls after what it follows.
+    pub follow_up_calls: std::ops::RangeInclusive<u64>,
+}
+
+impl PlanOptions {
+    /// Ratio of reward to payout where none is given.
+    pub const DEFAULT_RATIO: Micros = Micros(500 * MICROS_PER_UNIT);
+
+    /// `count` calls for `template` with the default mix and ratio.
+    pub fn new(seed: u64, count: Option<u64>, template: Template) -> Self {
+        Self {
+            seed,
+            count,
+            mix: Mix::default(),
+            template,
+            ratio: Self::DEFAULT_RATIO,
+            follow_up_calls: FOLLOW_UP_CALLS,
+        }
+    }
+}
+
+/// What is wrong with the options of a plan.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub enum BadPlan {
+    /// The mix.
+    #[error(transparent)]
+    Mix(#[from] BadMix),
+    /// No number of calls is between the two ends.
+    #[error("the calls before a follow-up are an empty range")]
+    FollowUp,
+    /// The ratio.
+    #[error("the ratio of reward to payout must be above 0 and at most {MAX_RATIO}, not {0}")]
+    Ratio(Micros),
+}
+
+/// The calls in their order; an iterator, so an endless plan needs no more memory than a short one.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    name: Arc<str>,
+    rng: Xoshiro256PlusPlus,
+    mix: Mix,
+    ratio: Micros,
+    follow_up_calls: std::ops::RangeInclusive<u64>,
+    knows: Knows,
+    crowd: Crowd,
+    count: Option<u64>,
+    emitted: u64,
+    events: u64,
+    /// The next call, if it must follow at once.
+    at_once: Option<(Act, Arc<Event>)>,
+    /// What follows later, by the number of the call that it waits for; the second number keeps the keys apart.
+    later: BTreeMap<(u64, u64), (Act, Arc<Event>)>,
+}
+
+/// What the gateway learns through the template.
+#[derive(Clone, Copy, Debug)]
+struct Knows {
+    /// Click and payout: without them every reward is held.
+    basics: bool,
+    /// The offer: without it a duplicate cannot be told.
+    offer: bool,
+}
+
+impl Plan {
+    /// The plan of `options`.
+    pub fn new(options: &PlanOptions) -> Result<Self, BadPlan> {
+        let mix = options.mix.validated()?;
+        if options.ratio.0 <= 0 || options.ratio > MAX_RATIO {
+            return Err(BadPlan::Ratio(options.ratio));
+        }
+        if options.follow_up_calls.is_empty() {
+            return Err(BadPlan::FollowUp);
+        }
+        let has = |field| options.template.has(field);
+        Ok(Self {
+            name: format!("s{:x}", options.seed).into(),
+            rng: Xoshiro256PlusPlus::seed_from_u64(options.seed),
+            mix,
+            ratio: options.ratio,
+            follow_up_calls: options.follow_up_calls.clone(),
+            knows: Knows { basics: has(Field::Timestamp) && has(Field::Payout), offer: has(Field::OfferId) },
+            crowd: Crowd::new(has(Field::EventId)),
+            count: options.count,
+            emitted: 0,
+            events: 0,
+            at_once: None,
+            later: BTreeMap::new(),
+        })
+    }
+
+    /// What stands in front of every transaction and user id of this plan.
+    pub fn name(&self) -> &Arc<str> {
+        &self.name
+    }
+
+    /// Begins a new story and answers with its first call; `room` is how many calls it may have.
+    fn begin(&mut self, room: u64) -> (Act, Arc<Event>) {
+        let variety = match self.mix.variety_at(self.rng.random()) {
+            // These may take two calls, and there is room for one.
+            Variety::Repeat
+            | Variety::Reversal
+            | Variety::EarlyReversal
+            | Variety::Duplicate
+            | Variety::Forged
+                if room < 2 =>
+            {
+                Variety::Honest
+            }
+            variety => variety,
+        };
+        let event = self.event(variety);
+        let first = match variety {
+            Variety::Honest | Variety::ImpossibleSpeed | Variety::WrongCountry => Act::Credit,
+            Variety::Repeat => {
+                if self.rng.random() {
+                    self.at_once = Some((Act::Again, Arc::clone(&event)));
+                } else {
+                    self.follow_up(Act::Again, &event);
+                }
+                Act::Credit
+            }
+            Variety::Reversal => {
+                let reversal = self.reversal();
+                self.follow_up(reversal, &event);
+                Act::Credit
+            }
+            Variety::EarlyReversal => {
+                self.follow_up(Act::Credit, &event);
+                self.reversal()
+            }
+            Variety::Duplicate => {
+                let outlook =
+                    if self.knows.basics && self.knows.offer { Outlook::Held } else { Outlook::Judged };
+                self.events += 1;
+                let second = Event {
+                    number: self.events,
+                    outlook,
+                    same_task_as: Some(event.number),
+                    ..Event::clone(&event)
+                };
+                self.follow_up(Act::Credit, &Arc::new(second));
+                Act::Credit
+            }
+            Variety::Forged => match self.rng.random_range(0..3) {
+                0 => Act::Forged(Forgery::WrongHash),
+                1 => Act::Forged(Forgery::MissingHash),
+                _ => {
+                    self.follow_up(Act::Forged(Forgery::ChangedAmount), &event);
+                    Act::Credit
+                }
+            },
+            Variety::Broken => {
+                let faults = [Fault::NegativeMoney, Fault::MissingUser, Fault::UnknownStatus];
+                Act::Broken(faults[self.rng.random_range(0..faults.len())])
+            }
+        };
+        (first, event)
+    }
+
+    fn event(&mut self, variety: Variety) -> Arc<Event> {
+        let turn = self.crowd.turn(&mut self.rng);
+        let cents = turn.task.payout_cents(&mut self.rng);
+        let took_ms = match variety {
+            Variety::ImpossibleSpeed => self.rng.random_range(IMPOSSIBLE_MS),
+            _ => self.rng.random_range(HONEST_MS),
+        };
+        let (ip, country_code) = match variety {
+            Variety::WrongCountry => {
+                let famous = FAMOUS.get(self.rng.random_range(0..FAMOUS.len() * 10));
+                let (ip, country) = famous.copied().unwrap_or((turn.home, turn.country));
+                (ip, elsewhere(country, &mut self.rng))
+            }
+            _ => (turn.home, turn.country),
+        };
+        let outlook = match variety {
+            Variety::Broken => Outlook::Nothing,
+            Variety::WrongCountry => Outlook::Judged,
+            _ if !self.knows.basics => Outlook::Judged,
+            Variety::ImpossibleSpeed => Outlook::Held,
+            _ => Outlook::Credited,
+        };
+        self.events += 1;
+        Arc::new(Event {
+            variety,
+            outlook,
+            plan: Arc::clone(&self.name),
+            number: self.events,
+            user: turn.user,
+            task: turn.task,
+            ip,
+            country_code,
+            payout: Micros(cents * MICROS_PER_UNIT / 100),
+            reward: reward(cents, self.ratio),
+            took_ms,
+            same_task_as: None,
+            clicked_at_s: OnceLock::new(),
+        })
+    }
+
+    fn reversal(&mut self) -> Act {
+        let status = if self.rng.random_ratio(1, 8) { 0 } else { 2 };
+        Act::Reversal { status, amounts: self.rng.random() }
+    }
+
+    fn follow_up(&mut self, act: Act, event: &Arc<Event>) {
+        let due = self.emitted + self.rng.random_range(self.follow_up_calls.clone());
+        self.later.insert((due, event.number), (act, Arc::clone(event)));
+    }
+}
+
+impl Iterator for Plan {
+    type Item = Call;
+
+    fn next(&mut self) -> Option<Call> {
+        let waiting = u64::try_from(self.later.len()).unwrap_or(u64::MAX);
+        let room = self.count.map_or(u64::MAX, |count| count.saturating_sub(self.emitted + waiting));
+        let at_once = self.at_once.take();
+        let together = at_once.is_some();
+        let due = self.later.first_key_value().is_some_and(|((due, _), _)| *due <= self.emitted || room == 0);
+        let (act, event) = match at_once {
+            Some(next) => next,
+            None if due => self.later.pop_first()?.1,
+            None if room == 0 => return None,
+            None => self.begin(room),
+        };
+        self.emitted += 1;
+        Some(Call { number: self.emitted, together, act, event })
+    }
+}
+
+/// A cent's worth at least, so that the reward is above zero at any ratio.
+fn reward(cents: i64, ratio: Micros) -> Micros {
+    Micros((cents * ratio.0 / 100).max(1))
+}
+
+#[cfg(test)]
+mod tests;

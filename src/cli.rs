@@ -1,0 +1,90 @@
+//! The subcommands.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use domain::access::Role;
+
+use crate::sandbox::SandboxArgs;
+
+/// Checks, records and books the rewards that offerwall networks report to a publisher.
+#[derive(Debug, Parser)]
+#[command(name = "rewardgate", version, max_term_width = 100)]
+pub(crate) struct Cli {
+    /// The settings file; without it rewardgate.toml in the working directory, or none.
+    #[arg(long, global = true, env = "REWARDGATE_CONFIG", value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// What to do; `up` if nothing is said.
+    #[command(subcommand)]
+    pub(crate) command: Option<Command>,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Listens and works in one process.
+    Up,
+    /// Listens: postbacks in, API.
+    Web,
+    /// Works: judges and books what was recorded.
+    Worker,
+    /// Shows it all at once: a temporary database, a network that sends, and what becomes of it.
+    Demo(DemoArgs),
+    /// Brings the database's schema up to date.
+    Migrate,
+    /// Proves the ledger: recomputes every balance from the transfers. Exit 1 if anything differs.
+    Verify,
+    /// Bearer tokens of the API.
+    #[command(subcommand)]
+    Token(TokenCommand),
+    /// Plays the network: signs and sends postbacks, and checks that each had exactly one effect.
+    Sandbox(SandboxArgs),
+}
+
+/// Bearer tokens of the API.
+#[derive(Debug, Subcommand)]
+pub(crate) enum TokenCommand {
+    /// Makes a token and prints it; it is shown only once.
+    Add {
+        /// Who or what it is for; steps it takes are signed with this name.
+        name: String,
+        /// What it may do: finance reads, risk also decides, admin both.
+        #[arg(long)]
+        role: RoleArg,
+    },
+}
+
+/// What a token may do.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum RoleArg {
+    /// Reads everything and decides on held rewards.
+    Risk,
+    /// Reads everything.
+    Finance,
+    /// Both.
+    Admin,
+}
+
+impl From<RoleArg> for Role {
+    fn from(role: RoleArg) -> Self {
+        match role {
+            RoleArg::Risk => Self::Risk,
+            RoleArg::Finance => Self::Finance,
+            RoleArg::Admin => Self::Admin,
+        }
+    }
+}
+
+/// How the demo runs.
+#[derive(Debug, Args)]
+pub(crate) struct DemoArgs {
+    /// Postbacks a second.
+    #[arg(long, default_value_t = 3)]
+    pub(crate) rate: u32,
+    /// End after this many seconds; without it at Ctrl-C.
+    #[arg(long, value_name = "SECONDS")]
+    pub(crate) seconds: Option<u64>,
+    /// Where to listen.
+    #[arg(long, default_value = "127.0.0.1:0", value_name = "ADDRESS:PORT")]
+    pub(crate) listen: String,
+}

@@ -1,0 +1,404 @@
+//! Every setting, with its default. The example file `rewardgate.example.toml beside this file` documents them for people.
+//!
+//! The file is `--config FILE`, else `REWARDGATE_CONFIG`, else `rewardgate.toml` in the working directory. Every key
+//! can be given in the environment instead, as `REWARDGATE_` and its name in capitals.
+
+mod layers;
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use chrono_tz::Tz;
+use domain::event::Params;
+use domain::network::Network;
+use domain::policy::Policy;
+use domain::signature::{Secret, SignatureForm};
+use serde::Deserialize;
+
+use layers::{Section, layered};
+
+/// The file that is read when none is named.
+const DEFAULT_FILE: &str = "rewardgate.toml";
+/// The app of a publisher who has one.
+const ONLY_APP: &str = "main";
+
+/// Everything that can be set.
+#[derive(Debug)]
+pub(crate) struct Settings {
+    /// Where networks call, and everyone else unless `admin_listen` is set.
+    pub(crate) listen: SocketAddr,
+    /// Where the API is served instead, so that `listen` can face the internet.
+    pub(crate) admin_listen: Option<SocketAddr>,
+    /// What networks call, without a slash at the end; part of what they sign.
+    pub(crate) public_url: String,
+    /// `sqlite://FILE` or `postgres://…`
+    pub(crate) database_url: DatabaseUrl,
+    /// Of the business day.
+    pub(crate) timezone: Tz,
+    /// `.mmdb` files; none: registry data.
+    pub(crate) geo_databases: Vec<PathBuf>,
+    /// How many hops of `X-Forwarded-For` are believed.
+    pub(crate) trusted_proxies: usize,
+    /// Rules, thresholds, points.
+    pub(crate) policy: Policy,
+    /// Connections to the database.
+    pub(crate) database_connections: u32,
+    /// Workers of one process, where the database can share work out.
+    pub(crate) workers: usize,
+    /// Postbacks of one batch.
+    pub(crate) batch: i64,
+    /// What is logged, e.g. `info` or `jobs=debug,info`.
+    pub(crate) log: String,
+    /// As text or as JSON.
+    pub(crate) log_format: LogFormat,
+    /// The endpoints.
+    pub(crate) sources: Vec<Source>,
+    /// The apps.
+    pub(crate) apps: BTreeSet<String>,
+}
+
+/// One endpoint: one app at one network, with its own secrets.
+#[derive(Debug)]
+pub(crate) struct Source {
+    /// Its name, the last part of its URL.
+    pub(crate) name: String,
+    /// The app that owns its users.
+    pub(crate) app: String,
+    /// Of its rewards.
+    pub(crate) currency: String,
+    /// The accepted secrets.
+    pub(crate) secrets: Vec<Secret>,
+    /// What of the URL is signed.
+    pub(crate) signature_form: SignatureForm,
+    /// How its parameters are named.
+    pub(crate) params: Params,
+}
+
+/// How log lines look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum LogFormat {
+    /// For people.
+    Text,
+    /// For machines.
+    Json,
+}
+
+/// A database URL; shown without its password.
+#[derive(Clone)]
+pub(crate) struct DatabaseUrl(pub(crate) String);
+
+impl fmt::Debug for DatabaseUrl {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let scheme = self.0.split(':').next().unwrap_or_default();
+        write!(out, "{scheme}://…")
+    }
+}
+
+/// Whether the environment is laid over the file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Environment {
+    /// It is.
+    Counts,
+    /// It is not: the demo is the same everywhere.
+    Ignored,
+}
+
+/// All that is wrong with the settings.
+#[derive(Debug, thiserror::Error)]
+#[error("the settings{} have {} fault{}:\n{}", .file, .faults.len(), if .faults.len() == 1 { "" } else { "s" },
+    .faults.iter().map(|fault| format!("  - {fault}")).collect::<Vec<_>>().join("\n"))]
+pub(crate) struct BadSettings {
+    file: String,
+    faults: Vec<String>,
+}
+
+impl Settings {
+    /// Reads the file that `--config`, the environment or the working directory names, and the environment over it.
+    pub(crate) fn load(config: Option<&Path>) -> Result<Self, BadSettings> {
+        let path = config.map_or_else(|| PathBuf::from(DEFAULT_FILE), Path::to_path_buf);
+        let file = format!(" in {}", path.display());
+        match std::fs::read_to_string(&path) {
+            Ok(text) => {
+                Self::parse(&text, Environment::Counts).map_err(|faults| BadSettings { file, faults })
+            }
+            Err(why) if config.is_none() && why.kind() == std::io::ErrorKind::NotFound => {
+                let file = format!(" (no {DEFAULT_FILE} here, so from the environment)");
+                Self::parse("", Environment::Counts).map_err(|faults| BadSettings { file, faults })
+            }
+            Err(why) => Err(BadSettings { file, faults: vec![format!("the file cannot be read: {why}")] }),
+        }
+    }
+
+    /// What the settings name turned out to be unusable.
+    pub(crate) fn fault(key: &str, what: &dyn fmt::Display) -> BadSettings {
+        BadSettings { file: String::new(), faults: vec![format!("`{key}` {what}")] }
+    }
+
+    /// Reads `text`, and the environment over it if that counts; lists all faults.
+    pub(crate) fn parse(text: &str, environment: Environment) -> Result<Self, Vec<String>> {
+        if let Err(error) = text.parse::<toml::Table>() {
+            return Err(vec![format!("not TOML: {error}")]);
+        }
+        let mut faults = Vec::new();
+        let settings = Self::read(Section::top(layered(text, environment), &mut faults));
+        match settings {
+            Some(settings) if faults.is_empty() => Ok(settings),
+            _ => Err(faults),
+        }
+    }
+
+    fn read(mut top: Section<'_>) -> Option<Self> {
+        let listen = address(&mut top, "listen", Some("127.0.0.1:8080"));
+        let admin_listen = address(&mut top, "admin_listen", None);
+        let public_url = public_url(&mut top);
+        let database_url: String = top.or("database_url", "sqlite://rewardgate.db".to_owned());
+        if !["sqlite://", "postgres://", "postgresql://"]
+            .iter()
+            .any(|scheme| database_url.starts_with(scheme))
+        {
+            top.fault("database_url", "must start with sqlite:// or postgres://");
+        }
+        let timezone = timezone(&mut top);
+        let geo_databases: Vec<PathBuf> = top.or("geo_databases", Vec::new());
+        let trusted_proxies = bounded(&mut top, "trusted_proxies", 0, 0..=16);
+        let policy_file: Option<PathBuf> = top.optional("policy");
+        let policy = policy(&mut top, policy_file.as_deref());
+        let database_connections = bounded(&mut top, "database_connections", 8, 1..=100);
+        let workers = bounded(&mut top, "workers", 2, 1..=16);
+        let batch = bounded(&mut top, "batch", 256, 1..=1_000);
+        let log: String = top.or("log", "info".to_owned());
+        if tracing_subscriber::EnvFilter::try_new(&log).is_err() {
+            top.fault("log", &format!("`{log}` is not a filter such as info or jobs=debug,info"));
+        }
+        let log_format = top.or("log_format", LogFormat::Text);
+        let apps = apps(&mut top);
+        let sources = sources(&mut top, &apps);
+        if let Some(policy) = &policy {
+            for name in
+                policy.source_names().filter(|name| !sources.iter().any(|source| source.name == *name))
+            {
+                top.fault(
+                    "policy",
+                    &format!("has a section for the source `{name}`, which is not in the settings"),
+                );
+            }
+        }
+        top.finish();
+        Some(Self {
+            listen: listen?,
+            admin_listen,
+            public_url: public_url?,
+            database_url: DatabaseUrl(database_url),
+            timezone: timezone?,
+            geo_databases,
+            trusted_proxies: usize::try_from(trusted_proxies).ok()?,
+            policy: policy?,
+            database_connections: u32::try_from(database_connections).ok()?,
+            workers: usize::try_from(workers).ok()?,
+            batch,
+            log,
+            log_format,
+            sources,
+            apps,
+        })
+    }
+}
+
+fn address(top: &mut Section<'_>, key: &'static str, default: Option<&str>) -> Option<SocketAddr> {
+    let text: Option<String> = top.optional(key).or_else(|| default.map(str::to_owned));
+    let text = text?;
+    let address = text.parse().ok();
+    if address.is_none() {
+        top.fault(key, &format!("must be an address and a port such as 127.0.0.1:8080, not `{text}`"));
+    }
+    address
+}
+
+fn public_url(top: &mut Section<'_>) -> Option<String> {
+    let what = "the URL that networks call, e.g. \"https://gw.example.com\"; it is part of what they sign";
+    let url: String = top.required("public_url", what)?;
+    let rest = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://"));
+    let host = rest.map(|rest| rest.split('/').next().unwrap_or_default());
+    if host.is_none_or(str::is_empty) || url.contains(['?', '#', ' ', '@']) {
+        top.fault("public_url", "must be http(s)://HOST without user, query or fragment");
+        return None;
+    }
+    Some(url.trim_end_matches('/').to_owned())
+}
+
+fn timezone(top: &mut Section<'_>) -> Option<Tz> {
+    let name: String = top.or("timezone", "UTC".to_owned());
+    let timezone = name.parse().ok();
+    if timezone.is_none() {
+        top.fault("timezone", &format!("must be a name such as UTC or Europe/Berlin, not `{name}`"));
+    }
+    timezone
+}
+
+fn bounded(
+    top: &mut Section<'_>,
+    key: &'static str,
+    default: i64,
+    range: std::ops::RangeInclusive<i64>,
+) -> i64 {
+    let value = top.or(key, default);
+    if !range.contains(&value) {
+        top.fault(key, &format!("must be between {} and {}", range.start(), range.end()));
+    }
+    value
+}
+
+fn policy(top: &mut Section<'_>, file: Option<&Path>) -> Option<Policy> {
+    let text = match file.map(std::fs::read_to_string).transpose() {
+        Ok(text) => text.unwrap_or_default(),
+        Err(why) => {
+            top.fault("policy", &format!("cannot be read: {why}"));
+            return None;
+        }
+    };
+    match Policy::parse(&text) {
+        Ok(policy) => Some(policy),
+        Err(bad) => {
+            for fault in bad.0 {
+                top.fault("policy", &format!("is faulty: {fault}"));
+            }
+            None
+        }
+    }
+}
+
+fn apps(top: &mut Section<'_>) -> BTreeSet<String> {
+    let mut apps = BTreeSet::new();
+    for (path, dict) in top.list("apps") {
+        let mut section = top.inner(path, dict);
+        if let Some(name) = name(&mut section)
+            && !apps.insert(name.clone())
+        {
+            section.fault("name", &format!("`{name}` stands there twice"));
+        }
+        section.finish();
+    }
+    if apps.is_empty() {
+        apps.insert(ONLY_APP.to_owned());
+    }
+    apps
+}
+
+fn sources(top: &mut Section<'_>, apps: &BTreeSet<String>) -> Vec<Source> {
+    let list = top.list("sources");
+    if list.is_empty() {
+        top.fault("sources", "is empty: add a [[sources]] section for each endpoint");
+    }
+    let mut sources: Vec<Source> = Vec::new();
+    for (path, dict) in list {
+        let mut section = top.inner(path, dict);
+        if let Some(source) = source(&mut section, apps) {
+            if sources.iter().any(|other| other.name == source.name) {
+                section.fault("name", &format!("`{}` stands there twice", source.name));
+            }
+            sources.push(source);
+        }
+        section.finish();
+    }
+    sources
+}
+
+fn source(section: &mut Section<'_>, apps: &BTreeSet<String>) -> Option<Source> {
+    let name = name(section);
+    let network: Option<Network> = section.required("network", "the only one so far is \"targo\"");
+    let secrets = secrets(section);
+    let currency: Option<String> =
+        section.required("currency", "the name of the users' currency, e.g. \"coins\"");
+    let app: Option<String> = section.optional("app").or_else(|| only(apps));
+    match &app {
+        Some(app) if !apps.contains(app) => {
+            section.fault("app", &format!("names `{app}`, which is not in [[apps]]"));
+        }
+        None => section.fault("app", "is missing: there is more than one app"),
+        Some(_) => {}
+    }
+    let signature_form = section.or("signature_form", SignatureForm::default());
+    let renames: BTreeMap<String, String> = section.or("params", BTreeMap::new());
+    let params = network.map(|network| Params::new(network, &renames));
+    if let Some(Err(bad)) = &params {
+        section.fault("params", &format!("is faulty: {bad}"));
+    }
+    if currency.as_deref().is_some_and(|currency| currency.trim().is_empty() || currency.len() > 32) {
+        section.fault("currency", "must have 1 to 32 characters");
+    }
+    Some(Source {
+        name: name?,
+        app: app?,
+        currency: currency?,
+        secrets,
+        signature_form,
+        params: params?.ok()?,
+    })
+}
+
+fn only(apps: &BTreeSet<String>) -> Option<String> {
+    if apps.len() == 1 { apps.first().cloned() } else { None }
+}
+
+/// A name that stands in URLs and account names.
+fn name(section: &mut Section<'_>) -> Option<String> {
+    let name: String = section.required("name", "lower-case letters, digits, - and _")?;
+    let fits =
+        name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-_".contains(&byte));
+    if !fits || name.is_empty() || name.len() > 64 {
+        section.fault("name", "must have 1 to 64 lower-case letters, digits, - or _");
+        return None;
+    }
+    Some(name)
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum OneOrMore {
+    One(String),
+    More(Vec<String>),
+}
+
+fn secrets(section: &mut Section<'_>) -> Vec<Secret> {
+    let given = section.required("secret", "\"env:NAME\" or \"file:PATH\"; several in a list while rotating");
+    let references = match given {
+        Some(OneOrMore::One(reference)) => vec![reference],
+        Some(OneOrMore::More(references)) => references,
+        None => return Vec::new(),
+    };
+    if references.is_empty() {
+        section.fault("secret", "is an empty list: nothing could be verified");
+    }
+    let mut secrets = Vec::new();
+    for reference in references {
+        match secret(&reference) {
+            Ok(secret) => secrets.push(secret),
+            Err(what) => section.fault("secret", &what),
+        }
+    }
+    secrets
+}
+
+/// The secret that `env:NAME` or `file:PATH` refers to.
+pub(crate) fn secret(reference: &str) -> Result<Secret, String> {
+    let text = self::reference(reference)?;
+    Secret::new(text).ok_or_else(|| "refers to something empty".into())
+}
+
+/// Reads what `env:NAME` or `file:PATH` refers to. The text itself is never repeated: it may be the secret.
+pub(crate) fn reference(reference: &str) -> Result<String, String> {
+    let text = match reference.split_once(':') {
+        Some(("env", name)) => std::env::var(name)
+            .map_err(|_| format!("refers to the environment variable {name}, which is not set"))?,
+        Some(("file", path)) => std::fs::read_to_string(path)
+            .map_err(|why| format!("refers to {path}, which cannot be read: {why}"))?,
+        _ => return Err("must be \"env:NAME\" or \"file:PATH\", never the secret itself".into()),
+    };
+    // Editors end files with a line break; no network's secret does.
+    Ok(text.trim_end_matches(['\n', '\r']).to_owned())
+}

@@ -1,0 +1,348 @@
+//! `rewardgate demo`: everything at once, at a pace that people can follow.
+//!
+//! A temporary SQLite database, a secret of its own, web and workers as they run for real, and the sandbox as the
+//! network. Nothing is staged: every line is a postback that came over HTTP and what the worker saved of it.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use anyhow::Context as _;
+use domain::access::{Role, token_hash};
+use domain::event::Params;
+use domain::network::Network;
+use domain::reward::Step;
+use domain::settlement::{Outcome, Settled, Settlement};
+use domain::signature::{Secret, SignatureForm};
+use jobs::sandbox::{
+    Act, Answer, Call, Forgery, Mix, Plan, PlanOptions, Retries, SendOptions, Signer, Template, run,
+};
+use store::tokens::TokenOwner;
+use tokio_util::sync::CancellationToken;
+
+use crate::cli::DemoArgs;
+use crate::commands::{new_token, say};
+use crate::config::{Environment, Settings};
+use crate::roles::{self, Process, Web};
+use crate::{EXIT_DONE, EXIT_FAILED, clock};
+
+/// What the demo's network signs; the calls themselves go to the port that was free.
+const PUBLIC_URL: &str = "https://gw.example.com";
+/// The demo's only source.
+const SOURCE: &str = "targo-demo";
+/// A seed whose first calls already hold something of everything.
+const SEED: u64 = 12;
+/// More of what is interesting than a network sends on a good day.
+const MIX: Mix = Mix {
+    impossible_speed: 0.12,
+    wrong_country: 0.06,
+    repeat: 0.08,
+    reversal: 0.14,
+    early_reversal: 0.05,
+    duplicate: 0.04,
+    forged: 0.06,
+    broken: 0.04,
+};
+/// How often the totals are said.
+const TOTALS_EVERY: Duration = Duration::from_secs(10);
+
+/// Runs until Ctrl-C, or for the seconds asked for.
+pub(crate) async fn demo(args: DemoArgs) -> anyhow::Result<u8> {
+    let folder = tempfile::tempdir().context("a temporary folder")?;
+    let secret = new_token()?;
+    let process = prepare(folder.path(), &secret, &args.listen).await?;
+    let token = new_token()?;
+    let owner = TokenOwner { name: "demo".into(), role: Role::Admin };
+    process.store.add_token(owner, token_hash(&token), process.clock.now()).await?;
+    let geo = roles::locate(&process.settings)?;
+    let web = Web::bind(&process.settings).await?;
+    let url = format!("http://{}", web.address);
+    greet(&url, &token);
+    end_after(args.seconds, &process.stop);
+
+    let totals = Arc::new(Totals::default());
+    let observer = {
+        let totals = totals.clone();
+        Arc::new(move |settlement: &Settlement| totals.tell(settlement))
+    };
+    // The network stops first; what it was told was recorded is still judged before the workers stop.
+    let sending = CancellationToken::new();
+    let network = network(&url, &secret, args.rate, &totals, &sending);
+    let stopping = async {
+        process.stop.cancelled().await;
+        sending.cancel();
+    };
+    let serving = CancellationToken::new();
+    let serving_process = Process {
+        settings: prepare_settings(folder.path(), &args.listen)?,
+        store: process.store.clone(),
+        clock: process.clock.clone(),
+        stop: serving.clone(),
+    };
+    let listening = async {
+        let ended = web.run(&serving_process).await;
+        process.stop.cancel();
+        serving.cancel();
+        ended
+    };
+    let working = async {
+        let ended = roles::work(&serving_process, geo, Some(observer)).await;
+        process.stop.cancel();
+        serving.cancel();
+        ended
+    };
+    let sent = async {
+        let sent = network.await;
+        process.stop.cancel();
+        settled(&process).await;
+        serving.cancel();
+        sent
+    };
+    let saying = totals.say_from_time_to_time(&process.stop);
+    let ((), sent, listened, worked, ()) = tokio::join!(stopping, sent, listening, working, saying);
+    sent.and(listened).and(worked)?;
+    farewell(&process, &totals).await
+}
+
+async fn prepare(folder: &Path, secret: &str, listen: &str) -> anyhow::Result<Process> {
+    std::fs::write(folder.join("secret"), secret).context("the secret cannot be kept")?;
+    let settings = prepare_settings(folder, listen)?;
+    let store = roles::open(&settings).await?;
+    store.migrate().await?;
+    let stop = CancellationToken::new();
+    roles::stop_on_signals(stop.clone())?;
+    Ok(Process { settings, store, clock: clock::system(), stop })
+}
+
+fn prepare_settings(folder: &Path, listen: &str) -> anyhow::Result<Settings> {
+    let text = format!(
+        "listen = {listen:?}\npublic_url = {PUBLIC_URL:?}\ndatabase_url = \"sqlite://{folder}/demo.db\"\n\
+         [[sources]]\nname = {SOURCE:?}\nnetwork = \"targo\"\nsecret = \"file:{folder}/secret\"\ncurrency = \"coins\"\n",
+        folder = folder.display(),
+    );
+    Settings::parse(&text, Environment::Ignored).map_err(|faults| anyhow::anyhow!("{}", faults.join("\n")))
+}
+
+fn greet(url: &str, token: &str) {
+    say(&format!("listening on {url}"));
+    say("");
+    say(
+        "  A network sends signed postbacks; RewardGate records, acknowledges and judges them. Ctrl-C ends it.",
+    );
+    say("");
+    say(&format!("  API     {url}/api/v1/rewards?status=held"));
+    say(&format!("  token   {token}"));
+    say(&format!(
+        "  try     curl -H 'Authorization: Bearer {token}' '{url}/api/v1/rewards?status=held&limit=1'"
+    ));
+    say("");
+}
+
+fn end_after(seconds: Option<u64>, stop: &CancellationToken) {
+    if let Some(seconds) = seconds {
+        let stop = stop.clone();
+        tokio::spawn(async move {
+            tokio::time::sleep(Duration::from_secs(seconds)).await;
+            stop.cancel();
+        });
+    }
+}
+
+/// Sends until told to stop.
+async fn network(
+    url: &str,
+    secret: &str,
+    rate: u32,
+    totals: &Arc<Totals>,
+    stop: &CancellationToken,
+) -> anyhow::Result<()> {
+    let params = Params::new(Network::Targo, &std::collections::BTreeMap::new())?;
+    let template = Template::parse(&format!("{url}/pb/{SOURCE}?{}", params.query_template()))?;
+    let secret = Secret::new(secret).context("an empty secret")?;
+    let signer = Signer::new(&template, Some(PUBLIC_URL), SignatureForm::Empty, secret)?;
+    let plan = Plan::new(&plan(SEED, &template))?;
+    let options = SendOptions {
+        template,
+        signer,
+        connections: 8,
+        rate_per_s: rate.max(1),
+        retries: Retries::default(),
+        remember: false,
+    };
+    run(&options, plan, |call, answer| totals.count(call, answer), stop).await?;
+    Ok(())
+}
+
+/// Without end, and with little time between an event and what follows.
+fn plan(seed: u64, template: &Template) -> PlanOptions {
+    PlanOptions { mix: MIX, follow_up_calls: 3..=20, ..PlanOptions::new(seed, None, template.clone()) }
+}
+
+/// Waits, for a moment, until nothing waits in the inbox.
+async fn settled(process: &Process) {
+    let empty = async {
+        while process.store.inbox_depth().await.is_ok_and(|depth| depth.waiting > 0) {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    let _ = tokio::time::timeout(Duration::from_secs(5), empty).await;
+}
+
+async fn farewell(process: &Process, totals: &Totals) -> anyhow::Result<u8> {
+    say("");
+    say(&totals.line());
+    let proof = process.store.prove().await?;
+    process.store.close().await;
+    if proof.is_proven() {
+        say(&format!("books proven: {} accounts from {} transfers", proof.accounts, proof.transfers));
+        Ok(EXIT_DONE)
+    } else {
+        say("the books are NOT proven");
+        Ok(EXIT_FAILED)
+    }
+}
+
+/// What happened so far.
+#[derive(Default)]
+struct Totals {
+    acknowledged: AtomicU64,
+    refused: AtomicU64,
+    credited: AtomicU64,
+    held: AtomicU64,
+    reversed: AtomicU64,
+    repeats: AtomicU64,
+    quarantined: AtomicU64,
+}
+
+impl Totals {
+    /// One answer that the network got.
+    fn count(&self, call: &Call, answer: &Answer) {
+        if answer.acknowledged {
+            self.acknowledged.fetch_add(1, Ordering::Relaxed);
+        } else {
+            self.refused.fetch_add(1, Ordering::Relaxed);
+            let why = match call.act {
+                Act::Forged(Forgery::WrongHash) => "its hash is wrong".to_owned(),
+                Act::Forged(Forgery::MissingHash) => "it has no hash".to_owned(),
+                Act::Forged(Forgery::ChangedAmount) => "somebody made the amount tenfold".to_owned(),
+                _ => answer.text.clone(),
+            };
+            say(&line(
+                '✕',
+                "refused",
+                &answer.status.map(|status| status.to_string()).unwrap_or_default(),
+                "",
+                &why,
+            ));
+        }
+    }
+
+    /// One batch that the worker saved.
+    fn tell(&self, settlement: &Settlement) {
+        for settled in &settlement.rewards {
+            for taken in &settled.steps {
+                self.step(settled, taken.step, taken.note.as_deref());
+            }
+        }
+        for postback in &settlement.postbacks {
+            match postback.outcome {
+                Outcome::Processed => {}
+                Outcome::Repeat => {
+                    self.repeats.fetch_add(1, Ordering::Relaxed);
+                    let tx = postback.reward.and_then(|index| settlement.rewards.get(index));
+                    let tx = tx.map_or("", |settled| settled.reward.key.as_str());
+                    say(&line('·', "repeat", "", tx, "known already: no second effect"));
+                }
+                Outcome::Quarantined => {
+                    self.quarantined.fetch_add(1, Ordering::Relaxed);
+                    say(&line('⚠', "quarantined", "", "", postback.reason.as_deref().unwrap_or_default()));
+                }
+            }
+        }
+    }
+
+    fn step(&self, settled: &Settled, step: Step, note: Option<&str>) {
+        let reward = &settled.reward;
+        let amount = format!("{} {}", reward.reward.unwrap_or_default(), reward.currency);
+        let (mark, word, counter, why) = match step {
+            Step::Credit | Step::Release | Step::Overturn => {
+                let details = settled.details.as_ref().map(|details| &details.event);
+                let offer = details.and_then(|event| event.offer_name.clone()).unwrap_or_default();
+                ('●', "credited", &self.credited, offer)
+            }
+            Step::Hold | Step::Reject => ('◐', "held", &self.held, note.unwrap_or_default().to_owned()),
+            Step::ReverseUnseen => (
+                '↩',
+                "reversed",
+                &self.reversed,
+                "the reversal came first: its credit will not count".to_owned(),
+            ),
+            Step::ReverseCredited | Step::ReverseHeld | Step::ReverseRejected => {
+                ('↩', "reversed", &self.reversed, "the network took it back".to_owned())
+            }
+        };
+        counter.fetch_add(1, Ordering::Relaxed);
+        say(&line(mark, word, &amount, &reward.user_id, &why));
+    }
+
+    async fn say_from_time_to_time(&self, stop: &CancellationToken) {
+        let mut every = tokio::time::interval(TOTALS_EVERY);
+        every.tick().await;
+        while !stop.is_cancelled() {
+            tokio::select! {
+                () = stop.cancelled() => {}
+                _ = every.tick() => say(&format!("\n{}\n", self.line())),
+            }
+        }
+    }
+
+    fn line(&self) -> String {
+        let of = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        format!(
+            "  so far: {} acknowledged · ● {} credited · ◐ {} held · ↩ {} reversed · {} repeats · ⚠ {} quarantined · ✕ {} refused",
+            of(&self.acknowledged),
+            of(&self.credited),
+            of(&self.held),
+            of(&self.reversed),
+            of(&self.repeats),
+            of(&self.quarantined),
+            of(&self.refused),
+        )
+    }
+}
+
+/// One line of the demo, in columns.
+fn line(mark: char, word: &str, amount: &str, whom: &str, why: &str) -> String {
+    format!("  {mark} {word:<12}{amount:>16}  {whom:<14}  {why}")
+}
+
+#[cfg(test)]
+mod tests {
+    use jobs::sandbox::Variety;
+
+    use super::*;
+
+    #[test]
+    fn the_first_ten_seconds_show_something_of_everything() {
+        let params = Params::new(Network::Targo, &std::collections::BTreeMap::new()).expect("valid");
+        let template =
+            Template::parse(&format!("http://localhost/pb/x?{}", params.query_template())).expect("valid");
+        let shown = |seed: u64| {
+            let first: Vec<Call> = Plan::new(&plan(seed, &template)).expect("valid").take(27).collect();
+            let any = |wanted: &dyn Fn(&Call) -> bool| first.iter().any(wanted);
+            let is = |call: &Call, variety: Variety| call.event.variety == variety;
+            any(&|call| is(call, Variety::Reversal) && matches!(call.act, Act::Reversal { .. }))
+                && any(&|call| is(call, Variety::ImpossibleSpeed))
+                && any(&|call| is(call, Variety::EarlyReversal) && call.act == Act::Credit)
+                && any(&|call| call.act == Act::Again)
+                && any(&|call| matches!(call.act, Act::Forged(_)))
+                && any(&|call| matches!(call.act, Act::Broken(_)))
+        };
+        assert!(
+            shown(SEED),
+            "take one of {:?}",
+            (1..5_000).filter(|seed| shown(*seed)).take(5).collect::<Vec<_>>()
+        );
+    }
+}

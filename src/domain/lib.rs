@@ -1,0 +1,42 @@
+//! # domain: decides what a postback means and what is to happen
+//!
+//! Pure and deterministic: no async, no clock, no SQL, no HTTP. `now` is always an argument, and every function
+//! answers with a plain value that says everything that is to happen; it never does it. The manifest is the proof:
+//! nothing in it can open a socket or a file.
+//!
+//! ## The map, in the order a postback meets it
+//!
+//! | module | what it answers |
+//! |---|---|
+//! | [`signature`] | was this URL signed with one of our secrets? |
+//! | [`query`] | which parameters stand in it, decoded |
+//! | [`network`] | how this network names its fields and states ([`network::targo`]) |
+//! | [`event`] | what the postback says: a credit or a reversal of one reward, or why it cannot be mapped |
+//! | [`location`] | what is known of an IP address, and whether it agrees with the reported country |
+//! | [`policy`] | rules, thresholds and points, by source and offer, with a version |
+//! | [`rules`] | each rule: facts in, one signal out |
+//! | [`verdict`] | credit or hold, with every signal |
+//! | [`reward`] | the status of a reward and the only steps there are |
+//! | [`ledger`] | the transfers of each step |
+//! | [`settlement`] | a whole batch: mapped postbacks and known rewards in, everything to be saved out |
+//! | [`proof`] | do the balances follow from the transfers, and the transfers from the statuses? |
+//! | [`review`], [`access`] | a person's decision on a held reward, and who may make it |
+//! | [`money`], [`time`], [`text`] | exact amounts, instants and business days, words for people |
+
+pub mod access;
+pub mod event;
+pub mod ledger;
+pub mod location;
+pub mod money;
+pub mod network;
+pub mod policy;
+pub mod proof;
+pub mod query;
+pub mod review;
+pub mod reward;
+pub mod rules;
+pub mod settlement;
+pub mod signature;
+pub mod text;
+pub mod time;
+pub mod verdict;

@@ -1,0 +1,253 @@
+//! What is known of an IP address, and whether it agrees with the country that the network reports.
+
+use std::net::IpAddr;
+
+use serde::{Deserialize, Serialize};
+
+/// Everything that the geo databases say of one address, merged.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Location {
+    /// Where the user is believed to be (ISO 3166-1 alpha-2, upper case).
+    pub country: Option<String>,
+    /// Where the block is registered.
+    pub registered_country: Option<String>,
+    /// Whose base or embassy uses it.
+    pub represented_country: Option<String>,
+    /// Autonomous system number.
+    pub asn: Option<u32>,
+    /// The autonomous system's organisation.
+    pub organisation: Option<String>,
+    /// What kind of network it is; empty if nothing is known against it.
+    pub network: Vec<NetworkTrait>,
+    /// Which databases were asked, each with its build date.
+    pub databases: Vec<DatabaseBuild>,
+    /// True if the country comes from registry data alone: where a block is registered, not where it is used.
+    pub registry_only: bool,
+}
+
+/// One geo database as it was when it was asked.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DatabaseBuild {
+    /// File name, or `registry` for the built-in data.
+    pub name: String,
+    /// Build date from its metadata, `YYYY-MM-DD`; for the built-in data its release.
+    pub built_at: String,
+}
+
+/// A property of the network behind an address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum NetworkTrait {
+    /// A Tor exit.
+    Tor,
+    /// A VPN endpoint.
+    Vpn,
+    /// An open proxy.
+    PublicProxy,
+    /// A proxy on a household's line.
+    ResidentialProxy,
+    /// Anonymous in some way that the database does not name further.
+    Anonymous,
+    /// A hosting provider or data centre.
+    Hosting,
+    /// A satellite link.
+    Satellite,
+    /// Announced from many places at once: its location means little.
+    Anycast,
+    /// A mobile carrier.
+    Cellular,
+}
+
+impl NetworkTrait {
+    /// The trait in words.
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Tor => "a Tor exit",
+            Self::Vpn => "a VPN",
+            Self::PublicProxy => "a public proxy",
+            Self::ResidentialProxy => "a residential proxy",
+            Self::Anonymous => "an anonymiser",
+            Self::Hosting => "a hosting network",
+            Self::Satellite => "a satellite link",
+            Self::Anycast => "an anycast network",
+            Self::Cellular => "a mobile network",
+        }
+    }
+}
+
+/// How the address and the reported country agree.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum GeoResult {
+    /// The same country.
+    Match,
+    /// A territory of the same state, or the registered or represented country agrees.
+    Compatible,
+    /// Two different countries.
+    Mismatch,
+    /// One of the two is not known.
+    Unknown,
+    /// Not an address of the public internet: private, reserved, carrier-grade NAT, or no address at all.
+    Invalid,
+}
+
+/// Compares the address `ip` (as sent), located at `location`, with the country code `reported`.
+pub fn compare(ip: Option<&str>, location: &Location, reported: Option<&str>) -> GeoResult {
+    match ip.map(str::parse::<IpAddr>) {
+        Some(Ok(address)) if is_public(address) => {}
+        Some(_) => return GeoResult::Invalid,
+        None => return GeoResult::Unknown,
+    }
+    let Some(reported) = reported.and_then(country_code) else { return GeoResult::Unknown };
+    let Some(located) = location.country.as_deref().or(location.registered_country.as_deref()) else {
+        return GeoResult::Unknown;
+    };
+    let same = |country: &Option<String>| country.as_deref() == Some(reported.as_str());
+    if located == reported {
+        GeoResult::Match
+    } else if state_of(located) == state_of(&reported)
+        || same(&location.registered_country)
+        || same(&location.represented_country)
+    {
+        GeoResult::Compatible
+    } else {
+        GeoResult::Mismatch
+    }
+}
+
+/// The code in upper case, if it has the form of one. `UK` is widely sent for `GB`, `EL` for `GR`; `EU`, `AP`, `XX`
+/// and `ZZ` stand for "somewhere", which is no country.
+pub fn country_code(text: &str) -> Option<String> {
+    let code = text.trim().to_ascii_uppercase();
+    let is_code = code.len() == 2 && code.bytes().all(|byte| byte.is_ascii_uppercase());
+    match code.as_str() {
+        _ if !is_code => None,
+        "EU" | "AP" | "XX" | "ZZ" => None,
+        "UK" => Some("GB".into()),
+        "EL" => Some("GR".into()),
+        _ => Some(code),
+    }
+}
+
+/// Territories with a code of their own, and the state whose networks they share. A plain comparison of codes
+/// would turn each of them into fraud.
+const TERRITORIES: [(&str, &[&str]); 10] = [
+    ("US", &["PR", "GU", "VI", "AS", "MP", "UM"]),
+    ("FR", &["GP", "MQ", "GF", "RE", "YT", "BL", "MF", "PM", "NC", "PF", "WF", "TF"]),
+    ("CN", &["HK", "MO"]),
+    ("GB", &["GG", "JE", "IM", "GI"]),
+    ("NL", &["AW", "CW", "SX", "BQ"]),
+    ("DK", &["FO", "GL"]),
+    ("NO", &["SJ"]),
+    ("FI", &["AX"]),
+    ("AU", &["NF", "CX", "CC"]),
+    ("NZ", &["CK", "NU", "TK"]),
+];
+
+fn state_of(code: &str) -> &str {
+    TERRITORIES.iter().find(|(_, territories)| territories.contains(&code)).map_or(code, |(state, _)| state)
+}
+
+/// True for an address of the public internet. Refused: private, loopback, link-local, carrier-grade NAT,
+/// documentation, benchmarking, multicast and reserved ranges (IANA special-purpose registries), also when an IPv4
+/// address is written inside an IPv6 one.
+pub fn is_public(address: IpAddr) -> bool {
+    match address.to_canonical() {
+        IpAddr::V4(v4) => {
+            let [a, b, c, _] = v4.octets();
+            !(v4.is_private()
+                || v4.is_loopback()
+                || v4.is_link_local()
+                || v4.is_documentation()
+                || v4.is_multicast()
+                || a == 0
+                || a >= 240
+                || (a == 100 && (64..128).contains(&b))
+                || (a == 198 && (18..20).contains(&b))
+                || (a == 192 && b == 0 && c == 0))
+        }
+        IpAddr::V6(v6) => {
+            let [first, second, ..] = v6.segments();
+            // Global unicast is 2000::/3; inside it, documentation and the ORCHID ranges are not in use.
+            (0x2000..0x4000).contains(&first)
+                && !(first == 0x2001 && (second == 0x0db8 || (0x10..0x30).contains(&second)))
+                && !(first == 0x3fff && second < 0x1000)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn located(country: &str, registered: &str, represented: &str) -> Location {
+        let code = |text: &str| (!text.is_empty()).then(|| text.to_owned());
+        Location {
+            country: code(country),
+            registered_country: code(registered),
+            represented_country: code(represented),
+            ..Location::default()
+        }
+    }
+
+    #[test]
+    fn the_five_results() {
+        for (ip, country, registered, represented, reported, expected) in [
+            ("8.8.8.8", "US", "", "", "US", GeoResult::Match),
+            ("8.8.8.8", "US", "", "", "us", GeoResult::Match),
+            ("8.8.8.8", "GB", "", "", "UK", GeoResult::Match),
+            ("8.8.8.8", "", "US", "", "US", GeoResult::Match),
+            ("8.8.8.8", "PR", "", "", "US", GeoResult::Compatible),
+            ("8.8.8.8", "US", "", "", "PR", GeoResult::Compatible),
+            ("8.8.8.8", "GP", "", "", "RE", GeoResult::Compatible),
+            ("8.8.8.8", "HK", "", "", "CN", GeoResult::Compatible),
+            ("8.8.8.8", "BR", "US", "", "US", GeoResult::Compatible),
+            ("8.8.8.8", "DE", "DE", "US", "US", GeoResult::Compatible),
+            ("8.8.8.8", "BR", "BR", "", "US", GeoResult::Mismatch),
+            ("8.8.8.8", "HK", "", "", "TW", GeoResult::Mismatch),
+            ("8.8.8.8", "", "", "", "US", GeoResult::Unknown),
+            ("8.8.8.8", "US", "", "", "", GeoResult::Unknown),
+            ("8.8.8.8", "US", "", "", "USA", GeoResult::Unknown),
+            ("8.8.8.8", "US", "", "", "XX", GeoResult::Unknown),
+            ("10.0.0.1", "US", "", "", "US", GeoResult::Invalid),
+            ("not an address", "", "", "", "US", GeoResult::Invalid),
+        ] {
+            let reported_code = (!reported.is_empty()).then_some(reported);
+            let result = compare(Some(ip), &located(country, registered, represented), reported_code);
+            assert_eq!(result, expected, "{ip} {country}/{registered}/{represented} against {reported}");
+        }
+        assert_eq!(compare(None, &Location::default(), Some("US")), GeoResult::Unknown);
+    }
+
+    #[test]
+    fn only_addresses_of_the_public_internet_are_located() {
+        for public in ["8.8.8.8", "100.128.0.1", "2a00:1450::1", "::ffff:8.8.8.8"] {
+            assert!(is_public(public.parse().expect("an address")), "{public}");
+        }
+        for other in [
+            "10.1.2.3",
+            "127.0.0.1",
+            "169.254.1.1",
+            "172.16.0.1",
+            "192.168.1.1",
+            "100.64.0.1",
+            "100.127.255.255",
+            "192.0.2.1",
+            "198.18.0.1",
+            "203.0.113.9",
+            "224.0.0.1",
+            "255.255.255.255",
+            "0.1.2.3",
+            "::1",
+            "::",
+            "fe80::1",
+            "fc00::1",
+            "2001:db8::1",
+            "ff02::1",
+            "::ffff:10.0.0.1",
+            "64:ff9b::a00:1",
+        ] {
+            assert!(!is_public(other.parse().expect("an address")), "{other}");
+        }
+    }
+}

@@ -1,0 +1,89 @@
+//! Networks: how each names its fields and its states. One file per network.
+
+pub mod targo;
+
+use serde::{Deserialize, Serialize};
+
+/// A network whose wire format is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Network {
+    /// <https://docs.targo.io>
+    Targo,
+}
+
+/// What a postback may say; each network has its own name for it, and each source may rename it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Field {
+    /// The publisher's own id of the user.
+    UserId,
+    /// The unique id of the reward event.
+    TxId,
+    /// The reward in the user's currency.
+    Reward,
+    /// What the network pays, in USD.
+    Payout,
+    /// Approved or reversed.
+    Status,
+    /// The offer.
+    OfferId,
+    /// Its name.
+    OfferName,
+    /// The event within the offer.
+    EventId,
+    /// Its name.
+    EventName,
+    /// The user's address at completion.
+    Ip,
+    /// The user's country, ISO 3166-1 alpha-2.
+    CountryCode,
+    /// When the user first clicked the offer, unix seconds.
+    Timestamp,
+    /// The publisher's first own value.
+    Sub1,
+    /// The publisher's second own value.
+    Sub2,
+}
+
+/// Whether a postback gives or takes back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Kind {
+    /// The user earned a reward.
+    Credit,
+    /// The network takes it back.
+    Reversal,
+}
+
+/// One field of a network: its macro, which is also the default parameter name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FieldDefinition {
+    /// The field.
+    pub field: Field,
+    /// The macro in the network's dashboard, without braces.
+    pub name: &'static str,
+    /// The longest value that is accepted, in bytes after decoding.
+    pub max_len: usize,
+}
+
+impl Network {
+    /// Every field this network can send, in the order of its documentation.
+    pub fn fields(self) -> &'static [FieldDefinition] {
+        match self {
+            Self::Targo => &targo::FIELDS,
+        }
+    }
+
+    /// What a value of the status field means; `None` if the network's documentation does not know it.
+    pub fn kind(self, status: &str) -> Option<Kind> {
+        match self {
+            Self::Targo => targo::kind(status),
+        }
+    }
+
+    /// The name in settings, tables and the API.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Targo => "targo",
+        }
+    }
+}

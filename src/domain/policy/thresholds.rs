@@ -1,0 +1,228 @@
+//! The thresholds of each rule, by its code. Every one has `enabled`, `points` and `hard`.
+
+use serde::{Deserialize, Serialize};
+
+use crate::money::Micros;
+
+macro_rules! thresholds {
+    ($($(#[$doc:meta])* $name:ident { $($(#[$field_doc:meta])* $field:ident: $type:ty),* $(,)? })*) => {$(
+        $(#[$doc])*
+        #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+        #[serde(deny_unknown_fields)]
+        pub struct $name {
+            /// Off: the rule still reports its signal, and never fires.
+            pub enabled: bool,
+            /// What it adds to the score when it fires.
+            pub points: i64,
+            /// Holds whatever the score.
+            pub hard: bool,
+            $($(#[$field_doc])* pub $field: $type,)*
+        }
+
+        impl $name {
+            /// What the rule weighs when it fires.
+            pub fn weight(&self) -> Weight {
+                Weight { enabled: self.enabled, points: self.points, hard: self.hard }
+            }
+        }
+    )*};
+}
+
+/// What a rule weighs when it fires.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Weight {
+    /// Off: never fires.
+    pub enabled: bool,
+    /// Points added to the score.
+    pub points: i64,
+    /// Holds whatever the score.
+    pub hard: bool,
+}
+
+thresholds! {
+    /// A rule without thresholds of its own.
+    Plain {}
+    /// A rule with one limit in seconds.
+    Limit {
+        /// The limit.
+        limit_s: i64,
+    }
+    /// Q1: is there a click time that can be judged?
+    ClickTime {
+        /// A click further ahead of us than this cannot be a matter of clocks.
+        future_s: i64,
+    }
+    /// Q3: does the reward fit the payout?
+    Ratio {
+        /// Reward units per USD, as decimal text; empty: not checked.
+        ratio: String,
+        /// How far the ratio may be off.
+        tolerance_percent: i64,
+    }
+    /// T2: the floor of the offer's class.
+    TaskFloor {
+        /// `install`, `step`, `survey` or `default`; empty: told from the names.
+        class: String,
+        /// Installs and leads.
+        install_s: i64,
+        /// Purchases, deposits, levels.
+        step_s: i64,
+        /// Surveys.
+        survey_s: i64,
+        /// Everything else.
+        default_s: i64,
+        /// Words in the event's or offer's name that tell an install.
+        install_words: Vec<String>,
+        /// Words that tell a step.
+        step_words: Vec<String>,
+        /// Words that tell a survey.
+        survey_words: Vec<String>,
+    }
+    /// G1: two different countries.
+    CountryMismatch {
+        /// The points when only registry data is known.
+        registry_points: i64,
+    }
+    /// N1: what kind of network the address belongs to.
+    NetworkPoints {
+        /// A Tor exit.
+        tor: i64,
+        /// A VPN, or an anonymiser of another kind.
+        vpn: i64,
+        /// A public or residential proxy.
+        proxy: i64,
+        /// A hosting provider.
+        hosting: i64,
+    }
+    /// M1: is the reward so large that one mistake pays for many reviews?
+    Large {
+        /// The payout in USD from which it is, as decimal text.
+        payout_usd: String,
+    }
+}
+
+/// What kind of task an offer is; decides how fast it can honestly be done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OfferClass {
+    /// Install, registration, lead.
+    Install,
+    /// Purchase, deposit, level: one step of several.
+    Step,
+    /// Survey.
+    Survey,
+    /// Anything else.
+    Default,
+}
+
+impl OfferClass {
+    /// The class of that name in a policy file.
+    pub fn parse(name: &str) -> Option<Self> {
+        match name {
+            "install" => Some(Self::Install),
+            "step" => Some(Self::Step),
+            "survey" => Some(Self::Survey),
+            "default" => Some(Self::Default),
+            _ => None,
+        }
+    }
+}
+
+/// Every rule's thresholds.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "UPPERCASE")]
+pub struct Rules {
+    /// Click time missing, unusable or far in the future.
+    pub q1: ClickTime,
+    /// Click a few seconds in the future: clocks.
+    pub q2: Limit,
+    /// Click in the future beyond the clocks' tolerance.
+    #[serde(rename = "Q2b")]
+    pub q2b: Plain,
+    /// Reward and payout do not fit.
+    pub q3: Ratio,
+    /// An amount with more than six decimals.
+    pub q4: Plain,
+    /// Impossible speed.
+    pub t1: Limit,
+    /// Faster than the class of offer allows.
+    pub t2: TaskFloor,
+    /// Completed after the offer's window.
+    pub t9: Limit,
+    /// Country mismatch.
+    pub g1: CountryMismatch,
+    /// Country compatible only.
+    pub g2: Plain,
+    /// Country unknown.
+    pub g3: Plain,
+    /// Address not of the public internet.
+    pub g4: Plain,
+    /// Anonymising or hosting network.
+    pub n1: NetworkPoints,
+    /// The same task again under a new transaction.
+    pub v3: Plain,
+    /// A large reward.
+    pub m1: Large,
+}
+
+impl Rules {
+    /// What deserialising cannot check, as `CODE.key` and what is wrong.
+    pub(super) fn faults(&self) -> Vec<String> {
+        let mut faults = Vec::new();
+        if !self.q3.ratio.is_empty() {
+            match Micros::parse(&self.q3.ratio) {
+                Ok(parsed) if parsed.amount.0 > 0 => {}
+                Ok(_) => faults.push("Q3.ratio` must be above zero".to_owned()),
+                Err(error) => faults.push(format!("Q3.ratio` {error}")),
+            }
+        }
+        if let Err(error) = Micros::parse(&self.m1.payout_usd) {
+            faults.push(format!("M1.payout_usd` {error}"));
+        }
+        if !self.t2.class.is_empty() && OfferClass::parse(&self.t2.class).is_none() {
+            faults.push("T2.class` must be one of install, step, survey, default".to_owned());
+        }
+        for (key, seconds) in [
+            ("Q1.future_s", self.q1.future_s),
+            ("Q2.limit_s", self.q2.limit_s),
+            ("T1.limit_s", self.t1.limit_s),
+            ("T2.install_s", self.t2.install_s),
+            ("T2.step_s", self.t2.step_s),
+            ("T2.survey_s", self.t2.survey_s),
+            ("T2.default_s", self.t2.default_s),
+            ("T9.limit_s", self.t9.limit_s),
+            ("Q3.tolerance_percent", self.q3.tolerance_percent),
+        ] {
+            // A century keeps every sum of milliseconds far from overflow.
+            if !(0..=3_155_760_000).contains(&seconds) {
+                faults.push(format!("{key}` must be between 0 and 3155760000"));
+            }
+        }
+        let points = [
+            ("Q1.points", self.q1.points),
+            ("Q2.points", self.q2.points),
+            ("Q2b.points", self.q2b.points),
+            ("Q3.points", self.q3.points),
+            ("Q4.points", self.q4.points),
+            ("T1.points", self.t1.points),
+            ("T2.points", self.t2.points),
+            ("T9.points", self.t9.points),
+            ("G1.points", self.g1.points),
+            ("G1.registry_points", self.g1.registry_points),
+            ("G2.points", self.g2.points),
+            ("G3.points", self.g3.points),
+            ("G4.points", self.g4.points),
+            ("N1.tor", self.n1.tor),
+            ("N1.vpn", self.n1.vpn),
+            ("N1.proxy", self.n1.proxy),
+            ("N1.hosting", self.n1.hosting),
+            ("V3.points", self.v3.points),
+            ("M1.points", self.m1.points),
+        ];
+        for (key, points) in points {
+            if !(0..=1_000).contains(&points) {
+                faults.push(format!("{key}` must be between 0 and 1000"));
+            }
+        }
+        faults
+    }
+}

@@ -1,0 +1,162 @@
+//! The status of a reward and the only steps there are.
+//!
+//! [`Step`] is the whole state machine: each step has one status before and one after, so a step that is not
+//! allowed has no value to be written with.
+
+use serde::{Deserialize, Serialize};
+
+/// Where a reward stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Status {
+    /// The user has it.
+    Credited,
+    /// It waits for a person.
+    Held,
+    /// A person said no.
+    Rejected,
+    /// The network took it back.
+    Reversed,
+}
+
+impl Status {
+    /// Every status.
+    pub const ALL: [Self; 4] = [Self::Credited, Self::Held, Self::Rejected, Self::Reversed];
+
+    /// The name in tables, pages and the API.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Credited => "credited",
+            Self::Held => "held",
+            Self::Rejected => "rejected",
+            Self::Reversed => "reversed",
+        }
+    }
+
+    /// The status of that name.
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|status| status.name() == name)
+    }
+}
+
+/// One change of status. There are no others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Step {
+    /// new → credited: the verdict was credit.
+    Credit,
+    /// new → held: the verdict was hold.
+    Hold,
+    /// new → reversed: the reversal came before its credit, and wins.
+    ReverseUnseen,
+    /// held → credited, by a person.
+    Release,
+    /// held → rejected, by a person.
+    Reject,
+    /// rejected → credited, by a person.
+    Overturn,
+    /// credited → reversed.
+    ReverseCredited,
+    /// held → reversed.
+    ReverseHeld,
+    /// rejected → reversed.
+    ReverseRejected,
+}
+
+impl Step {
+    /// Every step.
+    pub const ALL: [Self; 9] = [
+        Self::Credit,
+        Self::Hold,
+        Self::ReverseUnseen,
+        Self::Release,
+        Self::Reject,
+        Self::Overturn,
+        Self::ReverseCredited,
+        Self::ReverseHeld,
+        Self::ReverseRejected,
+    ];
+
+    /// The status before; `None` for a reward that is new.
+    pub fn from(self) -> Option<Status> {
+        match self {
+            Self::Credit | Self::Hold | Self::ReverseUnseen => None,
+            Self::Release | Self::Reject | Self::ReverseHeld => Some(Status::Held),
+            Self::Overturn | Self::ReverseRejected => Some(Status::Rejected),
+            Self::ReverseCredited => Some(Status::Credited),
+        }
+    }
+
+    /// The status after.
+    pub fn to(self) -> Status {
+        match self {
+            Self::Credit | Self::Release | Self::Overturn => Status::Credited,
+            Self::Hold => Status::Held,
+            Self::Reject => Status::Rejected,
+            Self::ReverseUnseen | Self::ReverseCredited | Self::ReverseHeld | Self::ReverseRejected => {
+                Status::Reversed
+            }
+        }
+    }
+
+    /// The step by which a reversal ends a reward of this status; `None` if it is reversed already.
+    pub fn reversal_of(status: Option<Status>) -> Option<Self> {
+        match status {
+            None => Some(Self::ReverseUnseen),
+            Some(Status::Credited) => Some(Self::ReverseCredited),
+            Some(Status::Held) => Some(Self::ReverseHeld),
+            Some(Status::Rejected) => Some(Self::ReverseRejected),
+            Some(Status::Reversed) => None,
+        }
+    }
+
+    /// The name in tables, pages and the API.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Credit => "credit",
+            Self::Hold => "hold",
+            Self::ReverseUnseen => "reverse_unseen",
+            Self::Release => "release",
+            Self::Reject => "reject",
+            Self::Overturn => "overturn",
+            Self::ReverseCredited => "reverse_credited",
+            Self::ReverseHeld => "reverse_held",
+            Self::ReverseRejected => "reverse_rejected",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_steps_are_exactly_those_of_the_contract() {
+        let mut steps: Vec<_> =
+            Step::ALL.iter().map(|step| (step.from().map(Status::name), step.to().name())).collect();
+        steps.sort_unstable();
+        assert_eq!(
+            steps,
+            [
+                (None, "credited"),
+                (None, "held"),
+                (None, "reversed"),
+                (Some("credited"), "reversed"),
+                (Some("held"), "credited"),
+                (Some("held"), "rejected"),
+                (Some("held"), "reversed"),
+                (Some("rejected"), "credited"),
+                (Some("rejected"), "reversed"),
+            ]
+        );
+    }
+
+    #[test]
+    fn a_reversal_ends_every_status_once() {
+        for status in [None, Some(Status::Credited), Some(Status::Held), Some(Status::Rejected)] {
+            let step = Step::reversal_of(status).expect("it can be reversed");
+            assert_eq!((step.from(), step.to()), (status, Status::Reversed));
+        }
+        assert_eq!(Step::reversal_of(Some(Status::Reversed)), None);
+    }
+}

@@ -1,0 +1,92 @@
+//! Q1, Q2, Q2b, Q4: can the postback be judged at all? Faults of data, not of the user.
+
+use super::Facts;
+use super::speed::Elapsed;
+use crate::event::Click;
+use crate::policy::Rules;
+use crate::text::duration;
+use crate::time::SECOND_MS;
+use crate::verdict::{Family, Finding, Signal};
+
+/// Q1: no usable click time, or one far in the future.
+pub(super) fn q1(click: &Elapsed, facts: &Facts<'_>, rules: &Rules) -> Signal {
+    let limit = duration(rules.q1.future_s * SECOND_MS);
+    let (fired, value, text) = match (&facts.event.click, click) {
+        (Click::Missing, _) => {
+            (true, None, "The network sent no click time, so speed cannot be judged.".into())
+        }
+        (Click::Unusable(sent), _) => {
+            let text = format!("The click time \u{201c}{sent}\u{201d} is not a time in unix seconds.");
+            (true, Some(sent.clone()), text)
+        }
+        (_, Elapsed::Ahead { ahead_ms, judgeable: false, .. }) => {
+            let ahead = duration(*ahead_ms);
+            (
+                true,
+                Some(ahead.clone()),
+                format!("The click lies {ahead} in the future; at most {limit} can be clocks."),
+            )
+        }
+        _ => (false, None, "The click time can be judged.".into()),
+    };
+    finding("Q1", fired, value, Some(limit), text).weigh(rules.q1.weight())
+}
+
+/// Q2: a click a little ahead of us is a matter of two clocks.
+pub(super) fn q2(click: &Elapsed, rules: &Rules) -> Signal {
+    let limit = duration(rules.q2.limit_s * SECOND_MS);
+    let (fired, value, text) = match click {
+        Elapsed::Ahead { ahead_ms, within_clocks: true, .. } => {
+            let ahead = duration(*ahead_ms);
+            (
+                true,
+                Some(ahead.clone()),
+                format!(
+                    "The click lies {ahead} in the future, within what two clocks differ; counted as no time."
+                ),
+            )
+        }
+        _ => (false, None, "The click does not lie slightly in the future.".into()),
+    };
+    finding("Q2", fired, value, Some(limit), text).weigh(rules.q2.weight())
+}
+
+/// Q2b: a click further ahead than clocks explain, but not absurd.
+pub(super) fn q2b(click: &Elapsed, rules: &Rules) -> Signal {
+    let limit = duration(rules.q2.limit_s * SECOND_MS);
+    let (fired, value, text) = match click {
+        Elapsed::Ahead { ahead_ms, within_clocks: false, judgeable: true } => {
+            let ahead = duration(*ahead_ms);
+            (
+                true,
+                Some(ahead.clone()),
+                format!(
+                    "The click lies {ahead} in the future, more than the {limit} that two clocks differ."
+                ),
+            )
+        }
+        _ => (false, None, "The click does not lie in the future beyond what clocks differ.".into()),
+    };
+    finding("Q2b", fired, value, Some(limit), text).weigh(rules.q2b.weight())
+}
+
+/// Q4: an amount finer than a micro was rounded.
+pub(super) fn q4(facts: &Facts<'_>, rules: &Rules) -> Signal {
+    let fired = facts.event.rounded;
+    let text = if fired {
+        "An amount had more than six decimals and was rounded half to even; the raw text is in the postback."
+    } else {
+        "No amount had to be rounded."
+    };
+    finding("Q4", fired, None, Some("6 decimals".into()), text.into()).weigh(rules.q4.weight())
+}
+
+fn finding(
+    code: &'static str,
+    fired: bool,
+    value: Option<String>,
+    limit: Option<String>,
+    text: String,
+) -> Finding {
+    Finding { code, family: Family::Data, fired, value, limit, sample: None, text }
+}

@@ -1,0 +1,126 @@
+//! G1 to G4 and N1: where the address is, and what kind of network it belongs to.
+//!
+//! The reported country is often the network's own lookup of the same address, so a mismatch can be two databases
+//! disagreeing. That is why there are five results and not two, and why registry data weighs less.
+
+use super::Facts;
+use crate::location::{GeoResult, NetworkTrait};
+use crate::policy::{NetworkPoints, Rules, Weight};
+use crate::verdict::{Family, Finding, Signal};
+
+/// G1: the address is in another country than the network says.
+pub(super) fn g1(facts: &Facts<'_>, rules: &Rules) -> Signal {
+    let fired = facts.geo == GeoResult::Mismatch;
+    let (located, reported) = (located(facts), reported(facts));
+    let registry = facts.location.registry_only;
+    let text = match facts.geo {
+        GeoResult::Match => format!("The address is in {located}, as the network says."),
+        GeoResult::Mismatch if registry => {
+            format!(
+                "The address is registered in {located}, the network says {reported} (registry data only)."
+            )
+        }
+        GeoResult::Mismatch => format!("The address is in {located}, the network says {reported}."),
+        _ => "The two countries do not contradict each other.".into(),
+    };
+    let points = if registry { rules.g1.registry_points } else { rules.g1.points };
+    finding(facts, "G1", fired, text).weigh(Weight { points, ..rules.g1.weight() })
+}
+
+/// G2: not the same country, but no contradiction.
+pub(super) fn g2(facts: &Facts<'_>, rules: &Rules) -> Signal {
+    let fired = facts.geo == GeoResult::Compatible;
+    let text = if fired {
+        format!(
+            "The address is in {}, the network says {}: a territory of the same state, or the block is registered or used there.",
+            located(facts),
+            reported(facts)
+        )
+    } else {
+        "The two countries need no such explanation.".into()
+    };
+    finding(facts, "G2", fired, text).weigh(rules.g2.weight())
+}
+
+/// G3: one of the two countries is not known.
+pub(super) fn g3(facts: &Facts<'_>, rules: &Rules) -> Signal {
+    let fired = facts.geo == GeoResult::Unknown;
+    let text = match (facts.geo, facts.event.ip.is_some(), facts.event.country_code.as_deref()) {
+        (GeoResult::Unknown, false, _) => "The network sent no address.".into(),
+        (GeoResult::Unknown, true, None) => "The network sent no country.".into(),
+        (GeoResult::Unknown, true, Some(sent)) if crate::location::country_code(sent).is_none() => {
+            format!("\u{201c}{sent}\u{201d} is not a country code.")
+        }
+        (GeoResult::Unknown, ..) => "No database knows the country of the address.".into(),
+        _ => "The comparison was possible.".into(),
+    };
+    finding(facts, "G3", fired, text).weigh(rules.g3.weight())
+}
+
+/// G4: not an address of the public internet.
+pub(super) fn g4(facts: &Facts<'_>, rules: &Rules) -> Signal {
+    let fired = facts.geo == GeoResult::Invalid;
+    let text = if fired {
+        "The address is private, reserved, carrier-grade NAT or malformed: the network passes on something else than the user's."
+    } else {
+        "The address is one of the public internet, or none was sent."
+    };
+    finding(facts, "G4", fired, text.into()).weigh(rules.g4.weight())
+}
+
+/// N1: Tor, VPN, proxy or hosting. The strongest kind counts.
+pub(super) fn n1(facts: &Facts<'_>, rules: &Rules) -> Signal {
+    let traits = &facts.location.network;
+    let strongest = traits.iter().copied().max_by_key(|kind| points(&rules.n1, *kind));
+    let points = strongest.map_or(0, |kind| points(&rules.n1, kind));
+    let organisation =
+        facts.location.organisation.as_deref().map(|name| format!(" ({name})")).unwrap_or_default();
+    let text = match strongest {
+        Some(kind) => format!("The address belongs to {}{organisation}.", kind.words()),
+        None => "Nothing is known against the network of the address.".into(),
+    };
+    let value =
+        (!traits.is_empty()).then(|| traits.iter().map(|kind| kind.words()).collect::<Vec<_>>().join(", "));
+    let finding = Finding {
+        code: "N1",
+        family: Family::Geo,
+        fired: points > 0,
+        value,
+        limit: None,
+        sample: None,
+        text,
+    };
+    finding.weigh(Weight { points, ..rules.n1.weight() })
+}
+
+fn points(points: &NetworkPoints, kind: NetworkTrait) -> i64 {
+    match kind {
+        NetworkTrait::Tor => points.tor,
+        NetworkTrait::Vpn | NetworkTrait::Anonymous => points.vpn,
+        NetworkTrait::PublicProxy | NetworkTrait::ResidentialProxy => points.proxy,
+        NetworkTrait::Hosting => points.hosting,
+        NetworkTrait::Satellite | NetworkTrait::Anycast | NetworkTrait::Cellular => 0,
+    }
+}
+
+fn located<'a>(facts: &Facts<'a>) -> &'a str {
+    let location = facts.location;
+    location.country.as_deref().or(location.registered_country.as_deref()).unwrap_or("an unknown country")
+}
+
+fn reported<'a>(facts: &Facts<'a>) -> &'a str {
+    facts.event.country_code.as_deref().unwrap_or("nothing")
+}
+
+fn finding(facts: &Facts<'_>, code: &'static str, fired: bool, text: String) -> Finding {
+    let location = facts.location;
+    Finding {
+        code,
+        family: Family::Geo,
+        fired,
+        value: location.country.clone().or_else(|| location.registered_country.clone()),
+        limit: facts.event.country_code.clone(),
+        sample: None,
+        text,
+    }
+}

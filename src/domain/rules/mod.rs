@@ -1,0 +1,59 @@
+//! The rules: facts in, one signal out of each, whether it fired or not.
+//!
+//! Codes, thresholds and reasons follow what fraud tools and offer networks publish; every figure is in
+//! `policy/default.toml` with its reason. A rule never asks for more facts: what it needs is a field of [`Facts`].
+
+mod data;
+mod geo;
+mod money;
+mod speed;
+mod velocity;
+
+use crate::event::Event;
+use crate::location::{GeoResult, Location};
+use crate::policy::Rules;
+use crate::time::TimestampMs;
+use crate::verdict::Signal;
+
+/// Everything that is known when a reward is judged.
+#[derive(Clone, Copy, Debug)]
+pub struct Facts<'a> {
+    /// The source that reported it.
+    pub source: &'a str,
+    /// What the network says.
+    pub event: &'a Event,
+    /// When its first postback arrived: the completion. Repeats never move it.
+    pub completed_at: TimestampMs,
+    /// What is known of the address.
+    pub location: &'a Location,
+    /// How address and reported country agree.
+    pub geo: GeoResult,
+    /// Earlier rewards of the same user for the same offer and event under other keys; `None` if the postback
+    /// names no offer.
+    pub same_task: Option<i64>,
+}
+
+/// Every rule's signal, in the order in which a person reads them.
+pub(crate) fn look(facts: &Facts<'_>, rules: &Rules) -> Vec<Signal> {
+    let click = speed::Elapsed::of(facts, rules);
+    vec![
+        data::q1(&click, facts, rules),
+        data::q2(&click, rules),
+        data::q2b(&click, rules),
+        money::q3(facts, rules),
+        data::q4(facts, rules),
+        speed::t1(&click, rules),
+        speed::t2(&click, facts, rules),
+        speed::t9(&click, rules),
+        geo::g1(facts, rules),
+        geo::g2(facts, rules),
+        geo::g3(facts, rules),
+        geo::g4(facts, rules),
+        geo::n1(facts, rules),
+        velocity::v3(facts, rules),
+        money::m1(facts, rules),
+    ]
+}
+
+#[cfg(test)]
+mod tests;

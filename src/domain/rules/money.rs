@@ -1,0 +1,77 @@
+//! Q3 and M1: do reward and payout fit, and how much is at stake?
+
+use super::Facts;
+use crate::money::Micros;
+use crate::policy::Rules;
+use crate::verdict::{Family, Finding, Signal};
+
+/// Q3: reward or payout not above zero, or their ratio off. Feeds reconciliation, says nothing about the user.
+pub(super) fn q3(facts: &Facts<'_>, rules: &Rules) -> Signal {
+    let reward = facts.event.reward.unwrap_or_default();
+    let payout = facts.event.payout;
+    let expected = Micros::parse(&rules.q3.ratio).ok().map(|parsed| parsed.amount);
+    let tolerance = rules.q3.tolerance_percent;
+    let ratio = payout.filter(|payout| payout.0 > 0).map(|payout| ratio(reward, payout));
+    let (fired, text) = match (payout, expected, ratio) {
+        _ if reward.0 <= 0 => (true, "The reward is not above zero.".into()),
+        (None, ..) => (true, "The network sent no payout.".into()),
+        (Some(payout), ..) if payout.0 <= 0 => (true, "The payout is not above zero.".into()),
+        (_, Some(expected), Some(ratio)) => {
+            if within(ratio, expected, tolerance) {
+                (false, format!("The reward is {ratio} per USD, as configured."))
+            } else {
+                (
+                    true,
+                    format!(
+                        "The reward is {ratio} per USD; {expected} is configured, give or take {tolerance} %."
+                    ),
+                )
+            }
+        }
+        _ => (false, "Reward and payout are above zero; no ratio is configured.".into()),
+    };
+    let finding = Finding {
+        code: "Q3",
+        family: Family::Money,
+        fired,
+        value: ratio.map(|ratio| format!("{ratio} per USD")),
+        limit: expected.map(|expected| format!("{expected} per USD ± {tolerance} %")),
+        sample: None,
+        text,
+    };
+    finding.weigh(rules.q3.weight())
+}
+
+/// M1: so large that one mistake pays for many reviews.
+pub(super) fn m1(facts: &Facts<'_>, rules: &Rules) -> Signal {
+    let limit = Micros::parse(&rules.m1.payout_usd).map(|parsed| parsed.amount).unwrap_or_default();
+    let payout = facts.event.payout;
+    let fired = payout.is_some_and(|payout| payout >= limit);
+    let text = match payout {
+        Some(payout) if fired => format!("It pays ${payout}; from ${limit} on a person looks."),
+        Some(payout) => format!("It pays ${payout}, less than ${limit}."),
+        None => "What it pays is not known.".into(),
+    };
+    let finding = Finding {
+        code: "M1",
+        family: Family::Money,
+        fired,
+        value: payout.map(|payout| format!("${payout}")),
+        limit: Some(format!("${limit}")),
+        sample: None,
+        text,
+    };
+    finding.weigh(rules.m1.weight())
+}
+
+/// Units of reward per USD, to the micro.
+fn ratio(reward: Micros, payout: Micros) -> Micros {
+    let micros =
+        i128::from(reward.0) * i128::from(crate::money::MICROS_PER_UNIT) / i128::from(payout.0.max(1));
+    Micros(i64::try_from(micros).unwrap_or(i64::MAX))
+}
+
+fn within(ratio: Micros, expected: Micros, tolerance_percent: i64) -> bool {
+    let off = (i128::from(ratio.0) - i128::from(expected.0)).abs() * 100;
+    off <= i128::from(expected.0) * i128::from(tolerance_percent)
+}

@@ -1,0 +1,236 @@
+use super::*;
+use crate::event::Click;
+use crate::location::{NetworkTrait, compare};
+use crate::money::Micros;
+use crate::network::Kind;
+use crate::policy::Policy;
+use crate::verdict::{Decision, Verdict, decide};
+
+/// Noon, 23 November 2026.
+const NOW: TimestampMs = TimestampMs(1_795_435_200_000);
+
+/// One reward to be judged; starts honest, and each test changes what it is about.
+struct Case {
+    event: Event,
+    location: Location,
+    same_task: Option<i64>,
+    policy: &'static str,
+}
+
+impl Case {
+    fn honest() -> Self {
+        let event = Event {
+            kind: Kind::Credit,
+            user_id: "u1".into(),
+            tx_id: "T1".into(),
+            reward: Some(Micros(500_000_000)),
+            payout: Some(Micros(1_000_000)),
+            rounded: false,
+            offer_id: Some("7".into()),
+            offer_name: Some("Great Game".into()),
+            event_id: Some("9".into()),
+            event_name: None,
+            ip: Some("8.8.8.8".into()),
+            country_code: Some("US".into()),
+            click: Click::At(TimestampMs(NOW.0 - 543_000)),
+            sub1: None,
+            sub2: None,
+        };
+        let location = Location { country: Some("US".into()), ..Location::default() };
+        Self { event, location, same_task: Some(0), policy: "" }
+    }
+
+    fn took(mut self, ms: i64) -> Self {
+        self.event.click = Click::At(TimestampMs(NOW.0 - ms));
+        self
+    }
+
+    fn verdict(&self) -> Verdict {
+        let geo = compare(self.event.ip.as_deref(), &self.location, self.event.country_code.as_deref());
+        let facts = Facts {
+            source: "targo",
+            event: &self.event,
+            completed_at: NOW,
+            location: &self.location,
+            geo,
+            same_task: self.same_task,
+        };
+        decide(&facts, &Policy::parse(self.policy).expect("a valid policy"), NOW)
+    }
+}
+
+/// Judges `case` and checks decision, score, and the codes that fired.
+fn check(case: &Case, decision: Decision, score: i64, fired: &[&str]) {
+    let verdict = case.verdict();
+    let codes: Vec<_> =
+        verdict.signals.iter().filter(|signal| signal.fired).map(|signal| signal.code.as_str()).collect();
+    assert_eq!((verdict.decision, verdict.score, codes.as_slice()), (decision, score, fired), "{verdict:#?}");
+}
+
+#[test]
+fn an_honest_reward_is_credited_and_every_rule_still_reports() {
+    let verdict = Case::honest().verdict();
+    assert_eq!((verdict.decision, verdict.score, verdict.hard), (Decision::Credit, 0, false));
+    let codes: Vec<_> = verdict.signals.iter().map(|signal| signal.code.as_str()).collect();
+    let all = ["Q1", "Q2", "Q2b", "Q3", "Q4", "T1", "T2", "T9", "G1", "G2", "G3", "G4", "N1", "V3", "M1"];
+    assert_eq!(codes, all);
+    assert!(verdict.signals.iter().all(|signal| signal.text.ends_with('.')));
+    assert_eq!(verdict.sentence(), "Nothing spoke against it.");
+}
+
+#[test]
+fn the_click_time_must_be_there_and_be_one() {
+    for click in [Click::Missing, Click::Unusable("0".into()), Click::At(TimestampMs(NOW.0 + 301_000))] {
+        let mut case = Case::honest();
+        case.event.click = click;
+        check(&case, Decision::Hold, 0, &["Q1"]);
+    }
+}
+
+#[test]
+fn a_click_slightly_ahead_is_a_matter_of_clocks_and_counts_as_no_time() {
+    check(&Case::honest().took(-5_000), Decision::Hold, 100, &["Q2", "T1", "T2"]);
+    check(&Case::honest().took(-5_001), Decision::Credit, 10, &["Q2b"]);
+    check(&Case::honest().took(-300_000), Decision::Credit, 10, &["Q2b"]);
+}
+
+#[test]
+fn speed_is_judged_by_the_floor_and_by_the_class_of_offer() {
+    check(&Case::honest().took(4_999), Decision::Hold, 100, &["T1", "T2"]);
+    check(&Case::honest().took(5_000), Decision::Hold, 50, &["T2"]);
+    // Both say the same; a reviewer reads it once.
+    let sentence = Case::honest().took(4_000).verdict().sentence();
+    assert_eq!(sentence, "It took 4 s from click to completion; under 5 s no offer can be done.");
+    check(&Case::honest().took(15_000), Decision::Credit, 0, &[]);
+    for (offer, event, floor_ms) in [
+        ("Great Game", Some("Install and open"), 10_000),
+        ("Great Game", Some("Reach Level 5"), 30_000),
+        ("Survey 18", None, 60_000),
+        ("Install Great Game", Some("Purchase a gem"), 30_000),
+        ("Sublevels", None, 15_000),
+    ] {
+        let mut case = Case::honest();
+        case.event.offer_name = Some(offer.into());
+        case.event.event_name = event.map(Into::into);
+        let case = case.took(floor_ms);
+        check(&case, Decision::Credit, 0, &[]);
+        check(&case.took(floor_ms - 1), Decision::Hold, 50, &["T2"]);
+    }
+}
+
+#[test]
+fn the_policy_may_name_the_class_of_an_offer() {
+    let mut case = Case::honest().took(45_000);
+    case.policy = "[sources.targo.offers.7.rules.T2]\nclass = \"survey\"";
+    check(&case, Decision::Hold, 50, &["T2"]);
+}
+
+#[test]
+fn an_offer_completed_after_its_window_is_held() {
+    check(&Case::honest().took(90 * 86_400_000), Decision::Credit, 0, &[]);
+    check(&Case::honest().took(90 * 86_400_000 + 1), Decision::Hold, 50, &["T9"]);
+}
+
+#[test]
+fn a_mismatch_holds_with_a_database_and_only_counts_with_registry_data() {
+    let mut case = Case::honest();
+    case.location.country = Some("BR".into());
+    check(&case, Decision::Hold, 50, &["G1"]);
+    assert_eq!(case.verdict().sentence(), "The address is in BR, the network says US.");
+    case.location.registry_only = true;
+    check(&case, Decision::Credit, 30, &["G1"]);
+}
+
+#[test]
+fn compatible_unknown_and_invalid_addresses_are_told_apart() {
+    let mut case = Case::honest();
+    case.location.country = Some("PR".into());
+    check(&case, Decision::Credit, 0, &["G2"]);
+    case.location.country = None;
+    check(&case, Decision::Credit, 10, &["G3"]);
+    case.event.ip = None;
+    check(&case, Decision::Credit, 10, &["G3"]);
+    case.event.ip = Some("192.168.1.1".into());
+    check(&case, Decision::Credit, 10, &["G4"]);
+}
+
+#[test]
+fn anonymising_networks_weigh_by_their_kind_and_only_the_strongest_counts() {
+    for (network, score) in [
+        (vec![NetworkTrait::Tor, NetworkTrait::Hosting], 60),
+        (vec![NetworkTrait::Vpn], 40),
+        (vec![NetworkTrait::ResidentialProxy], 40),
+        (vec![NetworkTrait::Hosting], 30),
+        (vec![NetworkTrait::Satellite, NetworkTrait::Anycast, NetworkTrait::Cellular], 0),
+    ] {
+        let mut case = Case::honest();
+        case.location.network = network;
+        let decision = if score >= 50 { Decision::Hold } else { Decision::Credit };
+        check(&case, decision, score, if score > 0 { &["N1"] } else { &[] });
+    }
+}
+
+#[test]
+fn a_second_reward_for_the_same_task_is_held() {
+    let mut case = Case::honest();
+    case.same_task = Some(1);
+    check(&case, Decision::Hold, 0, &["V3"]);
+    case.same_task = None;
+    check(&case, Decision::Credit, 0, &[]);
+}
+
+#[test]
+fn a_large_reward_is_looked_at_by_a_person() {
+    let mut case = Case::honest();
+    case.event.payout = Some(Micros(49_999_999));
+    check(&case, Decision::Credit, 0, &[]);
+    case.event.payout = Some(Micros(50_000_000));
+    check(&case, Decision::Hold, 0, &["M1"]);
+}
+
+#[test]
+fn reward_and_payout_must_be_positive_and_fit_the_configured_ratio() {
+    for (reward, payout, policy, fires) in [
+        (500_000_000, Some(1_000_000), "", false),
+        (0, Some(1_000_000), "", true),
+        (500_000_000, Some(0), "", true),
+        (500_000_000, None, "", true),
+        (500_000_000, Some(1_000_000), "[rules.Q3]\nratio = \"500\"", false),
+        (525_000_000, Some(1_000_000), "[rules.Q3]\nratio = \"500\"", false),
+        (525_000_001, Some(1_000_000), "[rules.Q3]\nratio = \"500\"", true),
+        (474_999_999, Some(1_000_000), "[rules.Q3]\nratio = \"500\"", true),
+    ] {
+        let mut case = Case::honest();
+        case.event.reward = Some(Micros(reward));
+        case.event.payout = payout.map(Micros);
+        case.policy = policy;
+        let (decision, codes): (_, &[_]) =
+            if fires { (Decision::Hold, &["Q3"]) } else { (Decision::Credit, &[]) };
+        check(&case, decision, 0, codes);
+    }
+}
+
+#[test]
+fn a_rounded_amount_is_noted() {
+    let mut case = Case::honest();
+    case.event.rounded = true;
+    check(&case, Decision::Credit, 0, &["Q4"]);
+}
+
+#[test]
+fn a_rule_that_is_switched_off_reports_and_never_fires() {
+    let mut case = Case::honest().took(1_000);
+    case.policy = "[rules.T1]\nenabled = false\n[rules.T2]\nenabled = false";
+    check(&case, Decision::Credit, 0, &[]);
+    let signal = &case.verdict().signals[5];
+    assert!(signal.text.contains("switched off"), "{}", signal.text);
+}
+
+#[test]
+fn a_further_hit_never_makes_a_verdict_milder() {
+    let mut case = Case::honest().took(12_000);
+    let before = case.verdict();
+    case.location.network = vec![NetworkTrait::Hosting];
+    let after = case.verdict();
+    assert!(after.score >= before.score && after.decision == Decision::Hold);
+}

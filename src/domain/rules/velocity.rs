@@ -1,0 +1,28 @@
+//! V3: the same task again under a new transaction.
+
+use super::Facts;
+use crate::policy::Rules;
+use crate::text::count;
+use crate::verdict::{Family, Finding, Signal};
+
+/// V3: offers are done once; the same user, offer and event under another key is a duplicate.
+pub(super) fn v3(facts: &Facts<'_>, rules: &Rules) -> Signal {
+    let (fired, text) = match facts.same_task {
+        None => (false, "The network named no offer, so a duplicate cannot be told.".into()),
+        Some(0) => (false, "The user has no earlier reward for this offer and event.".into()),
+        Some(earlier) => {
+            let rewards = count(earlier.unsigned_abs(), "earlier reward");
+            (true, format!("The user has {rewards} for the same offer and event under another transaction."))
+        }
+    };
+    let finding = Finding {
+        code: "V3",
+        family: Family::Velocity,
+        fired,
+        value: facts.same_task.map(|earlier| earlier.to_string()),
+        limit: Some("0".into()),
+        sample: None,
+        text,
+    };
+    finding.weigh(rules.v3.weight())
+}

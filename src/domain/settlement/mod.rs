@@ -1,0 +1,427 @@
+//! Settling a batch: mapped postbacks and the rewards they touch in, everything to be saved out.
+//!
+//! | phase | where |
+//! |---|---|
+//! | claim the batch and load what it touches | `store` |
+//! | map, locate | [`crate::event`], `geo` |
+//! | **settle, in the order received** | here, in memory, without a way to fail |
+//! | save it all in one transaction | `store` |
+//!
+//! The rules for repeats and conflicts live here: a repeat never credits twice, a reversal is never taken for a
+//! repeat, a reversal before its credit waits and wins.
+
+mod conflict;
+#[cfg(test)]
+mod tests;
+
+use std::collections::{HashMap, HashSet};
+
+use crate::event::{Event, Quarantine};
+use crate::ledger::{Terms, Transfer, transfers};
+use crate::location::{GeoResult, Location};
+use crate::money::Micros;
+use crate::network::Kind;
+use crate::policy::Policy;
+use crate::reward::{Status, Step};
+use crate::rules::Facts;
+use crate::time::TimestampMs;
+use crate::verdict::{Decision, Verdict, decide};
+
+/// What the settings say of a source, as far as settling needs it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SourceTerms {
+    /// The source.
+    pub name: String,
+    /// The app that owns its users.
+    pub app: String,
+    /// The currency of its rewards.
+    pub currency: String,
+}
+
+/// One recorded postback, mapped and located.
+#[derive(Clone, Debug)]
+pub struct Incoming {
+    /// Its row.
+    pub postback_id: i64,
+    /// The source it came in by.
+    pub source: SourceTerms,
+    /// When.
+    pub received_at: TimestampMs,
+    /// What it says.
+    pub event: Event,
+    /// What is known of the user's address.
+    pub location: Location,
+    /// How that agrees with the reported country.
+    pub geo: GeoResult,
+}
+
+/// A reward as far as settling and reviewing need it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reward {
+    /// Its row; `None` until it is saved.
+    pub id: Option<i64>,
+    /// The source.
+    pub source: String,
+    /// The event key, unique within the source.
+    pub key: String,
+    /// The app that owns the user.
+    pub app: String,
+    /// The user.
+    pub user_id: String,
+    /// The user's currency.
+    pub currency: String,
+    /// The reward; unknown only while nothing but a reversal has been seen.
+    pub reward: Option<Micros>,
+    /// The payout in USD, if the network sends it.
+    pub payout: Option<Micros>,
+    /// The offer.
+    pub offer_id: Option<String>,
+    /// Where it stands.
+    pub status: Status,
+    /// How many steps it has taken; also the guard against two writers.
+    pub steps: i64,
+    /// How many postbacks said again what was known.
+    pub repeats: i64,
+    /// True if a postback contradicted it.
+    pub conflict: bool,
+    /// False only while nothing but a reversal has been seen.
+    pub credit_seen: bool,
+}
+
+impl Reward {
+    /// What its steps move.
+    pub fn terms(&self) -> Terms<'_> {
+        Terms {
+            source: &self.source,
+            app: &self.app,
+            user_id: &self.user_id,
+            reward: self.reward.unwrap_or_default(),
+            currency: &self.currency,
+            payout: self.payout.unwrap_or_default(),
+        }
+    }
+
+    /// Takes `step`, which must start from the present status; answers with what is to be saved of it.
+    fn take(&mut self, step: Step, actor: &str, note: Option<String>, postback_id: i64) -> TakenStep {
+        debug_assert!(step.from().is_none() || step.from() == Some(self.status));
+        let moved = transfers(step, &self.terms());
+        self.status = step.to();
+        self.steps += 1;
+        let (actor, postback_id) = (actor.to_owned(), Some(postback_id));
+        TakenStep { seq: self.steps, step, actor, note, postback_id, transfers: moved }
+    }
+}
+
+/// Who decided, where no person did.
+pub const ACTOR_RULES: &str = "rules";
+/// The network took the reward back.
+pub const ACTOR_NETWORK: &str = "network";
+
+/// One step of a reward, with what it moves.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TakenStep {
+    /// Its number within the reward, from 1.
+    pub seq: i64,
+    /// The step.
+    pub step: Step,
+    /// Who: [`ACTOR_RULES`], [`ACTOR_NETWORK`], or a person's or token's name.
+    pub actor: String,
+    /// Why.
+    pub note: Option<String>,
+    /// The postback that caused it, if one did.
+    pub postback_id: Option<i64>,
+    /// Its transfers.
+    pub transfers: Vec<Transfer>,
+}
+
+/// A task is one user doing one event of one offer of one source.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Task {
+    /// The source.
+    pub source: String,
+    /// The user.
+    pub user_id: String,
+    /// The offer.
+    pub offer_id: String,
+    /// The event; empty if the network names none.
+    pub event_id: String,
+}
+
+impl Task {
+    /// The task of an event; `None` if it names no offer.
+    pub fn of(source: &str, event: &Event) -> Option<Self> {
+        Some(Self {
+            source: source.into(),
+            user_id: event.user_id.clone(),
+            offer_id: event.offer_id.clone()?,
+            event_id: event.event_id.clone().unwrap_or_default(),
+        })
+    }
+}
+
+/// What is known before the batch.
+#[derive(Clone, Debug, Default)]
+pub struct Known {
+    /// The rewards whose keys stand in the batch.
+    pub rewards: Vec<Reward>,
+    /// Earlier rewards for the tasks in the batch: task and event key.
+    pub tasks: Vec<(Task, String)>,
+}
+
+/// Everything that is to be saved.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Settlement {
+    /// Every reward that the batch touched.
+    pub rewards: Vec<Settled>,
+    /// What became of each postback, in the order received.
+    pub postbacks: Vec<Processed>,
+}
+
+/// One touched reward as it stands after the batch.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settled {
+    /// The reward; new if it has no id.
+    pub reward: Reward,
+    /// The event whose details are to be written: of a new reward, or of one of which only a reversal was known.
+    pub details: Option<Details>,
+    /// The verdict, if it was judged in this batch.
+    pub verdict: Option<Judgement>,
+    /// The steps it took in this batch.
+    pub steps: Vec<TakenStep>,
+}
+
+/// What the network said of a reward.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Details {
+    /// The event.
+    pub event: Event,
+    /// When it arrived first.
+    pub received_at: TimestampMs,
+}
+
+/// A verdict with the geography it rests on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Judgement {
+    /// The verdict.
+    pub verdict: Verdict,
+    /// What was known of the address.
+    pub location: Location,
+    /// How it agreed with the reported country.
+    pub geo: GeoResult,
+}
+
+/// What became of a postback.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Processed {
+    /// The postback.
+    pub postback_id: i64,
+    /// What became of it.
+    pub outcome: Outcome,
+    /// Why, if that needs saying.
+    pub reason: Option<String>,
+    /// The reward it belongs to, as an index into [`Settlement::rewards`].
+    pub reward: Option<usize>,
+}
+
+/// What became of a postback.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Outcome {
+    /// It had its effect, or its conflict was noted.
+    Processed,
+    /// It said again what was known.
+    Repeat,
+    /// It could not be mapped.
+    Quarantined,
+}
+
+impl Outcome {
+    /// The name in tables, pages and the API.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Processed => "processed",
+            Self::Repeat => "repeat",
+            Self::Quarantined => "quarantined",
+        }
+    }
+}
+
+impl Settlement {
+    /// Settles `batch` in its order on top of what is `known`.
+    pub fn of(batch: Vec<Incoming>, known: Known, policy: &Policy, now: TimestampMs) -> Self {
+        let mut desk = Desk::open(known);
+        for incoming in batch {
+            desk.settle(incoming, policy, now);
+        }
+        desk.settlement
+    }
+
+    /// Adds postbacks that could not be mapped.
+    #[must_use]
+    pub fn with_quarantined(mut self, quarantined: impl IntoIterator<Item = (i64, Quarantine)>) -> Self {
+        self.postbacks.extend(quarantined.into_iter().map(|(postback_id, quarantine)| Processed {
+            postback_id,
+            outcome: Outcome::Quarantined,
+            reason: Some(quarantine.reason),
+            reward: None,
+        }));
+        self
+    }
+}
+
+/// The batch in work.
+struct Desk {
+    settlement: Settlement,
+    by_key: HashMap<(String, String), usize>,
+    tasks: HashMap<Task, HashSet<String>>,
+}
+
+impl Desk {
+    fn open(known: Known) -> Self {
+        let mut desk =
+            Self { settlement: Settlement::default(), by_key: HashMap::new(), tasks: HashMap::new() };
+        for reward in known.rewards {
+            desk.add(Settled { reward, details: None, verdict: None, steps: Vec::new() });
+        }
+        for (task, key) in known.tasks {
+            desk.tasks.entry(task).or_default().insert(key);
+        }
+        desk
+    }
+
+    fn add(&mut self, settled: Settled) -> usize {
+        let index = self.settlement.rewards.len();
+        self.by_key.insert((settled.reward.source.clone(), settled.reward.key.clone()), index);
+        self.settlement.rewards.push(settled);
+        index
+    }
+
+    fn settle(&mut self, incoming: Incoming, policy: &Policy, now: TimestampMs) {
+        let postback_id = incoming.postback_id;
+        let key = (incoming.source.name.clone(), incoming.event.key().to_owned());
+        let known = self.by_key.get(&key).copied();
+        let (index, outcome, reason) = match (known, incoming.event.kind) {
+            (None, Kind::Credit) => (self.judge(incoming, policy, now), Outcome::Processed, None),
+            (None, Kind::Reversal) => (
+                self.reverse_unseen(incoming),
+                Outcome::Processed,
+                Some("the reversal came before its credit".into()),
+            ),
+            (Some(index), kind) => {
+                let settled = &mut self.settlement.rewards[index];
+                let (outcome, reason) = match kind {
+                    Kind::Credit => settled.credit_again(incoming),
+                    Kind::Reversal => settled.reverse(&incoming),
+                };
+                (index, outcome, reason)
+            }
+        };
+        self.settlement.postbacks.push(Processed { postback_id, outcome, reason, reward: Some(index) });
+    }
+
+    /// A credit of a reward that is new.
+    fn judge(&mut self, incoming: Incoming, policy: &Policy, now: TimestampMs) -> usize {
+        let task = Task::of(&incoming.source.name, &incoming.event);
+        let same_task = task.as_ref().map(|task| {
+            let keys = self.tasks.get(task);
+            let others =
+                keys.map_or(0, |keys| keys.iter().filter(|key| *key != incoming.event.key()).count());
+            i64::try_from(others).unwrap_or(i64::MAX)
+        });
+        let facts = Facts {
+            source: &incoming.source.name,
+            event: &incoming.event,
+            completed_at: incoming.received_at,
+            location: &incoming.location,
+            geo: incoming.geo,
+            same_task,
+        };
+        let verdict = decide(&facts, policy, now);
+        let step = match verdict.decision {
+            Decision::Credit => Step::Credit,
+            Decision::Hold => Step::Hold,
+        };
+        if let Some(task) = task {
+            self.tasks.entry(task).or_default().insert(incoming.event.key().to_owned());
+        }
+        let mut reward = new_reward(&incoming, step.to());
+        let note = (step == Step::Hold).then(|| verdict.sentence());
+        let taken = reward.take(step, ACTOR_RULES, note, incoming.postback_id);
+        self.add(Settled {
+            reward,
+            details: Some(Details { event: incoming.event, received_at: incoming.received_at }),
+            verdict: Some(Judgement { verdict, location: incoming.location, geo: incoming.geo }),
+            steps: vec![taken],
+        })
+    }
+
+    /// A reversal of a reward that is new: it waits, and wins.
+    fn reverse_unseen(&mut self, incoming: Incoming) -> usize {
+        let mut reward = new_reward(&incoming, Status::Reversed);
+        let taken = reward.take(Step::ReverseUnseen, ACTOR_NETWORK, None, incoming.postback_id);
+        let details = Some(Details { event: incoming.event, received_at: incoming.received_at });
+        self.add(Settled { reward, details, verdict: None, steps: vec![taken] })
+    }
+}
+
+impl Settled {
+    /// A credit for a key that is known.
+    fn credit_again(&mut self, incoming: Incoming) -> (Outcome, Option<String>) {
+        let differences = conflict::differences(&self.reward, &incoming.event);
+        if !differences.is_empty() {
+            self.reward.conflict = true;
+            return (Outcome::Processed, Some(conflict::sentence(&differences)));
+        }
+        if self.reward.credit_seen {
+            self.reward.repeats += 1;
+            return (Outcome::Repeat, None);
+        }
+        // Only the reversal was known: now the books know what it was about, and still nothing moves.
+        let Event { reward, payout, offer_id, .. } = &incoming.event;
+        self.reward.reward = *reward;
+        self.reward.payout = *payout;
+        self.reward.offer_id.clone_from(offer_id);
+        self.reward.credit_seen = true;
+        // The completion is the first receipt, also when both came in one batch.
+        let received_at = self.details.as_ref().map_or(incoming.received_at, |details| details.received_at);
+        self.details = Some(Details { event: incoming.event, received_at });
+        (Outcome::Processed, Some("its reversal came first, so nothing is credited".into()))
+    }
+
+    /// A reversal for a key that is known.
+    fn reverse(&mut self, incoming: &Incoming) -> (Outcome, Option<String>) {
+        let differences = conflict::differences(&self.reward, &incoming.event);
+        self.reward.conflict |= !differences.is_empty();
+        let reason = (!differences.is_empty()).then(|| conflict::sentence(&differences));
+        // Somebody else's reward is never taken back.
+        if self.reward.user_id != incoming.event.user_id {
+            return (Outcome::Processed, reason);
+        }
+        let Some(step) = Step::reversal_of(Some(self.reward.status)) else {
+            self.reward.repeats += 1;
+            return (Outcome::Repeat, reason);
+        };
+        let taken = self.reward.take(step, ACTOR_NETWORK, None, incoming.postback_id);
+        self.steps.push(taken);
+        (Outcome::Processed, reason)
+    }
+}
+
+fn new_reward(incoming: &Incoming, status: Status) -> Reward {
+    let event = &incoming.event;
+    Reward {
+        id: None,
+        source: incoming.source.name.clone(),
+        key: event.key().to_owned(),
+        app: incoming.source.app.clone(),
+        user_id: event.user_id.clone(),
+        currency: incoming.source.currency.clone(),
+        reward: event.reward,
+        payout: event.payout,
+        offer_id: event.offer_id.clone(),
+        status,
+        steps: 0,
+        repeats: 0,
+        conflict: false,
+        credit_seen: event.kind == Kind::Credit,
+    }
+}

@@ -1,0 +1,164 @@
+//! # RewardGate
+//!
+//! The executable: reads the settings, opens what they name, introduces the crates to each other, and runs the
+//! chosen roles. What it is all about stands in `README.md`; what each crate is and never does, at the top of its
+//! `lib.rs`.
+//!
+//! | module | what it is |
+//! |---|---|
+//! | [`cli`] | the subcommands |
+//! | [`config`] | every setting, from file and environment |
+//! | [`roles`] | listening and working |
+//! | [`commands`] | what runs once and ends |
+//! | [`demo`], [`sandbox`] | showing it all; playing the network |
+//! | [`clock`] | the one place that asks for the time |
+
+mod cli;
+mod clock;
+mod commands;
+mod config;
+mod demo;
+mod roles;
+mod sandbox;
+
+use std::io::IsTerminal as _;
+use std::path::Path;
+use std::process::ExitCode;
+
+use anyhow::Context as _;
+use clap::Parser as _;
+use tokio_util::sync::CancellationToken;
+
+use cli::{Cli, Command, TokenCommand};
+use config::{BadSettings, LogFormat, Settings};
+use geo::Geo;
+use roles::{Process, Web};
+
+/// Done.
+const EXIT_DONE: u8 = 0;
+/// Failed.
+const EXIT_FAILED: u8 = 1;
+/// Wrong usage or settings.
+const EXIT_USAGE: u8 = 2;
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let code = match Box::pin(run(cli)).await {
+        Ok(code) => code,
+        Err(error) if error.is::<BadSettings>() => {
+            eprintln!("{error}");
+            EXIT_USAGE
+        }
+        Err(error) => {
+            eprintln!("rewardgate: {error:#}");
+            EXIT_FAILED
+        }
+    };
+    ExitCode::from(code)
+}
+
+async fn run(cli: Cli) -> anyhow::Result<u8> {
+    // The one provider of cryptography for TLS; a second call would only say that it is there already.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let prepared = prepare(cli.config.as_deref());
+    match cli.command.unwrap_or(Command::Up) {
+        Command::Up => up(cli.config.as_deref()).await,
+        Command::Web => web(prepared.await?).await,
+        Command::Worker => worker(cli.config.as_deref()).await,
+        Command::Migrate => commands::migrate(&prepared.await?).await,
+        Command::Verify => commands::verify(&prepared.await?).await,
+        Command::Token(TokenCommand::Add { name, role }) => {
+            commands::add_token(&prepared.await?, name, role.into()).await
+        }
+        // These two need no settings: they bring their own.
+        Command::Demo(args) => {
+            log_to_standard_error("warn", LogFormat::Text)?;
+            demo::demo(args).await
+        }
+        Command::Sandbox(args) => {
+            log_to_standard_error("warn", LogFormat::Text)?;
+            sandbox::sandbox(args).await
+        }
+    }
+}
+
+/// Reads the settings and opens the database that they name.
+async fn prepare(config: Option<&Path>) -> anyhow::Result<Process> {
+    let settings = Settings::load(config)?;
+    open(settings).await
+}
+
+/// The same for a process that works: the geo databases come first, so that a wrong setting leaves no trace.
+async fn prepare_to_work(config: Option<&Path>) -> anyhow::Result<(Process, Geo)> {
+    let settings = Settings::load(config)?;
+    let geo = roles::locate(&settings)?;
+    Ok((open(settings).await?, geo))
+}
+
+async fn open(settings: Settings) -> anyhow::Result<Process> {
+    log_to_standard_error(&settings.log, settings.log_format)?;
+    let store = roles::open(&settings).await?;
+    Ok(Process { settings, store, clock: clock::system(), stop: CancellationToken::new() })
+}
+
+/// Listens and works. Whichever ends first stops the other.
+async fn up(config: Option<&Path>) -> anyhow::Result<u8> {
+    let (process, geo) = prepare_to_work(config).await?;
+    let web = announce(start(&process).await?);
+    commands::say("worker ready");
+    let listening = async { stopping(&process, web.run(&process).await) };
+    let working = async { stopping(&process, roles::work(&process, geo, None).await) };
+    let (listened, worked) = tokio::join!(listening, working);
+    process.store.close().await;
+    listened.and(worked)
+}
+
+/// Listens.
+async fn web(process: Process) -> anyhow::Result<u8> {
+    let web = announce(start(&process).await?);
+    let listened = web.run(&process).await;
+    process.store.close().await;
+    listened.map(|()| EXIT_DONE)
+}
+
+/// Works.
+async fn worker(config: Option<&Path>) -> anyhow::Result<u8> {
+    let (process, geo) = prepare_to_work(config).await?;
+    process.store.migrate().await?;
+    roles::stop_on_signals(process.stop.clone())?;
+    commands::say("worker ready");
+    let worked = roles::work(&process, geo, None).await;
+    process.store.close().await;
+    worked.map(|()| EXIT_DONE)
+}
+
+async fn start(process: &Process) -> anyhow::Result<Web> {
+    process.store.migrate().await?;
+    roles::stop_on_signals(process.stop.clone())?;
+    Web::bind(&process.settings).await
+}
+
+fn announce(web: Web) -> Web {
+    commands::say(&format!("listening on http://{}", web.address));
+    web
+}
+
+fn stopping(process: &Process, ended: anyhow::Result<()>) -> anyhow::Result<u8> {
+    process.stop.cancel();
+    ended.map(|()| EXIT_DONE)
+}
+
+fn log_to_standard_error(log: &str, format: LogFormat) -> anyhow::Result<()> {
+    let filter = tracing_subscriber::EnvFilter::try_new(log)
+        .with_context(|| format!("`log`: `{log}` is not a filter such as info or jobs=debug,info"))?;
+    let lines = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal());
+    match format {
+        LogFormat::Json => lines.json().init(),
+        LogFormat::Text => lines.init(),
+    }
+    Ok(())
+}

@@ -1,0 +1,144 @@
+//! Opening either database, and proving that what it acknowledges is durable.
+
+use std::str::FromStr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::{ConnectOptions, Connection, Executor, PgPool, SqliteConnection, SqlitePool};
+
+use crate::{Database, Error, Result, Store};
+
+/// Below this, SQLite's write-ahead log can be corrupted by two connections that checkpoint at once
+/// (<https://www.sqlite.org/wal.html#walresetbug>).
+const SQLITE_LEAST_VERSION: (u32, u32, u32) = (3, 51, 3);
+
+/// `FOR UPDATE SKIP LOCKED`, generated identities and the JSON functions that are used are all older than this, but
+/// nothing below is tested.
+const POSTGRES_LEAST_VERSION: i64 = 150_000;
+
+/// What `PRAGMA synchronous` answers for FULL: every commit is on disk before it is acknowledged.
+const FULL: i64 = 2;
+
+/// How long a connection waits for another writer before it gives up.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long a caller waits for a connection.
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
+/// A transaction that nobody continues holds locks: the server ends its session.
+const IDLE_IN_TRANSACTION_TIMEOUT: &str = "30s";
+/// A lock that is not had by then is somebody's fault: try again with fresh facts.
+const LOCK_TIMEOUT: &str = "10s";
+
+/// Limits of the connections.
+#[derive(Clone, Copy, Debug)]
+pub struct OpenOptions {
+    /// Postgres: connections in all. SQLite: connections that read; one more writes.
+    pub max_connections: u32,
+}
+
+impl Store {
+    /// Opens `url` (`sqlite://FILE` or `postgres://…`) and checks that it is fit for money. A SQLite file is made if
+    /// it does not exist.
+    pub async fn open(url: &str, options: OpenOptions) -> Result<Self> {
+        let database = if url.starts_with("sqlite:") {
+            open_sqlite(url, options).await?
+        } else if url.starts_with("postgres:") || url.starts_with("postgresql:") {
+            open_postgres(url, options).await?
+        } else {
+            return Err(Error::Unfit("a database URL starts with sqlite:// or postgres://".into()));
+        };
+        Ok(Self { database, wake: Arc::default() })
+    }
+}
+
+async fn open_sqlite(url: &str, options: OpenOptions) -> Result<Database> {
+    let connect = SqliteConnectOptions::from_str(url)?
+        .create_if_missing(true)
+        .foreign_keys(true)
+        .journal_mode(SqliteJournalMode::Wal)
+        .synchronous(SqliteSynchronous::Full)
+        .busy_timeout(BUSY_TIMEOUT)
+        .pragma("cache_size", "-65536")
+        .pragma("temp_store", "memory");
+    // Once by itself, so that an unfit file is an error at once: a pool would try again until its time is up.
+    let mut first = connect.connect().await?;
+    assert_durable(&mut first).await?;
+    first.close().await?;
+    let writer: SqlitePool = SqlitePoolOptions::new()
+        .max_connections(1)
+        .acquire_timeout(ACQUIRE_TIMEOUT)
+        .test_before_acquire(false)
+        .after_connect(|connection, _| Box::pin(assert_durable(connection)))
+        .connect_with(connect.clone())
+        .await?;
+    let readers = SqlitePoolOptions::new()
+        .max_connections(options.max_connections.max(1))
+        .acquire_timeout(ACQUIRE_TIMEOUT)
+        .test_before_acquire(false)
+        .connect_lazy_with(connect.pragma("query_only", "on"));
+    Ok(Database::Sqlite { writer, readers })
+}
+
+/// Refuses a connection that would acknowledge what is not on disk. Asked of every connection that writes, because
+/// the setting belongs to the connection and not to the file.
+async fn assert_durable(connection: &mut SqliteConnection) -> std::result::Result<(), sqlx::Error> {
+    let unfit = |what: String| sqlx::Error::Configuration(what.into());
+    let version: String = sqlx::query_scalar("SELECT sqlite_version()").fetch_one(&mut *connection).await?;
+    let mut numbers = version.split('.').map(|part| part.parse::<u32>().unwrap_or(0));
+    let mut next = || numbers.next().unwrap_or(0);
+    if (next(), next(), next()) < SQLITE_LEAST_VERSION {
+        return Err(unfit(format!("SQLite {version} can corrupt its log; 3.51.3 or newer is needed")));
+    }
+    let mode: String = sqlx::query_scalar("PRAGMA journal_mode").fetch_one(&mut *connection).await?;
+    let synchronous: i64 = sqlx::query_scalar("PRAGMA synchronous").fetch_one(&mut *connection).await?;
+    if mode != "wal" || synchronous != FULL {
+        return Err(unfit(format!(
+            "SQLite opened with journal_mode={mode} synchronous={synchronous}; WAL and FULL (2) are needed: is the \
+             file on a file system without shared memory?"
+        )));
+    }
+    Ok(())
+}
+
+async fn open_postgres(url: &str, options: OpenOptions) -> Result<Database> {
+    let connect = PgConnectOptions::from_str(url)?.application_name("rewardgate").options([
+        ("idle_in_transaction_session_timeout", IDLE_IN_TRANSACTION_TIMEOUT),
+        ("lock_timeout", LOCK_TIMEOUT),
+    ]);
+    let pool: PgPool = PgPoolOptions::new()
+        .max_connections(options.max_connections.max(2))
+        .acquire_timeout(ACQUIRE_TIMEOUT)
+        // A connection that comes back is put out of any transaction. sqlx 0.9.0 returns one with an open
+        // transaction when `begin` is dropped in mid-flight, and the next borrower's writes would vanish with it.
+        // The BEGIN in front keeps the server from logging a warning where there was none.
+        .after_release(|connection, _| {
+            Box::pin(async move { connection.execute("BEGIN; ROLLBACK").await.map(|_| true) })
+        })
+        .connect_with(connect)
+        .await?;
+    let setting =
+        |name: &'static str| sqlx::query_scalar::<_, String>("SELECT current_setting($1)").bind(name);
+    let version = setting("server_version_num").fetch_one(&pool).await?;
+    if version.parse::<i64>().unwrap_or(0) < POSTGRES_LEAST_VERSION {
+        return Err(Error::Unfit(format!("Postgres 15 or newer is needed, this is {version}")));
+    }
+    for (name, why) in [
+        ("fsync", "a crash of the machine would lose the database"),
+        ("synchronous_commit", "a crash would lose what was acknowledged"),
+        ("full_page_writes", "a crash could leave torn pages"),
+    ] {
+        if setting(name).fetch_one(&pool).await? == "off" {
+            return Err(Error::Unfit(format!("Postgres runs with {name} = off: {why}; set it to on")));
+        }
+    }
+    Ok(Database::Postgres(pool))
+}
+
+impl Store {
+    /// Asks the database for one row: reachable or not.
+    pub async fn ping(&self) -> Result<()> {
+        crate::read!(self, pool => sqlx::query("SELECT 1").execute(pool).await.map(|_| ()))?;
+        Ok(())
+    }
+}

@@ -1,0 +1,114 @@
+//! What can go wrong with a database, sorted by what the caller should do about it.
+
+/// The result of every method of the store.
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// Sorted by the answer: wait, try again, stop, or look into it.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// It cannot be reached, is busy beyond its time-out, or its disk is full: wait, then try again.
+    #[error("the database is not available: {0}")]
+    Unavailable(#[source] sqlx::Error),
+    /// Another writer was first: try again at once, with fresh facts.
+    #[error("another writer was first: {0}")]
+    Contended(String),
+    /// The file system failed under a write, or the file is damaged. What is durable is unknown: the process must end
+    /// and start again from the file; a failed fsync is never tried again.
+    #[error("the file system failed or the file is damaged, so this process must end: {0}")]
+    Broken(#[source] sqlx::Error),
+    /// A row that our own rules forbid.
+    #[error("{table}.{column} of row {row} holds {found:?}, which it never should")]
+    Corrupt {
+        /// The table.
+        table: &'static str,
+        /// The column.
+        column: &'static str,
+        /// The row's id.
+        row: i64,
+        /// What stands there.
+        found: String,
+    },
+    /// The database is not fit for money as it is; the text says what to change.
+    #[error("{0}")]
+    Unfit(String),
+    /// The schema could not be brought up to date.
+    #[error("the schema could not be brought up to date: {0}")]
+    Migrate(#[from] sqlx::migrate::MigrateError),
+    /// The task that wrote was ended by a fault in it; nothing of it was saved.
+    #[error("the write was ended by a fault in it; nothing of it was saved: {0}")]
+    Aborted(String),
+    /// Anything else the database says no to.
+    #[error("the database refused: {0}")]
+    Refused(#[source] sqlx::Error),
+}
+
+impl Error {
+    /// True if waiting and trying again can help.
+    pub fn is_transient(&self) -> bool {
+        matches!(self, Self::Unavailable(_) | Self::Contended(_))
+    }
+
+    /// True if the process must end.
+    pub fn is_broken(&self) -> bool {
+        matches!(self, Self::Broken(_))
+    }
+}
+
+impl From<sqlx::Error> for Error {
+    fn from(error: sqlx::Error) -> Self {
+        let database = error.as_database_error();
+        let code = database.and_then(|error| Some(error.code()?.into_owned()));
+        match code {
+            Some(code) if database.is_some_and(is_sqlite) => of_sqlite(&code, error),
+            Some(code) => of_postgres(&code, error),
+            None => match error {
+                sqlx::Error::Io(_)
+                | sqlx::Error::Tls(_)
+                | sqlx::Error::PoolTimedOut
+                | sqlx::Error::PoolClosed
+                | sqlx::Error::WorkerCrashed
+                | sqlx::Error::Protocol(_) => Self::Unavailable(error),
+                sqlx::Error::Configuration(what) => Self::Unfit(what.to_string()),
+                _ => Self::Refused(error),
+            },
+        }
+    }
+}
+
+fn is_sqlite(error: &dyn sqlx::error::DatabaseError) -> bool {
+    error.try_downcast_ref::<sqlx::sqlite::SqliteError>().is_some()
+}
+
+/// Only a fault of the data is [`Error::Refused`], because that is what a postback is quarantined for. Everything
+/// else, also what nobody thought of, is waited out: it is the database's state, and no postback's fault.
+///
+/// <https://www.sqlite.org/rescode.html>: the primary code is the lowest byte of the extended one.
+fn of_sqlite(code: &str, error: sqlx::Error) -> Error {
+    const IOERR: i64 = 10;
+    let extended = code.parse::<i64>().unwrap_or(0);
+    match (extended & 0xff, extended >> 8) {
+        // WRITE, FSYNC, DIR_FSYNC, TRUNCATE: the commit may or may not be on disk. CORRUPT: what is read cannot be
+        // trusted any more.
+        (IOERR, 3..=6) | (11, _) => Error::Broken(error),
+        // NOTADB.
+        (26, _) => Error::Unfit(error.to_string()),
+        // CONSTRAINT_UNIQUE, CONSTRAINT_PRIMARYKEY.
+        (19, 8 | 6) => Error::Contended(error.to_string()),
+        // TOOBIG, other CONSTRAINT, MISMATCH.
+        (18..=20, _) => Error::Refused(error),
+        // BUSY, LOCKED, FULL, CANTOPEN and the rest; a full disk can also show as an I/O error of the shared memory.
+        _ => Error::Unavailable(error),
+    }
+}
+
+/// <https://www.postgresql.org/docs/current/errcodes-appendix.html>
+fn of_postgres(code: &str, error: sqlx::Error) -> Error {
+    match code {
+        // unique_violation, serialization_failure, deadlock_detected, lock_not_available
+        "23505" | "40001" | "40P01" | "55P03" => Error::Contended(error.to_string()),
+        // data exceptions, other integrity violations, exceptions raised by triggers
+        _ if ["22", "23", "P0"].iter().any(|class| code.starts_with(class)) => Error::Refused(error),
+        // connections, resources (a full disk among them), shutdowns, closed databases, changed passwords, …
+        _ => Error::Unavailable(error),
+    }
+}

@@ -1,0 +1,105 @@
+//! # store: remembers postbacks, rewards and the books
+//!
+//! The only crate with SQL. It decides nothing: it loads what a decision needs and saves what the decision says, each
+//! with a fixed number of statements however large the batch. One SQL text serves SQLite and Postgres; the places
+//! where they must differ are marked `// dialect:`.
+//!
+//! **It never writes in its caller's future.** Every writing method runs in a task of its own, so a caller that is
+//! dropped (a client that hangs up, a time-out) can neither tear a transaction nor hand a half-begun one back to the
+//! pool.
+//!
+//! | module | what it keeps |
+//! |---|---|
+//! | [`connect`] | opening either database, and proving that what it acknowledges is durable |
+//! | [`migrate`] | the schema |
+//! | `statement`, `unit` | one SQL text for two databases; one transaction in one task |
+//! | [`inbox`] | recording postbacks, and claiming the ones that wait |
+//! | [`settle`], `save` | loading what a batch touches, saving what became of it |
+//! | [`refused`] | calls whose signature did not verify, bounded in number |
+//! | [`postbacks`], [`rewards`] | reading them back, page by page |
+//! | [`reviews`] | a person's decision |
+//! | [`ledger`] | balances and their proof |
+//! | [`policies`] | the content behind each policy version |
+//! | [`tokens`] | who may call the API |
+//! | [`wake`] | telling workers that something waits |
+
+pub mod connect;
+pub mod error;
+pub mod inbox;
+pub mod ledger;
+pub mod migrate;
+pub mod policies;
+pub mod postbacks;
+pub mod refused;
+pub mod reviews;
+pub mod rewards;
+mod save;
+pub mod settle;
+mod statement;
+pub mod tokens;
+mod unit;
+pub mod wake;
+
+use std::sync::Arc;
+
+use sqlx::{PgPool, SqlitePool};
+
+pub use connect::OpenOptions;
+pub use error::{Error, Result};
+
+/// An open database. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Store {
+    database: Database,
+    wake: Arc<tokio::sync::Notify>,
+}
+
+#[derive(Clone, Debug)]
+enum Database {
+    /// One connection that writes, several that read.
+    Sqlite {
+        writer: SqlitePool,
+        readers: SqlitePool,
+    },
+    Postgres(PgPool),
+}
+
+impl Store {
+    /// `sqlite` or `postgres`.
+    pub fn database_name(&self) -> &'static str {
+        match self.database {
+            Database::Sqlite { .. } => "sqlite",
+            Database::Postgres(_) => "postgres",
+        }
+    }
+
+    /// How many workers in one process are of use: SQLite has one writer, Postgres shares rows out.
+    pub fn useful_workers(&self, wanted: usize) -> usize {
+        match self.database {
+            Database::Sqlite { .. } => 1,
+            Database::Postgres(_) => wanted,
+        }
+    }
+
+    /// Closes every connection, after what runs on them is done.
+    pub async fn close(&self) {
+        match &self.database {
+            Database::Sqlite { writer, readers } => {
+                readers.close().await;
+                writer.close().await;
+            }
+            Database::Postgres(pool) => pool.close().await,
+        }
+    }
+}
+
+/// Runs one body on a connection that may read, whichever database is open.
+macro_rules! read {
+    ($store:expr, $pool:ident => $body:expr) => {
+        match &$store.database {
+            $crate::Database::Sqlite { readers: $pool, .. } => $body,
+            $crate::Database::Postgres($pool) => $body,
+        }
+    };
+}
+pub(crate) use read;

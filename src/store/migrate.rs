@@ -1,0 +1,63 @@
+//! The schema: `migrations/sqlite` and `migrations/postgres`, the same numbers, names, tables and columns.
+
+use std::time::Duration;
+
+use sqlx::migrate::Migrator;
+
+use crate::{Database, Error, Result, Store};
+
+static SQLITE: Migrator = sqlx::migrate!("../../migrations/sqlite");
+static POSTGRES: Migrator = sqlx::migrate!("../../migrations/postgres");
+
+/// How often a migration on SQLite is tried when another process is at it.
+const SQLITE_TRIES: u32 = 20;
+const SQLITE_PAUSE: Duration = Duration::from_millis(250);
+
+impl Store {
+    /// Brings the schema up to date. Any number of processes may do so at once.
+    pub async fn migrate(&self) -> Result<()> {
+        let store = self.clone();
+        crate::unit::own_task(async move {
+            match &store.database {
+                // Postgres: the migrator holds an advisory lock.
+                Database::Postgres(pool) => Ok(POSTGRES.run(pool).await?),
+                // SQLite has none: whoever loses the race finds a table that exists, and looks again.
+                Database::Sqlite { writer, .. } => {
+                    let mut tries = 0;
+                    loop {
+                        match SQLITE.run(writer).await {
+                            Ok(()) => return Ok(()),
+                            Err(error) if tries >= SQLITE_TRIES => return Err(error.into()),
+                            Err(_) => tries += 1,
+                        }
+                        tokio::time::sleep(SQLITE_PAUSE).await;
+                    }
+                }
+            }
+        })
+        .await
+    }
+
+    /// Fails unless the schema is up to date; changes nothing.
+    pub async fn assert_migrated(&self) -> Result<()> {
+        let newest = SQLITE.iter().map(|migration| migration.version).max().unwrap_or(0);
+        let found: std::result::Result<i64, _> = crate::read!(self, pool => sqlx::query_scalar(
+            "SELECT CAST(COALESCE(MAX(version), 0) AS BIGINT) FROM _sqlx_migrations WHERE success"
+        ).fetch_one(pool).await);
+        match found {
+            Ok(found) if found >= newest => Ok(()),
+            Ok(found) => Err(Error::Unfit(format!(
+                "the schema is at {found}, {newest} is needed: run `rewardgate migrate`"
+            ))),
+            Err(error) => {
+                match error.as_database_error().and_then(sqlx::error::DatabaseError::code).as_deref() {
+                    // dialect: "no such table" is a plain error on SQLite, undefined_table on Postgres
+                    Some("1" | "42P01") => {
+                        Err(Error::Unfit("there is no schema yet: run `rewardgate migrate`".into()))
+                    }
+                    _ => Err(error.into()),
+                }
+            }
+        }
+    }
+}

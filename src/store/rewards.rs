@@ -1,0 +1,165 @@
+//! Reading rewards back: lists newest first, and one with everything that belongs to it.
+
+use domain::reward::Status;
+use domain::time::TimestampMs;
+use sqlx::QueryBuilder;
+
+use crate::{Result, Store, read};
+
+/// Which rewards to list.
+#[derive(Clone, Debug, Default)]
+pub struct RewardFilter {
+    /// Only of this status.
+    pub status: Option<Status>,
+    /// Only of this source.
+    pub source: Option<String>,
+    /// Only of this user.
+    pub user_id: Option<String>,
+    /// Only of this transaction.
+    pub tx_id: Option<String>,
+    /// Received at or after.
+    pub from: Option<TimestampMs>,
+    /// Received before.
+    pub to: Option<TimestampMs>,
+    /// Only what comes after this place in the list: the last one of the page before.
+    pub after: Option<Place>,
+}
+
+/// A place in the list of rewards, which runs from the newest to the oldest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// When that reward was received.
+    pub received_at: TimestampMs,
+    /// Its id.
+    pub id: i64,
+}
+
+/// One reward with its verdict, as they are kept.
+#[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
+#[expect(missing_docs, reason = "the columns of rewards and verdicts, described in the migration")]
+pub struct RewardRow {
+    pub id: i64,
+    pub source: String,
+    pub app: String,
+    pub user_id: String,
+    pub tx_id: String,
+    pub status: String,
+    pub currency: String,
+    pub reward_micros: Option<i64>,
+    pub payout_micros: Option<i64>,
+    pub offer_id: Option<String>,
+    pub offer_name: Option<String>,
+    pub event_id: Option<String>,
+    pub event_name: Option<String>,
+    pub ip: Option<String>,
+    pub country_code: Option<String>,
+    pub clicked_at: Option<i64>,
+    pub sub1: Option<String>,
+    pub sub2: Option<String>,
+    pub received_at: i64,
+    pub repeats: i64,
+    pub conflict: i64,
+    pub decision: Option<String>,
+    pub score: Option<i64>,
+    pub hard: Option<i64>,
+    pub policy: Option<String>,
+    pub decided_at: Option<i64>,
+    pub geo_result: Option<String>,
+    pub location: Option<String>,
+    pub signals: Option<String>,
+}
+
+const SELECT: &str =
+    "SELECT rewards.id, source, app, user_id, tx_id, status, currency, reward_micros, payout_micros,
+            offer_id, offer_name, event_id, event_name, ip, country_code, clicked_at, sub1, sub2, received_at,
+            repeats, conflict, decision, score, hard, policy, decided_at, geo_result, location, signals
+     FROM rewards LEFT JOIN verdicts ON verdicts.reward_id = rewards.id WHERE ";
+
+/// One step, as it is kept.
+#[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
+#[expect(missing_docs, reason = "the columns of steps, described in the migration")]
+pub struct StepRow {
+    pub seq: i64,
+    pub step: String,
+    pub actor: String,
+    pub note: Option<String>,
+    pub postback_id: Option<i64>,
+    pub taken_at: i64,
+}
+
+/// One transfer, as it is kept, with its accounts by name.
+#[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
+#[expect(missing_docs, reason = "the columns of transfers, described in the migration")]
+pub struct TransferRow {
+    pub id: i64,
+    pub step_seq: Option<i64>,
+    pub debit: String,
+    pub credit: String,
+    pub amount_micros: i64,
+    pub currency: String,
+    pub booked_at: i64,
+    pub business_date: String,
+}
+
+impl Store {
+    /// Up to `limit` rewards, newest first.
+    pub async fn rewards(&self, filter: &RewardFilter, limit: i64) -> Result<Vec<RewardRow>> {
+        Ok(read!(self, pool => {
+            let mut query = QueryBuilder::new(SELECT);
+            query.push("true");
+            if let Some(status) = filter.status {
+                query.push(" AND status = ").push_bind(status.name());
+            }
+            if let Some(source) = &filter.source {
+                query.push(" AND source = ").push_bind(source);
+            }
+            if let Some(user_id) = &filter.user_id {
+                query.push(" AND user_id = ").push_bind(user_id);
+            }
+            if let Some(tx_id) = &filter.tx_id {
+                // The transaction is the event key of every network so far, and the key has the index.
+                query.push(" AND event_key = ").push_bind(tx_id);
+            }
+            if let Some(from) = filter.from {
+                query.push(" AND received_at >= ").push_bind(from.0);
+            }
+            if let Some(to) = filter.to {
+                query.push(" AND received_at < ").push_bind(to.0);
+            }
+            if let Some(place) = filter.after {
+                query.push(" AND (received_at, rewards.id) < (").push_bind(place.received_at.0);
+                query.push(", ").push_bind(place.id).push(")");
+            }
+            query.push(" ORDER BY received_at DESC, rewards.id DESC LIMIT ").push_bind(limit);
+            query.build_query_as().fetch_all(pool).await
+        })?)
+    }
+
+    /// One reward with its verdict.
+    pub async fn reward(&self, id: i64) -> Result<Option<RewardRow>> {
+        Ok(read!(self, pool => {
+            let mut query = QueryBuilder::new(SELECT);
+            query.push("rewards.id = ").push_bind(id);
+            query.build_query_as().fetch_optional(pool).await
+        })?)
+    }
+
+    /// Its steps, in order.
+    pub async fn steps(&self, reward_id: i64) -> Result<Vec<StepRow>> {
+        Ok(read!(self, pool => sqlx::query_as(
+            "SELECT seq, step, actor, note, postback_id, taken_at FROM steps WHERE reward_id = $1 ORDER BY seq"
+        ).bind(reward_id).fetch_all(pool).await)?)
+    }
+
+    /// Its transfers, in order.
+    pub async fn transfers(&self, reward_id: i64) -> Result<Vec<TransferRow>> {
+        Ok(read!(self, pool => sqlx::query_as(
+            "SELECT transfers.id, step_seq, debits.name AS debit, credits.name AS credit, amount_micros,
+                    transfers.currency, booked_at, business_date
+             FROM transfers
+             JOIN accounts AS debits ON debits.id = transfers.debit_id
+             JOIN accounts AS credits ON credits.id = transfers.credit_id
+             WHERE reward_id = $1 ORDER BY transfers.id"
+        ).bind(reward_id).fetch_all(pool).await)?)
+    }
+}

@@ -1,0 +1,480 @@
+//! Saving what became of a batch or of a review: rewards, verdicts, steps, balances, transfers, outcomes.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::LazyLock;
+
+use domain::event::Click;
+use domain::ledger::{Posting, Transfer};
+use domain::settlement::{Settled, Settlement, TakenStep};
+use domain::time::TimestampMs;
+use serde::Serialize;
+
+use crate::settle::Settle;
+use crate::statement::{Column, LazyStatement, Statement};
+use crate::unit::{Tx, guard};
+use crate::{Error, Result};
+
+use Column::{Int, Text};
+
+static INSERT_REWARDS: LazyStatement = LazyLock::new(|| {
+    Statement::new(
+        "INSERT INTO rewards (source, event_key, app, user_id, tx_id, status, currency, reward_micros, payout_micros,
+                              offer_id, offer_name, event_id, event_name, ip, country_code, clicked_at, sub1, sub2,
+                              received_at, business_date, steps, repeats, conflict, credit_seen)
+         SELECT source, event_key, app, user_id, tx_id, status, currency, reward_micros, payout_micros,
+                offer_id, offer_name, event_id, event_name, ip, country_code, clicked_at, sub1, sub2,
+                received_at, business_date, steps, repeats, conflict, credit_seen
+         FROM {given}
+         RETURNING id, source, event_key",
+        &REWARD_COLUMNS,
+    )
+});
+
+const REWARD_COLUMNS: [Column; 24] = [
+    Text("source"),
+    Text("event_key"),
+    Text("app"),
+    Text("user_id"),
+    Text("tx_id"),
+    Text("status"),
+    Text("currency"),
+    Int("reward_micros"),
+    Int("payout_micros"),
+    Text("offer_id"),
+    Text("offer_name"),
+    Text("event_id"),
+    Text("event_name"),
+    Text("ip"),
+    Text("country_code"),
+    Int("clicked_at"),
+    Text("sub1"),
+    Text("sub2"),
+    Int("received_at"),
+    Text("business_date"),
+    Int("steps"),
+    Int("repeats"),
+    Int("conflict"),
+    Int("credit_seen"),
+];
+
+static UPDATE_REWARDS: LazyStatement = LazyLock::new(|| {
+    Statement::new(
+        "UPDATE rewards
+         SET status = given.status, steps = given.steps, repeats = given.repeats, conflict = given.conflict
+         FROM {given}
+         WHERE rewards.id = given.id AND rewards.steps = given.steps_before",
+        &[Int("id"), Text("status"), Int("steps"), Int("steps_before"), Int("repeats"), Int("conflict")],
+    )
+});
+
+/// A credit whose reversal came first: now it is known what it was about.
+static COMPLETE_REWARDS: LazyStatement = LazyLock::new(|| {
+    Statement::new(
+        "UPDATE rewards
+         SET reward_micros = given.reward_micros, payout_micros = given.payout_micros, offer_id = given.offer_id,
+             offer_name = given.offer_name, event_id = given.event_id, event_name = given.event_name, ip = given.ip,
+             country_code = given.country_code, clicked_at = given.clicked_at, sub1 = given.sub1, sub2 = given.sub2,
+             credit_seen = 1
+         FROM {given}
+         WHERE rewards.event_key = given.event_key AND rewards.source = given.source AND rewards.credit_seen = 0",
+        &REWARD_COLUMNS,
+    )
+});
+
+static INSERT_VERDICTS: LazyStatement = LazyLock::new(|| {
+    Statement::new(
+        "INSERT INTO verdicts (reward_id, decision, score, hard, policy, decided_at, geo_result, location, signals)
+         SELECT reward_id, decision, score, hard, policy, decided_at, geo_result, location, signals FROM {given}",
+        &[
+            Int("reward_id"),
+            Text("decision"),
+            Int("score"),
+            Int("hard"),
+            Text("policy"),
+            Int("decided_at"),
+            Text("geo_result"),
+            Text("location"),
+            Text("signals"),
+        ],
+    )
+});
+
+static INSERT_STEPS: LazyStatement = LazyLock::new(|| {
+    Statement::new(
+        "INSERT INTO steps (reward_id, seq, step, actor, note, postback_id, taken_at, business_date)
+         SELECT reward_id, seq, step, actor, note, postback_id, taken_at, business_date FROM {given}",
+        &[
+            Int("reward_id"),
+            Int("seq"),
+            Text("step"),
+            Text("actor"),
+            Text("note"),
+            Int("postback_id"),
+            Int("taken_at"),
+            Text("business_date"),
+        ],
+    )
+});
+
+/// Rows are given in the order of their names, so that two workers lock shared accounts in the same order.
+static MOVE_BALANCES: LazyStatement = LazyLock::new(|| {
+    Statement::new(
+        "INSERT INTO accounts (name, currency, balance_micros)
+         SELECT name, currency, delta_micros FROM {given} WHERE true ORDER BY name, currency
+         ON CONFLICT (name, currency) DO UPDATE SET balance_micros = accounts.balance_micros + excluded.balance_micros
+         RETURNING id, name, currency",
+        &[Text("name"), Text("currency"), Int("delta_micros")],
+    )
+});
+
+static INSERT_TRANSFERS: LazyStatement = LazyLock::new(|| {
+    Statement::new(
+        "INSERT INTO transfers (reward_id, step_seq, debit_id, credit_id, amount_micros, currency, booked_at,
+                                business_date)
+         SELECT reward_id, step_seq, debit_id, credit_id, amount_micros, currency, booked_at, business_date
+         FROM {given}",
+        &[
+            Int("reward_id"),
+            Int("step_seq"),
+            Int("debit_id"),
+            Int("credit_id"),
+            Int("amount_micros"),
+            Text("currency"),
+            Int("booked_at"),
+            Text("business_date"),
+        ],
+    )
+});
+
+static MARK_POSTBACKS: LazyStatement = LazyLock::new(|| {
+    Statement::new(
+        "UPDATE postbacks
+         SET outcome = given.outcome, reason = given.reason, reward_id = given.reward_id,
+             processed_at = given.processed_at
+         FROM {given}
+         WHERE postbacks.id = given.id AND postbacks.outcome = 'received'",
+        &[Int("id"), Text("outcome"), Text("reason"), Int("reward_id"), Int("processed_at")],
+    )
+});
+
+/// Saves everything of `settlement`. The guard: exactly its postbacks still waited, and exactly its rewards were
+/// still as loaded.
+pub(crate) async fn save(
+    tx: &mut Tx,
+    settlement: &Settlement,
+    by: &dyn Settle,
+    now: TimestampMs,
+) -> Result<()> {
+    let ids = rewards(tx, &settlement.rewards, by).await?;
+    let settled = || settlement.rewards.iter().zip(&ids);
+    let verdicts: Vec<_> = settled().filter_map(|(settled, id)| VerdictRow::of(settled, *id)).collect();
+    if !verdicts.is_empty() {
+        tx.execute(&INSERT_VERDICTS, &verdicts).await?;
+    }
+    let taken: Vec<_> =
+        settled().flat_map(|(settled, id)| settled.steps.iter().map(|taken| (*id, taken))).collect();
+    steps(tx, &taken, &by.business_date(now), now).await?;
+    outcomes(tx, settlement, &ids, now).await
+}
+
+/// Saves steps and what they move.
+pub(crate) async fn steps(
+    tx: &mut Tx,
+    taken: &[(i64, &TakenStep)],
+    business_date: &str,
+    now: TimestampMs,
+) -> Result<()> {
+    if taken.is_empty() {
+        return Ok(());
+    }
+    let rows: Vec<_> = taken
+        .iter()
+        .map(|(reward_id, taken)| StepRow {
+            reward_id: *reward_id,
+            seq: taken.seq,
+            step: taken.step.name(),
+            actor: &taken.actor,
+            note: taken.note.as_deref(),
+            postback_id: taken.postback_id,
+            taken_at: now.0,
+            business_date,
+        })
+        .collect();
+    tx.execute(&INSERT_STEPS, &rows).await?;
+    transfers(tx, taken, business_date, now).await
+}
+
+/// Books the transfers of steps: balances first, because their rows give the accounts their ids.
+async fn transfers(
+    tx: &mut Tx,
+    taken: &[(i64, &TakenStep)],
+    business_date: &str,
+    now: TimestampMs,
+) -> Result<()> {
+    let postings: Vec<(i64, i64, Posting)> = taken
+        .iter()
+        .flat_map(|(id, taken)| {
+            taken.transfers.iter().map(Transfer::posting).map(|posting| (*id, taken.seq, posting))
+        })
+        .collect();
+    if postings.is_empty() {
+        return Ok(());
+    }
+    let mut deltas: BTreeMap<(&str, &str), i64> = BTreeMap::new();
+    for (_, _, posting) in &postings {
+        *deltas.entry((&posting.debit, &posting.currency)).or_default() -= posting.amount.0;
+        *deltas.entry((&posting.credit, &posting.currency)).or_default() += posting.amount.0;
+    }
+    let deltas: Vec<_> = deltas
+        .into_iter()
+        .map(|((name, currency), delta_micros)| DeltaRow { name, currency, delta_micros })
+        .collect();
+    let accounts: Vec<AccountRow> = tx.fetch(&MOVE_BALANCES, &deltas).await?;
+    let ids: HashMap<(&str, &str), i64> = accounts
+        .iter()
+        .map(|account| ((account.name.as_str(), account.currency.as_str()), account.id))
+        .collect();
+    let id = |name: &str, currency: &str| {
+        ids.get(&(name, currency))
+            .copied()
+            .ok_or_else(|| Error::Aborted(format!("account {name} was not returned")))
+    };
+    let rows = postings
+        .iter()
+        .map(|(reward_id, step_seq, posting)| {
+            Ok(TransferRow {
+                reward_id: *reward_id,
+                step_seq: *step_seq,
+                debit_id: id(&posting.debit, &posting.currency)?,
+                credit_id: id(&posting.credit, &posting.currency)?,
+                amount_micros: posting.amount.0,
+                currency: &posting.currency,
+                booked_at: now.0,
+                business_date,
+            })
+        })
+        .collect::<Result<Vec<_>>>()?;
+    tx.execute(&INSERT_TRANSFERS, &rows).await?;
+    Ok(())
+}
+
+/// Marks the postbacks of `settlement`; `reward_ids` are those of its rewards, in their order.
+pub(crate) async fn outcomes(
+    tx: &mut Tx,
+    settlement: &Settlement,
+    reward_ids: &[i64],
+    now: TimestampMs,
+) -> Result<()> {
+    let rows: Vec<_> = settlement
+        .postbacks
+        .iter()
+        .map(|processed| OutcomeRow {
+            id: processed.postback_id,
+            outcome: processed.outcome.name(),
+            reason: processed.reason.as_deref(),
+            reward_id: processed.reward.and_then(|index| reward_ids.get(index).copied()),
+            processed_at: now.0,
+        })
+        .collect();
+    guard("postbacks", tx.execute(&MARK_POSTBACKS, &rows).await?, rows.len())
+}
+
+/// Inserts the new rewards, updates the known ones, and answers with the ids of all, in their order.
+async fn rewards(tx: &mut Tx, settled: &[Settled], by: &dyn Settle) -> Result<Vec<i64>> {
+    let (known, new): (Vec<_>, Vec<_>) = settled.iter().partition(|settled| settled.reward.id.is_some());
+    if !known.is_empty() {
+        let rows: Vec<_> = known.iter().map(|settled| update_row(settled)).collect();
+        guard("rewards", tx.execute(&UPDATE_REWARDS, &rows).await?, rows.len())?;
+        let completed: Vec<_> = known.iter().filter_map(|settled| RewardInsert::of(settled, by)).collect();
+        if !completed.is_empty() {
+            guard("rewards", tx.execute(&COMPLETE_REWARDS, &completed).await?, completed.len())?;
+        }
+    }
+    let inserts: Vec<_> = new.iter().filter_map(|settled| RewardInsert::of(settled, by)).collect();
+    let inserted: Vec<InsertedRow> =
+        if inserts.is_empty() { Vec::new() } else { tx.fetch(&INSERT_REWARDS, &inserts).await? };
+    let ids: HashMap<(&str, &str), i64> =
+        inserted.iter().map(|row| ((row.source.as_str(), row.event_key.as_str()), row.id)).collect();
+    settled
+        .iter()
+        .map(|settled| {
+            let reward = &settled.reward;
+            let id = reward.id.or_else(|| ids.get(&(reward.source.as_str(), reward.key.as_str())).copied());
+            id.ok_or_else(|| Error::Aborted(format!("reward {} was not returned", reward.key)))
+        })
+        .collect()
+}
+
+fn update_row(settled: &Settled) -> UpdateRow {
+    let reward = &settled.reward;
+    let taken = i64::try_from(settled.steps.len()).unwrap_or(i64::MAX);
+    UpdateRow {
+        id: reward.id.unwrap_or_default(),
+        status: reward.status.name(),
+        steps: reward.steps,
+        steps_before: reward.steps - taken,
+        repeats: reward.repeats,
+        conflict: i64::from(reward.conflict),
+    }
+}
+
+#[derive(Serialize)]
+struct UpdateRow {
+    id: i64,
+    status: &'static str,
+    steps: i64,
+    steps_before: i64,
+    repeats: i64,
+    conflict: i64,
+}
+
+#[derive(Serialize)]
+struct RewardInsert<'a> {
+    source: &'a str,
+    event_key: &'a str,
+    app: &'a str,
+    user_id: &'a str,
+    tx_id: &'a str,
+    status: &'static str,
+    currency: &'a str,
+    reward_micros: Option<i64>,
+    payout_micros: Option<i64>,
+    offer_id: Option<&'a str>,
+    offer_name: Option<&'a str>,
+    event_id: Option<&'a str>,
+    event_name: Option<&'a str>,
+    ip: Option<&'a str>,
+    country_code: Option<&'a str>,
+    clicked_at: Option<i64>,
+    sub1: Option<&'a str>,
+    sub2: Option<&'a str>,
+    received_at: i64,
+    business_date: String,
+    steps: i64,
+    repeats: i64,
+    conflict: i64,
+    credit_seen: i64,
+}
+
+impl<'a> RewardInsert<'a> {
+    /// The row of a reward whose details are to be written.
+    fn of(settled: &'a Settled, by: &dyn Settle) -> Option<Self> {
+        let details = settled.details.as_ref()?;
+        let (reward, event) = (&settled.reward, &details.event);
+        Some(Self {
+            source: &reward.source,
+            event_key: &reward.key,
+            app: &reward.app,
+            user_id: &reward.user_id,
+            tx_id: &event.tx_id,
+            status: reward.status.name(),
+            currency: &reward.currency,
+            reward_micros: reward.reward.map(|amount| amount.0),
+            payout_micros: reward.payout.map(|amount| amount.0),
+            offer_id: event.offer_id.as_deref(),
+            offer_name: event.offer_name.as_deref(),
+            event_id: event.event_id.as_deref(),
+            event_name: event.event_name.as_deref(),
+            ip: event.ip.as_deref(),
+            country_code: event.country_code.as_deref(),
+            clicked_at: match event.click {
+                Click::At(at) => Some(at.0),
+                Click::Missing | Click::Unusable(_) => None,
+            },
+            sub1: event.sub1.as_deref(),
+            sub2: event.sub2.as_deref(),
+            received_at: details.received_at.0,
+            business_date: by.business_date(details.received_at),
+            steps: reward.steps,
+            repeats: reward.repeats,
+            conflict: i64::from(reward.conflict),
+            credit_seen: i64::from(reward.credit_seen),
+        })
+    }
+}
+
+#[derive(sqlx::FromRow)]
+struct InsertedRow {
+    id: i64,
+    source: String,
+    event_key: String,
+}
+
+#[derive(Serialize)]
+struct VerdictRow<'a> {
+    reward_id: i64,
+    decision: &'static str,
+    score: i64,
+    hard: i64,
+    policy: &'a str,
+    decided_at: i64,
+    geo_result: domain::location::GeoResult,
+    location: String,
+    signals: String,
+}
+
+impl<'a> VerdictRow<'a> {
+    fn of(settled: &'a Settled, reward_id: i64) -> Option<Self> {
+        let judgement = settled.verdict.as_ref()?;
+        let verdict = &judgement.verdict;
+        Some(Self {
+            reward_id,
+            decision: verdict.decision.name(),
+            score: verdict.score,
+            hard: i64::from(verdict.hard),
+            policy: &verdict.policy,
+            decided_at: verdict.decided_at.0,
+            geo_result: judgement.geo,
+            // Plain data with text keys: writing it as JSON cannot fail.
+            location: serde_json::to_string(&judgement.location).unwrap_or_default(),
+            signals: serde_json::to_string(&verdict.signals).unwrap_or_default(),
+        })
+    }
+}
+
+#[derive(Serialize)]
+struct StepRow<'a> {
+    reward_id: i64,
+    seq: i64,
+    step: &'static str,
+    actor: &'a str,
+    note: Option<&'a str>,
+    postback_id: Option<i64>,
+    taken_at: i64,
+    business_date: &'a str,
+}
+
+#[derive(Serialize)]
+struct DeltaRow<'a> {
+    name: &'a str,
+    currency: &'a str,
+    delta_micros: i64,
+}
+
+#[derive(sqlx::FromRow)]
+struct AccountRow {
+    id: i64,
+    name: String,
+    currency: String,
+}
+
+#[derive(Serialize)]
+struct TransferRow<'a> {
+    reward_id: i64,
+    step_seq: i64,
+    debit_id: i64,
+    credit_id: i64,
+    amount_micros: i64,
+    currency: &'a str,
+    booked_at: i64,
+    business_date: &'a str,
+}
+
+#[derive(Serialize)]
+struct OutcomeRow<'a> {
+    id: i64,
+    outcome: &'static str,
+    reason: Option<&'a str>,
+    reward_id: Option<i64>,
+    processed_at: i64,
+}

@@ -1,0 +1,126 @@
+//! One transaction in one task.
+
+use std::future::Future;
+
+use serde::Serialize;
+use sqlx::{FromRow, Postgres, Sqlite, Transaction};
+
+use crate::statement::Statement;
+use crate::{Database, Error, Result, Store};
+
+/// An open transaction. Dropped without [`Tx::end`], it is rolled back.
+pub(crate) enum Tx {
+    Sqlite(Transaction<'static, Sqlite>),
+    Postgres(Transaction<'static, Postgres>),
+}
+
+/// Runs `work` to its end even if the caller is dropped. Every method that writes goes through here: a transaction
+/// that is torn out of its future can come back to the pool half begun, and swallow the next write.
+pub(crate) async fn own_task<T: Send + 'static>(
+    work: impl Future<Output = Result<T>> + Send + 'static,
+) -> Result<T> {
+    tokio::spawn(work).await.unwrap_or_else(|fault| Err(Error::Aborted(fault.to_string())))
+}
+
+impl Store {
+    /// Begins a transaction that will write. Only to be called inside [`own_task`].
+    pub(crate) async fn begin(&self) -> Result<Tx> {
+        #[expect(clippy::disallowed_methods, reason = "this is the one place that the ban points to")]
+        Ok(match &self.database {
+            // dialect: SQLite takes the write lock at once; a later upgrade would fail without waiting
+            Database::Sqlite { writer, .. } => Tx::Sqlite(writer.begin_with("BEGIN IMMEDIATE").await?),
+            Database::Postgres(pool) => Tx::Postgres(pool.begin().await?),
+        })
+    }
+}
+
+/// Runs one body on the connection of a transaction, with the statement's text in its dialect.
+macro_rules! with_statement {
+    ($tx:expr, $statement:expr, |$sql:ident, $connection:ident| $body:expr) => {
+        match $tx {
+            $crate::unit::Tx::Sqlite(tx) => {
+                let ($sql, $connection) = ($statement.sqlite, &mut **tx);
+                $body
+            }
+            $crate::unit::Tx::Postgres(tx) => {
+                let ($sql, $connection) = ($statement.postgres, &mut **tx);
+                $body
+            }
+        }
+    };
+}
+pub(crate) use with_statement;
+
+/// A row that both databases can give.
+pub(crate) trait Row:
+    for<'r> FromRow<'r, sqlx::sqlite::SqliteRow> + for<'r> FromRow<'r, sqlx::postgres::PgRow> + Send + Unpin
+{
+}
+
+impl<T> Row for T where
+    T: for<'r> FromRow<'r, sqlx::sqlite::SqliteRow>
+        + for<'r> FromRow<'r, sqlx::postgres::PgRow>
+        + Send
+        + Unpin
+{
+}
+
+impl Tx {
+    /// Runs `statement` on `rows` (its `{given}`) and answers with how many rows it touched.
+    pub(crate) async fn execute(
+        &mut self,
+        statement: &Statement,
+        rows: &(impl Serialize + Sync),
+    ) -> Result<u64> {
+        let json = json(rows)?;
+        Ok(with_statement!(self, statement, |sql, connection| sqlx::query(sql)
+            .bind(json)
+            .execute(connection)
+            .await?
+            .rows_affected()))
+    }
+
+    /// Runs `statement` on `rows` (its `{given}`) and answers with the rows it returns.
+    pub(crate) async fn fetch<T: Row>(
+        &mut self,
+        statement: &Statement,
+        rows: &(impl Serialize + Sync),
+    ) -> Result<Vec<T>> {
+        let json = json(rows)?;
+        Ok(with_statement!(self, statement, |sql, connection| sqlx::query_as(sql)
+            .bind(json)
+            .fetch_all(connection)
+            .await?))
+    }
+
+    /// Makes it durable if `work` went well; else takes it back, and answers only when every lock is let go of.
+    pub(crate) async fn end<T>(self, work: Result<T>) -> Result<T> {
+        match (self, work) {
+            (Self::Sqlite(tx), Ok(done)) => tx.commit().await.map(|()| done).map_err(Error::from),
+            (Self::Postgres(tx), Ok(done)) => tx.commit().await.map(|()| done).map_err(Error::from),
+            (tx, Err(error)) => {
+                let taken_back = match tx {
+                    Self::Sqlite(tx) => tx.rollback().await,
+                    Self::Postgres(tx) => tx.rollback().await,
+                };
+                // A connection that is gone has let go of everything, too.
+                drop(taken_back);
+                Err(error)
+            }
+        }
+    }
+}
+
+fn json(rows: &impl Serialize) -> Result<String> {
+    serde_json::to_string(rows)
+        .map_err(|error| Error::Aborted(format!("rows cannot be written as JSON: {error}")))
+}
+
+/// `Ok` if a guarded statement touched exactly the rows it was meant for.
+pub(crate) fn guard(what: &str, touched: u64, meant: usize) -> Result<()> {
+    if usize::try_from(touched) == Ok(meant) {
+        Ok(())
+    } else {
+        Err(Error::Contended(format!("{what}: {touched} of {meant} rows were still as loaded")))
+    }
+}

@@ -1,0 +1,43 @@
+//! Telling workers that something waits.
+//!
+//! Only ever a hint: a worker also looks by itself from time to time, so a lost hint costs a moment and nothing else.
+
+use sqlx::postgres::PgListener;
+
+use crate::{Database, Result, Store};
+
+/// The Postgres channel that says "the inbox has something".
+const INBOX_CHANNEL: &str = "rewardgate_inbox";
+
+impl Store {
+    /// Wakes a worker of this process.
+    pub fn wake_workers(&self) {
+        self.wake.notify_one();
+    }
+
+    /// Wakes workers of other processes, where the database can tell them. Sent outside the recording transaction:
+    /// inside it, the notice would make commits wait for each other.
+    pub async fn wake_other_processes(&self) -> Result<()> {
+        if let Database::Postgres(pool) = &self.database {
+            sqlx::query("SELECT pg_notify($1, '')").bind(INBOX_CHANNEL).execute(pool).await?;
+        }
+        Ok(())
+    }
+
+    /// Waits until a worker of this process is woken.
+    pub async fn woken(&self) {
+        self.wake.notified().await;
+    }
+
+    /// Passes notices of other processes on to the workers of this one, until the connection fails. Never ends on
+    /// SQLite, which has none.
+    pub async fn pass_on_notices(&self) -> Result<()> {
+        let Database::Postgres(pool) = &self.database else { std::future::pending().await };
+        let mut listener = PgListener::connect_with(pool).await?;
+        listener.listen(INBOX_CHANNEL).await?;
+        loop {
+            listener.recv().await?;
+            self.wake_workers();
+        }
+    }
+}

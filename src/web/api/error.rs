@@ -1,0 +1,79 @@
+//! What the API answers when it says no: `{"error":{"code","message"}}`.
+
+use serde::Serialize;
+use utoipa::ToSchema;
+use warp::http::StatusCode;
+use warp::reply::Response;
+
+/// Why a call was not answered.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ApiError {
+    /// Something in the request cannot be right.
+    #[error("{0}")]
+    Invalid(String),
+    /// No token, or one that is not known.
+    #[error("a bearer token is needed: make one with `rewardgate token add NAME --role risk|finance|admin`")]
+    Unauthorized,
+    /// The token's role may not do this.
+    #[error("{0}")]
+    Forbidden(String),
+    /// There is no such thing.
+    #[error("{0}")]
+    NotFound(String),
+    /// The method does not exist here.
+    #[error("this method does not exist here")]
+    MethodNotAllowed,
+    /// The reward does not stand where that is possible.
+    #[error("{0}")]
+    Conflict(String),
+    /// The request's body is too large.
+    #[error("the request's body is larger than {} KiB", super::MAX_REQUEST_BODY_LEN / 1024)]
+    TooLarge,
+    /// The database said no.
+    #[error(transparent)]
+    Store(#[from] store::Error),
+}
+
+/// The body of every error.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct ErrorBody {
+    error: ErrorDetail,
+}
+
+#[derive(Serialize, ToSchema)]
+pub(crate) struct ErrorDetail {
+    /// For programs.
+    #[schema(example = "not_found")]
+    code: &'static str,
+    /// For people: what was wrong, and what to do.
+    message: String,
+}
+
+impl ApiError {
+    pub(crate) fn invalid(message: impl Into<String>) -> Self {
+        Self::Invalid(message.into())
+    }
+
+    pub(crate) fn into_response(self) -> Response {
+        let (status, code) = match &self {
+            Self::Invalid(_) => (StatusCode::BAD_REQUEST, "invalid_request"),
+            Self::Unauthorized => (StatusCode::UNAUTHORIZED, "unauthorized"),
+            Self::Forbidden(_) => (StatusCode::FORBIDDEN, "forbidden"),
+            Self::NotFound(_) => (StatusCode::NOT_FOUND, "not_found"),
+            Self::MethodNotAllowed => (StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed"),
+            Self::Conflict(_) => (StatusCode::CONFLICT, "conflict"),
+            Self::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "too_large"),
+            Self::Store(error) if error.is_transient() => (StatusCode::SERVICE_UNAVAILABLE, "unavailable"),
+            Self::Store(_) => (StatusCode::INTERNAL_SERVER_ERROR, "internal"),
+        };
+        let message = match &self {
+            // The caller can do nothing with a database's words; the log can.
+            Self::Store(error) => {
+                tracing::error!(%error, code, "an API call failed");
+                "the database did not answer; nothing was changed, try again".to_owned()
+            }
+            other => other.to_string(),
+        };
+        super::json(status, &ErrorBody { error: ErrorDetail { code, message } })
+    }
+}

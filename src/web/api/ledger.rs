@@ -1,0 +1,74 @@
+//! `GET ledger/proof`.
+
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::Call;
+use super::error::{ApiError, ErrorBody};
+
+/// Whether the kept balances follow from the transfers, and the transfers from the statuses.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct LedgerProof {
+    proven: bool,
+    /// How many accounts were recomputed.
+    accounts: i64,
+    /// How many transfers they were recomputed from.
+    transfers: i64,
+    /// How many rewards were compared with their transfers.
+    rewards: i64,
+    differing_accounts: Vec<DifferingAccount>,
+    /// The first hundred.
+    differing_rewards: Vec<DifferingReward>,
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+struct DifferingAccount {
+    account: String,
+    currency: String,
+    kept: String,
+    computed: String,
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+struct DifferingReward {
+    id: i64,
+    status: String,
+    user: String,
+    held: String,
+    earned: String,
+}
+
+#[utoipa::path(get, path = "/api/v1/ledger/proof", tag = "ledger",
+    responses((status = 200, body = LedgerProof), (status = 401, body = ErrorBody)))]
+/// Recomputes every balance from the transfers and names what differs.
+pub(crate) async fn proof(call: Call) -> Result<LedgerProof, ApiError> {
+    call.reader().await?;
+    let proof = call.api.store.prove().await?;
+    Ok(LedgerProof {
+        proven: proof.is_proven(),
+        accounts: proof.accounts,
+        transfers: proof.transfers,
+        rewards: proof.rewards,
+        differing_accounts: proof
+            .differing_accounts
+            .into_iter()
+            .map(|account| DifferingAccount {
+                account: account.account,
+                currency: account.currency,
+                kept: account.kept.to_string(),
+                computed: account.computed.to_string(),
+            })
+            .collect(),
+        differing_rewards: proof
+            .differing_rewards
+            .into_iter()
+            .map(|reward| DifferingReward {
+                id: reward.reward_id,
+                status: reward.status,
+                user: reward.user.to_string(),
+                held: reward.held.to_string(),
+                earned: reward.earned.to_string(),
+            })
+            .collect(),
+    })
+}

@@ -1,0 +1,136 @@
+//! `/api/v1`: rewards, balances, postbacks, reviews, ledger proof. JSON, bearer token, a role for each.
+//!
+//! Money is a decimal string without trailing zeros, times are RFC 3339 in UTC, lists are
+//! `{"items":[…],"next":cursor}`, errors are `{"error":{"code","message"}}`. The document at `openapi.json` is made
+//! from the types and handlers here.
+
+mod access;
+mod error;
+mod ledger;
+mod openapi;
+mod page;
+mod postbacks;
+mod reviews;
+mod rewards;
+mod shape;
+mod users;
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use chrono_tz::Tz;
+use domain::time::Clock;
+use serde::Serialize;
+use store::Store;
+use warp::http::{HeaderValue, StatusCode, header};
+use warp::reply::Response;
+use warp::{Filter, Rejection, Reply};
+
+use access::Authorization;
+use error::ApiError;
+
+/// The largest JSON body of a request.
+const MAX_REQUEST_BODY_LEN: u64 = 16 * 1024;
+
+/// Everything that the API needs.
+#[derive(Debug)]
+pub struct Api {
+    /// The database.
+    pub store: Store,
+    /// The apps of the settings.
+    pub apps: BTreeSet<String>,
+    /// The zone of plain dates and of the business day.
+    pub timezone: Tz,
+    /// What time it is.
+    pub clock: Clock,
+}
+
+/// The routes of this module.
+pub fn routes(api: Arc<Api>) -> impl Filter<Extract = (Response,), Error = Rejection> + Clone {
+    let v1 = warp::path!("api" / "v1" / ..);
+    let get = warp::get().and(call(api.clone()));
+    let post = warp::post().and(call(api));
+    let body = warp::body::content_length_limit(MAX_REQUEST_BODY_LEN).and(warp::body::bytes());
+
+    let document =
+        warp::path!("openapi.json").and(warp::get()).map(|| json(StatusCode::OK, &openapi::document()));
+    let list_rewards = warp::path!("rewards")
+        .and(get.clone())
+        .and(query())
+        .then(|call, query| answer(rewards::list(call, query)));
+    let one_reward =
+        warp::path!("rewards" / i64).and(get.clone()).then(|id, call| answer(rewards::one(call, id)));
+    let review = warp::path!("rewards" / i64 / String)
+        .and(post)
+        .and(body)
+        .then(|id, decision, call, body| answer(reviews::review(call, id, decision, body)));
+    let balance = warp::path!("users" / String / "balance")
+        .and(get.clone())
+        .and(query())
+        .then(|user_id, call, query| answer(users::balance(call, user_id, query)));
+    let list_postbacks = warp::path!("postbacks")
+        .and(get.clone())
+        .and(query())
+        .then(|call, query| answer(postbacks::list(call, query)));
+    let proof = warp::path!("ledger" / "proof").and(get).then(|call| answer(ledger::proof(call)));
+
+    let known = document
+        .or(list_rewards)
+        .unify()
+        .or(one_reward)
+        .unify()
+        .or(review)
+        .unify()
+        .or(balance)
+        .unify()
+        .or(list_postbacks)
+        .unify()
+        .or(proof)
+        .unify()
+        .boxed();
+    v1.and(known.recover(refuse).unify())
+}
+
+/// A call of the API before it is known who makes it.
+pub(crate) struct Call {
+    api: Arc<Api>,
+    authorization: Authorization,
+}
+
+fn call(api: Arc<Api>) -> impl Filter<Extract = (Call,), Error = Rejection> + Clone {
+    warp::header::optional::<String>("authorization")
+        .map(move |header| Call { api: api.clone(), authorization: Authorization(header) })
+}
+
+/// The raw query; empty if there is none.
+fn query() -> impl Filter<Extract = (String,), Error = std::convert::Infallible> + Clone {
+    warp::query::raw().or(warp::any().map(String::new)).unify()
+}
+
+async fn answer<T: Serialize>(handled: impl Future<Output = Result<T, ApiError>>) -> Response {
+    match handled.await {
+        Ok(value) => json(StatusCode::OK, &value),
+        Err(error) => error.into_response(),
+    }
+}
+
+fn json(status: StatusCode, value: &impl Serialize) -> Response {
+    let mut response = warp::reply::with_status(warp::reply::json(value), status).into_response();
+    // Balances and people: no cache keeps them.
+    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}
+
+/// What no handler took, under `/api/v1`.
+async fn refuse(rejection: Rejection) -> Result<Response, Rejection> {
+    let error = if rejection.find::<warp::reject::MethodNotAllowed>().is_some() {
+        ApiError::MethodNotAllowed
+    } else if rejection.find::<warp::reject::PayloadTooLarge>().is_some() {
+        ApiError::TooLarge
+    } else if rejection.find::<warp::reject::LengthRequired>().is_some() {
+        ApiError::invalid("the request needs a body with its length: {\"note\": \"…\"}")
+    } else {
+        ApiError::NotFound("no such resource".into())
+    };
+    Ok(error.into_response())
+}

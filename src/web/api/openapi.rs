@@ -1,0 +1,43 @@
+//! The OpenAPI document, made from the handlers and shapes of this module.
+
+use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa::{Modify, OpenApi};
+
+use super::{ledger, postbacks, reviews, rewards, users};
+
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "RewardGate",
+        description = "Rewards that offerwall networks reported: checked, recorded, booked. Money is a decimal string \
+                       without trailing zeros; times are RFC 3339 in UTC.",
+        license(name = "MIT OR Apache-2.0"),
+    ),
+    paths(
+        rewards::list,
+        rewards::one,
+        reviews::release,
+        reviews::reject,
+        users::balance,
+        postbacks::list,
+        ledger::proof,
+    ),
+    modifiers(&BearerToken),
+    security(("token" = [])),
+)]
+struct Document;
+
+struct BearerToken;
+
+impl Modify for BearerToken {
+    fn modify(&self, openapi: &mut utoipa::openapi::OpenApi) {
+        let scheme = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).build();
+        let components = openapi.components.get_or_insert_default();
+        components.add_security_scheme("token", SecurityScheme::Http(scheme));
+    }
+}
+
+/// The document.
+pub(crate) fn document() -> utoipa::openapi::OpenApi {
+    Document::openapi()
+}

@@ -1,0 +1,78 @@
+//! `POST rewards/{id}/release` and `POST rewards/{id}/reject`.
+
+use bytes::Bytes;
+use domain::review::{MAX_NOTE_LEN, Review};
+use serde::Deserialize;
+use store::reviews::{Reviewed, Reviewer};
+use utoipa::ToSchema;
+
+use super::Call;
+use super::error::{ApiError, ErrorBody};
+use super::rewards::whole;
+use super::shape::RewardWhole;
+
+/// Why the decision is made.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ReviewRequest {
+    /// For whoever reads the steps later; at most 2,000 bytes.
+    #[schema(example = "played with the user on the phone")]
+    note: String,
+}
+
+/// Decides on the reward `id` and answers with it as it stands then.
+pub(crate) async fn review(
+    call: Call,
+    id: i64,
+    decision: String,
+    body: Bytes,
+) -> Result<RewardWhole, ApiError> {
+    let decision = match decision.as_str() {
+        "release" => Review::Release,
+        "reject" => Review::Reject,
+        other => return Err(ApiError::NotFound(format!("`{other}` is no decision: release or reject"))),
+    };
+    let owner = call.reviewer().await?;
+    let request: ReviewRequest = serde_json::from_slice(&body)
+        .map_err(|error| ApiError::invalid(format!("the body must be {{\"note\": \"…\"}}: {error}")))?;
+    let note = request.note.trim();
+    if note.is_empty() || note.len() > MAX_NOTE_LEN || note.contains('\0') {
+        return Err(ApiError::invalid(format!("`note` must say why, in at most {MAX_NOTE_LEN} bytes")));
+    }
+    let now = call.api.clock.now();
+    let reviewer = Reviewer {
+        actor: owner.name,
+        note: Some(note.to_owned()),
+        now,
+        business_date: now.business_date(call.api.timezone),
+    };
+    match call.api.store.review(id, decision, reviewer).await {
+        Ok(Reviewed::Done) => whole(&call.api, id).await,
+        Ok(Reviewed::NotFound) => Err(ApiError::NotFound(format!("there is no reward {id}"))),
+        Ok(Reviewed::NotAllowed(why)) => Err(ApiError::Conflict(why.to_string())),
+        Err(store::Error::Contended(_)) => {
+            Err(ApiError::Conflict("the reward was changed at the same moment; look at it again".into()))
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+#[utoipa::path(post, path = "/api/v1/rewards/{id}/release", params(("id" = i64, Path)), tag = "rewards",
+    request_body = ReviewRequest,
+    responses((status = 200, body = RewardWhole), (status = 403, body = ErrorBody), (status = 409, body = ErrorBody)))]
+/// Gives the user a held reward, or one that was rejected before. Needs the role risk or admin.
+#[expect(
+    dead_code,
+    reason = "describes `review` in the OpenAPI document, which has a path for each decision"
+)]
+fn release() {}
+
+#[utoipa::path(post, path = "/api/v1/rewards/{id}/reject", params(("id" = i64, Path)), tag = "rewards",
+    request_body = ReviewRequest,
+    responses((status = 200, body = RewardWhole), (status = 403, body = ErrorBody), (status = 409, body = ErrorBody)))]
+/// Refuses a held reward. Needs the role risk or admin.
+#[expect(
+    dead_code,
+    reason = "describes `review` in the OpenAPI document, which has a path for each decision"
+)]
+fn reject() {}

@@ -1,0 +1,107 @@
+//! `GET rewards` and `GET rewards/{id}`.
+
+use domain::reward::Status;
+use domain::time::TimestampMs;
+use serde::Deserialize;
+use store::rewards::{Place, RewardFilter};
+use utoipa::IntoParams;
+
+use super::error::{ApiError, ErrorBody};
+use super::page::{self, Page};
+use super::shape::{Reward, RewardWhole};
+use super::{Api, Call};
+
+/// Which rewards to list.
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields, default)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct RewardQuery {
+    /// credited, held, rejected or reversed
+    #[serde(deserialize_with = "page::filled")]
+    status: Option<String>,
+    #[serde(deserialize_with = "page::filled")]
+    source: Option<String>,
+    #[serde(deserialize_with = "page::filled")]
+    user_id: Option<String>,
+    #[serde(deserialize_with = "page::filled")]
+    tx_id: Option<String>,
+    /// Received at or after: RFC 3339, or a date in the configured time zone.
+    #[serde(deserialize_with = "page::filled")]
+    from: Option<String>,
+    /// Received before: RFC 3339, or a date in the configured time zone.
+    #[serde(deserialize_with = "page::filled")]
+    to: Option<String>,
+    /// `next` of the page before.
+    #[serde(deserialize_with = "page::filled")]
+    cursor: Option<String>,
+    /// 1 to 1000; 200 unless told.
+    #[serde(deserialize_with = "page::filled")]
+    #[param(value_type = Option<i64>)]
+    limit: Option<String>,
+}
+
+#[utoipa::path(get, path = "/api/v1/rewards", params(RewardQuery), tag = "rewards",
+    responses((status = 200, body = Page<Reward>), (status = 400, body = ErrorBody), (status = 401, body = ErrorBody)))]
+/// Rewards, newest first.
+pub(crate) async fn list(call: Call, query: String) -> Result<Page<Reward>, ApiError> {
+    call.reader().await?;
+    let query: RewardQuery = page::parse(&query)?;
+    let limit = page::limit(query.limit.as_deref())?;
+    let filter = query.filter(&call.api)?;
+    let rows = call.api.store.rewards(&filter, limit + 1).await?;
+    Page::of(rows, limit, |row| format!("{}-{}", row.received_at, row.id), Reward::of)
+}
+
+#[utoipa::path(get, path = "/api/v1/rewards/{id}", params(("id" = i64, Path)), tag = "rewards",
+    responses((status = 200, body = RewardWhole), (status = 404, body = ErrorBody)))]
+/// One reward: signals, steps, transfers, postbacks, deliveries.
+pub(crate) async fn one(call: Call, id: i64) -> Result<RewardWhole, ApiError> {
+    call.reader().await?;
+    whole(&call.api, id).await
+}
+
+/// The reward `id` with everything that belongs to it.
+pub(crate) async fn whole(api: &Api, id: i64) -> Result<RewardWhole, ApiError> {
+    let row =
+        api.store.reward(id).await?.ok_or_else(|| ApiError::NotFound(format!("there is no reward {id}")))?;
+    Ok(RewardWhole {
+        reward: Reward::of(row)?,
+        steps: api.store.steps(id).await?.into_iter().map(Into::into).collect(),
+        transfers: api.store.transfers(id).await?.into_iter().map(Into::into).collect(),
+        postbacks: api.store.postbacks_of_reward(id).await?.into_iter().map(Into::into).collect(),
+        deliveries: Vec::new(),
+    })
+}
+
+impl RewardQuery {
+    fn filter(self, api: &Api) -> Result<RewardFilter, ApiError> {
+        let time = |name: &str, text: Option<String>| {
+            text.map(|text| {
+                TimestampMs::parse(&text, api.timezone).ok_or_else(|| {
+                    ApiError::invalid(format!("`{name}` must be RFC 3339 or a date, `{text}` is neither"))
+                })
+            })
+            .transpose()
+        };
+        let status = self.status.map(|name| {
+            Status::parse(&name)
+                .ok_or_else(|| ApiError::invalid("`status` must be credited, held, rejected or reversed"))
+        });
+        Ok(RewardFilter {
+            status: status.transpose()?,
+            source: self.source,
+            user_id: self.user_id,
+            tx_id: self.tx_id,
+            from: time("from", self.from)?,
+            to: time("to", self.to)?,
+            after: self.cursor.as_deref().map(place).transpose()?,
+        })
+    }
+}
+
+fn place(cursor: &str) -> Result<Place, ApiError> {
+    let parts = cursor.split_once('-').and_then(|(at, id)| Some((at.parse().ok()?, id.parse().ok()?)));
+    let (received_at, id) =
+        parts.ok_or_else(|| ApiError::invalid("`cursor` must be the `next` of a page"))?;
+    Ok(Place { received_at: TimestampMs(received_at), id })
+}

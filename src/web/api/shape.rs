@@ -1,0 +1,313 @@
+//! The shapes of the API: what a reward and a postback look like from outside.
+
+use domain::money::Micros;
+use domain::reward::{Status, Step};
+use domain::time::TimestampMs;
+use domain::verdict::{self, Family};
+use serde::Serialize;
+use store::postbacks::PostbackRow;
+use store::rewards::{RewardRow, StepRow, TransferRow};
+use utoipa::ToSchema;
+
+use super::error::ApiError;
+
+/// A reward with its verdict.
+#[derive(Debug, Serialize, ToSchema)]
+#[expect(clippy::struct_field_names, reason = "`reward` is the contract's name for the amount")]
+pub(crate) struct Reward {
+    id: i64,
+    source: String,
+    user_id: String,
+    tx_id: String,
+    /// credited, held, rejected or reversed
+    #[schema(example = "held")]
+    status: String,
+    currency: String,
+    /// Decimal; null while only a reversal without amounts has been seen.
+    #[schema(example = "500")]
+    reward: Option<String>,
+    /// Decimal, USD; null if the network does not send it.
+    #[schema(example = "1.5")]
+    payout: Option<String>,
+    offer_id: Option<String>,
+    offer_name: Option<String>,
+    event_id: Option<String>,
+    event_name: Option<String>,
+    ip: Option<String>,
+    country_code: Option<String>,
+    sub1: Option<String>,
+    sub2: Option<String>,
+    /// RFC 3339
+    clicked_at: Option<String>,
+    /// RFC 3339: first receipt
+    received_at: String,
+    /// How many postbacks said again what was known.
+    repeats: i64,
+    /// True if a postback with the same key said something else; see `postbacks` for what.
+    conflict: bool,
+    /// Null if only a reversal has been seen.
+    verdict: Option<Verdict>,
+    /// Null if only a reversal has been seen.
+    geo: Option<Geo>,
+}
+
+/// The decision of the rules.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Verdict {
+    /// credit or hold
+    decision: String,
+    score: i64,
+    /// True if a hard rule fired.
+    hard: bool,
+    /// The version of the policy that decided.
+    policy: String,
+    decided_at: String,
+    /// Every signal that was looked at, fired or not.
+    signals: Vec<Signal>,
+}
+
+/// One measured fact.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Signal {
+    #[schema(example = "T1")]
+    code: String,
+    /// data, time, geo, velocity or money
+    #[schema(value_type = String, example = "time")]
+    family: Family,
+    fired: bool,
+    hard: bool,
+    points: i64,
+    value: Option<String>,
+    limit: Option<String>,
+    sample: Option<i64>,
+    text: String,
+}
+
+/// Where the address is.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Geo {
+    /// match, compatible, mismatch, unknown or invalid
+    result: String,
+    country: Option<String>,
+    registered_country: Option<String>,
+    represented_country: Option<String>,
+    asn: Option<u32>,
+    organisation: Option<String>,
+    /// `tor`, `vpn`, `public_proxy`, `residential_proxy`, `anonymous`, `hosting`, `satellite`, `anycast`, `cellular`
+    network: Vec<String>,
+    /// True if the country comes from registry data alone.
+    registry_only: bool,
+    databases: Vec<Database>,
+}
+
+/// A geo database as it was when it was asked.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Database {
+    name: String,
+    built_at: String,
+}
+
+/// A reward with everything that belongs to it.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct RewardWhole {
+    #[serde(flatten)]
+    pub(crate) reward: Reward,
+    /// Every change of status: who, when, why.
+    pub(crate) steps: Vec<RewardStep>,
+    pub(crate) transfers: Vec<Transfer>,
+    /// Every postback with this key, repeats too.
+    pub(crate) postbacks: Vec<Postback>,
+    /// What the app was told; nothing while no app is to be told.
+    pub(crate) deliveries: Vec<Delivery>,
+}
+
+/// What the app was told about a reward.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Delivery {}
+
+/// One change of status.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct RewardStep {
+    seq: i64,
+    #[schema(example = "release")]
+    step: String,
+    from: Option<String>,
+    to: Option<String>,
+    /// `rules`, `network`, or the name of a person or token
+    actor: String,
+    note: Option<String>,
+    postback_id: Option<i64>,
+    at: String,
+}
+
+/// One movement of money: `debit` gives, `credit` receives.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Transfer {
+    id: i64,
+    /// The `seq` of the step that moved it.
+    step: Option<i64>,
+    debit: String,
+    credit: String,
+    amount: String,
+    currency: String,
+    booked_at: String,
+    business_date: String,
+}
+
+/// One request from a network, as received.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Postback {
+    id: i64,
+    source: String,
+    received_at: String,
+    method: String,
+    /// Path and query, byte for byte.
+    target: String,
+    remote_ip: String,
+    /// received, processed, repeat, quarantined or refused
+    outcome: String,
+    reason: Option<String>,
+    reward_id: Option<i64>,
+}
+
+impl Reward {
+    pub(crate) fn of(row: RewardRow) -> Result<Self, ApiError> {
+        let corrupt = |column, found: &str| {
+            let found = found.chars().take(80).collect();
+            store::Error::Corrupt { table: "verdicts", column, row: row.id, found }
+        };
+        let geo = match (&row.geo_result, &row.location) {
+            (Some(result), Some(json)) => {
+                let location = serde_json::from_str(json).map_err(|_| corrupt("location", json))?;
+                Some(Geo::of(result.clone(), location))
+            }
+            _ => None,
+        };
+        let verdict = match (row.decision, &row.signals) {
+            (Some(decision), Some(json)) => Some(Verdict {
+                decision,
+                score: row.score.unwrap_or_default(),
+                hard: row.hard == Some(1),
+                policy: row.policy.unwrap_or_default(),
+                decided_at: time(row.decided_at.unwrap_or_default()),
+                signals: serde_json::from_str::<Vec<verdict::Signal>>(json)
+                    .map_err(|_| corrupt("signals", json))?
+                    .into_iter()
+                    .map(Signal::from)
+                    .collect(),
+            }),
+            _ => None,
+        };
+        Ok(Self {
+            id: row.id,
+            source: row.source,
+            user_id: row.user_id,
+            tx_id: row.tx_id,
+            status: row.status,
+            currency: row.currency,
+            reward: row.reward_micros.map(decimal),
+            payout: row.payout_micros.map(decimal),
+            offer_id: row.offer_id,
+            offer_name: row.offer_name,
+            event_id: row.event_id,
+            event_name: row.event_name,
+            ip: row.ip,
+            country_code: row.country_code,
+            sub1: row.sub1,
+            sub2: row.sub2,
+            clicked_at: row.clicked_at.map(time),
+            received_at: time(row.received_at),
+            repeats: row.repeats,
+            conflict: row.conflict != 0,
+            verdict,
+            geo,
+        })
+    }
+}
+
+impl From<verdict::Signal> for Signal {
+    fn from(signal: verdict::Signal) -> Self {
+        let verdict::Signal { code, family, fired, hard, points, value, limit, sample, text } = signal;
+        Self { code, family, fired, hard, points, value, limit, sample, text }
+    }
+}
+
+impl Geo {
+    fn of(result: String, location: domain::location::Location) -> Self {
+        let network = location.network.iter().filter_map(|kind| match serde_json::to_value(kind) {
+            Ok(serde_json::Value::String(name)) => Some(name),
+            _ => None,
+        });
+        Self {
+            result,
+            network: network.collect(),
+            country: location.country,
+            registered_country: location.registered_country,
+            represented_country: location.represented_country,
+            asn: location.asn,
+            organisation: location.organisation,
+            registry_only: location.registry_only,
+            databases: location
+                .databases
+                .into_iter()
+                .map(|database| Database { name: database.name, built_at: database.built_at })
+                .collect(),
+        }
+    }
+}
+
+impl From<StepRow> for RewardStep {
+    fn from(row: StepRow) -> Self {
+        let step = Step::ALL.into_iter().find(|step| step.name() == row.step);
+        Self {
+            seq: row.seq,
+            from: step.and_then(Step::from).map(|status| status.name().to_owned()),
+            to: step.map(Step::to).map(Status::name).map(ToOwned::to_owned),
+            step: row.step,
+            actor: row.actor,
+            note: row.note,
+            postback_id: row.postback_id,
+            at: time(row.taken_at),
+        }
+    }
+}
+
+impl From<TransferRow> for Transfer {
+    fn from(row: TransferRow) -> Self {
+        Self {
+            id: row.id,
+            step: row.step_seq,
+            debit: row.debit,
+            credit: row.credit,
+            amount: decimal(row.amount_micros),
+            currency: row.currency,
+            booked_at: time(row.booked_at),
+            business_date: row.business_date,
+        }
+    }
+}
+
+impl From<PostbackRow> for Postback {
+    fn from(row: PostbackRow) -> Self {
+        Self {
+            id: row.id,
+            source: row.source,
+            received_at: time(row.received_at),
+            method: row.method,
+            target: row.target,
+            remote_ip: row.remote_ip,
+            outcome: row.outcome,
+            reason: row.reason,
+            reward_id: row.reward_id,
+        }
+    }
+}
+
+/// Micros as decimal text without trailing zeros.
+pub(crate) fn decimal(micros: i64) -> String {
+    Micros(micros).to_string()
+}
+
+fn time(ms: i64) -> String {
+    TimestampMs(ms).rfc3339()
+}

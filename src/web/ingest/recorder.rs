@@ -1,0 +1,166 @@
+//! The recorder: one task that commits whatever is waiting in one transaction.
+//!
+//! Group commit without a timer: while one commit is on its way to the disk, the next calls gather, and are
+//! committed together. A call that comes alone waits for nothing but its own commit. The queue is bounded in number
+//! and in bytes; when it is full, or the database says no, the call is answered 503 and the network tries again.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use store::Store;
+use store::inbox::NewPostback;
+use store::refused::NewRefused;
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
+use tracing::{error, warn};
+
+/// How many calls wait at most.
+const MAX_WAITING: usize = 8_192;
+/// How many bytes they hold together at most, in KiB.
+const MAX_WAITING_KIB: usize = 32 * 1_024;
+/// How many are committed at once at most.
+const MAX_BATCH: usize = 512;
+
+/// Refused calls: how many wait, how many are kept at once, and the pause after that. Together the most that anyone
+/// can make us write without a signature: 64 rows of 8 KiB a second.
+const MAX_REFUSED_WAITING: usize = 256;
+const MAX_REFUSED_BATCH: usize = 64;
+const REFUSED_PAUSE: Duration = Duration::from_secs(1);
+
+/// The least time between two notices to other processes.
+const NOTICE_PAUSE: Duration = Duration::from_millis(20);
+
+/// The call was not recorded, so it must not be acknowledged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NotRecorded;
+
+/// The way in. Cheap to clone; when the last one is dropped, the recorder records what it has and ends.
+#[derive(Clone, Debug)]
+pub struct Recorder {
+    waiting: mpsc::Sender<Waiting>,
+    room: Arc<Semaphore>,
+    refused: mpsc::Sender<NewRefused>,
+}
+
+#[derive(Debug)]
+struct Waiting {
+    postback: NewPostback,
+    recorded: oneshot::Sender<Result<(), NotRecorded>>,
+    room: OwnedSemaphorePermit,
+}
+
+impl Recorder {
+    /// Starts recording into `store`. The second value ends when every [`Recorder`] is dropped and everything taken
+    /// is recorded; its error means that the process must end.
+    pub fn start(store: Store) -> (Self, impl Future<Output = Result<(), store::Error>> + Send) {
+        let (waiting, mut calls) = mpsc::channel::<Waiting>(MAX_WAITING);
+        let (refused, refused_calls) = mpsc::channel(MAX_REFUSED_WAITING);
+        let recorder = Self { waiting, room: Arc::new(Semaphore::new(MAX_WAITING_KIB)), refused };
+        let notices = Arc::new(Notify::new());
+        let notifier = tokio::spawn(notify_others(store.clone(), notices.clone()));
+        let keeper = tokio::spawn(keep_refused(store.clone(), refused_calls));
+        let work = tokio::spawn(async move {
+            let mut batch = Vec::with_capacity(MAX_BATCH);
+            while calls.recv_many(&mut batch, MAX_BATCH).await > 0 {
+                record(&store, std::mem::take(&mut batch)).await?;
+                store.wake_workers();
+                notices.notify_one();
+            }
+            Ok(())
+        });
+        (recorder, async move {
+            let ended = work.await.unwrap_or_else(|fault| Err(store::Error::Aborted(fault.to_string())));
+            notifier.abort();
+            if ended.is_ok() && keeper.await.is_err() {
+                warn!("the last refused calls could not be kept");
+            }
+            ended
+        })
+    }
+
+    /// Records `postback`; `Ok` means that it is on disk.
+    pub async fn record(&self, postback: NewPostback) -> Result<(), NotRecorded> {
+        let bytes = postback.target.len() + postback.body.as_ref().map_or(0, String::len);
+        let kib = u32::try_from(bytes / 1_024 + 1).map_err(|_| NotRecorded)?;
+        let room = self.room.clone().try_acquire_many_owned(kib).map_err(|_| NotRecorded)?;
+        let (recorded, answer) = oneshot::channel();
+        self.waiting.try_send(Waiting { postback, recorded, room }).map_err(|_| NotRecorded)?;
+        answer.await.unwrap_or(Err(NotRecorded))
+    }
+
+    /// Keeps a refused call, unless more come than are kept.
+    pub fn keep_refused(&self, refused: NewRefused) {
+        // Full: dropped. Whoever floods us with unsigned calls gets no more than this.
+        let _ = self.refused.try_send(refused);
+    }
+}
+
+/// Commits `batch` and answers every call of it. An error means that the process must end.
+async fn record(store: &Store, batch: Vec<Waiting>) -> Result<(), store::Error> {
+    let (postbacks, answers): (Vec<_>, Vec<_>) = batch
+        .into_iter()
+        .map(|Waiting { postback, recorded, room }| (postback, Answer { recorded, _room: room }))
+        .unzip();
+    let postbacks = Arc::new(postbacks);
+    match store.record(postbacks.clone()).await {
+        Ok(()) => send_all(answers, Ok(())),
+        Err(error) if error.is_broken() => return Err(error),
+        Err(error) if postbacks.len() == 1 || error.is_transient() => {
+            warn!(%error, calls = answers.len(), "cannot record now");
+            send_all(answers, Err(NotRecorded));
+        }
+        // Something in the batch is not acceptable to the database: it must not take the others with it.
+        Err(error) => {
+            error!(%error, "a batch was refused; recording one by one");
+            for (postback, answer) in postbacks.iter().zip(answers) {
+                match store.record(Arc::new(vec![postback.clone()])).await {
+                    Ok(()) => answer.send(Ok(())),
+                    Err(error) if error.is_broken() => return Err(error),
+                    Err(_) => answer.send(Err(NotRecorded)),
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The way back to one caller, and the room that their call takes up until then.
+struct Answer {
+    recorded: oneshot::Sender<Result<(), NotRecorded>>,
+    _room: OwnedSemaphorePermit,
+}
+
+fn send_all(answers: Vec<Answer>, result: Result<(), NotRecorded>) {
+    for answer in answers {
+        answer.send(result);
+    }
+}
+
+impl Answer {
+    fn send(self, result: Result<(), NotRecorded>) {
+        // The caller may have hung up; what is recorded is recorded all the same.
+        let _ = self.recorded.send(result);
+    }
+}
+
+async fn keep_refused(store: Store, mut calls: mpsc::Receiver<NewRefused>) {
+    let mut batch = Vec::with_capacity(MAX_REFUSED_BATCH);
+    while calls.recv_many(&mut batch, MAX_REFUSED_BATCH).await > 0 {
+        if let Err(error) = store.keep_refused(std::mem::take(&mut batch)).await {
+            warn!(%error, "refused calls could not be kept");
+        }
+        if !calls.is_closed() {
+            tokio::time::sleep(REFUSED_PAUSE).await;
+        }
+    }
+}
+
+/// Tells workers of other processes, at most every [`NOTICE_PAUSE`], however many commits there are.
+async fn notify_others(store: Store, notices: Arc<Notify>) {
+    loop {
+        notices.notified().await;
+        if let Err(error) = store.wake_other_processes().await {
+            warn!(%error, "workers of other processes are not told; they look by themselves every second");
+        }
+        tokio::time::sleep(NOTICE_PAUSE).await;
+    }
+}

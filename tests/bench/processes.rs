@@ -1,0 +1,138 @@
+//! The processes under load: the real executable on a fresh database, and a bare warp route.
+
+use std::io::{BufRead, BufReader};
+use std::net::SocketAddr;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use sqlx::{Connection, Executor};
+use warp::Filter;
+
+/// What the postbacks are signed under.
+pub(crate) const ORIGIN: &str = "https://gw.example.com";
+/// And with.
+pub(crate) const SECRET: &str = "benchmark-secret";
+
+/// A child process that ends with this value.
+pub(crate) struct Running {
+    child: Child,
+    pub(crate) address: SocketAddr,
+}
+
+impl Running {
+    fn start(mut command: Command) -> Self {
+        let mut child = command.stdout(Stdio::piped()).spawn().expect("starts");
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().expect("piped")).read_line(&mut line).expect("a first line");
+        let address =
+            line.trim().strip_prefix("listening on http://").and_then(|address| address.parse().ok());
+        Self { child, address: address.unwrap_or(SocketAddr::from(([0, 0, 0, 0], 0))) }
+    }
+
+    /// Ends it as an operator would, and waits for it.
+    pub(crate) fn stop(mut self) {
+        let pid = self.child.id().to_string();
+        Command::new("kill").args(["-TERM", &pid]).status().expect("kill");
+        assert!(self.child.wait().expect("ends").success());
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// A process that serves one route which does nothing.
+pub(crate) fn bare_route() -> Running {
+    let mut command = Command::new(std::env::current_exe().expect("this program"));
+    command.arg("--bare");
+    Running::start(command)
+}
+
+/// That process.
+pub(crate) async fn serve_bare() {
+    let route = warp::path!("pb" / String).and(warp::query::raw()).map(|_, _| "OK");
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    println!("listening on http://{}", listener.local_addr().expect("an address"));
+    warp::serve(route).incoming(listener).run().await;
+}
+
+/// The real executable and its database.
+pub(crate) struct Gateway {
+    pub(crate) database: &'static str,
+    folder: tempfile::TempDir,
+    url: String,
+    postgres: String,
+    name: String,
+}
+
+impl Gateway {
+    pub(crate) async fn prepare(database: &str, postgres: &str) -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let name = format!("bench_{}", std::process::id());
+        let (database, url) = if database == "sqlite" {
+            ("sqlite  ", format!("sqlite://{}/bench.db", folder.path().display()))
+        } else {
+            let mut server = sqlx::PgConnection::connect(postgres).await.expect("Postgres");
+            server.execute(sqlx::AssertSqlSafe(format!("CREATE DATABASE {name}"))).await.expect("a database");
+            ("postgres", format!("{}/{name}", postgres.rsplit_once('/').expect("a database in the URL").0))
+        };
+        Self { database, folder, url, postgres: postgres.to_owned(), name }
+    }
+
+    pub(crate) async fn remove(self) {
+        if self.database == "postgres" {
+            let mut server = sqlx::PgConnection::connect(&self.postgres).await.expect("Postgres");
+            let drop = format!("DROP DATABASE {} WITH (FORCE)", self.name);
+            server.execute(sqlx::AssertSqlSafe(drop)).await.expect("dropped");
+        }
+    }
+
+    pub(crate) fn web(&self) -> Running {
+        self.start("web")
+    }
+
+    /// Runs `workers` workers until nothing waits.
+    pub(crate) async fn drain(&self, workers: usize) {
+        let running: Vec<_> = (0..workers).map(|_| self.start("worker")).collect();
+        while self.waiting().await > 0 {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        for worker in running {
+            worker.stop();
+        }
+    }
+
+    pub(crate) async fn waiting(&self) -> i64 {
+        self.number("SELECT CAST(COUNT(*) AS BIGINT) FROM postbacks WHERE outcome = 'received'").await
+    }
+
+    pub(crate) async fn rewards(&self) -> i64 {
+        self.number("SELECT CAST(COUNT(*) AS BIGINT) FROM rewards").await
+    }
+
+    async fn number(&self, sql: &'static str) -> i64 {
+        if self.database == "postgres" {
+            let mut connection = sqlx::PgConnection::connect(&self.url).await.expect("Postgres");
+            sqlx::query_scalar(sql).fetch_one(&mut connection).await.expect("a number")
+        } else {
+            let mut connection = sqlx::SqliteConnection::connect(&self.url).await.expect("SQLite");
+            sqlx::query_scalar(sql).fetch_one(&mut connection).await.expect("a number")
+        }
+    }
+
+    fn start(&self, role: &str) -> Running {
+        let config = self.folder.path().join("rewardgate.toml");
+        let settings = format!(
+            "listen = \"127.0.0.1:0\"\npublic_url = \"{ORIGIN}\"\ndatabase_url = \"{}\"\nworkers = 1\nlog = \"warn\"\n\
+             [[sources]]\nname = \"bench\"\nnetwork = \"targo\"\nsecret = \"env:BENCH_SECRET\"\ncurrency = \"coins\"\n",
+            self.url
+        );
+        std::fs::write(&config, settings).expect("settings");
+        let mut command = Command::new(env!("CARGO_BIN_EXE_rewardgate"));
+        command.arg(role).arg("--config").arg(config).env("BENCH_SECRET", SECRET);
+        Running::start(command)
+    }
+}

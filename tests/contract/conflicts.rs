@@ -1,0 +1,72 @@
+//! Conflicts: the same key with another user, other money or another offer. They are flagged, and nothing moves.
+
+use crate::database::Home;
+use crate::story::{Call, credit, reversal, suspicious};
+use crate::telling::{CREDITED, Ending, HELD, plain};
+
+contract! {
+    both:
+        other_money_under_a_known_key_is_a_conflict_and_moves_nothing,
+        another_offer_under_a_known_key_is_a_conflict_and_moves_nothing,
+        another_user_under_a_known_key_is_a_conflict_and_gets_nothing,
+        nobody_takes_back_what_is_somebody_elses,
+        a_reversal_of_other_money_takes_back_what_was_given_and_says_so,
+        a_conflict_with_a_reversal_that_came_first_still_credits_nobody,
+        a_conflict_stays_flagged_through_what_follows;
+}
+
+/// The ending of a first postback and a second one that contradicts it in `reason`.
+async fn contradicted(home: &Home, first: Call, second: Call, reason: &str) -> Ending {
+    let ending = home.ending(&[first, second]).await;
+    assert!(ending.conflict);
+    assert_eq!(ending.outcomes[1], ("processed", Some(format!("conflict: {reason}"))));
+    ending
+}
+
+async fn other_money_under_a_known_key_is_a_conflict_and_moves_nothing(home: &Home) {
+    let second = credit("T1").with("reward", 900).with("payout", "1.5");
+    let reason = "reward 900 instead of 500, payout 1.5 instead of 1";
+    let ending = contradicted(home, credit("T1"), second, reason).await;
+    assert_eq!((ending.status.as_str(), ending.repeats), ("credited", 0));
+    assert_eq!(plain(&ending.balances), CREDITED);
+}
+
+async fn another_offer_under_a_known_key_is_a_conflict_and_moves_nothing(home: &Home) {
+    let second = suspicious("T1").with("offer_id", "8");
+    let ending = contradicted(home, suspicious("T1"), second, "offer 8 instead of nothing").await;
+    assert_eq!((ending.status.as_str(), ending.repeats), ("held", 0));
+    assert_eq!(plain(&ending.balances), HELD);
+}
+
+async fn another_user_under_a_known_key_is_a_conflict_and_gets_nothing(home: &Home) {
+    let ending = contradicted(home, credit("T1"), credit("T1").by("u2"), "user u2 instead of u1").await;
+    assert_eq!((ending.status.as_str(), ending.repeats), ("credited", 0));
+    assert_eq!(plain(&ending.balances), CREDITED);
+    assert_eq!(home.reward("T1").await.user_id, "u1");
+}
+
+async fn nobody_takes_back_what_is_somebody_elses(home: &Home) {
+    let ending = contradicted(home, credit("T1"), reversal("T1").by("u2"), "user u2 instead of u1").await;
+    assert_eq!((ending.status.as_str(), ending.repeats), ("credited", 0));
+    assert_eq!(plain(&ending.balances), CREDITED);
+}
+
+async fn a_reversal_of_other_money_takes_back_what_was_given_and_says_so(home: &Home) {
+    let second = reversal("T1").with("reward", 499);
+    let ending = contradicted(home, credit("T1"), second, "reward 499 instead of 500").await;
+    assert_eq!(ending.status, "reversed");
+    assert_eq!(plain(&ending.balances), []);
+}
+
+async fn a_conflict_with_a_reversal_that_came_first_still_credits_nobody(home: &Home) {
+    let ending = contradicted(home, reversal("T1"), credit("T1").by("u2"), "user u2 instead of u1").await;
+    assert_eq!(ending.status, "reversed");
+    assert_eq!(plain(&ending.balances), []);
+}
+
+async fn a_conflict_stays_flagged_through_what_follows(home: &Home) {
+    let told = [credit("T1"), credit("T1").with("reward", 1), credit("T1"), reversal("T1"), reversal("T1")];
+    let ending = home.ending(&told).await;
+    assert_eq!((ending.status.as_str(), ending.repeats, ending.conflict), ("reversed", 2, true));
+    assert_eq!(plain(&ending.balances), []);
+}

@@ -1,0 +1,93 @@
+//! A fresh database for every rule, and its end.
+
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::time::Duration;
+
+use store::{OpenOptions, Store};
+
+use crate::ground::{Ground, Kind};
+use crate::raw::Raw;
+
+/// How long anything may take that a rule waits for. Far more than it needs: whoever hits it has hung.
+pub(crate) const DEADLINE: Duration = Duration::from_mins(1);
+
+/// How long closing may take after a rule: one that failed may have left a connection in somebody's hands.
+const CLOSING: Duration = Duration::from_secs(10);
+
+/// What a rule is given: a migrated, empty database and a store on it.
+pub(crate) struct Home {
+    pub(crate) url: String,
+    pub(crate) store: Store,
+    ground: Ground,
+}
+
+/// Tries `rule` on a database of its own, and tidies up afterwards also if the rule does not hold.
+pub(crate) fn check(kind: Kind, rule: impl AsyncFnOnce(&Home)) {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
+    let runtime = runtime.expect("a runtime");
+    let home = runtime.block_on(Home::on(kind));
+    let held = catch_unwind(AssertUnwindSafe(|| runtime.block_on(rule(&home))));
+    runtime.block_on(home.leave());
+    if let Err(why) = held {
+        resume_unwind(why);
+    }
+}
+
+impl Home {
+    pub(crate) async fn on(kind: Kind) -> Self {
+        let ground = Ground::of(kind);
+        let url = ground.blank().await;
+        let store = open(&url).await.expect("the database opens");
+        store.migrate().await.expect("the schema is made");
+        Self { url, store, ground }
+    }
+
+    /// Closes the store, and gives its databases back.
+    pub(crate) async fn leave(self) {
+        // Past the deadline somebody holds a connection; whoever gets the database next ends that too.
+        let _ = tokio::time::timeout(CLOSING, self.store.close()).await;
+        self.ground.clear().await;
+    }
+
+    /// The URL of another database, without a schema.
+    pub(crate) async fn blank(&self) -> String {
+        self.ground.blank().await
+    }
+
+    /// A store on the same database that shares nothing else with the first, as another process has it.
+    pub(crate) async fn another_process(&self) -> Store {
+        open(&self.url).await.expect("the database opens once more")
+    }
+
+    /// A connection that is not the store's.
+    pub(crate) async fn raw(&self) -> Raw {
+        Raw::open(&self.url).await
+    }
+}
+
+/// Opens `url` with as many connections as a few workers need.
+pub(crate) async fn open(url: &str) -> store::Result<Store> {
+    Store::open(url, OpenOptions { max_connections: 5 }).await
+}
+
+/// Waits until `condition` answers with something; fails after [`DEADLINE`].
+pub(crate) async fn eventually<T>(what: &str, condition: impl AsyncFnMut() -> Option<T>) -> T {
+    within(DEADLINE, what, condition).await
+}
+
+/// Waits until `condition` answers with something; fails after `deadline`.
+pub(crate) async fn within<T>(
+    deadline: Duration,
+    what: &str,
+    mut condition: impl AsyncFnMut() -> Option<T>,
+) -> T {
+    let waiting = async {
+        loop {
+            if let Some(value) = condition().await {
+                return value;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    tokio::time::timeout(deadline, waiting).await.unwrap_or_else(|_| panic!("in vain: {what}"))
+}

@@ -1,0 +1,97 @@
+//! # contract: what the store promises, on SQLite and on Postgres
+//!
+//! "Supports both" means: every rule here holds on both. A rule is an async function whose name is the rule; it gets
+//! a [`Home`](database::Home) of its own, a fresh database with everything in it, and works through the store's public methods. What
+//! the store has no method for (a tampered balance, a lock held by somebody else) is done in plain SQL on a
+//! connection of its own, as an operator would.
+//!
+//! Postgres is named by `TEST_POSTGRES_URL`, which `tests/run with COMMAND` sets. Without it these tests fail: a
+//! database that nobody tested is not supported.
+//!
+//! | file | what it is about |
+//! |---|---|
+//! | `database`, `ground`, `raw` | a fresh database for every rule, where it stands, plain SQL on it |
+//! | `story`, `telling` | postbacks in few words; telling them to the store and looking at what became of them |
+//! | `recording`, `settling`, `conflicts`, `quarantine` | from the inbox to rewards |
+//! | `books`, `proof`, `verdicts` | what is booked and written down for good |
+//! | `reviews` | a person's decision |
+//! | `failing` | what is saved when something fails: nothing |
+//! | `rewards`, `postbacks`, `refused`, `tokens`, `policies` | reading back |
+//! | `workers`, `waking` | many at once |
+//! | `schema`, `durability`, `outages` | what the store asks of its database, and gets through |
+//! | `dropping`, `proxy` | callers that go away in the middle |
+
+/// Makes one test of each rule for each database: `both: a_rule, another;`. A rule that is about one of them alone
+/// stands after `sqlite:` or `postgres:`.
+#[cfg(test)]
+macro_rules! contract {
+    (@tests $database:ident: $($rule:ident),*) => {
+        $(
+            #[test]
+            fn $rule() {
+                crate::database::check(crate::ground::Kind::$database, super::$rule);
+            }
+        )*
+    };
+    (both: $($rule:ident),+ $(,)?; $(sqlite: $($lite:ident),+ $(,)?;)? $(postgres: $($post:ident),+ $(,)?;)?) => {
+        mod sqlite {
+            contract!(@tests Sqlite: $($rule),+ $(, $($lite),+)?);
+        }
+        mod postgres {
+            contract!(@tests Postgres: $($rule),+ $(, $($post),+)?);
+        }
+    };
+}
+
+#[cfg(test)]
+mod books;
+#[cfg(test)]
+mod conflicts;
+#[cfg(test)]
+mod database;
+#[cfg(test)]
+mod dropping;
+#[cfg(test)]
+mod durability;
+#[cfg(test)]
+mod failing;
+#[cfg(test)]
+mod ground;
+#[cfg(test)]
+mod outages;
+#[cfg(test)]
+mod policies;
+#[cfg(test)]
+mod postbacks;
+#[cfg(test)]
+mod proof;
+#[cfg(test)]
+mod proxy;
+#[cfg(test)]
+mod quarantine;
+#[cfg(test)]
+mod raw;
+#[cfg(test)]
+mod recording;
+#[cfg(test)]
+mod refused;
+#[cfg(test)]
+mod reviews;
+#[cfg(test)]
+mod rewards;
+#[cfg(test)]
+mod schema;
+#[cfg(test)]
+mod settling;
+#[cfg(test)]
+mod story;
+#[cfg(test)]
+mod telling;
+#[cfg(test)]
+mod tokens;
+#[cfg(test)]
+mod verdicts;
+#[cfg(test)]
+mod waking;
+#[cfg(test)]
+mod workers;

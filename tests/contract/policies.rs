@@ -1,0 +1,48 @@
+//! Policies: the content behind each version, kept once.
+
+use domain::time::TimestampMs;
+
+use crate::database::Home;
+use crate::story::{NOW, processor};
+
+contract! {
+    both:
+        a_policy_is_kept_as_it_was_when_it_was_first_used,
+        two_processes_may_keep_the_same_policy_at_once;
+}
+
+async fn kept(home: &Home) -> Vec<(String, String, i64)> {
+    home.raw().await.rows("SELECT version, content, first_used_at FROM policies ORDER BY version").await
+}
+
+async fn a_policy_is_kept_as_it_was_when_it_was_first_used(home: &Home) {
+    let (processor, later) = (processor(), TimestampMs(NOW.0 + 1));
+    let policy = &processor.policy;
+    let keep =
+        |version: &str, content: &str, now| home.store.keep_policy(version.into(), content.into(), now);
+    keep(policy.version(), policy.content(), NOW).await.expect("it is kept");
+    keep(policy.version(), policy.content(), later).await.expect("it is kept already");
+    keep(policy.version(), "forged", later).await.expect("it is kept already");
+    keep("zz", "{}", later).await.expect("it is kept");
+    assert_eq!(
+        kept(home).await,
+        [
+            (policy.version().to_owned(), policy.content().to_owned(), NOW.0),
+            ("zz".to_owned(), "{}".to_owned(), later.0),
+        ]
+    );
+}
+
+async fn two_processes_may_keep_the_same_policy_at_once(home: &Home) {
+    let other = home.another_process().await;
+    for round in 0..10 {
+        let version = format!("version {round}");
+        let (one, two) = tokio::join!(
+            home.store.keep_policy(version.clone(), "{}".into(), NOW),
+            other.keep_policy(version.clone(), "{}".into(), NOW),
+        );
+        one.expect("it is kept");
+        two.expect("it is kept");
+    }
+    assert_eq!(kept(home).await.len(), 10);
+}

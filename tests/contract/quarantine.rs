@@ -1,0 +1,116 @@
+//! Quarantine: what cannot be mapped or saved is put aside with its reason, and stops nothing else.
+
+use store::inbox::Claim;
+use store::postbacks::{OutcomeFilter, PostbackFilter, PostbackRow};
+
+use crate::database::Home;
+use crate::story::{NOW, credit, processor, unmappable};
+use crate::telling::{ALL, CREDITED, plain};
+
+contract! {
+    both:
+        what_cannot_be_mapped_is_quarantined_with_its_reason_and_the_others_go_through,
+        what_an_unknown_source_sent_is_quarantined,
+        a_batch_of_nothing_but_faults_is_settled_too,
+        exactly_the_postback_that_is_named_is_put_aside,
+        what_does_not_wait_is_never_put_aside;
+    postgres:
+        what_another_worker_holds_is_not_put_aside_and_neither_is_its_neighbour;
+}
+
+async fn quarantined(home: &Home) -> Vec<PostbackRow> {
+    let filter = PostbackFilter { outcome: Some(OutcomeFilter::Quarantined), ..PostbackFilter::default() };
+    let mut rows = home.store.postbacks(&filter, ALL).await.expect("they are listed");
+    rows.reverse();
+    rows
+}
+
+async fn what_cannot_be_mapped_is_quarantined_with_its_reason_and_the_others_go_through(home: &Home) {
+    let told = [
+        credit("T0").with("reward", "-1"),
+        credit("T1"),
+        unmappable(),
+        credit("T2").with("status", 3).with("user_id", "%FF"),
+        credit("T1"),
+    ];
+    let outcomes = home.tell(&told).await;
+    let because = |reason: &str| Some(reason.to_owned());
+    assert_eq!(
+        outcomes,
+        [
+            ("quarantined", because("`reward` is negative")),
+            ("processed", None),
+            ("quarantined", because("`tx_id` is missing")),
+            ("quarantined", because("`user_id` is not UTF-8")),
+            ("repeat", None),
+        ]
+    );
+    assert_eq!(plain(&home.balances("targo").await), CREDITED);
+
+    let rows = quarantined(home).await;
+    let told: Vec<_> = [0, 2, 3].iter().map(|index: &usize| told[*index].target()).collect();
+    assert_eq!(rows.iter().map(|row| row.target.clone()).collect::<Vec<_>>(), told);
+    let reasons: Vec<_> = rows.iter().map(|row| (row.reason.as_deref(), row.reward_id)).collect();
+    assert_eq!(reasons[1], (Some("`tx_id` is missing"), None));
+    home.prove().await;
+}
+
+async fn what_an_unknown_source_sent_is_quarantined(home: &Home) {
+    let outcomes = home.tell(&[credit("T1").of_source("nobody"), credit("T1")]).await;
+    let reason = Some("the source `nobody` is not in the settings".to_owned());
+    assert_eq!(outcomes, [("quarantined", reason), ("processed", None)]);
+}
+
+async fn a_batch_of_nothing_but_faults_is_settled_too(home: &Home) {
+    assert_eq!(home.tell(&[unmappable(), unmappable()]).await.len(), 2);
+    assert_eq!(home.store.inbox_depth().await.expect("a depth").waiting, 0);
+    assert_eq!(quarantined(home).await.len(), 2);
+}
+
+async fn put_aside(home: &Home, id: i64) {
+    home.store.quarantine(id, "it is poison".into(), NOW).await.expect("it is put aside, if it waits");
+}
+
+async fn exactly_the_postback_that_is_named_is_put_aside(home: &Home) {
+    home.tell(&[credit("T0")]).await;
+    home.record(&[credit("T1"), credit("T2"), credit("T3")]).await;
+    put_aside(home, home.first_waiting(2).await[1]).await;
+
+    let rows = quarantined(home).await;
+    let rows: Vec<_> = rows.iter().map(|row| (row.target.clone(), row.reason.as_deref())).collect();
+    assert_eq!(rows, [(credit("T2").target(), Some("it is poison"))]);
+    let settlement = home.settle(ALL).await;
+    let keys: Vec<_> = settlement.rewards.iter().map(|settled| settled.reward.key.as_str()).collect();
+    assert_eq!(keys, ["T1", "T3"]);
+}
+
+async fn what_does_not_wait_is_never_put_aside(home: &Home) {
+    home.tell(&[credit("T1"), credit("T1"), unmappable()]).await;
+    home.record(&[credit("T2")]).await;
+    let everything = PostbackFilter::default();
+    let before = home.store.postbacks(&everything, ALL).await.expect("they are listed");
+    let settled = before[1..].iter().map(|row| row.id);
+    for id in settled.chain([before[0].id + 1, 0, -1, i64::MAX]) {
+        put_aside(home, id).await;
+    }
+    assert_eq!(home.store.postbacks(&everything, ALL).await.expect("they are listed"), before);
+}
+
+/// Whoever asks for this means the postback that failed in its own hands. If another worker has it by now, that one
+/// may yet settle it, and the next one in the inbox is innocent.
+async fn what_another_worker_holds_is_not_put_aside_and_neither_is_its_neighbour(home: &Home) {
+    home.record(&[credit("T1"), credit("T2")]).await;
+    let waiting = home.first_waiting(ALL).await;
+    let mut another_worker = home.raw().await;
+    another_worker
+        .execute(&format!("BEGIN; SELECT 1 FROM postbacks WHERE id = {} FOR UPDATE", waiting[0]))
+        .await;
+    put_aside(home, waiting[0]).await;
+    assert_eq!(home.first_waiting(ALL).await, waiting, "listed, whoever holds them");
+    let alone = home.store.settle(Claim::Only(waiting[0]), processor(), NOW).await.expect("it is skipped");
+    assert!(alone.postbacks.is_empty());
+
+    another_worker.execute("ROLLBACK").await;
+    assert_eq!(home.settle(ALL).await.postbacks.len(), 2);
+    assert_eq!(quarantined(home).await, []);
+}

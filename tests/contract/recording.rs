@@ -1,0 +1,185 @@
+//! Recording postbacks, and finding them in the inbox.
+
+use std::sync::{Arc, Mutex};
+
+use domain::settlement::{Known, Settlement};
+use domain::time::TimestampMs;
+use jobs::process::Processor;
+use store::inbox::{Claim, InboxDepth, NewPostback, WaitingPostback};
+use store::postbacks::PostbackFilter;
+use store::settle::{MappedPostback, Settle};
+
+use crate::database::Home;
+use crate::story::{NOW, RECEIVED_AT, credit, processor};
+use crate::telling::ALL;
+
+contract! {
+    both:
+        what_is_recorded_is_kept_byte_for_byte,
+        what_is_recorded_is_settled_byte_for_byte_in_the_order_recorded,
+        nothing_is_nothing_to_record,
+        a_recorded_postback_is_due_at_once,
+        the_oldest_that_waits_is_the_one_received_first,
+        what_waits_is_listed_in_the_order_recorded,
+        a_batch_is_recorded_whole_or_not_at_all,
+        what_one_process_records_another_finds;
+}
+
+/// Targets that nothing on the way may touch: encodings, quotes, characters of every length, and what dialects of SQL
+/// and JSON give a meaning to.
+const ODD_TARGETS: [&str; 12] = [
+    "/pb/targo",
+    "/pb/targo?",
+    "/pb/targo?&&==&a=%00%ff%FF%25&b=+%2B",
+    "/pb/targo?name=O'Brien&quote=\"x\"&back=\\n\\u0041\\",
+    "/pb/targo?tab=\t&feed=\n&return=\r&bell=\u{7}&delete=\u{7f}",
+    "/pb/targo?latin=é&composed=e\u{301}&euro=€&face=😀&mark=\u{feff}&right=\u{202e}",
+    "/pb/targo?sql=');DROP TABLE postbacks;--&bind=$1&named=:a&percent=%s",
+    "/pb/targo?json={\"a\":[1,null]}&given={given}",
+    "/pb/targo?end=\u{10ffff}&not=\u{fffe}",
+    " /pb/targo ",
+    "null",
+    "123",
+];
+
+async fn what_is_recorded_is_kept_byte_for_byte(home: &Home) {
+    let bodies = [None, Some(""), Some("a=1&b=%25%00%FF"), Some("null"), Some("{\"a\": \"\\u0000\"}")];
+    let numbered = ODD_TARGETS.iter().zip(bodies.iter().cycle()).zip(0..);
+    let told: Vec<_> = numbered.map(|((target, body), number)| odd(target, *body, number)).collect();
+    home.store.record(Arc::new(told.clone())).await.expect("they are recorded");
+
+    let sql = "SELECT source, received_at, method, target, body, remote_ip FROM postbacks ORDER BY id";
+    let kept: Vec<KeptRow> = home.raw().await.rows(sql).await;
+    let kept: Vec<_> = kept.into_iter().map(KeptRow::into_postback).collect();
+    assert_eq!(kept, told);
+
+    let listed = home.store.postbacks(&PostbackFilter::default(), ALL).await.expect("they are listed");
+    let listed: Vec<_> = listed.iter().rev().map(|row| row.target.as_str()).collect();
+    assert_eq!(listed, ODD_TARGETS);
+}
+
+async fn what_is_recorded_is_settled_byte_for_byte_in_the_order_recorded(home: &Home) {
+    for targets in ODD_TARGETS.chunks(5) {
+        let postbacks = targets.iter().zip(0..).map(|(target, number)| odd(target, None, number));
+        home.store.record(Arc::new(postbacks.collect())).await.expect("they are recorded");
+    }
+    let witness = Arc::new(Witness { processor: processor(), seen: Mutex::default() });
+    for limit in [1, 3, 100] {
+        home.store.settle(Claim::First(limit), witness.clone(), NOW).await.expect("they are settled");
+    }
+    let seen = witness.seen.lock().expect("nobody else looks");
+    let targets: Vec<_> = seen.iter().map(|postback| postback.target.as_str()).collect();
+    assert_eq!(targets, ODD_TARGETS);
+    assert!(seen.is_sorted_by_key(|postback| postback.id));
+}
+
+async fn nothing_is_nothing_to_record(home: &Home) {
+    home.store.record(Arc::default()).await.expect("nothing is recorded");
+    assert_eq!(home.raw().await.number("SELECT COUNT(*) FROM postbacks").await, 0);
+}
+
+async fn a_recorded_postback_is_due_at_once(home: &Home) {
+    let depth = home.store.inbox_depth().await.expect("a depth");
+    assert_eq!(depth, InboxDepth { waiting: 0, oldest_received_at: None });
+
+    home.record(&[credit("T1"), credit("T2"), credit("T3")]).await;
+    let depth = home.store.inbox_depth().await.expect("a depth");
+    assert_eq!(depth, InboxDepth { waiting: 3, oldest_received_at: Some(TimestampMs(RECEIVED_AT)) });
+
+    home.settle(2).await;
+    assert_eq!(home.store.inbox_depth().await.expect("a depth").waiting, 1);
+    home.settle(2).await;
+    let depth = home.store.inbox_depth().await.expect("a depth");
+    assert_eq!(depth, InboxDepth { waiting: 0, oldest_received_at: None });
+}
+
+async fn the_oldest_that_waits_is_the_one_received_first(home: &Home) {
+    let calls = [7_000, 3_000, 5_000].map(|at| credit(&format!("T{at}")).received(RECEIVED_AT + at));
+    home.record(&calls).await;
+    for expected in [Some(3_000), Some(3_000), Some(5_000), None] {
+        let depth = home.store.inbox_depth().await.expect("a depth");
+        assert_eq!(depth.oldest_received_at, expected.map(|at| TimestampMs(RECEIVED_AT + at)));
+        home.settle(1).await;
+    }
+}
+
+async fn what_waits_is_listed_in_the_order_recorded(home: &Home) {
+    assert_eq!(home.first_waiting(ALL).await, Vec::<i64>::new());
+    home.record(&[credit("T1"), credit("T2")]).await;
+    home.record(&[credit("T3"), credit("T4")]).await;
+    let waiting = home.first_waiting(ALL).await;
+    assert_eq!(waiting.len(), 4);
+    assert!(waiting.is_sorted());
+    assert_eq!(home.first_waiting(3).await, waiting[..3]);
+    home.settle(1).await;
+    assert_eq!(home.first_waiting(ALL).await, waiting[1..]);
+}
+
+async fn a_batch_is_recorded_whole_or_not_at_all(home: &Home) {
+    let mut raw = home.raw().await;
+    raw.forbid("INSERT", "postbacks", "NEW.target LIKE '%poison%'").await;
+    let batch = [credit("T1"), credit("poison"), credit("T2")].map(|call| call.postback());
+    let refused = home.store.record(Arc::new(batch.to_vec())).await.expect_err("it is forbidden");
+    assert!(!refused.is_transient(), "{refused}");
+    assert_eq!(home.store.inbox_depth().await.expect("a depth").waiting, 0);
+
+    home.record(&[credit("T1")]).await;
+    assert_eq!(home.store.inbox_depth().await.expect("a depth").waiting, 1);
+}
+
+async fn what_one_process_records_another_finds(home: &Home) {
+    let other = home.another_process().await;
+    home.record(&[credit("T1")]).await;
+    let settlement = other.settle(Claim::First(ALL), processor(), NOW).await.expect("it is settled");
+    assert_eq!(settlement.postbacks.len(), 1);
+    assert_eq!(home.reward("T1").await.status, "credited");
+}
+
+fn odd(target: &str, body: Option<&str>, number: i64) -> NewPostback {
+    NewPostback {
+        source: format!("source {number}"),
+        received_at: TimestampMs(RECEIVED_AT - number),
+        method: if body.is_some() { "POST" } else { "GET" }.into(),
+        target: target.to_owned(),
+        body: body.map(str::to_owned),
+        remote_ip: format!("2001:db8::{number:x}"),
+    }
+}
+
+#[derive(sqlx::FromRow)]
+struct KeptRow {
+    source: String,
+    received_at: i64,
+    method: String,
+    target: String,
+    body: Option<String>,
+    remote_ip: String,
+}
+
+impl KeptRow {
+    fn into_postback(self) -> NewPostback {
+        let Self { source, received_at, method, target, body, remote_ip } = self;
+        NewPostback { source, received_at: TimestampMs(received_at), method, target, body, remote_ip }
+    }
+}
+
+/// Decides like the processor, and remembers what it was asked.
+struct Witness {
+    processor: Arc<Processor>,
+    seen: Mutex<Vec<WaitingPostback>>,
+}
+
+impl Settle for Witness {
+    fn map(&self, postback: &WaitingPostback) -> MappedPostback {
+        self.seen.lock().expect("one batch at a time").push(postback.clone());
+        self.processor.map(postback)
+    }
+
+    fn settle(&self, batch: Vec<MappedPostback>, known: Known, now: TimestampMs) -> Settlement {
+        self.processor.settle(batch, known, now)
+    }
+
+    fn business_date(&self, at: TimestampMs) -> String {
+        self.processor.business_date(at)
+    }
+}

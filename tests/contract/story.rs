@@ -1,0 +1,139 @@
+//! Postbacks in few words: a credit, a suspicious credit, a reversal, and what is otherwise about them.
+
+use std::collections::BTreeMap;
+use std::fmt::Display;
+use std::sync::{Arc, LazyLock};
+
+use domain::event::Params;
+use domain::money::MICROS_PER_UNIT;
+use domain::network::Network;
+use domain::policy::Policy;
+use domain::settlement::SourceTerms;
+use domain::time::TimestampMs;
+use jobs::process::{Processor, SourceSettings};
+use store::inbox::NewPostback;
+
+/// The instant at which every story is settled and reviewed.
+pub(crate) const NOW: TimestampMs = TimestampMs(1_795_428_000_000);
+/// Its business day in the zone of [`processor`].
+pub(crate) const TODAY: &str = "2026-11-23";
+/// When a postback is received, unless its story says otherwise.
+pub(crate) const RECEIVED_AT: i64 = NOW.0 - 60_000;
+
+/// What a credit gives the user, in micros.
+pub(crate) const REWARD: i64 = 500 * MICROS_PER_UNIT;
+/// What the network pays for it, in micros.
+pub(crate) const PAYOUT: i64 = MICROS_PER_UNIT;
+
+/// The source that stories are about.
+pub(crate) const SOURCE: &str = "targo";
+/// A source of another app with terms of the same kind.
+pub(crate) const SECOND_SOURCE: &str = "second";
+/// A source of the first one's app, in another currency.
+pub(crate) const GEMS_SOURCE: &str = "gems";
+
+/// The app that owns the users of `source`.
+pub(crate) fn app_of(source: &str) -> &'static str {
+    if source == SECOND_SOURCE { "other" } else { "main" }
+}
+
+/// One postback in the making.
+#[derive(Clone, Debug)]
+pub(crate) struct Call {
+    source: String,
+    received_at: i64,
+    /// How long before that the user clicked, in seconds.
+    clicked_before_s: i64,
+    /// Parameters by name, their values encoded as they are to stand in the query.
+    params: BTreeMap<&'static str, String>,
+}
+
+/// A credit that nothing speaks against.
+pub(crate) fn credit(tx_id: &str) -> Call {
+    let params = [("user_id", "u1"), ("tx_id", tx_id), ("reward", "500"), ("payout", "1"), ("status", "1")];
+    Call {
+        source: SOURCE.into(),
+        received_at: RECEIVED_AT,
+        clicked_before_s: 300,
+        params: params.map(|(name, value)| (name, value.to_owned())).into(),
+    }
+}
+
+/// A credit that came a second after the click: nobody is that fast, so it is held.
+pub(crate) fn suspicious(tx_id: &str) -> Call {
+    Call { clicked_before_s: 1, ..credit(tx_id) }
+}
+
+/// A reversal as networks send it: without amounts.
+pub(crate) fn reversal(tx_id: &str) -> Call {
+    credit(tx_id).with("status", "2").without("reward").without("payout")
+}
+
+/// A credit without a transaction: it cannot be mapped.
+pub(crate) fn unmappable() -> Call {
+    credit("").without("tx_id")
+}
+
+impl Call {
+    pub(crate) fn with(mut self, name: &'static str, value: impl Display) -> Self {
+        self.params.insert(name, value.to_string());
+        self
+    }
+
+    pub(crate) fn without(mut self, name: &'static str) -> Self {
+        self.params.remove(name);
+        self
+    }
+
+    pub(crate) fn by(self, user_id: &str) -> Self {
+        self.with("user_id", user_id)
+    }
+
+    pub(crate) fn of_source(mut self, source: &str) -> Self {
+        source.clone_into(&mut self.source);
+        self
+    }
+
+    pub(crate) fn received(mut self, at: i64) -> Self {
+        self.received_at = at;
+        self
+    }
+
+    /// Path and query.
+    pub(crate) fn target(&self) -> String {
+        let clicked_at_s = self.received_at / 1_000 - self.clicked_before_s;
+        let params = self.params.iter().map(|(name, value)| format!("{name}={value}&"));
+        format!("/pb/{}?{}timestamp={clicked_at_s}", self.source, params.collect::<String>())
+    }
+
+    pub(crate) fn postback(&self) -> NewPostback {
+        NewPostback {
+            source: self.source.clone(),
+            received_at: TimestampMs(self.received_at),
+            method: "GET".into(),
+            target: self.target(),
+            body: None,
+            remote_ip: "198.51.100.7".into(),
+        }
+    }
+}
+
+/// What decides in every story: the built-in policy, registry data only, the business day of Berlin.
+pub(crate) fn processor() -> Arc<Processor> {
+    static PROCESSOR: LazyLock<Arc<Processor>> = LazyLock::new(|| {
+        let source = |name: &str, currency: &str| {
+            let terms =
+                SourceTerms { name: name.into(), app: app_of(name).into(), currency: currency.into() };
+            let params = Params::new(Network::Targo, &BTreeMap::new()).expect("the network's own names");
+            (name.to_owned(), SourceSettings { terms, params })
+        };
+        let sources = [source(SOURCE, "coins"), source(SECOND_SOURCE, "coins"), source(GEMS_SOURCE, "gems")];
+        Arc::new(Processor {
+            sources: sources.into(),
+            policy: Policy::built_in().expect("the built-in policy"),
+            geo: geo::Geo::open(&[]).expect("built-in registry data"),
+            timezone: chrono_tz::Europe::Berlin,
+        })
+    });
+    PROCESSOR.clone()
+}

@@ -1,0 +1,172 @@
+//! Telling a story to the store, and looking at what became of it.
+
+use std::sync::Arc;
+
+use domain::money::Micros;
+use domain::review::Review;
+use domain::settlement::Settlement;
+use store::inbox::Claim;
+use store::reviews::{Reviewed, Reviewer};
+use store::rewards::{RewardFilter, RewardRow};
+
+use crate::database::Home;
+use crate::story::{Call, NOW, PAYOUT, REWARD, SECOND_SOURCE, SOURCE, TODAY, app_of, processor};
+
+/// What became of a postback, and why if that needs saying.
+pub(crate) type Outcome = (&'static str, Option<String>);
+
+/// More than any story has.
+pub(crate) const ALL: i64 = 10_000;
+
+/// The balances after one credit of `u1`, as [`Home::balances`] gives them.
+pub(crate) const CREDITED: [(&str, i64); 4] =
+    [("earned", PAYOUT), ("granted", -REWARD), ("network", -PAYOUT), ("user u1", REWARD)];
+/// The balances after one credit that is held.
+pub(crate) const HELD: [(&str, i64); 4] =
+    [("earned", PAYOUT), ("granted", -REWARD), ("held", REWARD), ("network", -PAYOUT)];
+
+/// Where the reward `T1` stands at the end of a story.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Ending {
+    pub(crate) status: String,
+    pub(crate) repeats: i64,
+    pub(crate) conflict: bool,
+    pub(crate) received_at: i64,
+    pub(crate) outcomes: Vec<Outcome>,
+    pub(crate) balances: Vec<(String, i64)>,
+}
+
+impl Home {
+    pub(crate) async fn record(&self, calls: &[Call]) {
+        let postbacks = calls.iter().map(Call::postback).collect();
+        self.store.record(Arc::new(postbacks)).await.expect("they are recorded");
+    }
+
+    /// Settles up to `limit` postbacks, which must succeed.
+    pub(crate) async fn settle(&self, limit: i64) -> Settlement {
+        self.store.settle(Claim::First(limit), processor(), NOW).await.expect("they are settled")
+    }
+
+    /// The first postbacks that wait, at most `limit`.
+    pub(crate) async fn first_waiting(&self, limit: i64) -> Vec<i64> {
+        self.store.first_waiting(limit).await.expect("they are listed")
+    }
+
+    /// Records `calls` and settles them in one batch.
+    pub(crate) async fn tell(&self, calls: &[Call]) -> Vec<Outcome> {
+        self.record(calls).await;
+        let mut postbacks = self.settle(ALL).await.postbacks;
+        postbacks.sort_by_key(|processed| processed.postback_id);
+        postbacks.into_iter().map(|processed| (processed.outcome.name(), processed.reason)).collect()
+    }
+
+    /// Records `calls` and settles each in a batch of its own.
+    pub(crate) async fn tell_singly(&self, calls: &[Call]) -> Vec<Outcome> {
+        let mut outcomes = Vec::new();
+        for call in calls {
+            outcomes.extend(self.tell(std::slice::from_ref(call)).await);
+        }
+        outcomes
+    }
+
+    /// Tells `calls` twice: in one batch, and one by one as coming from another source. Where batches end must not
+    /// matter, so both have the same ending.
+    pub(crate) async fn ending(&self, calls: &[Call]) -> Ending {
+        let at_once = self.tell(calls).await;
+        let from_second: Vec<_> = calls.iter().map(|call| call.clone().of_source(SECOND_SOURCE)).collect();
+        let singly = self.tell_singly(&from_second).await;
+        let at_once = self.ending_of(SOURCE, at_once).await;
+        let singly = self.ending_of(SECOND_SOURCE, singly).await;
+        assert_eq!(at_once, singly, "in one batch and one by one");
+        self.prove().await;
+        at_once
+    }
+
+    async fn ending_of(&self, source: &str, outcomes: Vec<Outcome>) -> Ending {
+        let reward = self.reward_of(source, "T1").await;
+        Ending {
+            status: reward.status,
+            repeats: reward.repeats,
+            conflict: reward.conflict != 0,
+            received_at: reward.received_at,
+            outcomes,
+            balances: self.balances(source).await,
+        }
+    }
+
+    /// The reward of [`SOURCE`] under `tx_id`.
+    pub(crate) async fn reward(&self, tx_id: &str) -> RewardRow {
+        self.reward_of(SOURCE, tx_id).await
+    }
+
+    async fn reward_of(&self, source: &str, tx_id: &str) -> RewardRow {
+        let filter = RewardFilter {
+            source: Some(source.into()),
+            tx_id: Some(tx_id.into()),
+            ..RewardFilter::default()
+        };
+        let mut found = self.store.rewards(&filter, ALL).await.expect("rewards are listed");
+        assert_eq!(found.len(), 1, "one reward under {tx_id}");
+        found.remove(0)
+    }
+
+    /// Every balance of `source` and its app's users that is not zero, by account.
+    pub(crate) async fn balances(&self, source: &str) -> Vec<(String, i64)> {
+        let sql = "SELECT name, balance_micros FROM accounts WHERE balance_micros <> 0";
+        let mut accounts: Vec<(String, i64)> = self.raw().await.rows(sql).await;
+        accounts.retain_mut(|(name, _)| match short_name(name, source) {
+            Some(short) => {
+                *name = short;
+                true
+            }
+            None => false,
+        });
+        accounts.sort();
+        accounts
+    }
+
+    /// What the steps of a reward moved, one line each: `1: granted → user u1, 500 coins`.
+    pub(crate) async fn booked(&self, reward_id: i64) -> Vec<String> {
+        let transfers = self.store.transfers(reward_id).await.expect("transfers are read");
+        let lines = transfers.iter().map(|transfer| {
+            let [debit, credit] = [&transfer.debit, &transfer.credit]
+                .map(|name| short_name(name, SOURCE).expect("an account of the source"));
+            let (seq, amount) = (transfer.step_seq.expect("a step"), Micros(transfer.amount_micros));
+            format!("{seq}: {debit} → {credit}, {amount} {}", transfer.currency)
+        });
+        lines.collect()
+    }
+
+    /// Decides on a reward as Ann does.
+    pub(crate) async fn decide(&self, id: i64, decision: Review) -> store::Result<Reviewed> {
+        self.store.review(id, decision, ann()).await
+    }
+
+    /// Asserts that the books are proven.
+    pub(crate) async fn prove(&self) {
+        let proof = self.store.prove().await.expect("the books are read");
+        assert!(proof.is_proven(), "{proof:?}");
+    }
+}
+
+/// Ann decides, with a note.
+pub(crate) fn ann() -> Reviewer {
+    let business_date = TODAY.to_owned();
+    Reviewer { actor: "ann".into(), note: Some("looked at it".into()), now: NOW, business_date }
+}
+
+/// The balances of an [`Ending`] as they are written in a test.
+pub(crate) fn plain(balances: &[(String, i64)]) -> Vec<(&str, i64)> {
+    balances.iter().map(|(name, balance)| (name.as_str(), *balance)).collect()
+}
+
+/// `granted` for `granted:targo`, `user u1` for `user:main/u1`; `None` for an account of another source or app.
+fn short_name(name: &str, source: &str) -> Option<String> {
+    let (kind, owner) = name.split_once(':').expect("a kind and its owner");
+    if kind == "user" {
+        let (app, user_id) = owner.split_once('/').expect("an app and its user");
+        (app == app_of(source)).then(|| format!("user {user_id}"))
+    } else {
+        (owner == source).then(|| kind.to_owned())
+    }
+}

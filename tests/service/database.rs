@@ -1,0 +1,105 @@
+//! A database of a test's own, on either system; gone when the test ends.
+
+use std::path::{Path, PathBuf};
+
+use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, PgConnection, SqliteConnection};
+
+/// Which system.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Sqlite,
+    Postgres,
+}
+
+/// A database that nobody else uses.
+pub(crate) enum Database {
+    Sqlite(PathBuf),
+    Postgres { server_url: String, name: String },
+}
+
+impl Database {
+    /// An empty one; a file would stand in `folder`.
+    pub(crate) fn new(kind: Kind, folder: &Path) -> Self {
+        match kind {
+            Kind::Sqlite => Self::Sqlite(folder.join("rewardgate.db")),
+            Kind::Postgres => {
+                let server_url = std::env::var("TEST_POSTGRES_URL").expect(
+                    "TEST_POSTGRES_URL is not set; `tests/run` starts a Postgres and sets it, for one command too: \
+                     tests/run with cargo test --test service",
+                );
+                let name = format!("service_{:016x}", rand::random::<u64>());
+                let database = Self::Postgres { server_url, name };
+                database.on_server(&format!("CREATE DATABASE {}", database.name()));
+                database
+            }
+        }
+    }
+
+    /// What the settings say of it.
+    pub(crate) fn url(&self) -> String {
+        match self {
+            Self::Sqlite(file) => format!("sqlite://{}", file.display()),
+            Self::Postgres { server_url, name } => {
+                let (server, _) = server_url.rsplit_once('/').expect("a URL with a database");
+                format!("{server}/{name}")
+            }
+        }
+    }
+
+    /// Runs `sql` in it, behind the product's back.
+    pub(crate) fn execute(&self, sql: &str) {
+        match self {
+            Self::Sqlite(_) => block_on(async {
+                let options: sqlx::sqlite::SqliteConnectOptions = self.url().parse().expect("a URL");
+                let mut connection: SqliteConnection = options.connect().await.expect("the file opens");
+                sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut connection).await.expect("SQL that works");
+            }),
+            Self::Postgres { .. } => run_on_postgres(&self.url(), sql),
+        }
+    }
+
+    /// Lets nobody in and sends everybody away, as a maintenance does; returns when the last one is gone.
+    pub(crate) fn close(&self) {
+        let name = self.name();
+        self.on_server(&format!("ALTER DATABASE {name} ALLOW_CONNECTIONS false"));
+        self.on_server(&format!(
+            "SELECT pg_terminate_backend(pid, 60000) FROM pg_stat_activity WHERE datname = '{name}'"
+        ));
+    }
+
+    /// Lets everybody in again.
+    pub(crate) fn reopen(&self) {
+        self.on_server(&format!("ALTER DATABASE {} ALLOW_CONNECTIONS true", self.name()));
+    }
+
+    fn on_server(&self, sql: &str) {
+        let Self::Postgres { server_url, .. } = self else { panic!("SQLite has no server") };
+        run_on_postgres(server_url, sql);
+    }
+
+    fn name(&self) -> &str {
+        let Self::Postgres { name, .. } = self else { panic!("SQLite has no server") };
+        name
+    }
+}
+
+impl Drop for Database {
+    fn drop(&mut self) {
+        if matches!(self, Self::Postgres { .. }) {
+            self.on_server(&format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", self.name()));
+        }
+    }
+}
+
+fn run_on_postgres(url: &str, sql: &str) {
+    block_on(async {
+        let mut connection =
+            PgConnection::connect(url).await.expect("the server of TEST_POSTGRES_URL answers");
+        sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut connection).await.expect("SQL that works");
+    });
+}
+
+fn block_on<T>(work: impl Future<Output = T>) -> T {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    runtime.expect("a runtime").block_on(work)
+}

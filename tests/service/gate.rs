@@ -1,0 +1,144 @@
+//! One RewardGate of one test: a database, settings, and the processes that use them.
+
+use std::cell::{Cell, RefCell};
+use std::fs;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::{Command, Output};
+
+use tempfile::TempDir;
+
+use crate::api::Api;
+use crate::database::{Database, Kind};
+use crate::process::Process;
+use crate::settings::Settings;
+
+/// Where the settings and the database of a test stand, and what starts its processes.
+pub(crate) struct Gate {
+    // Before the folder, because what is in the folder goes with it.
+    pub(crate) database: Database,
+    folder: TempDir,
+    settings: RefCell<Settings>,
+    started: Cell<usize>,
+}
+
+/// A process that listens.
+pub(crate) struct Listening {
+    pub(crate) process: Process,
+    pub(crate) address: SocketAddr,
+}
+
+impl Gate {
+    /// With the usual settings.
+    pub(crate) fn new(on: Kind) -> Self {
+        Self::with(on, |settings| settings)
+    }
+
+    /// With settings that `change` makes of the usual ones.
+    pub(crate) fn with(on: Kind, change: impl FnOnce(Settings) -> Settings) -> Self {
+        let folder = TempDir::new().expect("a folder for this test");
+        let database = Database::new(on, folder.path());
+        let settings = change(Settings::new(&database.url()));
+        let gate = Self { database, folder, settings: RefCell::new(settings), started: Cell::new(0) };
+        gate.change(|settings| settings);
+        gate
+    }
+
+    /// A path in the folder of this test.
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// Changes the settings for the processes that start from now on.
+    pub(crate) fn change(&self, change: impl FnOnce(Settings) -> Settings) {
+        let settings = change(self.settings.borrow().clone());
+        fs::write(self.path("settings.toml"), settings.text()).expect("room for the settings");
+        self.settings.replace(settings);
+    }
+
+    /// The executable with these arguments and with nothing of the environment of whoever runs the tests.
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_rewardgate"));
+        command.env_clear().current_dir(self.folder.path());
+        for name in ["PATH", "HOME"] {
+            command.envs(std::env::var_os(name).map(|value| (name, value)));
+        }
+        command.envs(&self.settings.borrow().environment);
+        command.arg("--config").arg(self.path("settings.toml")).args(arguments);
+        command
+    }
+
+    /// Runs a subcommand that ends.
+    pub(crate) fn run(&self, arguments: &[&str]) -> Output {
+        self.command(arguments).output().expect("the executable runs")
+    }
+
+    /// Starts a process and does not wait for it to be ready.
+    pub(crate) fn start(&self, arguments: &[&str]) -> Process {
+        self.started.set(self.started.get() + 1);
+        let log = self.path(&format!("{}-{}.log", self.started.get(), arguments.join("-")));
+        Process::start(self.command(arguments), log)
+    }
+
+    /// Starts the role `web`.
+    pub(crate) fn web(&self) -> Listening {
+        listening(self.start(&["web"]))
+    }
+
+    /// Starts the role `worker`.
+    pub(crate) fn worker(&self) -> Process {
+        ready(self.start(&["worker"]))
+    }
+
+    /// Starts `rewardgate` alone, which listens and works.
+    pub(crate) fn up(&self) -> Listening {
+        let Listening { process, address } = listening(self.start(&[]));
+        Listening { process: ready(process), address }
+    }
+
+    /// A new token of this role.
+    pub(crate) fn token(&self, role: &str) -> String {
+        let name = format!("{role}-{:08x}", rand::random::<u32>());
+        let output = self.run(&["token", "add", &name, "--role", role]);
+        let (token, errors) = (text(&output.stdout), text(&output.stderr));
+        assert!(output.status.success(), "{errors}");
+        let token = token.strip_suffix('\n').expect("one line");
+        assert!(!token.is_empty() && !token.contains(char::is_whitespace), "not a token alone: {token:?}");
+        token.to_owned()
+    }
+
+    /// The API at `address`, as somebody who may do everything sees it.
+    pub(crate) fn api(&self, address: SocketAddr) -> Api {
+        Api { address, token: self.token("admin") }
+    }
+
+    /// Demands that the books are in order.
+    pub(crate) fn assert_proven(&self) {
+        let output = self.run(&["verify"]);
+        assert_eq!(output.status.code(), Some(0), "{}{}", text(&output.stdout), text(&output.stderr));
+    }
+}
+
+/// A process that has said where it listens.
+pub(crate) fn listening(process: Process) -> Listening {
+    announced(process).expect("a process that listens says so")
+}
+
+/// A process that has said where it listens; `None` if it ended instead.
+pub(crate) fn announced(process: Process) -> Option<Listening> {
+    let line = process.line()?;
+    let address = line.strip_prefix("listening on http://").and_then(|address| address.parse().ok());
+    let address = address.unwrap_or_else(|| panic!("instead of where it listens it said {line:?}"));
+    Some(Listening { process, address })
+}
+
+/// A process that has said that it works.
+pub(crate) fn ready(process: Process) -> Process {
+    assert_eq!(process.line().as_deref(), Some("worker ready"));
+    process
+}
+
+/// What a process wrote.
+pub(crate) fn text(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).expect("text")
+}

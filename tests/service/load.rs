@@ -1,0 +1,100 @@
+//! Many calls over many connections, each repeated until it is acknowledged, as a network does.
+
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, MutexGuard};
+use std::thread;
+use std::time::Instant;
+
+use crate::http::{Connection, Request};
+use crate::wait::{DEADLINE, PAUSE, until};
+
+/// Calls that have not been acknowledged yet.
+pub(crate) struct Load {
+    waiting: Mutex<VecDeque<String>>,
+    acknowledged: AtomicUsize,
+    senders: AtomicUsize,
+}
+
+impl Load {
+    /// These, in this order.
+    pub(crate) fn new(targets: Vec<String>) -> Self {
+        let (acknowledged, senders) = (AtomicUsize::new(0), AtomicUsize::new(0));
+        Self { waiting: Mutex::new(targets.into()), acknowledged, senders }
+    }
+
+    /// What has not been acknowledged.
+    pub(crate) fn into_left(self) -> Vec<String> {
+        self.waiting.into_inner().expect("no sender failed while it held this").into()
+    }
+
+    /// Sends over this many connections until everything is acknowledged, or until whoever is called is gone.
+    /// Meanwhile `meanwhile` runs on this thread.
+    pub(crate) fn send_while<T>(
+        &self,
+        address: SocketAddr,
+        connections: usize,
+        meanwhile: impl FnOnce() -> T,
+    ) -> T {
+        self.senders.store(connections, Ordering::SeqCst);
+        thread::scope(|scope| {
+            for _ in 0..connections {
+                scope.spawn(|| {
+                    self.send(address);
+                    self.senders.fetch_sub(1, Ordering::SeqCst);
+                });
+            }
+            meanwhile()
+        })
+    }
+
+    /// Sends everything and demands that everything is acknowledged.
+    pub(crate) fn deliver(self, address: SocketAddr, connections: usize) {
+        self.send_while(address, connections, || {});
+        let left = self.into_left();
+        assert_eq!(left.len(), 0, "calls that were never acknowledged");
+    }
+
+    /// How many have been acknowledged.
+    pub(crate) fn acknowledged(&self) -> usize {
+        self.acknowledged.load(Ordering::SeqCst)
+    }
+
+    /// Waits until this many have been acknowledged, or nobody sends any more.
+    pub(crate) fn wait_for(&self, acknowledged: usize) {
+        until("acknowledgements under load", || {
+            let idle = self.senders.load(Ordering::SeqCst) == 0;
+            (idle || self.acknowledged() >= acknowledged).then_some(())
+        });
+    }
+
+    fn send(&self, address: SocketAddr) {
+        let Ok(mut connection) = Connection::open(address) else { return };
+        let mut since = Instant::now();
+        loop {
+            let Some(target) = self.waiting().pop_front() else { return };
+            match connection.call(&Request::get(&target)) {
+                Ok(answer) if answer.is_acknowledged() => {
+                    self.acknowledged.fetch_add(1, Ordering::SeqCst);
+                    since = Instant::now();
+                }
+                Ok(answer) if answer.status == 503 => {
+                    self.waiting().push_back(target);
+                    assert!(since.elapsed() < DEADLINE, "nothing is acknowledged any more");
+                    thread::sleep(PAUSE);
+                }
+                Ok(answer) => panic!("neither taken nor put off: {answer:?}"),
+                // Nobody is there any more: whether it was recorded is unknown, so it is sent again later.
+                Err(_) => {
+                    self.waiting().push_front(target);
+                    return;
+                }
+            }
+        }
+    }
+
+    fn waiting(&self) -> MutexGuard<'_, VecDeque<String>> {
+        self.waiting.lock().expect("no sender failed while it held this")
+    }
+}

@@ -1,0 +1,77 @@
+//! The executable as the world sees it: real processes, asserted only from outside – HTTP, exit codes, standard
+//! output, and the command line's own answers.
+//!
+//! | module | what it shows |
+//! |---|---|
+//! | [`path`] | the way of one postback, and what people decide on it |
+//! | [`answers`], [`vectors`] | what networks are answered; the published signatures, and every forgery |
+//! | [`reversals`] | every order of credit and reversal |
+//! | [`exactly_once`], [`kills`] | one effect for each event: in a crowd, and whatever is killed meanwhile |
+//! | [`outage`], [`poison`] | the database goes and comes back; one postback that cannot be booked |
+//! | [`starting`], [`stopping`] | settings and the command line; the end in good order |
+//! | [`listeners`], [`lists`], [`proof`], [`secrecy`] | who listens where; the API's lists; `verify`; what logs never hold |
+//!
+//! `TEST_POSTGRES_URL` must name a Postgres server that databases can be made on; `tests/run` starts one.
+
+/// Makes a test on SQLite and a test on Postgres of each rule, which is a function of the database's kind.
+macro_rules! on_both_databases {
+    ($($rule:ident),+ $(,)?) => {
+        mod sqlite {
+            $(#[test] fn $rule() { super::$rule(crate::database::Kind::Sqlite); })+
+        }
+        mod postgres {
+            $(#[test] fn $rule() { super::$rule(crate::database::Kind::Postgres); })+
+        }
+    };
+}
+
+#[cfg(test)]
+mod answers;
+#[cfg(test)]
+mod api;
+#[cfg(test)]
+mod database;
+#[cfg(test)]
+mod effects;
+#[cfg(test)]
+mod exactly_once;
+#[cfg(test)]
+mod gate;
+#[cfg(test)]
+mod http;
+#[cfg(test)]
+mod kills;
+#[cfg(test)]
+mod listeners;
+#[cfg(test)]
+mod lists;
+#[cfg(test)]
+mod load;
+#[cfg(test)]
+mod network;
+#[cfg(test)]
+mod outage;
+#[cfg(test)]
+mod path;
+#[cfg(test)]
+mod poison;
+#[cfg(test)]
+mod process;
+#[cfg(test)]
+mod proof;
+#[cfg(test)]
+mod proxy;
+#[cfg(test)]
+mod reversals;
+#[cfg(test)]
+mod secrecy;
+#[cfg(test)]
+mod settings;
+#[cfg(test)]
+mod starting;
+#[cfg(test)]
+mod stopping;
+#[cfg(test)]
+mod vectors;
+#[cfg(test)]
+mod wait;

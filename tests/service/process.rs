@@ -1,0 +1,90 @@
+//! The executable as a child process: started, listened to, stopped, and never left behind.
+
+use std::fs::{self, File};
+use std::io::{BufRead as _, BufReader};
+use std::path::PathBuf;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::thread;
+
+use crate::wait::{DEADLINE, until};
+
+/// A running process. When it goes out of scope it is killed, and its log is shown if the test has failed.
+pub(crate) struct Process {
+    child: Child,
+    lines: Receiver<String>,
+    log: PathBuf,
+}
+
+impl Process {
+    /// Starts `command`; its standard error goes into the file `log`.
+    pub(crate) fn start(mut command: Command, log: PathBuf) -> Self {
+        let stderr = File::create(&log).expect("a file for the log");
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(stderr);
+        let mut child = command.spawn().expect("the executable starts");
+        let stdout = child.stdout.take().expect("a pipe");
+        let (sender, lines) = channel();
+        thread::spawn(move || {
+            for line in BufReader::new(stdout).lines().map_while(Result::ok) {
+                if sender.send(line).is_err() {
+                    break;
+                }
+            }
+        });
+        Self { child, lines, log }
+    }
+
+    /// The next line on standard output; `None` if it is closed instead.
+    pub(crate) fn line(&self) -> Option<String> {
+        match self.lines.recv_timeout(DEADLINE) {
+            Ok(line) => Some(line),
+            Err(RecvTimeoutError::Disconnected) => None,
+            Err(RecvTimeoutError::Timeout) => panic!("waited in vain for a line on standard output"),
+        }
+    }
+
+    /// SIGTERM, by the shell's own `kill`: every system has that one.
+    pub(crate) fn terminate(&self) {
+        let told =
+            Command::new("sh").args(["-c", "kill -TERM \"$0\"", &self.child.id().to_string()]).status();
+        assert!(told.expect("a shell").success(), "the process was gone before it was told to stop");
+    }
+
+    /// SIGKILL: it gets no chance to finish anything.
+    pub(crate) fn kill(&mut self) {
+        self.child.kill().expect("a process that runs");
+        self.child.wait().expect("a process that ended");
+    }
+
+    /// Waits for its end.
+    pub(crate) fn exit(&mut self) -> ExitStatus {
+        until("the end of the process", || self.child.try_wait().expect("a process"))
+    }
+
+    /// Tells it to stop, and demands that it ends in good order.
+    pub(crate) fn stop(&mut self) {
+        self.terminate();
+        assert_eq!(self.exit().code(), Some(0), "a stopped process ends with 0");
+    }
+
+    /// True while it has not ended.
+    pub(crate) fn runs(&mut self) -> bool {
+        self.child.try_wait().expect("a process").is_none()
+    }
+
+    /// Everything it has written to standard error.
+    pub(crate) fn log(&self) -> String {
+        fs::read_to_string(&self.log).expect("the log")
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        if thread::panicking() {
+            eprintln!("--- {}\n{}---", self.log.display(), self.log());
+        }
+    }
+}

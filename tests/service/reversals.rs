@@ -1,0 +1,190 @@
+//! Every order of credit and reversal ends the same way: what the network took back, nobody has.
+
+use serde_json::{Value, json};
+
+use crate::api::{Api, field};
+use crate::database::Kind;
+use crate::gate::{Gate, Listening};
+use crate::network::{Event, deliver, send};
+
+on_both_databases!(
+    every_order_ends_the_same_when_each_call_is_processed_before_the_next,
+    every_order_ends_the_same_when_all_calls_are_processed_together,
+    a_rejected_reward_is_reversed_and_only_the_payout_moves,
+    a_released_reward_is_reversed_like_any_other,
+    a_reversal_takes_back_its_own_reward_and_no_other,
+    somebody_elses_reversal_takes_nothing_back,
+    a_different_credit_under_a_known_transaction_is_a_conflict_and_moves_nothing,
+);
+
+#[derive(Clone, Copy)]
+enum Call {
+    Credit,
+    Reversal,
+}
+
+use Call::{Credit, Reversal};
+
+/// Name of the user and transaction, whether it is held, the calls, the steps they lead to, repeats, and how many
+/// transfers in all.
+type Order = (&'static str, bool, &'static [Call], &'static [&'static str], i64, usize);
+
+const ORDERS: [Order; 7] = [
+    ("credited", false, &[Credit, Reversal], &["credit", "reverse_credited"], 0, 4),
+    ("ahead", false, &[Reversal, Credit], &["reverse_unseen"], 0, 0),
+    ("thrice", false, &[Credit, Reversal, Credit], &["credit", "reverse_credited"], 1, 4),
+    ("twice-ahead", false, &[Reversal, Reversal, Credit], &["reverse_unseen"], 1, 0),
+    ("held", true, &[Credit, Reversal], &["hold", "reverse_held"], 0, 4),
+    ("twice", false, &[Credit, Reversal, Reversal], &["credit", "reverse_credited"], 1, 4),
+    ("alone", false, &[Reversal], &["reverse_unseen"], 0, 0),
+];
+
+fn every_order_ends_the_same_when_each_call_is_processed_before_the_next(on: Kind) {
+    let gate = Gate::new(on);
+    let up = gate.up();
+    let api = gate.api(up.address);
+    for (name, held, calls, ..) in ORDERS {
+        let event = event(name, held);
+        for call in calls {
+            assert!(send(up.address, target(&event, *call)).is_acknowledged());
+            api.settle();
+        }
+    }
+    assert_all_taken_back(&gate, &api);
+}
+
+fn every_order_ends_the_same_when_all_calls_are_processed_together(on: Kind) {
+    let gate = Gate::new(on);
+    let web = gate.web();
+    for (name, held, calls, ..) in ORDERS {
+        let event = event(name, held);
+        for call in calls {
+            assert!(send(web.address, target(&event, *call)).is_acknowledged());
+        }
+    }
+    // Only now is there anybody to process them.
+    let _worker = gate.worker();
+    assert_all_taken_back(&gate, &gate.api(web.address));
+}
+
+fn a_rejected_reward_is_reversed_and_only_the_payout_moves(on: Kind) {
+    let (gate, up, api, event) = one_held(on);
+    let id = api.reward("T-1")["id"].as_i64().expect("an id");
+    assert_eq!(api.decide(id, "reject", "no such device").status, 200);
+    deliver(up.address, &event.reversal());
+
+    let reward = api.reward("T-1");
+    assert_eq!(reward["status"], "reversed");
+    assert_eq!(field(&reward["steps"], "step"), ["hold", "reject", "reverse_rejected"]);
+    let last = reward["transfers"].as_array().and_then(|transfers| transfers.last()).expect("transfers");
+    assert_eq!((&last["debit"], &last["amount"]), (&json!("earned:targo"), &json!("60")));
+    assert_eq!(api.balance("u-1"), "0");
+    gate.assert_proven();
+
+    let answer = api.decide(id, "release", "too late");
+    assert_eq!(answer.status, 409, "what the network took back is not given: {}", answer.body);
+}
+
+fn a_released_reward_is_reversed_like_any_other(on: Kind) {
+    let (gate, up, api, event) = one_held(on);
+    let id = api.reward("T-1")["id"].as_i64().expect("an id");
+    assert_eq!(api.decide(id, "release", "it is fine").status, 200);
+    assert_eq!(api.balance("u-1"), "500");
+    deliver(up.address, &event.reversal());
+    let reward = api.reward("T-1");
+    assert_eq!(field(&reward["steps"], "step"), ["hold", "release", "reverse_credited"]);
+    assert_eq!(api.balance("u-1"), "0");
+    gate.assert_proven();
+}
+
+fn a_reversal_takes_back_its_own_reward_and_no_other(on: Kind) {
+    let gate = Gate::new(on);
+    let up = gate.up();
+    let api = gate.api(up.address);
+    let (first, second) = (Event::honest("u-1", "T-1", 500), Event::honest("u-1", "T-2", 200));
+    for event in [&first, &second] {
+        deliver(up.address, &event.credit());
+    }
+    deliver(up.address, &first.reversal());
+    api.settle();
+    assert_eq!(api.balance("u-1"), "200", "the other reward stays");
+    deliver(up.address, &second.reversal());
+    api.settle();
+    assert_eq!(api.balance("u-1"), "0");
+    gate.assert_proven();
+}
+
+fn somebody_elses_reversal_takes_nothing_back(on: Kind) {
+    let gate = Gate::new(on);
+    let up = gate.up();
+    let api = gate.api(up.address);
+    deliver(up.address, &Event::honest("u-1", "T-1", 500).credit());
+    // Two workers may take two postbacks in either order; this is about what is known already.
+    api.settle();
+    deliver(up.address, &Event::honest("u-2", "T-1", 500).reversal());
+    let reward = api.reward("T-1");
+    assert_eq!((&reward["status"], &reward["conflict"]), (&json!("credited"), &json!(true)));
+    assert!(reason(&reward, 1).starts_with("conflict: user u-2 instead of u-1"), "{}", reason(&reward, 1));
+    assert_eq!((api.balance("u-1"), api.balance("u-2")), ("500".into(), "0".into()));
+    gate.assert_proven();
+}
+
+fn a_different_credit_under_a_known_transaction_is_a_conflict_and_moves_nothing(on: Kind) {
+    let gate = Gate::new(on);
+    let up = gate.up();
+    let api = gate.api(up.address);
+    deliver(up.address, &Event::honest("u-1", "T-1", 500).credit());
+    api.settle();
+    deliver(up.address, &Event::honest("u-1", "T-1", 900).credit());
+    deliver(up.address, &Event::honest("u-2", "T-1", 500).credit());
+    let reward = api.reward("T-1");
+    assert_eq!(
+        (&reward["reward"], &reward["conflict"], &reward["repeats"]),
+        (&json!("500"), &json!(true), &json!(0))
+    );
+    assert!(reason(&reward, 1).contains("reward 900 instead of 500"), "{}", reason(&reward, 1));
+    assert!(reason(&reward, 2).contains("user u-2 instead of u-1"), "{}", reason(&reward, 2));
+    assert_eq!((api.balance("u-1"), api.balance("u-2")), ("500".into(), "0".into()));
+    gate.assert_proven();
+}
+
+fn assert_all_taken_back(gate: &Gate, api: &Api) {
+    for (name, _, calls, steps, repeats, transfers) in ORDERS {
+        let reward = api.reward(name);
+        assert_eq!(reward["status"], "reversed", "{name}");
+        assert_eq!(field(&reward["steps"], "step"), steps, "{name}");
+        assert_eq!(reward["repeats"], repeats, "{name}");
+        assert_eq!(reward["conflict"], false, "{name}");
+        assert_eq!(reward["transfers"].as_array().map(Vec::len), Some(transfers), "{name}");
+        assert_eq!(reward["postbacks"].as_array().map(Vec::len), Some(calls.len()), "{name}");
+        assert_eq!(api.balance(name), "0", "{name}");
+    }
+    gate.assert_proven();
+}
+
+fn event(name: &str, held: bool) -> Event {
+    if held { Event::large(name, name, 500) } else { Event::honest(name, name, 500) }
+}
+
+fn target(event: &Event, call: Call) -> String {
+    match call {
+        Credit => event.credit(),
+        Reversal => event.reversal(),
+    }
+}
+
+/// A gate with one held reward of 500 coins of user `u-1`.
+fn one_held(on: Kind) -> (Gate, Listening, Api, Event) {
+    let gate = Gate::new(on);
+    let up = gate.up();
+    let api = gate.api(up.address);
+    let event = Event::large("u-1", "T-1", 500);
+    deliver(up.address, &event.credit());
+    assert_eq!(api.reward("T-1")["status"], "held");
+    (gate, up, api, event)
+}
+
+/// The reason of one of the reward's postbacks.
+fn reason(reward: &Value, index: usize) -> &str {
+    reward["postbacks"][index]["reason"].as_str().unwrap_or_default()
+}
