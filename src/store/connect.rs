@@ -23,6 +23,8 @@ const FULL: i64 = 2;
 
 /// How long a connection waits for another writer before it gives up.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+/// The pause before a file that another process is putting into WAL mode is opened again.
+const SWITCH_PAUSE: Duration = Duration::from_millis(20);
 /// How long a caller waits for a connection.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
 /// A transaction that nobody continues holds locks: the server ends its session.
@@ -62,7 +64,7 @@ async fn open_sqlite(url: &str, options: OpenOptions) -> Result<Database> {
         .pragma("cache_size", "-65536")
         .pragma("temp_store", "memory");
     // Once by itself, so that an unfit file is an error at once: a pool would try again until its time is up.
-    let mut first = connect.connect().await?;
+    let mut first = first_connection(&connect).await?;
     assert_durable(&mut first).await?;
     first.close().await?;
     let writer: SqlitePool = SqlitePoolOptions::new()
@@ -78,6 +80,20 @@ async fn open_sqlite(url: &str, options: OpenOptions) -> Result<Database> {
         .test_before_acquire(false)
         .connect_lazy_with(connect.pragma("query_only", "on"));
     Ok(Database::Sqlite { writer, readers })
+}
+
+/// The connection that makes the file and puts it into WAL mode. SQLite answers a process that switches while another
+/// one does with BUSY at once, whatever the busy timeout, so waiting is up to us.
+async fn first_connection(connect: &SqliteConnectOptions) -> Result<SqliteConnection> {
+    let give_up = tokio::time::Instant::now() + BUSY_TIMEOUT;
+    loop {
+        match connect.connect().await.map_err(Error::from) {
+            Err(Error::Unavailable(_)) if tokio::time::Instant::now() < give_up => {
+                tokio::time::sleep(SWITCH_PAUSE).await;
+            }
+            connected => return connected,
+        }
+    }
 }
 
 /// Refuses a connection that would acknowledge what is not on disk. Asked of every connection that writes, because
