@@ -21,6 +21,7 @@ const SURVEYED_NETWORKS: usize = 10_000;
 pub(crate) struct Database {
     reader: Reader<Vec<u8>>,
     build: DatabaseBuild,
+    built_at_s: i64,
     carries_countries: bool,
     /// True once an unreadable record has been reported.
     reported: AtomicBool,
@@ -37,7 +38,8 @@ impl Database {
             built_at: build_date(reader.metadata()),
         };
         let carries_countries = carries_countries(&reader);
-        Ok(Self { reader, build, carries_countries, reported: AtomicBool::new(false) })
+        let built_at_s = i64::try_from(reader.metadata().build_epoch).unwrap_or(i64::MAX);
+        Ok(Self { reader, build, built_at_s, carries_countries, reported: AtomicBool::new(false) })
     }
 
     /// What the file says of `address`. A record that cannot be read says nothing.
@@ -57,6 +59,11 @@ impl Database {
     /// Its name and build date.
     pub(crate) fn build(&self) -> &DatabaseBuild {
         &self.build
+    }
+
+    /// When it was built, in unix seconds.
+    pub(crate) fn built_at_s(&self) -> i64 {
+        self.built_at_s
     }
 
     /// True if the file is of a kind that carries countries, also where it has a gap.

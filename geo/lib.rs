@@ -11,6 +11,7 @@
 //! | module | what it is |
 //! |---|---|
 //! | here | [`Geo`]: every database in service, and how their answers are merged |
+//! | [`refresh`] | files replaced on disk are taken up |
 //! | `database` | one file in memory |
 //! | `record` | what one record says, whichever schema it is written in |
 //! | `value` | one value of a record, read so that a surprise in it costs nothing else |
@@ -22,30 +23,40 @@ mod country;
 mod database;
 mod error;
 mod record;
+pub mod refresh;
 mod registry;
 mod value;
 
 use std::net::IpAddr;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use domain::location::{DatabaseBuild, Location, is_public};
 
 use crate::database::Database;
 pub use crate::error::{FileError, OpenError};
 
-/// The databases in service. Cheap to clone: clones share the files in memory.
+/// The databases in service. Cheap to clone: clones share the files in memory, and see a replacement at once.
 #[derive(Clone, Debug)]
-pub struct Geo(Arc<Service>);
+pub struct Geo(Arc<RwLock<Arc<Service>>>);
 
-/// All that one opening yields, behind one pointer: replacing the files later means replacing this.
+/// All that is in service at one time, behind one pointer: whoever looks something up has one whole set.
 #[derive(Debug)]
-struct Service {
-    files: Vec<Database>,
+pub(crate) struct Service {
+    files: Vec<Arc<Database>>,
     /// True if no file is of a kind that carries countries. A gap in a file that does carry them is a statement of
     /// its own ("not known"), and weaker data must not paper over it.
     registry_serves_countries: bool,
     builds: Vec<DatabaseBuild>,
+}
+
+impl Service {
+    pub(crate) fn of(files: Vec<Arc<Database>>) -> Self {
+        let registry_serves_countries = !files.iter().any(|file| file.carries_countries());
+        let registry = registry_serves_countries.then(registry::build);
+        let builds = files.iter().map(|file| file.build().clone()).chain(registry).collect();
+        Self { files, registry_serves_countries, builds }
+    }
 }
 
 impl Geo {
@@ -55,32 +66,39 @@ impl Geo {
         let mut faults = Vec::new();
         for path in files {
             match Database::open(path) {
-                Ok(database) => opened.push(database),
+                Ok(database) => opened.push(Arc::new(database)),
                 Err(fault) => faults.push(fault),
             }
         }
         if !faults.is_empty() {
             return Err(OpenError::new(faults));
         }
-        let registry_serves_countries = !opened.iter().any(Database::carries_countries);
-        let registry = registry_serves_countries.then(registry::build);
-        let builds = opened.iter().map(|database| database.build().clone()).chain(registry).collect();
-        Ok(Self(Arc::new(Service { files: opened, registry_serves_countries, builds })))
+        Ok(Self(Arc::new(RwLock::new(Arc::new(Service::of(opened))))))
+    }
+
+    fn service(&self) -> Arc<Service> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Puts other files in service; lookups in hand finish with the ones they began with.
+    fn replace(&self, service: Service) {
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(service);
     }
 
     /// Everything known of `ip` as sent by a network. Not an address, or not of the public internet
     /// ([`is_public`]): an empty location that still names the databases.
     pub fn locate(&self, ip: Option<&str>) -> Location {
-        let mut location = Location { databases: self.0.builds.clone(), ..Location::default() };
+        let service = self.service();
+        let mut location = Location { databases: service.builds.clone(), ..Location::default() };
         let Some(address) = ip.and_then(public_address) else { return location };
-        for file in &self.0.files {
+        for file in &service.files {
             if let Some(record) = file.record(address) {
                 record.complete(&mut location);
             }
         }
         location.network.sort_unstable();
         location.network.dedup();
-        if location.country.is_none() && self.0.registry_serves_countries {
+        if location.country.is_none() && service.registry_serves_countries {
             location.country = registry::country(address);
             location.registry_only = true;
         }
@@ -89,8 +107,13 @@ impl Geo {
 
     /// The databases in service, in order of the settings. Built-in registry data stands last, if countries come
     /// from it.
-    pub fn databases(&self) -> &[DatabaseBuild] {
-        &self.0.builds
+    pub fn databases(&self) -> Vec<DatabaseBuild> {
+        self.service().builds.clone()
+    }
+
+    /// The name of each file in service and when it was built, in unix seconds.
+    pub fn files(&self) -> Vec<(String, i64)> {
+        self.service().files.iter().map(|file| (file.build().name.clone(), file.built_at_s())).collect()
     }
 }
 

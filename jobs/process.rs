@@ -4,21 +4,27 @@
 //! pure parts together into [`Processor`] and drives them batch by batch.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::{Duration, Instant};
 
 use chrono_tz::Tz;
+use domain::caller::CallerList;
 use domain::event::{Params, Quarantine, map};
 use domain::location::compare;
 use domain::policy::Policy;
 use domain::settlement::{Incoming, Known, Settlement, SourceTerms};
 use domain::time::{Clock, TimestampMs};
 use geo::Geo;
+use metrics::{counter, gauge, histogram};
 use store::Store;
 use store::inbox::{Claim, WaitingPostback};
 use store::settle::{Mapped, MappedPostback, Settle};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, error, warn};
+
+use crate::telling::{self, seconds};
 
 /// How often a batch that met another worker is tried again before it is taken apart.
 const CONTENDED_TRIES: u32 = 10;
@@ -33,10 +39,11 @@ pub struct SourceSettings {
     pub terms: SourceTerms,
     /// How its parameters are named.
     pub params: Params,
+    /// Where the network calls from, if it publishes that.
+    pub callers: CallerList,
 }
 
 /// Everything that processing needs besides the database.
-#[derive(Debug)]
 pub struct Processor {
     /// The sources by name.
     pub sources: BTreeMap<String, SourceSettings>,
@@ -46,13 +53,24 @@ pub struct Processor {
     pub geo: Geo,
     /// The zone of the business day.
     pub timezone: Tz,
+    /// Told of everything that was saved.
+    pub observer: Option<Observer>,
+}
+
+impl fmt::Debug for Processor {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "Processor({} sources, policy {})", self.sources.len(), self.policy.version())
+    }
 }
 
 impl Settle for Processor {
     fn map(&self, postback: &WaitingPostback) -> MappedPostback {
         let mapped = match self.sources.get(&postback.source) {
-            Some(source) => map(&postback.target, &source.params)
-                .map(|event| Mapped { source: source.terms.clone(), event }),
+            Some(source) => map(&postback.target, &source.params).map(|event| Mapped {
+                source: source.terms.clone(),
+                event,
+                caller_listed: caller_listed(source, &postback.remote_ip),
+            }),
             None => {
                 Err(Quarantine { reason: format!("the source `{}` is not in the settings", postback.source) })
             }
@@ -74,14 +92,25 @@ impl Settle for Processor {
     fn business_date(&self, at: TimestampMs) -> String {
         at.business_date(self.timezone)
     }
+
+    fn saved(&self, claimed: &[WaitingPostback], settlement: &Settlement, now: TimestampMs) {
+        telling::tell(claimed, settlement, now);
+        if let Some(observer) = &self.observer {
+            observer(settlement);
+        }
+    }
+}
+
+fn caller_listed(source: &SourceSettings, remote_ip: &str) -> Option<bool> {
+    remote_ip.parse().ok().and_then(|caller| source.callers.lists(caller))
 }
 
 impl Processor {
     fn locate(&self, postback_id: i64, received_at: TimestampMs, mapped: Mapped) -> Incoming {
-        let Mapped { source, event } = mapped;
+        let Mapped { source, event, caller_listed } = mapped;
         let location = self.geo.locate(event.ip.as_deref());
         let geo = compare(event.ip.as_deref(), &location, event.country_code.as_deref());
-        Incoming { postback_id, source, received_at, event, location, geo }
+        Incoming { postback_id, source, received_at, event, location, geo, caller_listed }
     }
 }
 
@@ -100,8 +129,8 @@ pub struct Processing {
     pub batch: i64,
     /// Ends the workers when cancelled, after the batch in hand.
     pub stop: CancellationToken,
-    /// Told of everything that was saved.
-    pub observer: Option<Observer>,
+    /// When a worker last looked into the inbox, in unix milliseconds.
+    pub last_beat_ms: Arc<AtomicI64>,
 }
 
 impl Processing {
@@ -162,11 +191,23 @@ impl Processing {
     }
 
     async fn settle(&self, which: Claim) -> Result<i64, store::Error> {
-        let settlement = self.store.settle(which, self.processor.clone(), self.clock.now()).await?;
-        if let Some(observer) = &self.observer {
-            observer(&settlement);
+        let began = Instant::now();
+        let settlement = self
+            .store
+            .settle(which, self.processor.clone(), self.clock.now())
+            .await
+            .inspect_err(|_| counter!("rewardgate_batches_failed_total").increment(1))?;
+        self.beat();
+        if !settlement.postbacks.is_empty() {
+            histogram!("rewardgate_batch_seconds").record(began.elapsed());
         }
         Ok(i64::try_from(settlement.postbacks.len()).unwrap_or(i64::MAX))
+    }
+
+    fn beat(&self) {
+        let now = self.clock.now();
+        self.last_beat_ms.store(now.0, Ordering::Relaxed);
+        gauge!("rewardgate_worker_last_beat_seconds").set(seconds(now.0));
     }
 
     async fn rest(&self, pause: Duration) {

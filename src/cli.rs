@@ -32,6 +32,8 @@ pub(crate) enum Command {
     Demo(DemoArgs),
     /// Brings the database's schema up to date.
     Migrate,
+    /// Asks the process that these settings start whether it is ready. Exit 1 if it is not, with the reasons.
+    Healthcheck(HealthcheckArgs),
     /// Proves the ledger: recomputes every balance from the transfers. Exit 1 if anything differs.
     Verify,
     /// Bearer tokens of the API.
@@ -39,6 +41,14 @@ pub(crate) enum Command {
     Token(TokenCommand),
     /// Plays the network: signs and sends postbacks, and checks that each had exactly one effect.
     Sandbox(SandboxArgs),
+}
+
+/// Which process is asked.
+#[derive(Debug, Args)]
+pub(crate) struct HealthcheckArgs {
+    /// The one that only works, at `worker_listen`; without it the one that listens.
+    #[arg(long)]
+    pub(crate) worker: bool,
 }
 
 /// Bearer tokens of the API.

@@ -25,7 +25,7 @@ use crate::cli::DemoArgs;
 use crate::commands::{new_token, say};
 use crate::config::{Environment, Settings};
 use crate::roles::{self, Process, Web};
-use crate::{EXIT_DONE, EXIT_FAILED, clock};
+use crate::{EXIT_DONE, EXIT_FAILED, watch};
 
 /// What the demo's network signs; the calls themselves go to the port that was free.
 const PUBLIC_URL: &str = "https://gw.example.com";
@@ -75,13 +75,15 @@ pub(crate) async fn demo(args: DemoArgs) -> anyhow::Result<u8> {
     };
     let serving = CancellationToken::new();
     let serving_process = Process {
-        settings: prepare_settings(folder.path(), &args.listen)?,
-        store: process.store.clone(),
-        clock: process.clock.clone(),
         stop: serving.clone(),
+        ..Process::new(
+            prepare_settings(folder.path(), &args.listen)?,
+            process.store.clone(),
+            process.metrics.clone(),
+        )
     };
     let listening = async {
-        let ended = web.run(&serving_process).await;
+        let ended = web.run(&serving_process, true).await;
         process.stop.cancel();
         serving.cancel();
         ended
@@ -110,9 +112,10 @@ async fn prepare(folder: &Path, secret: &str, listen: &str) -> anyhow::Result<Pr
     let settings = prepare_settings(folder, listen)?;
     let store = roles::open(&settings).await?;
     store.migrate().await?;
-    let stop = CancellationToken::new();
-    roles::stop_on_signals(stop.clone())?;
-    Ok(Process { settings, store, clock: clock::system(), stop })
+    let process = Process::new(settings, store, watch::measure()?);
+    roles::stop_on_signals(process.stop.clone())?;
+    watch::announce(&process);
+    Ok(process)
 }
 
 fn prepare_settings(folder: &Path, listen: &str) -> anyhow::Result<Settings> {

@@ -11,6 +11,7 @@
 //! | [`roles`] | listening and working |
 //! | [`commands`] | what runs once and ends |
 //! | [`demo`], [`sandbox`] | showing it all; playing the network |
+//! | [`watch`] | what monitoring sees |
 //! | [`clock`] | the one place that asks for the time |
 
 mod cli;
@@ -18,8 +19,10 @@ mod clock;
 mod commands;
 mod config;
 mod demo;
+mod health;
 mod roles;
 mod sandbox;
+mod watch;
 
 use std::io::IsTerminal as _;
 use std::path::Path;
@@ -27,12 +30,11 @@ use std::process::ExitCode;
 
 use anyhow::Context as _;
 use clap::Parser as _;
-use tokio_util::sync::CancellationToken;
 
 use cli::{Cli, Command, TokenCommand};
 use config::{BadSettings, LogFormat, Settings};
 use geo::Geo;
-use roles::{Process, Web};
+use roles::{Process, Web, WorkerWatch};
 
 /// Done.
 const EXIT_DONE: u8 = 0;
@@ -67,6 +69,9 @@ async fn run(cli: Cli) -> anyhow::Result<u8> {
         Command::Web => web(prepared.await?).await,
         Command::Worker => worker(cli.config.as_deref()).await,
         Command::Migrate => commands::migrate(&prepared.await?).await,
+        Command::Healthcheck(args) => {
+            health::healthcheck(&Settings::load(cli.config.as_deref())?, &args).await
+        }
         Command::Verify => commands::verify(&prepared.await?).await,
         Command::Token(TokenCommand::Add { name, role }) => {
             commands::add_token(&prepared.await?, name, role.into()).await
@@ -98,8 +103,9 @@ async fn prepare_to_work(config: Option<&Path>) -> anyhow::Result<(Process, Geo)
 
 async fn open(settings: Settings) -> anyhow::Result<Process> {
     log_to_standard_error(&settings.log, settings.log_format)?;
+    let metrics = watch::measure()?;
     let store = roles::open(&settings).await?;
-    Ok(Process { settings, store, clock: clock::system(), stop: CancellationToken::new() })
+    Ok(Process::new(settings, store, metrics))
 }
 
 /// Listens and works. Whichever ends first stops the other.
@@ -107,9 +113,9 @@ async fn up(config: Option<&Path>) -> anyhow::Result<u8> {
     let (process, geo) = prepare_to_work(config).await?;
     let web = announce(start(&process).await?);
     commands::say("worker ready");
-    let listening = async { stopping(&process, web.run(&process).await) };
+    let listening = async { stopping(&process, web.run(&process, true).await) };
     let working = async { stopping(&process, roles::work(&process, geo, None).await) };
-    let (listened, worked) = tokio::join!(listening, working);
+    let (listened, worked, ()) = tokio::join!(listening, working, watch::look(&process));
     process.store.close().await;
     listened.and(worked)
 }
@@ -117,9 +123,10 @@ async fn up(config: Option<&Path>) -> anyhow::Result<u8> {
 /// Listens.
 async fn web(process: Process) -> anyhow::Result<u8> {
     let web = announce(start(&process).await?);
-    let listened = web.run(&process).await;
+    let listening = async { stopping(&process, web.run(&process, false).await) };
+    let (listened, ()) = tokio::join!(listening, watch::look(&process));
     process.store.close().await;
-    listened.map(|()| EXIT_DONE)
+    listened
 }
 
 /// Works.
@@ -127,20 +134,35 @@ async fn worker(config: Option<&Path>) -> anyhow::Result<u8> {
     let (process, geo) = prepare_to_work(config).await?;
     process.store.migrate().await?;
     roles::stop_on_signals(process.stop.clone())?;
+    let monitored = WorkerWatch::bind(&process.settings).await?;
+    watch::announce(&process);
     commands::say("worker ready");
-    let worked = roles::work(&process, geo, None).await;
+    if let Some(monitored) = &monitored {
+        commands::say(&format!("monitoring on http://{}", monitored.address));
+    }
+    let working = async { stopping(&process, roles::work(&process, geo, None).await) };
+    let monitoring = async {
+        if let Some(monitored) = monitored {
+            monitored.run(&process).await;
+        }
+    };
+    let (worked, (), ()) = tokio::join!(working, monitoring, watch::look(&process));
     process.store.close().await;
-    worked.map(|()| EXIT_DONE)
+    worked
 }
 
 async fn start(process: &Process) -> anyhow::Result<Web> {
     process.store.migrate().await?;
     roles::stop_on_signals(process.stop.clone())?;
+    watch::announce(process);
     Web::bind(&process.settings).await
 }
 
 fn announce(web: Web) -> Web {
     commands::say(&format!("listening on http://{}", web.address));
+    if let Some(address) = web.admin_address {
+        commands::say(&format!("admin on http://{address}"));
+    }
     web
 }
 

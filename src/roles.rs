@@ -3,12 +3,16 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 
 use anyhow::Context as _;
 use domain::settlement::SourceTerms;
 use domain::time::Clock;
 use geo::Geo;
+use geo::refresh::Refresh;
 use jobs::process::{Observer, Processing, Processor, SourceSettings};
+use jobs::purge::Terms;
+use jobs::scheduled::Scheduled;
 use store::{OpenOptions, Store};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -16,8 +20,12 @@ use tracing::{error, info};
 use web::api::Api;
 use web::ingest::recorder::Recorder;
 use web::ingest::{Ingest, SourceEndpoint};
+use web::limits::RefusedRate;
+use web::serve::serve;
+use web::watch::{LastBeat, Metrics, Watch};
 
-use crate::config::{BadSettings, Settings};
+use crate::config::{BadSettings, Retention, Settings};
+use crate::{clock, watch};
 
 /// A process that is about to run: settings read, database open and up to date.
 pub(crate) struct Process {
@@ -26,6 +34,32 @@ pub(crate) struct Process {
     pub(crate) clock: Clock,
     /// Cancelled at SIGTERM and Ctrl-C: stop taking, finish what was taken, end.
     pub(crate) stop: CancellationToken,
+    /// Renders what is measured.
+    pub(crate) metrics: Metrics,
+    /// When a worker of this process last looked into the inbox, in unix milliseconds.
+    pub(crate) last_beat_ms: Arc<AtomicI64>,
+}
+
+impl Process {
+    /// A process on `store` that does nothing yet.
+    pub(crate) fn new(settings: Settings, store: Store, metrics: Metrics) -> Self {
+        let clock = clock::system();
+        let last_beat_ms = Arc::new(AtomicI64::new(clock.now().0));
+        Self { settings, store, clock, stop: CancellationToken::new(), metrics, last_beat_ms }
+    }
+
+    /// What monitoring may ask of it.
+    fn watch(&self, recorder: Option<Recorder>, works: bool) -> Arc<Watch> {
+        let last_beat_ms = self.last_beat_ms.clone();
+        Arc::new(Watch {
+            store: self.store.clone(),
+            clock: self.clock.clone(),
+            recorder,
+            last_beat_ms: works
+                .then(|| -> LastBeat { Arc::new(move || last_beat_ms.load(Ordering::Relaxed)) }),
+            metrics: self.metrics.clone(),
+        })
+    }
 }
 
 /// Opens the database that the settings name.
@@ -39,39 +73,49 @@ pub(crate) fn locate(settings: &Settings) -> Result<Geo, BadSettings> {
     Geo::open(&settings.geo_databases).map_err(|error| Settings::fault("geo_databases", &error))
 }
 
-/// A listener that is bound, and what it serves when it runs.
+/// Listeners that are bound, and what they serve when they run.
 pub(crate) struct Web {
     listener: TcpListener,
     admin_listener: Option<TcpListener>,
     /// Where networks call.
     pub(crate) address: SocketAddr,
+    /// Where people and monitoring call, if that is elsewhere.
+    pub(crate) admin_address: Option<SocketAddr>,
+}
+
+async fn bind(address: SocketAddr, key: &str) -> anyhow::Result<(TcpListener, SocketAddr)> {
+    let listener = TcpListener::bind(address)
+        .await
+        .with_context(|| format!("`{key}`: {address} cannot be listened on"))?;
+    let address = listener.local_addr().context("the address of the listener")?;
+    Ok((listener, address))
 }
 
 impl Web {
     /// Binds what the settings name.
     pub(crate) async fn bind(settings: &Settings) -> anyhow::Result<Self> {
-        let bind = async |address: SocketAddr, key: &str| {
-            TcpListener::bind(address)
-                .await
-                .with_context(|| format!("`{key}`: {address} cannot be listened on"))
+        let (listener, address) = bind(settings.listen, "listen").await?;
+        let (admin_listener, admin_address) = match settings.admin_listen {
+            Some(address) => {
+                let (listener, address) = bind(address, "admin_listen").await?;
+                (Some(listener), Some(address))
+            }
+            None => (None, None),
         };
-        let listener = bind(settings.listen, "listen").await?;
-        let admin_listener = match settings.admin_listen {
-            Some(address) => Some(bind(address, "admin_listen").await?),
-            None => None,
-        };
-        let address = listener.local_addr().context("the address of the listener")?;
-        Ok(Self { listener, admin_listener, address })
+        Ok(Self { listener, admin_listener, address, admin_address })
     }
 
-    /// Serves until the process stops; then finishes what was begun and records what was taken.
-    pub(crate) async fn run(self, process: &Process) -> anyhow::Result<()> {
-        let Process { settings, store, clock, stop } = process;
+    /// Serves until the process stops; then finishes what was begun and records what was taken. `works` says whether
+    /// there are workers in this process, too.
+    pub(crate) async fn run(self, process: &Process, works: bool) -> anyhow::Result<()> {
+        let Process { settings, store, clock, stop, .. } = process;
         let (recorder, recorded) = Recorder::start(store.clone());
+        let watch = process.watch(Some(recorder.clone()), works);
         let ingest = Arc::new(Ingest {
             origin: settings.public_url.clone(),
             sources: endpoints(settings),
             trusted_proxies: settings.trusted_proxies,
+            refused_rate: RefusedRate::new(settings.limits.refused_per_minute),
             recorder,
             clock: clock.clone(),
         });
@@ -81,15 +125,22 @@ impl Web {
             timezone: settings.timezone,
             clock: clock.clone(),
         });
+        let mut limits = settings.limits;
+        if settings.trusted_proxies > 0 {
+            // Every connection comes from the proxy.
+            limits.connections_per_address = limits.connections;
+        }
         let served = async {
             match self.admin_listener {
                 Some(admin_listener) => {
+                    let (outside, inside) =
+                        (web::ingest_only(ingest, watch.clone()), web::admin_only(api, watch));
                     tokio::join!(
-                        web::serve::serve(self.listener, web::ingest_only(ingest), stop.clone()),
-                        web::serve::serve(admin_listener, web::api_only(api), stop.clone()),
+                        serve(self.listener, outside, limits, stop.clone()),
+                        serve(admin_listener, inside, settings.limits, stop.clone()),
                     );
                 }
-                None => web::serve::serve(self.listener, web::routes(ingest, api), stop.clone()).await,
+                None => serve(self.listener, web::routes(ingest, api, watch), limits, stop.clone()).await,
             }
         };
         // The recorder ends after the last request that could record; if it ends before, the process cannot go on.
@@ -103,15 +154,39 @@ impl Web {
     }
 }
 
+/// Where a process that only works answers monitoring.
+pub(crate) struct WorkerWatch {
+    listener: TcpListener,
+    /// The address.
+    pub(crate) address: SocketAddr,
+}
+
+impl WorkerWatch {
+    /// Binds `worker_listen`, if the settings name it.
+    pub(crate) async fn bind(settings: &Settings) -> anyhow::Result<Option<Self>> {
+        let Some(address) = settings.worker_listen else { return Ok(None) };
+        let (listener, address) = bind(address, "worker_listen").await?;
+        Ok(Some(Self { listener, address }))
+    }
+
+    /// Serves until the process stops.
+    pub(crate) async fn run(self, process: &Process) {
+        let watch = web::watch_only(process.watch(None, true));
+        serve(self.listener, watch, process.settings.limits, process.stop.clone()).await;
+    }
+}
+
 /// Works until the process stops; each worker finishes the batch in hand.
 pub(crate) async fn work(process: &Process, geo: Geo, observer: Option<Observer>) -> anyhow::Result<()> {
-    let Process { settings, store, clock, stop } = process;
+    let Process { settings, store, clock, stop, .. } = process;
     let policy = settings.policy.clone();
     store
         .keep_policy(policy.version().to_owned(), policy.content().to_owned(), clock.now())
         .await
         .context("the policy cannot be kept")?;
     info!(policy = policy.version(), geo = ?geo.databases(), "working");
+    let refresh = Refresh::new(geo.clone(), &settings.geo_databases);
+    let refreshed = watch::refresh_geo(geo.clone(), refresh, stop);
     let processing = Processing {
         store: store.clone(),
         processor: Arc::new(Processor {
@@ -119,22 +194,40 @@ pub(crate) async fn work(process: &Process, geo: Geo, observer: Option<Observer>
             policy,
             geo,
             timezone: settings.timezone,
+            observer,
         }),
         clock: clock.clone(),
         batch: settings.batch,
         stop: stop.clone(),
-        observer,
+        last_beat_ms: process.last_beat_ms.clone(),
     };
-    jobs::worker::run(processing, settings.workers)
-        .await
-        .inspect_err(|error| error!(%error, "working had to end"))?;
+    let scheduled = Scheduled {
+        store: store.clone(),
+        clock: clock.clone(),
+        timezone: settings.timezone,
+        terms: terms(settings.retention),
+        stop: stop.clone(),
+    };
+    let worked = async {
+        let worked = jobs::worker::run(processing, settings.workers).await;
+        stop.cancel();
+        worked
+    };
+    let (worked, (), ()) = tokio::join!(worked, refreshed, jobs::scheduled::run(scheduled));
+    worked.inspect_err(|error| error!(%error, "working had to end"))?;
     Ok(())
+}
+
+fn terms(retention: Retention) -> Terms {
+    let Retention { postbacks_days, quarantined_days, refused_days, addresses_days } = retention;
+    Terms { postbacks_days, quarantined_days, refused_days, addresses_days }
 }
 
 fn endpoints(settings: &Settings) -> BTreeMap<String, SourceEndpoint> {
     let endpoint = |source: &crate::config::Source| SourceEndpoint {
         secrets: source.secrets.clone(),
         form: source.signature_form,
+        callers: source.callers.clone(),
     };
     settings.sources.iter().map(|source| (source.name.clone(), endpoint(source))).collect()
 }
@@ -147,6 +240,7 @@ fn sources(settings: &Settings) -> BTreeMap<String, SourceSettings> {
             currency: source.currency.clone(),
         },
         params: source.params.clone(),
+        callers: source.callers.clone(),
     };
     settings.sources.iter().map(|source| (source.name.clone(), source_settings(source))).collect()
 }

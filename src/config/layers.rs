@@ -49,7 +49,12 @@ impl<'f> Section<'f> {
         sections
     }
 
-    /// A section of a list.
+    /// The section of that name, such as `[limits]`; empty if there is none.
+    pub(super) fn table(&mut self, key: &'static str) -> (String, Dict) {
+        (format!("{}{key}.", self.path), self.or(key, Dict::new()))
+    }
+
+    /// A section of a list, or of its own.
     pub(super) fn inner(&mut self, path: String, dict: Dict) -> Section<'_> {
         let figment = Figment::from(Serialized::defaults(dict));
         Section { figment, path, asked: Vec::new(), faults: self.faults }

@@ -4,28 +4,28 @@
 //! can be given in the environment instead, as `REWARDGATE_` and its name in capitals.
 
 mod layers;
+mod limits;
+mod sources;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use chrono_tz::Tz;
-use domain::event::Params;
-use domain::network::Network;
 use domain::policy::Policy;
-use domain::signature::{Secret, SignatureForm};
 use serde::Deserialize;
+use web::limits::Limits;
 
 use layers::{Section, layered};
+pub(crate) use limits::Retention;
+pub(crate) use sources::{Source, reference, secret};
+use sources::{apps, sources};
 
 /// The file that is read when none is named.
 const DEFAULT_FILE: &str = "rewardgate.toml";
-/// The app of a publisher who has one.
-const ONLY_APP: &str = "main";
-
 /// Everything that can be set.
 #[derive(Debug)]
 pub(crate) struct Settings {
@@ -33,6 +33,8 @@ pub(crate) struct Settings {
     pub(crate) listen: SocketAddr,
     /// Where the API is served instead, so that `listen` can face the internet.
     pub(crate) admin_listen: Option<SocketAddr>,
+    /// Where a process that only works answers monitoring.
+    pub(crate) worker_listen: Option<SocketAddr>,
     /// What networks call, without a slash at the end; part of what they sign.
     pub(crate) public_url: String,
     /// `sqlite://FILE` or `postgres://…`
@@ -55,27 +57,14 @@ pub(crate) struct Settings {
     pub(crate) log: String,
     /// As text or as JSON.
     pub(crate) log_format: LogFormat,
+    /// What a caller may take up.
+    pub(crate) limits: Limits,
+    /// How long what is kept.
+    pub(crate) retention: Retention,
     /// The endpoints.
     pub(crate) sources: Vec<Source>,
     /// The apps.
     pub(crate) apps: BTreeSet<String>,
-}
-
-/// One endpoint: one app at one network, with its own secrets.
-#[derive(Debug)]
-pub(crate) struct Source {
-    /// Its name, the last part of its URL.
-    pub(crate) name: String,
-    /// The app that owns its users.
-    pub(crate) app: String,
-    /// Of its rewards.
-    pub(crate) currency: String,
-    /// The accepted secrets.
-    pub(crate) secrets: Vec<Secret>,
-    /// What of the URL is signed.
-    pub(crate) signature_form: SignatureForm,
-    /// How its parameters are named.
-    pub(crate) params: Params,
 }
 
 /// How log lines look.
@@ -155,6 +144,7 @@ impl Settings {
     fn read(mut top: Section<'_>) -> Option<Self> {
         let listen = address(&mut top, "listen", Some("127.0.0.1:8080"));
         let admin_listen = address(&mut top, "admin_listen", None);
+        let worker_listen = address(&mut top, "worker_listen", None);
         let public_url = public_url(&mut top);
         let database_url: String = top.or("database_url", "sqlite://rewardgate.db".to_owned());
         if !["sqlite://", "postgres://", "postgresql://"]
@@ -176,6 +166,8 @@ impl Settings {
             top.fault("log", &format!("`{log}` is not a filter such as info or jobs=debug,info"));
         }
         let log_format = top.or("log_format", LogFormat::Text);
+        let limits = limits::limits(&mut top);
+        let retention = limits::retention(&mut top);
         let apps = apps(&mut top);
         let sources = sources(&mut top, &apps);
         if let Some(policy) = &policy {
@@ -192,6 +184,7 @@ impl Settings {
         Some(Self {
             listen: listen?,
             admin_listen,
+            worker_listen,
             public_url: public_url?,
             database_url: DatabaseUrl(database_url),
             timezone: timezone?,
@@ -203,6 +196,8 @@ impl Settings {
             batch,
             log,
             log_format,
+            limits: limits?,
+            retention,
             sources,
             apps,
         })
@@ -270,135 +265,4 @@ fn policy(top: &mut Section<'_>, file: Option<&Path>) -> Option<Policy> {
             None
         }
     }
-}
-
-fn apps(top: &mut Section<'_>) -> BTreeSet<String> {
-    let mut apps = BTreeSet::new();
-    for (path, dict) in top.list("apps") {
-        let mut section = top.inner(path, dict);
-        if let Some(name) = name(&mut section)
-            && !apps.insert(name.clone())
-        {
-            section.fault("name", &format!("`{name}` stands there twice"));
-        }
-        section.finish();
-    }
-    if apps.is_empty() {
-        apps.insert(ONLY_APP.to_owned());
-    }
-    apps
-}
-
-fn sources(top: &mut Section<'_>, apps: &BTreeSet<String>) -> Vec<Source> {
-    let list = top.list("sources");
-    if list.is_empty() {
-        top.fault("sources", "is empty: add a [[sources]] section for each endpoint");
-    }
-    let mut sources: Vec<Source> = Vec::new();
-    for (path, dict) in list {
-        let mut section = top.inner(path, dict);
-        if let Some(source) = source(&mut section, apps) {
-            if sources.iter().any(|other| other.name == source.name) {
-                section.fault("name", &format!("`{}` stands there twice", source.name));
-            }
-            sources.push(source);
-        }
-        section.finish();
-    }
-    sources
-}
-
-fn source(section: &mut Section<'_>, apps: &BTreeSet<String>) -> Option<Source> {
-    let name = name(section);
-    let network: Option<Network> = section.required("network", "the only one so far is \"targo\"");
-    let secrets = secrets(section);
-    let currency: Option<String> =
-        section.required("currency", "the name of the users' currency, e.g. \"coins\"");
-    let app: Option<String> = section.optional("app").or_else(|| only(apps));
-    match &app {
-        Some(app) if !apps.contains(app) => {
-            section.fault("app", &format!("names `{app}`, which is not in [[apps]]"));
-        }
-        None => section.fault("app", "is missing: there is more than one app"),
-        Some(_) => {}
-    }
-    let signature_form = section.or("signature_form", SignatureForm::default());
-    let renames: BTreeMap<String, String> = section.or("params", BTreeMap::new());
-    let params = network.map(|network| Params::new(network, &renames));
-    if let Some(Err(bad)) = &params {
-        section.fault("params", &format!("is faulty: {bad}"));
-    }
-    if currency.as_deref().is_some_and(|currency| currency.trim().is_empty() || currency.len() > 32) {
-        section.fault("currency", "must have 1 to 32 characters");
-    }
-    Some(Source {
-        name: name?,
-        app: app?,
-        currency: currency?,
-        secrets,
-        signature_form,
-        params: params?.ok()?,
-    })
-}
-
-fn only(apps: &BTreeSet<String>) -> Option<String> {
-    if apps.len() == 1 { apps.first().cloned() } else { None }
-}
-
-/// A name that stands in URLs and account names.
-fn name(section: &mut Section<'_>) -> Option<String> {
-    let name: String = section.required("name", "lower-case letters, digits, - and _")?;
-    let fits =
-        name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-_".contains(&byte));
-    if !fits || name.is_empty() || name.len() > 64 {
-        section.fault("name", "must have 1 to 64 lower-case letters, digits, - or _");
-        return None;
-    }
-    Some(name)
-}
-
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum OneOrMore {
-    One(String),
-    More(Vec<String>),
-}
-
-fn secrets(section: &mut Section<'_>) -> Vec<Secret> {
-    let given = section.required("secret", "\"env:NAME\" or \"file:PATH\"; several in a list while rotating");
-    let references = match given {
-        Some(OneOrMore::One(reference)) => vec![reference],
-        Some(OneOrMore::More(references)) => references,
-        None => return Vec::new(),
-    };
-    if references.is_empty() {
-        section.fault("secret", "is an empty list: nothing could be verified");
-    }
-    let mut secrets = Vec::new();
-    for reference in references {
-        match secret(&reference) {
-            Ok(secret) => secrets.push(secret),
-            Err(what) => section.fault("secret", &what),
-        }
-    }
-    secrets
-}
-
-/// The secret that `env:NAME` or `file:PATH` refers to.
-pub(crate) fn secret(reference: &str) -> Result<Secret, String> {
-    let text = self::reference(reference)?;
-    Secret::new(text).ok_or_else(|| "refers to something empty".into())
-}
-
-/// Reads what `env:NAME` or `file:PATH` refers to. The text itself is never repeated: it may be the secret.
-pub(crate) fn reference(reference: &str) -> Result<String, String> {
-    let text = match reference.split_once(':') {
-        Some(("env", name)) => std::env::var(name)
-            .map_err(|_| format!("refers to the environment variable {name}, which is not set"))?,
-        Some(("file", path)) => std::fs::read_to_string(path)
-            .map_err(|why| format!("refers to {path}, which cannot be read: {why}"))?,
-        _ => return Err("must be \"env:NAME\" or \"file:PATH\", never the secret itself".into()),
-    };
-    // Editors end files with a line break; no network's secret does.
-    Ok(text.trim_end_matches(['\n', '\r']).to_owned())
 }

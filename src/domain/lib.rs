@@ -20,10 +20,12 @@
 //! | [`ledger`] | the transfers of each step |
 //! | [`settlement`] | a whole batch: mapped postbacks and known rewards in, everything to be saved out |
 //! | [`proof`] | do the balances follow from the transfers, and the transfers from the statuses? |
+//! | [`caller`] | does the network call from this address? |
 //! | [`review`], [`access`] | a person's decision on a held reward, and who may make it |
 //! | [`money`], [`time`], [`text`] | exact amounts, instants and business days, words for people |
 
 pub mod access;
+pub mod caller;
 pub mod event;
 pub mod ledger;
 pub mod location;

@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 
+use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
 /// Everything that the geo databases say of one address, merged.
@@ -176,9 +177,33 @@ pub fn is_public(address: IpAddr) -> bool {
     }
 }
 
+/// Bits of an address that say where it is, and not whose it is.
+const IPV4_NETWORK_BITS: u8 = 24;
+const IPV6_NETWORK_BITS: u8 = 48;
+
+/// The network of `address`, for logs and for what is kept beyond the term of personal data: `203.0.113.0/24`,
+/// `2001:db8:1::/48`.
+pub fn shortened(address: IpAddr) -> IpNet {
+    let address = address.to_canonical();
+    let bits = if address.is_ipv4() { IPV4_NETWORK_BITS } else { IPV6_NETWORK_BITS };
+    // A length within the family's own cannot fail; the whole address would still be an answer of the right type.
+    IpNet::new(address, bits).map_or_else(|_| IpNet::from(address), |network| network.trunc())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_shortened_address_names_its_network_and_not_its_host() {
+        for (address, network) in [
+            ("203.0.113.77", "203.0.113.0/24"),
+            ("::ffff:203.0.113.77", "203.0.113.0/24"),
+            ("2001:db8:1:2:3:4:5:6", "2001:db8:1::/48"),
+        ] {
+            assert_eq!(shortened(address.parse().expect("an address")).to_string(), network);
+        }
+    }
 
     fn located(country: &str, registered: &str, represented: &str) -> Location {
         let code = |text: &str| (!text.is_empty()).then(|| text.to_owned());

@@ -27,6 +27,8 @@ pub struct NewPostback {
     pub body: Option<String>,
     /// Who called.
     pub remote_ip: String,
+    /// What names the call in the logs.
+    pub request_id: String,
 }
 
 /// A postback that waits to be processed.
@@ -40,6 +42,10 @@ pub struct WaitingPostback {
     pub received_at: i64,
     /// Path and query, byte for byte.
     pub target: String,
+    /// Who called.
+    pub remote_ip: String,
+    /// What names the call in the logs; `None` if it is older than such names.
+    pub request_id: Option<String>,
 }
 
 /// How much waits, and since when.
@@ -53,8 +59,8 @@ pub struct InboxDepth {
 
 static INSERT: LazyStatement = LazyLock::new(|| {
     Statement::new(
-        "INSERT INTO postbacks (source, received_at, method, target, body, remote_ip)
-         SELECT source, received_at, method, target, body, remote_ip FROM {given}",
+        "INSERT INTO postbacks (source, received_at, method, target, body, remote_ip, request_id)
+         SELECT source, received_at, method, target, body, remote_ip, request_id FROM {given}",
         &[
             Column::Text("source"),
             Column::Int("received_at"),
@@ -62,13 +68,14 @@ static INSERT: LazyStatement = LazyLock::new(|| {
             Column::Text("target"),
             Column::Text("body"),
             Column::Text("remote_ip"),
+            Column::Text("request_id"),
         ],
     )
 });
 
 static CLAIM_ONE: LazyStatement = LazyLock::new(|| {
     Statement::new(
-        "SELECT id, source, received_at, target FROM postbacks
+        "SELECT id, source, received_at, target, remote_ip, request_id FROM postbacks
          WHERE outcome = 'received' AND id = $1 {for_update_skip_locked}",
         &[],
     )
@@ -76,7 +83,7 @@ static CLAIM_ONE: LazyStatement = LazyLock::new(|| {
 
 static CLAIM: LazyStatement = LazyLock::new(|| {
     Statement::new(
-        "SELECT id, source, received_at, target FROM postbacks {by_inbox}
+        "SELECT id, source, received_at, target, remote_ip, request_id FROM postbacks {by_inbox}
          WHERE outcome = 'received' ORDER BY id LIMIT $1 {for_update_skip_locked}",
         &[],
     )

@@ -20,6 +20,8 @@
 //! | [`reviews`] | a person's decision |
 //! | [`ledger`] | balances and their proof |
 //! | [`policies`] | the content behind each policy version |
+//! | [`queue`] | work by the clock or by a click, in apalis's own storage |
+//! | [`retention`] | what leaves at the end of its term |
 //! | [`tokens`] | who may call the API |
 //! | [`wake`] | telling workers that something waits |
 
@@ -30,7 +32,9 @@ pub mod ledger;
 pub mod migrate;
 pub mod policies;
 pub mod postbacks;
+pub mod queue;
 pub mod refused;
+pub mod retention;
 pub mod reviews;
 pub mod rewards;
 mod save;
@@ -52,6 +56,15 @@ pub use error::{Error, Result};
 pub struct Store {
     database: Database,
     wake: Arc<tokio::sync::Notify>,
+}
+
+/// The connections of this process to the database.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Connections {
+    /// Open ones.
+    pub open: u32,
+    /// Those of them that nobody uses at the moment.
+    pub idle: u32,
 }
 
 #[derive(Clone, Debug)]
@@ -79,6 +92,18 @@ impl Store {
             Database::Sqlite { .. } => 1,
             Database::Postgres(_) => wanted,
         }
+    }
+
+    /// How many connections are open, and how many of them are idle.
+    pub fn connections(&self) -> Connections {
+        let of = |size: u32, idle: usize| (size, u32::try_from(idle).unwrap_or(u32::MAX));
+        let (open, idle) = match &self.database {
+            Database::Sqlite { writer, readers } => {
+                of(writer.size() + readers.size(), writer.num_idle() + readers.num_idle())
+            }
+            Database::Postgres(pool) => of(pool.size(), pool.num_idle()),
+        };
+        Connections { open, idle }
     }
 
     /// Closes every connection, after what runs on them is done.

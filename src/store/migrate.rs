@@ -20,12 +20,20 @@ impl Store {
         crate::unit::own_task(async move {
             match &store.database {
                 // Postgres: the migrator holds an advisory lock.
-                Database::Postgres(pool) => Ok(POSTGRES.run(pool).await?),
+                Database::Postgres(pool) => {
+                    POSTGRES.run(pool).await?;
+                    store.migrate_queue().await?;
+                    Ok(())
+                }
                 // SQLite has none: whoever loses the race finds a table that exists, and looks again.
                 Database::Sqlite { writer, .. } => {
                     let mut tries = 0;
                     loop {
-                        match SQLITE.run(writer).await {
+                        let migrated = async {
+                            SQLITE.run(writer).await?;
+                            store.migrate_queue().await
+                        };
+                        match migrated.await {
                             Ok(()) => return Ok(()),
                             Err(error) if tries >= SQLITE_TRIES => return Err(error.into()),
                             Err(_) => tries += 1,

@@ -67,6 +67,8 @@ pub struct PostbackRow {
     pub target: String,
     /// Who called.
     pub remote_ip: String,
+    /// What names the call in the logs; `None` if it is older than such names.
+    pub request_id: Option<String>,
     /// What became of it.
     pub outcome: String,
     /// Why, if that needs saying.
@@ -75,9 +77,9 @@ pub struct PostbackRow {
     pub reward_id: Option<i64>,
 }
 
-const KEPT: &str = "SELECT id, source, received_at, method, target, remote_ip, outcome, reason, reward_id FROM postbacks WHERE ";
+const KEPT: &str = "SELECT id, source, received_at, method, target, remote_ip, request_id, outcome, reason, reward_id FROM postbacks WHERE ";
 const REFUSED: &str =
-    "SELECT id, source, received_at, method, target, remote_ip, 'refused' AS outcome, reason,
+    "SELECT id, source, received_at, method, target, remote_ip, request_id, 'refused' AS outcome, reason,
      CAST(NULL AS BIGINT) AS reward_id FROM refused WHERE ";
 
 impl Store {
@@ -110,7 +112,7 @@ impl Store {
     /// The postbacks of a reward, in the order received.
     pub async fn postbacks_of_reward(&self, reward_id: i64) -> Result<Vec<PostbackRow>> {
         Ok(read!(self, pool => sqlx::query_as(
-            "SELECT id, source, received_at, method, target, remote_ip, outcome, reason, reward_id FROM postbacks
+            "SELECT id, source, received_at, method, target, remote_ip, request_id, outcome, reason, reward_id FROM postbacks
              WHERE reward_id = $1 ORDER BY id LIMIT 1000"
         ).bind(reward_id).fetch_all(pool).await)?)
     }

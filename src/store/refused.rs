@@ -24,8 +24,8 @@ pub struct NewRefused {
 
 static INSERT: LazyStatement = LazyLock::new(|| {
     Statement::new(
-        "INSERT INTO refused (source, received_at, method, target, body, remote_ip, reason)
-         SELECT source, received_at, method, target, body, remote_ip, reason FROM {given}",
+        "INSERT INTO refused (source, received_at, method, target, body, remote_ip, request_id, reason)
+         SELECT source, received_at, method, target, body, remote_ip, request_id, reason FROM {given}",
         &[
             Column::Text("source"),
             Column::Int("received_at"),
@@ -33,6 +33,7 @@ static INSERT: LazyStatement = LazyLock::new(|| {
             Column::Text("target"),
             Column::Text("body"),
             Column::Text("remote_ip"),
+            Column::Text("request_id"),
             Column::Text("reason"),
         ],
     )

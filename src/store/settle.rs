@@ -43,6 +43,8 @@ pub struct Mapped {
     pub source: SourceTerms,
     /// What it reports.
     pub event: Event,
+    /// Whether the source's list names the caller; `None` without a list.
+    pub caller_listed: Option<bool>,
 }
 
 /// The caller's part of settling a batch. Both functions are pure and quick: the transaction is open.
@@ -53,6 +55,10 @@ pub trait Settle: Send + Sync + 'static {
     fn settle(&self, batch: Vec<MappedPostback>, known: Known, now: TimestampMs) -> Settlement;
     /// The business day of `at`.
     fn business_date(&self, at: TimestampMs) -> String;
+    /// Told of every batch after it is durable: what was claimed, and what became of it.
+    fn saved(&self, claimed: &[WaitingPostback], settlement: &Settlement, now: TimestampMs) {
+        let _ = (claimed, settlement, now);
+    }
 }
 
 static ADD_USERS: LazyStatement = LazyLock::new(|| {
@@ -109,7 +115,11 @@ impl Store {
         own_task(async move {
             let mut tx = store.begin().await?;
             let settled = settle(&mut tx, which, &*by, now).await;
-            tx.end(settled).await
+            let (claimed, settlement) = tx.end(settled).await?;
+            if !claimed.is_empty() {
+                by.saved(&claimed, &settlement, now);
+            }
+            Ok(settlement)
         })
         .await
     }
@@ -127,16 +137,21 @@ impl Store {
     }
 }
 
-async fn settle(tx: &mut Tx, which: Claim, by: &dyn Settle, now: TimestampMs) -> Result<Settlement> {
+async fn settle(
+    tx: &mut Tx,
+    which: Claim,
+    by: &dyn Settle,
+    now: TimestampMs,
+) -> Result<(Vec<WaitingPostback>, Settlement)> {
     let claimed = claim(tx, which).await?;
     if claimed.is_empty() {
-        return Ok(Settlement::default());
+        return Ok((claimed, Settlement::default()));
     }
     let batch: Vec<_> = claimed.iter().map(|postback| by.map(postback)).collect();
     let known = load(tx, &batch).await?;
     let settlement = by.settle(batch, known, now);
     save::save(tx, &settlement, by, now).await?;
-    Ok(settlement)
+    Ok((claimed, settlement))
 }
 
 async fn quarantine(tx: &mut Tx, postback_id: i64, reason: &str, now: TimestampMs) -> Result<()> {

@@ -6,43 +6,90 @@
 //!
 //! | module | what stands there |
 //! |---|---|
-//! | [`serve`] | connections: accepted, limited, ended gracefully |
+//! | [`serve`] | connections: accepted, ended gracefully |
+//! | [`limits`], `patience`, `body` | what a caller may take up: connections, bytes, time |
 //! | [`ingest`] | `GET` and `POST /pb/{source}`: verify, record, acknowledge |
 //! | [`api`] | `/api/v1`: rewards, balances, postbacks, reviews, proof |
+//! | [`watch`] | `/healthz`, `/readyz`, `/metrics` |
 //! | [`caller`] | who called, behind how many proxies |
 //!
 //! The pages of the review console will stand in `pages`, one file a page.
 
 pub mod api;
+mod body;
 pub mod caller;
 pub mod ingest;
+pub mod limits;
+mod patience;
 pub mod serve;
+pub mod watch;
 
 use std::convert::Infallible;
 use std::sync::Arc;
 
+use metrics::{counter, describe_counter, describe_gauge, describe_histogram, gauge};
 use warp::http::StatusCode;
 use warp::reply::Response;
 use warp::{Filter, Rejection, Reply};
 
+use ingest::Ingest;
+use watch::Watch;
+
 /// Everything on one address.
 pub fn routes(
-    ingest: Arc<ingest::Ingest>,
+    ingest: Arc<Ingest>,
     api: Arc<api::Api>,
+    watch: Arc<Watch>,
 ) -> impl Filter<Extract = (Response,), Error = Infallible> + Clone {
-    ingest::routes(ingest).or(api::routes(api)).unify().recover(not_found).unify()
+    let routes = ingest::routes(ingest).or(api::routes(api)).unify().or(watch::guarded_routes(watch)).unify();
+    routes.recover(not_found).unify()
 }
 
-/// What networks call, and nothing else.
+/// What networks and load balancers call, and nothing else.
 pub fn ingest_only(
-    ingest: Arc<ingest::Ingest>,
+    ingest: Arc<Ingest>,
+    watch: Arc<Watch>,
 ) -> impl Filter<Extract = (Response,), Error = Infallible> + Clone {
-    ingest::routes(ingest).recover(not_found).unify()
+    ingest::routes(ingest).or(watch::health_routes(watch)).unify().recover(not_found).unify()
 }
 
-/// What people and programs of the publisher call, and nothing else.
-pub fn api_only(api: Arc<api::Api>) -> impl Filter<Extract = (Response,), Error = Infallible> + Clone {
-    api::routes(api).recover(not_found).unify()
+/// What people, programs and monitoring of the publisher call, and nothing else.
+pub fn admin_only(
+    api: Arc<api::Api>,
+    watch: Arc<Watch>,
+) -> impl Filter<Extract = (Response,), Error = Infallible> + Clone {
+    api::routes(api).or(watch::open_routes(watch)).unify().recover(not_found).unify()
+}
+
+/// What monitoring asks of a process that only works.
+pub fn watch_only(watch: Arc<Watch>) -> impl Filter<Extract = (Response,), Error = Infallible> + Clone {
+    watch::open_routes(watch).recover(not_found).unify()
+}
+
+/// Says what this crate measures, and makes every series exist from the start.
+pub fn announce_metrics<'a>(sources: impl Iterator<Item = &'a str>) {
+    describe_counter!(
+        "rewardgate_calls_total",
+        "Calls of /pb/{source} by answer: recorded, bad_signature, caller_not_listed, unknown_source, not_recorded, …"
+    );
+    describe_histogram!(
+        "rewardgate_acknowledge_seconds",
+        "From the end of the headers to the acknowledgement, commit included"
+    );
+    describe_histogram!("rewardgate_recorder_batch", "Postbacks recorded in one transaction");
+    describe_counter!(
+        "rewardgate_refused_not_kept_total",
+        "Refused calls beyond what is kept of one caller, or of all"
+    );
+    describe_gauge!("rewardgate_connections", "Connections open");
+    describe_counter!(
+        "rewardgate_connections_refused_total",
+        "Connections closed at once, because their address had too many"
+    );
+    counter!("rewardgate_refused_not_kept_total").absolute(0);
+    counter!("rewardgate_connections_refused_total").absolute(0);
+    gauge!("rewardgate_connections").set(0.0);
+    sources.for_each(ingest::announce_metrics);
 }
 
 /// What no route wanted.

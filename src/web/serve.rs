@@ -3,14 +3,16 @@
 //! warp's own server has no limits of time and number, so its routes are served by hyper here, with each limit named.
 
 use std::convert::Infallible;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use hyper::server::conn::http1;
 use hyper::service::{Service, service_fn};
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::TokioIo;
 use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
+use metrics::{counter, gauge};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
@@ -18,44 +20,53 @@ use tracing::{debug, warn};
 use warp::Filter;
 use warp::reply::Response;
 
+use crate::body::TimedBody;
 use crate::caller::Peer;
+use crate::limits::{Caller, Census, Counted, Limits};
+use crate::patience::{InHand, Patient};
 
-/// How many connections are open at once; more wait in the kernel's queue.
-const MAX_CONNECTIONS: usize = 4_096;
-/// How long a caller may take to send its headers, also between two requests of one connection.
-const HEADER_TIMEOUT: Duration = Duration::from_secs(30);
-/// The most that request line and headers may fill. Above the 64 KiB from which hyper itself answers 414.
-const MAX_HEADER_BYTES: usize = 128 * 1024;
 /// How long requests in hand may take once the process is told to stop.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(10);
 /// The pause after the system refused a connection, for want of file handles for example.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// Serves `routes` on `listener` until `stop` is cancelled, then finishes what was begun.
-pub async fn serve<F>(listener: TcpListener, routes: F, stop: CancellationToken)
+pub async fn serve<F>(listener: TcpListener, routes: F, limits: Limits, stop: CancellationToken)
 where
     F: Filter<Extract = (Response,), Error = Infallible> + Clone + Send + Sync + 'static,
     F::Future: Send,
 {
-    let connections = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+    let door = Door {
+        listener,
+        room: Arc::new(Semaphore::new(limits.connections)),
+        census: Census::new(limits.connections_per_address),
+    };
     let graceful = GracefulShutdown::new();
     // Cancelled when the time for stopping is up: whoever never finishes sending must not keep the process alive.
     let given_up = CancellationToken::new();
     loop {
         let accepted = tokio::select! {
             () = stop.cancelled() => break,
-            accepted = accept(&listener, &connections) => accepted,
+            accepted = door.accept() => accepted,
         };
-        let Some((stream, peer, permit)) = accepted else { continue };
+        let Some(Accepted { stream, peer, admission }) = accepted else { continue };
         let service = TowerToHyperService::new(warp::service(routes.clone()));
+        let in_hand = InHand::default();
+        let stream = Patient::new(stream, limits, in_hand.clone());
         let service = service_fn(move |mut request: hyper::Request<hyper::body::Incoming>| {
-            request.extensions_mut().insert(peer);
-            service.call(request)
+            request.extensions_mut().insert(Peer(peer));
+            let answer = service.call(request.map(|body| TimedBody::new(body, limits.body_time)));
+            let guard = in_hand.begin();
+            async move {
+                let answer = answer.await;
+                drop(guard);
+                answer
+            }
         });
         let connection = http1::Builder::new()
-            .timer(TokioTimer::new())
-            .header_read_timeout(HEADER_TIMEOUT)
-            .max_buf_size(MAX_HEADER_BYTES)
+            // The stream itself loses patience; hyper cannot tell headers from idleness.
+            .header_read_timeout(None)
+            .max_buf_size(limits.header_bytes)
             .serve_connection(TokioIo::new(stream), service);
         let connection = graceful.watch(connection);
         let given_up = given_up.clone();
@@ -66,33 +77,63 @@ where
                 },
                 () = given_up.cancelled() => {}
             }
-            drop(permit);
+            drop(admission);
         });
     }
-    drop(listener);
+    drop(door);
     if tokio::time::timeout(DRAIN_TIMEOUT, graceful.shutdown()).await.is_err() {
         warn!("some requests were still unfinished at the end of the time for stopping");
         given_up.cancel();
     }
 }
 
-async fn accept(
-    listener: &TcpListener,
-    connections: &Arc<Semaphore>,
-) -> Option<(TcpStream, Peer, OwnedSemaphorePermit)> {
-    let permit = connections.clone().acquire_owned().await.ok()?;
-    match listener.accept().await {
-        Ok((stream, peer)) => {
-            // Answers are one small packet each: waiting to fill it would only cost time.
-            if let Err(fault) = stream.set_nodelay(true) {
-                debug!(%fault, "a connection was gone before it was served");
+/// Where callers come in.
+struct Door {
+    listener: TcpListener,
+    room: Arc<Semaphore>,
+    census: Census,
+}
+
+/// A caller who came in.
+struct Accepted {
+    stream: TcpStream,
+    peer: SocketAddr,
+    admission: Admission,
+}
+
+/// The room that a connection takes up until it is dropped.
+struct Admission {
+    _room: OwnedSemaphorePermit,
+    _counted: Counted,
+}
+
+impl Door {
+    async fn accept(&self) -> Option<Accepted> {
+        let room = self.room.clone().acquire_owned().await.ok()?;
+        match self.listener.accept().await {
+            Ok((stream, peer)) => {
+                let Some(counted) = self.census.admit(Caller::of(peer.ip())) else {
+                    counter!("rewardgate_connections_refused_total").increment(1);
+                    return None;
+                };
+                // Answers are one small packet each: waiting to fill it would only cost time.
+                if let Err(fault) = stream.set_nodelay(true) {
+                    debug!(%fault, "a connection was gone before it was served");
+                }
+                gauge!("rewardgate_connections").increment(1);
+                Some(Accepted { stream, peer, admission: Admission { _room: room, _counted: counted } })
             }
-            Some((stream, Peer(peer), permit))
+            Err(fault) => {
+                warn!(%fault, "a connection could not be accepted");
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+                None
+            }
         }
-        Err(fault) => {
-            warn!(%fault, "a connection could not be accepted");
-            tokio::time::sleep(ACCEPT_PAUSE).await;
-            None
-        }
+    }
+}
+
+impl Drop for Admission {
+    fn drop(&mut self) {
+        gauge!("rewardgate_connections").decrement(1);
     }
 }

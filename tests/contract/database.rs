@@ -49,6 +49,11 @@ impl Home {
         self.ground.clear().await;
     }
 
+    /// Which database it is.
+    pub(crate) fn kind(&self) -> Kind {
+        if self.url.starts_with("sqlite") { Kind::Sqlite } else { Kind::Postgres }
+    }
+
     /// The URL of another database, without a schema.
     pub(crate) async fn blank(&self) -> String {
         self.ground.blank().await

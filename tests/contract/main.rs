@@ -17,6 +17,7 @@
 //! | `reviews` | a person's decision |
 //! | `failing` | what is saved when something fails: nothing |
 //! | `rewards`, `postbacks`, `refused`, `tokens`, `policies` | reading back |
+//! | `scheduled`, `retention` | work by the clock; what leaves at the end of its term |
 //! | `workers`, `waking` | many at once |
 //! | `schema`, `durability`, `outages` | what the store asks of its database, and gets through |
 //! | `dropping`, `proxy` | callers that go away in the middle |
@@ -76,9 +77,13 @@ mod recording;
 #[cfg(test)]
 mod refused;
 #[cfg(test)]
+mod retention;
+#[cfg(test)]
 mod reviews;
 #[cfg(test)]
 mod rewards;
+#[cfg(test)]
+mod scheduled;
 #[cfg(test)]
 mod schema;
 #[cfg(test)]

@@ -49,6 +49,7 @@ async fn postbacks_are_listed_newest_first_with_what_became_of_them(home: &Home)
         method: "GET".into(),
         target: call.target(),
         remote_ip: "198.51.100.7".into(),
+        request_id: Some("request".into()),
         outcome: outcome.into(),
         reason: reason.map(str::to_owned),
         reward_id,

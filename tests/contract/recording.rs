@@ -48,7 +48,8 @@ async fn what_is_recorded_is_kept_byte_for_byte(home: &Home) {
     let told: Vec<_> = numbered.map(|((target, body), number)| odd(target, *body, number)).collect();
     home.store.record(Arc::new(told.clone())).await.expect("they are recorded");
 
-    let sql = "SELECT source, received_at, method, target, body, remote_ip FROM postbacks ORDER BY id";
+    let sql =
+        "SELECT source, received_at, method, target, body, remote_ip, request_id FROM postbacks ORDER BY id";
     let kept: Vec<KeptRow> = home.raw().await.rows(sql).await;
     let kept: Vec<_> = kept.into_iter().map(KeptRow::into_postback).collect();
     assert_eq!(kept, told);
@@ -143,6 +144,7 @@ fn odd(target: &str, body: Option<&str>, number: i64) -> NewPostback {
         target: target.to_owned(),
         body: body.map(str::to_owned),
         remote_ip: format!("2001:db8::{number:x}"),
+        request_id: format!("{number:016x}"),
     }
 }
 
@@ -154,12 +156,21 @@ struct KeptRow {
     target: String,
     body: Option<String>,
     remote_ip: String,
+    request_id: String,
 }
 
 impl KeptRow {
     fn into_postback(self) -> NewPostback {
-        let Self { source, received_at, method, target, body, remote_ip } = self;
-        NewPostback { source, received_at: TimestampMs(received_at), method, target, body, remote_ip }
+        let Self { source, received_at, method, target, body, remote_ip, request_id } = self;
+        NewPostback {
+            source,
+            received_at: TimestampMs(received_at),
+            method,
+            target,
+            body,
+            remote_ip,
+            request_id,
+        }
     }
 }
 

@@ -43,6 +43,7 @@ async fn a_refused_call_is_kept_with_its_reason_and_never_settled(home: &Home) {
         method: call.method,
         target: call.target,
         remote_ip: call.remote_ip,
+        request_id: Some(call.request_id),
         outcome: "refused".into(),
         reason: Some("reason 1".into()),
         reward_id: None,

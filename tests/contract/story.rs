@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::sync::{Arc, LazyLock};
 
+use domain::caller::CallerList;
 use domain::event::Params;
 use domain::money::MICROS_PER_UNIT;
 use domain::network::Network;
@@ -114,6 +115,7 @@ impl Call {
             target: self.target(),
             body: None,
             remote_ip: "198.51.100.7".into(),
+            request_id: "request".into(),
         }
     }
 }
@@ -125,7 +127,7 @@ pub(crate) fn processor() -> Arc<Processor> {
             let terms =
                 SourceTerms { name: name.into(), app: app_of(name).into(), currency: currency.into() };
             let params = Params::new(Network::Targo, &BTreeMap::new()).expect("the network's own names");
-            (name.to_owned(), SourceSettings { terms, params })
+            (name.to_owned(), SourceSettings { terms, params, callers: CallerList::default() })
         };
         let sources = [source(SOURCE, "coins"), source(SECOND_SOURCE, "coins"), source(GEMS_SOURCE, "gems")];
         Arc::new(Processor {
@@ -133,6 +135,7 @@ pub(crate) fn processor() -> Arc<Processor> {
             policy: Policy::built_in().expect("the built-in policy"),
             geo: geo::Geo::open(&[]).expect("built-in registry data"),
             timezone: chrono_tz::Europe::Berlin,
+            observer: None,
         })
     });
     PROCESSOR.clone()

@@ -5,6 +5,8 @@ mod faults;
 #[cfg(test)]
 mod merging;
 #[cfg(test)]
+mod refreshing;
+#[cfg(test)]
 mod registry;
 #[cfg(test)]
 mod schemas;

@@ -19,17 +19,17 @@ fn names(builds: &[DatabaseBuild]) -> Vec<&str> {
 #[test]
 fn without_a_file_the_registry_answers() {
     let geo = Geo::open(&[]).expect("built-in data needs no file");
-    assert_eq!(names(geo.databases()), ["registry"]);
+    assert_eq!(names(&geo.databases()), ["registry"]);
     let expected = Location {
         country: Some("US".into()),
-        databases: geo.databases().to_vec(),
+        databases: geo.databases(),
         registry_only: true,
         ..Location::default()
     };
     for ip in [IP, "::ffff:8.8.8.8", "2001:4860:4860::8888"] {
         assert_eq!(geo.locate(Some(ip)), expected, "{ip}");
     }
-    let empty = Location { databases: geo.databases().to_vec(), ..Location::default() };
+    let empty = Location { databases: geo.databases(), ..Location::default() };
     for other in [Some("10.0.0.1"), Some("nowhere"), None] {
         assert_eq!(geo.locate(other), empty, "{other:?}");
     }

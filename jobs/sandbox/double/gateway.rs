@@ -147,8 +147,15 @@ impl Gateway {
             rewards: books.rewards.iter().filter(|reward| reward.key == key).cloned().collect(),
             tasks: books.tasks.iter().filter(|(known, _)| *known == task).cloned().collect(),
         };
-        let incoming =
-            Incoming { postback_id: 0, source: self.terms.clone(), received_at: now, event, location, geo };
+        let incoming = Incoming {
+            postback_id: 0,
+            source: self.terms.clone(),
+            received_at: now,
+            event,
+            location,
+            geo,
+            caller_listed: None,
+        };
         let settlement = Settlement::of(vec![incoming], known, &self.policy, now);
         for settled in settlement.rewards {
             for posting in settled.steps.iter().flat_map(|step| &step.transfers).map(Transfer::posting) {

@@ -142,6 +142,8 @@ pub struct Rules {
     pub q3: Ratio,
     /// An amount with more than six decimals.
     pub q4: Plain,
+    /// A caller that the network's list does not name.
+    pub q5: Plain,
     /// Impossible speed.
     pub t1: Limit,
     /// Faster than the class of offer allows.

@@ -1,4 +1,4 @@
-//! Q1, Q2, Q2b, Q4: can the postback be judged at all? Faults of data, not of the user.
+//! Q1, Q2, Q2b, Q4, Q5: can the postback be judged at all? Faults of data, not of the user.
 
 use super::Facts;
 use super::speed::Elapsed;
@@ -79,6 +79,16 @@ pub(super) fn q4(facts: &Facts<'_>, rules: &Rules) -> Signal {
         "No amount had to be rounded."
     };
     finding("Q4", fired, None, Some("6 decimals".into()), text.into()).weigh(rules.q4.weight())
+}
+
+/// Q5: a right signature from an address that the network does not publish.
+pub(super) fn q5(facts: &Facts<'_>, rules: &Rules) -> Signal {
+    let text = match facts.caller_listed {
+        Some(false) => "The postback is signed, but came from an address that is not on the network's list.",
+        Some(true) => "The postback came from an address on the network's list.",
+        None => "There is no list of the network's addresses.",
+    };
+    finding("Q5", facts.caller_listed == Some(false), None, None, text.into()).weigh(rules.q5.weight())
 }
 
 fn finding(

@@ -28,10 +28,16 @@ pub struct Facts<'a> {
     pub location: &'a Location,
     /// How address and reported country agree.
     pub geo: GeoResult,
+    /// Whether the source's list of callers names the address that the postback came from; `None` without a list.
+    pub caller_listed: Option<bool>,
     /// Earlier rewards of the same user for the same offer and event under other keys; `None` if the postback
     /// names no offer.
     pub same_task: Option<i64>,
 }
+
+/// The code of every rule, in the order in which a person reads them.
+pub const CODES: [&str; 16] =
+    ["Q1", "Q2", "Q2b", "Q3", "Q4", "Q5", "T1", "T2", "T9", "G1", "G2", "G3", "G4", "N1", "V3", "M1"];
 
 /// Every rule's signal, in the order in which a person reads them.
 pub(crate) fn look(facts: &Facts<'_>, rules: &Rules) -> Vec<Signal> {
@@ -42,6 +48,7 @@ pub(crate) fn look(facts: &Facts<'_>, rules: &Rules) -> Vec<Signal> {
         data::q2b(&click, rules),
         money::q3(facts, rules),
         data::q4(facts, rules),
+        data::q5(facts, rules),
         speed::t1(&click, rules),
         speed::t2(&click, facts, rules),
         speed::t9(&click, rules),

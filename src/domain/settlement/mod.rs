@@ -53,6 +53,8 @@ pub struct Incoming {
     pub location: Location,
     /// How that agrees with the reported country.
     pub geo: GeoResult,
+    /// Whether the source's list names the caller; `None` without a list.
+    pub caller_listed: Option<bool>,
 }
 
 /// A reward as far as settling and reviewing need it.
@@ -333,6 +335,7 @@ impl Desk {
             completed_at: incoming.received_at,
             location: &incoming.location,
             geo: incoming.geo,
+            caller_listed: incoming.caller_listed,
             same_task,
         };
         let verdict = decide(&facts, policy, now);

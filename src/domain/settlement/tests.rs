@@ -67,6 +67,7 @@ impl Books {
                 event: event.clone(),
                 location: Location::default(),
                 geo: GeoResult::Unknown,
+                caller_listed: None,
             }
         });
         let batch: Vec<_> = batch.collect();

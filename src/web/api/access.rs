@@ -1,6 +1,7 @@
 //! Who calls: a bearer token becomes its owner.
 
 use domain::access::token_hash;
+use store::Store;
 use store::tokens::TokenOwner;
 
 use super::{Call, error::ApiError};
@@ -8,16 +9,21 @@ use super::{Call, error::ApiError};
 /// The `Authorization` header as it came, if it came.
 pub(crate) struct Authorization(pub(crate) Option<String>);
 
+/// The owner of the token that `authorization` carries.
+pub(crate) async fn owner_of(store: &Store, authorization: &Authorization) -> Result<TokenOwner, ApiError> {
+    let header = authorization.0.as_deref().unwrap_or_default();
+    let token = match header.split_once(' ') {
+        Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => token.trim(),
+        _ => return Err(ApiError::Unauthorized),
+    };
+    // Found by its hash: what time the search takes tells nothing about the token.
+    store.token_owner(&token_hash(token)).await?.ok_or(ApiError::Unauthorized)
+}
+
 impl Call {
     /// The owner of the token. Every role may read.
     pub(crate) async fn reader(&self) -> Result<TokenOwner, ApiError> {
-        let header = self.authorization.0.as_deref().unwrap_or_default();
-        let token = match header.split_once(' ') {
-            Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => token.trim(),
-            _ => return Err(ApiError::Unauthorized),
-        };
-        // Found by its hash: what time the search takes tells nothing about the token.
-        self.api.store.token_owner(&token_hash(token)).await?.ok_or(ApiError::Unauthorized)
+        owner_of(&self.api.store, &self.authorization).await
     }
 
     /// The owner of the token, who may decide on rewards.

@@ -4,8 +4,8 @@
 //! `{"items":[…],"next":cursor}`, errors are `{"error":{"code","message"}}`. The document at `openapi.json` is made
 //! from the types and handlers here.
 
-mod access;
-mod error;
+pub(crate) mod access;
+pub(crate) mod error;
 mod ledger;
 mod openapi;
 mod page;

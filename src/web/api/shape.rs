@@ -164,6 +164,8 @@ pub(crate) struct Postback {
     /// Path and query, byte for byte.
     target: String,
     remote_ip: String,
+    /// What names the call in the logs.
+    request_id: Option<String>,
     /// received, processed, repeat, quarantined or refused
     outcome: String,
     reason: Option<String>,
@@ -296,6 +298,7 @@ impl From<PostbackRow> for Postback {
             method: row.method,
             target: row.target,
             remote_ip: row.remote_ip,
+            request_id: row.request_id,
             outcome: row.outcome,
             reason: row.reason,
             reward_id: row.reward_id,

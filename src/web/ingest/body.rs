@@ -16,6 +16,7 @@ const ENCODED: &AsciiSet = &CONTROLS.add(b'%');
 /// Why a body was not taken.
 pub(super) enum BadBody {
     TooLarge,
+    TooSlow,
     Broken,
 }
 
@@ -33,7 +34,8 @@ pub(super) async fn read(
     let mut body = pin!(body);
     let mut bytes = Vec::new();
     while let Some(part) = body.next().await {
-        let mut part = part.map_err(|_| BadBody::Broken)?;
+        let mut part =
+            part.map_err(|error| if is_too_slow(&error) { BadBody::TooSlow } else { BadBody::Broken })?;
         if bytes.len() + part.remaining() > MAX_BODY_LEN {
             return Err(BadBody::TooLarge);
         }
@@ -43,4 +45,16 @@ pub(super) async fn read(
         }
     }
     Ok((!bytes.is_empty()).then(|| percent_encode(&bytes, ENCODED).to_string()))
+}
+
+/// True if the time limit is somewhere among the causes.
+fn is_too_slow(error: &warp::Error) -> bool {
+    let mut cause: Option<&dyn std::error::Error> = Some(error);
+    while let Some(error) = cause {
+        if matches!(error.downcast_ref(), Some(crate::body::BodyError::<hyper::Error>::TooSlow)) {
+            return true;
+        }
+        cause = error.source();
+    }
+    false
 }

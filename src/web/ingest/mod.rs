@@ -4,29 +4,39 @@
 //! |---|---|
 //! | signed, recorded (new or repeat) | `200`, body exactly `OK` |
 //! | signature missing or wrong | `403 bad signature`; the call is kept apart |
+//! | not from an address that the source enforces | `403 address not allowed`; kept apart too |
 //! | unknown source | `404` |
 //! | target over 8 KiB, body over 64 KiB | `414`, `413` |
+//! | body not whole in time | `408` |
 //! | cannot be recorded now | `503` with `Retry-After` |
+//!
+//! Every call has a request id: in the answer as `X-Request-Id`, in the logs, and beside the postback, so that a
+//! worker's lines name the same call.
 
 mod body;
 pub mod recorder;
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Instant;
 
 use bytes::Buf;
-use domain::signature::{BadSignature, Secret, SignatureForm, verify};
+use domain::caller::CallerList;
+use domain::signature::{Secret, SignatureForm, verify};
 use domain::time::Clock;
 use futures_util::Stream;
+use metrics::{counter, histogram};
 use store::inbox::NewPostback;
 use store::refused::NewRefused;
 use tracing::debug;
-use warp::http::{HeaderMap, Method, StatusCode, header};
+use warp::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use warp::path::FullPath;
 use warp::reply::Response;
 use warp::{Filter, Rejection, Reply};
 
 use crate::caller::{self, Peer};
+use crate::limits::{Caller, RefusedRate};
 use recorder::{NotRecorded, Recorder};
 
 /// The longest path and query, in bytes.
@@ -35,6 +45,8 @@ pub const MAX_TARGET_LEN: usize = 8 * 1024;
 pub const MAX_BODY_LEN: usize = 64 * 1024;
 /// How long a network should wait after a 503, in seconds.
 const RETRY_AFTER_S: &str = "10";
+/// Names the call in the logs.
+const REQUEST_ID: &str = "x-request-id";
 
 /// One endpoint.
 #[derive(Debug)]
@@ -43,6 +55,8 @@ pub struct SourceEndpoint {
     pub secrets: Vec<Secret>,
     /// What of the URL is signed.
     pub form: SignatureForm,
+    /// Where the network calls from, if it publishes that.
+    pub callers: CallerList,
 }
 
 /// Everything that ingest needs.
@@ -53,6 +67,8 @@ pub struct Ingest {
     pub sources: BTreeMap<String, SourceEndpoint>,
     /// How many proxies' `X-Forwarded-For` entries are believed.
     pub trusted_proxies: usize,
+    /// How many refused calls of each caller are kept.
+    pub refused_rate: RefusedRate,
     /// Where postbacks are recorded.
     pub recorder: Recorder,
     /// What time it is.
@@ -83,49 +99,164 @@ async fn receive(
     peer: Peer,
     body: impl Stream<Item = Result<impl Buf, warp::Error>> + Send,
 ) -> Response {
-    if method != Method::GET && method != Method::POST {
-        let reply = warp::reply::with_header("method not allowed", header::ALLOW, "GET, POST");
-        return warp::reply::with_status(reply, StatusCode::METHOD_NOT_ALLOWED).into_response();
-    }
+    let began = Instant::now();
+    let request_id = format!("{:016x}", rand::random::<u64>());
+    // A name that is not in the settings is anybody's text: it must not become a label.
+    let label = ingest.sources.get_key_value(&source).map_or("unknown", |(name, _)| name.as_str()).to_owned();
     let path = path.as_str();
     let target = if query.is_empty() { path.to_owned() } else { format!("{path}?{query}") };
-    if target.len() > MAX_TARGET_LEN {
-        return answer(StatusCode::URI_TOO_LONG, "the URL is longer than 8 KiB");
+    let remote_ip = caller::address(peer, &headers, ingest.trusted_proxies);
+    let call = NewCall { source, request_id: request_id.clone(), method, target, remote_ip };
+    let answer = take(&ingest, call, &headers, body).await;
+    counter!("rewardgate_calls_total", "source" => label.clone(), "answer" => answer.name()).increment(1);
+    if matches!(answer, Answer::Recorded) {
+        histogram!("rewardgate_acknowledge_seconds", "source" => label).record(began.elapsed());
     }
-    if body::announced_len(&headers) > MAX_BODY_LEN {
-        return answer(StatusCode::PAYLOAD_TOO_LARGE, "the body is larger than 64 KiB");
+    let mut response = answer.into_response();
+    if let Ok(id) = HeaderValue::from_str(&request_id) {
+        response.headers_mut().insert(REQUEST_ID, id);
     }
-    let Some(endpoint) = ingest.sources.get(&source) else {
-        return answer(StatusCode::NOT_FOUND, "unknown source");
+    response
+}
+
+/// A call as it came off the socket.
+struct NewCall {
+    source: String,
+    request_id: String,
+    method: Method,
+    target: String,
+    remote_ip: IpAddr,
+}
+
+async fn take(
+    ingest: &Ingest,
+    call: NewCall,
+    headers: &HeaderMap,
+    body: impl Stream<Item = Result<impl Buf, warp::Error>> + Send,
+) -> Answer {
+    if call.method != Method::GET && call.method != Method::POST {
+        return Answer::MethodNotAllowed;
+    }
+    if call.target.len() > MAX_TARGET_LEN {
+        return Answer::TargetTooLong;
+    }
+    if body::announced_len(headers) > MAX_BODY_LEN {
+        return Answer::BodyTooLarge;
+    }
+    let Some(endpoint) = ingest.sources.get(&call.source) else {
+        return Answer::UnknownSource;
     };
-    let remote_ip = caller::address(peer, &headers, ingest.trusted_proxies).to_string();
+    let NewCall { source, request_id, method, target, remote_ip } = call;
     let signature = verify(&ingest.origin, &target, endpoint.form, &endpoint.secrets);
-    let received_at = ingest.clock.now();
-    let method = method.to_string();
-    let mut postback = NewPostback { source, received_at, method, target, body: None, remote_ip };
+    let mut postback = NewPostback {
+        source,
+        received_at: ingest.clock.now(),
+        method: method.to_string(),
+        target,
+        body: None,
+        remote_ip: remote_ip.to_string(),
+        request_id,
+    };
     if let Err(why) = signature {
-        return refuse(&ingest, postback, why);
+        return refuse(ingest, remote_ip, postback, why.to_string(), Answer::BadSignature);
+    }
+    if endpoint.callers.refuses(remote_ip) {
+        return refuse(ingest, remote_ip, postback, NOT_LISTED.into(), Answer::CallerNotListed);
     }
     postback.body = match body::read(body).await {
         Ok(body) => body,
-        Err(body::BadBody::TooLarge) => {
-            return answer(StatusCode::PAYLOAD_TOO_LARGE, "the body is larger than 64 KiB");
-        }
-        Err(body::BadBody::Broken) => return answer(StatusCode::BAD_REQUEST, "the body ended early"),
+        Err(body::BadBody::TooLarge) => return Answer::BodyTooLarge,
+        Err(body::BadBody::TooSlow) => return Answer::BodyTooSlow,
+        Err(body::BadBody::Broken) => return Answer::BodyBroken,
     };
-    if let Err(NotRecorded) = ingest.recorder.record(postback).await {
-        let reply = warp::reply::with_header("cannot be recorded now", header::RETRY_AFTER, RETRY_AFTER_S);
-        return warp::reply::with_status(reply, StatusCode::SERVICE_UNAVAILABLE).into_response();
+    debug!(
+        request_id = postback.request_id,
+        source = postback.source,
+        remote_net = %caller::shortened(remote_ip),
+        "recording a postback"
+    );
+    match ingest.recorder.record(postback).await {
+        Ok(()) => Answer::Recorded,
+        Err(NotRecorded) => Answer::NotRecorded,
     }
-    answer(StatusCode::OK, "OK")
 }
 
-fn refuse(ingest: &Ingest, call: NewPostback, why: BadSignature) -> Response {
-    debug!(source = call.source, %why, "refused");
-    ingest.recorder.keep_refused(NewRefused { call, reason: why.to_string() });
-    answer(StatusCode::FORBIDDEN, "bad signature")
+/// Why a signed call was refused.
+const NOT_LISTED: &str = "the caller's address is not in `allow_ips` of this source";
+
+fn refuse(ingest: &Ingest, remote_ip: IpAddr, call: NewPostback, reason: String, answer: Answer) -> Answer {
+    let remote_net = caller::shortened(remote_ip);
+    debug!(request_id = call.request_id, source = call.source, %remote_net, reason, "refused");
+    let kept = ingest.refused_rate.admits(Caller::of(remote_ip))
+        && ingest.recorder.keep_refused(NewRefused { call, reason });
+    if !kept {
+        counter!("rewardgate_refused_not_kept_total").increment(1);
+    }
+    answer
 }
 
-fn answer(status: StatusCode, text: &'static str) -> Response {
-    warp::reply::with_status(text, status).into_response()
+/// Every answer that a network can get.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Answer {
+    Recorded,
+    BadSignature,
+    CallerNotListed,
+    UnknownSource,
+    MethodNotAllowed,
+    TargetTooLong,
+    BodyTooLarge,
+    BodyTooSlow,
+    BodyBroken,
+    NotRecorded,
+}
+
+impl Answer {
+    /// In metrics.
+    fn name(self) -> &'static str {
+        match self {
+            Self::Recorded => "recorded",
+            Self::BadSignature => "bad_signature",
+            Self::CallerNotListed => "caller_not_listed",
+            Self::UnknownSource => "unknown_source",
+            Self::MethodNotAllowed => "method_not_allowed",
+            Self::TargetTooLong => "target_too_long",
+            Self::BodyTooLarge => "body_too_large",
+            Self::BodyTooSlow => "body_too_slow",
+            Self::BodyBroken => "body_broken",
+            Self::NotRecorded => "not_recorded",
+        }
+    }
+
+    fn into_response(self) -> Response {
+        let (status, text) = match self {
+            Self::Recorded => (StatusCode::OK, "OK"),
+            Self::BadSignature => (StatusCode::FORBIDDEN, "bad signature"),
+            Self::CallerNotListed => (StatusCode::FORBIDDEN, "address not allowed"),
+            Self::UnknownSource => (StatusCode::NOT_FOUND, "unknown source"),
+            Self::MethodNotAllowed => (StatusCode::METHOD_NOT_ALLOWED, "method not allowed"),
+            Self::TargetTooLong => (StatusCode::URI_TOO_LONG, "the URL is longer than 8 KiB"),
+            Self::BodyTooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "the body is larger than 64 KiB"),
+            Self::BodyTooSlow => (StatusCode::REQUEST_TIMEOUT, "the body took too long"),
+            Self::BodyBroken => (StatusCode::BAD_REQUEST, "the body ended early"),
+            Self::NotRecorded => (StatusCode::SERVICE_UNAVAILABLE, "cannot be recorded now"),
+        };
+        let mut response = warp::reply::with_status(text, status).into_response();
+        let header = match self {
+            Self::MethodNotAllowed => Some((header::ALLOW, "GET, POST")),
+            Self::NotRecorded => Some((header::RETRY_AFTER, RETRY_AFTER_S)),
+            _ => None,
+        };
+        if let Some((name, value)) = header {
+            response.headers_mut().insert(name, HeaderValue::from_static(value));
+        }
+        response
+    }
+}
+
+/// Makes every series of `source` exist before the first call, so that a rate over it starts at 0.
+pub(crate) fn announce_metrics(source: &str) {
+    for answer in [Answer::Recorded, Answer::BadSignature, Answer::NotRecorded] {
+        counter!("rewardgate_calls_total", "source" => source.to_owned(), "answer" => answer.name())
+            .absolute(0);
+    }
 }

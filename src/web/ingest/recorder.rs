@@ -7,6 +7,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use metrics::histogram;
 use store::Store;
 use store::inbox::NewPostback;
 use store::refused::NewRefused;
@@ -87,10 +88,15 @@ impl Recorder {
         answer.await.unwrap_or(Err(NotRecorded))
     }
 
-    /// Keeps a refused call, unless more come than are kept.
-    pub fn keep_refused(&self, refused: NewRefused) {
+    /// Keeps a refused call, unless more come than are kept; true if it is.
+    pub fn keep_refused(&self, refused: NewRefused) -> bool {
         // Full: dropped. Whoever floods us with unsigned calls gets no more than this.
-        let _ = self.refused.try_send(refused);
+        self.refused.try_send(refused).is_ok()
+    }
+
+    /// How many calls wait, and how many can.
+    pub fn waiting(&self) -> (usize, usize) {
+        (MAX_WAITING - self.waiting.capacity(), MAX_WAITING)
     }
 }
 
@@ -101,6 +107,7 @@ async fn record(store: &Store, batch: Vec<Waiting>) -> Result<(), store::Error> 
         .map(|Waiting { postback, recorded, room }| (postback, Answer { recorded, _room: room }))
         .unzip();
     let postbacks = Arc::new(postbacks);
+    histogram!("rewardgate_recorder_batch").record(f64_of(postbacks.len()));
     match store.record(postbacks.clone()).await {
         Ok(()) => send_all(answers, Ok(())),
         Err(error) if error.is_broken() => return Err(error),
@@ -121,6 +128,12 @@ async fn record(store: &Store, batch: Vec<Waiting>) -> Result<(), store::Error> 
         }
     }
     Ok(())
+}
+
+/// Batches are far smaller than what a float holds exactly.
+#[expect(clippy::cast_precision_loss, reason = "at most MAX_BATCH")]
+fn f64_of(count: usize) -> f64 {
+    count as f64
 }
 
 /// The way back to one caller, and the room that their call takes up until then.

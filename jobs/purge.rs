@@ -1,0 +1,102 @@
+//! Retention: what is at the end of its term leaves, in small steps with pauses in between.
+
+use std::time::Duration;
+
+use domain::time::TimestampMs;
+use metrics::counter;
+use store::Store;
+use store::retention::{PostbackTerms, Purged};
+use tokio_util::sync::CancellationToken;
+use tracing::info;
+
+/// Between two steps: postbacks come first.
+const STEP_PAUSE: Duration = Duration::from_millis(50);
+const DAY_MS: i64 = 24 * 60 * 60 * 1_000;
+/// How long what apalis keeps of finished jobs stays.
+const FINISHED_JOBS_DAYS: u32 = 7;
+
+/// How long what is kept, in days; 0 is for ever.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Terms {
+    /// Raw postbacks that had their effect.
+    pub postbacks_days: u32,
+    /// Postbacks that could not be mapped.
+    pub quarantined_days: u32,
+    /// Refused calls.
+    pub refused_days: u32,
+    /// Users' addresses.
+    pub addresses_days: u32,
+}
+
+/// The instant before which a term of `days` is over; `None` if it never is.
+fn before(now: TimestampMs, days: u32) -> Option<TimestampMs> {
+    (days > 0).then(|| TimestampMs(now.0.saturating_sub(i64::from(days) * DAY_MS)))
+}
+
+/// Purges until nothing is due, or until told to stop. Safe to run twice, and at the same time.
+pub(crate) async fn purge(
+    store: &Store,
+    terms: Terms,
+    now: TimestampMs,
+    stop: &CancellationToken,
+) -> Result<(), store::Error> {
+    let postbacks = PostbackTerms {
+        processed_before: before(now, terms.postbacks_days),
+        quarantined_before: before(now, terms.quarantined_days),
+    };
+    let due = [
+        Some(Due::Postbacks(postbacks)),
+        before(now, terms.refused_days).map(Due::Refused),
+        before(now, terms.addresses_days).map(Due::Addresses),
+    ];
+    for due in due.into_iter().flatten() {
+        due.step_by_step(store, stop).await?;
+    }
+    if let Some(before) = before(now, FINISHED_JOBS_DAYS) {
+        store.prune_jobs(before).await?;
+    }
+    Ok(())
+}
+
+/// What is to leave.
+#[derive(Clone, Copy)]
+enum Due {
+    Postbacks(PostbackTerms),
+    Refused(TimestampMs),
+    Addresses(TimestampMs),
+}
+
+impl Due {
+    async fn step_by_step(self, store: &Store, stop: &CancellationToken) -> Result<(), store::Error> {
+        let (mut rows, mut next) = (0, Some(0));
+        while let Some(after) = next.filter(|_| !stop.is_cancelled()) {
+            let purged = self.step(store, after).await?;
+            counter!("rewardgate_purged_total", "what" => self.name()).increment(purged.rows);
+            rows += purged.rows;
+            next = purged.next;
+            if next.is_some() {
+                tokio::time::sleep(STEP_PAUSE).await;
+            }
+        }
+        if rows > 0 {
+            info!(what = self.name(), rows, "rows left at the end of their term");
+        }
+        Ok(())
+    }
+
+    async fn step(self, store: &Store, after: i64) -> Result<Purged, store::Error> {
+        match self {
+            Self::Postbacks(terms) => store.purge_postbacks(terms, after).await,
+            Self::Refused(before) => store.purge_refused(before).await,
+            Self::Addresses(before) => store.shorten_addresses(before).await,
+        }
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Postbacks(_) => "postbacks",
+            Self::Refused(_) => "refused",
+            Self::Addresses(_) => "addresses",
+        }
+    }
+}

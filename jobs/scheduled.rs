@@ -1,0 +1,144 @@
+//! Work by the clock: looked up every minute, pushed once for each slot, worked on by apalis from its own storage.
+//!
+//! The clock only ever says what is due; a slot that was missed while nothing ran is pushed at the next look. The
+//! storage's workers die of any fault of the database, so they are supervised like those of the inbox.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use apalis::prelude::{BoxDynError, Data, WorkerBuilder, WorkerBuilderExt, WorkerError};
+use apalis_core::backend::ext::BackendExt as _;
+use chrono_tz::Tz;
+use domain::time::{Clock, TimestampMs};
+use store::Store;
+use store::queue::{Begun, Job, JobStorage};
+use tokio_util::sync::CancellationToken;
+use tracing::{error, info, warn};
+
+use crate::purge::{self, Terms};
+
+/// How often the clock is looked at.
+const LOOK_EVERY: Duration = Duration::from_secs(60);
+/// How often the storage is asked for jobs; left alone, apalis would wait for its own heartbeat.
+const POLL_INTERVAL: Duration = Duration::from_secs(5);
+/// The pause before a worker that died is started again.
+const RESTART_PAUSE: Duration = Duration::from_secs(5);
+/// How often a job is begun before it is given up.
+const MAX_ATTEMPTS: i64 = 5;
+/// How long after a failure a job is begun again.
+const RETRY_AFTER_MS: i64 = 60_000;
+
+/// The job that retention is.
+const PURGE: &str = "purge";
+
+/// Everything that work by the clock needs.
+#[derive(Debug)]
+pub struct Scheduled {
+    /// The database.
+    pub store: Store,
+    /// What time it is.
+    pub clock: Clock,
+    /// The zone of the business day.
+    pub timezone: Tz,
+    /// How long what is kept.
+    pub terms: Terms,
+    /// Ends it when cancelled, after the step in hand.
+    pub stop: CancellationToken,
+}
+
+/// Works until told to stop.
+pub async fn run(scheduled: Scheduled) {
+    let scheduled = Arc::new(scheduled);
+    tokio::join!(look_at_the_clock(&scheduled), supervise(&scheduled));
+}
+
+async fn look_at_the_clock(scheduled: &Scheduled) {
+    while !scheduled.stop.is_cancelled() {
+        let now = scheduled.clock.now();
+        let job = Job { name: PURGE.into(), slot: now.business_date(scheduled.timezone) };
+        match scheduled.store.schedule(job, now).await {
+            Ok(true) => info!("the day's purge is due"),
+            Ok(false) => {}
+            Err(error) => warn!(%error, "what is due cannot be looked up; trying again in a minute"),
+        }
+        rest(scheduled, LOOK_EVERY).await;
+    }
+}
+
+async fn supervise(scheduled: &Arc<Scheduled>) {
+    let mut start = 0_u64;
+    while !scheduled.stop.is_cancelled() {
+        start += 1;
+        // A name that is new at every start: a name that comes back is refused until its heartbeat is old.
+        let name = format!("clock-{}-{start}-{:08x}", std::process::id(), rand::random::<u32>());
+        let ended = match scheduled.store.job_storage() {
+            JobStorage::Sqlite(storage) => {
+                let worker = WorkerBuilder::new(name.as_str())
+                    .backend(storage.poll_with_interval(POLL_INTERVAL))
+                    .concurrency(1)
+                    .data(scheduled.clone())
+                    .build(work);
+                worker.run_until(told(scheduled.stop.clone())).await
+            }
+            JobStorage::Postgres(storage) => {
+                let worker = WorkerBuilder::new(name.as_str())
+                    .backend(storage.poll_with_interval(POLL_INTERVAL))
+                    .concurrency(1)
+                    .data(scheduled.clone())
+                    .build(work);
+                worker.run_until(told(scheduled.stop.clone())).await
+            }
+        };
+        if scheduled.stop.is_cancelled() {
+            return;
+        }
+        match ended {
+            Ok(()) => warn!(worker = name, "the worker of scheduled work ended; starting another"),
+            Err(fault) => warn!(worker = name, %fault, "the worker of scheduled work died; starting another"),
+        }
+        rest(scheduled, RESTART_PAUSE).await;
+    }
+}
+
+async fn told(stop: CancellationToken) -> Result<(), WorkerError> {
+    stop.cancelled().await;
+    Ok(())
+}
+
+/// One job. It always ends well for apalis: what failed is pushed again by us, with a delay that outlives us.
+async fn work(job: Job, scheduled: Data<Arc<Scheduled>>) -> Result<(), BoxDynError> {
+    let Scheduled { store, clock, terms, stop, .. } = &**scheduled;
+    let now = clock.now();
+    match store.begin_job(job.clone()).await? {
+        Begun::Done => return Ok(()),
+        Begun::Attempt(attempt) if attempt > MAX_ATTEMPTS => {
+            error!(job = job.name, slot = job.slot, attempt, "a job failed too often and is given up");
+            return Ok(store.finish_job(job, now).await?);
+        }
+        Begun::Attempt(_) => {}
+    }
+    let done = match job.name.as_str() {
+        PURGE => purge::purge(store, *terms, now, stop).await,
+        unknown => {
+            warn!(job = unknown, "a job of a newer version; left to its workers");
+            return Ok(());
+        }
+    };
+    match done {
+        // Stopped in the middle: another worker begins it again.
+        Ok(()) if stop.is_cancelled() => store.postpone_job(job, now).await?,
+        Ok(()) => store.finish_job(job, clock.now()).await?,
+        Err(error) => {
+            warn!(%error, job = job.name, slot = job.slot, "a job failed; trying again later");
+            store.postpone_job(job, TimestampMs(clock.now().0 + RETRY_AFTER_MS)).await?;
+        }
+    }
+    Ok(())
+}
+
+async fn rest(scheduled: &Scheduled, pause: Duration) {
+    tokio::select! {
+        () = scheduled.stop.cancelled() => {}
+        () = tokio::time::sleep(pause) => {}
+    }
+}

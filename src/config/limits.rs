@@ -1,0 +1,78 @@
+//! What a caller may take up, and how long what is kept.
+
+use std::num::NonZeroU32;
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+use web::limits::Limits;
+
+use super::layers::Section;
+
+/// How long what is kept, in days; 0 is for ever. The ledger, the verdicts and the rewards stay in any case.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Retention {
+    /// Raw postbacks that had their effect, repeats too.
+    pub(crate) postbacks_days: u32,
+    /// Postbacks that could not be mapped.
+    pub(crate) quarantined_days: u32,
+    /// Calls whose signature did not verify.
+    pub(crate) refused_days: u32,
+    /// Users' addresses; then the network alone stays.
+    pub(crate) addresses_days: u32,
+}
+
+/// A hundred years.
+const MAX_DAYS: i64 = 36_500;
+
+/// `[limits]`
+pub(super) fn limits(top: &mut Section<'_>) -> Option<Limits> {
+    let (path, dict) = top.table("limits");
+    let mut section = top.inner(path, dict);
+    let connections = number(&mut section, "connections", 2_048, 1..=100_000);
+    let connections_per_address = number(&mut section, "connections_per_address", 512, 1..=100_000);
+    // A target of 8 KiB and the headers around it; from there on, memory that strangers can hold.
+    let header_kib = number(&mut section, "header_kib", 32, 16..=128);
+    let header_seconds = number(&mut section, "header_seconds", 10, 1..=300);
+    let body_seconds = number(&mut section, "body_seconds", 10, 1..=300);
+    let idle_seconds = number(&mut section, "idle_seconds", 60, 1..=3_600);
+    let refused_per_minute = number(&mut section, "refused_per_minute", 60, 1..=10_000);
+    section.finish();
+    Some(Limits {
+        connections: usize::try_from(connections).ok()?,
+        connections_per_address: usize::try_from(connections_per_address).ok()?,
+        header_bytes: usize::try_from(header_kib).ok()? * 1_024,
+        header_time: Duration::from_secs(u64::from(header_seconds)),
+        body_time: Duration::from_secs(u64::from(body_seconds)),
+        idle_time: Duration::from_secs(u64::from(idle_seconds)),
+        refused_per_minute: NonZeroU32::new(refused_per_minute)?,
+    })
+}
+
+/// `[retention]`
+pub(super) fn retention(top: &mut Section<'_>) -> Retention {
+    let (path, dict) = top.table("retention");
+    let mut section = top.inner(path, dict);
+    let retention = Retention {
+        postbacks_days: number(&mut section, "postbacks_days", 180, 0..=MAX_DAYS),
+        quarantined_days: number(&mut section, "quarantined_days", 180, 0..=MAX_DAYS),
+        refused_days: number(&mut section, "refused_days", 30, 0..=MAX_DAYS),
+        addresses_days: number(&mut section, "addresses_days", 180, 0..=MAX_DAYS),
+    };
+    let days = |days: u32| if days == 0 { u32::MAX } else { days };
+    for (key, kept) in
+        [("postbacks_days", retention.postbacks_days), ("quarantined_days", retention.quarantined_days)]
+    {
+        if days(kept) > days(retention.addresses_days) {
+            section.fault(
+                key,
+                "must not be longer than `retention.addresses_days`: raw postbacks hold addresses",
+            );
+        }
+    }
+    section.finish();
+    retention
+}
+
+fn number(section: &mut Section<'_>, key: &'static str, default: i64, range: RangeInclusive<i64>) -> u32 {
+    u32::try_from(super::bounded(section, key, default, range)).unwrap_or_default()
+}

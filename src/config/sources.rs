@@ -1,0 +1,186 @@
+//! Sources and apps, and the secrets they name.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use domain::caller::{CallerList, IpPolicy, parse_network};
+use domain::event::Params;
+use domain::network::Network;
+use domain::signature::{Secret, SignatureForm};
+use serde::Deserialize;
+
+use super::layers::Section;
+
+/// The app of a publisher who has one.
+const ONLY_APP: &str = "main";
+
+/// One endpoint: one app at one network, with its own secrets.
+#[derive(Debug)]
+pub(crate) struct Source {
+    /// Its name, the last part of its URL.
+    pub(crate) name: String,
+    /// The app that owns its users.
+    pub(crate) app: String,
+    /// Of its rewards.
+    pub(crate) currency: String,
+    /// The accepted secrets.
+    pub(crate) secrets: Vec<Secret>,
+    /// What of the URL is signed.
+    pub(crate) signature_form: SignatureForm,
+    /// How its parameters are named.
+    pub(crate) params: Params,
+    /// Where the network calls from.
+    pub(crate) callers: CallerList,
+}
+
+pub(super) fn apps(top: &mut Section<'_>) -> BTreeSet<String> {
+    let mut apps = BTreeSet::new();
+    for (path, dict) in top.list("apps") {
+        let mut section = top.inner(path, dict);
+        if let Some(name) = name(&mut section)
+            && !apps.insert(name.clone())
+        {
+            section.fault("name", &format!("`{name}` stands there twice"));
+        }
+        section.finish();
+    }
+    if apps.is_empty() {
+        apps.insert(ONLY_APP.to_owned());
+    }
+    apps
+}
+
+pub(super) fn sources(top: &mut Section<'_>, apps: &BTreeSet<String>) -> Vec<Source> {
+    let list = top.list("sources");
+    if list.is_empty() {
+        top.fault("sources", "is empty: add a [[sources]] section for each endpoint");
+    }
+    let mut sources: Vec<Source> = Vec::new();
+    for (path, dict) in list {
+        let mut section = top.inner(path, dict);
+        if let Some(source) = source(&mut section, apps) {
+            if sources.iter().any(|other| other.name == source.name) {
+                section.fault("name", &format!("`{}` stands there twice", source.name));
+            }
+            sources.push(source);
+        }
+        section.finish();
+    }
+    sources
+}
+
+fn source(section: &mut Section<'_>, apps: &BTreeSet<String>) -> Option<Source> {
+    let name = name(section);
+    let network: Option<Network> = section.required("network", "the only one so far is \"targo\"");
+    let secrets = secrets(section);
+    let currency: Option<String> =
+        section.required("currency", "the name of the users' currency, e.g. \"coins\"");
+    let app: Option<String> = section.optional("app").or_else(|| only(apps));
+    match &app {
+        Some(app) if !apps.contains(app) => {
+            section.fault("app", &format!("names `{app}`, which is not in [[apps]]"));
+        }
+        None => section.fault("app", "is missing: there is more than one app"),
+        Some(_) => {}
+    }
+    let signature_form = section.or("signature_form", SignatureForm::default());
+    let renames: BTreeMap<String, String> = section.or("params", BTreeMap::new());
+    let params = network.map(|network| Params::new(network, &renames));
+    if let Some(Err(bad)) = &params {
+        section.fault("params", &format!("is faulty: {bad}"));
+    }
+    let callers = callers(section);
+    if currency.as_deref().is_some_and(|currency| currency.trim().is_empty() || currency.len() > 32) {
+        section.fault("currency", "must have 1 to 32 characters");
+    }
+    Some(Source {
+        name: name?,
+        app: app?,
+        currency: currency?,
+        secrets,
+        signature_form,
+        params: params?.ok()?,
+        callers,
+    })
+}
+
+fn callers(section: &mut Section<'_>) -> CallerList {
+    let texts: Vec<String> = section.or("allow_ips", Vec::new());
+    let policy: Option<IpPolicy> = section.optional("ip_policy");
+    let mut networks = Vec::with_capacity(texts.len());
+    for text in texts {
+        match parse_network(&text) {
+            Some(network) => networks.push(network),
+            None => section.fault(
+                "allow_ips",
+                &format!("holds `{text}`, which is neither an address nor a network such as 203.0.113.0/24"),
+            ),
+        }
+    }
+    if policy == Some(IpPolicy::Enforce) && networks.is_empty() {
+        section
+            .fault("ip_policy", "is \"enforce\", but `allow_ips` names nobody: every call would be refused");
+    }
+    CallerList::new(networks, policy.unwrap_or_default())
+}
+
+fn only(apps: &BTreeSet<String>) -> Option<String> {
+    if apps.len() == 1 { apps.first().cloned() } else { None }
+}
+
+/// A name that stands in URLs and account names.
+fn name(section: &mut Section<'_>) -> Option<String> {
+    let name: String = section.required("name", "lower-case letters, digits, - and _")?;
+    let fits =
+        name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-_".contains(&byte));
+    if !fits || name.is_empty() || name.len() > 64 {
+        section.fault("name", "must have 1 to 64 lower-case letters, digits, - or _");
+        return None;
+    }
+    Some(name)
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum OneOrMore {
+    One(String),
+    More(Vec<String>),
+}
+
+fn secrets(section: &mut Section<'_>) -> Vec<Secret> {
+    let given = section.required("secret", "\"env:NAME\" or \"file:PATH\"; several in a list while rotating");
+    let references = match given {
+        Some(OneOrMore::One(reference)) => vec![reference],
+        Some(OneOrMore::More(references)) => references,
+        None => return Vec::new(),
+    };
+    if references.is_empty() {
+        section.fault("secret", "is an empty list: nothing could be verified");
+    }
+    let mut secrets = Vec::new();
+    for reference in references {
+        match secret(&reference) {
+            Ok(secret) => secrets.push(secret),
+            Err(what) => section.fault("secret", &what),
+        }
+    }
+    secrets
+}
+
+/// The secret that `env:NAME` or `file:PATH` refers to.
+pub(crate) fn secret(reference: &str) -> Result<Secret, String> {
+    let text = self::reference(reference)?;
+    Secret::new(text).ok_or_else(|| "refers to something empty".into())
+}
+
+/// Reads what `env:NAME` or `file:PATH` refers to. The text itself is never repeated: it may be the secret.
+pub(crate) fn reference(reference: &str) -> Result<String, String> {
+    let text = match reference.split_once(':') {
+        Some(("env", name)) => std::env::var(name)
+            .map_err(|_| format!("refers to the environment variable {name}, which is not set"))?,
+        Some(("file", path)) => std::fs::read_to_string(path)
+            .map_err(|why| format!("refers to {path}, which cannot be read: {why}"))?,
+        _ => return Err("must be \"env:NAME\" or \"file:PATH\", never the secret itself".into()),
+    };
+    // Editors end files with a line break; no network's secret does.
+    Ok(text.trim_end_matches(['\n', '\r']).to_owned())
+}

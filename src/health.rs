@@ -1,0 +1,39 @@
+//! `rewardgate healthcheck`: asks the process that these settings start whether it is ready.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+
+use anyhow::Context as _;
+
+use crate::cli::HealthcheckArgs;
+use crate::commands::say;
+use crate::config::Settings;
+use crate::{EXIT_DONE, EXIT_FAILED};
+
+/// Asks, and says what the process answers.
+pub(crate) async fn healthcheck(settings: &Settings, args: &HealthcheckArgs) -> anyhow::Result<u8> {
+    let address = if args.worker {
+        settings.worker_listen.context("`worker_listen` is not set, so a worker cannot be asked")?
+    } else {
+        settings.admin_listen.unwrap_or(settings.listen)
+    };
+    anyhow::ensure!(
+        address.port() != 0,
+        "{address}: the port is taken anew at every start, so nobody can be asked"
+    );
+    let health = jobs::health::ask(reachable(address)).await?;
+    for check in &health.checks {
+        let mark = if check.ok { '✓' } else { '✗' };
+        say(&format!("{mark} {:<10} {}", check.name, check.detail));
+    }
+    Ok(if health.ready { EXIT_DONE } else { EXIT_FAILED })
+}
+
+/// Where a listener on `address` is reached from the same machine.
+fn reachable(address: SocketAddr) -> SocketAddr {
+    let ip = match address.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+        ip => ip,
+    };
+    SocketAddr::new(ip, address.port())
+}

@@ -1,0 +1,240 @@
+//! Work by the clock or by a person's click: rows in apalis's own storage, pushed inside our own transactions.
+//!
+//! What apalis 1.0 does by itself is not enough for money, so a few things are done here (each was proved by running):
+//!
+//! - its SQLite `setup` turns `synchronous` off, so only its migrations are run, under a table name of their own;
+//! - it hands a job that kills its process out again for ever, so attempts are counted in `scheduled`;
+//! - it forgets a delay between attempts, so a retry is a new row with `run_at`, and the old one ends well;
+//! - its lists slow down with every finished row, so those are pruned.
+
+use std::sync::LazyLock;
+use std::time::Duration;
+
+use apalis_core::task::Task;
+use apalis_core::task::builder::TaskBuilder;
+use apalis_postgres::PostgresStorage;
+use apalis_sqlite::SqliteStorage;
+use domain::time::{SECOND_MS, TimestampMs};
+use serde::{Deserialize, Serialize};
+use sqlx::migrate::Migrator;
+
+use crate::statement::{LazyStatement, Statement};
+use crate::unit::{Tx, own_task, with_statement};
+use crate::{Database, Error, Result, Store};
+
+/// The queue's name in apalis's tables.
+const QUEUE: &str = "rewardgate";
+/// Where apalis's own migrations are noted on SQLite, apart from ours.
+const SQLITE_MIGRATIONS_TABLE: &str = "_apalis_migrations";
+/// Jobs that a worker takes at once. Never more than it works on at once: apalis sends no sign of life for what it
+/// has taken and not begun, and another worker would begin it too.
+const BATCH: usize = 1;
+/// How often a worker shows that it lives; after three times as long, its work goes to another.
+const HEARTBEAT: Duration = Duration::from_secs(20);
+
+/// One piece of work.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Job {
+    /// What is to be done, e.g. `purge`.
+    pub name: String,
+    /// The business date that it is done for.
+    pub slot: String,
+}
+
+/// apalis's storage of jobs on either database.
+pub enum JobStorage {
+    /// On the file's only writing connection.
+    Sqlite(SqliteStorage<Job>),
+    /// On the pool.
+    Postgres(PostgresStorage<Job>),
+}
+
+/// Whether a job is to be worked on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Begun {
+    /// Yes, for the time of this number, from 1.
+    Attempt(i64),
+    /// It is done already.
+    Done,
+}
+
+static SCHEDULE: LazyStatement = LazyLock::new(|| {
+    Statement::new(
+        "INSERT INTO scheduled (job, slot, pushed_at, attempts) VALUES ($1, $2, $3, 0) ON CONFLICT DO NOTHING",
+        &[],
+    )
+});
+
+static BEGIN: LazyStatement = LazyLock::new(|| {
+    Statement::new(
+        "UPDATE scheduled SET attempts = attempts + 1 WHERE job = $1 AND slot = $2 AND finished_at IS NULL
+         RETURNING attempts",
+        &[],
+    )
+});
+
+static FINISH: LazyStatement = LazyLock::new(|| {
+    Statement::new(
+        "UPDATE scheduled SET finished_at = $3 WHERE job = $1 AND slot = $2 AND finished_at IS NULL",
+        &[],
+    )
+});
+
+static PRUNE_JOBS: LazyLock<Statement> = LazyLock::new(|| Statement {
+    // dialect: apalis names its tables differently, and counts seconds on one and instants on the other
+    sqlite: "DELETE FROM Jobs WHERE status IN ('Done', 'Failed', 'Killed') AND done_at < $1 / 1000",
+    postgres: "DELETE FROM apalis.jobs WHERE status IN ('Done', 'Failed', 'Killed')
+               AND done_at < to_timestamp($1 / 1000)",
+});
+
+static PRUNE_WORKERS: LazyLock<Statement> = LazyLock::new(|| Statement {
+    // dialect: as above
+    sqlite: "DELETE FROM Workers WHERE last_seen < $1 / 1000
+             AND NOT EXISTS (SELECT 1 FROM Jobs WHERE lock_by = Workers.id)",
+    postgres: "DELETE FROM apalis.workers WHERE last_seen < to_timestamp($1 / 1000)
+               AND NOT EXISTS (SELECT 1 FROM apalis.jobs WHERE lock_by = workers.id)",
+});
+
+impl Store {
+    /// Where workers take their jobs from.
+    pub fn job_storage(&self) -> JobStorage {
+        match &self.database {
+            Database::Sqlite { writer, .. } => JobStorage::Sqlite(SqliteStorage::new(writer).with_config(
+                apalis_sqlite::Config::default().queue(QUEUE).batch_size(BATCH).heartbeat_interval(HEARTBEAT),
+            )),
+            Database::Postgres(pool) => JobStorage::Postgres(
+                PostgresStorage::new(pool).with_config(
+                    apalis_postgres::Config::default()
+                        .queue(QUEUE)
+                        .batch_size(BATCH)
+                        .heartbeat_interval(HEARTBEAT),
+                ),
+            ),
+        }
+    }
+
+    /// Pushes `job`, unless it was pushed before for the same slot; true if it was pushed now.
+    pub async fn schedule(&self, job: Job, now: TimestampMs) -> Result<bool> {
+        let store = self.clone();
+        own_task(async move {
+            let mut tx = store.begin().await?;
+            let scheduled = schedule(&mut tx, &job, now).await;
+            tx.end(scheduled).await
+        })
+        .await
+    }
+
+    /// Counts one more attempt at `job`.
+    pub async fn begin_job(&self, job: Job) -> Result<Begun> {
+        let store = self.clone();
+        own_task(async move {
+            let mut tx = store.begin().await?;
+            let begun = begin(&mut tx, &job).await;
+            tx.end(begun).await
+        })
+        .await
+    }
+
+    /// Notes that `job` is done.
+    pub async fn finish_job(&self, job: Job, now: TimestampMs) -> Result<()> {
+        let store = self.clone();
+        own_task(async move {
+            let mut tx = store.begin().await?;
+            let finished = finish(&mut tx, &job, now).await;
+            tx.end(finished).await
+        })
+        .await
+    }
+
+    /// Pushes `job` once more, to be begun at `run_at`.
+    pub async fn postpone_job(&self, job: Job, run_at: TimestampMs) -> Result<()> {
+        let store = self.clone();
+        own_task(async move {
+            let mut tx = store.begin().await?;
+            let pushed = push(&mut tx, &job, run_at).await;
+            tx.end(pushed).await
+        })
+        .await
+    }
+
+    /// Drops what apalis keeps of jobs that ended, and of workers that were last seen, before `before`.
+    pub async fn prune_jobs(&self, before: TimestampMs) -> Result<()> {
+        let store = self.clone();
+        own_task(async move {
+            let mut tx = store.begin().await?;
+            let pruned = prune(&mut tx, before).await;
+            tx.end(pruned).await
+        })
+        .await
+    }
+
+    /// Brings apalis's own tables up to date.
+    pub(crate) async fn migrate_queue(&self) -> std::result::Result<(), sqlx::migrate::MigrateError> {
+        match &self.database {
+            Database::Sqlite { writer, .. } => sqlite_migrations().run(writer).await,
+            // These know a table of their own by themselves.
+            Database::Postgres(pool) => PostgresStorage::migrations().run(pool).await,
+        }
+    }
+}
+
+fn sqlite_migrations() -> Migrator {
+    let mut migrations = SqliteStorage::migrations();
+    migrations.dangerous_set_table_name(SQLITE_MIGRATIONS_TABLE);
+    migrations
+}
+
+async fn schedule(tx: &mut Tx, job: &Job, now: TimestampMs) -> Result<bool> {
+    let inserted = with_statement!(tx, SCHEDULE, |sql, connection| sqlx::query(sql)
+        .bind(&job.name)
+        .bind(&job.slot)
+        .bind(now.0)
+        .execute(connection)
+        .await?
+        .rows_affected());
+    if inserted == 0 {
+        return Ok(false);
+    }
+    push(tx, job, now).await.map(|()| true)
+}
+
+async fn begin(tx: &mut Tx, job: &Job) -> Result<Begun> {
+    let attempts: Option<i64> = with_statement!(tx, BEGIN, |sql, connection| sqlx::query_scalar(sql)
+        .bind(&job.name)
+        .bind(&job.slot)
+        .fetch_optional(connection)
+        .await?);
+    Ok(attempts.map_or(Begun::Done, Begun::Attempt))
+}
+
+async fn finish(tx: &mut Tx, job: &Job, now: TimestampMs) -> Result<()> {
+    with_statement!(tx, FINISH, |sql, connection| {
+        sqlx::query(sql).bind(&job.name).bind(&job.slot).bind(now.0).execute(connection).await?;
+    });
+    Ok(())
+}
+
+async fn prune(tx: &mut Tx, before: TimestampMs) -> Result<()> {
+    for statement in [&PRUNE_JOBS, &PRUNE_WORKERS] {
+        with_statement!(tx, statement, |sql, connection| {
+            sqlx::query(sql).bind(before.0).execute(connection).await?;
+        });
+    }
+    Ok(())
+}
+
+async fn push(tx: &mut Tx, job: &Job, run_at: TimestampMs) -> Result<()> {
+    let payload = serde_json::to_vec(job)
+        .map_err(|error| Error::Aborted(format!("a job cannot be written as JSON: {error}")))?;
+    let run_at_s = u64::try_from(run_at.0 / SECOND_MS).unwrap_or_default();
+    let task: Task<Vec<u8>> = TaskBuilder::new(payload).run_at_timestamp(run_at_s).build();
+    let pushed = match tx {
+        Tx::Sqlite(tx) => apalis_sqlite::queries::push_tasks(&mut **tx, QUEUE, &[task])
+            .await
+            .map_err(|error| error.to_string()),
+        Tx::Postgres(tx) => apalis_postgres::queries::push_tasks(&mut **tx, QUEUE, vec![task])
+            .await
+            .map_err(|error| error.to_string()),
+    };
+    pushed.map_err(|error| Error::Aborted(format!("a job cannot be pushed: {error}")))
+}

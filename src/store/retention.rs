@@ -1,0 +1,225 @@
+//! What leaves at the end of its term, in steps that are small enough to disturb nobody.
+//!
+//! Rewards, verdicts, steps and the ledger stay for good; of a reward's address only the network does.
+
+use std::net::IpAddr;
+use std::sync::LazyLock;
+
+use domain::location::shortened;
+use domain::time::TimestampMs;
+use serde::Serialize;
+
+use crate::statement::{Column, LazyStatement, Statement};
+use crate::unit::{Tx, own_task, with_statement};
+use crate::{Result, Store};
+
+/// How many rows one step looks at.
+pub const STEP_ROWS: i64 = 1_000;
+
+/// Raw postbacks received before these instants leave.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PostbackTerms {
+    /// Those that had their effect, repeats too; `None`: never.
+    pub processed_before: Option<TimestampMs>,
+    /// Those that could not be mapped; `None`: never.
+    pub quarantined_before: Option<TimestampMs>,
+}
+
+impl PostbackTerms {
+    /// True if a postback with this outcome is to leave. One that waits never is.
+    fn end(&self, outcome: &str, received_at: i64) -> bool {
+        let before = match outcome {
+            "processed" | "repeat" => self.processed_before,
+            "quarantined" => self.quarantined_before,
+            _ => None,
+        };
+        before.is_some_and(|before| received_at < before.0)
+    }
+
+    /// From here on nothing can be due.
+    fn latest(&self) -> Option<TimestampMs> {
+        self.processed_before.max(self.quarantined_before)
+    }
+}
+
+/// What one step did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Purged {
+    /// Rows that left or were shortened.
+    pub rows: u64,
+    /// Where the next step goes on; `None` if nothing is left to do.
+    pub next: Option<i64>,
+}
+
+/// Walks in the order of ids, which is the order of receipt, so that no index on the time has to be kept.
+static LOOK_AT_POSTBACKS: LazyStatement = LazyLock::new(|| {
+    Statement::new("SELECT id, received_at, outcome FROM postbacks WHERE id > $1 ORDER BY id LIMIT $2", &[])
+});
+
+static DELETE_POSTBACKS: LazyStatement = LazyLock::new(|| {
+    Statement::new(
+        "DELETE FROM postbacks WHERE id IN (SELECT id FROM {given}) AND outcome <> 'received'",
+        &[Column::Int("id")],
+    )
+});
+
+static DELETE_REFUSED: LazyStatement = LazyLock::new(|| {
+    Statement::new(
+        "DELETE FROM refused WHERE id IN (SELECT id FROM refused WHERE received_at < $1 ORDER BY id LIMIT $2)",
+        &[],
+    )
+});
+
+/// Where addresses were last shortened.
+static ADDRESSES_DONE: LazyStatement = LazyLock::new(|| {
+    Statement::new("SELECT received_at, id FROM retention WHERE subject = 'addresses'", &[])
+});
+
+static LOOK_AT_ADDRESSES: LazyStatement = LazyLock::new(|| {
+    Statement::new(
+        "SELECT id, received_at, ip FROM rewards
+         WHERE (received_at, id) > ($1, $2) AND received_at < $3
+         ORDER BY received_at, id LIMIT $4",
+        &[],
+    )
+});
+
+static SHORTEN_ADDRESSES: LazyStatement = LazyLock::new(|| {
+    Statement::new(
+        "UPDATE rewards SET ip = given.ip FROM {given} WHERE rewards.id = given.id",
+        &[Column::Int("id"), Column::Text("ip")],
+    )
+});
+
+static NOTE_ADDRESSES: LazyStatement = LazyLock::new(|| {
+    Statement::new(
+        "INSERT INTO retention (subject, received_at, id) VALUES ('addresses', $1, $2)
+         ON CONFLICT (subject) DO UPDATE SET received_at = excluded.received_at, id = excluded.id",
+        &[],
+    )
+});
+
+#[derive(sqlx::FromRow)]
+struct PostbackAge {
+    id: i64,
+    received_at: i64,
+    outcome: String,
+}
+
+#[derive(sqlx::FromRow)]
+struct AddressRow {
+    id: i64,
+    received_at: i64,
+    ip: Option<String>,
+}
+
+#[derive(Serialize)]
+struct IdRow {
+    id: i64,
+}
+
+#[derive(Serialize)]
+struct ShortRow {
+    id: i64,
+    ip: Option<String>,
+}
+
+impl Store {
+    /// One step through the raw postbacks behind `after_id`.
+    pub async fn purge_postbacks(&self, terms: PostbackTerms, after_id: i64) -> Result<Purged> {
+        let store = self.clone();
+        own_task(async move {
+            let mut tx = store.begin().await?;
+            let purged = purge_postbacks(&mut tx, terms, after_id).await;
+            tx.end(purged).await
+        })
+        .await
+    }
+
+    /// One step through the refused calls received before `before`.
+    pub async fn purge_refused(&self, before: TimestampMs) -> Result<Purged> {
+        let store = self.clone();
+        own_task(async move {
+            let mut tx = store.begin().await?;
+            let purged = purge_refused(&mut tx, before).await;
+            tx.end(purged).await
+        })
+        .await
+    }
+
+    /// One step of shortening the addresses of rewards received before `before`; goes on where the last one ended.
+    pub async fn shorten_addresses(&self, before: TimestampMs) -> Result<Purged> {
+        let store = self.clone();
+        own_task(async move {
+            let mut tx = store.begin().await?;
+            let shortened = shorten_addresses(&mut tx, before).await;
+            tx.end(shortened).await
+        })
+        .await
+    }
+}
+
+async fn purge_postbacks(tx: &mut Tx, terms: PostbackTerms, after_id: i64) -> Result<Purged> {
+    let Some(latest) = terms.latest() else { return Ok(Purged::default()) };
+    let rows: Vec<PostbackAge> =
+        with_statement!(tx, LOOK_AT_POSTBACKS, |sql, connection| sqlx::query_as(sql)
+            .bind(after_id)
+            .bind(STEP_ROWS)
+            .fetch_all(connection)
+            .await?);
+    let more = is_full(rows.len());
+    let old: Vec<_> = rows.iter().take_while(|row| row.received_at < latest.0).collect();
+    let ended: Vec<_> = old
+        .iter()
+        .filter(|row| terms.end(&row.outcome, row.received_at))
+        .map(|row| IdRow { id: row.id })
+        .collect();
+    let deleted = if ended.is_empty() { 0 } else { tx.execute(&DELETE_POSTBACKS, &ended).await? };
+    let next = old.last().filter(|_| more && old.len() == rows.len()).map(|last| last.id);
+    Ok(Purged { rows: deleted, next })
+}
+
+async fn purge_refused(tx: &mut Tx, before: TimestampMs) -> Result<Purged> {
+    let rows = with_statement!(tx, DELETE_REFUSED, |sql, connection| sqlx::query(sql)
+        .bind(before.0)
+        .bind(STEP_ROWS)
+        .execute(connection)
+        .await?
+        .rows_affected());
+    Ok(Purged { rows, next: (i64::try_from(rows) == Ok(STEP_ROWS)).then_some(0) })
+}
+
+async fn shorten_addresses(tx: &mut Tx, before: TimestampMs) -> Result<Purged> {
+    let done: Option<(i64, i64)> = with_statement!(tx, ADDRESSES_DONE, |sql, connection| sqlx::query_as(sql)
+        .fetch_optional(connection)
+        .await?);
+    let (done_at, done_id) = done.unwrap_or((i64::MIN, i64::MIN));
+    let rows: Vec<AddressRow> = with_statement!(tx, LOOK_AT_ADDRESSES, |sql, connection| sqlx::query_as(sql)
+        .bind(done_at)
+        .bind(done_id)
+        .bind(before.0)
+        .bind(STEP_ROWS)
+        .fetch_all(connection)
+        .await?);
+    let Some(last) = rows.last() else { return Ok(Purged::default()) };
+    let short: Vec<_> = rows
+        .iter()
+        .filter_map(|row| {
+            let ip = row.ip.as_deref()?;
+            // What is no address says nothing, and may be anything.
+            Some(ShortRow { id: row.id, ip: ip.parse::<IpAddr>().ok().map(|ip| shortened(ip).to_string()) })
+        })
+        .collect();
+    if !short.is_empty() {
+        tx.execute(&SHORTEN_ADDRESSES, &short).await?;
+    }
+    with_statement!(tx, NOTE_ADDRESSES, |sql, connection| {
+        sqlx::query(sql).bind(last.received_at).bind(last.id).execute(connection).await?;
+    });
+    let rows_done = u64::try_from(short.len()).unwrap_or(u64::MAX);
+    Ok(Purged { rows: rows_done, next: is_full(rows.len()).then_some(0) })
+}
+
+fn is_full(rows: usize) -> bool {
+    i64::try_from(rows) == Ok(STEP_ROWS)
+}

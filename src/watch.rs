@@ -1,0 +1,126 @@
+//! What monitoring sees of this process: the metrics recorder, and gauges that are looked up from time to time.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use geo::refresh::Refresh;
+use metrics::{describe_gauge, gauge};
+use metrics_exporter_prometheus::{Matcher, PrometheusBuilder};
+use tokio_util::sync::CancellationToken;
+use tracing::{error, info};
+use web::watch::Metrics;
+
+use crate::roles::Process;
+
+/// How often gauges are looked up and files on disk are looked at.
+const LOOK_EVERY: Duration = Duration::from_secs(5);
+
+/// Seconds: from a quick commit to far beyond what a network waits.
+const SECONDS: [f64; 13] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 30.0];
+/// Rows.
+const ROWS: [f64; 10] = [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0];
+
+/// Begins to measure; answers with what renders all of it. Once in the life of a process.
+pub(crate) fn measure() -> anyhow::Result<Metrics> {
+    let handle = PrometheusBuilder::new()
+        .set_buckets_for_metric(Matcher::Suffix("_seconds".into()), &SECONDS)
+        .and_then(|builder| builder.set_buckets_for_metric(Matcher::Suffix("_batch".into()), &ROWS))
+        .context("the buckets of histograms")?
+        .install_recorder()
+        .context("metrics cannot be measured")?;
+    let drained = handle.clone();
+    tokio::spawn(async move {
+        loop {
+            tokio::time::sleep(LOOK_EVERY).await;
+            // Else every single measurement stays in memory until somebody asks.
+            drained.run_upkeep();
+        }
+    });
+    Ok(Arc::new(move || handle.render()))
+}
+
+/// Makes the series of everything that `process` may measure exist from the start.
+pub(crate) fn announce(process: &Process) {
+    let sources = || process.settings.sources.iter().map(|source| source.name.as_str());
+    web::announce_metrics(sources());
+    jobs::telling::announce_metrics(sources());
+    describe_gauge!("rewardgate_inbox_waiting", "Postbacks that are recorded and not yet judged");
+    describe_gauge!("rewardgate_inbox_oldest_age_seconds", "How long the oldest of them has waited");
+    describe_gauge!("rewardgate_database_up", "1 while the database answers");
+    describe_gauge!(
+        "rewardgate_database_connections",
+        "Connections of this process to the database by state"
+    );
+    gauge!("rewardgate_inbox_waiting").set(0.0);
+    gauge!("rewardgate_inbox_oldest_age_seconds").set(0.0);
+    gauge!("rewardgate_database_up").set(1.0);
+    connections(process);
+}
+
+/// Looks gauges up until the process stops.
+pub(crate) async fn look(process: &Process) {
+    while !process.stop.is_cancelled() {
+        inbox(process).await;
+        connections(process);
+        tokio::select! {
+            () = process.stop.cancelled() => {}
+            () = tokio::time::sleep(LOOK_EVERY) => {}
+        }
+    }
+}
+
+async fn inbox(process: &Process) {
+    let depth = process.store.inbox_depth().await;
+    gauge!("rewardgate_database_up").set(f64::from(u8::from(depth.is_ok())));
+    let Ok(depth) = depth else { return };
+    let now = process.clock.now();
+    let age_ms = depth.oldest_received_at.map_or(0, |oldest| (now.0 - oldest.0).max(0));
+    gauge!("rewardgate_inbox_waiting").set(float(depth.waiting));
+    gauge!("rewardgate_inbox_oldest_age_seconds").set(float(age_ms) / 1_000.0);
+}
+
+fn connections(process: &Process) {
+    let connections = process.store.connections();
+    let used = connections.open.saturating_sub(connections.idle);
+    gauge!("rewardgate_database_connections", "state" => "idle").set(f64::from(connections.idle));
+    gauge!("rewardgate_database_connections", "state" => "used").set(f64::from(used));
+}
+
+/// Takes up geo databases that are replaced on disk, until told to stop.
+pub(crate) async fn refresh_geo(geo: geo::Geo, mut refresh: Refresh, stop: &CancellationToken) {
+    built(&geo);
+    while !stop.is_cancelled() {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = tokio::time::sleep(LOOK_EVERY) => {}
+        }
+        // Whole files are read.
+        let looked = tokio::task::spawn_blocking(move || (refresh.look(), refresh)).await;
+        let Ok((refreshed, after)) = looked else {
+            error!("the geo databases on disk are not looked at any more: what is in service stays");
+            gauge!("rewardgate_geo_reload_failed").set(1.0);
+            return;
+        };
+        refresh = after;
+        for path in &refreshed.taken_up {
+            info!(path = %path.display(), "a geo database was replaced and is in service");
+        }
+        for fault in &refreshed.faults {
+            error!(fault, "a geo database on disk cannot be used; the one before stays in service");
+        }
+        gauge!("rewardgate_geo_reload_failed").set(f64::from(u8::from(refreshed.failing > 0)));
+        built(&geo);
+    }
+}
+
+fn built(geo: &geo::Geo) {
+    for (database, built_at_s) in geo.files() {
+        gauge!("rewardgate_geo_database_built_seconds", "database" => database).set(float(built_at_s));
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a metric: far below what a float holds exactly")]
+fn float(number: i64) -> f64 {
+    number as f64
+}

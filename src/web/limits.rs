@@ -1,0 +1,171 @@
+//! What a caller may take up: connections, header bytes, time. All named in the settings under `[limits]`.
+
+use std::collections::HashMap;
+use std::net::{IpAddr, Ipv6Addr};
+use std::num::NonZeroU32;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use governor::clock::MonotonicClock;
+use governor::state::keyed::HashMapStateStore;
+use governor::{Quota, RateLimiter};
+
+/// What a caller may take up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Connections open at once, in all; more wait in the kernel's queue.
+    pub connections: usize,
+    /// Connections open at once from one address (IPv6: from one /64); more are closed at once. Not counted behind
+    /// trusted proxies, where every connection comes from them.
+    pub connections_per_address: usize,
+    /// Request line and headers together, in bytes.
+    pub header_bytes: usize,
+    /// From the first byte of a request to the end of its headers.
+    pub header_time: Duration,
+    /// From the end of the headers to the end of the body.
+    pub body_time: Duration,
+    /// Between two requests of one connection, and before the first.
+    pub idle_time: Duration,
+    /// Refused calls of one address that are kept in a minute; more are counted only.
+    pub refused_per_minute: NonZeroU32,
+}
+
+/// One caller: an address, or the network that one IPv6 customer is given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Caller(IpAddr);
+
+impl Caller {
+    pub(crate) fn of(address: IpAddr) -> Self {
+        Self(match address.to_canonical() {
+            IpAddr::V6(v6) => {
+                let [a, b, c, d, ..] = v6.segments();
+                IpAddr::V6(Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0))
+            }
+            v4 => v4,
+        })
+    }
+}
+
+/// Who has how many connections open.
+#[derive(Clone, Debug)]
+pub(crate) struct Census {
+    open: Arc<Mutex<HashMap<Caller, usize>>>,
+    most: usize,
+}
+
+impl Census {
+    pub(crate) fn new(most: usize) -> Self {
+        Self { open: Arc::default(), most }
+    }
+
+    /// Counts one more connection of `caller`, until the answer is dropped; `None` if it has too many.
+    pub(crate) fn admit(&self, caller: Caller) -> Option<Counted> {
+        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = open.entry(caller).or_default();
+        (*count < self.most).then(|| {
+            *count += 1;
+            Counted { census: self.clone(), caller }
+        })
+    }
+}
+
+/// One connection that counts as open.
+#[derive(Debug)]
+pub(crate) struct Counted {
+    census: Census,
+    caller: Caller,
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        let mut open = self.census.open.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(count) = open.get_mut(&self.caller) {
+            *count -= 1;
+            if *count == 0 {
+                open.remove(&self.caller);
+            }
+        }
+    }
+}
+
+/// How many callers are told apart at once; while there are more, what the others send is counted only.
+const MAX_CALLERS: usize = 10_000;
+
+/// How many refused calls of each caller are kept.
+pub struct RefusedRate(RateLimiter<Caller, HashMapStateStore<Caller>, MonotonicClock>);
+
+impl RefusedRate {
+    /// `per_minute` of each caller.
+    pub fn new(per_minute: NonZeroU32) -> Self {
+        Self(RateLimiter::hashmap_with_clock(Quota::per_minute(per_minute), MonotonicClock))
+    }
+
+    /// True if this refused call of `caller` is to be kept.
+    pub(crate) fn admits(&self, caller: Caller) -> bool {
+        if self.0.len() >= MAX_CALLERS {
+            // Whoever has been quiet for long enough is forgotten.
+            self.0.retain_recent();
+            if self.0.len() >= MAX_CALLERS {
+                return false;
+            }
+        }
+        self.0.check_key(&caller).is_ok()
+    }
+}
+
+impl std::fmt::Debug for RefusedRate {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(out, "RefusedRate({} callers)", self.0.len())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn caller(address: &str) -> Caller {
+        Caller::of(address.parse().expect("an address"))
+    }
+
+    #[test]
+    fn one_ipv6_customer_is_one_caller_and_a_mapped_address_is_its_ipv4_one() {
+        assert_eq!(caller("2001:db8:1:2::1"), caller("2001:db8:1:2:ffff::9"));
+        assert_ne!(caller("2001:db8:1:2::1"), caller("2001:db8:1:3::1"));
+        assert_eq!(caller("::ffff:203.0.113.7"), caller("203.0.113.7"));
+        assert_ne!(caller("203.0.113.7"), caller("203.0.113.8"));
+    }
+
+    #[test]
+    fn a_caller_with_too_many_connections_gets_no_more_until_one_ends() {
+        let census = Census::new(2);
+        let first = census.admit(caller("203.0.113.7")).expect("the first");
+        let _second = census.admit(caller("203.0.113.7")).expect("the second");
+        assert!(census.admit(caller("203.0.113.7")).is_none());
+        assert!(census.admit(caller("203.0.113.8")).is_some(), "another caller is not concerned");
+        drop(first);
+        assert!(census.admit(caller("203.0.113.7")).is_some());
+    }
+
+    #[test]
+    fn callers_that_are_gone_are_forgotten() {
+        let census = Census::new(2);
+        drop(census.admit(caller("203.0.113.7")));
+        assert!(census.open.lock().expect("a census").is_empty());
+    }
+
+    #[test]
+    fn of_one_caller_only_so_many_refused_calls_are_kept() {
+        let rate = RefusedRate::new(NonZeroU32::new(3).expect("above zero"));
+        let kept = (0..10).filter(|_| rate.admits(caller("203.0.113.7"))).count();
+        assert_eq!(kept, 3);
+        assert!(rate.admits(caller("203.0.113.8")));
+    }
+
+    #[test]
+    fn the_number_of_callers_that_are_remembered_is_bounded() {
+        let rate = RefusedRate::new(NonZeroU32::MIN);
+        let admitted =
+            (0..20_000_u32).filter(|n| rate.admits(Caller::of(IpAddr::from(n.to_be_bytes())))).count();
+        assert_eq!(admitted, MAX_CALLERS);
+    }
+}

@@ -1,0 +1,186 @@
+//! What monitoring asks: `/healthz` (alive), `/readyz` (able to do its work, and if not why), `/metrics`.
+//!
+//! On an address of its own all three are open. On the address that networks call, `/metrics` wants a bearer token:
+//! it names sources and volumes.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use domain::time::Clock;
+use serde::Serialize;
+use store::Store;
+use warp::http::{StatusCode, header};
+use warp::reply::Response;
+use warp::{Filter, Rejection, Reply};
+
+use crate::api::access::{Authorization, owner_of};
+use crate::ingest::recorder::Recorder;
+
+/// How long the database may take to answer.
+const DATABASE_TIMEOUT: Duration = Duration::from_secs(3);
+/// From this share of its queue on, in percent, the recorder is about to answer 503.
+const FULL_PERCENT: usize = 90;
+/// A worker that has not looked into the inbox for so long is stuck.
+const BEAT_TIMEOUT_MS: i64 = 60_000;
+/// What waits for longer than this needs more workers, or somebody's eye.
+const LAG_LIMIT_MS: i64 = 5 * 60_000;
+
+/// Everything that can be asked.
+pub struct Watch {
+    /// The database.
+    pub store: Store,
+    /// What time it is.
+    pub clock: Clock,
+    /// The way in, if this process listens to networks.
+    pub recorder: Option<Recorder>,
+    /// When a worker of this process last looked into the inbox, in unix milliseconds, if it works.
+    pub last_beat_ms: Option<LastBeat>,
+    /// All metrics, in the text format of Prometheus.
+    pub metrics: Metrics,
+}
+
+/// Answers with all metrics.
+pub type Metrics = Arc<dyn Fn() -> String + Send + Sync>;
+/// Answers with when something last happened.
+pub type LastBeat = Arc<dyn Fn() -> i64 + Send + Sync>;
+
+/// Whether this process can do its work.
+#[derive(Debug, Serialize)]
+struct Readiness {
+    ready: bool,
+    checks: Vec<Check>,
+}
+
+/// One thing that was looked at.
+#[derive(Debug, Serialize)]
+struct Check {
+    name: &'static str,
+    ok: bool,
+    /// A check that fails makes the process unready, unless it is advisory: to take a process that listens out of
+    /// service because work is late would only lose postbacks.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    advisory: bool,
+    detail: String,
+}
+
+/// `/healthz`, `/readyz`, and `/metrics` for everybody: on an address that only monitoring reaches.
+pub fn open_routes(watch: Arc<Watch>) -> impl Filter<Extract = (Response,), Error = Rejection> + Clone {
+    let metrics = {
+        let watch = watch.clone();
+        warp::path!("metrics").and(warp::get()).map(move || metrics_text(&watch))
+    };
+    health_routes(watch).or(metrics).unify()
+}
+
+/// The same, `/metrics` for whoever has a token: on an address that others reach too.
+pub fn guarded_routes(watch: Arc<Watch>) -> impl Filter<Extract = (Response,), Error = Rejection> + Clone {
+    let metrics = {
+        let watch = watch.clone();
+        warp::path!("metrics")
+            .and(warp::get())
+            .and(warp::header::optional::<String>("authorization"))
+            .map(move |header| (watch.clone(), Authorization(header)))
+            .then(|(watch, authorization): (Arc<Watch>, Authorization)| async move {
+                match owner_of(&watch.store, &authorization).await {
+                    Ok(_) => metrics_text(&watch),
+                    Err(error) => error.into_response(),
+                }
+            })
+    };
+    health_routes(watch).or(metrics).unify()
+}
+
+/// `/healthz` and `/readyz`.
+pub fn health_routes(watch: Arc<Watch>) -> impl Filter<Extract = (Response,), Error = Rejection> + Clone {
+    let alive = warp::path!("healthz").and(warp::get()).map(|| "OK".into_response());
+    let ready = warp::path!("readyz").and(warp::get()).map(move || watch.clone()).then(
+        |watch: Arc<Watch>| async move {
+            let readiness = watch.look().await;
+            let status = if readiness.ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+            let mut response =
+                warp::reply::with_status(warp::reply::json(&readiness), status).into_response();
+            response
+                .headers_mut()
+                .insert(header::CACHE_CONTROL, header::HeaderValue::from_static("no-store"));
+            response
+        },
+    );
+    alive.or(ready).unify()
+}
+
+fn metrics_text(watch: &Watch) -> Response {
+    warp::reply::with_header(
+        (watch.metrics)(),
+        header::CONTENT_TYPE,
+        "text/plain; version=0.0.4; charset=utf-8",
+    )
+    .into_response()
+}
+
+impl Watch {
+    async fn look(&self) -> Readiness {
+        let mut checks = vec![self.database().await];
+        checks.extend(self.recorder.as_ref().map(recorder));
+        checks.extend(self.last_beat_ms.as_ref().map(|beat| self.worker(beat())));
+        if checks.iter().all(|check| check.ok) {
+            checks.push(self.inbox().await);
+        }
+        let ready = checks.iter().all(|check| check.ok || check.advisory);
+        Readiness { ready, checks }
+    }
+
+    async fn database(&self) -> Check {
+        let began = Instant::now();
+        let asked = tokio::time::timeout(DATABASE_TIMEOUT, self.store.assert_migrated()).await;
+        let (ok, detail) = match asked {
+            Ok(Ok(())) => {
+                let took_ms = began.elapsed().as_millis();
+                (
+                    true,
+                    format!(
+                        "{} answers in {took_ms} ms, the schema is up to date",
+                        self.store.database_name()
+                    ),
+                )
+            }
+            Ok(Err(store::Error::Unfit(what))) => (false, what),
+            // The database's own words may name hosts and users.
+            Ok(Err(error)) => {
+                tracing::warn!(%error, "not ready");
+                (false, format!("{} does not answer; see the log", self.store.database_name()))
+            }
+            Err(_) => {
+                let limit_s = DATABASE_TIMEOUT.as_secs();
+                (false, format!("{} does not answer within {limit_s} s", self.store.database_name()))
+            }
+        };
+        Check { name: "database", ok, advisory: false, detail }
+    }
+
+    fn worker(&self, last_beat_ms: i64) -> Check {
+        let silent_ms = self.clock.now().0.saturating_sub(last_beat_ms);
+        let ok = silent_ms < BEAT_TIMEOUT_MS;
+        let detail = format!("looked into the inbox {} ago", domain::text::duration(silent_ms.max(0)));
+        Check { name: "worker", ok, advisory: false, detail }
+    }
+
+    async fn inbox(&self) -> Check {
+        let depth = tokio::time::timeout(DATABASE_TIMEOUT, self.store.inbox_depth()).await;
+        let (ok, detail) = match depth {
+            Ok(Ok(depth)) => {
+                let now = self.clock.now();
+                let age_ms = depth.oldest_received_at.map_or(0, |oldest| (now.0 - oldest.0).max(0));
+                let age = domain::text::duration(age_ms);
+                (age_ms < LAG_LIMIT_MS, format!("{} wait, the oldest since {age}", depth.waiting))
+            }
+            _ => (false, "cannot be counted".into()),
+        };
+        Check { name: "inbox", ok, advisory: true, detail }
+    }
+}
+
+fn recorder(recorder: &Recorder) -> Check {
+    let (waiting, room) = recorder.waiting();
+    let ok = waiting * 100 < room * FULL_PERCENT;
+    Check { name: "recorder", ok, advisory: false, detail: format!("{waiting} of {room} places taken") }
+}

@@ -1,0 +1,137 @@
+//! Terms: what leaves at their end, and what stays whatever they are.
+
+use domain::time::TimestampMs;
+use store::refused::NewRefused;
+use store::retention::{PostbackTerms, STEP_ROWS};
+
+use crate::database::Home;
+use crate::story::{Call, NOW, credit, reversal, suspicious, unmappable};
+use crate::telling::ALL;
+
+contract! {
+    both:
+        raw_postbacks_leave_at_the_end_of_their_term_and_rewards_and_books_stay,
+        each_outcome_has_a_term_of_its_own_and_what_waits_never_leaves,
+        a_purge_goes_on_step_by_step_until_nothing_is_due,
+        without_a_term_nothing_leaves,
+        refused_calls_leave_at_the_end_of_their_term,
+        of_an_old_address_only_its_network_stays,
+        addresses_are_shortened_step_by_step_and_each_once;
+}
+
+/// Before and after the end of the terms of these tests.
+const OLD: i64 = NOW.0 - 100_000_000;
+const BEFORE: TimestampMs = TimestampMs(NOW.0 - 50_000_000);
+
+const BOTH: PostbackTerms =
+    PostbackTerms { processed_before: Some(BEFORE), quarantined_before: Some(BEFORE) };
+
+/// Takes every step, and answers with how many rows left.
+async fn purge(home: &Home, terms: PostbackTerms) -> u64 {
+    let (mut rows, mut next) = (0, Some(0));
+    while let Some(after) = next {
+        let purged = home.store.purge_postbacks(terms, after).await.expect("it is purged");
+        rows += purged.rows;
+        next = purged.next;
+    }
+    rows
+}
+
+async fn outcomes(home: &Home) -> Vec<String> {
+    home.raw().await.texts("SELECT outcome FROM postbacks ORDER BY id").await
+}
+
+fn old(call: Call) -> Call {
+    call.received(OLD)
+}
+
+async fn raw_postbacks_leave_at_the_end_of_their_term_and_rewards_and_books_stay(home: &Home) {
+    home.tell(&[old(credit("T1")), old(credit("T1")), old(reversal("T1")), old(suspicious("T2"))]).await;
+    home.tell(&[credit("T3")]).await;
+    let before = home.balances("targo").await;
+    assert_eq!(purge(home, BOTH).await, 4);
+    assert_eq!(outcomes(home).await, ["processed"]);
+    assert_eq!(home.balances("targo").await, before);
+    for tx_id in ["T1", "T2"] {
+        let reward = home.reward(tx_id).await;
+        assert!(reward.signals.is_some(), "the verdict stays");
+        assert!(!home.store.steps(reward.id).await.expect("steps").is_empty());
+        assert_eq!(home.store.postbacks_of_reward(reward.id).await.expect("postbacks"), []);
+    }
+    home.prove().await;
+}
+
+async fn each_outcome_has_a_term_of_its_own_and_what_waits_never_leaves(home: &Home) {
+    home.tell(&[old(credit("T1")), old(unmappable())]).await;
+    home.record(&[old(credit("T2"))]).await;
+    let quarantined = PostbackTerms { processed_before: None, ..BOTH };
+    assert_eq!(purge(home, quarantined).await, 1);
+    assert_eq!(outcomes(home).await, ["processed", "received"]);
+    assert_eq!(purge(home, BOTH).await, 1);
+    assert_eq!(outcomes(home).await, ["received"]);
+}
+
+async fn a_purge_goes_on_step_by_step_until_nothing_is_due(home: &Home) {
+    let many = STEP_ROWS + 200;
+    home.record(&(0..many).map(|_| old(unmappable())).collect::<Vec<_>>()).await;
+    home.record(&[unmappable()]).await;
+    home.settle(ALL).await;
+    let first = home.store.purge_postbacks(BOTH, 0).await.expect("a step");
+    assert_eq!((i64::try_from(first.rows), first.next.is_some()), (Ok(STEP_ROWS), true));
+    let second = home.store.purge_postbacks(BOTH, first.next.expect("more")).await.expect("a step");
+    assert_eq!((second.rows, second.next), (200, None));
+    assert_eq!(outcomes(home).await.len(), 1);
+}
+
+async fn without_a_term_nothing_leaves(home: &Home) {
+    home.tell(&[old(credit("T1")), old(unmappable())]).await;
+    let never = PostbackTerms { processed_before: None, quarantined_before: None };
+    assert_eq!(purge(home, never).await, 0);
+    assert_eq!(outcomes(home).await.len(), 2);
+}
+
+async fn refused_calls_leave_at_the_end_of_their_term(home: &Home) {
+    let refused = |call: Call| NewRefused { call: call.postback(), reason: "wrong".into() };
+    let kept = vec![refused(old(credit("T1"))), refused(credit("T2"))];
+    home.store.keep_refused(kept).await.expect("they are kept");
+    let purged = home.store.purge_refused(BEFORE).await.expect("a step");
+    assert_eq!((purged.rows, purged.next), (1, None));
+    assert_eq!(home.raw().await.number("SELECT COUNT(*) FROM refused").await, 1);
+}
+
+async fn addresses(home: &Home) -> Vec<Option<String>> {
+    let rows: Vec<(Option<String>,)> = home.raw().await.rows("SELECT ip FROM rewards ORDER BY id").await;
+    rows.into_iter().map(|(ip,)| ip).collect()
+}
+
+async fn of_an_old_address_only_its_network_stays(home: &Home) {
+    let from = |tx_id: &str, ip: &str| old(credit(tx_id)).with("ip", ip);
+    home.tell(&[
+        from("T1", "203.0.113.77"),
+        from("T2", "2001:db8:1:2::77"),
+        from("T3", "not-an-address"),
+        old(credit("T4")),
+        from("T5", "203.0.113.78").received(NOW.0),
+    ])
+    .await;
+    let done = home.store.shorten_addresses(BEFORE).await.expect("a step");
+    assert_eq!((done.rows, done.next), (3, None));
+    let short = [Some("203.0.113.0/24"), Some("2001:db8:1::/48"), None, None, Some("203.0.113.78")];
+    assert_eq!(addresses(home).await, short.map(|ip| ip.map(str::to_owned)));
+    home.prove().await;
+}
+
+async fn addresses_are_shortened_step_by_step_and_each_once(home: &Home) {
+    let many = STEP_ROWS + 10;
+    let calls: Vec<_> = (0..many)
+        .map(|n| old(credit(&format!("T{n}"))).by(&format!("u{n}")).with("ip", "203.0.113.77"))
+        .collect();
+    home.record(&calls).await;
+    while !home.settle(500).await.postbacks.is_empty() {}
+    let first = home.store.shorten_addresses(BEFORE).await.expect("a step");
+    assert_eq!((i64::try_from(first.rows), first.next.is_some()), (Ok(STEP_ROWS), true));
+    let second = home.store.shorten_addresses(BEFORE).await.expect("a step");
+    assert_eq!((second.rows, second.next), (10, None));
+    assert_eq!(home.store.shorten_addresses(BEFORE).await.expect("a step").rows, 0);
+    assert!(addresses(home).await.iter().all(|ip| ip.as_deref() == Some("203.0.113.0/24")));
+}
