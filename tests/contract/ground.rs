@@ -92,7 +92,11 @@ async fn wipe(session: &mut PgConnection, name: &str) {
     })
     .await;
     let mut inside = server().database(name).connect().await.expect("the database opens");
-    execute(&mut inside, "DROP SCHEMA public CASCADE; CREATE SCHEMA public").await;
+    execute(
+        &mut inside,
+        "DROP SCHEMA IF EXISTS apalis CASCADE; DROP SCHEMA public CASCADE; CREATE SCHEMA public",
+    )
+    .await;
     inside.close().await.expect("it was wiped");
 }
 

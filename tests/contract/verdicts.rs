@@ -43,7 +43,7 @@ fn assert_verdict(kept: &RewardRow, decided: &Judgement) {
     assert_eq!(kept.policy.as_deref(), Some(processor().policy.version()));
     assert_eq!(kept.decided_at, Some(NOW.0));
     let signals: Vec<Signal> = serde_json::from_str(kept.signals.as_deref().expect("signals")).expect("JSON");
-    assert_eq!((signals.len(), &signals), (15, &verdict.signals));
+    assert_eq!((signals.len(), &signals), (domain::rules::CODES.len(), &verdict.signals));
     let location: Location =
         serde_json::from_str(kept.location.as_deref().expect("a location")).expect("JSON");
     assert_eq!(location, decided.location);
