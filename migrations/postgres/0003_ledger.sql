@@ -15,10 +15,10 @@ CREATE TABLE accounts (
 CREATE TABLE transfers (
     id            BIGINT  GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     -- the step that moved it; null for a statement that was paid
-    reward_id     BIGINT  REFERENCES rewards (id),
+    reward_id     BIGINT,
     step_seq      BIGINT,
-    debit_id      BIGINT  NOT NULL REFERENCES accounts (id),
-    credit_id     BIGINT  NOT NULL REFERENCES accounts (id),
+    debit_id      BIGINT  NOT NULL,
+    credit_id     BIGINT  NOT NULL,
     amount_micros BIGINT  NOT NULL CHECK (amount_micros > 0),
     currency      TEXT    NOT NULL,
     booked_at     BIGINT  NOT NULL,

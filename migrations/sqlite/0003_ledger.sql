@@ -15,10 +15,10 @@ CREATE TABLE accounts (
 CREATE TABLE transfers (
     id            INTEGER PRIMARY KEY,
     -- the step that moved it; null for a statement that was paid
-    reward_id     INTEGER REFERENCES rewards (id),
+    reward_id     INTEGER,
     step_seq      INTEGER,
-    debit_id      INTEGER NOT NULL REFERENCES accounts (id),
-    credit_id     INTEGER NOT NULL REFERENCES accounts (id),
+    debit_id      INTEGER NOT NULL,
+    credit_id     INTEGER NOT NULL,
     amount_micros INTEGER NOT NULL CHECK (amount_micros > 0),
     currency      TEXT    NOT NULL,
     booked_at     INTEGER NOT NULL,

@@ -121,6 +121,8 @@ async fn open_postgres(url: &str, options: OpenOptions) -> Result<Database> {
     let connect = PgConnectOptions::from_str(url)?.application_name("rewardgate").options([
         ("idle_in_transaction_session_timeout", IDLE_IN_TRANSACTION_TIMEOUT),
         ("lock_timeout", LOCK_TIMEOUT),
+        // A plan that was made while a table was small would be kept when it has grown, and walk all of it.
+        ("plan_cache_mode", "force_custom_plan"),
     ]);
     let pool: PgPool = PgPoolOptions::new()
         .max_connections(options.max_connections.max(2))

@@ -16,9 +16,10 @@ pub struct BalanceRow {
 
 /// Recomputes every account. `SUM` of BIGINT is NUMERIC on Postgres, hence the casts.
 const DIFFERING_ACCOUNTS: &str = "
-    SELECT name, currency, balance_micros, CAST(COALESCE(computed, 0) AS BIGINT) AS computed
+    SELECT COALESCE(name, 'an account that does not exist'), COALESCE(currency, '?'),
+           COALESCE(balance_micros, 0), CAST(COALESCE(computed, 0) AS BIGINT) AS computed
     FROM accounts
-    LEFT JOIN (
+    FULL JOIN (
         SELECT account_id, SUM(delta_micros) AS computed
         FROM (
             SELECT credit_id AS account_id, amount_micros AS delta_micros FROM transfers
@@ -27,15 +28,15 @@ const DIFFERING_ACCOUNTS: &str = "
         ) AS legs
         GROUP BY account_id
     ) AS sums ON sums.account_id = accounts.id
-    WHERE balance_micros <> COALESCE(computed, 0)
+    WHERE accounts.id IS NULL OR balance_micros <> COALESCE(computed, 0)
     ORDER BY name, currency";
 
 /// Compares every reward's status with what its transfers left with the user, on hold, and earned.
 const DIFFERING_REWARDS: &str = "
-    SELECT rewards.id, status, CAST(COALESCE(given_user, 0) AS BIGINT) AS given_user,
+    SELECT COALESCE(rewards.id, sums.reward_id), COALESCE(status, 'missing'), CAST(COALESCE(given_user, 0) AS BIGINT) AS given_user,
            CAST(COALESCE(left_held, 0) AS BIGINT) AS left_held, CAST(COALESCE(left_earned, 0) AS BIGINT) AS left_earned
     FROM rewards
-    LEFT JOIN (
+    FULL JOIN (
         SELECT reward_id,
                SUM(CASE WHEN kind = 'user' THEN delta_micros ELSE 0 END) AS given_user,
                SUM(CASE WHEN kind = 'held' THEN delta_micros ELSE 0 END) AS left_held,
@@ -47,12 +48,14 @@ const DIFFERING_REWARDS: &str = "
             SELECT reward_id, SUBSTR(name, 1, 4), -amount_micros
             FROM transfers JOIN accounts ON accounts.id = debit_id
         ) AS legs
+        WHERE reward_id IS NOT NULL
         GROUP BY reward_id
     ) AS sums ON sums.reward_id = rewards.id
-    WHERE COALESCE(given_user, 0) <> CASE WHEN status = 'credited' THEN COALESCE(reward_micros, 0) ELSE 0 END
+    WHERE rewards.id IS NULL
+       OR COALESCE(given_user, 0) <> CASE WHEN status = 'credited' THEN COALESCE(reward_micros, 0) ELSE 0 END
        OR COALESCE(left_held, 0) <> CASE WHEN status = 'held' THEN COALESCE(reward_micros, 0) ELSE 0 END
        OR COALESCE(left_earned, 0) <> CASE WHEN status = 'reversed' THEN 0 ELSE COALESCE(payout_micros, 0) END
-    ORDER BY rewards.id LIMIT 100";
+    ORDER BY 1 LIMIT 100";
 
 const COUNTS: &str = "
     SELECT CAST((SELECT COUNT(*) FROM accounts) AS BIGINT), CAST((SELECT COUNT(*) FROM transfers) AS BIGINT),

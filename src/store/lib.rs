@@ -12,7 +12,7 @@
 //! |---|---|
 //! | [`connect`] | opening either database, and proving that what it acknowledges is durable |
 //! | [`migrate`] | the schema |
-//! | `statement`, `unit` | one SQL text for two databases; one transaction in one task |
+//! | `statement`, `columns`, `unit` | one SQL text for two databases; one transaction in one task |
 //! | [`inbox`] | recording postbacks, and claiming the ones that wait |
 //! | [`settle`], `save` | loading what a batch touches, saving what became of it |
 //! | [`refused`] | calls whose signature did not verify, bounded in number |
@@ -25,6 +25,7 @@
 //! | [`tokens`] | who may call the API |
 //! | [`wake`] | telling workers that something waits |
 
+mod columns;
 pub mod connect;
 pub mod error;
 pub mod inbox;

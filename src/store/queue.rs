@@ -80,19 +80,23 @@ static FINISH: LazyStatement = LazyLock::new(|| {
     )
 });
 
-static PRUNE_JOBS: LazyLock<Statement> = LazyLock::new(|| Statement {
+static PRUNE_JOBS: LazyStatement = LazyLock::new(|| {
     // dialect: apalis names its tables differently, and counts seconds on one and instants on the other
-    sqlite: "DELETE FROM Jobs WHERE status IN ('Done', 'Failed', 'Killed') AND done_at < $1 / 1000",
-    postgres: "DELETE FROM apalis.jobs WHERE status IN ('Done', 'Failed', 'Killed')
-               AND done_at < to_timestamp($1 / 1000)",
+    Statement::of_dialects(
+        "DELETE FROM Jobs WHERE status IN ('Done', 'Failed', 'Killed') AND done_at < $1 / 1000",
+        "DELETE FROM apalis.jobs WHERE status IN ('Done', 'Failed', 'Killed')
+         AND done_at < to_timestamp($1 / 1000)",
+    )
 });
 
-static PRUNE_WORKERS: LazyLock<Statement> = LazyLock::new(|| Statement {
+static PRUNE_WORKERS: LazyStatement = LazyLock::new(|| {
     // dialect: as above
-    sqlite: "DELETE FROM Workers WHERE last_seen < $1 / 1000
-             AND NOT EXISTS (SELECT 1 FROM Jobs WHERE lock_by = Workers.id)",
-    postgres: "DELETE FROM apalis.workers WHERE last_seen < to_timestamp($1 / 1000)
-               AND NOT EXISTS (SELECT 1 FROM apalis.jobs WHERE lock_by = workers.id)",
+    Statement::of_dialects(
+        "DELETE FROM Workers WHERE last_seen < $1 / 1000
+         AND NOT EXISTS (SELECT 1 FROM Jobs WHERE lock_by = Workers.id)",
+        "DELETE FROM apalis.workers WHERE last_seen < to_timestamp($1 / 1000)
+         AND NOT EXISTS (SELECT 1 FROM apalis.jobs WHERE lock_by = workers.id)",
+    )
 });
 
 impl Store {

@@ -1,11 +1,12 @@
 //! One SQL text for two databases.
 //!
-//! A batch of rows reaches a statement as one JSON array, so a statement's text never depends on how many rows it
-//! gets: it is prepared once and planned once. The text names four things that the dialects spell differently:
+//! A statement's text never depends on how many rows it gets, so it is prepared once: a batch reaches SQLite as one
+//! JSON array, and Postgres as one array for each column. The text names four things that the dialects spell
+//! differently:
 //!
 //! | in the text | SQLite | Postgres |
 //! |---|---|---|
-//! | `{given}` | a subquery over `json_each($1)` | `json_to_recordset($1)` with typed columns |
+//! | `{given}` | a subquery over `json_each($1)` | `unnest($1, $2, …)` with typed columns |
 //! | `{for_update}` | nothing: the transaction already owns the file | `FOR UPDATE` |
 //! | `{for_update_skip_locked}` | nothing | `FOR UPDATE SKIP LOCKED` |
 //! | `{by_inbox}` | `INDEXED BY postbacks_inbox`: left alone, its planner walks the whole table | nothing |
@@ -17,10 +18,12 @@ use std::sync::LazyLock;
 pub(crate) struct Statement {
     pub(crate) sqlite: &'static str,
     pub(crate) postgres: &'static str,
+    /// Those of `{given}`, in order.
+    pub(crate) columns: Vec<Column>,
 }
 
 /// The type of one column of `{given}`.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) enum Column {
     /// A whole number.
     Int(&'static str),
@@ -29,19 +32,25 @@ pub(crate) enum Column {
 }
 
 impl Statement {
+    /// A statement that is another one in each dialect, and is given no rows.
+    pub(crate) fn of_dialects(sqlite: &'static str, postgres: &'static str) -> Self {
+        Self { sqlite, postgres, columns: Vec::new() }
+    }
+
     /// `text` with its dialect words filled in; `columns` are those of `{given}`.
     pub(crate) fn new(text: &str, columns: &[Column]) -> Self {
-        let (mut picks, mut types) = (String::new(), String::new());
+        let (mut picks, mut names, mut arrays) = (String::new(), String::new(), String::new());
         for (index, column) in columns.iter().enumerate() {
             let comma = if index == 0 { "" } else { ", " };
             let (Column::Int(name) | Column::Text(name)) = column;
             let postgres_type = if matches!(column, Column::Int(_)) { "BIGINT" } else { "TEXT" };
             let _ = write!(picks, "{comma}value ->> '{name}' AS {name}");
-            let _ = write!(types, "{comma}{name} {postgres_type}");
+            let _ = write!(names, "{comma}{name}");
+            let _ = write!(arrays, "{comma}CAST(${} AS {postgres_type}[])", index + 1);
         }
-        // dialect: a JSON array of objects as a table
+        // dialect: rows as a table
         let given_sqlite = format!("(SELECT {picks} FROM json_each($1)) AS given");
-        let given_postgres = format!("json_to_recordset(CAST($1 AS json)) AS given ({types})");
+        let given_postgres = format!("unnest({arrays}) AS given ({names})");
         let fill = |given: &str, for_update: &str, skip_locked: &str, by_inbox: &str| -> &'static str {
             text.replace("{given}", given)
                 .replace("{for_update}", for_update)
@@ -52,6 +61,7 @@ impl Statement {
         Self {
             sqlite: fill(&given_sqlite, "", "", "INDEXED BY postbacks_inbox"),
             postgres: fill(&given_postgres, "FOR UPDATE", "FOR UPDATE SKIP LOCKED", ""),
+            columns: columns.to_vec(),
         }
     }
 }

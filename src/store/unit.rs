@@ -5,6 +5,7 @@ use std::future::Future;
 use serde::Serialize;
 use sqlx::{FromRow, Postgres, Sqlite, Transaction};
 
+use crate::columns::arrays;
 use crate::statement::Statement;
 use crate::{Database, Error, Result, Store};
 
@@ -72,12 +73,17 @@ impl Tx {
         statement: &Statement,
         rows: &(impl Serialize + Sync),
     ) -> Result<u64> {
-        let json = json(rows)?;
-        Ok(with_statement!(self, statement, |sql, connection| sqlx::query(sql)
-            .bind(json)
-            .execute(connection)
-            .await?
-            .rows_affected()))
+        match self {
+            Self::Sqlite(tx) => {
+                let touched = sqlx::query(statement.sqlite).bind(json(rows)?).execute(&mut **tx).await?;
+                Ok(touched.rows_affected())
+            }
+            Self::Postgres(tx) => {
+                let arguments = arrays(&statement.columns, rows)?;
+                let touched = sqlx::query_with(statement.postgres, arguments).execute(&mut **tx).await?;
+                Ok(touched.rows_affected())
+            }
+        }
     }
 
     /// Runs `statement` on `rows` (its `{given}`) and answers with the rows it returns.
@@ -86,11 +92,15 @@ impl Tx {
         statement: &Statement,
         rows: &(impl Serialize + Sync),
     ) -> Result<Vec<T>> {
-        let json = json(rows)?;
-        Ok(with_statement!(self, statement, |sql, connection| sqlx::query_as(sql)
-            .bind(json)
-            .fetch_all(connection)
-            .await?))
+        match self {
+            Self::Sqlite(tx) => {
+                Ok(sqlx::query_as(statement.sqlite).bind(json(rows)?).fetch_all(&mut **tx).await?)
+            }
+            Self::Postgres(tx) => {
+                let arguments = arrays(&statement.columns, rows)?;
+                Ok(sqlx::query_as_with(statement.postgres, arguments).fetch_all(&mut **tx).await?)
+            }
+        }
     }
 
     /// Makes it durable if `work` went well; else takes it back, and answers only when every lock is let go of.

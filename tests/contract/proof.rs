@@ -16,6 +16,7 @@ contract! {
         a_tampered_status_is_found,
         a_tampered_amount_is_found,
         a_transfer_that_is_added_by_hand_is_found,
+        a_transfer_of_an_account_or_a_reward_that_does_not_exist_is_found,
         transfers_and_steps_are_neither_changed_nor_deleted,
         a_verdict_is_never_changed,
         books_are_proven_on_one_snapshot_while_others_write;
@@ -183,4 +184,28 @@ async fn books_are_proven_on_one_snapshot_while_others_write(home: &Home) {
     };
     tokio::join!(writing, proving);
     home.prove().await;
+}
+
+/// There are no foreign keys: the proof is what finds it.
+async fn a_transfer_of_an_account_or_a_reward_that_does_not_exist_is_found(home: &Home) {
+    one_of_each(home).await;
+    let transfer = |reward_id: i64, debit_id: i64, credit_id: i64| {
+        format!(
+            "INSERT INTO transfers (reward_id, step_seq, debit_id, credit_id, amount_micros, currency, booked_at,
+                                    business_date)
+             VALUES ({reward_id}, 1, {debit_id}, {credit_id}, 7, 'coins', 0, '2026-11-23')"
+        )
+    };
+    let mut raw = home.raw().await;
+    let account = raw.number("SELECT id FROM accounts WHERE name = 'granted:targo'").await;
+    // There and back: every balance and every sum stays as it was.
+    for (debit_id, credit_id) in [(account, 999), (999, account)] {
+        raw.execute(&transfer(888, debit_id, credit_id)).await;
+    }
+    let proof = proof(home).await;
+    let accounts: Vec<_> = proof.differing_accounts.iter().map(|account| account.account.as_str()).collect();
+    assert_eq!(accounts, ["an account that does not exist"]);
+    let rewards: Vec<_> =
+        proof.differing_rewards.iter().map(|reward| (reward.reward_id, reward.status.as_str())).collect();
+    assert_eq!(rewards, [(888, "missing")]);
 }
