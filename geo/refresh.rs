@@ -20,19 +20,20 @@ pub struct Refresh {
 struct Watched {
     path: PathBuf,
     /// What was on disk when the database in service was read.
-    in_service: Option<Stamp>,
+    in_service: Stamp,
     /// What was there at the last look, if it was something else.
-    pending: Option<Option<Stamp>>,
+    pending: Option<Stamp>,
     /// What was tried and could not be used.
-    failed: Option<Option<Stamp>>,
+    failed: Option<Stamp>,
 }
 
 /// Tells one content of a file from another without reading it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Stamp {
-    modified: Option<SystemTime>,
-    len: u64,
-    inode: u64,
+enum Stamp {
+    /// There is no file, or it cannot be looked at.
+    Missing,
+    /// There is one.
+    File { modified: Option<SystemTime>, len: u64, inode: u64 },
 }
 
 /// What a look at the files led to.
@@ -104,9 +105,12 @@ impl Watched {
 }
 
 impl Stamp {
-    fn of(path: &Path) -> Option<Self> {
+    fn of(path: &Path) -> Self {
         use std::os::unix::fs::MetadataExt as _;
-        let metadata = std::fs::metadata(path).ok()?;
-        Some(Self { modified: metadata.modified().ok(), len: metadata.len(), inode: metadata.ino() })
+        std::fs::metadata(path).map_or(Self::Missing, |file| Self::File {
+            modified: file.modified().ok(),
+            len: file.len(),
+            inode: file.ino(),
+        })
     }
 }

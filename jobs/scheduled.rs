@@ -18,7 +18,7 @@ use tracing::{error, info, warn};
 use crate::purge::{self, Terms};
 
 /// How often the clock is looked at.
-const LOOK_EVERY: Duration = Duration::from_secs(60);
+const LOOK_EVERY: Duration = Duration::from_mins(1);
 /// How often the storage is asked for jobs; left alone, apalis would wait for its own heartbeat.
 const POLL_INTERVAL: Duration = Duration::from_secs(5);
 /// The pause before a worker that died is started again.

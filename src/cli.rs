@@ -36,11 +36,58 @@ pub(crate) enum Command {
     Healthcheck(HealthcheckArgs),
     /// Proves the ledger: recomputes every balance from the transfers. Exit 1 if anything differs.
     Verify,
+    /// Takes once more what was put aside: refused calls that verify by now, or quarantined postbacks.
+    Replay(ReplayArgs),
+    /// Says why a signature does not match, and what to change. Exit 1 unless it verifies as the settings are.
+    Diagnose(DiagnoseArgs),
     /// Bearer tokens of the API.
     #[command(subcommand)]
     Token(TokenCommand),
     /// Plays the network: signs and sends postbacks, and checks that each had exactly one effect.
     Sandbox(SandboxArgs),
+}
+
+/// What is taken once more.
+#[derive(Debug, Args)]
+pub(crate) struct ReplayArgs {
+    /// Refused calls whose signature verifies as the settings are now, and only those.
+    #[arg(long, required_unless_present = "quarantined", conflicts_with_all = ["quarantined", "id", "reason", "from", "to"])]
+    pub(crate) refused: bool,
+    /// Quarantined postbacks, to be mapped as the settings are now.
+    #[arg(long)]
+    pub(crate) quarantined: bool,
+    /// Only of this source.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) source: Option<String>,
+    /// Only this postback.
+    #[arg(long)]
+    pub(crate) id: Option<i64>,
+    /// Only those whose reason contains this text.
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) reason: Option<String>,
+    /// Only those received at or after this time: RFC 3339, or a date in the settings' zone.
+    #[arg(long, value_name = "TIME")]
+    pub(crate) from: Option<String>,
+    /// Only those received before this time.
+    #[arg(long, value_name = "TIME")]
+    pub(crate) to: Option<String>,
+    /// Say what would be taken, and change nothing.
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+}
+
+/// What is looked at.
+#[derive(Debug, Args)]
+pub(crate) struct DiagnoseArgs {
+    /// A captured URL, whole or from the path on.
+    #[arg(required_unless_present = "last_refused", conflicts_with = "last_refused")]
+    pub(crate) url: Option<String>,
+    /// The last call that was refused.
+    #[arg(long)]
+    pub(crate) last_refused: bool,
+    /// The source; without it the one that the URL names.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) source: Option<String>,
 }
 
 /// Which process is asked.

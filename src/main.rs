@@ -69,6 +69,8 @@ async fn run(cli: Cli) -> anyhow::Result<u8> {
         Command::Web => web(prepared.await?).await,
         Command::Worker => worker(cli.config.as_deref()).await,
         Command::Migrate => commands::migrate(&prepared.await?).await,
+        Command::Replay(args) => commands::replay::replay(&prepared.await?, args).await,
+        Command::Diagnose(args) => commands::diagnose::diagnose(&prepared.await?, args).await,
         Command::Healthcheck(args) => {
             health::healthcheck(&Settings::load(cli.config.as_deref())?, &args).await
         }
@@ -79,7 +81,7 @@ async fn run(cli: Cli) -> anyhow::Result<u8> {
         // These two need no settings: they bring their own.
         Command::Demo(args) => {
             log_to_standard_error("warn", LogFormat::Text)?;
-            demo::demo(args).await
+            Box::pin(demo::demo(args)).await
         }
         Command::Sandbox(args) => {
             log_to_standard_error("warn", LogFormat::Text)?;

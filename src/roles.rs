@@ -11,7 +11,6 @@ use domain::time::Clock;
 use geo::Geo;
 use geo::refresh::Refresh;
 use jobs::process::{Observer, Processing, Processor, SourceSettings};
-use jobs::purge::Terms;
 use jobs::scheduled::Scheduled;
 use store::{OpenOptions, Store};
 use tokio::net::TcpListener;
@@ -24,7 +23,7 @@ use web::limits::RefusedRate;
 use web::serve::serve;
 use web::watch::{LastBeat, Metrics, Watch};
 
-use crate::config::{BadSettings, Retention, Settings};
+use crate::config::{BadSettings, Settings};
 use crate::{clock, watch};
 
 /// A process that is about to run: settings read, database open and up to date.
@@ -205,7 +204,7 @@ pub(crate) async fn work(process: &Process, geo: Geo, observer: Option<Observer>
         store: store.clone(),
         clock: clock.clone(),
         timezone: settings.timezone,
-        terms: terms(settings.retention),
+        terms: settings.retention,
         stop: stop.clone(),
     };
     let worked = async {
@@ -216,11 +215,6 @@ pub(crate) async fn work(process: &Process, geo: Geo, observer: Option<Observer>
     let (worked, (), ()) = tokio::join!(worked, refreshed, jobs::scheduled::run(scheduled));
     worked.inspect_err(|error| error!(%error, "working had to end"))?;
     Ok(())
-}
-
-fn terms(retention: Retention) -> Terms {
-    let Retention { postbacks_days, quarantined_days, refused_days, addresses_days } = retention;
-    Terms { postbacks_days, quarantined_days, refused_days, addresses_days }
 }
 
 fn endpoints(settings: &Settings) -> BTreeMap<String, SourceEndpoint> {

@@ -47,6 +47,11 @@ pub(crate) fn announce(process: &Process) {
     jobs::telling::announce_metrics(sources());
     describe_gauge!("rewardgate_inbox_waiting", "Postbacks that are recorded and not yet judged");
     describe_gauge!("rewardgate_inbox_oldest_age_seconds", "How long the oldest of them has waited");
+    describe_gauge!("rewardgate_refused_kept", "Refused calls that are kept");
+    describe_gauge!(
+        "rewardgate_refused_dropped",
+        "Refused calls that made room for newer ones, since the beginning"
+    );
     describe_gauge!("rewardgate_database_up", "1 while the database answers");
     describe_gauge!(
         "rewardgate_database_connections",
@@ -76,6 +81,10 @@ async fn inbox(process: &Process) {
     let Ok(depth) = depth else { return };
     let now = process.clock.now();
     let age_ms = depth.oldest_received_at.map_or(0, |oldest| (now.0 - oldest.0).max(0));
+    if let Ok(refused) = process.store.refused_count().await {
+        gauge!("rewardgate_refused_kept").set(float(refused.kept));
+        gauge!("rewardgate_refused_dropped").set(float(refused.dropped));
+    }
     gauge!("rewardgate_inbox_waiting").set(float(depth.waiting));
     gauge!("rewardgate_inbox_oldest_age_seconds").set(float(age_ms) / 1_000.0);
 }

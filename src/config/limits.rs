@@ -4,22 +4,10 @@ use std::num::NonZeroU32;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
+use jobs::purge::Terms;
 use web::limits::Limits;
 
 use super::layers::Section;
-
-/// How long what is kept, in days; 0 is for ever. The ledger, the verdicts and the rewards stay in any case.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Retention {
-    /// Raw postbacks that had their effect, repeats too.
-    pub(crate) postbacks_days: u32,
-    /// Postbacks that could not be mapped.
-    pub(crate) quarantined_days: u32,
-    /// Calls whose signature did not verify.
-    pub(crate) refused_days: u32,
-    /// Users' addresses; then the network alone stays.
-    pub(crate) addresses_days: u32,
-}
 
 /// A hundred years.
 const MAX_DAYS: i64 = 36_500;
@@ -49,10 +37,10 @@ pub(super) fn limits(top: &mut Section<'_>) -> Option<Limits> {
 }
 
 /// `[retention]`
-pub(super) fn retention(top: &mut Section<'_>) -> Retention {
+pub(super) fn retention(top: &mut Section<'_>) -> Terms {
     let (path, dict) = top.table("retention");
     let mut section = top.inner(path, dict);
-    let retention = Retention {
+    let retention = Terms {
         postbacks_days: number(&mut section, "postbacks_days", 180, 0..=MAX_DAYS),
         quarantined_days: number(&mut section, "quarantined_days", 180, 0..=MAX_DAYS),
         refused_days: number(&mut section, "refused_days", 30, 0..=MAX_DAYS),

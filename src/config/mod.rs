@@ -16,11 +16,11 @@ use std::path::{Path, PathBuf};
 
 use chrono_tz::Tz;
 use domain::policy::Policy;
+use jobs::purge::Terms;
 use serde::Deserialize;
 use web::limits::Limits;
 
 use layers::{Section, layered};
-pub(crate) use limits::Retention;
 pub(crate) use sources::{Source, reference, secret};
 use sources::{apps, sources};
 
@@ -60,7 +60,7 @@ pub(crate) struct Settings {
     /// What a caller may take up.
     pub(crate) limits: Limits,
     /// How long what is kept.
-    pub(crate) retention: Retention,
+    pub(crate) retention: Terms,
     /// The endpoints.
     pub(crate) sources: Vec<Source>,
     /// The apps.

@@ -9,6 +9,7 @@
 //! | module | what it answers |
 //! |---|---|
 //! | [`signature`] | was this URL signed with one of our secrets? |
+//! | [`diagnosis`] | if not: what the network must have signed instead |
 //! | [`query`] | which parameters stand in it, decoded |
 //! | [`network`] | how this network names its fields and states ([`network::targo`]) |
 //! | [`event`] | what the postback says: a credit or a reversal of one reward, or why it cannot be mapped |
@@ -26,6 +27,7 @@
 
 pub mod access;
 pub mod caller;
+pub mod diagnosis;
 pub mod event;
 pub mod ledger;
 pub mod location;

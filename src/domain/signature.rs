@@ -5,6 +5,7 @@
 use hmac::{Hmac, KeyInit, Mac};
 use serde::{Deserialize, Serialize};
 use sha1::Sha1;
+use sha2::Sha256;
 
 use crate::text::hex;
 
@@ -71,6 +72,13 @@ impl Secret {
     }
 }
 
+impl Secret {
+    /// The key itself.
+    pub(crate) fn bytes(&self) -> &[u8] {
+        &self.0
+    }
+}
+
 impl std::fmt::Debug for Secret {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         out.write_str("Secret(…)")
@@ -97,6 +105,18 @@ fn mac(secret: &Secret, origin: &str, signed: Signed<'_>, form: SignatureForm) -
         mac.update(b"=");
     }
     mac
+}
+
+/// The HMAC of `message`, with SHA-256 or SHA-1.
+pub(crate) fn digest(secret: &Secret, message: &[u8], sha256: bool) -> Option<Vec<u8>> {
+    if sha256 {
+        let mut mac = <Hmac<Sha256> as KeyInit>::new_from_slice(&secret.0).ok()?;
+        mac.update(message);
+        return Some(mac.finalize().into_bytes().to_vec());
+    }
+    let mut mac = <Hmac<Sha1> as KeyInit>::new_from_slice(&secret.0).ok()?;
+    mac.update(message);
+    Some(mac.finalize().into_bytes().to_vec())
 }
 
 fn split_hash(target: &str) -> Result<(Signed<'_>, [u8; 20]), BadSignature> {

@@ -21,6 +21,7 @@
 //! | [`ledger`] | balances and their proof |
 //! | [`policies`] | the content behind each policy version |
 //! | [`queue`] | work by the clock or by a click, in apalis's own storage |
+//! | [`replay`] | taking once more what was put aside |
 //! | [`retention`] | what leaves at the end of its term |
 //! | [`tokens`] | who may call the API |
 //! | [`wake`] | telling workers that something waits |
@@ -35,6 +36,7 @@ pub mod policies;
 pub mod postbacks;
 pub mod queue;
 pub mod refused;
+pub mod replay;
 pub mod retention;
 pub mod reviews;
 pub mod rewards;

@@ -170,7 +170,7 @@ mod tests {
         header_bytes: 1,
         header_time: Duration::from_secs(10),
         body_time: Duration::from_secs(10),
-        idle_time: Duration::from_secs(60),
+        idle_time: Duration::from_mins(1),
         refused_per_minute: NonZeroU32::MIN,
     };
 
@@ -219,7 +219,7 @@ mod tests {
         caller.write_u8(b'x').await.expect("room");
         ours.read_u8().await.expect("a byte");
         let guard = in_hand.begin();
-        let waited = tokio::time::timeout(Duration::from_secs(3_600), ours.read_u8()).await;
+        let waited = tokio::time::timeout(Duration::from_hours(1), ours.read_u8()).await;
         assert!(waited.is_err(), "nothing was given up");
         drop(guard);
         assert_eq!(fails_after_s(&mut ours).await, 60);

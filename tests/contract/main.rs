@@ -17,6 +17,7 @@
 //! | `reviews` | a person's decision |
 //! | `failing` | what is saved when something fails: nothing |
 //! | `rewards`, `postbacks`, `refused`, `tokens`, `policies` | reading back |
+//! | `replay` | what was put aside is taken once more |
 //! | `scheduled`, `retention` | work by the clock; what leaves at the end of its term |
 //! | `workers`, `waking` | many at once |
 //! | `schema`, `durability`, `outages` | what the store asks of its database, and gets through |
@@ -76,6 +77,8 @@ mod raw;
 mod recording;
 #[cfg(test)]
 mod refused;
+#[cfg(test)]
+mod replay;
 #[cfg(test)]
 mod retention;
 #[cfg(test)]

@@ -9,6 +9,8 @@
 //! | [`exactly_once`], [`kills`] | one effect for each event: in a crowd, and whatever is killed meanwhile |
 //! | [`outage`], [`poison`] | the database goes and comes back; one postback that cannot be booked |
 //! | [`starting`], [`stopping`] | settings and the command line; the end in good order |
+//! | [`replay`] | what was put aside is taken once more after its cause is gone |
+//! | [`callers`], [`watching`] | what a caller may take up; what monitoring sees |
 //! | [`listeners`], [`lists`], [`proof`], [`secrecy`] | who listens where; the API's lists; `verify`; what logs never hold |
 //!
 //! `TEST_POSTGRES_URL` must name a Postgres server that databases can be made on; `tests/run` starts one.
@@ -29,6 +31,8 @@ macro_rules! on_both_databases {
 mod answers;
 #[cfg(test)]
 mod api;
+#[cfg(test)]
+mod callers;
 #[cfg(test)]
 mod database;
 #[cfg(test)]
@@ -62,6 +66,8 @@ mod proof;
 #[cfg(test)]
 mod proxy;
 #[cfg(test)]
+mod replay;
+#[cfg(test)]
 mod reversals;
 #[cfg(test)]
 mod secrecy;
@@ -75,3 +81,5 @@ mod stopping;
 mod vectors;
 #[cfg(test)]
 mod wait;
+#[cfg(test)]
+mod watching;

@@ -1,6 +1,6 @@
 //! Files replaced on disk: taken up when they are whole, never when they are damaged.
 
-use std::fs;
+use std::{fs, slice};
 
 use geo::Geo;
 use geo::refresh::Refresh;
@@ -21,8 +21,8 @@ fn write(folder: &Folder, name: &str, code: &str) -> std::path::PathBuf {
 fn a_file_that_is_replaced_is_taken_up_once_it_has_settled() {
     let folder = Folder::new();
     let path = write(&folder, "country.mmdb", "US");
-    let geo = Geo::open(&[path.clone()]).expect("it opens");
-    let mut refresh = Refresh::new(geo.clone(), &[path.clone()]);
+    let geo = Geo::open(slice::from_ref(&path)).expect("it opens");
+    let mut refresh = Refresh::new(geo.clone(), slice::from_ref(&path));
     assert!(refresh.look().taken_up.is_empty());
 
     fs::rename(write(&folder, "new.mmdb", "DE"), &path).expect("it is replaced");
@@ -37,8 +37,8 @@ fn a_file_that_is_replaced_is_taken_up_once_it_has_settled() {
 fn a_damaged_or_missing_file_leaves_the_old_one_in_service_and_is_reported_once() {
     let folder = Folder::new();
     let path = write(&folder, "country.mmdb", "US");
-    let geo = Geo::open(&[path.clone()]).expect("it opens");
-    let mut refresh = Refresh::new(geo.clone(), &[path.clone()]);
+    let geo = Geo::open(slice::from_ref(&path)).expect("it opens");
+    let mut refresh = Refresh::new(geo.clone(), slice::from_ref(&path));
 
     fs::write(&path, "<html>too many requests</html>").expect("it is replaced");
     refresh.look();

@@ -61,7 +61,7 @@ pub fn routes(api: Arc<Api>) -> impl Filter<Extract = (Response,), Error = Rejec
     let one_reward =
         warp::path!("rewards" / i64).and(get.clone()).then(|id, call| answer(rewards::one(call, id)));
     let review = warp::path!("rewards" / i64 / String)
-        .and(post)
+        .and(post.clone())
         .and(body)
         .then(|id, decision, call, body| answer(reviews::review(call, id, decision, body)));
     let balance = warp::path!("users" / String / "balance")
@@ -72,6 +72,9 @@ pub fn routes(api: Arc<Api>) -> impl Filter<Extract = (Response,), Error = Rejec
         .and(get.clone())
         .and(query())
         .then(|call, query| answer(postbacks::list(call, query)));
+    let replay = warp::path!("postbacks" / i64 / "replay")
+        .and(post.clone())
+        .then(|id, call| answer(postbacks::replay(call, id)));
     let proof = warp::path!("ledger" / "proof").and(get).then(|call| answer(ledger::proof(call)));
 
     let known = document
@@ -84,6 +87,8 @@ pub fn routes(api: Arc<Api>) -> impl Filter<Extract = (Response,), Error = Rejec
         .or(balance)
         .unify()
         .or(list_postbacks)
+        .unify()
+        .or(replay)
         .unify()
         .or(proof)
         .unify()

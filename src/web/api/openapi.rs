@@ -20,6 +20,7 @@ use super::{ledger, postbacks, reviews, rewards, users};
         reviews::reject,
         users::balance,
         postbacks::list,
+        postbacks::replay,
         ledger::proof,
     ),
     modifiers(&BearerToken),

@@ -26,7 +26,7 @@ impl<T> Page<T> {
         mut rows: Vec<R>,
         limit: i64,
         cursor: impl Fn(&R) -> String,
-        item: impl Fn(R) -> Result<T, ApiError>,
+        item: impl FnMut(R) -> Result<T, ApiError>,
     ) -> Result<Self, ApiError> {
         let limit = usize::try_from(limit).unwrap_or(usize::MAX);
         let more = rows.len() > limit;

@@ -1,13 +1,17 @@
-//! `GET postbacks`.
+//! `GET postbacks`, `POST postbacks/{id}/replay`.
 
-use serde::Deserialize;
-use store::postbacks::{OutcomeFilter, PostbackFilter};
-use utoipa::IntoParams;
+use std::collections::HashMap;
+
+use serde::{Deserialize, Serialize};
+use store::Store;
+use store::postbacks::{OutcomeFilter, PostbackFilter, PostbackRow};
+use store::replay::{Replayed, Replayer};
+use utoipa::{IntoParams, ToSchema};
 
 use super::Call;
 use super::error::{ApiError, ErrorBody};
 use super::page::{self, Page};
-use super::shape::Postback;
+use super::shape::{Postback, Replay};
 
 /// Which postbacks to list.
 #[derive(Debug, Default, Deserialize, IntoParams)]
@@ -44,5 +48,61 @@ pub(crate) async fn list(call: Call, query: String) -> Result<Page<Postback>, Ap
     let before_id = before_id.map_err(|_| ApiError::invalid("`cursor` must be the `next` of a page"))?;
     let filter = PostbackFilter { outcome: outcome.transpose()?, source: query.source, before_id };
     let rows = call.api.store.postbacks(&filter, limit + 1).await?;
-    Page::of(rows, limit, |row| row.id.to_string(), |row| Ok(row.into()))
+    // Refused calls are numbered apart, and leave their list when they are replayed.
+    let numbered = if filter.outcome == Some(OutcomeFilter::Refused) { &[][..] } else { &rows };
+    let mut replays = replays(&call.api.store, numbered).await?;
+    Page::of(rows, limit, |row| row.id.to_string(), |row| Ok(with_replays(row, &mut replays)))
+}
+
+/// The replays of `rows`, by postback.
+pub(crate) async fn replays(
+    store: &Store,
+    rows: &[PostbackRow],
+) -> Result<HashMap<i64, Vec<Replay>>, ApiError> {
+    let ids: Vec<_> = rows.iter().map(|row| row.id).collect();
+    let mut replays: HashMap<i64, Vec<Replay>> = HashMap::new();
+    for row in store.replays(&ids).await? {
+        replays.entry(row.postback_id).or_default().push(row.into());
+    }
+    Ok(replays)
+}
+
+/// A postback with its replays.
+pub(crate) fn with_replays(row: PostbackRow, replays: &mut HashMap<i64, Vec<Replay>>) -> Postback {
+    let id = row.id;
+    let mut postback = Postback::from(row);
+    postback.replays = replays.remove(&id).unwrap_or_default();
+    postback
+}
+
+#[utoipa::path(post, path = "/api/v1/postbacks/{id}/replay", params(("id" = i64, Path)), tag = "postbacks",
+    responses((status = 200, body = ReplayDone), (status = 403, body = ErrorBody), (status = 404, body = ErrorBody),
+              (status = 409, body = ErrorBody)))]
+/// Puts a quarantined postback back into the inbox, to be mapped as the settings are now. Needs the role risk or
+/// admin.
+pub(crate) async fn replay(call: Call, id: i64) -> Result<ReplayDone, ApiError> {
+    let owner = call.reviewer().await?;
+    let by = Replayer { actor: owner.name, now: call.api.clock.now() };
+    match call.api.store.replay(id, by).await {
+        Ok(Replayed::Done) => {
+            call.api.store.wake_workers();
+            // Workers of other processes look by themselves every second.
+            let _ = call.api.store.wake_other_processes().await;
+            Ok(ReplayDone { id, outcome: OutcomeFilter::Received.name() })
+        }
+        Ok(Replayed::NotFound) => Err(ApiError::NotFound(format!("there is no postback {id}"))),
+        Ok(Replayed::NotQuarantined) => Err(ApiError::Conflict(format!(
+            "postback {id} is not quarantined, so there is nothing to replay"
+        ))),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// A postback that waits again.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct ReplayDone {
+    id: i64,
+    /// Where it stands now.
+    #[schema(example = "received")]
+    outcome: &'static str,
 }

@@ -8,6 +8,7 @@ use utoipa::IntoParams;
 
 use super::error::{ApiError, ErrorBody};
 use super::page::{self, Page};
+use super::postbacks;
 use super::shape::{Reward, RewardWhole};
 use super::{Api, Call};
 
@@ -64,11 +65,13 @@ pub(crate) async fn one(call: Call, id: i64) -> Result<RewardWhole, ApiError> {
 pub(crate) async fn whole(api: &Api, id: i64) -> Result<RewardWhole, ApiError> {
     let row =
         api.store.reward(id).await?.ok_or_else(|| ApiError::NotFound(format!("there is no reward {id}")))?;
+    let rows = api.store.postbacks_of_reward(id).await?;
+    let mut replays = postbacks::replays(&api.store, &rows).await?;
     Ok(RewardWhole {
         reward: Reward::of(row)?,
         steps: api.store.steps(id).await?.into_iter().map(Into::into).collect(),
         transfers: api.store.transfers(id).await?.into_iter().map(Into::into).collect(),
-        postbacks: api.store.postbacks_of_reward(id).await?.into_iter().map(Into::into).collect(),
+        postbacks: rows.into_iter().map(|row| postbacks::with_replays(row, &mut replays)).collect(),
         deliveries: Vec::new(),
     })
 }

@@ -6,6 +6,7 @@ use domain::time::TimestampMs;
 use domain::verdict::{self, Family};
 use serde::Serialize;
 use store::postbacks::PostbackRow;
+use store::replay::ReplayRow;
 use store::rewards::{RewardRow, StepRow, TransferRow};
 use utoipa::ToSchema;
 
@@ -170,6 +171,25 @@ pub(crate) struct Postback {
     outcome: String,
     reason: Option<String>,
     reward_id: Option<i64>,
+    /// Each time that it was put aside and taken once more.
+    pub(crate) replays: Vec<Replay>,
+}
+
+/// A postback that had been put aside was taken once more.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Replay {
+    actor: String,
+    /// refused or quarantined
+    was: String,
+    /// Why it had been put aside.
+    reason: String,
+    at: String,
+}
+
+impl From<ReplayRow> for Replay {
+    fn from(row: ReplayRow) -> Self {
+        Self { actor: row.actor, was: row.was, reason: row.reason, at: time(row.replayed_at) }
+    }
 }
 
 impl Reward {
@@ -302,6 +322,7 @@ impl From<PostbackRow> for Postback {
             outcome: row.outcome,
             reason: row.reason,
             reward_id: row.reward_id,
+            replays: Vec::new(),
         }
     }
 }

@@ -55,7 +55,7 @@ impl Kind {
             Self::HugeBody => {
                 let mut request =
                     b"POST /pb/bench?x=1 HTTP/1.1\r\nhost: x\r\ncontent-length: 10000000\r\n\r\n".to_vec();
-                request.extend([b'x'; 100_000]);
+                request.resize(request.len() + 100_000, b'x');
                 request
             }
             Self::Malformed => b"GET /pb/bench HTTP/9.9\r\n\x00\x01: \xff\r\n\r\n".to_vec(),
@@ -81,16 +81,15 @@ impl Stranger {
         let mut buffer = [0; 4_096];
         let take = |left: u64| left.checked_sub(1);
         while left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, take).is_ok() {
-            let stream = match &mut connection {
-                Some(stream) => stream,
-                None => match self.connect().await {
-                    Some(stream) => connection.insert(stream),
-                    None => {
-                        *answers.entry(format!("{kind:?}: no connection")).or_default() += 1;
-                        tokio::time::sleep(Duration::from_millis(1)).await;
-                        continue;
-                    }
-                },
+            let stream = if let Some(stream) = &mut connection {
+                stream
+            } else {
+                let Some(stream) = self.connect().await else {
+                    *answers.entry(format!("{kind:?}: no connection")).or_default() += 1;
+                    tokio::time::sleep(Duration::from_millis(1)).await;
+                    continue;
+                };
+                connection.insert(stream)
             };
             let answer = tokio::time::timeout(Duration::from_secs(15), async {
                 // An answer may come before everything is sent.

@@ -21,3 +21,27 @@ CREATE TABLE retention (
     received_at BIGINT  NOT NULL,
     id          BIGINT  NOT NULL
 );
+
+-- A postback that was put aside and is taken once more: who, when, and what it was before.
+CREATE TABLE replays (
+    id          BIGINT  GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    postback_id BIGINT  NOT NULL,
+    actor       TEXT    NOT NULL,
+    -- refused or quarantined
+    was         TEXT    NOT NULL CHECK (was IN ('refused', 'quarantined')),
+    reason      TEXT    NOT NULL,
+    replayed_at BIGINT  NOT NULL
+);
+
+CREATE INDEX replays_postback ON replays (postback_id);
+
+CREATE FUNCTION replays_are_frozen() RETURNS trigger LANGUAGE plpgsql AS
+$$ BEGIN RAISE EXCEPTION 'a replay never changes'; END $$;
+CREATE TRIGGER replays_are_frozen BEFORE UPDATE ON replays
+FOR EACH ROW EXECUTE FUNCTION replays_are_frozen();
+
+-- How often something was dropped, for ever.
+CREATE TABLE tallies (
+    name  TEXT    PRIMARY KEY,
+    tally BIGINT  NOT NULL
+);

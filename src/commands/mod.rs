@@ -1,4 +1,7 @@
-//! What runs once and ends: migrate, verify, token.
+//! What runs once and ends: migrate, verify, token, and in files of their own replay and diagnose.
+
+pub(crate) mod diagnose;
+pub(crate) mod replay;
 
 use std::io::Write as _;
 

@@ -21,3 +21,25 @@ CREATE TABLE retention (
     received_at INTEGER NOT NULL,
     id          INTEGER NOT NULL
 ) STRICT;
+
+-- A postback that was put aside and is taken once more: who, when, and what it was before.
+CREATE TABLE replays (
+    id          INTEGER PRIMARY KEY,
+    postback_id INTEGER NOT NULL,
+    actor       TEXT    NOT NULL,
+    -- refused or quarantined
+    was         TEXT    NOT NULL CHECK (was IN ('refused', 'quarantined')),
+    reason      TEXT    NOT NULL,
+    replayed_at INTEGER NOT NULL
+) STRICT;
+
+CREATE INDEX replays_postback ON replays (postback_id);
+
+CREATE TRIGGER replays_are_frozen BEFORE UPDATE ON replays
+BEGIN SELECT RAISE(ABORT, 'a replay never changes'); END;
+
+-- How often something was dropped, for ever.
+CREATE TABLE tallies (
+    name  TEXT    PRIMARY KEY,
+    tally INTEGER NOT NULL
+) STRICT;

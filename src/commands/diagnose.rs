@@ -1,0 +1,79 @@
+//! `rewardgate diagnose`: why a signature does not match, and what to change.
+
+use anyhow::Context as _;
+use domain::diagnosis::{Diagnosis, Suspect, diagnose as look};
+
+use super::say;
+use crate::cli::DiagnoseArgs;
+use crate::config::Settings;
+use crate::roles::Process;
+use crate::{EXIT_DONE, EXIT_FAILED};
+
+/// Looks at the URL that `args` give, or at the last call that was refused.
+pub(crate) async fn diagnose(process: &Process, args: DiagnoseArgs) -> anyhow::Result<u8> {
+    let settings = &process.settings;
+    let (target, host, source) = if let Some(url) = &args.url {
+        let (target, host) = split(url);
+        let source = args.source.clone().or_else(|| source_of(&target));
+        (target, host, source.context("name the source: --source NAME")?)
+    } else {
+        let call = process.store.last_refused(args.source.as_deref()).await?;
+        let call = call.context("no refused call is kept")?;
+        say(&format!("the last refused call: {} ({})", without_values(&call.target), call.reason));
+        (call.target, None, call.source)
+    };
+    let diagnosis = of(settings, &source, &target, host)?;
+    say(&diagnosis.to_string());
+    Ok(if diagnosis == Diagnosis::Verifies { EXIT_DONE } else { EXIT_FAILED })
+}
+
+fn of(settings: &Settings, source: &str, target: &str, host: Option<String>) -> anyhow::Result<Diagnosis> {
+    let known: Vec<_> = settings.sources.iter().map(|source| source.name.as_str()).collect();
+    let configured =
+        settings.sources.iter().find(|configured| configured.name == source).with_context(|| {
+            format!("the source `{source}` is not in the settings; known are {}", known.join(", "))
+        })?;
+    let mut other_hosts: Vec<_> = host.into_iter().collect();
+    let port = settings.listen.port();
+    other_hosts.extend([
+        settings.listen.to_string(),
+        format!("localhost:{port}"),
+        format!("127.0.0.1:{port}"),
+    ]);
+    let others = settings.sources.iter().filter(|other| other.name != source);
+    let other_secrets: Vec<_> = others
+        .flat_map(|other| other.secrets.iter().map(|secret| (other.name.clone(), secret.clone())))
+        .collect();
+    Ok(look(&Suspect {
+        target,
+        origin: &settings.public_url,
+        other_hosts: &other_hosts,
+        form: configured.signature_form,
+        secrets: &configured.secrets,
+        other_secrets: &other_secrets,
+    }))
+}
+
+/// Path and query of a URL, and its host if it has one.
+fn split(url: &str) -> (String, Option<String>) {
+    match url.split_once("://") {
+        Some((_, rest)) => match rest.find('/') {
+            Some(at) => (rest[at..].to_owned(), Some(rest[..at].to_owned())),
+            None => ("/".into(), Some(rest.to_owned())),
+        },
+        None => (url.to_owned(), None),
+    }
+}
+
+/// The last part of the path.
+fn source_of(target: &str) -> Option<String> {
+    let path = target.split('?').next().unwrap_or_default();
+    path.rsplit('/').next().filter(|name| !name.is_empty()).map(ToOwned::to_owned)
+}
+
+/// The names alone: values are people's, and the hash may be somebody's right one.
+fn without_values(target: &str) -> String {
+    let (path, query) = target.split_once('?').unwrap_or((target, ""));
+    let names: Vec<_> = query.split('&').map(|pair| pair.split('=').next().unwrap_or_default()).collect();
+    format!("{path}?{}", names.join("=…&"))
+}

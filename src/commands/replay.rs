@@ -1,0 +1,118 @@
+//! `rewardgate replay`: takes once more what was put aside.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use domain::signature::verify;
+use domain::text::count;
+use domain::time::TimestampMs;
+use store::replay::{QuarantineFilter, RefusedCall, Replayer};
+
+use super::say;
+use crate::EXIT_DONE;
+use crate::cli::ReplayArgs;
+use crate::config::{Settings, Source};
+use crate::roles::Process;
+
+/// Who replays, where nobody says a name.
+const ACTOR: &str = "command line";
+
+/// Replays what `args` name.
+pub(crate) async fn replay(process: &Process, args: ReplayArgs) -> anyhow::Result<u8> {
+    process.store.assert_migrated().await?;
+    if let Some(source) = &args.source {
+        let known = process.settings.sources.iter().any(|known| known.name == *source);
+        anyhow::ensure!(known, "`--source`: `{source}` is not in the settings");
+    }
+    if args.refused { refused(process, &args).await } else { quarantined(process, &args).await }
+}
+
+fn replayer(process: &Process) -> Replayer {
+    Replayer { actor: ACTOR.into(), now: process.clock.now() }
+}
+
+/// Refused calls that verify as the settings are now, page by page.
+async fn refused(process: &Process, args: &ReplayArgs) -> anyhow::Result<u8> {
+    let (mut seen, mut taken, mut after_id) = (0, 0, 0);
+    let mut left: BTreeMap<String, usize> = BTreeMap::new();
+    loop {
+        let page = process.store.refused_calls(args.source.as_deref(), after_id).await?;
+        let Some(last) = page.last() else { break };
+        after_id = last.id;
+        seen += page.len();
+        let mut verified = Vec::new();
+        for call in page {
+            match check(&process.settings, &call) {
+                Ok(()) => verified.push(call.id),
+                Err(why) => *left.entry(why).or_default() += 1,
+            }
+        }
+        taken += match (args.dry_run, verified.is_empty()) {
+            (_, true) => 0,
+            (true, false) => verified.len(),
+            (false, false) => process.store.replay_refused(verified, replayer(process)).await?,
+        };
+    }
+    process.store.wake_other_processes().await?;
+    let would = if args.dry_run { "would be taken" } else { "taken" };
+    say(&format!("{} looked at: {taken} verify now and are {would}", calls(seen)));
+    for (why, number) in left {
+        say(&format!("{} left: {why}", calls(number)));
+    }
+    Ok(EXIT_DONE)
+}
+
+fn calls(number: usize) -> String {
+    count(u64::try_from(number).unwrap_or(u64::MAX), "refused call")
+}
+
+/// The same checks that ingest makes.
+fn check(settings: &Settings, call: &RefusedCall) -> Result<(), String> {
+    let source: &Source = settings
+        .sources
+        .iter()
+        .find(|source| source.name == call.source)
+        .ok_or_else(|| format!("the source `{}` is not in the settings", call.source))?;
+    verify(&settings.public_url, &call.target, source.signature_form, &source.secrets)
+        .map_err(|why| why.to_string())?;
+    let refused = call.remote_ip.parse::<IpAddr>().is_ok_and(|caller| source.callers.refuses(caller));
+    if refused { Err("the caller's address is not in `allow_ips` of its source".into()) } else { Ok(()) }
+}
+
+/// Quarantined postbacks, page by page. The ids behind the last one of a page are newer, so one that is quarantined
+/// again at once is not taken twice.
+async fn quarantined(process: &Process, args: &ReplayArgs) -> anyhow::Result<u8> {
+    let time = |key: &str, text: Option<&String>| {
+        text.map(|text| {
+            TimestampMs::parse(text, process.settings.timezone)
+                .ok_or_else(|| anyhow::anyhow!("`--{key}` must be RFC 3339 or a date, `{text}` is neither"))
+        })
+        .transpose()
+    };
+    let filter = QuarantineFilter {
+        id: args.id,
+        source: args.source.clone(),
+        reason: args.reason.clone(),
+        from: time("from", args.from.as_ref())?,
+        to: time("to", args.to.as_ref())?,
+    };
+    let (mut seen, mut taken, mut after_id) = (0, 0, 0);
+    loop {
+        let page = process.store.quarantined(&filter, after_id).await?;
+        let Some(last) = page.last() else { break };
+        after_id = *last;
+        seen += page.len();
+        if !args.dry_run {
+            taken += process.store.replay_quarantined(page, replayer(process)).await?;
+        }
+    }
+    anyhow::ensure!(args.id.is_none() || seen == 1, "there is no quarantined postback of this id");
+    process.store.wake_other_processes().await?;
+    let seen = count(u64::try_from(seen).unwrap_or(u64::MAX), "quarantined postback");
+    if args.dry_run {
+        say(&format!("{seen} would be taken once more"));
+    } else {
+        say(&format!("{seen} found, {taken} wait in the inbox again"));
+    }
+    Ok(EXIT_DONE)
+}

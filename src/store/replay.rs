@@ -1,0 +1,313 @@
+//! Taking once more what was put aside: refused calls that verify by now, quarantined postbacks that can be mapped.
+//!
+//! A replay only ever puts a postback back into the inbox, under the guard that it is still put aside; what becomes
+//! of it is decided like that of any other. It never doubles an effect, because the event's key does not.
+
+use std::sync::LazyLock;
+
+use domain::time::TimestampMs;
+use serde::Serialize;
+use sqlx::QueryBuilder;
+
+use crate::statement::{Column, LazyStatement, Statement};
+use crate::unit::{Tx, guard, own_task, with_statement};
+use crate::{Result, Store, read};
+
+/// How many rows one page of a replay holds.
+pub const REPLAY_PAGE: i64 = 500;
+
+/// Who takes it once more, and when.
+#[derive(Clone, Debug)]
+pub struct Replayer {
+    /// The name of a person, a token, or the command line.
+    pub actor: String,
+    /// When.
+    pub now: TimestampMs,
+}
+
+/// A refused call as far as checking it again needs it.
+#[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
+pub struct RefusedCall {
+    /// Its row.
+    pub id: i64,
+    /// The source whose endpoint was called.
+    pub source: String,
+    /// When, in unix milliseconds.
+    pub received_at: i64,
+    /// Path and query, byte for byte.
+    pub target: String,
+    /// Who called.
+    pub remote_ip: String,
+    /// Why it was refused.
+    pub reason: String,
+}
+
+/// Which quarantined postbacks are taken once more.
+#[derive(Clone, Debug, Default)]
+pub struct QuarantineFilter {
+    /// Only this one.
+    pub id: Option<i64>,
+    /// Only of this source.
+    pub source: Option<String>,
+    /// Only those whose reason contains this text.
+    pub reason: Option<String>,
+    /// Only those received at or after this instant.
+    pub from: Option<TimestampMs>,
+    /// Only those received before this instant.
+    pub to: Option<TimestampMs>,
+}
+
+/// What became of the wish to replay one postback.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Replayed {
+    /// It waits in the inbox again.
+    Done,
+    /// There is no such postback.
+    NotFound,
+    /// It is not quarantined.
+    NotQuarantined,
+}
+
+/// One replay of a postback, as it is kept.
+#[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
+pub struct ReplayRow {
+    /// The postback.
+    pub postback_id: i64,
+    /// Who.
+    pub actor: String,
+    /// `refused` or `quarantined`.
+    pub was: String,
+    /// Why it had been put aside.
+    pub reason: String,
+    /// When, in unix milliseconds.
+    pub replayed_at: i64,
+}
+
+/// Refused calls that verify by now move over, whole; `given.id` names them.
+static TAKE_REFUSED: LazyStatement = LazyLock::new(|| {
+    Statement::new(
+        "INSERT INTO postbacks (source, received_at, method, target, body, remote_ip, request_id)
+         SELECT source, received_at, method, target, body, remote_ip, request_id
+         FROM refused WHERE id IN (SELECT id FROM {given}) ORDER BY id
+         RETURNING id",
+        &[Column::Int("id")],
+    )
+});
+
+/// Locks them, so that a second process that wants the same ones comes too late and takes nothing.
+static LOCK_REFUSED: LazyStatement = LazyLock::new(|| {
+    Statement::new(
+        "SELECT id, reason FROM refused WHERE id IN (SELECT id FROM {given}) ORDER BY id {for_update}",
+        &[Column::Int("id")],
+    )
+});
+
+static DELETE_REFUSED: LazyStatement = LazyLock::new(|| {
+    Statement::new("DELETE FROM refused WHERE id IN (SELECT id FROM {given})", &[Column::Int("id")])
+});
+
+static LOCK_QUARANTINED: LazyStatement = LazyLock::new(|| {
+    Statement::new(
+        "SELECT id, reason FROM postbacks
+         WHERE id IN (SELECT id FROM {given}) AND outcome = 'quarantined' ORDER BY id {for_update}",
+        &[Column::Int("id")],
+    )
+});
+
+static TAKE_QUARANTINED: LazyStatement = LazyLock::new(|| {
+    Statement::new(
+        "UPDATE postbacks SET outcome = 'received', reason = NULL, processed_at = NULL
+         WHERE id IN (SELECT id FROM {given}) AND outcome = 'quarantined'",
+        &[Column::Int("id")],
+    )
+});
+
+static NOTE: LazyStatement = LazyLock::new(|| {
+    Statement::new(
+        "INSERT INTO replays (postback_id, actor, was, reason, replayed_at)
+         SELECT postback_id, actor, was, reason, replayed_at FROM {given}",
+        &[
+            Column::Int("postback_id"),
+            Column::Text("actor"),
+            Column::Text("was"),
+            Column::Text("reason"),
+            Column::Int("replayed_at"),
+        ],
+    )
+});
+
+static EXISTS: LazyStatement =
+    LazyLock::new(|| Statement::new("SELECT id FROM postbacks WHERE id = $1", &[]));
+
+#[derive(Serialize)]
+struct IdRow {
+    id: i64,
+}
+
+#[derive(sqlx::FromRow)]
+struct AsideRow {
+    id: i64,
+    reason: Option<String>,
+}
+
+#[derive(sqlx::FromRow)]
+struct NewId {
+    id: i64,
+}
+
+#[derive(Serialize)]
+struct NoteRow<'a> {
+    postback_id: i64,
+    actor: &'a str,
+    was: &'static str,
+    reason: &'a str,
+    replayed_at: i64,
+}
+
+impl Store {
+    /// Up to [`REPLAY_PAGE`] refused calls behind `after_id`, oldest first.
+    pub async fn refused_calls(&self, source: Option<&str>, after_id: i64) -> Result<Vec<RefusedCall>> {
+        Ok(read!(self, pool => sqlx::query_as(
+            "SELECT id, source, received_at, target, remote_ip, reason FROM refused
+             WHERE id > $1 AND ($2 IS NULL OR source = $2) ORDER BY id LIMIT $3"
+        ).bind(after_id).bind(source).bind(REPLAY_PAGE).fetch_all(pool).await)?)
+    }
+
+    /// The newest refused call.
+    pub async fn last_refused(&self, source: Option<&str>) -> Result<Option<RefusedCall>> {
+        Ok(read!(self, pool => sqlx::query_as(
+            "SELECT id, source, received_at, target, remote_ip, reason FROM refused
+             WHERE $1 IS NULL OR source = $1 ORDER BY id DESC LIMIT 1"
+        ).bind(source).fetch_optional(pool).await)?)
+    }
+
+    /// Puts the refused calls `ids` into the inbox, in the order received, and answers with how many of them were
+    /// still there.
+    pub async fn replay_refused(&self, ids: Vec<i64>, by: Replayer) -> Result<usize> {
+        let store = self.clone();
+        own_task(async move {
+            let mut tx = store.begin().await?;
+            let replayed = replay_refused(&mut tx, &rows_of(&ids), &by).await;
+            tx.end(replayed).await
+        })
+        .await
+    }
+
+    /// The ids of up to [`REPLAY_PAGE`] quarantined postbacks behind `after_id`, oldest first.
+    pub async fn quarantined(&self, filter: &QuarantineFilter, after_id: i64) -> Result<Vec<i64>> {
+        let reason = filter.reason.as_ref().map(|reason| reason.to_lowercase());
+        Ok(read!(self, pool => sqlx::query_scalar(
+            "SELECT id FROM postbacks
+             WHERE outcome = 'quarantined' AND id > $1 AND ($2 IS NULL OR id = $2) AND ($3 IS NULL OR source = $3)
+               AND ($4 IS NULL OR LOWER(reason) LIKE '%' || $4 || '%')
+               AND ($5 IS NULL OR received_at >= $5) AND ($6 IS NULL OR received_at < $6)
+             ORDER BY id LIMIT $7"
+        )
+        .bind(after_id)
+        .bind(filter.id)
+        .bind(filter.source.as_deref())
+        .bind(reason)
+        .bind(filter.from.map(|from| from.0))
+        .bind(filter.to.map(|to| to.0))
+        .bind(REPLAY_PAGE)
+        .fetch_all(pool).await)?)
+    }
+
+    /// Puts the quarantined postbacks `ids` back into the inbox, and answers with how many of them were still
+    /// quarantined.
+    pub async fn replay_quarantined(&self, ids: Vec<i64>, by: Replayer) -> Result<usize> {
+        let store = self.clone();
+        own_task(async move {
+            let mut tx = store.begin().await?;
+            let replayed = replay_quarantined(&mut tx, &rows_of(&ids), &by).await;
+            tx.end(replayed).await
+        })
+        .await
+    }
+
+    /// Puts one quarantined postback back into the inbox.
+    pub async fn replay(&self, id: i64, by: Replayer) -> Result<Replayed> {
+        let store = self.clone();
+        own_task(async move {
+            let mut tx = store.begin().await?;
+            let replayed = replay_one(&mut tx, id, &by).await;
+            tx.end(replayed).await
+        })
+        .await
+    }
+
+    /// Every replay of these postbacks, oldest first.
+    pub async fn replays(&self, postback_ids: &[i64]) -> Result<Vec<ReplayRow>> {
+        if postback_ids.is_empty() {
+            return Ok(Vec::new());
+        }
+        Ok(read!(self, pool => {
+            let mut query = QueryBuilder::new(
+                "SELECT postback_id, actor, was, reason, replayed_at FROM replays WHERE postback_id IN (",
+            );
+            let mut ids = query.separated(", ");
+            for id in postback_ids {
+                ids.push_bind(*id);
+            }
+            query.push(") ORDER BY id").build_query_as().fetch_all(pool).await
+        })?)
+    }
+}
+
+fn rows_of(ids: &[i64]) -> Vec<IdRow> {
+    ids.iter().map(|id| IdRow { id: *id }).collect()
+}
+
+async fn replay_refused(tx: &mut Tx, ids: &[IdRow], by: &Replayer) -> Result<usize> {
+    let found: Vec<AsideRow> = tx.fetch(&LOCK_REFUSED, &ids).await?;
+    if found.is_empty() {
+        return Ok(0);
+    }
+    let ids: Vec<_> = found.iter().map(|row| IdRow { id: row.id }).collect();
+    let mut taken: Vec<NewId> = tx.fetch(&TAKE_REFUSED, &ids).await?;
+    taken.sort_unstable_by_key(|row| row.id);
+    guard("refused calls", tx.execute(&DELETE_REFUSED, &ids).await?, found.len())?;
+    let pairs = taken.iter().map(|row| row.id).zip(&found);
+    note(tx, pairs, "refused", by).await?;
+    Ok(found.len())
+}
+
+async fn replay_quarantined(tx: &mut Tx, ids: &[IdRow], by: &Replayer) -> Result<usize> {
+    let found: Vec<AsideRow> = tx.fetch(&LOCK_QUARANTINED, &ids).await?;
+    if found.is_empty() {
+        return Ok(0);
+    }
+    let ids: Vec<_> = found.iter().map(|row| IdRow { id: row.id }).collect();
+    guard("quarantined postbacks", tx.execute(&TAKE_QUARANTINED, &ids).await?, found.len())?;
+    note(tx, found.iter().map(|row| (row.id, row)), "quarantined", by).await?;
+    Ok(found.len())
+}
+
+async fn replay_one(tx: &mut Tx, id: i64, by: &Replayer) -> Result<Replayed> {
+    if replay_quarantined(tx, &[IdRow { id }], by).await? == 1 {
+        return Ok(Replayed::Done);
+    }
+    let exists: Option<NewId> = with_statement!(tx, EXISTS, |sql, connection| sqlx::query_as(sql)
+        .bind(id)
+        .fetch_optional(connection)
+        .await?);
+    Ok(exists.map_or(Replayed::NotFound, |_| Replayed::NotQuarantined))
+}
+
+async fn note(
+    tx: &mut Tx,
+    replayed: impl Iterator<Item = (i64, &AsideRow)>,
+    was: &'static str,
+    by: &Replayer,
+) -> Result<()> {
+    let rows: Vec<_> = replayed
+        .map(|(postback_id, row)| NoteRow {
+            postback_id,
+            actor: &by.actor,
+            was,
+            reason: row.reason.as_deref().unwrap_or_default(),
+            replayed_at: by.now.0,
+        })
+        .collect();
+    tx.execute(&NOTE, &rows).await.map(|_| ())
+}

@@ -1,0 +1,112 @@
+//! What a caller may take up, and where a network may call from.
+
+use std::io::Read as _;
+use std::net::TcpStream;
+
+use serde_json::json;
+
+use crate::database::Kind;
+use crate::gate::Gate;
+use crate::http::Connection;
+use crate::network::{Event, deliver, send};
+use crate::wait::{DEADLINE, until};
+
+/// True once the other end has closed the connection, whatever it said before.
+fn is_closed(stream: &mut TcpStream) -> bool {
+    stream.set_read_timeout(Some(DEADLINE)).expect("a socket");
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).is_ok()
+}
+
+#[test]
+fn whoever_takes_too_long_loses_the_connection_and_others_are_served() {
+    let limits = "limits = { header_seconds = 1, body_seconds = 1, idle_seconds = 1 }";
+    let gate = Gate::with(Kind::Sqlite, |settings| settings.with(limits));
+    let mut up = gate.up();
+    let post = format!(
+        "POST {} HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\nabc",
+        Event::honest("u", "T", 1).credit()
+    );
+    for beginning in ["", "GET /pb/targo?uid=", post.as_str()] {
+        let mut slow = TcpStream::connect(up.address).expect("a connection");
+        std::io::Write::write_all(&mut slow, beginning.as_bytes()).expect("room");
+        deliver(up.address, &Event::honest("u-1", &format!("T-{}", beginning.len()), 10).credit());
+        assert!(is_closed(&mut slow), "after {beginning:?}");
+    }
+    up.process.stop();
+}
+
+#[test]
+fn a_body_that_trickles_in_is_answered_with_408() {
+    let gate = Gate::with(Kind::Sqlite, |settings| settings.with("limits = { body_seconds = 1 }"));
+    let mut up = gate.up();
+    let mut connection = Connection::open(up.address).expect("a connection");
+    let target = Event::honest("u-1", "T-1", 10).credit();
+    let head = format!("POST {target} HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\nabc");
+    connection.send(head.as_bytes()).expect("room");
+    assert_eq!(connection.answer(false).expect("an answer").status, 408);
+    up.process.stop();
+}
+
+#[test]
+fn one_address_gets_no_more_than_its_connections_and_gets_more_when_one_ends() {
+    let gate = Gate::with(Kind::Sqlite, |settings| settings.with("limits = { connections_per_address = 2 }"));
+    let mut up = gate.web();
+    let first = TcpStream::connect(up.address).expect("a connection");
+    let mut second = Connection::open(up.address).expect("a connection");
+    let request = crate::http::Request::get("/healthz");
+    assert_eq!(second.call(&request).expect("it is served").status, 200);
+    let mut third = TcpStream::connect(up.address).expect("the kernel takes it");
+    assert!(is_closed(&mut third));
+    drop(first);
+    until("room for another", || {
+        Connection::open(up.address).and_then(|mut connection| connection.call(&request)).ok()
+    });
+    drop(second);
+    up.process.stop();
+}
+
+#[test]
+fn a_caller_that_is_not_on_the_list_is_refused_or_flagged_as_the_settings_say() {
+    for (policy, status, fires) in [("enforce", 403, false), ("flag", 200, true), ("off", 200, false)] {
+        let gate = Gate::with(Kind::Sqlite, |settings| {
+            settings
+                .with_in_source("allow_ips = [\"203.0.113.0/24\", \"2001:db8::/32\"]")
+                .with_in_source(&format!("ip_policy = \"{policy}\""))
+        });
+        let mut up = gate.up();
+        let api = gate.api(up.address);
+        assert_eq!(send(up.address, Event::honest("u-1", "T-1", 10).credit()).status, status, "{policy}");
+        if status == 200 {
+            let reward = api.reward("T-1");
+            let signals = reward["verdict"]["signals"].as_array().expect("signals");
+            let signal = signals.iter().find(|signal| signal["code"] == "Q5").expect("a signal");
+            assert_eq!(signal["fired"], json!(fires), "{policy}");
+        } else {
+            let refused = || api.get("postbacks?outcome=refused");
+            let kept = until("the call being kept", || refused()["items"].get(0).cloned());
+            assert!(kept["reason"].as_str().expect("a reason").contains("allow_ips"), "{kept}");
+        }
+        up.process.stop();
+    }
+}
+
+#[test]
+fn of_one_caller_only_so_many_refused_calls_are_kept() {
+    let gate = Gate::with(Kind::Sqlite, |settings| settings.with("limits = { refused_per_minute = 2 }"));
+    let mut up = gate.up();
+    let api = gate.api(up.address);
+    for _ in 0..5 {
+        assert_eq!(send(up.address, Event::honest("u-1", "T-1", 10).unsigned(1)).status, 403);
+    }
+    let authorized =
+        crate::http::Request::get("/metrics").header("Authorization", &format!("Bearer {}", api.token));
+    until("the others being counted", || {
+        let text = crate::http::call(up.address, &authorized).body;
+        text.contains("rewardgate_refused_not_kept_total 3").then_some(())
+    });
+    until("the first being kept", || {
+        (api.get("postbacks?outcome=refused")["items"].as_array().map(Vec::len) == Some(2)).then_some(())
+    });
+    up.process.stop();
+}
