@@ -54,8 +54,8 @@ async fn refused(process: &Process, args: &ReplayArgs) -> anyhow::Result<u8> {
         };
     }
     process.store.wake_other_processes().await?;
-    let would = if args.dry_run { "would be taken" } else { "taken" };
-    say(&format!("{} looked at: {taken} verify now and are {would}", calls(seen)));
+    let taken_over = if args.dry_run { "would be taken" } else { "are taken" };
+    say(&format!("{} looked at: {taken} verify now and {taken_over}", calls(seen)));
     for (why, number) in left {
         say(&format!("{} left: {why}", calls(number)));
     }

@@ -6,7 +6,7 @@
 //! | signature missing or wrong | `403 bad signature`; the call is kept apart |
 //! | not from an address that the source enforces | `403 address not allowed`; kept apart too |
 //! | unknown source | `404` |
-//! | target over 8 KiB, body over 64 KiB | `414`, `413` |
+//! | target over 8 KiB, body over 64 KiB | `414` (`431` beyond `limits.header_kib`), `413` |
 //! | body not whole in time | `408` |
 //! | cannot be recorded now | `503` with `Retry-After` |
 //!
