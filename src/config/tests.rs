@@ -22,14 +22,18 @@ fn the_example_loads_and_shows_the_defaults() {
 
 #[test]
 fn the_example_documents_every_key() {
-    let faults = faults("nonsense = 1\n[limits]\nnonsense = 1\n[retention]\nnonsense = 1\n[[sources]]\nnonsense = 1\n[[apps]]\nnonsense = 1");
+    let faults = faults(
+        "nonsense = 1\n[limits]\nnonsense = 1\n[retention]\nnonsense = 1\n[[sources]]\nnonsense = 1\n[[apps]]\nnonsense = 1",
+    );
     let known = faults.lines().filter_map(|line| line.split_once("known here: "));
     let keys: Vec<_> = known.flat_map(|(_, keys)| keys.split(", ")).collect();
     assert!(keys.len() > 20, "{keys:?}");
     for key in keys {
         let documented = EXAMPLE.lines().any(|line| {
             let line = line.trim_start_matches("# ");
-            line.starts_with(&format!("{key} = ")) || line == format!("[[{key}]]") || line == format!("[{key}]")
+            line.starts_with(&format!("{key} = "))
+                || line == format!("[[{key}]]")
+                || line == format!("[{key}]")
         });
         assert!(documented, "`{key}` is not in the example");
     }

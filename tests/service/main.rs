@@ -10,6 +10,7 @@
 //! | [`outage`], [`poison`] | the database goes and comes back; one postback that cannot be booked |
 //! | [`starting`], [`stopping`] | settings and the command line; the end in good order |
 //! | [`replay`] | what was put aside is taken once more after its cause is gone |
+//! | [`retention`] | what leaves at the end of its term |
 //! | [`callers`], [`watching`] | what a caller may take up; what monitoring sees |
 //! | [`listeners`], [`lists`], [`proof`], [`secrecy`] | who listens where; the API's lists; `verify`; what logs never hold |
 //!
@@ -67,6 +68,8 @@ mod proof;
 mod proxy;
 #[cfg(test)]
 mod replay;
+#[cfg(test)]
+mod retention;
 #[cfg(test)]
 mod reversals;
 #[cfg(test)]
