@@ -12,6 +12,7 @@
 //! | [`replay`] | what was put aside is taken once more after its cause is gone |
 //! | [`retention`] | what leaves at the end of its term |
 //! | [`callers`], [`watching`] | what a caller may take up; what monitoring sees |
+//! | [`alerts`], [`units`] | the alert rules and systemd units that are shipped |
 //! | [`listeners`], [`lists`], [`proof`], [`secrecy`] | who listens where; the API's lists; `verify`; what logs never hold |
 //!
 //! `TEST_POSTGRES_URL` must name a Postgres server that databases can be made on; `tests/run` starts one.
@@ -28,6 +29,8 @@ macro_rules! on_both_databases {
     };
 }
 
+#[cfg(test)]
+mod alerts;
 #[cfg(test)]
 mod answers;
 #[cfg(test)]
@@ -80,6 +83,8 @@ mod settings;
 mod starting;
 #[cfg(test)]
 mod stopping;
+#[cfg(test)]
+mod units;
 #[cfg(test)]
 mod vectors;
 #[cfg(test)]
