@@ -1,13 +1,21 @@
 //! The schema: `migrations/sqlite` and `migrations/postgres`, the same numbers, names, tables and columns.
 
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use sqlx::migrate::Migrator;
 
 use crate::{Database, Error, Result, Store};
 
-static SQLITE: Migrator = sqlx::migrate!("../../migrations/sqlite");
-static POSTGRES: Migrator = sqlx::migrate!("../../migrations/postgres");
+static SQLITE: LazyLock<Migrator> = LazyLock::new(|| forward(sqlx::migrate!("../../migrations/sqlite")));
+static POSTGRES: LazyLock<Migrator> = LazyLock::new(|| forward(sqlx::migrate!("../../migrations/postgres")));
+
+/// A schema that a newer version brought further is no fault: while that one is rolled out, or back, processes of
+/// this one start on it too.
+fn forward(mut migrations: Migrator) -> Migrator {
+    migrations.set_ignore_missing(true);
+    migrations
+}
 
 /// How often a migration on SQLite is tried when another process is at it.
 const SQLITE_TRIES: u32 = 20;

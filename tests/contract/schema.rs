@@ -14,6 +14,7 @@ contract! {
         many_processes_may_open_and_migrate_a_new_database_at_once,
         a_database_without_a_schema_says_what_to_do,
         a_schema_that_is_behind_says_what_to_do,
+        a_schema_that_is_ahead_is_worked_with,
         asking_for_the_schema_changes_nothing,
         a_failed_migration_is_an_error_of_the_schema;
     postgres:
@@ -74,6 +75,17 @@ async fn a_schema_that_is_behind_says_what_to_do(home: &Home) {
     let newest = "(SELECT MAX(version) FROM _sqlx_migrations)";
     home.raw().await.execute(&format!("DELETE FROM _sqlx_migrations WHERE version = {newest}")).await;
     assert_says_what_to_do(home.store.assert_migrated().await, " is needed");
+}
+
+async fn a_schema_that_is_ahead_is_worked_with(home: &Home) {
+    let ahead = "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time)
+                 SELECT version + 1000, 'of a newer version', success, checksum, execution_time
+                 FROM _sqlx_migrations WHERE version = 1";
+    home.raw().await.execute(ahead).await;
+    let older = home.another_process().await;
+    older.migrate().await.expect("there is nothing for it to do");
+    older.assert_migrated().await.expect("it has all that it needs");
+    older.close().await;
 }
 
 async fn asking_for_the_schema_changes_nothing(home: &Home) {
