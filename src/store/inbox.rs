@@ -9,7 +9,7 @@ use domain::time::TimestampMs;
 use serde::Serialize;
 
 use crate::statement::{Column, LazyStatement, Statement};
-use crate::unit::{Tx, own_task, with_statement};
+use crate::unit::{Tx, with_statement};
 use crate::{Result, Store, read};
 
 /// A postback as it came off the socket, its signature checked.
@@ -92,13 +92,8 @@ static CLAIM: LazyStatement = LazyLock::new(|| {
 impl Store {
     /// Records `postbacks` in one transaction. When this returns `Ok`, they are on disk.
     pub async fn record(&self, postbacks: Arc<Vec<NewPostback>>) -> Result<()> {
-        let store = self.clone();
-        own_task(async move {
-            let mut tx = store.begin().await?;
-            let inserted = tx.execute(&INSERT, &*postbacks).await;
-            tx.end(inserted.map(|_| ())).await
-        })
-        .await
+        self.write(move |tx| Box::pin(async move { tx.execute(&INSERT, &*postbacks).await.map(|_| ()) }))
+            .await
     }
 
     /// The first `limit` postbacks that wait, whoever has claimed them.

@@ -5,8 +5,8 @@ use std::sync::LazyLock;
 use domain::time::TimestampMs;
 
 use crate::statement::{LazyStatement, Statement};
-use crate::unit::{own_task, with_statement};
-use crate::{Error, Result, Store};
+use crate::unit::with_statement;
+use crate::{Result, Store};
 
 static INSERT: LazyStatement = LazyLock::new(|| {
     Statement::new(
@@ -18,14 +18,14 @@ static INSERT: LazyStatement = LazyLock::new(|| {
 impl Store {
     /// Keeps the content of a policy, once.
     pub async fn keep_policy(&self, version: String, content: String, now: TimestampMs) -> Result<()> {
-        let store = self.clone();
-        own_task(async move {
-            let mut tx = store.begin().await?;
-            let kept = with_statement!(&mut tx, INSERT, |sql, connection| {
-                let insert = sqlx::query(sql).bind(version).bind(content).bind(now.0);
-                insert.execute(connection).await.map(|_| ())
-            });
-            tx.end(kept.map_err(Error::from)).await
+        self.write(move |tx| {
+            Box::pin(async move {
+                with_statement!(tx, INSERT, |sql, connection| {
+                    let insert = sqlx::query(sql).bind(version).bind(content).bind(now.0);
+                    insert.execute(connection).await?;
+                });
+                Ok(())
+            })
         })
         .await
     }

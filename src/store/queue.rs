@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 use sqlx::migrate::Migrator;
 
 use crate::statement::{LazyStatement, Statement};
-use crate::unit::{Tx, own_task, with_statement};
+use crate::unit::{Tx, with_statement};
 use crate::{Database, Error, Result, Store};
 
 /// The queue's name in apalis's tables.
@@ -119,57 +119,27 @@ impl Store {
 
     /// Pushes `job`, unless it was pushed before for the same slot; true if it was pushed now.
     pub async fn schedule(&self, job: Job, now: TimestampMs) -> Result<bool> {
-        let store = self.clone();
-        own_task(async move {
-            let mut tx = store.begin().await?;
-            let scheduled = schedule(&mut tx, &job, now).await;
-            tx.end(scheduled).await
-        })
-        .await
+        self.write(move |tx| Box::pin(async move { schedule(tx, &job, now).await })).await
     }
 
     /// Counts one more attempt at `job`.
     pub async fn begin_job(&self, job: Job) -> Result<Begun> {
-        let store = self.clone();
-        own_task(async move {
-            let mut tx = store.begin().await?;
-            let begun = begin(&mut tx, &job).await;
-            tx.end(begun).await
-        })
-        .await
+        self.write(move |tx| Box::pin(async move { begin(tx, &job).await })).await
     }
 
     /// Notes that `job` is done.
     pub async fn finish_job(&self, job: Job, now: TimestampMs) -> Result<()> {
-        let store = self.clone();
-        own_task(async move {
-            let mut tx = store.begin().await?;
-            let finished = finish(&mut tx, &job, now).await;
-            tx.end(finished).await
-        })
-        .await
+        self.write(move |tx| Box::pin(async move { finish(tx, &job, now).await })).await
     }
 
     /// Pushes `job` once more, to be begun at `run_at`.
     pub async fn postpone_job(&self, job: Job, run_at: TimestampMs) -> Result<()> {
-        let store = self.clone();
-        own_task(async move {
-            let mut tx = store.begin().await?;
-            let pushed = push(&mut tx, &job, run_at).await;
-            tx.end(pushed).await
-        })
-        .await
+        self.write(move |tx| Box::pin(async move { push(tx, &job, run_at).await })).await
     }
 
     /// Drops what apalis keeps of jobs that ended, and of workers that were last seen, before `before`.
     pub async fn prune_jobs(&self, before: TimestampMs) -> Result<()> {
-        let store = self.clone();
-        own_task(async move {
-            let mut tx = store.begin().await?;
-            let pruned = prune(&mut tx, before).await;
-            tx.end(pruned).await
-        })
-        .await
+        self.write(move |tx| Box::pin(async move { prune(tx, before).await })).await
     }
 
     /// Brings apalis's own tables up to date.

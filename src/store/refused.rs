@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::inbox::NewPostback;
 use crate::statement::{Column, LazyStatement, Statement};
-use crate::unit::{Tx, own_task, with_statement};
+use crate::unit::{Tx, with_statement};
 use crate::{Result, Store, read};
 
 /// How many refused calls are kept; older ones make room.
@@ -72,13 +72,7 @@ impl Store {
 
     /// Keeps `refused`, and drops the oldest beyond [`MAX_REFUSED`].
     pub async fn keep_refused(&self, refused: Vec<NewRefused>) -> Result<()> {
-        let store = self.clone();
-        own_task(async move {
-            let mut tx = store.begin().await?;
-            let kept = keep(&mut tx, &refused).await;
-            tx.end(kept).await
-        })
-        .await
+        self.write(move |tx| Box::pin(async move { keep(tx, &refused).await })).await
     }
 }
 

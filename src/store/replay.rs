@@ -10,7 +10,7 @@ use serde::Serialize;
 use sqlx::QueryBuilder;
 
 use crate::statement::{Column, LazyStatement, Statement};
-use crate::unit::{Tx, guard, own_task, with_statement};
+use crate::unit::{Tx, guard, with_statement};
 use crate::{Result, Store, read};
 
 /// How many rows one page of a replay holds.
@@ -184,13 +184,7 @@ impl Store {
     /// Puts the refused calls `ids` into the inbox, in the order received, and answers with how many of them were
     /// still there.
     pub async fn replay_refused(&self, ids: Vec<i64>, by: Replayer) -> Result<usize> {
-        let store = self.clone();
-        own_task(async move {
-            let mut tx = store.begin().await?;
-            let replayed = replay_refused(&mut tx, &rows_of(&ids), &by).await;
-            tx.end(replayed).await
-        })
-        .await
+        self.write(move |tx| Box::pin(async move { replay_refused(tx, &rows_of(&ids), &by).await })).await
     }
 
     /// The ids of up to [`REPLAY_PAGE`] quarantined postbacks behind `after_id`, oldest first.
@@ -216,24 +210,12 @@ impl Store {
     /// Puts the quarantined postbacks `ids` back into the inbox, and answers with how many of them were still
     /// quarantined.
     pub async fn replay_quarantined(&self, ids: Vec<i64>, by: Replayer) -> Result<usize> {
-        let store = self.clone();
-        own_task(async move {
-            let mut tx = store.begin().await?;
-            let replayed = replay_quarantined(&mut tx, &rows_of(&ids), &by).await;
-            tx.end(replayed).await
-        })
-        .await
+        self.write(move |tx| Box::pin(async move { replay_quarantined(tx, &rows_of(&ids), &by).await })).await
     }
 
     /// Puts one quarantined postback back into the inbox.
     pub async fn replay(&self, id: i64, by: Replayer) -> Result<Replayed> {
-        let store = self.clone();
-        own_task(async move {
-            let mut tx = store.begin().await?;
-            let replayed = replay_one(&mut tx, id, &by).await;
-            tx.end(replayed).await
-        })
-        .await
+        self.write(move |tx| Box::pin(async move { replay_one(tx, id, &by).await })).await
     }
 
     /// Every replay of these postbacks, oldest first.

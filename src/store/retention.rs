@@ -10,7 +10,7 @@ use domain::time::TimestampMs;
 use serde::Serialize;
 
 use crate::statement::{Column, LazyStatement, Statement};
-use crate::unit::{Tx, own_task, with_statement};
+use crate::unit::{Tx, with_statement};
 use crate::{Result, Store};
 
 /// How many rows one step looks at.
@@ -127,35 +127,17 @@ struct ShortRow {
 impl Store {
     /// One step through the raw postbacks behind `after_id`.
     pub async fn purge_postbacks(&self, terms: PostbackTerms, after_id: i64) -> Result<Purged> {
-        let store = self.clone();
-        own_task(async move {
-            let mut tx = store.begin().await?;
-            let purged = purge_postbacks(&mut tx, terms, after_id).await;
-            tx.end(purged).await
-        })
-        .await
+        self.write(move |tx| Box::pin(async move { purge_postbacks(tx, terms, after_id).await })).await
     }
 
     /// One step through the refused calls received before `before`.
     pub async fn purge_refused(&self, before: TimestampMs) -> Result<Purged> {
-        let store = self.clone();
-        own_task(async move {
-            let mut tx = store.begin().await?;
-            let purged = purge_refused(&mut tx, before).await;
-            tx.end(purged).await
-        })
-        .await
+        self.write(move |tx| Box::pin(async move { purge_refused(tx, before).await })).await
     }
 
     /// One step of shortening the addresses of rewards received before `before`; goes on where the last one ended.
     pub async fn shorten_addresses(&self, before: TimestampMs) -> Result<Purged> {
-        let store = self.clone();
-        own_task(async move {
-            let mut tx = store.begin().await?;
-            let shortened = shorten_addresses(&mut tx, before).await;
-            tx.end(shortened).await
-        })
-        .await
+        self.write(move |tx| Box::pin(async move { shorten_addresses(tx, before).await })).await
     }
 }
 

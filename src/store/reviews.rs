@@ -9,7 +9,7 @@ use domain::time::TimestampMs;
 
 use crate::settle::RewardRow;
 use crate::statement::{LazyStatement, Statement};
-use crate::unit::{Tx, guard, own_task, with_statement};
+use crate::unit::{Tx, guard, with_statement};
 use crate::{Result, Store, save};
 
 /// Who decides, why and when.
@@ -52,13 +52,7 @@ static UPDATE: LazyStatement = LazyLock::new(|| {
 impl Store {
     /// Decides on the reward `id`: status, step and transfers in one transaction.
     pub async fn review(&self, id: i64, decision: Review, reviewer: Reviewer) -> Result<Reviewed> {
-        let store = self.clone();
-        own_task(async move {
-            let mut tx = store.begin().await?;
-            let reviewed = decide(&mut tx, id, decision, reviewer).await;
-            tx.end(reviewed).await
-        })
-        .await
+        self.write(move |tx| Box::pin(async move { decide(tx, id, decision, reviewer).await })).await
     }
 }
 

@@ -127,13 +127,7 @@ impl Store {
     /// Puts a postback aside with `reason`, without judging it: it made every attempt fail. Does nothing if it does
     /// not wait any more, or another worker has it in hand.
     pub async fn quarantine(&self, postback_id: i64, reason: String, now: TimestampMs) -> Result<()> {
-        let store = self.clone();
-        own_task(async move {
-            let mut tx = store.begin().await?;
-            let quarantined = quarantine(&mut tx, postback_id, &reason, now).await;
-            tx.end(quarantined).await
-        })
-        .await
+        self.write(move |tx| Box::pin(async move { quarantine(tx, postback_id, &reason, now).await })).await
     }
 }
 

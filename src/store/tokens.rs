@@ -6,7 +6,7 @@ use domain::access::Role;
 use domain::time::TimestampMs;
 
 use crate::statement::{LazyStatement, Statement};
-use crate::unit::{own_task, with_statement};
+use crate::unit::with_statement;
 use crate::{Error, Result, Store, read};
 
 /// Who a token speaks for.
@@ -28,15 +28,18 @@ static INSERT: LazyStatement = LazyLock::new(|| {
 impl Store {
     /// Adds a token by its hash; `false` if the name is taken.
     pub async fn add_token(&self, owner: TokenOwner, token_hash: String, now: TimestampMs) -> Result<bool> {
-        let store = self.clone();
-        own_task(async move {
-            let mut tx = store.begin().await?;
-            let added = with_statement!(&mut tx, INSERT, |sql, connection| {
-                let insert =
-                    sqlx::query(sql).bind(owner.name).bind(owner.role.name()).bind(token_hash).bind(now.0);
-                insert.execute(connection).await.map(|done| done.rows_affected())
-            });
-            tx.end(added.map(|rows| rows == 1).map_err(Error::from)).await
+        self.write(move |tx| {
+            Box::pin(async move {
+                let added = with_statement!(tx, INSERT, |sql, connection| {
+                    let insert = sqlx::query(sql)
+                        .bind(owner.name)
+                        .bind(owner.role.name())
+                        .bind(token_hash)
+                        .bind(now.0);
+                    insert.execute(connection).await?.rows_affected()
+                });
+                Ok(added == 1)
+            })
         })
         .await
     }

@@ -1,6 +1,7 @@
 //! One transaction in one task.
 
 use std::future::Future;
+use std::pin::Pin;
 
 use serde::Serialize;
 use sqlx::{FromRow, Postgres, Sqlite, Transaction};
@@ -23,7 +24,25 @@ pub(crate) async fn own_task<T: Send + 'static>(
     tokio::spawn(work).await.unwrap_or_else(|fault| Err(Error::Aborted(fault.to_string())))
 }
 
+/// What is done in a transaction. Boxed, because only a box may borrow the transaction for as long as it needs.
+pub(crate) type Work<'t, T> = Pin<Box<dyn Future<Output = Result<T>> + Send + 't>>;
+
 impl Store {
+    /// Does `work` in one transaction and in a task of its own; it is durable if that went well, and else as if it
+    /// had never been.
+    pub(crate) async fn write<T: Send + 'static>(
+        &self,
+        work: impl for<'t> FnOnce(&'t mut Tx) -> Work<'t, T> + Send + 'static,
+    ) -> Result<T> {
+        let store = self.clone();
+        own_task(async move {
+            let mut tx = store.begin().await?;
+            let done = work(&mut tx).await;
+            tx.end(done).await
+        })
+        .await
+    }
+
     /// Begins a transaction that will write. Only to be called inside [`own_task`].
     pub(crate) async fn begin(&self) -> Result<Tx> {
         #[expect(clippy::disallowed_methods, reason = "this is the one place that the ban points to")]
