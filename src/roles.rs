@@ -217,7 +217,7 @@ pub(crate) async fn work(process: &Process, geo: Geo, observer: Option<Observer>
     Ok(())
 }
 
-fn endpoints(settings: &Settings) -> BTreeMap<String, SourceEndpoint> {
+pub(crate) fn endpoints(settings: &Settings) -> BTreeMap<String, SourceEndpoint> {
     let endpoint = |source: &crate::config::Source| SourceEndpoint {
         secrets: source.secrets.clone(),
         form: source.signature_form,

@@ -1,18 +1,15 @@
 //! `rewardgate replay`: takes once more what was put aside.
 
 use std::collections::BTreeMap;
-use std::net::IpAddr;
 
-use domain::signature::verify;
 use domain::text::count;
 use domain::time::TimestampMs;
-use store::replay::{QuarantineFilter, RefusedCall, Replayer};
+use store::replay::{QuarantineFilter, Replayer};
 
 use super::say;
 use crate::EXIT_DONE;
 use crate::cli::ReplayArgs;
-use crate::config::{Settings, Source};
-use crate::roles::Process;
+use crate::roles::{self, Process};
 
 /// Who replays, where nobody says a name.
 const ACTOR: &str = "command line";
@@ -35,6 +32,7 @@ fn replayer(process: &Process) -> Replayer {
 async fn refused(process: &Process, args: &ReplayArgs) -> anyhow::Result<u8> {
     let (mut seen, mut taken, mut after_id) = (0, 0, 0);
     let mut left: BTreeMap<String, usize> = BTreeMap::new();
+    let (origin, endpoints) = (&process.settings.public_url, roles::endpoints(&process.settings));
     loop {
         let page = process.store.refused_calls(args.source.as_deref(), after_id).await?;
         let Some(last) = page.last() else { break };
@@ -42,7 +40,13 @@ async fn refused(process: &Process, args: &ReplayArgs) -> anyhow::Result<u8> {
         seen += page.len();
         let mut verified = Vec::new();
         for call in page {
-            match check(&process.settings, &call) {
+            let checked = match endpoints.get(&call.source) {
+                Some(endpoint) => endpoint
+                    .check(origin, &call.target, call.remote_ip.parse().ok())
+                    .map_err(|refusal| refusal.to_string()),
+                None => Err(format!("the source `{}` is not in the settings", call.source)),
+            };
+            match checked {
                 Ok(()) => verified.push(call.id),
                 Err(why) => *left.entry(why).or_default() += 1,
             }
@@ -64,19 +68,6 @@ async fn refused(process: &Process, args: &ReplayArgs) -> anyhow::Result<u8> {
 
 fn calls(number: usize) -> String {
     count(u64::try_from(number).unwrap_or(u64::MAX), "refused call")
-}
-
-/// The same checks that ingest makes.
-fn check(settings: &Settings, call: &RefusedCall) -> Result<(), String> {
-    let source: &Source = settings
-        .sources
-        .iter()
-        .find(|source| source.name == call.source)
-        .ok_or_else(|| format!("the source `{}` is not in the settings", call.source))?;
-    verify(&settings.public_url, &call.target, source.signature_form, &source.secrets)
-        .map_err(|why| why.to_string())?;
-    let refused = call.remote_ip.parse::<IpAddr>().is_ok_and(|caller| source.callers.refuses(caller));
-    if refused { Err("the caller's address is not in `allow_ips` of its source".into()) } else { Ok(()) }
 }
 
 /// Quarantined postbacks, page by page. The ids behind the last one of a page are newer, so one that is quarantined

@@ -2,8 +2,6 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use ipnet::IpNet;
-
 use warp::http::HeaderMap;
 
 /// The other end of a connection; the server puts it beside every request.
@@ -27,11 +25,6 @@ pub fn address(peer: Peer, headers: &HeaderMap, trusted_proxies: usize) -> IpAdd
         hops => forwarded.len().checked_sub(hops).and_then(|index| forwarded.get(index)),
     };
     hop.and_then(|hop| hop.parse().ok()).unwrap_or_else(|| peer.0.ip()).to_canonical()
-}
-
-/// The network of `address` as logs may name it: an IPv4 /24, an IPv6 /48.
-pub fn shortened(address: IpAddr) -> IpNet {
-    domain::location::shortened(address)
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! Reading a body: bounded, and kept so that any bytes survive.
 
+use std::error::Error;
 use std::pin::pin;
 
 use bytes::Buf;
@@ -8,6 +9,7 @@ use percent_encoding::{AsciiSet, CONTROLS, percent_encode};
 use warp::http::{HeaderMap, header};
 
 use super::MAX_BODY_LEN;
+use crate::body::BodyError;
 
 /// Everything that could not be read back from text: controls and the escape itself. Bytes that are not ASCII are
 /// always encoded.
@@ -49,12 +51,6 @@ pub(super) async fn read(
 
 /// True if the time limit is somewhere among the causes.
 fn is_too_slow(error: &warp::Error) -> bool {
-    let mut cause: Option<&dyn std::error::Error> = Some(error);
-    while let Some(error) = cause {
-        if matches!(error.downcast_ref(), Some(crate::body::BodyError::<hyper::Error>::TooSlow)) {
-            return true;
-        }
-        cause = error.source();
-    }
-    false
+    std::iter::successors(Some(error as &dyn Error), |&error| error.source())
+        .any(|error| matches!(error.downcast_ref(), Some(BodyError::<hyper::Error>::TooSlow)))
 }

@@ -23,7 +23,8 @@ use std::time::Instant;
 
 use bytes::Buf;
 use domain::caller::CallerList;
-use domain::signature::{Secret, SignatureForm, verify};
+use domain::location::shortened;
+use domain::signature::{BadSignature, Secret, SignatureForm, verify};
 use domain::time::Clock;
 use futures_util::Stream;
 use metrics::{counter, histogram};
@@ -57,6 +58,29 @@ pub struct SourceEndpoint {
     pub form: SignatureForm,
     /// Where the network calls from, if it publishes that.
     pub callers: CallerList,
+}
+
+/// Why a call is not taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// Its signature.
+    #[error(transparent)]
+    BadSignature(#[from] BadSignature),
+    /// Its signature is right, but it comes from elsewhere than the settings enforce.
+    #[error("the caller's address is not in `allow_ips` of this source")]
+    CallerNotListed,
+}
+
+impl SourceEndpoint {
+    /// Whether a call of `target` under `origin` is to be taken. A caller that is not known is on no list, and
+    /// refused by none.
+    pub fn check(&self, origin: &str, target: &str, caller: Option<IpAddr>) -> Result<(), Refusal> {
+        verify(origin, target, self.form, &self.secrets)?;
+        if caller.is_some_and(|caller| self.callers.refuses(caller)) {
+            return Err(Refusal::CallerNotListed);
+        }
+        Ok(())
+    }
 }
 
 /// Everything that ingest needs.
@@ -101,13 +125,14 @@ async fn receive(
 ) -> Response {
     let began = Instant::now();
     let request_id = format!("{:016x}", rand::random::<u64>());
+    let endpoint = ingest.sources.get(&source);
     // A name that is not in the settings is anybody's text: it must not become a label.
-    let label = ingest.sources.get_key_value(&source).map_or("unknown", |(name, _)| name.as_str()).to_owned();
+    let label = if endpoint.is_some() { source.clone() } else { "unknown".to_owned() };
     let path = path.as_str();
     let target = if query.is_empty() { path.to_owned() } else { format!("{path}?{query}") };
     let remote_ip = caller::address(peer, &headers, ingest.trusted_proxies);
     let call = NewCall { source, request_id: request_id.clone(), method, target, remote_ip };
-    let answer = take(&ingest, call, &headers, body).await;
+    let answer = take(&ingest, endpoint, call, &headers, body).await;
     counter!("rewardgate_calls_total", "source" => label.clone(), "answer" => answer.name()).increment(1);
     if matches!(answer, Answer::Recorded) {
         histogram!("rewardgate_acknowledge_seconds", "source" => label).record(began.elapsed());
@@ -130,6 +155,7 @@ struct NewCall {
 
 async fn take(
     ingest: &Ingest,
+    endpoint: Option<&SourceEndpoint>,
     call: NewCall,
     headers: &HeaderMap,
     body: impl Stream<Item = Result<impl Buf, warp::Error>> + Send,
@@ -143,11 +169,11 @@ async fn take(
     if body::announced_len(headers) > MAX_BODY_LEN {
         return Answer::BodyTooLarge;
     }
-    let Some(endpoint) = ingest.sources.get(&call.source) else {
+    let Some(endpoint) = endpoint else {
         return Answer::UnknownSource;
     };
     let NewCall { source, request_id, method, target, remote_ip } = call;
-    let signature = verify(&ingest.origin, &target, endpoint.form, &endpoint.secrets);
+    let checked = endpoint.check(&ingest.origin, &target, Some(remote_ip));
     let mut postback = NewPostback {
         source,
         received_at: ingest.clock.now(),
@@ -157,11 +183,8 @@ async fn take(
         remote_ip: remote_ip.to_string(),
         request_id,
     };
-    if let Err(why) = signature {
-        return refuse(ingest, remote_ip, postback, why.to_string(), Answer::BadSignature);
-    }
-    if endpoint.callers.refuses(remote_ip) {
-        return refuse(ingest, remote_ip, postback, NOT_LISTED.into(), Answer::CallerNotListed);
+    if let Err(refusal) = checked {
+        return refuse(ingest, remote_ip, postback, refusal);
     }
     postback.body = match body::read(body).await {
         Ok(body) => body,
@@ -172,7 +195,7 @@ async fn take(
     debug!(
         request_id = postback.request_id,
         source = postback.source,
-        remote_net = %caller::shortened(remote_ip),
+        remote_net = %shortened(remote_ip),
         "recording a postback"
     );
     match ingest.recorder.record(postback).await {
@@ -181,18 +204,18 @@ async fn take(
     }
 }
 
-/// Why a signed call was refused.
-const NOT_LISTED: &str = "the caller's address is not in `allow_ips` of this source";
-
-fn refuse(ingest: &Ingest, remote_ip: IpAddr, call: NewPostback, reason: String, answer: Answer) -> Answer {
-    let remote_net = caller::shortened(remote_ip);
+fn refuse(ingest: &Ingest, remote_ip: IpAddr, call: NewPostback, refusal: Refusal) -> Answer {
+    let (remote_net, reason) = (shortened(remote_ip), refusal.to_string());
     debug!(request_id = call.request_id, source = call.source, %remote_net, reason, "refused");
     let kept = ingest.refused_rate.admits(Caller::of(remote_ip))
         && ingest.recorder.keep_refused(NewRefused { call, reason });
     if !kept {
         counter!("rewardgate_refused_not_kept_total").increment(1);
     }
-    answer
+    match refusal {
+        Refusal::BadSignature(_) => Answer::BadSignature,
+        Refusal::CallerNotListed => Answer::CallerNotListed,
+    }
 }
 
 /// Every answer that a network can get.
