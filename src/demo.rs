@@ -274,7 +274,9 @@ impl Totals {
                 let offer = details.and_then(|event| event.offer_name.clone()).unwrap_or_default();
                 ('●', "credited", &self.credited, offer)
             }
-            Step::Hold | Step::Reject => ('◐', "held", &self.held, note.unwrap_or_default().to_owned()),
+            Step::Hold | Step::Reject | Step::UndoRelease | Step::UndoReject | Step::UndoOverturn => {
+                ('◐', "held", &self.held, note.unwrap_or_default().to_owned())
+            }
             Step::ReverseUnseen => (
                 '↩',
                 "reversed",
