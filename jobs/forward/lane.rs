@@ -117,6 +117,10 @@ impl Lane {
                     Err(error) if error.is_broken() => return Err(error),
                     Err(error) if error.is_transient() => {
                         warn!(%error, app = self.app(), "deliveries cannot be handed in or taken; waiting");
+                        if self.stop.is_cancelled() && on_its_way.is_empty() {
+                            // Their leases end, and they are sent again.
+                            return Ok(());
+                        }
                         tokio::time::sleep(DATABASE_PAUSE).await;
                         continue;
                     }
@@ -148,7 +152,11 @@ impl Lane {
                     for sent in finished {
                         match sent {
                             Ok(sent) => ended.push(self.decide(&mut state, sent)),
-                            Err(fault) => error!(%fault, app = self.app(), "a call ended by a fault of ours"),
+                            Err(fault) => {
+                                error!(%fault, app = self.app(), "a call ended by a fault of ours");
+                                // Should it have been the probe, there is to be another one.
+                                state.breaker = state.breaker.after(true, true, self.clock.now());
+                            }
                         }
                     }
                 }
