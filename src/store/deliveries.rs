@@ -220,7 +220,7 @@ impl Store {
             let mut tx = store.begin().await?;
             let enabled = enable(&mut tx, &app).await;
             let enabled = tx.end(enabled).await?;
-            store.wake_forwarders();
+            store.wake_all_forwarders().await;
             Ok(enabled)
         })
         .await

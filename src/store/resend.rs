@@ -210,7 +210,7 @@ impl Store {
             let mut tx = store.begin().await?;
             let resent = resend_one(&mut tx, id, now).await;
             let resent = tx.end(resent).await?;
-            store.wake_forwarders();
+            store.wake_all_forwarders().await;
             Ok(resent)
         })
         .await
@@ -231,7 +231,7 @@ impl Store {
             let mut tx = store.begin().await?;
             let resent = put_back(&mut tx, &page, now).await;
             let deliveries = tx.end(resent).await?;
-            store.wake_forwarders();
+            store.wake_all_forwarders().await;
             Ok(ResentStep { deliveries, next: next.flatten() })
         })
         .await

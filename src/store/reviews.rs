@@ -86,7 +86,7 @@ impl Store {
             let mut tx = store.begin().await?;
             let reviewed = decide(&mut tx, id, decision, reviewer, &store.subscriptions).await;
             let reviewed = tx.end(reviewed).await?;
-            store.wake_forwarders();
+            store.wake_all_forwarders().await;
             Ok(reviewed)
         })
         .await
@@ -100,7 +100,7 @@ impl Store {
             let mut tx = store.begin().await?;
             let undone = undo(&mut tx, id, reviewer, &store.subscriptions).await;
             let undone = tx.end(undone).await?;
-            store.wake_forwarders();
+            store.wake_all_forwarders().await;
             Ok(undone)
         })
         .await

@@ -27,9 +27,11 @@ impl Store {
         self.wake_forwarders.subscribe()
     }
 
-    /// Wakes whoever sends deliveries in other processes, where the database can tell them.
-    pub async fn wake_other_forwarders(&self) -> Result<()> {
-        self.notify(DELIVERIES_CHANNEL).await
+    /// Wakes whoever sends deliveries, in any process. A hint that cannot be sent is no fault: everyone looks from time
+    /// to time.
+    pub(crate) async fn wake_all_forwarders(&self) {
+        self.wake_forwarders();
+        let _ = self.notify(DELIVERIES_CHANNEL).await;
     }
 
     /// Wakes workers of other processes, where the database can tell them. Sent outside the recording transaction:
