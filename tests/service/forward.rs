@@ -56,8 +56,7 @@ fn a_credit_and_its_reversal_are_told_in_the_networks_own_form(on: Kind) {
     let gate = Gate::with(on, |settings| settings.telling(&app, ""));
     let mut up = gate.up();
     let api = gate.api(up.address);
-    let event = Event::honest("u 1", "T-1", 500);
-    let event = Event { user: "u%201".into(), ..event };
+    let event = Event::honest("u%201", "T-1", 500);
     deliver(up.address, &event.credit());
     calls(&app, 1);
     deliveries(&api, "T-1", &["credited delivered"]);

@@ -7,7 +7,7 @@
 //! | [`answers`], [`vectors`] | what networks are answered; the published signatures, and every forgery |
 //! | [`reversals`] | every order of credit and reversal |
 //! | [`exactly_once`], [`kills`] | one effect for each event: in a crowd, and whatever is killed meanwhile |
-//! | [`forward`] | the app hears of every credit and reversal |
+//! | [`forward`], [`forward_crowd`] | the app hears of every credit and reversal |
 //! | [`outage`], [`poison`] | the database goes and comes back; one postback that cannot be booked |
 //! | [`starting`], [`stopping`] | settings and the command line; the end in good order |
 //! | [`replay`] | what was put aside is taken once more after its cause is gone |
@@ -48,6 +48,8 @@ mod effects;
 mod exactly_once;
 #[cfg(test)]
 mod forward;
+#[cfg(test)]
+mod forward_crowd;
 #[cfg(test)]
 mod gate;
 #[cfg(test)]
