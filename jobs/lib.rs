@@ -7,14 +7,14 @@
 //! |---|---|
 //! | [`process`] | the inbox: postbacks become rewards, verdicts and books |
 //! | [`worker`] | runs it on apalis, supervised |
+//! | [`forward`] | tells apps of credits and reversals |
 //! | [`scheduled`] | work by the clock, on apalis's own storage |
 //! | [`purge`] | what is at the end of its term leaves |
 //! | [`health`] | asks another process of ours whether it is ready |
 //! | [`telling`] | metrics and log lines about what became of postbacks |
 //! | [`sandbox`] | plays the network: signs, sends, and checks that every acknowledged event had one effect |
-//!
-//! Deliveries to the app will stand beside `process`, work by the clock beside `worker`.
 
+pub mod forward;
 pub mod health;
 pub mod process;
 pub mod purge;

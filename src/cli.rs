@@ -40,6 +40,9 @@ pub(crate) enum Command {
     Replay(ReplayArgs),
     /// Says why a signature does not match, and what to change. Exit 1 unless it verifies as the settings are.
     Diagnose(DiagnoseArgs),
+    /// What apps are told: looking at it, sending again what failed, switching an app on again.
+    #[command(subcommand)]
+    Deliveries(DeliveriesCommand),
     /// Bearer tokens of the API.
     #[command(subcommand)]
     Token(TokenCommand),
@@ -74,6 +77,52 @@ pub(crate) struct ReplayArgs {
     /// Say what would be taken, and change nothing.
     #[arg(long)]
     pub(crate) dry_run: bool,
+}
+
+/// What apps are told.
+#[derive(Debug, Subcommand)]
+pub(crate) enum DeliveriesCommand {
+    /// Lists deliveries, newest first.
+    List {
+        #[command(flatten)]
+        filter: DeliveryArgs,
+        /// At most so many.
+        #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(i64).range(1..=1_000_000))]
+        limit: i64,
+    },
+    /// Sends again what failed: one delivery, or all that the filter names. May be ended and run again at any time.
+    Resend {
+        /// One delivery.
+        #[arg(required_unless_present = "DeliveryArgs", conflicts_with = "DeliveryArgs")]
+        id: Option<i64>,
+        #[command(flatten)]
+        filter: DeliveryArgs,
+    },
+    /// Calls an app again that was switched off because it answered 410.
+    Enable {
+        /// The app.
+        app: String,
+    },
+}
+
+/// Which deliveries.
+#[derive(Debug, Args)]
+pub(crate) struct DeliveryArgs {
+    /// Only of this app.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) app: Option<String>,
+    /// Only of this status: waiting, behind, delivered, failed, withdrawn. Only failed and delivered are sent again.
+    #[arg(long)]
+    pub(crate) status: Option<String>,
+    /// Only those caused at or after this time: RFC 3339, or a date in the settings' zone.
+    #[arg(long, value_name = "TIME")]
+    pub(crate) from: Option<String>,
+    /// Only those caused before this time.
+    #[arg(long, value_name = "TIME")]
+    pub(crate) to: Option<String>,
+    /// Only those that had ended by this time.
+    #[arg(long, value_name = "TIME")]
+    pub(crate) ended_by: Option<String>,
 }
 
 /// What is looked at.

@@ -1,24 +1,28 @@
 //! `rewardgate demo`: everything at once, at a pace that people can follow.
 //!
-//! A temporary SQLite database, a secret of its own, web and workers as they run for real, and the sandbox as the
-//! network. Nothing is staged: every line is a postback that came over HTTP and what the worker saved of it.
+//! A temporary SQLite database, secrets of its own, web and workers as they run for real, and the sandbox as the network
+//! on one side and as the publisher's app, which fails now and then, on the other. Nothing is staged: every line is a postback that came over HTTP and what the worker saved of it.
 
+use std::collections::BTreeSet;
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use anyhow::Context as _;
 use domain::access::{Role, token_hash};
 use domain::event::Params;
+use domain::money::Micros;
 use domain::network::Network;
 use domain::reward::Step;
 use domain::settlement::{Outcome, Settled, Settlement};
 use domain::signature::{Secret, SignatureForm};
+use jobs::sandbox::app::{App, Reply, postback_url};
 use jobs::sandbox::{
     Act, Answer, Call, Forgery, Mix, Plan, PlanOptions, Retries, SendOptions, Signer, Template, run,
 };
 use store::tokens::TokenOwner;
+use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use crate::cli::DemoArgs;
@@ -29,6 +33,14 @@ use crate::{EXIT_DONE, EXIT_FAILED, watch};
 
 /// What the demo's network signs; the calls themselves go to the port that was free.
 const PUBLIC_URL: &str = "https://gw.example.com";
+/// The demo's only app.
+const APP: &str = "main";
+/// The pauses before the app is told again, in seconds: a demo has little time.
+const RETRIES: &str = "[0.5, 0.5, 1, 1, 1, 1, 1, 1, 1, 1]";
+/// How long the demo waits at its end for the app to have heard of everything.
+const TELLING_DEADLINE: Duration = Duration::from_secs(15);
+/// How many users' balances are shown side by side.
+const SHOWN_USERS: usize = 5;
 /// The demo's only source.
 const SOURCE: &str = "targo-demo";
 /// A seed whose first calls already hold something of everything.
@@ -51,7 +63,9 @@ const TOTALS_EVERY: Duration = Duration::from_secs(10);
 pub(crate) async fn demo(args: DemoArgs) -> anyhow::Result<u8> {
     let folder = tempfile::tempdir().context("a temporary folder")?;
     let secret = new_token()?;
-    let process = prepare(folder.path(), &secret, &args.listen).await?;
+    let app = start_app(folder.path()).await?;
+    let prepare_settings = || prepare_settings(folder.path(), &args.listen, &app);
+    let process = prepare(folder.path(), &secret, prepare_settings()?).await?;
     let token = new_token()?;
     let owner = TokenOwner { name: "demo".into(), role: Role::Admin };
     process.store.add_token(owner, token_hash(&token), process.clock.now()).await?;
@@ -76,11 +90,7 @@ pub(crate) async fn demo(args: DemoArgs) -> anyhow::Result<u8> {
     let serving = CancellationToken::new();
     let serving_process = Process {
         stop: serving.clone(),
-        ..Process::new(
-            prepare_settings(folder.path(), &args.listen)?,
-            process.store.clone(),
-            process.metrics.clone(),
-        )
+        ..Process::new(prepare_settings()?, process.store.clone(), process.metrics.clone())
     };
     let listening = async {
         let ended = web.run(&serving_process, true).await;
@@ -98,18 +108,33 @@ pub(crate) async fn demo(args: DemoArgs) -> anyhow::Result<u8> {
         let sent = network.await;
         process.stop.cancel();
         settled(&process).await;
+        told(&process).await;
         serving.cancel();
         sent
     };
     let saying = totals.say_from_time_to_time(&process.stop);
     let ((), sent, listened, worked, ()) = tokio::join!(stopping, sent, listening, working, saying);
     sent.and(listened).and(worked)?;
-    farewell(&process, &totals).await
+    farewell(&process, &totals, &app).await
 }
 
-async fn prepare(folder: &Path, secret: &str, listen: &str) -> anyhow::Result<Process> {
+/// The publisher's app: it answers one call in ten with an error, and closes one connection in twenty.
+async fn start_app(folder: &Path) -> anyhow::Result<App> {
+    let secret = new_token()?;
+    std::fs::write(folder.join("app-secret"), &secret).context("the app's secret cannot be kept")?;
+    let listener = TcpListener::bind("127.0.0.1:0").await.context("the app cannot listen")?;
+    let app =
+        App::start(listener, Secret::new(secret).into_iter().collect()).context("the app cannot start")?;
+    app.answer_with(|_| match rand::random::<u8>() % 20 {
+        0 | 1 => Reply::Refuse(500),
+        2 => Reply::BookAndClose,
+        _ => Reply::Acknowledge,
+    });
+    Ok(app)
+}
+
+async fn prepare(folder: &Path, secret: &str, settings: Settings) -> anyhow::Result<Process> {
     std::fs::write(folder.join("secret"), secret).context("the secret cannot be kept")?;
-    let settings = prepare_settings(folder, listen)?;
     let store = roles::open(&settings).await?;
     store.migrate().await?;
     let process = Process::new(settings, store, watch::measure()?);
@@ -118,11 +143,15 @@ async fn prepare(folder: &Path, secret: &str, listen: &str) -> anyhow::Result<Pr
     Ok(process)
 }
 
-fn prepare_settings(folder: &Path, listen: &str) -> anyhow::Result<Settings> {
+fn prepare_settings(folder: &Path, listen: &str, app: &App) -> anyhow::Result<Settings> {
     let text = format!(
         "listen = {listen:?}\npublic_url = {PUBLIC_URL:?}\ndatabase_url = \"sqlite://{folder}/demo.db\"\n\
-         [[sources]]\nname = {SOURCE:?}\nnetwork = \"targo\"\nsecret = \"file:{folder}/secret\"\ncurrency = \"coins\"\n",
+         [[sources]]\nname = {SOURCE:?}\nnetwork = \"targo\"\nsecret = \"file:{folder}/secret\"\ncurrency = \"coins\"\n\
+         [deliveries]\nallow_networks = [\"127.0.0.1\"]\n\
+         [[apps]]\nname = {APP:?}\n[apps.forward]\nurl = {url:?}\nsecret = \"file:{folder}/app-secret\"\n\
+         schedule = {RETRIES}\n",
         folder = folder.display(),
+        url = postback_url(&app.origin()),
     );
     Settings::parse(&text, Environment::Ignored).map_err(|faults| anyhow::anyhow!("{}", faults.join("\n")))
 }
@@ -131,7 +160,7 @@ fn greet(url: &str, token: &str) {
     say(&format!("listening on {url}"));
     say("");
     say(
-        "  A network sends signed postbacks; RewardGate records, acknowledges and judges them. Ctrl-C ends it.",
+        "  A network sends signed postbacks; RewardGate records, acknowledges and judges them, and tells an app. Ctrl-C ends it.",
     );
     say("");
     say(&format!("  API     {url}/api/v1/rewards?status=held"));
@@ -192,18 +221,58 @@ async fn settled(process: &Process) {
     let _ = tokio::time::timeout(Duration::from_secs(5), empty).await;
 }
 
-async fn farewell(process: &Process, totals: &Totals) -> anyhow::Result<u8> {
+/// Waits, for a while, until the app has been told everything.
+async fn told(process: &Process) {
+    let told = async {
+        while process.store.backlog().await.is_ok_and(|backlog| !backlog.is_empty()) {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    let _ = tokio::time::timeout(TELLING_DEADLINE, told).await;
+}
+
+async fn farewell(process: &Process, totals: &Totals, app: &App) -> anyhow::Result<u8> {
     say("");
     say(&totals.line());
+    let agree = compare(process, totals, app).await?;
     let proof = process.store.prove().await?;
     process.store.close().await;
     if proof.is_proven() {
         say(&format!("books proven: {} accounts from {} transfers", proof.accounts, proof.transfers));
-        Ok(EXIT_DONE)
     } else {
         say("the books are NOT proven");
-        Ok(EXIT_FAILED)
     }
+    Ok(if proof.is_proven() && agree { EXIT_DONE } else { EXIT_FAILED })
+}
+
+/// The app's own balances beside ours.
+async fn compare(process: &Process, totals: &Totals, app: &App) -> anyhow::Result<bool> {
+    let theirs = app.balances();
+    let mut users = totals.users();
+    users.extend(theirs.keys().cloned());
+    say("");
+    say(&format!("  {:<16}{:>14}{:>14}", "balance of", "the app", "RewardGate"));
+    let mut differing = 0;
+    for (number, user) in users.iter().enumerate() {
+        let ours = process.store.balances(APP, user).await?;
+        let ours = Micros(ours.iter().map(|balance| balance.balance_micros).sum());
+        let theirs = theirs.get(user).copied().unwrap_or_default();
+        differing += usize::from(ours != theirs);
+        if number < SHOWN_USERS || ours != theirs {
+            say(&format!(
+                "  {user:<16}{theirs:>14}{ours:>14}",
+                theirs = theirs.to_string(),
+                ours = ours.to_string()
+            ));
+        }
+    }
+    let (calls, events) = (app.calls(), app.booked());
+    say(&format!("  the app heard of {events} events in {calls} calls, and booked each once"));
+    say(&match differing {
+        0 => format!("  all {} users have the same in both books", users.len()),
+        _ => format!("  {differing} of {} users do NOT have the same in both books", users.len()),
+    });
+    Ok(differing == 0)
 }
 
 /// What happened so far.
@@ -216,6 +285,7 @@ struct Totals {
     reversed: AtomicU64,
     repeats: AtomicU64,
     quarantined: AtomicU64,
+    users: Mutex<BTreeSet<String>>,
 }
 
 impl Totals {
@@ -265,8 +335,16 @@ impl Totals {
         }
     }
 
+    /// Whoever had something to do with a reward.
+    fn users(&self) -> BTreeSet<String> {
+        self.users.lock().map(|users| users.clone()).unwrap_or_default()
+    }
+
     fn step(&self, settled: &Settled, step: Step, note: Option<&str>) {
         let reward = &settled.reward;
+        if let Ok(mut users) = self.users.lock() {
+            users.insert(reward.user_id.clone());
+        }
         let amount = format!("{} {}", reward.reward.unwrap_or_default(), reward.currency);
         let (mark, word, counter, why) = match step {
             Step::Credit | Step::Release | Step::Overturn => {
@@ -274,7 +352,9 @@ impl Totals {
                 let offer = details.and_then(|event| event.offer_name.clone()).unwrap_or_default();
                 ('●', "credited", &self.credited, offer)
             }
-            Step::Hold | Step::Reject => ('◐', "held", &self.held, note.unwrap_or_default().to_owned()),
+            Step::Hold | Step::Reject | Step::UndoRelease | Step::UndoReject | Step::UndoOverturn => {
+                ('◐', "held", &self.held, note.unwrap_or_default().to_owned())
+            }
             Step::ReverseUnseen => (
                 '↩',
                 "reversed",

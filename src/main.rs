@@ -75,6 +75,7 @@ async fn run(cli: Cli) -> anyhow::Result<u8> {
             health::healthcheck(&Settings::load(cli.config.as_deref())?, &args).await
         }
         Command::Verify => commands::verify(&prepared.await?).await,
+        Command::Deliveries(command) => commands::deliveries::deliveries(&prepared.await?, command).await,
         Command::Token(TokenCommand::Add { name, role }) => {
             commands::add_token(&prepared.await?, name, role.into()).await
         }

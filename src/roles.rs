@@ -6,10 +6,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use anyhow::Context as _;
+use domain::delivery::Subscriptions;
 use domain::settlement::SourceTerms;
 use domain::time::Clock;
 use geo::Geo;
 use geo::refresh::Refresh;
+use jobs::forward::Forwarding;
+use jobs::forward::outgoing::Outgoing;
 use jobs::process::{Observer, Processing, Processor, SourceSettings};
 use jobs::scheduled::Scheduled;
 use store::{OpenOptions, Store};
@@ -64,7 +67,15 @@ impl Process {
 /// Opens the database that the settings name.
 pub(crate) async fn open(settings: &Settings) -> anyhow::Result<Store> {
     let options = OpenOptions { max_connections: settings.database_connections };
-    Store::open(&settings.database_url.0, options).await.context("the database cannot be opened")
+    let store =
+        Store::open(&settings.database_url.0, options).await.context("the database cannot be opened")?;
+    Ok(store.telling(subscriptions(settings)))
+}
+
+/// Who is told what.
+fn subscriptions(settings: &Settings) -> Subscriptions {
+    let apps = settings.forwards.iter().map(|forward| (forward.target.app.clone(), forward.wanted));
+    Subscriptions { apps: apps.collect(), grace_ms: settings.deliveries.grace_ms }
 }
 
 /// Opens the geo databases that the settings name.
@@ -207,13 +218,28 @@ pub(crate) async fn work(process: &Process, geo: Geo, observer: Option<Observer>
         terms: settings.retention,
         stop: stop.clone(),
     };
+    let forwarding = Forwarding {
+        store: store.clone(),
+        clock: clock.clone(),
+        targets: settings.forwards.iter().map(|forward| forward.target.clone()).collect(),
+        outgoing: Outgoing::new(settings.deliveries.allow_networks.clone())?,
+        stop: stop.clone(),
+    };
     let worked = async {
         let worked = jobs::worker::run(processing, settings.workers).await;
         stop.cancel();
         worked
     };
-    let (worked, (), ()) = tokio::join!(worked, refreshed, jobs::scheduled::run(scheduled));
-    worked.inspect_err(|error| error!(%error, "working had to end"))?;
+    let forwarded = async {
+        let forwarded = jobs::forward::run(forwarding).await;
+        if forwarded.is_err() {
+            stop.cancel();
+        }
+        forwarded
+    };
+    let (worked, forwarded, (), ()) =
+        tokio::join!(worked, forwarded, refreshed, jobs::scheduled::run(scheduled));
+    worked.and(forwarded).inspect_err(|error| error!(%error, "working had to end"))?;
     Ok(())
 }
 

@@ -4,9 +4,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
+use domain::delivery::Status;
+use domain::time::TimestampMs;
 use geo::refresh::Refresh;
 use metrics::{describe_gauge, gauge};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder};
+use store::deliveries::Backlog;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info};
 use web::watch::Metrics;
@@ -45,6 +48,17 @@ pub(crate) fn announce(process: &Process) {
     let sources = || process.settings.sources.iter().map(|source| source.name.as_str());
     web::announce_metrics(sources());
     jobs::telling::announce_metrics(sources());
+    let apps = || process.settings.forwards.iter().map(|forward| forward.target.app.as_str());
+    jobs::forward::announce_metrics(apps());
+    describe_gauge!("rewardgate_deliveries", "Deliveries that are not done, by app and status");
+    describe_gauge!(
+        "rewardgate_deliveries_oldest_age_seconds",
+        "How long the oldest delivery that is to be sent has waited, by app"
+    );
+    describe_gauge!("rewardgate_app_disabled", "1 while an app is switched off because it answered 410");
+    for app in apps() {
+        told(app, &[], false, process.clock.now());
+    }
     describe_gauge!("rewardgate_inbox_waiting", "Postbacks that are recorded and not yet judged");
     describe_gauge!("rewardgate_inbox_oldest_age_seconds", "How long the oldest of them has waited");
     describe_gauge!("rewardgate_refused_kept", "Refused calls that are kept");
@@ -68,6 +82,7 @@ pub(crate) async fn look(process: &Process) {
     while !process.stop.is_cancelled() {
         inbox(process).await;
         connections(process);
+        deliveries(process).await;
         tokio::select! {
             () = process.stop.cancelled() => {}
             () = tokio::time::sleep(LOOK_EVERY) => {}
@@ -87,6 +102,33 @@ async fn inbox(process: &Process) {
     }
     gauge!("rewardgate_inbox_waiting").set(float(depth.waiting));
     gauge!("rewardgate_inbox_oldest_age_seconds").set(float(age_ms) / 1_000.0);
+}
+
+async fn deliveries(process: &Process) {
+    if process.settings.forwards.is_empty() {
+        return;
+    }
+    let (backlog, disabled) = (process.store.backlog().await, process.store.disabled_apps().await);
+    let (Ok(backlog), Ok(disabled)) = (backlog, disabled) else { return };
+    for forward in &process.settings.forwards {
+        let app = &forward.target.app;
+        told(app, &backlog, disabled.iter().any(|disabled| disabled.app == *app), process.clock.now());
+    }
+}
+
+fn told(app: &str, backlog: &[Backlog], is_disabled: bool, now: TimestampMs) {
+    let mut oldest = now.0;
+    for status in [Status::Waiting, Status::Behind, Status::Failed] {
+        let found = backlog.iter().find(|one| one.app == app && one.status == status.name());
+        let count = found.map_or(0, |one| one.deliveries);
+        gauge!("rewardgate_deliveries", "app" => app.to_owned(), "status" => status.name()).set(float(count));
+        if status != Status::Failed {
+            oldest = found.and_then(|one| one.oldest_born_at).map_or(oldest, |born_at| born_at.min(oldest));
+        }
+    }
+    gauge!("rewardgate_deliveries_oldest_age_seconds", "app" => app.to_owned())
+        .set(float(now.0 - oldest) / 1_000.0);
+    gauge!("rewardgate_app_disabled", "app" => app.to_owned()).set(f64::from(u8::from(is_disabled)));
 }
 
 fn connections(process: &Process) {

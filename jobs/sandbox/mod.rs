@@ -17,11 +17,13 @@
 //! | `send` | carries a plan out; latency counts from the scheduled instant |
 //! | `pace` | when each call is due, retries among them; its clock is an argument |
 //! | `http` | the one door to the gateway |
+//! | [`app`] | the other side: plays the publisher's app, which is told |
 //! | `report` | calls by variety and answer, throughput, latencies |
 //! | `expected` | what the answers bind the gateway to |
 //! | `check` | compares that with what the API says |
 
 mod addresses;
+pub mod app;
 mod call;
 mod check;
 #[cfg(test)]

@@ -54,6 +54,12 @@ impl<'f> Section<'f> {
         (format!("{}{key}.", self.path), self.or(key, Dict::new()))
     }
 
+    /// The section of that name, if there is one.
+    pub(super) fn optional_table(&mut self, key: &'static str) -> Option<(String, Dict)> {
+        let path = format!("{}{key}.", self.path);
+        self.optional(key).map(|dict| (path, dict))
+    }
+
     /// A section of a list, or of its own.
     pub(super) fn inner(&mut self, path: String, dict: Dict) -> Section<'_> {
         let figment = Figment::from(Serialized::defaults(dict));

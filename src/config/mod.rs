@@ -3,6 +3,7 @@
 //! The file is `--config FILE`, else `REWARDGATE_CONFIG`, else `rewardgate.toml` in the working directory. Every key
 //! can be given in the environment instead, as `REWARDGATE_` and its name in capitals.
 
+mod forward;
 mod layers;
 mod limits;
 mod sources;
@@ -20,6 +21,7 @@ use jobs::purge::Terms;
 use serde::Deserialize;
 use web::limits::Limits;
 
+pub(crate) use forward::{Deliveries, Forward};
 use layers::{Section, layered};
 pub(crate) use sources::{Source, reference, secret};
 use sources::{apps, sources};
@@ -65,6 +67,10 @@ pub(crate) struct Settings {
     pub(crate) sources: Vec<Source>,
     /// The apps.
     pub(crate) apps: BTreeSet<String>,
+    /// How those of them are told that are told anything.
+    pub(crate) forwards: Vec<Forward>,
+    /// What holds for telling all of them.
+    pub(crate) deliveries: Deliveries,
 }
 
 /// How log lines look.
@@ -168,7 +174,8 @@ impl Settings {
         let log_format = top.or("log_format", LogFormat::Text);
         let limits = limits::limits(&mut top);
         let retention = limits::retention(&mut top);
-        let apps = apps(&mut top);
+        let deliveries = forward::deliveries(&mut top);
+        let (apps, forwards) = apps(&mut top);
         let sources = sources(&mut top, &apps);
         if let Some(policy) = &policy {
             for name in
@@ -200,6 +207,8 @@ impl Settings {
             retention,
             sources,
             apps,
+            forwards,
+            deliveries,
         })
     }
 }

@@ -8,6 +8,7 @@ use domain::network::Network;
 use domain::signature::{Secret, SignatureForm};
 use serde::Deserialize;
 
+use super::forward::{Forward, forward};
 use super::layers::Section;
 
 /// The app of a publisher who has one.
@@ -32,21 +33,27 @@ pub(crate) struct Source {
     pub(crate) callers: CallerList,
 }
 
-pub(super) fn apps(top: &mut Section<'_>) -> BTreeSet<String> {
-    let mut apps = BTreeSet::new();
+pub(super) fn apps(top: &mut Section<'_>) -> (BTreeSet<String>, Vec<Forward>) {
+    let (mut apps, mut forwards) = (BTreeSet::new(), Vec::new());
     for (path, dict) in top.list("apps") {
         let mut section = top.inner(path, dict);
-        if let Some(name) = name(&mut section)
+        let name = name(&mut section);
+        if let Some(name) = &name
             && !apps.insert(name.clone())
         {
             section.fault("name", &format!("`{name}` stands there twice"));
+        }
+        if let Some((path, dict)) = section.optional_table("forward") {
+            let mut inner = section.inner(path, dict);
+            forwards.extend(forward(&mut inner, name.as_deref()));
+            inner.finish();
         }
         section.finish();
     }
     if apps.is_empty() {
         apps.insert(ONLY_APP.to_owned());
     }
-    apps
+    (apps, forwards)
 }
 
 pub(super) fn sources(top: &mut Section<'_>, apps: &BTreeSet<String>) -> Vec<Source> {
@@ -141,7 +148,7 @@ fn name(section: &mut Section<'_>) -> Option<String> {
 
 #[derive(Deserialize)]
 #[serde(untagged)]
-enum OneOrMore {
+pub(super) enum OneOrMore {
     One(String),
     More(Vec<String>),
 }

@@ -23,7 +23,8 @@ fn the_example_loads_and_shows_the_defaults() {
 #[test]
 fn the_example_documents_every_key() {
     let faults = faults(
-        "nonsense = 1\n[limits]\nnonsense = 1\n[retention]\nnonsense = 1\n[[sources]]\nnonsense = 1\n[[apps]]\nnonsense = 1",
+        "nonsense = 1\n[limits]\nnonsense = 1\n[retention]\nnonsense = 1\n[deliveries]\nnonsense = 1\n\
+         [[sources]]\nnonsense = 1\n[[apps]]\nnonsense = 1\n[apps.forward]\nnonsense = 1",
     );
     let known = faults.lines().filter_map(|line| line.split_once("known here: "));
     let keys: Vec<_> = known.flat_map(|(_, keys)| keys.split(", ")).collect();
@@ -34,6 +35,7 @@ fn the_example_documents_every_key() {
             line.starts_with(&format!("{key} = "))
                 || line == format!("[[{key}]]")
                 || line == format!("[{key}]")
+                || line == format!("[apps.{key}]")
         });
         assert!(documented, "`{key}` is not in the example");
     }
@@ -92,4 +94,66 @@ fn nothing_secret_is_shown() {
     let shown = format!("{:?}", Settings::parse(&text, Environment::Ignored).expect("valid"));
     let path = std::env::var("PATH").expect("set everywhere");
     assert!(!shown.contains("hunter2") && !shown.contains(&path), "{shown}");
+}
+
+/// The example with `[apps.forward]` in it, and these lines instead of those with the same keys.
+fn forwarding(lines: &[&str]) -> Result<Settings, Vec<String>> {
+    let (head, tail) = EXAMPLE.split_once("# [apps.forward]\n").expect("it is shown");
+    let key = |line: &str| line.split(" = ").next().unwrap_or_default().to_owned();
+    let is_key = |line: &str| {
+        let plain = |key: &str| key.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_');
+        line.split_once(" = ").is_some_and(|(key, _)| plain(key))
+    };
+    let shown = tail.lines().map(|line| line.trim_start_matches("# ")).filter(|line| is_key(line));
+    let shown = shown.filter(|line| !lines.iter().any(|other| key(other) == key(line)));
+    let given = lines.iter().copied().filter(|line| !line.ends_with(" = "));
+    let section = shown.chain(given).collect::<Vec<_>>().join("\n");
+    let text = format!("{head}[apps.forward]\n{section}\n");
+    let text = text.replace("env:TARGO_SECRET", "env:PATH").replace("env:APP_SECRET", "env:PATH");
+    Settings::parse(&text, Environment::Ignored)
+}
+
+#[test]
+fn the_forward_section_of_the_example_loads_and_shows_the_defaults() {
+    let shown = forwarding(&["rate_per_second = "]).expect("valid");
+    let defaults = [
+        "form = ",
+        "hash = ",
+        "schedule = ",
+        "also = ",
+        "concurrency = ",
+        "rate_per_second = ",
+        "timeout_seconds = ",
+    ];
+    let least = forwarding(&defaults).expect("valid");
+    assert_eq!(format!("{shown:?}"), format!("{least:?}"));
+    assert_eq!(shown.forwards.len(), 1);
+    assert!(forwarding(&[]).is_ok_and(|settings| settings.forwards[0].target.rate_per_second == Some(50)));
+}
+
+#[test]
+fn what_cannot_be_forwarded_is_a_fault_with_its_key() {
+    for (line, says) in [
+        ("url = \"app.example.com\"", "`apps.0.forward.url` must begin with https://"),
+        (
+            "url = \"https://a.example/p?u={user_id}&t={tx_id}&r={reward}\"",
+            "`apps.0.forward.url` lacks `{status}`",
+        ),
+        ("secret = \"hunter2\"", "never the secret itself"),
+        ("secret = [\"env:PATH\", \"env:PATH\"]", "`apps.0.forward.secret` must be one"),
+        ("form = \"carrier-pigeon\"", "`apps.0.forward.form`"),
+        ("form = \"standard-webhooks\"", "`apps.0.forward.secret` must be `whsec_` and base64"),
+        ("schedule = \"often\"", "`apps.0.forward.schedule` must be"),
+        ("schedule = []", "`apps.0.forward.schedule` must be"),
+        ("schedule = [-1]", "`apps.0.forward.schedule` must be"),
+        ("schedule = [604801]", "`apps.0.forward.schedule` must be"),
+        ("concurrency = 0", "`apps.0.forward.concurrency` must be between 1 and 256"),
+        ("rate_per_second = 0", "`apps.0.forward.rate_per_second` must be between"),
+        ("timeout_seconds = 61", "`apps.0.forward.timeout_seconds` must be between 1 and 60"),
+        ("also = [\"credited\"]", "`apps.0.forward.also`"),
+        ("speed = 1", "`apps.0.forward.speed` is not a setting"),
+    ] {
+        let faults = forwarding(&[line]).expect_err(line).join("\n");
+        assert!(faults.contains(says), "{line}: {faults}");
+    }
 }

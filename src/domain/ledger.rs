@@ -143,17 +143,24 @@ pub fn transfers(step: Step, terms: &Terms<'_>) -> Vec<Transfer> {
 
     let reward = match step {
         Step::Credit | Step::Overturn => Some((granted(), user())),
-        Step::Hold => Some((granted(), held())),
+        Step::Hold | Step::UndoReject => Some((granted(), held())),
         Step::Release => Some((held(), user())),
         Step::Reject | Step::ReverseHeld => Some((held(), granted())),
-        Step::ReverseCredited => Some((user(), granted())),
+        Step::ReverseCredited | Step::UndoOverturn => Some((user(), granted())),
+        Step::UndoRelease => Some((user(), held())),
         Step::ReverseRejected | Step::ReverseUnseen => None,
     };
     // The network owes the payout for a held reward too, and takes it back for a rejected one.
     let payout = match step {
         Step::Credit | Step::Hold => Some((network(), earned())),
         Step::ReverseCredited | Step::ReverseHeld | Step::ReverseRejected => Some((earned(), network())),
-        Step::Release | Step::Reject | Step::Overturn | Step::ReverseUnseen => None,
+        Step::Release
+        | Step::Reject
+        | Step::Overturn
+        | Step::ReverseUnseen
+        | Step::UndoRelease
+        | Step::UndoReject
+        | Step::UndoOverturn => None,
     };
     let reward = reward.zip(Positive::new(terms.reward)).map(|((debit, credit), amount)| Transfer::Reward {
         debit,
@@ -203,6 +210,9 @@ mod tests {
             (Step::ReverseHeld, vec!["held:targo → granted:targo 500 coins", taken_back]),
             (Step::ReverseRejected, vec![taken_back]),
             (Step::ReverseUnseen, vec![]),
+            (Step::UndoRelease, vec!["user:main/u1 → held:targo 500 coins"]),
+            (Step::UndoReject, vec!["granted:targo → held:targo 500 coins"]),
+            (Step::UndoOverturn, vec!["user:main/u1 → granted:targo 500 coins"]),
         ] {
             assert_eq!(booked(step), expected, "{step:?}");
         }

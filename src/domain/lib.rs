@@ -20,6 +20,7 @@
 //! | [`reward`] | the status of a reward and the only steps there are |
 //! | [`ledger`] | the transfers of each step |
 //! | [`settlement`] | a whole batch: mapped postbacks and known rewards in, everything to be saved out |
+//! | [`delivery`] | what the app is told, in which order, and what follows from each attempt |
 //! | [`proof`] | do the balances follow from the transfers, and the transfers from the statuses? |
 //! | [`caller`] | does the network call from this address? |
 //! | [`review`], [`access`] | a person's decision on a held reward, and who may make it |
@@ -27,6 +28,7 @@
 
 pub mod access;
 pub mod caller;
+pub mod delivery;
 pub mod diagnosis;
 pub mod event;
 pub mod ledger;

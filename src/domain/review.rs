@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::reward::{Status, Step};
+use crate::time::TimestampMs;
 
 /// The longest note, in bytes.
 pub const MAX_NOTE_LEN: usize = 2_000;
@@ -35,9 +36,54 @@ pub fn step(review: Review, status: Status) -> Result<Step, NotAllowed> {
     }
 }
 
+/// What undoing needs to know of the step that a reward took last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LastStep {
+    /// The step.
+    pub step: Step,
+    /// When it was taken.
+    pub taken_at: TimestampMs,
+    /// True if the app has heard of it, or may have.
+    pub told: bool,
+}
+
+/// Why a decision cannot be taken back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NotUndoable {
+    /// What happened last was no person's decision.
+    #[error("the last step of the reward is no decision of a person, so there is nothing to undo")]
+    NoDecision,
+    /// The grace is over, or the app has been told.
+    #[error("it is too late: the app has been told, or may be told at any moment")]
+    TooLate,
+}
+
+/// The step that takes `last` back, as long as nobody has been told of it.
+pub fn undo(last: LastStep, grace_ms: i64, now: TimestampMs) -> Result<Step, NotUndoable> {
+    let step = last.step.undone_by().ok_or(NotUndoable::NoDecision)?;
+    if last.told || now.0 >= last.taken_at.0.saturating_add(grace_ms) {
+        return Err(NotUndoable::TooLate);
+    }
+    Ok(step)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_decision_can_be_undone_until_its_grace_is_over_or_the_app_was_told() {
+        let last = |step, told| LastStep { step, taken_at: TimestampMs(1_000), told };
+        let at = |last, now| undo(last, 500, TimestampMs(now));
+        assert_eq!(at(last(Step::Release, false), 1_499), Ok(Step::UndoRelease));
+        assert_eq!(at(last(Step::Reject, false), 1_000), Ok(Step::UndoReject));
+        assert_eq!(at(last(Step::Overturn, false), 1_000), Ok(Step::UndoOverturn));
+        assert_eq!(at(last(Step::Release, false), 1_500), Err(NotUndoable::TooLate));
+        assert_eq!(at(last(Step::Release, true), 1_000), Err(NotUndoable::TooLate));
+        for step in [Step::Credit, Step::Hold, Step::ReverseCredited, Step::UndoRelease] {
+            assert_eq!(at(last(step, false), 1_000), Err(NotUndoable::NoDecision), "{step:?}");
+        }
+    }
 
     #[test]
     fn a_review_takes_only_the_steps_of_the_contract() {

@@ -61,11 +61,17 @@ pub enum Step {
     ReverseHeld,
     /// rejected → reversed.
     ReverseRejected,
+    /// credited → held: a release taken back before anybody was told of it.
+    UndoRelease,
+    /// rejected → held: a reject taken back.
+    UndoReject,
+    /// credited → rejected: an overturn taken back.
+    UndoOverturn,
 }
 
 impl Step {
     /// Every step.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 12] = [
         Self::Credit,
         Self::Hold,
         Self::ReverseUnseen,
@@ -75,6 +81,9 @@ impl Step {
         Self::ReverseCredited,
         Self::ReverseHeld,
         Self::ReverseRejected,
+        Self::UndoRelease,
+        Self::UndoReject,
+        Self::UndoOverturn,
     ];
 
     /// The status before; `None` for a reward that is new.
@@ -82,8 +91,8 @@ impl Step {
         match self {
             Self::Credit | Self::Hold | Self::ReverseUnseen => None,
             Self::Release | Self::Reject | Self::ReverseHeld => Some(Status::Held),
-            Self::Overturn | Self::ReverseRejected => Some(Status::Rejected),
-            Self::ReverseCredited => Some(Status::Credited),
+            Self::Overturn | Self::ReverseRejected | Self::UndoReject => Some(Status::Rejected),
+            Self::ReverseCredited | Self::UndoRelease | Self::UndoOverturn => Some(Status::Credited),
         }
     }
 
@@ -91,8 +100,8 @@ impl Step {
     pub fn to(self) -> Status {
         match self {
             Self::Credit | Self::Release | Self::Overturn => Status::Credited,
-            Self::Hold => Status::Held,
-            Self::Reject => Status::Rejected,
+            Self::Hold | Self::UndoRelease | Self::UndoReject => Status::Held,
+            Self::Reject | Self::UndoOverturn => Status::Rejected,
             Self::ReverseUnseen | Self::ReverseCredited | Self::ReverseHeld | Self::ReverseRejected => {
                 Status::Reversed
             }
@@ -110,6 +119,31 @@ impl Step {
         }
     }
 
+    /// The decision that this step takes back; `None` if it is no undoing.
+    pub fn undoes(self) -> Option<Self> {
+        match self {
+            Self::UndoRelease => Some(Self::Release),
+            Self::UndoReject => Some(Self::Reject),
+            Self::UndoOverturn => Some(Self::Overturn),
+            _ => None,
+        }
+    }
+
+    /// The step that takes this one back; `None` if it is no person's decision.
+    pub fn undone_by(self) -> Option<Self> {
+        Self::ALL.into_iter().find(|step| step.undoes() == Some(self))
+    }
+
+    /// True if a person decided so; such a step can be undone for a while.
+    pub fn is_decision(self) -> bool {
+        self.undone_by().is_some()
+    }
+
+    /// The step of that name.
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|step| step.name() == name)
+    }
+
     /// The name in tables, pages and the API.
     pub fn name(self) -> &'static str {
         match self {
@@ -122,6 +156,9 @@ impl Step {
             Self::ReverseCredited => "reverse_credited",
             Self::ReverseHeld => "reverse_held",
             Self::ReverseRejected => "reverse_rejected",
+            Self::UndoRelease => "undo_release",
+            Self::UndoReject => "undo_reject",
+            Self::UndoOverturn => "undo_overturn",
         }
     }
 }
@@ -141,14 +178,29 @@ mod tests {
                 (None, "credited"),
                 (None, "held"),
                 (None, "reversed"),
+                (Some("credited"), "held"),
+                (Some("credited"), "rejected"),
                 (Some("credited"), "reversed"),
                 (Some("held"), "credited"),
                 (Some("held"), "rejected"),
                 (Some("held"), "reversed"),
                 (Some("rejected"), "credited"),
+                (Some("rejected"), "held"),
                 (Some("rejected"), "reversed"),
             ]
         );
+    }
+
+    #[test]
+    fn undoing_goes_back_to_where_the_decision_began_and_only_decisions_are_undone() {
+        for step in Step::ALL {
+            if let Some(undoing) = step.undone_by() {
+                assert_eq!((undoing.from(), Some(undoing.to())), (Some(step.to()), step.from()), "{step:?}");
+            }
+            let by_a_person = matches!(step, Step::Release | Step::Reject | Step::Overturn);
+            assert_eq!(step.is_decision(), by_a_person, "{step:?}");
+            assert_eq!(Step::parse(step.name()), Some(step));
+        }
     }
 
     #[test]

@@ -70,6 +70,11 @@ impl Secret {
         let key = key.into();
         (!key.is_empty()).then_some(Self(key))
     }
+
+    /// The key itself, for whoever signs with it.
+    pub(crate) fn key(&self) -> &[u8] {
+        &self.0
+    }
 }
 
 impl Secret {

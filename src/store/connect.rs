@@ -50,7 +50,12 @@ impl Store {
         } else {
             return Err(Error::Unfit("a database URL starts with sqlite:// or postgres://".into()));
         };
-        Ok(Self { database, wake: Arc::default() })
+        Ok(Self {
+            database,
+            wake: Arc::default(),
+            wake_forwarders: Arc::new(tokio::sync::watch::Sender::new(())),
+            subscriptions: Arc::default(),
+        })
     }
 }
 

@@ -15,6 +15,7 @@
 //! | `statement`, `columns`, `unit` | one SQL text for two databases; one transaction in one task |
 //! | [`inbox`] | recording postbacks, and claiming the ones that wait |
 //! | [`settle`], `save` | loading what a batch touches, saving what became of it |
+//! | `outbox`, [`deliveries`], [`resend`] | what apps are told: born with its cause, sent by workers, looked at by people |
 //! | [`refused`] | calls whose signature did not verify, bounded in number |
 //! | [`postbacks`], [`rewards`] | reading them back, page by page |
 //! | [`reviews`] | a person's decision |
@@ -28,15 +29,18 @@
 
 mod columns;
 pub mod connect;
+pub mod deliveries;
 pub mod error;
 pub mod inbox;
 pub mod ledger;
 pub mod migrate;
+mod outbox;
 pub mod policies;
 pub mod postbacks;
 pub mod queue;
 pub mod refused;
 pub mod replay;
+pub mod resend;
 pub mod retention;
 pub mod reviews;
 pub mod rewards;
@@ -49,6 +53,7 @@ pub mod wake;
 
 use std::sync::Arc;
 
+use domain::delivery::Subscriptions;
 use sqlx::{PgPool, SqlitePool};
 
 pub use connect::OpenOptions;
@@ -59,6 +64,9 @@ pub use error::{Error, Result};
 pub struct Store {
     database: Database,
     wake: Arc<tokio::sync::Notify>,
+    /// Changes whenever a delivery may be due.
+    wake_forwarders: Arc<tokio::sync::watch::Sender<()>>,
+    subscriptions: Arc<Subscriptions>,
 }
 
 /// The connections of this process to the database.
@@ -81,6 +89,13 @@ enum Database {
 }
 
 impl Store {
+    /// The same store, which from now on writes down what the apps of `subscriptions` are to be told, in the
+    /// transaction of each cause.
+    #[must_use]
+    pub fn telling(self, subscriptions: Subscriptions) -> Self {
+        Self { subscriptions: Arc::new(subscriptions), ..self }
+    }
+
     /// `sqlite` or `postgres`.
     pub fn database_name(&self) -> &'static str {
         match self.database {

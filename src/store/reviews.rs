@@ -1,16 +1,19 @@
-//! A person's decision on a reward.
+//! A person's decision on a reward, and taking it back.
 
 use std::sync::LazyLock;
 
+use domain::delivery::Subscriptions;
 use domain::ledger;
-use domain::review::{self, NotAllowed, Review};
+use domain::review::{self, LastStep, NotAllowed, NotUndoable, Review};
+use domain::reward::Step;
 use domain::settlement::{Reward, TakenStep};
 use domain::time::TimestampMs;
 
+use crate::outbox::{self, Touched, UserRow, lock_users};
 use crate::settle::RewardRow;
 use crate::statement::{LazyStatement, Statement};
 use crate::unit::{Tx, guard, with_statement};
-use crate::{Result, Store, save};
+use crate::{Error, Result, Store, save};
 
 /// Who decides, why and when.
 #[derive(Clone, Debug)]
@@ -49,22 +52,110 @@ static UPDATE: LazyStatement = LazyLock::new(|| {
     Statement::new("UPDATE rewards SET status = $1, steps = steps + 1 WHERE id = $2 AND steps = $3", &[])
 });
 
+/// Whose reward it is; that never changes.
+static OWNER: LazyStatement =
+    LazyLock::new(|| Statement::new("SELECT app, user_id FROM rewards WHERE id = $1", &[]));
+
+static LAST_STEP: LazyStatement = LazyLock::new(|| {
+    Statement::new(
+        "SELECT step, taken_at,
+                COALESCE((SELECT tries FROM deliveries
+                          WHERE deliveries.reward_id = steps.reward_id AND deliveries.seq = steps.seq
+                          {for_update}), 0) AS tries
+         FROM steps WHERE reward_id = $1 AND seq = $2",
+        &[],
+    )
+});
+
+/// What became of the wish to undo.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Undone {
+    /// The decision is taken back, and nobody was told of it.
+    Done,
+    /// There is no such reward.
+    NotFound,
+    /// It cannot be taken back; nothing was saved.
+    NotUndoable(NotUndoable),
+}
+
 impl Store {
     /// Decides on the reward `id`: status, step and transfers in one transaction.
     pub async fn review(&self, id: i64, decision: Review, reviewer: Reviewer) -> Result<Reviewed> {
-        self.write(move |tx| Box::pin(async move { decide(tx, id, decision, reviewer).await })).await
+        let subscriptions = self.subscriptions.clone();
+        let reviewed = self
+            .write(move |tx| {
+                Box::pin(async move { decide(tx, id, decision, reviewer, &subscriptions).await })
+            })
+            .await?;
+        self.wake_all_forwarders().await;
+        Ok(reviewed)
+    }
+
+    /// Takes the last decision on the reward `id` back, as long as its grace lasts: by another step, with opposite
+    /// transfers. What would have told the app of it never leaves.
+    pub async fn undo(&self, id: i64, reviewer: Reviewer) -> Result<Undone> {
+        let subscriptions = self.subscriptions.clone();
+        let undone = self
+            .write(move |tx| Box::pin(async move { undo(tx, id, reviewer, &subscriptions).await }))
+            .await?;
+        self.wake_all_forwarders().await;
+        Ok(undone)
     }
 }
 
-async fn decide(tx: &mut Tx, id: i64, decision: Review, reviewer: Reviewer) -> Result<Reviewed> {
+/// The reward, locked together with its user.
+async fn load(tx: &mut Tx, id: i64) -> Result<Option<Reward>> {
+    let owner: Option<(String, String)> = with_statement!(tx, OWNER, |sql, connection| {
+        sqlx::query_as(sql).bind(id).fetch_optional(connection).await?
+    });
+    let Some((app, user_id)) = owner else { return Ok(None) };
+    // The user first and then the reward, as settling does it.
+    lock_users(tx, vec![UserRow { app, user_id }]).await?;
     let row: Option<RewardRow> = with_statement!(tx, LOAD, |sql, connection| {
         sqlx::query_as(sql).bind(id).fetch_optional(connection).await?
     });
-    let Some(reward) = row.map(Reward::try_from).transpose()? else { return Ok(Reviewed::NotFound) };
+    row.map(Reward::try_from).transpose()
+}
+
+async fn decide(
+    tx: &mut Tx,
+    id: i64,
+    decision: Review,
+    reviewer: Reviewer,
+    subscriptions: &Subscriptions,
+) -> Result<Reviewed> {
+    let Some(reward) = load(tx, id).await? else { return Ok(Reviewed::NotFound) };
     let step = match review::step(decision, reward.status) {
         Ok(step) => step,
         Err(not_allowed) => return Ok(Reviewed::NotAllowed(not_allowed)),
     };
+    take(tx, id, &reward, step, reviewer, subscriptions).await?;
+    Ok(Reviewed::Done)
+}
+
+async fn undo(tx: &mut Tx, id: i64, reviewer: Reviewer, subscriptions: &Subscriptions) -> Result<Undone> {
+    let Some(reward) = load(tx, id).await? else { return Ok(Undone::NotFound) };
+    let (name, taken_at, tries): (String, i64, i64) = with_statement!(tx, LAST_STEP, |sql, connection| {
+        sqlx::query_as(sql).bind(id).bind(reward.steps).fetch_one(connection).await?
+    });
+    let step =
+        Step::parse(&name).ok_or(Error::Corrupt { table: "steps", column: "step", row: id, found: name })?;
+    let last = LastStep { step, taken_at: TimestampMs(taken_at), told: tries > 0 };
+    match review::undo(last, subscriptions.grace_ms, reviewer.now) {
+        Ok(step) => take(tx, id, &reward, step, reviewer, subscriptions).await.map(|()| Undone::Done),
+        Err(not_undoable) => Ok(Undone::NotUndoable(not_undoable)),
+    }
+}
+
+/// Saves `step` of `reward` with what it moves and what it tells.
+async fn take(
+    tx: &mut Tx,
+    id: i64,
+    reward: &Reward,
+    step: Step,
+    reviewer: Reviewer,
+    subscriptions: &Subscriptions,
+) -> Result<()> {
     let taken = TakenStep {
         seq: reward.steps + 1,
         step,
@@ -79,5 +170,7 @@ async fn decide(tx: &mut Tx, id: i64, decision: Review, reviewer: Reviewer) -> R
     });
     guard("reward", touched, 1)?;
     save::steps(tx, &[(id, &taken)], &reviewer.business_date, reviewer.now).await?;
-    Ok(Reviewed::Done)
+    let touched = Touched { reward_id: id, app: &reward.app, user_id: &reward.user_id, steps: vec![&taken] };
+    outbox::bear(tx, &[touched], subscriptions, reviewer.now).await?;
+    Ok(())
 }

@@ -3,12 +3,14 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::LazyLock;
 
+use domain::delivery::Subscriptions;
 use domain::event::Click;
 use domain::ledger::{Posting, Transfer};
 use domain::settlement::{Settled, Settlement, TakenStep};
 use domain::time::TimestampMs;
 use serde::Serialize;
 
+use crate::outbox::{self, Touched};
 use crate::settle::Settle;
 use crate::statement::{Column, LazyStatement, Statement};
 use crate::unit::{Tx, guard};
@@ -157,14 +159,15 @@ static MARK_POSTBACKS: LazyStatement = LazyLock::new(|| {
     )
 });
 
-/// Saves everything of `settlement`. The guard: exactly its postbacks still waited, and exactly its rewards were
+/// Saves everything of `settlement`; true if an app is to be told something. The guard: exactly its postbacks still waited, and exactly its rewards were
 /// still as loaded.
 pub(crate) async fn save(
     tx: &mut Tx,
     settlement: &Settlement,
     by: &dyn Settle,
+    subscriptions: &Subscriptions,
     now: TimestampMs,
-) -> Result<()> {
+) -> Result<bool> {
     let ids = rewards(tx, &settlement.rewards, by).await?;
     let settled = || settlement.rewards.iter().zip(&ids);
     let verdicts: Vec<_> = settled().filter_map(|(settled, id)| VerdictRow::of(settled, *id)).collect();
@@ -174,7 +177,17 @@ pub(crate) async fn save(
     let taken: Vec<_> =
         settled().flat_map(|(settled, id)| settled.steps.iter().map(|taken| (*id, taken))).collect();
     steps(tx, &taken, &by.business_date(now), now).await?;
-    outcomes(tx, settlement, &ids, now).await
+    let touched: Vec<_> = settled()
+        .map(|(settled, id)| Touched {
+            reward_id: *id,
+            app: &settled.reward.app,
+            user_id: &settled.reward.user_id,
+            steps: settled.steps.iter().collect(),
+        })
+        .collect();
+    let tells = outbox::bear(tx, &touched, subscriptions, now).await?;
+    outcomes(tx, settlement, &ids, now).await?;
+    Ok(tells)
 }
 
 /// Saves steps and what they move.

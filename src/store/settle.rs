@@ -6,6 +6,7 @@
 //! | lock the users, load the rewards and earlier tasks it touches | 4 |
 //! | decide, in memory: the caller's function, which cannot wait and cannot fail | 0 |
 //! | save rewards, verdicts, steps, balances, transfers, outcomes | 8 at most |
+//! | write down what apps are to be told of it | 4 at most |
 //!
 //! A row that waits is locked by its claim, a user by their row, a reward by its row and its unique key, so what was
 //! loaded cannot change before it is saved. Should two workers meet on a new key all the same, the second one's
@@ -13,6 +14,7 @@
 
 use std::sync::{Arc, LazyLock};
 
+use domain::delivery::Subscriptions;
 use domain::event::{Event, Quarantine};
 use domain::money::Micros;
 use domain::reward::Status;
@@ -114,8 +116,11 @@ impl Store {
         let store = self.clone();
         own_task(async move {
             let mut tx = store.begin().await?;
-            let settled = settle(&mut tx, which, &*by, now).await;
-            let (claimed, settlement) = tx.end(settled).await?;
+            let settled = settle(&mut tx, which, &*by, &store.subscriptions, now).await;
+            let (claimed, settlement, tells) = tx.end(settled).await?;
+            if tells {
+                store.wake_forwarders();
+            }
             if !claimed.is_empty() {
                 by.saved(&claimed, &settlement, now);
             }
@@ -135,17 +140,18 @@ async fn settle(
     tx: &mut Tx,
     which: Claim,
     by: &dyn Settle,
+    subscriptions: &Subscriptions,
     now: TimestampMs,
-) -> Result<(Vec<WaitingPostback>, Settlement)> {
+) -> Result<(Vec<WaitingPostback>, Settlement, bool)> {
     let claimed = claim(tx, which).await?;
     if claimed.is_empty() {
-        return Ok((claimed, Settlement::default()));
+        return Ok((claimed, Settlement::default(), false));
     }
     let batch: Vec<_> = claimed.iter().map(|postback| by.map(postback)).collect();
     let known = load(tx, &batch).await?;
     let settlement = by.settle(batch, known, now);
-    save::save(tx, &settlement, by, now).await?;
-    Ok((claimed, settlement))
+    let tells = save::save(tx, &settlement, by, subscriptions, now).await?;
+    Ok((claimed, settlement, tells))
 }
 
 async fn quarantine(tx: &mut Tx, postback_id: i64, reason: &str, now: TimestampMs) -> Result<()> {

@@ -15,6 +15,7 @@
 //! | `recording`, `settling`, `conflicts`, `quarantine` | from the inbox to rewards |
 //! | `books`, `proof`, `verdicts` | what is booked and written down for good |
 //! | `reviews` | a person's decision |
+//! | `deliveries`, `resending` | what apps are told: in line, leased, taken back, sent again |
 //! | `failing` | what is saved when something fails: nothing |
 //! | `rewards`, `postbacks`, `refused`, `tokens`, `policies` | reading back |
 //! | `replay` | what was put aside is taken once more |
@@ -52,6 +53,8 @@ mod conflicts;
 #[cfg(test)]
 mod database;
 #[cfg(test)]
+mod deliveries;
+#[cfg(test)]
 mod dropping;
 #[cfg(test)]
 mod durability;
@@ -79,6 +82,8 @@ mod recording;
 mod refused;
 #[cfg(test)]
 mod replay;
+#[cfg(test)]
+mod resending;
 #[cfg(test)]
 mod retention;
 #[cfg(test)]

@@ -70,8 +70,10 @@ impl Raw {
 
     /// How many rows every table has. Two that are equal say: nothing was added in between, and nothing removed.
     pub(crate) async fn census(&mut self) -> Vec<(&'static str, i64)> {
-        const TABLES: [&str; 10] = [
+        const TABLES: [&str; 12] = [
             "accounts",
+            "attempts",
+            "deliveries",
             "policies",
             "postbacks",
             "refused",

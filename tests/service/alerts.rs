@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use crate::app::app;
 use crate::database::Kind;
 use crate::gate::Gate;
 use crate::http::{Request, call};
@@ -17,7 +18,8 @@ fn metrics(text: &str) -> BTreeSet<String> {
 
 #[test]
 fn every_metric_of_the_alert_rules_exists() {
-    let gate = Gate::new(Kind::Sqlite);
+    let app = app();
+    let gate = Gate::with(Kind::Sqlite, |settings| settings.telling(&app, ""));
     let mut up = gate.up();
     let api = gate.api(up.address);
     deliver(up.address, &Event::honest("u-1", "T-1", 10).credit());

@@ -7,6 +7,7 @@
 //! | [`answers`], [`vectors`] | what networks are answered; the published signatures, and every forgery |
 //! | [`reversals`] | every order of credit and reversal |
 //! | [`exactly_once`], [`kills`] | one effect for each event: in a crowd, and whatever is killed meanwhile |
+//! | [`forward`], [`forward_crowd`] | the app hears of every credit and reversal |
 //! | [`outage`], [`poison`] | the database goes and comes back; one postback that cannot be booked |
 //! | [`starting`], [`stopping`] | settings and the command line; the end in good order |
 //! | [`replay`] | what was put aside is taken once more after its cause is gone |
@@ -36,6 +37,8 @@ mod answers;
 #[cfg(test)]
 mod api;
 #[cfg(test)]
+mod app;
+#[cfg(test)]
 mod callers;
 #[cfg(test)]
 mod database;
@@ -43,6 +46,10 @@ mod database;
 mod effects;
 #[cfg(test)]
 mod exactly_once;
+#[cfg(test)]
+mod forward;
+#[cfg(test)]
+mod forward_crowd;
 #[cfg(test)]
 mod gate;
 #[cfg(test)]

@@ -16,6 +16,8 @@ pub(crate) const SOURCE: &str = "targo";
 pub(crate) struct Settings {
     top: Vec<String>,
     source: Vec<String>,
+    /// Sections behind the source's.
+    tail: String,
     /// What stands in the environment of every process, besides what any program needs.
     pub(crate) environment: BTreeMap<String, String>,
 }
@@ -37,6 +39,7 @@ impl Settings {
                 "currency = \"coins\"".into(),
                 "params = { user_id = \"uid\", tx_id = \"tx\" }".into(),
             ],
+            tail: String::new(),
             environment: BTreeMap::from([(SECRET_NAME.into(), SECRET.into())]),
         }
     }
@@ -52,6 +55,20 @@ impl Settings {
     #[must_use]
     pub(crate) fn with_in_source(mut self, line: &str) -> Self {
         replace(&mut self.source, line);
+        self
+    }
+
+    /// With these sections at the end.
+    #[must_use]
+    pub(crate) fn with_tail(mut self, sections: &str) -> Self {
+        self.tail.extend([sections, "\n"]);
+        self
+    }
+
+    /// With something else in the sections at the end.
+    #[must_use]
+    pub(crate) fn replace_in_tail(mut self, from: &str, to: &str) -> Self {
+        self.tail = self.tail.replace(from, to);
         self
     }
 
@@ -71,7 +88,7 @@ impl Settings {
 
     /// The file.
     pub(crate) fn text(&self) -> String {
-        format!("{}\n[[sources]]\n{}\n", self.top.join("\n"), self.source.join("\n"))
+        format!("{}\n[[sources]]\n{}\n{}", self.top.join("\n"), self.source.join("\n"), self.tail)
     }
 }
 

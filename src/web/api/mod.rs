@@ -1,10 +1,11 @@
-//! `/api/v1`: rewards, balances, postbacks, reviews, ledger proof. JSON, bearer token, a role for each.
+//! `/api/v1`: rewards, balances, postbacks, reviews, deliveries, ledger proof. JSON, bearer token, a role for each.
 //!
 //! Money is a decimal string without trailing zeros, times are RFC 3339 in UTC, lists are
 //! `{"items":[…],"next":cursor}`, errors are `{"error":{"code","message"}}`. The document at `openapi.json` is made
 //! from the types and handlers here.
 
 pub(crate) mod access;
+mod deliveries;
 pub(crate) mod error;
 mod ledger;
 mod openapi;
@@ -75,6 +76,21 @@ pub fn routes(api: Arc<Api>) -> impl Filter<Extract = (Response,), Error = Rejec
     let replay = warp::path!("postbacks" / i64 / "replay")
         .and(post.clone())
         .then(|id, call| answer(postbacks::replay(call, id)));
+    let list_deliveries = warp::path!("deliveries")
+        .and(get.clone())
+        .and(query())
+        .then(|call, query| answer(deliveries::list(call, query)));
+    let resend = warp::path!("deliveries" / "resend")
+        .and(post.clone())
+        .and(body)
+        .then(|call, body| answer(deliveries::resend(call, body)));
+    let resend_one = warp::path!("deliveries" / i64 / "resend")
+        .and(post.clone())
+        .then(|id, call| answer(deliveries::resend_one(call, id)));
+    let apps = warp::path!("apps").and(get.clone()).then(|call| answer(deliveries::apps(call)));
+    let enable = warp::path!("apps" / String / "enable")
+        .and(post)
+        .then(|app, call| answer(deliveries::enable(call, app)));
     let proof = warp::path!("ledger" / "proof").and(get).then(|call| answer(ledger::proof(call)));
 
     let known = document
@@ -89,6 +105,16 @@ pub fn routes(api: Arc<Api>) -> impl Filter<Extract = (Response,), Error = Rejec
         .or(list_postbacks)
         .unify()
         .or(replay)
+        .unify()
+        .or(list_deliveries)
+        .unify()
+        .or(resend)
+        .unify()
+        .or(resend_one)
+        .unify()
+        .or(apps)
+        .unify()
+        .or(enable)
         .unify()
         .or(proof)
         .unify()

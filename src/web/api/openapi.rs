@@ -3,7 +3,7 @@
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
-use super::{ledger, postbacks, reviews, rewards, users};
+use super::{deliveries, ledger, postbacks, reviews, rewards, users};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -18,9 +18,15 @@ use super::{ledger, postbacks, reviews, rewards, users};
         rewards::one,
         reviews::release,
         reviews::reject,
+        reviews::undo,
         users::balance,
         postbacks::list,
         postbacks::replay,
+        deliveries::list,
+        deliveries::resend_one,
+        deliveries::resend,
+        deliveries::apps,
+        deliveries::enable,
         ledger::proof,
     ),
     modifiers(&BearerToken),

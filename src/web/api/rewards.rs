@@ -10,7 +10,7 @@ use super::error::{ApiError, ErrorBody};
 use super::page::{self, Page};
 use super::postbacks;
 use super::shape::{Reward, RewardWhole};
-use super::{Api, Call};
+use super::{Api, Call, deliveries};
 
 /// Which rewards to list.
 #[derive(Debug, Default, Deserialize, IntoParams)]
@@ -72,7 +72,7 @@ pub(crate) async fn whole(api: &Api, id: i64) -> Result<RewardWhole, ApiError> {
         steps: api.store.steps(id).await?.into_iter().map(Into::into).collect(),
         transfers: api.store.transfers(id).await?.into_iter().map(Into::into).collect(),
         postbacks: rows.into_iter().map(|row| postbacks::with_replays(row, &mut replays)).collect(),
-        deliveries: Vec::new(),
+        deliveries: deliveries::of_reward(api, id).await?,
     })
 }
 
@@ -102,7 +102,8 @@ impl RewardQuery {
     }
 }
 
-fn place(cursor: &str) -> Result<Place, ApiError> {
+/// The place that a cursor names.
+pub(crate) fn place(cursor: &str) -> Result<Place, ApiError> {
     let parts = cursor.split_once('-').and_then(|(at, id)| Some((at.parse().ok()?, id.parse().ok()?)));
     let (received_at, id) =
         parts.ok_or_else(|| ApiError::invalid("`cursor` must be the `next` of a page"))?;

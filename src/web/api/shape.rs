@@ -10,6 +10,7 @@ use store::replay::ReplayRow;
 use store::rewards::{RewardRow, StepRow, TransferRow};
 use utoipa::ToSchema;
 
+use super::deliveries::Delivery;
 use super::error::ApiError;
 
 /// A reward with its verdict.
@@ -118,13 +119,9 @@ pub(crate) struct RewardWhole {
     pub(crate) transfers: Vec<Transfer>,
     /// Every postback with this key, repeats too.
     pub(crate) postbacks: Vec<Postback>,
-    /// What the app was told; nothing while no app is to be told.
+    /// What the app is told, with every attempt; nothing if it is told nothing.
     pub(crate) deliveries: Vec<Delivery>,
 }
-
-/// What the app was told about a reward.
-#[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct Delivery {}
 
 /// One change of status.
 #[derive(Debug, Serialize, ToSchema)]

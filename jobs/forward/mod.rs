@@ -1,0 +1,188 @@
+//! Forwarding: apps are told of every credit and every reversal.
+//!
+//! One lane for each app, so that an app that is slow or down holds up nobody else. A lane is an apalis worker on a
+//! stream of wake-ups, like those of the inbox: they come from whoever caused a delivery in this process, from other
+//! processes through Postgres, when the next one is due, and from a slow poll in any case. Which deliveries a lane gets
+//! is decided by the lease that `store` gives it, so a wake-up that is lost or doubled loses and doubles nothing.
+//!
+//! | module | what it does |
+//! |---|---|
+//! | here | starts the lanes and keeps them running |
+//! | `lane` | hands in, takes, sends, and stops calling an app that is down |
+//! | [`outgoing`] | the HTTP client, which refuses addresses when it connects |
+
+mod lane;
+pub mod outgoing;
+
+use std::convert::Infallible;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use apalis::prelude::{Data, WorkerBuilder, WorkerBuilderExt, WorkerError};
+use domain::delivery::message::Letterhead;
+use domain::delivery::schedule::{Class, Schedule};
+use domain::time::Clock;
+use futures_util::StreamExt;
+use metrics::{counter, describe_counter, describe_gauge, describe_histogram, gauge};
+use store::Store;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+use tracing::{error, info, warn};
+
+use lane::Lane;
+use outgoing::Outgoing;
+
+/// The pause before a lane that died is started again.
+const RESTART_PAUSE: Duration = Duration::from_secs(1);
+
+/// One app and how it is told.
+#[derive(Clone, Debug)]
+pub struct Target {
+    /// The app.
+    pub app: String,
+    /// Its form, URL and secrets.
+    pub letterhead: Letterhead,
+    /// When what was not acknowledged is sent again.
+    pub schedule: Schedule,
+    /// Calls at once, at most, from each process.
+    pub concurrency: usize,
+    /// Calls a second, at most, from each process.
+    pub rate_per_second: Option<u32>,
+    /// From the beginning of a call to the end of its answer.
+    pub timeout: Duration,
+}
+
+/// Everything that forwarding needs.
+#[derive(Clone, Debug)]
+pub struct Forwarding {
+    /// The database.
+    pub store: Store,
+    /// What time it is.
+    pub clock: Clock,
+    /// The apps that are told.
+    pub targets: Vec<Target>,
+    /// What makes the calls.
+    pub outgoing: Outgoing,
+    /// Ends the lanes when cancelled, after the calls in hand.
+    pub stop: CancellationToken,
+}
+
+/// "A delivery may be due."
+#[derive(Clone, Copy, Debug)]
+struct WakeUp;
+
+/// What a lane shares with its supervisor.
+struct Shift {
+    lane: Lane,
+    stop: CancellationToken,
+    /// Set by whoever found out that the process must end.
+    broken: Arc<Mutex<Option<store::Error>>>,
+}
+
+/// Forwards until `forwarding.stop` is cancelled. An error means that the process must end.
+pub async fn run(forwarding: Forwarding) -> Result<(), store::Error> {
+    let broken = Arc::new(Mutex::new(None));
+    let mut lanes = JoinSet::new();
+    for target in forwarding.targets {
+        let lane = Lane::new(
+            forwarding.store.clone(),
+            forwarding.clock.clone(),
+            target,
+            forwarding.outgoing.clone(),
+            forwarding.stop.clone(),
+        );
+        lanes.spawn(supervise(Shift { lane, stop: forwarding.stop.clone(), broken: broken.clone() }));
+    }
+    while lanes.join_next().await.is_some() {}
+    let broken = broken.lock().map(|mut broken| broken.take()).unwrap_or_default();
+    broken.map_or(Ok(()), Err)
+}
+
+/// Keeps one lane running: apalis ends a worker for good at any fault of its stream.
+async fn supervise(shift: Shift) {
+    let shift = Arc::new(shift);
+    let app = shift.lane.app().to_owned();
+    let mut start = 0_u64;
+    while !shift.stop.is_cancelled() {
+        start += 1;
+        // A name that is new at every start: a name that comes back could be taken for the worker that died.
+        let name = format!("forward-{app}-{}-{start}", std::process::id());
+        let worker = WorkerBuilder::new(name.as_str())
+            .backend(wake_ups(shift.clone()).boxed())
+            .concurrency(1)
+            .data(shift.clone())
+            .build(forward);
+        info!(worker = name, app, "forwarding started");
+        // The end of its stream alone does not end a worker: it has to be told as well.
+        let told = shift.stop.clone();
+        let told = async move {
+            told.cancelled().await;
+            Ok::<(), WorkerError>(())
+        };
+        match worker.run_until(told).await {
+            Ok(()) if shift.stop.is_cancelled() => {}
+            Ok(()) => warn!(worker = name, app, "forwarding ended by itself; starting again"),
+            Err(fault) => error!(worker = name, app, %fault, "forwarding died; starting again"),
+        }
+        if !shift.stop.is_cancelled() {
+            tokio::time::sleep(RESTART_PAUSE).await;
+        }
+    }
+}
+
+async fn forward(_: WakeUp, shift: Data<Arc<Shift>>) {
+    if let Err(error) = shift.lane.forward().await {
+        error!(%error, app = shift.lane.app(), "forwarding has to end");
+        if let Ok(mut broken) = shift.broken.lock() {
+            broken.get_or_insert(error);
+        }
+        shift.stop.cancel();
+    }
+}
+
+/// One wake-up at once, then one whenever something may be due; ends when the process is told to stop.
+fn wake_ups(shift: Arc<Shift>) -> impl futures_util::Stream<Item = Result<WakeUp, Infallible>> + Send {
+    let changed: Option<watch::Receiver<()>> = None;
+    futures_util::stream::unfold((shift, changed), |(shift, changed)| async move {
+        let changed = match changed {
+            None => shift.lane.changes(),
+            Some(mut changed) => {
+                tokio::select! {
+                    () = shift.stop.cancelled() => {}
+                    _ = changed.changed() => {}
+                    () = tokio::time::sleep(shift.lane.look_again_in()) => {}
+                }
+                changed
+            }
+        };
+        (!shift.stop.is_cancelled()).then_some((Ok(WakeUp), (shift, Some(changed))))
+    })
+}
+
+/// Says what forwarding measures, and makes every series exist from the start.
+pub fn announce_metrics<'a>(apps: impl Iterator<Item = &'a str>) {
+    describe_counter!("rewardgate_delivery_attempts_total", "Calls to apps by result");
+    describe_counter!(
+        "rewardgate_deliveries_failed_total",
+        "Deliveries that were given up and wait for a person"
+    );
+    describe_histogram!(
+        "rewardgate_delivery_call_seconds",
+        "One call to an app, from its beginning to its end"
+    );
+    describe_histogram!("rewardgate_delivery_seconds", "From the cause of a delivery to its acknowledgement");
+    describe_gauge!("rewardgate_app_breaker_open", "1 while an app is not called because it is down");
+    for app in apps {
+        for class in Class::ALL {
+            attempts(app, class, 0);
+        }
+        counter!("rewardgate_deliveries_failed_total", "app" => app.to_owned()).absolute(0);
+        gauge!("rewardgate_app_breaker_open", "app" => app.to_owned()).set(0.0);
+    }
+}
+
+fn attempts(app: &str, class: Class, count: u64) {
+    counter!("rewardgate_delivery_attempts_total", "app" => app.to_owned(), "result" => class.name())
+        .increment(count);
+}

@@ -1,0 +1,142 @@
+//! `rewardgate deliveries`: what apps are told, sending again, and switching an app on again.
+
+use domain::delivery::Status;
+use domain::text::count;
+use domain::time::TimestampMs;
+use store::resend::{DeliveryFilter, DeliveryRow, ResendFilter, Resendable, Resent};
+use store::rewards::Place;
+
+use super::say;
+use crate::cli::{DeliveriesCommand, DeliveryArgs};
+use crate::roles::Process;
+use crate::{EXIT_DONE, EXIT_FAILED};
+
+/// How many deliveries are listed unless told.
+const PAGE_ROWS: i64 = 500;
+
+/// Does what `command` says.
+pub(crate) async fn deliveries(process: &Process, command: DeliveriesCommand) -> anyhow::Result<u8> {
+    process.store.assert_migrated().await?;
+    match command {
+        DeliveriesCommand::List { filter, limit } => list(process, &filter, limit).await,
+        DeliveriesCommand::Resend { id: Some(id), .. } => resend_one(process, id).await,
+        DeliveriesCommand::Resend { filter, .. } => resend(process, &filter).await,
+        DeliveriesCommand::Enable { app } => enable(process, app).await,
+    }
+}
+
+async fn list(process: &Process, args: &DeliveryArgs, limit: i64) -> anyhow::Result<u8> {
+    let (mut left, mut after) = (limit, None);
+    while left > 0 {
+        let filter = DeliveryFilter {
+            app: app(process, args)?,
+            status: status(args)?,
+            from: time(process, "from", args.from.as_ref())?,
+            to: time(process, "to", args.to.as_ref())?,
+            after,
+        };
+        let wanted = left.min(PAGE_ROWS);
+        let page = process.store.deliveries(&filter, wanted).await?;
+        for row in &page {
+            say(&line(row));
+        }
+        let Some(last) = page.last() else { break };
+        after = Some(Place { received_at: TimestampMs(last.born_at), id: last.id });
+        left -= wanted;
+    }
+    Ok(EXIT_DONE)
+}
+
+fn line(row: &DeliveryRow) -> String {
+    format!(
+        "{:>10}  {}  {:<10} {:<9} {:<9}  reward {} user {}, {}",
+        row.id,
+        TimestampMs(row.born_at).rfc3339(),
+        row.app,
+        row.event,
+        row.status,
+        row.reward_id,
+        row.user_id,
+        count(row.tries.unsigned_abs(), "attempt"),
+    )
+}
+
+async fn resend_one(process: &Process, id: i64) -> anyhow::Result<u8> {
+    match process.store.resend(id, process.clock.now()).await? {
+        Resent::Done => {
+            say(&format!("delivery {id} is sent again"));
+            Ok(EXIT_DONE)
+        }
+        Resent::NotFound => anyhow::bail!("there is no delivery {id}"),
+        Resent::NotPossible(status) => {
+            say(&format!("delivery {id} is {}: nothing to send again", status.name()));
+            Ok(EXIT_FAILED)
+        }
+    }
+}
+
+/// Step by step, so that it can be ended at any moment and run again.
+async fn resend(process: &Process, args: &DeliveryArgs) -> anyhow::Result<u8> {
+    let now = process.clock.now();
+    let resendable = status(args)?.map(|status| {
+        Resendable::of(status).ok_or_else(|| anyhow::anyhow!("`--status` must be failed or delivered"))
+    });
+    let filter = ResendFilter {
+        app: app(process, args)?,
+        status: resendable.transpose()?.unwrap_or_default(),
+        from: time(process, "from", args.from.as_ref())?,
+        to: time(process, "to", args.to.as_ref())?,
+        ended_by: time(process, "ended-by", args.ended_by.as_ref())?.unwrap_or(now),
+    };
+    let (mut resent, mut after) = (0, None);
+    loop {
+        let step = process.store.resend_step(filter.clone(), after, now).await?;
+        resent += step.deliveries;
+        after = step.next;
+        if after.is_none() {
+            break;
+        }
+    }
+    let again = match filter.status {
+        Resendable::Failed => String::new(),
+        Resendable::Delivered => {
+            format!(" (to run this again without doubling: --ended-by {})", filter.ended_by.rfc3339())
+        }
+    };
+    say(&format!(
+        "{}{again}",
+        if resent == 1 {
+            "1 delivery is sent again".into()
+        } else {
+            format!("{resent} deliveries are sent again")
+        }
+    ));
+    Ok(EXIT_DONE)
+}
+
+async fn enable(process: &Process, app: String) -> anyhow::Result<u8> {
+    anyhow::ensure!(process.settings.apps.contains(&app), "`{app}` is not in [[apps]]");
+    let enabled = process.store.enable_app(app.clone()).await?;
+    say(&format!("{app} {}", if enabled { "is called again" } else { "was not switched off" }));
+    Ok(EXIT_DONE)
+}
+
+fn app(process: &Process, args: &DeliveryArgs) -> anyhow::Result<Option<String>> {
+    if let Some(app) = &args.app {
+        anyhow::ensure!(process.settings.apps.contains(app), "`--app`: `{app}` is not in [[apps]]");
+    }
+    Ok(args.app.clone())
+}
+
+fn status(args: &DeliveryArgs) -> anyhow::Result<Option<Status>> {
+    let what = "`--status` must be waiting, behind, delivered, failed or withdrawn";
+    args.status.as_deref().map(|name| Status::parse(name).ok_or_else(|| anyhow::anyhow!(what))).transpose()
+}
+
+fn time(process: &Process, key: &str, text: Option<&String>) -> anyhow::Result<Option<TimestampMs>> {
+    text.map(|text| {
+        TimestampMs::parse(text, process.settings.timezone)
+            .ok_or_else(|| anyhow::anyhow!("`--{key}` must be RFC 3339 or a date, `{text}` is neither"))
+    })
+    .transpose()
+}

@@ -1,0 +1,171 @@
+//! How apps are told: `[deliveries]` and `[apps.forward]`.
+
+use std::time::Duration;
+
+use domain::caller::parse_network;
+use domain::delivery::Wanted;
+use domain::delivery::message::Letterhead;
+use domain::delivery::schedule::{Form, MAX_PAUSE_MS, MAX_PAUSES, Schedule};
+use domain::delivery::sign::{HashAlgorithm, webhook_secret};
+use domain::delivery::template::Template;
+use domain::signature::Secret;
+use domain::time::SECOND_MS;
+use ipnet::IpNet;
+use jobs::forward::Target;
+use serde::Deserialize;
+
+use super::bounded;
+use super::layers::Section;
+use super::sources::{OneOrMore, reference};
+
+/// What holds for every app.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Deliveries {
+    /// How long a person can take a decision back before anybody is told of it.
+    pub(crate) grace_ms: i64,
+    /// What may be called although it is not the public internet.
+    pub(crate) allow_networks: Vec<IpNet>,
+}
+
+/// How one app is told.
+#[derive(Clone, Debug)]
+pub(crate) struct Forward {
+    /// Where, how, how often.
+    pub(crate) target: Target,
+    /// What besides credits and reversals.
+    pub(crate) wanted: Wanted,
+}
+
+/// `[deliveries]`
+pub(super) fn deliveries(top: &mut Section<'_>) -> Deliveries {
+    let (path, dict) = top.table("deliveries");
+    let mut section = top.inner(path, dict);
+    let grace_seconds = bounded(&mut section, "grace_seconds", 10, 0..=3_600);
+    let texts: Vec<String> = section.or("allow_networks", Vec::new());
+    let mut allow_networks = Vec::with_capacity(texts.len());
+    for text in texts {
+        match parse_network(&text) {
+            Some(network) => allow_networks.push(network),
+            None => section.fault(
+                "allow_networks",
+                &format!("holds `{text}`, which is neither an address nor a network such as 10.1.0.0/16"),
+            ),
+        }
+    }
+    section.finish();
+    Deliveries { grace_ms: grace_seconds * SECOND_MS, allow_networks }
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum GivenSchedule {
+    Named(String),
+    Pauses(Vec<f64>),
+}
+
+#[derive(Clone, Copy, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "lowercase")]
+enum Also {
+    Held,
+    Rejected,
+}
+
+/// `[apps.forward]`
+pub(super) fn forward(section: &mut Section<'_>, app: Option<&str>) -> Option<Forward> {
+    let form = section.or("form", Form::default());
+    let url = url(section, form);
+    let secrets = secrets(section, form);
+    let hash: Option<HashAlgorithm> = section.optional("hash");
+    if hash.is_some() && form != Form::Postback {
+        section.fault("hash", "belongs to the form \"postback\"; webhooks have their own signature");
+    }
+    let schedule = schedule(section);
+    let also: Vec<Also> = section.or("also", Vec::new());
+    let concurrency = bounded(section, "concurrency", 16, 1..=256);
+    let rate: Option<i64> = section.optional("rate_per_second");
+    if rate.is_some_and(|rate| !(1..=100_000).contains(&rate)) {
+        section.fault("rate_per_second", "must be between 1 and 100000; leave it out for no limit");
+    }
+    let timeout_seconds = bounded(section, "timeout_seconds", 10, 1..=60);
+    Some(Forward {
+        target: Target {
+            app: app?.to_owned(),
+            letterhead: Letterhead { form, url: url?, hash: hash.unwrap_or_default(), secrets: secrets? },
+            schedule: schedule?,
+            concurrency: usize::try_from(concurrency).ok()?,
+            rate_per_second: rate.and_then(|rate| u32::try_from(rate).ok()),
+            timeout: Duration::from_secs(u64::try_from(timeout_seconds).ok()?),
+        },
+        wanted: Wanted { held: also.contains(&Also::Held), rejected: also.contains(&Also::Rejected) },
+    })
+}
+
+fn url(section: &mut Section<'_>, form: Form) -> Option<Template> {
+    let what = "where the app is told, e.g. \"https://app.example.com/postback?user_id={user_id}&…\"";
+    let text: String = section.required("url", what)?;
+    let template = match form {
+        Form::Postback => Template::parse(&text),
+        Form::StandardWebhooks => Template::parse_plain(&text),
+    };
+    template.map_err(|bad| section.fault("url", &bad.to_string())).ok()
+}
+
+fn secrets(section: &mut Section<'_>, form: Form) -> Option<Vec<Secret>> {
+    let what = "\"env:NAME\" or \"file:PATH\"; webhooks sign with several in a list while rotating";
+    let references = match section.required("secret", what)? {
+        OneOrMore::One(reference) => vec![reference],
+        OneOrMore::More(references) => references,
+    };
+    match (form, references.len()) {
+        (Form::Postback, 1) | (Form::StandardWebhooks, 1 | 2) => {}
+        (Form::Postback, _) => {
+            section.fault(
+                "secret",
+                "must be one: a postback carries one hash, so the app accepts both while rotating",
+            );
+        }
+        (Form::StandardWebhooks, _) => section.fault("secret", "must be one, or two while rotating"),
+    }
+    let mut secrets = Vec::new();
+    for given in references {
+        let secret = reference(&given).and_then(|text| match form {
+            Form::Postback => Secret::new(text).ok_or_else(|| "refers to something empty".to_owned()),
+            Form::StandardWebhooks => webhook_secret(&text).map_err(|bad| format!("{bad} (of a webhook)")),
+        });
+        match secret {
+            Ok(secret) => secrets.push(secret),
+            Err(what) => section.fault("secret", &what),
+        }
+    }
+    Some(secrets)
+}
+
+fn schedule(section: &mut Section<'_>) -> Option<Schedule> {
+    let given = section.optional("schedule");
+    let fault =
+        "must be \"default\", \"targo\", or a list of 1 to 100 pauses in seconds, each of 0 to 7 days";
+    let schedule = match given {
+        None => Some(Schedule::Exponential),
+        Some(GivenSchedule::Named(name)) if name == "default" => Some(Schedule::Exponential),
+        Some(GivenSchedule::Named(name)) if name == "targo" => Some(Schedule::Targo),
+        Some(GivenSchedule::Named(_)) => None,
+        Some(GivenSchedule::Pauses(seconds)) => pauses_ms(&seconds).map(Schedule::List),
+    };
+    if schedule.is_none() {
+        section.fault("schedule", fault);
+    }
+    schedule
+}
+
+fn pauses_ms(seconds: &[f64]) -> Option<Vec<i64>> {
+    if seconds.is_empty() || seconds.len() > MAX_PAUSES {
+        return None;
+    }
+    let ms = |seconds: &f64| {
+        let ms = (seconds * 1_000.0).round();
+        #[expect(clippy::cast_possible_truncation, clippy::cast_precision_loss, reason = "within a week")]
+        let fits = (0.0..=MAX_PAUSE_MS as f64).contains(&ms).then_some(ms as i64);
+        fits
+    };
+    seconds.iter().map(ms).collect()
+}

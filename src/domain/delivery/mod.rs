@@ -1,0 +1,288 @@
+//! Deliveries: what the app is told of a reward, in which order, and what follows from each attempt.
+//!
+//! A delivery is born in the transaction of its cause and is identified by its reward and the number of the step that
+//! caused it, so it can be sent any number of times and stays the same delivery.
+//!
+//! **Order.** Deliveries of one user are sent in the order of their causes, one at a time: a later one waits
+//! ([`Status::Behind`]) for an earlier one that is not done. One that has *failed* waits for a person and lets the
+//! others pass, because it could wait for ever; only what belongs to the same reward stays behind it, so a reversal
+//! never overtakes its credit.
+//!
+//! | module | what it answers |
+//! |---|---|
+//! | here | which events there are, and what a step sends or takes back |
+//! | [`schedule`] | what follows from an attempt: done, again at, given up |
+//! | [`breaker`], [`pace`] | whether an app that is down is called at all, and how often one is |
+//! | [`address`] | whether an address may be called |
+//! | [`template`] | the app's URL with its macros |
+//! | [`message`], [`sign`] | the call itself: values, signature, headers, body |
+
+pub mod address;
+pub mod breaker;
+pub mod message;
+pub mod pace;
+pub mod schedule;
+pub mod sign;
+pub mod template;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::reward::Step;
+use crate::time::TimestampMs;
+
+/// What an app is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Event {
+    /// The user has the reward.
+    Credited,
+    /// The network took it back. Only told of a reward whose credit was told.
+    Reversed,
+    /// It waits for a person. Only if the app wants to know.
+    Held,
+    /// It will not be credited. Only if the app wants to know.
+    Rejected,
+}
+
+impl Event {
+    /// Every event.
+    pub const ALL: [Self; 4] = [Self::Credited, Self::Reversed, Self::Held, Self::Rejected];
+
+    /// The name in settings, tables and calls.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Credited => "credited",
+            Self::Reversed => "reversed",
+            Self::Held => "held",
+            Self::Rejected => "rejected",
+        }
+    }
+
+    /// The event of that name.
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|event| event.name() == name)
+    }
+
+    /// The value of `{status}`: the network's own numbers, and two more for what networks do not report.
+    pub fn status_number(self) -> u8 {
+        match self {
+            Self::Credited => 1,
+            Self::Reversed => 2,
+            Self::Held => 3,
+            Self::Rejected => 4,
+        }
+    }
+}
+
+/// Why, in a word that gives away nothing of the rules: users learn quickly what a rule looks at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Reason {
+    /// The user did what the offer asked for.
+    Completed,
+    /// A person looked at it and agreed.
+    Reviewed,
+    /// A person is going to look at it.
+    UnderReview,
+    /// A person looked at it and did not agree.
+    NotApproved,
+    /// The network took it back.
+    TakenBack,
+}
+
+impl Reason {
+    /// Every reason.
+    pub const ALL: [Self; 5] =
+        [Self::Completed, Self::Reviewed, Self::UnderReview, Self::NotApproved, Self::TakenBack];
+
+    /// The value of `{reason}`, and the name in tables.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Completed => "completed",
+            Self::Reviewed => "reviewed",
+            Self::UnderReview => "under_review",
+            Self::NotApproved => "not_approved",
+            Self::TakenBack => "taken_back",
+        }
+    }
+
+    /// The reason of that name.
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|reason| reason.name() == name)
+    }
+}
+
+/// Where a delivery stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Status {
+    /// It is due, or has its time, or is being sent.
+    Waiting,
+    /// An earlier one of the same user comes first.
+    Behind,
+    /// The app has acknowledged it.
+    Delivered,
+    /// Every attempt failed: it waits for a person.
+    Failed,
+    /// It never left, and never will: what it would have told was taken back before.
+    Withdrawn,
+}
+
+impl Status {
+    /// Every status.
+    pub const ALL: [Self; 5] = [Self::Waiting, Self::Behind, Self::Delivered, Self::Failed, Self::Withdrawn];
+
+    /// The name in tables, pages and the API.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Waiting => "waiting",
+            Self::Behind => "behind",
+            Self::Delivered => "delivered",
+            Self::Failed => "failed",
+            Self::Withdrawn => "withdrawn",
+        }
+    }
+
+    /// The status of that name.
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|status| status.name() == name)
+    }
+}
+
+/// What an app wants to be told besides credits and reversals.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Wanted {
+    /// Rewards that wait for a person.
+    pub held: bool,
+    /// Rewards that will not be credited.
+    pub rejected: bool,
+}
+
+impl Wanted {
+    fn wants(self, event: Event) -> bool {
+        match event {
+            Event::Credited | Event::Reversed => true,
+            Event::Held => self.held,
+            Event::Rejected => self.rejected,
+        }
+    }
+}
+
+/// Who is told what, and how long a person can take a decision back before anybody is told of it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Subscriptions {
+    /// By app. An app that is not named is told nothing, and no delivery is born for it.
+    pub apps: BTreeMap<String, Wanted>,
+    /// The grace of a person's decision, in milliseconds.
+    pub grace_ms: i64,
+}
+
+/// A delivery that exists already, as far as a later step of the same reward needs it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Known {
+    /// Its row.
+    pub id: i64,
+    /// The step that caused it.
+    pub seq: i64,
+    /// What it tells.
+    pub event: Event,
+    /// Where it stands.
+    pub status: Status,
+    /// How often it was taken to be sent, from the first time on.
+    pub tries: i64,
+}
+
+impl Known {
+    /// True if the app cannot have heard of it, and still would.
+    pub fn never_left(&self) -> bool {
+        self.tries == 0 && matches!(self.status, Status::Waiting | Status::Behind)
+    }
+}
+
+/// A delivery to be born.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Birth {
+    /// The step that causes it.
+    pub seq: i64,
+    /// What it tells.
+    pub event: Event,
+    /// Why.
+    pub reason: Reason,
+    /// Before this it does not leave.
+    pub due_at: TimestampMs,
+    /// True if it is kept for the record only: its pair ended as one.
+    pub withdrawn: bool,
+}
+
+/// What steps of one reward mean for its deliveries.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Plan {
+    /// Deliveries that exist and are not to leave any more.
+    pub withdraw: Vec<i64>,
+    /// Deliveries that are to be born, in order.
+    pub births: Vec<Birth>,
+}
+
+/// What a step tells, before it is asked who wants to know.
+fn tells(step: Step) -> Option<(Event, Reason)> {
+    match step {
+        Step::Credit => Some((Event::Credited, Reason::Completed)),
+        Step::Release | Step::Overturn => Some((Event::Credited, Reason::Reviewed)),
+        Step::Hold => Some((Event::Held, Reason::UnderReview)),
+        Step::Reject => Some((Event::Rejected, Reason::NotApproved)),
+        Step::ReverseCredited => Some((Event::Reversed, Reason::TakenBack)),
+        // Who was told of the hold learns how it ended.
+        Step::ReverseHeld => Some((Event::Rejected, Reason::TakenBack)),
+        // Nothing was told that this would change; the delivery of a step that is undone is withdrawn.
+        Step::ReverseUnseen
+        | Step::ReverseRejected
+        | Step::UndoRelease
+        | Step::UndoReject
+        | Step::UndoOverturn => None,
+    }
+}
+
+/// What `steps` (number and step, in order) of one reward send, given the deliveries that it has already.
+pub fn plan(known: &[Known], steps: &[(i64, Step)], wanted: Wanted, grace_ms: i64, now: TimestampMs) -> Plan {
+    let mut plan = Plan::default();
+    for &(seq, step) in steps {
+        if step.undoes().is_some() {
+            let undone = known.iter().filter(|delivery| delivery.seq == seq - 1 && delivery.never_left());
+            plan.withdraw.extend(undone.map(|delivery| delivery.id));
+        }
+        let Some((event, reason)) = tells(step).filter(|(event, _)| wanted.wants(*event)) else { continue };
+        let due_at = TimestampMs(now.0 + if step.is_decision() { grace_ms.max(0) } else { 0 });
+        let birth = Birth { seq, event, reason, due_at, withdrawn: false };
+        if event == Event::Reversed {
+            plan.reverse(known, birth);
+        } else {
+            plan.births.push(birth);
+        }
+    }
+    plan
+}
+
+impl Plan {
+    /// A reversal: behind a credit that may have left, together with one that never did, or nothing without one.
+    fn reverse(&mut self, known: &[Known], reversal: Birth) {
+        let newborn =
+            self.births.iter_mut().rev().find(|birth| birth.event == Event::Credited && !birth.withdrawn);
+        if let Some(credit) = newborn {
+            credit.withdrawn = true;
+            self.births.push(Birth { withdrawn: true, ..reversal });
+            return;
+        }
+        let told = known
+            .iter()
+            .rev()
+            .find(|delivery| delivery.event == Event::Credited && delivery.status != Status::Withdrawn);
+        let Some(credit) = told else { return };
+        let withdrawn = credit.never_left();
+        if withdrawn {
+            self.withdraw.push(credit.id);
+        }
+        self.births.push(Birth { withdrawn, ..reversal });
+    }
+}

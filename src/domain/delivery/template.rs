@@ -1,0 +1,239 @@
+//! The app's URL: literal text and macros, as the publisher had it in the network's dashboard.
+
+use std::fmt::Write as _;
+
+use crate::network::Network;
+use crate::signature::HASH_PARAM;
+
+/// What the networks' own macros do not say.
+const EXTRA: [&str; 7] = ["reward_id", "sequence", "event", "reason", "balance", "currency", "source"];
+/// The longest URL before its macros are filled, in bytes.
+const MAX_LEN: usize = 4_096;
+
+/// A URL template that has been understood.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Template {
+    origin: String,
+    pieces: Vec<Piece>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Piece {
+    Text(String),
+    Macro(&'static str),
+}
+
+/// What is wrong with a template.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum BadTemplate {
+    /// Not `http(s)://host/…`.
+    #[error(
+        "must begin with https:// or http://, a host in lower case and a path, without user and without the default port"
+    )]
+    NoOrigin,
+    /// No such macro.
+    #[error("has `{{{0}}}`, which is no macro; there are {1}")]
+    UnknownMacro(String, String),
+    /// An opening brace without its closing one, or the other way round.
+    #[error("has a brace without its partner near `{0}`; a macro is written {{like_this}}")]
+    Brace(String),
+    /// Without it the app cannot tell whom or what it is about.
+    #[error("lacks {0}")]
+    Missing(&'static str),
+    /// We append the hash ourselves.
+    #[error("must not have the parameter `hash`: it is appended, always last")]
+    HasHash,
+    /// It would be rewritten on the way, and the hash would not match.
+    #[error("has `{0}`, which does not travel unchanged in a URL: percent-encode it")]
+    NotEncoded(String),
+    /// Longer than [`MAX_LEN`].
+    #[error("is longer than {MAX_LEN} bytes")]
+    TooLong,
+}
+
+/// Every macro there is.
+pub fn macros() -> impl Iterator<Item = &'static str> {
+    Network::Targo.fields().iter().map(|field| field.name).chain(EXTRA)
+}
+
+impl Template {
+    /// Reads a URL without macros, as webhooks are sent to.
+    pub fn parse_plain(text: &str) -> Result<Self, BadTemplate> {
+        Self::read(text)
+    }
+
+    /// Reads a URL that says with its macros what happened.
+    pub fn parse(text: &str) -> Result<Self, BadTemplate> {
+        let template = Self::read(text)?;
+        let lacks = |names: &[&'static str]| !names.iter().any(|name| template.has(name));
+        for (names, what) in [
+            (&["user_id"][..], "`{user_id}`: whom to credit"),
+            (&["tx_id", "reward_id"][..], "`{tx_id}` or `{reward_id}`: what to credit only once"),
+            (&["reward"][..], "`{reward}`: how much"),
+            (&["status", "event"][..], "`{status}` or `{event}`: without it reversals look like credits"),
+        ] {
+            if lacks(names) {
+                return Err(BadTemplate::Missing(what));
+            }
+        }
+        Ok(template)
+    }
+
+    fn read(text: &str) -> Result<Self, BadTemplate> {
+        if text.len() > MAX_LEN {
+            return Err(BadTemplate::TooLong);
+        }
+        let (origin, target) = split_origin(text).ok_or(BadTemplate::NoOrigin)?;
+        let template = Self { origin: origin.into(), pieces: pieces(target)? };
+        let literal = template.expand(|_| "x".into());
+        let literal = &literal[origin.len()..];
+        if let Some(odd) =
+            literal.chars().find(|c| !c.is_ascii_alphanumeric() && !"-._~:/?&=%,;@!$()*+".contains(*c))
+        {
+            return Err(BadTemplate::NotEncoded(odd.to_string()));
+        }
+        let path = literal.split('?').next().unwrap_or_default();
+        let dots =
+            |segment: &str| matches!(segment.to_ascii_lowercase().replace("%2e", ".").as_str(), "." | "..");
+        if let Some(segment) = path.split('/').find(|segment| dots(segment)) {
+            return Err(BadTemplate::NotEncoded(segment.to_owned()));
+        }
+        let query = literal.split_once('?').map_or("", |(_, query)| query);
+        if query.split('&').any(|pair| pair.split('=').next() == Some(HASH_PARAM)) {
+            return Err(BadTemplate::HasHash);
+        }
+        Ok(template)
+    }
+
+    /// Whether the app wants to be told this.
+    pub fn has(&self, name: &str) -> bool {
+        self.pieces.iter().any(|piece| matches!(piece, Piece::Macro(found) if *found == name))
+    }
+
+    /// The URL with every macro replaced by its value, percent-encoded.
+    pub fn expand(&self, value: impl Fn(&str) -> String) -> String {
+        self.pieces.iter().fold(self.origin.clone(), |mut url, piece| {
+            match piece {
+                Piece::Text(text) => url.push_str(text),
+                Piece::Macro(name) => encode_into(&mut url, &value(name)),
+            }
+            url
+        })
+    }
+}
+
+/// Splits `https://host:port` from what follows, if nothing of it would be rewritten.
+fn split_origin(text: &str) -> Option<(&str, &str)> {
+    let (scheme, default_port) =
+        if text.starts_with("https://") { ("https://", ":443") } else { ("http://", ":80") };
+    let rest = text.strip_prefix(scheme)?;
+    let host_len = rest.find('/')?;
+    let host = &rest[..host_len];
+    let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "-.:[]".contains(c);
+    let fits = host_len > 0 && host.chars().all(plain) && !host.ends_with(default_port);
+    fits.then(|| text.split_at(scheme.len() + host_len))
+}
+
+fn pieces(target: &str) -> Result<Vec<Piece>, BadTemplate> {
+    let mut pieces = Vec::new();
+    let mut rest = target;
+    while let Some(brace) = rest.find(['{', '}']) {
+        let (text, from_brace) = rest.split_at(brace);
+        let inside = from_brace.strip_prefix('{').and_then(|inside| inside.split_once('}'));
+        let Some((name, after)) = inside.filter(|(name, _)| !name.contains('{')) else {
+            return Err(BadTemplate::Brace(from_brace.chars().take(20).collect()));
+        };
+        let known = macros()
+            .find(|known| *known == name)
+            .ok_or_else(|| BadTemplate::UnknownMacro(name.into(), macros().collect::<Vec<_>>().join(", ")))?;
+        pieces.push(Piece::Text(text.into()));
+        pieces.push(Piece::Macro(known));
+        rest = after;
+    }
+    pieces.push(Piece::Text(rest.into()));
+    Ok(pieces)
+}
+
+/// Everything but the unreserved characters of RFC 3986 is encoded, a space as `%20`.
+fn encode_into(url: &mut String, value: &str) {
+    for byte in value.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            url.push(char::from(byte));
+        } else {
+            // Writing into a `String` cannot fail.
+            let _ = write!(url, "%{byte:02X}");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MACROS: &str = "u={user_id}&t={tx_id}&r={reward}&s={status}";
+
+    #[test]
+    fn macros_are_filled_percent_encoded_wherever_they_stand() {
+        let text = format!("http://[::1]:8080/cb/{{source}}?x=1&{MACROS}&why={{reason}}&end");
+        let template = Template::parse(&text).expect("a good template");
+        let url =
+            template.expand(|name| if name == "user_id" { "Café & 50% +1".into() } else { "v:1~".into() });
+        assert_eq!(
+            url,
+            "http://[::1]:8080/cb/v%3A1~?x=1&u=Caf%C3%A9%20%26%2050%25%20%2B1&t=v%3A1~&r=v%3A1~&s=v%3A1~&why=v%3A1~&end"
+        );
+        assert!(template.has("reason") && !template.has("balance"));
+    }
+
+    #[test]
+    fn a_url_that_would_not_arrive_as_it_was_signed_is_refused() {
+        for text in [
+            "ftp://h/p?",
+            "https:///p?",
+            "https://user@h/p?",
+            "https://H.example/p?",
+            "https://h?",
+            "https://h:443/p?",
+            "http://h:80/p?",
+            "https://{user_id}/p?",
+        ] {
+            assert_eq!(Template::parse(&format!("{text}{MACROS}")), Err(BadTemplate::NoOrigin), "{text}");
+        }
+        for text in ["/a b?", "/a?'&", "/é?", "/a#x?", "/../a?", "/%2E%2e/a?", "/./a?", "/a?b=|&"] {
+            let refused = Template::parse(&format!("https://h{text}{MACROS}"));
+            assert!(matches!(refused, Err(BadTemplate::NotEncoded(_))), "{text}: {refused:?}");
+        }
+        assert_eq!(Template::parse(&format!("https://h/p?hash=&{MACROS}")), Err(BadTemplate::HasHash));
+        let long = format!("https://h/{}?{MACROS}", "x".repeat(MAX_LEN));
+        assert_eq!(Template::parse(&long), Err(BadTemplate::TooLong));
+    }
+
+    #[test]
+    fn what_an_app_cannot_do_without_must_be_there() {
+        for (query, says) in [
+            ("t={tx_id}&r={reward}&s={status}", "`{user_id}`"),
+            ("u={user_id}&r={reward}&s={status}", "`{tx_id}` or `{reward_id}`"),
+            ("u={user_id}&t={tx_id}&s={status}", "`{reward}`"),
+            ("u={user_id}&t={tx_id}&r={reward}", "`{status}` or `{event}`"),
+        ] {
+            let refused = Template::parse(&format!("https://h/p?{query}")).expect_err("it lacks something");
+            assert!(refused.to_string().contains(says), "{refused}");
+        }
+        assert!(Template::parse("https://h/{event}?u={user_id}&t={reward_id}&r={reward}").is_ok());
+        assert!(Template::parse_plain("https://h/hook").is_ok());
+    }
+
+    #[test]
+    fn an_unknown_macro_is_an_error_that_lists_the_known_ones() {
+        let refused = Template::parse(&format!("https://h/p?{MACROS}&x={{points}}")).expect_err("unknown");
+        let text = refused.to_string();
+        assert!(
+            text.contains("`{points}`") && text.contains("reward_id") && text.contains("country_code"),
+            "{text}"
+        );
+        for text in ["&x={ip", "&x=ip}", "&x={{ip}"] {
+            let refused = Template::parse(&format!("https://h/p?{MACROS}{text}"));
+            assert!(matches!(refused, Err(BadTemplate::Brace(_))), "{text}");
+        }
+    }
+}

@@ -1,0 +1,292 @@
+//! Deliveries are born in the transaction of their cause, and stand in line by user.
+//!
+//! Of one user's deliveries at most one is `waiting`: the first. The others are `behind`, and whoever ends the first
+//! one moves the next one up, under a lock on the user's row. So what is due can be found by an index alone, and two
+//! workers can never have two deliveries of one user in hand.
+
+use std::collections::HashMap;
+use std::sync::LazyLock;
+
+use domain::delivery::{Birth, Event, Known, Plan, Status, Subscriptions, plan};
+use domain::reward::Step;
+use domain::settlement::TakenStep;
+use domain::time::TimestampMs;
+use serde::Serialize;
+
+use crate::statement::{Column, LazyStatement, Statement};
+use crate::unit::{Tx, guard};
+use crate::{Error, Result};
+
+use Column::{Int, Text};
+
+/// The steps that a reward took in this transaction, all of them saved already.
+pub(crate) struct Touched<'a> {
+    pub(crate) reward_id: i64,
+    pub(crate) app: &'a str,
+    pub(crate) user_id: &'a str,
+    pub(crate) steps: Vec<&'a TakenStep>,
+}
+
+static LOCK_USERS: LazyStatement = LazyLock::new(|| {
+    Statement::new(
+        "SELECT 1 AS locked FROM users
+         WHERE (app, user_id) IN (SELECT app, user_id FROM {given})
+         ORDER BY app, user_id {for_update}",
+        &[Text("app"), Text("user_id")],
+    )
+});
+
+static LOAD_KNOWN: LazyStatement = LazyLock::new(|| {
+    Statement::new(
+        "SELECT id, reward_id, seq, event, status, tries FROM deliveries
+         WHERE reward_id IN (SELECT reward_id FROM {given})
+         ORDER BY reward_id, seq {for_update}",
+        &[Int("reward_id")],
+    )
+});
+
+static WITHDRAW: LazyStatement = LazyLock::new(|| {
+    Statement::new(
+        "UPDATE deliveries SET status = 'withdrawn', ended_at = given.ended_at
+         FROM {given}
+         WHERE deliveries.id = given.id AND deliveries.tries = 0 AND deliveries.status IN ('waiting', 'behind')",
+        &[Int("id"), Int("ended_at")],
+    )
+});
+
+/// Rows are given in the order of their causes, and get their ids in that order. One that leads its user's rows of
+/// this batch need not stand in line if nobody else does.
+static INSERT: LazyStatement = LazyLock::new(|| {
+    Statement::new(
+        "INSERT INTO deliveries (reward_id, seq, app, user_id, event, reason, status, born_at, due_at, tries,
+                                 attempts, ended_at)
+         SELECT reward_id, seq, app, user_id, event, reason,
+                CASE WHEN given.withdrawn = 1 THEN 'withdrawn'
+                     WHEN given.leads = 1
+                          AND NOT EXISTS (SELECT 1 FROM deliveries AS first
+                                          WHERE first.status = 'waiting' AND first.app = given.app
+                                            AND first.user_id = given.user_id)
+                          AND NOT EXISTS (SELECT 1 FROM deliveries AS ahead
+                                          WHERE ahead.status = 'behind' AND ahead.app = given.app
+                                            AND ahead.user_id = given.user_id)
+                     THEN 'waiting' ELSE 'behind' END,
+                born_at, due_at, 0, 0, CASE WHEN given.withdrawn = 1 THEN born_at END
+         FROM {given} ORDER BY place
+         RETURNING status",
+        &[
+            Int("place"),
+            Int("reward_id"),
+            Int("seq"),
+            Text("app"),
+            Text("user_id"),
+            Text("event"),
+            Text("reason"),
+            Int("withdrawn"),
+            Int("leads"),
+            Int("born_at"),
+            Int("due_at"),
+        ],
+    )
+});
+
+/// The next of each user who has none on its way. What stands behind a failed one of the same reward stays there, and
+/// lets the others of the user pass.
+static MOVE_UP: LazyStatement = LazyLock::new(|| {
+    Statement::new(
+        "UPDATE deliveries SET status = 'waiting'
+         WHERE id IN (
+             SELECT (SELECT next.id FROM deliveries AS next
+                     WHERE next.status = 'behind' AND next.app = given.app AND next.user_id = given.user_id
+                       AND NOT EXISTS (SELECT 1 FROM deliveries AS before
+                                       WHERE before.reward_id = next.reward_id AND before.seq < next.seq
+                                         AND before.status = 'failed')
+                     ORDER BY next.id LIMIT 1)
+             FROM {given}
+             WHERE NOT EXISTS (SELECT 1 FROM deliveries AS first
+                               WHERE first.status = 'waiting' AND first.app = given.app
+                                 AND first.user_id = given.user_id))",
+        &[Text("app"), Text("user_id")],
+    )
+});
+
+/// A user of an app.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+pub(crate) struct UserRow {
+    pub(crate) app: String,
+    pub(crate) user_id: String,
+}
+
+/// Locks these users until the transaction ends; their rewards and deliveries change only under this lock. They come
+/// back in order and once each.
+pub(crate) async fn lock_users(tx: &mut Tx, mut users: Vec<UserRow>) -> Result<Vec<UserRow>> {
+    users.sort_unstable();
+    users.dedup();
+    // dialect: SQLite's transaction has the whole file to itself
+    if matches!(tx, Tx::Postgres(_)) {
+        tx.execute(&LOCK_USERS, &users).await?;
+    }
+    Ok(users)
+}
+
+/// Moves the next delivery of each of these users up; they must be locked.
+pub(crate) async fn move_up(tx: &mut Tx, users: &[UserRow]) -> Result<()> {
+    if !users.is_empty() {
+        tx.execute(&MOVE_UP, &users).await?;
+    }
+    Ok(())
+}
+
+/// Writes down what the steps of `touched` tell their apps; true if something is to be sent. The users must be locked.
+pub(crate) async fn bear(
+    tx: &mut Tx,
+    touched: &[Touched<'_>],
+    subscriptions: &Subscriptions,
+    now: TimestampMs,
+) -> Result<bool> {
+    let told: Vec<_> = touched
+        .iter()
+        .filter(|touched| !touched.steps.is_empty())
+        .filter_map(|touched| Some((touched, *subscriptions.apps.get(touched.app)?)))
+        .collect();
+    if told.is_empty() {
+        return Ok(false);
+    }
+    // A reward's first step has nothing before it.
+    let older = told.iter().filter(|(touched, _)| touched.steps.iter().all(|taken| taken.seq > 1));
+    let older: Vec<_> = older.map(|(touched, _)| RewardId { reward_id: touched.reward_id }).collect();
+    let mut known = known(tx, &older).await?;
+    let plans: Vec<(&Touched<'_>, Plan)> = told
+        .into_iter()
+        .map(|(touched, wanted)| {
+            let known = known.remove(&touched.reward_id).unwrap_or_default();
+            let steps: Vec<(i64, Step)> = touched.steps.iter().map(|taken| (taken.seq, taken.step)).collect();
+            (touched, plan(&known, &steps, wanted, subscriptions.grace_ms, now))
+        })
+        .collect();
+    let withdrawn = withdraw(tx, &plans, now).await?;
+    let (born, stands_behind) = insert(tx, &plans, now).await?;
+    if withdrawn || stands_behind {
+        let users = plans.iter().map(|(touched, _)| user(touched)).collect::<std::collections::BTreeSet<_>>();
+        move_up(tx, &users.into_iter().collect::<Vec<_>>()).await?;
+    }
+    Ok(born || withdrawn)
+}
+
+async fn known(tx: &mut Tx, rewards: &[RewardId]) -> Result<HashMap<i64, Vec<Known>>> {
+    let mut known: HashMap<i64, Vec<Known>> = HashMap::new();
+    if !rewards.is_empty() {
+        let rows: Vec<KnownRow> = tx.fetch(&LOAD_KNOWN, &rewards).await?;
+        for row in rows {
+            known.entry(row.reward_id).or_default().push(row.try_into()?);
+        }
+    }
+    Ok(known)
+}
+
+async fn withdraw(tx: &mut Tx, plans: &[(&Touched<'_>, Plan)], now: TimestampMs) -> Result<bool> {
+    let ids = plans.iter().flat_map(|(_, plan)| &plan.withdraw);
+    let rows: Vec<_> = ids.map(|id| WithdrawnRow { id: *id, ended_at: now.0 }).collect();
+    if rows.is_empty() {
+        return Ok(false);
+    }
+    guard("deliveries", tx.execute(&WITHDRAW, &rows).await?, rows.len())?;
+    Ok(true)
+}
+
+/// True if something was born to be sent, and true if some of it stands behind another.
+async fn insert(tx: &mut Tx, plans: &[(&Touched<'_>, Plan)], now: TimestampMs) -> Result<(bool, bool)> {
+    let mut births: Vec<(Option<i64>, &Touched<'_>, &Birth)> = plans
+        .iter()
+        .flat_map(|(touched, plan)| plan.births.iter().map(|birth| (cause(touched, birth), *touched, birth)))
+        .collect();
+    if births.is_empty() {
+        return Ok((false, false));
+    }
+    // In the order of the postbacks that caused them, whatever order their rewards were loaded in.
+    births.sort_by_key(|(cause, ..)| *cause);
+    let mut led: std::collections::HashSet<(&str, &str)> = std::collections::HashSet::new();
+    let rows: Vec<_> = births
+        .iter()
+        .zip(0..)
+        .map(|((_, touched, birth), place)| BirthRow {
+            place,
+            reward_id: touched.reward_id,
+            seq: birth.seq,
+            app: touched.app,
+            user_id: touched.user_id,
+            event: birth.event.name(),
+            reason: birth.reason.name(),
+            withdrawn: i64::from(birth.withdrawn),
+            leads: i64::from(!birth.withdrawn && led.insert((touched.app, touched.user_id))),
+            born_at: now.0,
+            due_at: birth.due_at.0,
+        })
+        .collect();
+    let born: Vec<(String,)> = tx.fetch(&INSERT, &rows).await?;
+    let any = |status: Status| born.iter().any(|(name,)| name == status.name());
+    Ok((any(Status::Waiting) || any(Status::Behind), any(Status::Behind)))
+}
+
+fn cause(touched: &Touched<'_>, birth: &Birth) -> Option<i64> {
+    touched.steps.iter().find(|taken| taken.seq == birth.seq).and_then(|taken| taken.postback_id)
+}
+
+fn user(touched: &Touched<'_>) -> UserRow {
+    UserRow { app: touched.app.to_owned(), user_id: touched.user_id.to_owned() }
+}
+
+#[derive(Serialize)]
+struct RewardId {
+    reward_id: i64,
+}
+
+#[derive(Serialize)]
+struct WithdrawnRow {
+    id: i64,
+    ended_at: i64,
+}
+
+#[derive(Serialize)]
+struct BirthRow<'a> {
+    place: i64,
+    reward_id: i64,
+    seq: i64,
+    app: &'a str,
+    user_id: &'a str,
+    event: &'static str,
+    reason: &'static str,
+    withdrawn: i64,
+    leads: i64,
+    born_at: i64,
+    due_at: i64,
+}
+
+#[derive(sqlx::FromRow)]
+struct KnownRow {
+    id: i64,
+    reward_id: i64,
+    seq: i64,
+    event: String,
+    status: String,
+    tries: i64,
+}
+
+impl TryFrom<KnownRow> for Known {
+    type Error = Error;
+
+    fn try_from(row: KnownRow) -> Result<Self> {
+        let KnownRow { id, seq, event, status, tries, .. } = row;
+        Ok(Self {
+            id,
+            seq,
+            event: Event::parse(&event).ok_or_else(|| corrupt("event", id, event))?,
+            status: Status::parse(&status).ok_or_else(|| corrupt("status", id, status))?,
+            tries,
+        })
+    }
+}
+
+/// A delivery that our own rules forbid.
+pub(crate) fn corrupt(column: &'static str, row: i64, found: String) -> Error {
+    Error::Corrupt { table: "deliveries", column, row, found }
+}

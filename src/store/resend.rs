@@ -1,0 +1,312 @@
+//! The person's side of deliveries: looking at them, and sending again what failed or what the app has lost.
+
+use std::sync::LazyLock;
+
+use domain::delivery::Status;
+use domain::time::TimestampMs;
+use serde::Serialize;
+use sqlx::QueryBuilder;
+
+use crate::outbox::{UserRow, corrupt, lock_users, move_up};
+use crate::rewards::Place;
+use crate::statement::{Column, LazyStatement, Statement};
+use crate::unit::{Tx, own_task, with_statement};
+use crate::{Result, Store, read};
+
+/// How many deliveries one step of resending takes.
+pub const STEP_ROWS: i64 = 500;
+
+/// Which deliveries to list.
+#[derive(Clone, Debug, Default)]
+pub struct DeliveryFilter {
+    /// Only of this app.
+    pub app: Option<String>,
+    /// Only of this status.
+    pub status: Option<Status>,
+    /// Caused at or after.
+    pub from: Option<TimestampMs>,
+    /// Caused before.
+    pub to: Option<TimestampMs>,
+    /// Only what comes after this place in the list: the last one of the page before, by when it was caused.
+    pub after: Option<Place>,
+}
+
+/// Which deliveries are sent again.
+#[derive(Clone, Debug)]
+pub struct ResendFilter {
+    /// Only of this app.
+    pub app: Option<String>,
+    /// Those that failed, or those that were delivered and that the app has lost.
+    pub status: Resendable,
+    /// Caused at or after.
+    pub from: Option<TimestampMs>,
+    /// Caused before.
+    pub to: Option<TimestampMs>,
+    /// Only what had ended by then: what was sent again since is not sent a third time, however often this is run.
+    pub ended_by: TimestampMs,
+}
+
+/// What can be sent again.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Resendable {
+    /// What failed.
+    #[default]
+    Failed,
+    /// What was delivered.
+    Delivered,
+}
+
+impl Resendable {
+    /// The status.
+    pub fn status(self) -> Status {
+        match self {
+            Self::Failed => Status::Failed,
+            Self::Delivered => Status::Delivered,
+        }
+    }
+
+    /// What of this status can be sent again, if it can.
+    pub fn of(status: Status) -> Option<Self> {
+        match status {
+            Status::Failed => Some(Self::Failed),
+            Status::Delivered => Some(Self::Delivered),
+            Status::Waiting | Status::Behind | Status::Withdrawn => None,
+        }
+    }
+}
+
+/// What one step of resending did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ResentStep {
+    /// How many wait to be sent now.
+    pub deliveries: u64,
+    /// Where the next step goes on; `None` if nothing is left.
+    pub next: Option<Place>,
+}
+
+/// What became of the wish to send one again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Resent {
+    /// It waits to be sent.
+    Done,
+    /// There is no such delivery.
+    NotFound,
+    /// One of this status is not sent again: it is still to be sent, or never will be.
+    NotPossible(Status),
+}
+
+/// One delivery as it is kept.
+#[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
+#[expect(missing_docs, reason = "the columns of deliveries, described in the migration")]
+pub struct DeliveryRow {
+    pub id: i64,
+    pub reward_id: i64,
+    pub seq: i64,
+    pub app: String,
+    pub user_id: String,
+    pub event: String,
+    pub reason: String,
+    pub status: String,
+    pub born_at: i64,
+    pub due_at: i64,
+    pub tries: i64,
+    pub attempts: i64,
+    pub ended_at: Option<i64>,
+}
+
+/// One attempt as it is kept.
+#[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
+#[expect(missing_docs, reason = "the columns of attempts, described in the migration")]
+pub struct AttemptRow {
+    pub delivery_id: i64,
+    pub number: i64,
+    pub began_at: i64,
+    pub duration_ms: i64,
+    pub result: String,
+    pub http_status: Option<i64>,
+    pub detail: Option<String>,
+    pub answer: Option<String>,
+}
+
+const SELECT: &str =
+    "SELECT id, reward_id, seq, app, user_id, event, reason, status, born_at, due_at, tries, attempts,
+                             ended_at
+                      FROM deliveries WHERE ";
+
+static LOAD_ONE: LazyStatement = LazyLock::new(|| {
+    Statement::new("SELECT id, app, user_id, status, born_at FROM deliveries WHERE id = $1", &[])
+});
+
+/// It goes to the end of nothing: it keeps its id, so it stands before everything that was caused later.
+static PUT_BACK: LazyStatement = LazyLock::new(|| {
+    Statement::new(
+        "UPDATE deliveries SET status = 'behind', due_at = given.due_at, attempts = 0, ended_at = NULL
+         FROM {given}
+         WHERE deliveries.id = given.id AND deliveries.status = given.status",
+        &[Column::Int("id"), Column::Text("status"), Column::Int("due_at")],
+    )
+});
+
+macro_rules! by_filter {
+    ($query:ident, $filter:expr) => {
+        if let Some(app) = &$filter.app {
+            $query.push(" AND app = ").push_bind(app.clone());
+        }
+        if let Some(from) = $filter.from {
+            $query.push(" AND born_at >= ").push_bind(from.0);
+        }
+        if let Some(to) = $filter.to {
+            $query.push(" AND born_at < ").push_bind(to.0);
+        }
+    };
+}
+
+impl Store {
+    /// Up to `limit` deliveries, newest first.
+    pub async fn deliveries(&self, filter: &DeliveryFilter, limit: i64) -> Result<Vec<DeliveryRow>> {
+        Ok(read!(self, pool => {
+            let mut query = QueryBuilder::new(SELECT);
+            // In the text and not bound: only then does SQLite see that an index of this status fits.
+            query.push(match filter.status {
+                None => "1 = 1",
+                Some(Status::Waiting) => "status = 'waiting'",
+                Some(Status::Behind) => "status = 'behind'",
+                Some(Status::Delivered) => "status = 'delivered'",
+                Some(Status::Failed) => "status = 'failed'",
+                Some(Status::Withdrawn) => "status = 'withdrawn'",
+            });
+            by_filter!(query, filter);
+            if let Some(place) = filter.after {
+                query.push(" AND (born_at, id) < (").push_bind(place.received_at.0);
+                query.push(", ").push_bind(place.id).push(")");
+            }
+            query.push(" ORDER BY born_at DESC, id DESC LIMIT ").push_bind(limit);
+            query.build_query_as().fetch_all(pool).await
+        })?)
+    }
+
+    /// The deliveries of a reward, in order.
+    pub async fn deliveries_of_reward(&self, reward_id: i64) -> Result<Vec<DeliveryRow>> {
+        Ok(read!(self, pool => {
+            let mut query = QueryBuilder::new(SELECT);
+            query.push("reward_id = ").push_bind(reward_id).push(" ORDER BY seq");
+            query.build_query_as().fetch_all(pool).await
+        })?)
+    }
+
+    /// The attempts at the deliveries of a reward, in order.
+    pub async fn attempts_of_reward(&self, reward_id: i64) -> Result<Vec<AttemptRow>> {
+        Ok(read!(self, pool => sqlx::query_as(
+            "SELECT delivery_id, number, began_at, duration_ms, result, http_status, detail, answer
+             FROM attempts WHERE delivery_id IN (SELECT id FROM deliveries WHERE reward_id = $1)
+             ORDER BY delivery_id, number"
+        ).bind(reward_id).fetch_all(pool).await)?)
+    }
+
+    /// Sends one delivery again.
+    pub async fn resend(&self, id: i64, now: TimestampMs) -> Result<Resent> {
+        let store = self.clone();
+        own_task(async move {
+            let mut tx = store.begin().await?;
+            let resent = resend_one(&mut tx, id, now).await;
+            let resent = tx.end(resent).await?;
+            store.wake_all_forwarders().await;
+            Ok(resent)
+        })
+        .await
+    }
+
+    /// One step of sending again what `filter` names, from the oldest to the newest, behind `after`.
+    pub async fn resend_step(
+        &self,
+        filter: ResendFilter,
+        after: Option<Place>,
+        now: TimestampMs,
+    ) -> Result<ResentStep> {
+        let page: Vec<Candidate> = self.candidates(&filter, after).await?;
+        let store = self.clone();
+        own_task(async move {
+            let next =
+                (i64::try_from(page.len()) == Ok(STEP_ROWS)).then(|| page.last().map(Candidate::place));
+            let mut tx = store.begin().await?;
+            let resent = put_back(&mut tx, &page, now).await;
+            let deliveries = tx.end(resent).await?;
+            store.wake_all_forwarders().await;
+            Ok(ResentStep { deliveries, next: next.flatten() })
+        })
+        .await
+    }
+
+    async fn candidates(&self, filter: &ResendFilter, after: Option<Place>) -> Result<Vec<Candidate>> {
+        Ok(read!(self, pool => {
+            let mut query = QueryBuilder::new("SELECT id, app, user_id, status, born_at FROM deliveries WHERE ");
+            query.push(match filter.status {
+                Resendable::Failed => "status = 'failed'",
+                Resendable::Delivered => "status = 'delivered'",
+            });
+            query.push(" AND ended_at <= ").push_bind(filter.ended_by.0);
+            by_filter!(query, filter);
+            if let Some(place) = after {
+                query.push(" AND (born_at, id) > (").push_bind(place.received_at.0);
+                query.push(", ").push_bind(place.id).push(")");
+            }
+            query.push(" ORDER BY born_at, id LIMIT ").push_bind(STEP_ROWS);
+            query.build_query_as().fetch_all(pool).await
+        })?)
+    }
+}
+
+/// A delivery that may be sent again.
+#[derive(sqlx::FromRow)]
+struct Candidate {
+    id: i64,
+    app: String,
+    user_id: String,
+    status: String,
+    born_at: i64,
+}
+
+impl Candidate {
+    fn place(&self) -> Place {
+        Place { received_at: TimestampMs(self.born_at), id: self.id }
+    }
+}
+
+#[derive(Serialize)]
+struct PutBackRow<'a> {
+    id: i64,
+    status: &'a str,
+    due_at: i64,
+}
+
+async fn resend_one(tx: &mut Tx, id: i64, now: TimestampMs) -> Result<Resent> {
+    let found: Option<Candidate> = with_statement!(tx, LOAD_ONE, |sql, connection| {
+        sqlx::query_as(sql).bind(id).fetch_optional(connection).await?
+    });
+    let Some(candidate) = found else { return Ok(Resent::NotFound) };
+    let status = Status::parse(&candidate.status)
+        .ok_or_else(|| corrupt("status", candidate.id, candidate.status.clone()))?;
+    if Resendable::of(status).is_none() {
+        return Ok(Resent::NotPossible(status));
+    }
+    match put_back(tx, &[candidate], now).await? {
+        // Somebody else was first: it is on its way.
+        0 => Ok(Resent::NotPossible(Status::Waiting)),
+        _ => Ok(Resent::Done),
+    }
+}
+
+/// Puts them back into line, those that are still as they were found.
+async fn put_back(tx: &mut Tx, page: &[Candidate], now: TimestampMs) -> Result<u64> {
+    if page.is_empty() {
+        return Ok(0);
+    }
+    let users =
+        page.iter().map(|one| UserRow { app: one.app.clone(), user_id: one.user_id.clone() }).collect();
+    let users = lock_users(tx, users).await?;
+    let rows: Vec<_> =
+        page.iter().map(|one| PutBackRow { id: one.id, status: &one.status, due_at: now.0 }).collect();
+    let put_back = tx.execute(&PUT_BACK, &rows).await?;
+    move_up(tx, &users).await?;
+    Ok(put_back)
+}

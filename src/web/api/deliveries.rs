@@ -1,0 +1,306 @@
+//! `GET deliveries`, `POST deliveries/{id}/resend`, `POST deliveries/resend`; `GET apps`, `POST apps/{app}/enable`.
+
+use bytes::Bytes;
+use domain::delivery::Status;
+use domain::time::TimestampMs;
+use serde::{Deserialize, Serialize};
+use store::deliveries::DisabledApp;
+use store::resend::{AttemptRow, DeliveryFilter, DeliveryRow, ResendFilter, Resendable, Resent};
+use utoipa::{IntoParams, ToSchema};
+
+use super::error::{ApiError, ErrorBody};
+use super::page::{self, Page};
+use super::rewards::place;
+use super::{Api, Call};
+
+/// Steps of one call that resends: with 500 deliveries each, 10,000 in all. A call is to end; the next one goes on.
+const MAX_STEPS: usize = 20;
+
+/// Something that an app is told of a reward.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Delivery {
+    id: i64,
+    reward_id: i64,
+    /// The step that caused it; greater is later.
+    sequence: i64,
+    app: String,
+    user_id: String,
+    /// credited, reversed, held or rejected
+    event: String,
+    /// `completed`, `reviewed`, `under_review`, `not_approved` or `taken_back`
+    reason: String,
+    /// waiting, behind (an earlier one of the user comes first), delivered, failed (waits for a person) or withdrawn
+    /// (never left)
+    status: String,
+    /// RFC 3339: when it was caused
+    born_at: String,
+    /// RFC 3339: not sent before; of one that is being sent, when it would be sent again
+    due_at: String,
+    /// How often a worker took it.
+    tries: i64,
+    /// Attempts that counted, since it was caused or sent again by a person.
+    counted_attempts: i64,
+    ended_at: Option<String>,
+    /// Every attempt; only with `rewards/{id}`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    attempts: Option<Vec<Attempt>>,
+}
+
+/// One call to the app.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Attempt {
+    number: i64,
+    began_at: String,
+    duration_ms: i64,
+    /// delivered, or what went wrong
+    #[schema(example = "server_error")]
+    result: String,
+    http_status: Option<i64>,
+    /// What went wrong, in a sentence.
+    detail: Option<String>,
+    /// The first 1 KiB of the answer.
+    answer: Option<String>,
+}
+
+/// Which deliveries to list.
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields, default)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct DeliveryQuery {
+    /// waiting, behind, delivered, failed or withdrawn
+    #[serde(deserialize_with = "page::filled")]
+    status: Option<String>,
+    #[serde(deserialize_with = "page::filled")]
+    app: Option<String>,
+    /// Caused at or after: RFC 3339, or a date in the configured time zone.
+    #[serde(deserialize_with = "page::filled")]
+    from: Option<String>,
+    /// Caused before: RFC 3339, or a date in the configured time zone.
+    #[serde(deserialize_with = "page::filled")]
+    to: Option<String>,
+    /// `next` of the page before.
+    #[serde(deserialize_with = "page::filled")]
+    cursor: Option<String>,
+    /// 1 to 1000; 200 unless told.
+    #[serde(deserialize_with = "page::filled")]
+    #[param(value_type = Option<i64>)]
+    limit: Option<String>,
+}
+
+/// Which deliveries to send again. Without a filter: everything that failed.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct ResendRequest {
+    app: Option<String>,
+    /// failed or delivered; failed unless told
+    status: Option<String>,
+    /// Caused at or after: RFC 3339, or a date in the configured time zone.
+    from: Option<String>,
+    /// Caused before.
+    to: Option<String>,
+    /// `ended_by` of the call before, to go on with the same order: what ended later is not sent once more.
+    ended_by: Option<String>,
+    /// `next` of the call before.
+    cursor: Option<String>,
+}
+
+/// What was sent again.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct ResendDone {
+    /// How many deliveries wait to be sent now.
+    deliveries: u64,
+    /// Where to go on with the same filter; null if nothing is left.
+    next: Option<String>,
+    /// To be sent along when going on.
+    ended_by: String,
+}
+
+/// A delivery that is sent again.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct ResentOne {
+    id: i64,
+}
+
+/// Whether an app is called.
+#[derive(Debug, Serialize, ToSchema)]
+#[expect(clippy::struct_field_names, reason = "`app` is the contract's name for an app's name")]
+pub(crate) struct App {
+    app: String,
+    /// RFC 3339: since when it is switched off; null while it is called.
+    disabled_at: Option<String>,
+    why: Option<String>,
+}
+
+#[utoipa::path(get, path = "/api/v1/deliveries", params(DeliveryQuery), tag = "deliveries",
+    responses((status = 200, body = Page<Delivery>), (status = 400, body = ErrorBody)))]
+/// What apps are told, newest first.
+pub(crate) async fn list(call: Call, query: String) -> Result<Page<Delivery>, ApiError> {
+    call.reader().await?;
+    let query: DeliveryQuery = page::parse(&query)?;
+    let limit = page::limit(query.limit.as_deref())?;
+    let filter = DeliveryFilter {
+        status: query.status.as_deref().map(status).transpose()?,
+        app: query.app,
+        from: time(&call.api, "from", query.from.as_deref())?,
+        to: time(&call.api, "to", query.to.as_deref())?,
+        after: query.cursor.as_deref().map(place).transpose()?,
+    };
+    let rows = call.api.store.deliveries(&filter, limit + 1).await?;
+    Page::of(rows, limit, |row| format!("{}-{}", row.born_at, row.id), |row| Ok(Delivery::of(row, None)))
+}
+
+/// The deliveries of a reward, with every attempt.
+pub(crate) async fn of_reward(api: &Api, reward_id: i64) -> Result<Vec<Delivery>, ApiError> {
+    let mut attempts = api.store.attempts_of_reward(reward_id).await?;
+    let rows = api.store.deliveries_of_reward(reward_id).await?;
+    let delivery = |row: DeliveryRow| {
+        let of_this = attempts.extract_if(.., |attempt| attempt.delivery_id == row.id);
+        let of_this = of_this.map(Attempt::from).collect();
+        Delivery::of(row, Some(of_this))
+    };
+    Ok(rows.into_iter().map(delivery).collect())
+}
+
+#[utoipa::path(post, path = "/api/v1/deliveries/{id}/resend", params(("id" = i64, Path)), tag = "deliveries",
+    responses((status = 200, body = ResentOne), (status = 403, body = ErrorBody), (status = 404, body = ErrorBody),
+              (status = 409, body = ErrorBody)))]
+/// Sends one delivery again that failed, or that the app has lost. Needs the role risk or admin.
+pub(crate) async fn resend_one(call: Call, id: i64) -> Result<ResentOne, ApiError> {
+    let owner = call.reviewer().await?;
+    match call.api.store.resend(id, call.api.clock.now()).await? {
+        Resent::Done => {
+            tracing::info!(delivery_id = id, actor = owner.name, "a delivery is sent again");
+            Ok(ResentOne { id })
+        }
+        Resent::NotFound => Err(ApiError::NotFound(format!("there is no delivery {id}"))),
+        Resent::NotPossible(status) => Err(ApiError::Conflict(format!(
+            "delivery {id} is {}: only one that failed or was delivered is sent again",
+            status.name()
+        ))),
+    }
+}
+
+#[utoipa::path(post, path = "/api/v1/deliveries/resend", tag = "deliveries", request_body = ResendRequest,
+    responses((status = 200, body = ResendDone), (status = 400, body = ErrorBody), (status = 403, body = ErrorBody)))]
+/// Sends again what the filter names, at most 10,000 in one call; go on with `next` and `ended_by`. The same order
+/// given twice sends nothing twice. Needs the role risk or admin.
+pub(crate) async fn resend(call: Call, body: Bytes) -> Result<ResendDone, ApiError> {
+    let owner = call.reviewer().await?;
+    let request: ResendRequest = if body.is_empty() {
+        ResendRequest::default()
+    } else {
+        serde_json::from_slice(&body).map_err(|error| ApiError::invalid(format!("the body: {error}")))?
+    };
+    let api = &call.api;
+    let now = api.clock.now();
+    let resendable = request.status.as_deref().map(|name| {
+        let found = status(name).ok().and_then(Resendable::of);
+        found.ok_or_else(|| ApiError::invalid("`status` must be failed or delivered"))
+    });
+    let filter = ResendFilter {
+        app: request.app,
+        status: resendable.transpose()?.unwrap_or_default(),
+        from: time(api, "from", request.from.as_deref())?,
+        to: time(api, "to", request.to.as_deref())?,
+        ended_by: time(api, "ended_by", request.ended_by.as_deref())?.unwrap_or(now),
+    };
+    let mut after = request.cursor.as_deref().map(place).transpose()?;
+    let mut deliveries = 0;
+    for _ in 0..MAX_STEPS {
+        let step = api.store.resend_step(filter.clone(), after, now).await?;
+        deliveries += step.deliveries;
+        after = step.next;
+        if after.is_none() {
+            break;
+        }
+    }
+    tracing::info!(deliveries, actor = owner.name, "deliveries are sent again");
+    let next = after.map(|place| format!("{}-{}", place.received_at.0, place.id));
+    Ok(ResendDone { deliveries, next, ended_by: filter.ended_by.rfc3339() })
+}
+
+#[utoipa::path(get, path = "/api/v1/apps", tag = "deliveries", responses((status = 200, body = Vec<App>)))]
+/// The apps, and whether they are called.
+pub(crate) async fn apps(call: Call) -> Result<Vec<App>, ApiError> {
+    call.reader().await?;
+    let disabled = call.api.store.disabled_apps().await?;
+    Ok(call.api.apps.iter().map(|app| App::of(app, &disabled)).collect())
+}
+
+#[utoipa::path(post, path = "/api/v1/apps/{app}/enable", params(("app" = String, Path)), tag = "deliveries",
+    responses((status = 200, body = App), (status = 403, body = ErrorBody), (status = 404, body = ErrorBody)))]
+/// Calls an app again that was switched off because it answered 410. Needs the role risk or admin.
+pub(crate) async fn enable(call: Call, app: String) -> Result<App, ApiError> {
+    let owner = call.reviewer().await?;
+    if !call.api.apps.contains(&app) {
+        return Err(ApiError::NotFound(format!("there is no app `{app}`")));
+    }
+    if call.api.store.enable_app(app.clone()).await? {
+        tracing::info!(app, actor = owner.name, "an app is switched on again");
+    }
+    Ok(App::of(&app, &[]))
+}
+
+fn status(name: &str) -> Result<Status, ApiError> {
+    let what = "`status` must be waiting, behind, delivered, failed or withdrawn";
+    Status::parse(name).ok_or_else(|| ApiError::invalid(what))
+}
+
+fn time(api: &Api, name: &str, text: Option<&str>) -> Result<Option<TimestampMs>, ApiError> {
+    text.map(|text| {
+        TimestampMs::parse(text, api.timezone).ok_or_else(|| {
+            ApiError::invalid(format!("`{name}` must be RFC 3339 or a date, `{text}` is neither"))
+        })
+    })
+    .transpose()
+}
+
+fn rfc3339(ms: i64) -> String {
+    TimestampMs(ms).rfc3339()
+}
+
+impl Delivery {
+    fn of(row: DeliveryRow, attempts: Option<Vec<Attempt>>) -> Self {
+        Self {
+            id: row.id,
+            reward_id: row.reward_id,
+            sequence: row.seq,
+            app: row.app,
+            user_id: row.user_id,
+            event: row.event,
+            reason: row.reason,
+            status: row.status,
+            born_at: rfc3339(row.born_at),
+            due_at: rfc3339(row.due_at),
+            tries: row.tries,
+            counted_attempts: row.attempts,
+            ended_at: row.ended_at.map(rfc3339),
+            attempts,
+        }
+    }
+}
+
+impl From<AttemptRow> for Attempt {
+    fn from(row: AttemptRow) -> Self {
+        Self {
+            number: row.number,
+            began_at: rfc3339(row.began_at),
+            duration_ms: row.duration_ms,
+            result: row.result,
+            http_status: row.http_status,
+            detail: row.detail,
+            answer: row.answer,
+        }
+    }
+}
+
+impl App {
+    fn of(app: &str, disabled: &[DisabledApp]) -> Self {
+        let found = disabled.iter().find(|disabled| disabled.app == app);
+        Self {
+            app: app.to_owned(),
+            disabled_at: found.map(|disabled| rfc3339(disabled.disabled_at)),
+            why: found.map(|disabled| disabled.why.clone()),
+        }
+    }
+}

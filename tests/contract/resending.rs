@@ -1,0 +1,233 @@
+//! Taking a decision back before anybody was told, looking at deliveries, and sending again what failed.
+
+use domain::delivery::Status;
+use domain::delivery::schedule::{Class, Next};
+use domain::review::{NotUndoable, Review};
+use domain::time::TimestampMs;
+use store::Store;
+use store::resend::{DeliveryFilter, ResendFilter, Resendable, Resent, STEP_ROWS};
+use store::reviews::{Reviewer, Undone};
+use store::rewards::Place;
+
+use crate::database::Home;
+use crate::deliveries::{delivered, ended, hand_over, later, lines, said, settle, take, telling};
+use crate::story::{NOW, SECOND_SOURCE, credit, reversal, suspicious};
+use crate::telling::{CREDITED, HELD, ann, plain};
+
+contract! {
+    both:
+        a_decision_leaves_after_its_grace,
+        a_decision_can_be_undone_while_its_grace_lasts,
+        an_undone_decision_can_be_made_again,
+        what_is_no_decision_or_is_told_cannot_be_undone,
+        of_an_undo_and_a_worker_at_the_same_time_exactly_one_wins,
+        deliveries_are_listed_newest_first_page_by_page,
+        only_what_has_ended_is_sent_again,
+        a_filter_sends_again_what_it_names_however_often_it_is_run,
+        sending_again_goes_on_where_it_stopped;
+}
+
+const GRACE_MS: i64 = 10_000;
+
+fn at(ms: i64) -> Reviewer {
+    Reviewer { now: later(ms), ..ann() }
+}
+
+async fn held(home: &Home, store: &Store, tx: &str) -> i64 {
+    settle(home, store, &[suspicious(tx)]).await;
+    let id = home.reward(tx).await.id;
+    let told = take(store, NOW).await;
+    hand_over(store, told.iter().map(delivered).collect(), "main", NOW).await;
+    id
+}
+
+async fn a_decision_leaves_after_its_grace(home: &Home) {
+    let store = telling(home);
+    let id = held(home, &store, "T1").await;
+    store.review(id, Review::Release, ann()).await.expect("decided");
+    assert_eq!(take(&store, later(GRACE_MS - 1)).await, []);
+    let leased = take(&store, later(GRACE_MS)).await;
+    assert_eq!(said(&leased), ["T1 credited"]);
+    assert_eq!(leased[0].message.reason.name(), "reviewed");
+}
+
+async fn a_decision_can_be_undone_while_its_grace_lasts(home: &Home) {
+    let store = telling(home);
+    let id = held(home, &store, "T1").await;
+    for (decision, told) in [(Review::Release, "credited withdrawn"), (Review::Reject, "rejected withdrawn")]
+    {
+        store.review(id, decision, ann()).await.expect("decided");
+        assert_eq!(store.undo(id, at(GRACE_MS - 1)).await.expect("answered"), Undone::Done);
+        assert_eq!(home.reward("T1").await.status, "held");
+        assert_eq!(plain(&home.balances("targo").await), HELD);
+        assert_eq!(lines(home, "T1").await.last().map(String::as_str), Some(told));
+    }
+    // A reject that is overturned, and that taken back.
+    store.review(id, Review::Reject, ann()).await.expect("decided");
+    store.review(id, Review::Release, at(1)).await.expect("decided");
+    assert_eq!(store.undo(id, at(2)).await.expect("answered"), Undone::Done);
+    assert_eq!(home.reward("T1").await.status, "rejected");
+    let steps = store.steps(id).await.expect("steps are read");
+    let steps: Vec<_> = steps.iter().map(|step| step.step.as_str()).collect();
+    assert_eq!(
+        steps,
+        ["hold", "release", "undo_release", "reject", "undo_reject", "reject", "overturn", "undo_overturn"]
+    );
+    assert_eq!(said(&take(&store, later(GRACE_MS)).await), ["T1 rejected"], "only what stands is told");
+    home.prove().await;
+}
+
+async fn an_undone_decision_can_be_made_again(home: &Home) {
+    let store = telling(home);
+    let id = held(home, &store, "T1").await;
+    store.review(id, Review::Release, ann()).await.expect("decided");
+    store.undo(id, at(1)).await.expect("answered");
+    store.review(id, Review::Release, at(2)).await.expect("decided");
+    assert_eq!(plain(&home.balances("targo").await), CREDITED);
+    let leased = take(&store, later(GRACE_MS + 2)).await;
+    assert_eq!(said(&leased), ["T1 credited"]);
+    // The reversal of it is told, as of any credit.
+    settle(home, &store, &[reversal("T1")]).await;
+    let next = hand_over(&store, leased.iter().map(delivered).collect(), "main", later(GRACE_MS + 2)).await;
+    assert_eq!(said(&next), ["T1 reversed"]);
+    home.prove().await;
+}
+
+async fn what_is_no_decision_or_is_told_cannot_be_undone(home: &Home) {
+    let store = telling(home);
+    let undo = async |id, ms| store.undo(id, at(ms)).await.expect("answered");
+    assert_eq!(undo(1, 0).await, Undone::NotFound);
+    let id = held(home, &store, "T1").await;
+    assert_eq!(undo(id, 0).await, Undone::NotUndoable(NotUndoable::NoDecision));
+    store.review(id, Review::Release, ann()).await.expect("decided");
+    assert_eq!(undo(id, GRACE_MS).await, Undone::NotUndoable(NotUndoable::TooLate));
+    assert_eq!(take(&store, later(GRACE_MS)).await.len(), 1);
+    assert_eq!(undo(id, 1).await, Undone::NotUndoable(NotUndoable::TooLate), "a worker has it in hand");
+    settle(home, &store, &[reversal("T1")]).await;
+    assert_eq!(undo(id, 1).await, Undone::NotUndoable(NotUndoable::NoDecision));
+    home.prove().await;
+}
+
+async fn of_an_undo_and_a_worker_at_the_same_time_exactly_one_wins(home: &Home) {
+    let store = telling(home);
+    let other = home.another_process().await;
+    for round in 0..12 {
+        let tx = format!("T{round}");
+        let id = held(home, &store, &tx).await;
+        store.review(id, Review::Release, ann()).await.expect("decided");
+        let undoing = tokio::spawn({
+            let store = store.clone();
+            // The worker's clock is ahead.
+            async move { store.undo(id, at(GRACE_MS - 1)).await }
+        });
+        let taking = tokio::spawn({
+            let other = other.clone();
+            async move { take(&other, later(GRACE_MS)).await }
+        });
+        let (undone, taken) = (undoing.await.expect("it ends"), taking.await.expect("it ends"));
+        let undone = undone.expect("answered") == Undone::Done;
+        assert_ne!(undone, taken.len() == 1, "{tx}: undone {undone}, taken {:?}", said(&taken));
+        assert_eq!(home.reward(&tx).await.status, if undone { "held" } else { "credited" });
+        hand_over(&store, taken.iter().map(delivered).collect(), "main", NOW).await;
+    }
+    home.prove().await;
+}
+
+async fn deliveries_are_listed_newest_first_page_by_page(home: &Home) {
+    let store = telling(home);
+    let calls: Vec<_> =
+        (0..5).map(|number| credit(&format!("T{number}")).by(&format!("u{number}"))).collect();
+    settle(home, &store, &calls).await;
+    settle(home, &store, &[credit("S1").of_source(SECOND_SOURCE)]).await;
+    let leased = take(&store, NOW).await;
+    hand_over(&store, vec![delivered(&leased[0])], "main", NOW).await;
+    let (mut seen, mut after) = (Vec::new(), None);
+    loop {
+        let filter = DeliveryFilter { app: Some("main".into()), after, ..DeliveryFilter::default() };
+        let page = store.deliveries(&filter, 2).await.expect("they are listed");
+        let Some(last) = page.last() else { break };
+        after = Some(Place { received_at: TimestampMs(last.born_at), id: last.id });
+        seen.extend(page.into_iter().map(|row| row.user_id));
+    }
+    assert_eq!(seen, ["u4", "u3", "u2", "u1", "u0"]);
+    let count = async |filter| store.deliveries(&filter, 100).await.expect("they are listed").len();
+    for (status, expected) in [
+        (Status::Waiting, 5),
+        (Status::Delivered, 1),
+        (Status::Behind, 0),
+        (Status::Failed, 0),
+        (Status::Withdrawn, 0),
+    ] {
+        let filter = DeliveryFilter { status: Some(status), ..DeliveryFilter::default() };
+        assert_eq!(count(filter).await, expected, "{status:?}");
+    }
+    assert_eq!(count(DeliveryFilter { from: Some(later(1)), ..DeliveryFilter::default() }).await, 0);
+    assert_eq!(count(DeliveryFilter { to: Some(later(1)), ..DeliveryFilter::default() }).await, 6);
+}
+
+async fn only_what_has_ended_is_sent_again(home: &Home) {
+    let store = telling(home);
+    let resend = async |id| store.resend(id, NOW).await.expect("answered");
+    settle(home, &store, &[credit("T1"), credit("T2"), credit("T3"), reversal("T3")]).await;
+    let leased = take(&store, NOW).await;
+    let id = leased[0].id;
+    assert_eq!(resend(id + 1_000).await, Resent::NotFound);
+    assert_eq!(resend(id).await, Resent::NotPossible(Status::Waiting));
+    let of = async |tx: &str| {
+        let id = home.reward(tx).await.id;
+        store.deliveries_of_reward(id).await.expect("they are read")[0].id
+    };
+    assert_eq!(resend(of("T2").await).await, Resent::NotPossible(Status::Behind));
+    assert_eq!(resend(of("T3").await).await, Resent::NotPossible(Status::Withdrawn));
+    hand_over(&store, vec![delivered(&leased[0])], "main", NOW).await;
+    assert_eq!(resend(id).await, Resent::Done, "the app has lost it");
+    assert_eq!(lines(home, "T1").await, ["credited behind"], "the one on its way comes first");
+}
+
+/// `count` deliveries that have failed, each of a user of its own.
+async fn failed(home: &Home, store: &Store, count: usize) {
+    let calls: Vec<_> =
+        (0..count).map(|number| credit(&format!("T{number}")).by(&format!("u{number}"))).collect();
+    settle(home, store, &calls).await;
+    let leased = take(store, NOW).await;
+    let ended = leased.iter().map(|one| ended(one, Class::Rejected, Next::GiveUp)).collect();
+    hand_over(store, ended, "main", NOW).await;
+}
+
+fn everything() -> ResendFilter {
+    ResendFilter { app: None, status: Resendable::Failed, from: None, to: None, ended_by: NOW }
+}
+
+async fn a_filter_sends_again_what_it_names_however_often_it_is_run(home: &Home) {
+    let store = telling(home);
+    failed(home, &store, 6).await;
+    let step = async |filter| store.resend_step(filter, None, later(1)).await.expect("a step").deliveries;
+    assert_eq!(step(ResendFilter { app: Some("other".into()), ..everything() }).await, 0);
+    assert_eq!(step(ResendFilter { from: Some(later(1)), ..everything() }).await, 0);
+    assert_eq!(step(ResendFilter { to: Some(NOW), ..everything() }).await, 0);
+    assert_eq!(step(ResendFilter { status: Resendable::Delivered, ..everything() }).await, 0);
+    assert_eq!(step(everything()).await, 6);
+    assert_eq!(step(everything()).await, 0);
+    let again = take(&store, later(1)).await;
+    assert_eq!(again.len(), 6);
+    assert!(again.iter().all(|one| one.attempts == 0 && one.number == 2), "{again:?}");
+    // What fails once more after the order was given needs another order.
+    let failed_again = again.iter().map(|one| ended(one, Class::Rejected, Next::GiveUp)).collect();
+    hand_over(&store, failed_again, "main", later(2)).await;
+    assert_eq!(step(everything()).await, 0);
+    assert_eq!(step(ResendFilter { ended_by: later(2), ..everything() }).await, 6);
+}
+
+async fn sending_again_goes_on_where_it_stopped(home: &Home) {
+    let store = telling(home);
+    let step_rows = usize::try_from(STEP_ROWS).expect("a number");
+    failed(home, &store, step_rows + 3).await;
+    let first = store.resend_step(everything(), None, NOW).await.expect("a step");
+    assert_eq!((first.deliveries, first.next.is_some()), (500, true));
+    // Whoever lost the place begins anew, and doubles nothing.
+    let anew = store.resend_step(everything(), None, NOW).await.expect("a step");
+    assert_eq!((anew.deliveries, anew.next), (3, None));
+    let second = store.resend_step(everything(), first.next, NOW).await.expect("a step");
+    assert_eq!((second.deliveries, second.next), (0, None));
+    assert_eq!(take(&store, NOW).await.len(), step_rows + 3);
+}
