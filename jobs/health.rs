@@ -47,11 +47,13 @@ pub async fn ask(address: SocketAddr) -> Result<Health, NoHealth> {
             reqwest::ClientBuilder::new().timeout(TIMEOUT).redirect(Policy::none()).no_proxy().build()?;
         client.get(&url).send().await?.json().await
     };
-    asked.await.map_err(|error: reqwest::Error| {
-        let error = error.without_url();
-        // The outermost words alone would be "error sending request".
-        let causes = std::iter::successors(Some(&error as &dyn std::error::Error), |error| error.source());
-        let reason = causes.map(ToString::to_string).collect::<Vec<_>>().join(": ");
-        NoHealth { url: url.clone(), reason }
-    })
+    asked
+        .await
+        .map_err(|error: reqwest::Error| NoHealth { url: url.clone(), reason: causes(&error.without_url()) })
+}
+
+/// An error with its causes: the outermost words alone would be "error sending request".
+pub(crate) fn causes(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(Some(error), |error| error.source());
+    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }

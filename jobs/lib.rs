@@ -11,11 +11,13 @@
 //! | [`scheduled`] | work by the clock, on apalis's own storage |
 //! | [`purge`] | what is at the end of its term leaves |
 //! | [`health`] | asks another process of ours whether it is ready |
+//! | [`probe`] | asks from outside whether the public URL leads here, unchanged |
 //! | [`telling`] | metrics and log lines about what became of postbacks |
 //! | [`sandbox`] | plays the network: signs, sends, and checks that every acknowledged event had one effect |
 
 pub mod forward;
 pub mod health;
+pub mod probe;
 pub mod process;
 pub mod purge;
 pub mod sandbox;

@@ -30,6 +30,9 @@ pub(crate) enum Command {
     Worker,
     /// Shows it all at once: a temporary database, a network that sends, and what becomes of it.
     Demo(DemoArgs),
+    /// Looks at settings, database, geo files, clock and public URL, and prints what to paste into the network's
+    /// dashboard. Changes nothing. Exit 1 if something has to be mended.
+    Check(CheckArgs),
     /// Brings the database's schema up to date.
     Migrate,
     /// Asks the process that these settings start whether it is ready. Exit 1 if it is not, with the reasons.
@@ -48,6 +51,20 @@ pub(crate) enum Command {
     Token(TokenCommand),
     /// Plays the network: signs and sends postbacks, and checks that each had exactly one effect.
     Sandbox(SandboxArgs),
+}
+
+/// What is looked at.
+#[derive(Debug, Args)]
+pub(crate) struct CheckArgs {
+    /// The URL as it stands in the network's dashboard, with its macros: says what is missing or named otherwise.
+    #[arg(long, value_name = "URL")]
+    pub(crate) url: Option<String>,
+    /// The source that URL is for; needed only if there are several.
+    #[arg(long, value_name = "NAME", requires = "url")]
+    pub(crate) source: Option<String>,
+    /// Do not call the public URL.
+    #[arg(long)]
+    pub(crate) offline: bool,
 }
 
 /// What is taken once more.

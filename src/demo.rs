@@ -135,7 +135,7 @@ async fn start_app(folder: &Path) -> anyhow::Result<App> {
 
 async fn prepare(folder: &Path, secret: &str, settings: Settings) -> anyhow::Result<Process> {
     std::fs::write(folder.join("secret"), secret).context("the secret cannot be kept")?;
-    let store = roles::open(&settings).await?;
+    let store = roles::open(&settings, true).await?;
     store.migrate().await?;
     let process = Process::new(settings, store, watch::measure()?);
     roles::stop_on_signals(process.stop.clone())?;

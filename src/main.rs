@@ -27,6 +27,7 @@ mod watch;
 use std::io::IsTerminal as _;
 use std::path::Path;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use anyhow::Context as _;
 use clap::Parser as _;
@@ -63,21 +64,21 @@ async fn main() -> ExitCode {
 async fn run(cli: Cli) -> anyhow::Result<u8> {
     // The one provider of cryptography for TLS; a second call would only say that it is there already.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    let prepared = prepare(cli.config.as_deref());
+    let config = cli.config.as_deref();
+    let (existing, created) = (once(config, false), once(config, true));
     match cli.command.unwrap_or(Command::Up) {
-        Command::Up => up(cli.config.as_deref()).await,
-        Command::Web => web(prepared.await?).await,
-        Command::Worker => worker(cli.config.as_deref()).await,
-        Command::Migrate => commands::migrate(&prepared.await?).await,
-        Command::Replay(args) => commands::replay::replay(&prepared.await?, args).await,
-        Command::Diagnose(args) => commands::diagnose::diagnose(&prepared.await?, args).await,
-        Command::Healthcheck(args) => {
-            health::healthcheck(&Settings::load(cli.config.as_deref())?, &args).await
-        }
-        Command::Verify => commands::verify(&prepared.await?).await,
-        Command::Deliveries(command) => commands::deliveries::deliveries(&prepared.await?, command).await,
+        Command::Up => up(config).await,
+        Command::Web => web(prepare(config).await?).await,
+        Command::Worker => worker(config).await,
+        Command::Migrate => commands::migrate(&created.await?).await,
+        Command::Replay(args) => commands::replay::replay(&existing.await?, args).await,
+        Command::Diagnose(args) => commands::diagnose::diagnose(&existing.await?, args).await,
+        Command::Healthcheck(args) => health::healthcheck(&Settings::load(config)?, &args).await,
+        Command::Check(args) => commands::check::check(config, args).await,
+        Command::Verify => commands::verify(&existing.await?).await,
+        Command::Deliveries(command) => commands::deliveries::deliveries(&existing.await?, command).await,
         Command::Token(TokenCommand::Add { name, role }) => {
-            commands::add_token(&prepared.await?, name, role.into()).await
+            commands::add_token(&created.await?, name, role.into()).await
         }
         // These two need no settings: they bring their own.
         Command::Demo(args) => {
@@ -91,10 +92,18 @@ async fn run(cli: Cli) -> anyhow::Result<u8> {
     }
 }
 
-/// Reads the settings and opens the database that they name.
-async fn prepare(config: Option<&Path>) -> anyhow::Result<Process> {
+/// A process that runs once and ends: it measures nothing. `create` says whether it makes a SQLite file that does not
+/// exist; a command that only looks must not, or a mistyped path would look like an empty database.
+async fn once(config: Option<&Path>, create: bool) -> anyhow::Result<Process> {
     let settings = Settings::load(config)?;
-    open(settings).await
+    log_to_standard_error(&settings.log, settings.log_format)?;
+    let store = roles::open(&settings, create).await?;
+    Ok(Process::new(settings, store, Arc::new(String::new)))
+}
+
+/// A process that listens.
+async fn prepare(config: Option<&Path>) -> anyhow::Result<Process> {
+    open(Settings::load(config)?).await
 }
 
 /// The same for a process that works: the geo databases come first, so that a wrong setting leaves no trace.
@@ -107,7 +116,7 @@ async fn prepare_to_work(config: Option<&Path>) -> anyhow::Result<(Process, Geo)
 async fn open(settings: Settings) -> anyhow::Result<Process> {
     log_to_standard_error(&settings.log, settings.log_format)?;
     let metrics = watch::measure()?;
-    let store = roles::open(&settings).await?;
+    let store = roles::open(&settings, true).await?;
     Ok(Process::new(settings, store, metrics))
 }
 

@@ -64,9 +64,9 @@ impl Process {
     }
 }
 
-/// Opens the database that the settings name.
-pub(crate) async fn open(settings: &Settings) -> anyhow::Result<Store> {
-    let options = OpenOptions { max_connections: settings.database_connections };
+/// Opens the database that the settings name; `create` says whether a SQLite file that does not exist is made.
+pub(crate) async fn open(settings: &Settings, create: bool) -> anyhow::Result<Store> {
+    let options = OpenOptions { max_connections: settings.database_connections, create };
     let store =
         Store::open(&settings.database_url.0, options).await.context("the database cannot be opened")?;
     Ok(store.telling(subscriptions(settings)))

@@ -1,5 +1,6 @@
-//! What runs once and ends: migrate, verify, token, and in files of their own replay and diagnose.
+//! What runs once and ends: migrate, verify, token, and in files of their own check, replay, diagnose and deliveries.
 
+pub(crate) mod check;
 pub(crate) mod deliveries;
 pub(crate) mod diagnose;
 pub(crate) mod replay;

@@ -6,7 +6,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::money::{Micros, MoneyError};
-use crate::network::{Field, Kind, Network};
+use crate::network::{Field, FieldDefinition, Kind, Network};
 use crate::query::{BadParam, Query};
 use crate::time::{SECOND_MS, TimestampMs};
 
@@ -42,7 +42,7 @@ impl Params {
         let naming = Self { network, renamed: by_field };
         let mut taken = vec![crate::signature::HASH_PARAM];
         for definition in network.fields() {
-            let param = naming.name_of(definition.field, definition.name);
+            let param = naming.name_of(definition);
             if taken.contains(&param) {
                 return Err(BadRename::Taken(param.to_owned()));
             }
@@ -58,14 +58,17 @@ impl Params {
 
     /// The URL query to paste into the network's dashboard: every field under its parameter name.
     pub fn query_template(&self) -> String {
-        let pairs = self.network.fields().iter().map(|definition| {
-            format!("{}={{{}}}", self.name_of(definition.field, definition.name), definition.name)
-        });
+        let pairs = self
+            .network
+            .fields()
+            .iter()
+            .map(|definition| format!("{}={{{}}}", self.name_of(definition), definition.name));
         pairs.collect::<Vec<_>>().join("&")
     }
 
-    fn name_of<'a>(&'a self, field: Field, default: &'a str) -> &'a str {
-        self.renamed.get(&field).map_or(default, String::as_str)
+    /// The parameter that carries a field.
+    pub fn name_of(&self, definition: &FieldDefinition) -> &str {
+        self.renamed.get(&definition.field).map_or(definition.name, String::as_str)
     }
 }
 
@@ -143,7 +146,7 @@ pub fn map(target: &str, params: &Params) -> Result<Event, Quarantine> {
     let query = Query::of(target);
     let mut values = BTreeMap::new();
     for definition in params.network.fields() {
-        let name = params.name_of(definition.field, definition.name);
+        let name = params.name_of(definition);
         let quarantine = |what: &str| Quarantine { reason: format!("`{name}` {what}") };
         match query.get(name) {
             Err(BadParam::Repeated) => return Err(quarantine("stands in the query more than once")),
@@ -211,7 +214,7 @@ impl Mapping<'_> {
 
     fn quarantine(&self, field: Field, what: &str) -> Quarantine {
         let default = self.params.network.fields().iter().find(|definition| definition.field == field);
-        let name = self.params.name_of(field, default.map_or("", |definition| definition.name));
+        let name = default.map_or("", |definition| self.params.name_of(definition));
         Quarantine { reason: format!("`{name}` {what}") }
     }
 }

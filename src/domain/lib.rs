@@ -10,6 +10,7 @@
 //! |---|---|
 //! | [`signature`] | was this URL signed with one of our secrets? |
 //! | [`diagnosis`] | if not: what the network must have signed instead |
+//! | [`dashboard`] | what is to stand in the network's dashboard |
 //! | [`query`] | which parameters stand in it, decoded |
 //! | [`network`] | how this network names its fields and states ([`network::targo`]) |
 //! | [`event`] | what the postback says: a credit or a reversal of one reward, or why it cannot be mapped |
@@ -28,6 +29,7 @@
 
 pub mod access;
 pub mod caller;
+pub mod dashboard;
 pub mod delivery;
 pub mod diagnosis;
 pub mod event;

@@ -35,6 +35,11 @@ impl TimestampMs {
         })
     }
 
+    /// Reads the date of an HTTP header, such as `Tue, 24 Nov 2026 08:00:00 GMT`.
+    pub fn parse_http_date(text: &str) -> Option<Self> {
+        DateTime::parse_from_rfc2822(text.trim()).ok().map(|date| Self(date.timestamp_millis()))
+    }
+
     /// The business day of this instant in `zone`, as `YYYY-MM-DD`.
     pub fn business_date(self, zone: Tz) -> String {
         let time = DateTime::<Utc>::from_timestamp_millis(self.0).unwrap_or_default();

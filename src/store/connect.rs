@@ -4,6 +4,7 @@ use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use domain::time::TimestampMs;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{ConnectOptions, Connection, Executor, PgPool, SqliteConnection, SqlitePool};
@@ -37,11 +38,12 @@ const LOCK_TIMEOUT: &str = "10s";
 pub struct OpenOptions {
     /// Postgres: connections in all. SQLite: connections that read; one more writes.
     pub max_connections: u32,
+    /// SQLite: whether a file that does not exist is made.
+    pub create: bool,
 }
 
 impl Store {
-    /// Opens `url` (`sqlite://FILE` or `postgres://…`) and checks that it is fit for money. A SQLite file is made if
-    /// it does not exist.
+    /// Opens `url` (`sqlite://FILE` or `postgres://…`) and checks that it is fit for money.
     pub async fn open(url: &str, options: OpenOptions) -> Result<Self> {
         let database = if url.starts_with("sqlite:") {
             open_sqlite(url, options).await?
@@ -61,13 +63,21 @@ impl Store {
 
 async fn open_sqlite(url: &str, options: OpenOptions) -> Result<Database> {
     let connect = SqliteConnectOptions::from_str(url)?
-        .create_if_missing(true)
+        .create_if_missing(options.create)
         .foreign_keys(true)
         .journal_mode(SqliteJournalMode::Wal)
         .synchronous(SqliteSynchronous::Full)
         .busy_timeout(BUSY_TIMEOUT)
         .pragma("cache_size", "-65536")
         .pragma("temp_store", "memory");
+    let file = connect.get_filename();
+    if !options.create && !file.exists() {
+        return Err(Error::Unfit(format!(
+            "there is no database file {}: is `database_url` right, and is this the right folder? `rewardgate \
+             migrate` makes one",
+            file.display()
+        )));
+    }
     // Once by itself, so that an unfit file is an error at once: a pool would try again until its time is up.
     let mut first = first_connection(&connect).await?;
     assert_durable(&mut first).await?;
@@ -77,6 +87,9 @@ async fn open_sqlite(url: &str, options: OpenOptions) -> Result<Database> {
         .acquire_timeout(ACQUIRE_TIMEOUT)
         .test_before_acquire(false)
         .after_connect(|connection, _| Box::pin(assert_durable(connection)))
+        // A full disk makes SQLite take a transaction back by itself. The driver does not hear of it, its own ROLLBACK
+        // fails, and no transaction could ever begin on that connection again: a new one takes its place.
+        .after_release(|connection, _| Box::pin(async { Ok(!connection.is_in_transaction()) }))
         .connect_with(connect.clone())
         .await?;
     let readers = SqlitePoolOptions::new()
@@ -163,5 +176,20 @@ impl Store {
     pub async fn ping(&self) -> Result<()> {
         crate::read!(self, pool => sqlx::query("SELECT 1").execute(pool).await.map(|_| ()))?;
         Ok(())
+    }
+
+    /// The database server's own clock; `None` on SQLite, which has this machine's.
+    pub async fn server_time(&self) -> Result<Option<TimestampMs>> {
+        let Database::Postgres(pool) = &self.database else { return Ok(None) };
+        let now_ms = "SELECT CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT)";
+        Ok(Some(TimestampMs(sqlx::query_scalar(now_ms).fetch_one(pool).await?)))
+    }
+
+    /// The latest time of the last thousand postbacks: unless a clock was set back, none of them lies in the future.
+    pub async fn newest_received_at(&self) -> Result<Option<TimestampMs>> {
+        let newest: Option<i64> = crate::read!(self, pool => sqlx::query_scalar(
+            "SELECT MAX(received_at) FROM (SELECT received_at FROM postbacks ORDER BY id DESC LIMIT 1000) AS latest"
+        ).fetch_one(pool).await)?;
+        Ok(newest.map(TimestampMs))
     }
 }

@@ -72,7 +72,7 @@ impl Home {
 
 /// Opens `url` with as many connections as a few workers need.
 pub(crate) async fn open(url: &str) -> store::Result<Store> {
-    Store::open(url, OpenOptions { max_connections: 5 }).await
+    Store::open(url, OpenOptions { max_connections: 5, create: true }).await
 }
 
 /// Waits until `condition` answers with something; fails after [`DEADLINE`].

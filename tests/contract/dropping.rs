@@ -82,7 +82,8 @@ async fn a_write_survives_callers_that_are_dropped_at_any_moment(home: &Home) {
 async fn a_write_survives_callers_that_are_dropped_behind_a_slow_proxy(home: &Home) {
     let delay = Duration::from_millis(100);
     let proxy = Proxy::before(&home.url, Slow::Answers, delay).await;
-    let store = Store::open(&proxy.url, OpenOptions { max_connections: 2 }).await.expect("it opens");
+    let store =
+        Store::open(&proxy.url, OpenOptions { max_connections: 2, create: true }).await.expect("it opens");
 
     dropped_again_and_again(home, &store, 4, 3 * delay).await;
     store.close().await;

@@ -67,6 +67,11 @@ impl Api {
         });
     }
 
+    /// How many postbacks wait to be processed.
+    pub(crate) fn waiting(&self) -> usize {
+        self.get("postbacks?outcome=received&limit=1000")["items"].as_array().expect("a list").len()
+    }
+
     /// Waits until everything is processed, then hands back the reward of this transaction with all that belongs to it.
     pub(crate) fn reward(&self, tx: &str) -> Value {
         self.settle();

@@ -22,17 +22,19 @@ impl Database {
     pub(crate) fn new(kind: Kind, folder: &Path) -> Self {
         match kind {
             Kind::Sqlite => Self::Sqlite(folder.join("rewardgate.db")),
-            Kind::Postgres => {
-                let server_url = std::env::var("TEST_POSTGRES_URL").expect(
-                    "TEST_POSTGRES_URL is not set; `tests/run` starts a Postgres and sets it, for one command too: \
-                     tests/run with cargo test --test service",
-                );
-                let name = format!("service_{:016x}", rand::random::<u64>());
-                let database = Self::Postgres { server_url, name };
-                database.on_server(&format!("CREATE DATABASE {}", database.name()));
-                database
-            }
+            Kind::Postgres => Self::on_server(&std::env::var("TEST_POSTGRES_URL").expect(
+                "TEST_POSTGRES_URL is not set; `tests/run` starts a Postgres and sets it, for one command too: \
+                 tests/run with cargo test --test service",
+            )),
         }
+    }
+
+    /// An empty one on the Postgres server at `server_url`.
+    pub(crate) fn on_server(server_url: &str) -> Self {
+        let name = format!("service_{:016x}", rand::random::<u64>());
+        let database = Self::Postgres { server_url: server_url.to_owned(), name };
+        database.tell_server(&format!("CREATE DATABASE {}", database.name()));
+        database
     }
 
     /// What the settings say of it.
@@ -61,18 +63,26 @@ impl Database {
     /// Lets nobody in and sends everybody away, as a maintenance does; returns when the last one is gone.
     pub(crate) fn close(&self) {
         let name = self.name();
-        self.on_server(&format!("ALTER DATABASE {name} ALLOW_CONNECTIONS false"));
-        self.on_server(&format!(
+        self.tell_server(&format!("ALTER DATABASE {name} ALLOW_CONNECTIONS false"));
+        self.tell_server(&format!(
             "SELECT pg_terminate_backend(pid, 60000) FROM pg_stat_activity WHERE datname = '{name}'"
         ));
     }
 
     /// Lets everybody in again.
     pub(crate) fn reopen(&self) {
-        self.on_server(&format!("ALTER DATABASE {} ALLOW_CONNECTIONS true", self.name()));
+        self.tell_server(&format!("ALTER DATABASE {} ALLOW_CONNECTIONS true", self.name()));
     }
 
-    fn on_server(&self, sql: &str) {
+    /// Ends one of its connections, whatever that one is doing.
+    pub(crate) fn terminate_one(&self) {
+        let name = self.name();
+        self.tell_server(&format!(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}' ORDER BY random() LIMIT 1"
+        ));
+    }
+
+    fn tell_server(&self, sql: &str) {
         let Self::Postgres { server_url, .. } = self else { panic!("SQLite has no server") };
         run_on_postgres(server_url, sql);
     }
@@ -86,7 +96,7 @@ impl Database {
 impl Drop for Database {
     fn drop(&mut self) {
         if matches!(self, Self::Postgres { .. }) {
-            self.on_server(&format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", self.name()));
+            self.tell_server(&format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", self.name()));
         }
     }
 }

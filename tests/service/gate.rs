@@ -38,6 +38,15 @@ impl Gate {
     pub(crate) fn with(on: Kind, change: impl FnOnce(Settings) -> Settings) -> Self {
         let folder = TempDir::new().expect("a folder for this test");
         let database = Database::new(on, folder.path());
+        Self::in_folder(folder, database, change)
+    }
+
+    /// On this database.
+    pub(crate) fn on(database: Database, change: impl FnOnce(Settings) -> Settings) -> Self {
+        Self::in_folder(TempDir::new().expect("a folder for this test"), database, change)
+    }
+
+    fn in_folder(folder: TempDir, database: Database, change: impl FnOnce(Settings) -> Settings) -> Self {
         let settings = change(Settings::new(&database.url()));
         let gate = Self { database, folder, settings: RefCell::new(settings), started: Cell::new(0) };
         gate.change(|settings| settings);

@@ -1,6 +1,6 @@
 //! Whatever is killed, and whenever: what was acknowledged has exactly one effect, what was not can be sent again.
 //!
-//! `SERVICE_KILL_ROUNDS` sets how often each test kills; a few times unless told.
+//! `SERVICE_KILL_ROUNDS` sets how often each test kills; 20 times unless told.
 
 use std::collections::BTreeSet;
 use std::thread;
@@ -22,7 +22,7 @@ on_both_databases!(
     killing_the_only_process_loses_and_doubles_nothing,
 );
 
-const ROUNDS: usize = 5;
+const ROUNDS: usize = 20;
 /// Events that are new in each round.
 const EVENTS: usize = 150;
 const CONNECTIONS: usize = 16;

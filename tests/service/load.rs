@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard};
 use std::thread;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::http::{Connection, Request};
 use crate::wait::{DEADLINE, PAUSE, until};
@@ -15,13 +15,23 @@ pub(crate) struct Load {
     waiting: Mutex<VecDeque<String>>,
     acknowledged: AtomicUsize,
     senders: AtomicUsize,
+    /// Calls a second over all connections; as fast as they are answered if there is none.
+    rate: Option<u32>,
+    begun: AtomicUsize,
+    since: Instant,
 }
 
 impl Load {
     /// These, in this order.
     pub(crate) fn new(targets: Vec<String>) -> Self {
         let (acknowledged, senders) = (AtomicUsize::new(0), AtomicUsize::new(0));
-        Self { waiting: Mutex::new(targets.into()), acknowledged, senders }
+        let (rate, begun, since) = (None, AtomicUsize::new(0), Instant::now());
+        Self { waiting: Mutex::new(targets.into()), acknowledged, senders, rate, begun, since }
+    }
+
+    /// These, so many a second.
+    pub(crate) fn paced(targets: Vec<String>, rate: u32) -> Self {
+        Self { rate: Some(rate), ..Self::new(targets) }
     }
 
     /// What has not been acknowledged.
@@ -74,6 +84,11 @@ impl Load {
         let mut since = Instant::now();
         loop {
             let Some(target) = self.waiting().pop_front() else { return };
+            if let Some(rate) = self.rate {
+                let before =
+                    u32::try_from(self.begun.fetch_add(1, Ordering::SeqCst)).expect("a small number");
+                thread::sleep((before * Duration::from_secs(1) / rate).saturating_sub(self.since.elapsed()));
+            }
             match connection.call(&Request::get(&target)) {
                 Ok(answer) if answer.is_acknowledged() => {
                     self.acknowledged.fetch_add(1, Ordering::SeqCst);

@@ -9,6 +9,8 @@
 //! | [`exactly_once`], [`kills`] | one effect for each event: in a crowd, and whatever is killed meanwhile |
 //! | [`forward`], [`forward_crowd`] | the app hears of every credit and reversal |
 //! | [`outage`], [`poison`] | the database goes and comes back; one postback that cannot be booked |
+//! | [`trouble`] | the server, the disk, the clock, and work that piles up |
+//! | [`check`] | what `check` finds before the first postback |
 //! | [`starting`], [`stopping`] | settings and the command line; the end in good order |
 //! | [`replay`] | what was put aside is taken once more after its cause is gone |
 //! | [`retention`] | what leaves at the end of its term |
@@ -40,6 +42,8 @@ mod api;
 mod app;
 #[cfg(test)]
 mod callers;
+#[cfg(test)]
+mod check;
 #[cfg(test)]
 mod database;
 #[cfg(test)]
@@ -90,6 +94,8 @@ mod settings;
 mod starting;
 #[cfg(test)]
 mod stopping;
+#[cfg(test)]
+mod trouble;
 #[cfg(test)]
 mod units;
 #[cfg(test)]

@@ -49,6 +49,12 @@ impl Event {
         Self { payout: "60.00", ..Self::honest(user, tx, units) }
     }
 
+    /// The same, with the click so many seconds earlier.
+    #[must_use]
+    pub(crate) fn clicked_earlier(self, seconds: i64) -> Self {
+        Self { clicked_at: self.clicked_at - seconds, ..self }
+    }
+
     /// The signed target that gives it.
     pub(crate) fn credit(&self) -> String {
         sign(&self.unsigned(1))

@@ -4,7 +4,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 /// How long anything may take. Far more than it takes: only a fault is this slow.
-pub(crate) const DEADLINE: Duration = Duration::from_mins(1);
+pub(crate) const DEADLINE: Duration = Duration::from_mins(3);
 /// The pause between two looks.
 pub(crate) const PAUSE: Duration = Duration::from_millis(20);
 

@@ -1,7 +1,5 @@
 //! What follows from an attempt: done, again at some time, or given up until a person looks.
 
-use chrono::DateTime;
-
 use crate::network::targo;
 use crate::time::{DAY_MS, SECOND_MS, TimestampMs};
 
@@ -222,7 +220,7 @@ pub fn retry_after_ms(header: &str, now: TimestampMs) -> Option<i64> {
     let wait_ms = if header.bytes().all(|byte| byte.is_ascii_digit()) && !header.is_empty() {
         header.parse::<i64>().unwrap_or(i64::MAX).saturating_mul(SECOND_MS)
     } else {
-        DateTime::parse_from_rfc2822(header).ok()?.timestamp_millis().saturating_sub(now.0)
+        TimestampMs::parse_http_date(header)?.0.saturating_sub(now.0)
     };
     Some(wait_ms.clamp(0, MAX_RETRY_AFTER_MS))
 }

@@ -160,6 +160,9 @@ async fn take(
     headers: &HeaderMap,
     body: impl Stream<Item = Result<impl Buf, warp::Error>> + Send,
 ) -> Answer {
+    if call.method == Method::OPTIONS {
+        return probe(ingest, endpoint, &call.target);
+    }
     if call.method != Method::GET && call.method != Method::POST {
         return Answer::MethodNotAllowed;
     }
@@ -204,6 +207,16 @@ async fn take(
     }
 }
 
+/// A look from outside: would a call of `target` be understood? Nothing is kept of it, whoever asks; so it may come
+/// from an address that postbacks may not.
+fn probe(ingest: &Ingest, endpoint: Option<&SourceEndpoint>, target: &str) -> Answer {
+    match endpoint.map(|endpoint| endpoint.check(&ingest.origin, target, None)) {
+        Some(Ok(())) => Answer::Understood,
+        Some(Err(_)) => Answer::BadSignature,
+        None => Answer::UnknownSource,
+    }
+}
+
 fn refuse(ingest: &Ingest, remote_ip: IpAddr, call: NewPostback, refusal: Refusal) -> Answer {
     let (remote_net, reason) = (shortened(remote_ip), refusal.to_string());
     debug!(request_id = call.request_id, source = call.source, %remote_net, reason, "refused");
@@ -222,6 +235,7 @@ fn refuse(ingest: &Ingest, remote_ip: IpAddr, call: NewPostback, refusal: Refusa
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Answer {
     Recorded,
+    Understood,
     BadSignature,
     CallerNotListed,
     UnknownSource,
@@ -238,6 +252,7 @@ impl Answer {
     fn name(self) -> &'static str {
         match self {
             Self::Recorded => "recorded",
+            Self::Understood => "understood",
             Self::BadSignature => "bad_signature",
             Self::CallerNotListed => "caller_not_listed",
             Self::UnknownSource => "unknown_source",
@@ -253,6 +268,7 @@ impl Answer {
     fn into_response(self) -> Response {
         let (status, text) = match self {
             Self::Recorded => (StatusCode::OK, "OK"),
+            Self::Understood => (StatusCode::NO_CONTENT, ""),
             Self::BadSignature => (StatusCode::FORBIDDEN, "bad signature"),
             Self::CallerNotListed => (StatusCode::FORBIDDEN, "address not allowed"),
             Self::UnknownSource => (StatusCode::NOT_FOUND, "unknown source"),

@@ -1,0 +1,91 @@
+//! `check`: what it finds before the first postback, and that it changes nothing.
+
+use crate::database::Kind;
+use crate::gate::{Gate, text};
+
+on_both_databases!(
+    check_says_what_is_ready_and_what_to_paste,
+    a_public_url_that_leads_elsewhere_or_is_rewritten_is_named,
+    a_url_from_the_dashboard_is_compared_with_the_settings,
+);
+
+const DASHBOARD: &str = "uid={user_id}&tx={tx_id}&reward={reward}&payout={payout}&status={status}&offer_id={offer_id}\
+                         &offer_name={offer_name}&event_id={event_id}&event_name={event_name}&ip={ip}\
+                         &country_code={country_code}&timestamp={timestamp}&sub1={sub1}&sub2={sub2}";
+
+/// Runs `check` and hands back its exit code and what it said.
+fn check(gate: &Gate, arguments: &[&str]) -> (Option<i32>, String) {
+    let output = gate.run(&[&["check"], arguments].concat());
+    (output.status.code(), text(&output.stdout) + &text(&output.stderr))
+}
+
+fn check_says_what_is_ready_and_what_to_paste(on: Kind) {
+    let gate = Gate::new(on);
+    if on == Kind::Sqlite {
+        // A path that is mistyped must not look like an empty database.
+        let (code, said) = check(&gate, &["--offline"]);
+        assert!(
+            code == Some(1) && said.contains("✗ database   the database cannot be opened: there is no"),
+            "{said}"
+        );
+        assert!(!gate.path("rewardgate.db").exists());
+        for command in [&["verify"][..], &["replay", "--refused"], &["diagnose", "--last-refused"]] {
+            let output = gate.run(command);
+            assert_eq!(output.status.code(), Some(1), "{command:?}");
+            assert!(!gate.path("rewardgate.db").exists(), "{command:?}");
+        }
+    }
+    assert!(gate.run(&["migrate"]).status.success());
+    let mut up = gate.up();
+    // The way of a network that calls the address of the process itself.
+    gate.change(|settings| settings.with(&format!("public_url = \"http://{}\"", up.address)));
+    up.process.stop();
+    gate.change(|settings| settings.with(&format!("listen = \"{}\"", up.address)));
+    let mut up = gate.up();
+    let (code, said) = check(&gate, &[]);
+    assert_eq!(code, Some(0), "{said}");
+    for line in [
+        "✓ settings   1 source, 1 app, policy ",
+        "✓ database   reachable, durable, its schema is up to date",
+        "! geo        no `geo_databases`",
+        &format!("✓ public URL http://{}/pb/targo leads here, and its query arrives unchanged", up.address),
+        &format!("http://{}/pb/targo?{DASHBOARD}", up.address),
+        "! params     targo: `params` renames some parameters, but not `status`",
+        "ready",
+    ] {
+        assert!(said.contains(line), "no {line:?} in {said}");
+    }
+    let api = gate.api(up.address);
+    assert_eq!(api.all("postbacks?outcome=received", 10).len(), 0, "the probe is no postback");
+    assert_eq!(api.all("postbacks?outcome=refused", 10).len(), 0, "nor a refused one");
+    up.process.stop();
+}
+
+fn a_public_url_that_leads_elsewhere_or_is_rewritten_is_named(on: Kind) {
+    let gate = Gate::new(on);
+    let mut up = gate.up();
+    // The process that answers was started with another `public_url`.
+    gate.change(|settings| settings.with(&format!("public_url = \"http://{}\"", up.address)));
+    let (code, said) = check(&gate, &[]);
+    assert!(code == Some(1) && said.contains("what arrives is not what was signed"), "{said}");
+    gate.change(|settings| settings.with_in_source("name = \"other\""));
+    let (code, said) = check(&gate, &[]);
+    assert!(code == Some(1) && said.contains("a RewardGate that has no source `other`"), "{said}");
+    up.process.stop();
+    let (code, said) = check(&gate, &[]);
+    assert!(code == Some(1) && said.contains("does not answer"), "{said}");
+}
+
+fn a_url_from_the_dashboard_is_compared_with_the_settings(on: Kind) {
+    let gate = Gate::new(on);
+    assert!(gate.run(&["migrate"]).status.success());
+    let pasted = format!("https://gw.example.com/pb/targo?{DASHBOARD}");
+    let (code, said) = check(&gate, &["--offline", "--url", &pasted]);
+    assert!(code == Some(0) && said.contains("✓ dashboard  the URL names everything"), "{said}");
+    let (code, said) = check(&gate, &["--offline", "--url", &pasted.replace("&tx=", "&transaction=")]);
+    assert_eq!(code, Some(1), "{said}");
+    assert!(
+        said.contains("✗ dashboard  {tx_id} stands under `transaction`, but the settings look for `tx`"),
+        "{said}"
+    );
+}
