@@ -15,7 +15,8 @@
 //! | [`replay`] | what was put aside is taken once more after its cause is gone |
 //! | [`retention`] | what leaves at the end of its term |
 //! | [`callers`], [`watching`] | what a caller may take up; what monitoring sees |
-//! | [`alerts`], [`units`] | the alert rules and systemd units that are shipped |
+//! | [`geo_files`] | files that are replaced while a process runs |
+//! | [`alerts`], [`units`] | the alert rules, the dashboard and the systemd units that are shipped |
 //! | [`listeners`], [`lists`], [`proof`], [`secrecy`] | who listens where; the API's lists; `verify`; what logs never hold |
 //!
 //! `TEST_POSTGRES_URL` must name a Postgres server that databases can be made on; `tests/run` starts one.
@@ -56,6 +57,8 @@ mod forward;
 mod forward_crowd;
 #[cfg(test)]
 mod gate;
+#[cfg(test)]
+mod geo_files;
 #[cfg(test)]
 mod http;
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! What no log ever holds: keys, signatures that would still be valid, tokens, and whole addresses of people.
 
+use crate::app::{APP_SECRET, app};
 use crate::database::Kind;
 use crate::gate::Gate;
 use crate::http::{Connection, Request, call};
@@ -14,7 +15,11 @@ const CALLER_IP: &str = "198.51.100.77";
 const DATABASE_PASSWORD: &str = "correct-horse-battery";
 
 fn logs_hold_no_secret_no_signature_no_token_and_no_address_of_a_person(on: Kind) {
-    let gate = Gate::with(on, |settings| settings.with("log = \"debug\"").with("trusted_proxies = 1"));
+    let app = app();
+    // Everything that anybody writes, libraries included.
+    let gate = Gate::with(on, |settings| {
+        settings.with("log = \"trace\"").with("trusted_proxies = 1").telling(&app, "")
+    });
     if on == Kind::Postgres {
         // The server trusts everybody, so any password will do.
         let url = gate.database.url().replace("postgres@", &format!("postgres:{DATABASE_PASSWORD}@"));
@@ -50,13 +55,21 @@ fn logs_hold_no_secret_no_signature_no_token_and_no_address_of_a_person(on: Kind
     deliver(up.address, &poison);
     until("the poison put aside", || (api.all("postbacks?outcome=quarantined", 10).len() == 2).then_some(()));
     assert_eq!(send(up.address, "/pb/targo").status, 403);
+    deliver(up.address, &Event::honest("u-3", "T-3", 500).credit());
+    until("the app is told", || (app.calls() > 1).then_some(()));
     up.process.stop();
 
     let log = up.process.log();
-    assert!(log.contains("DEBUG"), "nothing was logged:\n{log}");
+    assert!(log.contains("TRACE"), "nothing was logged:\n{log}");
     let (_, poison_hash) = poison.split_once("&hash=").expect("a hash");
-    for word in [SECRET, hash, poison_hash, &api.token, USER_IP, CALLER_IP, DATABASE_PASSWORD] {
+    for word in [SECRET, APP_SECRET, hash, poison_hash, &api.token, USER_IP, CALLER_IP, DATABASE_PASSWORD] {
         let line = log.lines().find(|line| line.contains(word));
         assert_eq!(line, None, "a log line holds {word}");
-    }
+    } // What the app was sent is signed, too.
+    let is_signed = |line: &&str| {
+        let hashes =
+            line.split("hash=").skip(1).map(|rest| rest.bytes().take_while(u8::is_ascii_hexdigit).count());
+        hashes.max().unwrap_or(0) >= 40
+    };
+    assert_eq!(log.lines().find(is_signed), None, "a log line holds a signed URL");
 }
