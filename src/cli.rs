@@ -50,7 +50,7 @@ pub(crate) enum Command {
     #[command(subcommand)]
     Token(TokenCommand),
     /// Plays the network: signs and sends postbacks, and checks that each had exactly one effect.
-    Sandbox(SandboxArgs),
+    Sandbox(Box<SandboxArgs>),
 }
 
 /// What is looked at.

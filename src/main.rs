@@ -87,7 +87,7 @@ async fn run(cli: Cli) -> anyhow::Result<u8> {
         }
         Command::Sandbox(args) => {
             log_to_standard_error("warn", LogFormat::Text)?;
-            sandbox::sandbox(args).await
+            sandbox::sandbox(*args).await
         }
     }
 }

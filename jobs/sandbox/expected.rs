@@ -52,7 +52,7 @@ pub(super) struct Fate {
 pub(super) struct Sendings {
     pub(super) attempted: u32,
     pub(super) acknowledged: u32,
-    first_sent_at_ms: Option<i64>,
+    pub(super) first_sent_at_ms: Option<i64>,
     first_acknowledged_at_ms: Option<i64>,
 }
 

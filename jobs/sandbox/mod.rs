@@ -19,6 +19,8 @@
 //! | `http` | the one door to the gateway |
 //! | [`app`] | the other side: plays the publisher's app, which is told |
 //! | `report` | calls by variety and answer, throughput, latencies |
+//! | `kept` | what was given up, and sending it again |
+//! | `statement` | what the network thinks it sent and owes, as CSV |
 //! | `expected` | what the answers bind the gateway to |
 //! | `check` | compares that with what the API says |
 
@@ -30,23 +32,27 @@ mod check;
 mod double;
 mod expected;
 mod http;
+mod kept;
 mod mix;
 mod pace;
 mod people;
 mod plan;
 mod report;
 mod send;
+mod statement;
 mod template;
 
 pub use call::{Act, Call, Event, Fault, Forgery, Outlook};
 pub use check::{CheckError, CheckOptions, Checked, Difference, LISTED_DIFFERENCES, MAX_DEADLINE, check};
 pub use expected::Expected;
+pub use kept::{Keep, KeepError, Kept, Resent};
 pub use mix::{BadMix, Mix, Variety};
 pub use pace::Retries;
 pub use people::Task;
 pub use plan::{BadPlan, Plan, PlanOptions};
 pub use report::{Latencies, Report, Tally};
 pub use send::{Answer, MAX_CONNECTIONS, MAX_RATE_PER_S, MAX_RETRY_DELAY, RunError, SendOptions, run};
+pub use statement::{StatementTotals, write_statement};
 pub use template::{Signer, Template, TemplateError};
 
 /// The wall clock, in unix milliseconds. The only place where the sandbox asks it.

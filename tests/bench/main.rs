@@ -2,6 +2,7 @@
 //!
 //!     tests/run with cargo bench --bench throughput
 //!     tests/run with cargo bench --bench throughput -- --rewards 1000000
+//!     tests/run with cargo bench --bench throughput -- sqlite told
 //!
 //! Everything runs on this machine, the load generator too, so only the ratio between two figures of one run means
 //! anything. Rounds of the bare route and of the real executable take turns; the median of each is printed.
@@ -15,6 +16,7 @@
 
 mod load;
 mod processes;
+mod telling;
 
 use std::time::{Duration, Instant};
 
@@ -40,7 +42,10 @@ fn main() {
         ["sqlite", "postgres"].into_iter().find(|name| arguments.iter().any(|argument| argument == name));
     let postgres = std::env::var("TEST_POSTGRES_URL").expect("run through `tests/run with`");
     for database in ["sqlite", "postgres"].into_iter().filter(|name| only.is_none_or(|only| only == *name)) {
-        runtime.block_on(measure(database, &postgres, rewards));
+        if !arguments.iter().any(|argument| argument == "told") {
+            runtime.block_on(measure(database, &postgres, rewards));
+        }
+        runtime.block_on(telling::told(database, &postgres));
     }
 }
 

@@ -69,6 +69,8 @@ pub(crate) struct Gateway {
     url: String,
     postgres: String,
     name: String,
+    /// The app's section of the settings.
+    app: String,
 }
 
 impl Gateway {
@@ -82,7 +84,7 @@ impl Gateway {
             server.execute(sqlx::AssertSqlSafe(format!("CREATE DATABASE {name}"))).await.expect("a database");
             ("postgres", format!("{}/{name}", postgres.rsplit_once('/').expect("a database in the URL").0))
         };
-        Self { database, folder, url, postgres: postgres.to_owned(), name }
+        Self { database, folder, url, postgres: postgres.to_owned(), name, app: String::new() }
     }
 
     pub(crate) async fn remove(self) {
@@ -93,8 +95,38 @@ impl Gateway {
         }
     }
 
+    /// The same, with an app at `origin` that is told everything.
+    pub(crate) fn telling(self, origin: &str) -> Self {
+        let url = jobs::sandbox::app::postback_url(origin);
+        let app = format!(
+            "[deliveries]\nallow_networks = [\"127.0.0.0/8\"]\n[[apps]]\nname = \"main\"\n[apps.forward]\n\
+             url = \"{url}\"\nsecret = \"env:BENCH_SECRET\"\nconcurrency = 32\n"
+        );
+        Self { app, ..self }
+    }
+
     pub(crate) fn web(&self) -> Running {
         self.start("web")
+    }
+
+    pub(crate) fn worker(&self) -> Running {
+        self.start("worker")
+    }
+
+    pub(crate) fn up(&self) -> Running {
+        self.start("up")
+    }
+
+    /// Of each delivery its reward, and when it was born in unix milliseconds.
+    pub(crate) async fn births(&self) -> Vec<(i64, i64)> {
+        let sql = "SELECT reward_id, born_at FROM deliveries";
+        if self.database == "postgres" {
+            let mut connection = sqlx::PgConnection::connect(&self.url).await.expect("Postgres");
+            sqlx::query_as(sql).fetch_all(&mut connection).await.expect("rows")
+        } else {
+            let mut connection = sqlx::SqliteConnection::connect(&self.url).await.expect("SQLite");
+            sqlx::query_as(sql).fetch_all(&mut connection).await.expect("rows")
+        }
     }
 
     /// Runs `workers` workers until nothing waits.
@@ -131,8 +163,8 @@ impl Gateway {
         let config = self.folder.path().join("rewardgate.toml");
         let settings = format!(
             "listen = \"127.0.0.1:0\"\npublic_url = \"{ORIGIN}\"\ndatabase_url = \"{}\"\nworkers = 1\nlog = \"warn\"\n\
-             [[sources]]\nname = \"bench\"\nnetwork = \"targo\"\nsecret = \"env:BENCH_SECRET\"\ncurrency = \"coins\"\n",
-            self.url
+             [[sources]]\nname = \"bench\"\nnetwork = \"targo\"\nsecret = \"env:BENCH_SECRET\"\ncurrency = \"coins\"\n{}",
+            self.url, self.app
         );
         std::fs::write(&config, settings).expect("settings");
         let mut command = Command::new(env!("CARGO_BIN_EXE_rewardgate"));

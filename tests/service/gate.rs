@@ -85,7 +85,7 @@ impl Gate {
     /// Starts a process and does not wait for it to be ready.
     pub(crate) fn start(&self, arguments: &[&str]) -> Process {
         self.started.set(self.started.get() + 1);
-        let log = self.path(&format!("{}-{}.log", self.started.get(), arguments.join("-")));
+        let log = self.path(&format!("{}-{}.log", self.started.get(), arguments.first().unwrap_or(&"")));
         Process::start(self.command(arguments), log)
     }
 

@@ -11,6 +11,7 @@
 //! | [`outage`], [`poison`] | the database goes and comes back; one postback that cannot be booked |
 //! | [`trouble`] | the server, the disk, the clock, and work that piles up |
 //! | [`check`] | what `check` finds before the first postback |
+//! | [`sandbox`] | the network gives up, and sends again when it is asked |
 //! | [`starting`], [`stopping`] | settings and the command line; the end in good order |
 //! | [`replay`] | what was put aside is taken once more after its cause is gone |
 //! | [`retention`] | what leaves at the end of its term |
@@ -89,6 +90,8 @@ mod replay;
 mod retention;
 #[cfg(test)]
 mod reversals;
+#[cfg(test)]
+mod sandbox;
 #[cfg(test)]
 mod secrecy;
 #[cfg(test)]

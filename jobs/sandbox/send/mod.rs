@@ -31,7 +31,7 @@ pub const MAX_RATE_PER_S: u32 = 1_000_000;
 pub const MAX_RETRY_DELAY: Duration = Duration::from_hours(6);
 
 /// More of an answer than this is not read: a gateway says `OK`.
-const MAX_ANSWER_BYTES: usize = 64 * 1_024;
+pub(super) const MAX_ANSWER_BYTES: usize = 64 * 1_024;
 
 /// As much of an answer is kept for a person.
 const SHOWN_CHARS: usize = 120;

@@ -1,0 +1,154 @@
+//! The network insists for thirty hours and then gives up: what it lists as given up is what is missing, and nothing is
+//! missing once it is sent again.
+
+use std::collections::BTreeSet;
+use std::fs;
+
+use crate::api::Api;
+use crate::database::Kind;
+use crate::gate::{Gate, Listening, text};
+use crate::process::Process;
+use crate::settings::{PUBLIC_URL, SECRET_NAME};
+
+on_both_databases!(what_the_network_gave_up_after_an_outage_is_missing_until_it_is_sent_again,);
+
+/// An hour of the network's clock. Eight of them and the start of a process are far less than thirty.
+const HOUR_MS: &str = "300";
+/// The hour at which the gateway goes away.
+const GONE_AT: u32 = 3;
+
+/// A line of the network's statement.
+struct Line {
+    tx: String,
+    kind: String,
+    delivered: bool,
+}
+
+fn statement(gate: &Gate) -> Vec<Line> {
+    let csv = fs::read_to_string(gate.path("statement.csv")).expect("a statement");
+    let lines = csv.lines().skip(1).map(|line| {
+        let mut columns = line.split(',');
+        let mut next = || columns.next().expect("a column").to_owned();
+        Line { tx: next(), kind: next(), delivered: line.ends_with(",yes") }
+    });
+    lines.collect()
+}
+
+/// A network that plays seed `seed` against `up`.
+fn network(gate: &Gate, up: &Listening, seed: &str) -> Process {
+    let url = format!(
+        "http://{}/pb/targo?uid={{user_id}}&tx={{tx_id}}&reward={{reward}}&payout={{payout}}&status={{status}}\
+         &offer_id={{offer_id}}&event_id={{event_id}}&ip={{ip}}&country_code={{country_code}}&timestamp={{timestamp}}",
+        up.address
+    );
+    let scenario = gate.path("scenario.toml");
+    let text =
+        format!("count = 120\nrate = 30\nmix = \"honest,reversal=0.3,repeat=0.2\"\nhour_ms = {HOUR_MS}\n");
+    fs::write(&scenario, text).expect("room for a scenario");
+    let (scenario, kept, statement) =
+        (path(&scenario), path(&gate.path("kept.jsonl")), path(&gate.path("statement.csv")));
+    let secret = format!("env:{SECRET_NAME}");
+    gate.start(&[
+        "sandbox",
+        &url,
+        "--secret",
+        &secret,
+        "--signed-origin",
+        PUBLIC_URL,
+        "--scenario",
+        &scenario,
+        "--seed",
+        seed,
+        "--kept",
+        &kept,
+        "--statement",
+        &statement,
+    ])
+}
+
+fn path(path: &std::path::Path) -> String {
+    path.to_str().expect("text").to_owned()
+}
+
+/// Waits until the network's clock shows this hour, or until it has given up on everything that is left.
+fn hour(network: &Process, hour: u32) {
+    let wanted = format!("hour {hour}:");
+    while network.line().is_some_and(|line| !line.starts_with(&wanted)) {}
+}
+
+fn transactions(api: &Api) -> BTreeSet<String> {
+    let rewards = api.all("rewards", 1_000);
+    rewards.iter().map(|reward| reward["tx_id"].as_str().expect("an id").to_owned()).collect()
+}
+
+fn what_the_network_gave_up_after_an_outage_is_missing_until_it_is_sent_again(on: Kind) {
+    let gate = Gate::new(on);
+    let mut up = gate.up();
+    gate.change(|settings| settings.with(&format!("listen = \"{}\"", up.address)));
+    let api = gate.api(up.address);
+    let kept = path(&gate.path("kept.jsonl"));
+    let mut known = BTreeSet::new();
+    for (seed, hours_away, gives_up) in [("7", 8, false), ("8", 40, true)] {
+        let mut network = network(&gate, &up, seed);
+        hour(&network, GONE_AT);
+        up.process.stop();
+        hour(&network, GONE_AT + hours_away);
+        up = gate.up();
+        assert_eq!(network.exit().code(), Some(0), "{}", network.log());
+
+        api.settle();
+        let lines = statement(&gate);
+        let all: BTreeSet<_> = lines.iter().map(|line| line.tx.clone()).collect();
+        let undelivered: BTreeSet<_> = lines
+            .iter()
+            .filter(|line| !line.delivered)
+            .map(|line| (line.tx.clone(), line.kind.clone()))
+            .collect();
+        let told: BTreeSet<_> =
+            lines.iter().filter(|line| line.delivered).map(|line| line.tx.clone()).collect();
+        let list = gate.run(&["sandbox", "kept", "--kept", &kept]);
+        let listed: BTreeSet<_> = text(&list.stdout)
+            .lines()
+            .map(|line| {
+                let mut words = line.split("  ");
+                let (tx, act) = (words.next().expect("an id"), words.next().expect("what it says"));
+                (tx.to_owned(), act.trim_end_matches(" again").to_owned())
+            })
+            .collect();
+        assert_eq!(!listed.is_empty(), gives_up, "{listed:?}");
+        // A repeat that was given up is no line of its own, if its first was delivered.
+        let missing: BTreeSet<_> = listed.iter().filter(|one| undelivered.contains(*one)).cloned().collect();
+        assert_eq!(missing, undelivered, "what the statement says and what is kept");
+        known.extend(told.clone());
+        assert_eq!(transactions(&api), known, "what was delivered, and nothing else");
+
+        let resent = gate.run(&["sandbox", "resend", "--kept", &kept]);
+        assert_eq!(resent.status.code(), Some(0), "{}", text(&resent.stdout));
+        assert!(text(&gate.run(&["sandbox", "kept", "--kept", &kept]).stdout).is_empty());
+        api.settle();
+        known.extend(all);
+        assert_eq!(transactions(&api), known, "nothing is missing");
+        let reversed: BTreeSet<_> =
+            lines.iter().filter(|line| line.kind == "reversal").map(|line| &line.tx).collect();
+        for reward in api.all("rewards", 1_000) {
+            let tx = reward["tx_id"].as_str().expect("an id");
+            if lines.iter().any(|line| line.tx == tx) {
+                assert_eq!(reward["status"] == "reversed", reversed.contains(&tx.to_owned()), "{reward}");
+            }
+        }
+        gate.assert_proven();
+    }
+    up.process.stop();
+}
+
+#[test]
+fn a_scenario_with_a_slip_of_the_pen_sends_nothing() {
+    let gate = Gate::new(Kind::Sqlite);
+    let scenario = gate.path("scenario.toml");
+    fs::write(&scenario, "cuont = 3\n").expect("room for a scenario");
+    let output = gate.run(&["sandbox", "--scenario", &path(&scenario)]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(text(&output.stderr).contains("unknown field `cuont`"), "{}", text(&output.stderr));
+    let output = gate.run(&["sandbox", "--hour-ms", "100", "--retries", "3"]);
+    assert_eq!(output.status.code(), Some(2), "the network's own retries or others, not both");
+}
