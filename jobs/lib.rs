@@ -9,6 +9,7 @@
 //! | [`worker`] | runs it on apalis, supervised |
 //! | [`forward`] | tells apps of credits and reversals |
 //! | [`scheduled`] | work by the clock, on apalis's own storage |
+//! | [`report`] | the reconciliation of the days that are over |
 //! | [`purge`] | what is at the end of its term leaves |
 //! | [`health`] | asks another process of ours whether it is ready |
 //! | [`telling`] | metrics and log lines about what became of postbacks |
@@ -18,6 +19,7 @@ pub mod forward;
 pub mod health;
 pub mod process;
 pub mod purge;
+pub mod report;
 pub mod sandbox;
 pub mod scheduled;
 pub mod telling;

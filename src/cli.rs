@@ -36,6 +36,8 @@ pub(crate) enum Command {
     Healthcheck(HealthcheckArgs),
     /// Proves the ledger: recomputes every balance from the transfers. Exit 1 if anything differs.
     Verify,
+    /// Makes the reconciliation of a business day, or shows the closed one. Exit 1 if it does not tie out.
+    Report(ReportArgs),
     /// Takes once more what was put aside: refused calls that verify by now, or quarantined postbacks.
     Replay(ReplayArgs),
     /// Says why a signature does not match, and what to change. Exit 1 unless it verifies as the settings are.
@@ -48,6 +50,42 @@ pub(crate) enum Command {
     Token(TokenCommand),
     /// Plays the network: signs and sends postbacks, and checks that each had exactly one effect.
     Sandbox(SandboxArgs),
+}
+
+/// Which report, and what becomes of it.
+#[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
+pub(crate) struct ReportArgs {
+    /// The business day, e.g. 2026-11-23.
+    #[arg(required = true)]
+    pub(crate) date: Option<String>,
+    /// Writes every table of it to this CSV file.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) csv: Option<PathBuf>,
+    /// Writes every table of it to this XLSX file, a sheet each.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) xlsx: Option<PathBuf>,
+    /// Prints it as JSON instead of a summary.
+    #[arg(long)]
+    pub(crate) json: bool,
+    #[command(subcommand)]
+    pub(crate) command: Option<ReportCommand>,
+}
+
+/// What else is done with reports.
+#[derive(Debug, Subcommand)]
+pub(crate) enum ReportCommand {
+    /// Vouches for the closed report of a day; once.
+    SignOff {
+        /// The business day.
+        date: String,
+        /// Who signs.
+        #[arg(long = "as", value_name = "NAME")]
+        actor: String,
+        /// With which words.
+        #[arg(long, value_name = "TEXT")]
+        note: String,
+    },
 }
 
 /// What is taken once more.

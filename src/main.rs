@@ -65,10 +65,11 @@ async fn run(cli: Cli) -> anyhow::Result<u8> {
     let _ = rustls::crypto::ring::default_provider().install_default();
     let prepared = prepare(cli.config.as_deref());
     match cli.command.unwrap_or(Command::Up) {
-        Command::Up => up(cli.config.as_deref()).await,
+        Command::Up => Box::pin(up(cli.config.as_deref())).await,
         Command::Web => web(prepared.await?).await,
         Command::Worker => worker(cli.config.as_deref()).await,
         Command::Migrate => commands::migrate(&prepared.await?).await,
+        Command::Report(args) => commands::report::report(&prepared.await?, args).await,
         Command::Replay(args) => commands::replay::replay(&prepared.await?, args).await,
         Command::Diagnose(args) => commands::diagnose::diagnose(&prepared.await?, args).await,
         Command::Healthcheck(args) => {

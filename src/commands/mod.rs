@@ -1,8 +1,9 @@
-//! What runs once and ends: migrate, verify, token, and in files of their own replay and diagnose.
+//! What runs once and ends: migrate, verify, token, and in files of their own replay, report and diagnose.
 
 pub(crate) mod deliveries;
 pub(crate) mod diagnose;
 pub(crate) mod replay;
+pub(crate) mod report;
 
 use std::io::Write as _;
 

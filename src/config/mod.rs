@@ -6,6 +6,7 @@
 mod forward;
 mod layers;
 mod limits;
+mod reports;
 mod sources;
 #[cfg(test)]
 mod tests;
@@ -63,6 +64,8 @@ pub(crate) struct Settings {
     pub(crate) limits: Limits,
     /// How long what is kept.
     pub(crate) retention: Terms,
+    /// When reports are made and closed.
+    pub(crate) reports: jobs::report::Terms,
     /// The endpoints.
     pub(crate) sources: Vec<Source>,
     /// The apps.
@@ -174,6 +177,7 @@ impl Settings {
         let log_format = top.or("log_format", LogFormat::Text);
         let limits = limits::limits(&mut top);
         let retention = limits::retention(&mut top);
+        let reports = reports::reports(&mut top, timezone);
         let deliveries = forward::deliveries(&mut top);
         let (apps, forwards) = apps(&mut top);
         let sources = sources(&mut top, &apps);
@@ -205,6 +209,7 @@ impl Settings {
             log_format,
             limits: limits?,
             retention,
+            reports: reports?,
             sources,
             apps,
             forwards,

@@ -20,6 +20,7 @@
 //! | [`postbacks`], [`rewards`] | reading them back, page by page |
 //! | [`reviews`] | a person's decision |
 //! | [`ledger`] | balances and their proof |
+//! | [`reports`], `report_facts` | the reconciliation of a business day, kept; what it is made from |
 //! | [`policies`] | the content behind each policy version |
 //! | [`queue`] | work by the clock or by a click, in apalis's own storage |
 //! | [`replay`] | taking once more what was put aside |
@@ -40,6 +41,8 @@ pub mod postbacks;
 pub mod queue;
 pub mod refused;
 pub mod replay;
+mod report_facts;
+pub mod reports;
 pub mod resend;
 pub mod retention;
 pub mod reviews;

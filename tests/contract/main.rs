@@ -19,6 +19,7 @@
 //! | `failing` | what is saved when something fails: nothing |
 //! | `rewards`, `postbacks`, `refused`, `tokens`, `policies` | reading back |
 //! | `replay` | what was put aside is taken once more |
+//! | `reports` | the reconciliation of a business day |
 //! | `scheduled`, `retention` | work by the clock; what leaves at the end of its term |
 //! | `workers`, `waking` | many at once |
 //! | `schema`, `durability`, `outages` | what the store asks of its database, and gets through |
@@ -82,6 +83,8 @@ mod recording;
 mod refused;
 #[cfg(test)]
 mod replay;
+#[cfg(test)]
+mod reports;
 #[cfg(test)]
 mod resending;
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! A business day: when it begins, ends, is reported and is closed, also where the clocks change.
 
-use chrono::{Days, NaiveDate, NaiveTime, TimeZone};
+use chrono::{Days, TimeZone};
+pub use chrono::{NaiveDate, NaiveTime};
 use chrono_tz::Tz;
 
 use crate::time::TimestampMs;
@@ -88,6 +89,11 @@ impl BusinessDay {
     pub fn closed_at(self, hours: u32) -> TimestampMs {
         TimestampMs(self.ends_at().0.saturating_add(i64::from(hours) * HOUR_MS))
     }
+}
+
+/// The time of a text such as `02:00`.
+pub fn parse_time(text: &str) -> Option<NaiveTime> {
+    NaiveTime::parse_from_str(text, "%H:%M").ok()
 }
 
 /// How many days lie between two dates; 0 for one and the same, and if `later` is the earlier one.

@@ -35,13 +35,19 @@ pub struct LossWindow {
     pub beyond_retries: bool,
 }
 
-/// The windows of `day`. Before the first process was ever seen there are none.
-pub(super) fn windows(listening: &[Listening], day: BusinessDay, horizon_ms: i64) -> Vec<LossWindow> {
+/// The windows of `day` as seen at `now`. Before the first process was ever seen there are none.
+pub(super) fn windows(
+    listening: &[Listening],
+    now: TimestampMs,
+    day: BusinessDay,
+    horizon_ms: i64,
+) -> Vec<LossWindow> {
     let mut times: Vec<_> = listening.iter().map(|time| (time.began_at.0, time.seen_at.0)).collect();
     times.sort_unstable();
     let mut windows = Vec::new();
     let Some((_, mut up_to)) = times.first().copied() else { return windows };
-    for (began_at, seen_at) in times {
+    // A silence that lasts ends now for the purposes of this report.
+    for (began_at, seen_at) in times.into_iter().chain([(now.0, now.0)]) {
         if began_at - up_to > SILENCE_MS {
             windows.extend(window(up_to, began_at, day, horizon_ms));
         }
@@ -70,7 +76,8 @@ mod tests {
             .iter()
             .map(|(from, to)| Listening { began_at: TimestampMs(*from), seen_at: TimestampMs(*to) })
             .collect();
-        let windows = windows(&listening, day, 3_600_000);
+        let now = listening.last().map_or(TimestampMs(0), |last| last.seen_at);
+        let windows = windows(&listening, now, day, 3_600_000);
         windows.into_iter().map(|window| (window.from, window.seconds, window.beyond_retries)).collect()
     }
 

@@ -236,7 +236,7 @@ impl Report {
             negative: facts.negative.clone(),
             top: facts.top.clone(),
             postbacks,
-            losses: losses::windows(&facts.listening, facts.day, facts.retry_horizon_ms),
+            losses: losses::windows(&facts.listening, facts.now, facts.day, facts.retry_horizon_ms),
             proof: facts.proof,
             sources,
         };
