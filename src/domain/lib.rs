@@ -23,6 +23,7 @@
 //! | [`delivery`] | what the app is told, in which order, and what follows from each attempt |
 //! | [`proof`] | do the balances follow from the transfers, and the transfers from the statuses? |
 //! | [`report`] | the reconciliation of a business day |
+//! | [`statement`] | the network's own list of transactions, matched with ours |
 //! | [`caller`] | does the network call from this address? |
 //! | [`review`], [`access`] | a person's decision on a held reward, and who may make it |
 //! | [`money`], [`time`], [`text`] | exact amounts, instants and business days, words for people |
@@ -45,6 +46,7 @@ pub mod reward;
 pub mod rules;
 pub mod settlement;
 pub mod signature;
+pub mod statement;
 pub mod text;
 pub mod time;
 pub mod verdict;

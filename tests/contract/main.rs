@@ -19,7 +19,7 @@
 //! | `failing` | what is saved when something fails: nothing |
 //! | `rewards`, `postbacks`, `refused`, `tokens`, `policies` | reading back |
 //! | `replay` | what was put aside is taken once more |
-//! | `reports` | the reconciliation of a business day |
+//! | `reports`, `reconciled` | the reconciliation of a business day, and thirty of them against a naive computation |
 //! | `scheduled`, `retention` | work by the clock; what leaves at the end of its term |
 //! | `workers`, `waking` | many at once |
 //! | `schema`, `durability`, `outages` | what the store asks of its database, and gets through |
@@ -77,6 +77,8 @@ mod proxy;
 mod quarantine;
 #[cfg(test)]
 mod raw;
+#[cfg(test)]
+mod reconciled;
 #[cfg(test)]
 mod recording;
 #[cfg(test)]
