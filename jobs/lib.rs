@@ -10,6 +10,7 @@
 //! | [`forward`] | tells apps of credits and reversals |
 //! | [`scheduled`] | work by the clock, on apalis's own storage |
 //! | [`report`] | the reconciliation of the days that are over |
+//! | [`statement`] | the network's statements: received, read, matched |
 //! | [`purge`] | what is at the end of its term leaves |
 //! | [`health`] | asks another process of ours whether it is ready |
 //! | [`telling`] | metrics and log lines about what became of postbacks |
@@ -22,5 +23,6 @@ pub mod purge;
 pub mod report;
 pub mod sandbox;
 pub mod scheduled;
+pub mod statement;
 pub mod telling;
 pub mod worker;

@@ -3,6 +3,7 @@
 //! The clock only ever says what is due; a slot that was missed while nothing ran is pushed at the next look. The
 //! storage's workers die of any fault of the database, so they are supervised like those of the inbox.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,11 +13,13 @@ use chrono_tz::Tz;
 use domain::time::{Clock, TimestampMs};
 use store::Store;
 use store::queue::{Begun, Job, JobStorage};
+use store::statements::MatchTerms;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
 use crate::purge::{self, Terms};
 use crate::report;
+use crate::statement;
 
 /// How often the clock is looked at.
 const LOOK_EVERY: Duration = Duration::from_mins(1);
@@ -47,6 +50,8 @@ pub struct Scheduled {
     pub terms: Terms,
     /// When reports are made and closed.
     pub reports: report::Terms,
+    /// How statements of each source are matched.
+    pub statements: BTreeMap<String, MatchTerms>,
     /// Ends it when cancelled, after the step in hand.
     pub stop: CancellationToken,
 }
@@ -67,8 +72,26 @@ async fn look_at_the_clock(scheduled: &Scheduled) {
                 Err(error) => warn!(%error, "what is due cannot be looked up; trying again in a minute"),
             }
         }
+        if let Err(error) = finish_statements(scheduled).await {
+            warn!(%error, "a statement cannot be read on; trying again in a minute");
+        }
         rest(scheduled, LOOK_EVERY).await;
     }
+}
+
+/// Reads and matches what was received and is not matched yet: by the API, or by an import that was killed.
+async fn finish_statements(scheduled: &Scheduled) -> Result<(), store::Error> {
+    let Scheduled { store, statements, stop, .. } = scheduled;
+    for id in store.unfinished_statements().await? {
+        let Some(row) = store.statement(id).await? else { continue };
+        match statements.get(&row.source) {
+            Some(terms) => statement::work_off(store, id, *terms, || !stop.is_cancelled()).await?,
+            None => {
+                warn!(id, source = row.source, "a statement of a source that is not in the settings waits")
+            }
+        }
+    }
+    Ok(())
 }
 
 /// What is due at `now`, whether or not it was pushed before. One report makes up every day that was missed.

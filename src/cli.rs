@@ -38,6 +38,9 @@ pub(crate) enum Command {
     Verify,
     /// Makes the reconciliation of a business day, or shows the closed one. Exit 1 if it does not tie out.
     Report(ReportArgs),
+    /// The network's own statements: importing, looking at differences, accepting, paying.
+    #[command(subcommand)]
+    Statement(StatementCommand),
     /// Takes once more what was put aside: refused calls that verify by now, or quarantined postbacks.
     Replay(ReplayArgs),
     /// Says why a signature does not match, and what to change. Exit 1 unless it verifies as the settings are.
@@ -83,6 +86,71 @@ pub(crate) enum ReportCommand {
         #[arg(long = "as", value_name = "NAME")]
         actor: String,
         /// With which words.
+        #[arg(long, value_name = "TEXT")]
+        note: String,
+    },
+}
+
+/// The network's own statements.
+#[derive(Debug, Subcommand)]
+pub(crate) enum StatementCommand {
+    /// Reads a CSV file and matches it with what was booked. May be ended and run again at any time. Exit 1 if
+    /// anything differs.
+    Import {
+        /// The file.
+        file: PathBuf,
+        /// The source whose network wrote it.
+        #[arg(long, value_name = "NAME")]
+        source: String,
+        /// Its first business day; without it, that of its lines.
+        #[arg(long, value_name = "DATE", requires = "to")]
+        from: Option<String>,
+        /// Its last business day.
+        #[arg(long, value_name = "DATE", requires = "from")]
+        to: Option<String>,
+        /// Only show what would be read of its beginning.
+        #[arg(long)]
+        preview: bool,
+    },
+    /// Shows what was found, state by state. Exit 1 if anything differs.
+    Show {
+        /// The statement.
+        id: i64,
+        /// The lines in this state, e.g. `missing_here`.
+        #[arg(long)]
+        state: Option<String>,
+    },
+    /// Writes the transactions that the network counts and that never came here, for its account manager.
+    Missing {
+        /// The statement.
+        id: i64,
+        /// As text for a letter instead of CSV.
+        #[arg(long)]
+        text: bool,
+    },
+    /// Accepts a difference.
+    Accept {
+        /// The statement.
+        id: i64,
+        /// Which one, as `show --state` names it, e.g. "line 17".
+        subject: String,
+        /// Who accepts.
+        #[arg(long = "as", value_name = "NAME")]
+        actor: String,
+        /// Why.
+        #[arg(long, value_name = "TEXT")]
+        reason: String,
+    },
+    /// Books what the network paid for it.
+    Paid {
+        /// The statement.
+        id: i64,
+        /// How much, in USD.
+        amount: String,
+        /// Who books it.
+        #[arg(long = "as", value_name = "NAME")]
+        actor: String,
+        /// With which words, e.g. the reference of the payment.
         #[arg(long, value_name = "TEXT")]
         note: String,
     },

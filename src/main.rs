@@ -70,6 +70,7 @@ async fn run(cli: Cli) -> anyhow::Result<u8> {
         Command::Worker => worker(cli.config.as_deref()).await,
         Command::Migrate => commands::migrate(&prepared.await?).await,
         Command::Report(args) => commands::report::report(&prepared.await?, args).await,
+        Command::Statement(command) => commands::statement::statement(&prepared.await?, command).await,
         Command::Replay(args) => commands::replay::replay(&prepared.await?, args).await,
         Command::Diagnose(args) => commands::diagnose::diagnose(&prepared.await?, args).await,
         Command::Healthcheck(args) => {

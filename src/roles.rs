@@ -240,6 +240,7 @@ pub(crate) async fn work(process: &Process, geo: Geo, observer: Option<Observer>
         timezone: settings.timezone,
         terms: settings.retention,
         reports: settings.reports,
+        statements: settings.sources.iter().map(|it| (it.name.clone(), it.statements.terms)).collect(),
         stop: stop.clone(),
     };
     let forwarding = Forwarding {

@@ -65,9 +65,8 @@ CREATE TABLE statements (
     -- how the file is written: JSON
     format       TEXT    NOT NULL,
     chunks       BIGINT  NOT NULL,
-    -- pieces that were read; then the last line that was matched by facts
+    -- pieces that were read
     chunks_done  BIGINT  NOT NULL,
-    lines_done   BIGINT  NOT NULL,
     -- business dates; from the lines, unless somebody said so
     period_from  TEXT,
     period_to    TEXT,

@@ -57,9 +57,8 @@ CREATE TABLE statements (
     -- how the file is written: JSON
     format       TEXT    NOT NULL,
     chunks       INTEGER NOT NULL,
-    -- pieces that were read; then the last line that was matched by facts
+    -- pieces that were read
     chunks_done  INTEGER NOT NULL,
-    lines_done   INTEGER NOT NULL,
     -- business dates; from the lines, unless somebody said so
     period_from  TEXT,
     period_to    TEXT,

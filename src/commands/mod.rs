@@ -4,6 +4,7 @@ pub(crate) mod deliveries;
 pub(crate) mod diagnose;
 pub(crate) mod replay;
 pub(crate) mod report;
+pub(crate) mod statement;
 
 use std::io::Write as _;
 

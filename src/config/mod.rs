@@ -8,6 +8,7 @@ mod layers;
 mod limits;
 mod reports;
 mod sources;
+mod statements;
 #[cfg(test)]
 mod tests;
 
@@ -26,6 +27,7 @@ pub(crate) use forward::{Deliveries, Forward};
 use layers::{Section, layered};
 pub(crate) use sources::{Source, reference, secret};
 use sources::{apps, sources};
+pub(crate) use statements::Statements;
 
 /// The file that is read when none is named.
 const DEFAULT_FILE: &str = "rewardgate.toml";

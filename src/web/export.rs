@@ -36,6 +36,12 @@ pub fn csv_of(sheet: &Sheet) -> String {
     out
 }
 
+/// One line of a CSV file without its end; no field is taken for a formula.
+pub fn csv_line(fields: &[&str]) -> String {
+    let fields: Vec<_> = fields.iter().map(|text| field(&harmless(text))).collect();
+    fields.join(",")
+}
+
 fn cell(value: &Value) -> String {
     match value {
         Value::Open => String::from("open"),

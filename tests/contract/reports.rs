@@ -43,7 +43,7 @@ async fn report_at(home: &Home, date: &str, now: TimestampMs) -> Report {
     Report::of(&home.store.report_facts(day(date), terms).await.expect("the facts are read"))
 }
 
-async fn report(home: &Home, date: &str) -> Report {
+pub(crate) async fn report(home: &Home, date: &str) -> Report {
     report_at(home, date, NOW).await
 }
 
