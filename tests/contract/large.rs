@@ -45,7 +45,7 @@ async fn fill(home: &Home) {
         }
     };
     let numbers = format!(
-        "WITH RECURSIVE numbers (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < {REWARDS})"
+        "WITH RECURSIVE numbers (n) AS (SELECT CAST(1 AS BIGINT) UNION ALL SELECT n + 1 FROM numbers WHERE n < {REWARDS})"
     );
     // In the order of receipt: reward n of a million on one of the days.
     let at = format!("({} + n * {DAYS} / {REWARDS} * {DAY_MS})", NOW.0 - (DAYS - 1) * DAY_MS);
