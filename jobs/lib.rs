@@ -9,6 +9,8 @@
 //! | [`worker`] | runs it on apalis, supervised |
 //! | [`forward`] | tells apps of credits and reversals |
 //! | [`scheduled`] | work by the clock, on apalis's own storage |
+//! | [`report`] | the reconciliation of the days that are over |
+//! | [`statement`] | the network's statements: received, read, matched |
 //! | [`purge`] | what is at the end of its term leaves |
 //! | [`health`] | asks another process of ours whether it is ready |
 //! | [`probe`] | asks from outside whether the public URL leads here, unchanged |
@@ -20,7 +22,9 @@ pub mod health;
 pub mod probe;
 pub mod process;
 pub mod purge;
+pub mod report;
 pub mod sandbox;
 pub mod scheduled;
+pub mod statement;
 pub mod telling;
 pub mod worker;

@@ -3,6 +3,7 @@
 //! The clock only ever says what is due; a slot that was missed while nothing ran is pushed at the next look. The
 //! storage's workers die of any fault of the database, so they are supervised like those of the inbox.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,10 +13,13 @@ use chrono_tz::Tz;
 use domain::time::{Clock, TimestampMs};
 use store::Store;
 use store::queue::{Begun, Job, JobStorage};
+use store::statements::MatchTerms;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
 use crate::purge::{self, Terms};
+use crate::report;
+use crate::statement;
 
 /// How often the clock is looked at.
 const LOOK_EVERY: Duration = Duration::from_mins(1);
@@ -30,6 +34,8 @@ const RETRY_AFTER_MS: i64 = 60_000;
 
 /// The job that retention is.
 const PURGE: &str = "purge";
+/// The job that makes the reports of the days that are over.
+const REPORT: &str = "report";
 
 /// Everything that work by the clock needs.
 #[derive(Debug)]
@@ -42,6 +48,10 @@ pub struct Scheduled {
     pub timezone: Tz,
     /// How long what is kept.
     pub terms: Terms,
+    /// When reports are made and closed.
+    pub reports: report::Terms,
+    /// How statements of each source are matched.
+    pub statements: BTreeMap<String, MatchTerms>,
     /// Ends it when cancelled, after the step in hand.
     pub stop: CancellationToken,
 }
@@ -55,14 +65,41 @@ pub async fn run(scheduled: Scheduled) {
 async fn look_at_the_clock(scheduled: &Scheduled) {
     while !scheduled.stop.is_cancelled() {
         let now = scheduled.clock.now();
-        let job = Job { name: PURGE.into(), slot: now.business_date(scheduled.timezone) };
-        match scheduled.store.schedule(job, now).await {
-            Ok(true) => info!("the day's purge is due"),
-            Ok(false) => {}
-            Err(error) => warn!(%error, "what is due cannot be looked up; trying again in a minute"),
+        for job in due(scheduled, now) {
+            match scheduled.store.schedule(job.clone(), now).await {
+                Ok(true) => info!(job = job.name, slot = job.slot, "due"),
+                Ok(false) => {}
+                Err(error) => warn!(%error, "what is due cannot be looked up; trying again in a minute"),
+            }
+        }
+        if let Err(error) = finish_statements(scheduled).await {
+            warn!(%error, "a statement cannot be read on; trying again in a minute");
         }
         rest(scheduled, LOOK_EVERY).await;
     }
+}
+
+/// Reads and matches what was received and is not matched yet: by the API, or by an import that was killed.
+async fn finish_statements(scheduled: &Scheduled) -> Result<(), store::Error> {
+    let Scheduled { store, statements, stop, .. } = scheduled;
+    for id in store.unfinished_statements().await? {
+        let Some(row) = store.statement(id).await? else { continue };
+        match statements.get(&row.source) {
+            Some(terms) => statement::work_off(store, id, *terms, || !stop.is_cancelled()).await?,
+            None => {
+                warn!(id, source = row.source, "a statement of a source that is not in the settings waits");
+            }
+        }
+    }
+    Ok(())
+}
+
+/// What is due at `now`, whether or not it was pushed before. One report makes up every day that was missed.
+fn due(scheduled: &Scheduled, now: TimestampMs) -> Vec<Job> {
+    let purge = Job { name: PURGE.into(), slot: now.business_date(scheduled.timezone) };
+    let report = scheduled.reports.last_due(now);
+    let report = report.map(|day| Job { name: REPORT.into(), slot: day.date().to_string() });
+    std::iter::once(purge).chain(report).collect()
 }
 
 async fn supervise(scheduled: &Arc<Scheduled>) {
@@ -107,7 +144,7 @@ async fn told(stop: CancellationToken) -> Result<(), WorkerError> {
 
 /// One job. It always ends well for apalis: what failed is pushed again by us, with a delay that outlives us.
 async fn work(job: Job, scheduled: Data<Arc<Scheduled>>) -> Result<(), BoxDynError> {
-    let Scheduled { store, clock, terms, stop, .. } = &**scheduled;
+    let Scheduled { store, clock, terms, reports, stop, .. } = &**scheduled;
     let now = clock.now();
     match store.begin_job(job.clone()).await? {
         Begun::Done => return Ok(()),
@@ -119,6 +156,7 @@ async fn work(job: Job, scheduled: Data<Arc<Scheduled>>) -> Result<(), BoxDynErr
     }
     let done = match job.name.as_str() {
         PURGE => purge::purge(store, *terms, now, stop).await,
+        REPORT => report::make_up_to(store, reports, &job.slot, clock, stop).await,
         unknown => {
             warn!(job = unknown, "a job of a newer version; left to its workers");
             return Ok(());

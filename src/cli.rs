@@ -39,6 +39,11 @@ pub(crate) enum Command {
     Healthcheck(HealthcheckArgs),
     /// Proves the ledger: recomputes every balance from the transfers. Exit 1 if anything differs.
     Verify,
+    /// Makes the reconciliation of a business day, or shows the closed one. Exit 1 if it does not tie out.
+    Report(ReportArgs),
+    /// The network's own statements: importing, looking at differences, accepting, paying.
+    #[command(subcommand)]
+    Statement(StatementCommand),
     /// Takes once more what was put aside: refused calls that verify by now, or quarantined postbacks.
     Replay(ReplayArgs),
     /// Says why a signature does not match, and what to change. Exit 1 unless it verifies as the settings are.
@@ -65,6 +70,107 @@ pub(crate) struct CheckArgs {
     /// Do not call the public URL.
     #[arg(long)]
     pub(crate) offline: bool,
+}
+
+/// Which report, and what becomes of it.
+#[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
+pub(crate) struct ReportArgs {
+    /// The business day, e.g. 2026-11-23.
+    #[arg(required = true)]
+    pub(crate) date: Option<String>,
+    /// Writes every table of it to this CSV file.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) csv: Option<PathBuf>,
+    /// Writes every table of it to this XLSX file, a sheet each.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) xlsx: Option<PathBuf>,
+    /// Prints it as JSON instead of a summary.
+    #[arg(long)]
+    pub(crate) json: bool,
+    #[command(subcommand)]
+    pub(crate) command: Option<ReportCommand>,
+}
+
+/// What else is done with reports.
+#[derive(Debug, Subcommand)]
+pub(crate) enum ReportCommand {
+    /// Vouches for the closed report of a day; once.
+    SignOff {
+        /// The business day.
+        date: String,
+        /// Who signs.
+        #[arg(long = "as", value_name = "NAME")]
+        actor: String,
+        /// With which words.
+        #[arg(long, value_name = "TEXT")]
+        note: String,
+    },
+}
+
+/// The network's own statements.
+#[derive(Debug, Subcommand)]
+pub(crate) enum StatementCommand {
+    /// Reads a CSV file and matches it with what was booked. May be ended and run again at any time. Exit 1 if
+    /// anything differs.
+    Import {
+        /// The file.
+        file: PathBuf,
+        /// The source whose network wrote it.
+        #[arg(long, value_name = "NAME")]
+        source: String,
+        /// Its first business day; without it, that of its lines.
+        #[arg(long, value_name = "DATE", requires = "to")]
+        from: Option<String>,
+        /// Its last business day.
+        #[arg(long, value_name = "DATE", requires = "from")]
+        to: Option<String>,
+        /// Only show what would be read of its beginning.
+        #[arg(long)]
+        preview: bool,
+    },
+    /// Shows what was found, state by state. Exit 1 if anything differs.
+    Show {
+        /// The statement.
+        id: i64,
+        /// The lines in this state, e.g. `missing_here`.
+        #[arg(long)]
+        state: Option<String>,
+    },
+    /// Writes the transactions that the network counts and that never came here, for its account manager.
+    Missing {
+        /// The statement.
+        id: i64,
+        /// As text for a letter instead of CSV.
+        #[arg(long)]
+        text: bool,
+    },
+    /// Accepts a difference.
+    Accept {
+        /// The statement.
+        id: i64,
+        /// Which one, as `show --state` names it, e.g. "line 17".
+        subject: String,
+        /// Who accepts.
+        #[arg(long = "as", value_name = "NAME")]
+        actor: String,
+        /// Why.
+        #[arg(long, value_name = "TEXT")]
+        reason: String,
+    },
+    /// Books what the network paid for it.
+    Paid {
+        /// The statement.
+        id: i64,
+        /// How much, in USD.
+        amount: String,
+        /// Who books it.
+        #[arg(long = "as", value_name = "NAME")]
+        actor: String,
+        /// With which words, e.g. the reference of the payment.
+        #[arg(long, value_name = "TEXT")]
+        note: String,
+    },
 }
 
 /// What is taken once more.

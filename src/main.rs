@@ -67,10 +67,12 @@ async fn run(cli: Cli) -> anyhow::Result<u8> {
     let config = cli.config.as_deref();
     let (existing, created) = (once(config, false), once(config, true));
     match cli.command.unwrap_or(Command::Up) {
-        Command::Up => up(config).await,
+        Command::Up => Box::pin(up(config)).await,
         Command::Web => web(prepare(config).await?).await,
         Command::Worker => worker(config).await,
         Command::Migrate => commands::migrate(&created.await?).await,
+        Command::Report(args) => commands::report::report(&existing.await?, args).await,
+        Command::Statement(command) => commands::statement::statement(&existing.await?, command).await,
         Command::Replay(args) => commands::replay::replay(&existing.await?, args).await,
         Command::Diagnose(args) => commands::diagnose::diagnose(&existing.await?, args).await,
         Command::Healthcheck(args) => health::healthcheck(&Settings::load(config)?, &args).await,

@@ -4,11 +4,13 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
 
 use anyhow::Context as _;
 use domain::delivery::Subscriptions;
+use domain::report::losses::BEAT_MS;
 use domain::settlement::SourceTerms;
-use domain::time::Clock;
+use domain::time::{Clock, TimestampMs};
 use geo::Geo;
 use geo::refresh::Refresh;
 use jobs::forward::Forwarding;
@@ -18,7 +20,7 @@ use jobs::scheduled::Scheduled;
 use store::{OpenOptions, Store};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
-use tracing::{error, info};
+use tracing::{error, info, warn};
 use web::api::Api;
 use web::ingest::recorder::Recorder;
 use web::ingest::{Ingest, SourceEndpoint};
@@ -159,8 +161,29 @@ impl Web {
             stop.cancel();
             ended
         };
-        let ((), ended) = tokio::join!(served, recorded);
+        let ((), ended, ()) = tokio::join!(served, recorded, say_that_it_listens(process));
         ended.context("recording had to end")
+    }
+}
+
+/// Notes again and again that this process can acknowledge. After a silence, in which the database could not be
+/// written, it is noted as a new one: what lies in between is a loss window.
+async fn say_that_it_listens(process: &Process) {
+    let Process { store, clock, stop, .. } = process;
+    let mut since: Option<(String, TimestampMs)> = None;
+    while !stop.is_cancelled() {
+        let now = clock.now();
+        let (name, began_at) = since
+            .take()
+            .unwrap_or_else(|| (format!("web-{}-{:016x}", std::process::id(), rand::random::<u64>()), now));
+        match store.note_listening(name.clone(), began_at, now).await {
+            Ok(()) => since = Some((name, began_at)),
+            Err(error) => warn!(%error, "it cannot be noted that this process listens"),
+        }
+        tokio::select! {
+            () = stop.cancelled() => {}
+            () = tokio::time::sleep(Duration::from_millis(BEAT_MS.unsigned_abs())) => {}
+        }
     }
 }
 
@@ -216,6 +239,8 @@ pub(crate) async fn work(process: &Process, geo: Geo, observer: Option<Observer>
         clock: clock.clone(),
         timezone: settings.timezone,
         terms: settings.retention,
+        reports: settings.reports,
+        statements: settings.sources.iter().map(|it| (it.name.clone(), it.statements.terms)).collect(),
         stop: stop.clone(),
     };
     let forwarding = Forwarding {

@@ -1,9 +1,12 @@
-//! What runs once and ends: migrate, verify, token, and in files of their own check, replay, diagnose and deliveries.
+//! What runs once and ends: migrate, verify, token; in files of their own check, deliveries, diagnose, replay, report
+//! and statement.
 
 pub(crate) mod check;
 pub(crate) mod deliveries;
 pub(crate) mod diagnose;
 pub(crate) mod replay;
+pub(crate) mod report;
+pub(crate) mod statement;
 
 use std::io::Write as _;
 

@@ -6,7 +6,9 @@
 mod forward;
 mod layers;
 mod limits;
+mod reports;
 mod sources;
+mod statements;
 #[cfg(test)]
 mod tests;
 
@@ -25,6 +27,7 @@ pub(crate) use forward::{Deliveries, Forward};
 use layers::{Section, layered};
 pub(crate) use sources::{Source, reference, secret};
 use sources::{apps, sources};
+pub(crate) use statements::Statements;
 
 /// The file that is read when none is named.
 const DEFAULT_FILE: &str = "rewardgate.toml";
@@ -63,6 +66,8 @@ pub(crate) struct Settings {
     pub(crate) limits: Limits,
     /// How long what is kept.
     pub(crate) retention: Terms,
+    /// When reports are made and closed.
+    pub(crate) reports: jobs::report::Terms,
     /// The endpoints.
     pub(crate) sources: Vec<Source>,
     /// The apps.
@@ -174,6 +179,7 @@ impl Settings {
         let log_format = top.or("log_format", LogFormat::Text);
         let limits = limits::limits(&mut top);
         let retention = limits::retention(&mut top);
+        let reports = reports::reports(&mut top, timezone);
         let deliveries = forward::deliveries(&mut top);
         let (apps, forwards) = apps(&mut top);
         let sources = sources(&mut top, &apps);
@@ -205,6 +211,7 @@ impl Settings {
             log_format,
             limits: limits?,
             retention,
+            reports: reports?,
             sources,
             apps,
             forwards,

@@ -10,6 +10,7 @@ use serde::Deserialize;
 
 use super::forward::{Forward, forward};
 use super::layers::Section;
+use super::statements::{Statements, statements};
 
 /// The app of a publisher who has one.
 const ONLY_APP: &str = "main";
@@ -31,6 +32,8 @@ pub(crate) struct Source {
     pub(crate) params: Params,
     /// Where the network calls from.
     pub(crate) callers: CallerList,
+    /// How its statements are read and matched.
+    pub(crate) statements: Statements,
 }
 
 pub(super) fn apps(top: &mut Section<'_>) -> (BTreeSet<String>, Vec<Forward>) {
@@ -96,6 +99,7 @@ fn source(section: &mut Section<'_>, apps: &BTreeSet<String>) -> Option<Source> 
         section.fault("params", &format!("is faulty: {bad}"));
     }
     let callers = callers(section);
+    let statements = statements(section);
     if currency.as_deref().is_some_and(|currency| currency.trim().is_empty() || currency.len() > 32) {
         section.fault("currency", "must have 1 to 32 characters");
     }
@@ -107,6 +111,7 @@ fn source(section: &mut Section<'_>, apps: &BTreeSet<String>) -> Option<Source> 
         signature_form,
         params: params?.ok()?,
         callers,
+        statements,
     })
 }
 

@@ -36,6 +36,7 @@ fn the_example_documents_every_key() {
                 || line == format!("[[{key}]]")
                 || line == format!("[{key}]")
                 || line == format!("[apps.{key}]")
+                || line == format!("[sources.{key}]")
         });
         assert!(documented, "`{key}` is not in the example");
     }

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 pub enum Role {
     /// Reads everything and decides on held rewards.
     Risk,
-    /// Reads everything.
+    /// Reads everything, signs reports off and settles statements.
     Finance,
     /// Both, and manages people.
     Admin,
@@ -30,6 +30,11 @@ impl Role {
     /// The role of that name.
     pub fn parse(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|role| role.name() == name)
+    }
+
+    /// True if it may sign reports off and settle statements.
+    pub fn may_settle(self) -> bool {
+        matches!(self, Self::Finance | Self::Admin)
     }
 
     /// True if it may release and reject.

@@ -23,6 +23,8 @@
 //! | [`settlement`] | a whole batch: mapped postbacks and known rewards in, everything to be saved out |
 //! | [`delivery`] | what the app is told, in which order, and what follows from each attempt |
 //! | [`proof`] | do the balances follow from the transfers, and the transfers from the statuses? |
+//! | [`report`] | the reconciliation of a business day |
+//! | [`statement`] | the network's own list of transactions, matched with ours |
 //! | [`caller`] | does the network call from this address? |
 //! | [`review`], [`access`] | a person's decision on a held reward, and who may make it |
 //! | [`money`], [`time`], [`text`] | exact amounts, instants and business days, words for people |
@@ -40,11 +42,13 @@ pub mod network;
 pub mod policy;
 pub mod proof;
 pub mod query;
+pub mod report;
 pub mod review;
 pub mod reward;
 pub mod rules;
 pub mod settlement;
 pub mod signature;
+pub mod statement;
 pub mod text;
 pub mod time;
 pub mod verdict;

@@ -15,7 +15,7 @@ pub struct BalanceRow {
 }
 
 /// Recomputes every account. `SUM` of BIGINT is NUMERIC on Postgres, hence the casts.
-const DIFFERING_ACCOUNTS: &str = "
+pub(crate) const DIFFERING_ACCOUNTS: &str = "
     SELECT COALESCE(name, 'an account that does not exist'), COALESCE(currency, '?'),
            COALESCE(balance_micros, 0), CAST(COALESCE(computed, 0) AS BIGINT) AS computed
     FROM accounts
@@ -32,7 +32,7 @@ const DIFFERING_ACCOUNTS: &str = "
     ORDER BY name, currency";
 
 /// Compares every reward's status with what its transfers left with the user, on hold, and earned.
-const DIFFERING_REWARDS: &str = "
+pub(crate) const DIFFERING_REWARDS: &str = "
     SELECT COALESCE(rewards.id, sums.reward_id), COALESCE(status, 'missing'), CAST(COALESCE(given_user, 0) AS BIGINT) AS given_user,
            CAST(COALESCE(left_held, 0) AS BIGINT) AS left_held, CAST(COALESCE(left_earned, 0) AS BIGINT) AS left_earned
     FROM rewards
@@ -57,20 +57,23 @@ const DIFFERING_REWARDS: &str = "
        OR COALESCE(left_earned, 0) <> CASE WHEN status = 'reversed' THEN 0 ELSE COALESCE(payout_micros, 0) END
     ORDER BY 1 LIMIT 100";
 
-const COUNTS: &str = "
+pub(crate) const COUNTS: &str = "
     SELECT CAST((SELECT COUNT(*) FROM accounts) AS BIGINT), CAST((SELECT COUNT(*) FROM transfers) AS BIGINT),
            CAST((SELECT COUNT(*) FROM rewards) AS BIGINT)";
 
+/// The ledger proof on a snapshot.
 macro_rules! prove {
     ($snapshot:ident) => {{
         let accounts: Vec<(String, String, i64, i64)> =
-            sqlx::query_as(DIFFERING_ACCOUNTS).fetch_all(&mut *$snapshot).await?;
+            sqlx::query_as($crate::ledger::DIFFERING_ACCOUNTS).fetch_all(&mut *$snapshot).await?;
         let rewards: Vec<(i64, String, i64, i64, i64)> =
-            sqlx::query_as(DIFFERING_REWARDS).fetch_all(&mut *$snapshot).await?;
-        let counts: (i64, i64, i64) = sqlx::query_as(COUNTS).fetch_one(&mut *$snapshot).await?;
-        Ok(proof(accounts, rewards, counts))
+            sqlx::query_as($crate::ledger::DIFFERING_REWARDS).fetch_all(&mut *$snapshot).await?;
+        let counts: (i64, i64, i64) =
+            sqlx::query_as($crate::ledger::COUNTS).fetch_one(&mut *$snapshot).await?;
+        $crate::ledger::proof(accounts, rewards, counts)
     }};
 }
+pub(crate) use prove;
 
 impl Store {
     /// The balances of a user of `app`, one for each currency.
@@ -89,12 +92,12 @@ impl Store {
             match &store.database {
                 crate::Database::Sqlite { readers, .. } => {
                     let mut snapshot = readers.begin_with("BEGIN").await?;
-                    prove!(snapshot)
+                    Ok(prove!(snapshot))
                 }
                 crate::Database::Postgres(pool) => {
                     let mut snapshot =
                         pool.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await?;
-                    prove!(snapshot)
+                    Ok(prove!(snapshot))
                 }
             }
         })
@@ -102,7 +105,7 @@ impl Store {
     }
 }
 
-fn proof(
+pub(crate) fn proof(
     accounts: Vec<(String, String, i64, i64)>,
     rewards: Vec<(i64, String, i64, i64, i64)>,
     counts: (i64, i64, i64),

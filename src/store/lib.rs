@@ -20,6 +20,8 @@
 //! | [`postbacks`], [`rewards`] | reading them back, page by page |
 //! | [`reviews`] | a person's decision |
 //! | [`ledger`] | balances and their proof |
+//! | [`reports`], `report_facts` | the reconciliation of a business day, kept; what it is made from |
+//! | [`statements`], `statement_steps` | the network's own statements; reading and matching them step by step |
 //! | [`policies`] | the content behind each policy version |
 //! | [`queue`] | work by the clock or by a click, in apalis's own storage |
 //! | [`replay`] | taking once more what was put aside |
@@ -40,6 +42,8 @@ pub mod postbacks;
 pub mod queue;
 pub mod refused;
 pub mod replay;
+mod report_facts;
+pub mod reports;
 pub mod resend;
 pub mod retention;
 pub mod reviews;
@@ -47,6 +51,8 @@ pub mod rewards;
 mod save;
 pub mod settle;
 mod statement;
+mod statement_steps;
+pub mod statements;
 pub mod tokens;
 mod unit;
 pub mod wake;

@@ -224,17 +224,31 @@ async fn transfers(
     business_date: &str,
     now: TimestampMs,
 ) -> Result<()> {
-    let postings: Vec<(i64, i64, Posting)> = taken
+    let postings: Vec<Booked> = taken
         .iter()
         .flat_map(|(id, taken)| {
-            taken.transfers.iter().map(Transfer::posting).map(|posting| (*id, taken.seq, posting))
+            let cause = Some((*id, taken.seq));
+            taken.transfers.iter().map(Transfer::posting).map(move |posting| (cause, posting))
         })
         .collect();
+    book(tx, &postings, business_date, now).await
+}
+
+/// A posting, with the reward and step that caused it, if a reward did.
+pub(crate) type Booked = (Option<(i64, i64)>, Posting);
+
+/// Books `postings`.
+pub(crate) async fn book(
+    tx: &mut Tx,
+    postings: &[Booked],
+    business_date: &str,
+    now: TimestampMs,
+) -> Result<()> {
     if postings.is_empty() {
         return Ok(());
     }
     let mut deltas: BTreeMap<(&str, &str), i64> = BTreeMap::new();
-    for (_, _, posting) in &postings {
+    for (_, posting) in postings {
         *deltas.entry((&posting.debit, &posting.currency)).or_default() -= posting.amount.0;
         *deltas.entry((&posting.credit, &posting.currency)).or_default() += posting.amount.0;
     }
@@ -254,10 +268,10 @@ async fn transfers(
     };
     let rows = postings
         .iter()
-        .map(|(reward_id, step_seq, posting)| {
+        .map(|(cause, posting)| {
             Ok(TransferRow {
-                reward_id: *reward_id,
-                step_seq: *step_seq,
+                reward_id: cause.map(|(reward_id, _)| reward_id),
+                step_seq: cause.map(|(_, step_seq)| step_seq),
                 debit_id: id(&posting.debit, &posting.currency)?,
                 credit_id: id(&posting.credit, &posting.currency)?,
                 amount_micros: posting.amount.0,
@@ -473,8 +487,8 @@ struct AccountRow {
 
 #[derive(Serialize)]
 struct TransferRow<'a> {
-    reward_id: i64,
-    step_seq: i64,
+    reward_id: Option<i64>,
+    step_seq: Option<i64>,
     debit_id: i64,
     credit_id: i64,
     amount_micros: i64,

@@ -18,6 +18,7 @@
 pub mod api;
 mod body;
 pub mod caller;
+pub mod export;
 pub mod ingest;
 pub mod limits;
 mod patience;

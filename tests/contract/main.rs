@@ -19,7 +19,10 @@
 //! | `failing` | what is saved when something fails: nothing |
 //! | `rewards`, `postbacks`, `refused`, `tokens`, `policies` | reading back |
 //! | `replay` | what was put aside is taken once more |
+//! | `reports`, `reconciled` | the reconciliation of a business day, and thirty of them against a naive computation |
+//! | `statements` | the network's own list of transactions, matched with ours |
 //! | `scheduled`, `retention` | work by the clock; what leaves at the end of its term |
+//! | `large` | ignored: how long a million rewards take |
 //! | `workers`, `waking` | many at once |
 //! | `schema`, `durability`, `outages` | what the store asks of its database, and gets through |
 //! | `dropping`, `proxy` | callers that go away in the middle |
@@ -63,6 +66,8 @@ mod failing;
 #[cfg(test)]
 mod ground;
 #[cfg(test)]
+mod large;
+#[cfg(test)]
 mod outages;
 #[cfg(test)]
 mod policies;
@@ -77,11 +82,15 @@ mod quarantine;
 #[cfg(test)]
 mod raw;
 #[cfg(test)]
+mod reconciled;
+#[cfg(test)]
 mod recording;
 #[cfg(test)]
 mod refused;
 #[cfg(test)]
 mod replay;
+#[cfg(test)]
+mod reports;
 #[cfg(test)]
 mod resending;
 #[cfg(test)]
@@ -96,6 +105,8 @@ mod scheduled;
 mod schema;
 #[cfg(test)]
 mod settling;
+#[cfg(test)]
+mod statements;
 #[cfg(test)]
 mod story;
 #[cfg(test)]

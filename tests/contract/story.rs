@@ -122,21 +122,23 @@ impl Call {
 
 /// What decides in every story: the built-in policy, registry data only, the business day of Berlin.
 pub(crate) fn processor() -> Arc<Processor> {
-    static PROCESSOR: LazyLock<Arc<Processor>> = LazyLock::new(|| {
-        let source = |name: &str, currency: &str| {
-            let terms =
-                SourceTerms { name: name.into(), app: app_of(name).into(), currency: currency.into() };
-            let params = Params::new(Network::Targo, &BTreeMap::new()).expect("the network's own names");
-            (name.to_owned(), SourceSettings { terms, params, callers: CallerList::default() })
-        };
-        let sources = [source(SOURCE, "coins"), source(SECOND_SOURCE, "coins"), source(GEMS_SOURCE, "gems")];
-        Arc::new(Processor {
-            sources: sources.into(),
-            policy: Policy::built_in().expect("the built-in policy"),
-            geo: geo::Geo::open(&[]).expect("built-in registry data"),
-            timezone: chrono_tz::Europe::Berlin,
-            observer: None,
-        })
-    });
+    static PROCESSOR: LazyLock<Arc<Processor>> = LazyLock::new(|| processor_in(chrono_tz::Europe::Berlin));
     PROCESSOR.clone()
+}
+
+/// The same with the business day of another zone.
+pub(crate) fn processor_in(timezone: chrono_tz::Tz) -> Arc<Processor> {
+    let source = |name: &str, currency: &str| {
+        let terms = SourceTerms { name: name.into(), app: app_of(name).into(), currency: currency.into() };
+        let params = Params::new(Network::Targo, &BTreeMap::new()).expect("the network's own names");
+        (name.to_owned(), SourceSettings { terms, params, callers: CallerList::default() })
+    };
+    let sources = [source(SOURCE, "coins"), source(SECOND_SOURCE, "coins"), source(GEMS_SOURCE, "gems")];
+    Arc::new(Processor {
+        sources: sources.into(),
+        policy: Policy::built_in().expect("the built-in policy"),
+        geo: geo::Geo::open(&[]).expect("built-in registry data"),
+        timezone,
+        observer: None,
+    })
 }

@@ -80,6 +80,13 @@ impl Network {
         }
     }
 
+    /// How long a postback that was not acknowledged is repeated, in milliseconds.
+    pub fn retry_horizon_ms(self) -> i64 {
+        match self {
+            Self::Targo => targo::RETRY_HORIZON_MS,
+        }
+    }
+
     /// The name in settings, tables and the API.
     pub fn name(self) -> &'static str {
         match self {

@@ -27,6 +27,9 @@ pub(super) const FIELDS: [FieldDefinition; 14] = [
     field(Field::Sub2, "sub2", 1_024),
 ];
 
+/// Five repetitions, six hours apart (its documentation of postbacks); after that only its people send again.
+pub(super) const RETRY_HORIZON_MS: i64 = 5 * 6 * 60 * 60 * 1_000;
+
 /// 1 is approved; 2 (today's page) and 0 (the older one) are reversed.
 pub(super) fn kind(status: &str) -> Option<Kind> {
     match status {

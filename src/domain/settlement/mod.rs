@@ -119,6 +119,9 @@ pub const ACTOR_RULES: &str = "rules";
 /// The network took the reward back.
 pub const ACTOR_NETWORK: &str = "network";
 
+/// Why a credit whose reversal is known already credits nothing.
+pub const REVERSED_BEFORE: &str = "its reversal came first, so nothing is credited";
+
 /// One step of a reward, with what it moves.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TakenStep {
@@ -387,7 +390,7 @@ impl Settled {
         // The completion is the first receipt, also when both came in one batch.
         let received_at = self.details.as_ref().map_or(incoming.received_at, |details| details.received_at);
         self.details = Some(Details { event: incoming.event, received_at });
-        (Outcome::Processed, Some("its reversal came first, so nothing is credited".into()))
+        (Outcome::Processed, Some(REVERSED_BEFORE.into()))
     }
 
     /// A reversal for a key that is known.

@@ -26,6 +26,20 @@ impl Call {
         owner_of(&self.api.store, &self.authorization).await
     }
 
+    /// The owner of the token, who may sign reports off and settle statements.
+    pub(crate) async fn controller(&self) -> Result<TokenOwner, ApiError> {
+        let owner = self.reader().await?;
+        if owner.role.may_settle() {
+            return Ok(owner);
+        }
+        let message = format!(
+            "`{}` has the role {}: only finance and admin sign off and settle",
+            owner.name,
+            owner.role.name()
+        );
+        Err(ApiError::Forbidden(message))
+    }
+
     /// The owner of the token, who may decide on rewards.
     pub(crate) async fn reviewer(&self) -> Result<TokenOwner, ApiError> {
         let owner = self.reader().await?;

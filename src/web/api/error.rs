@@ -29,6 +29,9 @@ pub(crate) enum ApiError {
     /// The request's body is too large.
     #[error("the request's body is larger than {} KiB", super::MAX_REQUEST_BODY_LEN / 1024)]
     TooLarge,
+    /// A fault of ours; the text says which.
+    #[error("{0}")]
+    Failed(String),
     /// The database said no.
     #[error(transparent)]
     Store(#[from] store::Error),
@@ -64,7 +67,7 @@ impl ApiError {
             Self::Conflict(_) => (StatusCode::CONFLICT, "conflict"),
             Self::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "too_large"),
             Self::Store(error) if error.is_transient() => (StatusCode::SERVICE_UNAVAILABLE, "unavailable"),
-            Self::Store(_) => (StatusCode::INTERNAL_SERVER_ERROR, "internal"),
+            Self::Failed(_) | Self::Store(_) => (StatusCode::INTERNAL_SERVER_ERROR, "internal"),
         };
         let message = match &self {
             // The caller can do nothing with a database's words; the log can.

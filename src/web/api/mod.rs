@@ -11,6 +11,7 @@ mod ledger;
 mod openapi;
 mod page;
 mod postbacks;
+mod reports;
 mod reviews;
 mod rewards;
 mod shape;
@@ -89,8 +90,20 @@ pub fn routes(api: Arc<Api>) -> impl Filter<Extract = (Response,), Error = Rejec
         .then(|id, call| answer(deliveries::resend_one(call, id)));
     let apps = warp::path!("apps").and(get.clone()).then(|call| answer(deliveries::apps(call)));
     let enable = warp::path!("apps" / String / "enable")
-        .and(post)
+        .and(post.clone())
         .then(|app, call| answer(deliveries::enable(call, app)));
+    let list_reports = warp::path!("reports")
+        .and(get.clone())
+        .and(query())
+        .then(|call, query| answer(reports::list(call, query)));
+    let report = warp::path!("reports" / String)
+        .and(get.clone())
+        .and(query())
+        .then(|name: String, call, query: String| async move { reports::one(call, &name, &query).await });
+    let sign_off = warp::path!("reports" / String / "sign-off")
+        .and(post.clone())
+        .and(body)
+        .then(|date, call, body| answer(reports::sign_off(call, date, body)));
     let proof = warp::path!("ledger" / "proof").and(get).then(|call| answer(ledger::proof(call)));
 
     let known = document
@@ -119,7 +132,9 @@ pub fn routes(api: Arc<Api>) -> impl Filter<Extract = (Response,), Error = Rejec
         .or(proof)
         .unify()
         .boxed();
-    v1.and(known.recover(refuse).unify())
+    // Boxed by themselves: each further route makes one chain of types much longer to compile.
+    let finance = list_reports.or(report).unify().or(sign_off).unify().boxed();
+    v1.and(known.or(finance).unify().recover(refuse).unify())
 }
 
 /// A call of the API before it is known who makes it.

@@ -3,7 +3,7 @@
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
-use super::{deliveries, ledger, postbacks, reviews, rewards, users};
+use super::{deliveries, ledger, postbacks, reports, reviews, rewards, users};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -27,6 +27,9 @@ use super::{deliveries, ledger, postbacks, reviews, rewards, users};
         deliveries::resend,
         deliveries::apps,
         deliveries::enable,
+        reports::list,
+        reports::one,
+        reports::sign_off,
         ledger::proof,
     ),
     modifiers(&BearerToken),

@@ -1,0 +1,108 @@
+//! `rewardgate report`: makes the reconciliation of a day, writes it as files, and signs it off.
+
+use std::path::Path;
+
+use anyhow::Context as _;
+use domain::report::day::BusinessDay;
+use domain::report::{Report, State};
+use domain::text::count;
+use jobs::report::make;
+use store::reports::{SignOff, Signed};
+
+use super::say;
+use crate::cli::{ReportArgs, ReportCommand};
+use crate::roles::Process;
+use crate::{EXIT_DONE, EXIT_FAILED};
+
+/// Makes or shows the report that `args` name, or signs it off.
+pub(crate) async fn report(process: &Process, args: ReportArgs) -> anyhow::Result<u8> {
+    process.store.assert_migrated().await?;
+    match args.command {
+        Some(ReportCommand::SignOff { date, actor, note }) => sign_off(process, &date, actor, note).await,
+        None => show(process, &args).await,
+    }
+}
+
+async fn show(process: &Process, args: &ReportArgs) -> anyhow::Result<u8> {
+    let text = args.date.as_deref().unwrap_or_default();
+    let terms = &process.settings.reports;
+    let day = BusinessDay::parse(text, terms.timezone)
+        .with_context(|| format!("`{text}` is no business day such as 2026-11-23"))?;
+    let now = process.clock.now();
+    anyhow::ensure!(day.starts_at() <= now, "{text} has not begun yet");
+    let report = make(&process.store, terms, day, now).await?.report;
+    if let Some(path) = &args.csv {
+        write(path, web::export::csv(&report.sheets()).as_bytes())?;
+    }
+    if let Some(path) = &args.xlsx {
+        write(path, &web::export::xlsx(&format!("Reconciliation {text}"), &report.sheets())?)?;
+    }
+    if args.json {
+        say(&serde_json::to_string_pretty(&report)?);
+    } else {
+        summary(&report);
+    }
+    Ok(if report.ties_out { EXIT_DONE } else { EXIT_FAILED })
+}
+
+fn write(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
+    std::fs::write(path, bytes).with_context(|| format!("{} cannot be written", path.display()))
+}
+
+fn summary(report: &Report) {
+    for fault in &report.faults {
+        say(&format!("DOES NOT TIE OUT: {fault}"));
+    }
+    let state = match report.state {
+        State::Preliminary => "preliminary, may still change",
+        State::Final => "final",
+    };
+    say(&format!("{} ({}, {} h): {state}", report.date, report.zone, report.hours));
+    let rewards = |number: i64| count(number.unsigned_abs(), "reward");
+    let totals = &report.totals;
+    say(&format!(
+        "approved  {:>16} USD  {}",
+        totals.approved.amount.to_string(),
+        rewards(totals.approved.count)
+    ));
+    say(&format!(
+        "reversed  {:>16} USD  {}",
+        totals.reversed.amount.to_string(),
+        rewards(totals.reversed.count)
+    ));
+    say(&format!("net       {:>16} USD", totals.net.to_string()));
+    for roll in &report.receivables {
+        say(&format!("{} owes {} USD ({} at the beginning)", roll.source, roll.closing, roll.opening));
+    }
+    for roll in &report.users {
+        say(&format!("users hold {} {} ({} at the beginning)", roll.closing, roll.currency, roll.opening));
+    }
+    for forecast in &report.forecasts {
+        say(&format!(
+            "{}: {} USD of reversals still to come, {} {} of them with users",
+            forecast.source, forecast.expected_payout, forecast.exposure, forecast.currency
+        ));
+    }
+    if report.ties_out {
+        say("ties out");
+    }
+}
+
+async fn sign_off(process: &Process, date: &str, actor: String, note: String) -> anyhow::Result<u8> {
+    for (what, text) in [("--as", &actor), ("--note", &note)] {
+        anyhow::ensure!(!text.trim().is_empty(), "`{what}` must not be empty");
+    }
+    let sign_off = SignOff { actor, note, now: process.clock.now() };
+    match process.store.sign_off(date, sign_off).await? {
+        Signed::Done => {
+            say(&format!("{date} is signed off"));
+            return Ok(EXIT_DONE);
+        }
+        Signed::Before(by) => say(&format!("{date} was signed off by {by} already")),
+        Signed::NotClosed => say(&format!("{date} is not closed yet: its report may still change")),
+        Signed::Missing => {
+            say(&format!("there is no report of {date}: make it with `rewardgate report {date}`"));
+        }
+    }
+    Ok(EXIT_FAILED)
+}

@@ -1,0 +1,296 @@
+//! `rewardgate statement`: imports the network's statement, shows what differs, accepts it, books what was paid.
+
+use std::fs::File;
+use std::io::Read as _;
+use std::path::Path;
+
+use anyhow::Context as _;
+use domain::money::{Micros, Positive};
+use domain::report::amount::Amount;
+use domain::report::day::BusinessDay;
+use domain::statement::LineState;
+use domain::statement::pieces::{Cutter, Piece};
+use domain::statement::totals::Totals;
+use domain::text::count;
+use domain::time::TimestampMs;
+use jobs::statement::{Intake, work_off};
+use store::statements::{Accepted, BreakRow, NewStatement, Received, Word};
+
+use super::say;
+use crate::cli::StatementCommand;
+use crate::config::Statements;
+use crate::roles::Process;
+use crate::{EXIT_DONE, EXIT_FAILED};
+
+/// Who imports, where nobody says a name.
+const ACTOR: &str = "command line";
+/// How much of a file is read at once, in bytes.
+const READ_LEN: usize = 64 * 1_024;
+/// How many lines a preview shows.
+const PREVIEW_LINES: usize = 10;
+/// How many differences are read at once.
+const PAGE: i64 = 1_000;
+
+/// Does what `command` says.
+pub(crate) async fn statement(process: &Process, command: StatementCommand) -> anyhow::Result<u8> {
+    process.store.assert_migrated().await?;
+    match command {
+        StatementCommand::Import { file, source, from, to, preview: true } => {
+            anyhow::ensure!(from.is_none() && to.is_none(), "`--preview` reads lines, whatever their days");
+            preview(&settings_of(process, &source)?, &file)
+        }
+        StatementCommand::Import { file, source, from, to, preview: false } => {
+            import(process, &file, source, from.zip(to)).await
+        }
+        StatementCommand::Show { id, state: None } => show(process, id).await,
+        StatementCommand::Show { id, state: Some(state) } => list(process, id, &state).await,
+        StatementCommand::Missing { id, text } => missing(process, id, text).await,
+        StatementCommand::Accept { id, subject, actor, reason } => {
+            accept(process, id, subject, actor, reason).await
+        }
+        StatementCommand::Paid { id, amount, actor, note } => paid(process, id, &amount, actor, note).await,
+    }
+}
+
+fn settings_of(process: &Process, source: &str) -> anyhow::Result<Statements> {
+    let found = process.settings.sources.iter().find(|known| known.name == source);
+    let found = found.with_context(|| format!("`--source`: `{source}` is not in the settings"))?;
+    Ok(found.statements.clone())
+}
+
+fn preview(statements: &Statements, path: &Path) -> anyhow::Result<u8> {
+    let mut file = File::open(path).with_context(|| format!("{} cannot be read", path.display()))?;
+    let (mut bytes, mut cutter) = (vec![0; READ_LEN], Cutter::default());
+    let first = loop {
+        let read = file.read(&mut bytes)?;
+        match (read, cutter.push(bytes.get(..read).unwrap_or_default()).map_err(anyhow::Error::msg)?) {
+            (_, Some(piece)) => break Some(piece),
+            (0, None) => break cutter.finish().map_err(anyhow::Error::msg)?,
+            (_, None) => {}
+        }
+    };
+    let Piece { first_line, content } = first.context("the file is empty")?;
+    let reader = statements.format.reader_of(&content).map_err(anyhow::Error::msg)?;
+    let read = statements.format.read(&reader, &Piece { first_line, content });
+    for line in read.lines.iter().take(PREVIEW_LINES) {
+        let text = |text: &Option<String>| text.clone().unwrap_or_else(|| "-".into());
+        say(&format!(
+            "line {}: {} {} {} of user {}, offer {}, on {}, transaction {}",
+            line.number,
+            domain::statement::kind_name(line.kind),
+            line.amount,
+            line.currency,
+            text(&line.user_id),
+            text(&line.offer_id),
+            text(&line.day),
+            text(&line.tx_id),
+        ));
+    }
+    for (line, reason) in read.faults.iter().take(PREVIEW_LINES) {
+        say(&format!("line {line} cannot be read: {reason}"));
+    }
+    say(&format!("of the beginning: {} read, {} faulty", lines(read.lines.len()), lines(read.faults.len())));
+    Ok(if read.faults.is_empty() { EXIT_DONE } else { EXIT_FAILED })
+}
+
+fn lines(number: usize) -> String {
+    count(u64::try_from(number).unwrap_or(u64::MAX), "line")
+}
+
+async fn import(
+    process: &Process,
+    path: &Path,
+    source: String,
+    period: Option<(String, String)>,
+) -> anyhow::Result<u8> {
+    let statements = settings_of(process, &source)?;
+    for date in period.iter().flat_map(|(from, to)| [from, to]) {
+        BusinessDay::parse(date, process.settings.timezone)
+            .with_context(|| format!("`{date}` is no business day such as 2026-11-23"))?;
+    }
+    let mut file = File::open(path).with_context(|| format!("{} cannot be read", path.display()))?;
+    let new = NewStatement {
+        source,
+        file_name: path.file_name().unwrap_or_default().to_string_lossy().into_owned(),
+        format: serde_json::to_string(&statements.format)?,
+        period,
+        actor: ACTOR.into(),
+        now: process.clock.now(),
+    };
+    let mut intake = Intake::begin(&process.store, new, statements.format.clone()).await?;
+    let mut bytes = vec![0; READ_LEN];
+    loop {
+        let read = file.read(&mut bytes)?;
+        if read == 0 {
+            break;
+        }
+        intake.push(bytes.get(..read).unwrap_or_default()).await?;
+    }
+    let (mut id, received) = intake.finish().await?;
+    if let Received::Before(first) = received {
+        let row = process.store.statement(first).await?.context("the statement is gone")?;
+        anyhow::ensure!(
+            row.state != "matched",
+            "this file was imported before, as statement {first} on {}",
+            TimestampMs(row.received_at).rfc3339()
+        );
+        say(&format!("statement {first} was not finished: going on with it"));
+        id = first;
+    }
+    work_off(&process.store, id, statements.terms, || true).await?;
+    show(process, id).await
+}
+
+async fn totals(process: &Process, id: i64) -> anyhow::Result<Totals> {
+    let rows = process.store.statement_totals(id).await?;
+    Ok(store::statements::totals(rows)?)
+}
+
+async fn show(process: &Process, id: i64) -> anyhow::Result<u8> {
+    let row = process.store.statement(id).await?.with_context(|| format!("there is no statement {id}"))?;
+    let totals = totals(process, id).await?;
+    let date = |date: &Option<String>| date.clone().unwrap_or_else(|| "?".into());
+    say(&format!(
+        "statement {id} of {} ({}, version {}): {} to {}, {}",
+        row.source,
+        row.file_name,
+        row.version,
+        date(&row.period_from),
+        date(&row.period_to),
+        row.state
+    ));
+    for of in &totals.states {
+        let accepted =
+            if of.accepted_count > 0 { format!(" ({} accepted)", of.accepted_count) } else { String::new() };
+        let difference = of.theirs - of.ours;
+        say(&format!("{:<22} {:>9}  {difference} USD{accepted}", of.state.name(), of.count));
+    }
+    let faults = process.store.statement_faults(id, 0, PAGE).await?;
+    for (line, reason) in faults.iter().take(PREVIEW_LINES) {
+        say(&format!("line {line} cannot be read: {reason}"));
+    }
+    if !faults.is_empty() {
+        let more = if faults.len() == usize::try_from(PAGE).unwrap_or(usize::MAX) { " or more" } else { "" };
+        say(&format!("{}{more} cannot be read", lines(faults.len())));
+    }
+    say(&format!(
+        "theirs {} USD, ours {} USD, difference {} USD",
+        totals.theirs, totals.ours, totals.difference
+    ));
+    say(&format!(
+        "  = {} in tolerance + {} accepted + {} open",
+        totals.in_tolerance, totals.accepted, totals.open
+    ));
+    let paid = process.store.statement_paid(id).await?;
+    if paid.0 > 0 {
+        let rest = totals.theirs - Amount(paid.0);
+        say(&format!("paid {paid} USD: {rest} USD of theirs not paid"));
+    }
+    anyhow::ensure!(totals.ties_out(), "the parts are not the whole");
+    let agreed = row.state == "matched" && totals.open_count == 0 && faults.is_empty();
+    Ok(if agreed { EXIT_DONE } else { EXIT_FAILED })
+}
+
+/// Every difference of one state, page by page.
+async fn each(
+    process: &Process,
+    id: i64,
+    state: LineState,
+    mut tell: impl FnMut(&BreakRow),
+) -> anyhow::Result<()> {
+    let mut after = 0;
+    loop {
+        let page = process.store.statement_breaks(id, state.name(), after, PAGE).await?;
+        let Some(last) = page.last() else { return Ok(()) };
+        after = last.place;
+        page.iter().for_each(&mut tell);
+    }
+}
+
+async fn list(process: &Process, id: i64, state: &str) -> anyhow::Result<u8> {
+    let names: Vec<_> = LineState::ALL.into_iter().map(LineState::name).collect();
+    let state =
+        LineState::parse(state).with_context(|| format!("`--state` is one of: {}", names.join(", ")))?;
+    each(process, id, state, |row| {
+        let difference = Amount(row.theirs_micros) - Amount(row.ours_micros);
+        let accepted = row.accepted_by.as_ref().map_or(String::new(), |by| format!(", accepted by {by}"));
+        say(&format!(
+            "{}: {} {} of user {}, by rule {}, difference {difference} USD{accepted}",
+            row.subject,
+            row.kind,
+            row.tx_id.as_deref().unwrap_or("-"),
+            row.user_id.as_deref().unwrap_or("-"),
+            row.rule,
+        ));
+    })
+    .await?;
+    Ok(EXIT_DONE)
+}
+
+async fn missing(process: &Process, id: i64, as_text: bool) -> anyhow::Result<u8> {
+    let row = process.store.statement(id).await?.with_context(|| format!("there is no statement {id}"))?;
+    if as_text {
+        say(&format!(
+            "Of your statement {} we never received the postbacks of the transactions below. Please send them again.\n",
+            row.file_name
+        ));
+    } else {
+        say("line,tx_id,user_id,offer_id,amount,currency,time");
+    }
+    each(process, id, LineState::MissingHere, |row| {
+        let time = row.happened_at.map(|at| TimestampMs(at).rfc3339()).unwrap_or_default();
+        let (tx_id, user) = (row.tx_id.as_deref().unwrap_or(""), row.user_id.as_deref().unwrap_or(""));
+        let offer = row.offer_id.as_deref().unwrap_or("");
+        let amount = Amount(row.amount_micros);
+        if as_text {
+            say(&format!(
+                "{time}  transaction {tx_id}, user {user}, offer {offer}: {amount} {}",
+                row.currency
+            ));
+        } else {
+            let line = row.line.unwrap_or_default().to_string();
+            let fields = [&line, tx_id, user, offer, &amount.to_string(), &row.currency, &time];
+            say(&web::export::csv_line(&fields));
+        }
+    })
+    .await?;
+    Ok(EXIT_DONE)
+}
+
+async fn accept(
+    process: &Process,
+    id: i64,
+    subject: String,
+    actor: String,
+    reason: String,
+) -> anyhow::Result<u8> {
+    let word = word(process, actor, reason)?;
+    let said = match process.store.accept_difference(id, subject.clone(), word).await? {
+        Accepted::Done => {
+            say(&format!("{subject} is accepted"));
+            return Ok(EXIT_DONE);
+        }
+        Accepted::Before => "was accepted already",
+        Accepted::Missing => "is no difference of this statement: `statement show ID --state …` lists them",
+    };
+    say(&format!("{subject} {said}"));
+    Ok(EXIT_FAILED)
+}
+
+async fn paid(process: &Process, id: i64, amount: &str, actor: String, note: String) -> anyhow::Result<u8> {
+    let parsed = Micros::parse(amount).ok().filter(|parsed| !parsed.rounded);
+    let positive = parsed.and_then(|parsed| Positive::new(parsed.amount));
+    let positive =
+        positive.with_context(|| format!("`{amount}` is no amount above zero with six decimals at most"))?;
+    let word = word(process, actor, note)?;
+    let business_date = word.now.business_date(process.settings.timezone);
+    let booked = process.store.pay_statement(id, positive, word, business_date).await?;
+    anyhow::ensure!(booked, "there is no statement {id}");
+    say(&format!("{} USD are booked as paid", Micros(positive.micros())));
+    Ok(EXIT_DONE)
+}
+
+fn word(process: &Process, actor: String, reason: String) -> anyhow::Result<Word> {
+    anyhow::ensure!(!actor.trim().is_empty() && !reason.trim().is_empty(), "a name and words are needed");
+    Ok(Word { actor, reason, now: process.clock.now() })
+}

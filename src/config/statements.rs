@@ -1,0 +1,54 @@
+//! How a network writes its statements, and when a line is the same as a booking.
+
+use domain::report::amount::Amount;
+use domain::statement::format::Format;
+use domain::statement::matching::Tolerance;
+use store::statements::MatchTerms;
+
+use super::layers::Section;
+
+/// An hour, in milliseconds.
+const HOUR_MS: i64 = 3_600_000;
+
+/// How statements of a source are read and matched.
+#[derive(Clone, Debug)]
+pub(crate) struct Statements {
+    /// How they are written.
+    pub(crate) format: Format,
+    /// When a line is the same as a booking.
+    pub(crate) terms: MatchTerms,
+}
+
+/// `[sources.statement]`
+pub(super) fn statements(source: &mut Section<'_>) -> Statements {
+    let (path, dict) = source.table("statement");
+    let mut section = source.inner(path, dict);
+    let default = Format::default();
+    let format = Format {
+        delimiter: section.or("delimiter", default.delimiter),
+        header: section.or("header", default.header),
+        decimal_comma: section.or("decimal_comma", default.decimal_comma),
+        time: section.or("time", default.time),
+        zone: section.or("zone", default.zone),
+        currency: default.currency,
+        columns: section.or("columns", default.columns),
+        credits: section.or("credits", default.credits),
+        reversals: section.or("reversals", default.reversals),
+    };
+    let key = |fault: &str| {
+        ["delimiter", "zone", "columns"].into_iter().find(|key| fault.contains(&format!("`{key}`")))
+    };
+    for fault in format.faults() {
+        section.fault(key(&fault).unwrap_or("columns"), &fault);
+    }
+    let text: String = section.or("tolerance", "0".to_owned());
+    let absolute = Amount::parse(&text).filter(|amount| amount.0 >= 0);
+    if absolute.is_none() {
+        section.fault("tolerance", &format!("must be an amount such as \"0.01\", not `{text}`"));
+    }
+    let relative_ppm = super::bounded(&mut section, "tolerance_ppm", 0, 0..=1_000_000);
+    let window_hours = super::bounded(&mut section, "window_hours", 48, 1..=8_784);
+    section.finish();
+    let tolerance = Tolerance { absolute: absolute.unwrap_or_default(), relative_ppm };
+    Statements { format, terms: MatchTerms { tolerance, window_ms: window_hours * HOUR_MS } }
+}

@@ -1,0 +1,356 @@
+//! The report as tables: one text or number a cell, the same for every file that is made of it.
+
+use super::Report;
+use super::amount::{Amount, Sum};
+use super::figures::{Figures, PriorLine};
+
+/// One cell.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Value {
+    /// Nothing: an open cell of a cohort.
+    Open,
+    /// Words.
+    Text(String),
+    /// A count, or parts per million.
+    Count(i64),
+    /// An amount in the currency that the row or column names.
+    Money(Amount),
+}
+
+/// One table.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sheet {
+    /// Its name, of at most 31 letters.
+    pub name: &'static str,
+    /// The names of its columns, with units.
+    pub columns: Vec<String>,
+    /// Its rows, each as long as the columns.
+    pub rows: Vec<Vec<Value>>,
+}
+
+fn text(text: &str) -> Value {
+    Value::Text(text.to_owned())
+}
+
+fn sum(sum: Sum) -> [Value; 2] {
+    [Value::Count(sum.count), Value::Money(sum.amount)]
+}
+
+impl Sheet {
+    fn new(name: &'static str, columns: &[&str]) -> Self {
+        Self { name, columns: columns.iter().map(|&column| column.to_owned()).collect(), rows: Vec::new() }
+    }
+
+    fn row(&mut self, cells: impl IntoIterator<Item = Value>) {
+        self.rows.push(cells.into_iter().collect());
+    }
+}
+
+impl Report {
+    /// Every table of the report, in the order in which a controller reads them.
+    pub fn sheets(&self) -> Vec<Sheet> {
+        vec![
+            self.summary(),
+            self.figures(),
+            self.receivable(),
+            self.user_rolls(),
+            self.debt_rolls(),
+            self.account_rolls(),
+            self.hold_ages(),
+            self.cohort_cells(),
+            self.expected(),
+            prior("Prior periods", &self.prior_periods),
+            prior("Late entries", &self.late),
+            self.top_lists(),
+            self.negative_balances(),
+            self.postback_fates(),
+            self.loss_windows(),
+        ]
+    }
+
+    fn summary(&self) -> Sheet {
+        let mut sheet = Sheet::new("Summary", &["what", "value"]);
+        let verdict = if self.ties_out { "yes" } else { "NO" };
+        for (what, value) in [
+            ("business day", self.date.as_str()),
+            ("time zone", &self.zone),
+            ("from", &self.starts_at),
+            ("to (not included)", &self.ends_at),
+            ("state", self.state.name()),
+            ("ties out", verdict),
+        ] {
+            sheet.row([text(what), text(value)]);
+        }
+        for fault in &self.faults {
+            sheet.row([text("does not tie out"), text(fault)]);
+        }
+        sheet.row([text("approved, USD"), Value::Money(self.totals.approved.amount)]);
+        sheet.row([text("reversed, USD"), Value::Money(self.totals.reversed.amount)]);
+        sheet.row([text("net, USD"), Value::Money(self.totals.net)]);
+        sheet.row([text("last transfer"), Value::Count(self.inputs.transfers_upto)]);
+        for policy in &self.inputs.policies {
+            sheet.row([text("policy"), text(policy)]);
+        }
+        if let Some(previous) = &self.inputs.previous {
+            sheet.row([text("goes on from"), text(&previous.date)]);
+            sheet.row([text("SHA-256 of that report"), text(&previous.hash)]);
+        }
+        sheet
+    }
+
+    fn figures(&self) -> Sheet {
+        let columns = [
+            "source",
+            "currency",
+            "approved",
+            "approved USD",
+            "reversed",
+            "reversed USD",
+            "net USD",
+            "credited",
+            "credited amount",
+            "held",
+            "held amount",
+            "released",
+            "released amount",
+            "rejected",
+            "rejected amount",
+            "overturned",
+            "overturned amount",
+            "reversed from users",
+            "reversed from users amount",
+            "reversed on hold",
+            "reversed on hold amount",
+            "reversed after reject",
+            "reversed after reject amount",
+            "reversed before credit",
+        ];
+        let mut sheet = Sheet::new("Figures", &columns);
+        let cells = |source: &str, currency: &str, figures: &Figures| {
+            let mut cells = vec![text(source), text(currency)];
+            cells.extend(sum(figures.approved));
+            cells.extend(sum(figures.reversed));
+            cells.push(Value::Money(figures.net));
+            for figure in [
+                figures.credited,
+                figures.held,
+                figures.released,
+                figures.rejected,
+                figures.overturned,
+                figures.reversed_credited,
+                figures.reversed_held,
+                figures.reversed_rejected,
+            ] {
+                cells.extend(sum(figure));
+            }
+            cells.push(Value::Count(figures.reversed_first));
+            cells
+        };
+        for source in &self.sources {
+            sheet.row(cells(&source.source, &source.currency, &source.figures));
+        }
+        for total in &self.totals.currencies {
+            sheet.row(cells("TOTAL", &total.currency, &total.figures));
+        }
+        sheet
+    }
+
+    fn receivable(&self) -> Sheet {
+        let columns = [
+            "source",
+            "opening USD",
+            "approved USD",
+            "reversed USD",
+            "settled USD",
+            "closing USD",
+            "settled in all USD",
+        ];
+        let mut sheet = Sheet::new("Receivable", &columns);
+        for roll in &self.receivables {
+            let amounts =
+                [roll.opening, roll.approved, roll.reversed, roll.settled, roll.closing, roll.settled_in_all];
+            sheet.row(std::iter::once(text(&roll.source)).chain(amounts.map(Value::Money)));
+        }
+        sheet
+    }
+
+    fn user_rolls(&self) -> Sheet {
+        let columns = ["currency", "opening", "credited", "released", "reversed", "closing"];
+        let mut sheet = Sheet::new("Users hold", &columns);
+        for roll in &self.users {
+            let amounts = [roll.opening, roll.credited, roll.released, roll.reversed, roll.closing];
+            sheet.row(std::iter::once(text(&roll.currency)).chain(amounts.map(Value::Money)));
+        }
+        sheet
+    }
+
+    fn debt_rolls(&self) -> Sheet {
+        let columns =
+            ["currency", "users before", "opening", "arisen", "recovered", "users after", "closing"];
+        let mut sheet = Sheet::new("Users owe", &columns);
+        for roll in &self.debts {
+            let mut cells = vec![text(&roll.currency)];
+            cells.extend(sum(roll.opening));
+            cells.extend([Value::Money(roll.arisen), Value::Money(roll.recovered)]);
+            cells.extend(sum(roll.closing));
+            sheet.row(cells);
+        }
+        sheet
+    }
+
+    fn account_rolls(&self) -> Sheet {
+        let mut sheet = Sheet::new("Accounts", &["account", "currency", "opening", "movement", "closing"]);
+        for roll in &self.accounts {
+            let amounts = [roll.opening, roll.movement, roll.closing].map(Value::Money);
+            sheet.row([text(&roll.account), text(&roll.currency)].into_iter().chain(amounts));
+        }
+        sheet
+    }
+
+    fn hold_ages(&self) -> Sheet {
+        let mut sheet =
+            Sheet::new("Holds", &["source", "currency", "days", "rewards", "amount", "payout USD"]);
+        for age in &self.holds {
+            let mut cells = vec![text(&age.source), text(&age.currency), text(&age.days)];
+            cells.extend(sum(age.reward));
+            cells.push(Value::Money(age.payout));
+            sheet.row(cells);
+        }
+        sheet
+    }
+
+    fn cohort_cells(&self) -> Sheet {
+        let columns = [
+            "source",
+            "currency",
+            "converted",
+            "approved",
+            "approved USD",
+            "age in days",
+            "reversed",
+            "reversed USD",
+            "of rewards in ppm",
+            "of payout in ppm",
+        ];
+        let mut sheet = Sheet::new("Cohorts", &columns);
+        for table in &self.cohorts {
+            for row in &table.rows {
+                for (age, cell) in table.ages.iter().zip(&row.cells) {
+                    let mut cells = vec![text(&table.source), text(&table.currency), text(&row.converted)];
+                    cells.extend(sum(row.approved));
+                    cells.push(Value::Count(*age));
+                    match cell {
+                        None => cells.extend(std::iter::repeat_n(Value::Open, 4)),
+                        Some(cell) => {
+                            cells.extend(sum(cell.reversed));
+                            cells.extend([Value::Count(cell.count_ppm), Value::Count(cell.payout_ppm)]);
+                        }
+                    }
+                    sheet.row(cells);
+                }
+            }
+        }
+        sheet
+    }
+
+    fn expected(&self) -> Sheet {
+        let columns = [
+            "source",
+            "currency",
+            "open",
+            "open USD",
+            "expected reversals USD",
+            "expected reversals",
+            "spendable",
+            "exposure",
+            "observed days",
+        ];
+        let mut sheet = Sheet::new("Forecast", &columns);
+        for forecast in &self.forecasts {
+            let mut cells = vec![text(&forecast.source), text(&forecast.currency)];
+            cells.extend(sum(forecast.open));
+            let amounts =
+                [forecast.expected_payout, forecast.expected_rewards, forecast.spendable, forecast.exposure];
+            cells.extend(amounts.map(Value::Money));
+            cells.push(Value::Count(forecast.observed_days));
+            sheet.row(cells);
+        }
+        sheet
+    }
+
+    fn top_lists(&self) -> Sheet {
+        let mut sheet = Sheet::new("Top reversals", &["of", "source", "key", "reversed", "reversed USD"]);
+        for top in &self.top {
+            let words = [text(&top.of), text(&top.source), text(&top.key)];
+            sheet.row(words.into_iter().chain(sum(top.reversed)));
+        }
+        sheet
+    }
+
+    fn negative_balances(&self) -> Sheet {
+        let mut sheet = Sheet::new("Negative balances", &["account", "currency", "balance"]);
+        for negative in &self.negative {
+            sheet.row([text(&negative.account), text(&negative.currency), Value::Money(negative.balance)]);
+        }
+        sheet
+    }
+
+    fn postback_fates(&self) -> Sheet {
+        let columns = [
+            "source",
+            "acknowledged",
+            "credits",
+            "holds",
+            "reversals",
+            "reversals before credit",
+            "credits after reversal",
+            "repeats",
+            "conflicts",
+            "quarantined",
+            "waiting",
+            "unexplained",
+            "refused",
+        ];
+        let mut sheet = Sheet::new("Postbacks", &columns);
+        for fates in &self.postbacks {
+            let counts = [
+                fates.acknowledged,
+                fates.credits,
+                fates.holds,
+                fates.reversals,
+                fates.reversals_first,
+                fates.reversed_before,
+                fates.repeats,
+                fates.conflicts,
+                fates.quarantined,
+                fates.waiting,
+                fates.unexplained,
+                fates.refused,
+            ];
+            sheet.row(std::iter::once(text(&fates.source)).chain(counts.map(Value::Count)));
+        }
+        sheet
+    }
+
+    fn loss_windows(&self) -> Sheet {
+        let mut sheet = Sheet::new("Loss windows", &["from", "to", "seconds", "longer than retries"]);
+        for window in &self.losses {
+            let beyond = if window.beyond_retries { "yes" } else { "no" };
+            sheet.row([text(&window.from), text(&window.to), Value::Count(window.seconds), text(beyond)]);
+        }
+        sheet
+    }
+}
+
+fn prior(name: &'static str, lines: &[PriorLine]) -> Sheet {
+    let columns = ["belongs to", "source", "currency", "step", "rewards", "amount", "payout USD"];
+    let mut sheet = Sheet::new(name, &columns);
+    for line in lines {
+        let mut cells =
+            vec![text(&line.belongs_to), text(&line.source), text(&line.currency), text(&line.step)];
+        cells.extend(sum(line.reward));
+        cells.push(Value::Money(line.payout));
+        sheet.row(cells);
+    }
+    sheet
+}

@@ -1,0 +1,182 @@
+//! Which booking a line belongs to. Rules in order, and the first that finds something decides:
+//!
+//! 1. `id`: the same transaction id and kind.
+//! 2. `facts`: no such id here, but exactly one booking of the same user, offer, event and amount that no line has
+//!    taken, within a time window; then the same with an amount within the tolerance.
+//!
+//! More than one candidate is ambiguous, and never confirmed by itself.
+
+use std::collections::{HashMap, HashSet};
+
+use super::{LineState, StatementLine, signed};
+use crate::money::PAYOUT_CURRENCY;
+use crate::network::Kind;
+use crate::report::amount::Amount;
+
+/// By how much an amount may differ and still be the same: whichever of the two is more.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Tolerance {
+    /// In USD.
+    pub absolute: Amount,
+    /// In parts per million of our amount.
+    pub relative_ppm: i64,
+}
+
+impl Tolerance {
+    fn covers(self, ours: Amount, theirs: Amount) -> bool {
+        let difference = i128::from(theirs.0) - i128::from(ours.0);
+        let relative = i128::from(ours.0) * i128::from(self.relative_ppm) / 1_000_000;
+        difference.abs() <= relative.max(i128::from(self.absolute.0))
+    }
+}
+
+/// A reward of ours, as far as matching needs it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Booking {
+    /// Its row.
+    pub reward_id: i64,
+    /// The network's transaction id.
+    pub tx_id: String,
+    /// The user.
+    pub user_id: String,
+    /// The offer.
+    pub offer_id: Option<String>,
+    /// The event within the offer.
+    pub event_id: Option<String>,
+    /// What the network owes for it, in USD.
+    pub payout: Amount,
+    /// When it was received, in unix milliseconds.
+    pub received_at: i64,
+    /// True if the network approved it: it was credited or held.
+    pub approved: bool,
+    /// True if it was taken back after that.
+    pub reversed: bool,
+}
+
+/// What is known beside a batch of lines.
+#[derive(Clone, Debug, Default)]
+pub struct Known {
+    /// By transaction id.
+    pub by_tx: HashMap<String, Booking>,
+    /// Of the users in the batch.
+    pub by_user: HashMap<String, Vec<Booking>>,
+    /// Bookings that a line has: reward and kind.
+    pub taken: HashSet<(i64, Kind)>,
+    /// Transactions that earlier lines of the file speak of.
+    pub seen: HashSet<(String, Kind)>,
+}
+
+/// What became of one line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Match {
+    /// The line.
+    pub number: i64,
+    /// Its state; [`LineState::Open`] after the first rule if the others have to look.
+    pub state: LineState,
+    /// The rule that decided.
+    pub rule: &'static str,
+    /// The reward it belongs to.
+    pub reward_id: Option<i64>,
+    /// What the line counts in the network's total, in USD.
+    pub theirs: Amount,
+    /// What the booking it belongs to counts in ours.
+    pub ours: Amount,
+}
+
+impl Match {
+    fn of(line: &StatementLine, state: LineState, rule: &'static str) -> Self {
+        let theirs =
+            if line.currency == PAYOUT_CURRENCY { signed(line.kind, line.amount) } else { Amount(0) };
+        Self { number: line.number, state, rule, reward_id: None, theirs, ours: Amount(0) }
+    }
+
+    fn with(line: &StatementLine, state: LineState, rule: &'static str, booking: &Booking) -> Self {
+        let ours = if state.has_booking() { signed(line.kind, booking.payout) } else { Amount(0) };
+        Self { reward_id: Some(booking.reward_id), ours, ..Self::of(line, state, rule) }
+    }
+
+    /// Theirs less ours.
+    pub fn difference(&self) -> Amount {
+        self.theirs - self.ours
+    }
+}
+
+/// Matches `lines` in their order by transaction id and kind.
+pub fn by_id(lines: &[StatementLine], known: &mut Known, tolerance: Tolerance) -> Vec<Match> {
+    lines.iter().map(|line| one_by_id(line, known, tolerance)).collect()
+}
+
+fn one_by_id(line: &StatementLine, known: &mut Known, tolerance: Tolerance) -> Match {
+    const RULE: &str = "id";
+    let Some(tx_id) = &line.tx_id else { return Match::of(line, LineState::Open, RULE) };
+    if !known.seen.insert((tx_id.clone(), line.kind)) {
+        let twice = Match::of(line, LineState::Duplicate, RULE);
+        return Match { reward_id: known.by_tx.get(tx_id).map(|booking| booking.reward_id), ..twice };
+    }
+    let Some(booking) = known.by_tx.get(tx_id) else { return Match::of(line, LineState::Open, RULE) };
+    let booked = match line.kind {
+        Kind::Credit => booking.approved,
+        Kind::Reversal => booking.approved && booking.reversed,
+    };
+    if !booked {
+        return Match::with(line, LineState::StatusDiffers, RULE, booking);
+    }
+    if !known.taken.insert((booking.reward_id, line.kind)) {
+        // Another statement counts it already.
+        return Match::with(line, LineState::Duplicate, RULE, booking);
+    }
+    let state = if line.currency != PAYOUT_CURRENCY {
+        LineState::CurrencyDiffers
+    } else if line.amount == booking.payout {
+        LineState::Matched
+    } else if tolerance.covers(booking.payout, line.amount) {
+        LineState::MatchedInTolerance
+    } else {
+        LineState::AmountDiffers
+    };
+    Match::with(line, state, RULE, booking)
+}
+
+/// Matches `lines` that no transaction id decided, in their order, by user, offer, event, amount and time.
+pub fn by_facts(
+    lines: &[StatementLine],
+    known: &mut Known,
+    tolerance: Tolerance,
+    window_ms: i64,
+) -> Vec<Match> {
+    lines.iter().map(|line| one_by_facts(line, known, tolerance, window_ms)).collect()
+}
+
+fn one_by_facts(line: &StatementLine, known: &mut Known, tolerance: Tolerance, window_ms: i64) -> Match {
+    const RULE: &str = "facts";
+    let alone = match line.kind {
+        Kind::Credit => LineState::MissingHere,
+        Kind::Reversal => LineState::OrphanReversal,
+    };
+    let of_user = line.user_id.as_ref().and_then(|user| known.by_user.get(user));
+    let fits = |booking: &&Booking| {
+        let booked = booking.approved && (line.kind == Kind::Credit || booking.reversed);
+        // A line of a reversal names the time of the reversal or of the conversion: only credits are held to it.
+        let in_time = line.kind == Kind::Reversal
+            || line.at.is_none_or(|at| (at.0 - booking.received_at).abs() <= window_ms);
+        booked
+            && in_time
+            && line.currency == PAYOUT_CURRENCY
+            && line.offer_id.is_some()
+            && line.offer_id == booking.offer_id
+            && line.event_id.as_ref().is_none_or(|event| booking.event_id.as_ref() == Some(event))
+            && tolerance.covers(booking.payout, line.amount)
+            && !known.taken.contains(&(booking.reward_id, line.kind))
+    };
+    let candidates: Vec<&Booking> = of_user.into_iter().flatten().filter(fits).collect();
+    let exact: Vec<&Booking> =
+        candidates.iter().copied().filter(|booking| booking.payout == line.amount).collect();
+    let found = match (exact.as_slice(), candidates.as_slice()) {
+        ([booking], _) => Match::with(line, LineState::Matched, RULE, booking),
+        ([], [booking]) => Match::with(line, LineState::MatchedInTolerance, RULE, booking),
+        ([], []) => return Match::of(line, alone, RULE),
+        _ => return Match::of(line, LineState::Ambiguous, RULE),
+    };
+    known.taken.extend(found.reward_id.map(|reward_id| (reward_id, line.kind)));
+    found
+}

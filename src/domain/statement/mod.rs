@@ -1,0 +1,146 @@
+//! The network's own statement: reading its lines, and matching them with what we booked.
+//!
+//! Every line and every booking of ours ends in exactly one state with a difference in USD, so that the sum of all
+//! differences **is** the difference of the two totals, whatever was found.
+//!
+//! | module | what it answers |
+//! |---|---|
+//! | [`format`] | what a line of the file says, or why it cannot be read |
+//! | [`totals`] | what it all comes to, exactly |
+//! | [`pieces`] | a file in pieces, cut between lines |
+//! | [`matching`] | which booking it belongs to, by which rule, with which difference |
+
+pub mod format;
+pub mod matching;
+pub mod pieces;
+#[cfg(test)]
+mod tests;
+pub mod totals;
+
+use serde::{Deserialize, Serialize};
+
+use crate::network::Kind;
+use crate::report::amount::Amount;
+use crate::time::TimestampMs;
+
+/// One line of a statement, read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StatementLine {
+    /// Its number in the file, from 1.
+    pub number: i64,
+    /// The network's transaction id.
+    pub tx_id: Option<String>,
+    /// Whether it gives or takes back.
+    pub kind: Kind,
+    /// The user.
+    pub user_id: Option<String>,
+    /// The offer.
+    pub offer_id: Option<String>,
+    /// The event within the offer.
+    pub event_id: Option<String>,
+    /// How much, never below zero.
+    pub amount: Amount,
+    /// Of which currency.
+    pub currency: String,
+    /// When, if the file says so.
+    pub at: Option<TimestampMs>,
+    /// The day of that, in the zone of the file.
+    pub day: Option<String>,
+}
+
+/// What became of a line, or of a booking of ours that no line speaks of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LineState {
+    /// The same on both sides.
+    Matched,
+    /// The same but for an amount within the tolerance.
+    MatchedInTolerance,
+    /// The network counts it, and we never got it.
+    MissingHere,
+    /// We booked it, and the network does not count it.
+    MissingThere,
+    /// The amounts differ.
+    AmountDiffers,
+    /// One side has taken it back, or never approved it.
+    StatusDiffers,
+    /// The network counts it in another currency.
+    CurrencyDiffers,
+    /// The network counts it twice.
+    Duplicate,
+    /// The network takes back what we never had.
+    OrphanReversal,
+    /// More than one booking fits, so none is taken for it.
+    Ambiguous,
+    /// Not looked at by all rules yet.
+    Open,
+}
+
+impl LineState {
+    /// Every state that a finished statement can hold.
+    pub const ALL: [Self; 10] = [
+        Self::Matched,
+        Self::MatchedInTolerance,
+        Self::MissingHere,
+        Self::MissingThere,
+        Self::AmountDiffers,
+        Self::StatusDiffers,
+        Self::CurrencyDiffers,
+        Self::Duplicate,
+        Self::OrphanReversal,
+        Self::Ambiguous,
+    ];
+
+    /// The name in tables, files and the API.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Matched => "matched",
+            Self::MatchedInTolerance => "matched_in_tolerance",
+            Self::MissingHere => "missing_here",
+            Self::MissingThere => "missing_there",
+            Self::AmountDiffers => "amount_differs",
+            Self::StatusDiffers => "status_differs",
+            Self::CurrencyDiffers => "currency_differs",
+            Self::Duplicate => "duplicate",
+            Self::OrphanReversal => "orphan_reversal",
+            Self::Ambiguous => "ambiguous",
+            Self::Open => "open",
+        }
+    }
+
+    /// The state of that name.
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().chain([Self::Open]).find(|state| state.name() == name)
+    }
+
+    /// True if both sides agree on it, so that nobody has to look.
+    pub fn is_settled(self) -> bool {
+        matches!(self, Self::Matched | Self::MatchedInTolerance)
+    }
+
+    /// True if a booking of ours belongs to a line in this state.
+    pub fn has_booking(self) -> bool {
+        matches!(self, Self::Matched | Self::MatchedInTolerance | Self::AmountDiffers | Self::CurrencyDiffers)
+    }
+}
+
+/// `credit` or `reversal`.
+pub fn kind_name(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Credit => "credit",
+        Kind::Reversal => "reversal",
+    }
+}
+
+/// The kind of that name.
+pub fn parse_kind(name: &str) -> Option<Kind> {
+    [Kind::Credit, Kind::Reversal].into_iter().find(|kind| kind_name(*kind) == name)
+}
+
+/// An amount as it counts in a total: a reversal counts against.
+pub fn signed(kind: Kind, amount: Amount) -> Amount {
+    match kind {
+        Kind::Credit => amount,
+        Kind::Reversal => -amount,
+    }
+}

@@ -1,0 +1,471 @@
+//! What a report is made from: a fixed number of set-based statements on one snapshot.
+//!
+//! The way in is the index of steps by business date; transfers follow by their reward, so that the ledger needs no
+//! index by date. Nothing here writes, and a snapshot disturbs neither recording nor settling.
+
+use domain::report::amount::{Amount, Sum};
+use domain::report::cohort::HORIZON_DAYS;
+use domain::report::day::BusinessDay;
+use domain::report::facts::{
+    AccountFact, ClosingFact, DebtFact, Fact, FateFact, HoldFact, Inputs, Line, Previous, SettledFact, Top,
+};
+use domain::report::losses::Listening;
+use domain::report::{NEGATIVE_ENTRIES, Negative, ProofFigures, Report, TOP_DAYS, TOP_ENTRIES};
+use domain::reward::Step;
+use domain::settlement::REVERSED_BEFORE;
+use domain::time::TimestampMs;
+
+use crate::ledger::prove;
+use crate::{Error, Result, Store};
+
+/// How far the clocks of processes that record may be apart, in milliseconds. Ids are in the order of recording, so
+/// the postbacks of a day are found between two of them, with this much on either side.
+const SKEW_MS: i64 = 600_000;
+
+/// What makes a line out of steps and their rewards.
+macro_rules! line_columns {
+    () => {
+        "SELECT rewards.source, rewards.currency, rewards.business_date, steps.business_date, steps.step, COUNT(*),
+                CAST(COALESCE(SUM(reward_micros), 0) AS BIGINT), CAST(COALESCE(SUM(payout_micros), 0) AS BIGINT) "
+    };
+}
+
+/// $1 to $2: business dates.
+const LINES: &str = concat!(
+    line_columns!(),
+    "FROM steps JOIN rewards ON rewards.id = steps.reward_id
+     WHERE steps.business_date BETWEEN $1 AND $2
+     GROUP BY 1, 2, 3, 4, 5 ORDER BY 1, 2, 3, 4, 5"
+);
+
+/// $1: the last transfer that the closed report before knew; $2: the day.
+const LATE: &str = concat!(
+    line_columns!(),
+    "FROM (SELECT DISTINCT reward_id, step_seq FROM transfers
+           WHERE id > $1 AND business_date < $2 AND reward_id IS NOT NULL) AS late
+     JOIN steps ON steps.reward_id = late.reward_id AND steps.seq = late.step_seq
+     JOIN rewards ON rewards.id = steps.reward_id
+     GROUP BY 1, 2, 3, 4, 5 ORDER BY 1, 2, 3, 4, 5"
+);
+
+/// What moved each account on the day and after it. $1: the day; $2: the last transfer that the report before knew.
+macro_rules! sums {
+    () => {
+        "WITH booked AS (
+             SELECT debit_id, credit_id, amount_micros AS today, 0 AS later
+             FROM steps JOIN transfers ON transfers.reward_id = steps.reward_id AND transfers.step_seq = steps.seq
+             WHERE steps.business_date = $1
+             UNION ALL
+             SELECT debit_id, credit_id, amount_micros, 0 FROM transfers
+             WHERE reward_id IS NULL AND business_date = $1
+             UNION ALL
+             SELECT debit_id, credit_id, amount_micros, 0 FROM transfers WHERE id > $2 AND business_date < $1
+             UNION ALL
+             SELECT debit_id, credit_id, 0, amount_micros
+             FROM steps JOIN transfers ON transfers.reward_id = steps.reward_id AND transfers.step_seq = steps.seq
+             WHERE steps.business_date > $1
+             UNION ALL
+             SELECT debit_id, credit_id, 0, amount_micros FROM transfers
+             WHERE reward_id IS NULL AND business_date > $1
+         ), sums AS (
+             SELECT account_id, SUM(today) AS today, SUM(later) AS later
+             FROM (SELECT credit_id AS account_id, today, later FROM booked
+                   UNION ALL
+                   SELECT debit_id, -today, -later FROM booked) AS legs
+             GROUP BY account_id
+         ) "
+    };
+}
+
+const ACCOUNTS: &str = concat!(
+    sums!(),
+    "SELECT CASE WHEN SUBSTR(name, 1, 5) = 'user:' THEN 'users' ELSE name END, currency,
+            CAST(SUM(balance_micros) AS BIGINT), CAST(COALESCE(SUM(today), 0) AS BIGINT),
+            CAST(COALESCE(SUM(later), 0) AS BIGINT)
+     FROM accounts LEFT JOIN sums ON sums.account_id = accounts.id
+     GROUP BY 1, 2 ORDER BY 1, 2"
+);
+
+/// Each user's debt before and behind the day.
+macro_rules! debts {
+    () => {
+        ", debts AS (
+             SELECT name, currency, behind AS balance,
+                    CASE WHEN behind - today < 0 THEN today - behind ELSE 0 END AS before_day,
+                    CASE WHEN behind < 0 THEN -behind ELSE 0 END AS after_day
+             FROM (SELECT name, currency, balance_micros - COALESCE(later, 0) AS behind, COALESCE(today, 0) AS today
+                   FROM accounts LEFT JOIN sums ON sums.account_id = accounts.id
+                   WHERE SUBSTR(name, 1, 5) = 'user:') AS users
+         ) "
+    };
+}
+
+const DEBTS: &str = concat!(
+    sums!(),
+    debts!(),
+    "SELECT currency,
+            COUNT(CASE WHEN before_day > 0 THEN 1 END), CAST(SUM(before_day) AS BIGINT),
+            CAST(SUM(CASE WHEN after_day > before_day THEN after_day - before_day ELSE 0 END) AS BIGINT),
+            CAST(SUM(CASE WHEN before_day > after_day THEN before_day - after_day ELSE 0 END) AS BIGINT),
+            COUNT(CASE WHEN after_day > 0 THEN 1 END), CAST(SUM(after_day) AS BIGINT)
+     FROM debts WHERE before_day > 0 OR after_day > 0
+     GROUP BY currency ORDER BY currency"
+);
+
+const NEGATIVE: &str = concat!(
+    sums!(),
+    debts!(),
+    "SELECT name, currency, CAST(balance AS BIGINT) FROM debts WHERE after_day > 0
+     ORDER BY balance, name, currency LIMIT $3"
+);
+
+const SETTLED: &str = "
+    SELECT debits.name, credits.name, CAST(SUM(amount_micros) AS BIGINT)
+    FROM (SELECT debit_id, credit_id, amount_micros FROM transfers WHERE reward_id IS NULL AND business_date = $1
+          UNION ALL
+          SELECT debit_id, credit_id, amount_micros FROM transfers
+          WHERE reward_id IS NULL AND business_date < $1 AND id > $2) AS settled
+    JOIN accounts AS debits ON debits.id = debit_id
+    JOIN accounts AS credits ON credits.id = credit_id
+    GROUP BY 1, 2 ORDER BY 1, 2";
+
+/// What is held now or moved since; then whether its last step up to the day left it on hold.
+const HOLDS: &str = "
+    SELECT rewards.source, rewards.currency, begun.business_date, COUNT(*),
+           CAST(COALESCE(SUM(reward_micros), 0) AS BIGINT), CAST(COALESCE(SUM(payout_micros), 0) AS BIGINT)
+    FROM (SELECT id FROM rewards WHERE status = 'held'
+          UNION
+          SELECT reward_id FROM steps WHERE business_date > $1) AS maybe
+    JOIN rewards ON rewards.id = maybe.id
+    JOIN steps AS begun ON begun.reward_id = rewards.id AND begun.step = 'hold' AND begun.business_date <= $1
+    JOIN steps AS last ON last.reward_id = rewards.id AND last.step IN ('hold', 'undo_release', 'undo_reject')
+         AND last.seq = (SELECT MAX(seq) FROM steps WHERE reward_id = rewards.id AND business_date <= $1)
+    GROUP BY 1, 2, 3 ORDER BY 1, 2, 3";
+
+/// Reversals booked from $1 to $2 by one column of their rewards, at most $3.
+macro_rules! top {
+    ($column:literal) => {
+        concat!(
+            "SELECT rewards.source, COALESCE(",
+            $column,
+            ", ''), COUNT(*), CAST(COALESCE(SUM(payout_micros), 0) AS BIGINT)
+             FROM steps JOIN rewards ON rewards.id = steps.reward_id
+             WHERE steps.business_date BETWEEN $1 AND $2
+               AND steps.step IN ('reverse_credited', 'reverse_held', 'reverse_rejected')
+             GROUP BY 1, 2 ORDER BY 4 DESC, 3 DESC, 1, 2 LIMIT $3"
+        )
+    };
+}
+
+const TOPS: [(&str, &str); 3] =
+    [("offer", top!("offer_id")), ("country", top!("country_code")), ("sub1", top!("sub1"))];
+
+/// $1 to $2: ids between which the day's postbacks lie; $3 to before $4: the day; $5: why a credit credits nothing.
+const FATES: &str = "
+    SELECT postbacks.source,
+           CASE WHEN outcome <> 'processed' THEN outcome
+                WHEN steps.step IS NOT NULL THEN steps.step
+                WHEN reason = $5 THEN 'reversed_before'
+                WHEN reason IS NOT NULL THEN 'conflict'
+                ELSE 'unexplained' END,
+           COUNT(*)
+    FROM postbacks
+    LEFT JOIN steps ON steps.reward_id = postbacks.reward_id AND steps.postback_id = postbacks.id
+    WHERE postbacks.id BETWEEN $1 AND $2 AND received_at >= $3 AND received_at < $4
+    GROUP BY 1, 2 ORDER BY 1, 2";
+
+const REFUSED: &str = "
+    SELECT source, 'refused', COUNT(*) FROM refused WHERE received_at >= $1 AND received_at < $2
+    GROUP BY source ORDER BY source";
+
+const POLICIES: &str = "
+    SELECT DISTINCT policy FROM steps JOIN verdicts ON verdicts.reward_id = steps.reward_id
+    WHERE steps.business_date = $1 AND steps.step IN ('credit', 'hold') ORDER BY policy";
+
+/// Those that overlap $1 to $2, and the neighbours on either side.
+const LISTENING: &str = "
+    SELECT began_at, seen_at FROM listening WHERE seen_at >= $1 AND began_at <= $2
+    UNION
+    SELECT began_at, seen_at FROM
+        (SELECT began_at, seen_at FROM listening WHERE seen_at < $1 ORDER BY seen_at DESC LIMIT 1) AS before_it
+    UNION
+    SELECT began_at, seen_at FROM
+        (SELECT began_at, seen_at FROM listening WHERE began_at > $2 ORDER BY began_at LIMIT 1) AS behind_it
+    ORDER BY 1, 2";
+
+const BOUNDS: &str = "
+    SELECT CAST(COALESCE((SELECT MAX(id) FROM transfers), 0) AS BIGINT),
+           CAST(COALESCE((SELECT MAX(id) FROM postbacks), 0) AS BIGINT),
+           CAST(CASE WHEN EXISTS (SELECT 1 FROM steps WHERE business_date < $1) THEN 1 ELSE 0 END AS BIGINT)";
+
+const PREVIOUS: &str =
+    "SELECT content, content_hash, transfers_upto FROM reports WHERE business_date = $1 AND state = 'final'";
+
+const POSTBACK_FROM: &str = "SELECT id, received_at FROM postbacks WHERE id >= $1 ORDER BY id LIMIT 1";
+
+/// The rows of all statements, as they come.
+struct Rows {
+    bounds: (i64, i64, i64),
+    previous: Option<(String, String, i64)>,
+    lines: Vec<LineRow>,
+    late: Vec<LineRow>,
+    accounts: Vec<(String, String, i64, i64, i64)>,
+    settled: Vec<(String, String, i64)>,
+    holds: Vec<(String, String, String, i64, i64, i64)>,
+    debts: Vec<(String, i64, i64, i64, i64, i64, i64)>,
+    negative: Vec<(String, String, i64)>,
+    top: Vec<(&'static str, TopRow)>,
+    fates: Vec<(String, String, i64)>,
+    policies: Vec<(String,)>,
+    listening: Vec<(i64, i64)>,
+    proof: domain::proof::Proof,
+}
+
+type TopRow = (String, String, i64, i64);
+type LineRow = (String, String, String, String, String, i64, i64, i64);
+
+/// The first id whose postback was received at or after `$at`; ids are in the order of receipt but for the skew.
+macro_rules! first_received {
+    ($snapshot:ident, $at:expr, $upto:expr) => {{
+        let (mut low, mut high) = (0_i64, $upto + 1);
+        while low < high {
+            let middle = low + (high - low) / 2;
+            let found: Option<(i64, i64)> =
+                sqlx::query_as(POSTBACK_FROM).bind(middle).fetch_optional(&mut *$snapshot).await?;
+            match found {
+                Some((id, received_at)) if received_at < $at => low = id + 1,
+                _ => high = middle,
+            }
+        }
+        low
+    }};
+}
+
+macro_rules! load {
+    ($snapshot:ident, $day:expr) => {{
+        let day: BusinessDay = $day;
+        let today = day.date().to_string();
+        let bounds: (i64, i64, i64) = sqlx::query_as(BOUNDS).bind(&today).fetch_one(&mut *$snapshot).await?;
+        let previous: Option<(String, String, i64)> = sqlx::query_as(PREVIOUS)
+            .bind(day.previous().date().to_string())
+            .fetch_optional(&mut *$snapshot)
+            .await?;
+        // Without a closed report before, nothing is late.
+        let known = previous.as_ref().map_or(i64::MAX, |(_, _, upto)| *upto);
+        let from = day.minus(u64::from(HORIZON_DAYS)).date().to_string();
+        let lines = sqlx::query_as(LINES).bind(from).bind(&today).fetch_all(&mut *$snapshot).await?;
+        let late = sqlx::query_as(LATE).bind(known).bind(&today).fetch_all(&mut *$snapshot).await?;
+        let accounts = sqlx::query_as(ACCOUNTS).bind(&today).bind(known).fetch_all(&mut *$snapshot).await?;
+        let settled = sqlx::query_as(SETTLED).bind(&today).bind(known).fetch_all(&mut *$snapshot).await?;
+        let holds = sqlx::query_as(HOLDS).bind(&today).fetch_all(&mut *$snapshot).await?;
+        let debts = sqlx::query_as(DEBTS).bind(&today).bind(known).fetch_all(&mut *$snapshot).await?;
+        let negative = sqlx::query_as(NEGATIVE)
+            .bind(&today)
+            .bind(known)
+            .bind(NEGATIVE_ENTRIES)
+            .fetch_all(&mut *$snapshot)
+            .await?;
+        let top_from = day.minus(TOP_DAYS.unsigned_abs() - 1).date().to_string();
+        let mut top = Vec::new();
+        for (of, sql) in TOPS {
+            let rows: Vec<TopRow> = sqlx::query_as(sql)
+                .bind(&top_from)
+                .bind(&today)
+                .bind(TOP_ENTRIES)
+                .fetch_all(&mut *$snapshot)
+                .await?;
+            top.extend(rows.into_iter().map(|row| (of, row)));
+        }
+        let (starts_at, ends_at) = (day.starts_at().0, day.ends_at().0);
+        let first = first_received!($snapshot, starts_at - SKEW_MS, bounds.1);
+        let last = first_received!($snapshot, ends_at + SKEW_MS, bounds.1);
+        let mut fates: Vec<(String, String, i64)> = sqlx::query_as(FATES)
+            .bind(first)
+            .bind(last)
+            .bind(starts_at)
+            .bind(ends_at)
+            .bind(REVERSED_BEFORE)
+            .fetch_all(&mut *$snapshot)
+            .await?;
+        let refused: Vec<(String, String, i64)> =
+            sqlx::query_as(REFUSED).bind(starts_at).bind(ends_at).fetch_all(&mut *$snapshot).await?;
+        fates.extend(refused);
+        let policies = sqlx::query_as(POLICIES).bind(&today).fetch_all(&mut *$snapshot).await?;
+        let listening =
+            sqlx::query_as(LISTENING).bind(starts_at).bind(ends_at).fetch_all(&mut *$snapshot).await?;
+        let proof = prove!($snapshot);
+        Ok(Rows {
+            bounds,
+            previous,
+            lines,
+            late,
+            accounts,
+            settled,
+            holds,
+            debts,
+            negative,
+            top,
+            fates,
+            policies,
+            listening,
+            proof,
+        })
+    }};
+}
+
+/// What holds for every report.
+#[derive(Clone, Copy, Debug)]
+pub struct ReportTerms {
+    /// When it is made.
+    pub now: TimestampMs,
+    /// From when on its day is closed.
+    pub closed_at: TimestampMs,
+    /// How long networks repeat what was not acknowledged, in milliseconds.
+    pub retry_horizon_ms: i64,
+}
+
+impl Store {
+    /// Everything that the report of `day` is made from, as it stands in one snapshot.
+    pub async fn report_facts(&self, day: BusinessDay, terms: ReportTerms) -> Result<Fact> {
+        let store = self.clone();
+        // In a task of its own although it only reads: the snapshot is a transaction.
+        let rows: Rows = crate::unit::own_task(async move {
+            match &store.database {
+                crate::Database::Sqlite { readers, .. } => {
+                    let mut snapshot = readers.begin_with("BEGIN").await?;
+                    load!(snapshot, day)
+                }
+                crate::Database::Postgres(pool) => {
+                    let mut snapshot =
+                        pool.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await?;
+                    load!(snapshot, day)
+                }
+            }
+        })
+        .await?;
+        facts(rows, day, terms)
+    }
+}
+
+fn facts(rows: Rows, day: BusinessDay, terms: ReportTerms) -> Result<Fact> {
+    let previous_report: Option<Report> = match &rows.previous {
+        Some((content, ..)) => Some(super::reports::read_back(content, day.previous())?),
+        None => None,
+    };
+    let previous = rows.previous.map(|(_, hash, transfers_upto)| Previous {
+        date: day.previous().date().to_string(),
+        hash,
+        transfers_upto,
+    });
+    let negative = |(account, currency, balance)| Negative { account, currency, balance: Amount(balance) };
+    Ok(Fact {
+        day,
+        now: terms.now,
+        closed_at: terms.closed_at,
+        retry_horizon_ms: terms.retry_horizon_ms,
+        inputs: Inputs {
+            transfers_upto: rows.bounds.0,
+            postbacks_upto: rows.bounds.1,
+            policies: rows.policies.into_iter().map(|(policy,)| policy).collect(),
+            previous,
+        },
+        has_earlier: rows.bounds.2 != 0,
+        lines: rows.lines.into_iter().map(line).collect::<Result<_>>()?,
+        late: rows.late.into_iter().map(line).collect::<Result<_>>()?,
+        accounts: rows.accounts.into_iter().map(account).collect(),
+        settled: rows
+            .settled
+            .into_iter()
+            .map(|(debit, credit, amount)| SettledFact { debit, credit, amount: Amount(amount) })
+            .collect(),
+        previous_closing: previous_report.map(|report| {
+            let closing = |roll: domain::report::rolls::AccountRoll| ClosingFact {
+                account: roll.account,
+                currency: roll.currency,
+                closing: roll.closing,
+            };
+            report.accounts.into_iter().map(closing).collect()
+        }),
+        holds: rows.holds.into_iter().map(hold).collect::<Result<_>>()?,
+        debts: rows.debts.into_iter().map(debt).collect(),
+        negative: rows.negative.into_iter().map(negative).collect(),
+        top: rows
+            .top
+            .into_iter()
+            .map(|(of, (source, key, count, micros))| Top {
+                of: of.to_owned(),
+                source,
+                key,
+                reversed: Sum::new(count, micros),
+            })
+            .collect(),
+        postbacks: rows
+            .fates
+            .into_iter()
+            .map(|(source, fate, count)| FateFact { source, fate, count })
+            .collect(),
+        listening: rows
+            .listening
+            .into_iter()
+            .map(|(began_at, seen_at)| Listening {
+                began_at: TimestampMs(began_at),
+                seen_at: TimestampMs(seen_at),
+            })
+            .collect(),
+        proof: ProofFigures {
+            proven: rows.proof.is_proven(),
+            accounts: rows.proof.accounts,
+            rewards: rows.proof.rewards,
+            differing_accounts: count(rows.proof.differing_accounts.len()),
+            differing_rewards: count(rows.proof.differing_rewards.len()),
+        },
+    })
+}
+
+fn count(number: usize) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+fn corrupt(table: &'static str, column: &'static str, found: &str) -> Error {
+    // Of an aggregate no single row can be named.
+    Error::Corrupt { table, column, row: 0, found: found.to_owned() }
+}
+
+fn line(row: LineRow) -> Result<Line> {
+    let (source, currency, converted, booked, step, number, reward, payout) = row;
+    Ok(Line {
+        source,
+        currency,
+        converted: converted.parse().map_err(|_| corrupt("rewards", "business_date", &converted))?,
+        booked: booked.parse().map_err(|_| corrupt("steps", "business_date", &booked))?,
+        step: Step::parse(&step).ok_or_else(|| corrupt("steps", "step", &step))?,
+        reward: Sum::new(number, reward),
+        payout: Amount(payout),
+    })
+}
+
+fn hold(row: (String, String, String, i64, i64, i64)) -> Result<HoldFact> {
+    let (source, currency, since, number, reward, payout) = row;
+    Ok(HoldFact {
+        source,
+        currency,
+        since: since.parse().map_err(|_| corrupt("steps", "business_date", &since))?,
+        reward: Sum::new(number, reward),
+        payout: Amount(payout),
+    })
+}
+
+fn account((account, currency, kept, moved, after): (String, String, i64, i64, i64)) -> AccountFact {
+    AccountFact { account, currency, kept: Amount(kept), moved: Amount(moved), after: Amount(after) }
+}
+
+fn debt(row: (String, i64, i64, i64, i64, i64, i64)) -> DebtFact {
+    let (currency, owed, opening, arisen, recovered, owe, closing) = row;
+    DebtFact {
+        currency,
+        opening: Sum::new(owed, opening),
+        arisen: Amount(arisen),
+        recovered: Amount(recovered),
+        closing: Sum::new(owe, closing),
+    }
+}

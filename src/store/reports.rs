@@ -1,0 +1,242 @@
+//! Reports: rewritten while preliminary, frozen when final, signed off once. Also when processes could acknowledge.
+
+use std::sync::LazyLock;
+
+use domain::report::day::BusinessDay;
+use domain::report::{Report, State};
+use domain::time::TimestampMs;
+
+pub use crate::report_facts::ReportTerms;
+use crate::statement::{LazyStatement, Statement};
+use crate::unit::with_statement;
+use crate::{Error, Result, Store, read};
+
+/// A report as it is kept.
+#[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
+pub struct ReportRow {
+    /// The business day, `YYYY-MM-DD`.
+    pub business_date: String,
+    /// `preliminary` or `final`.
+    pub state: String,
+    /// When it was made, in unix milliseconds.
+    pub made_at: i64,
+    /// 1 if everything adds up, else 0.
+    pub ties_out: i64,
+    /// JSON of [`Report`].
+    pub content: String,
+    /// SHA-256 of `content`, in hexadecimal digits.
+    pub content_hash: String,
+    /// Who signed it off, if anybody did.
+    pub signed_by: Option<String>,
+    /// When, in unix milliseconds.
+    pub signed_at: Option<i64>,
+    /// With which words.
+    pub sign_note: Option<String>,
+}
+
+impl ReportRow {
+    /// The report.
+    pub fn report(&self) -> Result<Report> {
+        parse(&self.content, &self.business_date)
+    }
+}
+
+/// What became of a report that was to be kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kept {
+    /// It stands.
+    Now,
+    /// The day was closed already: what stood there stays.
+    ClosedBefore,
+}
+
+/// What became of a sign-off.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Signed {
+    /// It is signed.
+    Done,
+    /// It had been signed by this person.
+    Before(String),
+    /// The day is not closed yet.
+    NotClosed,
+    /// There is no report of this day.
+    Missing,
+}
+
+/// A person's sign-off.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SignOff {
+    /// Who.
+    pub actor: String,
+    /// Why, or with which reservation.
+    pub note: String,
+    /// When.
+    pub now: TimestampMs,
+}
+
+/// How far the books go.
+#[derive(Clone, Debug, Default, PartialEq, Eq, sqlx::FromRow)]
+pub struct ReportSpan {
+    /// The first day on which anything was booked.
+    pub first_booked: Option<String>,
+    /// The last day that is closed.
+    pub last_closed: Option<String>,
+}
+
+static KEEP: LazyStatement = LazyLock::new(|| {
+    Statement::new(
+        "INSERT INTO reports (business_date, state, made_at, transfers_upto, ties_out, content, content_hash)
+         VALUES ($1, $2, $3, $4, $5, $6, $7)
+         ON CONFLICT (business_date) DO UPDATE
+         SET state = excluded.state, made_at = excluded.made_at, transfers_upto = excluded.transfers_upto,
+             ties_out = excluded.ties_out, content = excluded.content, content_hash = excluded.content_hash
+         WHERE reports.state = 'preliminary'",
+        &[],
+    )
+});
+
+static STATE: LazyStatement =
+    LazyLock::new(|| Statement::new("SELECT state, content_hash FROM reports WHERE business_date = $1", &[]));
+
+static SIGN: LazyStatement = LazyLock::new(|| {
+    Statement::new(
+        "INSERT INTO sign_offs (business_date, actor, signed_at, note, content_hash) VALUES ($1, $2, $3, $4, $5)
+         ON CONFLICT DO NOTHING",
+        &[],
+    )
+});
+
+static SIGNED_BY: LazyStatement =
+    LazyLock::new(|| Statement::new("SELECT actor FROM sign_offs WHERE business_date = $1", &[]));
+
+static BEAT: LazyStatement = LazyLock::new(|| {
+    Statement::new(
+        "INSERT INTO listening (process, began_at, seen_at) VALUES ($1, $2, $3)
+         ON CONFLICT (process) DO UPDATE SET seen_at = excluded.seen_at",
+        &[],
+    )
+});
+
+impl Store {
+    /// Keeps `report`, unless its day is closed already.
+    pub async fn keep_report(&self, report: &Report, now: TimestampMs) -> Result<Kept> {
+        let content = serde_json::to_string(report)
+            .map_err(|error| Error::Aborted(format!("a report cannot be written as JSON: {error}")))?;
+        let hash = domain::text::sha256(content.as_bytes());
+        let (date, state) = (report.date.clone(), report.state.name());
+        let (upto, ties_out) = (report.inputs.transfers_upto, i64::from(report.ties_out));
+        self.write(move |tx| {
+            Box::pin(async move {
+                let kept = with_statement!(tx, KEEP, |sql, connection| sqlx::query(sql)
+                    .bind(date)
+                    .bind(state)
+                    .bind(now.0)
+                    .bind(upto)
+                    .bind(ties_out)
+                    .bind(content)
+                    .bind(hash)
+                    .execute(connection)
+                    .await?
+                    .rows_affected());
+                Ok(if kept == 1 { Kept::Now } else { Kept::ClosedBefore })
+            })
+        })
+        .await
+    }
+
+    /// The report of a day, with who signed it.
+    pub async fn report(&self, date: &str) -> Result<Option<ReportRow>> {
+        Ok(read!(self, pool => sqlx::query_as(
+            "SELECT reports.business_date, state, made_at, ties_out, content, reports.content_hash,
+                    actor AS signed_by, signed_at, note AS sign_note
+             FROM reports LEFT JOIN sign_offs ON sign_offs.business_date = reports.business_date
+             WHERE reports.business_date = $1"
+        ).bind(date).fetch_optional(pool).await)?)
+    }
+
+    /// The reports of days before `before`, newest first, at most `limit`.
+    pub async fn reports(&self, before: &str, limit: i64) -> Result<Vec<ReportRow>> {
+        Ok(read!(self, pool => sqlx::query_as(
+            "SELECT reports.business_date, state, made_at, ties_out, content, reports.content_hash,
+                    actor AS signed_by, signed_at, note AS sign_note
+             FROM reports LEFT JOIN sign_offs ON sign_offs.business_date = reports.business_date
+             WHERE reports.business_date < $1 ORDER BY reports.business_date DESC LIMIT $2"
+        ).bind(before).bind(limit).fetch_all(pool).await)?)
+    }
+
+    /// The first day that has anything to report, and the last one that is closed.
+    pub async fn report_span(&self) -> Result<ReportSpan> {
+        Ok(read!(self, pool => sqlx::query_as(
+            "SELECT (SELECT MIN(business_date) FROM steps) AS first_booked,
+                    (SELECT MAX(business_date) FROM reports WHERE state = 'final') AS last_closed"
+        ).fetch_one(pool).await)?)
+    }
+
+    /// Locks the closed report of a day with a person's name.
+    pub async fn sign_off(&self, date: &str, sign_off: SignOff) -> Result<Signed> {
+        let date = date.to_owned();
+        self.write(move |tx| {
+            Box::pin(async move {
+                let state: Option<(String, String)> =
+                    with_statement!(tx, STATE, |sql, connection| sqlx::query_as(sql)
+                        .bind(&date)
+                        .fetch_optional(connection)
+                        .await?);
+                let Some((state, hash)) = state else { return Ok(Signed::Missing) };
+                if state != State::Final.name() {
+                    return Ok(Signed::NotClosed);
+                }
+                let signed = with_statement!(tx, SIGN, |sql, connection| sqlx::query(sql)
+                    .bind(&date)
+                    .bind(sign_off.actor)
+                    .bind(sign_off.now.0)
+                    .bind(sign_off.note)
+                    .bind(hash)
+                    .execute(connection)
+                    .await?
+                    .rows_affected());
+                if signed == 1 {
+                    return Ok(Signed::Done);
+                }
+                let by: String = with_statement!(tx, SIGNED_BY, |sql, connection| sqlx::query_scalar(sql)
+                    .bind(&date)
+                    .fetch_one(connection)
+                    .await?);
+                Ok(Signed::Before(by))
+            })
+        })
+        .await
+    }
+
+    /// Notes that `process`, which could acknowledge since `began_at`, still can.
+    pub async fn note_listening(
+        &self,
+        process: String,
+        began_at: TimestampMs,
+        now: TimestampMs,
+    ) -> Result<()> {
+        self.write(move |tx| {
+            Box::pin(async move {
+                with_statement!(tx, BEAT, |sql, connection| {
+                    sqlx::query(sql).bind(process).bind(began_at.0).bind(now.0).execute(connection).await?;
+                });
+                Ok(())
+            })
+        })
+        .await
+    }
+}
+
+/// The report of `day` from its content.
+pub(crate) fn read_back(content: &str, day: BusinessDay) -> Result<Report> {
+    parse(content, &day.date().to_string())
+}
+
+fn parse(content: &str, date: &str) -> Result<Report> {
+    serde_json::from_str(content).map_err(|error| Error::Corrupt {
+        table: "reports",
+        column: "content",
+        row: 0,
+        found: format!("the report of {date}: {error}"),
+    })
+}

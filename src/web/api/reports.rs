@@ -1,0 +1,207 @@
+//! `GET reports`, `GET reports/{date}` (also `.csv`, `.xlsx`), `POST reports/{date}/sign-off`.
+
+use bytes::Bytes;
+use domain::report::Report;
+use domain::report::sheets::Sheet;
+use domain::time::TimestampMs;
+use serde::{Deserialize, Serialize};
+use store::reports::{ReportRow, SignOff, Signed};
+use utoipa::{IntoParams, ToSchema};
+use warp::Reply;
+use warp::http::{HeaderValue, StatusCode, header};
+use warp::reply::Response;
+
+use super::error::{ApiError, ErrorBody};
+use super::page::{self, Page};
+use super::{Call, json};
+use crate::export;
+
+/// Later than every business day.
+const NO_CURSOR: &str = "9999-12-31";
+/// The longest note of a sign-off, in bytes.
+const MAX_NOTE_LEN: usize = 4_096;
+
+/// The headline of a report.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct ReportSummary {
+    date: String,
+    /// preliminary or final
+    state: String,
+    ties_out: bool,
+    /// In USD.
+    approved: String,
+    reversed: String,
+    net: String,
+    made_at: String,
+    signed_off: Option<SignedOff>,
+}
+
+/// Who vouches for a report.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct SignedOff {
+    by: String,
+    at: String,
+    note: String,
+}
+
+/// A report, with what stands beside it.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct KeptReport {
+    made_at: String,
+    /// SHA-256 of the report as it is kept.
+    hash: String,
+    signed_off: Option<SignedOff>,
+    /// Amounts are decimal strings; of a cohort, null is a cell that is still open.
+    #[schema(value_type = Object)]
+    report: Report,
+}
+
+/// Which reports.
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields, default)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct ReportQuery {
+    /// `next` of the page before.
+    #[serde(deserialize_with = "page::filled")]
+    cursor: Option<String>,
+    /// 1 to 1000; 200 unless told.
+    #[serde(deserialize_with = "page::filled")]
+    #[param(value_type = Option<i64>)]
+    limit: Option<String>,
+}
+
+/// Of a CSV file.
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields, default)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct FileQuery {
+    /// Of `.csv`: only this table, as a table; without it every table, a cell a line.
+    #[serde(deserialize_with = "page::filled")]
+    sheet: Option<String>,
+}
+
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct SignOffRequest {
+    note: String,
+}
+
+#[utoipa::path(get, path = "/api/v1/reports", params(ReportQuery), tag = "reports",
+    responses((status = 200, body = Page<ReportSummary>), (status = 400, body = ErrorBody)))]
+/// The reports, newest first.
+pub(crate) async fn list(call: Call, query: String) -> Result<Page<ReportSummary>, ApiError> {
+    call.reader().await?;
+    let query: ReportQuery = page::parse(&query)?;
+    let limit = page::limit(query.limit.as_deref())?;
+    let rows = call.api.store.reports(query.cursor.as_deref().unwrap_or(NO_CURSOR), limit + 1).await?;
+    Page::of(rows, limit, |row| row.business_date.clone(), summary)
+}
+
+fn summary(row: ReportRow) -> Result<ReportSummary, ApiError> {
+    let report = row.report()?;
+    Ok(ReportSummary {
+        ties_out: report.ties_out,
+        approved: report.totals.approved.amount.to_string(),
+        reversed: report.totals.reversed.amount.to_string(),
+        net: report.totals.net.to_string(),
+        made_at: TimestampMs(row.made_at).rfc3339(),
+        signed_off: signed_off(&row),
+        state: row.state,
+        date: row.business_date,
+    })
+}
+
+fn signed_off(row: &ReportRow) -> Option<SignedOff> {
+    Some(SignedOff {
+        by: row.signed_by.clone()?,
+        at: TimestampMs(row.signed_at?).rfc3339(),
+        note: row.sign_note.clone()?,
+    })
+}
+
+#[utoipa::path(get, path = "/api/v1/reports/{date}", tag = "reports",
+    params(("date" = String, Path, description = "The business day; with `.csv` or `.xlsx` behind it a file"), FileQuery),
+    responses((status = 200, body = KeptReport), (status = 404, body = ErrorBody)))]
+/// The reconciliation of one business day.
+pub(crate) async fn one(call: Call, name: &str, query: &str) -> Response {
+    answered(call, name, query).await.unwrap_or_else(ApiError::into_response)
+}
+
+async fn answered(call: Call, name: &str, query: &str) -> Result<Response, ApiError> {
+    call.reader().await?;
+    let query: FileQuery = page::parse(query)?;
+    let (date, form) = name.split_once('.').map_or((name, None), |(date, form)| (date, Some(form)));
+    let row = call.api.store.report(date).await?;
+    let row = row.ok_or_else(|| ApiError::NotFound(format!("there is no report of `{date}`")))?;
+    let report = row.report()?;
+    match form {
+        None => Ok(json(
+            StatusCode::OK,
+            &KeptReport {
+                made_at: TimestampMs(row.made_at).rfc3339(),
+                signed_off: signed_off(&row),
+                hash: row.content_hash,
+                report,
+            },
+        )),
+        Some("csv") => {
+            let sheets = report.sheets();
+            let csv = match query.sheet {
+                None => export::csv(&sheets),
+                Some(name) => export::csv_of(sheet(&sheets, &name)?),
+            };
+            Ok(file(name, "text/csv; charset=utf-8", csv.into_bytes()))
+        }
+        Some("xlsx") => {
+            let xlsx = export::xlsx(&format!("Reconciliation {date}"), &report.sheets())
+                .map_err(|error| ApiError::Failed(format!("the workbook cannot be written: {error}")))?;
+            Ok(file(name, XLSX, xlsx))
+        }
+        Some(_) => Err(ApiError::NotFound("a report is there as JSON, .csv and .xlsx".into())),
+    }
+}
+
+const XLSX: &str = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet";
+
+fn sheet<'s>(sheets: &'s [Sheet], name: &str) -> Result<&'s Sheet, ApiError> {
+    sheets.iter().find(|sheet| sheet.name == name).ok_or_else(|| {
+        let names: Vec<_> = sheets.iter().map(|sheet| sheet.name).collect();
+        ApiError::invalid(format!("`sheet` is one of: {}", names.join(", ")))
+    })
+}
+
+/// A file to be saved. `name` is one that was found, so it is a date and an ending.
+fn file(name: &str, content_type: &'static str, bytes: Vec<u8>) -> Response {
+    let mut response = bytes.into_response();
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    if let Ok(disposition) = HeaderValue::from_str(&format!("attachment; filename=\"report-{name}\"")) {
+        headers.insert(header::CONTENT_DISPOSITION, disposition);
+    }
+    response
+}
+
+#[utoipa::path(post, path = "/api/v1/reports/{date}/sign-off", tag = "reports",
+    params(("date" = String, Path)), request_body = SignOffRequest,
+    responses((status = 200, body = ReportSummary), (status = 409, body = ErrorBody)))]
+/// Vouches for the closed report of a day; once, by finance or admin.
+pub(crate) async fn sign_off(call: Call, date: String, body: Bytes) -> Result<ReportSummary, ApiError> {
+    let owner = call.controller().await?;
+    let request: SignOffRequest =
+        serde_json::from_slice(&body).map_err(|error| ApiError::invalid(error.to_string()))?;
+    if request.note.trim().is_empty() || request.note.len() > MAX_NOTE_LEN {
+        return Err(ApiError::invalid(format!("`note` must have 1 to {MAX_NOTE_LEN} bytes")));
+    }
+    let sign_off = SignOff { actor: owner.name, note: request.note, now: call.api.clock.now() };
+    match call.api.store.sign_off(&date, sign_off).await? {
+        Signed::Done => {}
+        Signed::Before(by) => return Err(ApiError::Conflict(format!("`{by}` has signed it already"))),
+        Signed::NotClosed => {
+            return Err(ApiError::Conflict("the day is not closed yet: its report may still change".into()));
+        }
+        Signed::Missing => return Err(ApiError::NotFound(format!("there is no report of `{date}`"))),
+    }
+    let row = call.api.store.report(&date).await?;
+    summary(row.ok_or_else(|| ApiError::NotFound(format!("there is no report of `{date}`")))?)
+}

@@ -1,0 +1,276 @@
+//! The reconciliation of a business day: what is counted, what is frozen, what comes late.
+
+use domain::report::amount::{Amount, Sum};
+use domain::report::day::BusinessDay;
+use domain::report::{Report, State};
+use domain::review::Review;
+use domain::time::{DAY_MS, TimestampMs};
+use store::inbox::Claim;
+use store::refused::NewRefused;
+use store::reports::{Kept, ReportTerms, SignOff, Signed};
+
+use crate::database::Home;
+use crate::story::{Call, NOW, PAYOUT, REWARD, TODAY, credit, processor, reversal, suspicious, unmappable};
+use crate::telling::ALL;
+
+contract! {
+    both:
+        a_report_counts_what_was_booked_on_its_day,
+        every_postback_has_one_fate,
+        what_happens_after_the_day_does_not_change_its_report,
+        holds_are_counted_as_they_stood_at_the_end_of_the_day,
+        a_debt_that_arises_and_is_earned_back_rolls_forward,
+        a_preliminary_report_is_rewritten_and_a_final_one_never_is,
+        what_is_booked_into_a_closed_day_is_a_late_entry_of_the_next,
+        a_balance_that_was_tampered_with_does_not_tie_out,
+        a_closed_report_is_signed_off_once,
+        silence_of_every_process_is_a_loss_window,
+        the_span_of_the_books_is_known;
+}
+
+fn day(date: &str) -> BusinessDay {
+    BusinessDay::parse(date, chrono_tz::Europe::Berlin).expect("a date")
+}
+
+/// The same instant, days later.
+fn later(days: i64) -> TimestampMs {
+    TimestampMs(NOW.0 + days * DAY_MS)
+}
+
+/// The report of `date` as of `now`; its day is closed a day after its end.
+async fn report_at(home: &Home, date: &str, now: TimestampMs) -> Report {
+    let terms = ReportTerms { now, closed_at: day(date).closed_at(24), retry_horizon_ms: 3_600_000 };
+    Report::of(&home.store.report_facts(day(date), terms).await.expect("the facts are read"))
+}
+
+pub(crate) async fn report(home: &Home, date: &str) -> Report {
+    report_at(home, date, NOW).await
+}
+
+/// Tells `calls` so many days later: received and settled then.
+async fn tell_later(home: &Home, days: i64, calls: &[Call]) {
+    let at = later(days);
+    let calls: Vec<_> = calls.iter().map(|call| call.clone().received(at.0 - 60_000)).collect();
+    home.record(&calls).await;
+    home.store.settle(Claim::First(ALL), processor(), at).await.expect("they are settled");
+}
+
+#[track_caller]
+fn assert_ties_out(report: &Report) {
+    assert!(report.ties_out, "{}: {:#?}", report.date, report.faults);
+}
+
+async fn close(home: &Home, date: &str, now: TimestampMs) -> Report {
+    let report = report_at(home, date, now).await;
+    assert_eq!(report.state, State::Final);
+    assert_eq!(home.store.keep_report(&report, now).await.expect("it is kept"), Kept::Now);
+    report
+}
+
+const fn rewards(count: i64) -> Sum {
+    Sum { count, amount: Amount(count * REWARD) }
+}
+
+const fn payouts(count: i64) -> Sum {
+    Sum { count, amount: Amount(count * PAYOUT) }
+}
+
+async fn a_report_counts_what_was_booked_on_its_day(home: &Home) {
+    let third = credit("T3").by("u2").with("offer_id", "o1").with("country_code", "DE").with("sub1", "s");
+    home.tell(&[credit("T1"), suspicious("T2"), third, suspicious("T4").by("u4")]).await;
+    home.tell(&[reversal("T3").by("u2")]).await;
+    let id = home.reward("T2").await.id;
+    home.decide(id, Review::Release).await.expect("it is released");
+    let report = report(home, TODAY).await;
+    assert_ties_out(&report);
+    let figures = report.sources[0].figures;
+    assert_eq!(
+        (figures.approved, figures.reversed, figures.net),
+        (payouts(4), payouts(1), Amount(3 * PAYOUT))
+    );
+    assert_eq!((figures.credited, figures.held, figures.released), (rewards(2), rewards(2), rewards(1)));
+    assert_eq!((figures.reversed_credited, figures.rejected), (rewards(1), rewards(0)));
+    assert_eq!((report.holds[0].reward, report.holds[0].days.as_str()), (rewards(1), "0-1"));
+    assert_eq!(report.receivables[0].closing, Amount(3 * PAYOUT));
+    assert_eq!(report.users[0].closing, Amount(2 * REWARD));
+    let top: Vec<_> = report.top.iter().map(|top| (top.of.as_str(), top.key.as_str())).collect();
+    assert_eq!(top, [("offer", "o1"), ("country", "DE"), ("sub1", "s")]);
+    assert_eq!(report.inputs.policies.len(), 1);
+    assert_eq!(report.cohorts[0].rows[0].approved, payouts(4));
+}
+
+async fn every_postback_has_one_fate(home: &Home) {
+    home.tell(&[credit("T1"), credit("T1"), credit("T1").with("reward", "7"), suspicious("T2").by("u2")])
+        .await;
+    home.tell(&[reversal("T3"), credit("T3"), reversal("T1"), reversal("T1"), unmappable()]).await;
+    home.record(&[credit("T9").received(NOW.0)]).await;
+    home.record(&[credit("T8").received(NOW.0 - 3 * DAY_MS)]).await;
+    let refused = NewRefused { call: credit("T5").postback(), reason: "wrong".into() };
+    home.store.keep_refused(vec![refused]).await.expect("it is kept");
+    let mut fates = report(home, TODAY).await.postbacks.remove(0);
+    assert_eq!((fates.acknowledged, fates.refused, fates.waiting, fates.unexplained), (10, 1, 1, 0));
+    assert_eq!((fates.credits, fates.holds, fates.reversals, fates.reversals_first), (1, 1, 1, 1));
+    assert_eq!((fates.repeats, fates.conflicts, fates.quarantined, fates.reversed_before), (2, 1, 1, 1));
+    home.settle(ALL).await;
+    let report = report(home, TODAY).await;
+    assert_ties_out(&report);
+    fates = report.postbacks[0].clone();
+    assert_eq!((fates.acknowledged, fates.credits, fates.waiting), (10, 2, 0));
+}
+
+async fn what_happens_after_the_day_does_not_change_its_report(home: &Home) {
+    home.tell(&[credit("T1"), suspicious("T2")]).await;
+    let before = report(home, TODAY).await;
+    tell_later(home, 1, &[credit("T5").by("u5")]).await;
+    tell_later(home, 2, &[reversal("T1"), reversal("T2"), credit("T6").by("u6")]).await;
+    let mut after = report(home, TODAY).await;
+    assert_ties_out(&after);
+    after.inputs = before.inputs.clone();
+    // The proof is of all books, as they stand.
+    after.proof = before.proof;
+    assert_eq!(after, before);
+    let third = report_at(home, "2026-11-25", later(2)).await;
+    assert_ties_out(&third);
+    assert_eq!(third.receivables[0].opening, Amount(3 * PAYOUT));
+    let prior: Vec<_> =
+        third.prior_periods.iter().map(|line| (line.belongs_to.as_str(), line.step.as_str())).collect();
+    assert_eq!(prior, [(TODAY, "reverse_credited"), (TODAY, "reverse_held")]);
+    let of_today = third.cohorts[0].rows.last().expect("a row");
+    assert_eq!(of_today.converted, TODAY);
+    assert_eq!(of_today.cells[1].expect("it is closed").reversed, Sum::default());
+    assert_eq!(of_today.cells[2], None);
+}
+
+async fn holds_are_counted_as_they_stood_at_the_end_of_the_day(home: &Home) {
+    home.tell(&[suspicious("T1"), suspicious("T2").by("u2"), suspicious("T3").by("u3")]).await;
+    tell_later(home, 1, &[reversal("T1")]).await;
+    let reject = home.reward("T2").await.id;
+    let mut reviewer = crate::telling::ann();
+    (reviewer.now, reviewer.business_date) = (later(9), "2026-12-02".into());
+    home.store.review(reject, Review::Reject, reviewer).await.expect("it is rejected");
+    for (date, held, days) in [(TODAY, 3, "0-1"), ("2026-11-25", 2, "2-7"), ("2026-12-02", 1, "8-30")] {
+        let report = report_at(home, date, later(20)).await;
+        assert_ties_out(&report);
+        let holds: Vec<_> = report.holds.iter().map(|age| (age.reward, age.days.as_str())).collect();
+        assert_eq!(holds, [(rewards(held), days)], "{date}");
+        let account = report.accounts.iter().find(|roll| roll.account == "held:targo").expect("an account");
+        assert_eq!(account.closing, rewards(held).amount);
+    }
+}
+
+async fn a_debt_that_arises_and_is_earned_back_rolls_forward(home: &Home) {
+    home.tell(&[credit("T1"), credit("T2").by("u2")]).await;
+    // Both spent it: seen from here, their balance is below zero after a reversal of what they no longer have.
+    let spend = "UPDATE accounts SET balance_micros = balance_micros - 500000000 WHERE name LIKE 'user:%'";
+    home.raw().await.execute(spend).await;
+    tell_later(home, 1, &[reversal("T1"), reversal("T2").by("u2")]).await;
+    tell_later(home, 2, &[credit("T3").with("reward", "200")]).await;
+    let second = report_at(home, "2026-11-24", later(2)).await;
+    let debt = &second.debts[0];
+    assert_eq!((debt.opening, debt.arisen, debt.closing), (Sum::default(), Amount(2 * REWARD), rewards(2)));
+    assert_eq!(second.negative.len(), 2);
+    let third = report_at(home, "2026-11-25", later(2)).await;
+    let debt = &third.debts[0];
+    let recovered = Amount(200_000_000);
+    assert_eq!(
+        (debt.opening, debt.recovered, debt.closing.amount),
+        (rewards(2), recovered, Amount(2 * REWARD) - recovered)
+    );
+    assert_eq!(third.negative[0].account, "user:main/u2");
+}
+
+async fn a_preliminary_report_is_rewritten_and_a_final_one_never_is(home: &Home) {
+    home.tell(&[credit("T1")]).await;
+    let first = report(home, TODAY).await;
+    assert_eq!(first.state, State::Preliminary);
+    assert_eq!(home.store.keep_report(&first, NOW).await.expect("it is kept"), Kept::Now);
+    home.tell(&[credit("T2").by("u2")]).await;
+    let last = close(home, TODAY, later(2)).await;
+    let kept = home.store.report(TODAY).await.expect("it is read").expect("a report");
+    assert_eq!((kept.report().expect("it reads back"), kept.state.as_str()), (last.clone(), "final"));
+    assert_eq!(kept.content_hash, domain::text::sha256(kept.content.as_bytes()));
+    for report in [&first, &last] {
+        let again = home.store.keep_report(report, later(3)).await.expect("an answer");
+        assert_eq!(again, Kept::ClosedBefore);
+    }
+    assert_eq!(home.store.report(TODAY).await.expect("it is read"), Some(kept.clone()));
+    assert_eq!(home.store.reports("9999-01-01", 5).await.expect("they are listed"), [kept]);
+    for tampering in ["UPDATE reports SET content = ''", "DELETE FROM reports"] {
+        assert!(home.raw().await.attempt(tampering).await.is_err(), "{tampering}");
+    }
+}
+
+async fn what_is_booked_into_a_closed_day_is_a_late_entry_of_the_next(home: &Home) {
+    home.tell(&[credit("T1")]).await;
+    let closed = close(home, TODAY, later(2)).await;
+    // A worker with a clock of its own still books into it.
+    home.tell(&[credit("T2").by("u2"), suspicious("T3").by("u3")]).await;
+    tell_later(home, 1, &[credit("T4").by("u4")]).await;
+    let next = close(home, "2026-11-24", later(3)).await;
+    assert_ties_out(&next);
+    assert_eq!(next.sources[0].figures.approved, payouts(3));
+    let late: Vec<_> =
+        next.late.iter().map(|line| (line.belongs_to.as_str(), line.step.as_str(), line.reward)).collect();
+    assert_eq!(late, [(TODAY, "credit", rewards(1)), (TODAY, "hold", rewards(1))]);
+    assert_eq!(next.receivables[0].opening, closed.receivables[0].closing);
+    assert_eq!(next.receivables[0].closing, Amount(4 * PAYOUT));
+    // And the one after goes on from there.
+    let third = close(home, "2026-11-25", later(4)).await;
+    assert_ties_out(&third);
+    assert_eq!((third.late, third.sources), (vec![], vec![]));
+}
+
+async fn a_balance_that_was_tampered_with_does_not_tie_out(home: &Home) {
+    home.tell(&[credit("T1")]).await;
+    close(home, TODAY, later(2)).await;
+    tell_later(home, 1, &[credit("T2").by("u2")]).await;
+    let tamper = "UPDATE accounts SET balance_micros = balance_micros + 5 WHERE name = 'network:targo'";
+    home.raw().await.execute(tamper).await;
+    let report = report_at(home, "2026-11-24", later(1)).await;
+    assert!(!report.ties_out);
+    for words in ["network:targo USD: opening and movements", "not proven", "receivable from targo"] {
+        assert!(report.faults.iter().any(|fault| fault.contains(words)), "{words}: {:#?}", report.faults);
+    }
+}
+
+async fn a_closed_report_is_signed_off_once(home: &Home) {
+    let sign = |actor: &str| SignOff { actor: actor.into(), note: "seen".into(), now: later(3) };
+    let signed = async |actor: &str| home.store.sign_off(TODAY, sign(actor)).await.expect("an answer");
+    assert_eq!(signed("fay").await, Signed::Missing);
+    home.tell(&[credit("T1")]).await;
+    let preliminary = report(home, TODAY).await;
+    home.store.keep_report(&preliminary, NOW).await.expect("it is kept");
+    assert_eq!(signed("fay").await, Signed::NotClosed);
+    close(home, TODAY, later(2)).await;
+    assert_eq!(signed("fay").await, Signed::Done);
+    assert_eq!(signed("eve").await, Signed::Before("fay".into()));
+    let row = home.store.report(TODAY).await.expect("it is read").expect("a report");
+    assert_eq!((row.signed_by.as_deref(), row.sign_note.as_deref()), (Some("fay"), Some("seen")));
+    assert!(home.raw().await.attempt("UPDATE sign_offs SET actor = 'eve'").await.is_err());
+}
+
+async fn silence_of_every_process_is_a_loss_window(home: &Home) {
+    let at = |minutes: i64| TimestampMs(NOW.0 + minutes * 60_000);
+    let note = async |process: &str, from: i64, to: i64| {
+        home.store.note_listening(process.into(), at(from), at(from)).await.expect("it is noted");
+        home.store.note_listening(process.into(), at(from), at(to)).await.expect("it is noted");
+    };
+    assert_eq!(report(home, TODAY).await.losses, []);
+    note("a", -90, -60).await;
+    note("b", -80, -50).await;
+    note("c", -10, 0).await;
+    let losses = report_at(home, TODAY, at(0)).await.losses;
+    assert_eq!(losses.len(), 1);
+    assert_eq!((losses[0].seconds, losses[0].beyond_retries), (40 * 60, false));
+    assert_eq!(losses[0].from, at(-50).rfc3339());
+    assert_eq!(report_at(home, "2026-11-22", at(0)).await.losses, []);
+}
+
+async fn the_span_of_the_books_is_known(home: &Home) {
+    let span = async || home.store.report_span().await.expect("it is read");
+    assert_eq!(span().await, store::reports::ReportSpan::default());
+    home.tell(&[credit("T1")]).await;
+    close(home, TODAY, later(2)).await;
+    assert_eq!(span().await.first_booked.as_deref(), Some(TODAY));
+    assert_eq!(span().await.last_closed.as_deref(), Some(TODAY));
+}
