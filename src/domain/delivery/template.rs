@@ -46,7 +46,7 @@ pub enum BadTemplate {
     /// It would be rewritten on the way, and the hash would not match.
     #[error("has `{0}`, which does not travel unchanged in a URL: percent-encode it")]
     NotEncoded(String),
-    /// Longer than [`MAX_LEN`].
+    /// Longer than `MAX_LEN`.
     #[error("is longer than {MAX_LEN} bytes")]
     TooLong,
 }

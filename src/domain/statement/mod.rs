@@ -5,7 +5,7 @@
 //!
 //! | module | what it answers |
 //! |---|---|
-//! | [`format`] | what a line of the file says, or why it cannot be read |
+//! | [`mod@format`] | what a line of the file says, or why it cannot be read |
 //! | [`totals`] | what it all comes to, exactly |
 //! | [`pieces`] | a file in pieces, cut between lines |
 //! | [`matching`] | which booking it belongs to, by which rule, with which difference |
