@@ -63,9 +63,10 @@ const TOTALS_EVERY: Duration = Duration::from_secs(10);
 pub(crate) async fn demo(args: DemoArgs) -> anyhow::Result<u8> {
     let folder = tempfile::tempdir().context("a temporary folder")?;
     let secret = new_token()?;
+    std::fs::write(folder.path().join("secret"), &secret).context("the secret cannot be kept")?;
     let app = start_app(folder.path()).await?;
     let prepare_settings = || prepare_settings(folder.path(), &args.listen, &app);
-    let process = prepare(folder.path(), &secret, prepare_settings()?).await?;
+    let process = prepare(prepare_settings()?).await?;
     let token = new_token()?;
     let owner = TokenOwner { name: "demo".into(), role: Role::Admin };
     process.store.add_token(owner, token_hash(&token), process.clock.now()).await?;
@@ -133,8 +134,7 @@ async fn start_app(folder: &Path) -> anyhow::Result<App> {
     Ok(app)
 }
 
-async fn prepare(folder: &Path, secret: &str, settings: Settings) -> anyhow::Result<Process> {
-    std::fs::write(folder.join("secret"), secret).context("the secret cannot be kept")?;
+async fn prepare(settings: Settings) -> anyhow::Result<Process> {
     let store = roles::open(&settings, true).await?;
     store.migrate().await?;
     let process = Process::new(settings, store, watch::measure()?);

@@ -106,9 +106,7 @@ impl Store {
     /// How many postbacks wait, and since when.
     pub async fn inbox_depth(&self) -> Result<InboxDepth> {
         let (waiting, oldest): (i64, Option<i64>) = read!(self, pool => sqlx::query_as(
-            "SELECT CAST(COUNT(*) AS BIGINT),
-                    (SELECT received_at FROM postbacks WHERE outcome = 'received' ORDER BY id LIMIT 1)
-             FROM postbacks WHERE outcome = 'received'"
+            "SELECT CAST(COUNT(*) AS BIGINT), MIN(received_at) FROM postbacks WHERE outcome = 'received'"
         ).fetch_one(pool).await)?;
         Ok(InboxDepth { waiting, oldest_received_at: oldest.map(TimestampMs) })
     }

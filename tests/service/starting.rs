@@ -219,3 +219,14 @@ fn assert_refused(gate: &Gate, command: Command, named: &[&str], what: &str) {
     assert!(!process.log().contains("hunter2"), "{what}: a secret is shown:\n{}", process.log());
     assert!(!gate.path("rewardgate.db").exists(), "{what}: a database was made");
 }
+
+#[test]
+fn the_demo_shows_books_that_agree_with_the_apps() {
+    let gate = Gate::new(Kind::Sqlite);
+    let demo = gate.run(&["demo", "--seconds", "3", "--rate", "30"]);
+    let said = text(&demo.stdout);
+    assert_eq!(demo.status.code(), Some(0), "{said}{}", text(&demo.stderr));
+    for line in ["have the same in both books", "books proven: "] {
+        assert!(said.contains(line), "no {line:?} in {said}");
+    }
+}

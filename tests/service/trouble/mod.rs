@@ -212,7 +212,17 @@ fn what_piles_up_while_nobody_works_is_caught_up(on: Kind) {
     worker.stop();
 }
 
+fn several_processes_bring_the_schema_up_to_date_at_once(on: Kind) {
+    let gate = Gate::new(on);
+    let mut migrating: Vec<_> = (0..4).map(|_| gate.start(&["migrate"])).collect();
+    for process in &mut migrating {
+        assert_eq!(process.exit().code(), Some(0), "{}", process.log());
+    }
+    gate.assert_proven();
+}
+
 on_both_databases!(
+    several_processes_bring_the_schema_up_to_date_at_once,
     a_clock_that_is_set_back_neither_loses_nor_doubles_anything,
     what_piles_up_while_nobody_works_is_caught_up,
 );
