@@ -59,7 +59,7 @@ pub async fn probe(origin: &str, source: &str, form: SignatureForm, secret: &Sec
             Probed::Other { status: answer.status().as_u16() }
         }
         Ok(answer) => match answer.status() {
-            StatusCode::NO_CONTENT => {
+            StatusCode::OK => {
                 let date = answer.headers().get(DATE).and_then(|date| date.to_str().ok());
                 let date = date.and_then(TimestampMs::parse_http_date);
                 Probed::Understood { date }

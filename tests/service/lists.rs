@@ -42,17 +42,26 @@ fn the_document_lists_every_path_and_every_path_answers(on: Kind) {
         ("post", "/api/v1/rewards/{id}/reject"),
         ("get", "/api/v1/users/{id}/balance"),
         ("get", "/api/v1/postbacks"),
+        ("get", "/api/v1/deliveries"),
+        ("get", "/api/v1/reports/{date}"),
         ("get", "/api/v1/ledger/proof"),
     ] {
         assert!(documented.contains(&(method.into(), path.into())), "{method} {path} is not documented");
     }
     let id = api.reward("T-1")["id"].to_string();
     for (method, path) in documented {
-        let path = path.strip_prefix("/api/v1/").expect("a path of the API").replace("{id}", &id);
-        let status =
-            if method == "get" { api.ask(&path).status } else { api.post(&path, "{\"note\":\"x\"}").status };
-        // A credited reward has nothing to decide: the decision exists and is refused.
-        assert_eq!(status, if method == "get" { 200 } else { 409 }, "{method} {path}");
+        let path = path.strip_prefix("/api/v1/").expect("a path of the API");
+        let path = path.replace("{id}", &id).replace("{date}", "2020-01-01").replace("{app}", "main");
+        let answer = if method == "get" { api.ask(&path) } else { api.post(&path, "{\"note\":\"x\"}") };
+        // What nobody serves is answered with plain text. There is no report of that day, and no delivery at all.
+        json_of(&answer);
+        match (method.as_str(), path.as_str()) {
+            ("get", "reports/2020-01-01") => assert_eq!(answer.status, 404, "{path}"),
+            ("get", _) => assert_eq!(answer.status, 200, "{path}"),
+            // A credited reward has nothing to decide: the decision exists and is refused.
+            (_, path) if path.starts_with("rewards/") => assert_eq!(answer.status, 409, "{path}"),
+            _ => assert!(matches!(answer.status, 200 | 400 | 404 | 409), "{path}: {answer:?}"),
+        }
     }
     assert_every_reference_leads_somewhere(&document, &document);
 }

@@ -268,7 +268,7 @@ impl Answer {
     fn into_response(self) -> Response {
         let (status, text) = match self {
             Self::Recorded => (StatusCode::OK, "OK"),
-            Self::Understood => (StatusCode::NO_CONTENT, ""),
+            Self::Understood => (StatusCode::OK, "understood"),
             Self::BadSignature => (StatusCode::FORBIDDEN, "bad signature"),
             Self::CallerNotListed => (StatusCode::FORBIDDEN, "address not allowed"),
             Self::UnknownSource => (StatusCode::NOT_FOUND, "unknown source"),
