@@ -15,7 +15,7 @@ use serde::Serialize;
 
 use crate::outbox::{UserRow, corrupt, lock_users, move_up};
 use crate::statement::{Column, LazyStatement, Statement};
-use crate::unit::{Tx, own_task, with_statement};
+use crate::unit::{Tx, with_statement};
 use crate::{Result, Store, read};
 
 use Column::{Int, Text};
@@ -173,13 +173,7 @@ impl Store {
     /// Writes down `ended` and takes what `take` asks for, of what is due. Any error means that nothing was written
     /// and nothing taken.
     pub async fn hand_over(&self, ended: Vec<Ended>, take: Take, now: TimestampMs) -> Result<Vec<Leased>> {
-        let store = self.clone();
-        own_task(async move {
-            let mut tx = store.begin().await?;
-            let handed_over = hand_over(&mut tx, &ended, &take, now).await;
-            tx.end(handed_over).await
-        })
-        .await
+        self.write(move |tx| Box::pin(async move { hand_over(tx, &ended, &take, now).await })).await
     }
 
     /// When the next delivery of `app` is due, of those that nobody has in hand; `None` if there is none, or the app
@@ -215,15 +209,7 @@ impl Store {
 
     /// Switches an app on again; false if it was not off.
     pub async fn enable_app(&self, app: String) -> Result<bool> {
-        let store = self.clone();
-        own_task(async move {
-            let mut tx = store.begin().await?;
-            let enabled = enable(&mut tx, &app).await;
-            let enabled = tx.end(enabled).await?;
-            store.wake_all_forwarders().await;
-            Ok(enabled)
-        })
-        .await
+        self.write_and_wake(move |tx| Box::pin(async move { enable(tx, &app).await })).await
     }
 }
 

@@ -3,7 +3,7 @@
 use domain::money::Micros;
 use domain::proof::{DifferingAccount, DifferingReward, Proof};
 
-use crate::{Result, Store, read};
+use crate::{Result, Store, read, read_snapshot};
 
 /// One balance of a user.
 #[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
@@ -87,21 +87,7 @@ impl Store {
     /// Recomputes everything from the transfers, on one snapshot, and names what differs.
     pub async fn prove(&self) -> Result<Proof> {
         let store = self.clone();
-        // In a task of its own although it only reads: the snapshot is a transaction.
-        crate::unit::own_task(async move {
-            match &store.database {
-                crate::Database::Sqlite { readers, .. } => {
-                    let mut snapshot = readers.begin_with("BEGIN").await?;
-                    Ok(prove!(snapshot))
-                }
-                crate::Database::Postgres(pool) => {
-                    let mut snapshot =
-                        pool.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await?;
-                    Ok(prove!(snapshot))
-                }
-            }
-        })
-        .await
+        crate::unit::own_task(async move { read_snapshot!(store, snapshot => Ok(prove!(snapshot))) }).await
     }
 }
 

@@ -152,3 +152,22 @@ macro_rules! read {
     };
 }
 pub(crate) use read;
+
+/// Runs one body on a snapshot of either database. It is a transaction, so it belongs into a task of its own although
+/// it only reads.
+macro_rules! read_snapshot {
+    ($store:expr, $snapshot:ident => $body:expr) => {
+        match &$store.database {
+            $crate::Database::Sqlite { readers, .. } => {
+                let mut $snapshot = readers.begin_with("BEGIN").await?;
+                $body
+            }
+            $crate::Database::Postgres(pool) => {
+                let mut $snapshot =
+                    pool.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await?;
+                $body
+            }
+        }
+    };
+}
+pub(crate) use read_snapshot;

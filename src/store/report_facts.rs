@@ -16,7 +16,7 @@ use domain::settlement::REVERSED_BEFORE;
 use domain::time::TimestampMs;
 
 use crate::ledger::prove;
-use crate::{Error, Result, Store};
+use crate::{Error, Result, Store, read_snapshot};
 
 /// How far the clocks of processes that record may be apart, in milliseconds. Ids are in the order of recording, so
 /// the postbacks of a day are found between two of them, with this much on either side.
@@ -328,21 +328,9 @@ impl Store {
     /// Everything that the report of `day` is made from, as it stands in one snapshot.
     pub async fn report_facts(&self, day: BusinessDay, terms: ReportTerms) -> Result<Fact> {
         let store = self.clone();
-        // In a task of its own although it only reads: the snapshot is a transaction.
-        let rows: Rows = crate::unit::own_task(async move {
-            match &store.database {
-                crate::Database::Sqlite { readers, .. } => {
-                    let mut snapshot = readers.begin_with("BEGIN").await?;
-                    load!(snapshot, day)
-                }
-                crate::Database::Postgres(pool) => {
-                    let mut snapshot =
-                        pool.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await?;
-                    load!(snapshot, day)
-                }
-            }
-        })
-        .await?;
+        let rows: Rows =
+            crate::unit::own_task(async move { read_snapshot!(store, snapshot => load!(snapshot, day)) })
+                .await?;
         facts(rows, day, terms)
     }
 }

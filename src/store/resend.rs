@@ -10,7 +10,7 @@ use sqlx::QueryBuilder;
 use crate::outbox::{UserRow, corrupt, lock_users, move_up};
 use crate::rewards::Place;
 use crate::statement::{Column, LazyStatement, Statement};
-use crate::unit::{Tx, own_task, with_statement};
+use crate::unit::{Tx, with_statement};
 use crate::{Result, Store, read};
 
 /// How many deliveries one step of resending takes.
@@ -205,15 +205,7 @@ impl Store {
 
     /// Sends one delivery again.
     pub async fn resend(&self, id: i64, now: TimestampMs) -> Result<Resent> {
-        let store = self.clone();
-        own_task(async move {
-            let mut tx = store.begin().await?;
-            let resent = resend_one(&mut tx, id, now).await;
-            let resent = tx.end(resent).await?;
-            store.wake_all_forwarders().await;
-            Ok(resent)
-        })
-        .await
+        self.write_and_wake(move |tx| Box::pin(async move { resend_one(tx, id, now).await })).await
     }
 
     /// One step of sending again what `filter` names, from the oldest to the newest, behind `after`.
@@ -224,17 +216,10 @@ impl Store {
         now: TimestampMs,
     ) -> Result<ResentStep> {
         let page: Vec<Candidate> = self.candidates(&filter, after).await?;
-        let store = self.clone();
-        own_task(async move {
-            let next =
-                (i64::try_from(page.len()) == Ok(STEP_ROWS)).then(|| page.last().map(Candidate::place));
-            let mut tx = store.begin().await?;
-            let resent = put_back(&mut tx, &page, now).await;
-            let deliveries = tx.end(resent).await?;
-            store.wake_all_forwarders().await;
-            Ok(ResentStep { deliveries, next: next.flatten() })
-        })
-        .await
+        let next = page.last().filter(|_| i64::try_from(page.len()) == Ok(STEP_ROWS)).map(Candidate::place);
+        let deliveries =
+            self.write_and_wake(move |tx| Box::pin(async move { put_back(tx, &page, now).await })).await?;
+        Ok(ResentStep { deliveries, next })
     }
 
     async fn candidates(&self, filter: &ResendFilter, after: Option<Place>) -> Result<Vec<Candidate>> {

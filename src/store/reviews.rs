@@ -82,24 +82,18 @@ impl Store {
     /// Decides on the reward `id`: status, step and transfers in one transaction.
     pub async fn review(&self, id: i64, decision: Review, reviewer: Reviewer) -> Result<Reviewed> {
         let subscriptions = self.subscriptions.clone();
-        let reviewed = self
-            .write(move |tx| {
-                Box::pin(async move { decide(tx, id, decision, reviewer, &subscriptions).await })
-            })
-            .await?;
-        self.wake_all_forwarders().await;
-        Ok(reviewed)
+        self.write_and_wake(move |tx| {
+            Box::pin(async move { decide(tx, id, decision, reviewer, &subscriptions).await })
+        })
+        .await
     }
 
     /// Takes the last decision on the reward `id` back, as long as its grace lasts: by another step, with opposite
     /// transfers. What would have told the app of it never leaves.
     pub async fn undo(&self, id: i64, reviewer: Reviewer) -> Result<Undone> {
         let subscriptions = self.subscriptions.clone();
-        let undone = self
-            .write(move |tx| Box::pin(async move { undo(tx, id, reviewer, &subscriptions).await }))
-            .await?;
-        self.wake_all_forwarders().await;
-        Ok(undone)
+        self.write_and_wake(move |tx| Box::pin(async move { undo(tx, id, reviewer, &subscriptions).await }))
+            .await
     }
 }
 

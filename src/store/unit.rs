@@ -43,6 +43,20 @@ impl Store {
         .await
     }
 
+    /// The same, and then wakes whoever tells apps, also if the caller is gone by then.
+    pub(crate) async fn write_and_wake<T: Send + 'static>(
+        &self,
+        work: impl for<'t> FnOnce(&'t mut Tx) -> Work<'t, T> + Send + 'static,
+    ) -> Result<T> {
+        let store = self.clone();
+        own_task(async move {
+            let done = store.write(work).await?;
+            store.wake_all_forwarders().await;
+            Ok(done)
+        })
+        .await
+    }
+
     /// Begins a transaction that will write. Only to be called inside [`own_task`].
     pub(crate) async fn begin(&self) -> Result<Tx> {
         #[expect(clippy::disallowed_methods, reason = "this is the one place that the ban points to")]
