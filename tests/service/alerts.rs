@@ -7,7 +7,6 @@ use serde_json::Value;
 use crate::app::app;
 use crate::database::Kind;
 use crate::gate::Gate;
-use crate::http::{Request, call};
 use crate::network::{Event, deliver};
 use crate::wait::until;
 
@@ -59,10 +58,9 @@ fn measured() -> String {
     deliver(up.address, &Event::honest("u-1", "T-2", 10).credit());
     api.settle();
     until("the app is told", || (app.calls() > 0).then_some(()));
-    let authorized = Request::get("/metrics").header("Authorization", &format!("Bearer {}", api.token));
     // The day's purge runs by itself soon after the start.
     let measured = until("everything is measured", || {
-        let measured = call(up.address, &authorized).body;
+        let measured = api.metrics();
         ["rewardgate_purged_total{", "rewardgate_delivery_seconds_count{"]
             .iter()
             .all(|series| measured.contains(series))

@@ -90,6 +90,11 @@ impl Api {
         }
     }
 
+    /// Everything that the process measures.
+    pub(crate) fn metrics(&self) -> String {
+        call(self.address, &self.authorized(Request::get("/metrics"))).body
+    }
+
     fn authorized(&self, request: Request) -> Request {
         request.header("Authorization", &format!("Bearer {}", self.token))
     }

@@ -99,11 +99,8 @@ fn of_one_caller_only_so_many_refused_calls_are_kept() {
     for _ in 0..5 {
         assert_eq!(send(up.address, Event::honest("u-1", "T-1", 10).unsigned(1)).status, 403);
     }
-    let authorized =
-        crate::http::Request::get("/metrics").header("Authorization", &format!("Bearer {}", api.token));
     until("the others being counted", || {
-        let text = crate::http::call(up.address, &authorized).body;
-        text.contains("rewardgate_refused_not_kept_total 3").then_some(())
+        api.metrics().contains("rewardgate_refused_not_kept_total 3").then_some(())
     });
     until("the first being kept", || {
         (api.get("postbacks?outcome=refused")["items"].as_array().map(Vec::len) == Some(2)).then_some(())

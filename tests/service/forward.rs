@@ -10,7 +10,6 @@ use crate::api::{Api, field, json_of};
 use crate::app::{app, app_with};
 use crate::database::Kind;
 use crate::gate::{Gate, text};
-use crate::http::{Request, call};
 use crate::network::{Event, deliver};
 use crate::wait::until;
 
@@ -46,9 +45,8 @@ fn text_of(value: &Value) -> &str {
     value.as_str().unwrap_or_default()
 }
 
-fn metric(gate_address: std::net::SocketAddr, api: &Api, line: &str) -> bool {
-    let request = Request::get("/metrics").header("Authorization", &format!("Bearer {}", api.token));
-    call(gate_address, &request).body.lines().any(|found| found == line)
+fn is_measured(api: &Api, wanted: &str) -> bool {
+    api.metrics().lines().any(|line| line == wanted)
 }
 
 fn a_credit_and_its_reversal_are_told_in_the_networks_own_form(on: Kind) {
@@ -81,11 +79,7 @@ fn a_credit_and_its_reversal_are_told_in_the_networks_own_form(on: Kind) {
     );
     let list = api.get("deliveries?status=delivered&app=main");
     assert_eq!(field(&list["items"], "event"), ["reversed", "credited"]);
-    assert!(metric(
-        up.address,
-        &api,
-        "rewardgate_delivery_attempts_total{app=\"main\",result=\"delivered\"} 2"
-    ));
+    assert!(is_measured(&api, "rewardgate_delivery_attempts_total{app=\"main\",result=\"delivered\"} 2"));
     up.process.stop();
 }
 
@@ -223,7 +217,7 @@ fn an_app_that_is_gone_is_left_alone_until_it_is_switched_on_again(on: Kind) {
     deliver(up.address, &Event::honest("u-1", "T-1", 5).credit());
     until("the app is switched off", || api.get("apps")[0]["disabled_at"].is_string().then_some(()));
     deliver(up.address, &Event::honest("u-2", "T-2", 5).credit());
-    until("the alert", || metric(up.address, &api, "rewardgate_app_disabled{app=\"main\"} 1").then_some(()));
+    until("the alert", || is_measured(&api, "rewardgate_app_disabled{app=\"main\"} 1").then_some(()));
     assert!(up.process.log().contains("answered 410"), "{}", up.process.log());
     assert_eq!(app.calls(), 1);
     deliveries(&api, "T-2", &["credited waiting"]);
@@ -235,7 +229,7 @@ fn an_app_that_is_gone_is_left_alone_until_it_is_switched_on_again(on: Kind) {
         deliveries(&api, tx, &["credited delivered"]);
     }
     until("the end of the alert", || {
-        metric(up.address, &api, "rewardgate_app_disabled{app=\"main\"} 0").then_some(())
+        is_measured(&api, "rewardgate_app_disabled{app=\"main\"} 0").then_some(())
     });
     up.process.stop();
 }
@@ -301,7 +295,7 @@ fn an_app_that_is_down_costs_no_attempts(on: Kind) {
     for number in 0..40 {
         deliver(up.address, &Event::honest(&format!("u-{number}"), &format!("T-{number}"), 5).credit());
     }
-    until("the breaker opens", || metric(up.address, &api, open).then_some(()));
+    until("the breaker opens", || is_measured(&api, open).then_some(()));
     let called = app.calls();
     assert!(called < 40, "{called} calls of an app that is down");
     // One probe after the other, and nothing fails of it.

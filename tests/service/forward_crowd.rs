@@ -20,6 +20,7 @@ use crate::database::Kind;
 use crate::gate::Gate;
 use crate::load::Load;
 use crate::network::Event;
+use crate::scale::scale;
 use crate::wait::until;
 
 on_both_databases!(
@@ -34,7 +35,7 @@ const CONNECTIONS: usize = 16;
 const ALL_DEADLINE: Duration = Duration::from_mins(8);
 
 fn credits() -> usize {
-    std::env::var("SERVICE_FORWARD_EVENTS").map_or(CREDITS, |text| text.parse().expect("a number of events"))
+    scale("SERVICE_FORWARD_EVENTS", CREDITS)
 }
 
 fn events(count: usize) -> Vec<Event> {

@@ -9,8 +9,7 @@ use mmdb_writer::{Value, Writer};
 
 use crate::api::Api;
 use crate::database::Kind;
-use crate::gate::{Gate, Listening, text};
-use crate::http::{Request, call};
+use crate::gate::{Gate, text};
 use crate::network::{Event, deliver};
 use crate::wait::until;
 
@@ -33,9 +32,8 @@ fn replace(path: &Path, bytes: &[u8]) {
     fs::write(&new, bytes).and_then(|()| fs::rename(&new, path)).expect("room for a file");
 }
 
-fn metric(up: &Listening, api: &Api, wanted: &str) -> bool {
-    let request = Request::get("/metrics").header("Authorization", &format!("Bearer {}", api.token));
-    call(up.address, &request).body.lines().any(|line| line == wanted)
+fn is_measured(api: &Api, wanted: &str) -> Option<()> {
+    api.metrics().lines().any(|line| line == wanted).then_some(())
 }
 
 #[test]
@@ -65,12 +63,12 @@ fn geo_files_are_taken_up_while_the_process_runs_and_damaged_ones_are_not() {
     });
 
     replace(&path, &country_file("DE")[..300]);
-    until("the alert", || metric(&up, &api, "rewardgate_geo_reload_failed 1").then_some(()));
+    until("the alert", || is_measured(&api, "rewardgate_geo_reload_failed 1"));
     assert_eq!(country("T-damaged"), "FR", "the old one stays in service");
     assert!(up.process.log().contains("the one before stays in service"));
 
     replace(&path, &country_file("DE"));
-    until("the end of the alert", || metric(&up, &api, "rewardgate_geo_reload_failed 0").then_some(()));
+    until("the end of the alert", || is_measured(&api, "rewardgate_geo_reload_failed 0"));
     assert_eq!(country("T-mended"), "DE");
     up.process.stop();
 }

@@ -15,6 +15,7 @@ use crate::gate::{Gate, Listening};
 use crate::load::Load;
 use crate::network::Event;
 use crate::process::Process;
+use crate::scale::scale;
 
 on_both_databases!(
     killing_the_web_process_loses_nothing_that_was_acknowledged,
@@ -50,8 +51,7 @@ fn killing_the_only_process_loses_and_doubles_nothing(on: Kind) {
 /// Each event is sent until it is acknowledged and never again: were an acknowledged one lost, nothing would replace
 /// it.
 fn kill(on: Kind, victim: Victim, seed: u64) {
-    let rounds =
-        std::env::var("SERVICE_KILL_ROUNDS").map_or(ROUNDS, |text| text.parse().expect("a number of rounds"));
+    let rounds = scale("SERVICE_KILL_ROUNDS", ROUNDS);
     let mut rng = StdRng::seed_from_u64(seed);
     // Small batches: many transactions to be killed in.
     let gate = Gate::with(on, |settings| settings.with("batch = 16"));

@@ -93,6 +93,8 @@ mod reversals;
 #[cfg(test)]
 mod sandbox;
 #[cfg(test)]
+mod scale;
+#[cfg(test)]
 mod secrecy;
 #[cfg(test)]
 mod settings;

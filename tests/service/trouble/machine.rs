@@ -8,7 +8,7 @@ use crate::gate::text;
 
 /// What is loaded in front of the C library of a process, and the folder that tells it what is wrong.
 pub(crate) struct Machine {
-    library: PathBuf,
+    preloaded: PathBuf,
     folder: PathBuf,
 }
 
@@ -23,13 +23,13 @@ impl Machine {
             .output()
             .expect("a C compiler, which the program needs anyway");
         assert!(compiled.status.success(), "{}", text(&compiled.stderr));
-        Self { library, folder: folder.to_owned() }
+        Self { preloaded: library, folder: folder.to_owned() }
     }
 
     /// What a process needs in its environment to run on this machine.
     pub(crate) fn environment(&self) -> [(&'static str, String); 2] {
         [
-            ("LD_PRELOAD", self.library.display().to_string()),
+            ("LD_PRELOAD", self.preloaded.display().to_string()),
             ("TROUBLE_FOLDER", self.folder.display().to_string()),
         ]
     }

@@ -19,13 +19,14 @@ use crate::gate::Gate;
 use crate::http::{Request, call};
 use crate::load::Load;
 use crate::network::{Event, deliver, send};
+use crate::scale::scale;
 use crate::settings::Settings;
 use crate::wait::{DEADLINE, until};
 use machine::Machine;
 use server::Server;
 
 /// Seconds that the server is away.
-const OUTAGE_S: u64 = 3;
+const OUTAGE_S: usize = 3;
 /// Postbacks that arrive while nobody works.
 const BACKLOG: usize = 5_000;
 const CONNECTIONS: usize = 16;
@@ -33,10 +34,6 @@ const CONNECTIONS: usize = 16;
 const RATE: u32 = 500;
 /// How far the clock is set back: further than any lease, grace or schedule is long.
 const SET_BACK_S: i64 = 26 * 60 * 60;
-
-fn number(name: &str, default: u64) -> u64 {
-    std::env::var(name).map_or(default, |text| text.parse().expect("a number"))
-}
 
 fn events(prefix: &str, count: usize) -> Vec<Event> {
     let users = 7.max(count / 20);
@@ -51,18 +48,18 @@ fn credits(events: &[Event]) -> Vec<String> {
 
 #[test]
 fn while_the_server_is_down_calls_are_put_off_and_nothing_has_to_be_started_again() {
-    let seconds = number("SERVICE_OUTAGE_SECONDS", OUTAGE_S);
+    let seconds = scale("SERVICE_OUTAGE_SECONDS", OUTAGE_S);
     let server = Server::start();
     let gate = Gate::on(Database::on_server(&server.url()), |settings| settings);
     let (mut web, mut worker) = (gate.web(), gate.worker());
-    let events = events("T", usize::try_from(u64::from(RATE) * (seconds + 3)).expect("a small number"));
+    let events = events("T", RATE as usize * (seconds + 3));
     let load = Load::paced(credits(&events), RATE);
     let put_off = load.send_while(web.address, CONNECTIONS, || {
         load.wait_for(200);
         server.crash();
         let down = Instant::now();
         let mut put_off = 0;
-        while down.elapsed() < Duration::from_secs(seconds) {
+        while down.elapsed() < Duration::from_secs(seconds as u64) {
             let answer = send(web.address, Event::honest("nobody", "never", 1).credit());
             assert_eq!((answer.status, answer.header("Retry-After").is_some()), (503, true), "{answer:?}");
             put_off += 1;
@@ -197,11 +194,9 @@ fn a_clock_that_is_set_back_neither_loses_nor_doubles_anything(on: Kind) {
 }
 
 fn what_piles_up_while_nobody_works_is_caught_up(on: Kind) {
-    let backlog = usize::try_from(number("SERVICE_BACKLOG", 0)).expect("a small number");
-    let backlog = if backlog == 0 { BACKLOG } else { backlog };
     let gate = Gate::new(on);
     let mut web = gate.web();
-    let events = events("T", backlog);
+    let events = events("T", scale("SERVICE_BACKLOG", BACKLOG));
     Load::new(credits(&events)).deliver(web.address, CONNECTIONS * 4);
     let api = gate.api(web.address);
     assert_eq!(api.all("rewards", 10).len(), 0, "nobody works");

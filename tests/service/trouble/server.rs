@@ -117,10 +117,7 @@ fn is_root() -> bool {
 /// The newest Postgres that is installed.
 fn programs() -> PathBuf {
     let versions = fs::read_dir("/usr/lib/postgresql").expect("Postgres, which tests/run installs");
-    let mut versions: Vec<_> = versions
-        .filter_map(|entry| Some((entry.ok()?.file_name().to_str()?.parse::<u32>().ok()?, ())))
-        .collect();
-    versions.sort_unstable();
-    let (newest, ()) = versions.last().expect("Postgres, which tests/run installs");
+    let versions = versions.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse::<u32>().ok());
+    let newest = versions.max().expect("Postgres, which tests/run installs");
     PathBuf::from(format!("/usr/lib/postgresql/{newest}/bin"))
 }
