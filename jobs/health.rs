@@ -6,6 +6,8 @@ use std::time::Duration;
 use reqwest::redirect::Policy;
 use serde::Deserialize;
 
+use crate::causes::sentence;
+
 /// How long a process may take to say whether it is ready; its own look at the database ends before.
 const TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -47,13 +49,8 @@ pub async fn ask(address: SocketAddr) -> Result<Health, NoHealth> {
             reqwest::ClientBuilder::new().timeout(TIMEOUT).redirect(Policy::none()).no_proxy().build()?;
         client.get(&url).send().await?.json().await
     };
-    asked
-        .await
-        .map_err(|error: reqwest::Error| NoHealth { url: url.clone(), reason: causes(&error.without_url()) })
-}
-
-/// An error with its causes: the outermost words alone would be "error sending request".
-pub(crate) fn causes(error: &dyn std::error::Error) -> String {
-    let causes = std::iter::successors(Some(error), |error| error.source());
-    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
+    asked.await.map_err(|error: reqwest::Error| NoHealth {
+        url: url.clone(),
+        reason: sentence(&error.without_url()),
+    })
 }

@@ -15,8 +15,10 @@
 //! | [`health`] | asks another process of ours whether it is ready |
 //! | [`probe`] | asks from outside whether the public URL leads here, unchanged |
 //! | [`telling`] | metrics and log lines about what became of postbacks |
+//! | `stopping`, `causes` | ending in good order; errors with their causes |
 //! | [`sandbox`] | plays the network: signs, sends, and checks that every acknowledged event had one effect |
 
+mod causes;
 pub mod forward;
 pub mod health;
 pub mod probe;
@@ -26,5 +28,6 @@ pub mod report;
 pub mod sandbox;
 pub mod scheduled;
 pub mod statement;
+mod stopping;
 pub mod telling;
 pub mod worker;

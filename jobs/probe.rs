@@ -8,7 +8,7 @@ use reqwest::header::DATE;
 use reqwest::redirect::Policy;
 use reqwest::{Method, StatusCode};
 
-use crate::health::causes;
+use crate::causes::sentence;
 
 /// How long the way there and back may take.
 const TIMEOUT: Duration = Duration::from_secs(10);
@@ -68,6 +68,6 @@ pub async fn probe(origin: &str, source: &str, form: SignatureForm, secret: &Sec
             StatusCode::NOT_FOUND => Probed::UnknownSource,
             status => Probed::Other { status: status.as_u16() },
         },
-        Err(error) => Probed::NoAnswer { reason: causes(&error.without_url()) },
+        Err(error) => Probed::NoAnswer { reason: sentence(&error.without_url()) },
     }
 }

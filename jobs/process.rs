@@ -24,6 +24,7 @@ use store::settle::{Mapped, MappedPostback, Settle};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, error, warn};
 
+use crate::stopping::rest;
 use crate::telling::{self, seconds};
 
 /// How often a batch that met another worker is tried again before it is taken apart.
@@ -155,7 +156,7 @@ impl Processing {
                 }
                 Err(store::Error::Unavailable(why)) => {
                     warn!(%why, pause_ms = pause.as_millis(), "the database is not available; waiting");
-                    self.rest(pause).await;
+                    rest(&self.stop, pause).await;
                     pause = (pause * 2).min(PAUSE_MAX);
                 }
                 Err(error) => {
@@ -208,12 +209,5 @@ impl Processing {
         let now = self.clock.now();
         self.last_beat_ms.store(now.0, Ordering::Relaxed);
         gauge!("rewardgate_worker_last_beat_seconds").set(seconds(now.0));
-    }
-
-    async fn rest(&self, pause: Duration) {
-        tokio::select! {
-            () = self.stop.cancelled() => {}
-            () = tokio::time::sleep(pause) => {}
-        }
     }
 }

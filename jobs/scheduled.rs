@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use apalis::prelude::{BoxDynError, Data, WorkerBuilder, WorkerBuilderExt, WorkerError};
+use apalis::prelude::{BoxDynError, Data, WorkerBuilder, WorkerBuilderExt};
 use apalis_core::backend::ext::BackendExt as _;
 use chrono_tz::Tz;
 use domain::time::{Clock, TimestampMs};
@@ -20,6 +20,7 @@ use tracing::{error, info, warn};
 use crate::purge::{self, Terms};
 use crate::report;
 use crate::statement;
+use crate::stopping::{rest, told};
 
 /// How often the clock is looked at.
 const LOOK_EVERY: Duration = Duration::from_mins(1);
@@ -75,7 +76,7 @@ async fn look_at_the_clock(scheduled: &Scheduled) {
         if let Err(error) = finish_statements(scheduled).await {
             warn!(%error, "a statement cannot be read on; trying again in a minute");
         }
-        rest(scheduled, LOOK_EVERY).await;
+        rest(&scheduled.stop, LOOK_EVERY).await;
     }
 }
 
@@ -133,13 +134,8 @@ async fn supervise(scheduled: &Arc<Scheduled>) {
             Ok(()) => warn!(worker = name, "the worker of scheduled work ended; starting another"),
             Err(fault) => warn!(worker = name, %fault, "the worker of scheduled work died; starting another"),
         }
-        rest(scheduled, RESTART_PAUSE).await;
+        rest(&scheduled.stop, RESTART_PAUSE).await;
     }
-}
-
-async fn told(stop: CancellationToken) -> Result<(), WorkerError> {
-    stop.cancelled().await;
-    Ok(())
 }
 
 /// One job. It always ends well for apalis: what failed is pushed again by us, with a delay that outlives us.
@@ -172,11 +168,4 @@ async fn work(job: Job, scheduled: Data<Arc<Scheduled>>) -> Result<(), BoxDynErr
         }
     }
     Ok(())
-}
-
-async fn rest(scheduled: &Scheduled, pause: Duration) {
-    tokio::select! {
-        () = scheduled.stop.cancelled() => {}
-        () = tokio::time::sleep(pause) => {}
-    }
 }

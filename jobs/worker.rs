@@ -8,12 +8,13 @@ use std::convert::Infallible;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use apalis::prelude::{Data, WorkerBuilder, WorkerBuilderExt, WorkerError};
+use apalis::prelude::{Data, WorkerBuilder, WorkerBuilderExt};
 use futures_util::StreamExt;
 use tokio::task::JoinSet;
 use tracing::{error, info, warn};
 
 use crate::process::Processing;
+use crate::stopping::{rest, told};
 
 /// How long a lost hint can cost.
 const POLL_INTERVAL: Duration = Duration::from_secs(1);
@@ -61,20 +62,12 @@ async fn supervise(shift: Arc<Shift>, number: usize) {
             .data(shift.clone())
             .build(process);
         info!(worker = name, "worker started");
-        // The end of its stream alone does not end a worker: it has to be told as well.
-        let told = stop.clone();
-        let told = async move {
-            told.cancelled().await;
-            Ok::<(), WorkerError>(())
-        };
-        match worker.run_until(told).await {
+        match worker.run_until(told(stop.clone())).await {
             Ok(()) if stop.is_cancelled() => {}
             Ok(()) => warn!(worker = name, "worker ended by itself; starting another"),
             Err(fault) => error!(worker = name, %fault, "worker died; starting another"),
         }
-        if !stop.is_cancelled() {
-            tokio::time::sleep(RESTART_PAUSE).await;
-        }
+        rest(&stop, RESTART_PAUSE).await;
     }
 }
 
@@ -112,10 +105,7 @@ async fn pass_on_notices(shift: Arc<Shift>) {
                 if let Err(why) = ended {
                     warn!(%why, "notices of other processes are not heard; polling meanwhile");
                 }
-                tokio::select! {
-                    () = stop.cancelled() => {}
-                    () = tokio::time::sleep(RESTART_PAUSE) => {}
-                }
+                rest(stop, RESTART_PAUSE).await;
             }
         }
     }

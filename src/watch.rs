@@ -83,10 +83,7 @@ pub(crate) async fn look(process: &Process) {
         inbox(process).await;
         connections(process);
         deliveries(process).await;
-        tokio::select! {
-            () = process.stop.cancelled() => {}
-            () = tokio::time::sleep(LOOK_EVERY) => {}
-        }
+        process.stop.run_until_cancelled(tokio::time::sleep(LOOK_EVERY)).await;
     }
 }
 
@@ -141,11 +138,7 @@ fn connections(process: &Process) {
 /// Takes up geo databases that are replaced on disk, until told to stop.
 pub(crate) async fn refresh_geo(geo: geo::Geo, mut refresh: Refresh, stop: &CancellationToken) {
     built(&geo);
-    while !stop.is_cancelled() {
-        tokio::select! {
-            () = stop.cancelled() => return,
-            () = tokio::time::sleep(LOOK_EVERY) => {}
-        }
+    while stop.run_until_cancelled(tokio::time::sleep(LOOK_EVERY)).await.is_some() {
         // Whole files are read.
         let looked = tokio::task::spawn_blocking(move || (refresh.look(), refresh)).await;
         let Ok((refreshed, after)) = looked else {

@@ -18,7 +18,7 @@ use std::convert::Infallible;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use apalis::prelude::{Data, WorkerBuilder, WorkerBuilderExt, WorkerError};
+use apalis::prelude::{Data, WorkerBuilder, WorkerBuilderExt};
 use domain::delivery::message::Letterhead;
 use domain::delivery::schedule::{Class, Schedule};
 use domain::time::Clock;
@@ -32,6 +32,8 @@ use tracing::{error, info, warn};
 
 use lane::Lane;
 use outgoing::Outgoing;
+
+use crate::stopping::{rest, told};
 
 /// The pause before a lane that died is started again.
 const RESTART_PAUSE: Duration = Duration::from_secs(1);
@@ -114,20 +116,12 @@ async fn supervise(shift: Shift) {
             .data(shift.clone())
             .build(forward);
         info!(worker = name, app, "forwarding started");
-        // The end of its stream alone does not end a worker: it has to be told as well.
-        let told = shift.stop.clone();
-        let told = async move {
-            told.cancelled().await;
-            Ok::<(), WorkerError>(())
-        };
-        match worker.run_until(told).await {
+        match worker.run_until(told(shift.stop.clone())).await {
             Ok(()) if shift.stop.is_cancelled() => {}
             Ok(()) => warn!(worker = name, app, "forwarding ended by itself; starting again"),
             Err(fault) => error!(worker = name, app, %fault, "forwarding died; starting again"),
         }
-        if !shift.stop.is_cancelled() {
-            tokio::time::sleep(RESTART_PAUSE).await;
-        }
+        rest(&shift.stop, RESTART_PAUSE).await;
     }
 }
 

@@ -5,7 +5,6 @@
 //! between looking and connecting. An address that stands in the URL itself never reaches a resolver; it is looked at
 //! before the call.
 
-use std::error::Error as _;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,6 +17,8 @@ use ipnet::IpNet;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::redirect::Policy;
 use reqwest::{Client, ClientBuilder, Response, Url};
+
+use crate::causes::{chain, sentence};
 
 /// An app that does not take the connection by then is not there.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -155,38 +156,18 @@ impl Answered {
         } else {
             Class::Closed
         };
-        Self::without_answer(class, sentence(error))
+        let detail = sentence(&error.without_url()).replace('\0', "");
+        Self::without_answer(class, detail.chars().take(MAX_DETAIL_CHARS).collect())
     }
-}
-
-/// The causes, without the URL: that carries a hash.
-fn sentence(error: reqwest::Error) -> String {
-    let error = error.without_url();
-    let mut sentence = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        sentence = format!("{sentence}: {error}");
-        cause = error.source();
-    }
-    sentence.replace('\0', "").chars().take(MAX_DETAIL_CHARS).collect()
-}
-
-fn causes<'a>(error: &'a reqwest::Error) -> impl Iterator<Item = &'a (dyn std::error::Error + 'static)> {
-    let mut next = error.source();
-    std::iter::from_fn(move || {
-        let cause = next?;
-        next = cause.source();
-        Some(cause)
-    })
 }
 
 fn find_cause<T: std::error::Error + 'static>(error: &reqwest::Error) -> Option<&T> {
-    causes(error).find_map(|cause| cause.downcast_ref())
+    chain(error).find_map(|cause| cause.downcast_ref())
 }
 
 /// An I/O error hides what it was made of from the list of causes.
 fn is_of_tls(error: &reqwest::Error) -> bool {
-    causes(error).any(|cause| {
+    chain(error).any(|cause| {
         let inner = cause.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
         cause.is::<rustls::Error>()
             || inner.is_some_and(<dyn std::error::Error + Send + Sync>::is::<rustls::Error>)

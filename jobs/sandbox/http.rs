@@ -1,10 +1,11 @@
 //! The one door to the gateway: a GET, its answer, and the limits of both.
 
-use std::error::Error as _;
 use std::time::Duration;
 
 use reqwest::redirect::Policy;
 use reqwest::{Client, ClientBuilder};
+
+use crate::causes::sentence;
 
 /// A network gives up on a host that does not take the connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -82,12 +83,6 @@ impl Http for Client {
 impl From<reqwest::Error> for NoReply {
     fn from(error: reqwest::Error) -> Self {
         let (unreachable, error) = (error.is_connect(), error.without_url());
-        let mut reason = error.to_string();
-        let mut cause = error.source();
-        while let Some(error) = cause {
-            reason = format!("{reason}: {error}");
-            cause = error.source();
-        }
-        Self { reason, unreachable }
+        Self { reason: sentence(&error), unreachable }
     }
 }

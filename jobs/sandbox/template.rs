@@ -1,16 +1,13 @@
 //! The publisher's URL template: literal text and macros, as it is pasted into the network's dashboard.
 
-use std::fmt::Write as _;
-
+use domain::dashboard::REQUIRED;
+use domain::macros::{self, LoneBrace, encoded};
 use domain::network::{Field, Network};
 use domain::signature::{HASH_PARAM, Secret, SignatureForm, sign};
 use reqwest::Url;
 
 /// The network that the sandbox plays.
 const NETWORK: Network = Network::Targo;
-
-/// Without these no gateway can map a call, so a template that lacks one is a mistake.
-const REQUIRED: [Field; 4] = [Field::UserId, Field::TxId, Field::Reward, Field::Status];
 
 /// A URL template that has been understood: `http://host/pb/source?uid={user_id}&…`, without the hash.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -91,7 +88,7 @@ impl Template {
         self.pieces.iter().fold(String::with_capacity(256), |mut target, piece| {
             match piece {
                 Piece::Text(text) => target.push_str(text),
-                Piece::Macro(field) => encode_into(&mut target, &value(*field)),
+                Piece::Macro(field) => target.extend(encoded(&value(*field))),
             }
             target
         })
@@ -138,28 +135,26 @@ fn split_origin(text: &str) -> Option<(&str, &str)> {
 }
 
 fn pieces(target: &str) -> Result<Vec<Piece>, TemplateError> {
-    let mut pieces = Vec::new();
-    let (mut rest, mut in_query) = (target, false);
-    while let Some(brace) = rest.find(['{', '}']) {
-        let (text, from_brace) = rest.split_at(brace);
-        let inside = from_brace.strip_prefix('{').and_then(|inside| inside.split_once('}'));
-        let Some((name, after)) = inside.filter(|(name, _)| !name.contains('{')) else {
-            return Err(TemplateError::Brace(from_brace.chars().take(20).collect()));
-        };
-        let definition =
-            NETWORK.fields().iter().find(|definition| definition.name == name).ok_or_else(|| {
-                let known: Vec<_> = NETWORK.fields().iter().map(|definition| definition.name).collect();
-                TemplateError::UnknownMacro(name.into(), known.join(", "))
-            })?;
-        in_query |= text.contains('?');
-        if !in_query {
-            return Err(TemplateError::OutsideQuery(definition.name));
+    let (mut pieces, mut in_query) = (Vec::new(), false);
+    for piece in macros::pieces(target) {
+        match piece.map_err(|LoneBrace(text)| TemplateError::Brace(text))? {
+            macros::Piece::Text(text) => {
+                in_query |= text.contains('?');
+                pieces.push(Piece::Text(text.into()));
+            }
+            macros::Piece::Macro(name) => {
+                let definition = NETWORK.fields().iter().find(|definition| definition.name == name);
+                let definition = definition.ok_or_else(|| {
+                    let known: Vec<_> = NETWORK.fields().iter().map(|definition| definition.name).collect();
+                    TemplateError::UnknownMacro(name.into(), known.join(", "))
+                })?;
+                if !in_query {
+                    return Err(TemplateError::OutsideQuery(definition.name));
+                }
+                pieces.push(Piece::Macro(definition.field));
+            }
         }
-        pieces.push(Piece::Text(text.into()));
-        pieces.push(Piece::Macro(definition.field));
-        rest = after;
     }
-    pieces.push(Piece::Text(rest.into()));
     Ok(pieces)
 }
 
@@ -169,18 +164,6 @@ fn name_of(field: Field) -> &'static str {
         .iter()
         .find(|definition| definition.field == field)
         .map_or("", |definition| definition.name)
-}
-
-/// Everything but the unreserved characters of RFC 3986 is encoded, a space as `%20`.
-pub(super) fn encode_into(target: &mut String, value: &str) {
-    for byte in value.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-            target.push(char::from(byte));
-        } else {
-            // Writing into a `String` cannot fail.
-            let _ = write!(target, "%{byte:02X}");
-        }
-    }
 }
 
 #[cfg(test)]

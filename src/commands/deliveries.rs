@@ -6,7 +6,7 @@ use domain::time::TimestampMs;
 use store::resend::{DeliveryFilter, DeliveryRow, ResendFilter, Resendable, Resent};
 use store::rewards::Place;
 
-use super::say;
+use super::{say, time};
 use crate::cli::{DeliveriesCommand, DeliveryArgs};
 use crate::roles::Process;
 use crate::{EXIT_DONE, EXIT_FAILED};
@@ -131,12 +131,4 @@ fn app(process: &Process, args: &DeliveryArgs) -> anyhow::Result<Option<String>>
 fn status(args: &DeliveryArgs) -> anyhow::Result<Option<Status>> {
     let what = "`--status` must be waiting, behind, delivered, failed or withdrawn";
     args.status.as_deref().map(|name| Status::parse(name).ok_or_else(|| anyhow::anyhow!(what))).transpose()
-}
-
-fn time(process: &Process, key: &str, text: Option<&String>) -> anyhow::Result<Option<TimestampMs>> {
-    text.map(|text| {
-        TimestampMs::parse(text, process.settings.timezone)
-            .ok_or_else(|| anyhow::anyhow!("`--{key}` must be RFC 3339 or a date, `{text}` is neither"))
-    })
-    .transpose()
 }

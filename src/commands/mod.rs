@@ -13,6 +13,7 @@ use std::io::Write as _;
 use anyhow::Context as _;
 use domain::access::{Role, token_hash};
 use domain::text::{count, hex};
+use domain::time::TimestampMs;
 use rand::TryRng as _;
 use rand::rngs::SysRng;
 use store::tokens::TokenOwner;
@@ -83,4 +84,17 @@ pub(crate) fn new_token() -> anyhow::Result<String> {
     let mut bytes = [0; TOKEN_LEN];
     SysRng.try_fill_bytes(&mut bytes).context("the system gives no random bytes")?;
     Ok(format!("{TOKEN_PREFIX}{}", hex(&bytes)))
+}
+
+/// The instant that the flag `key` says, if it is there.
+pub(crate) fn time(
+    process: &Process,
+    key: &str,
+    text: Option<&String>,
+) -> anyhow::Result<Option<TimestampMs>> {
+    text.map(|text| {
+        TimestampMs::parse(text, process.settings.timezone)
+            .ok_or_else(|| anyhow::anyhow!("`--{key}` must be RFC 3339 or a date, `{text}` is neither"))
+    })
+    .transpose()
 }

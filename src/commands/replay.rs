@@ -3,10 +3,9 @@
 use std::collections::BTreeMap;
 
 use domain::text::count;
-use domain::time::TimestampMs;
 use store::replay::{QuarantineFilter, Replayer};
 
-use super::say;
+use super::{say, time};
 use crate::EXIT_DONE;
 use crate::cli::ReplayArgs;
 use crate::roles::{self, Process};
@@ -73,19 +72,12 @@ fn calls(number: usize) -> String {
 /// Quarantined postbacks, page by page. The ids behind the last one of a page are newer, so one that is quarantined
 /// again at once is not taken twice.
 async fn quarantined(process: &Process, args: &ReplayArgs) -> anyhow::Result<u8> {
-    let time = |key: &str, text: Option<&String>| {
-        text.map(|text| {
-            TimestampMs::parse(text, process.settings.timezone)
-                .ok_or_else(|| anyhow::anyhow!("`--{key}` must be RFC 3339 or a date, `{text}` is neither"))
-        })
-        .transpose()
-    };
     let filter = QuarantineFilter {
         id: args.id,
         source: args.source.clone(),
         reason: args.reason.clone(),
-        from: time("from", args.from.as_ref())?,
-        to: time("to", args.to.as_ref())?,
+        from: time(process, "from", args.from.as_ref())?,
+        to: time(process, "to", args.to.as_ref())?,
     };
     let (mut seen, mut taken, mut after_id) = (0, 0, 0);
     loop {

@@ -11,6 +11,7 @@
 //! | [`signature`] | was this URL signed with one of our secrets? |
 //! | [`diagnosis`] | if not: what the network must have signed instead |
 //! | [`dashboard`] | what is to stand in the network's dashboard |
+//! | [`macros`] | URLs with macros, and their values percent-encoded |
 //! | [`query`] | which parameters stand in it, decoded |
 //! | [`network`] | how this network names its fields and states ([`network::targo`]) |
 //! | [`event`] | what the postback says: a credit or a reversal of one reward, or why it cannot be mapped |
@@ -37,6 +38,7 @@ pub mod diagnosis;
 pub mod event;
 pub mod ledger;
 pub mod location;
+pub mod macros;
 pub mod money;
 pub mod network;
 pub mod policy;

@@ -7,9 +7,10 @@ use domain::report::amount::{Amount, Sum};
 use domain::report::cohort::HORIZON_DAYS;
 use domain::report::day::BusinessDay;
 use domain::report::facts::{
-    AccountFact, ClosingFact, DebtFact, Fact, FateFact, HoldFact, Inputs, Line, Previous, SettledFact, Top,
+    AccountFact, ClosingFact, Fact, FateFact, HoldFact, Inputs, Line, Previous, SettledFact, Top,
 };
 use domain::report::losses::Listening;
+use domain::report::rolls::DebtRoll;
 use domain::report::{NEGATIVE_ENTRIES, Negative, ProofFigures, Report, TOP_DAYS, TOP_ENTRIES};
 use domain::reward::Step;
 use domain::settlement::REVERSED_BEFORE;
@@ -447,9 +448,9 @@ fn account((account, currency, kept, moved, after): (String, String, i64, i64, i
     AccountFact { account, currency, kept: Amount(kept), moved: Amount(moved), after: Amount(after) }
 }
 
-fn debt(row: (String, i64, i64, i64, i64, i64, i64)) -> DebtFact {
+fn debt(row: (String, i64, i64, i64, i64, i64, i64)) -> DebtRoll {
     let (currency, owed, opening, arisen, recovered, owe, closing) = row;
-    DebtFact {
+    DebtRoll {
         currency,
         opening: Sum::new(owed, opening),
         arisen: Amount(arisen),

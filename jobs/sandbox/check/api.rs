@@ -1,5 +1,6 @@
 //! What the gateway says through its API: rewards, quarantined postbacks, balances, the ledger proof.
 
+use domain::macros::encoded;
 use domain::reward::Status;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -7,7 +8,6 @@ use serde_json::Value;
 
 use super::CheckError;
 use crate::sandbox::http::{Get, Http};
-use crate::sandbox::template::encode_into;
 
 /// The largest page that the API gives.
 const PAGE_ITEMS: u32 = 1_000;
@@ -130,10 +130,4 @@ impl<H: Http> Api<H> {
         }
         serde_json::from_slice(&reply.body).map_err(|error| CheckError::Malformed(path(), error.to_string()))
     }
-}
-
-fn encoded(text: &str) -> String {
-    let mut encoded = String::with_capacity(text.len());
-    encode_into(&mut encoded, text);
-    encoded
 }

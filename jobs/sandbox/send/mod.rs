@@ -216,10 +216,7 @@ impl<H: Http, P: Iterator<Item = Call>> Connection<H, P> {
                 return;
             }
             if unreachable && self.is_closed_loop {
-                tokio::select! {
-                    () = self.cancel.cancelled() => return,
-                    () = sleep(PAUSE_WHEN_UNREACHABLE) => {}
-                }
+                self.cancel.run_until_cancelled(sleep(PAUSE_WHEN_UNREACHABLE)).await;
             }
         }
     }

@@ -1,7 +1,6 @@
 //! The app's URL: literal text and macros, as the publisher had it in the network's dashboard.
 
-use std::fmt::Write as _;
-
+use crate::macros::{self, LoneBrace, encoded};
 use crate::network::Network;
 use crate::signature::HASH_PARAM;
 
@@ -115,7 +114,7 @@ impl Template {
         self.pieces.iter().fold(self.origin.clone(), |mut url, piece| {
             match piece {
                 Piece::Text(text) => url.push_str(text),
-                Piece::Macro(name) => encode_into(&mut url, &value(name)),
+                Piece::Macro(name) => url.extend(encoded(&value(name))),
             }
             url
         })
@@ -135,35 +134,17 @@ fn split_origin(text: &str) -> Option<(&str, &str)> {
 }
 
 fn pieces(target: &str) -> Result<Vec<Piece>, BadTemplate> {
-    let mut pieces = Vec::new();
-    let mut rest = target;
-    while let Some(brace) = rest.find(['{', '}']) {
-        let (text, from_brace) = rest.split_at(brace);
-        let inside = from_brace.strip_prefix('{').and_then(|inside| inside.split_once('}'));
-        let Some((name, after)) = inside.filter(|(name, _)| !name.contains('{')) else {
-            return Err(BadTemplate::Brace(from_brace.chars().take(20).collect()));
-        };
-        let known = macros()
+    let known = |name: &str| {
+        macros()
             .find(|known| *known == name)
-            .ok_or_else(|| BadTemplate::UnknownMacro(name.into(), macros().collect::<Vec<_>>().join(", ")))?;
-        pieces.push(Piece::Text(text.into()));
-        pieces.push(Piece::Macro(known));
-        rest = after;
-    }
-    pieces.push(Piece::Text(rest.into()));
-    Ok(pieces)
-}
-
-/// Everything but the unreserved characters of RFC 3986 is encoded, a space as `%20`.
-fn encode_into(url: &mut String, value: &str) {
-    for byte in value.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-            url.push(char::from(byte));
-        } else {
-            // Writing into a `String` cannot fail.
-            let _ = write!(url, "%{byte:02X}");
-        }
-    }
+            .ok_or_else(|| BadTemplate::UnknownMacro(name.into(), macros().collect::<Vec<_>>().join(", ")))
+    };
+    let piece = |piece| match piece {
+        Ok(macros::Piece::Text(text)) => Ok(Piece::Text(text.into())),
+        Ok(macros::Piece::Macro(name)) => known(name).map(Piece::Macro),
+        Err(LoneBrace(text)) => Err(BadTemplate::Brace(text)),
+    };
+    macros::pieces(target).map(piece).collect()
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::amount::{Amount, Sum};
 use super::day::BusinessDay;
 use super::losses::Listening;
+use super::rolls::DebtRoll;
 use super::{Negative, ProofFigures, State};
 use crate::reward::Step;
 use crate::time::TimestampMs;
@@ -38,7 +39,7 @@ pub struct Fact {
     /// What was on hold at the end of the day.
     pub holds: Vec<HoldFact>,
     /// What users owed.
-    pub debts: Vec<DebtFact>,
+    pub debts: Vec<DebtRoll>,
     /// The largest negative balances at the end of the day.
     pub negative: Vec<Negative>,
     /// By what was taken back.
@@ -153,21 +154,6 @@ pub struct HoldFact {
     pub reward: Sum,
     /// Their payouts, in USD.
     pub payout: Amount,
-}
-
-/// What users owe: the negative balances of one currency, each taken by itself.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct DebtFact {
-    /// The currency.
-    pub currency: String,
-    /// Who owed at the beginning of the day, and how much together (above zero).
-    pub opening: Sum,
-    /// What was added by users who owe more than before.
-    pub arisen: Amount,
-    /// What users who owe less have earned back.
-    pub recovered: Amount,
-    /// Who owes at the end of it.
-    pub closing: Sum,
 }
 
 /// One entry of a list of the top.

@@ -230,7 +230,7 @@ impl Report {
             forecasts: forecast::forecasts(&facts.lines, date),
             receivables: rolls::receivables(&sources, &accounts, facts),
             users: rolls::users(&sources, &accounts),
-            debts: rolls::debts(facts),
+            debts: facts.debts.clone(),
             accounts,
             holds: hold_ages(facts),
             negative: facts.negative.clone(),

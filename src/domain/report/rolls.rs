@@ -47,18 +47,18 @@ pub struct UserRoll {
     pub closing: Amount,
 }
 
-/// What users owe.
+/// What users owe: the negative balances of one currency, each taken by itself.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DebtRoll {
     /// The currency.
     pub currency: String,
-    /// Users who owed at the beginning of the day, and how much together.
+    /// Who owed at the beginning of the day, and how much together (above zero).
     pub opening: Sum,
-    /// What was added.
+    /// What was added by users who owe more than before.
     pub arisen: Amount,
-    /// What was earned back.
+    /// What users who owe less have earned back.
     pub recovered: Amount,
-    /// At its end.
+    /// Who owes at the end of it.
     pub closing: Sum,
 }
 
@@ -167,15 +167,4 @@ pub(super) fn users(sources: &[SourceFigures], accounts: &[AccountRoll]) -> Vec<
         }
     };
     balance_of(accounts, USERS, None).into_iter().map(roll).collect()
-}
-
-pub(super) fn debts(facts: &Fact) -> Vec<DebtRoll> {
-    let roll = |debt: &super::facts::DebtFact| DebtRoll {
-        currency: debt.currency.clone(),
-        opening: debt.opening,
-        arisen: debt.arisen,
-        recovered: debt.recovered,
-        closing: debt.closing,
-    };
-    facts.debts.iter().map(roll).collect()
 }

@@ -1,6 +1,6 @@
 //! Who calls: a bearer token becomes its owner.
 
-use domain::access::token_hash;
+use domain::access::{Role, token_hash};
 use store::Store;
 use store::tokens::TokenOwner;
 
@@ -28,29 +28,20 @@ impl Call {
 
     /// The owner of the token, who may sign reports off and settle statements.
     pub(crate) async fn controller(&self) -> Result<TokenOwner, ApiError> {
-        let owner = self.reader().await?;
-        if owner.role.may_settle() {
-            return Ok(owner);
-        }
-        let message = format!(
-            "`{}` has the role {}: only finance and admin sign off and settle",
-            owner.name,
-            owner.role.name()
-        );
-        Err(ApiError::Forbidden(message))
+        self.owner_who(Role::may_settle, "only finance and admin sign off and settle").await
     }
 
     /// The owner of the token, who may decide on rewards.
     pub(crate) async fn reviewer(&self) -> Result<TokenOwner, ApiError> {
+        self.owner_who(Role::may_review, "only risk and admin decide on rewards").await
+    }
+
+    async fn owner_who(&self, may: fn(Role) -> bool, else_say: &str) -> Result<TokenOwner, ApiError> {
         let owner = self.reader().await?;
-        if owner.role.may_review() {
+        if may(owner.role) {
             return Ok(owner);
         }
-        let message = format!(
-            "`{}` has the role {}: only risk and admin decide on rewards",
-            owner.name,
-            owner.role.name()
-        );
+        let message = format!("`{}` has the role {}: {else_say}", owner.name, owner.role.name());
         Err(ApiError::Forbidden(message))
     }
 }

@@ -2,7 +2,6 @@
 
 use bytes::Bytes;
 use domain::delivery::Status;
-use domain::time::TimestampMs;
 use serde::{Deserialize, Serialize};
 use store::deliveries::DisabledApp;
 use store::resend::{AttemptRow, DeliveryFilter, DeliveryRow, ResendFilter, Resendable, Resent};
@@ -10,7 +9,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::error::{ApiError, ErrorBody};
 use super::page::{self, Page};
-use super::rewards::place;
+use super::shape::time;
 use super::{Api, Call};
 
 /// Steps of one call that resends: with 500 deliveries each, 10,000 in all. A call is to end; the next one goes on.
@@ -141,9 +140,9 @@ pub(crate) async fn list(call: Call, query: String) -> Result<Page<Delivery>, Ap
     let filter = DeliveryFilter {
         status: query.status.as_deref().map(status).transpose()?,
         app: query.app,
-        from: time(&call.api, "from", query.from.as_deref())?,
-        to: time(&call.api, "to", query.to.as_deref())?,
-        after: query.cursor.as_deref().map(place).transpose()?,
+        from: page::instant(&call.api, "from", query.from.as_deref())?,
+        to: page::instant(&call.api, "to", query.to.as_deref())?,
+        after: query.cursor.as_deref().map(page::place).transpose()?,
     };
     let rows = call.api.store.deliveries(&filter, limit + 1).await?;
     Page::of(rows, limit, |row| format!("{}-{}", row.born_at, row.id), |row| Ok(Delivery::of(row, None)))
@@ -200,11 +199,11 @@ pub(crate) async fn resend(call: Call, body: Bytes) -> Result<ResendDone, ApiErr
     let filter = ResendFilter {
         app: request.app,
         status: resendable.transpose()?.unwrap_or_default(),
-        from: time(api, "from", request.from.as_deref())?,
-        to: time(api, "to", request.to.as_deref())?,
-        ended_by: time(api, "ended_by", request.ended_by.as_deref())?.unwrap_or(now),
+        from: page::instant(api, "from", request.from.as_deref())?,
+        to: page::instant(api, "to", request.to.as_deref())?,
+        ended_by: page::instant(api, "ended_by", request.ended_by.as_deref())?.unwrap_or(now),
     };
-    let mut after = request.cursor.as_deref().map(place).transpose()?;
+    let mut after = request.cursor.as_deref().map(page::place).transpose()?;
     let mut deliveries = 0;
     for _ in 0..MAX_STEPS {
         let step = api.store.resend_step(filter.clone(), after, now).await?;
@@ -246,19 +245,6 @@ fn status(name: &str) -> Result<Status, ApiError> {
     Status::parse(name).ok_or_else(|| ApiError::invalid(what))
 }
 
-fn time(api: &Api, name: &str, text: Option<&str>) -> Result<Option<TimestampMs>, ApiError> {
-    text.map(|text| {
-        TimestampMs::parse(text, api.timezone).ok_or_else(|| {
-            ApiError::invalid(format!("`{name}` must be RFC 3339 or a date, `{text}` is neither"))
-        })
-    })
-    .transpose()
-}
-
-fn rfc3339(ms: i64) -> String {
-    TimestampMs(ms).rfc3339()
-}
-
 impl Delivery {
     fn of(row: DeliveryRow, attempts: Option<Vec<Attempt>>) -> Self {
         Self {
@@ -270,11 +256,11 @@ impl Delivery {
             event: row.event,
             reason: row.reason,
             status: row.status,
-            born_at: rfc3339(row.born_at),
-            due_at: rfc3339(row.due_at),
+            born_at: time(row.born_at),
+            due_at: time(row.due_at),
             tries: row.tries,
             counted_attempts: row.attempts,
-            ended_at: row.ended_at.map(rfc3339),
+            ended_at: row.ended_at.map(time),
             attempts,
         }
     }
@@ -284,7 +270,7 @@ impl From<AttemptRow> for Attempt {
     fn from(row: AttemptRow) -> Self {
         Self {
             number: row.number,
-            began_at: rfc3339(row.began_at),
+            began_at: time(row.began_at),
             duration_ms: row.duration_ms,
             result: row.result,
             http_status: row.http_status,
@@ -299,7 +285,7 @@ impl App {
         let found = disabled.iter().find(|disabled| disabled.app == app);
         Self {
             app: app.to_owned(),
-            disabled_at: found.map(|disabled| rfc3339(disabled.disabled_at)),
+            disabled_at: found.map(|disabled| time(disabled.disabled_at)),
             why: found.map(|disabled| disabled.why.clone()),
         }
     }

@@ -1,9 +1,12 @@
 //! Queries and pages: strict parameters, bounded lists, opaque cursors.
 
+use domain::time::TimestampMs;
 use serde::de::{DeserializeOwned, Deserializer};
 use serde::{Deserialize, Serialize};
+use store::rewards::Place;
 use utoipa::ToSchema;
 
+use super::Api;
 use super::error::ApiError;
 
 /// How many items a page holds unless told.
@@ -53,4 +56,22 @@ pub(crate) fn limit(asked: Option<&str>) -> Result<i64, ApiError> {
 /// A parameter that is present and empty counts as absent, so that a form can be sent as it is.
 pub(crate) fn filled<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
     Ok(Some(String::deserialize(deserializer)?).filter(|text| !text.is_empty()))
+}
+
+/// The instant that the parameter `name` says, if it is there.
+pub(crate) fn instant(api: &Api, name: &str, text: Option<&str>) -> Result<Option<TimestampMs>, ApiError> {
+    text.map(|text| {
+        TimestampMs::parse(text, api.timezone).ok_or_else(|| {
+            ApiError::invalid(format!("`{name}` must be RFC 3339 or a date, `{text}` is neither"))
+        })
+    })
+    .transpose()
+}
+
+/// The place that a cursor names.
+pub(crate) fn place(cursor: &str) -> Result<Place, ApiError> {
+    let parts = cursor.split_once('-').and_then(|(at, id)| Some((at.parse().ok()?, id.parse().ok()?)));
+    let (received_at, id) =
+        parts.ok_or_else(|| ApiError::invalid("`cursor` must be the `next` of a page"))?;
+    Ok(Place { received_at: TimestampMs(received_at), id })
 }

@@ -3,7 +3,6 @@
 use bytes::Bytes;
 use domain::report::Report;
 use domain::report::sheets::Sheet;
-use domain::time::TimestampMs;
 use serde::{Deserialize, Serialize};
 use store::reports::{ReportRow, SignOff, Signed};
 use utoipa::{IntoParams, ToSchema};
@@ -13,6 +12,7 @@ use warp::reply::Response;
 
 use super::error::{ApiError, ErrorBody};
 use super::page::{self, Page};
+use super::shape::time;
 use super::{Call, json};
 use crate::export;
 
@@ -104,7 +104,7 @@ fn summary(row: ReportRow) -> Result<ReportSummary, ApiError> {
         approved: report.totals.approved.amount.to_string(),
         reversed: report.totals.reversed.amount.to_string(),
         net: report.totals.net.to_string(),
-        made_at: TimestampMs(row.made_at).rfc3339(),
+        made_at: time(row.made_at),
         signed_off: signed_off(&row),
         state: row.state,
         date: row.business_date,
@@ -112,11 +112,7 @@ fn summary(row: ReportRow) -> Result<ReportSummary, ApiError> {
 }
 
 fn signed_off(row: &ReportRow) -> Option<SignedOff> {
-    Some(SignedOff {
-        by: row.signed_by.clone()?,
-        at: TimestampMs(row.signed_at?).rfc3339(),
-        note: row.sign_note.clone()?,
-    })
+    Some(SignedOff { by: row.signed_by.clone()?, at: time(row.signed_at?), note: row.sign_note.clone()? })
 }
 
 #[utoipa::path(get, path = "/api/v1/reports/{date}", tag = "reports",
@@ -138,7 +134,7 @@ async fn answered(call: Call, name: &str, query: &str) -> Result<Response, ApiEr
         None => Ok(json(
             StatusCode::OK,
             &KeptReport {
-                made_at: TimestampMs(row.made_at).rfc3339(),
+                made_at: time(row.made_at),
                 signed_off: signed_off(&row),
                 hash: row.content_hash,
                 report,

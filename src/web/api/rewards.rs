@@ -1,9 +1,8 @@
 //! `GET rewards` and `GET rewards/{id}`.
 
 use domain::reward::Status;
-use domain::time::TimestampMs;
 use serde::Deserialize;
-use store::rewards::{Place, RewardFilter};
+use store::rewards::RewardFilter;
 use utoipa::IntoParams;
 
 use super::error::{ApiError, ErrorBody};
@@ -78,14 +77,6 @@ pub(crate) async fn whole(api: &Api, id: i64) -> Result<RewardWhole, ApiError> {
 
 impl RewardQuery {
     fn filter(self, api: &Api) -> Result<RewardFilter, ApiError> {
-        let time = |name: &str, text: Option<String>| {
-            text.map(|text| {
-                TimestampMs::parse(&text, api.timezone).ok_or_else(|| {
-                    ApiError::invalid(format!("`{name}` must be RFC 3339 or a date, `{text}` is neither"))
-                })
-            })
-            .transpose()
-        };
         let status = self.status.map(|name| {
             Status::parse(&name)
                 .ok_or_else(|| ApiError::invalid("`status` must be credited, held, rejected or reversed"))
@@ -95,17 +86,9 @@ impl RewardQuery {
             source: self.source,
             user_id: self.user_id,
             tx_id: self.tx_id,
-            from: time("from", self.from)?,
-            to: time("to", self.to)?,
-            after: self.cursor.as_deref().map(place).transpose()?,
+            from: page::instant(api, "from", self.from.as_deref())?,
+            to: page::instant(api, "to", self.to.as_deref())?,
+            after: self.cursor.as_deref().map(page::place).transpose()?,
         })
     }
-}
-
-/// The place that a cursor names.
-pub(crate) fn place(cursor: &str) -> Result<Place, ApiError> {
-    let parts = cursor.split_once('-').and_then(|(at, id)| Some((at.parse().ok()?, id.parse().ok()?)));
-    let (received_at, id) =
-        parts.ok_or_else(|| ApiError::invalid("`cursor` must be the `next` of a page"))?;
-    Ok(Place { received_at: TimestampMs(received_at), id })
 }

@@ -329,6 +329,7 @@ pub(crate) fn decimal(micros: i64) -> String {
     Micros(micros).to_string()
 }
 
-fn time(ms: i64) -> String {
+/// Unix milliseconds as RFC 3339 in UTC.
+pub(crate) fn time(ms: i64) -> String {
     TimestampMs(ms).rfc3339()
 }
