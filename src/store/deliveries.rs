@@ -117,7 +117,7 @@ static INSERT_ATTEMPTS: LazyStatement = LazyLock::new(|| {
 
 static DECIDE: LazyStatement = LazyLock::new(|| {
     Statement::new(
-        "UPDATE deliveries
+        "UPDATE deliveries {by_id}
          SET status = given.status, due_at = given.due_at, attempts = given.attempts, ended_at = given.ended_at
          FROM {given}
          WHERE deliveries.id = given.id AND deliveries.tries = given.number AND deliveries.status = 'waiting'",

@@ -140,7 +140,7 @@ static LOAD_ONE: LazyStatement = LazyLock::new(|| {
 /// It goes to the end of nothing: it keeps its id, so it stands before everything that was caused later.
 static PUT_BACK: LazyStatement = LazyLock::new(|| {
     Statement::new(
-        "UPDATE deliveries SET status = 'behind', due_at = given.due_at, attempts = 0, ended_at = NULL
+        "UPDATE deliveries {by_id} SET status = 'behind', due_at = given.due_at, attempts = 0, ended_at = NULL
          FROM {given}
          WHERE deliveries.id = given.id AND deliveries.status = given.status",
         &[Column::Int("id"), Column::Text("status"), Column::Int("due_at")],

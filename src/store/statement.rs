@@ -1,7 +1,7 @@
 //! One SQL text for two databases.
 //!
 //! A statement's text never depends on how many rows it gets, so it is prepared once: a batch reaches SQLite as one
-//! JSON array, and Postgres as one array for each column. The text names four things that the dialects spell
+//! JSON array, and Postgres as one array for each column. The text names five things that the dialects spell
 //! differently:
 //!
 //! | in the text | SQLite | Postgres |
@@ -9,6 +9,7 @@
 //! | `{given}` | a subquery over `json_each($1)` | `unnest($1, $2, …)` with typed columns |
 //! | `{for_update}` | nothing: the transaction already owns the file | `FOR UPDATE` |
 //! | `{for_update_skip_locked}` | nothing | `FOR UPDATE SKIP LOCKED` |
+//! | `{by_id}` | `NOT INDEXED`, which leaves only the primary key: its planner prefers a partial index, however many rows that holds | nothing |
 //! | `{by_inbox}` | `INDEXED BY postbacks_inbox`: left alone, its planner walks the whole table | nothing |
 
 use std::fmt::Write as _;
@@ -51,16 +52,18 @@ impl Statement {
         // dialect: rows as a table
         let given_sqlite = format!("(SELECT {picks} FROM json_each($1)) AS given");
         let given_postgres = format!("unnest({arrays}) AS given ({names})");
-        let fill = |given: &str, for_update: &str, skip_locked: &str, by_inbox: &str| -> &'static str {
-            text.replace("{given}", given)
-                .replace("{for_update}", for_update)
-                .replace("{for_update_skip_locked}", skip_locked)
-                .replace("{by_inbox}", by_inbox)
-                .leak()
-        };
+        let fill =
+            |given: &str, for_update: &str, skip_locked: &str, by_id: &str, by_inbox: &str| -> &'static str {
+                text.replace("{given}", given)
+                    .replace("{for_update}", for_update)
+                    .replace("{for_update_skip_locked}", skip_locked)
+                    .replace("{by_id}", by_id)
+                    .replace("{by_inbox}", by_inbox)
+                    .leak()
+            };
         Self {
-            sqlite: fill(&given_sqlite, "", "", "INDEXED BY postbacks_inbox"),
-            postgres: fill(&given_postgres, "FOR UPDATE", "FOR UPDATE SKIP LOCKED", ""),
+            sqlite: fill(&given_sqlite, "", "", "NOT INDEXED", "INDEXED BY postbacks_inbox"),
+            postgres: fill(&given_postgres, "FOR UPDATE", "FOR UPDATE SKIP LOCKED", "", ""),
             columns: columns.to_vec(),
         }
     }
