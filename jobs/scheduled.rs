@@ -33,6 +33,9 @@ const MAX_ATTEMPTS: i64 = 5;
 /// How long after a failure a job is begun again.
 const RETRY_AFTER_MS: i64 = 60_000;
 
+/// How many rewards the policy releases in one transaction.
+const RELEASED_AT_ONCE: i64 = 500;
+
 /// The job that retention is.
 const PURGE: &str = "purge";
 /// The job that makes the reports of the days that are over.
@@ -73,11 +76,27 @@ async fn look_at_the_clock(scheduled: &Scheduled) {
                 Err(error) => warn!(%error, "what is due cannot be looked up; trying again in a minute"),
             }
         }
+        if let Err(error) = release_small_holds(scheduled, now).await {
+            warn!(%error, "what the policy releases cannot be released; trying again in a minute");
+        }
         if let Err(error) = finish_statements(scheduled).await {
             warn!(%error, "a statement cannot be read on; trying again in a minute");
         }
         rest(&scheduled.stop, LOOK_EVERY).await;
     }
+}
+
+/// Releases what nobody needs to look at, in steps, until nothing is left.
+async fn release_small_holds(scheduled: &Scheduled, now: TimestampMs) -> Result<(), store::Error> {
+    let Scheduled { store, timezone, stop, .. } = scheduled;
+    while !stop.is_cancelled() {
+        let released = store.auto_release(now, now.business_date(*timezone), RELEASED_AT_ONCE).await?;
+        if released == 0 {
+            break;
+        }
+        info!(released, "small soft holds are released by policy");
+    }
+    Ok(())
 }
 
 /// Reads and matches what was received and is not matched yet: by the API, or by an import that was killed.

@@ -54,6 +54,9 @@ pub(crate) enum Command {
     /// Bearer tokens of the API.
     #[command(subcommand)]
     Token(TokenCommand),
+    /// People who sign in to the pages.
+    #[command(subcommand)]
+    User(UserCommand),
     /// Plays the network: signs and sends postbacks, and checks that each had exactly one effect.
     Sandbox(Box<SandboxArgs>),
 }
@@ -268,6 +271,36 @@ pub(crate) struct HealthcheckArgs {
     /// The one that only works, at `worker_listen`; without it the one that listens.
     #[arg(long)]
     pub(crate) worker: bool,
+}
+
+/// People who sign in to the pages.
+#[derive(Debug, Subcommand)]
+pub(crate) enum UserCommand {
+    /// Adds somebody. The password is the first line of standard input; without one, a new one is made and printed.
+    Add {
+        /// What decisions are signed with: letters, digits, dots, dashes, underscores.
+        name: String,
+        /// What they may do: risk decides on holds, finance signs off, admin does both and manages people.
+        #[arg(long)]
+        role: RoleArg,
+    },
+    /// Lists everybody.
+    List,
+    /// Ends somebody's sessions, and lets them begin no other.
+    Disable {
+        /// Who.
+        name: String,
+    },
+    /// Lets somebody sign in again who was disabled.
+    Enable {
+        /// Who.
+        name: String,
+    },
+    /// Gives somebody a new password, as `add` does, and ends their sessions.
+    Passwd {
+        /// Whose.
+        name: String,
+    },
 }
 
 /// Bearer tokens of the API.

@@ -82,6 +82,7 @@ async fn run(cli: Cli) -> anyhow::Result<u8> {
         Command::Token(TokenCommand::Add { name, role }) => {
             commands::add_token(&created.await?, name, role.into()).await
         }
+        Command::User(command) => commands::user::user(&created.await?, command).await,
         // These two need no settings: they bring their own.
         Command::Demo(args) => {
             log_to_standard_error("warn", LogFormat::Text)?;

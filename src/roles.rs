@@ -22,6 +22,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 use web::api::Api;
+use web::console::{Console, Logins};
 use web::ingest::recorder::Recorder;
 use web::ingest::{Ingest, SourceEndpoint};
 use web::limits::RefusedRate;
@@ -71,7 +72,7 @@ pub(crate) async fn open(settings: &Settings, create: bool) -> anyhow::Result<St
     let options = OpenOptions { max_connections: settings.database_connections, create };
     let store =
         Store::open(&settings.database_url.0, options).await.context("the database cannot be opened")?;
-    Ok(store.telling(subscriptions(settings)))
+    Ok(store.telling(subscriptions(settings)).reviewing(settings.review.clone()))
 }
 
 /// Who is told what.
@@ -137,6 +138,17 @@ impl Web {
             timezone: settings.timezone,
             clock: clock.clone(),
         });
+        let console = Arc::new(Console {
+            store: store.clone(),
+            clock: clock.clone(),
+            timezone: settings.timezone,
+            terms: settings.review.clone(),
+            grace_ms: settings.deliveries.grace_ms,
+            policy: settings.policy.clone(),
+            ingest: ingest.clone(),
+            trusted_proxies: settings.trusted_proxies,
+            logins: Logins::default(),
+        });
         let mut limits = settings.limits;
         if settings.trusted_proxies > 0 {
             // Every connection comes from the proxy.
@@ -146,13 +158,15 @@ impl Web {
             match self.admin_listener {
                 Some(admin_listener) => {
                     let (outside, inside) =
-                        (web::ingest_only(ingest, watch.clone()), web::admin_only(api, watch));
+                        (web::ingest_only(ingest, watch.clone()), web::admin_only(api, console, watch));
                     tokio::join!(
                         serve(self.listener, outside, limits, stop.clone()),
                         serve(admin_listener, inside, settings.limits, stop.clone()),
                     );
                 }
-                None => serve(self.listener, web::routes(ingest, api, watch), limits, stop.clone()).await,
+                None => {
+                    serve(self.listener, web::routes(ingest, api, console, watch), limits, stop.clone()).await
+                }
             }
         };
         // The recorder ends after the last request that could record; if it ends before, the process cannot go on.

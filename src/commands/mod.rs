@@ -7,6 +7,7 @@ pub(crate) mod diagnose;
 pub(crate) mod replay;
 pub(crate) mod report;
 pub(crate) mod statement;
+pub(crate) mod user;
 
 use std::io::Write as _;
 

@@ -7,6 +7,7 @@ mod forward;
 mod layers;
 mod limits;
 mod reports;
+mod review;
 mod sources;
 mod statements;
 #[cfg(test)]
@@ -19,6 +20,7 @@ use std::path::{Path, PathBuf};
 
 use chrono_tz::Tz;
 use domain::policy::Policy;
+use domain::queue::ReviewTerms;
 use jobs::purge::Terms;
 use serde::Deserialize;
 use web::limits::Limits;
@@ -68,6 +70,8 @@ pub(crate) struct Settings {
     pub(crate) retention: Terms,
     /// When reports are made and closed.
     pub(crate) reports: jobs::report::Terms,
+    /// How held rewards are decided on.
+    pub(crate) review: ReviewTerms,
     /// The endpoints.
     pub(crate) sources: Vec<Source>,
     /// The apps.
@@ -180,6 +184,7 @@ impl Settings {
         let limits = limits::limits(&mut top);
         let retention = limits::retention(&mut top);
         let reports = reports::reports(&mut top, timezone);
+        let review = review::review(&mut top);
         let deliveries = forward::deliveries(&mut top);
         let (apps, forwards) = apps(&mut top);
         let sources = sources(&mut top, &apps);
@@ -212,6 +217,7 @@ impl Settings {
             limits: limits?,
             retention,
             reports: reports?,
+            review,
             sources,
             apps,
             forwards,

@@ -43,6 +43,26 @@ impl Role {
     }
 }
 
+/// Who signs what nobody did in person: no person can have one of these names.
+const RESERVED_NAMES: [&str; 5] = ["rules", "network", "policy", "nobody", "command"];
+
+/// Whether `name` may be a person's: short, and free of what separates names in the evidence.
+pub fn is_person_name(name: &str) -> bool {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
+    (1..=40).contains(&name.len()) && name.bytes().all(is_plain) && !RESERVED_NAMES.contains(&name)
+}
+
+/// The token that the forms of a session carry: derived from the session's own token, so that it ends with it.
+pub fn csrf_token(session_token: &str) -> String {
+    token_hash(&format!("form:{session_token}"))
+}
+
+/// Compares two texts in a time that does not depend on where they differ.
+pub fn same_text(left: &str, right: &str) -> bool {
+    let differences = left.bytes().zip(right.bytes()).fold(0, |sum, (left, right)| sum | (left ^ right));
+    left.len() == right.len() && differences == 0
+}
+
 /// The form in which a bearer token is kept: its SHA-256. It is 256 random bits, so a slow hash would add nothing.
 pub fn token_hash(token: &str) -> String {
     use sha2::{Digest, Sha256};

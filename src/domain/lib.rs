@@ -13,6 +13,7 @@
 //! | [`dashboard`] | what is to stand in the network's dashboard |
 //! | [`macros`] | URLs with macros, and their values percent-encoded |
 //! | [`query`] | which parameters stand in it, decoded |
+//! | [`queue`] | what waits for a person: in which groups, how long, and when two persons must agree |
 //! | [`network`] | how this network names its fields and states ([`network::targo`]) |
 //! | [`event`] | what the postback says: a credit or a reversal of one reward, or why it cannot be mapped |
 //! | [`location`] | what is known of an IP address, and whether it agrees with the reported country |
@@ -28,6 +29,7 @@
 //! | [`statement`] | the network's own list of transactions, matched with ours |
 //! | [`caller`] | does the network call from this address? |
 //! | [`review`], [`access`] | a person's decision on a held reward, and who may make it |
+//! | [`queue`] | what waits for a person: in which groups, how long, and when two persons must agree |
 //! | [`money`], [`time`], [`text`] | exact amounts, instants and business days, words for people |
 
 pub mod access;
@@ -44,6 +46,7 @@ pub mod network;
 pub mod policy;
 pub mod proof;
 pub mod query;
+pub mod queue;
 pub mod report;
 pub mod review;
 pub mod reward;

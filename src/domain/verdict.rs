@@ -149,12 +149,19 @@ fn score(signals: &[Signal], strongest_per_family: usize) -> i64 {
 }
 
 impl Verdict {
-    /// Why it was held, or that nothing spoke against it, in a sentence for each family: its strongest signal, the
-    /// strongest family first.
-    pub fn sentence(&self) -> String {
+    /// The signals that spoke against the reward, the strongest first: hard ones, then by points, then in the order of
+    /// the rules.
+    pub fn counted(&self) -> Vec<&Signal> {
         let mut fired: Vec<_> =
             self.signals.iter().filter(|signal| signal.hard || signal.points > 0).collect();
         fired.sort_by_key(|signal| (!signal.hard, -signal.points));
+        fired
+    }
+
+    /// Why it was held, or that nothing spoke against it, in a sentence for each family: its strongest signal, the
+    /// strongest family first.
+    pub fn sentence(&self) -> String {
+        let mut fired = self.counted();
         let mut families = Vec::new();
         fired.retain(|signal| {
             let is_first = !families.contains(&signal.family);

@@ -57,6 +57,7 @@ impl Store {
             wake: Arc::default(),
             wake_forwarders: Arc::new(tokio::sync::watch::Sender::new(())),
             subscriptions: Arc::default(),
+            terms: Arc::default(),
         })
     }
 }

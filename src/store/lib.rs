@@ -18,7 +18,9 @@
 //! | `outbox`, [`deliveries`], [`resend`] | what apps are told: born with its cause, sent by workers, looked at by people |
 //! | [`refused`] | calls whose signature did not verify, bounded in number |
 //! | [`postbacks`], [`rewards`] | reading them back, page by page |
-//! | [`reviews`] | a person's decision |
+//! | [`holds`], [`claims`] | the queue of held rewards; who has one of them open |
+//! | [`glances`] | what pages show beside a reward or a user, and of today |
+//! | [`reviews`], [`decisions`] | a person's decision on one reward; one click that decides on many |
 //! | [`ledger`] | balances and their proof |
 //! | [`reports`], `report_facts` | the reconciliation of a business day, kept; what it is made from |
 //! | [`statements`], `statement_steps` | the network's own statements; reading and matching them step by step |
@@ -27,16 +29,23 @@
 //! | [`replay`] | taking once more what was put aside |
 //! | [`retention`] | what leaves at the end of its term |
 //! | [`tokens`] | who may call the API |
+//! | [`people`], [`sessions`], [`audit`] | who may sign in to the pages, their sessions, and who did what |
 //! | [`wake`] | telling workers that something waits |
 
+pub mod audit;
+pub mod claims;
 mod columns;
 pub mod connect;
+pub mod decisions;
 pub mod deliveries;
 pub mod error;
+pub mod glances;
+pub mod holds;
 pub mod inbox;
 pub mod ledger;
 pub mod migrate;
 mod outbox;
+pub mod people;
 pub mod policies;
 pub mod postbacks;
 pub mod queue;
@@ -49,6 +58,7 @@ pub mod retention;
 pub mod reviews;
 pub mod rewards;
 mod save;
+pub mod sessions;
 pub mod settle;
 mod statement;
 mod statement_steps;
@@ -60,6 +70,7 @@ pub mod wake;
 use std::sync::Arc;
 
 use domain::delivery::Subscriptions;
+use domain::queue::ReviewTerms;
 use sqlx::{PgPool, SqlitePool};
 
 pub use connect::OpenOptions;
@@ -73,6 +84,7 @@ pub struct Store {
     /// Changes whenever a delivery may be due.
     wake_forwarders: Arc<tokio::sync::watch::Sender<()>>,
     subscriptions: Arc<Subscriptions>,
+    terms: Arc<ReviewTerms>,
 }
 
 /// The connections of this process to the database.
@@ -100,6 +112,12 @@ impl Store {
     #[must_use]
     pub fn telling(self, subscriptions: Subscriptions) -> Self {
         Self { subscriptions: Arc::new(subscriptions), ..self }
+    }
+
+    /// The same store, on which decisions are made under `terms` from now on.
+    #[must_use]
+    pub fn reviewing(self, terms: ReviewTerms) -> Self {
+        Self { terms: Arc::new(terms), ..self }
     }
 
     /// `sqlite` or `postgres`.

@@ -9,11 +9,12 @@ use domain::reward::Step;
 use domain::settlement::{Reward, TakenStep};
 use domain::time::TimestampMs;
 
+use crate::decisions::{Decide, Skip, Wanted};
 use crate::outbox::{self, Touched, UserRow, lock_users};
-use crate::settle::RewardRow;
+use crate::settle::{RewardRow, status};
 use crate::statement::{LazyStatement, Statement};
 use crate::unit::{Tx, guard, with_statement};
-use crate::{Error, Result, Store, save};
+use crate::{Error, Result, Store, read, save};
 
 /// Who decides, why and when.
 #[derive(Clone, Debug)]
@@ -29,12 +30,16 @@ pub struct Reviewer {
 }
 
 /// What became of the decision.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Reviewed {
     /// It is saved and booked.
     Done,
     /// There is no such reward.
     NotFound,
+    /// Another person must agree; it is kept as an opinion.
+    Waits,
+    /// Somebody else has it open in the queue; nothing was saved.
+    Claimed(String),
     /// The reward does not stand where this decision is possible; nothing was saved.
     NotAllowed(NotAllowed),
 }
@@ -79,13 +84,28 @@ pub enum Undone {
 }
 
 impl Store {
-    /// Decides on the reward `id`: status, step and transfers in one transaction.
+    /// Decides on the reward `id` as it stands now; a release also takes back an earlier reject.
     pub async fn review(&self, id: i64, decision: Review, reviewer: Reviewer) -> Result<Reviewed> {
-        let subscriptions = self.subscriptions.clone();
-        self.write_and_wake(move |tx| {
-            Box::pin(async move { decide(tx, id, decision, reviewer, &subscriptions).await })
-        })
-        .await
+        let row: Option<(String, i64)> = read!(self, pool => sqlx::query_as(
+            "SELECT status, steps FROM rewards WHERE id = $1"
+        ).bind(id).fetch_optional(pool).await)?;
+        let Some((name, steps)) = row else { return Ok(Reviewed::NotFound) };
+        let status = status(id, &name)?;
+        if let Err(not_allowed) = review::step(decision, status) {
+            return Ok(Reviewed::NotAllowed(not_allowed));
+        }
+        let wanted = vec![Wanted { reward_id: id, steps }];
+        let done = self.decide(Decide { wanted, decision, overturn: true, reviewer }).await?;
+        match done.skipped.into_iter().next().map(|skipped| skipped.why) {
+            Some(Skip::NotFound) => Ok(Reviewed::NotFound),
+            Some(Skip::Claimed { person }) => Ok(Reviewed::Claimed(person)),
+            Some(Skip::Changed { status, .. }) => match review::step(decision, status) {
+                Err(not_allowed) => Ok(Reviewed::NotAllowed(not_allowed)),
+                Ok(_) => Err(Error::Contended(format!("reward {id} took another step"))),
+            },
+            None if done.waiting.is_empty() => Ok(Reviewed::Done),
+            None => Ok(Reviewed::Waits),
+        }
     }
 
     /// Takes the last decision on the reward `id` back, as long as its grace lasts: by another step, with opposite
@@ -109,22 +129,6 @@ async fn load(tx: &mut Tx, id: i64) -> Result<Option<Reward>> {
         sqlx::query_as(sql).bind(id).fetch_optional(connection).await?
     });
     row.map(Reward::try_from).transpose()
-}
-
-async fn decide(
-    tx: &mut Tx,
-    id: i64,
-    decision: Review,
-    reviewer: Reviewer,
-    subscriptions: &Subscriptions,
-) -> Result<Reviewed> {
-    let Some(reward) = load(tx, id).await? else { return Ok(Reviewed::NotFound) };
-    let step = match review::step(decision, reward.status) {
-        Ok(step) => step,
-        Err(not_allowed) => return Ok(Reviewed::NotAllowed(not_allowed)),
-    };
-    take(tx, id, &reward, step, reviewer, subscriptions).await?;
-    Ok(Reviewed::Done)
 }
 
 async fn undo(tx: &mut Tx, id: i64, reviewer: Reviewer, subscriptions: &Subscriptions) -> Result<Undone> {

@@ -6,8 +6,10 @@ use std::sync::LazyLock;
 use domain::delivery::Subscriptions;
 use domain::event::Click;
 use domain::ledger::{Posting, Transfer};
+use domain::queue::address_group;
 use domain::settlement::{Settled, Settlement, TakenStep};
 use domain::time::TimestampMs;
+use domain::verdict::Decision;
 use serde::Serialize;
 
 use crate::outbox::{self, Touched};
@@ -85,8 +87,10 @@ static COMPLETE_REWARDS: LazyStatement = LazyLock::new(|| {
 
 static INSERT_VERDICTS: LazyStatement = LazyLock::new(|| {
     Statement::new(
-        "INSERT INTO verdicts (reward_id, decision, score, hard, policy, decided_at, geo_result, location, signals)
-         SELECT reward_id, decision, score, hard, policy, decided_at, geo_result, location, signals FROM {given}",
+        "INSERT INTO verdicts (reward_id, decision, score, hard, policy, decided_at, geo_result, location, signals,
+                               leading, fired, address_group)
+         SELECT reward_id, decision, score, hard, policy, decided_at, geo_result, location, signals,
+                leading, fired, address_group FROM {given}",
         &[
             Int("reward_id"),
             Text("decision"),
@@ -97,6 +101,9 @@ static INSERT_VERDICTS: LazyStatement = LazyLock::new(|| {
             Text("geo_result"),
             Text("location"),
             Text("signals"),
+            Text("leading"),
+            Text("fired"),
+            Text("address_group"),
         ],
     )
 });
@@ -438,12 +445,19 @@ struct VerdictRow<'a> {
     geo_result: domain::location::GeoResult,
     location: String,
     signals: String,
+    leading: Option<&'a str>,
+    fired: Option<String>,
+    address_group: Option<String>,
 }
 
 impl<'a> VerdictRow<'a> {
     fn of(settled: &'a Settled, reward_id: i64) -> Option<Self> {
         let judgement = settled.verdict.as_ref()?;
         let verdict = &judgement.verdict;
+        // What the queue groups by; what was credited is in no queue.
+        let is_held = verdict.decision == Decision::Hold;
+        let fired = if is_held { verdict.counted() } else { Vec::new() };
+        let ip = settled.details.as_ref().and_then(|details| details.event.ip.as_deref());
         Some(Self {
             reward_id,
             decision: verdict.decision.name(),
@@ -455,6 +469,11 @@ impl<'a> VerdictRow<'a> {
             // Plain data with text keys: writing it as JSON cannot fail.
             location: serde_json::to_string(&judgement.location).unwrap_or_default(),
             signals: serde_json::to_string(&verdict.signals).unwrap_or_default(),
+            leading: fired.first().map(|signal| signal.code.as_str()),
+            fired: is_held
+                .then(|| fired.iter().map(|signal| signal.code.as_str()).collect::<Vec<_>>().join(" ")),
+            // Empty for a hold without an address, so that its index holds every hold.
+            address_group: is_held.then(|| ip.and_then(address_group).unwrap_or_default()),
         })
     }
 }

@@ -11,13 +11,13 @@
 //! | [`ingest`] | `GET` and `POST /pb/{source}`: verify, record, acknowledge |
 //! | [`api`] | `/api/v1`: rewards, balances, postbacks, reviews, proof |
 //! | [`watch`] | `/healthz`, `/readyz`, `/metrics` |
+//! | [`console`] | the pages, for people who sign in |
 //! | [`caller`] | who called, behind how many proxies |
-//!
-//! The pages of the review console will stand in `pages`, one file a page.
 
 pub mod api;
 mod body;
 pub mod caller;
+pub mod console;
 pub mod export;
 pub mod ingest;
 pub mod limits;
@@ -33,6 +33,7 @@ use warp::http::StatusCode;
 use warp::reply::Response;
 use warp::{Filter, Rejection, Reply};
 
+use console::Console;
 use ingest::Ingest;
 use watch::Watch;
 
@@ -40,10 +41,11 @@ use watch::Watch;
 pub fn routes(
     ingest: Arc<Ingest>,
     api: Arc<api::Api>,
+    console: Arc<Console>,
     watch: Arc<Watch>,
 ) -> impl Filter<Extract = (Response,), Error = Infallible> + Clone {
     let routes = ingest::routes(ingest).or(api::routes(api)).unify().or(watch::guarded_routes(watch)).unify();
-    routes.recover(not_found).unify()
+    routes.or(console::routes(console)).unify().recover(not_found).unify()
 }
 
 /// What networks and load balancers call, and nothing else.
@@ -57,9 +59,11 @@ pub fn ingest_only(
 /// What people, programs and monitoring of the publisher call, and nothing else.
 pub fn admin_only(
     api: Arc<api::Api>,
+    console: Arc<Console>,
     watch: Arc<Watch>,
 ) -> impl Filter<Extract = (Response,), Error = Infallible> + Clone {
-    api::routes(api).or(watch::open_routes(watch)).unify().recover(not_found).unify()
+    let routes = api::routes(api).or(watch::open_routes(watch)).unify().or(console::routes(console)).unify();
+    routes.recover(not_found).unify()
 }
 
 /// What monitoring asks of a process that only works.

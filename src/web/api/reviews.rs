@@ -53,6 +53,12 @@ pub(crate) async fn review(
     match call.api.store.review(id, decision, reviewer).await {
         Ok(Reviewed::Done) => whole(&call.api, id).await,
         Ok(Reviewed::NotFound) => Err(ApiError::NotFound(format!("there is no reward {id}"))),
+        Ok(Reviewed::Waits) => Err(ApiError::Conflict(
+            "this reward needs two persons: the decision is kept as an opinion, and waits for another person's".into(),
+        )),
+        Ok(Reviewed::Claimed(person)) => {
+            Err(ApiError::Conflict(format!("`{person}` has the reward open in the queue")))
+        }
         Ok(Reviewed::NotAllowed(why)) => Err(ApiError::Conflict(why.to_string())),
         Err(store::Error::Contended(_)) => {
             Err(ApiError::Conflict("the reward was changed at the same moment; look at it again".into()))

@@ -1,0 +1,147 @@
+-- The queue of held rewards, as people work on it. `holds` repeats what the queue groups, sorts and filters by, one row
+-- for each reward that is held now. The database keeps it itself, so that no way into or out of `held` can forget it.
+
+-- Only of a hold: the code of the rule that weighed most, every rule that counted (strongest first), and the IPv4
+-- address or /64 that the user came from
+-- (empty if the network named none).
+ALTER TABLE verdicts ADD COLUMN leading TEXT;
+ALTER TABLE verdicts ADD COLUMN fired TEXT;
+ALTER TABLE verdicts ADD COLUMN address_group TEXT;
+
+DROP TRIGGER verdicts_are_frozen;
+UPDATE verdicts
+SET leading = (SELECT value ->> 'code' FROM json_each(signals) WHERE value ->> 'fired'
+               ORDER BY COALESCE(value ->> 'hard', 0) DESC, COALESCE(value ->> 'points', 0) DESC, key LIMIT 1),
+    fired = (SELECT group_concat(code, ' ') FROM
+             (SELECT value ->> 'code' AS code FROM json_each(signals)
+              WHERE COALESCE(value ->> 'hard', 0) OR COALESCE(value ->> 'points', 0) > 0
+              ORDER BY COALESCE(value ->> 'hard', 0) DESC, COALESCE(value ->> 'points', 0) DESC, key)),
+    address_group = COALESCE((SELECT ip FROM rewards WHERE rewards.id = verdicts.reward_id), '')
+WHERE decision = 'hold';
+CREATE TRIGGER verdicts_are_frozen BEFORE UPDATE ON verdicts
+BEGIN SELECT RAISE(ABORT, 'a verdict never changes'); END;
+
+CREATE TABLE holds (
+    reward_id     INTEGER PRIMARY KEY,
+    source        TEXT    NOT NULL,
+    app           TEXT    NOT NULL,
+    user_id       TEXT    NOT NULL,
+    tx_id         TEXT    NOT NULL,
+    -- empty where the network names none, so that every grouping can run along its index
+    offer_id      TEXT    NOT NULL,
+    offer_name    TEXT    NOT NULL,
+    event_name    TEXT    NOT NULL,
+    rule          TEXT    NOT NULL,
+    fired         TEXT    NOT NULL,
+    address_group TEXT    NOT NULL,
+    sub1          TEXT    NOT NULL,
+    country       TEXT    NOT NULL,
+    currency      TEXT    NOT NULL,
+    reward_micros INTEGER NOT NULL,
+    payout_micros INTEGER NOT NULL,
+    score         INTEGER NOT NULL,
+    hard          INTEGER NOT NULL,
+    conflict      INTEGER NOT NULL,
+    received_at   INTEGER NOT NULL,
+    -- of the reward: what a decision that was made on a page must still find
+    steps         INTEGER NOT NULL
+) STRICT;
+
+CREATE INDEX holds_rule ON holds (rule, offer_id, received_at, reward_id);
+CREATE INDEX holds_address ON holds (address_group, received_at, reward_id);
+CREATE INDEX holds_sub1 ON holds (sub1, source, received_at, reward_id);
+CREATE INDEX holds_user ON holds (user_id, app, received_at, reward_id);
+CREATE INDEX holds_age ON holds (received_at, reward_id);
+CREATE INDEX holds_money ON holds (payout_micros, reward_id);
+
+-- Others of the same address or sub1 are looked for when one reward is looked at; only holds are kept apart by
+-- address, so that crediting costs nothing more.
+CREATE INDEX verdicts_address ON verdicts (address_group, reward_id) WHERE address_group IS NOT NULL;
+
+-- Who has a reward open for decision, and until when.
+CREATE TABLE claims (
+    reward_id INTEGER PRIMARY KEY,
+    person    TEXT    NOT NULL,
+    until_at  INTEGER NOT NULL
+) STRICT;
+
+CREATE INDEX claims_until ON claims (until_at);
+
+-- What one person said of a reward that needs two; it counts while the reward has taken no further step.
+CREATE TABLE opinions (
+    id        INTEGER PRIMARY KEY,
+    reward_id INTEGER NOT NULL,
+    steps     INTEGER NOT NULL,
+    person    TEXT    NOT NULL,
+    decision  TEXT    NOT NULL CHECK (decision IN ('release', 'reject')),
+    note      TEXT,
+    given_at  INTEGER NOT NULL
+) STRICT;
+
+CREATE INDEX opinions_reward ON opinions (reward_id, steps, id);
+
+-- One click of one person, and what it decided: what an undo takes back.
+CREATE TABLE decisions (
+    id            INTEGER PRIMARY KEY,
+    person        TEXT    NOT NULL,
+    decision      TEXT    NOT NULL CHECK (decision IN ('release', 'reject')),
+    note          TEXT,
+    decided_at    INTEGER NOT NULL,
+    rewards       INTEGER NOT NULL,
+    payout_micros INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE decided (
+    decision_id INTEGER NOT NULL,
+    reward_id   INTEGER NOT NULL,
+    seq         INTEGER NOT NULL,
+    PRIMARY KEY (decision_id, reward_id)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX decided_reward ON decided (reward_id);
+
+INSERT INTO holds SELECT rewards.id, source, app, user_id, tx_id, COALESCE(offer_id, ''), COALESCE(offer_name, ''), COALESCE(event_name, ''),
+           COALESCE(leading, ''), COALESCE(fired, ''), COALESCE(address_group, ''), COALESCE(sub1, ''),
+           COALESCE(country_code, ''), currency, COALESCE(reward_micros, 0), COALESCE(payout_micros, 0), score, hard,
+           conflict, received_at, steps
+    FROM rewards JOIN verdicts ON verdicts.reward_id = rewards.id WHERE status = 'held';
+
+CREATE TRIGGER holds_begin AFTER INSERT ON verdicts WHEN NEW.decision = 'hold'
+BEGIN
+    INSERT INTO holds SELECT rewards.id, source, app, user_id, tx_id, COALESCE(offer_id, ''), COALESCE(offer_name, ''), COALESCE(event_name, ''),
+           COALESCE(leading, ''), COALESCE(fired, ''), COALESCE(address_group, ''), COALESCE(sub1, ''),
+           COALESCE(country_code, ''), currency, COALESCE(reward_micros, 0), COALESCE(payout_micros, 0), score, hard,
+           conflict, received_at, steps
+    FROM rewards JOIN verdicts ON verdicts.reward_id = rewards.id
+    WHERE rewards.id = NEW.reward_id AND status = 'held';
+END;
+CREATE TRIGGER holds_begin_again AFTER UPDATE OF status ON rewards WHEN NEW.status = 'held' AND OLD.status <> 'held'
+BEGIN
+    INSERT INTO holds SELECT rewards.id, source, app, user_id, tx_id, COALESCE(offer_id, ''), COALESCE(offer_name, ''), COALESCE(event_name, ''),
+           COALESCE(leading, ''), COALESCE(fired, ''), COALESCE(address_group, ''), COALESCE(sub1, ''),
+           COALESCE(country_code, ''), currency, COALESCE(reward_micros, 0), COALESCE(payout_micros, 0), score, hard,
+           conflict, received_at, steps
+    FROM rewards JOIN verdicts ON verdicts.reward_id = rewards.id
+    WHERE rewards.id = NEW.id;
+END;
+CREATE TRIGGER holds_end AFTER UPDATE OF status ON rewards WHEN OLD.status = 'held' AND NEW.status <> 'held'
+BEGIN
+    DELETE FROM holds WHERE reward_id = NEW.id;
+    DELETE FROM claims WHERE reward_id = NEW.id;
+END;
+CREATE TRIGGER holds_conflict AFTER UPDATE OF conflict ON rewards
+WHEN NEW.status = 'held' AND NEW.conflict <> OLD.conflict
+BEGIN UPDATE holds SET conflict = NEW.conflict WHERE reward_id = NEW.id; END;
+
+CREATE TRIGGER opinions_are_frozen BEFORE UPDATE ON opinions
+BEGIN SELECT RAISE(ABORT, 'an opinion never changes'); END;
+CREATE TRIGGER opinions_stay BEFORE DELETE ON opinions
+BEGIN SELECT RAISE(ABORT, 'an opinion is never deleted'); END;
+CREATE TRIGGER decisions_are_frozen BEFORE UPDATE ON decisions
+BEGIN SELECT RAISE(ABORT, 'a decision never changes'); END;
+CREATE TRIGGER decisions_stay BEFORE DELETE ON decisions
+BEGIN SELECT RAISE(ABORT, 'a decision is never deleted'); END;
+CREATE TRIGGER decided_are_frozen BEFORE UPDATE ON decided
+BEGIN SELECT RAISE(ABORT, 'a decision never changes'); END;
+CREATE TRIGGER decided_stay BEFORE DELETE ON decided
+BEGIN SELECT RAISE(ABORT, 'a decision is never deleted'); END;

@@ -1,0 +1,89 @@
+//! `rewardgate user`: people who sign in to the pages.
+
+use std::io::{BufRead as _, IsTerminal as _};
+
+use anyhow::Context as _;
+use domain::access::{Role, is_person_name};
+use store::people::{NewPerson, PersonChange};
+use web::console::password;
+
+use super::{new_token, say};
+use crate::EXIT_DONE;
+use crate::cli::UserCommand;
+use crate::roles::Process;
+
+/// Who signs in the audit what was done here.
+const ACTOR: &str = "command line";
+
+/// Does what was asked.
+pub(crate) async fn user(process: &Process, command: UserCommand) -> anyhow::Result<u8> {
+    process.store.migrate().await?;
+    match command {
+        UserCommand::Add { name, role } => add(process, name, role.into()).await,
+        UserCommand::List => list(process).await,
+        UserCommand::Disable { name } => change(process, name, PersonChange::Disable).await,
+        UserCommand::Enable { name } => change(process, name, PersonChange::Enable).await,
+        UserCommand::Passwd { name } => {
+            let (password, is_new) = read_password()?;
+            let code = change(process, name, PersonChange::Password(hash(&password)?)).await?;
+            print_new(&password, is_new);
+            Ok(code)
+        }
+    }
+}
+
+async fn add(process: &Process, name: String, role: Role) -> anyhow::Result<u8> {
+    anyhow::ensure!(
+        is_person_name(&name),
+        "`{name}` is no name: 1 to 40 letters, digits, dots, dashes or underscores, and none that the gateway uses itself"
+    );
+    let (password, is_new) = read_password()?;
+    let person = NewPerson { name: name.clone(), role, password_hash: hash(&password)? };
+    let added = process.store.add_person(person, ACTOR.into(), process.clock.now()).await?;
+    anyhow::ensure!(
+        added,
+        "there is, or was, somebody named `{name}`: names in the evidence are never given again"
+    );
+    print_new(&password, is_new);
+    Ok(EXIT_DONE)
+}
+
+async fn list(process: &Process) -> anyhow::Result<u8> {
+    for person in process.store.people().await? {
+        let state = person.disabled_at.map_or_else(String::new, |at| format!("  disabled {}", at.rfc3339()));
+        say(&format!("{:<24} {:<8} {}{state}", person.name, person.role.name(), person.created_at.rfc3339()));
+    }
+    Ok(EXIT_DONE)
+}
+
+async fn change(process: &Process, name: String, change: PersonChange) -> anyhow::Result<u8> {
+    let now = process.clock.now();
+    let changed = process.store.change_person(name.clone(), change, ACTOR.into(), now).await?;
+    anyhow::ensure!(changed, "there is nobody named `{name}`, or nothing to change");
+    Ok(EXIT_DONE)
+}
+
+/// The first line of standard input if something is piped in, else a new password; and whether it is new.
+fn read_password() -> anyhow::Result<(String, bool)> {
+    let mut line = String::new();
+    if !std::io::stdin().is_terminal() {
+        std::io::stdin().lock().read_line(&mut line).context("the password cannot be read")?;
+    }
+    let given = line.trim_end_matches(['\r', '\n']);
+    if given.is_empty() {
+        return Ok((new_token()?, true));
+    }
+    password::check(given)?;
+    Ok((given.to_owned(), false))
+}
+
+fn hash(password: &str) -> anyhow::Result<String> {
+    password::hash(password).map_err(|error| anyhow::anyhow!("the password cannot be hashed: {error}"))
+}
+
+/// A new password is shown only once.
+fn print_new(password: &str, is_new: bool) {
+    if is_new {
+        say(password);
+    }
+}

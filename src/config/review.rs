@@ -1,0 +1,48 @@
+//! How held rewards are decided on.
+
+use domain::money::Micros;
+use domain::queue::{AutoRelease, ReviewTerms, SecondPerson};
+
+use super::layers::Section;
+
+const MINUTE_MS: i64 = 60_000;
+const HOUR_MS: i64 = 60 * MINUTE_MS;
+
+/// `[review]`
+pub(super) fn review(top: &mut Section<'_>) -> ReviewTerms {
+    let (path, dict) = top.table("review");
+    let mut section = top.inner(path, dict);
+    let claim_minutes = super::bounded(&mut section, "claim_minutes", 10, 1..=240);
+    let target_hours = super::bounded(&mut section, "target_hours", 24, 1..=720);
+    let urgent = usd(&mut section, "urgent_usd");
+    let urgent_target_hours = super::bounded(&mut section, "urgent_target_hours", 4, 1..=720);
+    let second = SecondPerson {
+        single: usd(&mut section, "second_person_usd"),
+        bulk: usd(&mut section, "second_person_bulk_usd"),
+        hard: section.or("second_person_hard", false),
+    };
+    let below = usd(&mut section, "auto_release_below_usd");
+    let after_hours = super::bounded(&mut section, "auto_release_after_hours", 48, 1..=720);
+    section.finish();
+    ReviewTerms {
+        claim_ms: claim_minutes * MINUTE_MS,
+        target_ms: target_hours * HOUR_MS,
+        urgent,
+        urgent_target_ms: urgent_target_hours * HOUR_MS,
+        second,
+        auto_release: below.map(|below| AutoRelease { below, after_ms: after_hours * HOUR_MS }),
+    }
+}
+
+/// An amount in USD, as a text: a float would not be exact.
+fn usd(section: &mut Section<'_>, key: &'static str) -> Option<Micros> {
+    let text: String = section.optional(key)?;
+    let amount = Micros::parse(&text).ok().map(|parsed| parsed.amount).filter(|amount| amount.0 > 0);
+    if amount.is_none() {
+        section.fault(
+            key,
+            &format!("must be an amount in USD above zero, as a text such as \"50\", not `{text}`"),
+        );
+    }
+    amount
+}

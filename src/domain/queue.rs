@@ -1,0 +1,243 @@
+//! What waits for a person: in which groups, how long it may wait, and when two persons must agree.
+
+use std::net::IpAddr;
+
+use crate::money::Micros;
+use crate::review::Review;
+use crate::time::TimestampMs;
+
+const HOUR_MS: i64 = 3_600_000;
+
+/// What held rewards of one cluster have in common.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Grouping {
+    /// The rule that weighed most, and the offer.
+    Rule,
+    /// The IPv4 address, or the /64.
+    Address,
+    /// The `sub1` of one source.
+    Sub1,
+    /// The user.
+    User,
+}
+
+impl Grouping {
+    /// Every grouping.
+    pub const ALL: [Self; 4] = [Self::Rule, Self::Address, Self::Sub1, Self::User];
+
+    /// The name in URLs.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Rule => "rule",
+            Self::Address => "address",
+            Self::Sub1 => "sub1",
+            Self::User => "user",
+        }
+    }
+
+    /// The grouping of that name.
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|grouping| grouping.name() == name)
+    }
+}
+
+/// How held rewards are decided on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReviewTerms {
+    /// How long an item that somebody opened is theirs.
+    pub claim_ms: i64,
+    /// How long a hold may wait.
+    pub target_ms: i64,
+    /// From which payout on a hold is urgent.
+    pub urgent: Option<Micros>,
+    /// How long an urgent one may wait.
+    pub urgent_target_ms: i64,
+    /// When two persons must agree.
+    pub second: SecondPerson,
+    /// What is released without a person.
+    pub auto_release: Option<AutoRelease>,
+}
+
+impl Default for ReviewTerms {
+    fn default() -> Self {
+        Self {
+            claim_ms: 10 * 60_000,
+            target_ms: 24 * HOUR_MS,
+            urgent: None,
+            urgent_target_ms: 4 * HOUR_MS,
+            second: SecondPerson::default(),
+            auto_release: None,
+        }
+    }
+}
+
+impl ReviewTerms {
+    /// Until when a hold of this payout that came in at `received_at` should be decided.
+    pub fn due_at(&self, received_at: TimestampMs, payout: Micros) -> TimestampMs {
+        let is_urgent = self.urgent.is_some_and(|urgent| payout >= urgent);
+        let target_ms = if is_urgent { self.urgent_target_ms } else { self.target_ms };
+        TimestampMs(received_at.0.saturating_add(target_ms))
+    }
+}
+
+/// When a decision needs a second person. Payouts in USD.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SecondPerson {
+    /// A reward that pays this much or more.
+    pub single: Option<Micros>,
+    /// Several rewards, decided at once, that pay this much or more together.
+    pub bulk: Option<Micros>,
+    /// A reward that a hard rule held.
+    pub hard: bool,
+}
+
+impl SecondPerson {
+    /// Whether a reward of this payout needs one, decided together with others for `total`.
+    pub fn is_needed(&self, payout: Micros, hard: bool, total: Micros, rewards: usize) -> bool {
+        (self.hard && hard)
+            || self.single.is_some_and(|limit| payout >= limit)
+            || (rewards > 1 && self.bulk.is_some_and(|limit| total >= limit))
+    }
+}
+
+/// Soft holds that are released by policy: small money is not worth a person's time, or a user's patience.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AutoRelease {
+    /// Only what pays less than this.
+    pub below: Micros,
+    /// After this long.
+    pub after_ms: i64,
+}
+
+/// What somebody said of a reward that needs two.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Opinion {
+    /// Who.
+    pub person: String,
+    /// What.
+    pub decision: Review,
+}
+
+/// What becomes of a decision.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Weighing {
+    /// It is taken; with whom, if two were needed.
+    Take {
+        /// Who said the same before.
+        with: Option<String>,
+    },
+    /// It is kept, and another person is asked.
+    Wait,
+}
+
+/// Weighs what `person` decides against the opinions that others gave before, the oldest first. As soon as two
+/// different persons agree the decision is taken; of three, two always do.
+pub fn weigh(needs_second: bool, earlier: &[Opinion], person: &str, decision: Review) -> Weighing {
+    let others: Vec<&Opinion> = earlier.iter().filter(|opinion| opinion.person != person).collect();
+    // What somebody said last is what they say.
+    let said = |opinion: &&&Opinion| {
+        let last = others.iter().rev().find(|other| other.person == opinion.person);
+        last.is_some_and(|last| last.decision == decision)
+    };
+    match others.iter().find(said) {
+        Some(agreeing) => Weighing::Take { with: Some(agreeing.person.clone()) },
+        None if needs_second || !earlier.is_empty() => Weighing::Wait,
+        None => Weighing::Take { with: None },
+    }
+}
+
+/// The IPv4 address itself, or the /64 of an IPv6 address: one connection is one customer. `None` if it is no address.
+pub fn address_group(ip: &str) -> Option<String> {
+    match ip.trim().parse::<IpAddr>().ok()?.to_canonical() {
+        IpAddr::V4(address) => Some(address.to_string()),
+        IpAddr::V6(address) => {
+            let net = ipnet::Ipv6Net::new(address, 64).ok()?.trunc();
+            Some(net.to_string())
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn opinion(person: &str, decision: Review) -> Opinion {
+        Opinion { person: person.into(), decision }
+    }
+
+    #[test]
+    fn addresses_are_grouped_as_customers_get_them() {
+        for (ip, group) in [
+            ("203.0.113.7", Some("203.0.113.7")),
+            ("::ffff:203.0.113.7", Some("203.0.113.7")),
+            ("2001:db8:1:2:3:4:5:6", Some("2001:db8:1:2::/64")),
+            ("2001:db8:1:2::9", Some("2001:db8:1:2::/64")),
+            ("nonsense", None),
+            ("", None),
+        ] {
+            assert_eq!(address_group(ip).as_deref(), group, "{ip}");
+        }
+    }
+
+    #[test]
+    fn one_person_decides_what_needs_no_second() {
+        assert_eq!(weigh(false, &[], "ann", Review::Reject), Weighing::Take { with: None });
+    }
+
+    #[test]
+    fn two_persons_must_agree_and_nobody_is_their_own_second() {
+        let (ann, bob) = (opinion("ann", Review::Release), opinion("bob", Review::Reject));
+        assert_eq!(weigh(true, &[], "ann", Review::Release), Weighing::Wait);
+        assert_eq!(weigh(true, &[ann.clone()], "ann", Review::Release), Weighing::Wait);
+        let with_ann = Weighing::Take { with: Some("ann".into()) };
+        assert_eq!(weigh(true, &[ann.clone()], "bob", Review::Release), with_ann);
+        assert_eq!(weigh(true, &[ann.clone()], "bob", Review::Reject), Weighing::Wait);
+        assert_eq!(weigh(true, &[ann.clone(), bob.clone()], "cid", Review::Release), with_ann);
+        let with_bob = Weighing::Take { with: Some("bob".into()) };
+        assert_eq!(weigh(true, &[ann, bob], "cid", Review::Reject), with_bob);
+    }
+
+    #[test]
+    fn an_opinion_once_asked_for_keeps_asking_for_a_second() {
+        let ann = opinion("ann", Review::Release);
+        assert_eq!(weigh(false, &[ann], "bob", Review::Reject), Weighing::Wait);
+    }
+
+    #[test]
+    fn of_somebody_who_changed_their_mind_the_last_word_counts() {
+        let said = [opinion("ann", Review::Release), opinion("ann", Review::Reject)];
+        assert_eq!(weigh(true, &said, "bob", Review::Release), Weighing::Wait);
+        assert_eq!(weigh(true, &said, "bob", Review::Reject), Weighing::Take { with: Some("ann".into()) });
+    }
+
+    #[test]
+    fn three_persons_always_come_to_a_decision() {
+        for bits in 0..8_u8 {
+            let said = |bit: u8| if bits & (1 << bit) == 0 { Review::Release } else { Review::Reject };
+            let first = [opinion("ann", said(0))];
+            if weigh(true, &first, "bob", said(1)) == Weighing::Wait {
+                let both = [first[0].clone(), opinion("bob", said(1))];
+                assert_ne!(weigh(true, &both, "cid", said(2)), Weighing::Wait, "{bits:03b}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_limits_of_one_person_are_per_reward_per_click_and_for_hard_rules() {
+        let usd = |amount: i64| Micros(amount * 1_000_000);
+        let second = SecondPerson { single: Some(usd(50)), bulk: Some(usd(200)), hard: true };
+        assert!(second.is_needed(usd(50), false, usd(50), 1));
+        assert!(!second.is_needed(usd(49), false, usd(300), 1), "a single one has its own limit");
+        assert!(second.is_needed(usd(1), false, usd(200), 2));
+        assert!(second.is_needed(usd(1), true, usd(1), 1));
+        assert!(!SecondPerson::default().is_needed(usd(1_000), true, usd(1_000), 9));
+    }
+
+    #[test]
+    fn more_money_is_due_sooner() {
+        let terms = ReviewTerms { urgent: Some(Micros(20_000_000)), ..ReviewTerms::default() };
+        let at = TimestampMs(1_000);
+        assert_eq!(terms.due_at(at, Micros(19_999_999)).0, 1_000 + 24 * HOUR_MS);
+        assert_eq!(terms.due_at(at, Micros(20_000_000)).0, 1_000 + 4 * HOUR_MS);
+    }
+}

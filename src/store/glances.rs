@@ -1,0 +1,196 @@
+//! What pages show beside one reward or one user, and of today: bounded reads, each with an index that fits.
+
+use domain::time::TimestampMs;
+
+use crate::{Result, Store, read};
+
+/// How many of the newest rewards a histogram looks through: enough for any offer that is played, and bounded without
+/// an index that every credit would pay for.
+pub const HISTOGRAM_OUT_OF: i64 = 20_000;
+/// How far apart the order of postbacks and that of their receipt may be.
+const MARGIN_MS: i64 = 60_000;
+/// The most rows of a list beside something else.
+const MAX_BESIDE: i64 = 8;
+/// The most of a user's rewards that one page shows.
+const MAX_OF_USER: i64 = 200;
+
+/// One reward in a list beside something else.
+#[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
+#[expect(missing_docs, reason = "the columns of rewards, described in the migration")]
+pub struct BesideRow {
+    pub id: i64,
+    pub status: String,
+    pub source: String,
+    pub app: String,
+    pub user_id: String,
+    pub offer_name: Option<String>,
+    pub event_name: Option<String>,
+    pub currency: String,
+    pub reward_micros: Option<i64>,
+    pub payout_micros: Option<i64>,
+    pub ip: Option<String>,
+    pub country_code: Option<String>,
+    pub received_at: i64,
+}
+
+/// How many of a user's rewards stand where.
+#[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
+pub struct UserStatus {
+    /// The status.
+    pub status: String,
+    /// How many.
+    pub rewards: i64,
+    /// What the network pays for them, in USD.
+    pub payout_micros: i64,
+    /// When the first of them was received.
+    pub first_at: i64,
+}
+
+/// Something that was counted by the hour.
+#[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
+pub struct HourRow {
+    /// `acknowledged`, or the name of a step.
+    pub what: String,
+    /// Hours since the beginning of the day.
+    pub hour: i64,
+    /// How many.
+    pub count: i64,
+}
+
+/// How often a rule fired on what is kept, and what became of its holds.
+#[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
+pub struct RuleRow {
+    /// The rule that weighed most.
+    pub rule: String,
+    /// How many rewards it held.
+    pub holds: i64,
+    /// How many of those a person released.
+    pub released: i64,
+    /// How many a person rejected.
+    pub rejected: i64,
+    /// How many the network took back.
+    pub reversed: i64,
+}
+
+const BESIDE: &str = "SELECT id, status, source, app, user_id, offer_name, event_name, currency, reward_micros, payout_micros, ip,
+       country_code, received_at FROM rewards ";
+
+impl Store {
+    /// From click to completion, in milliseconds, of the rewards of this offer and event among the newest ones.
+    pub async fn completion_times(
+        &self,
+        source: &str,
+        offer_id: &str,
+        event_id: Option<&str>,
+    ) -> Result<Vec<i64>> {
+        let rows: Vec<(i64,)> = read!(self, pool => sqlx::query_as(
+            "SELECT received_at - clicked_at FROM
+                 (SELECT source, offer_id, event_id, clicked_at, received_at FROM rewards
+                  ORDER BY received_at DESC, id DESC LIMIT $4) AS newest
+             WHERE source = $1 AND offer_id = $2 AND COALESCE(event_id, '') = $3 AND clicked_at IS NOT NULL
+               AND received_at > clicked_at"
+        ).bind(source).bind(offer_id).bind(event_id.unwrap_or_default()).bind(HISTOGRAM_OUT_OF)
+            .fetch_all(pool).await)?;
+        Ok(rows.into_iter().map(|(elapsed_ms,)| elapsed_ms).collect())
+    }
+
+    /// Other rewards that were held for the same address or /64.
+    pub async fn same_address(&self, address_group: &str, but: i64) -> Result<Vec<BesideRow>> {
+        let sql = format!(
+            "{BESIDE} WHERE id IN (SELECT reward_id FROM verdicts WHERE address_group = $1 AND reward_id <> $2
+                                   ORDER BY reward_id DESC LIMIT $3) ORDER BY id DESC"
+        );
+        Ok(
+            read!(self, pool => sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(address_group).bind(but).bind(MAX_BESIDE)
+            .fetch_all(pool).await)?,
+        )
+    }
+
+    /// Other rewards that are held with the same `sub1`.
+    pub async fn same_sub1(&self, source: &str, sub1: &str, but: i64) -> Result<Vec<BesideRow>> {
+        let sql = format!(
+            "{BESIDE} WHERE id IN (SELECT reward_id FROM holds WHERE sub1 = $1 AND source = $2 AND reward_id <> $3
+                                   ORDER BY received_at DESC, reward_id DESC LIMIT $4) ORDER BY id DESC"
+        );
+        Ok(read!(self, pool => sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(sub1).bind(source).bind(but)
+            .bind(MAX_BESIDE).fetch_all(pool).await)?)
+    }
+
+    /// The address or /64 that a held reward came from.
+    pub async fn address_group(&self, id: i64) -> Result<Option<String>> {
+        let row: Option<(Option<String>,)> = read!(self, pool => sqlx::query_as(
+            "SELECT address_group FROM verdicts WHERE reward_id = $1"
+        ).bind(id).fetch_optional(pool).await)?;
+        Ok(row.and_then(|(group,)| group))
+    }
+
+    /// Where a user's rewards stand.
+    pub async fn user_statuses(&self, app: &str, user_id: &str) -> Result<Vec<UserStatus>> {
+        Ok(read!(self, pool => sqlx::query_as(
+            "SELECT status, COUNT(*) AS rewards, CAST(COALESCE(SUM(payout_micros), 0) AS BIGINT) AS payout_micros,
+                    MIN(received_at) AS first_at
+             FROM rewards WHERE user_id = $1 AND app = $2 GROUP BY status ORDER BY status"
+        ).bind(user_id).bind(app).fetch_all(pool).await)?)
+    }
+
+    /// A user's newest rewards.
+    pub async fn user_rewards(&self, app: &str, user_id: &str) -> Result<Vec<BesideRow>> {
+        let sql =
+            format!("{BESIDE} WHERE user_id = $1 AND app = $2 ORDER BY received_at DESC, id DESC LIMIT $3");
+        Ok(
+            read!(self, pool => sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(user_id).bind(app).bind(MAX_OF_USER)
+            .fetch_all(pool).await)?,
+        )
+    }
+
+    /// What happened on a business day, by the hour from `from` on: acknowledged postbacks and steps.
+    pub async fn hours(
+        &self,
+        business_date: &str,
+        from: TimestampMs,
+        to: TimestampMs,
+    ) -> Result<Vec<HourRow>> {
+        let first = self.first_postback_since(from).await?;
+        let last = self.first_postback_since(TimestampMs(to.0 + 2 * MARGIN_MS)).await?;
+        Ok(read!(self, pool => sqlx::query_as(
+            "SELECT 'acknowledged' AS what, (received_at - $1) / 3600000 AS hour, COUNT(*) AS count
+             FROM postbacks WHERE id >= $2 AND id < $3 AND received_at >= $1 AND received_at < $4
+             GROUP BY (received_at - $1) / 3600000
+             UNION ALL
+             SELECT step, (taken_at - $1) / 3600000, COUNT(*) FROM steps
+             WHERE business_date = $5 AND taken_at < $4 GROUP BY step, (taken_at - $1) / 3600000"
+        ).bind(from.0).bind(first).bind(last).bind(to.0).bind(business_date).fetch_all(pool).await)?)
+    }
+
+    /// The id from which on postbacks were received at `at` or later. Postbacks are numbered in the order in which they
+    /// are committed, which is that of their receipt within a batch's time, so the search allows for a margin.
+    async fn first_postback_since(&self, at: TimestampMs) -> Result<i64> {
+        let (mut low, mut high): (i64, i64) = read!(self, pool => sqlx::query_as(
+            "SELECT COALESCE((SELECT MIN(id) FROM postbacks), 1), COALESCE((SELECT MAX(id) FROM postbacks), 0) + 1"
+        ).fetch_one(pool).await)?;
+        while low < high {
+            let middle = low + (high - low) / 2;
+            let row: Option<(i64, i64)> = read!(self, pool => sqlx::query_as(
+                "SELECT id, received_at FROM postbacks WHERE id >= $1 ORDER BY id LIMIT 1"
+            ).bind(middle).fetch_optional(pool).await)?;
+            match row {
+                Some((id, received_at)) if received_at < at.0 - MARGIN_MS => low = id + 1,
+                Some(_) | None => high = middle,
+            }
+        }
+        Ok(low)
+    }
+
+    /// How often each rule weighed most on the newest holds, and what became of them.
+    pub async fn rule_outcomes(&self, since: TimestampMs) -> Result<Vec<RuleRow>> {
+        Ok(read!(self, pool => sqlx::query_as(
+            "SELECT COALESCE(leading, '') AS rule, COUNT(*) AS holds,
+                    CAST(SUM(CASE WHEN status = 'credited' THEN 1 ELSE 0 END) AS BIGINT) AS released,
+                    CAST(SUM(CASE WHEN status = 'rejected' THEN 1 ELSE 0 END) AS BIGINT) AS rejected,
+                    CAST(SUM(CASE WHEN status = 'reversed' THEN 1 ELSE 0 END) AS BIGINT) AS reversed
+             FROM verdicts JOIN rewards ON rewards.id = verdicts.reward_id
+             WHERE verdicts.address_group IS NOT NULL AND received_at >= $1
+             GROUP BY COALESCE(leading, '') ORDER BY COUNT(*) DESC"
+        ).bind(since.0).fetch_all(pool).await)?)
+    }
+}

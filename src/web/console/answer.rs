@@ -1,0 +1,154 @@
+//! What a browser gets. Every answer carries the headers that keep it to itself: nothing is loaded from elsewhere, no
+//! code stands in a page, no other site frames it, no cache keeps it.
+
+use askama::Template;
+use tracing::error;
+use warp::Reply;
+use warp::http::{HeaderValue, StatusCode, header};
+use warp::reply::Response;
+
+use super::request::{LOGIN_COOKIE, Request, SESSION_COOKIE};
+use domain::text::sha256;
+
+const STYLE: &str = include_str!("style.css");
+const SCRIPT: &str = include_str!("console.js");
+
+/// Where the stylesheet and the script are found; their content is part of the name, so caches never hold an old one.
+pub(crate) fn style_path() -> String {
+    format!("/static/{}.css", &sha256(STYLE.as_bytes())[..12])
+}
+
+/// The same for the script.
+pub(crate) fn script_path() -> String {
+    format!("/static/{}.js", &sha256(SCRIPT.as_bytes())[..12])
+}
+
+const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src 'self'; \
+                      form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
+
+/// An answer.
+#[derive(Debug)]
+pub(crate) enum Answer {
+    /// A page.
+    Page(u16, String),
+    /// Go there.
+    To(String),
+    /// Go there, with a session begun or (empty) ended.
+    WithSession(String, String),
+    /// A page with the token of the form for signing in.
+    Login(u16, String, String),
+    /// The stylesheet or the script.
+    File(&'static str, &'static str),
+    /// Values for the script.
+    Json(String),
+    /// Words.
+    Plain(u16, String),
+}
+
+/// What a page could not do.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum PageError {
+    #[error(transparent)]
+    Store(#[from] store::Error),
+    #[error("the page cannot be written: {0}")]
+    Template(#[from] askama::Error),
+    #[error("{0}")]
+    Chart(String),
+    #[error("the password cannot be hashed: {0}")]
+    Password(String),
+}
+
+/// What a handler answers.
+pub(crate) type Answered = Result<Answer, PageError>;
+
+/// A page of a template.
+pub(crate) fn page(template: &impl Template) -> Answered {
+    Ok(Answer::Page(200, template.render()?))
+}
+
+/// What is shown when something broke: that nothing was lost, and what to do.
+pub(crate) fn fault(fault: &PageError) -> Answer {
+    let (status, words) = match fault {
+        PageError::Store(error) if error.is_transient() => (
+            503,
+            "The database does not answer at the moment. Nothing was changed; postbacks are refused with 503 meanwhile, and \
+             networks send them again. Load this page again in a moment.",
+        ),
+        _ => (
+            500,
+            "Something broke while this page was made; nothing was changed. The log of the process says what it was.",
+        ),
+    };
+    error!(error = %fault, "a page could not be made");
+    let body = format!(
+        "<!doctype html><html lang=en><meta charset=utf-8><title>RewardGate</title><link rel=stylesheet href=\"{}\">\
+         <main class=lone><h1>Not now</h1><p>{words}</p><p><a href=\"/\">Today</a></p></main></html>",
+        style_path()
+    );
+    Answer::Page(status, body)
+}
+
+/// A file of this crate.
+pub(crate) fn file(name: &str) -> Answer {
+    if style_path().ends_with(name) && !name.is_empty() {
+        Answer::File("text/css; charset=utf-8", STYLE)
+    } else if script_path().ends_with(name) && !name.is_empty() {
+        Answer::File("text/javascript; charset=utf-8", SCRIPT)
+    } else {
+        Answer::Plain(404, "not found".into())
+    }
+}
+
+impl Answer {
+    /// Without a request to look at.
+    pub(crate) fn plain(self) -> Response {
+        self.with_cookie_of(false)
+    }
+
+    pub(crate) fn into_response(self, request: &Request) -> Response {
+        self.with_cookie_of(request.is_https)
+    }
+
+    fn with_cookie_of(self, is_https: bool) -> Response {
+        let (status, kind, body) = match &self {
+            Self::Page(status, body) | Self::Login(status, body, _) => {
+                (*status, "text/html; charset=utf-8", body.clone())
+            }
+            Self::To(_) | Self::WithSession(..) => (303, "text/plain; charset=utf-8", String::new()),
+            Self::File(kind, body) => (200, *kind, (*body).to_owned()),
+            Self::Json(body) => (200, "application/json", body.clone()),
+            Self::Plain(status, body) => (*status, "text/plain; charset=utf-8", body.clone()),
+        };
+        let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let mut response = warp::reply::with_status(body, status).into_response();
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
+        let cache =
+            if matches!(self, Self::File(..)) { "public, max-age=31536000, immutable" } else { "no-store" };
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static(cache));
+        headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
+        headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+        headers.insert(header::X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
+        headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("same-origin"));
+        headers.insert("cross-origin-opener-policy", HeaderValue::from_static("same-origin"));
+        let cookie = match &self {
+            Self::WithSession(_, token) => Some((SESSION_COOKIE, token)),
+            Self::Login(_, _, token) => Some((LOGIN_COOKIE, token)),
+            _ => None,
+        };
+        if let Some((name, token)) = cookie {
+            let secure = if is_https { "; Secure" } else { "" };
+            let gone = if token.is_empty() { "; Max-Age=0" } else { "" };
+            let cookie = format!("{name}={token}; Path=/; HttpOnly; SameSite=Lax{secure}{gone}");
+            if let Ok(cookie) = HeaderValue::from_str(&cookie) {
+                headers.insert(header::SET_COOKIE, cookie);
+            }
+        }
+        if let Self::To(location) | Self::WithSession(location, _) = &self
+            && let Ok(location) = HeaderValue::from_str(location)
+        {
+            headers.insert(header::LOCATION, location);
+        }
+        response
+    }
+}

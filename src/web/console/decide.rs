@@ -1,0 +1,435 @@
+//! Deciding: one reward, a selection, a whole cluster; and taking it back. More than one is never decided before the
+//! exact number and money were shown and a reason was given.
+
+use askama::Template;
+use domain::money::Micros;
+use domain::review::{MAX_NOTE_LEN, Review};
+use store::decisions::{Decide, Decision, MAX_DECIDED, Skip, Skipped, Wanted};
+use store::holds::HoldFilter;
+use store::reviews::{Reviewed, Reviewer};
+
+use super::Console;
+use super::answer::{Answer, Answered, PageError, page as render};
+use super::frame::{Frame, refusal};
+use super::request::Request;
+use super::review::Scope;
+use super::session::Viewer;
+use super::show::{amount, happened, number, span, usd};
+
+/// What a click did, in words.
+pub(crate) struct Done {
+    pub(crate) text: String,
+    pub(crate) more: Vec<String>,
+}
+
+/// The last decision, while it can be taken back.
+pub(crate) struct Undo {
+    pub(crate) id: i64,
+    pub(crate) text: String,
+    pub(crate) left_ms: i64,
+}
+
+/// What a click asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Act {
+    decision: Review,
+    /// All that a filter finds, not what is listed.
+    all: bool,
+    /// Shown and confirmed.
+    confirmed: bool,
+}
+
+impl Act {
+    fn parse(name: &str) -> Option<Self> {
+        let (decision, rest) = match name.split_once('-') {
+            Some((decision, rest)) => (decision, rest),
+            None => (name, "one"),
+        };
+        let decision = match decision {
+            "release" => Review::Release,
+            "reject" => Review::Reject,
+            _ => return None,
+        };
+        let (all, confirmed) = match rest {
+            "one" => (false, true),
+            "selected" => (false, false),
+            "selected-now" => (false, true),
+            "all" => (true, false),
+            "all-now" => (true, true),
+            _ => return None,
+        };
+        Some(Self { decision, all, confirmed })
+    }
+
+    fn verb(self) -> &'static str {
+        match self.decision {
+            Review::Release => "Release",
+            Review::Reject => "Reject",
+        }
+    }
+
+    fn name(self) -> &'static str {
+        match self.decision {
+            Review::Release => "release",
+            Review::Reject => "reject",
+        }
+    }
+}
+
+/// `POST /review/decide`
+pub(crate) async fn decide(console: &Console, viewer: &Viewer, request: &Request) -> Answered {
+    if !viewer.may_review() {
+        return Ok(not_yours(viewer));
+    }
+    let back = back(request);
+    let Some(act) = request.field("do").and_then(Act::parse) else {
+        return Ok(refusal(
+            viewer,
+            400,
+            "That is no decision",
+            "Nothing was changed. Decisions are release and reject.",
+        ));
+    };
+    let scope = Scope::of_form(request);
+    let wanted = wanted(console, request, act, &scope).await?;
+    if wanted.is_empty() {
+        return Ok(Answer::To(with(&back, &[("said", "nothing-selected".into())])));
+    }
+    let note = request.field("note").map(str::to_owned);
+    if note.as_ref().is_some_and(|note| note.len() > MAX_NOTE_LEN) {
+        let words = format!("Nothing was changed. A note has at most {MAX_NOTE_LEN} bytes.");
+        return Ok(refusal(viewer, 400, "The note is too long", &words));
+    }
+    let many = wanted.len() > 1;
+    // Fewer than shown is what others have decided meanwhile; more has not been seen.
+    let confirmed = act.confirmed && wanted.len() <= shown(request);
+    if (many || act.all) && (!confirmed || note.is_none()) {
+        let fault =
+            (act.confirmed && note.is_none()).then_some("A reason is required for more than one reward.");
+        return confirm(console, viewer, act, &wanted, scope, &back, fault).await;
+    }
+    let now = console.clock.now();
+    let reviewer = Reviewer {
+        actor: viewer.person.name.clone(),
+        note,
+        now,
+        business_date: now.business_date(console.timezone),
+    };
+    let decide = Decide { wanted, decision: act.decision, overturn: false, reviewer };
+    let decision = match console.store.decide(decide).await {
+        // Somebody was faster by a hair: nothing was saved, and the list will say who.
+        Err(store::Error::Contended(_)) => {
+            return Ok(Answer::To(with(&back, &[("said", "contended".into())])));
+        }
+        other => other?,
+    };
+    Ok(Answer::To(after(&decision, request, &back, now.0)))
+}
+
+/// How many rewards the page of confirmation has shown.
+fn shown(request: &Request) -> usize {
+    request
+        .field("shown")
+        .and_then(|shown| shown.parse().ok())
+        .unwrap_or(usize::from(request.fields("id").count() == 1))
+}
+
+/// Where to go on: the next reward if one was decided, else the list.
+fn after(decision: &Decision, request: &Request, back: &str, now_ms: i64) -> String {
+    let next = request.field("next").filter(|next| is_ours(next)).unwrap_or(back);
+    let mut params = Vec::new();
+    if let Some(id) = decision.id {
+        params.push(("done", id.to_string()));
+    }
+    if !decision.waiting.is_empty() {
+        params.push(("waiting", decision.waiting.len().to_string()));
+    }
+    if !decision.skipped.is_empty() {
+        params.push(("skipped", decision.skipped.len().to_string()));
+        params.push(("because", because(&decision.skipped, now_ms)));
+    }
+    with(next, &params)
+}
+
+/// What happened instead, for the first of those that were not decided.
+fn because(skipped: &[Skipped], now_ms: i64) -> String {
+    let one = |skipped: &Skipped| match &skipped.why {
+        Skip::NotFound => format!("there is no reward {}", skipped.reward_id),
+        Skip::Claimed { person } => format!("{person} has reward {} open", skipped.reward_id),
+        Skip::Changed { step, by, at, .. } => format!(
+            "reward {} was {} by {by} {} ago",
+            skipped.reward_id,
+            happened(step.name()),
+            span((now_ms - at.0).max(0))
+        ),
+    };
+    skipped.iter().take(3).map(one).collect::<Vec<_>>().join("; ")
+}
+
+/// What is to be decided on: what is listed by id and steps, or all that the filter finds.
+async fn wanted(
+    console: &Console,
+    request: &Request,
+    act: Act,
+    scope: &Scope,
+) -> Result<Vec<Wanted>, PageError> {
+    let limit = i64::try_from(MAX_DECIDED).unwrap_or(i64::MAX);
+    if act.all {
+        let ids = console.store.hold_ids(&scope.filter(console.clock.now()), limit).await?;
+        return Ok(ids.into_iter().map(|(reward_id, steps)| Wanted { reward_id, steps }).collect());
+    }
+    let parse = |text: &str| {
+        let (id, steps) = text.split_once(':')?;
+        Some(Wanted { reward_id: id.parse().ok()?, steps: steps.parse().ok()? })
+    };
+    Ok(request.fields("id").filter_map(parse).take(MAX_DECIDED).collect())
+}
+
+#[derive(Template)]
+#[template(path = "confirm.html")]
+struct ConfirmPage {
+    frame: Frame,
+    verb: &'static str,
+    act: String,
+    rewards: String,
+    users: String,
+    reward: String,
+    payout: String,
+    facts: Vec<(&'static str, String)>,
+    warnings: Vec<String>,
+    scope: Vec<(&'static str, String)>,
+    back: String,
+    fault: Option<&'static str>,
+}
+
+/// Shows exactly what would be decided.
+async fn confirm(
+    console: &Console,
+    viewer: &Viewer,
+    act: Act,
+    wanted: &[Wanted],
+    scope: Scope,
+    back: &str,
+    fault: Option<&'static str>,
+) -> Answered {
+    let now = console.clock.now();
+    let ids: Vec<i64> = wanted.iter().map(|wanted| wanted.reward_id).collect();
+    let newest = ids.iter().copied().max().unwrap_or_default();
+    let filter = if act.all {
+        HoldFilter { upto_id: Some(newest), ..scope.filter(now) }
+    } else {
+        HoldFilter { ids: Some(ids), ..HoldFilter::default() }
+    };
+    let totals = console.store.hold_totals(&filter, now).await?;
+    let reward = totals.reward_micros.zip(totals.currency.clone());
+    let mut fields = vec![("back", back.to_owned()), ("shown", wanted.len().to_string())];
+    if act.all {
+        fields.extend(scope.upto(newest).fields());
+    } else {
+        fields.extend(wanted.iter().map(|wanted| ("id", format!("{}:{}", wanted.reward_id, wanted.steps))));
+    }
+    let mut warnings = Vec::new();
+    if wanted.len() == MAX_DECIDED {
+        warnings
+            .push(format!("One click decides on at most {}; these are the oldest.", number(totals.rewards)));
+    }
+    let second = &console.terms.second;
+    if second.is_needed(Micros(0), false, Micros(totals.payout_micros), wanted.len()) {
+        warnings.push(
+            "Together they pay so much that a second person must agree: your decision is kept as an opinion."
+                .into(),
+        );
+    }
+    if console.grace_ms > 0 && act.decision == Review::Release {
+        warnings.push(format!("It can be undone for {} before any app is told.", span(console.grace_ms)));
+    }
+    let count = i64::try_from(wanted.len()).unwrap_or(i64::MAX);
+    let mut page = ConfirmPage {
+        frame: Frame::load(console, viewer, "/review").await?,
+        verb: act.verb(),
+        act: format!("{}-{}-now", act.name(), if act.all { "all" } else { "selected" }),
+        rewards: domain::text::count(count.unsigned_abs(), "reward"),
+        users: domain::text::count(totals.users.unsigned_abs(), "user"),
+        reward: reward.map_or_else(
+            || "several currencies".into(),
+            |(micros, currency)| format!("{} {currency}", amount(micros)),
+        ),
+        payout: usd(totals.payout_micros),
+        facts: Vec::new(),
+        warnings,
+        scope: fields,
+        back: back.to_owned(),
+        fault,
+    };
+    if totals.rewards != count {
+        page.facts.push(("Held of them now", number(totals.rewards)));
+    }
+    render(&page)
+}
+
+/// `POST /decisions/{id}/undo`
+pub(crate) async fn undo(console: &Console, viewer: &Viewer, request: &Request, id: &str) -> Answered {
+    if !viewer.may_review() {
+        return Ok(not_yours(viewer));
+    }
+    let back = back(request);
+    let Ok(id) = id.parse::<i64>() else { return Ok(Answer::To(back)) };
+    let now = console.clock.now();
+    let reviewer = Reviewer {
+        actor: viewer.person.name.clone(),
+        note: Some(format!("undo of decision {id}")),
+        now,
+        business_date: now.business_date(console.timezone),
+    };
+    let Some(undone) = console.store.undo_decision(id, reviewer).await? else {
+        return Ok(Answer::To(with(&back, &[("said", "not-yours".into())])));
+    };
+    let params = [("undone", undone.undone.len().to_string()), ("late", undone.too_late.len().to_string())];
+    Ok(Answer::To(with(&back, &params)))
+}
+
+/// `POST /rewards/{id}/skip`: lets go of it, and goes on.
+pub(crate) async fn skip(console: &Console, viewer: &Viewer, request: &Request, id: &str) -> Answered {
+    if let Ok(id) = id.parse::<i64>() {
+        console.store.let_go(id, viewer.name()).await?;
+    }
+    let next =
+        request.field("next").filter(|next| is_ours(next)).map_or_else(|| back(request), str::to_owned);
+    Ok(Answer::To(next))
+}
+
+/// `POST /rewards/{id}/overturn`: releases what was rejected before.
+pub(crate) async fn overturn(console: &Console, viewer: &Viewer, request: &Request, id: &str) -> Answered {
+    if !viewer.may_review() {
+        return Ok(not_yours(viewer));
+    }
+    let page = format!("/rewards/{id}");
+    let note = request.field("note").filter(|note| note.len() <= MAX_NOTE_LEN);
+    let (Ok(id), Some(note)) = (id.parse::<i64>(), note) else {
+        return Ok(refusal(viewer, 400, "A reason is required", "Nothing was changed. Go back and say why."));
+    };
+    let now = console.clock.now();
+    let reviewer = Reviewer {
+        actor: viewer.person.name.clone(),
+        note: Some(note.to_owned()),
+        now,
+        business_date: now.business_date(console.timezone),
+    };
+    let said = match console.store.review(id, Review::Release, reviewer).await {
+        Ok(Reviewed::Done) => return Ok(Answer::To(page)),
+        Ok(Reviewed::Waits) => return Ok(Answer::To(with(&page, &[("waiting", "1".into())]))),
+        Ok(Reviewed::NotFound) => "there is no such reward".to_owned(),
+        Ok(Reviewed::Claimed(person)) => format!("{person} has it open"),
+        Ok(Reviewed::NotAllowed(why)) => why.to_string(),
+        Err(store::Error::Contended(_)) => "it was changed at the same moment".to_owned(),
+        Err(error) => return Err(error.into()),
+    };
+    Ok(Answer::To(with(&page, &[("skipped", "1".into()), ("because", said)])))
+}
+
+/// What the last click did, as the URL tells it, and whether it can be taken back.
+pub(crate) async fn done(
+    console: &Console,
+    viewer: &Viewer,
+    request: &Request,
+) -> Result<(Option<Done>, Option<Undo>), PageError> {
+    let count =
+        |name: &str| request.query(name).and_then(|text| text.parse::<u64>().ok()).filter(|count| *count > 0);
+    let rewards = |count: u64| domain::text::count(count, "reward");
+    let mut lines = Vec::new();
+    let id = request.query("done").and_then(|id| id.parse::<i64>().ok());
+    let mut undo = None;
+    if let Some(id) = id
+        && let Some(row) = console.store.decision(id).await?
+        && row.person == viewer.name()
+    {
+        let verb = if row.decision == "release" { "Released" } else { "Rejected" };
+        let text = format!("{verb} {}, {}.", rewards(row.rewards.unsigned_abs()), usd(row.payout_micros));
+        let left_ms = row.decided_at + console.grace_ms - console.clock.now().0;
+        if left_ms > 0 {
+            undo = Some(Undo { id, text, left_ms });
+        } else {
+            lines.push(text);
+        }
+    }
+    if let Some(waiting) = count("waiting") {
+        lines.push(format!("{} now wait for another person to agree.", rewards(waiting)));
+    }
+    if let Some(skipped) = count("skipped") {
+        let because = request.query("because").unwrap_or_default();
+        lines.push(format!("{} not decided: {because}.", rewards(skipped)));
+    }
+    if let Some(undone) = count("undone") {
+        lines.push(format!("Undone: {} held again.", rewards(undone)));
+    }
+    if let Some(late) = count("late") {
+        lines.push(format!("Too late for {}: the app was told, or something else happened.", rewards(late)));
+    }
+    match request.query("said") {
+        Some("nothing-selected") => lines.push("Nothing was selected, so nothing was decided.".into()),
+        Some("contended") => lines
+            .push("Somebody else decided at the same moment; nothing of yours was saved. Look again.".into()),
+        Some("not-yours") => lines.push("Only whoever decided can undo it.".into()),
+        _ => {}
+    }
+    let mut lines = lines.into_iter();
+    let done = lines.next().map(|text| Done { text, more: lines.collect() });
+    Ok((done, undo))
+}
+
+fn not_yours(viewer: &Viewer) -> Answer {
+    refusal(
+        viewer,
+        403,
+        "This is for the risk team",
+        "Nothing was changed: deciding needs the role risk or admin.",
+    )
+}
+
+fn is_ours(path: &str) -> bool {
+    path.starts_with("/review") || path.starts_with("/rewards/")
+}
+
+fn back(request: &Request) -> String {
+    request.field("back").filter(|back| is_ours(back)).unwrap_or("/review").to_owned()
+}
+
+/// `path` with what the click before did left out, and `params` added.
+pub(crate) fn with(path: &str, params: &[(&str, String)]) -> String {
+    const SAID: [&str; 8] = ["done", "waiting", "skipped", "because", "undone", "late", "said", "after"];
+    let (page, query) = path.split_once('?').unwrap_or((path, ""));
+    let mut pairs: Vec<(String, String)> = serde_urlencoded::from_str(query).unwrap_or_default();
+    pairs.retain(|(name, _)| !SAID.contains(&name.as_str()));
+    pairs.extend(params.iter().map(|(name, value)| ((*name).to_owned(), value.clone())));
+    if pairs.is_empty() {
+        return page.to_owned();
+    }
+    format!("{page}?{}", serde_urlencoded::to_string(&pairs).unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_click_did_is_told_once_and_not_again_by_the_next() {
+        let first = with("/review?group=rule&after=3", &[("done", "7".into())]);
+        assert_eq!(first, "/review?group=rule&done=7");
+        assert_eq!(with(&first, &[("undone", "1".into())]), "/review?group=rule&undone=1");
+        assert_eq!(with("/review", &[]), "/review");
+    }
+
+    #[test]
+    fn only_known_words_are_decisions() {
+        for (name, expected) in [
+            ("release", Some((Review::Release, false, true))),
+            ("reject-selected", Some((Review::Reject, false, false))),
+            ("release-all-now", Some((Review::Release, true, true))),
+            ("approve", None),
+            ("release-everything", None),
+        ] {
+            let act = Act::parse(name).map(|act| (act.decision, act.all, act.confirmed));
+            assert_eq!(act, expected, "{name}");
+        }
+    }
+}

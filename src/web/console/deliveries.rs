@@ -1,0 +1,187 @@
+//! `/deliveries`: what apps were told, what could not be told, and sending it again.
+
+use askama::Template;
+use domain::delivery::Status;
+use domain::time::TimestampMs;
+use store::audit::Line;
+use store::resend::{DeliveryFilter, ResendFilter, Resendable, Resent};
+use store::rewards::Place;
+
+use super::Console;
+use super::answer::{Answer, Answered, page as render};
+use super::frame::{Frame, refusal};
+use super::request::Request;
+use super::session::Viewer;
+use super::show::{Moment, moment, number, short, sign};
+
+const PAGE: i64 = 50;
+/// How many steps of resending one click takes at most; a longer backlog takes another click.
+const MAX_STEPS: usize = 100;
+
+struct Row {
+    id: i64,
+    reward_id: i64,
+    sign: &'static str,
+    status: String,
+    event: String,
+    app: String,
+    user: String,
+    user_link: String,
+    attempts: i64,
+    born: Moment,
+    due: Option<Moment>,
+    may_resend: bool,
+}
+
+struct Disabled {
+    app: String,
+    since: Moment,
+    why: String,
+}
+
+#[derive(Template)]
+#[template(path = "deliveries.html")]
+struct DeliveriesPage {
+    frame: Frame,
+    rows: Vec<Row>,
+    statuses: Vec<(&'static str, bool)>,
+    backlog: Vec<(String, String, String)>,
+    disabled: Vec<Disabled>,
+    failed: i64,
+    is_set: bool,
+    may_review: bool,
+    said: String,
+    next: String,
+}
+
+/// `GET /deliveries`
+pub(crate) async fn page(console: &Console, viewer: &Viewer, request: &Request) -> Answered {
+    let now = console.clock.now();
+    let after = request.query("after").and_then(|after| {
+        let (born_at, id) = after.split_once(',')?;
+        Some(Place { received_at: TimestampMs(born_at.parse().ok()?), id: id.parse().ok()? })
+    });
+    let status = request.query("status").and_then(Status::parse);
+    let filter = DeliveryFilter { status, after, ..DeliveryFilter::default() };
+    let (rows, backlog, disabled) = tokio::try_join!(
+        console.store.deliveries(&filter, PAGE),
+        console.store.backlog(),
+        console.store.disabled_apps(),
+    )?;
+    let full = i64::try_from(rows.len()).is_ok_and(|rows| rows == PAGE);
+    let next = rows.last().filter(|_| full).map_or_else(String::new, |last| {
+        super::decide::with(&request.target, &[("after", format!("{},{}", last.born_at, last.id))])
+    });
+    let page = DeliveriesPage {
+        frame: Frame::load(console, viewer, "/deliveries").await?,
+        statuses: Status::ALL.into_iter().map(|it| (it.name(), status == Some(it))).collect(),
+        failed: backlog.iter().filter(|row| row.status == "failed").map(|row| row.deliveries).sum(),
+        backlog: backlog
+            .into_iter()
+            .map(|row| {
+                let oldest = row.oldest_born_at.map_or_else(String::new, |at| moment(at, now).ago);
+                (format!("{} {}", row.app, row.status), number(row.deliveries), oldest)
+            })
+            .collect(),
+        disabled: disabled
+            .into_iter()
+            .map(|row| Disabled { app: row.app, since: moment(row.disabled_at, now), why: row.why })
+            .collect(),
+        is_set: status.is_some(),
+        may_review: viewer.may_review(),
+        said: request.query("said").unwrap_or_default().to_owned(),
+        rows: rows
+            .into_iter()
+            .map(|row| Row {
+                id: row.id,
+                reward_id: row.reward_id,
+                sign: sign(&row.status),
+                may_resend: viewer.may_review() && matches!(row.status.as_str(), "failed" | "delivered"),
+                due: (row.status == "waiting").then(|| moment(row.due_at, now)),
+                event: row.event,
+                user: short(&row.user_id),
+                user_link: super::user::link(&row.app, &row.user_id),
+                attempts: row.attempts,
+                born: moment(row.born_at, now),
+                status: row.status,
+                app: row.app,
+            })
+            .collect(),
+        next,
+    };
+    render(&page)
+}
+
+/// `POST /deliveries/{id}/resend`
+pub(crate) async fn resend(console: &Console, viewer: &Viewer, id: &str) -> Answered {
+    if !viewer.may_review() {
+        return Ok(not_yours(viewer));
+    }
+    let Ok(id) = id.parse::<i64>() else { return Ok(Answer::To("/deliveries".into())) };
+    let now = console.clock.now();
+    match console.store.resend(id, now).await? {
+        Resent::Done => {
+            note(console, viewer, "delivery_resent", format!("delivery {id}")).await?;
+            back(&format!("Delivery {id} is sent again."))
+        }
+        Resent::NotFound => back(&format!("There is no delivery {id}.")),
+        Resent::NotPossible(status) => {
+            back(&format!("Delivery {id} is {}: it is not sent again.", status.name()))
+        }
+    }
+}
+
+/// `POST /deliveries/resend`: everything that failed.
+pub(crate) async fn resend_failed(console: &Console, viewer: &Viewer, _request: &Request) -> Answered {
+    if !viewer.may_review() {
+        return Ok(not_yours(viewer));
+    }
+    let now = console.clock.now();
+    let filter = ResendFilter { app: None, status: Resendable::Failed, from: None, to: None, ended_by: now };
+    let (mut deliveries, mut after) = (0_u64, None);
+    for _ in 0..MAX_STEPS {
+        let step = console.store.resend_step(filter.clone(), after, now).await?;
+        deliveries += step.deliveries;
+        after = step.next;
+        if after.is_none() {
+            break;
+        }
+    }
+    note(console, viewer, "deliveries_resent", format!("{deliveries} failed deliveries")).await?;
+    let rest = if after.is_some() { " There are more: click again." } else { "" };
+    back(&format!("{} are sent again.{rest}", domain::text::count(deliveries, "delivery")))
+}
+
+/// `POST /deliveries/apps/{app}/enable`: an app that was switched off is called again.
+pub(crate) async fn enable(console: &Console, viewer: &Viewer, app: &str) -> Answered {
+    if !viewer.may_review() {
+        return Ok(not_yours(viewer));
+    }
+    if console.store.enable_app(app.to_owned()).await? {
+        note(console, viewer, "app_enabled", format!("app {app}")).await?;
+    }
+    back(&format!("The app {app} is called again."))
+}
+
+fn not_yours(viewer: &Viewer) -> Answer {
+    refusal(
+        viewer,
+        403,
+        "This is for the risk team",
+        "Nothing was changed: sending again needs the role risk or admin.",
+    )
+}
+
+async fn note(
+    console: &Console,
+    viewer: &Viewer,
+    action: &'static str,
+    subject: String,
+) -> store::Result<()> {
+    let line = Line::new(viewer.name(), action, subject, String::new());
+    console.store.note_in_audit(line, console.clock.now()).await
+}
+
+fn back(said: &str) -> Answered {
+    Ok(Answer::To(super::decide::with("/deliveries", &[("said", said.to_owned())])))
+}

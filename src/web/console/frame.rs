@@ -1,0 +1,127 @@
+//! What every page has around it: where one is, who one is, and how the gateway fares.
+
+use askama::Template;
+use store::postbacks::{OutcomeFilter, PostbackFilter};
+
+use super::Console;
+use super::answer::{Answer, PageError, fault, script_path, style_path};
+use super::session::Viewer;
+use super::show::{number, span};
+
+/// A page in the side bar.
+#[derive(Debug)]
+pub(crate) struct Entry {
+    pub(crate) path: &'static str,
+    pub(crate) name: &'static str,
+    pub(crate) here: bool,
+    /// How much waits there; may be empty.
+    pub(crate) count: String,
+    pub(crate) class: &'static str,
+    pub(crate) line_after: bool,
+}
+
+/// What surrounds a page.
+#[derive(Debug)]
+pub(crate) struct Frame {
+    pub(crate) style: String,
+    pub(crate) script: String,
+    pub(crate) csrf: String,
+    pub(crate) name: String,
+    pub(crate) role: &'static str,
+    pub(crate) entries: Vec<Entry>,
+    /// How the gateway fares, in one line.
+    pub(crate) health: String,
+}
+
+const PAGES: [(&str, &str); 7] = [
+    ("/", "Today"),
+    ("/review", "Review"),
+    ("/rewards", "Rewards"),
+    ("/postbacks", "Postbacks"),
+    ("/deliveries", "Deliveries"),
+    ("/policy", "Policy"),
+    ("/audit", "Audit"),
+];
+
+impl Frame {
+    /// The frame of the page at `here`.
+    pub(crate) async fn load(console: &Console, viewer: &Viewer, here: &str) -> Result<Self, PageError> {
+        let (held, inbox, backlog, quarantined) = tokio::try_join!(
+            console.store.hold_count(),
+            console.store.inbox_depth(),
+            console.store.backlog(),
+            quarantined(console),
+        )?;
+        let now = console.clock.now();
+        let of = |status: &str| -> i64 {
+            backlog.iter().filter(|row| row.status == status).map(|row| row.deliveries).sum()
+        };
+        let oldest = inbox
+            .oldest_received_at
+            .map_or_else(String::new, |at| format!(" · oldest {}", span(now.0 - at.0)));
+        let health = format!(
+            "inbox {}{oldest} · deliveries {} due, {} failed",
+            number(inbox.waiting),
+            number(of("waiting") + of("behind")),
+            number(of("failed"))
+        );
+        let count = |path: &str| match path {
+            "/review" if held > 0 => (format!("{} ◐", number(held)), "wait"),
+            "/postbacks" if quarantined > 0 => (format!("{quarantined} ⚠"), "wait"),
+            "/deliveries" if of("failed") > 0 => (format!("{} ⚠", number(of("failed"))), "bad"),
+            _ => (String::new(), ""),
+        };
+        let mut frame = Self { health, ..Self::bare(viewer, here) };
+        for entry in &mut frame.entries {
+            (entry.count, entry.class) = count(entry.path);
+        }
+        Ok(frame)
+    }
+
+    /// The same without asking the database for anything.
+    pub(crate) fn bare(viewer: &Viewer, here: &str) -> Self {
+        let people = viewer.is_admin().then_some(("/people", "People"));
+        let entries = PAGES
+            .into_iter()
+            .chain(people)
+            .map(|(path, name)| Entry {
+                path,
+                name,
+                here: path == here,
+                count: String::new(),
+                class: "",
+                line_after: name == "Policy",
+            })
+            .collect();
+        Self {
+            style: style_path(),
+            script: script_path(),
+            csrf: viewer.csrf.clone(),
+            name: viewer.person.name.clone(),
+            role: viewer.person.role.name(),
+            entries,
+            health: String::new(),
+        }
+    }
+}
+
+/// How many postbacks are quarantined, up to what is worth counting.
+async fn quarantined(console: &Console) -> store::Result<usize> {
+    let outcome = Some(OutcomeFilter::Quarantined);
+    let rows = console.store.postbacks(&PostbackFilter { outcome, ..PostbackFilter::default() }, 99).await?;
+    Ok(rows.len())
+}
+
+#[derive(Template)]
+#[template(path = "refusal.html")]
+struct RefusalPage {
+    frame: Frame,
+    title: &'static str,
+    words: String,
+}
+
+/// A page that says why something was not done.
+pub(crate) fn refusal(viewer: &Viewer, status: u16, title: &'static str, words: &str) -> Answer {
+    let page = RefusalPage { frame: Frame::bare(viewer, ""), title, words: words.to_owned() };
+    page.render().map_or_else(|error| fault(&error.into()), |page| Answer::Page(status, page))
+}

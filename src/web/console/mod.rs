@@ -1,0 +1,194 @@
+//! The pages: server-rendered, for people who sign in.
+//!
+//! | module | what stands there |
+//! |---|---|
+//! | [`request`], [`answer`] | what a browser sent; what it gets, with the headers of every page |
+//! | [`session`], [`password`] | signing in and out, who somebody is |
+//! | `frame`, `show` | what every page has around it; how money, time and words are written |
+//! | `chart` | drawings |
+//! | `today`, `review`, `decide`, `reward`, `rewards`, `user` | what the risk team works with |
+//! | `postbacks`, `deliveries`, `policy`, `audit`, `people` | what else there is to see |
+//!
+//! Everything works as plain links and forms; the one script adds keys and changes pages without a flicker. Nobody
+//! without a session sees anything, and no form does anything without its token.
+
+pub(crate) mod answer;
+mod audit;
+mod chart;
+mod decide;
+mod deliveries;
+mod frame;
+pub mod password;
+mod people;
+mod policy;
+mod postbacks;
+pub(crate) mod request;
+mod review;
+mod reward;
+mod rewards;
+mod session;
+mod show;
+mod today;
+mod user;
+
+use std::sync::Arc;
+
+use chrono_tz::Tz;
+use domain::policy::Policy;
+use domain::queue::ReviewTerms;
+use domain::time::Clock;
+use store::Store;
+use warp::Filter;
+use warp::filters::BoxedFilter;
+use warp::http::{HeaderMap, Method};
+use warp::path::FullPath;
+use warp::reply::Response;
+
+use crate::caller::{self, Peer};
+use crate::ingest::Ingest;
+use answer::Answer;
+use request::Request;
+pub use session::Logins;
+
+/// The largest form: a note, and the ids of what was selected on one page.
+const MAX_FORM_LEN: u64 = 64 * 1024;
+
+/// Everything that the pages need.
+pub struct Console {
+    /// The database.
+    pub store: Store,
+    /// What time it is.
+    pub clock: Clock,
+    /// The zone of the business day.
+    pub timezone: Tz,
+    /// How held rewards are decided on.
+    pub terms: ReviewTerms,
+    /// How long a decision can be taken back.
+    pub grace_ms: i64,
+    /// The rules in force.
+    pub policy: Policy,
+    /// The endpoints: which sources there are, and whether a refused call would be taken now.
+    pub ingest: Arc<Ingest>,
+    /// How many proxies' `X-Forwarded-…` entries are believed.
+    pub trusted_proxies: usize,
+    /// Who tried to sign in lately.
+    pub logins: Logins,
+}
+
+/// The first parts of all paths of this module; every other path is somebody else's.
+const ROOTS: [&str; 14] = [
+    "",
+    "login",
+    "logout",
+    "review",
+    "rewards",
+    "users",
+    "postbacks",
+    "deliveries",
+    "policy",
+    "audit",
+    "people",
+    "static",
+    "password",
+    "decisions",
+];
+
+/// The routes of this module.
+pub fn routes(console: Arc<Console>) -> BoxedFilter<(Response,)> {
+    let get = warp::get().or(warp::head()).unify().map(bytes::Bytes::new);
+    let post = warp::post().and(warp::body::content_length_limit(MAX_FORM_LEN)).and(warp::body::bytes());
+    let ours = warp::path::full().and_then(|path: FullPath| async move {
+        let root = path.as_str().split('/').nth(1).unwrap_or_default();
+        if ROOTS.contains(&root) { Ok(path) } else { Err(warp::reject::not_found()) }
+    });
+    ours.and(warp::method())
+        .and(warp::query::raw().or(warp::any().map(String::new)).unify())
+        .and(warp::header::headers_cloned())
+        .and(warp::ext::get::<Peer>())
+        .and(get.or(post).unify())
+        .and(warp::any().map(move || console.clone()))
+        .then(respond)
+        .boxed()
+}
+
+async fn respond(
+    path: FullPath,
+    method: Method,
+    query: String,
+    headers: HeaderMap,
+    peer: Peer,
+    form: bytes::Bytes,
+    console: Arc<Console>,
+) -> Response {
+    let address = caller::address(peer, &headers, console.trusted_proxies);
+    let is_https = console.trusted_proxies > 0
+        && headers.get("x-forwarded-proto").is_some_and(|proto| proto.as_bytes() == b"https");
+    match Request::read(method, path.as_str(), &query, &headers, &form, address, is_https) {
+        Ok(request) => console.answer(&request).await.into_response(&request),
+        Err(bad) => Answer::Plain(400, bad.to_string()).plain(),
+    }
+}
+
+impl Console {
+    /// Whatever a browser asks for.
+    async fn answer(&self, request: &Request) -> Answer {
+        let path: Vec<&str> = request.path.iter().map(String::as_str).collect();
+        let is_post = request.is_post();
+        match (is_post, path.as_slice()) {
+            (false, ["static", name]) => return answer::file(name),
+            (false, ["login"]) => return session::ask(self, request).await,
+            (true, ["login"]) => return session::sign_in(self, request).await,
+            _ => {}
+        }
+        let viewer = match session::viewer(self, request).await {
+            Ok(Some(viewer)) => viewer,
+            Ok(None) => return session::to_login(request),
+            Err(error) => return answer::fault(&error),
+        };
+        if is_post && !viewer.form_is_ours(request) {
+            return frame::refusal(
+                &viewer,
+                403,
+                "This form is too old",
+                "Nothing was changed: the form's token is missing or belongs to another session. Load the page again \
+                 and repeat what you did.",
+            );
+        }
+        let answered = match (is_post, path.as_slice()) {
+            (true, ["logout"]) => session::sign_out(self, &viewer, request).await,
+            (false, []) => today::page(self, &viewer).await,
+            (false, ["review"]) => review::page(self, &viewer, request).await,
+            (false, ["review", "new"]) => review::new(self, request).await,
+            (true, ["review", "decide"]) => decide::decide(self, &viewer, request).await,
+            (true, ["decisions", id, "undo"]) => decide::undo(self, &viewer, request, id).await,
+            (false, ["rewards"]) => rewards::page(self, &viewer, request).await,
+            (false, ["rewards", id]) => reward::page(self, &viewer, request, id).await,
+            (true, ["rewards", id, "skip"]) => decide::skip(self, &viewer, request, id).await,
+            (true, ["rewards", id, "overturn"]) => decide::overturn(self, &viewer, request, id).await,
+            (false, ["users", app, id]) => user::page(self, &viewer, app, id).await,
+            (false, ["postbacks"]) => postbacks::page(self, &viewer, request).await,
+            (true, ["postbacks", id, "replay"]) => postbacks::replay(self, &viewer, id).await,
+            (true, ["postbacks", "refused", id, "replay"]) => {
+                postbacks::replay_refused(self, &viewer, id).await
+            }
+            (false, ["deliveries"]) => deliveries::page(self, &viewer, request).await,
+            (true, ["deliveries", "resend"]) => deliveries::resend_failed(self, &viewer, request).await,
+            (true, ["deliveries", id, "resend"]) => deliveries::resend(self, &viewer, id).await,
+            (true, ["deliveries", "apps", app, "enable"]) => deliveries::enable(self, &viewer, app).await,
+            (false, ["policy"]) => policy::page(self, &viewer).await,
+            (false, ["audit"]) => audit::page(self, &viewer, request).await,
+            (false, ["people"]) => people::page(self, &viewer).await,
+            (true, ["people"]) => people::add(self, &viewer, request).await,
+            (true, ["people", name, what]) => people::change(self, &viewer, request, name, what).await,
+            (false, ["password"]) => people::own_password(&viewer).await,
+            (true, ["password"]) => people::change_own_password(self, &viewer, request).await,
+            _ => Ok(frame::refusal(
+                &viewer,
+                404,
+                "There is no such page",
+                "Check the address, or go to Today.",
+            )),
+        };
+        answered.unwrap_or_else(|error| answer::fault(&error))
+    }
+}

@@ -1,0 +1,92 @@
+//! Passwords: Argon2id with the parameters that OWASP names first, and never kept as they are.
+
+use argon2::password_hash::phc::PasswordHash;
+use argon2::{Argon2, PasswordHasher as _, PasswordVerifier as _};
+
+use super::answer::PageError;
+
+/// The shortest password.
+pub const MIN_PASSWORD_LEN: usize = 10;
+/// The longest, in bytes: a hash of megabytes would be a way to keep us busy.
+pub const MAX_PASSWORD_LEN: usize = 256;
+
+/// Why a password is not taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum BadPassword {
+    /// Too short to withstand guessing.
+    #[error("a password has at least {MIN_PASSWORD_LEN} characters")]
+    TooShort,
+    /// Longer than anybody types.
+    #[error("a password has at most {MAX_PASSWORD_LEN} bytes")]
+    TooLong,
+}
+
+/// Whether `password` may be one.
+pub fn check(password: &str) -> Result<(), BadPassword> {
+    if password.chars().count() < MIN_PASSWORD_LEN {
+        return Err(BadPassword::TooShort);
+    }
+    if password.len() > MAX_PASSWORD_LEN {
+        return Err(BadPassword::TooLong);
+    }
+    Ok(())
+}
+
+/// The form in which a password is kept: a PHC string of Argon2id with 19 MiB, two passes and a salt of its own.
+/// It takes tens of milliseconds on purpose.
+pub fn hash(password: &str) -> Result<String, String> {
+    let hash = Argon2::default().hash_password(password.as_bytes());
+    hash.map(|hash| hash.to_string()).map_err(|error| error.to_string())
+}
+
+/// Whether `password` is the one that `hash` was made of.
+pub(crate) fn is_right(password: &str, hash: &str) -> bool {
+    PasswordHash::new(hash)
+        .is_ok_and(|hash| Argon2::default().verify_password(password.as_bytes(), &hash).is_ok())
+}
+
+/// [`is_right`] away from the threads that serve others; with no hash the work is the same and the answer no, so that
+/// the time taken does not tell which names exist.
+pub(crate) async fn verify(password: String, hash: Option<String>) -> Result<bool, PageError> {
+    let work = move || match hash {
+        Some(hash) => Ok(is_right(&password, &hash)),
+        None => self::hash(&password).map(|_| false),
+    };
+    run(work).await
+}
+
+/// [`hash`] away from the threads that serve others.
+pub(crate) async fn hash_apart(password: String) -> Result<String, PageError> {
+    run(move || hash(&password)).await
+}
+
+async fn run<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, String> + Send + 'static,
+) -> Result<T, PageError> {
+    let done = tokio::task::spawn_blocking(work).await;
+    done.map_err(|error| PageError::Password(error.to_string()))?.map_err(PageError::Password)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_password_is_known_again_and_no_other_is() {
+        let kept = hash("correct horse").expect("hashed");
+        assert!(kept.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{kept}");
+        assert!(is_right("correct horse", &kept));
+        for wrong in ["", "correct horse ", "Correct horse"] {
+            assert!(!is_right(wrong, &kept), "{wrong:?}");
+        }
+        assert!(!is_right("correct horse", "not a hash"));
+        assert_ne!(hash("correct horse").expect("hashed"), kept, "each has a salt of its own");
+    }
+
+    #[test]
+    fn a_password_is_neither_short_nor_endless() {
+        assert_eq!(check("ninechars"), Err(BadPassword::TooShort));
+        assert_eq!(check("tencharsäö"), Ok(()));
+        assert_eq!(check(&"x".repeat(257)), Err(BadPassword::TooLong));
+    }
+}

@@ -1,0 +1,155 @@
+//! `/postbacks`: what came in, and above all what was put aside, with the reason and a button that takes it once more.
+
+use askama::Template;
+use store::audit::Line;
+use store::postbacks::{OutcomeFilter, PostbackFilter};
+use store::replay::{Replayed, Replayer};
+
+use super::Console;
+use super::answer::{Answer, Answered, page as render};
+use super::frame::{Frame, refusal};
+use super::request::Request;
+use super::session::Viewer;
+use super::show::{Moment, moment, sign};
+
+const PAGE: i64 = 50;
+
+struct Row {
+    id: i64,
+    sign: &'static str,
+    outcome: String,
+    source: String,
+    received: Moment,
+    remote_ip: String,
+    reason: String,
+    target: String,
+    reward_id: Option<i64>,
+    replay: String,
+}
+
+#[derive(Template)]
+#[template(path = "postbacks.html")]
+struct PostbacksPage {
+    frame: Frame,
+    rows: Vec<Row>,
+    outcomes: Vec<(&'static str, bool)>,
+    sources: Vec<(String, bool)>,
+    is_set: bool,
+    said: String,
+    next: String,
+}
+
+/// `GET /postbacks`
+pub(crate) async fn page(console: &Console, viewer: &Viewer, request: &Request) -> Answered {
+    let now = console.clock.now();
+    let filter = PostbackFilter {
+        outcome: request.query("outcome").and_then(OutcomeFilter::parse),
+        source: request.query("source").map(str::to_owned),
+        before_id: request.query("after").and_then(|after| after.parse().ok()),
+    };
+    let rows = console.store.postbacks(&filter, PAGE).await?;
+    let full = i64::try_from(rows.len()).is_ok_and(|rows| rows == PAGE);
+    let next = rows.last().filter(|_| full).map_or_else(String::new, |last| {
+        super::decide::with(&request.target, &[("after", last.id.to_string())])
+    });
+    let may = viewer.may_review();
+    let page = PostbacksPage {
+        frame: Frame::load(console, viewer, "/postbacks").await?,
+        outcomes: OutcomeFilter::ALL
+            .into_iter()
+            .map(|outcome| (outcome.name(), filter.outcome.is_some_and(|it| it.name() == outcome.name())))
+            .collect(),
+        sources: console
+            .ingest
+            .sources
+            .keys()
+            .map(|source| (source.clone(), filter.source.as_ref() == Some(source)))
+            .collect(),
+        is_set: filter.outcome.is_some() || filter.source.is_some(),
+        said: request.query("said").unwrap_or_default().to_owned(),
+        rows: rows
+            .into_iter()
+            .map(|row| Row {
+                replay: match row.outcome.as_str() {
+                    "quarantined" if may => format!("/postbacks/{}/replay", row.id),
+                    "refused" if may => format!("/postbacks/refused/{}/replay", row.id),
+                    _ => String::new(),
+                },
+                id: row.id,
+                sign: sign(&row.outcome),
+                received: moment(row.received_at, now),
+                remote_ip: row.remote_ip,
+                reason: row.reason.unwrap_or_default(),
+                target: row.target,
+                reward_id: row.reward_id,
+                outcome: row.outcome,
+                source: row.source,
+            })
+            .collect(),
+        next,
+    };
+    render(&page)
+}
+
+/// `POST /postbacks/{id}/replay`
+pub(crate) async fn replay(console: &Console, viewer: &Viewer, id: &str) -> Answered {
+    if !viewer.may_review() {
+        return Ok(refusal(viewer, 403, "This is for the risk team", "Nothing was changed."));
+    }
+    let Ok(id) = id.parse::<i64>() else { return Ok(Answer::To("/postbacks".into())) };
+    let by = Replayer { actor: viewer.person.name.clone(), now: console.clock.now() };
+    let said = match console.store.replay(id, by).await? {
+        Replayed::Done => format!("Postback {id} waits in the inbox again."),
+        Replayed::NotFound => return back("quarantined", &format!("There is no postback {id}.")),
+        Replayed::NotQuarantined => {
+            return back("quarantined", &format!("Postback {id} is not quarantined any more."));
+        }
+    };
+    note(console, viewer, "postback_replayed", format!("postback {id}")).await?;
+    back("quarantined", &said)
+}
+
+/// `POST /postbacks/refused/{id}/replay`: takes a refused call if its signature verifies now, after a secret was put
+/// right. One that does not is left where it is, whoever asks.
+pub(crate) async fn replay_refused(console: &Console, viewer: &Viewer, id: &str) -> Answered {
+    if !viewer.may_review() {
+        return Ok(refusal(viewer, 403, "This is for the risk team", "Nothing was changed."));
+    }
+    let Ok(id) = id.parse::<i64>() else { return Ok(Answer::To("/postbacks".into())) };
+    let found = console.store.refused_calls(None, id.saturating_sub(1)).await?;
+    let Some(call) = found.into_iter().find(|call| call.id == id) else {
+        return back("refused", &format!("Call {id} is gone."));
+    };
+    let Some(endpoint) = console.ingest.sources.get(&call.source) else {
+        return back("refused", &format!("Call {id} is left: the settings have no source {}.", call.source));
+    };
+    if let Err(why) = endpoint.check(&console.ingest.origin, &call.target, call.remote_ip.parse().ok()) {
+        return back("refused", &format!("Call {id} is left: {why}."));
+    }
+    let by = Replayer { actor: viewer.person.name.clone(), now: console.clock.now() };
+    let taken = console.store.replay_refused(vec![id], by).await?;
+    note(console, viewer, "refused_call_replayed", format!("refused call {id}")).await?;
+    let said = if taken == 1 {
+        format!("Call {id} verifies now and waits in the inbox.")
+    } else {
+        format!("Call {id} is gone.")
+    };
+    back("refused", &said)
+}
+
+async fn note(
+    console: &Console,
+    viewer: &Viewer,
+    action: &'static str,
+    subject: String,
+) -> store::Result<()> {
+    let line = Line::new(viewer.name(), action, subject, String::new());
+    console.store.note_in_audit(line, console.clock.now()).await
+}
+
+fn back(outcome: &str, said: &str) -> Answered {
+    Ok(Answer::To(super::decide::with(
+        &format!("/postbacks?outcome={outcome}"),
+        &[("said", said.to_owned())],
+    )))
+}

@@ -1,0 +1,116 @@
+//! What a browser sent: path, query, form and cookie, decoded.
+
+use std::net::IpAddr;
+
+use percent_encoding::percent_decode_str;
+use warp::http::{HeaderMap, Method};
+
+/// The cookie that carries a session.
+pub(crate) const SESSION_COOKIE: &str = "rewardgate_session";
+/// The cookie that carries the token of the form for signing in.
+pub(crate) const LOGIN_COOKIE: &str = "rewardgate_login";
+
+/// A request, decoded.
+#[derive(Debug)]
+pub(crate) struct Request {
+    method: Method,
+    /// The parts of the path; none of `/`.
+    pub(crate) path: Vec<String>,
+    /// Path and query as they came, to come back to.
+    pub(crate) target: String,
+    query: Vec<(String, String)>,
+    form: Vec<(String, String)>,
+    cookies: Vec<(String, String)>,
+    /// Who called.
+    pub(crate) address: IpAddr,
+    /// True if a trusted proxy says that the browser came by https.
+    pub(crate) is_https: bool,
+    /// True if another site made the browser ask for this.
+    pub(crate) is_cross_site: bool,
+}
+
+/// What of a request cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum BadRequest {
+    #[error("the path is not UTF-8")]
+    Path,
+    #[error("the query cannot be read: {0}")]
+    Query(serde_urlencoded::de::Error),
+    #[error("the form cannot be read: {0}")]
+    Form(serde_urlencoded::de::Error),
+    #[error("a field contains a NUL character")]
+    Nul,
+}
+
+impl Request {
+    #[expect(clippy::too_many_arguments, reason = "each comes from a filter of its own")]
+    pub(crate) fn read(
+        method: Method,
+        path: &str,
+        query: &str,
+        headers: &HeaderMap,
+        form: &[u8],
+        address: IpAddr,
+        is_https: bool,
+    ) -> Result<Self, BadRequest> {
+        let target = if query.is_empty() { path.to_owned() } else { format!("{path}?{query}") };
+        let parts = path.split('/').filter(|part| !part.is_empty());
+        let path: Result<Vec<String>, _> =
+            parts.map(|part| Ok(percent_decode_str(part).decode_utf8()?.into_owned())).collect();
+        let path = path.map_err(|_: std::str::Utf8Error| BadRequest::Path)?;
+        let query: Vec<(String, String)> = serde_urlencoded::from_str(query).map_err(BadRequest::Query)?;
+        let form: Vec<(String, String)> = serde_urlencoded::from_bytes(form).map_err(BadRequest::Form)?;
+        let has_nul = |pairs: &[(String, String)]| pairs.iter().any(|(_, value)| value.contains('\0'));
+        if path.iter().any(|part| part.contains('\0')) || has_nul(&query) || has_nul(&form) {
+            return Err(BadRequest::Nul);
+        }
+        let is_cross_site =
+            headers.get("sec-fetch-site").is_some_and(|site| site.as_bytes() == b"cross-site");
+        let cookies = cookies(headers);
+        Ok(Self { method, path, target, query, form, cookies, address, is_https, is_cross_site })
+    }
+
+    pub(crate) fn is_post(&self) -> bool {
+        self.method == Method::POST
+    }
+
+    /// The parameter `name` of the query, without surrounding blanks, if it is not empty.
+    pub(crate) fn query(&self, name: &str) -> Option<&str> {
+        find(&self.query, name)
+    }
+
+    /// The whole query.
+    pub(crate) fn whole_query(&self) -> &[(String, String)] {
+        &self.query
+    }
+
+    /// The field `name` of the form, without surrounding blanks, if it is not empty.
+    pub(crate) fn field(&self, name: &str) -> Option<&str> {
+        find(&self.form, name)
+    }
+
+    /// All fields of that name.
+    pub(crate) fn fields<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
+        self.form.iter().filter(move |(key, _)| key == name).map(|(_, value)| value.as_str())
+    }
+
+    /// A password is taken as it is, blanks included.
+    pub(crate) fn password(&self, name: &str) -> &str {
+        self.form.iter().find(|(key, _)| key == name).map_or("", |(_, value)| value)
+    }
+
+    pub(crate) fn cookie(&self, name: &str) -> Option<&str> {
+        find(&self.cookies, name)
+    }
+}
+
+fn find<'a>(pairs: &'a [(String, String)], name: &str) -> Option<&'a str> {
+    let (_, value) = pairs.iter().find(|(key, _)| key == name)?;
+    Some(value.trim()).filter(|value| !value.is_empty())
+}
+
+fn cookies(headers: &HeaderMap) -> Vec<(String, String)> {
+    let lines = headers.get_all("cookie").iter().filter_map(|line| line.to_str().ok());
+    let pairs = lines.flat_map(|line| line.split(';')).filter_map(|pair| pair.trim().split_once('='));
+    pairs.map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
+}

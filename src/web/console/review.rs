@@ -1,0 +1,571 @@
+//! `/review`: the queue. Clusters of held rewards, the rewards of one cluster, and beside them the one that is open.
+//! All of it stands in the URL.
+
+use askama::Template;
+use domain::money::Micros;
+use domain::queue::Grouping;
+use domain::time::TimestampMs;
+use store::holds::{
+    Choice, Cluster, ClusterKey, ClusterPlace, ClusterRules, HoldFilter, HoldPlace, HoldRow, HoldSort,
+};
+
+use super::Console;
+use super::answer::{Answer, Answered, PageError, page as render};
+use super::decide::{Done, Undo};
+use super::frame::Frame;
+use super::request::Request;
+use super::reward::{self, RewardView};
+use super::session::Viewer;
+use super::show::{Moment, Timer, amount, moment, number, rule_name, short, span, timer, usd};
+
+/// Clusters or rewards on one page.
+const PAGE: i64 = 50;
+const HOUR_MS: i64 = 3_600_000;
+
+/// What part of the queue somebody looks at.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Scope {
+    rule: Option<String>,
+    source: Option<String>,
+    offer: Option<String>,
+    country: Option<String>,
+    min: Option<String>,
+    hours: Option<String>,
+    text: Option<String>,
+    group: Option<String>,
+    sort: Option<String>,
+    first: Option<String>,
+    second: Option<String>,
+    /// Nothing newer than this reward.
+    upto: Option<i64>,
+}
+
+impl Scope {
+    fn read<'a>(get: impl Fn(&str) -> Option<&'a str>) -> Self {
+        let text = |name: &str| get(name).map(str::to_owned);
+        Self {
+            rule: text("rule"),
+            source: text("source"),
+            offer: text("offer"),
+            country: text("country"),
+            min: text("min"),
+            hours: text("hours"),
+            text: text("q"),
+            group: text("group"),
+            sort: text("sort"),
+            first: text("c1"),
+            second: text("c2"),
+            upto: get("upto").and_then(|upto| upto.parse().ok()),
+        }
+    }
+
+    /// Of a form that a page of the queue carried.
+    pub(crate) fn of_form(request: &Request) -> Self {
+        Self::read(|name| request.field(name)).within(request.fields("c1").next().is_some())
+    }
+
+    /// A cluster whose key is empty (no offer, no address) is still one, and never everything.
+    fn within(self, is_cluster: bool) -> Self {
+        Self { first: is_cluster.then(|| self.first.clone().unwrap_or_default()), ..self }
+    }
+
+    fn of_query(request: &Request) -> Self {
+        let is_cluster = request.whole_query().iter().any(|(name, _)| name == "c1");
+        Self::read(|name| request.query(name)).within(is_cluster)
+    }
+
+    /// The same without anything newer than the reward `id`.
+    pub(crate) fn upto(self, id: i64) -> Self {
+        Self { upto: Some(id), ..self }
+    }
+
+    fn grouping(&self) -> Grouping {
+        self.group.as_deref().and_then(Grouping::parse).unwrap_or(Grouping::Rule)
+    }
+
+    fn sort(&self) -> HoldSort {
+        match self.sort.as_deref() {
+            Some("money") => HoldSort::Money,
+            Some("score") => HoldSort::Score,
+            _ => HoldSort::Age,
+        }
+    }
+
+    fn cluster(&self) -> Option<ClusterKey> {
+        let first = self.first.clone()?;
+        Some(ClusterKey { grouping: self.grouping(), first, second: self.second.clone().unwrap_or_default() })
+    }
+
+    /// True if something but the grouping is set.
+    fn is_filtered(&self) -> bool {
+        let filters =
+            [&self.rule, &self.source, &self.offer, &self.country, &self.min, &self.hours, &self.text];
+        filters.iter().any(|filter| filter.is_some())
+    }
+
+    /// What the store is asked for. A figure that is none does not filter.
+    pub(crate) fn filter(&self, now: TimestampMs) -> HoldFilter {
+        let hours =
+            self.hours.as_deref().and_then(|hours| hours.parse::<i64>().ok()).filter(|hours| *hours > 0);
+        HoldFilter {
+            rule: self.rule.clone(),
+            source: self.source.clone(),
+            offer_id: self.offer.clone(),
+            country: self.country.clone(),
+            min_payout: self
+                .min
+                .as_deref()
+                .and_then(|min| Micros::parse(min).ok())
+                .map(|parsed| parsed.amount),
+            received_before: hours
+                .map(|hours| TimestampMs(now.0.saturating_sub(hours.saturating_mul(HOUR_MS)))),
+            upto_id: self.upto,
+            text: self.text.clone(),
+            cluster: self.cluster(),
+            ids: None,
+        }
+    }
+
+    /// The same as hidden fields or as a query.
+    pub(crate) fn fields(&self) -> Vec<(&'static str, String)> {
+        let mut fields = Vec::new();
+        for (name, value) in [
+            ("rule", &self.rule),
+            ("source", &self.source),
+            ("offer", &self.offer),
+            ("country", &self.country),
+            ("min", &self.min),
+            ("hours", &self.hours),
+            ("q", &self.text),
+            ("group", &self.group),
+            ("sort", &self.sort),
+            ("c1", &self.first),
+            ("c2", &self.second),
+        ] {
+            fields.extend(value.clone().map(|value| (name, value)));
+        }
+        fields.extend(self.upto.map(|upto| ("upto", upto.to_string())));
+        fields
+    }
+
+    fn url(&self, more: &[(&'static str, String)]) -> String {
+        let mut fields = self.fields();
+        fields.extend(more.iter().cloned());
+        if fields.is_empty() {
+            return "/review".into();
+        }
+        format!("/review?{}", serde_urlencoded::to_string(&fields).unwrap_or_default())
+    }
+}
+
+struct ChoiceView {
+    value: String,
+    name: String,
+    count: String,
+    chosen: bool,
+}
+
+struct FilterView {
+    rules: Vec<ChoiceView>,
+    sources: Vec<ChoiceView>,
+    offers: Vec<ChoiceView>,
+    countries: Vec<ChoiceView>,
+    groups: Vec<ChoiceView>,
+    sorts: Vec<ChoiceView>,
+    min: String,
+    hours: String,
+    text: String,
+    is_set: bool,
+}
+
+struct Chip {
+    text: String,
+    strong: bool,
+}
+
+struct ClusterView {
+    title: String,
+    link: String,
+    rewards: String,
+    users: String,
+    payout: String,
+    reward: String,
+    oldest: Moment,
+    timer: Timer,
+    chips: Vec<Chip>,
+}
+
+struct HoldView {
+    id: i64,
+    steps: i64,
+    link: String,
+    offer: String,
+    user: String,
+    user_id: String,
+    reward: String,
+    payout: String,
+    payout_micros: i64,
+    received: Moment,
+    timer: Timer,
+    chips: Vec<Chip>,
+    claimed: String,
+    waits_for_second: bool,
+    open: bool,
+}
+
+struct OpenCluster {
+    title: String,
+    back: String,
+}
+
+#[derive(Template)]
+#[template(path = "review.html")]
+struct ReviewPage {
+    frame: Frame,
+    summary: String,
+    filter: FilterView,
+    cluster: Option<OpenCluster>,
+    clusters: Vec<ClusterView>,
+    holds: Vec<HoldView>,
+    total: String,
+    next: String,
+    item: Option<RewardView>,
+    done: Option<Done>,
+    undo: Option<Undo>,
+    back: String,
+    scope: Vec<(&'static str, String)>,
+    may_review: bool,
+    new_url: String,
+    reload_url: String,
+}
+
+/// `GET /review`
+pub(crate) async fn page(console: &Console, viewer: &Viewer, request: &Request) -> Answered {
+    let now = console.clock.now();
+    let scope = Scope::of_query(request);
+    let filter = scope.filter(now);
+    let (totals, choices) =
+        tokio::try_join!(console.store.hold_totals(&filter, now), console.store.hold_choices())?;
+    let frame = Frame::load(console, viewer, "/review").await?;
+    let (done, undo) = super::decide::done(console, viewer, request).await?;
+    let back = scope.url(&[]);
+    let (mut clusters, mut holds, mut item) = (Vec::new(), Vec::new(), None);
+    let next;
+    if scope.first.is_none() {
+        (clusters, next) = self::clusters(console, &scope, &filter, request, now).await?;
+    } else {
+        let (rows, more) = rows(console, &scope, &filter, request, now).await?;
+        next = more;
+        let open = open(request, &rows, undo.is_some() || done.is_some());
+        if let Some(id) = open {
+            item = reward::view(console, viewer, request, &id.to_string(), false).await?;
+            if let Some(item) = &mut item {
+                let following = rows.iter().skip_while(|row| row.reward_id != id).nth(1);
+                item.next = scope.url(
+                    &following.map(|row| ("open", row.reward_id.to_string())).into_iter().collect::<Vec<_>>(),
+                );
+            }
+        }
+        holds = rows.into_iter().map(|row| hold_view(&scope, row, open, console, now)).collect();
+    }
+    let newest = totals.newest_id.unwrap_or_default();
+    let new_url = format!("/review/new?{}", query_of(&scope, newest));
+    let oldest = totals.oldest_at.map(|at| format!(" · oldest {}", span(now.0 - at))).unwrap_or_default();
+    let late =
+        if totals.overdue > 0 { format!(" · {} overdue", number(totals.overdue)) } else { String::new() };
+    let summary = format!(
+        "{} · {}{} at stake{oldest}{late}",
+        domain::text::count(totals.rewards.unsigned_abs(), "reward"),
+        worth(totals.reward_micros, totals.currency.as_deref()),
+        usd(totals.payout_micros),
+    );
+    let cluster = scope.cluster().map(|key| OpenCluster {
+        title: title(
+            key.grouping,
+            &key.first,
+            &key.second,
+            holds.first().map(|hold| hold.offer.as_str()).unwrap_or_default(),
+        ),
+        back: Scope { first: None, second: None, ..scope.clone() }.url(&[]),
+    });
+    render(&ReviewPage {
+        frame,
+        summary,
+        filter: filter_view(&scope, choices),
+        cluster,
+        clusters,
+        holds,
+        total: number(totals.rewards),
+        next,
+        item,
+        done,
+        undo,
+        scope: scope.fields(),
+        may_review: viewer.may_review(),
+        new_url,
+        reload_url: back.clone(),
+        back,
+    })
+}
+
+/// `GET /review/new`: how many rewards came in after the newest that is shown.
+pub(crate) async fn new(console: &Console, request: &Request) -> Answered {
+    let now = console.clock.now();
+    let after: i64 = request.query("after").and_then(|after| after.parse().ok()).unwrap_or_default();
+    let filter = Scope::of_query(request).filter(now);
+    let all = console.store.hold_totals(&filter, now).await?.rewards;
+    let seen = HoldFilter { upto_id: Some(after), ..filter };
+    let seen = console.store.hold_totals(&seen, now).await?.rewards;
+    Ok(Answer::Json(format!("{{\"rewards\":{}}}", all - seen)))
+}
+
+fn query_of(scope: &Scope, newest: i64) -> String {
+    let mut fields = scope.fields();
+    fields.push(("after", newest.to_string()));
+    serde_urlencoded::to_string(&fields).unwrap_or_default()
+}
+
+fn worth(micros: Option<i64>, currency: Option<&str>) -> String {
+    match micros.zip(currency) {
+        Some((micros, currency)) => format!("{} {currency} · ", amount(micros)),
+        None => String::new(),
+    }
+}
+
+/// The reward that is open: the one that the URL names, or the first after a decision.
+fn open(request: &Request, rows: &[HoldRow], after_decision: bool) -> Option<i64> {
+    let named = request.query("open").and_then(|id| id.parse::<i64>().ok());
+    named.or_else(|| rows.first().filter(|_| after_decision).map(|row| row.reward_id))
+}
+
+async fn clusters(
+    console: &Console,
+    scope: &Scope,
+    filter: &HoldFilter,
+    request: &Request,
+    now: TimestampMs,
+) -> Result<(Vec<ClusterView>, String), PageError> {
+    let (grouping, sort) = (scope.grouping(), scope.sort());
+    let after = request.query("after").and_then(|after| after.parse().ok()).map(|sort_value| ClusterPlace {
+        sort_value,
+        first: request.query("a1").unwrap_or_default().to_owned(),
+        second: request.query("a2").unwrap_or_default().to_owned(),
+    });
+    let rows = console.store.clusters(filter, grouping, sort, after.as_ref(), PAGE).await?;
+    let rules = console.store.cluster_rules(filter, grouping, &rows).await?;
+    let full = i64::try_from(rows.len()).is_ok_and(|rows| rows == PAGE);
+    let next = rows.last().filter(|_| full).map_or_else(String::new, |last| {
+        let place =
+            [("after", last.sort_value.to_string()), ("a1", last.first.clone()), ("a2", last.second.clone())];
+        scope.url(&place)
+    });
+    let views = rows.into_iter().map(|row| cluster_view(scope, grouping, row, &rules, now)).collect();
+    Ok((views, next))
+}
+
+fn cluster_view(
+    scope: &Scope,
+    grouping: Grouping,
+    row: Cluster,
+    rules: &[ClusterRules],
+    now: TimestampMs,
+) -> ClusterView {
+    let mut counted: Vec<(&str, i64)> = Vec::new();
+    for rules in rules.iter().filter(|rules| rules.first == row.first && rules.second == row.second) {
+        for code in rules.fired.split(' ').filter(|code| !code.is_empty()) {
+            match counted.iter_mut().find(|(known, _)| *known == code) {
+                Some((_, count)) => *count += rules.rewards,
+                None => counted.push((code, rules.rewards)),
+            }
+        }
+    }
+    counted.sort_by_key(|(_, count)| -count);
+    let chips = counted.into_iter().take(5).map(|(code, count)| Chip {
+        text: if count == row.rewards {
+            rule_name(code).to_owned()
+        } else {
+            format!("{} {}", rule_name(code), number(count))
+        },
+        strong: count == row.rewards,
+    });
+    let key = [("c1", row.first.clone()), ("c2", row.second.clone())];
+    ClusterView {
+        title: title(grouping, &row.first, &row.second, &row.offer_name),
+        link: scope.url(&key),
+        rewards: domain::text::count(row.rewards.unsigned_abs(), "reward"),
+        users: domain::text::count(row.users.unsigned_abs(), "user"),
+        payout: usd(row.payout_micros),
+        reward: row
+            .reward_micros
+            .zip(row.currency)
+            .map(|(micros, currency)| format!("{} {currency}", amount(micros)))
+            .unwrap_or_default(),
+        oldest: moment(row.oldest_at, now),
+        timer: timer(row.due_at, now),
+        chips: chips.collect(),
+    }
+}
+
+/// What the rewards of a cluster have in common, in words.
+fn title(grouping: Grouping, first: &str, second: &str, offer: &str) -> String {
+    match grouping {
+        Grouping::Rule => {
+            let offer = match (offer, second) {
+                ("", "") => "no offer named".to_owned(),
+                ("", id) => format!("offer {id}"),
+                (name, _) => name.to_owned(),
+            };
+            format!("{} · {offer}", rule_name(first))
+        }
+        Grouping::Address if first.is_empty() => "No address sent".into(),
+        Grouping::Address => format!("Address {first}"),
+        Grouping::Sub1 if first.is_empty() => format!("No sub1 · {second}"),
+        Grouping::Sub1 => format!("sub1 {} · {second}", short(first)),
+        Grouping::User => format!("User {}", short(first)),
+    }
+}
+
+async fn rows(
+    console: &Console,
+    scope: &Scope,
+    filter: &HoldFilter,
+    request: &Request,
+    now: TimestampMs,
+) -> Result<(Vec<HoldRow>, String), PageError> {
+    let after = request.query("after").and_then(|after| {
+        let (sort_value, reward_id) = after.split_once(',')?;
+        Some(HoldPlace { sort_value: sort_value.parse().ok()?, reward_id: reward_id.parse().ok()? })
+    });
+    let rows = console.store.holds(filter, scope.sort(), after, now, PAGE).await?;
+    let full = i64::try_from(rows.len()).is_ok_and(|rows| rows == PAGE);
+    let next = rows.last().filter(|_| full).map_or_else(String::new, |last| {
+        scope.url(&[("after", format!("{},{}", last.sort_value, last.reward_id))])
+    });
+    Ok((rows, next))
+}
+
+fn hold_view(
+    scope: &Scope,
+    row: HoldRow,
+    open: Option<i64>,
+    console: &Console,
+    now: TimestampMs,
+) -> HoldView {
+    let due_at = console.terms.due_at(TimestampMs(row.received_at), Micros(row.payout_micros));
+    let codes = row.fired.split(' ').filter(|code| !code.is_empty());
+    HoldView {
+        id: row.reward_id,
+        steps: row.steps,
+        link: scope.url(&[("open", row.reward_id.to_string())]),
+        offer: if row.offer_name.is_empty() { format!("offer {}", row.offer_id) } else { row.offer_name },
+        user: short(&row.user_id),
+        user_id: row.user_id,
+        reward: format!("{} {}", amount(row.reward_micros), row.currency),
+        payout: usd(row.payout_micros),
+        payout_micros: row.payout_micros,
+        received: moment(row.received_at, now),
+        timer: timer(due_at.0, now),
+        chips: codes
+            .enumerate()
+            .map(|(place, code)| Chip { text: rule_name(code).to_owned(), strong: place == 0 })
+            .collect(),
+        claimed: row.claimed_by.unwrap_or_default(),
+        waits_for_second: row.opinions > 0,
+        open: open == Some(row.reward_id),
+    }
+}
+
+fn filter_view(scope: &Scope, choices: Vec<Choice>) -> FilterView {
+    let of = |filter: &str, chosen: &Option<String>| {
+        let found = choices.iter().filter(|choice| choice.filter == filter);
+        let mut views: Vec<ChoiceView> = found
+            .map(|choice| ChoiceView {
+                value: choice.value.clone(),
+                name: match filter {
+                    "rule" => format!("{} {}", choice.value, rule_name(&choice.value)),
+                    _ if choice.name.is_empty() => choice.value.clone(),
+                    _ => choice.name.clone(),
+                },
+                count: number(choice.rewards),
+                chosen: chosen.as_ref() == Some(&choice.value),
+            })
+            .collect();
+        // What is set stays to be seen and to be unset, also when nothing of it is held any more.
+        if let Some(value) = chosen
+            && !views.iter().any(|view| view.chosen)
+        {
+            views.push(ChoiceView {
+                value: value.clone(),
+                name: value.clone(),
+                count: "0".into(),
+                chosen: true,
+            });
+        }
+        views
+    };
+    let fixed = |all: &[(&str, &str)], chosen: &str| {
+        let view = |(value, name): &(&str, &str)| ChoiceView {
+            value: (*value).into(),
+            name: (*name).into(),
+            count: String::new(),
+            chosen: *value == chosen,
+        };
+        all.iter().map(view).collect()
+    };
+    FilterView {
+        rules: of("rule", &scope.rule),
+        sources: of("source", &scope.source),
+        offers: of("offer", &scope.offer),
+        countries: of("country", &scope.country),
+        groups: fixed(
+            &[("rule", "rule and offer"), ("address", "address"), ("sub1", "sub1"), ("user", "user")],
+            scope.grouping().name(),
+        ),
+        sorts: fixed(
+            &[("age", "due first"), ("money", "most money"), ("score", "highest score")],
+            scope.sort.as_deref().unwrap_or("age"),
+        ),
+        min: scope.min.clone().unwrap_or_default(),
+        hours: scope.hours.clone().unwrap_or_default(),
+        text: scope.text.clone().unwrap_or_default(),
+        is_set: scope.is_filtered(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn scope(query: &[(&'static str, &'static str)]) -> Scope {
+        Scope::read(|name| query.iter().find(|(known, _)| *known == name).map(|(_, value)| *value))
+    }
+
+    #[test]
+    fn what_is_looked_at_stands_in_the_url_and_comes_back_from_it() {
+        let pairs =
+            [("rule", "T1"), ("min", "2.50"), ("q", "a&b"), ("group", "address"), ("c1", "203.0.113.7")];
+        let scope = scope(&pairs);
+        assert_eq!(scope.url(&[]), "/review?rule=T1&min=2.50&q=a%26b&group=address&c1=203.0.113.7");
+        let filter = scope.filter(TimestampMs(0));
+        assert_eq!(filter.min_payout, Some(Micros(2_500_000)));
+        assert_eq!(filter.cluster.map(|key| key.grouping), Some(Grouping::Address));
+    }
+
+    #[test]
+    fn a_figure_that_is_none_filters_nothing() {
+        let filter = scope(&[("min", "much"), ("hours", "-3")]).filter(TimestampMs(0));
+        assert_eq!((filter.min_payout, filter.received_before), (None, None));
+    }
+
+    #[test]
+    fn clusters_are_named_by_what_they_have_in_common() {
+        for (grouping, first, second, offer, expected) in [
+            (Grouping::Rule, "T1", "9", "Great Game", "Impossibly fast · Great Game"),
+            (Grouping::Rule, "G1", "9", "", "Country differs · offer 9"),
+            (Grouping::Address, "", "", "", "No address sent"),
+            (Grouping::User, "u-1", "main", "x", "User u-1"),
+        ] {
+            assert_eq!(title(grouping, first, second, offer), expected);
+        }
+    }
+}

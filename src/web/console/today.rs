@@ -1,0 +1,221 @@
+//! `/`: how the day goes, what is at stake, and what needs a person now.
+
+use std::collections::BTreeMap;
+
+use askama::Template;
+use domain::report::Report;
+use domain::report::day::BusinessDay;
+use domain::time::TimestampMs;
+use store::glances::HourRow;
+use store::holds::HoldFilter;
+use store::postbacks::{OutcomeFilter, PostbackFilter};
+
+use super::Console;
+use super::answer::{Answered, page as render};
+use super::chart;
+use super::frame::Frame;
+use super::session::Viewer;
+use super::show::{Moment, moment, number, percent, span, usd};
+
+/// How many days the chart shows.
+const CHART_DAYS: i64 = 30;
+
+struct Figure {
+    name: &'static str,
+    value: String,
+    before: String,
+    spark: String,
+}
+
+struct Todo {
+    text: String,
+    link: String,
+    money: String,
+}
+
+struct DayRow {
+    date: String,
+    approved: String,
+    reversed: String,
+    net: String,
+}
+
+#[derive(Template)]
+#[template(path = "today.html")]
+struct TodayPage {
+    frame: Frame,
+    date: String,
+    figures: Vec<Figure>,
+    at_stake: String,
+    held: String,
+    oldest: Option<Moment>,
+    todos: Vec<Todo>,
+    chart: String,
+    days: Vec<DayRow>,
+    reversal_rate: String,
+    report: String,
+}
+
+/// `GET /`
+pub(crate) async fn page(console: &Console, viewer: &Viewer) -> Answered {
+    let now = console.clock.now();
+    let frame = Frame::load(console, viewer, "/").await?;
+    let date = now.business_date(console.timezone);
+    let figures = figures(console, now).await?;
+    let totals = console.store.hold_totals(&HoldFilter::default(), now).await?;
+    let reports = reports(console).await?;
+    let todos = todos(console, now, &totals, reports.last()).await?;
+    let days: Vec<chart::Day> = reports
+        .iter()
+        .map(|report| chart::Day {
+            date: report.date.clone(),
+            approved_micros: report.totals.approved.amount.0,
+            reversed_micros: report.totals.reversed.amount.0,
+        })
+        .collect();
+    let sum = |of: fn(&chart::Day) -> i64| days.iter().map(of).fold(0_i64, i64::saturating_add);
+    let (approved, reversed) = (sum(|day| day.approved_micros), sum(|day| day.reversed_micros));
+    let rows = days.iter().rev().map(|day| DayRow {
+        date: day.date.clone(),
+        approved: usd(day.approved_micros),
+        reversed: usd(day.reversed_micros),
+        net: usd(day.approved_micros.saturating_sub(day.reversed_micros)),
+    });
+    let report = reports.last().map_or_else(
+        || "The first report is made in the night after the first business day.".to_owned(),
+        |report| {
+            let ties = if report.ties_out { "✓ ties out" } else { "✕ does not tie out" };
+            format!("Last report: {} · {} · {ties}", report.date, report.state.name())
+        },
+    );
+    render(&TodayPage {
+        frame,
+        date,
+        figures,
+        at_stake: usd(totals.payout_micros),
+        held: number(totals.rewards),
+        oldest: totals.oldest_at.map(|at| moment(at, now)),
+        todos,
+        chart: if days.is_empty() { String::new() } else { chart::days(&days)? },
+        days: rows.collect(),
+        reversal_rate: percent(reversed, approved),
+        report,
+    })
+}
+
+/// The newest report of each day there is one of, the oldest first.
+async fn reports(console: &Console) -> store::Result<Vec<Report>> {
+    let rows = console.store.reports("9999-12-31", CHART_DAYS).await?;
+    Ok(rows.iter().rev().filter_map(|row| serde_json::from_str(&row.content).ok()).collect())
+}
+
+/// What was counted so far today, and a week ago until the same time of day.
+async fn figures(console: &Console, now: TimestampMs) -> Result<Vec<Figure>, super::answer::PageError> {
+    let Some(today) = BusinessDay::of(now, console.timezone) else { return Ok(Vec::new()) };
+    let before = today.minus(7);
+    let same_time = TimestampMs(before.starts_at().0 + (now.0 - today.starts_at().0));
+    let (today_name, before_name) = (today.date().to_string(), before.date().to_string());
+    let (now_rows, then_rows) = tokio::try_join!(
+        console.store.hours(&today_name, today.starts_at(), TimestampMs(now.0 + 1)),
+        console.store.hours(&before_name, before.starts_at(), same_time),
+    )?;
+    let hours = usize::try_from(today.hours()).unwrap_or(24);
+    let mut figures = Vec::new();
+    for (title, steps) in [
+        ("Acknowledged", &["acknowledged"][..]),
+        ("Credited", &["credit", "release", "overturn"][..]),
+        ("Held", &["hold"][..]),
+        ("Reversed", &["reverse_credited", "reverse_held", "reverse_rejected", "reverse_unseen"][..]),
+    ] {
+        let by_hour = counts(&now_rows, steps);
+        let total: i64 = by_hour.values().sum();
+        let then: i64 = counts(&then_rows, steps).values().sum();
+        let series: Vec<i64> = (0..hours)
+            .map(|hour| by_hour.get(&i64::try_from(hour).unwrap_or(0)).copied().unwrap_or(0))
+            .collect();
+        figures.push(Figure {
+            name: title,
+            value: number(total),
+            before: format!("{} a week ago by this time", number(then)),
+            spark: chart::sparkline(&series, &format!("{title} by the hour of the day"))?,
+        });
+    }
+    Ok(figures)
+}
+
+fn counts(rows: &[HourRow], of: &[&str]) -> BTreeMap<i64, i64> {
+    let mut counts = BTreeMap::new();
+    for row in rows.iter().filter(|row| of.contains(&row.what.as_str())) {
+        *counts.entry(row.hour).or_insert(0) += row.count;
+    }
+    counts
+}
+
+/// What needs a person, by money first.
+async fn todos(
+    console: &Console,
+    now: TimestampMs,
+    totals: &store::holds::HoldTotals,
+    report: Option<&Report>,
+) -> Result<Vec<Todo>, super::answer::PageError> {
+    let mut todos = Vec::new();
+    if totals.overdue > 0 {
+        todos.push(Todo {
+            text: format!("{} held rewards are overdue", number(totals.overdue)),
+            link: "/review".into(),
+            money: usd(totals.payout_micros),
+        });
+    }
+    for app in console.store.disabled_apps().await? {
+        todos.push(Todo {
+            text: format!(
+                "The app {} is told nothing since {} ago: {}",
+                app.app,
+                span(now.0 - app.disabled_at),
+                app.why
+            ),
+            link: "/deliveries".into(),
+            money: String::new(),
+        });
+    }
+    let backlog = console.store.backlog().await?;
+    let failed: i64 = backlog.iter().filter(|row| row.status == "failed").map(|row| row.deliveries).sum();
+    if failed > 0 {
+        todos.push(Todo {
+            text: format!("{} deliveries failed and wait for a person", number(failed)),
+            link: "/deliveries?status=failed".into(),
+            money: String::new(),
+        });
+    }
+    let outcome = Some(OutcomeFilter::Quarantined);
+    let quarantined =
+        console.store.postbacks(&PostbackFilter { outcome, ..PostbackFilter::default() }, 100).await?;
+    if !quarantined.is_empty() {
+        let many =
+            if quarantined.len() == 100 { "100 or more".to_owned() } else { quarantined.len().to_string() };
+        todos.push(Todo {
+            text: format!("{many} postbacks are quarantined: money that nobody has booked yet"),
+            link: "/postbacks?outcome=quarantined".into(),
+            money: String::new(),
+        });
+    }
+    let refused = console.store.refused_count().await?;
+    if refused.kept > 0 {
+        todos.push(Todo {
+            text: format!(
+                "{} refused calls are kept: a wrong secret, or somebody forging",
+                number(refused.kept)
+            ),
+            link: "/postbacks?outcome=refused".into(),
+            money: String::new(),
+        });
+    }
+    if let Some(report) = report.filter(|report| !report.ties_out) {
+        todos.push(Todo {
+            text: format!("The report of {} does not tie out", report.date),
+            link: "/".into(),
+            money: String::new(),
+        });
+    }
+    Ok(todos)
+}

@@ -1,0 +1,111 @@
+//! `/users/{app}/{id}`: one user, with everything they earned and where from.
+
+use std::collections::BTreeMap;
+
+use askama::Template;
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+
+use super::Console;
+use super::answer::{Answered, page as render};
+use super::frame::{Frame, refusal};
+use super::session::Viewer;
+use super::show::{Moment, amount, moment, number, percent, sign, usd};
+
+struct Count {
+    name: String,
+    rewards: i64,
+}
+
+struct Row {
+    id: i64,
+    sign: &'static str,
+    status: String,
+    offer: String,
+    reward: String,
+    payout: String,
+    place: String,
+    received: Moment,
+}
+
+#[derive(Template)]
+#[template(path = "user.html")]
+struct UserPage {
+    frame: Frame,
+    app: String,
+    user_id: String,
+    since: Option<Moment>,
+    balances: Vec<String>,
+    statuses: Vec<(&'static str, String, String, String)>,
+    reversal_rate: String,
+    countries: Vec<Count>,
+    addresses: Vec<Count>,
+    rewards: Vec<Row>,
+}
+
+/// The page of a user.
+pub(crate) fn link(app: &str, user_id: &str) -> String {
+    let part = |text: &str| utf8_percent_encode(text, NON_ALPHANUMERIC).to_string();
+    format!("/users/{}/{}", part(app), part(user_id))
+}
+
+/// `GET /users/{app}/{id}`
+pub(crate) async fn page(console: &Console, viewer: &Viewer, app: &str, user_id: &str) -> Answered {
+    let now = console.clock.now();
+    let (statuses, rows, balances) = tokio::try_join!(
+        console.store.user_statuses(app, user_id),
+        console.store.user_rewards(app, user_id),
+        console.store.balances(app, user_id),
+    )?;
+    if statuses.is_empty() {
+        return Ok(refusal(
+            viewer,
+            404,
+            "Nothing is known of this user",
+            "They have had no reward at this app.",
+        ));
+    }
+    let of = |status: &str| statuses.iter().find(|it| it.status == status).map_or(0, |it| it.rewards);
+    let all: i64 = statuses.iter().map(|it| it.rewards).sum();
+    let counted = |values: Vec<Option<String>>| {
+        let mut counts: BTreeMap<String, i64> = BTreeMap::new();
+        for value in values.into_iter().flatten() {
+            *counts.entry(value).or_insert(0) += 1;
+        }
+        let mut counts: Vec<Count> =
+            counts.into_iter().map(|(name, rewards)| Count { name, rewards }).collect();
+        counts.sort_by_key(|count| -count.rewards);
+        counts.truncate(12);
+        counts
+    };
+    let page = UserPage {
+        frame: Frame::load(console, viewer, "/rewards").await?,
+        app: app.to_owned(),
+        user_id: user_id.to_owned(),
+        since: statuses.iter().map(|it| it.first_at).min().map(|at| moment(at, now)),
+        balances: balances
+            .iter()
+            .map(|row| format!("{} {}", amount(row.balance_micros), row.currency))
+            .collect(),
+        statuses: statuses
+            .iter()
+            .map(|it| (sign(&it.status), it.status.clone(), number(it.rewards), usd(it.payout_micros)))
+            .collect(),
+        reversal_rate: percent(of("reversed"), all),
+        countries: counted(rows.iter().map(|row| row.country_code.clone()).collect()),
+        addresses: counted(rows.iter().map(|row| row.ip.clone()).collect()),
+        rewards: rows
+            .into_iter()
+            .map(|row| Row {
+                id: row.id,
+                sign: sign(&row.status),
+                offer: row.offer_name.unwrap_or_else(|| "no offer named".into()),
+                reward: format!("{} {}", amount(row.reward_micros.unwrap_or_default()), row.currency),
+                payout: usd(row.payout_micros.unwrap_or_default()),
+                place: row.country_code.unwrap_or_default(),
+                received: moment(row.received_at, now),
+                status: row.status,
+            })
+            .collect(),
+    };
+    render(&page)
+}
