@@ -226,7 +226,7 @@ impl WorkerWatch {
 /// Works until the process stops; each worker finishes the batch in hand.
 pub(crate) async fn work(process: &Process, geo: Geo, observer: Option<Observer>) -> anyhow::Result<()> {
     let Process { settings, store, clock, stop, .. } = process;
-    let policy = settings.policy.clone();
+    let policy = &settings.policy;
     store
         .keep_policy(policy.version().to_owned(), policy.content().to_owned(), clock.now())
         .await
@@ -236,13 +236,7 @@ pub(crate) async fn work(process: &Process, geo: Geo, observer: Option<Observer>
     let refreshed = watch::refresh_geo(geo.clone(), refresh, stop);
     let processing = Processing {
         store: store.clone(),
-        processor: Arc::new(Processor {
-            sources: sources(settings),
-            policy,
-            geo,
-            timezone: settings.timezone,
-            observer,
-        }),
+        processor: Arc::new(processor(settings, geo, observer)),
         clock: clock.clone(),
         batch: settings.batch,
         stop: stop.clone(),
@@ -280,6 +274,17 @@ pub(crate) async fn work(process: &Process, geo: Geo, observer: Option<Observer>
         tokio::join!(worked, forwarded, refreshed, jobs::scheduled::run(scheduled));
     worked.and(forwarded).inspect_err(|error| error!(%error, "working had to end"))?;
     Ok(())
+}
+
+/// What judges.
+pub(crate) fn processor(settings: &Settings, geo: Geo, observer: Option<Observer>) -> Processor {
+    Processor {
+        sources: sources(settings),
+        policy: settings.policy.clone(),
+        geo,
+        timezone: settings.timezone,
+        observer,
+    }
 }
 
 pub(crate) fn endpoints(settings: &Settings) -> BTreeMap<String, SourceEndpoint> {

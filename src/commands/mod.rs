@@ -87,6 +87,16 @@ pub(crate) fn new_token() -> anyhow::Result<String> {
     Ok(format!("{TOKEN_PREFIX}{}", hex(&bytes)))
 }
 
+/// How many random bytes a new password has: guessing is slowed down, and the hash is slow.
+const PASSWORD_LEN: usize = 10;
+
+/// A password that nobody can guess, short enough to be typed.
+pub(crate) fn new_password() -> anyhow::Result<String> {
+    let mut bytes = [0; PASSWORD_LEN];
+    SysRng.try_fill_bytes(&mut bytes).context("the system gives no random bytes")?;
+    Ok(hex(&bytes))
+}
+
 /// The instant that the flag `key` says, if it is there.
 pub(crate) fn time(
     process: &Process,

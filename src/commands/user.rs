@@ -7,7 +7,7 @@ use domain::access::{Role, is_person_name};
 use store::people::{NewPerson, PersonChange};
 use web::console::password;
 
-use super::{new_token, say};
+use super::{new_password, say};
 use crate::EXIT_DONE;
 use crate::cli::UserCommand;
 use crate::roles::Process;
@@ -71,7 +71,7 @@ fn read_password() -> anyhow::Result<(String, bool)> {
     }
     let given = line.trim_end_matches(['\r', '\n']);
     if given.is_empty() {
-        return Ok((new_token()?, true));
+        return Ok((new_password()?, true));
     }
     password::check(given)?;
     Ok((given.to_owned(), false))

@@ -3,6 +3,8 @@
 //! A temporary SQLite database, secrets of its own, web and workers as they run for real, and the sandbox as the network
 //! on one side and as the publisher's app, which fails now and then, on the other. Nothing is staged: every line is a postback that came over HTTP and what the worker saved of it.
 
+mod history;
+
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -21,12 +23,13 @@ use jobs::sandbox::app::{App, Reply, postback_url};
 use jobs::sandbox::{
     Act, Answer, Call, Forgery, Mix, Plan, PlanOptions, Retries, SendOptions, Signer, Template, run,
 };
+use store::people::NewPerson;
 use store::tokens::TokenOwner;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use crate::cli::DemoArgs;
-use crate::commands::{new_token, say};
+use crate::commands::{new_password, new_token, say};
 use crate::config::{Environment, Settings};
 use crate::roles::{self, Process, Web};
 use crate::{EXIT_DONE, EXIT_FAILED, watch};
@@ -56,6 +59,8 @@ const MIX: Mix = Mix {
     forged: 0.06,
     broken: 0.04,
 };
+/// Who may decide on what is held.
+const REVIEWER: &str = "mara";
 /// How often the totals are said.
 const TOTALS_EVERY: Duration = Duration::from_secs(10);
 
@@ -71,9 +76,13 @@ pub(crate) async fn demo(args: DemoArgs) -> anyhow::Result<u8> {
     let owner = TokenOwner { name: "demo".into(), role: Role::Admin };
     process.store.add_token(owner, token_hash(&token), process.clock.now()).await?;
     let geo = roles::locate(&process.settings)?;
+    let password = add_reviewer(&process).await?;
     let web = Web::bind(&process.settings).await?;
     let url = format!("http://{}", web.address);
-    greet(&url, &token);
+    let template = template(&url)?;
+    eprintln!("filling the thirty days before today …");
+    history::fill(&process, &geo, &template, &secret, process.clock.now()).await?;
+    greet(&url, &token, &password);
     end_after(args.seconds, &process.stop);
 
     let totals = Arc::new(Totals::default());
@@ -83,7 +92,7 @@ pub(crate) async fn demo(args: DemoArgs) -> anyhow::Result<u8> {
     };
     // The network stops first; what it was told was recorded is still judged before the workers stop.
     let sending = CancellationToken::new();
-    let network = network(&url, &secret, args.rate, &totals, &sending);
+    let network = network(template, &secret, args.rate, &totals, &sending);
     let stopping = async {
         process.stop.cancelled().await;
         sending.cancel();
@@ -156,12 +165,15 @@ fn prepare_settings(folder: &Path, listen: &str, app: &App) -> anyhow::Result<Se
     Settings::parse(&text, Environment::Ignored).map_err(|faults| anyhow::anyhow!("{}", faults.join("\n")))
 }
 
-fn greet(url: &str, token: &str) {
+fn greet(url: &str, token: &str, password: &str) {
     say(&format!("listening on {url}"));
     say("");
     say(
         "  A network sends signed postbacks; RewardGate records, acknowledges and judges them, and tells an app. Ctrl-C ends it.",
     );
+    say("");
+    say(&format!("  review  {url}/review"));
+    say(&format!("  sign in as {REVIEWER}, password {password}"));
     say("");
     say(&format!("  API     {url}/api/v1/rewards?status=held"));
     say(&format!("  token   {token}"));
@@ -181,16 +193,29 @@ fn end_after(seconds: Option<u64>, stop: &CancellationToken) {
     }
 }
 
+/// The URL that the demo's network calls.
+fn template(url: &str) -> anyhow::Result<Template> {
+    let params = Params::new(Network::Targo, &std::collections::BTreeMap::new())?;
+    Ok(Template::parse(&format!("{url}/pb/{SOURCE}?{}", params.query_template()))?)
+}
+
+/// Adds somebody who may decide, and answers with their password.
+async fn add_reviewer(process: &Process) -> anyhow::Result<String> {
+    let password = new_password()?;
+    let hash = web::console::password::hash(&password).map_err(|error| anyhow::anyhow!("{error}"))?;
+    let person = NewPerson { name: REVIEWER.into(), role: Role::Risk, password_hash: hash };
+    process.store.add_person(person, "demo".into(), process.clock.now()).await?;
+    Ok(password)
+}
+
 /// Sends until told to stop.
 async fn network(
-    url: &str,
+    template: Template,
     secret: &str,
     rate: u32,
     totals: &Arc<Totals>,
     stop: &CancellationToken,
 ) -> anyhow::Result<()> {
-    let params = Params::new(Network::Targo, &std::collections::BTreeMap::new())?;
-    let template = Template::parse(&format!("{url}/pb/{SOURCE}?{}", params.query_template()))?;
     let secret = Secret::new(secret).context("an empty secret")?;
     let signer = Signer::new(&template, Some(PUBLIC_URL), SignatureForm::Empty, secret)?;
     let plan = Plan::new(&plan(SEED, &template))?;

@@ -1,0 +1,150 @@
+//! Thirty days before the demo began: recorded, judged and reviewed by the same code as what comes in now, with the
+//! time of then as an argument. Nobody waits for it, and nothing of it is staged.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use anyhow::Context as _;
+use domain::review::Review;
+use domain::signature::{Secret, SignatureForm};
+use domain::time::{Clock, TimestampMs};
+use geo::Geo;
+use jobs::process::Processing;
+use jobs::sandbox::{Mix, Plan, PlanOptions, Signer, Template};
+use store::decisions::{Decide, Wanted};
+use store::holds::{HoldFilter, HoldRow, HoldSort};
+use store::inbox::NewPostback;
+use store::refused::NewRefused;
+use store::reviews::Reviewer;
+
+use crate::roles::{self, Process};
+
+/// How far back it goes.
+const DAYS: i64 = 30;
+const HOUR_MS: i64 = 3_600_000;
+const DAY_MS: i64 = 24 * HOUR_MS;
+/// How much time is judged at once.
+const CHUNK_MS: i64 = 2 * HOUR_MS;
+/// Calls on a plain day; a Sunday has half as much again, and each day has a little more than the one before.
+const CALLS_A_DAY: i64 = 72;
+/// Another seed than the demo's own, whose ids would be repeats.
+const SEED: u64 = 4_711;
+/// What a network sends over a month.
+const MIX: Mix = Mix {
+    impossible_speed: 0.05,
+    wrong_country: 0.05,
+    repeat: 0.04,
+    reversal: 0.06,
+    early_reversal: 0.01,
+    duplicate: 0.03,
+    forged: 0.01,
+    broken: 0.003,
+};
+/// How old a hold is when the team of then decides on it. What is younger is still in the queue.
+const DECIDED_AFTER_MS: i64 = 26 * HOUR_MS;
+/// Who decided, in turns.
+const TEAM: [&str; 2] = ["mara", "joe"];
+
+/// Fills the days before `now`.
+pub(super) async fn fill(
+    process: &Process,
+    geo: &Geo,
+    template: &Template,
+    secret: &str,
+    now: TimestampMs,
+) -> anyhow::Result<u64> {
+    let secret = Secret::new(secret.to_owned()).context("an empty secret")?;
+    let signer = Signer::new(template, Some(super::PUBLIC_URL), SignatureForm::Empty, secret)?;
+    let options =
+        PlanOptions { mix: MIX, follow_up_calls: 5..=600, ..PlanOptions::new(SEED, None, template.clone()) };
+    let mut plan = Plan::new(&options)?;
+    let then = Arc::new(AtomicI64::new(0));
+    let processing = processing(process, geo, then.clone());
+    let endpoints = roles::endpoints(&process.settings);
+    let mut recorded = 0;
+    let mut at = TimestampMs(now.0 - DAYS * DAY_MS);
+    while at.0 < now.0 {
+        let end = TimestampMs((at.0 + CHUNK_MS).min(now.0));
+        let count = calls(at, now);
+        let (mut postbacks, mut refused) = (Vec::new(), Vec::new());
+        for (index, call) in plan.by_ref().take(usize::try_from(count).unwrap_or_default()).enumerate() {
+            let into = (end.0 - at.0 - 1) * i64::try_from(index).unwrap_or_default() / count.max(1);
+            let received_at = TimestampMs(at.0 + into);
+            let target = call.signed_target(template, &signer, received_at.0);
+            let verified = endpoints.get(super::SOURCE).map(|it| it.check(super::PUBLIC_URL, &target, None));
+            let postback = NewPostback {
+                source: super::SOURCE.into(),
+                received_at,
+                method: "GET".into(),
+                target,
+                body: None,
+                remote_ip: "192.0.2.10".into(),
+                request_id: format!("{:016x}", rand::random::<u64>()),
+            };
+            match verified {
+                Some(Err(why)) => refused.push(NewRefused { call: postback, reason: why.to_string() }),
+                _ => postbacks.push(postback),
+            }
+        }
+        recorded += postbacks.len() as u64;
+        process.store.record(Arc::new(postbacks)).await?;
+        process.store.keep_refused(refused).await?;
+        then.store(end.0, Ordering::Relaxed);
+        processing.drain().await?;
+        review(process, end).await?;
+        at = end;
+    }
+    Ok(recorded)
+}
+
+/// How many calls come in the two hours from `at` on: more in the evening than in the night, more at weekends.
+fn calls(at: TimestampMs, now: TimestampMs) -> i64 {
+    const BY_CHUNK: [i64; 12] = [3, 2, 1, 2, 5, 7, 8, 9, 10, 13, 14, 8];
+    let day = at.0 / DAY_MS;
+    let chunk = usize::try_from((at.0 % DAY_MS) / CHUNK_MS).unwrap_or_default();
+    let weight = BY_CHUNK.get(chunk).copied().unwrap_or(5);
+    // 1970-01-01 was a Thursday.
+    let weekend = if matches!((day + 4) % 7, 0 | 6) { 3 } else { 2 };
+    let age_days = (now.0 - at.0) / DAY_MS;
+    let growth = 130 - age_days;
+    CALLS_A_DAY * weight * weekend * growth / (82 * 2 * 100)
+}
+
+fn processing(process: &Process, geo: &Geo, then: Arc<AtomicI64>) -> Processing {
+    Processing {
+        store: process.store.clone(),
+        processor: Arc::new(roles::processor(&process.settings, geo.clone(), None)),
+        clock: Clock::new(move || TimestampMs(then.load(Ordering::Relaxed))),
+        batch: process.settings.batch,
+        stop: process.stop.clone(),
+        last_beat_ms: process.last_beat_ms.clone(),
+    }
+}
+
+/// What the team decided at `now`: what is impossible is rejected, most of what is only odd is released.
+async fn review(process: &Process, now: TimestampMs) -> anyhow::Result<()> {
+    let filter =
+        HoldFilter { received_before: Some(TimestampMs(now.0 - DECIDED_AFTER_MS)), ..HoldFilter::default() };
+    let rows = process.store.holds(&filter, HoldSort::Age, None, now, 200).await?;
+    // A few are always left lying.
+    let (left, rows): (Vec<HoldRow>, Vec<HoldRow>) =
+        rows.into_iter().partition(|row| row.reward_id % 23 == 0);
+    let old = left.into_iter().filter(|row| now.0 - row.received_at > 3 * DAY_MS);
+    for (number, row) in rows.into_iter().chain(old).enumerate() {
+        let (decision, note) = match (row.rule.as_str(), row.reward_id % 5) {
+            ("T1", 1..) => (Review::Reject, "nobody does this in seconds"),
+            ("V3", 2..) => (Review::Reject, "the same task under another transaction"),
+            (_, 0) => (Review::Reject, "no answer to our mail"),
+            _ => (Review::Release, "plays regularly, travels"),
+        };
+        let reviewer = Reviewer {
+            actor: TEAM[number % TEAM.len()].into(),
+            note: Some(note.into()),
+            now,
+            business_date: now.business_date(process.settings.timezone),
+        };
+        let wanted = vec![Wanted { reward_id: row.reward_id, steps: row.steps }];
+        process.store.decide(Decide { wanted, decision, overturn: false, reviewer }).await?;
+    }
+    Ok(())
+}
