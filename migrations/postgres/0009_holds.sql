@@ -4,13 +4,13 @@
 -- Only of a hold: the code of the rule that weighed most, every rule that counted (strongest first), and the IPv4
 -- address or /64 that the user came from
 -- (empty if the network named none).
-ALTER TABLE verdicts ADD COLUMN leading TEXT;
+ALTER TABLE verdicts ADD COLUMN leading_rule TEXT;
 ALTER TABLE verdicts ADD COLUMN fired TEXT;
 ALTER TABLE verdicts ADD COLUMN address_group TEXT;
 
 ALTER TABLE verdicts DISABLE TRIGGER verdicts_are_frozen;
 UPDATE verdicts
-SET leading = (SELECT signal ->> 'code' FROM jsonb_array_elements(signals::jsonb) WITH ORDINALITY AS each (signal, place)
+SET leading_rule = (SELECT signal ->> 'code' FROM jsonb_array_elements(signals::jsonb) WITH ORDINALITY AS each (signal, place)
                WHERE (signal ->> 'fired')::boolean
                ORDER BY COALESCE((signal ->> 'hard')::boolean, false) DESC,
                         COALESCE((signal ->> 'points')::bigint, 0) DESC, place LIMIT 1),
@@ -102,7 +102,7 @@ CREATE TABLE decided (
 CREATE INDEX decided_reward ON decided (reward_id);
 
 INSERT INTO holds SELECT rewards.id, source, app, user_id, tx_id, COALESCE(offer_id, ''), COALESCE(offer_name, ''), COALESCE(event_name, ''),
-           COALESCE(leading, ''), COALESCE(fired, ''), COALESCE(address_group, ''), COALESCE(sub1, ''),
+           COALESCE(leading_rule, ''), COALESCE(fired, ''), COALESCE(address_group, ''), COALESCE(sub1, ''),
            COALESCE(country_code, ''), currency, COALESCE(reward_micros, 0), COALESCE(payout_micros, 0), score, hard,
            conflict, received_at, steps
     FROM rewards JOIN verdicts ON verdicts.reward_id = rewards.id WHERE status = 'held';
@@ -110,7 +110,7 @@ INSERT INTO holds SELECT rewards.id, source, app, user_id, tx_id, COALESCE(offer
 CREATE FUNCTION holds_begin() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     INSERT INTO holds SELECT rewards.id, source, app, user_id, tx_id, COALESCE(offer_id, ''), COALESCE(offer_name, ''), COALESCE(event_name, ''),
-           COALESCE(leading, ''), COALESCE(fired, ''), COALESCE(address_group, ''), COALESCE(sub1, ''),
+           COALESCE(leading_rule, ''), COALESCE(fired, ''), COALESCE(address_group, ''), COALESCE(sub1, ''),
            COALESCE(country_code, ''), currency, COALESCE(reward_micros, 0), COALESCE(payout_micros, 0), score, hard,
            conflict, received_at, steps
     FROM rewards JOIN verdicts ON verdicts.reward_id = rewards.id
@@ -122,7 +122,7 @@ FOR EACH ROW WHEN (NEW.decision = 'hold') EXECUTE FUNCTION holds_begin();
 CREATE FUNCTION holds_begin_again() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     INSERT INTO holds SELECT rewards.id, source, app, user_id, tx_id, COALESCE(offer_id, ''), COALESCE(offer_name, ''), COALESCE(event_name, ''),
-           COALESCE(leading, ''), COALESCE(fired, ''), COALESCE(address_group, ''), COALESCE(sub1, ''),
+           COALESCE(leading_rule, ''), COALESCE(fired, ''), COALESCE(address_group, ''), COALESCE(sub1, ''),
            COALESCE(country_code, ''), currency, COALESCE(reward_micros, 0), COALESCE(payout_micros, 0), score, hard,
            conflict, received_at, steps
     FROM rewards JOIN verdicts ON verdicts.reward_id = rewards.id

@@ -4,13 +4,13 @@
 -- Only of a hold: the code of the rule that weighed most, every rule that counted (strongest first), and the IPv4
 -- address or /64 that the user came from
 -- (empty if the network named none).
-ALTER TABLE verdicts ADD COLUMN leading TEXT;
+ALTER TABLE verdicts ADD COLUMN leading_rule TEXT;
 ALTER TABLE verdicts ADD COLUMN fired TEXT;
 ALTER TABLE verdicts ADD COLUMN address_group TEXT;
 
 DROP TRIGGER verdicts_are_frozen;
 UPDATE verdicts
-SET leading = (SELECT value ->> 'code' FROM json_each(signals) WHERE value ->> 'fired'
+SET leading_rule = (SELECT value ->> 'code' FROM json_each(signals) WHERE value ->> 'fired'
                ORDER BY COALESCE(value ->> 'hard', 0) DESC, COALESCE(value ->> 'points', 0) DESC, key LIMIT 1),
     fired = (SELECT group_concat(code, ' ') FROM
              (SELECT value ->> 'code' AS code FROM json_each(signals)
@@ -101,7 +101,7 @@ CREATE TABLE decided (
 CREATE INDEX decided_reward ON decided (reward_id);
 
 INSERT INTO holds SELECT rewards.id, source, app, user_id, tx_id, COALESCE(offer_id, ''), COALESCE(offer_name, ''), COALESCE(event_name, ''),
-           COALESCE(leading, ''), COALESCE(fired, ''), COALESCE(address_group, ''), COALESCE(sub1, ''),
+           COALESCE(leading_rule, ''), COALESCE(fired, ''), COALESCE(address_group, ''), COALESCE(sub1, ''),
            COALESCE(country_code, ''), currency, COALESCE(reward_micros, 0), COALESCE(payout_micros, 0), score, hard,
            conflict, received_at, steps
     FROM rewards JOIN verdicts ON verdicts.reward_id = rewards.id WHERE status = 'held';
@@ -109,7 +109,7 @@ INSERT INTO holds SELECT rewards.id, source, app, user_id, tx_id, COALESCE(offer
 CREATE TRIGGER holds_begin AFTER INSERT ON verdicts WHEN NEW.decision = 'hold'
 BEGIN
     INSERT INTO holds SELECT rewards.id, source, app, user_id, tx_id, COALESCE(offer_id, ''), COALESCE(offer_name, ''), COALESCE(event_name, ''),
-           COALESCE(leading, ''), COALESCE(fired, ''), COALESCE(address_group, ''), COALESCE(sub1, ''),
+           COALESCE(leading_rule, ''), COALESCE(fired, ''), COALESCE(address_group, ''), COALESCE(sub1, ''),
            COALESCE(country_code, ''), currency, COALESCE(reward_micros, 0), COALESCE(payout_micros, 0), score, hard,
            conflict, received_at, steps
     FROM rewards JOIN verdicts ON verdicts.reward_id = rewards.id
@@ -118,7 +118,7 @@ END;
 CREATE TRIGGER holds_begin_again AFTER UPDATE OF status ON rewards WHEN NEW.status = 'held' AND OLD.status <> 'held'
 BEGIN
     INSERT INTO holds SELECT rewards.id, source, app, user_id, tx_id, COALESCE(offer_id, ''), COALESCE(offer_name, ''), COALESCE(event_name, ''),
-           COALESCE(leading, ''), COALESCE(fired, ''), COALESCE(address_group, ''), COALESCE(sub1, ''),
+           COALESCE(leading_rule, ''), COALESCE(fired, ''), COALESCE(address_group, ''), COALESCE(sub1, ''),
            COALESCE(country_code, ''), currency, COALESCE(reward_micros, 0), COALESCE(payout_micros, 0), score, hard,
            conflict, received_at, steps
     FROM rewards JOIN verdicts ON verdicts.reward_id = rewards.id

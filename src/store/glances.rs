@@ -184,13 +184,13 @@ impl Store {
     /// How often each rule weighed most on the newest holds, and what became of them.
     pub async fn rule_outcomes(&self, since: TimestampMs) -> Result<Vec<RuleRow>> {
         Ok(read!(self, pool => sqlx::query_as(
-            "SELECT COALESCE(leading, '') AS rule, COUNT(*) AS holds,
+            "SELECT COALESCE(leading_rule, '') AS rule, COUNT(*) AS holds,
                     CAST(SUM(CASE WHEN status = 'credited' THEN 1 ELSE 0 END) AS BIGINT) AS released,
                     CAST(SUM(CASE WHEN status = 'rejected' THEN 1 ELSE 0 END) AS BIGINT) AS rejected,
                     CAST(SUM(CASE WHEN status = 'reversed' THEN 1 ELSE 0 END) AS BIGINT) AS reversed
              FROM verdicts JOIN rewards ON rewards.id = verdicts.reward_id
              WHERE verdicts.address_group IS NOT NULL AND received_at >= $1
-             GROUP BY COALESCE(leading, '') ORDER BY COUNT(*) DESC"
+             GROUP BY COALESCE(leading_rule, '') ORDER BY COUNT(*) DESC"
         ).bind(since.0).fetch_all(pool).await)?)
     }
 }

@@ -13,7 +13,7 @@ use crate::decisions::{Decide, Skip, Wanted};
 use crate::outbox::{self, Touched, UserRow, lock_users};
 use crate::settle::{RewardRow, status};
 use crate::statement::{LazyStatement, Statement};
-use crate::unit::{Tx, guard, with_statement};
+use crate::unit::{Tx, guard, own_task, with_statement};
 use crate::{Error, Result, Store, read, save};
 
 /// Who decides, why and when.
@@ -86,6 +86,11 @@ pub enum Undone {
 impl Store {
     /// Decides on the reward `id` as it stands now; a release also takes back an earlier reject.
     pub async fn review(&self, id: i64, decision: Review, reviewer: Reviewer) -> Result<Reviewed> {
+        let store = self.clone();
+        own_task(async move { store.review_in_its_task(id, decision, reviewer).await }).await
+    }
+
+    async fn review_in_its_task(&self, id: i64, decision: Review, reviewer: Reviewer) -> Result<Reviewed> {
         let row: Option<(String, i64)> = read!(self, pool => sqlx::query_as(
             "SELECT status, steps FROM rewards WHERE id = $1"
         ).bind(id).fetch_optional(pool).await)?;

@@ -88,9 +88,9 @@ static COMPLETE_REWARDS: LazyStatement = LazyLock::new(|| {
 static INSERT_VERDICTS: LazyStatement = LazyLock::new(|| {
     Statement::new(
         "INSERT INTO verdicts (reward_id, decision, score, hard, policy, decided_at, geo_result, location, signals,
-                               leading, fired, address_group)
+                               leading_rule, fired, address_group)
          SELECT reward_id, decision, score, hard, policy, decided_at, geo_result, location, signals,
-                leading, fired, address_group FROM {given}",
+                leading_rule, fired, address_group FROM {given}",
         &[
             Int("reward_id"),
             Text("decision"),
@@ -101,7 +101,7 @@ static INSERT_VERDICTS: LazyStatement = LazyLock::new(|| {
             Text("geo_result"),
             Text("location"),
             Text("signals"),
-            Text("leading"),
+            Text("leading_rule"),
             Text("fired"),
             Text("address_group"),
         ],
@@ -445,7 +445,7 @@ struct VerdictRow<'a> {
     geo_result: domain::location::GeoResult,
     location: String,
     signals: String,
-    leading: Option<&'a str>,
+    leading_rule: Option<&'a str>,
     fired: Option<String>,
     address_group: Option<String>,
 }
@@ -469,7 +469,7 @@ impl<'a> VerdictRow<'a> {
             // Plain data with text keys: writing it as JSON cannot fail.
             location: serde_json::to_string(&judgement.location).unwrap_or_default(),
             signals: serde_json::to_string(&verdict.signals).unwrap_or_default(),
-            leading: fired.first().map(|signal| signal.code.as_str()),
+            leading_rule: fired.first().map(|signal| signal.code.as_str()),
             fired: is_held
                 .then(|| fired.iter().map(|signal| signal.code.as_str()).collect::<Vec<_>>().join(" ")),
             // Empty for a hold without an address, so that its index holds every hold.

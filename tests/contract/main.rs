@@ -56,6 +56,8 @@ mod conflicts;
 #[cfg(test)]
 mod database;
 #[cfg(test)]
+mod decisions;
+#[cfg(test)]
 mod deliveries;
 #[cfg(test)]
 mod dropping;
@@ -66,9 +68,13 @@ mod failing;
 #[cfg(test)]
 mod ground;
 #[cfg(test)]
+mod holds;
+#[cfg(test)]
 mod large;
 #[cfg(test)]
 mod outages;
+#[cfg(test)]
+mod people;
 #[cfg(test)]
 mod policies;
 #[cfg(test)]

@@ -86,6 +86,11 @@ impl Call {
         self
     }
 
+    /// The completion came so many seconds after the click.
+    pub(crate) fn after(self, clicked_before_s: i64) -> Self {
+        Self { clicked_before_s, ..self }
+    }
+
     pub(crate) fn by(self, user_id: &str) -> Self {
         self.with("user_id", user_id)
     }

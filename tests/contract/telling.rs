@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use domain::delivery::Subscriptions;
 use domain::money::Micros;
 use domain::review::Review;
 use domain::settlement::Settlement;
@@ -147,6 +148,11 @@ impl Home {
         let proof = self.store.prove().await.expect("the books are read");
         assert!(proof.is_proven(), "{proof:?}");
     }
+}
+
+/// No app is told anything, and a decision can be undone for ten seconds.
+pub(crate) fn told() -> Subscriptions {
+    Subscriptions { grace_ms: 10_000, ..Subscriptions::default() }
 }
 
 /// Ann decides, with a note.
