@@ -46,7 +46,7 @@ fn the_api_is_only_at_admin_listen_and_ingest_only_at_listen(on: Kind) {
             assert_eq!(answer.said(), (404, "not found"), "{method} {path}");
         }
     }
-    for path in ["/", "/pb/targo", "/index.html"] {
+    for path in ["/?x=1", "/pb/targo", "/index.html"] {
         assert_eq!(call(admin_address, &Request::get(path)).status, 404, "{path}");
     }
     assert_eq!(json_of(&api.ask("openapi.json"))["info"]["title"], "RewardGate");

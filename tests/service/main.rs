@@ -3,6 +3,7 @@
 //!
 //! | module | what it shows |
 //! |---|---|
+//! | [`pages`] | the pages, in a real browser |
 //! | [`path`] | the way of one postback, and what people decide on it |
 //! | [`answers`], [`vectors`] | what networks are answered; the published signatures, and every forgery |
 //! | [`reversals`] | every order of credit and reversal |
@@ -74,6 +75,8 @@ mod load;
 mod network;
 #[cfg(test)]
 mod outage;
+#[cfg(test)]
+mod pages;
 #[cfg(test)]
 mod path;
 #[cfg(test)]

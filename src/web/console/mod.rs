@@ -76,8 +76,7 @@ pub struct Console {
 }
 
 /// The first parts of all paths of this module; every other path is somebody else's.
-const ROOTS: [&str; 14] = [
-    "",
+const ROOTS: [&str; 13] = [
     "login",
     "logout",
     "review",
@@ -97,12 +96,12 @@ const ROOTS: [&str; 14] = [
 pub fn routes(console: Arc<Console>) -> BoxedFilter<(Response,)> {
     let get = warp::get().or(warp::head()).unify().map(bytes::Bytes::new);
     let post = warp::post().and(warp::body::content_length_limit(MAX_FORM_LEN)).and(warp::body::bytes());
-    let ours = warp::path::full().and_then(|path: FullPath| async move {
-        let root = path.as_str().split('/').nth(1).unwrap_or_default();
-        if ROOTS.contains(&root) { Ok(path) } else { Err(warp::reject::not_found()) }
+    let query = warp::query::raw().or(warp::any().map(String::new)).unify();
+    let ours = warp::path::full().and(query).and_then(|path: FullPath, query: String| async move {
+        if is_ours(path.as_str(), &query) { Ok((path, query)) } else { Err(warp::reject::not_found()) }
     });
-    ours.and(warp::method())
-        .and(warp::query::raw().or(warp::any().map(String::new)).unify())
+    ours.untuple_one()
+        .and(warp::method())
         .and(warp::header::headers_cloned())
         .and(warp::ext::get::<Peer>())
         .and(get.or(post).unify())
@@ -111,10 +110,17 @@ pub fn routes(console: Arc<Console>) -> BoxedFilter<(Response,)> {
         .boxed()
 }
 
+/// Whether somebody may find a page there. A postback that was configured without its path must not look as if it had
+/// been taken, as a redirection to a page would.
+fn is_ours(path: &str, query: &str) -> bool {
+    let root = path.split('/').nth(1).unwrap_or_default();
+    if root.is_empty() { path == "/" && query.is_empty() } else { ROOTS.contains(&root) }
+}
+
 async fn respond(
     path: FullPath,
-    method: Method,
     query: String,
+    method: Method,
     headers: HeaderMap,
     peer: Peer,
     form: bytes::Bytes,

@@ -7,6 +7,7 @@ use domain::reward::Status;
 use domain::time::TimestampMs;
 use domain::verdict::{Decision, Signal, Verdict};
 use store::claims::Claimed;
+use store::decisions::OpinionRow;
 use store::glances::BesideRow;
 use store::rewards::RewardRow;
 
@@ -166,9 +167,13 @@ pub(crate) async fn view(
         store.attempts_of_reward(id),
     )?;
     let is_held = row.status == Status::Held.name();
+    let step_count = i64::try_from(steps.len()).unwrap_or(i64::MAX);
     let mut told = Vec::new();
-    // Another site that makes a browser load this page claims nothing in its owner's name.
-    if is_held && viewer.may_review() && !request.is_cross_site {
+    let opinions = if is_held { store.opinions(id, step_count).await? } else { Vec::new() };
+    // Whoever has given an opinion waits for another person, who must be able to open it. And another site that makes a
+    // browser load this page claims nothing in its owner's name.
+    let has_said = opinions.iter().any(|opinion| opinion.person == viewer.name());
+    if is_held && viewer.may_review() && !has_said && !request.is_cross_site {
         match store.claim(id, viewer.name(), now, console.terms.claim_ms).await? {
             Claimed::Others { person, until } => told.push(format!(
                 "{person} has this open for another {}. A decision here is refused until then.",
@@ -177,10 +182,7 @@ pub(crate) async fn view(
             Claimed::Yours { .. } | Claimed::NotHeld => {}
         }
     }
-    let step_count = i64::try_from(steps.len()).unwrap_or(i64::MAX);
-    if is_held {
-        told.extend(second_opinions(console, viewer, id, step_count).await?);
-    }
+    told.extend(second_opinions(viewer, &opinions));
     let verdict = verdict(&row);
     let related = related(console, &row, now).await?;
     let user_line = user_line(console, &row, now).await?;
@@ -273,19 +275,13 @@ pub(crate) async fn view(
 }
 
 /// That another person is asked, without saying what the first one said.
-async fn second_opinions(
-    console: &Console,
-    viewer: &Viewer,
-    id: i64,
-    steps: i64,
-) -> Result<Option<String>, PageError> {
-    let opinions = console.store.opinions(id, steps).await?;
+fn second_opinions(viewer: &Viewer, opinions: &[OpinionRow]) -> Option<String> {
     let mine = opinions.iter().any(|opinion| opinion.person == viewer.name());
     let mut others: Vec<&str> = opinions.iter().map(|opinion| opinion.person.as_str()).collect();
     others.retain(|person| *person != viewer.name());
     others.sort_unstable();
     others.dedup();
-    Ok(match (mine, others.len()) {
+    match (mine, others.len()) {
         (false, 0) => None,
         (true, 0) => Some(
             "You have given your opinion; another person is asked. Deciding again replaces yours.".into(),
@@ -295,7 +291,7 @@ async fn second_opinions(
             others[0]
         )),
         _ => Some("Two persons do not agree. A third decides between them.".into()),
-    })
+    }
 }
 
 fn offer(name: Option<&str>, id: Option<&str>) -> String {

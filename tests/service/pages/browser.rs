@@ -1,0 +1,199 @@
+//! A real Chromium, driven as a person would: by clicks and keys.
+
+use std::io::{BufRead as _, BufReader};
+use std::net::SocketAddr;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use fantoccini::actions::{InputSource as _, KeyAction, KeyActions};
+use fantoccini::{Client, ClientBuilder, Locator};
+use hyper_util::client::legacy::connect::HttpConnector;
+use serde_json::{Value, json};
+use tokio::runtime::Runtime;
+
+use crate::wait::PAUSE;
+
+/// What a page does not show by then it never will.
+const DEADLINE: Duration = Duration::from_secs(12);
+
+/// How a browser differs from the usual one.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Look {
+    /// Prefers dark pages.
+    pub(crate) dark: bool,
+    /// Runs no script of a page.
+    pub(crate) without_script: bool,
+    /// As wide as a telephone.
+    pub(crate) narrow: bool,
+}
+
+/// One browser with a profile of its own.
+pub(crate) struct Browser {
+    runtime: Runtime,
+    client: Option<Client>,
+    driver: Child,
+    origin: String,
+}
+
+impl Browser {
+    /// Opens a browser that will look at the pages at `address`.
+    pub(crate) fn open(address: SocketAddr, look: Look) -> Self {
+        let mut driver = Command::new("chromedriver")
+            .arg("--port=0")
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("chromedriver: `tests/run` installs it");
+        let lines = BufReader::new(driver.stdout.take().expect("its output")).lines();
+        let port: u16 = lines
+            .map_while(Result::ok)
+            .find_map(|line| {
+                line.split("started successfully on port ").nth(1)?.trim_end_matches('.').parse().ok()
+            })
+            .expect("the driver says its port");
+        let width = if look.narrow { 390 } else { 1440 };
+        let mut arguments = vec![
+            "--headless=new".to_owned(),
+            "--no-sandbox".to_owned(),
+            "--disable-gpu".to_owned(),
+            "--disable-dev-shm-usage".to_owned(),
+            format!("--window-size={width},900"),
+        ];
+        if look.dark {
+            arguments.push("--force-dark-mode".to_owned());
+        }
+        let script = if look.without_script { 2 } else { 1 };
+        let options = json!({
+            "args": arguments,
+            "prefs": { "profile.managed_default_content_settings.javascript": script },
+        });
+        let capabilities = json!({ "goog:chromeOptions": options });
+        let capabilities = capabilities.as_object().expect("an object").clone();
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
+        let runtime = runtime.expect("a runtime");
+        let client = runtime.block_on(async {
+            let mut builder = ClientBuilder::new(connector());
+            builder.capabilities(capabilities);
+            builder.connect(&format!("http://127.0.0.1:{port}")).await
+        });
+        let client = Some(client.expect("a browser"));
+        Self { runtime, client, driver, origin: format!("http://{address}") }
+    }
+
+    fn client(&self) -> &Client {
+        self.client.as_ref().expect("open until it is dropped")
+    }
+
+    pub(crate) fn go(&self, path: &str) {
+        self.runtime.block_on(self.client().goto(&format!("{}{path}", self.origin))).expect("the page loads");
+    }
+
+    /// Path and query of the page.
+    pub(crate) fn path(&self) -> String {
+        let url = self.runtime.block_on(self.client().current_url()).expect("a page");
+        url.as_str().strip_prefix(&self.origin).unwrap_or_default().to_owned()
+    }
+
+    pub(crate) fn sign_in(&self, name: &str, password: &str) {
+        self.go("/login");
+        self.fill("[name=name]", name);
+        self.fill("[name=password]", password);
+        self.click("form button");
+        self.until("somebody is signed in", |browser| !browser.path().starts_with("/login"));
+    }
+
+    pub(crate) fn fill(&self, selector: &str, text: &str) {
+        let typed = async {
+            let field = self.client().find(Locator::Css(selector)).await?;
+            field.clear().await?;
+            field.send_keys(text).await
+        };
+        self.runtime.block_on(typed).unwrap_or_else(|error| panic!("{selector}: {error}"));
+    }
+
+    pub(crate) fn click(&self, selector: &str) {
+        let clicked = async { self.client().find(Locator::Css(selector)).await?.click().await };
+        self.runtime.block_on(clicked).unwrap_or_else(|error| panic!("{selector}: {error}"));
+    }
+
+    pub(crate) fn click_link(&self, text: &str) {
+        let clicked = async { self.client().find(Locator::LinkText(text)).await?.click().await };
+        self.runtime.block_on(clicked).unwrap_or_else(|error| panic!("the link {text}: {error}"));
+    }
+
+    /// Presses keys one after the other.
+    pub(crate) fn press(&self, keys: &str) {
+        let mut actions = KeyActions::new("keyboard".into());
+        for value in keys.chars() {
+            actions = actions.then(KeyAction::Down { value }).then(KeyAction::Up { value });
+        }
+        self.runtime.block_on(self.client().perform_actions(actions)).expect("the keys are pressed");
+    }
+
+    /// What a script answers.
+    pub(crate) fn ask(&self, script: &str) -> Value {
+        self.runtime.block_on(self.client().execute(script, Vec::new())).expect("the script runs")
+    }
+
+    /// How many elements fit.
+    pub(crate) fn count(&self, selector: &str) -> usize {
+        self.runtime.block_on(self.client().find_all(Locator::Css(selector))).expect("looked for").len()
+    }
+
+    /// The words of the page.
+    pub(crate) fn text(&self) -> String {
+        let text = async { self.client().find(Locator::Css("body")).await?.text().await };
+        // A page may be on its way out while it is read; then the next look finds the next one.
+        self.runtime.block_on(text).unwrap_or_default()
+    }
+
+    pub(crate) fn says(&self, words: &str) {
+        self.until(&format!("the page says {words:?}"), |browser| browser.text().contains(words));
+    }
+
+    /// Waits until something is so.
+    pub(crate) fn until(&self, what: &str, mut holds: impl FnMut(&Self) -> bool) {
+        let began = Instant::now();
+        while !holds(self) {
+            assert!(
+                began.elapsed() < DEADLINE,
+                "in vain: {what}; at {} stands:\n{}",
+                self.path(),
+                self.text()
+            );
+            std::thread::sleep(PAUSE);
+        }
+    }
+
+    /// What axe-core finds wrong that is serious or worse, as `rule: what, where`.
+    pub(crate) fn barriers(&self) -> Vec<String> {
+        let axe = std::env::var("AXE_CORE").expect("`tests/run` fetches it and says where");
+        let axe = std::fs::read_to_string(axe).expect("axe-core");
+        let script = format!(
+            "{axe};
+             const done = arguments[arguments.length - 1];
+             axe.run(document, {{ resultTypes: ['violations'] }}).then(result => done(result.violations
+                 .filter(it => ['serious', 'critical'].includes(it.impact))
+                 .map(it => it.id + ': ' + it.help + ', ' + it.nodes.map(node => node.html).slice(0, 3).join(' | '))));"
+        );
+        let found =
+            self.runtime.block_on(self.client().execute_async(&script, Vec::new())).expect("axe runs");
+        let found = found.as_array().expect("a list").clone();
+        found.iter().map(|it| it.as_str().unwrap_or_default().to_owned()).collect()
+    }
+}
+
+/// The driver listens on this machine, without TLS.
+fn connector() -> HttpConnector {
+    HttpConnector::new()
+}
+
+impl Drop for Browser {
+    fn drop(&mut self) {
+        if let Some(client) = self.client.take() {
+            let _ = self.runtime.block_on(client.close());
+        }
+        let _ = self.driver.kill();
+        let _ = self.driver.wait();
+    }
+}

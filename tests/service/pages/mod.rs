@@ -1,0 +1,75 @@
+//! The pages, in a real Chromium: what people see, press and decide.
+
+mod browser;
+mod doors;
+mod reach;
+mod reviewing;
+
+use std::io::Write as _;
+use std::process::Stdio;
+
+use crate::api::Api;
+use crate::database::Kind;
+use crate::gate::{Gate, Listening};
+use crate::network::{Event, deliver};
+use crate::settings::Settings;
+use browser::{Browser, Look};
+
+/// Everybody's password.
+const PASSWORD: &str = "correct horse";
+
+/// A gate with people and held rewards.
+struct Team {
+    // Before the gate, because its log is in the gate's folder.
+    up: Listening,
+    gate: Gate,
+    api: Api,
+}
+
+impl Team {
+    fn new(on: Kind) -> Self {
+        Self::with(on, |settings| settings)
+    }
+
+    fn with(on: Kind, change: impl FnOnce(Settings) -> Settings) -> Self {
+        let gate = Gate::with(on, change);
+        let up = gate.up();
+        let api = gate.api(up.address);
+        for (name, role) in [("mara", "risk"), ("joe", "risk"), ("fin", "finance"), ("root", "admin")] {
+            let mut add = gate.command(&["user", "add", name, "--role", role]);
+            let mut add =
+                add.stdin(Stdio::piped()).stdout(Stdio::null()).spawn().expect("the executable runs");
+            let mut typed = add.stdin.take().expect("its input");
+            writeln!(typed, "{PASSWORD}").expect("it listens");
+            drop(typed);
+            assert!(add.wait().expect("it ends").success());
+        }
+        Self { up, gate, api }
+    }
+
+    /// Holds one reward of `user` for each of these transactions.
+    fn hold(&self, user: &str, transactions: &[&str]) {
+        for tx in transactions {
+            deliver(self.up.address, &Event::too_fast(user, tx, 500).credit());
+        }
+        self.api.settle();
+    }
+
+    fn id(&self, tx: &str) -> i64 {
+        self.api.reward(tx)["id"].as_i64().expect("an id")
+    }
+
+    fn status(&self, tx: &str) -> String {
+        self.api.reward(tx)["status"].as_str().expect("a status").to_owned()
+    }
+
+    fn browser(&self, look: Look) -> Browser {
+        Browser::open(self.up.address, look)
+    }
+
+    fn signed_in(&self, name: &str) -> Browser {
+        let browser = self.browser(Look::default());
+        browser.sign_in(name, PASSWORD);
+        browser
+    }
+}

@@ -1,0 +1,81 @@
+//! Pages that everybody can use: found by axe-core, in the dark, on a telephone.
+
+use super::browser::Look;
+use super::{PASSWORD, Team};
+use crate::database::Kind;
+
+on_both_databases!(
+    no_page_keeps_anybody_out,
+    in_the_dark_pages_are_dark_and_not_empty,
+    on_a_telephone_no_page_is_wider_than_it,
+);
+
+fn pages(team: &Team) -> Vec<String> {
+    let id = team.id("T-1");
+    let mut pages: Vec<String> = [
+        "/",
+        "/review",
+        "/review?group=user",
+        "/review?group=user&c1=u-1&c2=main",
+        "/review?min=9999",
+        "/rewards",
+        "/users/main/u-1",
+        "/postbacks",
+        "/deliveries",
+        "/policy",
+        "/audit",
+        "/people",
+        "/password",
+        "/rewards/999",
+    ]
+    .map(str::to_owned)
+    .into();
+    pages.push(format!("/rewards/{id}"));
+    pages.push(format!("/review?group=user&c1=u-1&c2=main&open={id}"));
+    pages
+}
+
+fn no_page_keeps_anybody_out(on: Kind) {
+    let team = Team::new(on);
+    team.hold("u-1", &["T-1", "T-2"]);
+    for dark in [false, true] {
+        let browser = team.browser(Look { dark, ..Look::default() });
+        browser.go("/login");
+        assert_eq!(browser.barriers(), Vec::<String>::new(), "/login, dark: {dark}");
+        browser.sign_in("root", PASSWORD);
+        for page in pages(&team) {
+            browser.go(&page);
+            assert_eq!(browser.barriers(), Vec::<String>::new(), "{page}, dark: {dark}");
+        }
+    }
+}
+
+fn in_the_dark_pages_are_dark_and_not_empty(on: Kind) {
+    let team = Team::new(on);
+    team.hold("u-1", &["T-1"]);
+    for dark in [false, true] {
+        let browser = team.browser(Look { dark, ..Look::default() });
+        browser.sign_in("mara", PASSWORD);
+        browser.go(&format!("/rewards/{}", team.id("T-1")));
+        let light = browser.ask(
+            "return getComputedStyle(document.body).backgroundColor.match(/\\d+/g).reduce((a, b) => a + Number(b), 0)",
+        );
+        assert_eq!(light.as_i64().expect("a sum") < 200, dark);
+        browser.says("Held: ");
+        browser.go("/");
+        assert!(browser.count("svg.chart rect") > 0, "the hours of the day are drawn");
+    }
+}
+
+fn on_a_telephone_no_page_is_wider_than_it(on: Kind) {
+    let team = Team::new(on);
+    team.hold("u-1", &["T-1", "T-2"]);
+    let browser = team.browser(Look { narrow: true, ..Look::default() });
+    browser.sign_in("root", PASSWORD);
+    for page in pages(&team) {
+        browser.go(&page);
+        let over =
+            browser.ask("return document.documentElement.scrollWidth - document.documentElement.clientWidth");
+        assert_eq!(over, 0, "{page}");
+    }
+}
