@@ -52,7 +52,7 @@ pub use people::Task;
 pub use plan::{BadPlan, Plan, PlanOptions};
 pub use report::{Latencies, Report, Tally};
 pub use send::{Answer, MAX_CONNECTIONS, MAX_RATE_PER_S, MAX_RETRY_DELAY, RunError, SendOptions, run};
-pub use statement::{StatementTotals, write_statement};
+pub use statement::{StatementTotals, mark_delivered, write_statement};
 pub use template::{Signer, Template, TemplateError};
 
 /// The wall clock, in unix milliseconds. The only place where the sandbox asks it.

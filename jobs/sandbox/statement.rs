@@ -4,21 +4,26 @@
 //! |---|---|
 //! | `transaction_id` | the network's id; a reversal has that of its credit |
 //! | `kind` | `credit` or `reversal` |
+//! | `status` | `approved` or `reversed`, as networks' own files say it |
 //! | `user_id`, `offer_id`, `offer_name`, `event_id`, `event_name`, `country` | as in the postback |
 //! | `payout_usd`, `reward` | decimal; negative for a reversal, so that sums are what is owed |
-//! | `clicked_at`, `created_at` | RFC 3339 in UTC; the second is when the network first told of it |
+//! | `clicked_at`, `converted_at`, `created_at` | RFC 3339 in UTC: the click, the completion (also of a reversal), and when the network first told of this line |
 //! | `delivered` | `yes` if it was ever acknowledged, else `no` |
 
-use std::io;
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::{fs, io};
 
 use domain::money::Micros;
 use domain::time::TimestampMs;
 
 use super::expected::{Expected, Fate, Sendings};
+use super::kept::Kept;
 
-const COLUMNS: [&str; 13] = [
+const COLUMNS: [&str; 15] = [
     "transaction_id",
     "kind",
+    "status",
     "user_id",
     "offer_id",
     "offer_name",
@@ -28,6 +33,7 @@ const COLUMNS: [&str; 13] = [
     "payout_usd",
     "reward",
     "clicked_at",
+    "converted_at",
     "created_at",
     "delivered",
 ];
@@ -63,6 +69,36 @@ pub fn write_statement(expected: &Expected, out: impl io::Write) -> csv::Result<
     Ok(totals)
 }
 
+/// Says in the statement at `path` that these are delivered now; how many lines that changes. The file is replaced at
+/// once.
+pub fn mark_delivered(path: &Path, delivered: &[Kept]) -> csv::Result<u64> {
+    let kind = |kept: &Kept| if kept.act == "reversal" { "reversal" } else { "credit" };
+    let delivered: BTreeSet<(&str, &str)> =
+        delivered.iter().map(|kept| (kept.tx_id.as_str(), kind(kept))).collect();
+    let new = path.with_extension("new");
+    let mut changed = 0;
+    let mut read = csv::Reader::from_path(path)?;
+    let mut written = csv::Writer::from_path(&new)?;
+    let headers = read.headers()?.clone();
+    let column = |name: &str| {
+        let found = headers.iter().position(|header| header == name);
+        found.ok_or_else(|| csv::Error::from(io::Error::other(format!("it has no column `{name}`"))))
+    };
+    let (tx, kind, told) = (column("transaction_id")?, column("kind")?, column("delivered")?);
+    written.write_record(&headers)?;
+    for record in read.records() {
+        let record = record?;
+        let is_now = &record[told] == "no" && delivered.contains(&(&record[tx], &record[kind]));
+        changed += u64::from(is_now);
+        let fields = record.iter().enumerate();
+        written
+            .write_record(fields.map(|(place, field)| if is_now && place == told { "yes" } else { field }))?;
+    }
+    written.flush()?;
+    fs::rename(&new, path)?;
+    Ok(changed)
+}
+
 impl StatementTotals {
     fn add(&mut self, sendings: &Sendings, payout: Micros) {
         self.lines += 1;
@@ -80,10 +116,13 @@ fn record(
 ) -> [String; COLUMNS.len()] {
     let event = &fate.event;
     let delivered = if sendings.acknowledged > 0 { "yes" } else { "no" };
+    // A reversal that came before its credit is all that is known of the completion.
+    let converted_at = [&fate.credits, &fate.broken].into_iter().find_map(|told| told.first_sent_at_ms);
     let clicked_at = event.clicked_at_ms().map(|at_ms| TimestampMs(at_ms).rfc3339());
     [
         event.tx_id(),
         kind.to_owned(),
+        if sign < 0 { "reversed" } else { "approved" }.to_owned(),
         event.user_id(),
         event.task.offer_id.to_owned(),
         event.task.offer_name.to_owned(),
@@ -93,6 +132,7 @@ fn record(
         Micros(sign * event.payout.0).to_string(),
         Micros(sign * event.reward.0).to_string(),
         clicked_at.unwrap_or_default(),
+        TimestampMs(converted_at.unwrap_or(sent_at_ms)).rfc3339(),
         TimestampMs(sent_at_ms).rfc3339(),
         delivered.to_owned(),
     ]
@@ -119,14 +159,16 @@ mod tests {
         let records: Vec<_> = read.records().map(|record| record.expect("a record")).collect();
         assert_eq!(records.len(), 4);
         let payouts = records.iter().map(|record| {
-            record[8].trim_start_matches('-').parse::<f64>().expect("a number")
-                * if record[8].starts_with('-') { -1.0 } else { 1.0 }
+            record[9].trim_start_matches('-').parse::<f64>().expect("a number")
+                * if record[9].starts_with('-') { -1.0 } else { 1.0 }
         });
         assert!(payouts.sum::<f64>().abs() < 1e-9, "credits and reversals of the same events");
         for record in &records {
-            assert_eq!(record[8].starts_with('-'), &record[1] == "reversal", "{record:?}");
+            assert_eq!(record[9].starts_with('-'), &record[1] == "reversal", "{record:?}");
+            assert_eq!(&record[2] == "reversed", &record[1] == "reversal", "{record:?}");
+            assert!(record[12] <= record[13], "completed before it was told: {record:?}");
         }
-        assert_eq!(records.iter().filter(|record| &record[12] == "no").count(), 2);
+        assert_eq!(records.iter().filter(|record| &record[14] == "no").count(), 2);
     }
 
     #[test]
@@ -139,5 +181,30 @@ mod tests {
         let totals = write_statement(&expected, io::sink()).expect("it is written");
         let genuine = plan(3, 20, "honest,forged=1").filter(crate::sandbox::Call::is_genuine).count();
         assert_eq!((totals.lines, totals.undelivered), (genuine as u64, 0));
+    }
+
+    #[test]
+    fn what_was_sent_again_is_delivered_in_the_statement_and_nothing_else_changes() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("statement.csv");
+        let header = COLUMNS.join(",");
+        let line =
+            |tx: &str, kind: &str, delivered: &str| format!("{tx},{kind},,u,,\"a, b\",,,,,,,,,{delivered}\n");
+        let lines = [line("a", "credit", "no"), line("a", "reversal", "no"), line("b", "credit", "no")];
+        fs::write(&path, format!("{header}\n{}", lines.concat())).expect("written");
+        let kept = |tx_id: &str, act: &str| Kept {
+            tx_id: tx_id.into(),
+            act: act.into(),
+            url: String::new(),
+            attempts: 6,
+            failed_at_ms: 1,
+            last_answer: String::new(),
+        };
+        let sent = [kept("a", "reversal"), kept("b", "credit again"), kept("c", "credit")];
+        assert_eq!(mark_delivered(&path, &sent).expect("written"), 2);
+        let expected = [line("a", "credit", "no"), line("a", "reversal", "yes"), line("b", "credit", "yes")];
+        let now = fs::read_to_string(&path).expect("there");
+        assert_eq!(now, format!("{header}\n{}", expected.concat()));
+        assert_eq!(mark_delivered(&path, &sent).expect("written"), 0, "once");
     }
 }

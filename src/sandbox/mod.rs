@@ -2,8 +2,9 @@
 
 mod scenario;
 
+use std::collections::{BTreeSet, HashMap};
 use std::fs::File;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -15,7 +16,7 @@ use domain::signature::SignatureForm;
 use domain::text::count;
 use jobs::sandbox::{
     Answer, Call, CheckOptions, Expected, Keep, Kept, Mix, Plan, PlanOptions, Retries, SendOptions, Signer,
-    Template, check, run, write_statement,
+    Template, check, mark_delivered, run, write_statement,
 };
 use rand::RngExt as _;
 use tokio_util::sync::CancellationToken;
@@ -114,6 +115,9 @@ pub(crate) enum SandboxCommand {
         /// Only this transaction; may be given several times.
         #[arg(long, value_name = "ID")]
         tx: Vec<String>,
+        /// The network's statement that was written before: what is acknowledged now is delivered in it, too.
+        #[arg(long, value_name = "FILE")]
+        statement: Option<PathBuf>,
     },
 }
 
@@ -130,7 +134,9 @@ enum FormArg {
 pub(crate) async fn sandbox(args: SandboxArgs) -> anyhow::Result<u8> {
     match &args.command {
         Some(SandboxCommand::Kept { kept }) => return list(&Keep::at(kept)),
-        Some(SandboxCommand::Resend { kept, tx }) => return resend(&Keep::at(kept), tx).await,
+        Some(SandboxCommand::Resend { kept, tx, statement }) => {
+            return resend(&Keep::at(kept), tx, statement.as_deref()).await;
+        }
         None => {}
     }
     let scenario = Scenario::of(&args)?;
@@ -166,8 +172,7 @@ pub(crate) async fn sandbox(args: SandboxArgs) -> anyhow::Result<u8> {
         }
     };
     say(report.to_string().trim_end());
-    given_up.sum_up()?;
-    let mut clean = report.unexpected == 0;
+    let mut clean = given_up.sum_up()? && report.unexpected == 0;
     if let (Some(path), Some(expected)) = (&scenario.statement, &report.expected) {
         statement(expected, path)?;
     }
@@ -210,7 +215,8 @@ struct GivenUp<'s> {
 #[derive(Default)]
 struct Seen {
     acknowledged: u64,
-    waiting: u64,
+    /// Not acknowledged yet, by the number of the call.
+    waiting: HashMap<u64, Kept>,
     given_up: u64,
     fault: Option<anyhow::Error>,
 }
@@ -225,21 +231,25 @@ impl<'s> GivenUp<'s> {
             return;
         }
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        if answer.attempt > 1 {
-            seen.waiting -= 1;
-        }
+        seen.waiting.remove(&call.number);
         if answer.acknowledged {
             seen.acknowledged += 1;
-        } else if answer.attempt <= self.send.retries.count {
-            seen.waiting += 1;
+            return;
+        }
+        let kept = Kept::of(call, answer, &self.send.template, &self.send.signer);
+        if answer.attempt <= self.send.retries.count {
+            seen.waiting.insert(call.number, kept);
         } else {
             seen.given_up += 1;
-            if let Some(keep) = &self.keep {
-                let kept = Kept::of(call, answer, &self.send.template, &self.send.signer);
-                if let Err(error) = keep.add(&kept) {
-                    seen.fault.get_or_insert(error.into());
-                }
-            }
+            self.keep(&mut seen, &kept);
+        }
+    }
+
+    fn keep(&self, seen: &mut Seen, kept: &Kept) {
+        if let Some(keep) = &self.keep
+            && let Err(error) = keep.add(kept)
+        {
+            seen.fault.get_or_insert(error.into());
         }
     }
 
@@ -251,14 +261,27 @@ impl<'s> GivenUp<'s> {
             tokio::time::sleep((hour * hours).saturating_sub(began.elapsed())).await;
             let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
             let Seen { acknowledged, waiting, given_up, .. } = &*seen;
+            let waiting = waiting.len();
             say(&format!(
                 "hour {hours}: {acknowledged} acknowledged, {waiting} wait for a retry, {given_up} given up"
             ));
         }
     }
 
-    fn sum_up(self) -> anyhow::Result<()> {
-        let seen = self.seen.into_inner().unwrap_or_else(PoisonError::into_inner);
+    /// Says what was given up; true if all of it is kept. What still waited for a retry when the sandbox was stopped is
+    /// given up, too.
+    fn sum_up(self) -> anyhow::Result<bool> {
+        let mut seen = std::mem::take(&mut *self.seen.lock().unwrap_or_else(PoisonError::into_inner));
+        let mut waiting: Vec<_> = std::mem::take(&mut seen.waiting).into_iter().collect();
+        waiting.sort_unstable_by_key(|(number, _)| *number);
+        for (_, kept) in &waiting {
+            self.keep(&mut seen, kept);
+        }
+        if !waiting.is_empty() {
+            let stopped = u64::try_from(waiting.len()).unwrap_or(u64::MAX);
+            seen.given_up += stopped;
+            say(&format!("{} waited for a retry when it was stopped", count(stopped, "call")));
+        }
         if let Some(fault) = seen.fault {
             return Err(fault.context("--kept: what was given up could not be kept"));
         }
@@ -269,11 +292,11 @@ impl<'s> GivenUp<'s> {
             };
             say(&format!("{} given up, {how}", count(seen.given_up, "call")));
         }
-        Ok(())
+        Ok(waiting.is_empty() || self.keep.is_some())
     }
 }
 
-fn statement(expected: &Expected, path: &std::path::Path) -> anyhow::Result<()> {
+fn statement(expected: &Expected, path: &Path) -> anyhow::Result<()> {
     let file =
         File::create(path).with_context(|| format!("--statement: {} cannot be written", path.display()))?;
     let totals = write_statement(expected, file).context("--statement")?;
@@ -293,9 +316,18 @@ fn list(keep: &Keep) -> anyhow::Result<u8> {
     Ok(EXIT_DONE)
 }
 
-async fn resend(keep: &Keep, tx: &[String]) -> anyhow::Result<u8> {
+async fn resend(keep: &Keep, tx: &[String], statement: Option<&Path>) -> anyhow::Result<u8> {
+    let known: BTreeSet<String> = keep.all()?.into_iter().map(|kept| kept.tx_id).collect();
+    if let Some(unknown) = tx.iter().find(|tx| !known.contains(*tx)) {
+        anyhow::bail!("--tx {unknown}: nothing of this transaction is kept, so nothing was sent");
+    }
     let resent = keep.resend(|kept| tx.is_empty() || tx.contains(&kept.tx_id)).await?;
-    say(&format!("{} acknowledged, {} not", resent.acknowledged, resent.failed));
+    say(&format!("{} acknowledged, {} not", resent.acknowledged.len(), resent.failed));
+    if let Some(path) = statement {
+        let delivered = mark_delivered(path, &resent.acknowledged)
+            .with_context(|| format!("--statement: {}", path.display()))?;
+        say(&format!("statement: {} delivered now", count(delivered, "line")));
+    }
     Ok(if resent.failed == 0 { EXIT_DONE } else { EXIT_FAILED })
 }
 

@@ -2,10 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
-use jobs::sandbox::Mix;
+use jobs::sandbox::{MAX_CONNECTIONS, MAX_RATE_PER_S, Mix, Retries};
 use serde::Deserialize;
 
-use super::SandboxArgs;
+use super::{MAX_HOUR_MS, SandboxArgs};
 use crate::config::{BadSettings, Settings};
 
 /// What a scenario may say; each has a flag that goes before it.
@@ -54,7 +54,7 @@ impl Scenario {
             (None, None) => (file.retries, file.hour_ms),
             said => said,
         };
-        Ok(Self {
+        let scenario = Self {
             count: args.count.or(file.count).unwrap_or(1_000),
             rate: args.rate.or(file.rate).unwrap_or(100),
             connections: args.connections.or(file.connections).unwrap_or(64),
@@ -64,7 +64,29 @@ impl Scenario {
             hour_ms,
             kept: args.kept.clone().or(file.kept),
             statement: args.statement.clone().or(file.statement),
-        })
+        };
+        scenario.check(args.scenario.as_deref())?;
+        Ok(scenario)
+    }
+
+    /// Every figure within its bounds, wherever it was said.
+    fn check(&self, file: Option<&Path>) -> Result<(), BadSettings> {
+        let connections = u64::try_from(self.connections).unwrap_or(u64::MAX);
+        let most_connections = u64::try_from(MAX_CONNECTIONS).unwrap_or(u64::MAX);
+        for (key, value, range) in [
+            ("rate", Some(u64::from(self.rate)), 0..=u64::from(MAX_RATE_PER_S)),
+            ("connections", Some(connections), 1..=most_connections),
+            ("retries", Some(u64::from(self.retries)), 0..=u64::from(Retries::MAX)),
+            ("hour_ms", self.hour_ms, 1..=MAX_HOUR_MS),
+        ] {
+            if let Some(value) = value.filter(|value| !range.contains(value)) {
+                let whence = file.map(|file| format!(" (flag or {})", file.display())).unwrap_or_default();
+                let what =
+                    format!("must be between {} and {}, not {value}{whence}", range.start(), range.end());
+                return Err(Settings::fault(key, &what));
+            }
+        }
+        Ok(())
     }
 }
 
@@ -86,7 +108,59 @@ mod tests {
             (file.count, file.rate, file.connections, file.retries),
             (Some(1_000), Some(100), Some(64), Some(0))
         );
-        assert!(file.mix.expect("a mix").parse::<Mix>().is_ok());
+        assert_eq!(file.mix.expect("a mix").parse(), Ok(Mix::default()));
+    }
+
+    /// A command line, as the executable reads it.
+    #[derive(clap::Parser)]
+    struct Line {
+        #[command(flatten)]
+        args: SandboxArgs,
+    }
+
+    fn scenario(file: &str, flags: &[&str]) -> Result<Scenario, BadSettings> {
+        use clap::Parser as _;
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("scenario.toml");
+        std::fs::write(&path, file).expect("room for a scenario");
+        let path = path.to_str().expect("text");
+        let line = ["sandbox", "--scenario", path].into_iter().chain(flags.iter().copied());
+        Scenario::of(&Line::try_parse_from(line).expect("a sound command line").args)
+    }
+
+    #[test]
+    fn flags_go_before_the_file_and_the_file_before_the_defaults() {
+        let file = "count = 5\nrate = 6\nretries = 2\nmix = \"honest\"\nkept = \"a\"\n";
+        let scenario = scenario(file, &["--rate", "7", "--hour-ms", "50", "--kept", "b"]).expect("sound");
+        assert_eq!((scenario.count, scenario.rate, scenario.connections), (5, 7, 64));
+        assert_eq!((scenario.retries, scenario.hour_ms), (0, Some(50)), "the two belong together");
+        assert_eq!((scenario.mix, scenario.kept), (Mix::HONEST, Some(PathBuf::from("b"))));
+    }
+
+    #[test]
+    fn a_figure_out_of_its_bounds_is_named_with_them() {
+        for (file, flags, expected) in [
+            ("hour_ms = 0", &[][..], "`hour_ms` must be between 1 and 3600000, not 0 (flag or "),
+            (
+                "hour_ms = 9223372036854775807",
+                &[],
+                "`hour_ms` must be between 1 and 3600000, not 9223372036854775807",
+            ),
+            ("connections = 0", &[], "`connections` must be between 1 and 1024, not 0"),
+            ("", &["--connections", "1025"], "`connections` must be between 1 and 1024, not 1025"),
+            ("rate = 1000001", &[], "`rate` must be between 0 and 1000000, not 1000001"),
+            ("", &["--retries", "4000000000"], "`retries` must be between 0 and "),
+        ] {
+            let refused = scenario(file, flags).expect_err(expected).to_string();
+            assert!(refused.contains(expected), "{refused}");
+        }
+    }
+
+    #[test]
+    fn the_network_insists_every_six_hours_and_five_times() {
+        let scenario = scenario("hour_ms = 3600000", &[]).expect("sound");
+        let retries = super::super::retries(&scenario);
+        assert_eq!((retries.count, retries.delay), (5, std::time::Duration::from_hours(6)));
     }
 
     #[test]

@@ -122,8 +122,13 @@ fn what_the_network_gave_up_after_an_outage_is_missing_until_it_is_sent_again(on
         known.extend(told.clone());
         assert_eq!(transactions(&api), known, "what was delivered, and nothing else");
 
-        let resent = gate.run(&["sandbox", "resend", "--kept", &kept]);
+        let unknown = gate.run(&["sandbox", "resend", "--kept", &kept, "--tx", "nobody's"]);
+        assert_eq!(unknown.status.code(), Some(1));
+        assert!(text(&unknown.stderr).contains("nothing of this transaction is kept"));
+        let csv = path(&gate.path("statement.csv"));
+        let resent = gate.run(&["sandbox", "resend", "--kept", &kept, "--statement", &csv]);
         assert_eq!(resent.status.code(), Some(0), "{}", text(&resent.stdout));
+        assert!(statement(&gate).iter().all(|line| line.delivered), "what was sent again is delivered now");
         assert!(text(&gate.run(&["sandbox", "kept", "--kept", &kept]).stdout).is_empty());
         api.settle();
         known.extend(all);
@@ -142,6 +147,33 @@ fn what_the_network_gave_up_after_an_outage_is_missing_until_it_is_sent_again(on
 }
 
 #[test]
+fn what_waits_for_a_retry_when_it_is_stopped_is_kept_or_at_least_told() {
+    let gate = Gate::new(Kind::Sqlite);
+    let kept = path(&gate.path("kept.jsonl"));
+    let secret = format!("env:{SECRET_NAME}");
+    for (keeps, code) in [(true, 0), (false, 1)] {
+        // Nobody listens there: every call waits for its first retry.
+        let url = "http://127.0.0.1:1/pb/targo";
+        let mut arguments = vec!["sandbox", url, "--secret", &secret, "--count", "20", "--mix", "honest"];
+        arguments.extend(["--rate", "1000", "--hour-ms", "500"]);
+        if keeps {
+            arguments.extend(["--kept", &kept]);
+        }
+        let mut network = gate.start(&arguments);
+        while network.line().is_some_and(|line| !line.contains("20 wait for a retry")) {}
+        network.terminate();
+        let mut said = String::new();
+        while let Some(line) = network.line() {
+            said += &line;
+        }
+        assert_eq!(network.exit().code(), Some(code), "{said}");
+        assert!(said.contains("20 calls waited for a retry when it was stopped"), "{said}");
+    }
+    let listed = gate.run(&["sandbox", "kept", "--kept", &kept]);
+    assert_eq!(text(&listed.stdout).lines().count(), 20);
+}
+
+#[test]
 fn a_scenario_with_a_slip_of_the_pen_sends_nothing() {
     let gate = Gate::new(Kind::Sqlite);
     let scenario = gate.path("scenario.toml");
@@ -149,6 +181,10 @@ fn a_scenario_with_a_slip_of_the_pen_sends_nothing() {
     let output = gate.run(&["sandbox", "--scenario", &path(&scenario)]);
     assert_eq!(output.status.code(), Some(2));
     assert!(text(&output.stderr).contains("unknown field `cuont`"), "{}", text(&output.stderr));
+    fs::write(&scenario, "hour_ms = 0\n").expect("room for a scenario");
+    let output = gate.run(&["sandbox", "--scenario", &path(&scenario)]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(text(&output.stderr).contains("`hour_ms` must be between 1 and"), "{}", text(&output.stderr));
     let output = gate.run(&["sandbox", "--hour-ms", "100", "--retries", "3"]);
     assert_eq!(output.status.code(), Some(2), "the network's own retries or others, not both");
 }
