@@ -165,7 +165,8 @@ impl Web {
                     );
                 }
                 None => {
-                    serve(self.listener, web::routes(ingest, api, console, watch), limits, stop.clone()).await
+                    serve(self.listener, web::routes(ingest, api, console, watch), limits, stop.clone())
+                        .await;
                 }
             }
         };

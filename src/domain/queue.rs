@@ -188,10 +188,10 @@ mod tests {
     fn two_persons_must_agree_and_nobody_is_their_own_second() {
         let (ann, bob) = (opinion("ann", Review::Release), opinion("bob", Review::Reject));
         assert_eq!(weigh(true, &[], "ann", Review::Release), Weighing::Wait);
-        assert_eq!(weigh(true, &[ann.clone()], "ann", Review::Release), Weighing::Wait);
+        assert_eq!(weigh(true, std::slice::from_ref(&ann), "ann", Review::Release), Weighing::Wait);
         let with_ann = Weighing::Take { with: Some("ann".into()) };
-        assert_eq!(weigh(true, &[ann.clone()], "bob", Review::Release), with_ann);
-        assert_eq!(weigh(true, &[ann.clone()], "bob", Review::Reject), Weighing::Wait);
+        assert_eq!(weigh(true, std::slice::from_ref(&ann), "bob", Review::Release), with_ann);
+        assert_eq!(weigh(true, std::slice::from_ref(&ann), "bob", Review::Reject), Weighing::Wait);
         assert_eq!(weigh(true, &[ann.clone(), bob.clone()], "cid", Review::Release), with_ann);
         let with_bob = Weighing::Take { with: Some("bob".into()) };
         assert_eq!(weigh(true, &[ann, bob], "cid", Review::Reject), with_bob);

@@ -437,7 +437,7 @@ impl Desk {
             match self.skip(wanted, decide.overturn)? {
                 Some(why) => decision.skipped.push(Skipped { reward_id: wanted.reward_id, why }),
                 None => {
-                    open.extend(self.rewards.get(&wanted.reward_id).map(|reward| (wanted.reward_id, reward)))
+                    open.extend(self.rewards.get(&wanted.reward_id).map(|reward| (wanted.reward_id, reward)));
                 }
             }
         }

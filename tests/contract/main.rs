@@ -54,6 +54,8 @@ mod books;
 #[cfg(test)]
 mod conflicts;
 #[cfg(test)]
+mod crowded;
+#[cfg(test)]
 mod database;
 #[cfg(test)]
 mod decisions;

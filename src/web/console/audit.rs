@@ -14,7 +14,7 @@ const PAGE: i64 = 100;
 
 struct Row {
     at: Moment,
-    row: AuditRow,
+    line: AuditRow,
     words: String,
 }
 
@@ -54,7 +54,11 @@ pub(crate) async fn page(console: &Console, viewer: &Viewer, request: &Request) 
         actions: chosen(actions, &filter.action),
         rows: rows
             .into_iter()
-            .map(|row| Row { at: moment(row.happened_at, now), words: row.action.replace('_', " "), row })
+            .map(|row| Row {
+                at: moment(row.happened_at, now),
+                words: row.action.replace('_', " "),
+                line: row,
+            })
             .collect(),
         next,
     };

@@ -51,9 +51,8 @@ impl Act {
             _ => return None,
         };
         let (all, confirmed) = match rest {
-            "one" => (false, true),
             "selected" => (false, false),
-            "selected-now" => (false, true),
+            "one" | "selected-now" => (false, true),
             "all" => (true, false),
             "all-now" => (true, true),
             _ => return None,

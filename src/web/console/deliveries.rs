@@ -122,11 +122,11 @@ pub(crate) async fn resend(console: &Console, viewer: &Viewer, id: &str) -> Answ
     match console.store.resend(id, now).await? {
         Resent::Done => {
             note(console, viewer, "delivery_resent", format!("delivery {id}")).await?;
-            back(&format!("Delivery {id} is sent again."))
+            Ok(back(&format!("Delivery {id} is sent again.")))
         }
-        Resent::NotFound => back(&format!("There is no delivery {id}.")),
+        Resent::NotFound => Ok(back(&format!("There is no delivery {id}."))),
         Resent::NotPossible(status) => {
-            back(&format!("Delivery {id} is {}: it is not sent again.", status.name()))
+            Ok(back(&format!("Delivery {id} is {}: it is not sent again.", status.name())))
         }
     }
 }
@@ -149,7 +149,7 @@ pub(crate) async fn resend_failed(console: &Console, viewer: &Viewer, _request: 
     }
     note(console, viewer, "deliveries_resent", format!("{deliveries} failed deliveries")).await?;
     let rest = if after.is_some() { " There are more: click again." } else { "" };
-    back(&format!("{} are sent again.{rest}", domain::text::count(deliveries, "delivery")))
+    Ok(back(&format!("{} are sent again.{rest}", domain::text::count(deliveries, "delivery"))))
 }
 
 /// `POST /deliveries/apps/{app}/enable`: an app that was switched off is called again.
@@ -160,7 +160,7 @@ pub(crate) async fn enable(console: &Console, viewer: &Viewer, app: &str) -> Ans
     if console.store.enable_app(app.to_owned()).await? {
         note(console, viewer, "app_enabled", format!("app {app}")).await?;
     }
-    back(&format!("The app {app} is called again."))
+    Ok(back(&format!("The app {app} is called again.")))
 }
 
 fn not_yours(viewer: &Viewer) -> Answer {
@@ -182,6 +182,6 @@ async fn note(
     console.store.note_in_audit(line, console.clock.now()).await
 }
 
-fn back(said: &str) -> Answered {
-    Ok(Answer::To(super::decide::with("/deliveries", &[("said", said.to_owned())])))
+fn back(said: &str) -> Answer {
+    Answer::To(super::decide::with("/deliveries", &[("said", said.to_owned())]))
 }

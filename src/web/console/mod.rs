@@ -2,11 +2,11 @@
 //!
 //! | module | what stands there |
 //! |---|---|
-//! | [`request`], [`answer`] | what a browser sent; what it gets, with the headers of every page |
-//! | [`session`], [`password`] | signing in and out, who somebody is |
+//! | `request`, `answer` | what a browser sent; what it gets, with the headers of every page |
+//! | `session`, [`password`] | signing in and out, who somebody is |
 //! | `frame`, `show` | what every page has around it; how money, time and words are written |
 //! | `chart` | drawings |
-//! | `today`, `review`, `decide`, `reward`, `rewards`, `user` | what the risk team works with |
+//! | `today`, `review`, `decide`, `reward`, `evidence`, `rewards`, `user` | what the risk team works with |
 //! | `postbacks`, `deliveries`, `policy`, `audit`, `people` | what else there is to see |
 //!
 //! Everything works as plain links and forms; the one script adds keys and changes pages without a flicker. Nobody
@@ -17,6 +17,7 @@ mod audit;
 mod chart;
 mod decide;
 mod deliveries;
+mod evidence;
 mod frame;
 pub mod password;
 mod people;
@@ -186,7 +187,7 @@ impl Console {
             (false, ["people"]) => people::page(self, &viewer).await,
             (true, ["people"]) => people::add(self, &viewer, request).await,
             (true, ["people", name, what]) => people::change(self, &viewer, request, name, what).await,
-            (false, ["password"]) => people::own_password(&viewer).await,
+            (false, ["password"]) => people::own_password(&viewer),
             (true, ["password"]) => people::change_own_password(self, &viewer, request).await,
             _ => Ok(frame::refusal(
                 &viewer,

@@ -137,7 +137,7 @@ pub(crate) async fn change(
 }
 
 /// `GET /password`
-pub(crate) async fn own_password(viewer: &Viewer) -> Answered {
+pub(crate) fn own_password(viewer: &Viewer) -> Answered {
     let frame = Frame::bare(viewer, "");
     render(&PasswordPage { frame, fault: None, min: password::MIN_PASSWORD_LEN })
 }

@@ -100,13 +100,13 @@ pub(crate) async fn replay(console: &Console, viewer: &Viewer, id: &str) -> Answ
     let by = Replayer { actor: viewer.person.name.clone(), now: console.clock.now() };
     let said = match console.store.replay(id, by).await? {
         Replayed::Done => format!("Postback {id} waits in the inbox again."),
-        Replayed::NotFound => return back("quarantined", &format!("There is no postback {id}.")),
+        Replayed::NotFound => return Ok(back("quarantined", &format!("There is no postback {id}."))),
         Replayed::NotQuarantined => {
-            return back("quarantined", &format!("Postback {id} is not quarantined any more."));
+            return Ok(back("quarantined", &format!("Postback {id} is not quarantined any more.")));
         }
     };
     note(console, viewer, "postback_replayed", format!("postback {id}")).await?;
-    back("quarantined", &said)
+    Ok(back("quarantined", &said))
 }
 
 /// `POST /postbacks/refused/{id}/replay`: takes a refused call if its signature verifies now, after a secret was put
@@ -118,13 +118,16 @@ pub(crate) async fn replay_refused(console: &Console, viewer: &Viewer, id: &str)
     let Ok(id) = id.parse::<i64>() else { return Ok(Answer::To("/postbacks".into())) };
     let found = console.store.refused_calls(None, id.saturating_sub(1)).await?;
     let Some(call) = found.into_iter().find(|call| call.id == id) else {
-        return back("refused", &format!("Call {id} is gone."));
+        return Ok(back("refused", &format!("Call {id} is gone.")));
     };
     let Some(endpoint) = console.ingest.sources.get(&call.source) else {
-        return back("refused", &format!("Call {id} is left: the settings have no source {}.", call.source));
+        return Ok(back(
+            "refused",
+            &format!("Call {id} is left: the settings have no source {}.", call.source),
+        ));
     };
     if let Err(why) = endpoint.check(&console.ingest.origin, &call.target, call.remote_ip.parse().ok()) {
-        return back("refused", &format!("Call {id} is left: {why}."));
+        return Ok(back("refused", &format!("Call {id} is left: {why}.")));
     }
     let by = Replayer { actor: viewer.person.name.clone(), now: console.clock.now() };
     let taken = console.store.replay_refused(vec![id], by).await?;
@@ -134,7 +137,7 @@ pub(crate) async fn replay_refused(console: &Console, viewer: &Viewer, id: &str)
     } else {
         format!("Call {id} is gone.")
     };
-    back("refused", &said)
+    Ok(back("refused", &said))
 }
 
 async fn note(
@@ -147,9 +150,6 @@ async fn note(
     console.store.note_in_audit(line, console.clock.now()).await
 }
 
-fn back(outcome: &str, said: &str) -> Answered {
-    Ok(Answer::To(super::decide::with(
-        &format!("/postbacks?outcome={outcome}"),
-        &[("said", said.to_owned())],
-    )))
+fn back(outcome: &str, said: &str) -> Answer {
+    Answer::To(super::decide::with(&format!("/postbacks?outcome={outcome}"), &[("said", said.to_owned())]))
 }

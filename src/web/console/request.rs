@@ -43,7 +43,6 @@ pub(crate) enum BadRequest {
 }
 
 impl Request {
-    #[expect(clippy::too_many_arguments, reason = "each comes from a filter of its own")]
     pub(crate) fn read(
         method: Method,
         path: &str,

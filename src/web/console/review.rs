@@ -244,9 +244,11 @@ pub(crate) async fn page(console: &Console, viewer: &Viewer, request: &Request) 
     let now = console.clock.now();
     let scope = Scope::of_query(request);
     let filter = scope.filter(now);
-    let (totals, choices) =
-        tokio::try_join!(console.store.hold_totals(&filter, now), console.store.hold_choices())?;
-    let frame = Frame::load(console, viewer, "/review").await?;
+    let (totals, choices, frame) = tokio::try_join!(
+        async { Ok(console.store.hold_totals(&filter, now).await?) },
+        async { Ok::<_, PageError>(console.store.hold_choices().await?) },
+        Frame::load(console, viewer, "/review"),
+    )?;
     let (done, undo) = super::decide::done(console, viewer, request).await?;
     let back = scope.url(&[]);
     let (mut clusters, mut holds, mut item) = (Vec::new(), Vec::new(), None);
@@ -291,7 +293,7 @@ pub(crate) async fn page(console: &Console, viewer: &Viewer, request: &Request) 
     render(&ReviewPage {
         frame,
         summary,
-        filter: filter_view(&scope, choices),
+        filter: filter_view(&scope, &choices),
         cluster,
         clusters,
         holds,
@@ -475,7 +477,7 @@ fn hold_view(
     }
 }
 
-fn filter_view(scope: &Scope, choices: Vec<Choice>) -> FilterView {
+fn filter_view(scope: &Scope, choices: &[Choice]) -> FilterView {
     let of = |filter: &str, chosen: &Option<String>| {
         let found = choices.iter().filter(|choice| choice.filter == filter);
         let mut views: Vec<ChoiceView> = found

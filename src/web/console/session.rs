@@ -176,21 +176,16 @@ async fn try_to_sign_in(console: &Console, request: &Request) -> Answered {
     let is_right = password::verify(password.to_owned(), hash).await?;
     let now = console.clock.now();
     let from = domain::location::shortened(request.address).to_string();
-    match person.filter(|_| is_right) {
-        Some(person) => {
-            let token = new_token();
-            console.store.begin_session(token_hash(&token), person, from, now).await?;
-            Ok(Answer::WithSession(next_page(request.field("next")), token))
-        }
-        None => {
-            // Somebody else's text: kept short, and never as the actor.
-            let tried: String = name.chars().take(40).collect();
-            let line =
-                Line::new("nobody", "sign_in_refused", format!("person {tried}"), format!("from {from}"));
-            console.store.note_in_audit(line, now).await?;
-            form(request, 401, Some("Name and password do not belong together."))
-        }
+    if let Some(person) = person.filter(|_| is_right) {
+        let token = new_token();
+        console.store.begin_session(token_hash(&token), person, from, now).await?;
+        return Ok(Answer::WithSession(next_page(request.field("next")), token));
     }
+    // Somebody else's text: kept short, and never as the actor.
+    let tried: String = name.chars().take(40).collect();
+    let line = Line::new("nobody", "sign_in_refused", format!("person {tried}"), format!("from {from}"));
+    console.store.note_in_audit(line, now).await?;
+    form(request, 401, Some("Name and password do not belong together."))
 }
 
 /// `POST /logout`

@@ -63,8 +63,8 @@ pub(crate) fn moment(at: i64, now: TimestampMs) -> Moment {
     let elapsed_ms = now.0 - at;
     let ago = match elapsed_ms {
         ..=-1_000 => format!("in {}", span(-elapsed_ms)),
-        ..1_000 => "now".into(),
-        _ => format!("{} ago", span(elapsed_ms)),
+        1_000.. => format!("{} ago", span(elapsed_ms)),
+        _ => "now".into(),
     };
     Moment { utc: TimestampMs(at).rfc3339(), ago }
 }

@@ -165,6 +165,11 @@ impl Browser {
         }
     }
 
+    /// What is to be seen, as PNG.
+    pub(crate) fn picture(&self) -> Vec<u8> {
+        self.runtime.block_on(self.client().screenshot()).expect("a picture")
+    }
+
     /// What axe-core finds wrong that is serious or worse, as `rule: what, where`.
     pub(crate) fn barriers(&self) -> Vec<String> {
         let axe = std::env::var("AXE_CORE").expect("`tests/run` fetches it and says where");

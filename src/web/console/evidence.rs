@@ -1,0 +1,185 @@
+//! Why a reward is where it is, for people: its verdict, its place, its time, and who else is like it.
+
+use domain::location::Location;
+use domain::reward::Status;
+use domain::time::TimestampMs;
+use domain::verdict::{Decision, Signal, Verdict};
+use store::decisions::OpinionRow;
+use store::glances::BesideRow;
+use store::rewards::RewardRow;
+
+use super::answer::PageError;
+use super::reward::{Beside, Related, SignalView};
+use super::session::Viewer;
+use super::show::{moment, rule_name, short, sign, span, usd};
+use super::{Console, chart};
+
+/// That another person is asked, without saying what the first one said.
+pub(super) fn second_opinions(viewer: &Viewer, opinions: &[OpinionRow]) -> Option<String> {
+    let mine = opinions.iter().any(|opinion| opinion.person == viewer.name());
+    let mut others: Vec<&str> = opinions.iter().map(|opinion| opinion.person.as_str()).collect();
+    others.retain(|person| *person != viewer.name());
+    others.sort_unstable();
+    others.dedup();
+    match (mine, others.len()) {
+        (false, 0) => None,
+        (true, 0) => Some(
+            "You have given your opinion; another person is asked. Deciding again replaces yours.".into(),
+        ),
+        (_, 1) => Some(format!(
+            "{} has given an opinion. Yours decides if it is the same; you see theirs afterwards.",
+            others[0]
+        )),
+        _ => Some("Two persons do not agree. A third decides between them.".into()),
+    }
+}
+
+pub(super) fn offer(name: Option<&str>, id: Option<&str>) -> String {
+    match (name, id) {
+        (Some(name), _) if !name.is_empty() => name.to_owned(),
+        (_, Some(id)) if !id.is_empty() => format!("offer {id}"),
+        _ => "no offer named".into(),
+    }
+}
+
+/// The verdict that the row keeps.
+pub(super) fn verdict(row: &RewardRow) -> Option<Verdict> {
+    let signals: Vec<Signal> = serde_json::from_str(row.signals.as_deref()?).ok()?;
+    let decision =
+        if row.decision.as_deref()? == Decision::Hold.name() { Decision::Hold } else { Decision::Credit };
+    Some(Verdict {
+        decision,
+        score: row.score?,
+        hard: row.hard? != 0,
+        policy: row.policy.clone()?,
+        decided_at: TimestampMs(row.decided_at?),
+        signals,
+    })
+}
+
+pub(super) fn sentence(row: &RewardRow, verdict: Option<&Verdict>) -> String {
+    match verdict {
+        None => "It was never judged: only its reversal is known.".into(),
+        Some(verdict) if verdict.decision == Decision::Hold => format!("Held: {}", verdict.sentence()),
+        Some(verdict) if row.status == Status::Reversed.name() => {
+            format!("Credited, and reversed later. {}", verdict.sentence())
+        }
+        Some(verdict) => format!("Credited. {}", verdict.sentence()),
+    }
+}
+
+pub(super) fn signals(signals: &[Signal]) -> Vec<SignalView> {
+    let mut views: Vec<SignalView> = signals
+        .iter()
+        .map(|signal| SignalView {
+            fired: signal.fired,
+            hard: signal.hard,
+            points: signal.points,
+            name: rule_name(&signal.code),
+            code: signal.code.clone(),
+            value: signal.value.clone().unwrap_or_default(),
+            limit: signal.limit.clone().unwrap_or_default(),
+            sample: signal.sample.map(super::show::number).unwrap_or_default(),
+            text: signal.text.clone(),
+        })
+        .collect();
+    views.sort_by_key(|view| (!view.fired, !view.hard, -view.points));
+    views
+}
+
+pub(super) fn places(row: &RewardRow) -> Vec<(&'static str, String)> {
+    let location: Location =
+        row.location.as_deref().and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
+    let mut places = vec![
+        ("Address", row.ip.clone().unwrap_or_else(|| "none sent".into())),
+        ("Network says", row.country_code.clone().unwrap_or_else(|| "nothing".into())),
+        ("Address is in", location.country.clone().unwrap_or_else(|| "unknown".into())),
+    ];
+    if let Some(result) = &row.geo_result {
+        places.push(("So they are", result.clone()));
+    }
+    if let Some(asn) = location.asn {
+        let organisation = location.organisation.clone().unwrap_or_default();
+        places.push(("Provider", format!("AS{asn} {organisation}")));
+    }
+    if !location.network.is_empty() {
+        let words: Vec<&str> = location.network.iter().map(|it| it.words()).collect();
+        places.push(("Kind", words.join(", ")));
+    }
+    for database in &location.databases {
+        places.push(("Told by", format!("{}, built {}", database.name, database.built_at)));
+    }
+    places
+}
+
+pub(super) async fn histogram(console: &Console, row: &RewardRow) -> Result<String, PageError> {
+    let took_ms =
+        row.clicked_at.map(|clicked_at| row.received_at - clicked_at).filter(|took_ms| *took_ms >= 0);
+    let Some(offer_id) = row.offer_id.as_deref() else {
+        return Ok("<p class=\"soft\">The network named no offer to compare with.</p>".into());
+    };
+    let times = console.store.completion_times(&row.source, offer_id, row.event_id.as_deref()).await?;
+    let drawn = chart::histogram(&times, took_ms)?;
+    if drawn.is_empty() {
+        return Ok("<p class=\"soft\">Nobody else has done this lately.</p>".into());
+    }
+    let mut sorted = times.clone();
+    sorted.sort_unstable();
+    let half = sorted.get(sorted.len() / 2).copied().unwrap_or_default();
+    let this = took_ms
+        .map_or_else(|| "its click time is not known".into(), |ms| format!("this one took {}", span(ms)));
+    Ok(format!(
+        "<figure>{drawn}<figcaption>{} times of the same offer, half of them under {}; {this}</figcaption></figure>",
+        times.len(),
+        span(half)
+    ))
+}
+
+pub(super) async fn user_line(
+    console: &Console,
+    row: &RewardRow,
+    now: TimestampMs,
+) -> Result<String, PageError> {
+    let statuses = console.store.user_statuses(&row.app, &row.user_id).await?;
+    let parts: Vec<String> = statuses.iter().map(|it| format!("{} {}", it.rewards, it.status)).collect();
+    let since = statuses.iter().map(|it| it.first_at).min();
+    let since = since.map(|at| format!(" · first seen {}", moment(at, now).ago)).unwrap_or_default();
+    Ok(format!("{}{since}", parts.join(" · ")))
+}
+
+pub(super) async fn related(
+    console: &Console,
+    row: &RewardRow,
+    now: TimestampMs,
+) -> Result<Vec<Related>, PageError> {
+    let mut related = Vec::new();
+    if let Some(group) = console.store.address_group(row.id).await?.filter(|group| !group.is_empty()) {
+        let rows = console.store.same_address(&group, row.id).await?;
+        related
+            .push(Related { title: format!("Held for the same address, {group}"), rows: beside(rows, now) });
+    }
+    if let Some(sub1) = row.sub1.as_deref().filter(|sub1| !sub1.is_empty()) {
+        let rows = console.store.same_sub1(&row.source, sub1, row.id).await?;
+        related.push(Related {
+            title: format!("Held now with the same sub1, {}", short(sub1)),
+            rows: beside(rows, now),
+        });
+    }
+    related.retain(|related| !related.rows.is_empty());
+    Ok(related)
+}
+
+/// Rows of a list beside something else.
+pub(crate) fn beside(rows: Vec<BesideRow>, now: TimestampMs) -> Vec<Beside> {
+    rows.into_iter()
+        .map(|row| Beside {
+            id: row.id,
+            sign: sign(&row.status),
+            offer: offer(row.offer_name.as_deref(), None),
+            user: short(&row.user_id),
+            payout: usd(row.payout_micros.unwrap_or_default()),
+            received: moment(row.received_at, now),
+            status: row.status,
+        })
+        .collect()
+}
