@@ -145,6 +145,7 @@ impl Web {
             terms: settings.review.clone(),
             grace_ms: settings.deliveries.grace_ms,
             policy: settings.policy.clone(),
+            apps: settings.apps.clone(),
             ingest: ingest.clone(),
             trusted_proxies: settings.trusted_proxies,
             logins: Logins::default(),

@@ -1,12 +1,12 @@
 -- The queue of held rewards, as people work on it. `holds` repeats what the queue groups, sorts and filters by, one row
 -- for each reward that is held now. The database keeps it itself, so that no way into or out of `held` can forget it.
 
--- Only of a hold: the code of the rule that weighed most, every rule that counted (strongest first), and the IPv4
--- address or /64 that the user came from
--- (empty if the network named none).
+-- Only of a hold: the code of the rule that weighed most, and every rule that counted (strongest first).
 ALTER TABLE verdicts ADD COLUMN leading_rule TEXT;
 ALTER TABLE verdicts ADD COLUMN fired TEXT;
-ALTER TABLE verdicts ADD COLUMN address_group TEXT;
+-- Only of what was held: the IPv4 address or /64 that the user came from; empty if there is none, or when its term is
+-- over. It stands here and not in the verdict, which never changes.
+ALTER TABLE rewards ADD COLUMN address_group TEXT;
 
 ALTER TABLE verdicts DISABLE TRIGGER verdicts_are_frozen;
 UPDATE verdicts
@@ -17,10 +17,11 @@ SET leading_rule = (SELECT signal ->> 'code' FROM jsonb_array_elements(signals::
     fired = (SELECT string_agg(signal ->> 'code', ' ' ORDER BY COALESCE((signal ->> 'hard')::boolean, false) DESC,
                                COALESCE((signal ->> 'points')::bigint, 0) DESC, place)
              FROM jsonb_array_elements(signals::jsonb) WITH ORDINALITY AS each (signal, place)
-             WHERE COALESCE((signal ->> 'hard')::boolean, false) OR COALESCE((signal ->> 'points')::bigint, 0) > 0),
-    address_group = COALESCE((SELECT ip FROM rewards WHERE rewards.id = verdicts.reward_id), '')
+             WHERE COALESCE((signal ->> 'hard')::boolean, false) OR COALESCE((signal ->> 'points')::bigint, 0) > 0)
 WHERE decision = 'hold';
 ALTER TABLE verdicts ENABLE TRIGGER verdicts_are_frozen;
+UPDATE rewards SET address_group = COALESCE(ip, '')
+WHERE id IN (SELECT reward_id FROM verdicts WHERE decision = 'hold');
 
 CREATE TABLE holds (
     reward_id     BIGINT  PRIMARY KEY,
@@ -55,9 +56,9 @@ CREATE INDEX holds_user ON holds (user_id, app, received_at, reward_id);
 CREATE INDEX holds_age ON holds (received_at, reward_id);
 CREATE INDEX holds_money ON holds (payout_micros, reward_id);
 
--- Others of the same address or sub1 are looked for when one reward is looked at; only holds are kept apart by
--- address, so that crediting costs nothing more.
-CREATE INDEX verdicts_address ON verdicts (address_group, reward_id) WHERE address_group IS NOT NULL;
+-- Only of what was held, so that crediting costs nothing more.
+CREATE INDEX rewards_address ON rewards (address_group, id) WHERE address_group IS NOT NULL;
+CREATE INDEX verdicts_leading ON verdicts (leading_rule, reward_id) WHERE leading_rule IS NOT NULL;
 
 -- Who has a reward open for decision, and until when.
 CREATE TABLE claims (

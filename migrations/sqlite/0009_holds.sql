@@ -1,12 +1,12 @@
 -- The queue of held rewards, as people work on it. `holds` repeats what the queue groups, sorts and filters by, one row
 -- for each reward that is held now. The database keeps it itself, so that no way into or out of `held` can forget it.
 
--- Only of a hold: the code of the rule that weighed most, every rule that counted (strongest first), and the IPv4
--- address or /64 that the user came from
--- (empty if the network named none).
+-- Only of a hold: the code of the rule that weighed most, and every rule that counted (strongest first).
 ALTER TABLE verdicts ADD COLUMN leading_rule TEXT;
 ALTER TABLE verdicts ADD COLUMN fired TEXT;
-ALTER TABLE verdicts ADD COLUMN address_group TEXT;
+-- Only of what was held: the IPv4 address or /64 that the user came from; empty if there is none, or when its term is
+-- over. It stands here and not in the verdict, which never changes.
+ALTER TABLE rewards ADD COLUMN address_group TEXT;
 
 DROP TRIGGER verdicts_are_frozen;
 UPDATE verdicts
@@ -15,11 +15,12 @@ SET leading_rule = (SELECT value ->> 'code' FROM json_each(signals) WHERE value 
     fired = (SELECT group_concat(code, ' ') FROM
              (SELECT value ->> 'code' AS code FROM json_each(signals)
               WHERE COALESCE(value ->> 'hard', 0) OR COALESCE(value ->> 'points', 0) > 0
-              ORDER BY COALESCE(value ->> 'hard', 0) DESC, COALESCE(value ->> 'points', 0) DESC, key)),
-    address_group = COALESCE((SELECT ip FROM rewards WHERE rewards.id = verdicts.reward_id), '')
+              ORDER BY COALESCE(value ->> 'hard', 0) DESC, COALESCE(value ->> 'points', 0) DESC, key))
 WHERE decision = 'hold';
 CREATE TRIGGER verdicts_are_frozen BEFORE UPDATE ON verdicts
 BEGIN SELECT RAISE(ABORT, 'a verdict never changes'); END;
+UPDATE rewards SET address_group = COALESCE(ip, '')
+WHERE id IN (SELECT reward_id FROM verdicts WHERE decision = 'hold');
 
 CREATE TABLE holds (
     reward_id     INTEGER PRIMARY KEY,
@@ -54,9 +55,9 @@ CREATE INDEX holds_user ON holds (user_id, app, received_at, reward_id);
 CREATE INDEX holds_age ON holds (received_at, reward_id);
 CREATE INDEX holds_money ON holds (payout_micros, reward_id);
 
--- Others of the same address or sub1 are looked for when one reward is looked at; only holds are kept apart by
--- address, so that crediting costs nothing more.
-CREATE INDEX verdicts_address ON verdicts (address_group, reward_id) WHERE address_group IS NOT NULL;
+-- Only of what was held, so that crediting costs nothing more.
+CREATE INDEX rewards_address ON rewards (address_group, id) WHERE address_group IS NOT NULL;
+CREATE INDEX verdicts_leading ON verdicts (leading_rule, reward_id) WHERE leading_rule IS NOT NULL;
 
 -- Who has a reward open for decision, and until when.
 CREATE TABLE claims (

@@ -96,10 +96,7 @@ impl Store {
 
     /// Other rewards that were held for the same address or /64.
     pub async fn same_address(&self, address_group: &str, but: i64) -> Result<Vec<BesideRow>> {
-        let sql = format!(
-            "{BESIDE} WHERE id IN (SELECT reward_id FROM verdicts WHERE address_group = $1 AND reward_id <> $2
-                                   ORDER BY reward_id DESC LIMIT $3) ORDER BY id DESC"
-        );
+        let sql = format!("{BESIDE} WHERE address_group = $1 AND id <> $2 ORDER BY id DESC LIMIT $3");
         Ok(
             read!(self, pool => sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(address_group).bind(but).bind(MAX_BESIDE)
             .fetch_all(pool).await)?,
@@ -119,7 +116,7 @@ impl Store {
     /// The address or /64 that a held reward came from.
     pub async fn address_group(&self, id: i64) -> Result<Option<String>> {
         let row: Option<(Option<String>,)> = read!(self, pool => sqlx::query_as(
-            "SELECT address_group FROM verdicts WHERE reward_id = $1"
+            "SELECT address_group FROM rewards WHERE id = $1"
         ).bind(id).fetch_optional(pool).await)?;
         Ok(row.and_then(|(group,)| group))
     }
@@ -184,13 +181,13 @@ impl Store {
     /// How often each rule weighed most on the newest holds, and what became of them.
     pub async fn rule_outcomes(&self, since: TimestampMs) -> Result<Vec<RuleRow>> {
         Ok(read!(self, pool => sqlx::query_as(
-            "SELECT COALESCE(leading_rule, '') AS rule, COUNT(*) AS holds,
+            "SELECT leading_rule AS rule, COUNT(*) AS holds,
                     CAST(SUM(CASE WHEN status = 'credited' THEN 1 ELSE 0 END) AS BIGINT) AS released,
                     CAST(SUM(CASE WHEN status = 'rejected' THEN 1 ELSE 0 END) AS BIGINT) AS rejected,
                     CAST(SUM(CASE WHEN status = 'reversed' THEN 1 ELSE 0 END) AS BIGINT) AS reversed
              FROM verdicts JOIN rewards ON rewards.id = verdicts.reward_id
-             WHERE verdicts.address_group IS NOT NULL AND received_at >= $1
-             GROUP BY COALESCE(leading_rule, '') ORDER BY COUNT(*) DESC"
+             WHERE leading_rule IS NOT NULL AND received_at >= $1
+             GROUP BY leading_rule ORDER BY COUNT(*) DESC"
         ).bind(since.0).fetch_all(pool).await)?)
     }
 }

@@ -172,6 +172,8 @@ pub struct HoldTotals {
     pub newest_id: Option<i64>,
     /// How many should have been decided by now.
     pub overdue: i64,
+    /// What the network pays for those.
+    pub overdue_payout_micros: i64,
 }
 
 /// What a filter can be set to.
@@ -351,13 +353,17 @@ impl Store {
                 COUNT(*) AS users, CAST(COALESCE(SUM(payout_micros), 0) AS BIGINT) AS payout_micros, ");
             query.push(ONE_CURRENCY);
             query.push("MIN(oldest_at) AS oldest_at, MAX(newest_id) AS newest_id,
-                CAST(COALESCE(SUM(overdue), 0) AS BIGINT) AS overdue
+                CAST(COALESCE(SUM(overdue), 0) AS BIGINT) AS overdue,
+                CAST(COALESCE(SUM(overdue_payout_micros), 0) AS BIGINT) AS overdue_payout_micros
                 FROM (SELECT COUNT(*) AS rewards, SUM(payout_micros) AS payout_micros,
                     SUM(reward_micros) AS reward_micros, MIN(currency) AS first_currency,
                     MAX(currency) AS last_currency, MIN(received_at) AS oldest_at, MAX(reward_id) AS newest_id,
                     SUM(CASE WHEN ");
             due_at!(query, &self.terms);
-            query.push(" < ").push_bind(now.0).push(" THEN 1 ELSE 0 END) AS overdue FROM holds WHERE true");
+            query.push(" < ").push_bind(now.0).push(" THEN 1 ELSE 0 END) AS overdue, SUM(CASE WHEN ");
+            due_at!(query, &self.terms);
+            query.push(" < ").push_bind(now.0).push(" THEN payout_micros ELSE 0 END) AS overdue_payout_micros");
+            query.push(" FROM holds WHERE true");
             by_filter!(query, filter);
             query.push(" GROUP BY user_id, app) AS users_of");
             query.build_query_as().fetch_one(pool).await

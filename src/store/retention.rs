@@ -86,7 +86,17 @@ static LOOK_AT_ADDRESSES: LazyStatement = LazyLock::new(|| {
 
 static SHORTEN_ADDRESSES: LazyStatement = LazyLock::new(|| {
     Statement::new(
-        "UPDATE rewards SET ip = given.ip FROM {given} WHERE rewards.id = given.id",
+        "UPDATE rewards {by_id}
+         SET ip = given.ip, address_group = CASE WHEN rewards.address_group IS NULL THEN NULL ELSE '' END
+         FROM {given} WHERE rewards.id = given.id",
+        &[Column::Int("id"), Column::Text("ip")],
+    )
+});
+
+/// What is still held after so long is grouped by its address no more.
+static SHORTEN_HOLDS: LazyStatement = LazyLock::new(|| {
+    Statement::new(
+        "UPDATE holds SET address_group = '' WHERE reward_id IN (SELECT id FROM {given})",
         &[Column::Int("id"), Column::Text("ip")],
     )
 });
@@ -194,6 +204,7 @@ async fn shorten_addresses(tx: &mut Tx, before: TimestampMs) -> Result<Purged> {
         .collect();
     if !short.is_empty() {
         tx.execute(&SHORTEN_ADDRESSES, &short).await?;
+        tx.execute(&SHORTEN_HOLDS, &short).await?;
     }
     with_statement!(tx, NOTE_ADDRESSES, |sql, connection| {
         sqlx::query(sql).bind(last.received_at).bind(last.id).execute(connection).await?;

@@ -24,17 +24,17 @@ static INSERT_REWARDS: LazyStatement = LazyLock::new(|| {
     Statement::new(
         "INSERT INTO rewards (source, event_key, app, user_id, tx_id, status, currency, reward_micros, payout_micros,
                               offer_id, offer_name, event_id, event_name, ip, country_code, clicked_at, sub1, sub2,
-                              received_at, business_date, steps, repeats, conflict, credit_seen)
+                              received_at, business_date, steps, repeats, conflict, credit_seen, address_group)
          SELECT source, event_key, app, user_id, tx_id, status, currency, reward_micros, payout_micros,
                 offer_id, offer_name, event_id, event_name, ip, country_code, clicked_at, sub1, sub2,
-                received_at, business_date, steps, repeats, conflict, credit_seen
+                received_at, business_date, steps, repeats, conflict, credit_seen, address_group
          FROM {given}
          RETURNING id, source, event_key",
         &REWARD_COLUMNS,
     )
 });
 
-const REWARD_COLUMNS: [Column; 24] = [
+const REWARD_COLUMNS: [Column; 25] = [
     Text("source"),
     Text("event_key"),
     Text("app"),
@@ -59,6 +59,7 @@ const REWARD_COLUMNS: [Column; 24] = [
     Int("repeats"),
     Int("conflict"),
     Int("credit_seen"),
+    Text("address_group"),
 ];
 
 static UPDATE_REWARDS: LazyStatement = LazyLock::new(|| {
@@ -88,9 +89,9 @@ static COMPLETE_REWARDS: LazyStatement = LazyLock::new(|| {
 static INSERT_VERDICTS: LazyStatement = LazyLock::new(|| {
     Statement::new(
         "INSERT INTO verdicts (reward_id, decision, score, hard, policy, decided_at, geo_result, location, signals,
-                               leading_rule, fired, address_group)
+                               leading_rule, fired)
          SELECT reward_id, decision, score, hard, policy, decided_at, geo_result, location, signals,
-                leading_rule, fired, address_group FROM {given}",
+                leading_rule, fired FROM {given}",
         &[
             Int("reward_id"),
             Text("decision"),
@@ -103,7 +104,6 @@ static INSERT_VERDICTS: LazyStatement = LazyLock::new(|| {
             Text("signals"),
             Text("leading_rule"),
             Text("fired"),
-            Text("address_group"),
         ],
     )
 });
@@ -388,6 +388,7 @@ struct RewardInsert<'a> {
     repeats: i64,
     conflict: i64,
     credit_seen: i64,
+    address_group: Option<String>,
 }
 
 impl<'a> RewardInsert<'a> {
@@ -395,6 +396,8 @@ impl<'a> RewardInsert<'a> {
     fn of(settled: &'a Settled, by: &dyn Settle) -> Option<Self> {
         let details = settled.details.as_ref()?;
         let (reward, event) = (&settled.reward, &details.event);
+        let verdict = settled.verdict.as_ref().map(|judgement| judgement.verdict.decision);
+        let is_held = verdict == Some(Decision::Hold);
         Some(Self {
             source: &reward.source,
             event_key: &reward.key,
@@ -423,6 +426,8 @@ impl<'a> RewardInsert<'a> {
             repeats: reward.repeats,
             conflict: i64::from(reward.conflict),
             credit_seen: i64::from(reward.credit_seen),
+            // Empty for a hold without an address, so that its index holds every hold.
+            address_group: is_held.then(|| event.ip.as_deref().and_then(address_group).unwrap_or_default()),
         })
     }
 }
@@ -447,7 +452,6 @@ struct VerdictRow<'a> {
     signals: String,
     leading_rule: Option<&'a str>,
     fired: Option<String>,
-    address_group: Option<String>,
 }
 
 impl<'a> VerdictRow<'a> {
@@ -457,7 +461,6 @@ impl<'a> VerdictRow<'a> {
         // What the queue groups by; what was credited is in no queue.
         let is_held = verdict.decision == Decision::Hold;
         let fired = if is_held { verdict.counted() } else { Vec::new() };
-        let ip = settled.details.as_ref().and_then(|details| details.event.ip.as_deref());
         Some(Self {
             reward_id,
             decision: verdict.decision.name(),
@@ -472,8 +475,6 @@ impl<'a> VerdictRow<'a> {
             leading_rule: fired.first().map(|signal| signal.code.as_str()),
             fired: is_held
                 .then(|| fired.iter().map(|signal| signal.code.as_str()).collect::<Vec<_>>().join(" ")),
-            // Empty for a hold without an address, so that its index holds every hold.
-            address_group: is_held.then(|| ip.and_then(address_group).unwrap_or_default()),
         })
     }
 }

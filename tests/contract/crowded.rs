@@ -49,11 +49,12 @@ async fn fill(home: &Home) {
                  (1000004, 'earned:targo', 'USD', 1000000 * CAST({HOLDS} AS BIGINT));
              INSERT INTO rewards (id, source, event_key, app, user_id, tx_id, status, currency, reward_micros,
                                   payout_micros, offer_id, offer_name, country_code, sub1, received_at, business_date,
-                                  steps, repeats, conflict, credit_seen)
+                                  steps, repeats, conflict, credit_seen, address_group)
              {overriding} {numbers}
              SELECT n, 'targo', 'T' || {n}, 'main', 'u' || {user}, 'T' || {n}, 'held', 'coins', 500000000, 1000000,
                     'o' || {offer}, 'Offer ' || {offer}, CASE WHEN n % 3 = 0 THEN 'DE' ELSE 'US' END, 's' || {sub1},
-                    {now} - n * 1000, '{TODAY}', 1, 0, 0, 1 FROM numbers;
+                    {now} - n * 1000, '{TODAY}', 1, 0, 0, 1,
+                    '203.0.' || {third} || '.' || {fourth} FROM numbers;
              INSERT INTO steps (reward_id, seq, step, actor, taken_at, business_date) {numbers}
              SELECT n, 1, 'hold', 'rules', {now} - n * 1000, '{TODAY}' FROM numbers;
              INSERT INTO transfers (reward_id, step_seq, debit_id, credit_id, amount_micros, currency, booked_at,
@@ -63,9 +64,9 @@ async fn fill(home: &Home) {
                                     business_date) {numbers}
              SELECT n, 1, 1000003, 1000004, 1000000, 'USD', {now}, '{TODAY}' FROM numbers;
              INSERT INTO verdicts (reward_id, decision, score, hard, policy, decided_at, geo_result, location, signals,
-                                   leading_rule, fired, address_group)
+                                   leading_rule, fired)
              {numbers} SELECT n, 'hold', 50 + n % 50, n % 2, 'p', {now}, 'match', '{{}}', '[]', {rule},
-                              {rule} || ' T2', '203.0.' || {third} || '.' || {fourth} FROM numbers;",
+                              {rule} || ' T2' FROM numbers;",
             n = text("n"),
             user = text("n % 20000 + 1"),
             offer = text("n % 200"),

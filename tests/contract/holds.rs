@@ -135,7 +135,8 @@ async fn a_cluster_says_what_is_at_stake_and_for_how_many_users(home: &Home) {
     assert_eq!((totals.rewards, totals.users, totals.payout_micros), (4, 3, 33 * PAYOUT));
     assert_eq!((totals.overdue, totals.oldest_at), (0, Some(RECEIVED_AT - 4_000)));
     let late = TimestampMs(NOW.0 + ReviewTerms::default().target_ms);
-    assert_eq!(home.store.hold_totals(&filter, late).await.expect("summed").overdue, 4);
+    let late = home.store.hold_totals(&filter, late).await.expect("summed");
+    assert_eq!((late.overdue, late.overdue_payout_micros), (4, 33 * PAYOUT));
     home.tell(&[hold("G", "u9", "A", "203.0.113.9").of_source(crate::story::GEMS_SOURCE)]).await;
     let totals = home.store.hold_totals(&filter, NOW).await.expect("summed");
     assert_eq!((totals.reward_micros, totals.currency), (None, None), "coins and gems have no sum");

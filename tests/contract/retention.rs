@@ -16,6 +16,7 @@ contract! {
         without_a_term_nothing_leaves,
         refused_calls_leave_at_the_end_of_their_term,
         of_an_old_address_only_its_network_stays,
+        an_old_address_leaves_the_queue_of_held_rewards_too,
         addresses_are_shortened_step_by_step_and_each_once;
 }
 
@@ -119,6 +120,19 @@ async fn of_an_old_address_only_its_network_stays(home: &Home) {
     let short = [Some("203.0.113.0/24"), Some("2001:db8:1::/48"), None, None, Some("203.0.113.78")];
     assert_eq!(addresses(home).await, short.map(|ip| ip.map(str::to_owned)));
     home.prove().await;
+}
+
+async fn an_old_address_leaves_the_queue_of_held_rewards_too(home: &Home) {
+    let held = |tx_id: &str| suspicious(tx_id).with("ip", "203.0.113.77");
+    home.tell(&[old(held("T1")), held("T2"), old(credit("T3")).with("ip", "203.0.113.77")]).await;
+    home.store.shorten_addresses(BEFORE).await.expect("a step");
+    let mut raw = home.raw().await;
+    let groups = |table: &str| format!("SELECT COALESCE(address_group, 'none') FROM {table}");
+    let rewards = raw.texts(&format!("{} ORDER BY id", groups("rewards"))).await;
+    assert_eq!(rewards, ["", "203.0.113.77", "none"]);
+    assert_eq!(raw.texts(&format!("{} ORDER BY reward_id", groups("holds"))).await, ["", "203.0.113.77"]);
+    let kept: i64 = raw.number("SELECT COUNT(*) FROM verdicts WHERE location LIKE '%203.0.113.77%'").await;
+    assert_eq!(kept, 0, "and it stands nowhere else");
 }
 
 async fn addresses_are_shortened_step_by_step_and_each_once(home: &Home) {

@@ -12,7 +12,7 @@ use super::Console;
 use super::answer::{Answer, Answered, PageError, page as render};
 use super::frame::{Frame, refusal};
 use super::request::Request;
-use super::review::Scope;
+use super::scope::Scope;
 use super::session::Viewer;
 use super::show::{amount, happened, number, span, usd};
 

@@ -6,7 +6,7 @@
 //! | `session`, [`password`] | signing in and out, who somebody is |
 //! | `frame`, `show` | what every page has around it; how money, time and words are written |
 //! | `chart` | drawings |
-//! | `today`, `review`, `decide`, `reward`, `evidence`, `rewards`, `user` | what the risk team works with |
+//! | `today`, `review`, `scope`, `decide`, `reward`, `evidence`, `rewards`, `user` | what the risk team works with |
 //! | `postbacks`, `deliveries`, `policy`, `audit`, `people` | what else there is to see |
 //!
 //! Everything works as plain links and forms; the one script adds keys and changes pages without a flicker. Nobody
@@ -27,11 +27,13 @@ pub(crate) mod request;
 mod review;
 mod reward;
 mod rewards;
+mod scope;
 mod session;
 mod show;
 mod today;
 mod user;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use chrono_tz::Tz;
@@ -68,6 +70,8 @@ pub struct Console {
     pub grace_ms: i64,
     /// The rules in force.
     pub policy: Policy,
+    /// The apps of the settings.
+    pub apps: BTreeSet<String>,
     /// The endpoints: which sources there are, and whether a refused call would be taken now.
     pub ingest: Arc<Ingest>,
     /// How many proxies' `X-Forwarded-…` entries are believed.
@@ -172,6 +176,7 @@ impl Console {
             (false, ["rewards", id]) => reward::page(self, &viewer, request, id).await,
             (true, ["rewards", id, "skip"]) => decide::skip(self, &viewer, request, id).await,
             (true, ["rewards", id, "overturn"]) => decide::overturn(self, &viewer, request, id).await,
+            (false, ["users", id]) => user::of_any_app(self, &viewer, id).await,
             (false, ["users", app, id]) => user::page(self, &viewer, app, id).await,
             (false, ["postbacks"]) => postbacks::page(self, &viewer, request).await,
             (true, ["postbacks", id, "replay"]) => postbacks::replay(self, &viewer, id).await,

@@ -5,9 +5,7 @@ use askama::Template;
 use domain::money::Micros;
 use domain::queue::Grouping;
 use domain::time::TimestampMs;
-use store::holds::{
-    Choice, Cluster, ClusterKey, ClusterPlace, ClusterRules, HoldFilter, HoldPlace, HoldRow, HoldSort,
-};
+use store::holds::{Choice, Cluster, ClusterPlace, ClusterRules, HoldFilter, HoldPlace, HoldRow};
 
 use super::Console;
 use super::answer::{Answer, Answered, PageError, page as render};
@@ -15,148 +13,12 @@ use super::decide::{Done, Undo};
 use super::frame::Frame;
 use super::request::Request;
 use super::reward::{self, RewardView};
+use super::scope::Scope;
 use super::session::Viewer;
 use super::show::{Moment, Timer, amount, moment, number, rule_name, short, span, timer, usd};
 
 /// Clusters or rewards on one page.
 const PAGE: i64 = 50;
-const HOUR_MS: i64 = 3_600_000;
-
-/// What part of the queue somebody looks at.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Scope {
-    rule: Option<String>,
-    source: Option<String>,
-    offer: Option<String>,
-    country: Option<String>,
-    min: Option<String>,
-    hours: Option<String>,
-    text: Option<String>,
-    group: Option<String>,
-    sort: Option<String>,
-    first: Option<String>,
-    second: Option<String>,
-    /// Nothing newer than this reward.
-    upto: Option<i64>,
-}
-
-impl Scope {
-    fn read<'a>(get: impl Fn(&str) -> Option<&'a str>) -> Self {
-        let text = |name: &str| get(name).map(str::to_owned);
-        Self {
-            rule: text("rule"),
-            source: text("source"),
-            offer: text("offer"),
-            country: text("country"),
-            min: text("min"),
-            hours: text("hours"),
-            text: text("q"),
-            group: text("group"),
-            sort: text("sort"),
-            first: text("c1"),
-            second: text("c2"),
-            upto: get("upto").and_then(|upto| upto.parse().ok()),
-        }
-    }
-
-    /// Of a form that a page of the queue carried.
-    pub(crate) fn of_form(request: &Request) -> Self {
-        Self::read(|name| request.field(name)).within(request.fields("c1").next().is_some())
-    }
-
-    /// A cluster whose key is empty (no offer, no address) is still one, and never everything.
-    fn within(self, is_cluster: bool) -> Self {
-        Self { first: is_cluster.then(|| self.first.clone().unwrap_or_default()), ..self }
-    }
-
-    fn of_query(request: &Request) -> Self {
-        let is_cluster = request.whole_query().iter().any(|(name, _)| name == "c1");
-        Self::read(|name| request.query(name)).within(is_cluster)
-    }
-
-    /// The same without anything newer than the reward `id`.
-    pub(crate) fn upto(self, id: i64) -> Self {
-        Self { upto: Some(id), ..self }
-    }
-
-    fn grouping(&self) -> Grouping {
-        self.group.as_deref().and_then(Grouping::parse).unwrap_or(Grouping::Rule)
-    }
-
-    fn sort(&self) -> HoldSort {
-        match self.sort.as_deref() {
-            Some("money") => HoldSort::Money,
-            Some("score") => HoldSort::Score,
-            _ => HoldSort::Age,
-        }
-    }
-
-    fn cluster(&self) -> Option<ClusterKey> {
-        let first = self.first.clone()?;
-        Some(ClusterKey { grouping: self.grouping(), first, second: self.second.clone().unwrap_or_default() })
-    }
-
-    /// True if something but the grouping is set.
-    fn is_filtered(&self) -> bool {
-        let filters =
-            [&self.rule, &self.source, &self.offer, &self.country, &self.min, &self.hours, &self.text];
-        filters.iter().any(|filter| filter.is_some())
-    }
-
-    /// What the store is asked for. A figure that is none does not filter.
-    pub(crate) fn filter(&self, now: TimestampMs) -> HoldFilter {
-        let hours =
-            self.hours.as_deref().and_then(|hours| hours.parse::<i64>().ok()).filter(|hours| *hours > 0);
-        HoldFilter {
-            rule: self.rule.clone(),
-            source: self.source.clone(),
-            offer_id: self.offer.clone(),
-            country: self.country.clone(),
-            min_payout: self
-                .min
-                .as_deref()
-                .and_then(|min| Micros::parse(min).ok())
-                .map(|parsed| parsed.amount),
-            received_before: hours
-                .map(|hours| TimestampMs(now.0.saturating_sub(hours.saturating_mul(HOUR_MS)))),
-            upto_id: self.upto,
-            text: self.text.clone(),
-            cluster: self.cluster(),
-            ids: None,
-        }
-    }
-
-    /// The same as hidden fields or as a query.
-    pub(crate) fn fields(&self) -> Vec<(&'static str, String)> {
-        let mut fields = Vec::new();
-        for (name, value) in [
-            ("rule", &self.rule),
-            ("source", &self.source),
-            ("offer", &self.offer),
-            ("country", &self.country),
-            ("min", &self.min),
-            ("hours", &self.hours),
-            ("q", &self.text),
-            ("group", &self.group),
-            ("sort", &self.sort),
-            ("c1", &self.first),
-            ("c2", &self.second),
-        ] {
-            fields.extend(value.clone().map(|value| (name, value)));
-        }
-        fields.extend(self.upto.map(|upto| ("upto", upto.to_string())));
-        fields
-    }
-
-    fn url(&self, more: &[(&'static str, String)]) -> String {
-        let mut fields = self.fields();
-        fields.extend(more.iter().cloned());
-        if fields.is_empty() {
-            return "/review".into();
-        }
-        format!("/review?{}", serde_urlencoded::to_string(&fields).unwrap_or_default())
-    }
-}
 
 struct ChoiceView {
     value: String,
@@ -288,7 +150,7 @@ pub(crate) async fn page(console: &Console, viewer: &Viewer, request: &Request) 
             &key.second,
             holds.first().map(|hold| hold.offer.as_str()).unwrap_or_default(),
         ),
-        back: Scope { first: None, second: None, ..scope.clone() }.url(&[]),
+        back: scope.clone().all_clusters().url(&[]),
     });
     render(&ReviewPage {
         frame,
@@ -537,27 +399,6 @@ fn filter_view(scope: &Scope, choices: &[Choice]) -> FilterView {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn scope(query: &[(&'static str, &'static str)]) -> Scope {
-        Scope::read(|name| query.iter().find(|(known, _)| *known == name).map(|(_, value)| *value))
-    }
-
-    #[test]
-    fn what_is_looked_at_stands_in_the_url_and_comes_back_from_it() {
-        let pairs =
-            [("rule", "T1"), ("min", "2.50"), ("q", "a&b"), ("group", "address"), ("c1", "203.0.113.7")];
-        let scope = scope(&pairs);
-        assert_eq!(scope.url(&[]), "/review?rule=T1&min=2.50&q=a%26b&group=address&c1=203.0.113.7");
-        let filter = scope.filter(TimestampMs(0));
-        assert_eq!(filter.min_payout, Some(Micros(2_500_000)));
-        assert_eq!(filter.cluster.map(|key| key.grouping), Some(Grouping::Address));
-    }
-
-    #[test]
-    fn a_figure_that_is_none_filters_nothing() {
-        let filter = scope(&[("min", "much"), ("hours", "-3")]).filter(TimestampMs(0));
-        assert_eq!((filter.min_payout, filter.received_before), (None, None));
-    }
 
     #[test]
     fn clusters_are_named_by_what_they_have_in_common() {

@@ -161,9 +161,12 @@ async fn todos(
     let mut todos = Vec::new();
     if totals.overdue > 0 {
         todos.push(Todo {
-            text: format!("{} held rewards are overdue", number(totals.overdue)),
+            text: format!(
+                "Overdue: {} on hold",
+                domain::text::count(totals.overdue.unsigned_abs(), "reward")
+            ),
             link: "/review".into(),
-            money: usd(totals.payout_micros),
+            money: usd(totals.overdue_payout_micros),
         });
     }
     for app in console.store.disabled_apps().await? {

@@ -6,7 +6,7 @@ use askama::Template;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::Console;
-use super::answer::{Answered, page as render};
+use super::answer::{Answer, Answered, page as render};
 use super::frame::{Frame, refusal};
 use super::session::Viewer;
 use super::show::{Moment, amount, moment, number, percent, sign, usd};
@@ -48,6 +48,29 @@ pub(crate) fn link(app: &str, user_id: &str) -> String {
     format!("/users/{}/{}", part(app), part(user_id))
 }
 
+/// `GET /users/{id}`: the user of the app that knows one of this id; of several, nobody guesses.
+pub(crate) async fn of_any_app(console: &Console, viewer: &Viewer, user_id: &str) -> Answered {
+    let mut known = Vec::new();
+    for app in &console.apps {
+        if !console.store.user_statuses(app, user_id).await?.is_empty() {
+            known.push(app);
+        }
+    }
+    match known.as_slice() {
+        [app] => page(console, viewer, app, user_id).await,
+        [] => Ok(unknown(viewer)),
+        several => {
+            let pages: Vec<String> = several.iter().map(|app| link(app, user_id)).collect();
+            let words = format!("Several apps have a user of this id: {}.", pages.join(", "));
+            Ok(refusal(viewer, 404, "Which of them?", &words))
+        }
+    }
+}
+
+fn unknown(viewer: &Viewer) -> Answer {
+    refusal(viewer, 404, "Nothing is known of this user", "They have had no reward.")
+}
+
 /// `GET /users/{app}/{id}`
 pub(crate) async fn page(console: &Console, viewer: &Viewer, app: &str, user_id: &str) -> Answered {
     let now = console.clock.now();
@@ -57,12 +80,7 @@ pub(crate) async fn page(console: &Console, viewer: &Viewer, app: &str, user_id:
         console.store.balances(app, user_id),
     )?;
     if statuses.is_empty() {
-        return Ok(refusal(
-            viewer,
-            404,
-            "Nothing is known of this user",
-            "They have had no reward at this app.",
-        ));
+        return Ok(unknown(viewer));
     }
     let of = |status: &str| statuses.iter().find(|it| it.status == status).map_or(0, |it| it.rewards);
     let all: i64 = statuses.iter().map(|it| it.rewards).sum();

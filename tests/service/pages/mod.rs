@@ -38,8 +38,12 @@ impl Team {
         let api = gate.api(up.address);
         for (name, role) in [("mara", "risk"), ("joe", "risk"), ("fin", "finance"), ("root", "admin")] {
             let mut add = gate.command(&["user", "add", name, "--role", role]);
-            let mut add =
-                add.stdin(Stdio::piped()).stdout(Stdio::null()).spawn().expect("the executable runs");
+            let mut add = add
+                .stdin(Stdio::piped())
+                .stdout(Stdio::null())
+                .stderr(Stdio::null())
+                .spawn()
+                .expect("the executable runs");
             let mut typed = add.stdin.take().expect("its input");
             writeln!(typed, "{PASSWORD}").expect("it listens");
             drop(typed);

@@ -170,6 +170,8 @@ fn a_user_has_a_page_and_a_policy_says_how_often_its_rules_held(on: Kind) {
     browser.go(&format!("/rewards/{}", team.id("T-1")));
     browser.click_link("u/1 ?");
     browser.says("of main");
+    browser.go("/users/u%2F1%20%3F");
+    browser.says("of main");
     browser.says("1 · pays $1.00");
     browser.go("/policy");
     browser.says("Impossibly fast");

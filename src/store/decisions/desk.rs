@@ -1,0 +1,197 @@
+//! A click at the desk: everything that is known of the rewards, what becomes of each, and what is kept of it.
+
+use std::collections::{HashMap, HashSet};
+
+use domain::delivery::Subscriptions;
+use domain::ledger;
+use domain::money::Micros;
+use domain::queue::{Opinion, SecondPerson, Weighing, weigh};
+use domain::review::{self, Review};
+use domain::reward::Status;
+use domain::settlement::{Reward, TakenStep};
+use domain::time::TimestampMs;
+
+use super::rows::{
+    CLAIMS, DecidedInsert, HARD, INSERT_DECIDED, INSERT_DECISION, INSERT_OPINIONS, IdRow, LAST_STEPS, LET_GO,
+    LastStepRow, OPINIONS, OpinionInsert,
+};
+use super::taking::{Taken, load, take};
+use super::{Decide, Decision, OpinionRow, Skip, Skipped, Wanted};
+use crate::Result;
+use crate::audit::{self, Line};
+use crate::reviews::Reviewer;
+use crate::unit::{Tx, with_statement};
+
+/// Everything that is known when a click is decided on.
+pub(super) struct Desk {
+    rewards: HashMap<i64, Reward>,
+    hard: HashMap<i64, bool>,
+    claims: HashMap<i64, String>,
+    opinions: HashMap<i64, Vec<Opinion>>,
+    last_steps: HashMap<i64, LastStepRow>,
+}
+
+impl Desk {
+    pub(super) async fn open(tx: &mut Tx, decide: &Decide) -> Result<Self> {
+        let ids: Vec<IdRow> = decide.wanted.iter().map(|wanted| IdRow { id: wanted.reward_id }).collect();
+        let rewards = load(tx, &ids).await?;
+        let hard: Vec<(i64,)> = tx.fetch(&HARD, &ids).await?;
+        let claims: Vec<(i64, String, i64)> = tx.fetch(&CLAIMS, &ids).await?;
+        let now: Vec<Wanted> = rewards
+            .iter()
+            .map(|(reward_id, reward)| Wanted { reward_id: *reward_id, steps: reward.steps })
+            .collect();
+        let rows: Vec<OpinionRow> = tx.fetch(&OPINIONS, &now).await?;
+        let mut opinions: HashMap<i64, Vec<Opinion>> = HashMap::new();
+        for row in rows {
+            let decision = if row.decision == "release" { Review::Release } else { Review::Reject };
+            opinions.entry(row.reward_id).or_default().push(Opinion { person: row.person, decision });
+        }
+        let is_open = |id: &i64| rewards.get(id).is_some_and(|reward| reward.status == Status::Held);
+        let seen: HashSet<&Wanted> = decide.wanted.iter().collect();
+        let changed: Vec<&Wanted> =
+            now.iter().filter(|now| !seen.contains(now) || !is_open(&now.reward_id)).collect();
+        let last_steps: Vec<LastStepRow> =
+            if changed.is_empty() { Vec::new() } else { tx.fetch(&LAST_STEPS, &changed).await? };
+        Ok(Self {
+            rewards,
+            hard: hard.into_iter().map(|(id,)| (id, true)).collect(),
+            claims: claims
+                .into_iter()
+                .filter(|(_, person, until)| {
+                    *until > decide.reviewer.now.0 && *person != decide.reviewer.actor
+                })
+                .map(|(id, person, _)| (id, person))
+                .collect(),
+            opinions,
+            last_steps: last_steps.into_iter().map(|row| (row.reward_id, row)).collect(),
+        })
+    }
+
+    /// Why `wanted` cannot be decided on, if it cannot.
+    fn skip(&self, wanted: &Wanted, overturn: bool) -> Result<Option<Skip>> {
+        let Some(reward) = self.rewards.get(&wanted.reward_id) else { return Ok(Some(Skip::NotFound)) };
+        let is_open = reward.status == Status::Held || (overturn && reward.status == Status::Rejected);
+        if reward.steps != wanted.steps || !is_open {
+            let Some(last) = self.last_steps.get(&wanted.reward_id) else { return Ok(Some(Skip::NotFound)) };
+            return Ok(Some(Skip::Changed {
+                status: reward.status,
+                step: last.step()?,
+                by: last.actor.clone(),
+                at: TimestampMs(last.taken_at),
+            }));
+        }
+        Ok(self.claims.get(&wanted.reward_id).map(|person| Skip::Claimed { person: person.clone() }))
+    }
+
+    pub(super) async fn decide(
+        &self,
+        tx: &mut Tx,
+        decide: &Decide,
+        second: &SecondPerson,
+        subscriptions: &Subscriptions,
+    ) -> Result<Decision> {
+        let mut decision = Decision::default();
+        let mut open = Vec::new();
+        for wanted in &decide.wanted {
+            match self.skip(wanted, decide.overturn)? {
+                Some(why) => decision.skipped.push(Skipped { reward_id: wanted.reward_id, why }),
+                None => {
+                    open.extend(self.rewards.get(&wanted.reward_id).map(|reward| (wanted.reward_id, reward)));
+                }
+            }
+        }
+        let payout = |reward: &Reward| reward.payout.unwrap_or_default();
+        let total = Micros(open.iter().fold(0_i64, |sum, (_, reward)| sum.saturating_add(payout(reward).0)));
+        let (mut taken, mut opinions) = (Vec::new(), Vec::new());
+        for (id, reward) in &open {
+            let is_hard = self.hard.contains_key(id);
+            let needed = second.is_needed(payout(reward), is_hard, total, open.len());
+            let earlier = self.opinions.get(id).map_or(&[][..], Vec::as_slice);
+            let Reviewer { actor, note, .. } = &decide.reviewer;
+            match weigh(needed, earlier, actor, decide.decision) {
+                Weighing::Take { with } => {
+                    let Ok(step) = review::step(decide.decision, reward.status) else { continue };
+                    let actor = with.map_or_else(|| actor.clone(), |with| format!("{with}, {actor}"));
+                    let transfers = ledger::transfers(step, &reward.terms());
+                    let seq = reward.steps + 1;
+                    let step =
+                        TakenStep { seq, step, actor, note: note.clone(), postback_id: None, transfers };
+                    taken.push((*id, *reward, step));
+                }
+                Weighing::Wait => opinions.push(OpinionInsert {
+                    reward_id: *id,
+                    steps: reward.steps,
+                    person: actor,
+                    decision: decision_name(decide.decision),
+                    note: note.as_deref(),
+                    given_at: decide.reviewer.now.0,
+                }),
+            }
+        }
+        decision.waiting = opinions.iter().map(|opinion| opinion.reward_id).collect();
+        decision.taken = taken.iter().map(|(id, _, _)| *id).collect();
+        decision.payout_micros =
+            taken.iter().fold(0_i64, |sum, (_, reward, _)| sum.saturating_add(payout(reward).0));
+        if !opinions.is_empty() {
+            tx.execute(&INSERT_OPINIONS, &opinions).await?;
+            // So that the other person can open it at once.
+            let ids: Vec<IdRow> = decision.waiting.iter().map(|id| IdRow { id: *id }).collect();
+            tx.execute(&LET_GO, &ids).await?;
+        }
+        take(tx, &taken, &decide.reviewer, subscriptions).await?;
+        if !taken.is_empty() {
+            decision.id = Some(keep(tx, decide, &decision, &taken).await?);
+        }
+        note(tx, decide, &decision).await?;
+        Ok(decision)
+    }
+}
+
+fn decision_name(decision: Review) -> &'static str {
+    match decision {
+        Review::Release => "release",
+        Review::Reject => "reject",
+    }
+}
+
+/// Keeps the click, to undo it by.
+async fn keep(tx: &mut Tx, decide: &Decide, decision: &Decision, taken: &[Taken<'_>]) -> Result<i64> {
+    let (id,): (i64,) = with_statement!(tx, INSERT_DECISION, |sql, connection| {
+        let insert = sqlx::query_as(sql)
+            .bind(&decide.reviewer.actor)
+            .bind(decision_name(decide.decision))
+            .bind(decide.reviewer.note.as_deref())
+            .bind(decide.reviewer.now.0)
+            .bind(i64::try_from(taken.len()).unwrap_or(i64::MAX))
+            .bind(decision.payout_micros);
+        insert.fetch_one(connection).await?
+    });
+    let decided: Vec<DecidedInsert> = taken
+        .iter()
+        .map(|(reward_id, _, step)| DecidedInsert { decision_id: id, reward_id: *reward_id, seq: step.seq })
+        .collect();
+    tx.execute(&INSERT_DECIDED, &decided).await?;
+    Ok(id)
+}
+
+/// Says in the audit who did what.
+async fn note(tx: &mut Tx, decide: &Decide, decision: &Decision) -> Result<()> {
+    let subject = |ids: &[i64]| match ids {
+        [one] => format!("reward {one}"),
+        many => format!("{} rewards", many.len()),
+    };
+    let Reviewer { actor, note, now, .. } = &decide.reviewer;
+    let note = note.as_deref().unwrap_or_default();
+    if let Some(id) = decision.id {
+        let action = if decide.decision == Review::Release { "released" } else { "rejected" };
+        let detail = format!("decision {id}, ${}. {note}", Micros(decision.payout_micros));
+        audit::note(tx, &Line::new(actor, action, subject(&decision.taken), detail), *now).await?;
+    }
+    if !decision.waiting.is_empty() {
+        // Not what was said: the second person is not to know.
+        let line = Line::new(actor, "opinion_given", subject(&decision.waiting), String::new());
+        audit::note(tx, &line, *now).await?;
+    }
+    Ok(())
+}

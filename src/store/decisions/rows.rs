@@ -1,0 +1,140 @@
+//! The statements of decisions, and the rows that they take and give.
+
+use std::sync::LazyLock;
+
+use domain::reward::Step;
+use serde::Serialize;
+
+use crate::statement::Column::{Int, Text};
+use crate::statement::{LazyStatement, Statement};
+use crate::{Error, Result};
+
+#[derive(Serialize)]
+pub(super) struct IdRow {
+    pub(super) id: i64,
+}
+
+pub(super) static OWNERS: LazyStatement = LazyLock::new(|| {
+    Statement::new(
+        "SELECT app, user_id FROM {given} JOIN rewards ON rewards.id = given.id ORDER BY app, user_id",
+        &[Int("id")],
+    )
+});
+pub(super) static LOAD: LazyStatement = LazyLock::new(|| {
+    Statement::new(
+        "SELECT id, source, event_key, app, user_id, currency, reward_micros, payout_micros, offer_id, status,
+                steps, repeats, conflict, credit_seen
+         FROM rewards WHERE id IN (SELECT id FROM {given}) ORDER BY id {for_update}",
+        &[Int("id")],
+    )
+});
+pub(super) static HARD: LazyStatement = LazyLock::new(|| {
+    Statement::new(
+        "SELECT verdicts.reward_id FROM {given} JOIN verdicts ON verdicts.reward_id = given.id WHERE hard = 1",
+        &[Int("id")],
+    )
+});
+pub(super) static CLAIMS: LazyStatement = LazyLock::new(|| {
+    Statement::new(
+        "SELECT claims.reward_id, person, until_at FROM {given} JOIN claims ON claims.reward_id = given.id",
+        &[Int("id")],
+    )
+});
+pub(super) static OPINIONS: LazyStatement = LazyLock::new(|| {
+    Statement::new(
+        "SELECT opinions.reward_id, person, decision, note, given_at
+         FROM {given} JOIN opinions ON opinions.reward_id = given.reward_id AND opinions.steps = given.steps
+         ORDER BY opinions.id",
+        &[Int("reward_id"), Int("steps")],
+    )
+});
+pub(super) static LAST_STEPS: LazyStatement = LazyLock::new(|| {
+    Statement::new(
+        "SELECT steps.reward_id, step, actor, taken_at,
+                COALESCE((SELECT tries FROM deliveries
+                          WHERE deliveries.reward_id = steps.reward_id AND deliveries.seq = steps.seq
+                          {for_update}), 0) AS tries
+         FROM {given} JOIN steps ON steps.reward_id = given.reward_id AND steps.seq = given.steps",
+        &[Int("reward_id"), Int("steps")],
+    )
+});
+pub(super) static UPDATE: LazyStatement = LazyLock::new(|| {
+    Statement::new(
+        "UPDATE rewards {by_id} SET status = given.status, steps = rewards.steps + 1
+         FROM {given} WHERE rewards.id = given.reward_id AND rewards.steps = given.steps",
+        &[Int("reward_id"), Int("steps"), Text("status")],
+    )
+});
+pub(super) static INSERT_OPINIONS: LazyStatement = LazyLock::new(|| {
+    Statement::new(
+        "INSERT INTO opinions (reward_id, steps, person, decision, note, given_at)
+         SELECT reward_id, steps, person, decision, note, given_at FROM {given}",
+        &[Int("reward_id"), Int("steps"), Text("person"), Text("decision"), Text("note"), Int("given_at")],
+    )
+});
+pub(super) static LET_GO: LazyStatement = LazyLock::new(|| {
+    Statement::new("DELETE FROM claims WHERE reward_id IN (SELECT id FROM {given})", &[Int("id")])
+});
+pub(super) static INSERT_DECISION: LazyStatement = LazyLock::new(|| {
+    Statement::new(
+        "INSERT INTO decisions (person, decision, note, decided_at, rewards, payout_micros)
+         VALUES ($1, $2, $3, $4, $5, $6) RETURNING id",
+        &[],
+    )
+});
+pub(super) static INSERT_DECIDED: LazyStatement = LazyLock::new(|| {
+    Statement::new(
+        "INSERT INTO decided (decision_id, reward_id, seq) SELECT decision_id, reward_id, seq FROM {given}",
+        &[Int("decision_id"), Int("reward_id"), Int("seq")],
+    )
+});
+pub(super) static DECISION: LazyStatement =
+    LazyLock::new(|| Statement::new("SELECT person FROM decisions WHERE id = $1", &[]));
+pub(super) static DECIDED: LazyStatement = LazyLock::new(|| {
+    Statement::new("SELECT reward_id, seq FROM decided WHERE decision_id = $1 ORDER BY reward_id", &[])
+});
+
+#[derive(Serialize)]
+pub(super) struct UpdateRow {
+    pub(super) reward_id: i64,
+    pub(super) steps: i64,
+    pub(super) status: &'static str,
+}
+
+#[derive(Serialize)]
+pub(super) struct OpinionInsert<'a> {
+    pub(super) reward_id: i64,
+    pub(super) steps: i64,
+    pub(super) person: &'a str,
+    pub(super) decision: &'static str,
+    pub(super) note: Option<&'a str>,
+    pub(super) given_at: i64,
+}
+
+#[derive(Serialize)]
+pub(super) struct DecidedInsert {
+    pub(super) decision_id: i64,
+    pub(super) reward_id: i64,
+    pub(super) seq: i64,
+}
+
+#[derive(sqlx::FromRow)]
+pub(super) struct LastStepRow {
+    pub(super) reward_id: i64,
+    pub(super) step: String,
+    pub(super) actor: String,
+    pub(super) taken_at: i64,
+    pub(super) tries: i64,
+}
+
+impl LastStepRow {
+    pub(super) fn step(&self) -> Result<Step> {
+        let known = Step::ALL.into_iter().find(|step| step.name() == self.step);
+        known.ok_or_else(|| Error::Corrupt {
+            table: "steps",
+            column: "step",
+            row: self.reward_id,
+            found: self.step.clone(),
+        })
+    }
+}

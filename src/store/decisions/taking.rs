@@ -1,0 +1,113 @@
+//! Taking steps of many rewards at once, and taking them back.
+
+use std::collections::HashMap;
+
+use domain::delivery::Subscriptions;
+use domain::ledger;
+use domain::review::{self, LastStep};
+use domain::settlement::{Reward, TakenStep};
+use domain::time::TimestampMs;
+
+use super::rows::{IdRow, LAST_STEPS, LOAD, LastStepRow, OWNERS, UPDATE, UpdateRow};
+use super::{UndoneDecision, Wanted};
+use crate::audit::{self, Line};
+use crate::outbox::{self, Touched, UserRow, lock_users};
+use crate::reviews::Reviewer;
+use crate::settle::RewardRow;
+use crate::unit::{Tx, guard};
+use crate::{Result, save};
+
+pub(super) async fn load(tx: &mut Tx, ids: &[IdRow]) -> Result<HashMap<i64, Reward>> {
+    let owners: Vec<(String, String)> = tx.fetch(&OWNERS, &ids).await?;
+    let owners = owners.into_iter().map(|(app, user_id)| UserRow { app, user_id }).collect();
+    // The users first and then the rewards, as settling does it.
+    lock_users(tx, owners).await?;
+    let rows: Vec<RewardRow> = tx.fetch(&LOAD, &ids).await?;
+    rows.into_iter()
+        .map(|row| {
+            let reward = Reward::try_from(row)?;
+            Ok((reward.id.unwrap_or_default(), reward))
+        })
+        .collect()
+}
+
+pub(super) type Taken<'a> = (i64, &'a Reward, TakenStep);
+
+/// Saves steps with what they move and what they tell.
+pub(super) async fn take(
+    tx: &mut Tx,
+    taken: &[Taken<'_>],
+    reviewer: &Reviewer,
+    subscriptions: &Subscriptions,
+) -> Result<()> {
+    if taken.is_empty() {
+        return Ok(());
+    }
+    let updates: Vec<UpdateRow> = taken
+        .iter()
+        .map(|(reward_id, reward, taken)| UpdateRow {
+            reward_id: *reward_id,
+            steps: reward.steps,
+            status: taken.step.to().name(),
+        })
+        .collect();
+    let touched = tx.execute(&UPDATE, &updates).await?;
+    guard("rewards", touched, updates.len())?;
+    let steps: Vec<(i64, &TakenStep)> = taken.iter().map(|(id, _, step)| (*id, step)).collect();
+    save::steps(tx, &steps, &reviewer.business_date, reviewer.now).await?;
+    let touched: Vec<Touched<'_>> = taken
+        .iter()
+        .map(|(reward_id, reward, step)| Touched {
+            reward_id: *reward_id,
+            app: &reward.app,
+            user_id: &reward.user_id,
+            steps: vec![step],
+        })
+        .collect();
+    outbox::bear(tx, &touched, subscriptions, reviewer.now).await?;
+    Ok(())
+}
+
+/// Takes back what of `decided` can be taken back.
+pub(super) async fn take_back(
+    tx: &mut Tx,
+    id: i64,
+    decided: &[(i64, i64)],
+    reviewer: &Reviewer,
+    subscriptions: &Subscriptions,
+) -> Result<UndoneDecision> {
+    let ids: Vec<IdRow> = decided.iter().map(|(reward_id, _)| IdRow { id: *reward_id }).collect();
+    let rewards = load(tx, &ids).await?;
+    let at: Vec<Wanted> =
+        decided.iter().map(|(reward_id, seq)| Wanted { reward_id: *reward_id, steps: *seq }).collect();
+    let last_steps: Vec<LastStepRow> = tx.fetch(&LAST_STEPS, &at).await?;
+    let last_steps: HashMap<i64, LastStepRow> =
+        last_steps.into_iter().map(|row| (row.reward_id, row)).collect();
+    let mut undone = UndoneDecision::default();
+    let mut taken = Vec::new();
+    for (reward_id, seq) in decided {
+        let known = rewards.get(reward_id).zip(last_steps.get(reward_id));
+        let Some((reward, last)) = known.filter(|(reward, _)| reward.steps == *seq) else {
+            undone.too_late.push(*reward_id);
+            continue;
+        };
+        let step =
+            LastStep { step: last.step()?, taken_at: TimestampMs(last.taken_at), told: last.tries > 0 };
+        let Ok(step) = review::undo(step, subscriptions.grace_ms, reviewer.now) else {
+            undone.too_late.push(*reward_id);
+            continue;
+        };
+        let (actor, note) = (reviewer.actor.clone(), reviewer.note.clone());
+        let transfers = ledger::transfers(step, &reward.terms());
+        let step = TakenStep { seq: seq + 1, step, actor, note, postback_id: None, transfers };
+        taken.push((*reward_id, reward, step));
+        undone.undone.push(*reward_id);
+    }
+    take(tx, &taken, reviewer, subscriptions).await?;
+    if !undone.undone.is_empty() {
+        let subject = format!("decision {id}");
+        let detail = format!("{} of {} rewards are held again", undone.undone.len(), decided.len());
+        audit::note(tx, &Line::new(&reviewer.actor, "undone", subject, detail), reviewer.now).await?;
+    }
+    Ok(undone)
+}
