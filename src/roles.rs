@@ -22,7 +22,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 use web::api::Api;
-use web::console::{Console, Logins};
+use web::console::{Choices, Console, Logins};
 use web::ingest::recorder::Recorder;
 use web::ingest::{Ingest, SourceEndpoint};
 use web::limits::RefusedRate;
@@ -149,6 +149,7 @@ impl Web {
             ingest: ingest.clone(),
             trusted_proxies: settings.trusted_proxies,
             logins: Logins::default(),
+            choices: Choices::default(),
         });
         let mut limits = settings.limits;
         if settings.trusted_proxies > 0 {

@@ -48,10 +48,11 @@ CREATE TABLE holds (
     steps         INTEGER NOT NULL
 ) STRICT;
 
-CREATE INDEX holds_rule ON holds (rule, offer_id, received_at, reward_id);
-CREATE INDEX holds_address ON holds (address_group, received_at, reward_id);
-CREATE INDEX holds_sub1 ON holds (sub1, source, received_at, reward_id);
-CREATE INDEX holds_user ON holds (user_id, app, received_at, reward_id);
+-- Each holds all that its clusters are sorted by, so that grouping a long queue reads no row.
+CREATE INDEX holds_rule ON holds (rule, offer_id, received_at, payout_micros, score);
+CREATE INDEX holds_address ON holds (address_group, received_at, payout_micros, score);
+CREATE INDEX holds_sub1 ON holds (sub1, source, received_at, payout_micros, score);
+CREATE INDEX holds_user ON holds (user_id, app, received_at, payout_micros, score);
 CREATE INDEX holds_age ON holds (received_at, reward_id);
 CREATE INDEX holds_money ON holds (payout_micros, reward_id);
 

@@ -58,25 +58,17 @@ pub enum HoldSort {
     Score,
 }
 
-/// Held rewards that belong together.
+/// Held rewards that belong together, as far as they are sorted by it.
 #[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
 pub struct Cluster {
     /// [`ClusterKey::first`]
     pub first: String,
     /// [`ClusterKey::second`]
     pub second: String,
-    /// An offer of them; the only one if they are grouped by rule.
-    pub offer_name: String,
     /// How many.
     pub rewards: i64,
-    /// Of how many users.
-    pub users: i64,
     /// What the network pays for them, in USD.
     pub payout_micros: i64,
-    /// What the users get, if it is all in one currency.
-    pub reward_micros: Option<i64>,
-    /// That currency.
-    pub currency: Option<String>,
     /// When the oldest was received.
     pub oldest_at: i64,
     /// When the first of them is due.
@@ -98,17 +90,34 @@ pub struct ClusterPlace {
     pub second: String,
 }
 
-/// How many rewards of a cluster were held by the same rules.
+/// The rewards of a cluster that were held by the same rules.
 #[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
-pub struct ClusterRules {
+pub struct ClusterPart {
     /// [`Cluster::first`]
     pub first: String,
     /// [`Cluster::second`]
     pub second: String,
     /// The codes of the rules that counted, strongest first, with blanks between.
     pub fired: String,
+    /// Their currency.
+    pub currency: String,
+    /// An offer of them; the only one if they are grouped by rule.
+    pub offer_name: String,
     /// How many rewards.
     pub rewards: i64,
+    /// What the users get.
+    pub reward_micros: i64,
+}
+
+/// How many users a cluster has.
+#[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
+pub struct ClusterUsers {
+    /// [`Cluster::first`]
+    pub first: String,
+    /// [`Cluster::second`]
+    pub second: String,
+    /// How many.
+    pub users: i64,
 }
 
 /// One held reward.
@@ -158,8 +167,6 @@ pub struct HoldPlace {
 pub struct HoldTotals {
     /// How many rewards.
     pub rewards: i64,
-    /// Of how many users.
-    pub users: i64,
     /// What the network pays for them, in USD.
     pub payout_micros: i64,
     /// What the users get, if it is all in one currency.
@@ -263,11 +270,18 @@ macro_rules! due_at {
     }};
 }
 
-/// What several rewards are worth in one currency, if they are of one.
-const ONE_CURRENCY: &str = "CASE WHEN MIN(first_currency) = MAX(last_currency)
-            THEN CAST(SUM(reward_micros) AS BIGINT) END AS reward_micros,
-       CASE WHEN MIN(first_currency) = MAX(last_currency) THEN MIN(first_currency) END AS currency,
-       ";
+/// Appends the clusters of a page as rows of two columns, which both databases call `column1` and `column2`.
+macro_rules! page_of {
+    ($query:ident, $clusters:expr) => {{
+        $query.push(" FROM (VALUES ");
+        let mut rows = $query.separated(", ");
+        for cluster in $clusters {
+            rows.push("(").push_bind_unseparated(&cluster.first).push_unseparated(", ");
+            rows.push_bind_unseparated(&cluster.second).push_unseparated(")");
+        }
+        $query.push(") AS page");
+    }};
+}
 
 impl Store {
     /// Up to `limit` clusters of what `filter` finds, from `after` on.
@@ -281,29 +295,24 @@ impl Store {
     ) -> Result<Vec<Cluster>> {
         let (first, second) = columns(grouping);
         let sorted = match sort {
-            HoldSort::Age => "MIN(due_at)",
-            HoldSort::Money => "-CAST(SUM(payout_micros) AS BIGINT)",
-            HoldSort::Score => "-MAX(max_score)",
+            HoldSort::Age => "due_at",
+            HoldSort::Money => "-payout_micros",
+            HoldSort::Score => "-max_score",
         };
         Ok(read!(self, pool => {
-            let mut query = QueryBuilder::new("SELECT * FROM (SELECT first, second, MAX(offer_name) AS offer_name,
-                CAST(SUM(rewards) AS BIGINT) AS rewards, COUNT(*) AS users,
-                CAST(SUM(payout_micros) AS BIGINT) AS payout_micros, ");
-            query.push(ONE_CURRENCY);
-            query.push("MIN(oldest_at) AS oldest_at, MIN(due_at) AS due_at, MAX(max_score) AS max_score, ");
+            let mut query = QueryBuilder::new("SELECT * FROM (SELECT *, ");
             query.push(sorted).push(" AS sort_value FROM (SELECT ");
-            query.push(first).push(" AS first, ").push(second).push(" AS second, MAX(offer_name) AS offer_name,
-                COUNT(*) AS rewards, SUM(payout_micros) AS payout_micros, SUM(reward_micros) AS reward_micros,
-                MIN(currency) AS first_currency, MAX(currency) AS last_currency, MIN(received_at) AS oldest_at,
+            query.push(first).push(" AS first, ").push(second).push(" AS second, COUNT(*) AS rewards,
+                CAST(SUM(payout_micros) AS BIGINT) AS payout_micros, MIN(received_at) AS oldest_at,
                 MAX(score) AS max_score, MIN(");
             due_at!(query, &self.terms);
             query.push(") AS due_at FROM holds WHERE true");
             by_filter!(query, filter);
-            query.push(" GROUP BY ").push(first).push(", ");
+            query.push(" GROUP BY ").push(first);
             if second != "''" {
-                query.push(second).push(", ");
+                query.push(", ").push(second);
             }
-            query.push("app, user_id) AS users_of GROUP BY first, second) AS clusters");
+            query.push(") AS clusters) AS sorted");
             if let Some(place) = after {
                 query.push(" WHERE (sort_value, first, second) > (").push_bind(place.sort_value);
                 query.push(", ").push_bind(&place.first).push(", ").push_bind(&place.second).push(")");
@@ -313,35 +322,46 @@ impl Store {
         })?)
     }
 
-    /// By which rules the rewards of these clusters were held, most first.
-    pub async fn cluster_rules(
+    /// What the rewards of these clusters were held by and are worth, the most frequent first.
+    pub async fn cluster_parts(
         &self,
         filter: &HoldFilter,
         grouping: Grouping,
         clusters: &[Cluster],
-    ) -> Result<Vec<ClusterRules>> {
+    ) -> Result<Vec<ClusterPart>> {
         if clusters.is_empty() {
             return Ok(Vec::new());
         }
         let (first, second) = columns(grouping);
         Ok(read!(self, pool => {
-            let mut query = QueryBuilder::new("SELECT ");
-            query.push(first).push(" AS first, ").push(second).push(" AS second, fired, COUNT(*) AS rewards
-                FROM holds WHERE ");
-            query.push(first).push(" IN (");
-            let mut firsts: Vec<&str> = clusters.iter().map(|cluster| cluster.first.as_str()).collect();
-            firsts.dedup();
-            let mut listed = query.separated(", ");
-            for first in firsts {
-                listed.push_bind(first);
-            }
-            query.push(")");
+            let mut query = QueryBuilder::new("SELECT column1 AS first, column2 AS second, fired, currency,
+                MAX(offer_name) AS offer_name, COUNT(*) AS rewards, CAST(SUM(reward_micros) AS BIGINT) AS reward_micros");
+            page_of!(query, clusters);
+            query.push(" JOIN holds ON ").push(first).push(" = column1 AND ").push(second).push(" = column2 WHERE true");
             by_filter!(query, filter);
-            query.push(" GROUP BY ").push(first).push(", ");
-            if second != "''" {
-                query.push(second).push(", ");
-            }
-            query.push("fired ORDER BY COUNT(*) DESC");
+            query.push(" GROUP BY column1, column2, fired, currency ORDER BY COUNT(*) DESC");
+            query.build_query_as().fetch_all(pool).await
+        })?)
+    }
+
+    /// How many users these clusters have.
+    pub async fn cluster_users(
+        &self,
+        filter: &HoldFilter,
+        grouping: Grouping,
+        clusters: &[Cluster],
+    ) -> Result<Vec<ClusterUsers>> {
+        if clusters.is_empty() {
+            return Ok(Vec::new());
+        }
+        let (first, second) = columns(grouping);
+        Ok(read!(self, pool => {
+            let mut query = QueryBuilder::new("SELECT first, second, COUNT(*) AS users
+                FROM (SELECT column1 AS first, column2 AS second");
+            page_of!(query, clusters);
+            query.push(" JOIN holds ON ").push(first).push(" = column1 AND ").push(second).push(" = column2 WHERE true");
+            by_filter!(query, filter);
+            query.push(" GROUP BY column1, column2, user_id, app) AS users_of GROUP BY first, second");
             query.build_query_as().fetch_all(pool).await
         })?)
     }
@@ -349,25 +369,32 @@ impl Store {
     /// What `filter` finds, in sums.
     pub async fn hold_totals(&self, filter: &HoldFilter, now: TimestampMs) -> Result<HoldTotals> {
         Ok(read!(self, pool => {
-            let mut query = QueryBuilder::new("SELECT CAST(COALESCE(SUM(rewards), 0) AS BIGINT) AS rewards,
-                COUNT(*) AS users, CAST(COALESCE(SUM(payout_micros), 0) AS BIGINT) AS payout_micros, ");
-            query.push(ONE_CURRENCY);
-            query.push("MIN(oldest_at) AS oldest_at, MAX(newest_id) AS newest_id,
-                CAST(COALESCE(SUM(overdue), 0) AS BIGINT) AS overdue,
-                CAST(COALESCE(SUM(overdue_payout_micros), 0) AS BIGINT) AS overdue_payout_micros
-                FROM (SELECT COUNT(*) AS rewards, SUM(payout_micros) AS payout_micros,
-                    SUM(reward_micros) AS reward_micros, MIN(currency) AS first_currency,
-                    MAX(currency) AS last_currency, MIN(received_at) AS oldest_at, MAX(reward_id) AS newest_id,
-                    SUM(CASE WHEN ");
+            let mut query = QueryBuilder::new("SELECT COUNT(*) AS rewards,
+                CAST(COALESCE(SUM(payout_micros), 0) AS BIGINT) AS payout_micros,
+                CASE WHEN MIN(currency) = MAX(currency) THEN CAST(SUM(reward_micros) AS BIGINT) END AS reward_micros,
+                CASE WHEN MIN(currency) = MAX(currency) THEN MIN(currency) END AS currency,
+                MIN(received_at) AS oldest_at, MAX(reward_id) AS newest_id,
+                CAST(COALESCE(SUM(CASE WHEN ");
             due_at!(query, &self.terms);
-            query.push(" < ").push_bind(now.0).push(" THEN 1 ELSE 0 END) AS overdue, SUM(CASE WHEN ");
+            query.push(" < ").push_bind(now.0).push(" THEN 1 ELSE 0 END), 0) AS BIGINT) AS overdue,
+                CAST(COALESCE(SUM(CASE WHEN ");
             due_at!(query, &self.terms);
-            query.push(" < ").push_bind(now.0).push(" THEN payout_micros ELSE 0 END) AS overdue_payout_micros");
-            query.push(" FROM holds WHERE true");
+            query.push(" < ").push_bind(now.0).push(" THEN payout_micros ELSE 0 END), 0) AS BIGINT)
+                AS overdue_payout_micros FROM holds WHERE true");
+            by_filter!(query, filter);
+            query.build_query_as().fetch_one(pool).await
+        })?)
+    }
+
+    /// How many users what `filter` finds belongs to.
+    pub async fn hold_users(&self, filter: &HoldFilter) -> Result<i64> {
+        let (users,): (i64,) = read!(self, pool => {
+            let mut query = QueryBuilder::new("SELECT COUNT(*) FROM (SELECT 1 AS one FROM holds WHERE true");
             by_filter!(query, filter);
             query.push(" GROUP BY user_id, app) AS users_of");
             query.build_query_as().fetch_one(pool).await
-        })?)
+        })?;
+        Ok(users)
     }
 
     /// Up to `limit` of the rewards that `filter` finds, from `after` on.

@@ -124,15 +124,30 @@ async fn a_cluster_says_what_is_at_stake_and_for_how_many_users(home: &Home) {
     let clusters =
         home.store.clusters(&filter, Grouping::Rule, HoldSort::Age, None, 9).await.expect("grouped");
     let (a, b) = (&clusters[0], &clusters[1]);
-    assert_eq!((a.users, a.payout_micros, a.offer_name.as_str()), (2, 31 * PAYOUT, "Offer A"));
-    assert_eq!((b.users, b.payout_micros), (1, 2 * PAYOUT));
-    assert_eq!((a.reward_micros, a.currency.as_deref()), (Some(1_000_000_000), Some("coins")));
+    assert_eq!((a.payout_micros, b.payout_micros), (31 * PAYOUT, 2 * PAYOUT));
     assert_eq!(a.oldest_at, RECEIVED_AT - 4_000);
-    let rules = home.store.cluster_rules(&filter, Grouping::Rule, &clusters).await.expect("counted");
-    assert_eq!(rules.iter().map(|rules| rules.rewards).sum::<i64>(), 4);
-    assert!(rules.iter().all(|rules| rules.fired.starts_with("T1")), "{rules:?}");
+    let users = home.store.cluster_users(&filter, Grouping::Rule, &clusters).await.expect("counted");
+    let users_of = |second: &str| users.iter().find(|users| users.second == second).map(|users| users.users);
+    assert_eq!((users_of("A"), users_of("B")), (Some(2), Some(1)));
+    let parts = home.store.cluster_parts(&filter, Grouping::Rule, &clusters).await.expect("counted");
+    assert_eq!(parts.len(), 2);
+    for part in &parts {
+        assert!(part.fired.starts_with("T1"), "{part:?}");
+        assert_eq!((part.rewards, part.currency.as_str()), (2, "coins"));
+        assert_eq!(
+            (part.reward_micros, part.offer_name.clone()),
+            (1_000_000_000, format!("Offer {}", part.second))
+        );
+    }
+    let first = home.store.cluster_parts(&filter, Grouping::Rule, &clusters[..1]).await.expect("counted");
+    assert_eq!(
+        first.iter().map(|part| part.second.as_str()).collect::<Vec<_>>(),
+        ["A"],
+        "only what was asked for"
+    );
     let totals = home.store.hold_totals(&filter, NOW).await.expect("summed");
-    assert_eq!((totals.rewards, totals.users, totals.payout_micros), (4, 3, 33 * PAYOUT));
+    assert_eq!((totals.rewards, totals.payout_micros), (4, 33 * PAYOUT));
+    assert_eq!(home.store.hold_users(&filter).await.expect("counted"), 3);
     assert_eq!((totals.overdue, totals.oldest_at), (0, Some(RECEIVED_AT - 4_000)));
     let late = TimestampMs(NOW.0 + ReviewTerms::default().target_ms);
     let late = home.store.hold_totals(&filter, late).await.expect("summed");

@@ -219,7 +219,8 @@ async fn confirm(
     } else {
         HoldFilter { ids: Some(ids), ..HoldFilter::default() }
     };
-    let totals = console.store.hold_totals(&filter, now).await?;
+    let (totals, users) =
+        tokio::try_join!(console.store.hold_totals(&filter, now), console.store.hold_users(&filter))?;
     let reward = totals.reward_micros.zip(totals.currency.clone());
     let mut fields = vec![("back", back.to_owned()), ("shown", wanted.len().to_string())];
     if act.all {
@@ -248,7 +249,7 @@ async fn confirm(
         verb: act.verb(),
         act: format!("{}-{}-now", act.name(), if act.all { "all" } else { "selected" }),
         rewards: domain::text::count(count.unsigned_abs(), "reward"),
-        users: domain::text::count(totals.users.unsigned_abs(), "user"),
+        users: domain::text::count(users.unsigned_abs(), "user"),
         reward: reward.map_or_else(
             || "several currencies".into(),
             |(micros, currency)| format!("{} {currency}", amount(micros)),

@@ -39,8 +39,9 @@ use std::sync::Arc;
 use chrono_tz::Tz;
 use domain::policy::Policy;
 use domain::queue::ReviewTerms;
-use domain::time::Clock;
+use domain::time::{Clock, TimestampMs};
 use store::Store;
+use store::holds::Choice;
 use warp::Filter;
 use warp::filters::BoxedFilter;
 use warp::http::{HeaderMap, Method};
@@ -49,7 +50,7 @@ use warp::reply::Response;
 
 use crate::caller::{self, Peer};
 use crate::ingest::Ingest;
-use answer::Answer;
+use answer::{Answer, PageError};
 use request::Request;
 pub use session::Logins;
 
@@ -78,7 +79,16 @@ pub struct Console {
     pub trusted_proxies: usize,
     /// Who tried to sign in lately.
     pub logins: Logins,
+    /// What the filters of the queue offer.
+    pub choices: Choices,
 }
+
+/// What the filters of the queue offer, and when it was looked up: a long queue is counted for all who look at it, not
+/// for each.
+pub type Choices = tokio::sync::Mutex<Option<(TimestampMs, Vec<Choice>)>>;
+
+/// How old what the filters offer may be.
+const CHOICES_MS: i64 = 10_000;
 
 /// The first parts of all paths of this module; every other path is somebody else's.
 const ROOTS: [&str; 13] = [
@@ -141,6 +151,19 @@ async fn respond(
 }
 
 impl Console {
+    /// What the filters of the queue offer.
+    async fn choices(&self, now: TimestampMs) -> Result<Vec<Choice>, PageError> {
+        let mut kept = self.choices.lock().await;
+        if let Some((at, choices)) = &*kept
+            && (0..CHOICES_MS).contains(&(now.0 - at.0))
+        {
+            return Ok(choices.clone());
+        }
+        let choices = self.store.hold_choices().await?;
+        *kept = Some((now, choices.clone()));
+        Ok(choices)
+    }
+
     /// Whatever a browser asks for.
     async fn answer(&self, request: &Request) -> Answer {
         let path: Vec<&str> = request.path.iter().map(String::as_str).collect();

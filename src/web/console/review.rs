@@ -5,7 +5,9 @@ use askama::Template;
 use domain::money::Micros;
 use domain::queue::Grouping;
 use domain::time::TimestampMs;
-use store::holds::{Choice, Cluster, ClusterPlace, ClusterRules, HoldFilter, HoldPlace, HoldRow};
+use store::holds::{
+    Choice, Cluster, ClusterPart, ClusterPlace, ClusterUsers, HoldFilter, HoldPlace, HoldRow,
+};
 
 use super::Console;
 use super::answer::{Answer, Answered, PageError, page as render};
@@ -108,7 +110,7 @@ pub(crate) async fn page(console: &Console, viewer: &Viewer, request: &Request) 
     let filter = scope.filter(now);
     let (totals, choices, frame) = tokio::try_join!(
         async { Ok(console.store.hold_totals(&filter, now).await?) },
-        async { Ok::<_, PageError>(console.store.hold_choices().await?) },
+        console.choices(now),
         Frame::load(console, viewer, "/review"),
     )?;
     let (done, undo) = super::decide::done(console, viewer, request).await?;
@@ -216,58 +218,69 @@ async fn clusters(
         second: request.query("a2").unwrap_or_default().to_owned(),
     });
     let rows = console.store.clusters(filter, grouping, sort, after.as_ref(), PAGE).await?;
-    let rules = console.store.cluster_rules(filter, grouping, &rows).await?;
+    let (parts, users) = tokio::try_join!(
+        console.store.cluster_parts(filter, grouping, &rows),
+        console.store.cluster_users(filter, grouping, &rows),
+    )?;
     let full = i64::try_from(rows.len()).is_ok_and(|rows| rows == PAGE);
     let next = rows.last().filter(|_| full).map_or_else(String::new, |last| {
         let place =
             [("after", last.sort_value.to_string()), ("a1", last.first.clone()), ("a2", last.second.clone())];
         scope.url(&place)
     });
-    let views = rows.into_iter().map(|row| cluster_view(scope, grouping, row, &rules, now)).collect();
+    let views = rows.iter().map(|row| cluster_view(scope, grouping, row, &parts, &users, now)).collect();
     Ok((views, next))
 }
 
 fn cluster_view(
     scope: &Scope,
     grouping: Grouping,
-    row: Cluster,
-    rules: &[ClusterRules],
+    row: &Cluster,
+    parts: &[ClusterPart],
+    users: &[ClusterUsers],
     now: TimestampMs,
 ) -> ClusterView {
+    let parts: Vec<&ClusterPart> =
+        parts.iter().filter(|part| part.first == row.first && part.second == row.second).collect();
+    let users = users.iter().find(|users| users.first == row.first && users.second == row.second);
+    let offer = parts.first().map(|part| part.offer_name.as_str()).unwrap_or_default();
+    let currency = parts.first().map(|part| part.currency.as_str());
+    let one_currency = currency.filter(|currency| parts.iter().all(|part| part.currency == *currency));
+    let reward_micros = parts.iter().fold(0_i64, |sum, part| sum.saturating_add(part.reward_micros));
+    ClusterView {
+        title: title(grouping, &row.first, &row.second, offer),
+        link: scope.url(&[("c1", row.first.clone()), ("c2", row.second.clone())]),
+        rewards: domain::text::count(row.rewards.unsigned_abs(), "reward"),
+        users: domain::text::count(users.map_or(0, |users| users.users).unsigned_abs(), "user"),
+        payout: usd(row.payout_micros),
+        reward: one_currency
+            .map(|currency| format!("{} {currency}", amount(reward_micros)))
+            .unwrap_or_default(),
+        oldest: moment(row.oldest_at, now),
+        timer: timer(row.due_at, now),
+        chips: chips(&parts, row.rewards),
+    }
+}
+
+/// The rules that held most of these rewards, with how many if it was not all of them.
+fn chips(parts: &[&ClusterPart], rewards: i64) -> Vec<Chip> {
     let mut counted: Vec<(&str, i64)> = Vec::new();
-    for rules in rules.iter().filter(|rules| rules.first == row.first && rules.second == row.second) {
-        for code in rules.fired.split(' ').filter(|code| !code.is_empty()) {
+    for part in parts {
+        for code in part.fired.split(' ').filter(|code| !code.is_empty()) {
             match counted.iter_mut().find(|(known, _)| *known == code) {
-                Some((_, count)) => *count += rules.rewards,
-                None => counted.push((code, rules.rewards)),
+                Some((_, count)) => *count += part.rewards,
+                None => counted.push((code, part.rewards)),
             }
         }
     }
     counted.sort_by_key(|(_, count)| -count);
-    let chips = counted.into_iter().take(5).map(|(code, count)| Chip {
-        text: if count == row.rewards {
-            rule_name(code).to_owned()
-        } else {
-            format!("{} {}", rule_name(code), number(count))
-        },
-        strong: count == row.rewards,
-    });
-    let key = [("c1", row.first.clone()), ("c2", row.second.clone())];
-    ClusterView {
-        title: title(grouping, &row.first, &row.second, &row.offer_name),
-        link: scope.url(&key),
-        rewards: domain::text::count(row.rewards.unsigned_abs(), "reward"),
-        users: domain::text::count(row.users.unsigned_abs(), "user"),
-        payout: usd(row.payout_micros),
-        reward: row
-            .reward_micros
-            .zip(row.currency)
-            .map(|(micros, currency)| format!("{} {currency}", amount(micros)))
-            .unwrap_or_default(),
-        oldest: moment(row.oldest_at, now),
-        timer: timer(row.due_at, now),
-        chips: chips.collect(),
-    }
+    let chip = |(code, count): (&str, i64)| {
+        let strong = count == rewards;
+        let name = rule_name(code);
+        let text = if strong { name.to_owned() } else { format!("{name} {}", number(count)) };
+        Chip { text, strong }
+    };
+    counted.into_iter().take(5).map(chip).collect()
 }
 
 /// What the rewards of a cluster have in common, in words.
