@@ -14,7 +14,7 @@ use tokio::runtime::Runtime;
 use crate::wait::PAUSE;
 
 /// What a page does not show by then it never will.
-const DEADLINE: Duration = Duration::from_secs(12);
+const DEADLINE: Duration = Duration::from_mins(1);
 
 /// How a browser differs from the usual one.
 #[derive(Clone, Copy, Debug, Default)]

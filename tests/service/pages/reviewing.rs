@@ -25,7 +25,8 @@ fn a_reviewer_signs_in_opens_and_releases_with_nothing_but_keys(on: Kind) {
     let browser = team.browser(Look::default());
     browser.go("/review?group=user");
     browser.says("Sign in");
-    // The name has the focus already.
+    let focused = "return document.activeElement.name";
+    browser.until("the name has the focus", |browser| browser.ask(focused) == "name");
     browser.press("mara\u{E004}");
     browser.press(PASSWORD);
     browser.press("\u{E007}");
