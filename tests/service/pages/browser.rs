@@ -16,6 +16,9 @@ use crate::wait::PAUSE;
 /// What a page does not show by then it never will.
 const DEADLINE: Duration = Duration::from_mins(1);
 
+/// How often a driver is started before it is given up.
+const DRIVER_STARTS: usize = 10;
+
 /// How a browser differs from the usual one.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Look {
@@ -38,19 +41,7 @@ pub(crate) struct Browser {
 impl Browser {
     /// Opens a browser that will look at the pages at `address`.
     pub(crate) fn open(address: SocketAddr, look: Look) -> Self {
-        let mut driver = Command::new("chromedriver")
-            .arg("--port=0")
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("chromedriver: `tests/run` installs it");
-        let lines = BufReader::new(driver.stdout.take().expect("its output")).lines();
-        let port: u16 = lines
-            .map_while(Result::ok)
-            .find_map(|line| {
-                line.split("started successfully on port ").nth(1)?.trim_end_matches('.').parse().ok()
-            })
-            .expect("the driver says its port");
+        let (driver, port) = start_driver();
         let width = if look.narrow { 390 } else { 1440 };
         let mut arguments = vec![
             "--headless=new".to_owned(),
@@ -186,6 +177,28 @@ impl Browser {
         let found = found.as_array().expect("a list").clone();
         found.iter().map(|it| it.as_str().unwrap_or_default().to_owned()).collect()
     }
+}
+
+/// A driver and its port. It takes a free one itself, and ends if somebody else was faster: then the next tries.
+fn start_driver() -> (Child, u16) {
+    for _ in 0..DRIVER_STARTS {
+        let mut driver = Command::new("chromedriver")
+            .arg("--port=0")
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("chromedriver: `tests/run` installs it");
+        let lines = BufReader::new(driver.stdout.take().expect("its output")).lines();
+        let port = lines.map_while(Result::ok).find_map(|line| {
+            line.split("started successfully on port ").nth(1)?.trim_end_matches('.').parse().ok()
+        });
+        if let Some(port) = port {
+            return (driver, port);
+        }
+        let _ = driver.kill();
+        let _ = driver.wait();
+    }
+    panic!("no driver started in {DRIVER_STARTS} tries");
 }
 
 /// The driver listens on this machine, without TLS.
