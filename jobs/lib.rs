@@ -1,6 +1,6 @@
 //! # jobs: does the work behind the acknowledgement, and plays the network
 //!
-//! The only crate that runs apalis workers and makes outgoing HTTP calls. It holds no rule and no SQL: every job is
+//! The only crate that runs apalis workers and makes outgoing calls. It holds no rule and no SQL: every job is
 //! the same sandwich of load (`store`), decide (`domain`), save (`store`), and is safe to run twice.
 //!
 //! | module | what it does |
@@ -10,7 +10,8 @@
 //! | [`forward`] | tells apps of credits and reversals |
 //! | [`scheduled`] | work by the clock, on apalis's own storage |
 //! | [`report`] | the reconciliation of the days that are over |
-//! | [`statement`] | the network's statements: received, read, matched |
+//! | [`mail`] | tells finance of them |
+//! | [`statement`] | the network's statements: read and matched, once received |
 //! | [`purge`] | what is at the end of its term leaves |
 //! | [`health`] | asks another process of ours whether it is ready |
 //! | [`probe`] | asks from outside whether the public URL leads here, unchanged |
@@ -21,6 +22,7 @@
 mod causes;
 pub mod forward;
 pub mod health;
+pub mod mail;
 pub mod probe;
 pub mod process;
 pub mod purge;

@@ -17,6 +17,7 @@ use store::statements::MatchTerms;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
+use crate::mail::{Mail, MailError};
 use crate::purge::{self, Terms};
 use crate::report;
 use crate::statement;
@@ -26,6 +27,8 @@ use crate::stopping::{rest, told};
 const LOOK_EVERY: Duration = Duration::from_mins(1);
 /// How often the storage is asked for jobs; left alone, apalis would wait for its own heartbeat.
 const POLL_INTERVAL: Duration = Duration::from_secs(5);
+/// How often it is looked whether a statement waits to be read: whoever sent it looks at its page.
+const STATEMENTS_EVERY: Duration = Duration::from_secs(2);
 /// The pause before a worker that died is started again.
 const RESTART_PAUSE: Duration = Duration::from_secs(5);
 /// How often a job is begun before it is given up.
@@ -40,6 +43,10 @@ const RELEASED_AT_ONCE: i64 = 500;
 const PURGE: &str = "purge";
 /// The job that makes the reports of the days that are over.
 const REPORT: &str = "report";
+/// The job that tells of the newest of them by mail.
+const MAIL: &str = "mail";
+/// How often a mail is tried before it is given up: about half a day.
+const MAX_MAIL_ATTEMPTS: i64 = 16;
 
 /// Everything that work by the clock needs.
 #[derive(Debug)]
@@ -54,6 +61,8 @@ pub struct Scheduled {
     pub terms: Terms,
     /// When reports are made and closed.
     pub reports: report::Terms,
+    /// Who is told of them by mail.
+    pub mail: Option<Mail>,
     /// How statements of each source are matched.
     pub statements: BTreeMap<String, MatchTerms>,
     /// Ends it when cancelled, after the step in hand.
@@ -63,7 +72,7 @@ pub struct Scheduled {
 /// Works until told to stop.
 pub async fn run(scheduled: Scheduled) {
     let scheduled = Arc::new(scheduled);
-    tokio::join!(look_at_the_clock(&scheduled), supervise(&scheduled));
+    tokio::join!(look_at_the_clock(&scheduled), read_statements(&scheduled), supervise(&scheduled));
 }
 
 async fn look_at_the_clock(scheduled: &Scheduled) {
@@ -79,8 +88,8 @@ async fn look_at_the_clock(scheduled: &Scheduled) {
         if let Err(error) = release_small_holds(scheduled, now).await {
             warn!(%error, "what the policy releases cannot be released; trying again in a minute");
         }
-        if let Err(error) = finish_statements(scheduled).await {
-            warn!(%error, "a statement cannot be read on; trying again in a minute");
+        if let Err(error) = close_late_lines(scheduled, now).await {
+            warn!(%error, "lines of statements cannot be looked at again; trying again in a minute");
         }
         rest(&scheduled.stop, LOOK_EVERY).await;
     }
@@ -99,16 +108,42 @@ async fn release_small_holds(scheduled: &Scheduled, now: TimestampMs) -> Result<
     Ok(())
 }
 
-/// Reads and matches what was received and is not matched yet: by the API, or by an import that was killed.
+/// Reads and matches statements as they come.
+async fn read_statements(scheduled: &Scheduled) {
+    while !scheduled.stop.is_cancelled() {
+        if let Err(error) = finish_statements(scheduled).await {
+            warn!(%error, "a statement cannot be read on; trying again");
+        }
+        rest(&scheduled.stop, STATEMENTS_EVERY).await;
+    }
+}
+
+/// Reads and matches what was received and is not matched yet: by a page or the API, or by an import that was killed.
 async fn finish_statements(scheduled: &Scheduled) -> Result<(), store::Error> {
     let Scheduled { store, statements, stop, .. } = scheduled;
     for id in store.unfinished_statements().await? {
         let Some(row) = store.statement(id).await? else { continue };
         match statements.get(&row.source) {
-            Some(terms) => statement::work_off(store, id, *terms, || !stop.is_cancelled()).await?,
+            Some(terms) => {
+                statement::work_off(store, id, *terms, || !stop.is_cancelled()).await?;
+                info!(id, source = row.source, "a statement is read and matched");
+            }
             None => {
                 warn!(id, source = row.source, "a statement of a source that is not in the settings waits");
             }
+        }
+    }
+    Ok(())
+}
+
+/// Closes lines of statements whose postbacks have arrived since.
+async fn close_late_lines(scheduled: &Scheduled, now: TimestampMs) -> Result<(), store::Error> {
+    let Scheduled { store, statements, stop, .. } = scheduled;
+    for (id, source) in store.counting_statements().await? {
+        let Some(terms) = statements.get(&source).filter(|_| !stop.is_cancelled()) else { continue };
+        let closed = store.close_late_lines(id, *terms, now).await?;
+        if closed > 0 {
+            info!(id, closed, "postbacks arrived that a statement had and we had not: its lines are closed");
         }
     }
     Ok(())
@@ -159,19 +194,21 @@ async fn supervise(scheduled: &Arc<Scheduled>) {
 
 /// One job. It always ends well for apalis: what failed is pushed again by us, with a delay that outlives us.
 async fn work(job: Job, scheduled: Data<Arc<Scheduled>>) -> Result<(), BoxDynError> {
-    let Scheduled { store, clock, terms, reports, stop, .. } = &**scheduled;
+    let Scheduled { store, clock, terms, mail, stop, .. } = &**scheduled;
     let now = clock.now();
-    match store.begin_job(job.clone()).await? {
+    let max_attempts = if job.name == MAIL { MAX_MAIL_ATTEMPTS } else { MAX_ATTEMPTS };
+    let attempt = match store.begin_job(job.clone()).await? {
         Begun::Done => return Ok(()),
-        Begun::Attempt(attempt) if attempt > MAX_ATTEMPTS => {
+        Begun::Attempt(attempt) if attempt > max_attempts => {
             error!(job = job.name, slot = job.slot, attempt, "a job failed too often and is given up");
             return Ok(store.finish_job(job, now).await?);
         }
-        Begun::Attempt(_) => {}
-    }
-    let done = match job.name.as_str() {
-        PURGE => purge::purge(store, *terms, now, stop).await,
-        REPORT => report::make_up_to(store, reports, &job.slot, clock, stop).await,
+        Begun::Attempt(attempt) => attempt,
+    };
+    let done: Result<(), Fault> = match job.name.as_str() {
+        PURGE => purge::purge(store, *terms, now, stop).await.map_err(Fault::from),
+        REPORT => report_and_tell(&scheduled, &job, now).await.map_err(Fault::from),
+        MAIL => tell(&scheduled, &job).await,
         unknown => {
             warn!(job = unknown, "a job of a newer version; left to its workers");
             return Ok(());
@@ -183,8 +220,40 @@ async fn work(job: Job, scheduled: Data<Arc<Scheduled>>) -> Result<(), BoxDynErr
         Ok(()) => store.finish_job(job, clock.now()).await?,
         Err(error) => {
             warn!(%error, job = job.name, slot = job.slot, "a job failed; trying again later");
-            store.postpone_job(job, TimestampMs(clock.now().0 + RETRY_AFTER_MS)).await?;
+            let after_ms = match mail {
+                Some(mail) if job.name == MAIL => mail.retry_after_ms(attempt),
+                _ => RETRY_AFTER_MS,
+            };
+            store.postpone_job(job, TimestampMs(clock.now().0 + after_ms)).await?;
         }
     }
+    Ok(())
+}
+
+/// Why a job failed.
+#[derive(Debug, thiserror::Error)]
+enum Fault {
+    #[error(transparent)]
+    Store(#[from] store::Error),
+    #[error(transparent)]
+    Mail(#[from] MailError),
+}
+
+/// Makes reports, and then has them told; whoever is killed in between does both again, and nothing twice.
+async fn report_and_tell(scheduled: &Scheduled, job: &Job, now: TimestampMs) -> Result<(), store::Error> {
+    let Scheduled { store, clock, reports, stop, .. } = scheduled;
+    report::make_up_to(store, reports, &job.slot, clock, stop).await?;
+    if scheduled.mail.is_some() && !stop.is_cancelled() {
+        store.schedule(Job { name: MAIL.into(), slot: job.slot.clone() }, now).await?;
+    }
+    Ok(())
+}
+
+/// Sends the mail about the report of a day.
+async fn tell(scheduled: &Scheduled, job: &Job) -> Result<(), Fault> {
+    let Some(mail) = &scheduled.mail else { return Ok(()) };
+    let Some(row) = scheduled.store.report(&job.slot).await? else { return Ok(()) };
+    mail.send(&row.report()?).await?;
+    info!(date = job.slot, "the report was sent by mail");
     Ok(())
 }

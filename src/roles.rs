@@ -132,11 +132,14 @@ impl Web {
             recorder,
             clock: clock.clone(),
         });
+        let statements: Arc<web::statements::Readings> =
+            Arc::new(settings.sources.iter().map(|it| (it.name.clone(), it.statements.clone())).collect());
         let api = Arc::new(Api {
             store: store.clone(),
             apps: settings.apps.clone(),
             timezone: settings.timezone,
             clock: clock.clone(),
+            statements: statements.clone(),
         });
         let console = Arc::new(Console {
             store: store.clone(),
@@ -150,6 +153,7 @@ impl Web {
             trusted_proxies: settings.trusted_proxies,
             logins: Logins::default(),
             choices: Choices::default(),
+            statements,
         });
         let mut limits = settings.limits;
         if settings.trusted_proxies > 0 {
@@ -251,6 +255,7 @@ pub(crate) async fn work(process: &Process, geo: Geo, observer: Option<Observer>
         timezone: settings.timezone,
         terms: settings.retention,
         reports: settings.reports,
+        mail: settings.mail.clone(),
         statements: settings.sources.iter().map(|it| (it.name.clone(), it.statements.terms)).collect(),
         stop: stop.clone(),
     };

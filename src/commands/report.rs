@@ -4,8 +4,7 @@ use std::path::Path;
 
 use anyhow::Context as _;
 use domain::report::day::BusinessDay;
-use domain::report::{Report, State};
-use domain::text::count;
+use domain::report::letter;
 use jobs::report::make;
 use store::reports::{SignOff, Signed};
 
@@ -40,52 +39,13 @@ async fn show(process: &Process, args: &ReportArgs) -> anyhow::Result<u8> {
     if args.json {
         say(&serde_json::to_string_pretty(&report)?);
     } else {
-        summary(&report);
+        letter::lines(&report).iter().for_each(|line| say(line));
     }
     Ok(if report.ties_out { EXIT_DONE } else { EXIT_FAILED })
 }
 
 fn write(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
     std::fs::write(path, bytes).with_context(|| format!("{} cannot be written", path.display()))
-}
-
-fn summary(report: &Report) {
-    for fault in &report.faults {
-        say(&format!("DOES NOT TIE OUT: {fault}"));
-    }
-    let state = match report.state {
-        State::Preliminary => "preliminary, may still change",
-        State::Final => "final",
-    };
-    say(&format!("{} ({}, {} h): {state}", report.date, report.zone, report.hours));
-    let rewards = |number: i64| count(number.unsigned_abs(), "reward");
-    let totals = &report.totals;
-    say(&format!(
-        "approved  {:>16} USD  {}",
-        totals.approved.amount.to_string(),
-        rewards(totals.approved.count)
-    ));
-    say(&format!(
-        "reversed  {:>16} USD  {}",
-        totals.reversed.amount.to_string(),
-        rewards(totals.reversed.count)
-    ));
-    say(&format!("net       {:>16} USD", totals.net.to_string()));
-    for roll in &report.receivables {
-        say(&format!("{} owes {} USD ({} at the beginning)", roll.source, roll.closing, roll.opening));
-    }
-    for roll in &report.users {
-        say(&format!("users hold {} {} ({} at the beginning)", roll.closing, roll.currency, roll.opening));
-    }
-    for forecast in &report.forecasts {
-        say(&format!(
-            "{}: {} USD of reversals still to come, {} {} of them with users",
-            forecast.source, forecast.expected_payout, forecast.exposure, forecast.currency
-        ));
-    }
-    if report.ties_out {
-        say("ties out");
-    }
 }
 
 async fn sign_off(process: &Process, date: &str, actor: String, note: String) -> anyhow::Result<u8> {

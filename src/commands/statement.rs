@@ -9,16 +9,19 @@ use domain::money::{Micros, Positive};
 use domain::report::amount::Amount;
 use domain::report::day::BusinessDay;
 use domain::statement::LineState;
+use domain::statement::controls::{self, Gap};
 use domain::statement::pieces::{Cutter, Piece};
 use domain::statement::totals::Totals;
 use domain::text::count;
 use domain::time::TimestampMs;
-use jobs::statement::{Intake, work_off};
-use store::statements::{Accepted, BreakRow, NewStatement, Received, Word};
+use jobs::statement::work_off;
+use store::statements::intake::Intake;
+use store::statements::{Accepted, BreakRow, NewStatement, Reading, Received, StatementRow, Then, Word};
+
+use web::statements::lists;
 
 use super::say;
 use crate::cli::StatementCommand;
-use crate::config::Statements;
 use crate::roles::Process;
 use crate::{EXIT_DONE, EXIT_FAILED};
 
@@ -52,13 +55,13 @@ pub(crate) async fn statement(process: &Process, command: StatementCommand) -> a
     }
 }
 
-fn settings_of(process: &Process, source: &str) -> anyhow::Result<Statements> {
+fn settings_of(process: &Process, source: &str) -> anyhow::Result<Reading> {
     let found = process.settings.sources.iter().find(|known| known.name == source);
     let found = found.with_context(|| format!("`--source`: `{source}` is not in the settings"))?;
     Ok(found.statements.clone())
 }
 
-fn preview(statements: &Statements, path: &Path) -> anyhow::Result<u8> {
+fn preview(statements: &Reading, path: &Path) -> anyhow::Result<u8> {
     let mut file = File::open(path).with_context(|| format!("{} cannot be read", path.display()))?;
     let (mut bytes, mut cutter) = (vec![0; READ_LEN], Cutter::default());
     let first = loop {
@@ -126,7 +129,7 @@ async fn import(
         }
         intake.push(bytes.get(..read).unwrap_or_default()).await?;
     }
-    let (mut id, received) = intake.finish().await?;
+    let (mut id, received) = intake.finish(Then::Import).await?;
     if let Received::Before(first) = received {
         let row = process.store.statement(first).await?.context("the statement is gone")?;
         anyhow::ensure!(
@@ -141,14 +144,19 @@ async fn import(
     show(process, id).await
 }
 
-async fn totals(process: &Process, id: i64) -> anyhow::Result<Totals> {
-    let rows = process.store.statement_totals(id).await?;
+/// From which business date on bookings of `source` that no line has are only pending.
+fn pending_from(process: &Process, source: &str) -> anyhow::Result<String> {
+    Ok(settings_of(process, source)?.terms.pending_from(process.clock.now()))
+}
+
+async fn totals(process: &Process, id: i64, pending_from: &str) -> anyhow::Result<Totals> {
+    let rows = process.store.statement_totals(id, pending_from).await?;
     Ok(store::statements::totals(rows)?)
 }
 
 async fn show(process: &Process, id: i64) -> anyhow::Result<u8> {
     let row = process.store.statement(id).await?.with_context(|| format!("there is no statement {id}"))?;
-    let totals = totals(process, id).await?;
+    let totals = totals(process, id, &pending_from(process, &row.source)?).await?;
     let date = |date: &Option<String>| date.clone().unwrap_or_else(|| "?".into());
     say(&format!(
         "statement {id} of {} ({}, version {}): {} to {}, {}",
@@ -178,29 +186,47 @@ async fn show(process: &Process, id: i64) -> anyhow::Result<u8> {
         totals.theirs, totals.ours, totals.difference
     ));
     say(&format!(
-        "  = {} in tolerance + {} accepted + {} open",
-        totals.in_tolerance, totals.accepted, totals.open
+        "  = {} in tolerance + {} accepted + {} counted elsewhere + {} pending + {} open",
+        totals.in_tolerance, totals.accepted, totals.elsewhere, totals.pending, totals.open
     ));
+    let gaps = gaps(process, &row).await?;
+    for gap in &gaps {
+        say(&format!(
+            "DOES NOT ADD UP: {}: the file says {}, its lines come to {}",
+            gap.what, gap.stated, gap.found
+        ));
+    }
+    if let Some(newer) = row.superseded_by {
+        say(&format!("statement {newer} of the same days came after it and counts instead"));
+    }
     let paid = process.store.statement_paid(id).await?;
     if paid.0 > 0 {
         let rest = totals.theirs - Amount(paid.0);
         say(&format!("paid {paid} USD: {rest} USD of theirs not paid"));
     }
     anyhow::ensure!(totals.ties_out(), "the parts are not the whole");
-    let agreed = row.state == "matched" && totals.open_count == 0 && faults.is_empty();
+    let agreed = row.state == "matched" && totals.open_count == 0 && faults.is_empty() && gaps.is_empty();
     Ok(if agreed { EXIT_DONE } else { EXIT_FAILED })
+}
+
+/// What the file says of itself and its lines do not come to.
+async fn gaps(process: &Process, row: &StatementRow) -> anyhow::Result<Vec<Gap>> {
+    let currency = settings_of(process, &row.source)?.format.currency;
+    let (stated, read) = process.store.statement_controls(row.id, &currency).await?;
+    Ok(controls::gaps(&stated, read))
 }
 
 /// Every difference of one state, page by page.
 async fn each(
     process: &Process,
     id: i64,
+    pending_from: &str,
     state: LineState,
     mut tell: impl FnMut(&BreakRow),
 ) -> anyhow::Result<()> {
     let mut after = 0;
     loop {
-        let page = process.store.statement_breaks(id, state.name(), after, PAGE).await?;
+        let page = process.store.statement_breaks(id, pending_from, state, after, PAGE).await?;
         let Some(last) = page.last() else { return Ok(()) };
         after = last.place;
         page.iter().for_each(&mut tell);
@@ -211,7 +237,8 @@ async fn list(process: &Process, id: i64, state: &str) -> anyhow::Result<u8> {
     let names: Vec<_> = LineState::ALL.into_iter().map(LineState::name).collect();
     let state =
         LineState::parse(state).with_context(|| format!("`--state` is one of: {}", names.join(", ")))?;
-    each(process, id, state, |row| {
+    let row = process.store.statement(id).await?.with_context(|| format!("there is no statement {id}"))?;
+    each(process, id, &pending_from(process, &row.source)?, state, |row| {
         let difference = Amount(row.theirs_micros) - Amount(row.ours_micros);
         let accepted = row.accepted_by.as_ref().map_or(String::new(), |by| format!(", accepted by {by}"));
         say(&format!(
@@ -229,31 +256,13 @@ async fn list(process: &Process, id: i64, state: &str) -> anyhow::Result<u8> {
 
 async fn missing(process: &Process, id: i64, as_text: bool) -> anyhow::Result<u8> {
     let row = process.store.statement(id).await?.with_context(|| format!("there is no statement {id}"))?;
-    if as_text {
-        say(&format!(
-            "Of your statement {} we never received the postbacks of the transactions below. Please send them again.\n",
-            row.file_name
-        ));
+    let (head, line): (_, fn(&BreakRow) -> String) = if as_text {
+        (lists::missing_text_head(&row.file_name), lists::missing_text_line)
     } else {
-        say("line,tx_id,user_id,offer_id,amount,currency,time");
-    }
-    each(process, id, LineState::MissingHere, |row| {
-        let time = row.happened_at.map(|at| TimestampMs(at).rfc3339()).unwrap_or_default();
-        let (tx_id, user) = (row.tx_id.as_deref().unwrap_or(""), row.user_id.as_deref().unwrap_or(""));
-        let offer = row.offer_id.as_deref().unwrap_or("");
-        let amount = Amount(row.amount_micros);
-        if as_text {
-            say(&format!(
-                "{time}  transaction {tx_id}, user {user}, offer {offer}: {amount} {}",
-                row.currency
-            ));
-        } else {
-            let line = row.line.unwrap_or_default().to_string();
-            let fields = [&line, tx_id, user, offer, &amount.to_string(), &row.currency, &time];
-            say(&web::export::csv_line(&fields));
-        }
-    })
-    .await?;
+        (lists::MISSING_HEAD.to_owned(), lists::missing_csv_line)
+    };
+    say(&head);
+    each(process, id, "", LineState::MissingHere, |row| say(&line(row))).await?;
     Ok(EXIT_DONE)
 }
 

@@ -6,6 +6,7 @@
 mod forward;
 mod layers;
 mod limits;
+mod mail;
 mod reports;
 mod review;
 mod sources;
@@ -29,7 +30,6 @@ pub(crate) use forward::{Deliveries, Forward};
 use layers::{Section, layered};
 pub(crate) use sources::{Source, reference, secret};
 use sources::{apps, sources};
-pub(crate) use statements::Statements;
 
 /// The file that is read when none is named.
 const DEFAULT_FILE: &str = "rewardgate.toml";
@@ -70,6 +70,8 @@ pub(crate) struct Settings {
     pub(crate) retention: Terms,
     /// When reports are made and closed.
     pub(crate) reports: jobs::report::Terms,
+    /// Who is told of them by mail.
+    pub(crate) mail: Option<jobs::mail::Mail>,
     /// How held rewards are decided on.
     pub(crate) review: ReviewTerms,
     /// The endpoints.
@@ -184,10 +186,11 @@ impl Settings {
         let limits = limits::limits(&mut top);
         let retention = limits::retention(&mut top);
         let reports = reports::reports(&mut top, timezone);
+        let mail = mail::mail(&mut top, public_url.as_deref());
         let review = review::review(&mut top);
         let deliveries = forward::deliveries(&mut top);
         let (apps, forwards) = apps(&mut top);
-        let sources = sources(&mut top, &apps);
+        let sources = sources(&mut top, &apps, timezone);
         if let Some(policy) = &policy {
             for name in
                 policy.source_names().filter(|name| !sources.iter().any(|source| source.name == *name))
@@ -217,6 +220,7 @@ impl Settings {
             limits: limits?,
             retention,
             reports: reports?,
+            mail,
             review,
             sources,
             apps,

@@ -2,15 +2,17 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use chrono_tz::Tz;
 use domain::caller::{CallerList, IpPolicy, parse_network};
 use domain::event::Params;
 use domain::network::Network;
 use domain::signature::{Secret, SignatureForm};
 use serde::Deserialize;
+use store::statements::Reading;
 
 use super::forward::{Forward, forward};
 use super::layers::Section;
-use super::statements::{Statements, statements};
+use super::statements::statements;
 
 /// The app of a publisher who has one.
 const ONLY_APP: &str = "main";
@@ -33,7 +35,7 @@ pub(crate) struct Source {
     /// Where the network calls from.
     pub(crate) callers: CallerList,
     /// How its statements are read and matched.
-    pub(crate) statements: Statements,
+    pub(crate) statements: Reading,
 }
 
 pub(super) fn apps(top: &mut Section<'_>) -> (BTreeSet<String>, Vec<Forward>) {
@@ -59,7 +61,7 @@ pub(super) fn apps(top: &mut Section<'_>) -> (BTreeSet<String>, Vec<Forward>) {
     (apps, forwards)
 }
 
-pub(super) fn sources(top: &mut Section<'_>, apps: &BTreeSet<String>) -> Vec<Source> {
+pub(super) fn sources(top: &mut Section<'_>, apps: &BTreeSet<String>, timezone: Option<Tz>) -> Vec<Source> {
     let list = top.list("sources");
     if list.is_empty() {
         top.fault("sources", "is empty: add a [[sources]] section for each endpoint");
@@ -67,7 +69,7 @@ pub(super) fn sources(top: &mut Section<'_>, apps: &BTreeSet<String>) -> Vec<Sou
     let mut sources: Vec<Source> = Vec::new();
     for (path, dict) in list {
         let mut section = top.inner(path, dict);
-        if let Some(source) = source(&mut section, apps) {
+        if let Some(source) = source(&mut section, apps, timezone) {
             if sources.iter().any(|other| other.name == source.name) {
                 section.fault("name", &format!("`{}` stands there twice", source.name));
             }
@@ -78,7 +80,7 @@ pub(super) fn sources(top: &mut Section<'_>, apps: &BTreeSet<String>) -> Vec<Sou
     sources
 }
 
-fn source(section: &mut Section<'_>, apps: &BTreeSet<String>) -> Option<Source> {
+fn source(section: &mut Section<'_>, apps: &BTreeSet<String>, timezone: Option<Tz>) -> Option<Source> {
     let name = name(section);
     let network: Option<Network> = section.required("network", "the only one so far is \"targo\"");
     let secrets = secrets(section);
@@ -99,7 +101,7 @@ fn source(section: &mut Section<'_>, apps: &BTreeSet<String>) -> Option<Source> 
         section.fault("params", &format!("is faulty: {bad}"));
     }
     let callers = callers(section);
-    let statements = statements(section);
+    let statements = statements(section, timezone);
     if currency.as_deref().is_some_and(|currency| currency.trim().is_empty() || currency.len() > 32) {
         section.fault("currency", "must have 1 to 32 characters");
     }

@@ -1,26 +1,18 @@
 //! How a network writes its statements, and when a line is the same as a booking.
 
+use chrono_tz::Tz;
 use domain::report::amount::Amount;
 use domain::statement::format::Format;
 use domain::statement::matching::Tolerance;
-use store::statements::MatchTerms;
+use store::statements::{MatchTerms, Reading};
 
 use super::layers::Section;
 
 /// An hour, in milliseconds.
 const HOUR_MS: i64 = 3_600_000;
 
-/// How statements of a source are read and matched.
-#[derive(Clone, Debug)]
-pub(crate) struct Statements {
-    /// How they are written.
-    pub(crate) format: Format,
-    /// When a line is the same as a booking.
-    pub(crate) terms: MatchTerms,
-}
-
 /// `[sources.statement]`
-pub(super) fn statements(source: &mut Section<'_>) -> Statements {
+pub(super) fn statements(source: &mut Section<'_>, timezone: Option<Tz>) -> Reading {
     let (path, dict) = source.table("statement");
     let mut section = source.inner(path, dict);
     let default = Format::default();
@@ -34,9 +26,13 @@ pub(super) fn statements(source: &mut Section<'_>) -> Statements {
         columns: section.or("columns", default.columns),
         credits: section.or("credits", default.credits),
         reversals: section.or("reversals", default.reversals),
+        daily_sums: section.or("daily_sums", default.daily_sums),
+        controls: section.or("controls", default.controls),
     };
     let key = |fault: &str| {
-        ["delimiter", "zone", "columns"].into_iter().find(|key| fault.contains(&format!("`{key}`")))
+        ["delimiter", "zone", "columns", "controls"]
+            .into_iter()
+            .find(|key| fault.contains(&format!("`{key}`")))
     };
     for fault in format.faults() {
         section.fault(key(&fault).unwrap_or("columns"), &fault);
@@ -48,7 +44,10 @@ pub(super) fn statements(source: &mut Section<'_>) -> Statements {
     }
     let relative_ppm = super::bounded(&mut section, "tolerance_ppm", 0, 0..=1_000_000);
     let window_hours = super::bounded(&mut section, "window_hours", 48, 1..=8_784);
+    let cut_off_days = super::bounded(&mut section, "cut_off_days", 3, 0..=366).unsigned_abs();
     section.finish();
     let tolerance = Tolerance { absolute: absolute.unwrap_or_default(), relative_ppm };
-    Statements { format, terms: MatchTerms { tolerance, window_ms: window_hours * HOUR_MS } }
+    let timezone = timezone.unwrap_or(Tz::UTC);
+    let terms = MatchTerms { tolerance, window_ms: window_hours * HOUR_MS, cut_off_days, timezone };
+    Reading { format, terms }
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use anyhow::Context as _;
+use domain::report::day::BusinessDay;
 use domain::review::Review;
 use domain::signature::{Secret, SignatureForm};
 use domain::time::{Clock, TimestampMs};
@@ -17,12 +18,15 @@ use store::inbox::NewPostback;
 use store::refused::NewRefused;
 use store::reviews::Reviewer;
 
+use super::finance::{self, Lost};
 use crate::roles::{self, Process};
 
 /// How far back it goes.
-const DAYS: i64 = 30;
+const DAYS: i64 = 60;
 const HOUR_MS: i64 = 3_600_000;
 const DAY_MS: i64 = 24 * HOUR_MS;
+/// Before how many days, at which hour and for how many the gateway was away, with nobody to acknowledge anything.
+const AWAY: (i64, i64, i64) = (14, 18, 2);
 /// How much time is judged at once.
 const CHUNK_MS: i64 = 2 * HOUR_MS;
 /// Calls on a plain day; a Sunday has half as much again, and each day has a little more than the one before.
@@ -62,15 +66,26 @@ pub(super) async fn fill(
     let processing = processing(process, geo, then.clone());
     let endpoints = roles::endpoints(&process.settings);
     let mut recorded = 0;
-    let mut at = TimestampMs(now.0 - DAYS * DAY_MS);
+    let zone = process.settings.timezone;
+    let first = BusinessDay::of(TimestampMs(now.0 - DAYS * DAY_MS), zone).context("no day")?;
+    let mut at = first.starts_at();
+    let away = at.0 + (DAYS - AWAY.0) * DAY_MS + AWAY.1 * HOUR_MS;
+    let away = away..away + AWAY.2 * HOUR_MS;
+    let (mut lost, mut reported) = (Vec::new(), None);
+    let mut listening = ("history-1", at);
     while at.0 < now.0 {
         let end = TimestampMs((at.0 + CHUNK_MS).min(now.0));
+        let is_away = away.contains(&at.0);
         let count = calls(at, now);
         let (mut postbacks, mut refused) = (Vec::new(), Vec::new());
         for (index, call) in plan.by_ref().take(usize::try_from(count).unwrap_or_default()).enumerate() {
             let into = (end.0 - at.0 - 1) * i64::try_from(index).unwrap_or_default() / count.max(1);
             let received_at = TimestampMs(at.0 + into);
             let target = call.signed_target(template, &signer, received_at.0);
+            if is_away {
+                lost.push(Lost { target, at: received_at });
+                continue;
+            }
             let verified = endpoints.get(super::SOURCE).map(|it| it.check(super::PUBLIC_URL, &target, None));
             let postback = NewPostback {
                 source: super::SOURCE.into(),
@@ -92,8 +107,16 @@ pub(super) async fn fill(
         then.store(end.0, Ordering::Relaxed);
         processing.drain().await?;
         review(process, end).await?;
+        if is_away {
+            listening = ("history-2", end);
+        } else {
+            process.store.note_listening(listening.0.into(), listening.1, end).await?;
+        }
+        reported = finance::report(process, reported, first, end).await?;
         at = end;
     }
+    finance::sign(process, first, now).await?;
+    finance::statements(process, &lost, now).await?;
     Ok(recorded)
 }
 

@@ -3,6 +3,7 @@
 //! A temporary SQLite database, secrets of its own, web and workers as they run for real, and the sandbox as the network
 //! on one side and as the publisher's app, which fails now and then, on the other. Nothing is staged: every line is a postback that came over HTTP and what the worker saved of it.
 
+mod finance;
 mod history;
 
 use std::collections::BTreeSet;
@@ -76,13 +77,14 @@ pub(crate) async fn demo(args: DemoArgs) -> anyhow::Result<u8> {
     let owner = TokenOwner { name: "demo".into(), role: Role::Admin };
     process.store.add_token(owner, token_hash(&token), process.clock.now()).await?;
     let geo = roles::locate(&process.settings)?;
-    let password = add_reviewer(&process).await?;
+    let password = add_person(&process, REVIEWER, Role::Risk).await?;
+    let controllers = add_person(&process, finance::CONTROLLER, Role::Finance).await?;
     let web = Web::bind(&process.settings).await?;
     let url = format!("http://{}", web.address);
     let template = template(&url)?;
-    eprintln!("filling the thirty days before today …");
+    eprintln!("filling the sixty days before today …");
     history::fill(&process, &geo, &template, &secret, process.clock.now()).await?;
-    greet(&url, &token, &password);
+    greet(&url, &token, &password, &controllers);
     end_after(args.seconds, &process.stop);
 
     let totals = Arc::new(Totals::default());
@@ -156,6 +158,7 @@ fn prepare_settings(folder: &Path, listen: &str, app: &App) -> anyhow::Result<Se
     let text = format!(
         "listen = {listen:?}\npublic_url = {PUBLIC_URL:?}\ndatabase_url = \"sqlite://{folder}/demo.db\"\n\
          [[sources]]\nname = {SOURCE:?}\nnetwork = \"targo\"\nsecret = \"file:{folder}/secret\"\ncurrency = \"coins\"\n\
+         [sources.statement]\ntolerance = \"0.02\"\n\
          [deliveries]\nallow_networks = [\"127.0.0.1\"]\n\
          [[apps]]\nname = {APP:?}\n[apps.forward]\nurl = {url:?}\nsecret = \"file:{folder}/app-secret\"\n\
          schedule = {RETRIES}\n",
@@ -165,7 +168,7 @@ fn prepare_settings(folder: &Path, listen: &str, app: &App) -> anyhow::Result<Se
     Settings::parse(&text, Environment::Ignored).map_err(|faults| anyhow::anyhow!("{}", faults.join("\n")))
 }
 
-fn greet(url: &str, token: &str, password: &str) {
+fn greet(url: &str, token: &str, password: &str, controllers: &str) {
     say(&format!("listening on {url}"));
     say("");
     say(
@@ -174,6 +177,9 @@ fn greet(url: &str, token: &str, password: &str) {
     say("");
     say(&format!("  review  {url}/review"));
     say(&format!("  sign in as {REVIEWER}, password {password}"));
+    say("");
+    say(&format!("  finance {url}/reports"));
+    say(&format!("  sign in as {}, password {controllers}", finance::CONTROLLER));
     say("");
     say(&format!("  API     {url}/api/v1/rewards?status=held"));
     say(&format!("  token   {token}"));
@@ -199,11 +205,11 @@ fn template(url: &str) -> anyhow::Result<Template> {
     Ok(Template::parse(&format!("{url}/pb/{SOURCE}?{}", params.query_template()))?)
 }
 
-/// Adds somebody who may decide, and answers with their password.
-async fn add_reviewer(process: &Process) -> anyhow::Result<String> {
+/// Adds somebody, and answers with their password.
+async fn add_person(process: &Process, name: &str, role: Role) -> anyhow::Result<String> {
     let password = new_password()?;
     let hash = web::console::password::hash(&password).map_err(|error| anyhow::anyhow!("{error}"))?;
-    let person = NewPerson { name: REVIEWER.into(), role: Role::Risk, password_hash: hash };
+    let person = NewPerson { name: name.into(), role, password_hash: hash };
     process.store.add_person(person, "demo".into(), process.clock.now()).await?;
     Ok(password)
 }

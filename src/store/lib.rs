@@ -23,7 +23,7 @@
 //! | [`reviews`], [`decisions`] | a person's decision on one reward; one click that decides on many |
 //! | [`ledger`] | balances and their proof |
 //! | [`reports`], `report_facts` | the reconciliation of a business day, kept; what it is made from |
-//! | [`statements`], `statement_steps` | the network's own statements; reading and matching them step by step |
+//! | [`statements`] | the network's own statements, read and matched step by step |
 //! | [`policies`] | the content behind each policy version |
 //! | [`queue`] | work by the clock or by a click, in apalis's own storage |
 //! | [`replay`] | taking once more what was put aside |
@@ -61,7 +61,6 @@ mod save;
 pub mod sessions;
 pub mod settle;
 mod statement;
-mod statement_steps;
 pub mod statements;
 pub mod tokens;
 mod unit;

@@ -6,6 +6,7 @@ use domain::report::day::BusinessDay;
 use domain::report::{Report, State};
 use domain::time::TimestampMs;
 
+use crate::audit::{self, Line};
 pub use crate::report_facts::ReportTerms;
 use crate::statement::{LazyStatement, Statement};
 use crate::unit::with_statement;
@@ -188,14 +189,17 @@ impl Store {
                 }
                 let signed = with_statement!(tx, SIGN, |sql, connection| sqlx::query(sql)
                     .bind(&date)
-                    .bind(sign_off.actor)
+                    .bind(&sign_off.actor)
                     .bind(sign_off.now.0)
-                    .bind(sign_off.note)
+                    .bind(&sign_off.note)
                     .bind(hash)
                     .execute(connection)
                     .await?
                     .rows_affected());
                 if signed == 1 {
+                    let line =
+                        Line::new(&sign_off.actor, "report_signed", format!("report {date}"), sign_off.note);
+                    audit::note(tx, &line, sign_off.now).await?;
                     return Ok(Signed::Done);
                 }
                 let by: String = with_statement!(tx, SIGNED_BY, |sql, connection| sqlx::query_scalar(sql)

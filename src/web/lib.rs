@@ -10,6 +10,7 @@
 //! | [`limits`], `patience`, `body` | what a caller may take up: connections, bytes, time |
 //! | [`ingest`] | `GET` and `POST /pb/{source}`: verify, record, acknowledge |
 //! | [`api`] | `/api/v1`: rewards, balances, postbacks, reviews, proof |
+//! | [`statements`], [`export`], `files` | statements taken in as they come; tables and lists as files |
 //! | [`watch`] | `/healthz`, `/readyz`, `/metrics` |
 //! | [`console`] | the pages, for people who sign in |
 //! | [`caller`] | who called, behind how many proxies |
@@ -19,10 +20,12 @@ mod body;
 pub mod caller;
 pub mod console;
 pub mod export;
+mod files;
 pub mod ingest;
 pub mod limits;
 mod patience;
 pub mod serve;
+pub mod statements;
 pub mod watch;
 
 use std::convert::Infallible;

@@ -24,11 +24,21 @@ use crate::body::TimedBody;
 use crate::caller::Peer;
 use crate::limits::{Caller, Census, Counted, Limits};
 use crate::patience::{InHand, Patient};
+use crate::statements::UPLOAD_PATHS;
 
 /// How long requests in hand may take once the process is told to stop.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(10);
 /// The pause after the system refused a connection, for want of file handles for example.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// How long the body of a statement may take: half a gigabyte on a line of ten megabits.
+const UPLOAD_TIME: Duration = Duration::from_mins(10);
+
+/// How long the body of a request may take.
+fn body_time(method: &hyper::Method, path: &str, usual: Duration) -> Duration {
+    let is_upload = method == hyper::Method::POST && UPLOAD_PATHS.contains(&path);
+    if is_upload { usual.max(UPLOAD_TIME) } else { usual }
+}
 
 /// Serves `routes` on `listener` until `stop` is cancelled, then finishes what was begun.
 pub async fn serve<F>(listener: TcpListener, routes: F, limits: Limits, stop: CancellationToken)
@@ -55,7 +65,8 @@ where
         let stream = Patient::new(stream, limits, in_hand.clone());
         let service = service_fn(move |mut request: hyper::Request<hyper::body::Incoming>| {
             request.extensions_mut().insert(Peer(peer));
-            let answer = service.call(request.map(|body| TimedBody::new(body, limits.body_time)));
+            let time = body_time(request.method(), request.uri().path(), limits.body_time);
+            let answer = service.call(request.map(|body| TimedBody::new(body, time)));
             let guard = in_hand.begin();
             async move {
                 let answer = answer.await;

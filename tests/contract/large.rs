@@ -10,9 +10,10 @@ use domain::report::day::BusinessDay;
 use domain::statement::format::Format;
 use domain::statement::matching::Tolerance;
 use domain::time::{DAY_MS, TimestampMs};
-use jobs::statement::{Intake, work_off};
+use jobs::statement::work_off;
 use store::reports::ReportTerms;
-use store::statements::{MatchTerms, NewStatement};
+use store::statements::intake::Intake;
+use store::statements::{MatchTerms, NewStatement, Then};
 
 use crate::database::{Home, check};
 use crate::ground::Kind;
@@ -124,12 +125,12 @@ async fn measure(home: &Home) {
     for bytes in file.as_bytes().chunks(65_536) {
         intake.push(bytes).await.expect("it is taken");
     }
-    let (id, _) = intake.finish().await.expect("it is received");
+    let (id, _) = intake.finish(Then::Import).await.expect("it is received");
     let tolerance = Tolerance { absolute: Amount(0), relative_ppm: 0 };
-    let terms = MatchTerms { tolerance, window_ms: DAY_MS };
+    let terms = MatchTerms { tolerance, window_ms: DAY_MS, cut_off_days: 3, timezone: chrono_tz::Tz::UTC };
     work_off(&home.store, id, terms, || true).await.expect("it is matched");
     println!("{:?}: {LINES} lines received and matched in {:?}", home.kind(), began.elapsed());
-    let totals = home.store.statement_totals(id).await.expect("they are summed");
+    let totals = home.store.statement_totals(id, "9999-12-31").await.expect("they are summed");
     let totals = store::statements::totals(totals).expect("known states");
     assert!(totals.ties_out());
     let count = |name: &str| totals.states.iter().find(|of| of.state.name() == name).map_or(0, |of| of.count);

@@ -1,13 +1,18 @@
 //! The network's own statement: received once, read and matched in steps that survive being killed, adding up exactly.
 
+use chrono_tz::Tz;
 use domain::money::{Micros, Positive};
 use domain::report::amount::Amount;
 use domain::statement::LineState;
+use domain::statement::controls;
 use domain::statement::format::Format;
 use domain::statement::matching::Tolerance;
 use domain::statement::totals::Totals;
-use jobs::statement::{Intake, work_off};
-use store::statements::{Accepted, MatchTerms, NewStatement, Received, StateTotal, Step, Word};
+use domain::time::{DAY_MS, TimestampMs};
+use jobs::statement::work_off;
+use store::audit::AuditFilter;
+use store::statements::intake::Intake;
+use store::statements::{Accepted, MatchTerms, NewStatement, Received, StateTotal, Step, Then, Word};
 
 use crate::database::Home;
 use crate::story::{NOW, SOURCE, TODAY, credit, reversal};
@@ -18,14 +23,28 @@ contract! {
         an_import_that_is_cut_short_goes_on_where_it_was,
         the_same_file_twice_is_refused_with_a_pointer_to_the_first,
         faulty_lines_are_kept_with_their_reason,
-        another_file_for_the_same_days_is_a_new_version,
+        another_file_for_the_same_days_is_a_new_version_with_its_differences,
+        what_has_no_line_is_pending_until_the_cut_off_and_then_overdue,
+        a_postback_that_arrives_late_closes_its_lines,
+        what_another_statement_counts_is_no_open_difference,
+        a_line_that_a_statement_of_other_days_has_is_a_duplicate,
+        the_sum_of_a_day_stands_for_the_bookings_that_no_line_has,
+        what_a_file_says_of_itself_is_held_against_its_lines,
+        a_file_waits_for_a_persons_word_and_is_discarded_or_read,
+        every_difference_of_a_state_is_accepted_with_one_reason,
         a_difference_is_accepted_once_and_counted_apart,
         what_the_network_paid_is_booked_from_paid_to_network,
         a_file_that_was_not_received_to_its_end_is_forgotten;
 }
 
-const TERMS: MatchTerms =
-    MatchTerms { tolerance: Tolerance { absolute: Amount(10_000), relative_ppm: 0 }, window_ms: 3_600_000 };
+const TERMS: MatchTerms = MatchTerms {
+    tolerance: Tolerance { absolute: Amount(10_000), relative_ppm: 0 },
+    window_ms: 3_600_000,
+    cut_off_days: 3,
+    timezone: Tz::UTC,
+};
+/// No booking is pending any more.
+const OVERDUE: &str = "9999-12-31";
 
 const HEADER: &str = "tx_id,status,user_id,offer_id,event_id,amount,currency,time\n";
 
@@ -46,22 +65,41 @@ fn new(file_name: &str) -> NewStatement {
 }
 
 async fn receive(home: &Home, file_name: &str, file: &str) -> (i64, Received) {
-    let mut intake = Intake::begin(&home.store, new(file_name), Format::default()).await.expect("it begins");
+    receive_as(home, new(file_name), &Format::default(), file, Then::Import).await
+}
+
+async fn receive_as(
+    home: &Home,
+    new: NewStatement,
+    format: &Format,
+    file: &str,
+    then: Then,
+) -> (i64, Received) {
+    let new = NewStatement { format: serde_json::to_string(format).expect("JSON"), ..new };
+    let mut intake = Intake::begin(&home.store, new, format.clone()).await.expect("it begins");
     for bytes in file.as_bytes().chunks(10_000) {
         intake.push(bytes).await.expect("it is taken");
     }
-    intake.finish().await.expect("it is received")
+    intake.finish(then).await.expect("it is received")
 }
 
-async fn import(home: &Home, file_name: &str, file: &str) -> i64 {
-    let (id, received) = receive(home, file_name, file).await;
+async fn import_as(home: &Home, file_name: &str, format: &Format, file: &str) -> i64 {
+    let (id, received) = receive_as(home, new(file_name), format, file, Then::Import).await;
     assert_eq!(received, Received::New);
     work_off(&home.store, id, TERMS, || true).await.expect("it is matched");
     id
 }
 
+async fn import(home: &Home, file_name: &str, file: &str) -> i64 {
+    import_as(home, file_name, &Format::default(), file).await
+}
+
 async fn totals(home: &Home, id: i64) -> Totals {
-    let rows: Vec<StateTotal> = home.store.statement_totals(id).await.expect("they are summed");
+    totals_at(home, id, OVERDUE).await
+}
+
+async fn totals_at(home: &Home, id: i64, pending_from: &str) -> Totals {
+    let rows: Vec<StateTotal> = home.store.statement_totals(id, pending_from).await.expect("they are summed");
     let totals = store::statements::totals(rows).expect("known states");
     assert!(totals.ties_out(), "{totals:?}");
     totals
@@ -136,9 +174,14 @@ async fn planted_differences_of_every_state_are_found_and_none_is_invented(home:
     assert_eq!(totals.theirs.to_string(), format!("{theirs:.2}"));
     // Twelve credits less two reversals.
     assert_eq!(totals.ours, Amount(10_000_000));
-    let missing = home.store.statement_breaks(id, "missing_here", 0, 10).await.expect("they are listed");
+    let missing = home
+        .store
+        .statement_breaks(id, OVERDUE, LineState::MissingHere, 0, 10)
+        .await
+        .expect("they are listed");
     assert_eq!((missing.len(), missing[0].tx_id.as_deref()), (1, Some("NEVER")));
-    let by_facts = home.store.statement_breaks(id, "matched", 0, 100).await.expect("they are listed");
+    let by_facts =
+        home.store.statement_breaks(id, OVERDUE, LineState::Matched, 0, 100).await.expect("they are listed");
     assert_eq!(by_facts.iter().filter(|row| row.rule == "facts").count(), 1);
     let statement = home.store.statement(id).await.expect("it is read").expect("a statement");
     assert_eq!((statement.period_from.as_deref(), statement.state.as_str()), (Some(TODAY), "matched"));
@@ -192,14 +235,192 @@ async fn faulty_lines_are_kept_with_their_reason(home: &Home) {
     assert_eq!(counts(home, id).await, [("missing_here", 1)]);
 }
 
-async fn another_file_for_the_same_days_is_a_new_version(home: &Home) {
+async fn another_file_for_the_same_days_is_a_new_version_with_its_differences(home: &Home) {
     ten(home).await;
-    let versions = async |name: &str, amount: &str| {
-        let id = import(home, name, &(HEADER.to_owned() + &of(0, "approved", amount))).await;
-        home.store.statement(id).await.expect("it is read").expect("a statement").version
+    let row = async |id: i64| home.store.statement(id).await.expect("it is read").expect("a statement");
+    let first = HEADER.to_owned() + &of(0, "approved", "1.00") + &of(1, "approved", "1.00");
+    let first = import(home, "a.csv", &first).await;
+    assert_eq!((row(first).await.version, row(first).await.superseded_by), (1, None));
+    let second = HEADER.to_owned() + &of(0, "approved", "2.00") + &of(2, "approved", "1.00");
+    let second = import(home, "b.csv", &second).await;
+    assert_eq!((row(second).await.version, row(first).await.superseded_by), (2, Some(second)));
+    assert_eq!(home.store.statement_before(second).await.expect("it is read"), Some(first));
+    // The new version takes nothing from the old one, and nothing is counted twice.
+    assert_eq!(counts(home, second).await[0], ("amount_differs", 1));
+    let changes = home.store.statement_changes(second, first, 10).await.expect("they are compared");
+    let changes: Vec<_> = changes
+        .iter()
+        .map(|row| (row.change.as_str(), row.tx_id.as_str(), row.before_micros, row.now_micros))
+        .collect();
+    assert_eq!(
+        changes,
+        [
+            ("added", "T2", None, Some(1_000_000)),
+            ("changed", "T0", Some(1_000_000), Some(2_000_000)),
+            ("removed", "T1", Some(1_000_000), None),
+        ]
+    );
+}
+
+async fn what_has_no_line_is_pending_until_the_cut_off_and_then_overdue(home: &Home) {
+    ten(home).await;
+    let id = import(home, "a.csv", &(HEADER.to_owned() + &of(0, "approved", "1.00"))).await;
+    let at = |days: i64| TERMS.pending_from(TimestampMs(NOW.0 + days * DAY_MS));
+    assert_eq!(at(0), "2026-11-20");
+    let pending = totals_at(home, id, &at(3)).await;
+    // Nine credits and two reversals of a dollar each.
+    assert_eq!((pending.pending, pending.open, pending.open_count), (Amount(-7_000_000), Amount(0), 0));
+    let overdue = totals_at(home, id, &at(4)).await;
+    assert_eq!((overdue.pending, overdue.open, overdue.open_count), (Amount(0), Amount(-7_000_000), 11));
+    let listed = home.store.statement_breaks(id, &at(3), LineState::PendingThere, 0, 100).await;
+    assert_eq!(listed.expect("they are listed").len(), 11);
+}
+
+async fn a_postback_that_arrives_late_closes_its_lines(home: &Home) {
+    ten(home).await;
+    let mut file = HEADER.to_owned();
+    file += &line("LATE", "approved", "u", "o", "1.00");
+    file += &line("LATE", "reversed", "u", "o", "1.00");
+    file += &line("NEVER", "approved", "u", "o", "1.00");
+    file += &of(3, "reversed", "1.00");
+    let id = import(home, "a.csv", &file).await;
+    let close = async || home.store.close_late_lines(id, TERMS, NOW).await.expect("they are looked at");
+    assert_eq!(close().await, 0);
+    let open = totals(home, id).await.open_count;
+    home.tell(&[credit("LATE").by("u").with("offer_id", "o")]).await;
+    assert_eq!(close().await, 1);
+    home.tell(&[reversal("LATE").by("u"), reversal("T3").by("u3")]).await;
+    assert_eq!(close().await, 2);
+    assert_eq!(close().await, 0, "each is closed once");
+    let rows = home.store.statement_breaks(id, OVERDUE, LineState::Matched, 0, 10).await.expect("listed");
+    assert_eq!(
+        rows.iter().map(|row| (row.line, row.closed_at)).collect::<Vec<_>>(),
+        [(Some(2), Some(NOW.0)), (Some(3), Some(NOW.0)), (Some(5), Some(NOW.0)),]
+    );
+    assert_eq!(totals(home, id).await.open_count, open - 3);
+    let never =
+        home.store.statement_breaks(id, OVERDUE, LineState::MissingHere, 0, 10).await.expect("listed");
+    assert_eq!(never[0].tx_id.as_deref(), Some("NEVER"));
+}
+
+/// The same lines as a file about the day before.
+fn of_the_day_before(file: &str) -> String {
+    file.replace("2026-11-23T", "2026-11-22T")
+}
+
+async fn what_another_statement_counts_is_no_open_difference(home: &Home) {
+    ten(home).await;
+    let today = import(home, "today.csv", &(HEADER.to_owned() + &of(0, "approved", "1.00"))).await;
+    let before = totals(home, today).await;
+    // Booked today here, and the day before there.
+    let yesterday = of_the_day_before(&(HEADER.to_owned() + &of(1, "approved", "1.00")));
+    let yesterday = import(home, "yesterday.csv", &yesterday).await;
+    let after = totals(home, today).await;
+    assert_eq!(after.open_count, before.open_count - 1);
+    assert_eq!((after.elsewhere, after.open - before.open), (Amount(-1_000_000), Amount(1_000_000)));
+    let rows = home.store.statement_breaks(today, OVERDUE, LineState::CountedElsewhere, 0, 10).await;
+    let rows = rows.expect("they are listed");
+    assert_eq!((rows.len(), rows[0].tx_id.as_deref(), rows[0].counted_in), (1, Some("T1"), Some(yesterday)));
+    // The other way round: the statement that comes later knows what an earlier one of other days counts.
+    let third = import(home, "again.csv", &(HEADER.to_owned() + &of(2, "approved", "1.00"))).await;
+    assert_eq!(totals(home, third).await.elsewhere, Amount(-1_000_000));
+}
+
+async fn a_line_that_a_statement_of_other_days_has_is_a_duplicate(home: &Home) {
+    ten(home).await;
+    let file = HEADER.to_owned() + &of(0, "approved", "1.00");
+    import(home, "yesterday.csv", &of_the_day_before(&file)).await;
+    let id = import(home, "today.csv", &file).await;
+    let duplicates = home.store.statement_breaks(id, OVERDUE, LineState::Duplicate, 0, 10).await;
+    assert_eq!(duplicates.expect("they are listed").len(), 1);
+    assert_eq!(totals(home, id).await.theirs, Amount(1_000_000));
+}
+
+async fn the_sum_of_a_day_stands_for_the_bookings_that_no_line_has(home: &Home) {
+    ten(home).await;
+    let format = Format { daily_sums: true, ..Format::default() };
+    let mut file = HEADER.replace("time", "time,count");
+    let mut add = |line: &str, count: &str| file += &format!("{},{count}\n", line.trim_end());
+    add(&of(0, "approved", "1.00"), "");
+    add(&of(8, "reversed", "1.00"), "");
+    add(",approved,,o1,,1.00,USD,2026-11-23T00:00:00Z", "1");
+    add(",approved,,,,7.99,USD,2026-11-23T00:00:00Z", "8");
+    add(",reversed,,,,1.00,USD,2026-11-23T00:00:00Z", "2");
+    add(",approved,,,,5.00,USD,2026-11-21T00:00:00Z", "");
+    let id = import_as(home, "sums.csv", &format, &file).await;
+    // The reversal of T9 is one and not two.
+    assert_eq!(
+        counts(home, id).await,
+        [("amount_differs", 1), ("matched", 3), ("matched_in_tolerance", 1), ("missing_here", 1)]
+    );
+    let totals = totals(home, id).await;
+    assert_eq!((totals.ours, totals.in_tolerance), (Amount(8_000_000), Amount(-10_000)));
+    let sums = home.raw().await.number("SELECT COUNT(*) FROM statement_sums").await;
+    assert_eq!(sums, 10, "o1, eight others, and a reversal");
+}
+
+async fn what_a_file_says_of_itself_is_held_against_its_lines(home: &Home) {
+    let labels = [("opening", "Opening"), ("closing", "Closing"), ("lines", "Count")];
+    let controls = labels.map(|(name, label)| (name.to_owned(), label.to_owned())).into();
+    let format = Format { controls, ..Format::default() };
+    let file = HEADER.to_owned()
+        + "Opening,,,,,100.00,,\n"
+        + &of(0, "approved", "1.00")
+        + &of(1, "reversed", "0.25")
+        + "T2,approved,u,o,,much,USD,\n"
+        + "Closing,,,,,100.50,,\nCount,3\n";
+    let id = import_as(home, "a.csv", &format, &file).await;
+    let (stated, read) = home.store.statement_controls(id, "USD").await.expect("they are read");
+    assert_eq!(stated.len(), 3);
+    let gaps = controls::gaps(&stated, read);
+    // Three lines, of which one cannot be read: the count is right, the balance is not.
+    assert_eq!(gaps.len(), 1, "{gaps:?}");
+    assert_eq!((gaps[0].stated.as_str(), gaps[0].found.as_str()), ("0.5", "0.75"));
+}
+
+async fn a_file_waits_for_a_persons_word_and_is_discarded_or_read(home: &Home) {
+    let file = HEADER.to_owned() + &of(0, "approved", "1.00");
+    let ask =
+        async |name: &str, file: &str| receive_as(home, new(name), &Format::default(), file, Then::Ask).await;
+    let (id, _) = ask("a.csv", &file).await;
+    assert_eq!(home.store.unfinished_statements().await.expect("listed"), [0_i64; 0], "nobody said a word");
+    assert_eq!(home.store.statement_step(id, TERMS).await.expect("a step"), Step::Done);
+    let piece = home.store.statement_piece(id, 0).await.expect("it is read").expect("a piece");
+    assert_eq!(piece.content, file);
+    assert!(home.store.discard_statement(id, "fay".into(), NOW).await.expect("an answer"));
+    assert_eq!(home.raw().await.number("SELECT COUNT(*) FROM statement_chunks").await, 0);
+    // It may come again, because it is as if it had never been.
+    let (id, received) = ask("a.csv", &file).await;
+    assert_eq!(received, Received::New);
+    let format = serde_json::to_string(&Format::default()).expect("JSON");
+    let confirm = async |format: String| {
+        home.store.confirm_statement(id, format, "fay".into(), NOW).await.expect("an answer")
     };
-    assert_eq!(versions("a.csv", "1.00").await, 1);
-    assert_eq!(versions("b.csv", "2.00").await, 2);
+    assert!(confirm(format.clone()).await);
+    assert!(!confirm(format).await, "once");
+    assert!(!home.store.discard_statement(id, "fay".into(), NOW).await.expect("an answer"), "it is read");
+    work_off(&home.store, id, TERMS, || true).await.expect("it is matched");
+    assert_eq!(counts(home, id).await, [("missing_here", 1)]);
+    let audit = home.store.audit(&AuditFilter::default(), 10).await.expect("it is read");
+    let actions: Vec<_> = audit.iter().map(|row| row.action.as_str()).collect();
+    assert_eq!(
+        actions,
+        ["statement_imported", "statement_received", "statement_discarded", "statement_received"]
+    );
+}
+
+async fn every_difference_of_a_state_is_accepted_with_one_reason(home: &Home) {
+    ten(home).await;
+    let file = HEADER.to_owned() + &of(0, "approved", "1.50") + &of(1, "approved", "1.70");
+    let id = import(home, "a.csv", &file).await;
+    let accept = async |state| {
+        home.store.accept_differences(id, OVERDUE.into(), state, word("a bonus")).await.expect("an answer")
+    };
+    assert_eq!(accept(LineState::AmountDiffers).await, 2);
+    assert_eq!(accept(LineState::AmountDiffers).await, 0, "each once");
+    assert_eq!(accept(LineState::Matched).await, 0, "what matches is no difference");
+    let totals = totals(home, id).await;
+    assert_eq!((totals.accepted, totals.open_count), (Amount(1_200_000), 10));
 }
 
 async fn a_difference_is_accepted_once_and_counted_apart(home: &Home) {
@@ -217,7 +438,11 @@ async fn a_difference_is_accepted_once_and_counted_apart(home: &Home) {
     assert_eq!(accept("line 99").await, Accepted::Missing);
     let totals = totals(home, id).await;
     assert_eq!((totals.accepted, totals.open), (Amount(500_000), open - Amount(500_000)));
-    let row = &home.store.statement_breaks(id, "amount_differs", 0, 10).await.expect("they are listed")[0];
+    let row = &home
+        .store
+        .statement_breaks(id, OVERDUE, LineState::AmountDiffers, 0, 10)
+        .await
+        .expect("they are listed")[0];
     assert_eq!((row.accepted_by.as_deref(), row.accepted_reason.as_deref()), (Some("fay"), Some("a bonus")));
 }
 

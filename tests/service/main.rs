@@ -15,6 +15,7 @@
 //! | [`sandbox`] | the network gives up, and sends again when it is asked |
 //! | [`starting`], [`stopping`] | settings and the command line; the end in good order |
 //! | [`replay`] | what was put aside is taken once more after its cause is gone |
+//! | [`finance`] | statements over the API, reports and imports that are killed, the mail after a night |
 //! | [`retention`] | what leaves at the end of its term |
 //! | [`callers`], [`watching`] | what a caller may take up; what monitoring sees |
 //! | [`geo_files`] | files that are replaced while a process runs |
@@ -54,6 +55,8 @@ mod effects;
 #[cfg(test)]
 mod exactly_once;
 #[cfg(test)]
+mod finance;
+#[cfg(test)]
 mod forward;
 #[cfg(test)]
 mod forward_crowd;
@@ -71,6 +74,8 @@ mod listeners;
 mod lists;
 #[cfg(test)]
 mod load;
+#[cfg(test)]
+mod mailbox;
 #[cfg(test)]
 mod network;
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use chrono::{Days, TimeZone};
 pub use chrono::{NaiveDate, NaiveTime};
-use chrono_tz::Tz;
+pub use chrono_tz::Tz;
 
 use crate::time::TimestampMs;
 

@@ -14,6 +14,7 @@
 //! | [`rolls`] | opening + movements = closing, for every account |
 //! | [`losses`] | when nothing could be acknowledged |
 //! | [`sheets`] | the report as tables, for files |
+//! | [`letter`] | the report in few words, for mails and the command line |
 
 pub mod amount;
 pub mod cohort;
@@ -21,6 +22,7 @@ pub mod day;
 pub mod facts;
 pub mod figures;
 pub mod forecast;
+pub mod letter;
 pub mod losses;
 pub mod rolls;
 pub mod sheets;

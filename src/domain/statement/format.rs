@@ -7,6 +7,7 @@ use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 
 use super::StatementLine;
+use super::controls::Control;
 use crate::money::{Micros, MoneyError, PAYOUT_CURRENCY};
 use crate::network::Kind;
 use crate::report::amount::Amount;
@@ -32,8 +33,14 @@ pub struct Format {
     /// The currency of lines that name none.
     pub currency: String,
     /// Field to column: its name in the header, or its number from 1. Fields: `tx_id`, `status`, `user_id`,
-    /// `offer_id`, `event_id`, `amount`, `currency`, `time`. `amount` is needed, and `tx_id` or `user_id`.
+    /// `offer_id`, `event_id`, `amount`, `currency`, `time`, `count`. `amount` is needed, and `tx_id`, `user_id` or,
+    /// with `daily_sums`, `time`.
     pub columns: BTreeMap<String, String>,
+    /// True if a line that names neither a transaction nor a user is the sum of a day, perhaps of one offer or event.
+    pub daily_sums: bool,
+    /// What the file says of itself: name to the label that stands in the line, before the figure. Names: `opening`,
+    /// `closing`, `total`, `credits`, `reversals` (amounts) and `lines` (a count).
+    pub controls: BTreeMap<String, String>,
     /// What `status` says of a credit, whatever the case of its letters.
     pub credits: Vec<String>,
     /// What it says of a reversal. Without a column `status`, an amount below zero is one.
@@ -42,7 +49,6 @@ pub struct Format {
 
 impl Default for Format {
     fn default() -> Self {
-        let columns = ["tx_id", "status", "user_id", "offer_id", "event_id", "amount", "currency", "time"];
         let words = |words: &[&str]| words.iter().map(|&word| word.to_owned()).collect();
         Self {
             delimiter: ',',
@@ -51,7 +57,9 @@ impl Default for Format {
             time: "rfc3339".into(),
             zone: "UTC".into(),
             currency: PAYOUT_CURRENCY.into(),
-            columns: columns.iter().map(|&name| (name.to_owned(), name.to_owned())).collect(),
+            columns: FIELDS.iter().map(|&name| (name.to_owned(), name.to_owned())).collect(),
+            daily_sums: false,
+            controls: BTreeMap::new(),
             credits: words(&["1", "approved", "credit", "credited"]),
             reversals: words(&["0", "2", "reversed", "reversal", "chargeback"]),
         }
@@ -59,8 +67,8 @@ impl Default for Format {
 }
 
 /// The fields that a column can hold.
-const FIELDS: [&str; 8] =
-    ["tx_id", "status", "user_id", "offer_id", "event_id", "amount", "currency", "time"];
+const FIELDS: [&str; 9] =
+    ["tx_id", "status", "user_id", "offer_id", "event_id", "amount", "currency", "time", "count"];
 
 /// A format whose columns were found in a file.
 #[derive(Clone, Debug)]
@@ -83,6 +91,9 @@ impl Format {
         for name in self.columns.keys().filter(|name| !FIELDS.contains(&name.as_str())) {
             faults.push(format!("`columns` has no field `{name}`; fields are {}", FIELDS.join(", ")));
         }
+        for name in self.controls.keys().filter(|name| Control::parse(name).is_none()) {
+            faults.push(format!("`controls` has no name `{name}`; names are {}", Control::names()));
+        }
         faults
     }
 
@@ -104,10 +115,12 @@ impl Format {
             }
         }
         let has = |field: &str| columns.contains_key(field);
-        if !has("amount") || !(has("tx_id") || has("user_id")) {
+        let is_told = has("tx_id") || has("user_id") || (self.daily_sums && has("time"));
+        if !has("amount") || !is_told {
             let found = header.map_or_else(|| "no header".to_owned(), |header| header.join(", "));
             return Err(format!(
-                "a column for `amount` and one for `tx_id` or `user_id` are needed; found: {found}"
+                "a column for `amount` and one for `tx_id` or `user_id` are needed (or `time`, with `daily_sums`); \
+                 found: {found}"
             ));
         }
         Ok(LineReader { format: self.clone(), zone, columns })
@@ -144,10 +157,15 @@ impl LineReader {
             return Err("a credit with an amount below zero".into());
         }
         let (tx_id, user_id) = (owned("tx_id")?, owned("user_id")?);
-        if tx_id.is_none() && user_id.is_none() {
-            return Err("neither `tx_id` nor `user_id` stands there".into());
-        }
         let at = text("time")?.map(|text| self.time(text)).transpose()?;
+        if tx_id.is_none() && user_id.is_none() && !(self.format.daily_sums && at.is_some()) {
+            return Err(if self.format.daily_sums {
+                "neither `tx_id` nor `user_id` stands there, and no `time` of which it could be the sum"
+                    .into()
+            } else {
+                "neither `tx_id` nor `user_id` stands there".into()
+            });
+        }
         Ok(StatementLine {
             number,
             tx_id,
@@ -159,7 +177,28 @@ impl LineReader {
             currency: text("currency")?.unwrap_or(&self.format.currency).to_ascii_uppercase(),
             day: at.map(|at| at.business_date(self.zone)),
             at,
+            count: text("count")?.map(count).transpose()?,
         })
+    }
+
+    /// What the line says of the whole file, if it is one that does: the field behind the label.
+    pub fn control(&self, fields: &[&str]) -> Option<Result<(Control, i64), String>> {
+        let plain = |text: &str| text.trim().trim_end_matches(':').trim_end().to_lowercase();
+        let (place, name) = fields.iter().enumerate().find_map(|(place, field)| {
+            let field = plain(field);
+            let found = self.format.controls.iter().find(|(_, label)| plain(label) == field);
+            found.map(|(name, _)| (place, name))
+        })?;
+        let control = Control::parse(name)?;
+        let Some(text) = fields.iter().skip(place + 1).map(|text| text.trim()).find(|text| !text.is_empty())
+        else {
+            return Some(Err(format!("`{name}` stands there without a figure")));
+        };
+        let figure = match control {
+            Control::Lines => count(text),
+            _ => self.amount(text).map(|(negative, size)| if negative { -size.0 } else { size.0 }),
+        };
+        Some(figure.map(|figure| (control, figure)))
     }
 
     fn kind(&self, status: &str) -> Result<Kind, String> {
@@ -197,6 +236,11 @@ impl LineReader {
         Ok((negative, Amount(parsed.amount.0)))
     }
 
+    /// The zone of the file's days.
+    pub fn zone(&self) -> Tz {
+        self.zone
+    }
+
     fn time(&self, text: &str) -> Result<TimestampMs, String> {
         let fault = || format!("`time` is `{text}`, which does not read as `{}`", self.format.time);
         match self.format.time.as_str() {
@@ -221,4 +265,9 @@ impl LineReader {
             }
         }
     }
+}
+
+fn count(text: &str) -> Result<i64, String> {
+    let count = text.parse::<i64>().ok().filter(|count| *count >= 0);
+    count.ok_or_else(|| format!("`{text}` is to be a count"))
 }

@@ -4,14 +4,17 @@
 //! 2. `facts`: no such id here, but exactly one booking of the same user, offer, event and amount that no line has
 //!    taken, within a time window; then the same with an amount within the tolerance.
 //!
-//! More than one candidate is ambiguous, and never confirmed by itself.
+//! 3. `day`: a line that stands for a day, against the sum of what was booked on it and no other line has taken.
+//!
+//! More than one candidate is ambiguous, and never confirmed by itself. What another statement counts for other days
+//! is counted twice.
 
 use std::collections::{HashMap, HashSet};
 
 use super::{LineState, StatementLine, signed};
 use crate::money::PAYOUT_CURRENCY;
 use crate::network::Kind;
-use crate::report::amount::Amount;
+use crate::report::amount::{Amount, Sum};
 
 /// By how much an amount may differ and still be the same: whichever of the two is more.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -64,6 +67,32 @@ pub struct Known {
     pub taken: HashSet<(i64, Kind)>,
     /// Transactions that earlier lines of the file speak of.
     pub seen: HashSet<(String, Kind)>,
+    /// Bookings that a line of another statement has: from which business date to which it goes.
+    pub elsewhere: HashMap<(i64, Kind), Vec<Period>>,
+    /// The period of this statement, if somebody said so.
+    pub period: Option<Period>,
+}
+
+/// From one business date to another, both included.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Period {
+    /// The first.
+    pub from: String,
+    /// The last.
+    pub to: String,
+}
+
+impl Known {
+    /// True if another statement, of other days, counts the booking already. One of the same days is only an earlier
+    /// version of this one.
+    fn is_counted_elsewhere(&self, reward_id: i64, line: &StatementLine) -> bool {
+        let Some(periods) = self.elsewhere.get(&(reward_id, line.kind)) else { return false };
+        periods.iter().any(|other| match (&line.day, &self.period) {
+            (Some(day), _) => *day < other.from || *day > other.to,
+            (None, Some(ours)) => ours.to < other.from || ours.from > other.to,
+            (None, None) => false,
+        })
+    }
 }
 
 /// What became of one line.
@@ -121,8 +150,9 @@ fn one_by_id(line: &StatementLine, known: &mut Known, tolerance: Tolerance) -> M
     if !booked {
         return Match::with(line, LineState::StatusDiffers, RULE, booking);
     }
-    if !known.taken.insert((booking.reward_id, line.kind)) {
-        // Another statement counts it already.
+    if known.is_counted_elsewhere(booking.reward_id, line)
+        || !known.taken.insert((booking.reward_id, line.kind))
+    {
         return Match::with(line, LineState::Duplicate, RULE, booking);
     }
     let state = if line.currency != PAYOUT_CURRENCY {
@@ -167,6 +197,7 @@ fn one_by_facts(line: &StatementLine, known: &mut Known, tolerance: Tolerance, w
             && line.event_id.as_ref().is_none_or(|event| booking.event_id.as_ref() == Some(event))
             && tolerance.covers(booking.payout, line.amount)
             && !known.taken.contains(&(booking.reward_id, line.kind))
+            && !known.is_counted_elsewhere(booking.reward_id, line)
     };
     let candidates: Vec<&Booking> = of_user.into_iter().flatten().filter(fits).collect();
     let exact: Vec<&Booking> =
@@ -179,4 +210,28 @@ fn one_by_facts(line: &StatementLine, known: &mut Known, tolerance: Tolerance, w
     };
     known.taken.extend(found.reward_id.map(|reward_id| (reward_id, line.kind)));
     found
+}
+
+/// Matches the sum of a day with what was `booked` on it and no other line has.
+pub fn by_day(line: &StatementLine, booked: Sum, tolerance: Tolerance) -> Match {
+    const RULE: &str = "day";
+    let state = if booked.count == 0 {
+        match line.kind {
+            Kind::Credit => LineState::MissingHere,
+            Kind::Reversal => LineState::OrphanReversal,
+        }
+    } else if line.currency != PAYOUT_CURRENCY {
+        LineState::CurrencyDiffers
+    } else if line.count.is_some_and(|count| count != booked.count) {
+        // As much money of another number of transactions is a coincidence.
+        LineState::AmountDiffers
+    } else if line.amount == booked.amount {
+        LineState::Matched
+    } else if tolerance.covers(booked.amount, line.amount) {
+        LineState::MatchedInTolerance
+    } else {
+        LineState::AmountDiffers
+    };
+    let ours = if state.has_booking() { signed(line.kind, booked.amount) } else { Amount(0) };
+    Match { ours, ..Match::of(line, state, RULE) }
 }

@@ -6,10 +6,12 @@
 //! | module | what it answers |
 //! |---|---|
 //! | [`mod@format`] | what a line of the file says, or why it cannot be read |
+//! | [`controls`] | what the file says of itself, and whether that is so |
 //! | [`totals`] | what it all comes to, exactly |
 //! | [`pieces`] | a file in pieces, cut between lines |
 //! | [`matching`] | which booking it belongs to, by which rule, with which difference |
 
+pub mod controls;
 pub mod format;
 pub mod matching;
 pub mod pieces;
@@ -46,6 +48,15 @@ pub struct StatementLine {
     pub at: Option<TimestampMs>,
     /// The day of that, in the zone of the file.
     pub day: Option<String>,
+    /// Of the sum of a day: how many transactions it stands for, if the file says so.
+    pub count: Option<i64>,
+}
+
+impl StatementLine {
+    /// True if it is the sum of a day and not one transaction.
+    pub fn is_daily_sum(&self) -> bool {
+        self.tx_id.is_none() && self.user_id.is_none()
+    }
 }
 
 /// What became of a line, or of a booking of ours that no line speaks of.
@@ -58,8 +69,12 @@ pub enum LineState {
     MatchedInTolerance,
     /// The network counts it, and we never got it.
     MissingHere,
-    /// We booked it, and the network does not count it.
+    /// We booked it, and the network does not count it, though its cut-off is over.
     MissingThere,
+    /// We booked it, and the network does not count it yet: its cut-off is not over.
+    PendingThere,
+    /// We booked it, and another statement of the network counts it.
+    CountedElsewhere,
     /// The amounts differ.
     AmountDiffers,
     /// One side has taken it back, or never approved it.
@@ -78,11 +93,13 @@ pub enum LineState {
 
 impl LineState {
     /// Every state that a finished statement can hold.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 12] = [
         Self::Matched,
         Self::MatchedInTolerance,
         Self::MissingHere,
         Self::MissingThere,
+        Self::PendingThere,
+        Self::CountedElsewhere,
         Self::AmountDiffers,
         Self::StatusDiffers,
         Self::CurrencyDiffers,
@@ -98,6 +115,8 @@ impl LineState {
             Self::MatchedInTolerance => "matched_in_tolerance",
             Self::MissingHere => "missing_here",
             Self::MissingThere => "missing_there",
+            Self::PendingThere => "pending_there",
+            Self::CountedElsewhere => "counted_elsewhere",
             Self::AmountDiffers => "amount_differs",
             Self::StatusDiffers => "status_differs",
             Self::CurrencyDiffers => "currency_differs",
@@ -105,6 +124,48 @@ impl LineState {
             Self::OrphanReversal => "orphan_reversal",
             Self::Ambiguous => "ambiguous",
             Self::Open => "open",
+        }
+    }
+
+    /// A heading of at most 31 letters.
+    pub fn title(self) -> &'static str {
+        match self {
+            Self::Matched => "Matched",
+            Self::MatchedInTolerance => "Matched within tolerance",
+            Self::MissingHere => "Missing here",
+            Self::MissingThere => "Missing there, overdue",
+            Self::PendingThere => "Missing there, pending",
+            Self::CountedElsewhere => "Counted in another statement",
+            Self::AmountDiffers => "Amount differs",
+            Self::StatusDiffers => "Status differs",
+            Self::CurrencyDiffers => "Currency differs",
+            Self::Duplicate => "Duplicate",
+            Self::OrphanReversal => "Orphan reversal",
+            Self::Ambiguous => "Ambiguous",
+            Self::Open => "Not matched yet",
+        }
+    }
+
+    /// What it means, and whose turn it is.
+    pub fn meaning(self) -> &'static str {
+        match self {
+            Self::Matched => "Both sides have the same.",
+            Self::MatchedInTolerance => "Both sides have it, with amounts as close as the settings allow.",
+            Self::MissingHere => {
+                "The network counts it, and its postback never came: ask for it to be sent again."
+            }
+            Self::MissingThere => {
+                "It is booked here, and the network does not count it though its cut-off is over."
+            }
+            Self::PendingThere => "It is booked here, and the network has until its cut-off to count it.",
+            Self::CountedElsewhere => "It is booked here, and another statement of the network counts it.",
+            Self::AmountDiffers => "Both sides have it, with different amounts.",
+            Self::StatusDiffers => "One side has taken it back, or never approved it.",
+            Self::CurrencyDiffers => "The network counts it in another currency than US dollars.",
+            Self::Duplicate => "The network counts it twice, in this statement or in one of other days.",
+            Self::OrphanReversal => "The network takes back what was never booked here.",
+            Self::Ambiguous => "More than one booking fits, so none is taken for it.",
+            Self::Open => "The rules have not looked at it yet.",
         }
     }
 
@@ -116,6 +177,12 @@ impl LineState {
     /// True if both sides agree on it, so that nobody has to look.
     pub fn is_settled(self) -> bool {
         matches!(self, Self::Matched | Self::MatchedInTolerance)
+    }
+
+    /// True if somebody has to look at it now. What is pending may still come, and what another statement counts has
+    /// come.
+    pub fn needs_a_person(self) -> bool {
+        !self.is_settled() && !matches!(self, Self::PendingThere | Self::CountedElsewhere)
     }
 
     /// True if a booking of ours belongs to a line in this state.

@@ -3,6 +3,7 @@
 use csv::{ReaderBuilder, StringRecord};
 
 use super::StatementLine;
+use super::controls::Control;
 use super::format::{Format, LineReader};
 
 /// About how long a piece is, in bytes: some hundred lines, which are read and matched in one transaction.
@@ -100,6 +101,8 @@ pub struct PieceLines {
     pub lines: Vec<StatementLine>,
     /// The faults.
     pub faults: Vec<(i64, String)>,
+    /// What the file says of itself: line, figure, and its value.
+    pub controls: Vec<(i64, Control, i64)>,
 }
 
 impl Format {
@@ -133,9 +136,14 @@ impl Format {
             if is_header || record.iter().all(|field| field.trim().is_empty()) {
                 continue;
             }
-            match reader.line(number, &record.iter().collect::<Vec<_>>()) {
-                Ok(line) => found.lines.push(line),
-                Err(reason) => found.faults.push((number, reason)),
+            let fields = record.iter().collect::<Vec<_>>();
+            match reader.control(&fields) {
+                Some(Ok((control, figure))) => found.controls.push((number, control, figure)),
+                Some(Err(reason)) => found.faults.push((number, reason)),
+                None => match reader.line(number, &fields) {
+                    Ok(line) => found.lines.push(line),
+                    Err(reason) => found.faults.push((number, reason)),
+                },
             }
         }
         found

@@ -4,11 +4,12 @@ use std::collections::{BTreeSet, HashMap};
 
 use proptest::prelude::*;
 
+use super::controls::Control;
 use super::format::Format;
-use super::matching::{Booking, Known, Match, Tolerance, by_facts, by_id};
+use super::matching::{Booking, Known, Match, Period, Tolerance, by_day, by_facts, by_id};
 use super::{LineState, StatementLine, signed};
 use crate::network::Kind;
-use crate::report::amount::Amount;
+use crate::report::amount::{Amount, Sum};
 
 fn read(format: &Format, header: &[&str], fields: &[&str]) -> Result<StatementLine, String> {
     format.reader(Some(header))?.line(2, fields)
@@ -81,6 +82,7 @@ fn line(number: i64, tx_id: &str, kind: Kind, amount: i64) -> StatementLine {
         currency: "USD".into(),
         at: None,
         day: None,
+        count: None,
     }
 }
 
@@ -145,6 +147,85 @@ fn every_state_is_found() {
             LineState::Ambiguous,
         ]
     );
+}
+
+#[test]
+fn the_sum_of_a_day_is_matched_with_what_was_booked_on_it() {
+    let sum = |amount, count| StatementLine {
+        user_id: None,
+        day: Some("2026-11-20".into()),
+        count,
+        ..line(1, "", Kind::Credit, amount)
+    };
+    assert!(sum(1, None).is_daily_sum());
+    for (line, count, amount, state) in [
+        (sum(30, None), 3, 30, LineState::Matched),
+        (sum(30, Some(3)), 3, 30, LineState::Matched),
+        (sum(32, Some(3)), 3, 30, LineState::MatchedInTolerance),
+        (sum(33, None), 3, 30, LineState::AmountDiffers),
+        (sum(30, Some(2)), 3, 30, LineState::AmountDiffers),
+        (sum(30, None), 0, 0, LineState::MissingHere),
+        (StatementLine { kind: Kind::Reversal, ..sum(30, None) }, 0, 0, LineState::OrphanReversal),
+        (StatementLine { currency: "EUR".into(), ..sum(30, None) }, 3, 30, LineState::CurrencyDiffers),
+    ] {
+        let found = by_day(&line, Sum::new(count, amount), TOLERANCE);
+        assert_eq!((found.state, found.rule), (state, "day"), "{line:?}");
+        let ours = if state.has_booking() { signed(line.kind, Amount(amount)) } else { Amount(0) };
+        assert_eq!(found.ours, ours);
+    }
+}
+
+#[test]
+fn what_a_statement_of_other_days_counts_is_counted_twice_and_what_one_of_the_same_days_counts_is_not() {
+    let november = Period { from: "2026-11-01".into(), to: "2026-11-30".into() };
+    let known = || Known {
+        elsewhere: HashMap::from([((1, Kind::Credit), vec![november.clone()])]),
+        ..known(&[booking(1, 10, false)])
+    };
+    let of_day = |day: &str| StatementLine { day: Some(day.into()), ..line(1, "T1", Kind::Credit, 10) };
+    let state = |line: StatementLine, known: &mut Known| by_id(&[line], known, TOLERANCE)[0].state;
+    assert_eq!(state(of_day("2026-11-30"), &mut known()), LineState::Matched);
+    assert_eq!(state(of_day("2026-12-01"), &mut known()), LineState::Duplicate);
+    // Without a day of its own, the period of the statement decides.
+    let december = Some(Period { from: "2026-12-01".into(), to: "2026-12-31".into() });
+    let mut of_december = Known { period: december, ..known() };
+    assert_eq!(state(line(1, "T1", Kind::Credit, 10), &mut of_december), LineState::Duplicate);
+    assert_eq!(state(line(1, "T1", Kind::Credit, 10), &mut known()), LineState::Matched);
+    // Such a booking is no candidate for a line without an id, either.
+    let nameless = StatementLine { tx_id: None, ..of_day("2026-12-01") };
+    assert_eq!(by_facts(&[nameless], &mut known(), TOLERANCE, 1_000)[0].state, LineState::MissingHere);
+}
+
+#[test]
+fn figures_of_the_whole_file_are_no_lines() {
+    let format = Format {
+        controls: [("closing", "Closing balance"), ("lines", "Rows"), ("total", "Sum")]
+            .map(|(name, label)| (name.into(), label.into()))
+            .into(),
+        ..Format::default()
+    };
+    let reader = format.reader(Some(&["tx_id", "amount"])).expect("columns");
+    let control = |fields: &[&str]| reader.control(fields);
+    assert_eq!(control(&["closing balance:", "", "-1,234.5"]), Some(Ok((Control::Closing, -1_234_500_000))));
+    assert_eq!(control(&["", "ROWS", "12"]), Some(Ok((Control::Lines, 12))));
+    assert_eq!(control(&["T1", "12"]), None);
+    assert!(control(&["Sum", "many"]).expect("a control").is_err());
+    assert!(control(&["Sum", ""]).expect("a control").expect_err("no figure").contains("without a figure"));
+    let faulty = Format { controls: [("balance".to_owned(), "x".to_owned())].into(), ..Format::default() };
+    assert!(faulty.faults()[0].contains("no name `balance`"));
+}
+
+#[test]
+fn a_line_without_transaction_and_user_is_the_sum_of_a_day_only_where_the_settings_say_so() {
+    let header = ["tx_id", "amount", "time", "count"];
+    let fields = ["", "12.5", "2026-11-23T00:00:00Z", "4"];
+    let sums = Format { daily_sums: true, ..Format::default() };
+    let line = read(&sums, &header, &fields).expect("a sum");
+    assert!(line.is_daily_sum());
+    assert_eq!((line.day.as_deref(), line.count), (Some("2026-11-23"), Some(4)));
+    assert!(read(&Format::default(), &header, &fields).is_err());
+    assert!(read(&sums, &header, &["", "12.5", "", "4"]).expect_err("no day").contains("no `time`"));
+    assert!(read(&sums, &["amount", "time"], &["1", "2026-11-23T00:00:00Z"]).is_ok());
 }
 
 fn any_line() -> impl Strategy<Value = (u8, bool, i64)> {

@@ -29,12 +29,16 @@ pub struct Totals {
     pub theirs: Amount,
     /// Ours.
     pub ours: Amount,
-    /// Theirs less ours: the sum of the three below.
+    /// Theirs less ours: the sum of the five below.
     pub difference: Amount,
     /// Differences within the tolerance.
     pub in_tolerance: Amount,
     /// Differences that a person has accepted.
     pub accepted: Amount,
+    /// What the network counts in another statement.
+    pub elsewhere: Amount,
+    /// What it does not count yet, and has time for.
+    pub pending: Amount,
     /// Differences that are open.
     pub open: Amount,
     /// How many of those there are.
@@ -51,10 +55,17 @@ impl Totals {
             let difference = of.theirs - of.ours;
             if of.state.is_settled() {
                 totals.in_tolerance += difference;
-            } else {
-                totals.accepted += of.accepted;
-                totals.open += difference - of.accepted;
-                totals.open_count += of.count - of.accepted_count;
+                continue;
+            }
+            totals.accepted += of.accepted;
+            let rest = difference - of.accepted;
+            match of.state {
+                LineState::CountedElsewhere => totals.elsewhere += rest,
+                LineState::PendingThere => totals.pending += rest,
+                _ => {
+                    totals.open += rest;
+                    totals.open_count += of.count - of.accepted_count;
+                }
             }
         }
         totals.difference = totals.theirs - totals.ours;
@@ -64,6 +75,6 @@ impl Totals {
 
     /// True if the parts are the whole, to the micro.
     pub fn ties_out(&self) -> bool {
-        self.difference == self.in_tolerance + self.accepted + self.open
+        self.difference == self.in_tolerance + self.accepted + self.elsewhere + self.pending + self.open
     }
 }

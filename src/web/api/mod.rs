@@ -15,6 +15,7 @@ mod reports;
 mod reviews;
 mod rewards;
 mod shape;
+pub(crate) mod statements;
 mod users;
 
 use std::collections::BTreeSet;
@@ -28,6 +29,7 @@ use warp::http::{HeaderValue, StatusCode, header};
 use warp::reply::Response;
 use warp::{Filter, Rejection, Reply};
 
+use crate::statements::Readings;
 use access::Authorization;
 use error::ApiError;
 
@@ -45,6 +47,8 @@ pub struct Api {
     pub timezone: Tz,
     /// What time it is.
     pub clock: Clock,
+    /// How statements are read.
+    pub statements: Arc<Readings>,
 }
 
 /// The routes of this module.
@@ -104,6 +108,36 @@ pub fn routes(api: Arc<Api>) -> impl Filter<Extract = (Response,), Error = Rejec
         .and(post.clone())
         .and(body)
         .then(|date, call, body| answer(reports::sign_off(call, date, body)));
+    let list_statements = warp::path!("statements")
+        .and(get.clone())
+        .and(query())
+        .then(|call, query| answer(statements::list(call, query)));
+    let upload = warp::path!("statements")
+        .and(post.clone())
+        .and(query())
+        .and(warp::body::stream())
+        .then(statements::upload);
+    let statement = warp::path!("statements" / String)
+        .and(get.clone())
+        .then(|name: String, call| async move { statements::one(call, &name).await });
+    let statement_lines = warp::path!("statements" / i64 / "lines")
+        .and(get.clone())
+        .and(query())
+        .then(|id, call, query| answer(statements::lines(call, id, query)));
+    let statement_file = warp::path!("statements" / i64 / String).and(get.clone()).and(query()).then(
+        |id, name: String, call, query: String| async move { statements::file(call, id, &name, &query).await },
+    );
+    let accept = warp::path!("statements" / i64 / "accept")
+        .and(post.clone())
+        .and(body)
+        .then(|id, call, body| answer(statements::accept(call, id, body)));
+    let paid = warp::path!("statements" / i64 / "paid")
+        .and(post.clone())
+        .and(body)
+        .then(|id, call, body| answer(statements::paid(call, id, body)));
+    let import = warp::path!("statements" / i64 / "import")
+        .and(post.clone())
+        .then(|id, call| answer(statements::import(call, id)));
     let proof = warp::path!("ledger" / "proof").and(get).then(|call| answer(ledger::proof(call)));
 
     let known = document
@@ -134,7 +168,23 @@ pub fn routes(api: Arc<Api>) -> impl Filter<Extract = (Response,), Error = Rejec
         .boxed();
     // Boxed by themselves: each further route makes one chain of types much longer to compile.
     let finance = list_reports.or(report).unify().or(sign_off).unify().boxed();
-    v1.and(known.or(finance).unify().recover(refuse).unify())
+    let theirs = list_statements
+        .or(upload)
+        .unify()
+        .or(statement)
+        .unify()
+        .or(statement_lines)
+        .unify()
+        .or(statement_file)
+        .unify()
+        .or(accept)
+        .unify()
+        .or(paid)
+        .unify()
+        .or(import)
+        .unify()
+        .boxed();
+    v1.and(known.or(finance).unify().or(theirs).unify().recover(refuse).unify())
 }
 
 /// A call of the API before it is known who makes it.

@@ -3,7 +3,7 @@
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
-use super::{deliveries, ledger, postbacks, reports, reviews, rewards, users};
+use super::{deliveries, ledger, postbacks, reports, reviews, rewards, statements, users};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -30,6 +30,14 @@ use super::{deliveries, ledger, postbacks, reports, reviews, rewards, users};
         reports::list,
         reports::one,
         reports::sign_off,
+        statements::upload,
+        statements::list,
+        statements::one,
+        statements::lines,
+        statements::file,
+        statements::accept,
+        statements::paid,
+        statements::import,
         ledger::proof,
     ),
     modifiers(&BearerToken),

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use store::reports::{ReportRow, SignOff, Signed};
 use utoipa::{IntoParams, ToSchema};
 use warp::Reply;
-use warp::http::{HeaderValue, StatusCode, header};
+use warp::http::StatusCode;
 use warp::reply::Response;
 
 use super::error::{ApiError, ErrorBody};
@@ -15,6 +15,7 @@ use super::page::{self, Page};
 use super::shape::time;
 use super::{Call, json};
 use crate::export;
+use crate::files::{CSV, XLSX, download};
 
 /// Later than every business day.
 const NO_CURSOR: &str = "9999-12-31";
@@ -146,36 +147,22 @@ async fn answered(call: Call, name: &str, query: &str) -> Result<Response, ApiEr
                 None => export::csv(&sheets),
                 Some(name) => export::csv_of(sheet(&sheets, &name)?),
             };
-            Ok(file(name, "text/csv; charset=utf-8", csv.into_bytes()))
+            Ok(download(&format!("report-{name}"), CSV, csv.into_response()))
         }
         Some("xlsx") => {
             let xlsx = export::xlsx(&format!("Reconciliation {date}"), &report.sheets())
                 .map_err(|error| ApiError::Failed(format!("the workbook cannot be written: {error}")))?;
-            Ok(file(name, XLSX, xlsx))
+            Ok(download(&format!("report-{name}"), XLSX, xlsx.into_response()))
         }
         Some(_) => Err(ApiError::NotFound("a report is there as JSON, .csv and .xlsx".into())),
     }
 }
-
-const XLSX: &str = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet";
 
 fn sheet<'s>(sheets: &'s [Sheet], name: &str) -> Result<&'s Sheet, ApiError> {
     sheets.iter().find(|sheet| sheet.name == name).ok_or_else(|| {
         let names: Vec<_> = sheets.iter().map(|sheet| sheet.name).collect();
         ApiError::invalid(format!("`sheet` is one of: {}", names.join(", ")))
     })
-}
-
-/// A file to be saved. `name` is one that was found, so it is a date and an ending.
-fn file(name: &str, content_type: &'static str, bytes: Vec<u8>) -> Response {
-    let mut response = bytes.into_response();
-    let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    if let Ok(disposition) = HeaderValue::from_str(&format!("attachment; filename=\"report-{name}\"")) {
-        headers.insert(header::CONTENT_DISPOSITION, disposition);
-    }
-    response
 }
 
 #[utoipa::path(post, path = "/api/v1/reports/{date}/sign-off", tag = "reports",

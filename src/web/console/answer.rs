@@ -4,7 +4,7 @@
 use askama::Template;
 use tracing::error;
 use warp::Reply;
-use warp::http::{HeaderValue, StatusCode, header};
+use warp::http::{HeaderMap, HeaderValue, StatusCode, header};
 use warp::reply::Response;
 
 use super::request::{LOGIN_COOKIE, Request, SESSION_COOKIE};
@@ -43,6 +43,8 @@ pub(crate) enum Answer {
     Json(String),
     /// Words.
     Plain(u16, String),
+    /// A file to be saved.
+    Download(Response),
 }
 
 /// What a page could not do.
@@ -56,6 +58,8 @@ pub(crate) enum PageError {
     Chart(String),
     #[error("the password cannot be hashed: {0}")]
     Password(String),
+    #[error("the file cannot be written: {0}")]
+    File(String),
 }
 
 /// What a handler answers.
@@ -110,6 +114,10 @@ impl Answer {
     }
 
     fn with_cookie_of(self, is_https: bool) -> Response {
+        if let Self::Download(mut response) = self {
+            guard(response.headers_mut());
+            return response;
+        }
         let (status, kind, body) = match &self {
             Self::Page(status, body) | Self::Login(status, body, _) => {
                 (*status, "text/html; charset=utf-8", body.clone())
@@ -118,6 +126,7 @@ impl Answer {
             Self::File(kind, body) => (200, *kind, (*body).to_owned()),
             Self::Json(body) => (200, "application/json", body.clone()),
             Self::Plain(status, body) => (*status, "text/plain; charset=utf-8", body.clone()),
+            Self::Download(_) => (200, "text/plain; charset=utf-8", String::new()),
         };
         let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let mut response = warp::reply::with_status(body, status).into_response();
@@ -126,11 +135,7 @@ impl Answer {
         let cache =
             if matches!(self, Self::File(..)) { "public, max-age=31536000, immutable" } else { "no-store" };
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static(cache));
-        headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
-        headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-        headers.insert(header::X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
-        headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("same-origin"));
-        headers.insert("cross-origin-opener-policy", HeaderValue::from_static("same-origin"));
+        guard(headers);
         let cookie = match &self {
             Self::WithSession(_, token) => Some((SESSION_COOKIE, token)),
             Self::Login(_, _, token) => Some((LOGIN_COOKIE, token)),
@@ -151,4 +156,13 @@ impl Answer {
         }
         response
     }
+}
+
+/// What every answer carries, so that it is kept to itself.
+fn guard(headers: &mut HeaderMap) {
+    headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.insert(header::X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
+    headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("same-origin"));
+    headers.insert("cross-origin-opener-policy", HeaderValue::from_static("same-origin"));
 }

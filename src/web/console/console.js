@@ -163,6 +163,14 @@
     }, 5000);
   };
 
+  // -- work that goes on: looked at again until it is done -------------------------------------------------------
+  let again = null;
+  const lookAgain = () => {
+    clearTimeout(again);
+    const link = document.querySelector("[data-again]");
+    if (link) again = setTimeout(() => show(link.href, {}, false), 1000);
+  };
+
   let counting = null;
   const countDown = () => {
     clearInterval(counting);
@@ -189,6 +197,7 @@
     else if (!first || isDesk()) mark(0);
     sum();
     watch();
+    lookAgain();
     countDown();
     if (!first) main().focus({ preventScroll: true });
   };

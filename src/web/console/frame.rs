@@ -33,12 +33,13 @@ pub(crate) struct Frame {
     pub(crate) health: String,
 }
 
-const PAGES: [(&str, &str); 7] = [
+const PAGES: [(&str, &str); 8] = [
     ("/", "Today"),
     ("/review", "Review"),
     ("/rewards", "Rewards"),
     ("/postbacks", "Postbacks"),
     ("/deliveries", "Deliveries"),
+    ("/reports", "Reports"),
     ("/policy", "Policy"),
     ("/audit", "Audit"),
 ];

@@ -7,6 +7,7 @@
 //! | `frame`, `show` | what every page has around it; how money, time and words are written |
 //! | `chart` | drawings |
 //! | `today`, `review`, `scope`, `decide`, `reward`, `evidence`, `rewards`, `user` | what the risk team works with |
+//! | `reports`, `report`, `tables`, `statement`, `upload` | what finance works with |
 //! | `postbacks`, `deliveries`, `policy`, `audit`, `people` | what else there is to see |
 //!
 //! Everything works as plain links and forms; the one script adds keys and changes pages without a flicker. Nobody
@@ -23,6 +24,8 @@ pub mod password;
 mod people;
 mod policy;
 mod postbacks;
+mod report;
+mod reports;
 pub(crate) mod request;
 mod review;
 mod reward;
@@ -30,7 +33,10 @@ mod rewards;
 mod scope;
 mod session;
 mod show;
+mod statement;
+mod tables;
 mod today;
+mod upload;
 mod user;
 
 use std::collections::BTreeSet;
@@ -50,6 +56,7 @@ use warp::reply::Response;
 
 use crate::caller::{self, Peer};
 use crate::ingest::Ingest;
+use crate::statements::Readings;
 use answer::{Answer, PageError};
 use request::Request;
 pub use session::Logins;
@@ -81,6 +88,8 @@ pub struct Console {
     pub logins: Logins,
     /// What the filters of the queue offer.
     pub choices: Choices,
+    /// How statements are read.
+    pub statements: Arc<Readings>,
 }
 
 /// What the filters of the queue offer, and when it was looked up: a long queue is counted for all who look at it, not
@@ -91,7 +100,7 @@ pub type Choices = tokio::sync::Mutex<Option<(TimestampMs, Vec<Choice>)>>;
 const CHOICES_MS: i64 = 10_000;
 
 /// The first parts of all paths of this module; every other path is somebody else's.
-const ROOTS: [&str; 13] = [
+const ROOTS: [&str; 14] = [
     "login",
     "logout",
     "review",
@@ -99,6 +108,7 @@ const ROOTS: [&str; 13] = [
     "users",
     "postbacks",
     "deliveries",
+    "reports",
     "policy",
     "audit",
     "people",
@@ -115,14 +125,27 @@ pub fn routes(console: Arc<Console>) -> BoxedFilter<(Response,)> {
     let ours = warp::path::full().and(query).and_then(|path: FullPath, query: String| async move {
         if is_ours(path.as_str(), &query) { Ok((path, query)) } else { Err(warp::reject::not_found()) }
     });
-    ours.untuple_one()
+    let sender = console.clone();
+    // A file is taken as it comes, and not into memory first.
+    let upload = warp::path!("reports" / "statements")
+        .and(warp::post())
+        .and(warp::path::full())
+        .and(warp::header::headers_cloned())
+        .and(warp::ext::get::<Peer>())
+        .and(warp::body::stream())
+        .and(warp::any().map(move || sender.clone()))
+        .then(upload::receive)
+        .boxed();
+    let pages = ours
+        .untuple_one()
         .and(warp::method())
         .and(warp::header::headers_cloned())
         .and(warp::ext::get::<Peer>())
         .and(get.or(post).unify())
         .and(warp::any().map(move || console.clone()))
         .then(respond)
-        .boxed()
+        .boxed();
+    upload.or(pages).unify().boxed()
 }
 
 /// Whether somebody may find a page there. A postback that was configured without its path must not look as if it had
@@ -210,6 +233,16 @@ impl Console {
             (true, ["deliveries", "resend"]) => deliveries::resend_failed(self, &viewer, request).await,
             (true, ["deliveries", id, "resend"]) => deliveries::resend(self, &viewer, id).await,
             (true, ["deliveries", "apps", app, "enable"]) => deliveries::enable(self, &viewer, app).await,
+            (false, ["reports"]) => reports::page(self, &viewer, request).await,
+            (false, ["reports", name]) => report::page(self, &viewer, name).await,
+            (true, ["reports", date, "sign-off"]) => report::sign_off(self, &viewer, request, date).await,
+            (false, ["reports", "statements", id]) => statement::page(self, &viewer, request, id).await,
+            (false, ["reports", "statements", id, file]) => {
+                statement::file(self, &viewer, request, id, file).await
+            }
+            (true, ["reports", "statements", id, act]) => {
+                statement::act(self, &viewer, request, id, act).await
+            }
             (false, ["policy"]) => policy::page(self, &viewer).await,
             (false, ["audit"]) => audit::page(self, &viewer, request).await,
             (false, ["people"]) => people::page(self, &viewer).await,

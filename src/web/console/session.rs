@@ -86,6 +86,10 @@ impl Viewer {
         self.person.role.may_review()
     }
 
+    pub(crate) fn may_settle(&self) -> bool {
+        self.person.role.may_settle()
+    }
+
     pub(crate) fn is_admin(&self) -> bool {
         self.person.role == Role::Admin
     }

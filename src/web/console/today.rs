@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 
 use askama::Template;
-use domain::report::Report;
 use domain::report::day::BusinessDay;
 use domain::time::TimestampMs;
 use store::glances::HourRow;
@@ -14,6 +13,7 @@ use super::Console;
 use super::answer::{Answered, page as render};
 use super::chart;
 use super::frame::Frame;
+use super::reports::Headline;
 use super::session::Viewer;
 use super::show::{Moment, moment, number, percent, span, usd};
 
@@ -54,6 +54,7 @@ struct TodayPage {
     days: Vec<DayRow>,
     reversal_rate: String,
     report: String,
+    report_link: String,
 }
 
 /// `GET /`
@@ -65,27 +66,20 @@ pub(crate) async fn page(console: &Console, viewer: &Viewer) -> Answered {
     let totals = console.store.hold_totals(&HoldFilter::default(), now).await?;
     let reports = reports(console).await?;
     let todos = todos(console, now, &totals, reports.last()).await?;
-    let days: Vec<chart::Day> = reports
-        .iter()
-        .map(|report| chart::Day {
-            date: report.date.clone(),
-            approved_micros: report.totals.approved.amount.0,
-            reversed_micros: report.totals.reversed.amount.0,
-        })
-        .collect();
+    let days: Vec<chart::Day> = reports.iter().map(|(report, _)| report.day()).collect();
     let sum = |of: fn(&chart::Day) -> i64| days.iter().map(of).fold(0_i64, i64::saturating_add);
     let (approved, reversed) = (sum(|day| day.approved_micros), sum(|day| day.reversed_micros));
     let rows = days.iter().rev().map(|day| DayRow {
         date: day.date.clone(),
         approved: usd(day.approved_micros),
         reversed: usd(day.reversed_micros),
-        net: usd(day.approved_micros.saturating_sub(day.reversed_micros)),
+        net: usd(day.net_micros()),
     });
     let report = reports.last().map_or_else(
         || "The first report is made in the night after the first business day.".to_owned(),
-        |report| {
+        |(report, state)| {
             let ties = if report.ties_out { "✓ ties out" } else { "✕ does not tie out" };
-            format!("Last report: {} · {} · {ties}", report.date, report.state.name())
+            format!("{} · {state} · {ties}", report.date)
         },
     );
     render(&TodayPage {
@@ -100,13 +94,16 @@ pub(crate) async fn page(console: &Console, viewer: &Viewer) -> Answered {
         days: rows.collect(),
         reversal_rate: percent(reversed, approved),
         report,
+        report_link: reports
+            .last()
+            .map_or_else(String::new, |(report, _)| format!("/reports/{}", report.date)),
     })
 }
 
 /// The newest report of each day there is one of, the oldest first.
-async fn reports(console: &Console) -> store::Result<Vec<Report>> {
+async fn reports(console: &Console) -> store::Result<Vec<(Headline, String)>> {
     let rows = console.store.reports("9999-12-31", CHART_DAYS).await?;
-    Ok(rows.iter().rev().filter_map(|row| serde_json::from_str(&row.content).ok()).collect())
+    Ok(rows.into_iter().rev().filter_map(|row| Some((Headline::of(&row)?, row.state))).collect())
 }
 
 /// What was counted so far today, and a week ago until the same time of day.
@@ -156,7 +153,7 @@ async fn todos(
     console: &Console,
     now: TimestampMs,
     totals: &store::holds::HoldTotals,
-    report: Option<&Report>,
+    report: Option<&(Headline, String)>,
 ) -> Result<Vec<Todo>, super::answer::PageError> {
     let mut todos = Vec::new();
     if totals.overdue > 0 {
@@ -213,10 +210,19 @@ async fn todos(
             money: String::new(),
         });
     }
-    if let Some(report) = report.filter(|report| !report.ties_out) {
+    for row in console.store.statements(i64::MAX, 20).await? {
+        if row.state == "received" {
+            todos.push(Todo {
+                text: format!("The statement {} of {} waits to be imported", row.file_name, row.source),
+                link: format!("/reports/statements/{}", row.id),
+                money: String::new(),
+            });
+        }
+    }
+    if let Some((report, _)) = report.filter(|(report, _)| !report.ties_out) {
         todos.push(Todo {
             text: format!("The report of {} does not tie out", report.date),
-            link: "/".into(),
+            link: format!("/reports/{}", report.date),
             money: String::new(),
         });
     }

@@ -2,6 +2,7 @@
 
 use std::io::{BufRead as _, BufReader};
 use std::net::SocketAddr;
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -100,6 +101,19 @@ impl Browser {
             field.send_keys(text).await
         };
         self.runtime.block_on(typed).unwrap_or_else(|error| panic!("{selector}: {error}"));
+    }
+
+    /// Chooses a file.
+    pub(crate) fn choose(&self, selector: &str, path: &Path) {
+        let path = path.to_str().expect("a path");
+        let chosen = async { self.client().find(Locator::Css(selector)).await?.send_keys(path).await };
+        self.runtime.block_on(chosen).unwrap_or_else(|error| panic!("{selector}: {error}"));
+    }
+
+    /// The words of one element.
+    pub(crate) fn text_of(&self, selector: &str) -> String {
+        let text = async { self.client().find(Locator::Css(selector)).await?.text().await };
+        self.runtime.block_on(text).unwrap_or_else(|error| panic!("{selector}: {error}"))
     }
 
     pub(crate) fn click(&self, selector: &str) {

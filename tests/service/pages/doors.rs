@@ -17,7 +17,7 @@ on_both_databases!(
     a_refused_call_is_taken_once_its_secret_is_put_right_and_a_quarantined_one_again,
 );
 
-const PAGES: [&str; 9] = [
+const PAGES: [&str; 13] = [
     "/",
     "/review",
     "/rewards",
@@ -25,6 +25,10 @@ const PAGES: [&str; 9] = [
     "/users/main/u-1",
     "/postbacks",
     "/deliveries",
+    "/reports",
+    "/reports/2026-11-23",
+    "/reports/2026-11-23.xlsx",
+    "/reports/statements/1",
     "/policy",
     "/audit",
 ];

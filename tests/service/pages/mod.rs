@@ -2,6 +2,7 @@
 
 mod browser;
 mod doors;
+mod finance;
 mod pictures;
 mod reach;
 mod reviewing;

@@ -3,6 +3,7 @@
 use super::browser::Look;
 use super::{PASSWORD, Team};
 use crate::database::Kind;
+use crate::finance::days_ago;
 
 on_both_databases!(
     no_page_keeps_anybody_out,
@@ -12,6 +13,13 @@ on_both_databases!(
 
 fn pages(team: &Team) -> Vec<String> {
     let id = team.id("T-1");
+    let today = days_ago(0).date().to_string();
+    assert_eq!(team.gate.run(&["report", &today]).status.code(), Some(0));
+    let file = "tx_id,status,user_id,amount,time\n".to_owned()
+        + &format!("T-1,approved,u-1,2,{today}T00:00:00Z\nX,approved,u,1,{today}T00:00:00Z\nY\n");
+    let statement = team.api.import("theirs.csv", &file);
+    let preview = team.api.post("statements?source=targo&preview=true", "tx_id,amount\nT,1\nT2,much\n");
+    assert_eq!(preview.status, 200, "{}", preview.body);
     let mut pages: Vec<String> = [
         "/",
         "/review",
@@ -27,9 +35,14 @@ fn pages(team: &Team) -> Vec<String> {
         "/people",
         "/password",
         "/rewards/999",
+        "/reports",
+        "/reports/2001-01-01",
     ]
     .map(str::to_owned)
     .into();
+    pages.push(format!("/reports/{today}"));
+    pages.push(format!("/reports/statements/{statement}"));
+    pages.push(format!("/reports/statements/{}", statement + 1));
     pages.push(format!("/rewards/{id}"));
     pages.push(format!("/review?group=user&c1=u-1&c2=main&open={id}"));
     pages

@@ -4,7 +4,7 @@
 //! `SERVICE_OUTAGE_SECONDS` sets how long the database is away, and `SERVICE_BACKLOG` how much piles up; both are
 //! small unless told.
 
-mod machine;
+pub(crate) mod machine;
 mod server;
 
 use std::collections::BTreeSet;
@@ -140,7 +140,7 @@ fn run_out_of_room(gate: &Gate, machine: &Machine) {
     up.process.stop();
 }
 
-fn on_machine(settings: Settings, machine: &Machine) -> Settings {
+pub(crate) fn on_machine(settings: Settings, machine: &Machine) -> Settings {
     machine
         .environment()
         .into_iter()

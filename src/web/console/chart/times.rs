@@ -1,16 +1,10 @@
-//! Drawings, as SVG made here: the library writes numbered colours, and the stylesheet takes them over, so that one
-//! drawing suits both looks. Every drawing has a text alternative beside it.
+//! How long things took, and when they happened.
 
-use plotters::coord::Shift;
 use plotters::prelude::*;
 
-use super::answer::PageError;
-use super::show::span;
-
-/// The colours that `style.css` takes over.
-const SERIES: [RGBColor; 3] = [RGBColor(0, 0, 1), RGBColor(0, 0, 2), RGBColor(0, 0, 3)];
-const LINE: RGBColor = RGBColor(0, 0, 4);
-const SOFT: RGBColor = RGBColor(0, 0, 5);
+use super::{LINE, SERIES, SOFT, chart_error, drawn, height_of, width_of};
+use crate::console::answer::PageError;
+use crate::console::show::span;
 
 /// The bounds of a histogram of durations, in milliseconds: a scale on which each step is about double.
 const BOUNDS_MS: [i64; 16] = [
@@ -31,42 +25,6 @@ const BOUNDS_MS: [i64; 16] = [
     86_400_000,
     604_800_000,
 ];
-
-fn chart_error(error: impl std::fmt::Display) -> PageError {
-    PageError::Chart(error.to_string())
-}
-
-fn drawn(
-    size: (u32, u32),
-    title: &str,
-    draw: impl FnOnce(&DrawingArea<SVGBackend<'_>, Shift>) -> Result<(), PageError>,
-) -> Result<String, PageError> {
-    let mut svg = String::new();
-    {
-        let area = SVGBackend::with_string(&mut svg, size).into_drawing_area();
-        draw(&area)?;
-        area.present().map_err(chart_error)?;
-    }
-    let title = title.replace('&', "&amp;").replace('<', "&lt;").replace('"', "&quot;");
-    let opening = format!("<svg class=\"chart\" role=\"img\" aria-label=\"{title}\"");
-    let start = svg.find("<svg").unwrap_or_default();
-    Ok(svg[start..].replacen("<svg", &opening, 1))
-}
-
-fn width_of(index: usize, of: usize, width: i32) -> (i32, i32) {
-    let at = |index: usize| {
-        i32::try_from(index * usize::try_from(width).unwrap_or(0) / of.max(1)).unwrap_or(width)
-    };
-    (at(index), at(index + 1) - 1)
-}
-
-fn height_of(value: i64, highest: i64, height: i32) -> i32 {
-    if highest <= 0 {
-        return 0;
-    }
-    let part = i128::from(value.max(0)) * i128::from(height) / i128::from(highest);
-    i32::try_from(part).unwrap_or(height).max(i32::from(value > 0))
-}
 
 /// How long others took for the same offer, on a scale that doubles, with this reward marked. Empty if there is nobody
 /// to compare with.
@@ -121,45 +79,6 @@ pub(crate) fn sparkline(counts: &[i64], title: &str) -> Result<String, PageError
             area.draw(&bar).map_err(chart_error)?;
         }
         area.draw(&PathElement::new(vec![(0, 35), (240, 35)], LINE)).map_err(chart_error)
-    })
-}
-
-/// One day of money.
-#[derive(Clone, Debug)]
-pub(crate) struct Day {
-    pub(crate) date: String,
-    pub(crate) approved_micros: i64,
-    pub(crate) reversed_micros: i64,
-}
-
-/// What networks approved and took back, day by day. The axis starts at zero.
-pub(crate) fn days(days: &[Day]) -> Result<String, PageError> {
-    let highest =
-        days.iter().map(|day| day.approved_micros.max(day.reversed_micros)).max().unwrap_or(0).max(1);
-    let title = format!("Payout and reversals of {} days, in US dollars, from zero", days.len());
-    let (width, height) = (900_i32, 160_i32);
-    drawn((900, 190), &title, |area| {
-        let label = ("sans-serif", 11).into_font().color(&SOFT);
-        let top_label = format!("${}", highest / 1_000_000);
-        area.draw(&PathElement::new(vec![(0, 8), (width, 8)], LINE)).map_err(chart_error)?;
-        for (index, day) in days.iter().enumerate() {
-            let (left, right) = width_of(index, days.len(), width);
-            let middle = left + (right - left) * 2 / 3;
-            for (from, to, value, colour) in [
-                (left, middle - 1, day.approved_micros, SERIES[0]),
-                (middle, right - 1, day.reversed_micros, SERIES[1]),
-            ] {
-                let top = height + 8 - height_of(value, highest, height);
-                let bar = Rectangle::new([(from, top), (to.max(from), height + 8)], colour.filled());
-                area.draw(&bar).map_err(chart_error)?;
-            }
-            if index % 7 == 0 {
-                let text = Text::new(day.date.clone(), (left, height + 12), label.clone());
-                area.draw(&text).map_err(chart_error)?;
-            }
-        }
-        area.draw(&Text::new(top_label, (4, 10), label)).map_err(chart_error)?;
-        area.draw(&PathElement::new(vec![(0, height + 8), (width, height + 8)], LINE)).map_err(chart_error)
     })
 }
 

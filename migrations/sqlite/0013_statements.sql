@@ -1,0 +1,40 @@
+-- Statements, further: what a file says of itself, sums of days, what other statements count, lines that close later.
+
+-- The statement of the same days that came after it, if one did: only the newest one counts.
+ALTER TABLE statements ADD COLUMN superseded_by INTEGER;
+-- Up to which business date it was looked for bookings that no line has.
+ALTER TABLE statements ADD COLUMN missing_upto TEXT;
+-- When reading it began.
+ALTER TABLE statements ADD COLUMN begun_at INTEGER;
+-- The state `received` of statements: a person has to say whether it is read as the preview shows it.
+
+-- Of the sum of a day: how many transactions it stands for, if the file says so.
+ALTER TABLE statement_lines ADD COLUMN count INTEGER;
+-- When a line was closed by what came after it had been matched.
+ALTER TABLE statement_lines ADD COLUMN closed_at INTEGER;
+
+-- The other statement whose line has what no line of this one has.
+ALTER TABLE statement_missing ADD COLUMN counted_in INTEGER;
+
+-- What a line that stands for a day is made of.
+CREATE TABLE statement_sums (
+    statement_id INTEGER NOT NULL,
+    reward_id    INTEGER NOT NULL,
+    kind         TEXT NOT NULL,
+    line         INTEGER NOT NULL,
+    PRIMARY KEY (statement_id, reward_id, kind)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX statement_sums_line ON statement_sums (statement_id, line);
+CREATE INDEX statement_sums_reward ON statement_sums (reward_id);
+
+-- What a file says of itself: opening, closing, total, credits, reversals (micros), lines (a count).
+CREATE TABLE statement_controls (
+    statement_id INTEGER NOT NULL,
+    name         TEXT NOT NULL,
+    line         INTEGER NOT NULL,
+    stated       INTEGER NOT NULL,
+    PRIMARY KEY (statement_id, name)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX statement_missing_reward ON statement_missing (reward_id);

@@ -1,0 +1,86 @@
+//! Who is told of reports by mail.
+
+use jobs::mail::{Credentials, Mail, Protection};
+use serde::Deserialize;
+
+use super::layers::Section;
+use super::sources::reference;
+
+#[derive(Clone, Copy, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Tls {
+    Tls,
+    StartTls,
+    None,
+}
+
+/// `[mail]`; `None` without one.
+pub(super) fn mail(top: &mut Section<'_>, public_url: Option<&str>) -> Option<Mail> {
+    let (path, dict) = top.optional_table("mail")?;
+    let mut section = top.inner(path, dict);
+    let host: Option<String> = section.required("server", "the name of the mail server");
+    let tls = section.or("tls", Tls::StartTls);
+    let (protection, port) = match tls {
+        Tls::Tls => (Protection::Tls, 465),
+        Tls::StartTls => (Protection::StartTls, 587),
+        Tls::None => (Protection::None, 25),
+    };
+    let port = super::bounded(&mut section, "port", port, 1..=65_535);
+    let user: Option<String> = section.optional("user");
+    let password: Option<String> = section.optional("password");
+    let credentials = match (user, password) {
+        (None, None) => None,
+        (Some(user), Some(password)) => match reference(&password) {
+            Ok(password) => Some(Credentials::new(user, password)),
+            Err(what) => {
+                section.fault("password", &what);
+                None
+            }
+        },
+        _ => {
+            section.fault("user", "and `password` stand together or not at all");
+            None
+        }
+    };
+    if credentials.is_some() && protection == Protection::None && !is_here(host.as_deref()) {
+        section.fault("tls", "must not be \"none\" with a password, unless the server is on this machine");
+    }
+    let from: Option<String> = section.required("from", "who writes, e.g. \"RewardGate <gate@example.com>\"");
+    let to: Option<Vec<String>> = section.required("to", "a list of addresses");
+    let mut mailbox = |key: &'static str, text: &str| {
+        let parsed = text.parse().ok();
+        if parsed.is_none() {
+            section.fault(key, &format!("`{text}` is no address such as Fay <fay@example.com>"));
+        }
+        parsed
+    };
+    let from = from.and_then(|from| mailbox("from", &from));
+    let to: Option<Vec<_>> = to.map(|to| to.iter().filter_map(|person| mailbox("to", person)).collect());
+    if to.as_ref().is_some_and(Vec::is_empty) {
+        section.fault("to", "is empty: nobody would be told");
+    }
+    let pages_url: Option<String> = section.optional("pages_url").or_else(|| public_url.map(str::to_owned));
+    let attach = section.or("attach", true);
+    let retry_seconds = super::bounded(&mut section, "retry_seconds", 60, 1..=3_600);
+    section.finish();
+    Some(Mail {
+        host: host?,
+        port: u16::try_from(port).ok()?,
+        protection,
+        credentials,
+        from: from?,
+        to: to?,
+        pages_url: pages_url?.trim_end_matches('/').to_owned(),
+        retry_ms: retry_seconds * 1_000,
+        workbook: attach.then_some(workbook as jobs::mail::Workbook),
+    })
+}
+
+fn is_here(host: Option<&str>) -> bool {
+    matches!(host, Some("localhost" | "127.0.0.1" | "::1"))
+}
+
+fn workbook(report: &domain::report::Report) -> Result<Vec<u8>, String> {
+    let title = format!("Reconciliation {}", report.date);
+    web::export::xlsx(&title, &report.sheets()).map_err(|error| error.to_string())
+}

@@ -1,0 +1,284 @@
+//! The end of matching: what was booked and has no line, day by day; which statement counts; and what closes later,
+//! when a postback arrives after all.
+
+use std::sync::LazyLock;
+
+use domain::report::day::NaiveDate;
+use domain::statement::matching::{Known, by_id};
+use domain::time::TimestampMs;
+
+use super::rows::{BookingRow, KeyRow, LineUpdate, OpenRow};
+use super::steps::{BY_TX, MatchTerms, taken};
+use super::{StatementRow, statement_columns};
+use crate::statement::{Column, LazyStatement, Statement};
+use crate::unit::{Tx, guard, with_statement};
+use crate::{Error, Result, Store, read};
+
+use Column::{Int, Text};
+
+/// Lines that are looked at again in one transaction.
+const STEP_LATE: i64 = 500;
+
+/// The statement of the network for other days than $5 to $6, and replaced by none, that counts a booking. What an
+/// earlier version of these days counts, this one forgets.
+macro_rules! counted_elsewhere {
+    () => {
+        "(SELECT MIN(others.id) FROM statements AS others
+          WHERE others.id <> $1 AND others.source = $4 AND others.state = 'matched' AND others.superseded_by IS NULL
+            AND (others.period_to < $5 OR others.period_from > $6)
+            AND (EXISTS (SELECT 1 FROM statement_lines AS theirs
+                         WHERE theirs.reward_id = booked.reward_id AND theirs.statement_id = others.id
+                           AND theirs.kind = booked.kind
+                           AND theirs.state IN ('matched', 'matched_in_tolerance', 'amount_differs', 'currency_differs'))
+              OR EXISTS (SELECT 1 FROM statement_sums AS theirs
+                         WHERE theirs.reward_id = booked.reward_id AND theirs.statement_id = others.id
+                           AND theirs.kind = booked.kind)))"
+    };
+}
+
+/// What was booked from $2 to $3, and what no line of the statement has.
+static INSERT_MISSING: LazyStatement = LazyLock::new(|| {
+    Statement::new(
+        concat!(
+            "INSERT INTO statement_missing (statement_id, reward_id, kind, state, booked_on, ours_micros, counted_in)
+         SELECT $1, booked.reward_id, booked.kind,
+                CASE WHEN booked.kind = 'reversal' AND EXISTS (
+                     SELECT 1 FROM statement_lines AS lines
+                     WHERE lines.reward_id = booked.reward_id AND lines.statement_id = $1 AND lines.kind = 'credit'
+                       AND lines.state IN ('matched', 'matched_in_tolerance', 'amount_differs', 'currency_differs'))
+                THEN 'status_differs' ELSE 'missing_there' END,
+                booked.business_date, booked.ours_micros, ",
+            counted_elsewhere!(),
+            "
+         FROM (
+             SELECT steps.reward_id, steps.business_date,
+                    CASE WHEN step IN ('credit', 'hold') THEN 'credit' ELSE 'reversal' END AS kind,
+                    CASE WHEN step IN ('credit', 'hold') THEN COALESCE(payout_micros, 0)
+                         ELSE -COALESCE(payout_micros, 0) END AS ours_micros
+             FROM steps JOIN rewards ON rewards.id = steps.reward_id
+             WHERE steps.business_date BETWEEN $2 AND $3 AND rewards.source = $4
+               AND step IN ('credit', 'hold', 'reverse_credited', 'reverse_held', 'reverse_rejected')
+         ) AS booked
+         WHERE NOT EXISTS (
+             SELECT 1 FROM statement_lines AS lines
+             WHERE lines.reward_id = booked.reward_id AND lines.statement_id = $1 AND lines.kind = booked.kind
+               AND lines.state IN ('matched', 'matched_in_tolerance', 'amount_differs', 'currency_differs'))
+           AND NOT EXISTS (
+             SELECT 1 FROM statement_sums AS sums
+             WHERE sums.statement_id = $1 AND sums.reward_id = booked.reward_id AND sums.kind = booked.kind)
+         ON CONFLICT DO NOTHING"
+        ),
+        &[],
+    )
+});
+
+static MISSING_UPTO: LazyStatement = LazyLock::new(|| {
+    Statement::new("UPDATE statements SET missing_upto = $2 WHERE id = $1 AND state = 'matching'", &[])
+});
+
+static FINISH: LazyStatement = LazyLock::new(|| {
+    Statement::new(
+        "UPDATE statements
+         SET state = 'matched',
+             version = (SELECT COUNT(*) + 1 FROM statements AS others
+                        WHERE others.source = statements.source AND others.id < statements.id
+                          AND others.state = 'matched' AND others.period_from <= statements.period_to
+                          AND others.period_to >= statements.period_from)
+         WHERE id = $1 AND state = 'matching'",
+        &[],
+    )
+});
+
+/// Earlier ones of the same days give way.
+static SUPERSEDE: LazyStatement = LazyLock::new(|| {
+    Statement::new(
+        "UPDATE statements SET superseded_by = $1
+         WHERE source = $2 AND id < $1 AND state = 'matched' AND superseded_by IS NULL
+           AND period_from <= $4 AND period_to >= $3",
+        &[],
+    )
+});
+
+/// What other statements missed, and a line of this one has.
+static FOUND_HERE: LazyStatement = LazyLock::new(|| {
+    Statement::new(
+        "UPDATE statement_missing SET counted_in = $1
+         WHERE statement_id <> $1 AND counted_in IS NULL
+           AND statement_id IN (SELECT id FROM statements WHERE source = $2)
+           AND (EXISTS (SELECT 1 FROM statement_lines AS lines
+                        WHERE lines.reward_id = statement_missing.reward_id AND lines.statement_id = $1
+                          AND lines.kind = statement_missing.kind
+                          AND lines.state IN ('matched', 'matched_in_tolerance', 'amount_differs', 'currency_differs'))
+             OR EXISTS (SELECT 1 FROM statement_sums AS sums
+                        WHERE sums.reward_id = statement_missing.reward_id AND sums.statement_id = $1
+                          AND sums.kind = statement_missing.kind))",
+        &[],
+    )
+});
+
+/// Lines about a transaction that had not been here, or not been taken back here, when they were matched, and is now.
+const LATE: &str = "
+    SELECT lines.statement_id, lines.line, lines.tx_id, lines.kind, lines.user_id, lines.offer_id, lines.event_id,
+           lines.amount_micros, lines.currency, lines.happened_at, lines.day, lines.count
+    FROM statement_lines AS lines JOIN statements ON statements.id = lines.statement_id
+    JOIN rewards ON rewards.source = statements.source AND rewards.event_key = lines.tx_id
+    WHERE lines.statement_id = $1 AND lines.line > $2 AND statements.state = 'matched'
+      AND lines.state IN ('missing_here', 'orphan_reversal', 'status_differs')
+      AND ((lines.state = 'missing_here' AND lines.kind = 'credit')
+        OR (lines.state <> 'missing_here' AND lines.kind = 'reversal' AND rewards.status = 'reversed'))
+    ORDER BY lines.line LIMIT $3";
+
+static STATEMENT: LazyStatement =
+    LazyLock::new(|| Statement::new(concat!(statement_columns!(), "WHERE id = $1 {for_update}"), &[]));
+
+static CLOSE_LINES: LazyStatement = LazyLock::new(|| {
+    Statement::new(
+        "UPDATE statement_lines
+         SET state = given.state, rule = given.rule, reward_id = given.reward_id,
+             theirs_micros = given.theirs_micros, ours_micros = given.ours_micros, closed_at = given.closed_at
+         FROM {given}
+         WHERE statement_lines.statement_id = given.statement_id AND statement_lines.line = given.line
+           AND statement_lines.state IN ('missing_here', 'orphan_reversal', 'status_differs')",
+        &[
+            Int("statement_id"),
+            Int("line"),
+            Text("state"),
+            Text("rule"),
+            Int("reward_id"),
+            Int("theirs_micros"),
+            Int("ours_micros"),
+            Int("closed_at"),
+        ],
+    )
+});
+
+/// The credit has arrived: its booking is missing no more.
+static CLOSE_MISSING: LazyStatement = LazyLock::new(|| {
+    Statement::new(
+        "UPDATE statement_missing SET counted_in = given.statement_id
+         FROM {given}
+         WHERE statement_missing.reward_id = given.reward_id AND statement_missing.counted_in IS NULL
+           AND EXISTS (SELECT 1 FROM statement_lines AS lines
+                       WHERE lines.statement_id = given.statement_id AND lines.line = given.line
+                         AND lines.kind = statement_missing.kind
+                         AND lines.state IN ('matched', 'matched_in_tolerance', 'amount_differs', 'currency_differs'))",
+        &[Int("statement_id"), Int("line"), Int("reward_id")],
+    )
+});
+
+/// Looks through one more day of the statement's period, or says that it is matched.
+pub(super) async fn go_on(tx: &mut Tx, id: i64) -> Result<()> {
+    let statement: StatementRow = with_statement!(tx, STATEMENT, |sql, connection| sqlx::query_as(sql)
+        .bind(id)
+        .fetch_one(connection)
+        .await?);
+    let (Some(from), Some(to)) = (&statement.period_from, &statement.period_to) else {
+        return finish(tx, &statement).await;
+    };
+    let next = match &statement.missing_upto {
+        Some(done) => day_after(done, id)?,
+        None => from.clone(),
+    };
+    if next > *to {
+        return finish(tx, &statement).await;
+    }
+    with_statement!(tx, INSERT_MISSING, |sql, connection| {
+        let insert = sqlx::query(sql).bind(id).bind(&next).bind(&next).bind(&statement.source);
+        insert.bind(from).bind(to).execute(connection).await?;
+    });
+    let done = with_statement!(tx, MISSING_UPTO, |sql, connection| sqlx::query(sql)
+        .bind(id)
+        .bind(&next)
+        .execute(connection)
+        .await?
+        .rows_affected());
+    guard("statements", done, 1)
+}
+
+fn day_after(date: &str, row: i64) -> Result<String> {
+    let next = date.parse::<NaiveDate>().ok().and_then(|date| date.succ_opt());
+    let next = next.map(|date| date.to_string());
+    next.ok_or_else(|| Error::Corrupt {
+        table: "statements",
+        column: "missing_upto",
+        row,
+        found: date.to_owned(),
+    })
+}
+
+async fn finish(tx: &mut Tx, statement: &StatementRow) -> Result<()> {
+    let (id, source) = (statement.id, statement.source.as_str());
+    let done = with_statement!(tx, FINISH, |sql, connection| sqlx::query(sql)
+        .bind(id)
+        .execute(connection)
+        .await?
+        .rows_affected());
+    guard("statements", done, 1)?;
+    if let (Some(from), Some(to)) = (&statement.period_from, &statement.period_to) {
+        with_statement!(tx, SUPERSEDE, |sql, connection| {
+            sqlx::query(sql).bind(id).bind(source).bind(from).bind(to).execute(connection).await?;
+        });
+    }
+    with_statement!(tx, FOUND_HERE, |sql, connection| {
+        sqlx::query(sql).bind(id).bind(source).execute(connection).await?;
+    });
+    Ok(())
+}
+
+impl Store {
+    /// The matched statements that count, newest first: lines of theirs may close later.
+    pub async fn counting_statements(&self) -> Result<Vec<(i64, String)>> {
+        Ok(read!(self, pool => sqlx::query_as(
+            "SELECT id, source FROM statements WHERE state = 'matched' AND superseded_by IS NULL ORDER BY id DESC"
+        ).fetch_all(pool).await)?)
+    }
+
+    /// Closes lines of a matched statement whose postback has arrived since; answers with how many those are.
+    pub async fn close_late_lines(&self, id: i64, terms: MatchTerms, now: TimestampMs) -> Result<usize> {
+        let (mut closed, mut after) = (0, 0);
+        loop {
+            let late: Vec<OpenRow> = read!(self, pool => sqlx::query_as(LATE)
+                .bind(id).bind(after).bind(STEP_LATE).fetch_all(pool).await)?;
+            let Some(last) = late.last() else { return Ok(closed) };
+            after = last.line;
+            closed +=
+                self.write(move |tx| Box::pin(async move { close(tx, id, late, terms, now).await })).await?;
+        }
+    }
+}
+
+async fn close(
+    tx: &mut Tx,
+    id: i64,
+    late: Vec<OpenRow>,
+    terms: MatchTerms,
+    now: TimestampMs,
+) -> Result<usize> {
+    let statement: Option<StatementRow> =
+        with_statement!(tx, STATEMENT, |sql, connection| sqlx::query_as(sql)
+            .bind(id)
+            .fetch_optional(connection)
+            .await?);
+    let Some(statement) = statement else { return Ok(0) };
+    let lines = late.into_iter().map(OpenRow::line).collect::<Result<Vec<_>>>()?;
+    let source = statement.source.as_str();
+    let keys: Vec<_> =
+        lines.iter().filter_map(|line| Some(KeyRow { event_key: line.tx_id.as_deref()?, source })).collect();
+    let bookings: Vec<BookingRow> = tx.fetch(&BY_TX, &keys).await?;
+    let mut known = Known::default();
+    known.by_tx = bookings.into_iter().map(|row| (row.tx_id.clone(), row.into())).collect();
+    let rewards: Vec<i64> = known.by_tx.values().map(|booking| booking.reward_id).collect();
+    taken(tx, &statement, &rewards, &mut known).await?;
+    let matches = by_id(&lines, &mut known, terms.tolerance);
+    let rows: Vec<_> = matches
+        .iter()
+        .filter(|found| found.state.has_booking())
+        .map(|found| LineUpdate { closed_at: Some(now.0), ..LineUpdate::of(id, found) })
+        .collect();
+    if rows.is_empty() {
+        return Ok(0);
+    }
+    tx.execute(&CLOSE_LINES, &rows).await?;
+    tx.execute(&CLOSE_MISSING, &rows).await?;
+    Ok(rows.len())
+}

@@ -1,0 +1,405 @@
+//! Reading and matching a statement, step by step: each step is one transaction with a fixed number of statements, and
+//! says in the same transaction that it is done. Whoever is killed goes on with the step that was not.
+
+use std::collections::HashSet;
+use std::sync::LazyLock;
+
+use domain::network::Kind;
+use domain::report::day::{BusinessDay, Tz};
+use domain::statement::format::Format;
+use domain::statement::matching::{Known, Period, Tolerance, by_facts, by_id};
+use domain::statement::pieces::Piece;
+use domain::time::TimestampMs;
+
+use super::rows::{
+    BookingRow, ControlInsert, FaultInsert, KeyRow, LineInsert, LineUpdate, OpenRow, SeenRow, TakenRow,
+    UserRow, kind_of,
+};
+use super::{StatementRow, ending, statement_columns, sums};
+use crate::statement::{Column, LazyStatement, Statement};
+use crate::unit::{Tx, guard, with_statement};
+use crate::{Error, Result, Store};
+
+use Column::{Int, Text};
+
+/// Lines that are matched by facts in one transaction.
+const STEP_LINES: i64 = 1_000;
+
+/// What holds for matching.
+#[derive(Clone, Copy, Debug)]
+pub struct MatchTerms {
+    /// By how much an amount may differ.
+    pub tolerance: Tolerance,
+    /// How far the times of a line and a booking may be apart, in milliseconds.
+    pub window_ms: i64,
+    /// How many days after a booking the network may still count it: until then what has no line is pending.
+    pub cut_off_days: u64,
+    /// The zone of business dates.
+    pub timezone: Tz,
+}
+
+impl MatchTerms {
+    /// The first business date whose bookings are still pending at `now`.
+    pub fn pending_from(&self, now: TimestampMs) -> String {
+        let today = BusinessDay::of(now, self.timezone);
+        today.map_or_else(String::new, |today| today.minus(self.cut_off_days).date().to_string())
+    }
+}
+
+/// How the statements of a source are read and matched.
+#[derive(Clone, Debug)]
+pub struct Reading {
+    /// How they are written.
+    pub format: Format,
+    /// When a line is the same as a booking.
+    pub terms: MatchTerms,
+}
+
+/// How far a statement is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// There is more to do.
+    More,
+    /// It is read and matched.
+    Done,
+}
+
+static STATEMENT: LazyStatement =
+    LazyLock::new(|| Statement::new(concat!(statement_columns!(), "WHERE id = $1 {for_update}"), &[]));
+
+static CHUNK: LazyStatement = LazyLock::new(|| {
+    Statement::new(
+        "SELECT first_line, content FROM statement_chunks WHERE statement_id = $1 AND seq = $2",
+        &[],
+    )
+});
+
+/// The first rule: by transaction id, which is the event key.
+pub(super) static BY_TX: LazyStatement = LazyLock::new(|| {
+    Statement::new(
+        "SELECT rewards.id, rewards.tx_id, rewards.user_id, rewards.offer_id, rewards.event_id,
+                COALESCE(payout_micros, 0) AS payout_micros, received_at, status,
+                CAST(CASE WHEN steps.step IN ('credit', 'hold') THEN 1 ELSE 0 END AS BIGINT) AS approved
+         FROM {given} JOIN rewards ON rewards.event_key = given.event_key AND rewards.source = given.source
+         JOIN steps ON steps.reward_id = rewards.id AND steps.seq = 1",
+        &[Text("event_key"), Text("source")],
+    )
+});
+
+/// The second: of the same user and offer.
+static BY_USER: LazyStatement = LazyLock::new(|| {
+    Statement::new(
+        "SELECT rewards.id, rewards.tx_id, rewards.user_id, rewards.offer_id, rewards.event_id,
+                COALESCE(payout_micros, 0) AS payout_micros, received_at, status,
+                CAST(CASE WHEN steps.step IN ('credit', 'hold') THEN 1 ELSE 0 END AS BIGINT) AS approved
+         FROM {given} JOIN rewards ON rewards.user_id = given.user_id AND rewards.source = given.source
+              AND rewards.offer_id = given.offer_id
+         JOIN steps ON steps.reward_id = rewards.id AND steps.seq = 1
+         ORDER BY rewards.id",
+        &[Text("user_id"), Text("source"), Text("offer_id")],
+    )
+});
+
+static SEEN: LazyStatement = LazyLock::new(|| {
+    Statement::new(
+        "SELECT DISTINCT lines.tx_id, lines.kind
+         FROM {given} JOIN statement_lines AS lines
+              ON lines.statement_id = given.statement_id AND lines.tx_id = given.tx_id",
+        &[Int("statement_id"), Text("tx_id")],
+    )
+});
+
+/// What lines have: of this statement, and of others of the network that no newer one has replaced. Of one of this
+/// statement the period is null.
+static TAKEN: LazyStatement = LazyLock::new(|| {
+    Statement::new(
+        "SELECT DISTINCT taken.reward_id, taken.kind,
+                CASE WHEN taken.statement_id = taken.ours THEN NULL ELSE statements.period_from END,
+                CASE WHEN taken.statement_id = taken.ours THEN NULL ELSE statements.period_to END
+         FROM (
+             SELECT lines.reward_id, lines.kind, lines.statement_id, given.statement_id AS ours, given.source
+             FROM {given} JOIN statement_lines AS lines ON lines.reward_id = given.reward_id
+             WHERE lines.state IN ('matched', 'matched_in_tolerance', 'amount_differs', 'currency_differs')
+             UNION ALL
+             SELECT sums.reward_id, sums.kind, sums.statement_id, given.statement_id, given.source
+             FROM {given} JOIN statement_sums AS sums ON sums.reward_id = given.reward_id
+         ) AS taken
+         JOIN statements ON statements.id = taken.statement_id
+         WHERE taken.statement_id = taken.ours
+            OR (statements.source = taken.source AND statements.state = 'matched' AND statements.superseded_by IS NULL)",
+        &[Int("statement_id"), Int("reward_id"), Text("source")],
+    )
+});
+
+static INSERT_LINES: LazyStatement = LazyLock::new(|| {
+    Statement::new(
+        "INSERT INTO statement_lines (statement_id, line, tx_id, kind, user_id, offer_id, event_id, amount_micros,
+                                      currency, happened_at, day, count, state, rule, reward_id, theirs_micros,
+                                      ours_micros)
+         SELECT statement_id, line, tx_id, kind, user_id, offer_id, event_id, amount_micros,
+                currency, happened_at, day, count, state, rule, reward_id, theirs_micros, ours_micros FROM {given}",
+        &[
+            Int("statement_id"),
+            Int("line"),
+            Text("tx_id"),
+            Text("kind"),
+            Text("user_id"),
+            Text("offer_id"),
+            Text("event_id"),
+            Int("amount_micros"),
+            Text("currency"),
+            Int("happened_at"),
+            Text("day"),
+            Int("count"),
+            Text("state"),
+            Text("rule"),
+            Int("reward_id"),
+            Int("theirs_micros"),
+            Int("ours_micros"),
+        ],
+    )
+});
+
+/// The first of a name counts: the file of a network says each only once.
+static INSERT_CONTROLS: LazyStatement = LazyLock::new(|| {
+    Statement::new(
+        "INSERT INTO statement_controls (statement_id, name, line, stated)
+         SELECT statement_id, name, line, stated FROM {given} WHERE true ON CONFLICT DO NOTHING",
+        &[Int("statement_id"), Text("name"), Int("line"), Int("stated")],
+    )
+});
+
+static INSERT_FAULTS: LazyStatement = LazyLock::new(|| {
+    Statement::new(
+        "INSERT INTO statement_faults (statement_id, line, reason)
+         SELECT statement_id, line, reason FROM {given} WHERE true ON CONFLICT DO NOTHING",
+        &[Int("statement_id"), Int("line"), Text("reason")],
+    )
+});
+
+static CHUNK_DONE: LazyStatement = LazyLock::new(|| {
+    Statement::new(
+        "UPDATE statements SET chunks_done = chunks_done + 1,
+                state = CASE WHEN chunks_done + 1 = chunks THEN 'matching' ELSE state END
+         WHERE id = $1 AND chunks_done = $2 AND state = 'importing'",
+        &[],
+    )
+});
+
+static OPEN_LINES: LazyStatement = LazyLock::new(|| {
+    Statement::new(
+        "SELECT statement_id, line, tx_id, kind, user_id, offer_id, event_id, amount_micros, currency, happened_at, day,
+                count
+         FROM statement_lines
+         WHERE statement_id = $1 AND state = 'open' AND (tx_id IS NOT NULL OR user_id IS NOT NULL)
+         ORDER BY line LIMIT $2",
+        &[],
+    )
+});
+
+pub(super) static UPDATE_LINES: LazyStatement = LazyLock::new(|| {
+    Statement::new(
+        "UPDATE statement_lines
+         SET state = given.state, rule = given.rule, reward_id = given.reward_id,
+             theirs_micros = given.theirs_micros, ours_micros = given.ours_micros
+         FROM {given}
+         WHERE statement_lines.statement_id = given.statement_id AND statement_lines.line = given.line
+           AND statement_lines.state = 'open'",
+        &[
+            Int("statement_id"),
+            Int("line"),
+            Text("state"),
+            Text("rule"),
+            Int("reward_id"),
+            Int("theirs_micros"),
+            Int("ours_micros"),
+        ],
+    )
+});
+
+/// The period of a statement, from its lines unless somebody said so.
+static PERIOD: LazyStatement = LazyLock::new(|| {
+    Statement::new(
+        "UPDATE statements
+         SET period_from = COALESCE(period_from, (SELECT MIN(day) FROM statement_lines WHERE statement_id = $1)),
+             period_to = COALESCE(period_to, (SELECT MAX(day) FROM statement_lines WHERE statement_id = $1))
+         WHERE id = $1",
+        &[],
+    )
+});
+
+impl Store {
+    /// Reads and matches the next part of a statement.
+    pub async fn statement_step(&self, id: i64, terms: MatchTerms) -> Result<Step> {
+        self.write(move |tx| Box::pin(async move { step(tx, id, terms).await })).await
+    }
+}
+
+async fn step(tx: &mut Tx, id: i64, terms: MatchTerms) -> Result<Step> {
+    let statement: Option<StatementRow> =
+        with_statement!(tx, STATEMENT, |sql, connection| sqlx::query_as(sql)
+            .bind(id)
+            .fetch_optional(connection)
+            .await?);
+    let Some(statement) = statement else { return Ok(Step::Done) };
+    match statement.state.as_str() {
+        "importing" => import(tx, &statement, terms).await.map(|()| Step::More),
+        "matching" => match_on(tx, &statement, terms).await.map(|()| Step::More),
+        _ => Ok(Step::Done),
+    }
+}
+
+async fn chunk(tx: &mut Tx, id: i64, seq: i64) -> Result<Piece> {
+    let found: Option<(i64, String)> = with_statement!(tx, CHUNK, |sql, connection| sqlx::query_as(sql)
+        .bind(id)
+        .bind(seq)
+        .fetch_optional(connection)
+        .await?);
+    let (first_line, content) =
+        found.ok_or_else(|| Error::Aborted(format!("piece {seq} of statement {id} is gone")))?;
+    Ok(Piece { first_line, content })
+}
+
+async fn import(tx: &mut Tx, statement: &StatementRow, terms: MatchTerms) -> Result<()> {
+    let id = statement.id;
+    let format = format_of(statement)?;
+    let first = chunk(tx, id, 0).await?;
+    let reader = format.reader_of(&first.content).map_err(Error::Unfit)?;
+    let piece = if statement.chunks_done == 0 { first } else { chunk(tx, id, statement.chunks_done).await? };
+    let read = format.read(&reader, &piece);
+    let ids: HashSet<&str> = read.lines.iter().filter_map(|line| line.tx_id.as_deref()).collect();
+    let mut known = Known { period: period_of(statement), ..Known::default() };
+    if !ids.is_empty() {
+        let source = statement.source.as_str();
+        let keys: Vec<_> = ids.iter().map(|event_key| KeyRow { event_key, source }).collect();
+        let bookings: Vec<BookingRow> = tx.fetch(&BY_TX, &keys).await?;
+        known.by_tx = bookings.into_iter().map(|row| (row.tx_id.clone(), row.into())).collect();
+        let seen: Vec<_> = ids.iter().map(|tx_id| SeenRow { statement_id: id, tx_id }).collect();
+        for (tx_id, kind) in tx.fetch::<(String, String)>(&SEEN, &seen).await? {
+            known.seen.insert((tx_id, kind_of(&kind, id)?));
+        }
+        let rewards: Vec<i64> = known.by_tx.values().map(|booking| booking.reward_id).collect();
+        taken(tx, statement, &rewards, &mut known).await?;
+    }
+    let matches = by_id(&read.lines, &mut known, terms.tolerance);
+    let rows: Vec<_> =
+        read.lines.iter().zip(&matches).map(|(line, found)| LineInsert::of(id, line, found)).collect();
+    if !rows.is_empty() {
+        tx.execute(&INSERT_LINES, &rows).await?;
+    }
+    let faults: Vec<_> = read
+        .faults
+        .iter()
+        .map(|(line, reason)| FaultInsert { statement_id: id, line: *line, reason })
+        .collect();
+    if !faults.is_empty() {
+        tx.execute(&INSERT_FAULTS, &faults).await?;
+    }
+    let controls: Vec<_> = read
+        .controls
+        .iter()
+        .map(|&(line, control, stated)| ControlInsert {
+            statement_id: id,
+            name: control.name(),
+            line,
+            stated,
+        })
+        .collect();
+    if !controls.is_empty() {
+        tx.execute(&INSERT_CONTROLS, &controls).await?;
+    }
+    let done = with_statement!(tx, CHUNK_DONE, |sql, connection| sqlx::query(sql)
+        .bind(id)
+        .bind(statement.chunks_done)
+        .execute(connection)
+        .await?
+        .rows_affected());
+    guard("statements", done, 1)
+}
+
+/// Adds what lines have of these rewards to what is `known`.
+pub(super) async fn taken(
+    tx: &mut Tx,
+    statement: &StatementRow,
+    rewards: &[i64],
+    known: &mut Known,
+) -> Result<()> {
+    if rewards.is_empty() {
+        return Ok(());
+    }
+    let (statement_id, source) = (statement.id, statement.source.as_str());
+    let rows: Vec<_> =
+        rewards.iter().map(|&reward_id| TakenRow { statement_id, reward_id, source }).collect();
+    let found: Vec<(i64, String, Option<String>, Option<String>)> = tx.fetch(&TAKEN, &rows).await?;
+    for (reward, kind, from, to) in found {
+        let taken: (i64, Kind) = (reward, kind_of(&kind, statement_id)?);
+        match from.zip(to) {
+            Some((from, to)) => known.elsewhere.entry(taken).or_default().push(Period { from, to }),
+            None => drop(known.taken.insert(taken)),
+        }
+    }
+    Ok(())
+}
+
+pub(super) fn format_of(statement: &StatementRow) -> Result<Format> {
+    serde_json::from_str(&statement.format).map_err(|error| Error::Corrupt {
+        table: "statements",
+        column: "format",
+        row: statement.id,
+        found: error.to_string(),
+    })
+}
+
+fn period_of(statement: &StatementRow) -> Option<Period> {
+    let (from, to) = statement.period_from.clone().zip(statement.period_to.clone())?;
+    Some(Period { from, to })
+}
+
+/// What comes next when every piece is read: lines without an id, then sums of days, then the bookings without a line.
+async fn match_on(tx: &mut Tx, statement: &StatementRow, terms: MatchTerms) -> Result<()> {
+    let id = statement.id;
+    if statement.period_from.is_none() || statement.period_to.is_none() {
+        with_statement!(tx, PERIOD, |sql, connection| {
+            sqlx::query(sql).bind(id).execute(connection).await?;
+        });
+    }
+    let open: Vec<OpenRow> = with_statement!(tx, OPEN_LINES, |sql, connection| sqlx::query_as(sql)
+        .bind(id)
+        .bind(STEP_LINES)
+        .fetch_all(connection)
+        .await?);
+    if !open.is_empty() {
+        return match_by_facts(tx, statement, open, terms).await;
+    }
+    if sums::match_some(tx, statement, terms).await? {
+        return Ok(());
+    }
+    ending::go_on(tx, id).await
+}
+
+async fn match_by_facts(
+    tx: &mut Tx,
+    statement: &StatementRow,
+    open: Vec<OpenRow>,
+    terms: MatchTerms,
+) -> Result<()> {
+    let id = statement.id;
+    let lines = open.into_iter().map(OpenRow::line).collect::<Result<Vec<_>>>()?;
+    let pairs: HashSet<(&str, &str)> =
+        lines.iter().filter_map(|line| Some((line.user_id.as_deref()?, line.offer_id.as_deref()?))).collect();
+    let mut known = Known { period: period_of(statement), ..Known::default() };
+    if !pairs.is_empty() {
+        let source = statement.source.as_str();
+        let keys: Vec<_> =
+            pairs.iter().map(|&(user_id, offer_id)| UserRow { user_id, source, offer_id }).collect();
+        let bookings: Vec<BookingRow> = tx.fetch(&BY_USER, &keys).await?;
+        let rewards: Vec<i64> = bookings.iter().map(|row| row.id).collect();
+        taken(tx, statement, &rewards, &mut known).await?;
+        for row in bookings {
+            known.by_user.entry(row.user_id.clone()).or_default().push(row.into());
+        }
+    }
+    let matches = by_facts(&lines, &mut known, terms.tolerance, terms.window_ms);
+    let rows: Vec<_> = matches.iter().map(|found| LineUpdate::of(id, found)).collect();
+    guard("statement_lines", tx.execute(&UPDATE_LINES, &rows).await?, rows.len())
+}

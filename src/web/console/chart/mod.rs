@@ -1,0 +1,58 @@
+//! Drawings, as SVG made here: the library writes numbered colours, and the stylesheet takes them over, so that one
+//! drawing suits both looks. Every drawing has a text alternative beside it.
+//!
+//! | module | what it draws |
+//! |---|---|
+//! | `times` | how long things took, and when they happened |
+//! | `money` | payouts day by day, and from one balance to the next |
+
+mod money;
+mod times;
+
+use plotters::coord::Shift;
+use plotters::prelude::*;
+
+use super::answer::PageError;
+pub(crate) use money::{Bar, Day, days, waterfall};
+pub(crate) use times::{histogram, sparkline};
+
+/// The colours that `style.css` takes over.
+const SERIES: [RGBColor; 3] = [RGBColor(0, 0, 1), RGBColor(0, 0, 2), RGBColor(0, 0, 3)];
+const LINE: RGBColor = RGBColor(0, 0, 4);
+const SOFT: RGBColor = RGBColor(0, 0, 5);
+
+fn chart_error(error: impl std::fmt::Display) -> PageError {
+    PageError::Chart(error.to_string())
+}
+
+fn drawn(
+    size: (u32, u32),
+    title: &str,
+    draw: impl FnOnce(&DrawingArea<SVGBackend<'_>, Shift>) -> Result<(), PageError>,
+) -> Result<String, PageError> {
+    let mut svg = String::new();
+    {
+        let area = SVGBackend::with_string(&mut svg, size).into_drawing_area();
+        draw(&area)?;
+        area.present().map_err(chart_error)?;
+    }
+    let title = title.replace('&', "&amp;").replace('<', "&lt;").replace('"', "&quot;");
+    let opening = format!("<svg class=\"chart\" role=\"img\" aria-label=\"{title}\"");
+    let start = svg.find("<svg").unwrap_or_default();
+    Ok(svg[start..].replacen("<svg", &opening, 1))
+}
+
+fn width_of(index: usize, of: usize, width: i32) -> (i32, i32) {
+    let at = |index: usize| {
+        i32::try_from(index * usize::try_from(width).unwrap_or(0) / of.max(1)).unwrap_or(width)
+    };
+    (at(index), at(index + 1) - 1)
+}
+
+fn height_of(value: i64, highest: i64, height: i32) -> i32 {
+    if highest <= 0 {
+        return 0;
+    }
+    let part = i128::from(value.max(0)) * i128::from(height) / i128::from(highest);
+    i32::try_from(part).unwrap_or(height).max(i32::from(value > 0))
+}

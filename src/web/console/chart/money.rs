@@ -1,0 +1,140 @@
+//! Money: day by day, and from one balance to the next. Axes start at zero.
+
+use plotters::prelude::*;
+
+use super::{LINE, SERIES, SOFT, chart_error, drawn, height_of, width_of};
+use crate::console::answer::PageError;
+use crate::console::show::usd;
+
+/// One day of money.
+#[derive(Clone, Debug)]
+pub(crate) struct Day {
+    pub(crate) date: String,
+    pub(crate) approved_micros: i64,
+    pub(crate) reversed_micros: i64,
+}
+
+impl Day {
+    /// What is left of it.
+    pub(crate) fn net_micros(&self) -> i64 {
+        self.approved_micros.saturating_sub(self.reversed_micros)
+    }
+}
+
+/// What networks approved and took back, day by day, and what is left of it. The axis starts at zero, or below it where
+/// more was taken back than approved.
+pub(crate) fn days(days: &[Day]) -> Result<String, PageError> {
+    let highest =
+        days.iter().map(|day| day.approved_micros.max(day.reversed_micros)).max().unwrap_or(0).max(1);
+    let lowest = days.iter().map(Day::net_micros).min().unwrap_or(0).min(0);
+    let title = format!("Payout, reversals and net of {} days, in US dollars, from zero", days.len());
+    let (width, height) = (900_i32, 160_i32);
+    drawn((900, 190), &title, |area| {
+        let label = ("sans-serif", 11).into_font().color(&SOFT);
+        let below = height_of(-lowest, highest.saturating_sub(lowest), height);
+        let zero = height + 8 - below;
+        let top_of = |value: i64| zero - height_of(value, highest.saturating_sub(lowest), height);
+        area.draw(&PathElement::new(vec![(0, 8), (width, 8)], LINE)).map_err(chart_error)?;
+        let mut net = Vec::new();
+        for (index, day) in days.iter().enumerate() {
+            let (left, right) = width_of(index, days.len(), width);
+            let middle = left + (right - left) * 2 / 3;
+            for (from, to, value, colour) in [
+                (left, middle - 1, day.approved_micros, SERIES[0]),
+                (middle, right - 1, day.reversed_micros, SERIES[1]),
+            ] {
+                let bar = Rectangle::new([(from, top_of(value)), (to.max(from), zero)], colour.filled());
+                area.draw(&bar).map_err(chart_error)?;
+            }
+            let value = day.net_micros();
+            let depth = height_of(-value, highest.saturating_sub(lowest), height);
+            net.push((i32::midpoint(left, right), if value < 0 { zero + depth } else { top_of(value) }));
+            if index % days.len().div_ceil(7).max(1) == 0 {
+                let text = Text::new(day.date.clone(), (left, height + 12), label.clone());
+                area.draw(&text).map_err(chart_error)?;
+            }
+        }
+        area.draw(&PathElement::new(net, SERIES[2].stroke_width(2))).map_err(chart_error)?;
+        let top_label = format!("${}", highest / 1_000_000);
+        area.draw(&Text::new(top_label, (4, 10), label)).map_err(chart_error)?;
+        area.draw(&PathElement::new(vec![(0, zero), (width, zero)], LINE)).map_err(chart_error)
+    })
+}
+
+/// One bar of a waterfall.
+#[derive(Clone, Debug)]
+pub(crate) struct Bar {
+    pub(crate) name: &'static str,
+    /// A balance stands on zero; a movement goes on from what stands before it, up or down.
+    pub(crate) is_balance: bool,
+    pub(crate) micros: i64,
+    /// Which of the series it is coloured like.
+    pub(crate) series: usize,
+}
+
+/// From one balance to the next, step by step, each with its figure.
+pub(crate) fn waterfall(bars: &[Bar]) -> Result<String, PageError> {
+    let mut spans = Vec::new();
+    let mut level = 0_i64;
+    for bar in bars {
+        let from = if bar.is_balance { 0 } else { level };
+        level = from.saturating_add(bar.micros);
+        spans.push((from.min(level), from.max(level)));
+    }
+    let lowest = spans.iter().map(|(low, _)| *low).min().unwrap_or(0).min(0);
+    let highest = spans.iter().map(|(_, high)| *high).max().unwrap_or(0).max(lowest + 1);
+    let said: Vec<String> = bars.iter().map(|bar| format!("{} {}", bar.name, usd(bar.micros))).collect();
+    let (width, height) = (900_i32, 120_i32);
+    drawn((900, 172), &format!("In US dollars: {}", said.join(", ")), |area| {
+        let label = ("sans-serif", 12).into_font().color(&SOFT);
+        let at = |value: i64| {
+            22 + height - height_of(value.saturating_sub(lowest), highest.saturating_sub(lowest), height)
+        };
+        for (index, (bar, (low, high))) in bars.iter().zip(&spans).enumerate() {
+            let (left, right) = width_of(index, bars.len(), width);
+            let (left, right) = (left + 12, right - 12);
+            let colour = SERIES.get(bar.series).copied().unwrap_or(SERIES[0]);
+            let (top, bottom) = (at(*high), at(*low).max(at(*high) + 1));
+            area.draw(&Rectangle::new([(left, top), (right, bottom)], colour.filled()))
+                .map_err(chart_error)?;
+            let figure = Text::new(usd(bar.micros), (left, top - 16), label.clone());
+            area.draw(&figure).map_err(chart_error)?;
+            area.draw(&Text::new(bar.name, (left, height + 30), label.clone())).map_err(chart_error)?;
+        }
+        area.draw(&PathElement::new(vec![(0, at(0)), (width, at(0))], LINE)).map_err(chart_error)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_waterfall_says_its_figures_and_draws_a_bar_for_each() {
+        let bar = |name, is_balance, micros| Bar { name, is_balance, micros, series: 0 };
+        let bars = [
+            bar("Opening", true, 5_000_000),
+            bar("Approved", false, 3_500_000),
+            bar("Reversed", false, -1_000_000),
+            bar("Open", true, 7_500_000),
+        ];
+        let svg = waterfall(&bars).expect("drawn");
+        assert!(svg.contains(
+            "aria-label=\"In US dollars: Opening $5.00, Approved $3.50, Reversed −$1.00, Open $7.50\""
+        ));
+        assert_eq!(svg.matches("<rect").count(), 4);
+        assert!(waterfall(&[]).is_ok());
+    }
+
+    #[test]
+    fn a_day_on_which_more_was_taken_back_than_approved_goes_below_zero() {
+        let day = |approved, reversed| Day {
+            date: "2026-11-23".into(),
+            approved_micros: approved,
+            reversed_micros: reversed,
+        };
+        let svg = days(&[day(5_000_000, 1_000_000), day(0, 3_000_000)]).expect("drawn");
+        assert!(svg.contains("polyline"), "{svg}");
+        assert_eq!(day(0, 3_000_000).net_micros(), -3_000_000);
+    }
+}

@@ -1,0 +1,171 @@
+//! `/reports`: every business day, the newest first, and the networks' own statements.
+
+use askama::Template;
+use domain::report::figures::TotalFigures;
+use serde::Deserialize;
+use store::reports::ReportRow;
+use store::statements::StatementRow;
+
+use super::Console;
+use super::answer::{Answered, page as render};
+use super::chart;
+use super::frame::Frame;
+use super::request::Request;
+use super::session::Viewer;
+use super::show::{Moment, moment, number, percent, usd};
+
+/// How many days the chart and one page of the list show.
+const PAGE: i64 = 90;
+/// How many statements are listed.
+const STATEMENTS: i64 = 20;
+/// Later than every business day.
+const NO_CURSOR: &str = "9999-12-31";
+
+/// The headline of a report; the rest of it is not read.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Headline {
+    pub(crate) date: String,
+    pub(crate) ties_out: bool,
+    pub(crate) totals: TotalFigures,
+}
+
+impl Headline {
+    /// Of a report as it is kept; `None` of one that a newer version wrote in another way.
+    pub(crate) fn of(row: &ReportRow) -> Option<Self> {
+        serde_json::from_str(&row.content).ok()
+    }
+
+    /// What the chart draws of it.
+    pub(crate) fn day(&self) -> chart::Day {
+        chart::Day {
+            date: self.date.clone(),
+            approved_micros: self.totals.approved.amount.0,
+            reversed_micros: self.totals.reversed.amount.0,
+        }
+    }
+}
+
+struct DayRow {
+    date: String,
+    state: String,
+    signed: String,
+    ties_out: bool,
+    approved: String,
+    approved_count: String,
+    reversed: String,
+    reversed_count: String,
+    net: String,
+    share: String,
+}
+
+impl DayRow {
+    fn of(row: &ReportRow) -> Option<Self> {
+        let report = Headline::of(row)?;
+        let totals = &report.totals;
+        Some(Self {
+            state: row.state.clone(),
+            signed: row.signed_by.clone().unwrap_or_default(),
+            ties_out: report.ties_out,
+            approved: usd(totals.approved.amount.0),
+            approved_count: number(totals.approved.count),
+            reversed: usd(totals.reversed.amount.0),
+            reversed_count: number(totals.reversed.count),
+            net: usd(totals.net.0),
+            share: percent(totals.reversed.amount.0, totals.approved.amount.0),
+            date: report.date,
+        })
+    }
+}
+
+pub(super) struct StatementView {
+    pub(super) id: i64,
+    pub(super) source: String,
+    pub(super) file: String,
+    pub(super) period: String,
+    pub(super) version: i64,
+    pub(super) state: &'static str,
+    pub(super) superseded: bool,
+    pub(super) actor: String,
+    pub(super) received: Moment,
+}
+
+impl StatementView {
+    pub(super) fn of(row: StatementRow, now: domain::time::TimestampMs) -> Self {
+        Self {
+            id: row.id,
+            period: period(&row),
+            state: state_words(&row.state),
+            superseded: row.superseded_by.is_some(),
+            received: moment(row.received_at, now),
+            source: row.source,
+            file: row.file_name,
+            version: row.version,
+            actor: row.actor,
+        }
+    }
+}
+
+/// The days of a statement, in words.
+pub(super) fn period(row: &StatementRow) -> String {
+    match (&row.period_from, &row.period_to) {
+        (Some(from), Some(to)) if from == to => from.clone(),
+        (Some(from), Some(to)) => format!("{from} to {to}"),
+        _ => "days not known yet".into(),
+    }
+}
+
+/// How far a statement is, in words.
+pub(super) fn state_words(state: &str) -> &'static str {
+    match state {
+        "received" => "waits for your word",
+        "importing" => "is being read",
+        "matching" => "is being matched",
+        "matched" => "matched",
+        _ => "is being received",
+    }
+}
+
+#[derive(Template)]
+#[template(path = "reports.html")]
+struct ReportsPage {
+    frame: Frame,
+    chart: String,
+    chart_days: usize,
+    days: Vec<DayRow>,
+    next: String,
+    statements: Vec<StatementView>,
+    sources: Vec<String>,
+    may_settle: bool,
+    fault: String,
+}
+
+/// `GET /reports`
+pub(crate) async fn page(console: &Console, viewer: &Viewer, request: &Request) -> Answered {
+    show(console, viewer, request.query("before"), "").await
+}
+
+/// The page, with what went wrong on it.
+pub(super) async fn show(console: &Console, viewer: &Viewer, before: Option<&str>, fault: &str) -> Answered {
+    let now = console.clock.now();
+    let (rows, statements) = tokio::try_join!(
+        console.store.reports(before.unwrap_or(NO_CURSOR), PAGE + 1),
+        console.store.statements(i64::MAX, STATEMENTS),
+    )?;
+    let page = usize::try_from(PAGE).unwrap_or(usize::MAX);
+    let next = rows.get(page - 1).filter(|_| rows.len() > page);
+    let next = next.map_or_else(String::new, |row| format!("/reports?before={}", row.business_date));
+    let shown: Vec<&ReportRow> = rows.iter().take(page).collect();
+    let days: Vec<chart::Day> =
+        shown.iter().rev().filter_map(|row| Headline::of(row)).map(|report| report.day()).collect();
+    render(&ReportsPage {
+        frame: Frame::load(console, viewer, "/reports").await?,
+        chart: if days.is_empty() { String::new() } else { chart::days(&days)? },
+        chart_days: days.len(),
+        days: shown.into_iter().filter_map(DayRow::of).collect(),
+        next,
+        statements: statements.into_iter().map(|row| StatementView::of(row, now)).collect(),
+        sources: console.statements.keys().cloned().collect(),
+        may_settle: viewer.may_settle(),
+        fault: fault.to_owned(),
+    })
+}

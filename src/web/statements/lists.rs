@@ -1,0 +1,142 @@
+//! Lists of a statement's lines, made page by page while they are sent, so that a long one needs no memory.
+
+use bytes::Bytes;
+use domain::report::amount::Amount;
+use domain::statement::LineState;
+use domain::time::TimestampMs;
+use futures_util::{Stream, stream};
+use store::Store;
+use store::statements::BreakRow;
+
+use crate::export::csv_line;
+
+/// How many lines are read at once.
+const PAGE: i64 = 1_000;
+
+/// The first line of the list for the account manager, as CSV.
+pub const MISSING_HEAD: &str = "line,tx_id,user_id,offer_id,amount,currency,time";
+
+/// One line of it.
+pub fn missing_csv_line(row: &BreakRow) -> String {
+    let line = row.line.map(|line| line.to_string()).unwrap_or_default();
+    let text = |text: &Option<String>| text.clone().unwrap_or_default();
+    let (tx, user, offer) = (text(&row.tx_id), text(&row.user_id), text(&row.offer_id));
+    let amount = Amount(row.amount_micros).to_string();
+    csv_line(&[&line, &tx, &user, &offer, &amount, &row.currency, &time(row)])
+}
+
+/// What stands before the list as text, ready to be sent.
+pub fn missing_text_head(file_name: &str) -> String {
+    format!(
+        "Of your statement {file_name} we never received the postbacks of the transactions below. Please send them \
+         again.\n"
+    )
+}
+
+/// One line of it.
+pub fn missing_text_line(row: &BreakRow) -> String {
+    let text = |text: &Option<String>| text.clone().unwrap_or_else(|| "-".into());
+    format!(
+        "{}  transaction {}, user {}, offer {}: {} {}",
+        time(row),
+        text(&row.tx_id),
+        text(&row.user_id),
+        text(&row.offer_id),
+        Amount(row.amount_micros),
+        row.currency
+    )
+}
+
+fn time(row: &BreakRow) -> String {
+    row.happened_at.map(|at| TimestampMs(at).rfc3339()).unwrap_or_default()
+}
+
+/// The first line of a list of all that is known of lines.
+pub(crate) const LINES_HEAD: &str = "subject,state,rule,kind,tx_id,user_id,offer_id,amount,currency,time,day,reward_id,theirs_usd,ours_usd,\
+     difference_usd,accepted_by,accepted_reason";
+
+/// One line of it.
+pub(crate) fn line(row: &BreakRow) -> String {
+    let text = |text: &Option<String>| text.clone().unwrap_or_default();
+    let amount = Amount(row.amount_micros).to_string();
+    let (theirs, ours) = (Amount(row.theirs_micros), Amount(row.ours_micros));
+    let texts = [
+        row.subject.clone(),
+        row.state.clone(),
+        row.rule.clone(),
+        row.kind.clone(),
+        text(&row.tx_id),
+        text(&row.user_id),
+        text(&row.offer_id),
+    ];
+    let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+    let figures = [
+        amount,
+        row.currency.clone(),
+        time(row),
+        text(&row.day),
+        row.reward_id.map(|id| id.to_string()).unwrap_or_default(),
+        theirs.to_string(),
+        ours.to_string(),
+        (theirs - ours).to_string(),
+    ];
+    let words = [text(&row.accepted_by), text(&row.accepted_reason)];
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    // Amounts begin with a minus sign and are no formulas.
+    format!("{},{},{}", csv_line(&texts), figures.join(","), csv_line(&words))
+}
+
+/// A list as bytes: `head`, then each line of a state as `write` has it, each with its end.
+pub(crate) fn listed(
+    store: Store,
+    id: i64,
+    pending_from: String,
+    state: LineState,
+    head: String,
+    write: fn(&BreakRow) -> String,
+) -> impl Stream<Item = Result<Bytes, store::Error>> + Send + Sync + 'static {
+    let begun = (Some(head), 0_i64);
+    let pages = stream::try_unfold(
+        (store, pending_from, begun),
+        move |(store, pending_from, (head, after))| async move {
+            if let Some(head) = head {
+                return Ok(Some((Bytes::from(head + "\r\n"), (store, pending_from, (None, after)))));
+            }
+            let rows = store.statement_breaks(id, &pending_from, state, after, PAGE).await?;
+            let Some(last) = rows.last() else { return Ok(None) };
+            let after = last.place;
+            let text: String = rows.iter().map(|row| write(row) + "\r\n").collect();
+            Ok(Some((Bytes::from(text), (store, pending_from, (None, after)))))
+        },
+    );
+    SyncStream(std::sync::Mutex::new(Box::pin(pages)))
+}
+
+/// The file of a statement as it was received, but for a byte order mark.
+pub(crate) fn file(
+    store: Store,
+    id: i64,
+) -> impl Stream<Item = Result<Bytes, store::Error>> + Send + Sync + 'static {
+    let pieces = stream::try_unfold((store, 0_i64), move |(store, seq)| async move {
+        let piece = store.statement_piece(id, seq).await?;
+        Ok(piece.map(|piece| (Bytes::from(piece.content), (store, seq + 1))))
+    });
+    SyncStream(std::sync::Mutex::new(Box::pin(pieces)))
+}
+
+/// A stream that can be shared, because a body has to be; it never is.
+struct SyncStream<S: ?Sized>(std::sync::Mutex<std::pin::Pin<Box<S>>>);
+
+impl<S: Stream + ?Sized> Stream for SyncStream<S> {
+    type Item = S::Item;
+
+    fn poll_next(
+        self: std::pin::Pin<&mut Self>,
+        context: &mut std::task::Context<'_>,
+    ) -> std::task::Poll<Option<S::Item>> {
+        match self.get_mut().0.get_mut() {
+            Ok(stream) => stream.as_mut().poll_next(context),
+            Err(poisoned) => poisoned.into_inner().as_mut().poll_next(context),
+        }
+    }
+}

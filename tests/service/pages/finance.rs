@@ -1,0 +1,228 @@
+//! What finance does in the browser: a statement from upload to payment, a day signed off, files that add up to the page.
+
+use std::fs;
+use std::io::Cursor;
+
+use base64::Engine as _;
+use calamine::{Data, Reader as _, Xlsx};
+
+use super::browser::Look;
+use super::{PASSWORD, Team};
+use crate::database::Kind;
+use crate::finance::{days_ago, line};
+use crate::network::{Event, deliver};
+
+on_both_databases!(
+    a_controller_uploads_looks_imports_accepts_pays_and_downloads,
+    a_statement_is_uploaded_and_imported_without_script,
+    a_controller_signs_a_closed_day_off_once_and_its_files_add_up_to_the_page,
+    risk_reads_what_finance_does_and_changes_nothing,
+);
+
+const HEADER: &str = "tx_id,status,user_id,offer_id,amount,currency,time\n";
+
+/// Three credits, and a statement that differs in every second line.
+fn statement(team: &Team) -> String {
+    for tx in ["T-1", "T-2", "T-3"] {
+        deliver(team.up.address, &Event::honest("u-1", tx, 10).credit());
+    }
+    team.api.settle();
+    let mut file = HEADER.to_owned();
+    file += &line("T-1", "approved", "u-1", "1.00");
+    file += &line("T-2", "approved", "u-1", "1.50");
+    file += &line("NEVER", "approved", "u-2", "7.25");
+    file + "T-9,approved,u-1,,much,USD,\n"
+}
+
+/// A cell of a sheet whose first column says `what`.
+fn summary(book: &mut Xlsx<Cursor<Vec<u8>>>, what: &str) -> f64 {
+    let sheet = book.worksheet_range("Summary").expect("a summary");
+    let row = sheet.rows().find(|row| row[0] == Data::String(what.into())).expect(what);
+    match row[1] {
+        Data::Float(figure) => figure,
+        ref other => panic!("{what}: {other:?}"),
+    }
+}
+
+/// A file that the browser gets by the session of its page.
+fn fetched(browser: &super::browser::Browser, path: &str) -> Vec<u8> {
+    let script = format!(
+        "return (async () => {{
+             const bytes = new Uint8Array(await (await fetch('{path}')).arrayBuffer());
+             let text = '';
+             for (const byte of bytes) text += String.fromCharCode(byte);
+             return btoa(text);
+         }})()"
+    );
+    let encoded = browser.ask(&script);
+    base64::engine::general_purpose::STANDARD.decode(encoded.as_str().expect("a file")).expect("base64")
+}
+
+fn a_controller_uploads_looks_imports_accepts_pays_and_downloads(on: Kind) {
+    let team = Team::new(on);
+    let path = team.gate.path("november.csv");
+    fs::write(&path, statement(&team)).expect("room for a file");
+    let fin = team.signed_in("fin");
+    fin.go("/reports");
+    fin.choose("[name=file]", &path);
+    fin.click("[action='/reports/statements'] button");
+    fin.says("Nothing is read yet.");
+    fin.says("3 lines can be read, 1 cannot.");
+    fin.says("`amount` is `much`");
+    fin.says("NEVER");
+    fin.click("[action$='/import'] button");
+    fin.says("differences are open");
+    // What weighs most is shown first: the line that never came.
+    fin.says("Missing here");
+    assert_eq!(fin.text_of("#lines"), "Missing here");
+    fin.click_link("Amount differs");
+    fin.says("line 3");
+    fin.fill("[action$='/accept'] [name=reason]", "a bonus for the month");
+    fin.click("[action$='/accept'] button");
+    fin.says("accepted by fin: a bonus for the month");
+    fin.fill("[action$='/paid'] [name=amount]", "9.75");
+    fin.fill("[action$='/paid'] [name=note]", "wire 17");
+    fin.click("[action$='/paid'] button");
+    fin.says("$0.00 of theirs not paid");
+    let list = String::from_utf8(fetched(&fin, "/reports/statements/1/missing.txt")).expect("text");
+    assert!(list.contains("transaction NEVER, user u-2, offer -: 7.25 USD"), "{list}");
+    let original = fetched(&fin, "/reports/statements/1/original.csv");
+    assert_eq!(original, fs::read(&path).expect("a file"));
+    // What the workbook adds up to is what the page says.
+    let mut book: Xlsx<_> =
+        Xlsx::new(Cursor::new(fetched(&fin, "/reports/statements/1/statement.xlsx"))).expect("a workbook");
+    let figures = [
+        summary(&mut book, "theirs, USD"),
+        summary(&mut book, "ours, USD"),
+        summary(&mut book, "of it open"),
+        summary(&mut book, "paid, USD"),
+    ];
+    assert_eq!(figures, [9.75, 3.0, 7.25, 9.75]);
+    fin.says("$9.75");
+    let lines = book.worksheet_range("Missing here").expect("a sheet for each state");
+    assert_eq!(lines.rows().count(), 2);
+    // The same file again leads to the first.
+    fin.go("/reports");
+    fin.choose("[name=file]", &path);
+    fin.click("[action='/reports/statements'] button");
+    fin.says("received before, as statement 1");
+    // The network sends again what it was asked for.
+    deliver(team.up.address, &Event::honest("u-2", "NEVER", 10).credit());
+    fin.until("the line closes", |browser| {
+        browser.go("/reports/statements/1?state=matched");
+        browser.text().contains("closed when its postback came")
+    });
+    fin.go("/audit?action=statement_paid");
+    fin.says("9.75 USD: wire 17");
+}
+
+fn a_statement_is_uploaded_and_imported_without_script(on: Kind) {
+    let team = Team::new(on);
+    let path = team.gate.path("november.csv");
+    fs::write(&path, statement(&team)).expect("room for a file");
+    let fin = team.browser(Look { without_script: true, ..Look::default() });
+    fin.sign_in("fin", PASSWORD);
+    fin.go("/reports");
+    fin.choose("[name=file]", &path);
+    fin.click("[action='/reports/statements'] button");
+    fin.says("Nothing is read yet.");
+    fin.click("[action$='/discard'] button");
+    fin.says("None was sent yet.");
+    fin.choose("[name=file]", &path);
+    fin.click("[action='/reports/statements'] button");
+    fin.click("[action$='/import'] button");
+    fin.until("it is matched", |browser| {
+        browser.go("/reports/statements/2");
+        browser.text().contains("differences are open")
+    });
+    fin.go("/reports/statements/2?state=missing_here");
+    fin.fill("[action$='/accept-all'] [name=reason]", "a test of theirs");
+    fin.click("[action$='/accept-all'] button");
+    fin.says("accepted by fin: a test of theirs");
+}
+
+fn a_controller_signs_a_closed_day_off_once_and_its_files_add_up_to_the_page(on: Kind) {
+    let team = Team::new(on);
+    deliver(team.up.address, &Event::honest("u-1", "T-1", 10).credit());
+    deliver(team.up.address, &Event::honest("u-2", "T-2", 10).credit());
+    team.api.settle();
+    let report = |date: &str| assert_eq!(team.gate.run(&["report", date]).status.code(), Some(0));
+    let (today, closed) = (days_ago(0).date().to_string(), days_ago(3).date().to_string());
+    report(&today);
+    report(&closed);
+    let fin = team.signed_in("fin");
+    fin.go(&format!("/reports/{today}"));
+    fin.says("ties out");
+    fin.says("preliminary");
+    assert_eq!(fin.count("[action$='/sign-off']"), 0, "it may still change");
+    // The page, the workbook and the CSV file come to the same.
+    let figures: Vec<String> = fin
+        .ask("return Array.from(document.querySelectorAll('h2 + .scroll tbody tr')[0].cells, cell => cell.textContent)")
+        .as_array()
+        .expect("cells")
+        .iter()
+        .map(|cell| cell.as_str().expect("text").to_owned())
+        .collect();
+    assert_eq!(figures[..3], ["approved, USD", "2", "2"]);
+    let bytes = fetched(&fin, &format!("/reports/{today}.xlsx"));
+    let mut book: Xlsx<_> = Xlsx::new(Cursor::new(bytes)).expect("a workbook");
+    let approved = summary(&mut book, "approved, USD");
+    assert!((approved - 2.0).abs() < f64::EPSILON, "{approved}");
+    let csv = String::from_utf8(fetched(&fin, &format!("/reports/{today}.csv"))).expect("text");
+    assert!(csv.contains("Figures,1,approved USD,2\r\n"), "{csv}");
+    fin.go(&format!("/reports/{closed}"));
+    fin.says("final");
+    fin.fill("[action$='/sign-off'] [name=note]", "nothing happened");
+    fin.click("[action$='/sign-off'] button");
+    fin.says("Signed off by fin");
+    fin.says("nothing happened");
+    let root = team.signed_in("root");
+    root.go(&format!("/reports/{closed}"));
+    root.says("Signed off by fin");
+    assert_eq!(root.count("[action$='/sign-off']"), 0, "once");
+    root.go("/reports");
+    root.says("signed by fin");
+    assert!(root.count("figure svg.chart") > 0, "the days are drawn");
+    root.go("/audit?action=report_signed");
+    root.says(&format!("report {closed}"));
+    root.go("/reports/2001-01-01");
+    root.says("There is no report of this day");
+}
+
+fn risk_reads_what_finance_does_and_changes_nothing(on: Kind) {
+    let team = Team::new(on);
+    let file = statement(&team);
+    let id = team.api.import("november.csv", &file);
+    let mara = team.signed_in("mara");
+    mara.go("/reports");
+    assert_eq!(mara.count("[action='/reports/statements']"), 0);
+    mara.go(&format!("/reports/statements/{id}"));
+    mara.says("differences are open");
+    assert_eq!(mara.count("main form"), 0);
+    mara.go("/password");
+    let token = mara.ask("return document.querySelector('[name=csrf]').value");
+    let token = token.as_str().expect("a token");
+    for act in ["accept", "accept-all", "paid", "import", "discard"] {
+        let script = format!(
+            "return (async () => (await fetch('/reports/statements/{id}/{act}', {{method: 'POST', body: new URLSearchParams('csrf={token}&subject=line 3&reason=x&amount=1&note=x&state=missing_here')}})).status)()"
+        );
+        assert_eq!(mara.ask(&script), 403, "{act}");
+    }
+    let upload = |csrf: &str| {
+        let script = format!(
+            "const form = new FormData(); form.append('csrf', '{csrf}'); form.append('source', 'targo');
+             form.append('file', new Blob(['tx_id,amount\\nT,1\\n']), 'x.csv');
+             return (async () => (await fetch('/reports/statements', {{method: 'POST', body: form}})).status)()"
+        );
+        mara.ask(&script)
+    };
+    assert_eq!((upload(token), upload("")), (403.into(), 403.into()));
+    let fin = team.signed_in("fin");
+    let forged = fin.ask(
+        "const form = new FormData(); form.append('source', 'targo');
+         form.append('file', new Blob(['tx_id,amount\\nT,1\\n']), 'x.csv');
+         return (async () => (await fetch('/reports/statements', {method: 'POST', body: form})).status)()",
+    );
+    assert_eq!(forged, 403, "without its token a form changes nothing");
+    assert_eq!(team.api.all("statements", 10).len(), 1);
+}
