@@ -29,6 +29,8 @@ const LOOK_EVERY: Duration = Duration::from_mins(1);
 const POLL_INTERVAL: Duration = Duration::from_secs(5);
 /// How often it is looked whether a statement waits to be read: whoever sent it looks at its page.
 const STATEMENTS_EVERY: Duration = Duration::from_secs(2);
+/// At every how many of these looks lines are looked for whose postback has arrived since.
+const CLOSE_EVERY_LOOKS: u64 = 5;
 /// The pause before a worker that died is started again.
 const RESTART_PAUSE: Duration = Duration::from_secs(5);
 /// How often a job is begun before it is given up.
@@ -88,9 +90,6 @@ async fn look_at_the_clock(scheduled: &Scheduled) {
         if let Err(error) = release_small_holds(scheduled, now).await {
             warn!(%error, "what the policy releases cannot be released; trying again in a minute");
         }
-        if let Err(error) = close_late_lines(scheduled, now).await {
-            warn!(%error, "lines of statements cannot be looked at again; trying again in a minute");
-        }
         rest(&scheduled.stop, LOOK_EVERY).await;
     }
 }
@@ -108,12 +107,19 @@ async fn release_small_holds(scheduled: &Scheduled, now: TimestampMs) -> Result<
     Ok(())
 }
 
-/// Reads and matches statements as they come.
+/// Reads and matches statements as they come, and closes their lines when what was missing comes.
 async fn read_statements(scheduled: &Scheduled) {
+    let mut looks = 0_u64;
     while !scheduled.stop.is_cancelled() {
         if let Err(error) = finish_statements(scheduled).await {
             warn!(%error, "a statement cannot be read on; trying again");
         }
+        if looks.is_multiple_of(CLOSE_EVERY_LOOKS)
+            && let Err(error) = close_late_lines(scheduled, scheduled.clock.now()).await
+        {
+            warn!(%error, "lines of statements cannot be looked at again; trying again");
+        }
+        looks += 1;
         rest(&scheduled.stop, STATEMENTS_EVERY).await;
     }
 }
@@ -139,7 +145,7 @@ async fn finish_statements(scheduled: &Scheduled) -> Result<(), store::Error> {
 /// Closes lines of statements whose postbacks have arrived since.
 async fn close_late_lines(scheduled: &Scheduled, now: TimestampMs) -> Result<(), store::Error> {
     let Scheduled { store, statements, stop, .. } = scheduled;
-    for (id, source) in store.counting_statements().await? {
+    for (id, source) in store.statements_with_open_lines().await? {
         let Some(terms) = statements.get(&source).filter(|_| !stop.is_cancelled()) else { continue };
         let closed = store.close_late_lines(id, *terms, now).await?;
         if closed > 0 {

@@ -6,7 +6,8 @@ ALTER TABLE statements ADD COLUMN superseded_by INTEGER;
 ALTER TABLE statements ADD COLUMN missing_upto TEXT;
 -- When reading it began.
 ALTER TABLE statements ADD COLUMN begun_at INTEGER;
--- The state `received` of statements: a person has to say whether it is read as the preview shows it.
+-- Further states of statements: `received`, until a person says that it is read as the preview shows it, and
+-- `discarded`, if they say that it is not.
 
 -- Of the sum of a day: how many transactions it stands for, if the file says so.
 ALTER TABLE statement_lines ADD COLUMN count INTEGER;

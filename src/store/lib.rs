@@ -86,6 +86,9 @@ pub struct Store {
     terms: Arc<ReviewTerms>,
 }
 
+/// More connections than any pool has.
+const MAX_POOL_SIZE: u32 = 10_000;
+
 /// The connections of this process to the database.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Connections {
@@ -137,14 +140,20 @@ impl Store {
 
     /// How many connections are open, and how many of them are idle.
     pub fn connections(&self) -> Connections {
-        let of = |size: u32, idle: usize| (size, u32::try_from(idle).unwrap_or(u32::MAX));
-        let (open, idle) = match &self.database {
+        // A pool may count a connection down just before it counts it up: for that moment it has less than none.
+        let counted = |count: u32| if count > MAX_POOL_SIZE { 0 } else { count };
+        let of = |open: u32, idle: usize| Connections {
+            open: counted(open),
+            idle: counted(u32::try_from(idle).unwrap_or(u32::MAX)),
+        };
+        match &self.database {
             Database::Sqlite { writer, readers } => {
-                of(writer.size() + readers.size(), writer.num_idle() + readers.num_idle())
+                let (writer, readers) =
+                    (of(writer.size(), writer.num_idle()), of(readers.size(), readers.num_idle()));
+                Connections { open: writer.open + readers.open, idle: writer.idle + readers.idle }
             }
             Database::Postgres(pool) => of(pool.size(), pool.num_idle()),
-        };
-        Connections { open, idle }
+        }
     }
 
     /// Closes every connection, after what runs on them is done.

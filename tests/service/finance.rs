@@ -30,6 +30,8 @@ on_both_databases!(
 );
 
 const DAY_S: i64 = 86_400;
+/// Yesterday's report is due whatever the time is.
+const AT_MIDNIGHT: &str = "reports = { time = \"00:00\" }";
 const HEADER: &str = "tx_id,status,user_id,offer_id,amount,currency,time\n";
 
 /// The business day so many days ago.
@@ -164,12 +166,11 @@ fn an_import_that_is_killed_goes_on_and_reads_every_line_once(on: Kind) {
 }
 
 fn reports_that_are_killed_are_made_once_each_and_close_in_order(on: Kind) {
-    const DAYS: i64 = 6;
-    let gate = Gate::new(on);
+    let gate = Gate::with(on, |settings| settings.with(AT_MIDNIGHT));
     let machine = Machine::new(&gate.path(""));
     gate.change(|settings| on_machine(settings, &machine));
-    // Days on which postbacks came and nobody reported.
-    for day in (2..=DAYS).rev() {
+    // Two days with postbacks, and then nothing ran for four.
+    for day in [6, 5] {
         machine.set_clock(-day * DAY_S);
         let mut up = gate.up();
         let api = gate.api(up.address);
@@ -179,7 +180,6 @@ fn reports_that_are_killed_are_made_once_each_and_close_in_order(on: Kind) {
         }
         api.settle();
         up.process.stop();
-        gate.database.execute("DELETE FROM scheduled; DELETE FROM reports");
     }
     machine.set_clock(0);
     let web = gate.web();
@@ -200,16 +200,13 @@ fn reports_that_are_killed_are_made_once_each_and_close_in_order(on: Kind) {
     worker.stop();
     assert!(reports.iter().all(|it| it["ties_out"] == true), "{reports:?}");
     let dates: Vec<_> = reports.iter().map(|it| it["date"].as_str().expect("a date").to_owned()).collect();
-    let expected: Vec<_> = (1..=6).map(|days| days_ago(days).date().to_string()).collect();
-    assert_eq!(dates, expected, "every day once, without a gap");
+    let expected: Vec<_> = (1..).map(|days| days_ago(days).date().to_string()).take(dates.len()).collect();
+    assert!(dates == expected && dates.len() >= 6, "every day once, without a gap: {dates:?}");
     let mut previous: Option<String> = None;
-    for (days, date) in dates.iter().enumerate().rev() {
+    for (days, date) in (1..).zip(&dates).collect::<Vec<_>>().into_iter().rev() {
         let kept = api.get(&format!("reports/{date}"));
-        assert_eq!(
-            kept["report"]["totals"]["approved"]["count"],
-            json!(if days == 0 { 0 } else { 5 }),
-            "{date}"
-        );
+        let credits = if [5, 6].contains(&days) { 5 } else { 0 };
+        assert_eq!(kept["report"]["totals"]["approved"]["count"], json!(credits), "{date}");
         let goes_on = kept["report"]["inputs"]["previous"]["hash"].as_str().map(str::to_owned);
         assert_eq!(goes_on, previous, "{date} goes on from the day before");
         previous = kept["hash"].as_str().map(str::to_owned);
@@ -232,7 +229,7 @@ fn a_mail_server_that_is_away_delays_its_mail_and_nothing_else(on: Kind) {
          to = [\"Fay <fay@example.com>\", \"kim@example.com\"]\nretry_seconds = 1\n",
         mailbox.port
     );
-    let gate = Gate::with(on, |settings| settings.with_tail(&mail));
+    let gate = Gate::with(on, |settings| settings.with(AT_MIDNIGHT).with_tail(&mail));
     let up = gate.up();
     let api = gate.api(up.address);
     let yesterday = days_ago(1).date().to_string();

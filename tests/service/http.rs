@@ -121,11 +121,34 @@ impl Connection {
         if to_head || status < 200 {
             return Ok(answer);
         }
-        let length = answer.header("content-length").and_then(|length| length.parse().ok());
-        let mut body = vec![0; length.ok_or_else(|| invalid("an answer without a length"))?];
-        self.0.read_exact(&mut body)?;
-        answer.body = String::from_utf8(body).map_err(|_| invalid("a body that is no text"))?;
+        let body = if answer.header("transfer-encoding") == Some("chunked") {
+            self.chunks()?
+        } else {
+            let length = answer.header("content-length").and_then(|length| length.parse().ok());
+            let mut body = vec![0; length.ok_or_else(|| invalid("an answer without a length"))?];
+            self.0.read_exact(&mut body)?;
+            body
+        };
+        // Of a workbook only its status is looked at.
+        answer.body = String::from_utf8_lossy(&body).into_owned();
         Ok(answer)
+    }
+
+    /// A body whose length only its end tells.
+    fn chunks(&mut self) -> io::Result<Vec<u8>> {
+        let mut body = Vec::new();
+        loop {
+            let line = self.line()?;
+            let length = usize::from_str_radix(&line, 16).map_err(|_| {
+                io::Error::new(io::ErrorKind::InvalidData, format!("no length of a chunk: {line}"))
+            })?;
+            let mut chunk = vec![0; length + 2];
+            self.0.read_exact(&mut chunk)?;
+            if length == 0 {
+                return Ok(body);
+            }
+            body.extend_from_slice(&chunk[..length]);
+        }
     }
 
     /// One line without its end; the end of the connection is an error.

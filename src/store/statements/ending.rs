@@ -226,10 +226,14 @@ async fn finish(tx: &mut Tx, statement: &StatementRow) -> Result<()> {
 }
 
 impl Store {
-    /// The matched statements that count, newest first: lines of theirs may close later.
-    pub async fn counting_statements(&self) -> Result<Vec<(i64, String)>> {
+    /// The matched statements that count and have lines that may close later: each with its source.
+    pub async fn statements_with_open_lines(&self) -> Result<Vec<(i64, String)>> {
         Ok(read!(self, pool => sqlx::query_as(
-            "SELECT id, source FROM statements WHERE state = 'matched' AND superseded_by IS NULL ORDER BY id DESC"
+            "SELECT id, source FROM statements
+             WHERE state = 'matched' AND superseded_by IS NULL
+               AND EXISTS (SELECT 1 FROM statement_lines AS lines WHERE lines.statement_id = statements.id
+                           AND lines.state IN ('missing_here', 'orphan_reversal', 'status_differs'))
+             ORDER BY id DESC"
         ).fetch_all(pool).await)?)
     }
 

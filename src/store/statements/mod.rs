@@ -43,7 +43,7 @@ pub struct StatementRow {
     pub file_name: String,
     /// SHA-256 of the file; `None` while it is being received.
     pub file_hash: Option<String>,
-    /// `receiving`, `received`, `importing`, `matching` or `matched`.
+    /// `receiving`, `received`, `discarded`, `importing`, `matching` or `matched`.
     pub state: String,
     /// 1, or more if an earlier one has days in common with it.
     pub version: i64,
@@ -264,17 +264,19 @@ impl Store {
         .await
     }
 
-    /// A statement.
+    /// A statement, unless it was discarded.
     pub async fn statement(&self, id: i64) -> Result<Option<StatementRow>> {
-        Ok(read!(self, pool => sqlx::query_as(concat!(statement_columns!(), "WHERE id = $1"))
-            .bind(id).fetch_optional(pool).await)?)
+        Ok(
+            read!(self, pool => sqlx::query_as(concat!(statement_columns!(), "WHERE id = $1 AND state <> 'discarded'"))
+            .bind(id).fetch_optional(pool).await)?,
+        )
     }
 
     /// The statements before `before_id`, newest first, at most `limit`.
     pub async fn statements(&self, before_id: i64, limit: i64) -> Result<Vec<StatementRow>> {
         Ok(read!(self, pool => sqlx::query_as(concat!(
             statement_columns!(),
-            "WHERE id < $1 AND state <> 'receiving' ORDER BY id DESC LIMIT $2"
+            "WHERE id < $1 AND state NOT IN ('receiving', 'discarded') ORDER BY id DESC LIMIT $2"
         )).bind(before_id).bind(limit).fetch_all(pool).await)?)
     }
 

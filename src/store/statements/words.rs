@@ -57,8 +57,13 @@ static CONFIRM: LazyStatement = LazyLock::new(|| {
     )
 });
 
-static DISCARD: LazyStatement =
-    LazyLock::new(|| Statement::new("DELETE FROM statements WHERE id = $1 AND state = 'received'", &[]));
+/// Its row stays, so that its number is never given again; the file may come again.
+static DISCARD: LazyStatement = LazyLock::new(|| {
+    Statement::new(
+        "UPDATE statements SET state = 'discarded', file_hash = NULL WHERE id = $1 AND state = 'received'",
+        &[],
+    )
+});
 
 /// $3: the state; $4 to $6: who, why, when; $7: only this subject, or all.
 static ACCEPT: LazyStatement = LazyLock::new(|| {
@@ -89,7 +94,7 @@ static PAY: LazyStatement = LazyLock::new(|| {
 
 static SOURCE: LazyStatement = LazyLock::new(|| {
     Statement::new(
-        "SELECT source FROM statements WHERE id = $1 AND state NOT IN ('receiving', 'received')",
+        "SELECT source FROM statements WHERE id = $1 AND state NOT IN ('receiving', 'received', 'discarded')",
         &[],
     )
 });

@@ -109,7 +109,7 @@ fn a_controller_uploads_looks_imports_accepts_pays_and_downloads(on: Kind) {
     // The network sends again what it was asked for.
     deliver(team.up.address, &Event::honest("u-2", "NEVER", 10).credit());
     fin.until("the line closes", |browser| {
-        browser.go("/reports/statements/1?state=matched");
+        browser.go("/reports/statements/1?state=amount_differs");
         browser.text().contains("closed when its postback came")
     });
     fin.go("/audit?action=statement_paid");

@@ -51,13 +51,14 @@ fn pages(team: &Team) -> Vec<String> {
 fn no_page_keeps_anybody_out(on: Kind) {
     let team = Team::new(on);
     team.hold("u-1", &["T-1", "T-2"]);
+    let pages = pages(&team);
     for dark in [false, true] {
         let browser = team.browser(Look { dark, ..Look::default() });
         browser.go("/login");
         assert_eq!(browser.barriers(), Vec::<String>::new(), "/login, dark: {dark}");
         browser.sign_in("root", PASSWORD);
-        for page in pages(&team) {
-            browser.go(&page);
+        for page in &pages {
+            browser.go(page);
             assert_eq!(browser.barriers(), Vec::<String>::new(), "{page}, dark: {dark}");
         }
     }
