@@ -1,13 +1,15 @@
 //! A queue of a hundred thousand held rewards. Ignored, because it takes minutes:
-//! `tests/run with cargo test --release --test contract -- --ignored --nocapture crowded`. It says how long each
-//! question of a page took.
+//! `tests/run with cargo test --release --test contract -- --ignored --nocapture --test-threads 1 crowded`. It says how
+//! long each page and each decision took; two databases at once would slow each other down.
 
 use std::time::{Duration, Instant};
 
+use domain::money::Micros;
 use domain::queue::Grouping;
 use domain::review::Review;
+use domain::time::TimestampMs;
 use store::decisions::{Decide, Wanted};
-use store::holds::{HoldFilter, HoldSort};
+use store::holds::{Cluster, ClusterKey, ClusterPlace, HoldFilter, HoldPlace, HoldSort};
 use store::reviews::Reviewer;
 
 use crate::database::{Home, check};
@@ -81,10 +83,117 @@ async fn fill(home: &Home) {
     }
 }
 
+/// The fastest tells what a question costs also on a machine that others work on.
 fn say(kind: Kind, what: &str, mut took: Vec<Duration>) {
     took.sort_unstable();
-    let at = |share: usize| took[(took.len() * share / 100).min(took.len() - 1)].as_secs_f64() * 1_000.0;
-    println!("{kind:?} {what:<44} p50 {:>7.1} ms  p95 {:>7.1} ms", at(50), at(95));
+    let ms = |place: usize| took[place.min(took.len() - 1)].as_secs_f64() * 1_000.0;
+    let (fastest, half, most) = (ms(0), ms(took.len() / 2), ms(took.len() * 95 / 100));
+    println!("{kind:?} {what:<52} fastest {fastest:>6.1} ms  p50 {half:>6.1} ms  p95 {most:>6.1} ms");
+}
+
+/// What somebody looks at: everything, each filter alone, and searches that find little, much and all.
+fn looks() -> Vec<(&'static str, HoldFilter)> {
+    let none = HoldFilter::default;
+    let of = |text: &str| Some(text.to_owned());
+    vec![
+        ("everything", none()),
+        ("one rule", HoldFilter { rule: of("T1"), ..none() }),
+        ("one source", HoldFilter { source: of("targo"), ..none() }),
+        ("one offer", HoldFilter { offer_id: of("o7"), ..none() }),
+        ("one country", HoldFilter { country: of("DE"), ..none() }),
+        ("an amount", HoldFilter { min_payout: Some(Micros(1_000)), ..none() }),
+        ("an age", HoldFilter { received_before: Some(TimestampMs(NOW.0 - 3_600_000)), ..none() }),
+        ("a search", HoldFilter { text: of("offer 19"), ..none() }),
+        ("a search for all", HoldFilter { text: of("offer"), ..none() }),
+        ("a search for a user", HoldFilter { text: of("u77"), ..none() }),
+        ("a search for a sub1", HoldFilter { text: of("s77"), ..none() }),
+        ("a search in vain", HoldFilter { text: of("nobody"), ..none() }),
+    ]
+}
+
+/// What a page of clusters asks for, as the page asks for it; what its filters offer is asked for once in ten seconds.
+async fn page(
+    home: &Home,
+    filter: &HoldFilter,
+    grouping: Grouping,
+    sort: HoldSort,
+    after: Option<&ClusterPlace>,
+) -> Vec<Cluster> {
+    let store = &home.store;
+    let clusters = async {
+        let rows = store.clusters(filter, grouping, sort, after, 50).await.expect("grouped");
+        tokio::try_join!(
+            store.cluster_parts(filter, grouping, &rows),
+            store.cluster_users(filter, grouping, &rows),
+        )
+        .expect("counted");
+        rows
+    };
+    let totals = async { store.hold_totals(filter, NOW).await.expect("summed") };
+    let (rows, _, _) = tokio::join!(clusters, totals, async { store.hold_count().await.expect("counted") });
+    rows
+}
+
+async fn timed<T>(took: &mut Vec<Duration>, work: impl Future<Output = T>) -> T {
+    let began = Instant::now();
+    let done = work.await;
+    took.push(began.elapsed());
+    done
+}
+
+/// The pages of clusters under `filter` in every grouping; of everything also in every order, and the second page.
+async fn clusters(home: &Home, name: &str, filter: &HoldFilter) {
+    for grouping in Grouping::ALL {
+        let (mut took, mut second) = (Vec::new(), Vec::new());
+        for _ in 0..ROUNDS / 2 {
+            let rows = timed(&mut took, page(home, filter, grouping, HoldSort::Age, None)).await;
+            if let Some(last) = rows.get(49).filter(|_| name == "everything") {
+                let (first, second_key) = (last.first.clone(), last.second.clone());
+                let place = ClusterPlace { sort_value: last.sort_value, first, second: second_key };
+                timed(&mut second, page(home, filter, grouping, HoldSort::Age, Some(&place))).await;
+            }
+        }
+        say(home.kind(), &format!("queue page, {name}, by {}", grouping.name()), took);
+        if !second.is_empty() {
+            say(home.kind(), &format!("second page, {name}, by {}", grouping.name()), second);
+        }
+        if name != "everything" {
+            continue;
+        }
+        for (sorted, sort) in [("money", HoldSort::Money), ("score", HoldSort::Score)] {
+            let mut took = Vec::new();
+            for _ in 0..ROUNDS / 2 {
+                timed(&mut took, page(home, filter, grouping, sort, None)).await;
+            }
+            say(home.kind(), &format!("queue page, {name}, by {}, most {sorted}", grouping.name()), took);
+        }
+    }
+}
+
+/// The rewards under `filter`, one by one; of everything also in every order, and the second page.
+async fn rewards(home: &Home, name: &str, filter: &HoldFilter) {
+    for (sorted, sort) in [("age", HoldSort::Age), ("money", HoldSort::Money), ("score", HoldSort::Score)] {
+        if sort != HoldSort::Age && name != "everything" {
+            continue;
+        }
+        let (mut took, mut second) = (Vec::new(), Vec::new());
+        for _ in 0..ROUNDS / 2 {
+            let list = |after: Option<HoldPlace>| async move {
+                let rows = home.store.holds(filter, sort, after, NOW, 50);
+                let totals = home.store.hold_totals(filter, NOW);
+                tokio::try_join!(rows, totals).expect("listed").0
+            };
+            let rows = timed(&mut took, list(None)).await;
+            if let Some(last) = rows.get(49).filter(|_| name == "everything") {
+                let place = HoldPlace { sort_value: last.sort_value, reward_id: last.reward_id };
+                timed(&mut second, list(Some(place))).await;
+            }
+        }
+        say(home.kind(), &format!("rewards, {name}, by {sorted}"), took);
+        if !second.is_empty() {
+            say(home.kind(), &format!("second page, rewards, {name}, by {sorted}"), second);
+        }
+    }
 }
 
 async fn measure(home: &Home) {
@@ -93,43 +202,20 @@ async fn measure(home: &Home) {
     assert_eq!(store.hold_count().await.expect("counted"), HOLDS);
     let kind = home.kind();
     let none = HoldFilter::default;
-    let of = |text: &str| Some(text.to_owned());
-    let began = Instant::now();
-    store.hold_choices().await.expect("listed");
-    say(kind, "what the filters offer", vec![began.elapsed()]);
-    for (name, filter) in [
-        ("everything", none()),
-        ("one rule", HoldFilter { rule: of("T1"), ..none() }),
-        ("one offer", HoldFilter { offer_id: of("o7"), ..none() }),
-        ("one country", HoldFilter { country: of("DE"), ..none() }),
-        ("a search", HoldFilter { text: of("offer 19"), ..none() }),
-    ] {
-        for grouping in Grouping::ALL {
-            let mut took = Vec::new();
-            for _ in 0..ROUNDS / 4 {
-                let began = Instant::now();
-                let clusters = async {
-                    let rows =
-                        store.clusters(&filter, grouping, HoldSort::Age, None, 50).await.expect("grouped");
-                    tokio::try_join!(
-                        store.cluster_parts(&filter, grouping, &rows),
-                        store.cluster_users(&filter, grouping, &rows),
-                    )
-                    .expect("counted")
-                };
-                // As the page asks for them; what its filters offer is asked for once in ten seconds.
-                tokio::join!(clusters, async { store.hold_totals(&filter, NOW).await.expect("summed") });
-                took.push(began.elapsed());
-            }
-            say(kind, &format!("queue page, {name}, by {}", grouping.name()), took);
-        }
-        let mut took = Vec::new();
-        for _ in 0..ROUNDS {
-            let began = Instant::now();
-            store.holds(&filter, HoldSort::Age, None, NOW, 50).await.expect("listed");
-            took.push(began.elapsed());
-        }
-        say(kind, &format!("rewards, {name}"), took);
+    let mut took = Vec::new();
+    for _ in 0..ROUNDS / 4 {
+        timed(&mut took, store.hold_choices()).await.expect("listed");
+    }
+    say(kind, "what the filters offer", took);
+    for (name, filter) in looks() {
+        clusters(home, name, &filter).await;
+        rewards(home, name, &filter).await;
+    }
+    for grouping in Grouping::ALL {
+        let rows = store.clusters(&none(), grouping, HoldSort::Age, None, 1).await.expect("grouped");
+        let key = ClusterKey { grouping, first: rows[0].first.clone(), second: rows[0].second.clone() };
+        let inside = HoldFilter { cluster: Some(key), ..none() };
+        rewards(home, &format!("an opened cluster, by {}", grouping.name()), &inside).await;
     }
     let ids = store.hold_ids(&none(), HOLDS).await.expect("listed");
     let mut wanted = ids.into_iter().map(|(reward_id, steps)| Wanted { reward_id, steps });

@@ -14,7 +14,8 @@
 //! | `story`, `telling` | postbacks in few words; telling them to the store and looking at what became of them |
 //! | `recording`, `settling`, `conflicts`, `quarantine` | from the inbox to rewards |
 //! | `books`, `proof`, `verdicts` | what is booked and written down for good |
-//! | `reviews` | a person's decision |
+//! | `reviews`, `decisions` | a person's decision, and one click on many |
+//! | `holds`, `searching`, `crowded` | the queue; searches in a long one; ignored: how long a very long one takes |
 //! | `deliveries`, `resending` | what apps are told: in line, leased, taken back, sent again |
 //! | `failing` | what is saved when something fails: nothing |
 //! | `rewards`, `postbacks`, `refused`, `tokens`, `policies` | reading back |
@@ -111,6 +112,8 @@ mod rewards;
 mod scheduled;
 #[cfg(test)]
 mod schema;
+#[cfg(test)]
+mod searching;
 #[cfg(test)]
 mod settling;
 #[cfg(test)]

@@ -108,20 +108,25 @@ pub(crate) async fn page(console: &Console, viewer: &Viewer, request: &Request) 
     let now = console.clock.now();
     let scope = Scope::of_query(request);
     let filter = scope.filter(now);
-    let (totals, choices, frame) = tokio::try_join!(
-        async { Ok(console.store.hold_totals(&filter, now).await?) },
+    let filter = &*console.store.sought(&filter).await?;
+    let listed = async {
+        if scope.first.is_none() {
+            let (clusters, next) = self::clusters(console, &scope, filter, request, now).await?;
+            return Ok((clusters, Vec::new(), next));
+        }
+        let (rows, next) = rows(console, &scope, filter, request, now).await?;
+        Ok((Vec::new(), rows, next))
+    };
+    let (totals, choices, frame, (clusters, rows, next)) = tokio::try_join!(
+        async { Ok(console.store.hold_totals(filter, now).await?) },
         console.choices(now),
         Frame::load(console, viewer, "/review"),
+        listed,
     )?;
     let (done, undo) = super::decide::done(console, viewer, request).await?;
     let back = scope.url(&[]);
-    let (mut clusters, mut holds, mut item) = (Vec::new(), Vec::new(), None);
-    let next;
-    if scope.first.is_none() {
-        (clusters, next) = self::clusters(console, &scope, &filter, request, now).await?;
-    } else {
-        let (rows, more) = rows(console, &scope, &filter, request, now).await?;
-        next = more;
+    let (mut holds, mut item) = (Vec::new(), None);
+    if scope.first.is_some() {
         let open = open(request, &rows, undo.is_some() || done.is_some());
         if let Some(id) = open {
             item = reward::view(console, viewer, request, &id.to_string(), false).await?;

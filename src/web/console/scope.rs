@@ -113,6 +113,7 @@ impl Scope {
                 .map(|hours| TimestampMs(now.0.saturating_sub(hours.saturating_mul(HOUR_MS)))),
             upto_id: self.upto,
             text: self.text.clone(),
+            found: None,
             cluster: self.cluster(),
             ids: None,
         }
