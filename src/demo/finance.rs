@@ -1,6 +1,7 @@
 //! What finance finds in the demo: sixty days of reports, most of them signed off, and the network's own statement of a
 //! week with differences of every kind in it.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use anyhow::Context as _;
@@ -10,7 +11,6 @@ use domain::time::{DAY_MS, TimestampMs};
 use jobs::report::make;
 use jobs::statement::work_off;
 use store::reports::SignOff;
-use store::rewards::{Place, RewardFilter, RewardRow};
 use store::statements::intake::Intake;
 use store::statements::{NewStatement, Then};
 
@@ -22,22 +22,32 @@ pub(super) const CONTROLLER: &str = "fay";
 const SIGNED_AFTER_DAYS: i64 = 3;
 /// The statement goes back from this many days before today to the other.
 const WEEK: (u64, u64) = (16, 10);
-/// Rewards that are read at once.
-const PAGE: i64 = 500;
 
-/// A call that never arrived, because nothing listened.
+/// A call that the network made, whether or not anything listened.
 #[derive(Clone, Debug)]
-pub(super) struct Lost {
+pub(super) struct Told {
     pub(super) target: String,
     pub(super) at: TimestampMs,
 }
 
-impl Lost {
+impl Told {
     /// The parameter `name` of its URL.
     fn param(&self, name: &str) -> &str {
         let query = self.target.split_once('?').map_or("", |(_, query)| query);
         let value = query.split('&').find_map(|pair| pair.strip_prefix(name)?.strip_prefix('='));
         value.unwrap_or_default()
+    }
+
+    fn line(&self) -> Line {
+        Line {
+            tx_id: self.param("tx_id").to_owned(),
+            status: if self.param("status") == "1" { "approved" } else { "reversed" },
+            user_id: self.param("user_id").to_owned(),
+            offer_id: self.param("offer_id").to_owned(),
+            amount: Micros::parse(self.param("payout")).map(|parsed| parsed.amount).unwrap_or_default(),
+            currency: "USD",
+            at: self.at,
+        }
     }
 }
 
@@ -76,16 +86,16 @@ pub(super) async fn sign(process: &Process, first: BusinessDay, now: TimestampMs
 }
 
 /// Imports the network's statement of a week, and leaves the next one to be looked at.
-pub(super) async fn statements(process: &Process, lost: &[Lost], now: TimestampMs) -> anyhow::Result<()> {
+pub(super) async fn statements(process: &Process, told: &[Told], now: TimestampMs) -> anyhow::Result<()> {
     let today = BusinessDay::of(now, process.settings.timezone).context("no day")?;
     let (from, to) = (today.minus(WEEK.0), today.minus(WEEK.1));
-    let file = planted(&lines(process, lost, from, to).await?);
+    let file = planted(&lines(told, from, to));
     let name = format!("targo-{}.csv", from.date());
     let id = receive(process, &name, &file, Then::Import, now).await?;
     let reading = reading(process)?;
     work_off(&process.store, id, reading.terms, || true).await?;
     let (from, to) = (to.next(), today.minus(WEEK.1 - 7));
-    let file = written(&lines(process, &[], from, to).await?);
+    let file = written(&lines(told, from, to));
     receive(process, &format!("targo-{}.csv", from.date()), &file, Then::Ask, now).await?;
     Ok(())
 }
@@ -127,59 +137,15 @@ struct Line {
     at: TimestampMs,
 }
 
-/// What an honest network would write: every credit and reversal of these days, also what never arrived here.
-async fn lines(
-    process: &Process,
-    lost: &[Lost],
-    from: BusinessDay,
-    to: BusinessDay,
-) -> anyhow::Result<Vec<Line>> {
-    let (from_at, to_at) = (from.starts_at(), to.ends_at());
-    let mut filter = RewardFilter { from: Some(from_at), to: Some(to_at), ..RewardFilter::default() };
-    let mut lines = Vec::new();
-    loop {
-        let page = process.store.rewards(&filter, PAGE).await?;
-        let Some(last) = page.last() else { break };
-        filter.after = Some(Place { received_at: TimestampMs(last.received_at), id: last.id });
-        for row in &page {
-            lines.extend(of_reward(row, to_at));
-        }
-    }
-    for lost in lost.iter().filter(|lost| (from_at.0..to_at.0).contains(&lost.at.0)) {
-        let amount = Micros::parse(lost.param("payout")).map(|parsed| parsed.amount).unwrap_or_default();
-        lines.push(Line {
-            tx_id: lost.param("tx_id").to_owned(),
-            status: if lost.param("status") == "1" { "approved" } else { "reversed" },
-            user_id: lost.param("user_id").to_owned(),
-            offer_id: lost.param("offer_id").to_owned(),
-            amount,
-            currency: "USD",
-            at: lost.at,
-        });
-    }
-    lines.sort_by_key(|line| line.at.0);
-    Ok(lines)
-}
-
-/// The credit of a reward, and its reversal if that seems to have come within the days, too.
-fn of_reward(row: &RewardRow, to_at: TimestampMs) -> Vec<Line> {
-    // What was never approved here is left out: its reversal had come first.
-    let (Some(payout), Some(_)) = (row.payout_micros, &row.decision) else { return Vec::new() };
-    let line = |status, at| Line {
-        tx_id: row.tx_id.clone(),
-        status,
-        user_id: row.user_id.clone(),
-        offer_id: row.offer_id.clone().unwrap_or_default(),
-        amount: Micros(payout),
-        currency: "USD",
-        at,
-    };
-    let mut lines = vec![line("approved", TimestampMs(row.received_at))];
-    let taken_back = TimestampMs(row.received_at + 3_600_000);
-    if row.status == "reversed" && taken_back < to_at {
-        lines.push(line("reversed", taken_back));
-    }
-    lines
+/// What an honest network would write: everything that it told in these days, each once.
+fn lines(told: &[Told], from: BusinessDay, to: BusinessDay) -> Vec<Line> {
+    let days = from.starts_at().0..to.ends_at().0;
+    let mut known = BTreeSet::new();
+    told.iter()
+        .filter(|told| days.contains(&told.at.0))
+        .map(Told::line)
+        .filter(|line| !line.tx_id.is_empty() && known.insert((line.tx_id.clone(), line.status)))
+        .collect()
 }
 
 /// The lines with a difference of every kind among them.

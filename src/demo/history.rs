@@ -18,7 +18,7 @@ use store::inbox::NewPostback;
 use store::refused::NewRefused;
 use store::reviews::Reviewer;
 
-use super::finance::{self, Lost};
+use super::finance::{self, Told};
 use crate::roles::{self, Process};
 
 /// How far back it goes.
@@ -71,7 +71,7 @@ pub(super) async fn fill(
     let mut at = first.starts_at();
     let away = at.0 + (DAYS - AWAY.0) * DAY_MS + AWAY.1 * HOUR_MS;
     let away = away..away + AWAY.2 * HOUR_MS;
-    let (mut lost, mut reported) = (Vec::new(), None);
+    let (mut told, mut reported) = (Vec::new(), None);
     let mut listening = ("history-1", at);
     while at.0 < now.0 {
         let end = TimestampMs((at.0 + CHUNK_MS).min(now.0));
@@ -82,11 +82,13 @@ pub(super) async fn fill(
             let into = (end.0 - at.0 - 1) * i64::try_from(index).unwrap_or_default() / count.max(1);
             let received_at = TimestampMs(at.0 + into);
             let target = call.signed_target(template, &signer, received_at.0);
+            let verified = endpoints.get(super::SOURCE).map(|it| it.check(super::PUBLIC_URL, &target, None));
+            if !matches!(verified, Some(Err(_))) {
+                told.push(Told { target: target.clone(), at: received_at });
+            }
             if is_away {
-                lost.push(Lost { target, at: received_at });
                 continue;
             }
-            let verified = endpoints.get(super::SOURCE).map(|it| it.check(super::PUBLIC_URL, &target, None));
             let postback = NewPostback {
                 source: super::SOURCE.into(),
                 received_at,
@@ -104,7 +106,8 @@ pub(super) async fn fill(
         recorded += postbacks.len() as u64;
         process.store.record(Arc::new(postbacks)).await?;
         process.store.keep_refused(refused).await?;
-        then.store(end.0, Ordering::Relaxed);
+        // A moment before the next two hours begin: what came before midnight is booked before midnight.
+        then.store(end.0 - 1, Ordering::Relaxed);
         processing.drain().await?;
         review(process, end).await?;
         if is_away {
@@ -116,7 +119,7 @@ pub(super) async fn fill(
         at = end;
     }
     finance::sign(process, first, now).await?;
-    finance::statements(process, &lost, now).await?;
+    finance::statements(process, &told, now).await?;
     Ok(recorded)
 }
 

@@ -1,6 +1,7 @@
-//! A million rewards, and a statement of two hundred thousand lines. Ignored, because they take minutes:
+//! A million rewards, and a statement of two hundred thousand lines with differences of every state. Ignored, because they take minutes:
 //! `tests/run with cargo test --test contract -- --ignored --nocapture large`. They say how long it took.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::time::Instant;
 
@@ -100,40 +101,117 @@ async fn measure(home: &Home) {
     assert!(report.ties_out, "{:#?}", report.faults);
     assert_eq!(report.proof.rewards, REWARDS);
 
-    let mut file = "tx_id,status,amount,time\n".to_owned();
-    let first = REWARDS - LINES;
-    let time = TimestampMs(NOW.0).rfc3339();
-    for n in first..REWARDS {
-        // One in a hundred never came here, one in a hundred differs by a cent.
-        let (tx, amount) = match n % 100 {
-            1 => (format!("X{n}"), "1"),
-            2 => (format!("T{n}"), "1.01"),
-            _ => (format!("T{n}"), "1"),
-        };
-        let _ = writeln!(file, "{tx},approved,{amount},{time}");
-    }
+    let planted = Planted::new();
     let new = NewStatement {
         source: SOURCE.into(),
         file_name: "large.csv".into(),
         format: serde_json::to_string(&Format::default()).expect("JSON"),
-        period: None,
+        period: Some((date_of(FIRST_DAY), date_of(DAYS - 1))),
         actor: "fay".into(),
         now: NOW,
     };
     let began = Instant::now();
     let mut intake = Intake::begin(&home.store, new, Format::default()).await.expect("it begins");
-    for bytes in file.as_bytes().chunks(65_536) {
+    for bytes in planted.file.as_bytes().chunks(65_536) {
         intake.push(bytes).await.expect("it is taken");
     }
     let (id, _) = intake.finish(Then::Import).await.expect("it is received");
-    let tolerance = Tolerance { absolute: Amount(0), relative_ppm: 0 };
+    let tolerance = Tolerance { absolute: Amount(5_000), relative_ppm: 0 };
     let terms = MatchTerms { tolerance, window_ms: DAY_MS, cut_off_days: 3, timezone: chrono_tz::Tz::UTC };
     work_off(&home.store, id, terms, || true).await.expect("it is matched");
-    println!("{:?}: {LINES} lines received and matched in {:?}", home.kind(), began.elapsed());
+    println!("{:?}: {} lines received and matched in {:?}", home.kind(), planted.lines, began.elapsed());
     let totals = home.store.statement_totals(id, "9999-12-31").await.expect("they are summed");
     let totals = store::statements::totals(totals).expect("known states");
     assert!(totals.ties_out());
-    let count = |name: &str| totals.states.iter().find(|of| of.state.name() == name).map_or(0, |of| of.count);
-    assert_eq!((count("missing_here"), count("amount_differs")), (LINES / 100, LINES / 100));
-    assert_eq!(count("matched"), LINES - LINES / 50);
+    let found: BTreeMap<_, _> = totals.states.iter().map(|of| (of.state.name(), of.count)).collect();
+    assert_eq!(found, planted.states, "each difference is found, and none is invented");
+    let faults = home.store.statement_faults(id, 0, LINES).await.expect("they are listed");
+    assert_eq!(i64::try_from(faults.len()), Ok(planted.faulty));
+}
+
+/// The first day of the statement, counted from the first day of the books.
+const FIRST_DAY: i64 = 73;
+
+fn at_of(day: i64) -> TimestampMs {
+    TimestampMs(NOW.0 - (DAYS - 1 - day) * DAY_MS)
+}
+
+fn date_of(day: i64) -> String {
+    at_of(day).business_date(chrono_tz::Tz::UTC)
+}
+
+/// A statement of eighteen days with differences of every state, and how many of each.
+struct Planted {
+    file: String,
+    lines: i64,
+    faulty: i64,
+    states: BTreeMap<&'static str, i64>,
+}
+
+impl Planted {
+    fn new() -> Self {
+        let file = "tx_id,status,user_id,offer_id,amount,currency,time\n".to_owned();
+        let mut planted = Self { file, lines: 0, faulty: 0, states: BTreeMap::new() };
+        for n in 1..REWARDS {
+            let day = n * DAYS / REWARDS;
+            if (FIRST_DAY..DAYS).contains(&day) {
+                planted.credit(n, &at_of(day).rfc3339());
+            }
+            // Every twentieth was taken back five days later.
+            if n % 20 == 0 && (FIRST_DAY..DAYS).contains(&(day + 5)) {
+                planted.add(&format!("T{n},reversed,,,1,USD,{}", at_of(day + 5).rfc3339()), &["matched"]);
+            }
+        }
+        planted
+    }
+
+    /// A line, and the states that it and its booking end in.
+    fn add(&mut self, line: &str, states: &[&'static str]) {
+        let _ = writeln!(self.file, "{line}");
+        self.lines += 1;
+        self.count(states);
+    }
+
+    fn count(&mut self, states: &[&'static str]) {
+        for state in states {
+            *self.states.entry(state).or_default() += 1;
+        }
+    }
+
+    fn credit(&mut self, n: i64, at: &str) {
+        let (user, offer) = (n % USERS + 1, n % 100);
+        let line = |tx: &str, status: &str, amount: &str, currency: &str, at: &str| {
+            format!("{tx},{status},u{user},o{offer},{amount},{currency},{at}")
+        };
+        let tx = format!("T{n}");
+        let plain = line(&tx, "approved", "1", "USD", at);
+        match n % 100 {
+            1 => self
+                .add(&line(&format!("X{n}"), "approved", "1", "USD", at), &["missing_here", "missing_there"]),
+            2 => self.add(&line(&tx, "approved", "1.01", "USD", at), &["amount_differs"]),
+            3 => self.add(&line(&tx, "approved", "1.004", "USD", at), &["matched_in_tolerance"]),
+            4 => self.add(&line(&tx, "approved", "1", "EUR", at), &["currency_differs"]),
+            5 => {
+                self.add(&plain, &["matched"]);
+                self.add(&plain, &["duplicate"]);
+            }
+            6 => {
+                self.add(&plain, &["matched"]);
+                self.add(&line(&tx, "reversed", "1", "USD", at), &["status_differs"]);
+            }
+            7 => {
+                self.add(&plain, &["matched"]);
+                self.add(&line(&format!("O{n}"), "reversed", "1", "USD", at), &["orphan_reversal"]);
+            }
+            8 => self.add(&line("", "approved", "1", "USD", at), &["matched"]),
+            9 => self.add(&line("", "approved", "1", "USD", ""), &["ambiguous", "missing_there"]),
+            10 => self.count(&["missing_there"]),
+            11 => {
+                self.add(&plain, &["matched"]);
+                self.add(&line(&tx, "approved", "much", "USD", at), &[]);
+                self.faulty += 1;
+            }
+            _ => self.add(&plain, &["matched"]),
+        }
+    }
 }

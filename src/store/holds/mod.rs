@@ -163,6 +163,12 @@ impl Store {
         limit: i64,
     ) -> Result<Vec<HoldRow>> {
         let filter = &*self.sought(filter).await?;
+        // Where every hold has as much time as any other, what is due first came first: the index delivers that, and
+        // only as many rows as are asked for are read.
+        let (order, ahead) = match (sort, self.terms.urgent) {
+            (HoldSort::Age, None) => ("received_at", self.terms.target_ms),
+            _ => ("sort_value", 0),
+        };
         Ok(read!(self, pool => {
             let mut query = QueryBuilder::new("SELECT sorted.*, claims.person AS claimed_by,
                 (SELECT COUNT(*) FROM opinions WHERE opinions.reward_id = sorted.reward_id
@@ -177,10 +183,10 @@ impl Store {
             by_filter!(query, filter);
             query.push(") AS found");
             if let Some(place) = after {
-                query.push(" WHERE (sort_value, reward_id) > (").push_bind(place.sort_value);
-                query.push(", ").push_bind(place.reward_id).push(")");
+                query.push(" WHERE (").push(order).push(", reward_id) > (");
+                query.push_bind(place.sort_value - ahead).push(", ").push_bind(place.reward_id).push(")");
             }
-            query.push(" ORDER BY sort_value, reward_id LIMIT ").push_bind(limit);
+            query.push(" ORDER BY ").push(order).push(", reward_id LIMIT ").push_bind(limit);
             query.push(") AS sorted LEFT JOIN claims ON claims.reward_id = sorted.reward_id AND claims.until_at > ");
             query.push_bind(now.0);
             query.push(" ORDER BY sort_value, sorted.reward_id");

@@ -195,19 +195,18 @@ async fn show(console: &Console, viewer: &Viewer, row: &ReportRow, fault: &str) 
     })
 }
 
-/// From what networks owed to what they owe.
+/// What the day brought, what was taken back, what is left, what was paid of it.
 fn waterfall(report: &Report) -> Result<String, PageError> {
-    let sum = |of: fn(&domain::report::rolls::Receivable) -> Amount| {
-        report.receivables.iter().map(of).sum::<Amount>().0
-    };
+    let settled = report.receivables.iter().map(|roll| roll.settled).sum::<Amount>().0;
     let bar = |name, is_balance, micros, series| Bar { name, is_balance, micros, series };
-    let (approved, reversed) = (report.totals.approved.amount.0, report.totals.reversed.amount.0);
+    let totals = &report.totals;
+    let (approved, reversed, net) = (totals.approved.amount.0, totals.reversed.amount.0, totals.net.0);
     chart::waterfall(&[
-        bar("Open before", true, sum(|roll| roll.opening), 0),
         bar("Approved", false, approved, 2),
         bar("Reversed", false, -reversed, 1),
-        bar("Settled", false, -sum(|roll| roll.settled), 0),
-        bar("Open after", true, sum(|roll| roll.closing), 0),
+        bar("Net", true, net, 0),
+        bar("Settled", false, -settled, 1),
+        bar("Left open", true, net.saturating_sub(settled), 0),
     ])
 }
 

@@ -6,6 +6,7 @@ use std::path::Path;
 
 use super::browser::{Browser, Look};
 use crate::database::Kind;
+use crate::finance::days_ago;
 use crate::gate::{Gate, announced};
 
 #[test]
@@ -13,13 +14,16 @@ use crate::gate::{Gate, announced};
 fn pictures_of_the_demo() {
     let gate = Gate::new(Kind::Sqlite);
     let demo = announced(gate.start(&["demo", "--listen", "127.0.0.1:0"])).expect("the demo listens");
-    let said = "sign in as mara, password ";
-    let password = loop {
-        let line = demo.process.line().expect("it says how to sign in");
-        if let Some((_, password)) = line.split_once(said) {
-            break password.to_owned();
+    let password_of = |name: &str| {
+        let said = format!("sign in as {name}, password ");
+        loop {
+            let line = demo.process.line().expect("it says how to sign in");
+            if let Some((_, password)) = line.split_once(&said) {
+                break password.to_owned();
+            }
         }
     };
+    let (password, controllers) = (password_of("mara"), password_of("fay"));
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(".github/pictures");
     fs::create_dir_all(&folder).expect("a folder");
     for dark in [false, true] {
@@ -46,5 +50,17 @@ fn pictures_of_the_demo() {
         browser.says("Reward ");
         take("reward");
         browser.go("/review");
+        let browser = Browser::open(demo.address, Look { dark, ..Look::default() });
+        browser.sign_in("fay", &controllers);
+        let take = |name: &str| {
+            let path = folder.join(format!("{name}-{look}.png"));
+            fs::write(path, browser.picture()).expect("room for a picture");
+        };
+        browser.go(&format!("/reports/{}", days_ago(8).date()));
+        browser.says("ties out");
+        take("report");
+        browser.go("/reports/statements/1");
+        browser.says("differences are open");
+        take("statement");
     }
 }
