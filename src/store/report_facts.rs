@@ -23,11 +23,13 @@ use crate::{Error, Result, Store, read_snapshot};
 /// the postbacks of a day are found between two of them, with this much on either side.
 const SKEW_MS: i64 = 600_000;
 
-/// What makes a line out of steps and their rewards.
+/// What makes a line out of steps and their rewards. A reversal that came first moves nothing: what its reward was
+/// worth is only known once the credit follows, and must not change the report of the day before.
 macro_rules! line_columns {
     () => {
         "SELECT rewards.source, rewards.currency, rewards.business_date, steps.business_date, steps.step, COUNT(*),
-                CAST(COALESCE(SUM(reward_micros), 0) AS BIGINT), CAST(COALESCE(SUM(payout_micros), 0) AS BIGINT) "
+                CAST(COALESCE(SUM(CASE WHEN step <> 'reverse_unseen' THEN reward_micros END), 0) AS BIGINT),
+                CAST(COALESCE(SUM(CASE WHEN step <> 'reverse_unseen' THEN payout_micros END), 0) AS BIGINT) "
     };
 }
 
