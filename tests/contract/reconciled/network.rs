@@ -7,7 +7,7 @@ use super::scenario::{SOURCES, Scenario, USERS};
 use crate::story::{Call, credit, reversal, suspicious, unmappable};
 
 /// How far behind the clock of one web process is from the others', at most. Less than the report allows for.
-const SKEW_MS: i64 = 500_000;
+pub(super) const SKEW_MS: i64 = 500_000;
 const COUNTRIES: [&str; 12] = ["", "AT", "BR", "CA", "DE", "ES", "FR", "GB", "IN", "JP", "PL", "US"];
 
 impl Scenario<'_> {
@@ -49,8 +49,14 @@ impl Scenario<'_> {
         if self.chance.random_bool(0.05) {
             calls.push(credit("N").of_source("nobody"));
         }
-        let skewed = |call: Call, chance: &mut SmallRng| call.received(at - chance.random_range(0..SKEW_MS));
-        calls.into_iter().map(|call| skewed(call, &mut self.chance)).collect()
+        let midnight = self.zone.starts_at(self.zone.day_of(at));
+        let received = |chance: &mut SmallRng| {
+            let behind = at - chance.random_range(0..SKEW_MS);
+            // To the millisecond, where it matters.
+            let edges = [behind, midnight - 1, midnight];
+            if at - midnight < SKEW_MS { edges[chance.random_range(0..3)] } else { behind }
+        };
+        calls.into_iter().map(|call| call.received(received(&mut self.chance))).collect()
     }
 
     fn new_credit(&mut self, at: i64) -> Call {

@@ -44,6 +44,10 @@ impl Desk {
         let longest = now - gone;
         let short = [1_000, NO_WINDOW_MS, NO_WINDOW_MS + 1, 90_000, longest / 2, longest];
         let silence = scenario.one(&short).min(longest);
+        if scenario.chance.random_bool(0.2) {
+            // One that was gone again while the other listened on.
+            self.note(&format!("brief {before}"), before, before + 1_000).await;
+        }
         if scenario.chance.random_bool(0.3) {
             self.note(&format!("web {}", self.processes), self.began, gone).await;
             if scenario.chance.random_bool(0.2) {

@@ -15,6 +15,7 @@ use store::inbox::Claim;
 use store::refused::NewRefused;
 
 use super::happened::{Fate, Happenings, Moved, Terms, Told, Zone, date};
+use super::network::SKEW_MS;
 use super::people::Desk;
 use super::reported::Reports;
 use crate::database::Home;
@@ -64,6 +65,7 @@ pub(super) async fn live(home: &Home, zone: Zone, from: i64, seed: u64) -> Repor
     while at < from + DAYS * DAY_MS {
         let before = at;
         at += scenario.chance.random_range(HOUR_MS / 2..4 * HOUR_MS);
+        at = scenario.near_midnight(at);
         desk.listen(&mut scenario, before, at).await;
         reports.close(&mut scenario, at).await;
         if at >= change {
@@ -96,6 +98,13 @@ impl Scenario<'_> {
     /// One of them.
     pub(super) fn one<T: Clone>(&mut self, of: &[T]) -> T {
         of[self.chance.random_range(0..of.len())].clone()
+    }
+
+    /// `at`, or if midnight is near a little after that: what is received then is of either day.
+    fn near_midnight(&mut self, at: i64) -> i64 {
+        let midnight = self.zone.starts_at(self.zone.day_of(at) + 1);
+        let near = midnight - at < 4 * HOUR_MS && self.chance.random_bool(0.5);
+        if near { midnight + self.chance.random_range(0..SKEW_MS) } else { at }
     }
 
     /// `at`, or with some `probability` what a clock says that is wrong: a day that may be closed already.
