@@ -49,76 +49,57 @@ const LATE: &str = concat!(
      GROUP BY 1, 2, 3, 4, 5 ORDER BY 1, 2, 3, 4, 5"
 );
 
-/// What moved each account on the day and after it. $1: the day; $2: the last transfer that the report before knew.
-macro_rules! sums {
-    () => {
-        "WITH booked AS (
-             SELECT debit_id, credit_id, amount_micros AS today, 0 AS later
-             FROM steps JOIN transfers ON transfers.reward_id = steps.reward_id AND transfers.step_seq = steps.seq
-             WHERE steps.business_date = $1
-             UNION ALL
-             SELECT debit_id, credit_id, amount_micros, 0 FROM transfers
-             WHERE reward_id IS NULL AND business_date = $1
-             UNION ALL
-             SELECT debit_id, credit_id, amount_micros, 0 FROM transfers WHERE id > $2 AND business_date < $1
-             UNION ALL
-             SELECT debit_id, credit_id, 0, amount_micros
-             FROM steps JOIN transfers ON transfers.reward_id = steps.reward_id AND transfers.step_seq = steps.seq
-             WHERE steps.business_date > $1
-             UNION ALL
-             SELECT debit_id, credit_id, 0, amount_micros FROM transfers
-             WHERE reward_id IS NULL AND business_date > $1
-         ), sums AS (
-             SELECT account_id, SUM(today) AS today, SUM(later) AS later
-             FROM (SELECT credit_id AS account_id, today, later FROM booked
-                   UNION ALL
-                   SELECT debit_id, -today, -later FROM booked) AS legs
-             GROUP BY account_id
-         ) "
-    };
-}
-
-const ACCOUNTS: &str = concat!(
-    sums!(),
-    "SELECT CASE WHEN SUBSTR(name, 1, 5) = 'user:' THEN 'users' ELSE name END, currency,
-            CAST(SUM(balance_micros) AS BIGINT), CAST(COALESCE(SUM(today), 0) AS BIGINT),
-            CAST(COALESCE(SUM(later), 0) AS BIGINT)
-     FROM accounts LEFT JOIN sums ON sums.account_id = accounts.id
-     GROUP BY 1, 2 ORDER BY 1, 2"
-);
-
-/// Each user's debt before and behind the day.
-macro_rules! debts {
-    () => {
-        ", debts AS (
-             SELECT name, currency, behind AS balance,
-                    CASE WHEN behind - today < 0 THEN today - behind ELSE 0 END AS before_day,
-                    CASE WHEN behind < 0 THEN -behind ELSE 0 END AS after_day
-             FROM (SELECT name, currency, balance_micros - COALESCE(later, 0) AS behind, COALESCE(today, 0) AS today
-                   FROM accounts LEFT JOIN sums ON sums.account_id = accounts.id
-                   WHERE SUBSTR(name, 1, 5) = 'user:') AS users
-         ) "
-    };
-}
-
-const DEBTS: &str = concat!(
-    sums!(),
-    debts!(),
-    "SELECT currency,
-            COUNT(CASE WHEN before_day > 0 THEN 1 END), CAST(SUM(before_day) AS BIGINT),
-            CAST(SUM(CASE WHEN after_day > before_day THEN after_day - before_day ELSE 0 END) AS BIGINT),
-            CAST(SUM(CASE WHEN before_day > after_day THEN before_day - after_day ELSE 0 END) AS BIGINT),
-            COUNT(CASE WHEN after_day > 0 THEN 1 END), CAST(SUM(after_day) AS BIGINT)
-     FROM debts WHERE before_day > 0 OR after_day > 0
-     GROUP BY currency ORDER BY currency"
-);
-
-const NEGATIVE: &str = concat!(
-    sums!(),
-    debts!(),
-    "SELECT name, currency, CAST(balance AS BIGINT) FROM debts WHERE after_day > 0
-     ORDER BY balance, name, currency LIMIT $3"
-);
+/// What moved each account on the day and after it, and what follows: accounts, users together; what users owe, by
+/// currency; the users who owe most. $1: the day; $2: the last transfer that the report before knew; $3: how many.
+///
+/// One statement for the three, because summing up the transfers is what takes the time.
+const BALANCES: &str = "
+    WITH booked AS (
+        SELECT debit_id, credit_id, amount_micros AS today, 0 AS later
+        FROM steps JOIN transfers ON transfers.reward_id = steps.reward_id AND transfers.step_seq = steps.seq
+        WHERE steps.business_date = $1
+        UNION ALL
+        SELECT debit_id, credit_id, amount_micros, 0 FROM transfers
+        WHERE reward_id IS NULL AND business_date = $1
+        UNION ALL
+        SELECT debit_id, credit_id, amount_micros, 0 FROM transfers WHERE id > $2 AND business_date < $1
+        UNION ALL
+        SELECT debit_id, credit_id, 0, amount_micros
+        FROM steps JOIN transfers ON transfers.reward_id = steps.reward_id AND transfers.step_seq = steps.seq
+        WHERE steps.business_date > $1
+        UNION ALL
+        SELECT debit_id, credit_id, 0, amount_micros FROM transfers
+        WHERE reward_id IS NULL AND business_date > $1
+    ), sums AS (
+        SELECT account_id, SUM(today) AS today, SUM(later) AS later
+        FROM (SELECT credit_id AS account_id, today, later FROM booked
+              UNION ALL
+              SELECT debit_id, -today, -later FROM booked) AS legs
+        GROUP BY account_id
+    ), balances AS MATERIALIZED (
+        SELECT name, currency, balance_micros AS kept, COALESCE(today, 0) AS today, COALESCE(later, 0) AS later
+        FROM accounts LEFT JOIN sums ON sums.account_id = accounts.id
+    ), users AS (
+        SELECT name, currency, kept - later AS behind,
+               CASE WHEN kept - later - today < 0 THEN today + later - kept ELSE 0 END AS before_day,
+               CASE WHEN kept - later < 0 THEN later - kept ELSE 0 END AS after_day
+        FROM balances WHERE SUBSTR(name, 1, 5) = 'user:'
+    ), lowest AS (
+        SELECT name, currency, behind FROM users WHERE after_day > 0 ORDER BY behind, name, currency LIMIT $3
+    )
+    SELECT 'account', CASE WHEN SUBSTR(name, 1, 5) = 'user:' THEN 'users' ELSE name END, currency,
+           CAST(SUM(kept) AS BIGINT), CAST(SUM(today) AS BIGINT), CAST(SUM(later) AS BIGINT),
+           CAST(0 AS BIGINT), CAST(0 AS BIGINT), CAST(0 AS BIGINT)
+    FROM balances GROUP BY 2, 3
+    UNION ALL
+    SELECT 'debt', '', currency, COUNT(CASE WHEN before_day > 0 THEN 1 END), CAST(SUM(before_day) AS BIGINT),
+           CAST(SUM(CASE WHEN after_day > before_day THEN after_day - before_day ELSE 0 END) AS BIGINT),
+           CAST(SUM(CASE WHEN before_day > after_day THEN before_day - after_day ELSE 0 END) AS BIGINT),
+           COUNT(CASE WHEN after_day > 0 THEN 1 END), CAST(SUM(after_day) AS BIGINT)
+    FROM users WHERE before_day > 0 OR after_day > 0 GROUP BY currency
+    UNION ALL
+    SELECT 'negative', name, currency, CAST(behind AS BIGINT), 0, 0, 0, 0, 0 FROM lowest
+    ORDER BY 1, 4, 2, 3";
 
 const SETTLED: &str = "
     SELECT debits.name, credits.name, CAST(SUM(amount_micros) AS BIGINT)
@@ -210,11 +191,9 @@ struct Rows {
     previous: Option<(String, String, i64)>,
     lines: Vec<LineRow>,
     late: Vec<LineRow>,
-    accounts: Vec<(String, String, i64, i64, i64)>,
+    balances: Vec<BalanceRow>,
     settled: Vec<(String, String, i64)>,
     holds: Vec<(String, String, String, i64, i64, i64)>,
-    debts: Vec<(String, i64, i64, i64, i64, i64, i64)>,
-    negative: Vec<(String, String, i64)>,
     top: Vec<(&'static str, TopRow)>,
     fates: Vec<(String, String, i64)>,
     policies: Vec<(String,)>,
@@ -222,6 +201,8 @@ struct Rows {
     proof: domain::proof::Proof,
 }
 
+/// Of what kind it is (`account`, `debt` or `negative`), whose, in which currency, and the figures of its kind.
+type BalanceRow = (String, String, String, i64, i64, i64, i64, i64, i64);
 type TopRow = (String, String, i64, i64);
 type LineRow = (String, String, String, String, String, i64, i64, i64);
 
@@ -243,7 +224,7 @@ macro_rules! first_received {
 }
 
 macro_rules! load {
-    ($snapshot:ident, $day:expr) => {{
+    ($snapshot:ident, $day:expr, $rewards:expr) => {{
         let day: BusinessDay = $day;
         let today = day.date().to_string();
         let bounds: (i64, i64, i64) = sqlx::query_as(BOUNDS).bind(&today).fetch_one(&mut *$snapshot).await?;
@@ -256,16 +237,14 @@ macro_rules! load {
         let from = day.minus(u64::from(HORIZON_DAYS)).date().to_string();
         let lines = sqlx::query_as(LINES).bind(from).bind(&today).fetch_all(&mut *$snapshot).await?;
         let late = sqlx::query_as(LATE).bind(known).bind(&today).fetch_all(&mut *$snapshot).await?;
-        let accounts = sqlx::query_as(ACCOUNTS).bind(&today).bind(known).fetch_all(&mut *$snapshot).await?;
-        let settled = sqlx::query_as(SETTLED).bind(&today).bind(known).fetch_all(&mut *$snapshot).await?;
-        let holds = sqlx::query_as(HOLDS).bind(&today).fetch_all(&mut *$snapshot).await?;
-        let debts = sqlx::query_as(DEBTS).bind(&today).bind(known).fetch_all(&mut *$snapshot).await?;
-        let negative = sqlx::query_as(NEGATIVE)
+        let balances = sqlx::query_as(BALANCES)
             .bind(&today)
             .bind(known)
             .bind(NEGATIVE_ENTRIES)
             .fetch_all(&mut *$snapshot)
             .await?;
+        let settled = sqlx::query_as(SETTLED).bind(&today).bind(known).fetch_all(&mut *$snapshot).await?;
+        let holds = sqlx::query_as(HOLDS).bind(&today).fetch_all(&mut *$snapshot).await?;
         let top_from = day.minus(TOP_DAYS.unsigned_abs() - 1).date().to_string();
         let mut top = Vec::new();
         for (of, sql) in TOPS {
@@ -294,17 +273,15 @@ macro_rules! load {
         let policies = sqlx::query_as(POLICIES).bind(&today).fetch_all(&mut *$snapshot).await?;
         let listening =
             sqlx::query_as(LISTENING).bind(starts_at).bind(ends_at).fetch_all(&mut *$snapshot).await?;
-        let proof = prove!($snapshot);
+        let proof = prove!($snapshot, $rewards);
         Ok(Rows {
             bounds,
             previous,
             lines,
             late,
-            accounts,
+            balances,
             settled,
             holds,
-            debts,
-            negative,
             top,
             fates,
             policies,
@@ -328,10 +305,12 @@ pub struct ReportTerms {
 impl Store {
     /// Everything that the report of `day` is made from, as it stands in one snapshot.
     pub async fn report_facts(&self, day: BusinessDay, terms: ReportTerms) -> Result<Fact> {
-        let store = self.clone();
+        let (store, rewards) = (self.clone(), self.differing_rewards());
         let rows: Rows =
-            crate::unit::own_task(async move { read_snapshot!(store, snapshot => load!(snapshot, day)) })
-                .await?;
+            crate::unit::own_task(
+                async move { read_snapshot!(store, snapshot => load!(snapshot, day, rewards)) },
+            )
+            .await?;
         facts(rows, day, terms)
     }
 }
@@ -346,7 +325,9 @@ fn facts(rows: Rows, day: BusinessDay, terms: ReportTerms) -> Result<Fact> {
         hash,
         transfers_upto,
     });
-    let negative = |(account, currency, balance)| Negative { account, currency, balance: Amount(balance) };
+    let of_kind = |kind: &'static str| rows.balances.iter().filter(move |row| row.0 == kind);
+    let mut debts: Vec<DebtRoll> = of_kind("debt").map(debt).collect();
+    debts.sort_unstable_by(|one, other| one.currency.cmp(&other.currency));
     Ok(Fact {
         day,
         now: terms.now,
@@ -361,7 +342,7 @@ fn facts(rows: Rows, day: BusinessDay, terms: ReportTerms) -> Result<Fact> {
         has_earlier: rows.bounds.2 != 0,
         lines: rows.lines.into_iter().map(line).collect::<Result<_>>()?,
         late: rows.late.into_iter().map(line).collect::<Result<_>>()?,
-        accounts: rows.accounts.into_iter().map(account).collect(),
+        accounts: of_kind("account").map(account).collect(),
         settled: rows
             .settled
             .into_iter()
@@ -376,8 +357,8 @@ fn facts(rows: Rows, day: BusinessDay, terms: ReportTerms) -> Result<Fact> {
             report.accounts.into_iter().map(closing).collect()
         }),
         holds: rows.holds.into_iter().map(hold).collect::<Result<_>>()?,
-        debts: rows.debts.into_iter().map(debt).collect(),
-        negative: rows.negative.into_iter().map(negative).collect(),
+        debts,
+        negative: of_kind("negative").map(negative).collect(),
         top: rows
             .top
             .into_iter()
@@ -422,12 +403,16 @@ fn corrupt(table: &'static str, column: &'static str, found: &str) -> Error {
 
 fn line(row: LineRow) -> Result<Line> {
     let (source, currency, converted, booked, step, number, reward, payout) = row;
+    let step = Step::parse(&step).ok_or_else(|| corrupt("steps", "step", &step))?;
+    // A reversal that came first moves nothing: what its reward was worth is only known once the credit follows, and
+    // must not change the report of the day before.
+    let (reward, payout) = if step == Step::ReverseUnseen { (0, 0) } else { (reward, payout) };
     Ok(Line {
         source,
         currency,
         converted: converted.parse().map_err(|_| corrupt("rewards", "business_date", &converted))?,
         booked: booked.parse().map_err(|_| corrupt("steps", "business_date", &booked))?,
-        step: Step::parse(&step).ok_or_else(|| corrupt("steps", "step", &step))?,
+        step,
         reward: Sum::new(number, reward),
         payout: Amount(payout),
     })
@@ -444,17 +429,26 @@ fn hold(row: (String, String, String, i64, i64, i64)) -> Result<HoldFact> {
     })
 }
 
-fn account((account, currency, kept, moved, after): (String, String, i64, i64, i64)) -> AccountFact {
-    AccountFact { account, currency, kept: Amount(kept), moved: Amount(moved), after: Amount(after) }
+fn account((_, account, currency, kept, moved, after, ..): &BalanceRow) -> AccountFact {
+    AccountFact {
+        account: account.clone(),
+        currency: currency.clone(),
+        kept: Amount(*kept),
+        moved: Amount(*moved),
+        after: Amount(*after),
+    }
 }
 
-fn debt(row: (String, i64, i64, i64, i64, i64, i64)) -> DebtRoll {
-    let (currency, owed, opening, arisen, recovered, owe, closing) = row;
+fn debt((_, _, currency, owed, opening, arisen, recovered, owe, closing): &BalanceRow) -> DebtRoll {
     DebtRoll {
-        currency,
-        opening: Sum::new(owed, opening),
-        arisen: Amount(arisen),
-        recovered: Amount(recovered),
-        closing: Sum::new(owe, closing),
+        currency: currency.clone(),
+        opening: Sum::new(*owed, *opening),
+        arisen: Amount(*arisen),
+        recovered: Amount(*recovered),
+        closing: Sum::new(*owe, *closing),
     }
+}
+
+fn negative((_, account, currency, balance, ..): &BalanceRow) -> Negative {
+    Negative { account: account.clone(), currency: currency.clone(), balance: Amount(*balance) }
 }

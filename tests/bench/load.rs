@@ -1,20 +1,24 @@
-//! The load: signed honest postbacks over keep-alive connections, each sent when the one before is answered.
+//! The load: signed honest postbacks over keep-alive connections, each sent when the one before is answered, or so
+//! many a second.
 
 use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use domain::signature::{Secret, SignatureForm, sign};
 use hdrhistogram::Histogram;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
+use tokio::task::JoinHandle;
 
 use crate::processes::{ORIGIN, SECRET};
 
 /// Distinct users.
 const USERS: u64 = 100_000;
+/// Connections that a steady rate is spread over: enough that a slow answer holds up nobody else.
+const STEADY_CONNECTIONS: u32 = 64;
 
 /// Makes postbacks that were never made before.
 pub(crate) struct Load {
@@ -63,30 +67,84 @@ impl Load {
                 let (next, secret, clicked_at_s) =
                     (self.next.clone(), self.secret.clone(), self.clicked_at_s);
                 tokio::spawn(async move {
-                    let mut connection = TcpStream::connect(address).await.expect("connects");
-                    connection.set_nodelay(true).expect("a socket");
+                    let mut connection = connect(address).await;
                     let mut latency_us = Histogram::<u64>::new(3).expect("a histogram");
-                    let mut answer = [0; 1_024];
                     while began.elapsed() < duration {
                         let number = next.fetch_add(1, Ordering::Relaxed);
                         let request = request(number, &secret, clicked_at_s);
                         let sent = Instant::now();
-                        connection.write_all(request.as_bytes()).await.expect("writes");
-                        let length = connection.read(&mut answer).await.expect("reads");
-                        assert!(answer[..length].starts_with(b"HTTP/1.1 200"), "{:?}", &answer[..length]);
-                        let elapsed_us = u64::try_from(sent.elapsed().as_micros()).expect("hours at most");
-                        latency_us.record(elapsed_us).expect("it grows");
+                        ask(&mut connection, &request).await;
+                        latency_us.record(micros(sent.elapsed())).expect("it grows");
                     }
                     latency_us
                 })
             })
             .collect();
-        let mut latency_us = Histogram::<u64>::new(3).expect("a histogram");
-        for task in tasks {
-            latency_us.add(task.await.expect("ends")).expect("the same kind");
-        }
-        Round { answers: latency_us.len(), elapsed: began.elapsed(), latency_us }
+        together(tasks, began).await
     }
+
+    /// Sends `per_second` until `end` comes, whether or not answers come. Latencies count from when a postback was due
+    /// to be sent: one that had to wait for its turn behind a slow answer has waited.
+    pub(crate) async fn steady(
+        &mut self,
+        address: SocketAddr,
+        per_second: u32,
+        end: impl Future<Output = ()>,
+    ) -> Round {
+        let (began, ended) = (Instant::now(), Arc::new(AtomicBool::new(false)));
+        let interval = Duration::from_secs(1) / per_second;
+        let tasks: Vec<_> = (0..STEADY_CONNECTIONS)
+            .map(|place| {
+                let (next, secret, clicked_at_s, ended) =
+                    (self.next.clone(), self.secret.clone(), self.clicked_at_s, ended.clone());
+                tokio::spawn(async move {
+                    let mut connection = connect(address).await;
+                    let mut latency_us = Histogram::<u64>::new(3).expect("a histogram");
+                    let mut due = began + interval * place;
+                    loop {
+                        tokio::time::sleep_until(due.into()).await;
+                        if ended.load(Ordering::Relaxed) {
+                            return latency_us;
+                        }
+                        let number = next.fetch_add(1, Ordering::Relaxed);
+                        ask(&mut connection, &request(number, &secret, clicked_at_s)).await;
+                        latency_us.record(micros(due.elapsed())).expect("it grows");
+                        due += interval * STEADY_CONNECTIONS;
+                    }
+                })
+            })
+            .collect();
+        end.await;
+        ended.store(true, Ordering::Relaxed);
+        together(tasks, began).await
+    }
+}
+
+async fn connect(address: SocketAddr) -> TcpStream {
+    let connection = TcpStream::connect(address).await.expect("connects");
+    connection.set_nodelay(true).expect("a socket");
+    connection
+}
+
+/// Sends a request and waits for its answer, which must be yes.
+async fn ask(connection: &mut TcpStream, request: &str) {
+    let mut answer = [0; 1_024];
+    connection.write_all(request.as_bytes()).await.expect("writes");
+    let length = connection.read(&mut answer).await.expect("reads");
+    assert!(answer[..length].starts_with(b"HTTP/1.1 200"), "{:?}", &answer[..length]);
+}
+
+fn micros(elapsed: Duration) -> u64 {
+    u64::try_from(elapsed.as_micros()).expect("hours at most")
+}
+
+/// What all connections came to.
+async fn together(tasks: Vec<JoinHandle<Histogram<u64>>>, began: Instant) -> Round {
+    let mut latency_us = Histogram::<u64>::new(3).expect("a histogram");
+    for task in tasks {
+        latency_us.add(task.await.expect("ends")).expect("the same kind");
+    }
+    Round { answers: latency_us.len(), elapsed: began.elapsed(), latency_us }
 }
 
 /// An honest postback with every field that the network sends.

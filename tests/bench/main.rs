@@ -3,6 +3,7 @@
 //!     tests/run with cargo bench --bench throughput
 //!     tests/run with cargo bench --bench throughput -- --rewards 1000000
 //!     tests/run with cargo bench --bench throughput -- sqlite told
+//!     tests/run with cargo bench --bench throughput -- postgres report
 //!
 //! Everything runs on this machine, the load generator too, so only the ratio between two figures of one run means
 //! anything. Rounds of the bare route and of the real executable take turns; the median of each is printed.
@@ -14,8 +15,10 @@
     reason = "a benchmark prints, and ends at the first thing that is not as it should be"
 )]
 
+mod books;
 mod load;
 mod processes;
+mod reporting;
 mod telling;
 
 use std::time::{Duration, Instant};
@@ -42,6 +45,10 @@ fn main() {
         ["sqlite", "postgres"].into_iter().find(|name| arguments.iter().any(|argument| argument == name));
     let postgres = std::env::var("TEST_POSTGRES_URL").expect("run through `tests/run with`");
     for database in ["sqlite", "postgres"].into_iter().filter(|name| only.is_none_or(|only| only == *name)) {
+        if arguments.iter().any(|argument| argument == "report") {
+            runtime.block_on(reporting::report(database, &postgres, rewards));
+            continue;
+        }
         if !arguments.iter().any(|argument| argument == "told") {
             runtime.block_on(measure(database, &postgres, rewards));
         }

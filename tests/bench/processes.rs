@@ -3,7 +3,7 @@
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
 use std::process::{Child, Command, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use sqlx::{Connection, Executor};
 use warp::Filter;
@@ -159,16 +159,54 @@ impl Gateway {
         }
     }
 
+    /// Runs `sql`, which may be several statements.
+    pub(crate) async fn execute(&self, sql: String) {
+        let sql = sqlx::raw_sql(sqlx::AssertSqlSafe(sql));
+        let done = if self.database == "postgres" {
+            let mut connection = sqlx::PgConnection::connect(&self.url).await.expect("Postgres");
+            sql.execute(&mut connection).await.map(|_| ())
+        } else {
+            let mut connection = sqlx::SqliteConnection::connect(&self.url).await.expect("SQLite");
+            sql.execute(&mut connection).await.map(|_| ())
+        };
+        done.expect("the database does it");
+    }
+
+    /// Makes the report of a day, which must tie out; how long that took.
+    pub(crate) fn report(&self, date: &str) -> Duration {
+        timed(&mut self.report_command(date), &[0])
+    }
+
+    /// What makes the report of a day.
+    pub(crate) fn report_command(&self, date: &str) -> Command {
+        let mut command = self.command("report");
+        command.arg(date).stdout(Stdio::null());
+        command
+    }
+
     fn start(&self, role: &str) -> Running {
+        Running::start(self.command(role))
+    }
+
+    fn command(&self, role: &str) -> Command {
         let config = self.folder.path().join("rewardgate.toml");
         let settings = format!(
             "listen = \"127.0.0.1:0\"\npublic_url = \"{ORIGIN}\"\ndatabase_url = \"{}\"\nworkers = 1\nlog = \"warn\"\n\
+             [reports]\ncut_off_hours = 1\n\
              [[sources]]\nname = \"bench\"\nnetwork = \"targo\"\nsecret = \"env:BENCH_SECRET\"\ncurrency = \"coins\"\n{}",
             self.url, self.app
         );
         std::fs::write(&config, settings).expect("settings");
         let mut command = Command::new(env!("CARGO_BIN_EXE_rewardgate"));
         command.arg(role).arg("--config").arg(config).env("BENCH_SECRET", SECRET);
-        Running::start(command)
+        command
     }
+}
+
+/// How long `command` takes, which must end with one of these codes.
+pub(crate) fn timed(command: &mut Command, codes: &[i32]) -> Duration {
+    let began = Instant::now();
+    let code = command.status().expect("starts").code();
+    assert!(code.is_some_and(|code| codes.contains(&code)), "{command:?}: {code:?}");
+    began.elapsed()
 }

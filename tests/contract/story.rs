@@ -105,6 +105,19 @@ impl Call {
         self
     }
 
+    /// What it says under `name`; empty if it does not.
+    pub(crate) fn param(&self, name: &str) -> &str {
+        self.params.get(name).map_or("", String::as_str)
+    }
+
+    pub(crate) fn source(&self) -> &str {
+        &self.source
+    }
+
+    pub(crate) fn received_at(&self) -> i64 {
+        self.received_at
+    }
+
     /// Path and query.
     pub(crate) fn target(&self) -> String {
         let clicked_at_s = self.received_at / 1_000 - self.clicked_before_s;
@@ -133,6 +146,11 @@ pub(crate) fn processor() -> Arc<Processor> {
 
 /// The same with the business day of another zone.
 pub(crate) fn processor_in(timezone: chrono_tz::Tz) -> Arc<Processor> {
+    processor_under(Policy::built_in().expect("the built-in policy"), timezone)
+}
+
+/// The same with another policy.
+pub(crate) fn processor_under(policy: Policy, timezone: chrono_tz::Tz) -> Arc<Processor> {
     let source = |name: &str, currency: &str| {
         let terms = SourceTerms { name: name.into(), app: app_of(name).into(), currency: currency.into() };
         let params = Params::new(Network::Targo, &BTreeMap::new()).expect("the network's own names");
@@ -141,7 +159,7 @@ pub(crate) fn processor_in(timezone: chrono_tz::Tz) -> Arc<Processor> {
     let sources = [source(SOURCE, "coins"), source(SECOND_SOURCE, "coins"), source(GEMS_SOURCE, "gems")];
     Arc::new(Processor {
         sources: sources.into(),
-        policy: Policy::built_in().expect("the built-in policy"),
+        policy,
         geo: geo::Geo::open(&[]).expect("built-in registry data"),
         timezone,
         observer: None,
