@@ -16,6 +16,7 @@
 //! | [`starting`], [`stopping`] | settings and the command line; the end in good order |
 //! | [`replay`] | what was put aside is taken once more after its cause is gone |
 //! | [`finance`] | statements over the API, reports and imports that are killed, the mail after a night |
+//! | [`small_holds`] | what the policy releases when nobody decided |
 //! | [`retention`] | what leaves at the end of its term |
 //! | [`callers`], [`watching`] | what a caller may take up; what monitoring sees |
 //! | [`geo_files`] | files that are replaced while a process runs |
@@ -106,6 +107,8 @@ mod scale;
 mod secrecy;
 #[cfg(test)]
 mod settings;
+#[cfg(test)]
+mod small_holds;
 #[cfg(test)]
 mod starting;
 #[cfg(test)]
