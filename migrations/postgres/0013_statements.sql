@@ -39,3 +39,9 @@ CREATE TABLE statement_controls (
 );
 
 CREATE INDEX statement_missing_reward ON statement_missing (reward_id);
+
+-- Whether a line has a booking, or another line its transaction, is asked for each of them.
+DROP INDEX statement_lines_reward;
+DROP INDEX statement_lines_tx;
+CREATE INDEX statement_lines_reward ON statement_lines (reward_id, statement_id, kind, state);
+CREATE INDEX statement_lines_tx ON statement_lines (tx_id, statement_id, kind, amount_micros);

@@ -85,10 +85,13 @@ async fn fill(home: &Home) {
              SELECT account_id, CAST(SUM(delta) AS BIGINT) AS balance FROM (
                  SELECT credit_id AS account_id, amount_micros AS delta FROM transfers
                  UNION ALL SELECT debit_id, -amount_micros FROM transfers) AS legs GROUP BY account_id) AS sums
-         WHERE sums.account_id = accounts.id;
-         ANALYZE"
+         WHERE sums.account_id = accounts.id"
     ))
     .await;
+    if home.kind() == Kind::Postgres {
+        // Its server does that by itself from time to time; nobody does it on SQLite.
+        raw.execute("ANALYZE").await;
+    }
 }
 
 async fn measure(home: &Home) {
@@ -186,8 +189,10 @@ impl Planted {
         let tx = format!("T{n}");
         let plain = line(&tx, "approved", "1", "USD", at);
         match n % 100 {
-            1 => self
-                .add(&line(&format!("X{n}"), "approved", "1", "USD", at), &["missing_here", "missing_there"]),
+            // Of a user whom nobody knows: else its facts would find the booking.
+            1 => {
+                self.add(&format!("X{n},approved,x,o{offer},1,USD,{at}"), &["missing_here", "missing_there"])
+            }
             2 => self.add(&line(&tx, "approved", "1.01", "USD", at), &["amount_differs"]),
             3 => self.add(&line(&tx, "approved", "1.004", "USD", at), &["matched_in_tolerance"]),
             4 => self.add(&line(&tx, "approved", "1", "EUR", at), &["currency_differs"]),

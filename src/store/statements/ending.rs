@@ -117,12 +117,13 @@ static FOUND_HERE: LazyStatement = LazyLock::new(|| {
 });
 
 /// Lines about a transaction that had not been here, or not been taken back here, when they were matched, and is now.
+/// `+ 0` leads to them by their state: by their number every line would be walked.
 const LATE: &str = "
     SELECT lines.statement_id, lines.line, lines.tx_id, lines.kind, lines.user_id, lines.offer_id, lines.event_id,
            lines.amount_micros, lines.currency, lines.happened_at, lines.day, lines.count
     FROM statement_lines AS lines JOIN statements ON statements.id = lines.statement_id
     JOIN rewards ON rewards.source = statements.source AND rewards.event_key = lines.tx_id
-    WHERE lines.statement_id = $1 AND lines.line > $2 AND statements.state = 'matched'
+    WHERE lines.statement_id = $1 AND lines.line + 0 > $2 AND statements.state = 'matched'
       AND lines.state IN ('missing_here', 'orphan_reversal', 'status_differs')
       AND ((lines.state = 'missing_here' AND lines.kind = 'credit')
         OR (lines.state <> 'missing_here' AND lines.kind = 'reversal' AND rewards.status = 'reversed'))

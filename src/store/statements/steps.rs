@@ -191,7 +191,7 @@ static OPEN_LINES: LazyStatement = LazyLock::new(|| {
         "SELECT statement_id, line, tx_id, kind, user_id, offer_id, event_id, amount_micros, currency, happened_at, day,
                 count
          FROM statement_lines
-         WHERE statement_id = $1 AND state = 'open' AND (tx_id IS NOT NULL OR user_id IS NOT NULL)
+         WHERE statement_id = $1 AND state = 'open' AND COALESCE(tx_id, user_id) IS NOT NULL
          ORDER BY line LIMIT $2",
         &[],
     )

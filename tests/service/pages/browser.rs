@@ -27,7 +27,7 @@ pub(crate) struct Look {
     pub(crate) dark: bool,
     /// Runs no script of a page.
     pub(crate) without_script: bool,
-    /// As wide as a telephone.
+    /// As wide as a small telephone: 360 px.
     pub(crate) narrow: bool,
 }
 
@@ -43,22 +43,26 @@ impl Browser {
     /// Opens a browser that will look at the pages at `address`.
     pub(crate) fn open(address: SocketAddr, look: Look) -> Self {
         let (driver, port) = start_driver();
-        let width = if look.narrow { 390 } else { 1440 };
         let mut arguments = vec![
             "--headless=new".to_owned(),
             "--no-sandbox".to_owned(),
             "--disable-gpu".to_owned(),
             "--disable-dev-shm-usage".to_owned(),
-            format!("--window-size={width},900"),
+            "--window-size=1440,900".to_owned(),
         ];
         if look.dark {
             arguments.push("--force-dark-mode".to_owned());
         }
         let script = if look.without_script { 2 } else { 1 };
-        let options = json!({
+        let mut options = json!({
             "args": arguments,
             "prefs": { "profile.managed_default_content_settings.javascript": script },
         });
+        if look.narrow {
+            // No window gets this narrow, a screen does.
+            let screen = json!({ "width": 360, "height": 780, "pixelRatio": 2.0 });
+            options["mobileEmulation"] = json!({ "deviceMetrics": screen });
+        }
         let capabilities = json!({ "goog:chromeOptions": options });
         let capabilities = capabilities.as_object().expect("an object").clone();
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();

@@ -86,6 +86,7 @@ fn on_a_telephone_no_page_is_wider_than_it(on: Kind) {
     team.hold("u-1", &["T-1", "T-2"]);
     let browser = team.browser(Look { narrow: true, ..Look::default() });
     browser.sign_in("root", PASSWORD);
+    assert_eq!(browser.ask("return document.documentElement.clientWidth"), 360);
     for page in pages(&team) {
         browser.go(&page);
         let over =
