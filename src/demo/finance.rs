@@ -44,7 +44,10 @@ impl Told {
             status: if self.param("status") == "1" { "approved" } else { "reversed" },
             user_id: self.param("user_id").to_owned(),
             offer_id: self.param("offer_id").to_owned(),
-            amount: Micros::parse(self.param("payout")).map(|parsed| parsed.amount).unwrap_or_default(),
+            // The network calls a reversal's payout negative; its statement says so by the status.
+            amount: Micros::parse(self.param("payout").trim_start_matches('-'))
+                .map(|parsed| parsed.amount)
+                .unwrap_or_default(),
             currency: "USD",
             at: self.at,
         }

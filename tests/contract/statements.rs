@@ -419,8 +419,12 @@ async fn every_difference_of_a_state_is_accepted_with_one_reason(home: &Home) {
     assert_eq!(accept(LineState::AmountDiffers).await, 2);
     assert_eq!(accept(LineState::AmountDiffers).await, 0, "each once");
     assert_eq!(accept(LineState::Matched).await, 0, "what matches is no difference");
-    let totals = totals(home, id).await;
-    assert_eq!((totals.accepted, totals.open_count), (Amount(1_200_000), 10));
+    let of_amounts = totals(home, id).await;
+    assert_eq!((of_amounts.accepted, of_amounts.open_count), (Amount(1_200_000), 10));
+    // Bookings that no line has, too: eight credits and two reversals.
+    assert_eq!(accept(LineState::MissingThere).await, 10);
+    let all = totals(home, id).await;
+    assert_eq!((all.accepted, all.open, all.open_count), (Amount(-4_800_000), Amount(0), 0));
 }
 
 async fn a_difference_is_accepted_once_and_counted_apart(home: &Home) {

@@ -1,10 +1,9 @@
 //! What a statement holds: by state, line by line, and beside the version before it.
 
-use domain::network::Kind;
 use domain::report::amount::{Amount, Sum};
+use domain::statement::LineState;
 use domain::statement::controls::{Control, Read};
 use domain::statement::totals::{OfState, Totals};
-use domain::statement::{LineState, kind_name};
 
 use crate::{Error, Result, Store, read};
 
@@ -112,15 +111,39 @@ macro_rules! breaks {
 }
 pub(super) use breaks;
 
-const TOTALS: &str = concat!(
-    "SELECT state, COUNT(*) AS count, COUNT(accepted_by) AS accepted,
-            CAST(SUM(theirs_micros) AS BIGINT) AS theirs_micros, CAST(SUM(ours_micros) AS BIGINT) AS ours_micros,
-            CAST(SUM(CASE WHEN accepted_by IS NULL THEN 0 ELSE theirs_micros - ours_micros END) AS BIGINT)
-                AS accepted_micros
-     FROM (",
-    breaks!(),
-    ") AS all_of_it GROUP BY state ORDER BY state"
-);
+/// By state; $1 and $2 as above. Every part is summed up by itself, so that nothing of a long statement is held in memory.
+const TOTALS: &str = "
+    SELECT state, CAST(SUM(lines) AS BIGINT) AS count, CAST(SUM(accepted) AS BIGINT) AS accepted,
+           CAST(SUM(theirs) AS BIGINT) AS theirs_micros, CAST(SUM(ours) AS BIGINT) AS ours_micros,
+           CAST(SUM(accepted_difference) AS BIGINT) AS accepted_micros
+    FROM (
+        SELECT state, COUNT(*) AS lines, 0 AS accepted, SUM(theirs_micros) AS theirs, SUM(ours_micros) AS ours,
+               0 AS accepted_difference
+        FROM statement_lines WHERE statement_id = $1 GROUP BY state
+        UNION ALL
+        SELECT CASE WHEN counted_in IS NOT NULL THEN 'counted_elsewhere'
+                    WHEN state = 'missing_there' AND booked_on >= $2 THEN 'pending_there'
+                    ELSE state END, COUNT(*), 0, 0, SUM(ours_micros), 0
+        FROM statement_missing WHERE statement_id = $1 GROUP BY 1
+        UNION ALL
+        SELECT state, 0, COUNT(*), 0, 0, SUM(theirs_micros - ours_micros)
+        FROM statement_accepted AS accepted JOIN statement_lines AS lines
+             ON lines.statement_id = accepted.statement_id
+            AND lines.line = CASE WHEN subject LIKE 'line %' THEN CAST(SUBSTR(subject, 6) AS BIGINT) END
+        WHERE accepted.statement_id = $1 GROUP BY state
+        UNION ALL
+        SELECT CASE WHEN counted_in IS NOT NULL THEN 'counted_elsewhere'
+                    WHEN state = 'missing_there' AND booked_on >= $2 THEN 'pending_there'
+                    ELSE state END, 0, COUNT(*), 0, 0, SUM(-ours_micros)
+        FROM statement_accepted AS accepted JOIN statement_missing AS missing
+             ON missing.statement_id = accepted.statement_id
+            AND missing.kind = CASE WHEN subject LIKE 'credit %' THEN 'credit'
+                                    WHEN subject LIKE 'reversal %' THEN 'reversal' END
+            AND missing.reward_id = CASE WHEN subject LIKE 'credit %' THEN CAST(SUBSTR(subject, 18) AS BIGINT)
+                                         WHEN subject LIKE 'reversal %' THEN CAST(SUBSTR(subject, 20) AS BIGINT) END
+        WHERE accepted.statement_id = $1 GROUP BY 1
+    ) AS parts
+    GROUP BY state ORDER BY state";
 
 const BREAKS: &str = concat!(breaks!(), "WHERE state = $3 AND place > $4 ORDER BY place, kind LIMIT $5");
 
@@ -175,21 +198,20 @@ impl Store {
         let stated: Vec<(String, i64)> = read!(self, pool => sqlx::query_as(
             "SELECT name, stated FROM statement_controls WHERE statement_id = $1 ORDER BY line"
         ).bind(id).fetch_all(pool).await)?;
-        let sums: Vec<(String, i64, i64)> = read!(self, pool => sqlx::query_as(
-            "SELECT kind, COUNT(*), CAST(SUM(CASE WHEN currency = $2 THEN amount_micros ELSE 0 END) AS BIGINT)
-             FROM statement_lines WHERE statement_id = $1 GROUP BY kind"
-        ).bind(id).bind(currency).fetch_all(pool).await)?;
+        let sums: (i64, i64, i64, i64) = read!(self, pool => sqlx::query_as(
+            "SELECT COUNT(CASE WHEN kind = 'credit' THEN 1 END), COUNT(CASE WHEN kind = 'reversal' THEN 1 END),
+                    CAST(COALESCE(SUM(CASE WHEN kind = 'credit' AND currency = $2 THEN amount_micros ELSE 0 END), 0)
+                        AS BIGINT),
+                    CAST(COALESCE(SUM(CASE WHEN kind = 'reversal' AND currency = $2 THEN amount_micros ELSE 0 END), 0)
+                        AS BIGINT)
+             FROM statement_lines WHERE statement_id = $1"
+        ).bind(id).bind(currency).fetch_one(pool).await)?;
         let faulty: i64 = read!(self, pool => sqlx::query_scalar(
             "SELECT COUNT(*) FROM statement_faults WHERE statement_id = $1"
         ).bind(id).fetch_one(pool).await)?;
-        let of = |kind: Kind| {
-            let found = sums.iter().find(|(name, ..)| name == kind_name(kind));
-            found.map_or_else(Sum::default, |(_, count, micros)| Sum {
-                count: *count,
-                amount: Amount(*micros),
-            })
-        };
-        let read = Read { credits: of(Kind::Credit), reversals: of(Kind::Reversal), faulty };
+        let (credits, reversals, credited, reversed) = sums;
+        let read =
+            Read { credits: Sum::new(credits, credited), reversals: Sum::new(reversals, reversed), faulty };
         let stated = stated.into_iter().filter_map(|(name, stated)| Some((Control::parse(&name)?, stated)));
         Ok((stated.collect(), read))
     }
