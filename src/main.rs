@@ -69,7 +69,7 @@ async fn run(cli: Cli) -> anyhow::Result<u8> {
     match cli.command.unwrap_or(Command::Up) {
         Command::Up => Box::pin(up(config)).await,
         Command::Web => web(prepare(config).await?).await,
-        Command::Worker => worker(config).await,
+        Command::Worker => Box::pin(worker(config)).await,
         Command::Migrate => commands::migrate(&created.await?).await,
         Command::Report(args) => commands::report::report(&existing.await?, args).await,
         Command::Statement(command) => commands::statement::statement(&existing.await?, command).await,

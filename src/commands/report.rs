@@ -39,7 +39,9 @@ async fn show(process: &Process, args: &ReportArgs) -> anyhow::Result<u8> {
     if args.json {
         say(&serde_json::to_string_pretty(&report)?);
     } else {
-        letter::lines(&report).iter().for_each(|line| say(line));
+        for line in letter::lines(&report) {
+            say(&line);
+        }
     }
     Ok(if report.ties_out { EXIT_DONE } else { EXIT_FAILED })
 }

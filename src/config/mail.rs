@@ -7,11 +7,14 @@ use super::layers::Section;
 use super::sources::reference;
 
 #[derive(Clone, Copy, Deserialize)]
-#[serde(rename_all = "lowercase")]
-enum Tls {
-    Tls,
-    StartTls,
-    None,
+enum Protected {
+    /// From the first byte.
+    #[serde(rename = "tls")]
+    Always,
+    #[serde(rename = "starttls")]
+    Started,
+    #[serde(rename = "none")]
+    Never,
 }
 
 /// `[mail]`; `None` without one.
@@ -19,11 +22,11 @@ pub(super) fn mail(top: &mut Section<'_>, public_url: Option<&str>) -> Option<Ma
     let (path, dict) = top.optional_table("mail")?;
     let mut section = top.inner(path, dict);
     let host: Option<String> = section.required("server", "the name of the mail server");
-    let tls = section.or("tls", Tls::StartTls);
+    let tls = section.or("tls", Protected::Started);
     let (protection, port) = match tls {
-        Tls::Tls => (Protection::Tls, 465),
-        Tls::StartTls => (Protection::StartTls, 587),
-        Tls::None => (Protection::None, 25),
+        Protected::Always => (Protection::Tls, 465),
+        Protected::Started => (Protection::StartTls, 587),
+        Protected::Never => (Protection::None, 25),
     };
     let port = super::bounded(&mut section, "port", port, 1..=65_535);
     let user: Option<String> = section.optional("user");

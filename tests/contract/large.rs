@@ -191,7 +191,7 @@ impl Planted {
         match n % 100 {
             // Of a user whom nobody knows: else its facts would find the booking.
             1 => {
-                self.add(&format!("X{n},approved,x,o{offer},1,USD,{at}"), &["missing_here", "missing_there"])
+                self.add(&format!("X{n},approved,x,o{offer},1,USD,{at}"), &["missing_here", "missing_there"]);
             }
             2 => self.add(&line(&tx, "approved", "1.01", "USD", at), &["amount_differs"]),
             3 => self.add(&line(&tx, "approved", "1.004", "USD", at), &["matched_in_tolerance"]),

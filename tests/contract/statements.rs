@@ -340,7 +340,12 @@ async fn the_sum_of_a_day_stands_for_the_bookings_that_no_line_has(home: &Home) 
     ten(home).await;
     let format = Format { daily_sums: true, ..Format::default() };
     let mut file = HEADER.replace("time", "time,count");
-    let mut add = |line: &str, count: &str| file += &format!("{},{count}\n", line.trim_end());
+    let mut add = |line: &str, count: &str| {
+        file += line.trim_end();
+        file += ",";
+        file += count;
+        file += "\n";
+    };
     add(&of(0, "approved", "1.00"), "");
     add(&of(8, "reversed", "1.00"), "");
     add(",approved,,o1,,1.00,USD,2026-11-23T00:00:00Z", "1");

@@ -17,7 +17,7 @@ use crate::database::Kind;
 use crate::gate::Gate;
 use crate::http::{Request, call};
 use crate::mailbox::Mailbox;
-use crate::network::{Event, deliver};
+use crate::network::{Event, deliver, now_s};
 use crate::trouble::machine::Machine;
 use crate::trouble::on_machine;
 use crate::wait::until;
@@ -36,9 +36,7 @@ const HEADER: &str = "tx_id,status,user_id,offer_id,amount,currency,time\n";
 
 /// The business day so many days ago.
 pub(crate) fn days_ago(days: u64) -> BusinessDay {
-    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("after 1970");
-    let now = TimestampMs(i64::try_from(now.as_millis()).expect("a time"));
-    BusinessDay::of(now, Tz::UTC).expect("a day").minus(days)
+    BusinessDay::of(TimestampMs(now_s() * 1_000), Tz::UTC).expect("a day").minus(days)
 }
 
 /// A line of a statement, of today.

@@ -118,7 +118,7 @@ pub(crate) fn send_at_once(address: SocketAddr, targets: &[String]) -> Vec<Answe
 }
 
 /// The network's own clock.
-fn now_s() -> i64 {
+pub(crate) fn now_s() -> i64 {
     #[expect(clippy::disallowed_methods, reason = "the network is another machine")]
     let since = SystemTime::now().duration_since(UNIX_EPOCH).expect("a clock that is set");
     i64::try_from(since.as_secs()).expect("a clock that is set")

@@ -1,5 +1,7 @@
 //! The report in few words: for the command line, and for the mail after each night.
 
+use std::fmt::Write as _;
+
 use super::{Report, State};
 use crate::text::count;
 
@@ -60,18 +62,19 @@ pub fn plain(report: &Report, link: &str) -> String {
 
 /// The same as HTML.
 pub fn html(report: &Report, link: &str) -> String {
-    let mut rows = String::new();
+    let (mut rows, mut rest) = (String::new(), String::new());
     for (name, amount, number) in figures(report) {
         let number = number.map_or_else(String::new, |number| number.to_string());
-        rows += &format!(
+        let _ = write!(
+            rows,
             "<tr><td>{name}</td><td align=\"right\">{amount}</td><td align=\"right\">{number}</td></tr>"
         );
     }
-    let rest: String = lines(report)
-        .iter()
-        .filter(|line| !figures(report).iter().any(|(name, ..)| line.starts_with(&format!("{name:<9} "))))
-        .map(|line| format!("<p>{}</p>", escaped(line)))
-        .collect();
+    let is_figure =
+        |line: &str| figures(report).iter().any(|(name, ..)| line.starts_with(&format!("{name:<9} ")));
+    for line in lines(report).iter().filter(|line| !is_figure(line)) {
+        let _ = write!(rest, "<p>{}</p>", escaped(line));
+    }
     let link = escaped(link);
     format!(
         "<!doctype html><html lang=\"en\"><body><h1>{}</h1><table><tr><th></th><th align=\"right\">USD</th>\

@@ -270,8 +270,8 @@ async fn close(
     let keys: Vec<_> =
         lines.iter().filter_map(|line| Some(KeyRow { event_key: line.tx_id.as_deref()?, source })).collect();
     let bookings: Vec<BookingRow> = tx.fetch(&BY_TX, &keys).await?;
-    let mut known = Known::default();
-    known.by_tx = bookings.into_iter().map(|row| (row.tx_id.clone(), row.into())).collect();
+    let by_tx = bookings.into_iter().map(|row| (row.tx_id.clone(), row.into())).collect();
+    let mut known = Known { by_tx, ..Known::default() };
     let rewards: Vec<i64> = known.by_tx.values().map(|booking| booking.reward_id).collect();
     taken(tx, &statement, &rewards, &mut known).await?;
     let matches = by_id(&lines, &mut known, terms.tolerance);

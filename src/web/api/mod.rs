@@ -25,6 +25,7 @@ use chrono_tz::Tz;
 use domain::time::Clock;
 use serde::Serialize;
 use store::Store;
+use warp::filters::BoxedFilter;
 use warp::http::{HeaderValue, StatusCode, header};
 use warp::reply::Response;
 use warp::{Filter, Rejection, Reply};
@@ -55,7 +56,7 @@ pub struct Api {
 pub fn routes(api: Arc<Api>) -> impl Filter<Extract = (Response,), Error = Rejection> + Clone {
     let v1 = warp::path!("api" / "v1" / ..);
     let get = warp::get().and(call(api.clone()));
-    let post = warp::post().and(call(api));
+    let post = warp::post().and(call(api.clone()));
     let body = warp::body::content_length_limit(MAX_REQUEST_BODY_LEN).and(warp::body::bytes());
 
     let document =
@@ -96,6 +97,51 @@ pub fn routes(api: Arc<Api>) -> impl Filter<Extract = (Response,), Error = Rejec
     let enable = warp::path!("apps" / String / "enable")
         .and(post.clone())
         .then(|app, call| answer(deliveries::enable(call, app)));
+    let proof = warp::path!("ledger" / "proof").and(get).then(|call| answer(ledger::proof(call)));
+
+    let known = document
+        .or(list_rewards)
+        .unify()
+        .or(one_reward)
+        .unify()
+        .or(review)
+        .unify()
+        .or(balance)
+        .unify()
+        .or(list_postbacks)
+        .unify()
+        .or(replay)
+        .unify()
+        .or(list_deliveries)
+        .unify()
+        .or(resend)
+        .unify()
+        .or(resend_one)
+        .unify()
+        .or(apps)
+        .unify()
+        .or(enable)
+        .unify()
+        .or(proof)
+        .unify()
+        .boxed();
+    // Boxed by themselves: each further route makes one chain of types much longer to compile.
+    v1.and(
+        known
+            .or(report_routes(api.clone()))
+            .unify()
+            .or(statement_routes(api))
+            .unify()
+            .recover(refuse)
+            .unify(),
+    )
+}
+
+/// What finance reads every morning.
+fn report_routes(api: Arc<Api>) -> BoxedFilter<(Response,)> {
+    let get = warp::get().and(call(api.clone()));
+    let post = warp::post().and(call(api));
+    let body = warp::body::content_length_limit(MAX_REQUEST_BODY_LEN).and(warp::body::bytes());
     let list_reports = warp::path!("reports")
         .and(get.clone())
         .and(query())
@@ -108,6 +154,14 @@ pub fn routes(api: Arc<Api>) -> impl Filter<Extract = (Response,), Error = Rejec
         .and(post.clone())
         .and(body)
         .then(|date, call, body| answer(reports::sign_off(call, date, body)));
+    list_reports.or(report).unify().or(sign_off).unify().boxed()
+}
+
+/// The networks' own statements.
+fn statement_routes(api: Arc<Api>) -> BoxedFilter<(Response,)> {
+    let get = warp::get().and(call(api.clone()));
+    let post = warp::post().and(call(api));
+    let body = warp::body::content_length_limit(MAX_REQUEST_BODY_LEN).and(warp::body::bytes());
     let list_statements = warp::path!("statements")
         .and(get.clone())
         .and(query())
@@ -138,37 +192,7 @@ pub fn routes(api: Arc<Api>) -> impl Filter<Extract = (Response,), Error = Rejec
     let import = warp::path!("statements" / i64 / "import")
         .and(post.clone())
         .then(|id, call| answer(statements::import(call, id)));
-    let proof = warp::path!("ledger" / "proof").and(get).then(|call| answer(ledger::proof(call)));
-
-    let known = document
-        .or(list_rewards)
-        .unify()
-        .or(one_reward)
-        .unify()
-        .or(review)
-        .unify()
-        .or(balance)
-        .unify()
-        .or(list_postbacks)
-        .unify()
-        .or(replay)
-        .unify()
-        .or(list_deliveries)
-        .unify()
-        .or(resend)
-        .unify()
-        .or(resend_one)
-        .unify()
-        .or(apps)
-        .unify()
-        .or(enable)
-        .unify()
-        .or(proof)
-        .unify()
-        .boxed();
-    // Boxed by themselves: each further route makes one chain of types much longer to compile.
-    let finance = list_reports.or(report).unify().or(sign_off).unify().boxed();
-    let theirs = list_statements
+    list_statements
         .or(upload)
         .unify()
         .or(statement)
@@ -183,8 +207,7 @@ pub fn routes(api: Arc<Api>) -> impl Filter<Extract = (Response,), Error = Rejec
         .unify()
         .or(import)
         .unify()
-        .boxed();
-    v1.and(known.or(finance).unify().or(theirs).unify().recover(refuse).unify())
+        .boxed()
 }
 
 /// A call of the API before it is known who makes it.

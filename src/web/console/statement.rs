@@ -209,7 +209,7 @@ async fn previewed(console: &Console, row: &StatementRow) -> Result<Preview, Pag
             text(line.user_id),
             text(line.offer_id),
             text(line.event_id),
-            text(line.at.map(|at| at.rfc3339())),
+            text(line.at.map(TimestampMs::rfc3339)),
         ],
     });
     let more = if row.chunks > 1 { " of the beginning" } else { "" };
