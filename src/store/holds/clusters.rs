@@ -10,9 +10,9 @@ use crate::{Result, Store, read};
 /// Held rewards that belong together, as far as they are sorted by it.
 #[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
 pub struct Cluster {
-    /// [`ClusterKey::first`]
+    /// [`super::ClusterKey::first`]
     pub first: String,
-    /// [`ClusterKey::second`]
+    /// [`super::ClusterKey::second`]
     pub second: String,
     /// How many.
     pub rewards: i64,
