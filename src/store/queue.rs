@@ -29,8 +29,10 @@ const SQLITE_MIGRATIONS_TABLE: &str = "_apalis_migrations";
 /// Jobs that a worker takes at once. Never more than it works on at once: apalis sends no sign of life for what it
 /// has taken and not begun, and another worker would begin it too.
 const BATCH: usize = 1;
-/// How often a worker shows that it lives; after three times as long, its work goes to another.
+/// How often a worker shows that it lives.
 const HEARTBEAT: Duration = Duration::from_secs(20);
+/// After how many of them that did not come its work goes to another. Left alone, apalis waits for ten on Postgres.
+const MISSED_HEARTBEATS: usize = 3;
 
 /// One piece of work.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -103,15 +105,22 @@ impl Store {
     /// Where workers take their jobs from.
     pub fn job_storage(&self) -> JobStorage {
         match &self.database {
-            Database::Sqlite { writer, .. } => JobStorage::Sqlite(SqliteStorage::new(writer).with_config(
-                apalis_sqlite::Config::default().queue(QUEUE).batch_size(BATCH).heartbeat_interval(HEARTBEAT),
-            )),
+            Database::Sqlite { writer, .. } => JobStorage::Sqlite(
+                SqliteStorage::new(writer).with_config(
+                    apalis_sqlite::Config::default()
+                        .queue(QUEUE)
+                        .batch_size(BATCH)
+                        .heartbeat_interval(HEARTBEAT)
+                        .missed_heartbeats(MISSED_HEARTBEATS),
+                ),
+            ),
             Database::Postgres(pool) => JobStorage::Postgres(
                 PostgresStorage::new(pool).with_config(
                     apalis_postgres::Config::default()
                         .queue(QUEUE)
                         .batch_size(BATCH)
-                        .heartbeat_interval(HEARTBEAT),
+                        .heartbeat_interval(HEARTBEAT)
+                        .missed_heartbeats(MISSED_HEARTBEATS),
                 ),
             ),
         }

@@ -7,8 +7,12 @@ use domain::time::TimestampMs;
 use futures_util::{Stream, stream};
 use store::Store;
 use store::statements::BreakRow;
+use warp::Reply;
+use warp::reply::Response;
 
+use super::Known;
 use crate::export::csv_line;
+use crate::files::{CSV, TEXT, download};
 
 /// How many lines are read at once.
 const PAGE: i64 = 1_000;
@@ -110,6 +114,24 @@ pub(crate) fn listed(
         },
     );
     SyncStream(std::sync::Mutex::new(Box::pin(pages)))
+}
+
+/// A list of a statement as a file; `None` if there is none of that name.
+pub(crate) fn list_file(store: &Store, known: &Known, name: &str, state: Option<&str>) -> Option<Response> {
+    let missing = LineState::MissingHere;
+    let head = missing_text_head(&known.row.file_name);
+    let (state, head, write, kind): (_, _, fn(&BreakRow) -> String, _) = match name {
+        "missing.csv" => (missing, MISSING_HEAD.to_owned(), missing_csv_line, CSV),
+        "missing.txt" => (missing, head, missing_text_line, TEXT),
+        "lines.csv" => (LineState::parse(state?)?, LINES_HEAD.to_owned(), line, CSV),
+        _ => return None,
+    };
+    let list = listed(store.clone(), known.row.id, known.pending_from.clone(), state, head, write);
+    Some(download(
+        &format!("statement-{}-{name}", known.row.id),
+        kind,
+        warp::reply::stream(list).into_response(),
+    ))
 }
 
 /// The file of a statement as it was received, but for a byte order mark.

@@ -12,6 +12,7 @@ pub(crate) mod workbook;
 use std::collections::BTreeMap;
 
 use bytes::Buf;
+use domain::money::{Micros, Positive};
 use domain::report::day::BusinessDay;
 use domain::statement::controls::{self, Gap};
 use domain::statement::totals::Totals;
@@ -173,6 +174,11 @@ pub(crate) async fn known(
         pending_from,
         row,
     }))
+}
+
+/// An amount that can have been paid.
+pub(crate) fn paid_amount(text: &str) -> Option<Positive> {
+    Micros::parse(text).ok().filter(|parsed| !parsed.rounded).and_then(|parsed| Positive::new(parsed.amount))
 }
 
 #[cfg(test)]

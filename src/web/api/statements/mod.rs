@@ -1,14 +1,14 @@
 //! `POST statements?source=` (CSV), and what became of them: lines by state, accepted, paid, lists to send.
 
+mod shape;
+
 use bytes::{Buf, Bytes};
-use domain::money::{Micros, Positive};
-use domain::report::amount::Amount;
 use domain::statement::LineState;
 use domain::statement::format::Format;
 use domain::statement::pieces::Piece;
 use futures_util::Stream;
-use serde::{Deserialize, Serialize};
-use store::statements::{Accepted, BreakRow, StatementRow, Then, Word};
+use serde::Deserialize;
+use store::statements::{Accepted, Then, Word};
 use utoipa::{IntoParams, ToSchema};
 use warp::Reply;
 use warp::http::StatusCode;
@@ -16,114 +16,15 @@ use warp::reply::Response;
 
 use super::error::{ApiError, ErrorBody};
 use super::page::{self, Page};
-use super::shape::time;
 use super::{Call, json};
-use crate::files::{CSV, TEXT, XLSX, download};
-use crate::statements::{self, Known, NotTaken, Upload, lists, workbook};
+use crate::files::{XLSX, download};
+use crate::statements::{self, Known, NotTaken, Upload, lists, paid_amount, workbook};
+use shape::{
+    Preview, PreviewFault, PreviewLine, Statement, StatementLine, WholeStatement, shape, shape_line, whole,
+};
 
 /// The longest reason or note, in bytes.
 const MAX_WORDS_LEN: usize = 4_096;
-
-/// A statement.
-#[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct Statement {
-    id: i64,
-    source: String,
-    file: String,
-    /// SHA-256 of the file.
-    hash: Option<String>,
-    /// received, importing, matching or matched
-    state: String,
-    version: i64,
-    superseded_by: Option<i64>,
-    from: Option<String>,
-    to: Option<String>,
-    received_by: String,
-    received_at: String,
-}
-
-/// A statement, and what it comes to. Amounts are in USD.
-#[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct WholeStatement {
-    #[serde(flatten)]
-    statement: Statement,
-    lines: i64,
-    faulty: i64,
-    theirs: String,
-    ours: String,
-    /// Theirs less ours: the sum of the five below.
-    difference: String,
-    in_tolerance: String,
-    accepted: String,
-    counted_elsewhere: String,
-    pending: String,
-    open: String,
-    open_count: i64,
-    paid: String,
-    /// What the file says of itself and its lines do not come to.
-    gaps: Vec<String>,
-    states: Vec<OfState>,
-}
-
-#[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct OfState {
-    state: &'static str,
-    count: i64,
-    accepted: i64,
-    theirs: String,
-    ours: String,
-}
-
-/// One line, or one booking that no line speaks of.
-#[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct StatementLine {
-    subject: String,
-    state: String,
-    /// The rule that decided: id, facts, day or period.
-    rule: String,
-    kind: String,
-    tx_id: Option<String>,
-    user_id: Option<String>,
-    offer_id: Option<String>,
-    amount: String,
-    currency: String,
-    time: Option<String>,
-    day: Option<String>,
-    reward_id: Option<i64>,
-    theirs: String,
-    ours: String,
-    difference: String,
-    closed_at: Option<String>,
-    counted_in: Option<i64>,
-    accepted_by: Option<String>,
-    accepted_reason: Option<String>,
-}
-
-/// What would be read of a file, from its beginning.
-#[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct Preview {
-    lines: Vec<PreviewLine>,
-    faults: Vec<PreviewFault>,
-}
-
-#[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct PreviewLine {
-    line: i64,
-    kind: &'static str,
-    tx_id: Option<String>,
-    user_id: Option<String>,
-    offer_id: Option<String>,
-    event_id: Option<String>,
-    amount: String,
-    currency: String,
-    day: Option<String>,
-}
-
-#[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct PreviewFault {
-    line: i64,
-    reason: String,
-}
 
 /// About a file that is sent.
 #[derive(Debug, Default, Deserialize, IntoParams)]
@@ -178,22 +79,6 @@ pub(crate) struct PaidRequest {
     /// In USD, above zero.
     amount: String,
     note: String,
-}
-
-fn shape(row: StatementRow) -> Statement {
-    Statement {
-        id: row.id,
-        source: row.source,
-        file: row.file_name,
-        hash: row.file_hash,
-        state: row.state,
-        version: row.version,
-        superseded_by: row.superseded_by,
-        from: row.period_from,
-        to: row.period_to,
-        received_by: row.actor,
-        received_at: time(row.received_at),
-    }
 }
 
 impl From<NotTaken> for ApiError {
@@ -329,70 +214,11 @@ async fn answered(call: Call, name: &str) -> Result<Response, ApiError> {
     }
 }
 
-fn whole(known: Known) -> WholeStatement {
-    let totals = known.totals;
-    let gap = |gap: &domain::statement::controls::Gap| {
-        format!("{}: the file says {}, its lines come to {}", gap.what, gap.stated, gap.found)
-    };
-    WholeStatement {
-        lines: known.lines,
-        faulty: known.faulty,
-        theirs: totals.theirs.to_string(),
-        ours: totals.ours.to_string(),
-        difference: totals.difference.to_string(),
-        in_tolerance: totals.in_tolerance.to_string(),
-        accepted: totals.accepted.to_string(),
-        counted_elsewhere: totals.elsewhere.to_string(),
-        pending: totals.pending.to_string(),
-        open: totals.open.to_string(),
-        open_count: totals.open_count,
-        paid: Micros(known.paid_micros).to_string(),
-        gaps: known.gaps.iter().map(gap).collect(),
-        states: totals
-            .states
-            .iter()
-            .map(|of| OfState {
-                state: of.state.name(),
-                count: of.count,
-                accepted: of.accepted_count,
-                theirs: of.theirs.to_string(),
-                ours: of.ours.to_string(),
-            })
-            .collect(),
-        statement: shape(known.row),
-    }
-}
-
 fn state_of(name: Option<&str>) -> Result<LineState, ApiError> {
     name.and_then(LineState::parse).ok_or_else(|| {
         let names: Vec<_> = LineState::ALL.into_iter().map(LineState::name).collect();
         ApiError::invalid(format!("`state` is one of: {}", names.join(", ")))
     })
-}
-
-fn shape_line(row: BreakRow) -> StatementLine {
-    let (theirs, ours) = (Amount(row.theirs_micros), Amount(row.ours_micros));
-    StatementLine {
-        subject: row.subject,
-        state: row.state,
-        rule: row.rule,
-        kind: row.kind,
-        tx_id: row.tx_id,
-        user_id: row.user_id,
-        offer_id: row.offer_id,
-        amount: Amount(row.amount_micros).to_string(),
-        currency: row.currency,
-        time: row.happened_at.map(time),
-        day: row.day,
-        reward_id: row.reward_id,
-        theirs: theirs.to_string(),
-        ours: ours.to_string(),
-        difference: (theirs - ours).to_string(),
-        closed_at: row.closed_at.map(time),
-        counted_in: row.counted_in,
-        accepted_by: row.accepted_by,
-        accepted_reason: row.accepted_reason,
-    }
 }
 
 #[utoipa::path(get, path = "/api/v1/statements/{id}/lines", tag = "statements",
@@ -409,11 +235,11 @@ pub(crate) async fn lines(call: Call, id: i64, query: String) -> Result<Page<Sta
     Page::of(rows, limit, |row| row.place.to_string(), |row| Ok(shape_line(row)))
 }
 
-#[utoipa::path(get, path = "/api/v1/statements/{id}/{list}", tag = "statements",
-    params(("id" = i64, Path), ("list" = String, Path,
-        description = "`missing.csv` or `missing.txt`: the list for the account manager; `lines.csv?state=`"), ListQuery),
-    responses((status = 200, body = String), (status = 404, body = ErrorBody)))]
-/// A list of lines as a file.
+#[utoipa::path(get, path = "/api/v1/statements/{id}/missing.csv", tag = "statements",
+    params(("id" = i64, Path), ListQuery),
+    responses((status = 200, body = String, content_type = "text/csv"), (status = 404, body = ErrorBody)))]
+/// The list for the account manager: what the network counts and never sent. `missing.txt` is the same as text to be sent,
+/// `lines.csv?state=` the lines of any state.
 pub(crate) async fn file(call: Call, id: i64, name: &str, query: &str) -> Response {
     listed(call, id, name, query).await.unwrap_or_else(ApiError::into_response)
 }
@@ -422,32 +248,9 @@ async fn listed(call: Call, id: i64, name: &str, query: &str) -> Result<Response
     call.reader().await?;
     let query: ListQuery = page::parse(query)?;
     let known = known(&call, id).await?;
-    list_file(&call.api.store, &known, name, query.state.as_deref()).ok_or_else(|| {
+    lists::list_file(&call.api.store, &known, name, query.state.as_deref()).ok_or_else(|| {
         ApiError::NotFound("there is `missing.csv`, `missing.txt` and `lines.csv?state=`".into())
     })
-}
-
-/// A list of a statement as a file; `None` if there is none of that name.
-pub(crate) fn list_file(
-    store: &store::Store,
-    known: &Known,
-    name: &str,
-    state: Option<&str>,
-) -> Option<Response> {
-    let missing = LineState::MissingHere;
-    let head = lists::missing_text_head(&known.row.file_name);
-    let (state, head, write, kind): (_, _, fn(&BreakRow) -> String, _) = match name {
-        "missing.csv" => (missing, lists::MISSING_HEAD.to_owned(), lists::missing_csv_line, CSV),
-        "missing.txt" => (missing, head, lists::missing_text_line, TEXT),
-        "lines.csv" => (LineState::parse(state?)?, lists::LINES_HEAD.to_owned(), lists::line, CSV),
-        _ => return None,
-    };
-    let list = lists::listed(store.clone(), known.row.id, known.pending_from.clone(), state, head, write);
-    Some(download(
-        &format!("statement-{}-{name}", known.row.id),
-        kind,
-        warp::reply::stream(list).into_response(),
-    ))
 }
 
 fn words(name: &str, text: String) -> Result<String, ApiError> {
@@ -507,9 +310,4 @@ pub(crate) async fn import(call: Call, id: i64) -> Result<WholeStatement, ApiErr
         return Err(ApiError::Conflict("it was said before that it is to be read".into()));
     }
     Ok(whole(known(&call, id).await?))
-}
-
-/// An amount that can have been paid.
-pub(crate) fn paid_amount(text: &str) -> Option<Positive> {
-    Micros::parse(text).ok().filter(|parsed| !parsed.rounded).and_then(|parsed| Positive::new(parsed.amount))
 }

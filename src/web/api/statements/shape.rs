@@ -1,0 +1,186 @@
+//! How statements look in JSON.
+
+use domain::money::Micros;
+use domain::report::amount::Amount;
+use domain::statement::controls::Gap;
+use serde::Serialize;
+use store::statements::{BreakRow, StatementRow};
+use utoipa::ToSchema;
+
+use crate::api::shape::time;
+use crate::statements::Known;
+
+/// A statement.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Statement {
+    pub(super) id: i64,
+    pub(super) source: String,
+    pub(super) file: String,
+    /// SHA-256 of the file.
+    pub(super) hash: Option<String>,
+    /// received, importing, matching or matched
+    pub(super) state: String,
+    pub(super) version: i64,
+    pub(super) superseded_by: Option<i64>,
+    pub(super) from: Option<String>,
+    pub(super) to: Option<String>,
+    pub(super) received_by: String,
+    pub(super) received_at: String,
+}
+
+/// A statement, and what it comes to. Amounts are in USD.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct WholeStatement {
+    #[serde(flatten)]
+    pub(super) statement: Statement,
+    pub(super) lines: i64,
+    pub(super) faulty: i64,
+    pub(super) theirs: String,
+    pub(super) ours: String,
+    /// Theirs less ours: the sum of the five below.
+    pub(super) difference: String,
+    pub(super) in_tolerance: String,
+    pub(super) accepted: String,
+    pub(super) counted_elsewhere: String,
+    pub(super) pending: String,
+    pub(super) open: String,
+    pub(super) open_count: i64,
+    pub(super) paid: String,
+    /// What the file says of itself and its lines do not come to.
+    pub(super) gaps: Vec<String>,
+    pub(super) states: Vec<OfState>,
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct OfState {
+    pub(super) state: &'static str,
+    pub(super) count: i64,
+    pub(super) accepted: i64,
+    pub(super) theirs: String,
+    pub(super) ours: String,
+}
+
+/// One line, or one booking that no line speaks of.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct StatementLine {
+    pub(super) subject: String,
+    pub(super) state: String,
+    /// The rule that decided: id, facts, day or period.
+    pub(super) rule: String,
+    pub(super) kind: String,
+    pub(super) tx_id: Option<String>,
+    pub(super) user_id: Option<String>,
+    pub(super) offer_id: Option<String>,
+    pub(super) amount: String,
+    pub(super) currency: String,
+    pub(super) time: Option<String>,
+    pub(super) day: Option<String>,
+    pub(super) reward_id: Option<i64>,
+    pub(super) theirs: String,
+    pub(super) ours: String,
+    pub(super) difference: String,
+    pub(super) closed_at: Option<String>,
+    pub(super) counted_in: Option<i64>,
+    pub(super) accepted_by: Option<String>,
+    pub(super) accepted_reason: Option<String>,
+}
+
+/// What would be read of a file, from its beginning.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Preview {
+    pub(super) lines: Vec<PreviewLine>,
+    pub(super) faults: Vec<PreviewFault>,
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct PreviewLine {
+    pub(super) line: i64,
+    pub(super) kind: &'static str,
+    pub(super) tx_id: Option<String>,
+    pub(super) user_id: Option<String>,
+    pub(super) offer_id: Option<String>,
+    pub(super) event_id: Option<String>,
+    pub(super) amount: String,
+    pub(super) currency: String,
+    pub(super) day: Option<String>,
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct PreviewFault {
+    pub(super) line: i64,
+    pub(super) reason: String,
+}
+
+pub(super) fn shape(row: StatementRow) -> Statement {
+    Statement {
+        id: row.id,
+        source: row.source,
+        file: row.file_name,
+        hash: row.file_hash,
+        state: row.state,
+        version: row.version,
+        superseded_by: row.superseded_by,
+        from: row.period_from,
+        to: row.period_to,
+        received_by: row.actor,
+        received_at: time(row.received_at),
+    }
+}
+
+pub(super) fn whole(known: Known) -> WholeStatement {
+    let totals = known.totals;
+    let gap =
+        |gap: &Gap| format!("{}: the file says {}, its lines come to {}", gap.what, gap.stated, gap.found);
+    WholeStatement {
+        lines: known.lines,
+        faulty: known.faulty,
+        theirs: totals.theirs.to_string(),
+        ours: totals.ours.to_string(),
+        difference: totals.difference.to_string(),
+        in_tolerance: totals.in_tolerance.to_string(),
+        accepted: totals.accepted.to_string(),
+        counted_elsewhere: totals.elsewhere.to_string(),
+        pending: totals.pending.to_string(),
+        open: totals.open.to_string(),
+        open_count: totals.open_count,
+        paid: Micros(known.paid_micros).to_string(),
+        gaps: known.gaps.iter().map(gap).collect(),
+        states: totals
+            .states
+            .iter()
+            .map(|of| OfState {
+                state: of.state.name(),
+                count: of.count,
+                accepted: of.accepted_count,
+                theirs: of.theirs.to_string(),
+                ours: of.ours.to_string(),
+            })
+            .collect(),
+        statement: shape(known.row),
+    }
+}
+
+pub(super) fn shape_line(row: BreakRow) -> StatementLine {
+    let (theirs, ours) = (Amount(row.theirs_micros), Amount(row.ours_micros));
+    StatementLine {
+        subject: row.subject,
+        state: row.state,
+        rule: row.rule,
+        kind: row.kind,
+        tx_id: row.tx_id,
+        user_id: row.user_id,
+        offer_id: row.offer_id,
+        amount: Amount(row.amount_micros).to_string(),
+        currency: row.currency,
+        time: row.happened_at.map(time),
+        day: row.day,
+        reward_id: row.reward_id,
+        theirs: theirs.to_string(),
+        ours: ours.to_string(),
+        difference: (theirs - ours).to_string(),
+        closed_at: row.closed_at.map(time),
+        counted_in: row.counted_in,
+        accepted_by: row.accepted_by,
+        accepted_reason: row.accepted_reason,
+    }
+}

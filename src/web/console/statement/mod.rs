@@ -1,0 +1,125 @@
+//! `/reports/statements/{id}`: a network's own statement: what would be read of it, how far it is, what it comes to,
+//! and every line.
+//!
+//! | module | what stands there |
+//! |---|---|
+//! | this one | the page, and its files |
+//! | `waiting` | the preview, and how far reading is |
+//! | `outcome` | what it comes to |
+//! | `acts` | what people say of it |
+
+mod acts;
+mod outcome;
+mod waiting;
+
+use askama::Template;
+use warp::Reply;
+
+use super::Console;
+use super::answer::{Answer, Answered, PageError, page as render};
+use super::frame::{Frame, refusal};
+use super::reports::StatementView;
+use super::request::Request;
+use super::session::Viewer;
+use crate::export;
+use crate::files::{CSV, XLSX, download};
+use crate::statements::{Known, known, lists, workbook};
+pub(super) use acts::act;
+use outcome::{Outcome, outcome_of};
+use waiting::{Preview, Progress, previewed, progress_of};
+
+#[derive(Template)]
+#[template(path = "statement.html")]
+struct StatementPage {
+    frame: Frame,
+    statement: StatementView,
+    superseded_by: Option<i64>,
+    hash: String,
+    preview: Option<Preview>,
+    progress: Option<Progress>,
+    outcome: Option<Outcome>,
+    may_settle: bool,
+    fault: String,
+}
+
+fn none(viewer: &Viewer) -> Answer {
+    refusal(
+        viewer,
+        404,
+        "There is no such statement",
+        "It may have been discarded. The others stand under Reports.",
+    )
+}
+
+fn not_yours(viewer: &Viewer) -> Answer {
+    refusal(
+        viewer,
+        403,
+        "This is for finance",
+        "Nothing was changed: importing, accepting and settling need the role finance or admin.",
+    )
+}
+
+/// `GET /reports/statements/{id}`
+pub(crate) async fn page(console: &Console, viewer: &Viewer, request: &Request, id: &str) -> Answered {
+    match id.parse() {
+        Ok(id) => show(console, viewer, request, id, "").await,
+        Err(_) => Ok(none(viewer)),
+    }
+}
+
+async fn show(console: &Console, viewer: &Viewer, request: &Request, id: i64, fault: &str) -> Answered {
+    let now = console.clock.now();
+    let row = console.store.statement(id).await?.filter(|row| row.state != "receiving");
+    let Some(row) = row else { return Ok(none(viewer)) };
+    let (mut preview, mut progress, mut outcome) = (None, None, None);
+    match row.state.as_str() {
+        "received" => preview = Some(previewed(console, &row).await?),
+        "matched" => outcome = outcome_of(console, viewer, request, &row, now).await?,
+        _ => progress = Some(progress_of(console, &row, now).await?),
+    }
+    render(&StatementPage {
+        frame: Frame::load(console, viewer, "/reports").await?,
+        superseded_by: row.superseded_by,
+        hash: row.file_hash.clone().unwrap_or_default(),
+        statement: StatementView::of(row, now),
+        preview,
+        progress,
+        outcome,
+        may_settle: viewer.may_settle(),
+        fault: fault.to_owned(),
+    })
+}
+
+/// `GET /reports/statements/{id}/{file}`
+pub(crate) async fn file(
+    console: &Console,
+    viewer: &Viewer,
+    request: &Request,
+    id: &str,
+    name: &str,
+) -> Answered {
+    let Ok(id) = id.parse::<i64>() else { return Ok(none(viewer)) };
+    let now = console.clock.now();
+    let found = known(&console.store, &console.statements, id, now).await?;
+    let Some(known) = found.filter(|known| known.row.state != "receiving") else { return Ok(none(viewer)) };
+    if let Some(list) = lists::list_file(&console.store, &known, name, request.query("state")) {
+        return Ok(Answer::Download(list));
+    }
+    match name {
+        "original.csv" => {
+            let body = warp::reply::stream(lists::file(console.store.clone(), id)).into_response();
+            Ok(Answer::Download(download(&known.row.file_name, CSV, body)))
+        }
+        "statement.xlsx" => workbook_of(console, &known).await,
+        _ => Ok(none(viewer)),
+    }
+}
+
+async fn workbook_of(console: &Console, known: &Known) -> Answered {
+    let sheets = workbook::sheets(&console.store, known).await?;
+    let name = format!("statement-{}.xlsx", known.row.id);
+    let bytes = export::xlsx(&format!("Statement {}", known.row.id), &sheets)
+        .map_err(|error| PageError::File(error.to_string()))?;
+    Ok(Answer::Download(download(&name, XLSX, bytes.into_response())))
+}

@@ -1,0 +1,117 @@
+//! A statement before it is matched: what would be read of its file, and how far reading is.
+
+use domain::statement::controls::Control;
+use domain::statement::format::Format;
+use domain::statement::kind_name;
+use domain::statement::pieces::{Piece, PieceLines};
+use domain::time::TimestampMs;
+use store::statements::StatementRow;
+
+use crate::console::Console;
+use crate::console::answer::PageError;
+use crate::console::show::{amount, number, span};
+
+/// How many lines of a file a preview shows, and how many faults.
+const PREVIEW: usize = 20;
+
+pub(super) struct PreviewLine {
+    pub(super) number: i64,
+    pub(super) cells: [String; 8],
+}
+
+/// What would be read of a file.
+pub(super) struct Preview {
+    pub(super) lines: Vec<PreviewLine>,
+    pub(super) faults: Vec<(i64, String)>,
+    pub(super) controls: Vec<(&'static str, String)>,
+    pub(super) read: String,
+}
+
+/// How far it is.
+pub(super) struct Progress {
+    pub(super) words: String,
+    pub(super) percent: i64,
+}
+
+pub(super) async fn previewed(console: &Console, row: &StatementRow) -> Result<Preview, PageError> {
+    let empty = || Piece { first_line: 1, content: String::new() };
+    let piece = console.store.statement_piece(row.id, 0).await?.unwrap_or_else(empty);
+    let format = current_format(console, row);
+    let read = match format.reader_of(&piece.content) {
+        Ok(reader) => format.read(&reader, &piece),
+        Err(why) => PieceLines { faults: vec![(1, why)], ..PieceLines::default() },
+    };
+    let text = |text: Option<String>| text.unwrap_or_else(|| "–".into());
+    let lines = read.lines.iter().take(PREVIEW).cloned().map(|line| PreviewLine {
+        number: line.number,
+        cells: [
+            kind_name(line.kind).to_owned(),
+            amount(line.amount.0),
+            line.currency,
+            text(line.tx_id),
+            text(line.user_id),
+            text(line.offer_id),
+            text(line.event_id),
+            text(line.at.map(TimestampMs::rfc3339)),
+        ],
+    });
+    let more = if row.chunks > 1 { " of the beginning" } else { "" };
+    Ok(Preview {
+        lines: lines.collect(),
+        read: format!(
+            "{} lines{more} can be read, {} cannot.",
+            number(len(read.lines.len())),
+            number(len(read.faults.len()))
+        ),
+        controls: read
+            .controls
+            .iter()
+            .map(|(_, control, value)| (control.name(), stated(*control, *value)))
+            .collect(),
+        faults: read.faults.into_iter().take(PREVIEW).collect(),
+    })
+}
+
+fn stated(control: Control, value: i64) -> String {
+    match control {
+        Control::Lines => number(value),
+        _ => amount(value),
+    }
+}
+
+fn len(len: usize) -> i64 {
+    i64::try_from(len).unwrap_or(i64::MAX)
+}
+
+/// As the settings of today have it: whoever does not like the preview changes them, and looks again.
+pub(super) fn current_format(console: &Console, row: &StatementRow) -> Format {
+    let of_then = || serde_json::from_str(&row.format).unwrap_or_default();
+    console.statements.get(&row.source).map_or_else(of_then, |reading| reading.format.clone())
+}
+
+pub(super) async fn progress_of(
+    console: &Console,
+    row: &StatementRow,
+    now: TimestampMs,
+) -> Result<Progress, PageError> {
+    if row.state == "matching" {
+        return Ok(Progress {
+            words: "Every line is read; looking for what has no line.".into(),
+            percent: 100,
+        });
+    }
+    let first_line = async |seq: i64| -> store::Result<i64> {
+        Ok(console.store.statement_piece(row.id, seq).await?.map_or(0, |piece| piece.first_line))
+    };
+    let (done, all) = (first_line(row.chunks_done).await?, first_line(row.chunks - 1).await?);
+    let elapsed_ms = row.begun_at.map_or(0, |begun| now.0 - begun);
+    let left = if row.chunks_done > 0 && elapsed_ms > 0 {
+        format!(", about {} left", span(elapsed_ms * (row.chunks - row.chunks_done) / row.chunks_done))
+    } else {
+        String::new()
+    };
+    Ok(Progress {
+        words: format!("{} of about {} lines read{left}.", number(done.max(1) - 1), number(all)),
+        percent: row.chunks_done * 100 / row.chunks.max(1),
+    })
+}
