@@ -1,7 +1,7 @@
 //! What finance finds in the demo: sixty days of reports, most of them signed off, and the network's own statement of a
 //! week with differences of every kind in it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 use anyhow::Context as _;
@@ -44,10 +44,7 @@ impl Told {
             status: if self.param("status") == "1" { "approved" } else { "reversed" },
             user_id: self.param("user_id").to_owned(),
             offer_id: self.param("offer_id").to_owned(),
-            // The network calls a reversal's payout negative; its statement says so by the status.
-            amount: Micros::parse(self.param("payout").trim_start_matches('-'))
-                .map(|parsed| parsed.amount)
-                .unwrap_or_default(),
+            amount: Micros::parse(self.param("payout")).map(|parsed| parsed.amount).unwrap_or_default(),
             currency: "USD",
             at: self.at,
         }
@@ -144,10 +141,14 @@ struct Line {
 fn lines(told: &[Told], from: BusinessDay, to: BusinessDay) -> Vec<Line> {
     let days = from.starts_at().0..to.ends_at().0;
     let mut known = BTreeSet::new();
+    // Not every reversal says again what the credit paid; a statement does.
+    let credits = told.iter().map(Told::line).filter(|line| line.status == "approved");
+    let paid: BTreeMap<String, Micros> = credits.map(|line| (line.tx_id, line.amount)).collect();
     told.iter()
         .filter(|told| days.contains(&told.at.0))
         .map(Told::line)
         .filter(|line| !line.tx_id.is_empty() && known.insert((line.tx_id.clone(), line.status)))
+        .map(|line| Line { amount: paid.get(&line.tx_id).copied().unwrap_or(line.amount), ..line })
         .collect()
 }
 
