@@ -7,9 +7,9 @@ use domain::report::day::NaiveDate;
 use domain::statement::matching::{Known, by_id};
 use domain::time::TimestampMs;
 
+use super::StatementRow;
 use super::rows::{BookingRow, KeyRow, LineUpdate, OpenRow};
-use super::steps::{BY_TX, MatchTerms, taken};
-use super::{StatementRow, statement_columns};
+use super::steps::{BY_TX, MatchTerms, STATEMENT, taken};
 use crate::statement::{Column, LazyStatement, Statement};
 use crate::unit::{Tx, guard, with_statement};
 use crate::{Error, Result, Store, read};
@@ -128,9 +128,6 @@ const LATE: &str = "
       AND ((lines.state = 'missing_here' AND lines.kind = 'credit')
         OR (lines.state <> 'missing_here' AND lines.kind = 'reversal' AND rewards.status = 'reversed'))
     ORDER BY lines.line LIMIT $3";
-
-static STATEMENT: LazyStatement =
-    LazyLock::new(|| Statement::new(concat!(statement_columns!(), "WHERE id = $1 {for_update}"), &[]));
 
 static CLOSE_LINES: LazyStatement = LazyLock::new(|| {
     Statement::new(

@@ -64,7 +64,8 @@ pub enum Step {
     Done,
 }
 
-static STATEMENT: LazyStatement =
+/// A statement, held until the end of the transaction.
+pub(super) static STATEMENT: LazyStatement =
     LazyLock::new(|| Statement::new(concat!(statement_columns!(), "WHERE id = $1 {for_update}"), &[]));
 
 static CHUNK: LazyStatement = LazyLock::new(|| {

@@ -147,6 +147,13 @@ pub(crate) struct Known {
     pub(crate) pending_from: String,
 }
 
+/// From which business date on a booking of `source` without a line is only pending. Of a source that left the settings
+/// nothing is pending any more.
+pub(crate) fn pending_from(readings: &Readings, source: &str, now: TimestampMs) -> String {
+    let reading = readings.get(source);
+    reading.map_or_else(|| "9999-12-31".to_owned(), |reading| reading.terms.pending_from(now))
+}
+
 /// Everything that is known of a statement as a whole.
 pub(crate) async fn known(
     store: &Store,
@@ -155,11 +162,8 @@ pub(crate) async fn known(
     now: TimestampMs,
 ) -> store::Result<Option<Known>> {
     let Some(row) = store.statement(id).await? else { return Ok(None) };
-    let reading = readings.get(&row.source);
-    // Of a source that left the settings nothing is pending any more.
-    let pending_from =
-        reading.map_or_else(|| "9999-12-31".to_owned(), |reading| reading.terms.pending_from(now));
-    let currency = reading.map_or("USD", |reading| reading.format.currency.as_str());
+    let pending_from = pending_from(readings, &row.source, now);
+    let currency = readings.get(&row.source).map_or("USD", |reading| reading.format.currency.as_str());
     let (totals, (stated, read), paid) = tokio::try_join!(
         store.statement_totals(id, &pending_from),
         store.statement_controls(id, currency),

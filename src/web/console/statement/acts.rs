@@ -9,7 +9,7 @@ use crate::console::Console;
 use crate::console::answer::{Answer, Answered, PageError};
 use crate::console::request::Request;
 use crate::console::session::Viewer;
-use crate::statements::paid_amount;
+use crate::statements::{paid_amount, pending_from};
 
 /// The longest reason or note, in bytes.
 const MAX_WORDS_LEN: usize = 4_096;
@@ -88,11 +88,7 @@ async fn accept_all(console: &Console, viewer: &Viewer, request: &Request, row: 
     let Some(state) = request.field("state").and_then(LineState::parse) else {
         return Ok(Err("Nothing was changed: say which state.".into()));
     };
-    let now = console.clock.now();
-    let pending_from = console
-        .statements
-        .get(&row.source)
-        .map_or_else(|| "9999-12-31".to_owned(), |reading| reading.terms.pending_from(now));
+    let pending_from = pending_from(&console.statements, &row.source, console.clock.now());
     console.store.accept_differences(row.id, pending_from, state, word).await?;
     Ok(Ok(()))
 }
