@@ -236,11 +236,6 @@ impl LineReader {
         Ok((negative, Amount(parsed.amount.0)))
     }
 
-    /// The zone of the file's days.
-    pub fn zone(&self) -> Tz {
-        self.zone
-    }
-
     fn time(&self, text: &str) -> Result<TimestampMs, String> {
         let fault = || format!("`time` is `{text}`, which does not read as `{}`", self.format.time);
         match self.format.time.as_str() {

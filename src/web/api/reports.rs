@@ -16,11 +16,10 @@ use super::shape::time;
 use super::{Call, json};
 use crate::export;
 use crate::files::{CSV, XLSX, download};
+use crate::statements::MAX_WORDS_LEN;
 
 /// Later than every business day.
 const NO_CURSOR: &str = "9999-12-31";
-/// The longest note of a sign-off, in bytes.
-const MAX_NOTE_LEN: usize = 4_096;
 
 /// The headline of a report.
 #[derive(Debug, Serialize, ToSchema)]
@@ -173,8 +172,8 @@ pub(crate) async fn sign_off(call: Call, date: String, body: Bytes) -> Result<Re
     let owner = call.controller().await?;
     let request: SignOffRequest =
         serde_json::from_slice(&body).map_err(|error| ApiError::invalid(error.to_string()))?;
-    if request.note.trim().is_empty() || request.note.len() > MAX_NOTE_LEN {
-        return Err(ApiError::invalid(format!("`note` must have 1 to {MAX_NOTE_LEN} bytes")));
+    if request.note.trim().is_empty() || request.note.len() > MAX_WORDS_LEN {
+        return Err(ApiError::invalid(format!("`note` must have 1 to {MAX_WORDS_LEN} bytes")));
     }
     let sign_off = SignOff { actor: owner.name, note: request.note, now: call.api.clock.now() };
     match call.api.store.sign_off(&date, sign_off).await? {

@@ -18,9 +18,7 @@ use super::show::{Moment, moment, usd};
 use super::tables::{HeatMap, Table};
 use crate::export;
 use crate::files::{CSV, XLSX, download};
-
-/// The longest note of a sign-off, in bytes.
-const MAX_NOTE_LEN: usize = 4_096;
+use crate::statements::MAX_WORDS_LEN;
 
 struct Section {
     title: &'static str,
@@ -244,7 +242,7 @@ pub(crate) async fn sign_off(console: &Console, viewer: &Viewer, request: &Reque
         ));
     }
     let note = request.field("note").unwrap_or_default();
-    let said = if note.is_empty() || note.len() > MAX_NOTE_LEN {
+    let said = if note.is_empty() || note.len() > MAX_WORDS_LEN {
         "Not signed: a note is needed, of 4,096 bytes at most.".to_owned()
     } else {
         let sign_off =

@@ -76,7 +76,8 @@ pub(crate) fn line(row: &BreakRow) -> String {
     let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
     let figures = [
         amount,
-        row.currency.clone(),
+        // The network's own text, like those before.
+        csv_line(&[&row.currency]),
         time(row),
         text(&row.day),
         row.reward_id.map(|id| id.to_string()).unwrap_or_default(),
@@ -160,5 +161,53 @@ impl<S: Stream + ?Sized> Stream for SyncStream<S> {
             Ok(stream) => stream.as_mut().poll_next(context),
             Err(poisoned) => poisoned.into_inner().as_mut().poll_next(context),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_text_of_the_network_breaks_a_line_or_is_a_formula() {
+        let nasty = Some("=1+1,\"x\"\n".to_owned());
+        let row = BreakRow {
+            subject: "line 2".into(),
+            place: 2,
+            line: Some(2),
+            state: "missing_here".into(),
+            rule: "id".into(),
+            kind: "credit".into(),
+            tx_id: nasty.clone(),
+            user_id: nasty.clone(),
+            offer_id: nasty.clone(),
+            currency: "=1+1,\"X\"".into(),
+            amount_micros: 1_000_000,
+            happened_at: Some(0),
+            day: None,
+            reward_id: None,
+            theirs_micros: 0,
+            ours_micros: 1_500_000,
+            closed_at: None,
+            counted_in: None,
+            accepted_by: Some("fay".into()),
+            accepted_reason: nasty,
+        };
+        let columns = LINES_HEAD.split(',').count();
+        for (line, columns) in
+            [(line(&row), columns), (missing_csv_line(&row), MISSING_HEAD.split(',').count())]
+        {
+            let (mut quoted, mut fields) = (false, vec![String::new()]);
+            for letter in line.chars() {
+                match letter {
+                    '"' => quoted = !quoted,
+                    ',' if !quoted => fields.push(String::new()),
+                    other => fields.last_mut().expect("a field").push(other),
+                }
+            }
+            assert_eq!(fields.len(), columns, "{line}");
+            assert!(fields.iter().all(|field| !field.starts_with('=')), "{line}");
+        }
+        assert!(line(&row).contains(",-1.5,fay,"), "an amount stays one: {}", line(&row));
     }
 }

@@ -15,6 +15,8 @@ use bytes::Buf;
 use domain::money::{Micros, Positive};
 use domain::report::day::BusinessDay;
 use domain::statement::controls::{self, Gap};
+use domain::statement::format::Format;
+use domain::statement::pieces::{Piece, PieceLines};
 use domain::statement::totals::Totals;
 use domain::time::TimestampMs;
 use futures_util::{Stream, StreamExt as _};
@@ -27,6 +29,9 @@ pub type Readings = BTreeMap<String, Reading>;
 
 /// The largest file, in bytes: a million lines of five hundred.
 const MAX_FILE_LEN: u64 = 512 * 1024 * 1024;
+
+/// The longest note or reason of finance, in bytes.
+pub(crate) const MAX_WORDS_LEN: usize = 4_096;
 
 /// Where files are sent to; their bodies have more time than those of other requests.
 pub(crate) const UPLOAD_PATHS: [&str; 2] = ["/api/v1/statements", "/reports/statements"];
@@ -145,6 +150,17 @@ pub(crate) struct Known {
     pub(crate) paid_micros: i64,
     /// From which business date on a booking without a line is only pending.
     pub(crate) pending_from: String,
+}
+
+/// What the beginning of a statement's file says, read as `format` has it; or why it cannot be read so.
+pub(crate) async fn first_lines(
+    store: &Store,
+    id: i64,
+    format: &Format,
+) -> store::Result<Result<PieceLines, String>> {
+    let empty = || Piece { first_line: 1, content: String::new() };
+    let piece = store.statement_piece(id, 0).await?.unwrap_or_else(empty);
+    Ok(format.reader_of(&piece.content).map(|reader| format.read(&reader, &piece)))
 }
 
 /// From which business date on a booking of `source` without a line is only pending. Of a source that left the settings

@@ -5,7 +5,6 @@ mod shape;
 use bytes::{Buf, Bytes};
 use domain::statement::LineState;
 use domain::statement::format::Format;
-use domain::statement::pieces::Piece;
 use futures_util::Stream;
 use serde::Deserialize;
 use store::statements::{Accepted, Then, Word};
@@ -18,13 +17,10 @@ use super::error::{ApiError, ErrorBody};
 use super::page::{self, Page};
 use super::{Call, json};
 use crate::files::{XLSX, download};
-use crate::statements::{self, Known, NotTaken, Upload, lists, paid_amount, workbook};
+use crate::statements::{self, Known, MAX_WORDS_LEN, NotTaken, Upload, lists, paid_amount, workbook};
 use shape::{
     Preview, PreviewFault, PreviewLine, Statement, StatementLine, WholeStatement, shape, shape_line, whole,
 };
-
-/// The longest reason or note, in bytes.
-const MAX_WORDS_LEN: usize = 4_096;
 
 /// About a file that is sent.
 #[derive(Debug, Default, Deserialize, IntoParams)]
@@ -144,16 +140,9 @@ const PREVIEW_LINES: usize = 20;
 
 async fn preview(call: &Call, id: i64) -> Result<Preview, ApiError> {
     let row = call.api.store.statement(id).await?.ok_or_else(|| none(id))?;
-    let piece = call
-        .api
-        .store
-        .statement_piece(id, 0)
-        .await?
-        .unwrap_or(Piece { first_line: 1, content: String::new() });
     let format: Format =
         serde_json::from_str(&row.format).map_err(|error| ApiError::Failed(error.to_string()))?;
-    let reader = format.reader_of(&piece.content).map_err(ApiError::Invalid)?;
-    let read = format.read(&reader, &piece);
+    let read = statements::first_lines(&call.api.store, id, &format).await?.map_err(ApiError::Invalid)?;
     let line = |line: domain::statement::StatementLine| PreviewLine {
         line: line.number,
         kind: domain::statement::kind_name(line.kind),

@@ -9,10 +9,7 @@ use crate::console::Console;
 use crate::console::answer::{Answer, Answered, PageError};
 use crate::console::request::Request;
 use crate::console::session::Viewer;
-use crate::statements::{paid_amount, pending_from};
-
-/// The longest reason or note, in bytes.
-const MAX_WORDS_LEN: usize = 4_096;
+use crate::statements::{MAX_WORDS_LEN, paid_amount, pending_from};
 
 /// `POST /reports/statements/{id}/import|discard|accept|accept-all|paid`
 pub(crate) async fn act(

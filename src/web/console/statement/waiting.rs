@@ -3,13 +3,14 @@
 use domain::statement::controls::Control;
 use domain::statement::format::Format;
 use domain::statement::kind_name;
-use domain::statement::pieces::{Piece, PieceLines};
+use domain::statement::pieces::PieceLines;
 use domain::time::TimestampMs;
 use store::statements::StatementRow;
 
 use crate::console::Console;
 use crate::console::answer::PageError;
 use crate::console::show::{amount, number, span};
+use crate::statements::first_lines;
 
 /// How many lines of a file a preview shows, and how many faults.
 const PREVIEW: usize = 20;
@@ -34,13 +35,8 @@ pub(super) struct Progress {
 }
 
 pub(super) async fn previewed(console: &Console, row: &StatementRow) -> Result<Preview, PageError> {
-    let empty = || Piece { first_line: 1, content: String::new() };
-    let piece = console.store.statement_piece(row.id, 0).await?.unwrap_or_else(empty);
-    let format = current_format(console, row);
-    let read = match format.reader_of(&piece.content) {
-        Ok(reader) => format.read(&reader, &piece),
-        Err(why) => PieceLines { faults: vec![(1, why)], ..PieceLines::default() },
-    };
+    let read = first_lines(&console.store, row.id, &current_format(console, row)).await?;
+    let read = read.unwrap_or_else(|why| PieceLines { faults: vec![(1, why)], ..PieceLines::default() });
     let text = |text: Option<String>| text.unwrap_or_else(|| "–".into());
     let lines = read.lines.iter().take(PREVIEW).cloned().map(|line| PreviewLine {
         number: line.number,
