@@ -310,6 +310,7 @@ fn sources(settings: &Settings) -> BTreeMap<String, SourceSettings> {
             name: source.name.clone(),
             app: source.app.clone(),
             currency: source.currency.clone(),
+            retry_horizon_ms: source.params.network().retry_horizon_ms(),
         },
         params: source.params.clone(),
         callers: source.callers.clone(),

@@ -383,9 +383,12 @@ impl Totals {
                 let offer = details.and_then(|event| event.offer_name.clone()).unwrap_or_default();
                 ('●', "credited", &self.credited, offer)
             }
-            Step::Hold | Step::Reject | Step::UndoRelease | Step::UndoReject | Step::UndoOverturn => {
-                ('◐', "held", &self.held, note.unwrap_or_default().to_owned())
-            }
+            Step::Hold
+            | Step::Reapprove
+            | Step::Reject
+            | Step::UndoRelease
+            | Step::UndoReject
+            | Step::UndoOverturn => ('◐', "held", &self.held, note.unwrap_or_default().to_owned()),
             Step::ReverseUnseen => (
                 '↩',
                 "reversed",
@@ -394,6 +397,9 @@ impl Totals {
             ),
             Step::ReverseCredited | Step::ReverseHeld | Step::ReverseRejected => {
                 ('↩', "reversed", &self.reversed, "the network took it back".to_owned())
+            }
+            Step::ReverseCreditedPart | Step::ReverseHeldPart | Step::ReverseRejectedPart => {
+                ('↩', "reversed", &self.reversed, "the network took a part of it back".to_owned())
             }
         };
         counter.fetch_add(1, Ordering::Relaxed);

@@ -6,6 +6,8 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 use crate::money::{Micros, PAYOUT_CURRENCY, Positive};
 use crate::reward::Step;
 
@@ -125,12 +127,41 @@ pub struct Terms<'a> {
     pub app: &'a str,
     /// The user.
     pub user_id: &'a str,
-    /// The reward, in `currency`.
+    /// How much of the reward, in `currency`.
     pub reward: Micros,
     /// The user's currency.
     pub currency: &'a str,
-    /// What the network pays, in USD.
+    /// How much of what the network pays, in USD.
     pub payout: Micros,
+}
+
+/// A part of a reward, or all of it: what the user gets, and what the network pays for it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Amounts {
+    /// In the user's currency.
+    pub reward: Micros,
+    /// In USD.
+    pub payout: Micros,
+}
+
+impl Amounts {
+    /// What is left of these when `part` is gone.
+    #[must_use]
+    pub fn less(self, part: Self) -> Self {
+        Self {
+            reward: Micros(self.reward.0.saturating_sub(part.reward.0)),
+            payout: Micros(self.payout.0.saturating_sub(part.payout.0)),
+        }
+    }
+
+    /// Both together.
+    #[must_use]
+    pub fn plus(self, part: Self) -> Self {
+        Self {
+            reward: Micros(self.reward.0.saturating_add(part.reward.0)),
+            payout: Micros(self.payout.0.saturating_add(part.payout.0)),
+        }
+    }
 }
 
 /// The transfers of `step`. An amount of zero moves nothing.
@@ -143,17 +174,22 @@ pub fn transfers(step: Step, terms: &Terms<'_>) -> Vec<Transfer> {
 
     let reward = match step {
         Step::Credit | Step::Overturn => Some((granted(), user())),
-        Step::Hold | Step::UndoReject => Some((granted(), held())),
+        Step::Hold | Step::Reapprove | Step::UndoReject => Some((granted(), held())),
         Step::Release => Some((held(), user())),
-        Step::Reject | Step::ReverseHeld => Some((held(), granted())),
-        Step::ReverseCredited | Step::UndoOverturn => Some((user(), granted())),
+        Step::Reject | Step::ReverseHeld | Step::ReverseHeldPart => Some((held(), granted())),
+        Step::ReverseCredited | Step::ReverseCreditedPart | Step::UndoOverturn => Some((user(), granted())),
         Step::UndoRelease => Some((user(), held())),
-        Step::ReverseRejected | Step::ReverseUnseen => None,
+        Step::ReverseRejected | Step::ReverseRejectedPart | Step::ReverseUnseen => None,
     };
     // The network owes the payout for a held reward too, and takes it back for a rejected one.
     let payout = match step {
-        Step::Credit | Step::Hold => Some((network(), earned())),
-        Step::ReverseCredited | Step::ReverseHeld | Step::ReverseRejected => Some((earned(), network())),
+        Step::Credit | Step::Hold | Step::Reapprove => Some((network(), earned())),
+        Step::ReverseCredited
+        | Step::ReverseHeld
+        | Step::ReverseRejected
+        | Step::ReverseCreditedPart
+        | Step::ReverseHeldPart
+        | Step::ReverseRejectedPart => Some((earned(), network())),
         Step::Release
         | Step::Reject
         | Step::Overturn
@@ -209,6 +245,10 @@ mod tests {
             (Step::ReverseCredited, vec!["user:main/u1 → granted:targo 500 coins", taken_back]),
             (Step::ReverseHeld, vec!["held:targo → granted:targo 500 coins", taken_back]),
             (Step::ReverseRejected, vec![taken_back]),
+            (Step::ReverseCreditedPart, vec!["user:main/u1 → granted:targo 500 coins", taken_back]),
+            (Step::ReverseHeldPart, vec!["held:targo → granted:targo 500 coins", taken_back]),
+            (Step::ReverseRejectedPart, vec![taken_back]),
+            (Step::Reapprove, vec!["granted:targo → held:targo 500 coins", owed]),
             (Step::ReverseUnseen, vec![]),
             (Step::UndoRelease, vec!["user:main/u1 → held:targo 500 coins"]),
             (Step::UndoReject, vec!["granted:targo → held:targo 500 coins"]),

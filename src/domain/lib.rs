@@ -21,6 +21,7 @@
 //! | [`rules`] | each rule: facts in, one signal out |
 //! | [`verdict`] | credit or hold, with every signal |
 //! | [`reward`] | the status of a reward and the only steps there are |
+//! | [`reversal`] | reversals that do not simply reverse: what a person can do about each |
 //! | [`ledger`] | the transfers of each step |
 //! | [`settlement`] | a whole batch: mapped postbacks and known rewards in, everything to be saved out |
 //! | [`delivery`] | what the app is told, in which order, and what follows from each attempt |
@@ -48,6 +49,7 @@ pub mod proof;
 pub mod query;
 pub mod queue;
 pub mod report;
+pub mod reversal;
 pub mod review;
 pub mod reward;
 pub mod rules;

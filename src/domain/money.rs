@@ -94,6 +94,20 @@ impl Micros {
     }
 }
 
+/// `part / whole` rounded half to even; 0 if there is no whole.
+pub(crate) fn share(part: i128, whole: i128) -> i64 {
+    if whole <= 0 {
+        return 0;
+    }
+    let (floor, rest) = (part.div_euclid(whole), part.rem_euclid(whole));
+    let up = match (rest * 2).cmp(&whole) {
+        std::cmp::Ordering::Less => false,
+        std::cmp::Ordering::Equal => floor % 2 != 0,
+        std::cmp::Ordering::Greater => true,
+    };
+    i64::try_from(floor + i128::from(up)).unwrap_or(i64::MAX)
+}
+
 fn is_decimal(text: &str) -> bool {
     text.len() <= MAX_DECIMAL_LEN
         && text.bytes().any(|byte| byte.is_ascii_digit())

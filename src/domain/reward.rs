@@ -61,6 +61,14 @@ pub enum Step {
     ReverseHeld,
     /// rejected → reversed.
     ReverseRejected,
+    /// credited → credited, less a part that the network took back; a person said so.
+    ReverseCreditedPart,
+    /// held → held, less a part.
+    ReverseHeldPart,
+    /// rejected → rejected, less a part of what the network pays.
+    ReverseRejectedPart,
+    /// reversed → held: the network approves again what it took back, so a person decides.
+    Reapprove,
     /// credited → held: a release taken back before anybody was told of it.
     UndoRelease,
     /// rejected → held: a reject taken back.
@@ -71,7 +79,7 @@ pub enum Step {
 
 impl Step {
     /// Every step.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 16] = [
         Self::Credit,
         Self::Hold,
         Self::ReverseUnseen,
@@ -81,6 +89,10 @@ impl Step {
         Self::ReverseCredited,
         Self::ReverseHeld,
         Self::ReverseRejected,
+        Self::ReverseCreditedPart,
+        Self::ReverseHeldPart,
+        Self::ReverseRejectedPart,
+        Self::Reapprove,
         Self::UndoRelease,
         Self::UndoReject,
         Self::UndoOverturn,
@@ -90,18 +102,25 @@ impl Step {
     pub fn from(self) -> Option<Status> {
         match self {
             Self::Credit | Self::Hold | Self::ReverseUnseen => None,
-            Self::Release | Self::Reject | Self::ReverseHeld => Some(Status::Held),
-            Self::Overturn | Self::ReverseRejected | Self::UndoReject => Some(Status::Rejected),
-            Self::ReverseCredited | Self::UndoRelease | Self::UndoOverturn => Some(Status::Credited),
+            Self::Release | Self::Reject | Self::ReverseHeld | Self::ReverseHeldPart => Some(Status::Held),
+            Self::Overturn | Self::ReverseRejected | Self::ReverseRejectedPart | Self::UndoReject => {
+                Some(Status::Rejected)
+            }
+            Self::ReverseCredited | Self::ReverseCreditedPart | Self::UndoRelease | Self::UndoOverturn => {
+                Some(Status::Credited)
+            }
+            Self::Reapprove => Some(Status::Reversed),
         }
     }
 
     /// The status after.
     pub fn to(self) -> Status {
         match self {
-            Self::Credit | Self::Release | Self::Overturn => Status::Credited,
-            Self::Hold | Self::UndoRelease | Self::UndoReject => Status::Held,
-            Self::Reject | Self::UndoOverturn => Status::Rejected,
+            Self::Credit | Self::Release | Self::Overturn | Self::ReverseCreditedPart => Status::Credited,
+            Self::Hold | Self::Reapprove | Self::ReverseHeldPart | Self::UndoRelease | Self::UndoReject => {
+                Status::Held
+            }
+            Self::Reject | Self::ReverseRejectedPart | Self::UndoOverturn => Status::Rejected,
             Self::ReverseUnseen | Self::ReverseCredited | Self::ReverseHeld | Self::ReverseRejected => {
                 Status::Reversed
             }
@@ -117,6 +136,26 @@ impl Step {
             Some(Status::Rejected) => Some(Self::ReverseRejected),
             Some(Status::Reversed) => None,
         }
+    }
+
+    /// The step that takes a part of a reward of this status back; `None` of one that is reversed already.
+    pub fn part_of(status: Status) -> Option<Self> {
+        match status {
+            Status::Credited => Some(Self::ReverseCreditedPart),
+            Status::Held => Some(Self::ReverseHeldPart),
+            Status::Rejected => Some(Self::ReverseRejectedPart),
+            Status::Reversed => None,
+        }
+    }
+
+    /// True if it takes a part back and leaves the rest.
+    pub fn is_part(self) -> bool {
+        self.from() == Some(self.to())
+    }
+
+    /// True if the network took something back that was booked: all of it, or a part.
+    pub fn takes_back(self) -> bool {
+        self.is_part() || (self.from().is_some() && self.to() == Status::Reversed)
     }
 
     /// The decision that this step takes back; `None` if it is no undoing.
@@ -156,6 +195,10 @@ impl Step {
             Self::ReverseCredited => "reverse_credited",
             Self::ReverseHeld => "reverse_held",
             Self::ReverseRejected => "reverse_rejected",
+            Self::ReverseCreditedPart => "reverse_credited_part",
+            Self::ReverseHeldPart => "reverse_held_part",
+            Self::ReverseRejectedPart => "reverse_rejected_part",
+            Self::Reapprove => "reapprove",
             Self::UndoRelease => "undo_release",
             Self::UndoReject => "undo_reject",
             Self::UndoOverturn => "undo_overturn",
@@ -178,15 +221,19 @@ mod tests {
                 (None, "credited"),
                 (None, "held"),
                 (None, "reversed"),
+                (Some("credited"), "credited"),
                 (Some("credited"), "held"),
                 (Some("credited"), "rejected"),
                 (Some("credited"), "reversed"),
                 (Some("held"), "credited"),
+                (Some("held"), "held"),
                 (Some("held"), "rejected"),
                 (Some("held"), "reversed"),
                 (Some("rejected"), "credited"),
                 (Some("rejected"), "held"),
+                (Some("rejected"), "rejected"),
                 (Some("rejected"), "reversed"),
+                (Some("reversed"), "held"),
             ]
         );
     }
@@ -210,5 +257,18 @@ mod tests {
             assert_eq!((step.from(), step.to()), (status, Status::Reversed));
         }
         assert_eq!(Step::reversal_of(Some(Status::Reversed)), None);
+    }
+
+    #[test]
+    fn a_part_leaves_a_reward_where_it_stands() {
+        for status in [Status::Credited, Status::Held, Status::Rejected] {
+            let step = Step::part_of(status).expect("a part of it can be taken back");
+            assert!(step.is_part() && step.takes_back(), "{step:?}");
+            assert_eq!((step.from(), step.to()), (Some(status), status));
+        }
+        assert_eq!(Step::part_of(Status::Reversed), None);
+        for step in [Step::ReverseUnseen, Step::Credit, Step::Reapprove, Step::Reject] {
+            assert!(!step.takes_back(), "{step:?}");
+        }
     }
 }

@@ -156,11 +156,13 @@ static LOAD: LazyStatement = LazyLock::new(|| {
     Statement::new(
         "SELECT deliveries.id, deliveries.tries, deliveries.attempts, deliveries.event, deliveries.reason,
                 deliveries.reward_id, deliveries.seq, deliveries.born_at, rewards.source, rewards.user_id,
-                rewards.tx_id, reward_micros, payout_micros, rewards.currency, balance_micros, offer_id, offer_name,
+                rewards.tx_id, COALESCE(steps.part_reward_micros, reward_micros) AS reward_micros,
+                COALESCE(steps.part_payout_micros, payout_micros) AS payout_micros, rewards.currency, balance_micros, offer_id, offer_name,
                 event_id, event_name, ip, country_code, clicked_at, sub1, sub2
          FROM {given}
          CROSS JOIN deliveries
          JOIN rewards ON rewards.id = deliveries.reward_id
+         JOIN steps ON steps.reward_id = deliveries.reward_id AND steps.seq = deliveries.seq
          LEFT JOIN accounts ON accounts.name = 'user:' || rewards.app || '/' || rewards.user_id
                            AND accounts.currency = rewards.currency
          WHERE deliveries.id = given.id

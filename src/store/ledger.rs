@@ -58,15 +58,16 @@ macro_rules! kinds {
     };
 }
 
-/// Compares every reward's status with what its transfers left with the user, on hold, and earned.
+/// Compares every reward's status, less the part of it that was taken back, with what its transfers left with the user,
+/// on hold, and earned.
 ///
 /// Postgres reads both tables once and groups them in a hash.
 pub(crate) const DIFFERING_REWARDS: &str = concat!(
     "SELECT reward_id, COALESCE(MAX(status), 'missing'), CAST(SUM(given_user) AS BIGINT),
             CAST(SUM(left_held) AS BIGINT), CAST(SUM(left_earned) AS BIGINT)
      FROM (
-         SELECT id AS reward_id, status, COALESCE(reward_micros, 0) AS reward_micros,
-                COALESCE(payout_micros, 0) AS payout_micros, 0 AS given_user, 0 AS left_held, 0 AS left_earned
+         SELECT id AS reward_id, status, COALESCE(reward_micros, 0) - taken_back_micros AS reward_micros,
+                COALESCE(payout_micros, 0) - taken_back_payout_micros AS payout_micros, 0 AS given_user, 0 AS left_held, 0 AS left_earned
          FROM rewards
          UNION ALL
          SELECT reward_id, NULL, 0, 0, ",
@@ -91,8 +92,8 @@ pub(crate) const DIFFERING_REWARDS_SQLITE: &str = concat!(
          SELECT reward_id, status, reward_micros, payout_micros, SUM(given_user) AS given_user,
                 SUM(left_held) AS left_held, SUM(left_earned) AS left_earned
          FROM (
-             SELECT rewards.id AS reward_id, status, COALESCE(reward_micros, 0) AS reward_micros,
-                    COALESCE(payout_micros, 0) AS payout_micros, ",
+             SELECT rewards.id AS reward_id, status, COALESCE(reward_micros, 0) - taken_back_micros AS reward_micros,
+                    COALESCE(payout_micros, 0) - taken_back_payout_micros AS payout_micros, ",
     left!(),
     "        FROM rewards LEFT JOIN transfers ON transfers.reward_id = rewards.id ",
     kinds!(),

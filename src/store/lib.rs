@@ -18,6 +18,7 @@
 //! | `outbox`, [`deliveries`], [`resend`] | what apps are told: born with its cause, sent by workers, looked at by people |
 //! | [`refused`] | calls whose signature did not verify, bounded in number |
 //! | [`postbacks`], [`rewards`] | reading them back, page by page |
+//! | [`cases`] | reversals that a person must look at, and the decision on each |
 //! | [`holds`], [`claims`] | the queue of held rewards; who has one of them open |
 //! | [`glances`] | what pages show beside a reward or a user, and of today |
 //! | [`reviews`], [`decisions`] | a person's decision on one reward; one click that decides on many |
@@ -33,6 +34,7 @@
 //! | [`wake`] | telling workers that something waits |
 
 pub mod audit;
+pub mod cases;
 pub mod claims;
 mod columns;
 pub mod connect;

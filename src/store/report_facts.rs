@@ -11,7 +11,8 @@ use domain::report::facts::{
 };
 use domain::report::losses::Listening;
 use domain::report::rolls::DebtRoll;
-use domain::report::{NEGATIVE_ENTRIES, Negative, ProofFigures, Report, TOP_DAYS, TOP_ENTRIES};
+use domain::report::{CaseFigures, NEGATIVE_ENTRIES, Negative, ProofFigures, Report, TOP_DAYS, TOP_ENTRIES};
+use domain::reversal::Situation;
 use domain::reward::Step;
 use domain::settlement::REVERSED_BEFORE;
 use domain::time::TimestampMs;
@@ -27,7 +28,8 @@ const SKEW_MS: i64 = 600_000;
 macro_rules! line_columns {
     () => {
         "SELECT rewards.source, rewards.currency, rewards.business_date, steps.business_date, steps.step, COUNT(*),
-                CAST(COALESCE(SUM(reward_micros), 0) AS BIGINT), CAST(COALESCE(SUM(payout_micros), 0) AS BIGINT) "
+                CAST(COALESCE(SUM(COALESCE(steps.part_reward_micros, reward_micros)), 0) AS BIGINT),
+                CAST(COALESCE(SUM(COALESCE(steps.part_payout_micros, payout_micros)), 0) AS BIGINT) "
     };
 }
 
@@ -111,18 +113,46 @@ const SETTLED: &str = "
     JOIN accounts AS credits ON credits.id = credit_id
     GROUP BY 1, 2 ORDER BY 1, 2";
 
-/// What is held now or moved since; then whether its last step up to the day left it on hold.
+/// What is held now or moved since; then whether its last step up to the day left it on hold. Of a hold a part may have
+/// been taken back up to the day.
 const HOLDS: &str = "
-    SELECT rewards.source, rewards.currency, begun.business_date, COUNT(*),
-           CAST(COALESCE(SUM(reward_micros), 0) AS BIGINT), CAST(COALESCE(SUM(payout_micros), 0) AS BIGINT)
-    FROM (SELECT id FROM rewards WHERE status = 'held'
-          UNION
-          SELECT reward_id FROM steps WHERE business_date > $1) AS maybe
-    JOIN rewards ON rewards.id = maybe.id
-    JOIN steps AS begun ON begun.reward_id = rewards.id AND begun.step = 'hold' AND begun.business_date <= $1
-    JOIN steps AS last ON last.reward_id = rewards.id AND last.step IN ('hold', 'undo_release', 'undo_reject')
-         AND last.seq = (SELECT MAX(seq) FROM steps WHERE reward_id = rewards.id AND business_date <= $1)
+    SELECT source, currency, since, COUNT(*), CAST(COALESCE(SUM(reward), 0) AS BIGINT),
+           CAST(COALESCE(SUM(payout), 0) AS BIGINT)
+    FROM (
+        SELECT rewards.source, rewards.currency, begun.business_date AS since,
+               reward_micros - COALESCE((SELECT SUM(part.part_reward_micros) FROM steps AS part
+                                         WHERE part.reward_id = rewards.id AND part.seq BETWEEN begun.seq AND last.seq
+                                           AND part.step IN ('reverse_held_part', 'reverse_credited_part')), 0) AS reward,
+               payout_micros - COALESCE((SELECT SUM(part.part_payout_micros) FROM steps AS part
+                                         WHERE part.reward_id = rewards.id AND part.seq BETWEEN begun.seq AND last.seq
+                                           AND part.step IN ('reverse_held_part', 'reverse_credited_part')), 0) AS payout
+        FROM (SELECT id FROM rewards WHERE status = 'held'
+              UNION
+              SELECT reward_id FROM steps WHERE business_date > $1) AS maybe
+        JOIN rewards ON rewards.id = maybe.id
+        JOIN steps AS begun ON begun.reward_id = rewards.id
+             AND begun.seq = (SELECT MAX(seq) FROM steps WHERE reward_id = rewards.id AND business_date <= $1
+                                                           AND step IN ('hold', 'reapprove'))
+        JOIN steps AS last ON last.reward_id = rewards.id
+             AND last.step IN ('hold', 'reapprove', 'reverse_held_part', 'undo_release', 'undo_reject')
+             AND last.seq = (SELECT MAX(seq) FROM steps WHERE reward_id = rewards.id AND business_date <= $1)
+    ) AS held
     GROUP BY 1, 2, 3 ORDER BY 1, 2, 3";
+
+/// Reversals that a person had to look at before the end of the day ($2), and that had not ended before its beginning
+/// ($1): how many became one's business on the day, how many ended on it, and what was open at its end.
+const CASES: &str = "
+    SELECT source, situation, COUNT(CASE WHEN due_at >= $1 THEN 1 END),
+           COUNT(CASE WHEN ended_at < $2 THEN 1 END), COUNT(CASE WHEN ended_at IS NULL OR ended_at >= $2 THEN 1 END),
+           CAST(COALESCE(SUM(CASE WHEN ended_at IS NULL OR ended_at >= $2 THEN stake_payout_micros END), 0) AS BIGINT)
+    FROM (
+        SELECT source, situation, due_at, ended_at, stake_payout_micros FROM reversal_cases
+        WHERE ending IS NULL AND due_at < $2
+        UNION ALL
+        SELECT source, situation, due_at, ended_at, stake_payout_micros FROM reversal_cases
+        WHERE ending IS NOT NULL AND ended_at >= $1 AND due_at < $2 AND due_at <= ended_at
+    ) AS known
+    GROUP BY 1, 2 ORDER BY 1, 2";
 
 /// Reversals booked from $1 to $2 by one column of their rewards, at most $3.
 macro_rules! top {
@@ -130,10 +160,12 @@ macro_rules! top {
         concat!(
             "SELECT rewards.source, COALESCE(",
             $column,
-            ", ''), COUNT(*), CAST(COALESCE(SUM(payout_micros), 0) AS BIGINT)
+            ", ''), COUNT(CASE WHEN steps.step NOT LIKE '%_part' THEN 1 END),
+                    CAST(COALESCE(SUM(COALESCE(steps.part_payout_micros, payout_micros)), 0) AS BIGINT)
              FROM steps JOIN rewards ON rewards.id = steps.reward_id
              WHERE steps.business_date BETWEEN $1 AND $2
-               AND steps.step IN ('reverse_credited', 'reverse_held', 'reverse_rejected')
+               AND steps.step IN ('reverse_credited', 'reverse_held', 'reverse_rejected', 'reverse_credited_part',
+                                  'reverse_held_part', 'reverse_rejected_part')
              GROUP BY 1, 2 ORDER BY 4 DESC, 3 DESC, 1, 2 LIMIT $3"
         )
     };
@@ -198,6 +230,7 @@ struct Rows {
     fates: Vec<(String, String, i64)>,
     policies: Vec<(String,)>,
     listening: Vec<(i64, i64)>,
+    cases: Vec<(String, String, i64, i64, i64, i64)>,
     proof: domain::proof::Proof,
 }
 
@@ -273,6 +306,7 @@ macro_rules! load {
         let policies = sqlx::query_as(POLICIES).bind(&today).fetch_all(&mut *$snapshot).await?;
         let listening =
             sqlx::query_as(LISTENING).bind(starts_at).bind(ends_at).fetch_all(&mut *$snapshot).await?;
+        let cases = sqlx::query_as(CASES).bind(starts_at).bind(ends_at).fetch_all(&mut *$snapshot).await?;
         let proof = prove!($snapshot, $rewards);
         Ok(Rows {
             bounds,
@@ -286,6 +320,7 @@ macro_rules! load {
             fates,
             policies,
             listening,
+            cases,
             proof,
         })
     }};
@@ -374,6 +409,7 @@ fn facts(rows: Rows, day: BusinessDay, terms: ReportTerms) -> Result<Fact> {
             .into_iter()
             .map(|(source, fate, count)| FateFact { source, fate, count })
             .collect(),
+        cases: rows.cases.into_iter().map(case).collect::<Result<_>>()?,
         listening: rows
             .listening
             .into_iter()
@@ -427,6 +463,13 @@ fn hold(row: (String, String, String, i64, i64, i64)) -> Result<HoldFact> {
         reward: Sum::new(number, reward),
         payout: Amount(payout),
     })
+}
+
+fn case(row: (String, String, i64, i64, i64, i64)) -> Result<CaseFigures> {
+    let (source, situation, raised, ended, open, stake) = row;
+    let situation =
+        Situation::parse(&situation).ok_or_else(|| corrupt("reversal_cases", "situation", &situation))?;
+    Ok(CaseFigures { source, situation, raised, ended, open: Sum::new(open, stake) })
 }
 
 fn account((_, account, currency, kept, moved, after, ..): &BalanceRow) -> AccountFact {

@@ -3,15 +3,14 @@
 use std::sync::LazyLock;
 
 use domain::delivery::Subscriptions;
-use domain::ledger;
 use domain::review::{self, LastStep, NotAllowed, NotUndoable, Review};
 use domain::reward::Step;
-use domain::settlement::{Reward, TakenStep};
+use domain::settlement::{Because, Reward};
 use domain::time::TimestampMs;
 
 use crate::decisions::{Decide, Skip, Wanted};
 use crate::outbox::{self, Touched, UserRow, lock_users};
-use crate::settle::{RewardRow, status};
+use crate::settle::{RewardRow, reward_columns, status};
 use crate::statement::{LazyStatement, Statement};
 use crate::unit::{Tx, guard, own_task, with_statement};
 use crate::{Error, Result, Store, read, save};
@@ -44,14 +43,8 @@ pub enum Reviewed {
     NotAllowed(NotAllowed),
 }
 
-static LOAD: LazyStatement = LazyLock::new(|| {
-    Statement::new(
-        "SELECT id, source, event_key, app, user_id, currency, reward_micros, payout_micros, offer_id, status,
-                steps, repeats, conflict, credit_seen
-         FROM rewards WHERE id = $1 {for_update}",
-        &[],
-    )
-});
+static LOAD: LazyStatement =
+    LazyLock::new(|| Statement::new(concat!(reward_columns!(), "WHERE id = $1 {for_update}"), &[]));
 
 static UPDATE: LazyStatement = LazyLock::new(|| {
     Statement::new("UPDATE rewards SET status = $1, steps = steps + 1 WHERE id = $2 AND steps = $3", &[])
@@ -159,14 +152,9 @@ async fn take(
     reviewer: Reviewer,
     subscriptions: &Subscriptions,
 ) -> Result<()> {
-    let taken = TakenStep {
-        seq: reward.steps + 1,
-        step,
-        actor: reviewer.actor,
-        note: reviewer.note,
-        postback_id: None,
-        transfers: ledger::transfers(step, &reward.terms()),
-    };
+    let because =
+        Because { actor: &reviewer.actor, note: reviewer.note.clone(), postback_id: None, now: reviewer.now };
+    let taken = reward.clone().take(step, because);
     let touched = with_statement!(tx, UPDATE, |sql, connection| {
         let update = sqlx::query(sql).bind(step.to().name()).bind(id).bind(reward.steps);
         update.execute(connection).await?.rows_affected()

@@ -16,7 +16,7 @@ use crate::outbox::{self, Touched};
 use crate::settle::Settle;
 use crate::statement::{Column, LazyStatement, Statement};
 use crate::unit::{Tx, guard};
-use crate::{Error, Result};
+use crate::{Error, Result, cases};
 
 use Column::{Int, Text};
 
@@ -65,10 +65,21 @@ const REWARD_COLUMNS: [Column; 25] = [
 static UPDATE_REWARDS: LazyStatement = LazyLock::new(|| {
     Statement::new(
         "UPDATE rewards
-         SET status = given.status, steps = given.steps, repeats = given.repeats, conflict = given.conflict
+         SET status = given.status, steps = given.steps, repeats = given.repeats, conflict = given.conflict,
+             taken_back_micros = given.taken_back_micros,
+             taken_back_payout_micros = given.taken_back_payout_micros
          FROM {given}
          WHERE rewards.id = given.id AND rewards.steps = given.steps_before",
-        &[Int("id"), Text("status"), Int("steps"), Int("steps_before"), Int("repeats"), Int("conflict")],
+        &[
+            Int("id"),
+            Text("status"),
+            Int("steps"),
+            Int("steps_before"),
+            Int("repeats"),
+            Int("conflict"),
+            Int("taken_back_micros"),
+            Int("taken_back_payout_micros"),
+        ],
     )
 });
 
@@ -76,7 +87,7 @@ static UPDATE_REWARDS: LazyStatement = LazyLock::new(|| {
 static COMPLETE_REWARDS: LazyStatement = LazyLock::new(|| {
     Statement::new(
         "UPDATE rewards
-         SET reward_micros = given.reward_micros, payout_micros = given.payout_micros, offer_id = given.offer_id,
+         SET user_id = given.user_id, reward_micros = given.reward_micros, payout_micros = given.payout_micros, offer_id = given.offer_id,
              offer_name = given.offer_name, event_id = given.event_id, event_name = given.event_name, ip = given.ip,
              country_code = given.country_code, clicked_at = given.clicked_at, sub1 = given.sub1, sub2 = given.sub2,
              credit_seen = 1
@@ -110,8 +121,11 @@ static INSERT_VERDICTS: LazyStatement = LazyLock::new(|| {
 
 static INSERT_STEPS: LazyStatement = LazyLock::new(|| {
     Statement::new(
-        "INSERT INTO steps (reward_id, seq, step, actor, note, postback_id, taken_at, business_date)
-         SELECT reward_id, seq, step, actor, note, postback_id, taken_at, business_date FROM {given}",
+        "INSERT INTO steps (reward_id, seq, step, actor, note, postback_id, taken_at, business_date,
+                            part_reward_micros, part_payout_micros)
+         SELECT reward_id, seq, step, actor, note, postback_id, taken_at, business_date, part_reward_micros,
+                part_payout_micros
+         FROM {given}",
         &[
             Int("reward_id"),
             Int("seq"),
@@ -121,6 +135,8 @@ static INSERT_STEPS: LazyStatement = LazyLock::new(|| {
             Int("postback_id"),
             Int("taken_at"),
             Text("business_date"),
+            Int("part_reward_micros"),
+            Int("part_payout_micros"),
         ],
     )
 });
@@ -194,6 +210,7 @@ pub(crate) async fn save(
         .collect();
     let tells = outbox::bear(tx, &touched, subscriptions, now).await?;
     outcomes(tx, settlement, &ids, now).await?;
+    cases::save(tx, settlement, &ids, now).await?;
     Ok(tells)
 }
 
@@ -218,6 +235,8 @@ pub(crate) async fn steps(
             postback_id: taken.postback_id,
             taken_at: now.0,
             business_date,
+            part_reward_micros: taken.amounts.map(|amounts| amounts.reward.0),
+            part_payout_micros: taken.amounts.map(|amounts| amounts.payout.0),
         })
         .collect();
     tx.execute(&INSERT_STEPS, &rows).await?;
@@ -317,12 +336,13 @@ pub(crate) async fn outcomes(
 async fn rewards(tx: &mut Tx, settled: &[Settled], by: &dyn Settle) -> Result<Vec<i64>> {
     let (known, new): (Vec<_>, Vec<_>) = settled.iter().partition(|settled| settled.reward.id.is_some());
     if !known.is_empty() {
-        let rows: Vec<_> = known.iter().map(|settled| update_row(settled)).collect();
-        guard("rewards", tx.execute(&UPDATE_REWARDS, &rows).await?, rows.len())?;
+        // Completed first: what then is held is held with all that is known of it.
         let completed: Vec<_> = known.iter().filter_map(|settled| RewardInsert::of(settled, by)).collect();
         if !completed.is_empty() {
             guard("rewards", tx.execute(&COMPLETE_REWARDS, &completed).await?, completed.len())?;
         }
+        let rows: Vec<_> = known.iter().map(|settled| update_row(settled)).collect();
+        guard("rewards", tx.execute(&UPDATE_REWARDS, &rows).await?, rows.len())?;
     }
     let inserts: Vec<_> = new.iter().filter_map(|settled| RewardInsert::of(settled, by)).collect();
     let inserted: Vec<InsertedRow> =
@@ -349,6 +369,8 @@ fn update_row(settled: &Settled) -> UpdateRow {
         steps_before: reward.steps - taken,
         repeats: reward.repeats,
         conflict: i64::from(reward.conflict),
+        taken_back_micros: reward.taken_back.reward.0,
+        taken_back_payout_micros: reward.taken_back.payout.0,
     }
 }
 
@@ -360,6 +382,8 @@ struct UpdateRow {
     steps_before: i64,
     repeats: i64,
     conflict: i64,
+    taken_back_micros: i64,
+    taken_back_payout_micros: i64,
 }
 
 #[derive(Serialize)]
@@ -489,6 +513,8 @@ struct StepRow<'a> {
     postback_id: Option<i64>,
     taken_at: i64,
     business_date: &'a str,
+    part_reward_micros: Option<i64>,
+    part_payout_micros: Option<i64>,
 }
 
 #[derive(Serialize)]

@@ -3,20 +3,24 @@
 //! | phase | statements |
 //! |---|---|
 //! | claim what waits, skipping what others have claimed | 1 |
-//! | lock the users, load the rewards and earlier tasks it touches | 4 |
+//! | lock the users, load the rewards, earlier tasks and cases it touches | 5 at most |
 //! | decide, in memory: the caller's function, which cannot wait and cannot fail | 0 |
-//! | save rewards, verdicts, steps, balances, transfers, outcomes | 8 at most |
+//! | save rewards, verdicts, steps, balances, transfers, outcomes, cases | 10 at most |
 //! | write down what apps are to be told of it | 4 at most |
 //!
 //! A row that waits is locked by its claim, a user by their row, a reward by its row and its unique key, so what was
 //! loaded cannot change before it is saved. Should two workers meet on a new key all the same, the second one's
 //! insert fails, nothing of it is saved, and it starts again with fresh facts.
 
+use std::collections::HashSet;
 use std::sync::{Arc, LazyLock};
 
 use domain::delivery::Subscriptions;
 use domain::event::{Event, Quarantine};
+use domain::ledger::Amounts;
 use domain::money::Micros;
+use domain::network::Kind;
+use domain::reversal::{Ending, KnownCase, Said, Situation};
 use domain::reward::Status;
 use domain::settlement::{Known, Reward, Settlement, SourceTerms, Task};
 use domain::time::TimestampMs;
@@ -81,31 +85,70 @@ static LOCK_USERS: LazyStatement = LazyLock::new(|| {
     )
 });
 
+/// The columns of a [`RewardRow`]. When it was reversed last is looked up only of what is reversed, by the key of steps.
+macro_rules! reward_columns {
+    () => {
+        "SELECT id, source, event_key, app, user_id, currency, reward_micros, payout_micros, taken_back_micros,
+                taken_back_payout_micros, offer_id, event_id, status, steps, repeats, conflict, credit_seen,
+                CASE WHEN status = 'reversed' THEN
+                     (SELECT taken_at FROM steps AS last
+                      WHERE last.reward_id = rewards.id AND last.seq = rewards.steps) END AS reversed_at
+         FROM rewards "
+    };
+}
+pub(crate) use reward_columns;
+
 static LOAD_REWARDS: LazyStatement = LazyLock::new(|| {
     Statement::new(
-        "SELECT id, source, event_key, app, user_id, currency, reward_micros, payout_micros, offer_id, status,
-                steps, repeats, conflict, credit_seen
-         FROM rewards
-         WHERE (event_key, source) IN (SELECT event_key, source FROM {given})
-         ORDER BY id {for_update}",
+        concat!(
+            reward_columns!(),
+            "WHERE (event_key, source) IN (SELECT event_key, source FROM {given}) ORDER BY id {for_update}"
+        ),
         &[Column::Text("source"), Column::Text("event_key")],
     )
 });
 
+/// The key of one earlier reward for a task. One look along the index each, however many there are.
+macro_rules! earlier_key {
+    ($offset:literal) => {
+        concat!(
+            "(SELECT earlier.event_key FROM rewards AS earlier
+              WHERE earlier.user_id = given.user_id AND earlier.source = given.source
+                AND earlier.offer_id = given.offer_id AND COALESCE(earlier.event_id, '') = given.event_id
+                AND earlier.credit_seen = 1 LIMIT 1 OFFSET ",
+            $offset,
+            ")"
+        )
+    };
+}
+
+/// Two keys of each task: one of them may be the postback's own, and the rule only asks whether there is another
+/// ([`SAME_TASK_CAP`]).
 static LOAD_TASKS: LazyStatement = LazyLock::new(|| {
     Statement::new(
-        "SELECT DISTINCT given.source, given.user_id, given.offer_id, given.event_id, rewards.event_key
-         FROM {given}
-         CROSS JOIN rewards
-         WHERE rewards.user_id = given.user_id AND rewards.source = given.source
-           AND rewards.offer_id = given.offer_id AND COALESCE(rewards.event_id, '') = given.event_id
-           AND rewards.credit_seen = 1",
+        concat!(
+            "SELECT given.source, given.user_id, given.offer_id, given.event_id, ",
+            earlier_key!("0"),
+            " AS first_key, ",
+            earlier_key!("1"),
+            " AS second_key FROM {given}"
+        ),
         &[
             Column::Text("source"),
             Column::Text("user_id"),
             Column::Text("offer_id"),
             Column::Text("event_id"),
         ],
+    )
+});
+
+/// At most [`MAX_OPEN_CASES`](domain::reversal::MAX_OPEN_CASES) of a reward are open; the others a person has ended.
+static LOAD_CASES: LazyStatement = LazyLock::new(|| {
+    Statement::new(
+        "SELECT cases.reward_id, situation, said_user_id, said_reward_micros, said_payout_micros, raised_at, ending
+         FROM {given} JOIN reversal_cases AS cases ON cases.reward_id = given.id
+         ORDER BY cases.id",
+        &[Column::Int("id")],
     )
 });
 
@@ -213,16 +256,29 @@ async fn load(tx: &mut Tx, batch: &[MappedPostback]) -> Result<Known> {
         .map(|(source, event, _)| KeyRow { source: &source.name, event_key: event.key() })
         .collect();
     let rewards: Vec<RewardRow> = tx.fetch(&LOAD_REWARDS, &keys).await?;
-    let tasks: Vec<_> = events
-        .iter()
-        .filter_map(|(source, event, _)| Task::of(&source.name, event))
+    let tasks: HashSet<_> =
+        events.iter().filter_map(|(source, event, _)| Task::of(&source.name, event)).collect();
+    let tasks: Vec<_> = tasks
+        .into_iter()
         .map(|Task { source, user_id, offer_id, event_id }| TaskRow { source, user_id, offer_id, event_id })
         .collect();
     let done: Vec<DoneRow> =
         if tasks.is_empty() { Vec::new() } else { tx.fetch(&LOAD_TASKS, &tasks).await? };
+    let reversed: HashSet<(&str, &str)> = events
+        .iter()
+        .filter(|(_, event, _)| event.kind == Kind::Reversal)
+        .map(|(source, event, _)| (source.name.as_str(), event.key()))
+        .collect();
+    let may_have_cases = |row: &&RewardRow| {
+        row.credit_seen == 0 || reversed.contains(&(row.source.as_str(), row.event_key.as_str()))
+    };
+    let with_cases: Vec<_> = rewards.iter().filter(may_have_cases).map(|row| IdRow { id: row.id }).collect();
+    let cases: Vec<CaseRow> =
+        if with_cases.is_empty() { Vec::new() } else { tx.fetch(&LOAD_CASES, &with_cases).await? };
     Ok(Known {
         rewards: rewards.into_iter().map(Reward::try_from).collect::<Result<_>>()?,
-        tasks: done.into_iter().map(DoneRow::into_task).collect(),
+        tasks: done.into_iter().flat_map(DoneRow::into_tasks).collect(),
+        cases: cases.into_iter().map(CaseRow::into_case).collect::<Result<_>>()?,
     })
 }
 
@@ -232,13 +288,55 @@ struct DoneRow {
     user_id: String,
     offer_id: String,
     event_id: String,
-    event_key: String,
+    first_key: Option<String>,
+    second_key: Option<String>,
 }
 
 impl DoneRow {
-    fn into_task(self) -> (Task, String) {
-        let Self { source, user_id, offer_id, event_id, event_key } = self;
-        (Task { source, user_id, offer_id, event_id }, event_key)
+    fn into_tasks(self) -> impl Iterator<Item = (Task, String)> {
+        let Self { source, user_id, offer_id, event_id, first_key, second_key } = self;
+        let task = Task { source, user_id, offer_id, event_id };
+        [first_key, second_key].into_iter().flatten().map(move |key| (task.clone(), key))
+    }
+}
+
+#[derive(Serialize)]
+struct IdRow {
+    id: i64,
+}
+
+#[derive(sqlx::FromRow)]
+struct CaseRow {
+    reward_id: i64,
+    situation: String,
+    said_user_id: String,
+    said_reward_micros: Option<i64>,
+    said_payout_micros: Option<i64>,
+    raised_at: i64,
+    ending: Option<String>,
+}
+
+impl CaseRow {
+    fn into_case(self) -> Result<(i64, KnownCase)> {
+        let corrupt = |column, found: &str| Error::Corrupt {
+            table: "reversal_cases",
+            column,
+            row: self.reward_id,
+            found: found.to_owned(),
+        };
+        let situation =
+            Situation::parse(&self.situation).ok_or_else(|| corrupt("situation", &self.situation))?;
+        let ending = self
+            .ending
+            .as_deref()
+            .map(|ending| Ending::parse(ending).ok_or_else(|| corrupt("ending", ending)))
+            .transpose()?;
+        let said = Said {
+            user_id: self.said_user_id,
+            reward: self.said_reward_micros.map(Micros),
+            payout: self.said_payout_micros.map(Micros),
+        };
+        Ok((self.reward_id, KnownCase { situation, said, raised_at: TimestampMs(self.raised_at), ending }))
     }
 }
 
@@ -253,12 +351,16 @@ pub(crate) struct RewardRow {
     currency: String,
     reward_micros: Option<i64>,
     payout_micros: Option<i64>,
+    taken_back_micros: i64,
+    taken_back_payout_micros: i64,
     offer_id: Option<String>,
+    event_id: Option<String>,
     status: String,
     steps: i64,
     repeats: i64,
     conflict: i64,
     credit_seen: i64,
+    reversed_at: Option<i64>,
 }
 
 impl TryFrom<RewardRow> for Reward {
@@ -275,7 +377,13 @@ impl TryFrom<RewardRow> for Reward {
             currency: row.currency,
             reward: row.reward_micros.map(Micros),
             payout: row.payout_micros.map(Micros),
+            taken_back: Amounts {
+                reward: Micros(row.taken_back_micros),
+                payout: Micros(row.taken_back_payout_micros),
+            },
             offer_id: row.offer_id,
+            event_id: row.event_id,
+            reversed_at: row.reversed_at.map(TimestampMs),
             steps: row.steps,
             repeats: row.repeats,
             conflict: row.conflict != 0,

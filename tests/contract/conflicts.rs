@@ -10,8 +10,8 @@ contract! {
         another_offer_under_a_known_key_is_a_conflict_and_moves_nothing,
         another_user_under_a_known_key_is_a_conflict_and_gets_nothing,
         nobody_takes_back_what_is_somebody_elses,
-        a_reversal_of_other_money_takes_back_what_was_given_and_says_so,
-        a_conflict_with_a_reversal_that_came_first_still_credits_nobody,
+        a_reversal_of_more_money_takes_back_what_was_given_and_says_so,
+        a_credit_for_another_user_than_its_early_reversal_is_held,
         a_conflict_stays_flagged_through_what_follows;
 }
 
@@ -46,22 +46,24 @@ async fn another_user_under_a_known_key_is_a_conflict_and_gets_nothing(home: &Ho
 }
 
 async fn nobody_takes_back_what_is_somebody_elses(home: &Home) {
-    let ending = contradicted(home, credit("T1"), reversal("T1").by("u2"), "user u2 instead of u1").await;
+    let reason = "user u2 instead of u1; a person decides";
+    let ending = contradicted(home, credit("T1"), reversal("T1").by("u2"), reason).await;
     assert_eq!((ending.status.as_str(), ending.repeats), ("credited", 0));
     assert_eq!(plain(&ending.balances), CREDITED);
 }
 
-async fn a_reversal_of_other_money_takes_back_what_was_given_and_says_so(home: &Home) {
-    let second = reversal("T1").with("reward", 499);
-    let ending = contradicted(home, credit("T1"), second, "reward 499 instead of 500").await;
+async fn a_reversal_of_more_money_takes_back_what_was_given_and_says_so(home: &Home) {
+    let second = reversal("T1").with("reward", 501);
+    let ending = contradicted(home, credit("T1"), second, "reward 501 instead of 500").await;
     assert_eq!(ending.status, "reversed");
     assert_eq!(plain(&ending.balances), []);
 }
 
-async fn a_conflict_with_a_reversal_that_came_first_still_credits_nobody(home: &Home) {
-    let ending = contradicted(home, reversal("T1"), credit("T1").by("u2"), "user u2 instead of u1").await;
-    assert_eq!(ending.status, "reversed");
-    assert_eq!(plain(&ending.balances), []);
+async fn a_credit_for_another_user_than_its_early_reversal_is_held(home: &Home) {
+    let ending = home.ending(&[reversal("T1").by("u2"), credit("T1")]).await;
+    assert!(ending.conflict);
+    assert_eq!(ending.status, "held");
+    assert_eq!(plain(&ending.balances), HELD);
 }
 
 async fn a_conflict_stays_flagged_through_what_follows(home: &Home) {

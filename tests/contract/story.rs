@@ -138,6 +138,9 @@ impl Call {
     }
 }
 
+/// How long the network of every source repeats what was not acknowledged.
+pub(crate) const RETRY_HORIZON_MS: i64 = 30 * 3_600_000;
+
 /// What decides in every story: the built-in policy, registry data only, the business day of Berlin.
 pub(crate) fn processor() -> Arc<Processor> {
     static PROCESSOR: LazyLock<Arc<Processor>> = LazyLock::new(|| processor_in(chrono_tz::Europe::Berlin));
@@ -152,7 +155,12 @@ pub(crate) fn processor_in(timezone: chrono_tz::Tz) -> Arc<Processor> {
 /// The same with another policy.
 pub(crate) fn processor_under(policy: Policy, timezone: chrono_tz::Tz) -> Arc<Processor> {
     let source = |name: &str, currency: &str| {
-        let terms = SourceTerms { name: name.into(), app: app_of(name).into(), currency: currency.into() };
+        let terms = SourceTerms {
+            name: name.into(),
+            app: app_of(name).into(),
+            currency: currency.into(),
+            retry_horizon_ms: RETRY_HORIZON_MS,
+        };
         let params = Params::new(Network::Targo, &BTreeMap::new()).expect("the network's own names");
         (name.to_owned(), SourceSettings { terms, params, callers: CallerList::default() })
     };

@@ -85,7 +85,12 @@ impl Gateway {
         let gateway = Arc::new(Self {
             flaw,
             started: Instant::now(),
-            terms: SourceTerms { name: "targo-main".into(), app: "main".into(), currency: "coins".into() },
+            terms: SourceTerms {
+                name: "targo-main".into(),
+                app: "main".into(),
+                currency: "coins".into(),
+                retry_horizon_ms: domain::network::Network::Targo.retry_horizon_ms(),
+            },
             params: Params::new(Network::Targo, &renames.into()).expect("good names"),
             policy: Policy::parse(policy).expect("a good policy"),
             books: Mutex::default(),

@@ -230,14 +230,16 @@ fn tells(step: Step) -> Option<(Event, Reason)> {
     match step {
         Step::Credit => Some((Event::Credited, Reason::Completed)),
         Step::Release | Step::Overturn => Some((Event::Credited, Reason::Reviewed)),
-        Step::Hold => Some((Event::Held, Reason::UnderReview)),
+        Step::Hold | Step::Reapprove => Some((Event::Held, Reason::UnderReview)),
         Step::Reject => Some((Event::Rejected, Reason::NotApproved)),
-        Step::ReverseCredited => Some((Event::Reversed, Reason::TakenBack)),
+        Step::ReverseCredited | Step::ReverseCreditedPart => Some((Event::Reversed, Reason::TakenBack)),
         // Who was told of the hold learns how it ended.
         Step::ReverseHeld => Some((Event::Rejected, Reason::TakenBack)),
         // Nothing was told that this would change; the delivery of a step that is undone is withdrawn.
         Step::ReverseUnseen
         | Step::ReverseRejected
+        | Step::ReverseHeldPart
+        | Step::ReverseRejectedPart
         | Step::UndoRelease
         | Step::UndoReject
         | Step::UndoOverturn => None,
@@ -255,7 +257,9 @@ pub fn plan(known: &[Known], steps: &[(i64, Step)], wanted: Wanted, grace_ms: i6
         let Some((event, reason)) = tells(step).filter(|(event, _)| wanted.wants(*event)) else { continue };
         let due_at = TimestampMs(now.0 + if step.is_decision() { grace_ms.max(0) } else { 0 });
         let birth = Birth { seq, event, reason, due_at, withdrawn: false };
-        if event == Event::Reversed {
+        if step.is_part() {
+            plan.reverse_part(known, birth);
+        } else if event == Event::Reversed {
             plan.reverse(known, birth);
         } else {
             plan.births.push(birth);
@@ -265,12 +269,29 @@ pub fn plan(known: &[Known], steps: &[(i64, Step)], wanted: Wanted, grace_ms: i6
 }
 
 impl Plan {
+    /// A part that is taken back: behind the credit that it is a part of, or nothing without one. Also of a credit that
+    /// has not left yet, because what is left of that stands.
+    fn reverse_part(&mut self, known: &[Known], reversal: Birth) {
+        let is_told = self.births.iter().any(|birth| birth.event == Event::Credited && !birth.withdrawn)
+            || known
+                .iter()
+                .any(|delivery| delivery.event == Event::Credited && delivery.status != Status::Withdrawn);
+        if is_told {
+            self.births.push(reversal);
+        }
+    }
+
     /// A reversal: behind a credit that may have left, together with one that never did, or nothing without one.
     fn reverse(&mut self, known: &[Known], reversal: Birth) {
         let newborn =
             self.births.iter_mut().rev().find(|birth| birth.event == Event::Credited && !birth.withdrawn);
         if let Some(credit) = newborn {
             credit.withdrawn = true;
+            // A part of it that was to be told behind it has nothing to be a part of any more.
+            let seq = credit.seq;
+            for part in self.births.iter_mut().filter(|birth| birth.seq > seq) {
+                part.withdrawn |= part.event == Event::Reversed;
+            }
             self.births.push(Birth { withdrawn: true, ..reversal });
             return;
         }
@@ -282,6 +303,14 @@ impl Plan {
         let withdrawn = credit.never_left();
         if withdrawn {
             self.withdraw.push(credit.id);
+            // So has a part of it that was to be told behind it.
+            let parts = known
+                .iter()
+                .filter(|part| part.seq > credit.seq && part.event == Event::Reversed && part.never_left());
+            self.withdraw.extend(parts.map(|part| part.id));
+            for part in &mut self.births {
+                part.withdrawn |= part.event == Event::Reversed && part.seq > credit.seq;
+            }
         }
         self.births.push(Birth { withdrawn, ..reversal });
     }

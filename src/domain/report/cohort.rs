@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::amount::{Amount, Sum};
 use super::day::days_between;
 use super::facts::Line;
+use crate::money::share;
 use crate::reward::Step;
 
 /// The ages that are shown, in business days.
@@ -68,6 +69,13 @@ pub(super) struct Cohort {
     pub(super) reversed: BTreeMap<i64, (Sum, Amount)>,
 }
 
+impl Cohort {
+    /// What was taken back at the age of the cohort on which `line` was booked.
+    fn reversed_at_age_of(&mut self, line: &Line) -> &mut (Sum, Amount) {
+        self.reversed.entry(days_between(line.converted, line.booked)).or_default()
+    }
+}
+
 /// Every cohort of each source and currency, by conversion day.
 pub(super) type Cohorts<'l> = BTreeMap<(&'l str, &'l str), BTreeMap<NaiveDate, Cohort>>;
 
@@ -83,17 +91,23 @@ pub(super) fn cohorts(lines: &[Line], today: NaiveDate) -> Cohorts<'_> {
                 cohort.approved += paid;
                 cohort.rewards += line.reward.amount;
             }
-            Step::ReverseCredited | Step::ReverseHeld | Step::ReverseRejected => {
-                let age = days_between(line.converted, line.booked);
-                let (reversed, rewards) = cohort.reversed.entry(age).or_default();
-                *reversed += paid;
+            // Approved again: from that age on it is not taken back.
+            Step::Reapprove => {
+                let (reversed, rewards) = cohort.reversed_at_age_of(line);
+                *reversed = *reversed - paid;
+                *rewards = *rewards - line.reward.amount;
+            }
+            // A reward of which a part was taken back still stands, so it counts in money only.
+            step if step.takes_back() => {
+                let (reversed, rewards) = cohort.reversed_at_age_of(line);
+                *reversed += if step.is_part() { Sum { count: 0, ..paid } } else { paid };
                 *rewards += line.reward.amount;
             }
             _ => {}
         }
         match line.step {
             Step::Credit | Step::Release | Step::Overturn => cohort.spendable += line.reward.amount,
-            Step::ReverseCredited | Step::UndoRelease | Step::UndoOverturn => {
+            Step::ReverseCredited | Step::ReverseCreditedPart | Step::UndoRelease | Step::UndoOverturn => {
                 cohort.spendable = cohort.spendable - line.reward.amount;
             }
             _ => {}
@@ -137,18 +151,4 @@ fn row(converted: NaiveDate, cohort: &Cohort, today: NaiveDate) -> CohortRow {
 /// `part` of `whole` in parts per million, rounded half to even; 0 of nothing.
 fn ppm(part: i64, whole: i64) -> i64 {
     share(i128::from(part) * PPM, i128::from(whole))
-}
-
-/// `part / whole` rounded half to even; 0 if there is no whole.
-pub(super) fn share(part: i128, whole: i128) -> i64 {
-    if whole <= 0 {
-        return 0;
-    }
-    let (floor, rest) = (part.div_euclid(whole), part.rem_euclid(whole));
-    let up = match (rest * 2).cmp(&whole) {
-        std::cmp::Ordering::Less => false,
-        std::cmp::Ordering::Equal => floor % 2 != 0,
-        std::cmp::Ordering::Greater => true,
-    };
-    i64::try_from(floor + i128::from(up)).unwrap_or(i64::MAX)
 }

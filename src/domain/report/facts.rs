@@ -7,7 +7,7 @@ use super::amount::{Amount, Sum};
 use super::day::BusinessDay;
 use super::losses::Listening;
 use super::rolls::DebtRoll;
-use super::{Negative, ProofFigures, State};
+use super::{CaseFigures, Negative, ProofFigures, State};
 use crate::reward::Step;
 use crate::time::TimestampMs;
 
@@ -46,6 +46,8 @@ pub struct Fact {
     pub top: Vec<Top>,
     /// What became of the day's postbacks.
     pub postbacks: Vec<FateFact>,
+    /// Reversals that wait for a person, or were decided on the day.
+    pub cases: Vec<CaseFigures>,
     /// When a process was able to acknowledge.
     pub listening: Vec<Listening>,
     /// The ledger proof.

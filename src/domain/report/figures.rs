@@ -47,6 +47,18 @@ pub struct Figures {
     pub reversed_rejected: Sum,
     /// Reversals that came before their credit: nothing moved.
     pub reversed_first: i64,
+    /// Parts taken back from users, who keep the rest.
+    #[serde(default)]
+    pub reversed_credited_part: Sum,
+    /// Parts taken back while on hold.
+    #[serde(default)]
+    pub reversed_held_part: Sum,
+    /// Parts taken back after they had been rejected.
+    #[serde(default)]
+    pub reversed_rejected_part: Sum,
+    /// Approved again by the network after it had taken them back; they are held.
+    #[serde(default)]
+    pub reapproved: Sum,
 }
 
 impl Figures {
@@ -54,8 +66,8 @@ impl Figures {
     pub(super) fn add(&mut self, step: Step, reward: Sum, payout: Amount) {
         let paid = Sum { count: reward.count, amount: payout };
         match step {
-            Step::Credit | Step::Hold => self.approved += paid,
-            Step::ReverseCredited | Step::ReverseHeld | Step::ReverseRejected => self.reversed += paid,
+            Step::Credit | Step::Hold | Step::Reapprove => self.approved += paid,
+            step if step.takes_back() => self.reversed += paid,
             _ => {}
         }
         match step {
@@ -71,6 +83,10 @@ impl Figures {
             Step::ReverseHeld => self.reversed_held += reward,
             Step::ReverseRejected => self.reversed_rejected += reward,
             Step::ReverseUnseen => self.reversed_first += reward.count,
+            Step::ReverseCreditedPart => self.reversed_credited_part += reward,
+            Step::ReverseHeldPart => self.reversed_held_part += reward,
+            Step::ReverseRejectedPart => self.reversed_rejected_part += reward,
+            Step::Reapprove => self.reapproved += reward,
         }
         self.net = self.approved.amount - self.reversed.amount;
     }
@@ -88,6 +104,10 @@ impl Figures {
         self.reversed_held += other.reversed_held;
         self.reversed_rejected += other.reversed_rejected;
         self.reversed_first += other.reversed_first;
+        self.reversed_credited_part += other.reversed_credited_part;
+        self.reversed_held_part += other.reversed_held_part;
+        self.reversed_rejected_part += other.reversed_rejected_part;
+        self.reapproved += other.reapproved;
     }
 
     /// What came to users: credited, released, overturned.

@@ -13,9 +13,10 @@ use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
 
 use super::amount::{Amount, Sum};
-use super::cohort::{Cohort, HORIZON_DAYS, cohorts, share};
+use super::cohort::{Cohort, HORIZON_DAYS, cohorts};
 use super::day::days_between;
 use super::facts::Line;
+use crate::money::share;
 
 /// What is expected of one source.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -40,6 +40,9 @@ use forecast::Forecast;
 use losses::LossWindow;
 use rolls::{AccountRoll, DebtRoll, Receivable, UserRoll};
 
+use crate::reversal::Situation;
+use crate::reward::Step;
+
 /// Whether a report may still change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -109,6 +112,9 @@ pub struct Report {
     pub top: Vec<Top>,
     /// What became of the postbacks that were received on the day.
     pub postbacks: Vec<PostbackFigures>,
+    /// Reversals that do not simply reverse, by source and situation.
+    #[serde(default)]
+    pub cases: Vec<CaseFigures>,
     /// When nothing could be acknowledged.
     pub losses: Vec<LossWindow>,
     /// The ledger proof.
@@ -148,6 +154,21 @@ pub struct Negative {
     pub balance: Amount,
 }
 
+/// Reversals of one situation that need a person.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CaseFigures {
+    /// The source.
+    pub source: String,
+    /// Why they need a person.
+    pub situation: Situation,
+    /// How many became a person's business on the day.
+    pub raised: i64,
+    /// How many ended on the day, by a person or by what the network sent next.
+    pub ended: i64,
+    /// How many were open at the end of the day, and what is at stake, in USD.
+    pub open: Sum,
+}
+
 /// What became of the postbacks of a source; `acknowledged` is the sum of all others but `refused`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PostbackFigures {
@@ -165,6 +186,9 @@ pub struct PostbackFigures {
     pub reversals_first: i64,
     /// Credits whose reversal had come first: nothing is credited.
     pub reversed_before: i64,
+    /// Credits of what was taken back before: held again.
+    #[serde(default)]
+    pub reapprovals: i64,
     /// Said again what was known.
     pub repeats: i64,
     /// Contradicted what was known.
@@ -186,6 +210,7 @@ impl PostbackFigures {
             + self.reversals
             + self.reversals_first
             + self.reversed_before
+            + self.reapprovals
             + self.repeats
             + self.conflicts
             + self.quarantined
@@ -238,6 +263,7 @@ impl Report {
             negative: facts.negative.clone(),
             top: facts.top.clone(),
             postbacks,
+            cases: facts.cases.clone(),
             losses: losses::windows(&facts.listening, facts.now, facts.day, facts.retry_horizon_ms),
             proof: facts.proof,
             sources,
@@ -284,7 +310,8 @@ fn postbacks(facts: &Fact) -> Vec<PostbackFigures> {
             "credit" => &mut figures.credits,
             "hold" => &mut figures.holds,
             "reverse_unseen" => &mut figures.reversals_first,
-            "reverse_credited" | "reverse_held" | "reverse_rejected" => &mut figures.reversals,
+            "reapprove" => &mut figures.reapprovals,
+            step if Step::parse(step).is_some_and(Step::takes_back) => &mut figures.reversals,
             "reversed_before" => &mut figures.reversed_before,
             "repeat" => &mut figures.repeats,
             "conflict" => &mut figures.conflicts,

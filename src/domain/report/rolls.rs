@@ -162,7 +162,7 @@ pub(super) fn users(sources: &[SourceFigures], accounts: &[AccountRoll]) -> Vec<
             opening: account.opening,
             credited: sum(|figures| figures.credited.amount),
             released: sum(|figures| figures.released.amount + figures.overturned.amount),
-            reversed: sum(|figures| figures.reversed_credited.amount),
+            reversed: sum(|figures| figures.reversed_credited.amount + figures.reversed_credited_part.amount),
             closing: account.closing,
         }
     };

@@ -64,6 +64,7 @@ impl Report {
             self.top_lists(),
             self.negative_balances(),
             self.postback_fates(),
+            self.open_cases(),
             self.loss_windows(),
         ]
     }
@@ -124,6 +125,14 @@ impl Report {
             "reversed after reject",
             "reversed after reject amount",
             "reversed before credit",
+            "reversed in part from users",
+            "reversed in part from users amount",
+            "reversed in part on hold",
+            "reversed in part on hold amount",
+            "reversed in part after reject",
+            "reversed in part after reject amount",
+            "approved again",
+            "approved again amount",
         ];
         let mut sheet = Sheet::new("Figures", &columns);
         let cells = |source: &str, currency: &str, figures: &Figures| {
@@ -144,6 +153,14 @@ impl Report {
                 cells.extend(sum(figure));
             }
             cells.push(Value::Count(figures.reversed_first));
+            for figure in [
+                figures.reversed_credited_part,
+                figures.reversed_held_part,
+                figures.reversed_rejected_part,
+                figures.reapproved,
+            ] {
+                cells.extend(sum(figure));
+            }
             cells
         };
         for source in &self.sources {
@@ -304,6 +321,7 @@ impl Report {
             "reversals",
             "reversals before credit",
             "credits after reversal",
+            "approved again",
             "repeats",
             "conflicts",
             "quarantined",
@@ -320,6 +338,7 @@ impl Report {
                 fates.reversals,
                 fates.reversals_first,
                 fates.reversed_before,
+                fates.reapprovals,
                 fates.repeats,
                 fates.conflicts,
                 fates.quarantined,
@@ -328,6 +347,18 @@ impl Report {
                 fates.refused,
             ];
             sheet.row(std::iter::once(text(&fates.source)).chain(counts.map(Value::Count)));
+        }
+        sheet
+    }
+
+    fn open_cases(&self) -> Sheet {
+        let columns = ["source", "situation", "raised", "ended", "open", "open USD"];
+        let mut sheet = Sheet::new("Reversals to decide", &columns);
+        for figures in &self.cases {
+            let mut cells = vec![text(&figures.source), text(figures.situation.name())];
+            cells.extend([Value::Count(figures.raised), Value::Count(figures.ended)]);
+            cells.extend(sum(figures.open));
+            sheet.row(cells);
         }
         sheet
     }

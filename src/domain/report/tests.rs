@@ -35,6 +35,7 @@ fn quiet() -> Fact {
         negative: Vec::new(),
         top: Vec::new(),
         postbacks: Vec::new(),
+        cases: Vec::new(),
         listening: Vec::new(),
         proof: ProofFigures { proven: true, ..ProofFigures::default() },
     }

@@ -7,21 +7,26 @@
 //! | **settle, in the order received** | here, in memory, without a way to fail |
 //! | save it all in one transaction | `store` |
 //!
-//! The rules for repeats and conflicts live here: a repeat never credits twice, a reversal is never taken for a
-//! repeat, a reversal before its credit waits and wins.
+//! The rules for repeats and conflicts live here and in `again`: a repeat never credits twice, a reversal is never
+//! taken for a repeat, a reversal before its credit waits and wins. What a reversal says that does not fit its credit
+//! becomes a case ([`crate::reversal`]) that a person decides.
 
+mod again;
 mod conflict;
+mod reward;
 #[cfg(test)]
 mod tests;
 
 use std::collections::{HashMap, HashSet};
 
+pub use reward::{Because, Reward};
+
 use crate::event::{Event, Quarantine};
-use crate::ledger::{Terms, Transfer, transfers};
+use crate::ledger::{Amounts, Transfer};
 use crate::location::{GeoResult, Location};
-use crate::money::Micros;
 use crate::network::Kind;
 use crate::policy::Policy;
+use crate::reversal::{Ending, KnownCase, Said, Situation};
 use crate::reward::{Status, Step};
 use crate::rules::Facts;
 use crate::time::TimestampMs;
@@ -36,6 +41,8 @@ pub struct SourceTerms {
     pub app: String,
     /// The currency of its rewards.
     pub currency: String,
+    /// How long its network repeats a postback that was not acknowledged, in milliseconds.
+    pub retry_horizon_ms: i64,
 }
 
 /// One recorded postback, mapped and located.
@@ -55,63 +62,6 @@ pub struct Incoming {
     pub geo: GeoResult,
     /// Whether the source's list names the caller; `None` without a list.
     pub caller_listed: Option<bool>,
-}
-
-/// A reward as far as settling and reviewing need it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Reward {
-    /// Its row; `None` until it is saved.
-    pub id: Option<i64>,
-    /// The source.
-    pub source: String,
-    /// The event key, unique within the source.
-    pub key: String,
-    /// The app that owns the user.
-    pub app: String,
-    /// The user.
-    pub user_id: String,
-    /// The user's currency.
-    pub currency: String,
-    /// The reward; unknown only while nothing but a reversal has been seen.
-    pub reward: Option<Micros>,
-    /// The payout in USD, if the network sends it.
-    pub payout: Option<Micros>,
-    /// The offer.
-    pub offer_id: Option<String>,
-    /// Where it stands.
-    pub status: Status,
-    /// How many steps it has taken; also the guard against two writers.
-    pub steps: i64,
-    /// How many postbacks said again what was known.
-    pub repeats: i64,
-    /// True if a postback contradicted it.
-    pub conflict: bool,
-    /// False only while nothing but a reversal has been seen.
-    pub credit_seen: bool,
-}
-
-impl Reward {
-    /// What its steps move.
-    pub fn terms(&self) -> Terms<'_> {
-        Terms {
-            source: &self.source,
-            app: &self.app,
-            user_id: &self.user_id,
-            reward: self.reward.unwrap_or_default(),
-            currency: &self.currency,
-            payout: self.payout.unwrap_or_default(),
-        }
-    }
-
-    /// Takes `step`, which must start from the present status; answers with what is to be saved of it.
-    fn take(&mut self, step: Step, actor: &str, note: Option<String>, postback_id: i64) -> TakenStep {
-        debug_assert!(step.from().is_none() || step.from() == Some(self.status));
-        let moved = transfers(step, &self.terms());
-        self.status = step.to();
-        self.steps += 1;
-        let (actor, postback_id) = (actor.to_owned(), Some(postback_id));
-        TakenStep { seq: self.steps, step, actor, note, postback_id, transfers: moved }
-    }
 }
 
 /// Who decided, where no person did.
@@ -135,6 +85,8 @@ pub struct TakenStep {
     pub note: Option<String>,
     /// The postback that caused it, if one did.
     pub postback_id: Option<i64>,
+    /// What it moved, where that is not all of the reward and its payout.
+    pub amounts: Option<Amounts>,
     /// Its transfers.
     pub transfers: Vec<Transfer>,
 }
@@ -169,9 +121,15 @@ impl Task {
 pub struct Known {
     /// The rewards whose keys stand in the batch.
     pub rewards: Vec<Reward>,
-    /// Earlier rewards for the tasks in the batch: task and event key.
+    /// Earlier rewards for the tasks in the batch: task and event key; of one task at most as many as
+    /// [`SAME_TASK_CAP`] needs.
     pub tasks: Vec<(Task, String)>,
+    /// Cases of those rewards: the reward's row, and the case.
+    pub cases: Vec<(i64, KnownCase)>,
 }
+
+/// How many earlier rewards for a task are counted at most: the rule asks whether there is one.
+pub const SAME_TASK_CAP: usize = 1;
 
 /// Everything that is to be saved.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -180,6 +138,25 @@ pub struct Settlement {
     pub rewards: Vec<Settled>,
     /// What became of each postback, in the order received.
     pub postbacks: Vec<Processed>,
+    /// Reversals that a person must look at.
+    pub cases: Vec<NewCase>,
+}
+
+/// A reversal that does not simply reverse.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewCase {
+    /// The reward, as an index into [`Settlement::rewards`].
+    pub reward: usize,
+    /// The postback that raised it.
+    pub postback_id: i64,
+    /// Why.
+    pub situation: Situation,
+    /// What the reversal says.
+    pub said: Said,
+    /// When.
+    pub raised_at: TimestampMs,
+    /// Until then the credit of an orphan may still come by itself.
+    pub due_at: TimestampMs,
 }
 
 /// One touched reward as it stands after the batch.
@@ -193,6 +170,23 @@ pub struct Settled {
     pub verdict: Option<Judgement>,
     /// The steps it took in this batch.
     pub steps: Vec<TakenStep>,
+    /// How open cases of it end by what came in this batch.
+    pub closes: Vec<Ending>,
+    /// What the reversal said that came before the credit, if the credit contradicts it.
+    pub reversal_said: Option<Said>,
+}
+
+impl Settled {
+    fn new(reward: Reward) -> Self {
+        Self {
+            reward,
+            details: None,
+            verdict: None,
+            steps: Vec::new(),
+            closes: Vec::new(),
+            reversal_said: None,
+        }
+    }
 }
 
 /// What the network said of a reward.
@@ -278,14 +272,28 @@ struct Desk {
     settlement: Settlement,
     by_key: HashMap<(String, String), usize>,
     tasks: HashMap<Task, HashSet<String>>,
+    /// By index of the reward.
+    cases: HashMap<usize, Vec<KnownCase>>,
 }
 
 impl Desk {
     fn open(known: Known) -> Self {
-        let mut desk =
-            Self { settlement: Settlement::default(), by_key: HashMap::new(), tasks: HashMap::new() };
+        let mut desk = Self {
+            settlement: Settlement::default(),
+            by_key: HashMap::new(),
+            tasks: HashMap::new(),
+            cases: HashMap::new(),
+        };
+        let mut by_id = HashMap::new();
         for reward in known.rewards {
-            desk.add(Settled { reward, details: None, verdict: None, steps: Vec::new() });
+            let id = reward.id;
+            let index = desk.add(Settled::new(reward));
+            by_id.insert(id, index);
+        }
+        for (reward_id, case) in known.cases {
+            if let Some(index) = by_id.get(&Some(reward_id)) {
+                desk.cases.entry(*index).or_default().push(case);
+            }
         }
         for (task, key) in known.tasks {
             desk.tasks.entry(task).or_default().insert(key);
@@ -307,20 +315,52 @@ impl Desk {
         let (index, outcome, reason) = match (known, incoming.event.kind) {
             (None, Kind::Credit) => (self.judge(incoming, policy, now), Outcome::Processed, None),
             (None, Kind::Reversal) => (
-                self.reverse_unseen(incoming),
+                self.reverse_unseen(incoming, now),
                 Outcome::Processed,
                 Some("the reversal came before its credit".into()),
             ),
-            (Some(index), kind) => {
-                let settled = &mut self.settlement.rewards[index];
-                let (outcome, reason) = match kind {
-                    Kind::Credit => settled.credit_again(incoming),
-                    Kind::Reversal => settled.reverse(&incoming),
-                };
+            (Some(index), _) => {
+                let (outcome, reason) = self.settle_again(index, incoming, now);
                 (index, outcome, reason)
             }
         };
         self.settlement.postbacks.push(Processed { postback_id, outcome, reason, reward: Some(index) });
+    }
+
+    /// A postback for a reward that is known.
+    fn settle_again(
+        &mut self,
+        index: usize,
+        incoming: Incoming,
+        now: TimestampMs,
+    ) -> (Outcome, Option<String>) {
+        let cases = self.cases.entry(index).or_default();
+        let settled = &mut self.settlement.rewards[index];
+        let (postback_id, received_at) = (incoming.postback_id, incoming.received_at);
+        let said = again::said(&incoming.event);
+        let again = match incoming.event.kind {
+            Kind::Credit => settled.credit_again(incoming, cases, now),
+            Kind::Reversal => settled.reverse(&incoming, cases, now),
+        };
+        if let Some(situation) = again.raises {
+            let said = settled.reversal_said.take().unwrap_or(said);
+            self.raise(NewCase {
+                reward: index,
+                postback_id,
+                situation,
+                said,
+                raised_at: received_at,
+                due_at: now,
+            });
+        }
+        (again.outcome, again.reason)
+    }
+
+    fn raise(&mut self, case: NewCase) {
+        let NewCase { situation, raised_at, .. } = case;
+        let known = KnownCase { situation, said: case.said.clone(), raised_at, ending: None };
+        self.cases.entry(case.reward).or_default().push(known);
+        self.settlement.cases.push(case);
     }
 
     /// A credit of a reward that is new.
@@ -328,9 +368,8 @@ impl Desk {
         let task = Task::of(&incoming.source.name, &incoming.event);
         let same_task = task.as_ref().map(|task| {
             let keys = self.tasks.get(task);
-            let others =
-                keys.map_or(0, |keys| keys.iter().filter(|key| *key != incoming.event.key()).count());
-            i64::try_from(others).unwrap_or(i64::MAX)
+            let others = keys.into_iter().flatten().filter(|key| *key != incoming.event.key());
+            i64::try_from(others.take(SAME_TASK_CAP).count()).unwrap_or(i64::MAX)
         });
         let facts = Facts {
             source: &incoming.source.name,
@@ -351,64 +390,30 @@ impl Desk {
         }
         let mut reward = new_reward(&incoming, step.to());
         let note = (step == Step::Hold).then(|| verdict.sentence());
-        let taken = reward.take(step, ACTOR_RULES, note, incoming.postback_id);
+        let because = Because { actor: ACTOR_RULES, note, postback_id: Some(incoming.postback_id), now };
+        let taken = reward.take(step, because);
         self.add(Settled {
-            reward,
             details: Some(Details { event: incoming.event, received_at: incoming.received_at }),
             verdict: Some(Judgement { verdict, location: incoming.location, geo: incoming.geo }),
             steps: vec![taken],
+            ..Settled::new(reward)
         })
     }
 
-    /// A reversal of a reward that is new: it waits, and wins.
-    fn reverse_unseen(&mut self, incoming: Incoming) -> usize {
+    /// A reversal of a reward that is new: it waits, and wins. If its credit does not come within the retry horizon,
+    /// it is an orphan.
+    fn reverse_unseen(&mut self, incoming: Incoming, now: TimestampMs) -> usize {
         let mut reward = new_reward(&incoming, Status::Reversed);
-        let taken = reward.take(Step::ReverseUnseen, ACTOR_NETWORK, None, incoming.postback_id);
-        let details = Some(Details { event: incoming.event, received_at: incoming.received_at });
-        self.add(Settled { reward, details, verdict: None, steps: vec![taken] })
-    }
-}
-
-impl Settled {
-    /// A credit for a key that is known.
-    fn credit_again(&mut self, incoming: Incoming) -> (Outcome, Option<String>) {
-        let differences = conflict::differences(&self.reward, &incoming.event);
-        if !differences.is_empty() {
-            self.reward.conflict = true;
-            return (Outcome::Processed, Some(conflict::sentence(&differences)));
-        }
-        if self.reward.credit_seen {
-            self.reward.repeats += 1;
-            return (Outcome::Repeat, None);
-        }
-        // Only the reversal was known: now the books know what it was about, and still nothing moves.
-        let Event { reward, payout, offer_id, .. } = &incoming.event;
-        self.reward.reward = *reward;
-        self.reward.payout = *payout;
-        self.reward.offer_id.clone_from(offer_id);
-        self.reward.credit_seen = true;
-        // The completion is the first receipt, also when both came in one batch.
-        let received_at = self.details.as_ref().map_or(incoming.received_at, |details| details.received_at);
-        self.details = Some(Details { event: incoming.event, received_at });
-        (Outcome::Processed, Some(REVERSED_BEFORE.into()))
-    }
-
-    /// A reversal for a key that is known.
-    fn reverse(&mut self, incoming: &Incoming) -> (Outcome, Option<String>) {
-        let differences = conflict::differences(&self.reward, &incoming.event);
-        self.reward.conflict |= !differences.is_empty();
-        let reason = (!differences.is_empty()).then(|| conflict::sentence(&differences));
-        // Somebody else's reward is never taken back.
-        if self.reward.user_id != incoming.event.user_id {
-            return (Outcome::Processed, reason);
-        }
-        let Some(step) = Step::reversal_of(Some(self.reward.status)) else {
-            self.reward.repeats += 1;
-            return (Outcome::Repeat, reason);
-        };
-        let taken = self.reward.take(step, ACTOR_NETWORK, None, incoming.postback_id);
-        self.steps.push(taken);
-        (Outcome::Processed, reason)
+        let postback_id = incoming.postback_id;
+        let because = Because { actor: ACTOR_NETWORK, note: None, postback_id: Some(postback_id), now };
+        let taken = reward.take(Step::ReverseUnseen, because);
+        let (said, received_at) = (again::said(&incoming.event), incoming.received_at);
+        let due_at = TimestampMs(received_at.0.saturating_add(incoming.source.retry_horizon_ms));
+        let details = Some(Details { event: incoming.event, received_at });
+        let index = self.add(Settled { details, steps: vec![taken], ..Settled::new(reward) });
+        let situation = Situation::Orphan;
+        self.raise(NewCase { reward: index, postback_id, situation, said, raised_at: received_at, due_at });
+        index
     }
 }
 
@@ -423,8 +428,11 @@ fn new_reward(incoming: &Incoming, status: Status) -> Reward {
         currency: incoming.source.currency.clone(),
         reward: event.reward,
         payout: event.payout,
+        taken_back: Amounts::default(),
         offer_id: event.offer_id.clone(),
+        event_id: event.event_id.clone(),
         status,
+        reversed_at: None,
         steps: 0,
         repeats: 0,
         conflict: false,

@@ -5,12 +5,20 @@ use proptest::prelude::*;
 use super::*;
 use crate::event::Click;
 use crate::ledger::Posting;
+use crate::money::Micros;
+use crate::reversal::{Ending, MAX_OPEN_CASES};
 use crate::review::{self, Review};
 
 const NOW: TimestampMs = TimestampMs(1_795_435_200_000);
+const HORIZON_MS: i64 = 30 * 3_600_000;
 
 fn source() -> SourceTerms {
-    SourceTerms { name: "targo".into(), app: "main".into(), currency: "coins".into() }
+    SourceTerms {
+        name: "targo".into(),
+        app: "main".into(),
+        currency: "coins".into(),
+        retry_horizon_ms: HORIZON_MS,
+    }
 }
 
 fn event(kind: Kind, key: &str) -> Event {
@@ -47,12 +55,26 @@ fn suspicious(key: &str) -> Event {
 }
 
 /// Rewards and transfers as a store would keep them.
-#[derive(Default)]
 struct Books {
+    now: TimestampMs,
     rewards: Vec<Reward>,
+    cases: Vec<(i64, KnownCase)>,
     postings: Vec<Posting>,
     outcomes: Vec<(Outcome, Option<String>)>,
     next_postback: i64,
+}
+
+impl Default for Books {
+    fn default() -> Self {
+        Self {
+            now: NOW,
+            rewards: Vec::new(),
+            cases: Vec::new(),
+            postings: Vec::new(),
+            outcomes: Vec::new(),
+            next_postback: 0,
+        }
+    }
 }
 
 impl Books {
@@ -63,7 +85,7 @@ impl Books {
             Incoming {
                 postback_id: self.next_postback,
                 source: source.clone(),
-                received_at: NOW,
+                received_at: self.now,
                 event: event.clone(),
                 location: Location::default(),
                 geo: GeoResult::Unknown,
@@ -71,9 +93,26 @@ impl Books {
             }
         });
         let batch: Vec<_> = batch.collect();
-        let known = Known { rewards: std::mem::take(&mut self.rewards), tasks: Vec::new() };
+        let untouched = self.rewards.clone();
+        let (rewards, cases) = (std::mem::take(&mut self.rewards), self.cases.clone());
+        let known = Known { rewards, tasks: Vec::new(), cases };
         let policy = Policy::built_in().expect("valid");
-        let settlement = Settlement::of(batch, known, &policy, NOW);
+        let settlement = Settlement::of(batch, known, &policy, self.now);
+        assert_eq!(untouched.len(), settlement.rewards.iter().filter(|it| it.reward.id.is_some()).count());
+        for case in &settlement.cases {
+            let NewCase { reward, situation, raised_at, .. } = *case;
+            let case = KnownCase { situation, said: case.said.clone(), raised_at, ending: None };
+            self.cases.push((i64::try_from(reward).expect("small"), case));
+        }
+        for (reward, settled) in (0..).zip(&settlement.rewards) {
+            for ending in &settled.closes {
+                for (_, case) in self.cases.iter_mut().filter(|(of, case)| {
+                    *of == reward && case.ending.is_none() && ending.closes(case.situation)
+                }) {
+                    case.ending = Some(*ending);
+                }
+            }
+        }
         for settled in settlement.rewards {
             let transfers = settled.steps.iter().flat_map(|taken| &taken.transfers);
             self.postings.extend(transfers.map(Transfer::posting));
@@ -87,10 +126,19 @@ impl Books {
     fn review(&mut self, key: &str, review: Review) {
         let Some(reward) = self.rewards.iter_mut().find(|reward| reward.key == key) else { return };
         if let Ok(step) = review::step(review, reward.status) {
-            self.postings.extend(transfers(step, &reward.terms()).iter().map(Transfer::posting));
-            reward.status = step.to();
-            reward.steps += 1;
+            let because = Because { actor: "ann", note: None, postback_id: None, now: self.now };
+            self.postings.extend(reward.take(step, because).transfers.iter().map(Transfer::posting));
         }
+    }
+
+    fn open_cases(&self) -> Vec<Situation> {
+        let open = self.cases.iter().filter(|(_, case)| case.ending.is_none());
+        open.map(|(_, case)| case.situation).collect()
+    }
+
+    /// What the batch before said of its last postback.
+    fn last_reason(&self) -> &str {
+        self.outcomes.last().and_then(|(_, reason)| reason.as_deref()).unwrap_or_default()
     }
 
     fn status(&self, key: &str) -> Option<Status> {
@@ -181,10 +229,13 @@ fn the_same_key_with_other_facts_is_a_conflict_and_moves_nothing() {
     other_user.user_id = "u2".into();
     let mut other_offer = credit("T1");
     other_offer.offer_id = Some("8".into());
+    let mut other_event = credit("T1");
+    other_event.event_id = Some("level-2".into());
     for (other, reason) in [
         (other_money, "conflict: reward 0.0009 instead of 0.0005"),
         (other_user, "conflict: user u2 instead of u1"),
         (other_offer, "conflict: offer 8 instead of nothing"),
+        (other_event, "conflict: event level-2 instead of nothing"),
     ] {
         let books = check(&[credit("T1"), other], Status::Credited, &CREDITED);
         assert!(books.rewards[0].conflict);
@@ -198,9 +249,10 @@ fn a_reversal_for_somebody_else_takes_nothing_and_one_with_other_money_takes_wha
     other_user.user_id = "u2".into();
     let books = check(&[credit("T1"), other_user], Status::Credited, &CREDITED);
     assert!(books.rewards[0].conflict);
-    let mut other_money = reversal("T1");
-    other_money.reward = Some(Micros(100));
-    let books = check(&[credit("T1"), other_money], Status::Reversed, &[]);
+    assert_eq!(books.open_cases(), [Situation::OtherUser]);
+    let mut more_money = reversal("T1");
+    more_money.reward = Some(Micros(600));
+    let books = check(&[credit("T1"), more_money], Status::Reversed, &[]);
     assert!(books.rewards[0].conflict);
     let mut no_money = reversal("T1");
     (no_money.reward, no_money.payout) = (None, None);
@@ -215,6 +267,122 @@ fn the_second_reward_for_one_task_in_one_batch_is_held() {
     books.settle(&[task("T1"), task("T2")]);
     assert_eq!(books.status("T1"), Some(Status::Credited));
     assert_eq!(books.status("T2"), Some(Status::Held));
+}
+
+fn part_of(key: &str) -> Event {
+    Event { reward: Some(Micros(200)), payout: None, ..reversal(key) }
+}
+
+const HELD: [(&str, i64); 4] =
+    [("earned:targo", 1), ("granted:targo", -500), ("held:targo", 500), ("network:targo", -1)];
+
+#[test]
+fn a_reversal_of_a_part_waits_for_a_person_and_moves_nothing() {
+    let books = check(&[credit("T1"), part_of("T1")], Status::Credited, &CREDITED);
+    assert_eq!(books.open_cases(), [Situation::Part]);
+    let reason = "the reversal takes back only 0.0002 of 0.0005 coins ($0 of $0.000001); a person decides";
+    assert_eq!(books.last_reason(), reason);
+    let books = check(&[credit("T1"), part_of("T1"), part_of("T1")], Status::Credited, &CREDITED);
+    assert_eq!((books.open_cases().len(), books.rewards[0].repeats), (1, 1), "the same again is a repeat");
+    let other = Event { reward: Some(Micros(300)), ..part_of("T1") };
+    let books = check(&[credit("T1"), part_of("T1"), other], Status::Credited, &CREDITED);
+    assert_eq!(books.open_cases().len(), 2);
+}
+
+#[test]
+fn a_reversal_of_all_ends_the_cases_that_are_open() {
+    let books = check(&[credit("T1"), part_of("T1"), reversal("T1")], Status::Reversed, &[]);
+    assert_eq!(books.open_cases(), []);
+    assert_eq!(books.cases[0].1.ending, Some(Ending::Reversed));
+}
+
+#[test]
+fn the_rest_of_a_reward_is_reversed_when_a_part_was_taken_back() {
+    let mut books = Books::default();
+    books.settle(&[credit("T1")]);
+    let part = Amounts { reward: Micros(200), payout: Micros(0) };
+    let because = Because { actor: "ann", note: None, postback_id: None, now: NOW };
+    let taken = books.rewards[0].take_part(Step::ReverseCreditedPart, part, because);
+    assert_eq!(taken.amounts, Some(part));
+    books.postings.extend(taken.transfers.iter().map(Transfer::posting));
+    assert_eq!(books.rewards[0].left(), Amounts { reward: Micros(300), payout: Micros(1) });
+    // The rest by its amount, and all of it by its amount, and one that names none: each ends it.
+    for reward in [Some(Micros(300)), Some(Micros(500)), None] {
+        let mut books =
+            Books { rewards: books.rewards.clone(), postings: books.postings.clone(), ..Books::default() };
+        books.settle(&[Event { reward, payout: None, ..reversal("T1") }]);
+        assert_eq!((books.status("T1"), books.balances()), (Some(Status::Reversed), BTreeMap::new()));
+        assert!(!books.rewards[0].conflict, "{reward:?}");
+    }
+}
+
+#[test]
+fn cases_of_one_reward_are_bounded() {
+    let mut books = Books::default();
+    books.settle(&[credit("T1")]);
+    for amount in 1..=MAX_OPEN_CASES + 3 {
+        let reward = Some(Micros(i64::try_from(amount).expect("small")));
+        books.settle(&[Event { reward, ..part_of("T1") }]);
+    }
+    assert_eq!(books.open_cases().len(), MAX_OPEN_CASES);
+    assert!(books.last_reason().ends_with("so it is only noted"), "{}", books.last_reason());
+}
+
+#[test]
+fn a_reversal_that_names_zero_says_nothing_of_amounts() {
+    let zero = Event { reward: Some(Micros(0)), payout: Some(Micros(0)), ..reversal("T1") };
+    let after = check(&[credit("T1"), zero.clone()], Status::Reversed, &[]);
+    let before = check(&[zero, credit("T1")], Status::Reversed, &[]);
+    for books in [after, before] {
+        assert!(!books.rewards[0].conflict && books.rewards[0].credit_seen);
+        assert_eq!(books.open_cases(), []);
+    }
+}
+
+#[test]
+fn a_reversal_without_a_credit_is_a_case_until_the_credit_comes() {
+    let books = check(&[reversal("T1")], Status::Reversed, &[]);
+    assert_eq!(books.open_cases(), [Situation::Orphan]);
+    let books = check(&[reversal("T1"), credit("T1")], Status::Reversed, &[]);
+    assert_eq!(books.cases[0].1.ending, Some(Ending::CreditCame));
+}
+
+#[test]
+fn a_credit_that_its_early_reversal_does_not_fit_is_held_for_a_person() {
+    let books = check(&[part_of("T1"), credit("T1")], Status::Held, &HELD);
+    assert_eq!(books.open_cases(), [Situation::Part]);
+    let other = Event { user_id: "u2".into(), ..reversal("T1") };
+    let books = check(&[other, credit("T1")], Status::Held, &HELD);
+    assert_eq!(books.open_cases(), [Situation::OtherUser]);
+    assert_eq!(books.rewards[0].user_id, "u1", "the credit says whose it is");
+}
+
+#[test]
+fn a_credit_after_a_person_dealt_with_its_reversal_is_held() {
+    for ending in [Ending::Dismissed, Ending::TakenBack] {
+        let mut books = Books::default();
+        books.settle(&[reversal("T1")]);
+        books.cases[0].1.ending = Some(ending);
+        books.settle(&[credit("T1")]);
+        assert_eq!((books.status("T1"), books.open_cases()), (Some(Status::Held), vec![]), "{ending:?}");
+    }
+}
+
+#[test]
+fn a_credit_long_after_its_reversal_is_held_and_a_retry_is_a_repeat() {
+    for (later_ms, status) in [(HORIZON_MS, Status::Reversed), (HORIZON_MS + 1, Status::Held)] {
+        let mut books = Books::default();
+        books.settle(&[credit("T1"), reversal("T1")]);
+        books.now = TimestampMs(NOW.0 + later_ms);
+        books.settle(&[credit("T1")]);
+        assert_eq!(books.status("T1"), Some(status), "{later_ms}");
+        let expected: BTreeMap<_, _> = HELD.iter().map(|(name, sum)| ((*name).to_owned(), *sum)).collect();
+        assert_eq!(books.balances(), if status == Status::Held { expected } else { BTreeMap::new() });
+        books.settle(&[credit("T1")]);
+        assert_eq!(books.outcomes[0].0, Outcome::Repeat, "and once more is a repeat");
+        books.settle(&[reversal("T1")]);
+        assert_eq!((books.status("T1"), books.balances()), (Some(Status::Reversed), BTreeMap::new()));
+    }
 }
 
 /// One thing that happens to one of a few rewards.

@@ -3,12 +3,11 @@
 use std::collections::{HashMap, HashSet};
 
 use domain::delivery::Subscriptions;
-use domain::ledger;
 use domain::money::Micros;
 use domain::queue::{Opinion, SecondPerson, Weighing, weigh};
 use domain::review::{self, Review};
 use domain::reward::Status;
-use domain::settlement::{Reward, TakenStep};
+use domain::settlement::{Because, Reward};
 use domain::time::TimestampMs;
 
 use super::rows::{
@@ -113,10 +112,9 @@ impl Desk {
                 Weighing::Take { with } => {
                     let Ok(step) = review::step(decide.decision, reward.status) else { continue };
                     let actor = with.map_or_else(|| actor.clone(), |with| format!("{with}, {actor}"));
-                    let transfers = ledger::transfers(step, &reward.terms());
-                    let seq = reward.steps + 1;
-                    let step =
-                        TakenStep { seq, step, actor, note: note.clone(), postback_id: None, transfers };
+                    let now = decide.reviewer.now;
+                    let because = Because { actor: &actor, note: note.clone(), postback_id: None, now };
+                    let step = Reward::clone(reward).take(step, because);
                     taken.push((*id, *reward, step));
                 }
                 Weighing::Wait => opinions.push(OpinionInsert {

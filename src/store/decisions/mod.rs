@@ -18,8 +18,10 @@ use crate::reviews::Reviewer;
 use crate::unit::with_statement;
 use crate::{Result, Store, read};
 use desk::Desk;
+pub(crate) use rows::IdRow;
 use rows::{DECIDED, DECISION};
 use taking::take_back;
+pub(crate) use taking::{Taken, load, take};
 
 /// How many rewards one click may decide on.
 pub const MAX_DECIDED: usize = 5_000;

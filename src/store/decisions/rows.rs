@@ -5,13 +5,14 @@ use std::sync::LazyLock;
 use domain::reward::Step;
 use serde::Serialize;
 
+use crate::settle::reward_columns;
 use crate::statement::Column::{Int, Text};
 use crate::statement::{LazyStatement, Statement};
 use crate::{Error, Result};
 
 #[derive(Serialize)]
-pub(super) struct IdRow {
-    pub(super) id: i64,
+pub(crate) struct IdRow {
+    pub(crate) id: i64,
 }
 
 pub(super) static OWNERS: LazyStatement = LazyLock::new(|| {
@@ -22,15 +23,15 @@ pub(super) static OWNERS: LazyStatement = LazyLock::new(|| {
 });
 pub(super) static LOAD: LazyStatement = LazyLock::new(|| {
     Statement::new(
-        "SELECT id, source, event_key, app, user_id, currency, reward_micros, payout_micros, offer_id, status,
-                steps, repeats, conflict, credit_seen
-         FROM rewards WHERE id IN (SELECT id FROM {given}) ORDER BY id {for_update}",
+        concat!(reward_columns!(), "WHERE id IN (SELECT id FROM {given}) ORDER BY id {for_update}"),
         &[Int("id")],
     )
 });
 pub(super) static HARD: LazyStatement = LazyLock::new(|| {
     Statement::new(
-        "SELECT verdicts.reward_id FROM {given} JOIN verdicts ON verdicts.reward_id = given.id WHERE hard = 1",
+        "SELECT verdicts.reward_id FROM {given} JOIN verdicts ON verdicts.reward_id = given.id WHERE hard = 1
+         UNION
+         SELECT holds.reward_id FROM {given} JOIN holds ON holds.reward_id = given.id WHERE hard = 1",
         &[Int("id")],
     )
 });
@@ -60,9 +61,17 @@ pub(super) static LAST_STEPS: LazyStatement = LazyLock::new(|| {
 });
 pub(super) static UPDATE: LazyStatement = LazyLock::new(|| {
     Statement::new(
-        "UPDATE rewards {by_id} SET status = given.status, steps = rewards.steps + 1
+        "UPDATE rewards {by_id}
+         SET status = given.status, steps = rewards.steps + 1, taken_back_micros = given.taken_back_micros,
+             taken_back_payout_micros = given.taken_back_payout_micros
          FROM {given} WHERE rewards.id = given.reward_id AND rewards.steps = given.steps",
-        &[Int("reward_id"), Int("steps"), Text("status")],
+        &[
+            Int("reward_id"),
+            Int("steps"),
+            Text("status"),
+            Int("taken_back_micros"),
+            Int("taken_back_payout_micros"),
+        ],
     )
 });
 pub(super) static INSERT_OPINIONS: LazyStatement = LazyLock::new(|| {
@@ -99,6 +108,8 @@ pub(super) struct UpdateRow {
     pub(super) reward_id: i64,
     pub(super) steps: i64,
     pub(super) status: &'static str,
+    pub(super) taken_back_micros: i64,
+    pub(super) taken_back_payout_micros: i64,
 }
 
 #[derive(Serialize)]

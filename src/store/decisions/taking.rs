@@ -3,9 +3,8 @@
 use std::collections::HashMap;
 
 use domain::delivery::Subscriptions;
-use domain::ledger;
 use domain::review::{self, LastStep};
-use domain::settlement::{Reward, TakenStep};
+use domain::settlement::{Because, Reward, TakenStep};
 use domain::time::TimestampMs;
 
 use super::rows::{IdRow, LAST_STEPS, LOAD, LastStepRow, OWNERS, UPDATE, UpdateRow};
@@ -17,7 +16,7 @@ use crate::settle::RewardRow;
 use crate::unit::{Tx, guard};
 use crate::{Result, save};
 
-pub(super) async fn load(tx: &mut Tx, ids: &[IdRow]) -> Result<HashMap<i64, Reward>> {
+pub(crate) async fn load(tx: &mut Tx, ids: &[IdRow]) -> Result<HashMap<i64, Reward>> {
     let owners: Vec<(String, String)> = tx.fetch(&OWNERS, &ids).await?;
     let owners = owners.into_iter().map(|(app, user_id)| UserRow { app, user_id }).collect();
     // The users first and then the rewards, as settling does it.
@@ -31,10 +30,10 @@ pub(super) async fn load(tx: &mut Tx, ids: &[IdRow]) -> Result<HashMap<i64, Rewa
         .collect()
 }
 
-pub(super) type Taken<'a> = (i64, &'a Reward, TakenStep);
+pub(crate) type Taken<'a> = (i64, &'a Reward, TakenStep);
 
 /// Saves steps with what they move and what they tell.
-pub(super) async fn take(
+pub(crate) async fn take(
     tx: &mut Tx,
     taken: &[Taken<'_>],
     reviewer: &Reviewer,
@@ -45,10 +44,16 @@ pub(super) async fn take(
     }
     let updates: Vec<UpdateRow> = taken
         .iter()
-        .map(|(reward_id, reward, taken)| UpdateRow {
-            reward_id: *reward_id,
-            steps: reward.steps,
-            status: taken.step.to().name(),
+        .map(|(reward_id, reward, taken)| {
+            let part = taken.amounts.filter(|_| taken.step.is_part()).unwrap_or_default();
+            let taken_back = reward.taken_back.plus(part);
+            UpdateRow {
+                reward_id: *reward_id,
+                steps: reward.steps,
+                status: taken.step.to().name(),
+                taken_back_micros: taken_back.reward.0,
+                taken_back_payout_micros: taken_back.payout.0,
+            }
         })
         .collect();
     let touched = tx.execute(&UPDATE, &updates).await?;
@@ -97,9 +102,9 @@ pub(super) async fn take_back(
             undone.too_late.push(*reward_id);
             continue;
         };
-        let (actor, note) = (reviewer.actor.clone(), reviewer.note.clone());
-        let transfers = ledger::transfers(step, &reward.terms());
-        let step = TakenStep { seq: seq + 1, step, actor, note, postback_id: None, transfers };
+        let (actor, note, now) = (&reviewer.actor, reviewer.note.clone(), reviewer.now);
+        let because = Because { actor, note, postback_id: None, now };
+        let step = reward.clone().take(step, because);
         taken.push((*reward_id, reward, step));
         undone.undone.push(*reward_id);
     }

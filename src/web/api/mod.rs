@@ -12,6 +12,7 @@ mod openapi;
 mod page;
 mod postbacks;
 mod reports;
+mod reversals;
 mod reviews;
 mod rewards;
 mod shape;
@@ -130,7 +131,9 @@ pub fn routes(api: Arc<Api>) -> impl Filter<Extract = (Response,), Error = Rejec
         known
             .or(report_routes(api.clone()))
             .unify()
-            .or(statement_routes(api))
+            .or(statement_routes(api.clone()))
+            .unify()
+            .or(reversal_routes(api))
             .unify()
             .recover(refuse)
             .unify(),
@@ -155,6 +158,23 @@ fn report_routes(api: Arc<Api>) -> BoxedFilter<(Response,)> {
         .and(body)
         .then(|date, call, body| answer(reports::sign_off(call, date, body)));
     list_reports.or(report).unify().or(sign_off).unify().boxed()
+}
+
+/// Reversals that a person must look at.
+fn reversal_routes(api: Arc<Api>) -> BoxedFilter<(Response,)> {
+    let get = warp::get().and(call(api.clone()));
+    let post = warp::post().and(call(api));
+    let body = warp::body::content_length_limit(MAX_REQUEST_BODY_LEN).and(warp::body::bytes());
+    let list = warp::path!("reversals")
+        .and(get.clone())
+        .and(query())
+        .then(|call, query| answer(reversals::list(call, query)));
+    let one = warp::path!("reversals" / i64).and(get).then(|id, call| answer(reversals::one(call, id)));
+    let resolve = warp::path!("reversals" / i64 / "resolve")
+        .and(post)
+        .and(body)
+        .then(|id, call, body| answer(reversals::resolve(call, id, body)));
+    list.or(one).unify().or(resolve).unify().boxed()
 }
 
 /// The networks' own statements.

@@ -3,7 +3,7 @@
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
-use super::{deliveries, ledger, postbacks, reports, reviews, rewards, statements, users};
+use super::{deliveries, ledger, postbacks, reports, reversals, reviews, rewards, statements, users};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -19,6 +19,9 @@ use super::{deliveries, ledger, postbacks, reports, reviews, rewards, statements
         reviews::release,
         reviews::reject,
         reviews::undo,
+        reversals::list,
+        reversals::one,
+        reversals::resolve,
         users::balance,
         postbacks::list,
         postbacks::replay,

@@ -6,7 +6,7 @@
 //! | `session`, [`password`] | signing in and out, who somebody is |
 //! | `frame`, `show` | what every page has around it; how money, time and words are written |
 //! | `chart` | drawings |
-//! | `today`, `review`, `scope`, `decide`, `reward`, `evidence`, `rewards`, `user` | what the risk team works with |
+//! | `today`, `review`, `reversals`, `scope`, `decide`, `reward`, `evidence`, `rewards`, `user` | what the risk team works with |
 //! | `reports`, `report`, `tables`, `statement`, `upload` | what finance works with |
 //! | `postbacks`, `deliveries`, `policy`, `audit`, `people` | what else there is to see |
 //!
@@ -27,6 +27,7 @@ mod postbacks;
 mod report;
 mod reports;
 pub(crate) mod request;
+mod reversals;
 mod review;
 mod reward;
 mod rewards;
@@ -218,6 +219,8 @@ impl Console {
             (false, ["review", "new"]) => review::new(self, request).await,
             (true, ["review", "decide"]) => decide::decide(self, &viewer, request).await,
             (true, ["decisions", id, "undo"]) => decide::undo(self, &viewer, request, id).await,
+            (false, ["review", "reversals"]) => reversals::page(self, &viewer, request).await,
+            (true, ["review", "reversals", id]) => reversals::decide(self, &viewer, request, id).await,
             (false, ["rewards"]) => rewards::page(self, &viewer, request).await,
             (false, ["rewards", id]) => reward::page(self, &viewer, request, id).await,
             (true, ["rewards", id, "skip"]) => decide::skip(self, &viewer, request, id).await,

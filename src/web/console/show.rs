@@ -141,6 +141,10 @@ pub(crate) fn happened(step: &str) -> &'static str {
         Step::ReverseCredited => "reversed after it was credited",
         Step::ReverseHeld => "reversed while it was held",
         Step::ReverseRejected => "reversed after it was rejected",
+        Step::ReverseCreditedPart => "a part reversed after it was credited",
+        Step::ReverseHeldPart => "a part reversed while it was held",
+        Step::ReverseRejectedPart => "a part reversed after it was rejected",
+        Step::Reapprove => "approved again by the network",
         Step::UndoRelease => "release undone",
         Step::UndoReject => "rejection undone",
         Step::UndoOverturn => "overturn undone",
@@ -165,6 +169,7 @@ pub(crate) fn rule_name(code: &str) -> &'static str {
         "G4" => "Address unusable",
         "N1" => "Hosting or proxy",
         "V3" => "Task done before",
+        "C2" => "Approved again",
         "M1" => "Large reward",
         _ => "Held",
     }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use askama::Template;
 use domain::report::day::BusinessDay;
+use domain::reversal::{REAPPROVED, Situation};
 use domain::time::TimestampMs;
 use store::glances::HourRow;
 use store::holds::HoldFilter;
@@ -14,6 +15,7 @@ use super::answer::{Answered, page as render};
 use super::chart;
 use super::frame::Frame;
 use super::reports::Headline;
+use super::reversals;
 use super::session::Viewer;
 use super::show::{Moment, moment, number, percent, span, usd};
 
@@ -164,6 +166,23 @@ async fn todos(
             ),
             link: "/review".into(),
             money: usd(totals.overdue_payout_micros),
+        });
+    }
+    for row in console.store.open_cases(now).await? {
+        let Some(situation) = Situation::parse(&row.situation) else { continue };
+        todos.push(Todo {
+            text: format!("{}: {} to decide", reversals::title(situation), number(row.cases)),
+            link: super::decide::with(reversals::PATH, &[("situation", row.situation)]),
+            money: usd(row.payout_micros),
+        });
+    }
+    let again = HoldFilter { rule: Some(REAPPROVED.into()), ..HoldFilter::default() };
+    let again = console.store.hold_totals(&again, now).await?;
+    if again.rewards > 0 {
+        todos.push(Todo {
+            text: format!("Approved again after a reversal: {} to decide", number(again.rewards)),
+            link: format!("/review?rule={REAPPROVED}"),
+            money: usd(again.payout_micros),
         });
     }
     for app in console.store.disabled_apps().await? {

@@ -10,7 +10,7 @@ use domain::report::{HoldAge, Negative};
 use domain::reward::{Status, Step};
 
 use super::happened::{Happened, Terms};
-use super::naive::{Naive, REVERSALS, length};
+use super::naive::{Naive, PARTS, REVERSALS, length};
 
 /// Balances by name and currency.
 type Balances = BTreeMap<(String, &'static str), i64>;
@@ -96,7 +96,10 @@ impl Naive<'_> {
             UserRoll {
                 credited: figures.iter().map(|it| it.credited.amount).sum(),
                 released: figures.iter().map(|it| it.released.amount + it.overturned.amount).sum(),
-                reversed: figures.iter().map(|it| it.reversed_credited.amount).sum(),
+                reversed: figures
+                    .iter()
+                    .map(|it| it.reversed_credited.amount + it.reversed_credited_part.amount)
+                    .sum(),
                 currency: roll.currency,
                 opening: roll.opening,
                 closing: roll.closing,
@@ -149,11 +152,15 @@ impl Naive<'_> {
 
     pub(super) fn holds(&self) -> Vec<HoldAge> {
         // Since when, and whether still: by the last step that was booked by the end of the day.
-        let mut rewards = BTreeMap::<(&str, &str), (&Terms, Option<i64>, bool)>::new();
+        let mut rewards = BTreeMap::<(&str, &str), (Terms, Option<i64>, bool)>::new();
         for it in self.happenings.steps.iter().filter(|it| it.booked <= self.today) {
-            let (_, since, held) = rewards.entry((it.of.source, &it.of.key)).or_insert((&it.of, None, false));
-            if it.step == Step::Hold {
-                *since = Some(it.booked);
+            let (left, since, held) =
+                rewards.entry((it.of.source, &it.of.key)).or_insert((it.of.clone(), None, false));
+            if matches!(it.step, Step::Hold | Step::Reapprove) {
+                (*left, *since) = (it.of.clone(), Some(it.booked));
+            } else if PARTS.contains(&it.step) {
+                left.reward -= it.of.reward;
+                left.payout -= it.of.payout;
             }
             *held = it.step.to() == Status::Held;
         }
@@ -189,7 +196,7 @@ impl Naive<'_> {
             let mut sums = BTreeMap::<_, (i64, i64)>::new();
             for it in self.happenings.steps.iter().filter(reversal) {
                 let sum = sums.entry((it.of.source, column(&it.of))).or_default();
-                *sum = (sum.0 + it.of.payout, sum.1 + 1);
+                *sum = (sum.0 + it.of.payout, sum.1 + i64::from(!PARTS.contains(&it.step)));
             }
             let mut sums: Vec<_> =
                 sums.into_iter().map(|(key, (payout, count))| (Reverse((payout, count)), key)).collect();

@@ -5,9 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use domain::report::amount::{Amount, Sum};
 use domain::report::cohort::{Cell, CohortRow, CohortTable};
 use domain::report::forecast::Forecast;
+use domain::reward::Step;
 
 use super::happened::{Happened, date};
-use super::naive::{APPROVALS, GIVEN, Naive, REVERSALS, TAKEN};
+use super::naive::{APPROVALS, GIVEN, Naive, PARTS, REVERSALS, TAKEN};
 
 const AGES: [i64; 8] = [0, 1, 3, 7, 14, 30, 60, 90];
 
@@ -30,7 +31,8 @@ impl Naive<'_> {
         let mut cohorts = BTreeMap::<i64, Cohort>::new();
         for it in self.of_source(source) {
             let cohort = cohorts.entry(it.of.converted).or_default();
-            if APPROVALS.contains(&it.step) {
+            // What is approved again was approved before.
+            if APPROVALS.contains(&it.step) && it.step != Step::Reapprove {
                 cohort.approved += Sum::new(1, it.of.payout);
                 cohort.rewards += it.of.reward;
             }
@@ -47,12 +49,16 @@ impl Naive<'_> {
     /// What was taken back of the conversions of a day at ages that fulfil `at`: number and payouts, and rewards.
     fn lost(&self, source: &str, converted: i64, at: impl Fn(i64) -> bool) -> (Sum, i64) {
         let mut lost = (Sum::default(), 0);
-        for it in
-            self.of_source(source).filter(|it| it.of.converted == converted && REVERSALS.contains(&it.step))
-        {
+        for it in self.of_source(source).filter(|it| it.of.converted == converted) {
+            let (sign, counts) = match it.step {
+                Step::Reapprove => (-1, 1),
+                step if PARTS.contains(&step) => (1, 0),
+                step if REVERSALS.contains(&step) => (1, 1),
+                _ => continue,
+            };
             // What was booked before it came, by a clock that was wrong, is of age 0.
             if at((it.booked - converted).max(0)) {
-                lost = (lost.0 + Sum::new(1, it.of.payout), lost.1 + it.of.reward);
+                lost = (lost.0 + Sum::new(sign * counts, sign * it.of.payout), lost.1 + sign * it.of.reward);
             }
         }
         lost
@@ -142,7 +148,7 @@ impl Naive<'_> {
 }
 
 /// The whole number nearest to `part / whole`; the even one of two.
-fn nearest(part: i128, whole: i128) -> i64 {
+pub(super) fn nearest(part: i128, whole: i128) -> i64 {
     if whole == 0 {
         return 0;
     }

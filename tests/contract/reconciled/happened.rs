@@ -1,6 +1,7 @@
 //! What happened in a scenario, as whoever looks at the reports knows it: the list that the naive computation reads.
 
 use chrono_tz::Tz;
+use domain::reversal::Situation;
 use domain::reward::Step;
 use domain::time::{DAY_MS, TimestampMs};
 
@@ -54,6 +55,7 @@ pub(super) struct Terms {
     pub(super) sub1: String,
     /// The day of the conversion.
     pub(super) converted: i64,
+    /// Of a step: what it moved.
     pub(super) reward: i64,
     pub(super) payout: i64,
 }
@@ -100,6 +102,17 @@ pub(super) struct Told {
     pub(super) fate: Fate,
 }
 
+/// A reversal that a person had to look at.
+pub(super) struct Case {
+    pub(super) source: &'static str,
+    pub(super) key: String,
+    pub(super) situation: Situation,
+    pub(super) due: i64,
+    pub(super) ended: Option<i64>,
+    /// What is at stake, in USD.
+    pub(super) stake: i64,
+}
+
 /// A closed report.
 #[derive(Clone)]
 pub(super) struct Closed {
@@ -116,6 +129,8 @@ pub(super) struct Happenings {
     /// In the order of their ids.
     pub(super) postbacks: Vec<Told>,
     pub(super) refused: Vec<Told>,
+    /// In the order of their ids.
+    pub(super) cases: Vec<Case>,
     /// From when to when nobody listened, apart from gaps that are too short to matter.
     pub(super) silences: Vec<(i64, i64)>,
     /// When somebody was last known to listen.
@@ -131,6 +146,7 @@ impl Happenings {
             moved: Vec::new(),
             postbacks: Vec::new(),
             refused: Vec::new(),
+            cases: Vec::new(),
             silences: Vec::new(),
             heard_until: from,
             closed: None,
@@ -169,16 +185,21 @@ fn moves(of: &Terms, step: Step) -> impl Iterator<Item = Moved> {
     let user = of.user.clone();
     let reward = match step {
         Step::Credit | Step::Overturn => Some((granted, user)),
-        Step::Hold | Step::UndoReject => Some((granted, held)),
+        Step::Hold | Step::Reapprove | Step::UndoReject => Some((granted, held)),
         Step::Release => Some((held, user)),
-        Step::Reject | Step::ReverseHeld => Some((held, granted)),
-        Step::ReverseCredited | Step::UndoOverturn => Some((user, granted)),
+        Step::Reject | Step::ReverseHeld | Step::ReverseHeldPart => Some((held, granted)),
+        Step::ReverseCredited | Step::ReverseCreditedPart | Step::UndoOverturn => Some((user, granted)),
         Step::UndoRelease => Some((user, held)),
-        Step::ReverseRejected | Step::ReverseUnseen => None,
+        Step::ReverseRejected | Step::ReverseRejectedPart | Step::ReverseUnseen => None,
     };
     let payout = match step {
-        Step::Credit | Step::Hold => Some((network, earned)),
-        Step::ReverseCredited | Step::ReverseHeld | Step::ReverseRejected => Some((earned, network)),
+        Step::Credit | Step::Hold | Step::Reapprove => Some((network, earned)),
+        Step::ReverseCredited
+        | Step::ReverseHeld
+        | Step::ReverseRejected
+        | Step::ReverseCreditedPart
+        | Step::ReverseHeldPart
+        | Step::ReverseRejectedPart => Some((earned, network)),
         _ => None,
     };
     let moved = |accounts: Option<(String, String)>, currency, amount| {

@@ -21,6 +21,7 @@ mod traffic;
 use std::collections::BTreeSet;
 
 use domain::report::{Report, State};
+use domain::reversal::Situation;
 use domain::reward::Step;
 
 use crate::database::Home;
@@ -81,7 +82,7 @@ fn everything_occurred(reports: &Reports) {
     for fate in [Fate::Repeat, Fate::Conflict, Fate::Quarantined, Fate::ReversedBefore] {
         assert!(fates.clone().any(|it| it == fate), "nothing was {fate:?}");
     }
-    let signs: [(&str, Is); 21] = [
+    let signs: [(&str, Is); 25] = [
         ("a preliminary report with postbacks that wait", |it| {
             it.state == State::Preliminary && it.postbacks.iter().any(|of| of.waiting > 0) && !it.ties_out
         }),
@@ -97,6 +98,16 @@ fn everything_occurred(reports: &Reports) {
         ("a reversal of an earlier day that came first", |it| {
             it.prior_periods.iter().any(|of| of.step == "reverse_unseen")
         }),
+        ("a part of an earlier day", |it| {
+            it.prior_periods.iter().any(|of| of.step == "reverse_credited_part")
+        }),
+        ("cases that were raised, ended and are open", |it| {
+            it.cases.iter().any(|of| of.raised > 0 && of.ended > 0 && of.open.count > 0)
+        }),
+        ("an orphan that somebody looked at", |it| {
+            it.cases.iter().any(|of| of.situation == Situation::Orphan && of.ended > 0)
+        }),
+        ("something approved again", |it| it.postbacks.iter().any(|of| of.reapprovals > 0)),
         ("a payment", |it| it.receivables.iter().any(|of| of.settled.0 > 0)),
         ("a debt that arises", |it| it.debts.iter().any(|of| of.arisen.0 > 0)),
         ("a debt that is earned back", |it| it.debts.iter().any(|of| of.recovered.0 > 0)),

@@ -13,11 +13,22 @@ use domain::time::TimestampMs;
 use super::happened::{Fate, Happened, Happenings, date};
 use super::scenario::HOUR_MS;
 
-pub(super) const APPROVALS: [Step; 2] = [Step::Credit, Step::Hold];
-pub(super) const REVERSALS: [Step; 3] = [Step::ReverseCredited, Step::ReverseHeld, Step::ReverseRejected];
+pub(super) const APPROVALS: [Step; 3] = [Step::Credit, Step::Hold, Step::Reapprove];
+pub(super) const REVERSALS: [Step; 6] = [
+    Step::ReverseCredited,
+    Step::ReverseHeld,
+    Step::ReverseRejected,
+    Step::ReverseCreditedPart,
+    Step::ReverseHeldPart,
+    Step::ReverseRejectedPart,
+];
+/// What leaves a reward standing.
+pub(super) const PARTS: [Step; 3] =
+    [Step::ReverseCreditedPart, Step::ReverseHeldPart, Step::ReverseRejectedPart];
 /// What users get, and what is taken from them.
 pub(super) const GIVEN: [Step; 3] = [Step::Credit, Step::Release, Step::Overturn];
-pub(super) const TAKEN: [Step; 3] = [Step::ReverseCredited, Step::UndoRelease, Step::UndoOverturn];
+pub(super) const TAKEN: [Step; 4] =
+    [Step::ReverseCredited, Step::ReverseCreditedPart, Step::UndoRelease, Step::UndoOverturn];
 
 /// The computation for one day.
 pub(super) struct Naive<'h> {
@@ -62,6 +73,7 @@ impl Naive<'_> {
             negative: self.negative(),
             top: self.top(),
             postbacks: self.postbacks(),
+            cases: self.cases(),
             losses: self.losses(),
             proof: self.proof(),
         };
@@ -122,6 +134,10 @@ impl Naive<'_> {
             reversed_held: of(Step::ReverseHeld),
             reversed_rejected: of(Step::ReverseRejected),
             reversed_first: of(Step::ReverseUnseen).count,
+            reversed_credited_part: of(Step::ReverseCreditedPart),
+            reversed_held_part: of(Step::ReverseHeldPart),
+            reversed_rejected_part: of(Step::ReverseRejectedPart),
+            reapproved: of(Step::Reapprove),
         }
     }
 
@@ -174,7 +190,8 @@ impl Naive<'_> {
     }
 
     fn inputs(&self) -> Inputs {
-        let judged = |it: &&Happened| it.booked == self.today && APPROVALS.contains(&it.step);
+        let judged =
+            |it: &&Happened| it.booked == self.today && [Step::Credit, Step::Hold].contains(&it.step);
         let mut policies: Vec<_> =
             self.happenings.steps.iter().filter(judged).map(|it| it.policy.clone()).collect();
         policies.sort_unstable();

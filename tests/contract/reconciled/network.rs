@@ -1,5 +1,6 @@
 //! What networks send in a scenario.
 
+use domain::reward::Status;
 use rand::RngExt as _;
 use rand::rngs::SmallRng;
 
@@ -38,6 +39,26 @@ impl Scenario<'_> {
         if self.chance.random_bool(0.1) {
             let stranger = self.one(&self.sent.clone());
             calls.push(reversed(&stranger).by("stranger"));
+        }
+        if self.chance.random_bool(0.25) {
+            // Of what a person holds or rejected as often as of anything else.
+            let undecided = self.sent.iter().filter(|call| {
+                SOURCES.iter().any(|(source, _)| {
+                    let known = self.rewards.get(&(*source, call.param("tx_id").to_owned()));
+                    known.is_some_and(|known| matches!(known.status, Status::Held | Status::Rejected))
+                })
+            });
+            let undecided: Vec<_> = undecided.cloned().collect();
+            let rare = self.chance.random_bool(0.7) && !undecided.is_empty();
+            let of = if rare { self.one(&undecided) } else { self.one(&self.sent.clone()) };
+            let all: i64 = of.param("reward").parse().expect("whole coins");
+            if all > 1 {
+                calls.push(reversed(&of).with("reward", self.chance.random_range(1..all)));
+            }
+        }
+        if self.chance.random_bool(0.1) {
+            let (source, _) = self.one(&SOURCES);
+            calls.push(reversal(&format!("nothing-{at}")).of_source(source).by("u0"));
         }
         if self.chance.random_bool(0.1) {
             let other_money = self.one(&self.sent.clone());

@@ -1,13 +1,16 @@
 //! Whoever is there in a scenario: people who decide and change their minds, processes that listen or do not.
 
+use domain::reversal::{Resolution, Situation};
 use domain::review::Review;
 use domain::reward::{Status, Step};
 use domain::time::TimestampMs;
 use rand::RngExt as _;
 use store::Store;
+use store::cases::{CaseFilter, Resolve, Resolved};
 use store::reviews::{Reviewed, Reviewer, Undone};
 
-use super::happened::date;
+use super::cohorts::nearest;
+use super::happened::{Fate, date};
 use super::scenario::{DAYS, HOUR_MS, Scenario};
 use crate::database::Home;
 use crate::telling::told;
@@ -77,14 +80,79 @@ impl Desk {
             let now = scenario.late(now, 0.2);
             self.undo(scenario, now).await;
         }
+        if scenario.chance.random_bool(0.5) {
+            self.resolve(scenario, now).await;
+        }
+    }
+
+    /// Decides on one of the reversals that wait for a person.
+    async fn resolve(&mut self, scenario: &mut Scenario<'_>, now: i64) {
+        let open = self.store.cases(&CaseFilter::default(), TimestampMs(now), 100).await.expect("a list");
+        if open.is_empty() {
+            return;
+        }
+        let undecided = open
+            .iter()
+            .filter(|case| case.situation == "part" && matches!(case.status.as_str(), "held" | "rejected"));
+        let undecided: Vec<_> = undecided.cloned().collect();
+        let rare = scenario.chance.random_bool(0.6) && !undecided.is_empty();
+        let case = scenario.one(if rare { &undecided } else { &open });
+        let index = usize::try_from(case.id - 1).expect("ids begin with 1");
+        let (source, situation) =
+            (scenario.happenings.cases[index].source, scenario.happenings.cases[index].situation);
+        let credits = scenario.rewards.iter().filter(|((of, _), known)| {
+            *of == source && known.credit_known && known.last.is_some() && known.status != Status::Reversed
+        });
+        let credits: Vec<_> = credits.map(|(name, _)| name.clone()).collect();
+        let name = match situation {
+            Situation::Orphan if credits.is_empty() => return,
+            Situation::Orphan => scenario.one(&credits),
+            Situation::OtherUser | Situation::Part => (source, case.tx_id.clone()),
+        };
+        let known = scenario.rewards[&name].clone();
+        let (reward, payout) = known.left;
+        // A part of what is left, or of nothing, is none.
+        let said = case.said_reward_micros.filter(|said| *said < reward);
+        let resolution = match (scenario.chance.random_range(0..4), said) {
+            (0, _) => Resolution::Dismiss,
+            (1, _) | (_, None) => Resolution::All,
+            (_, Some(_)) => Resolution::Part,
+        };
+        let reward_id = if situation == Situation::Orphan { Some(id(scenario, &name).await) } else { None };
+        let reviewer = Reviewer { note: Some("as agreed".into()), ..ann(scenario, now) };
+        let resolve = Resolve { case_id: case.id, resolution, reward_id, reviewer };
+        let resolved = self.store.resolve_case(resolve).await.expect("it is decided");
+        if known.status == Status::Reversed && resolution != Resolution::Dismiss {
+            assert!(matches!(resolved, Resolved::NotPossible(_)), "{resolved:?}");
+            return;
+        }
+        assert!(matches!(resolved, Resolved::Done { .. }), "{resolved:?}");
+        scenario.happenings.cases[index].ended = Some(now);
+        let steps = match known.status {
+            Status::Credited => (Step::ReverseCredited, Step::ReverseCreditedPart),
+            Status::Held => (Step::ReverseHeld, Step::ReverseHeldPart),
+            Status::Rejected | Status::Reversed => (Step::ReverseRejected, Step::ReverseRejectedPart),
+        };
+        match (resolution, said) {
+            (Resolution::All, _) => scenario.take(&name, steps.0, now),
+            (Resolution::Part, Some(said)) => {
+                let part = nearest(i128::from(payout) * i128::from(said), i128::from(reward));
+                scenario.take_some(&name, steps.1, (said, part), now);
+            }
+            _ => {}
+        }
+        if situation != Situation::Orphan && resolution != Resolution::Dismiss {
+            scenario.postback(case.postback_id).fate =
+                Fate::Did(if resolution == Resolution::All { steps.0 } else { steps.1 });
+        }
     }
 
     async fn review(&mut self, scenario: &mut Scenario<'_>, now: i64) {
         let open = scenario
             .rewards
             .iter()
-            .filter(|(_, (_, status))| matches!(status, Status::Held | Status::Rejected));
-        let open: Vec<_> = open.map(|(name, (_, status))| (name.clone(), *status)).collect();
+            .filter(|(_, known)| matches!(known.status, Status::Held | Status::Rejected));
+        let open: Vec<_> = open.map(|(name, known)| (name.clone(), known.status)).collect();
         if open.is_empty() {
             return;
         }
@@ -107,7 +175,8 @@ impl Desk {
         let (name, step) = self.decided.swap_remove(scenario.chance.random_range(0..self.decided.len()));
         let id = id(scenario, &name).await;
         let undone = self.store.undo(id, ann(scenario, now)).await.expect("an answer");
-        let status = scenario.rewards[&name].1;
+        let status = scenario.rewards[&name].status;
+        let last = scenario.rewards[&name].last;
         if undone == Undone::Done {
             assert_eq!(status, step.to());
             let back = match step {
@@ -117,7 +186,7 @@ impl Desk {
             };
             scenario.take(&name, back, now);
         } else {
-            assert_eq!(status, Status::Reversed, "{undone:?}");
+            assert_ne!(last, Some(step), "{undone:?}");
         }
     }
 }

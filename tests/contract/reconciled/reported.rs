@@ -90,6 +90,7 @@ fn compare(found: &Report, expected: &Report) {
     lists(&at, "holds", &found.holds, &expected.holds);
     lists(&at, "top", &found.top, &expected.top);
     lists(&at, "postbacks", &found.postbacks, &expected.postbacks);
+    lists(&at, "cases", &found.cases, &expected.cases);
     lists(&at, "losses", &found.losses, &expected.losses);
     lists(&at, "faults", &found.faults, &expected.faults);
     assert_eq!(found.inputs, expected.inputs, "{at}");

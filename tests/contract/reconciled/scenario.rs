@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use domain::policy::Policy;
+use domain::reversal::Situation;
 use domain::reward::{Status, Step};
 use domain::settlement::{Outcome, REVERSED_BEFORE, Settlement};
 use domain::time::{DAY_MS, TimestampMs};
@@ -14,12 +15,14 @@ use rand::{RngExt as _, SeedableRng as _};
 use store::inbox::Claim;
 use store::refused::NewRefused;
 
-use super::happened::{Fate, Happenings, Moved, Terms, Told, Zone, date};
+use super::happened::{Case, Fate, Happenings, Moved, Terms, Told, Zone, date};
 use super::network::SKEW_MS;
 use super::people::Desk;
 use super::reported::Reports;
 use crate::database::Home;
-use crate::story::{Call, GEMS_SOURCE, SECOND_SOURCE, SOURCE, app_of, credit, processor_in, processor_under};
+use crate::story::{
+    Call, GEMS_SOURCE, RETRY_HORIZON_MS, SECOND_SOURCE, SOURCE, app_of, credit, processor_in, processor_under,
+};
 use crate::telling::ALL;
 
 pub(super) const DAYS: i64 = 30;
@@ -29,6 +32,19 @@ pub(super) const SOURCES: [(&str, &str); 3] =
     [(GEMS_SOURCE, "gems"), (SOURCE, "coins"), (SECOND_SOURCE, "coins")];
 pub(super) const USERS: i64 = 5;
 
+/// What is known of a reward.
+#[derive(Clone)]
+pub(super) struct Known {
+    /// As its credit says, or its reversal as long as nothing else came.
+    pub(super) of: Terms,
+    pub(super) status: Status,
+    /// What is left of it: reward and payout.
+    pub(super) left: (i64, i64),
+    pub(super) credit_known: bool,
+    /// The last step that it took.
+    pub(super) last: Option<Step>,
+}
+
 /// Everything that goes on.
 pub(super) struct Scenario<'h> {
     pub(super) home: &'h Home,
@@ -36,7 +52,7 @@ pub(super) struct Scenario<'h> {
     pub(super) chance: SmallRng,
     pub(super) happenings: Happenings,
     /// Of every reward what is known of it and where it stands.
-    pub(super) rewards: BTreeMap<(&'static str, String), (Terms, Status)>,
+    pub(super) rewards: BTreeMap<(&'static str, String), Known>,
     /// Credits that may come again.
     pub(super) sent: Vec<Call>,
     /// Credits that their reversal overtook.
@@ -206,14 +222,30 @@ impl Scenario<'_> {
             reward: micros("reward"),
             payout: micros("payout"),
         };
-        // The status is the one after its first step.
-        self.rewards.entry((source, key)).or_insert((of, Status::Reversed));
+        let is_credit = call.param("status") == "1";
+        let known = self.rewards.entry((source, key)).or_insert_with(|| Known {
+            left: (of.reward, of.payout),
+            of: of.clone(),
+            // The status is the one after its first step.
+            status: Status::Reversed,
+            credit_known: is_credit,
+            last: None,
+        });
+        if is_credit && !known.credit_known {
+            known.left = (of.reward, of.payout);
+            known.of = Terms { converted: known.of.converted, ..of };
+            known.credit_known = true;
+        }
     }
 
     async fn settle(&mut self, booked: i64) {
         let settlement =
             self.home.store.settle(Claim::First(ALL), self.processor.clone(), TimestampMs(booked)).await;
-        let Settlement { rewards, postbacks } = settlement.expect("they are settled");
+        let Settlement { rewards, postbacks, cases } = settlement.expect("they are settled");
+        for case in &cases {
+            let reward = &rewards[case.reward].reward;
+            self.case(named(&reward.source), &reward.key, case, booked);
+        }
         for processed in postbacks {
             let fate = match (processed.outcome, processed.reason.as_deref()) {
                 (Outcome::Repeat, _) => Fate::Repeat,
@@ -226,6 +258,9 @@ impl Scenario<'_> {
         }
         for settled in rewards {
             let name = (named(&settled.reward.source), settled.reward.key.clone());
+            if settled.details.is_some() && settled.reward.credit_seen {
+                self.end_cases(&name, booked, |situation| situation == Situation::Orphan);
+            }
             for taken in settled.steps {
                 self.postback(taken.postback_id.expect("a postback")).fate = Fate::Did(taken.step);
                 self.take(&name, taken.step, booked);
@@ -233,16 +268,73 @@ impl Scenario<'_> {
         }
     }
 
-    fn postback(&mut self, id: i64) -> &mut Told {
+    pub(super) fn postback(&mut self, id: i64) -> &mut Told {
         let index = usize::try_from(id - 1).expect("ids begin with 1");
         &mut self.happenings.postbacks[index]
     }
 
     /// Notes a step of the reward of this name.
     pub(super) fn take(&mut self, name: &(&'static str, String), step: Step, booked: i64) {
-        let (of, status) = self.rewards.get_mut(name).expect("it is known");
-        *status = step.to();
-        self.happenings.step(of.clone(), step, booked, self.processor.policy.version());
+        let known = self.rewards.get(name).expect("it is known");
+        let all = (known.of.reward, known.of.payout);
+        let moved = if step == Step::Reapprove { all } else { known.left };
+        self.take_some(name, step, moved, booked);
+        if step.from().is_some() && step.to() == Status::Reversed {
+            self.end_cases(name, booked, |situation| situation != Situation::Orphan);
+        }
+    }
+
+    /// The same with so much of it: reward and payout.
+    pub(super) fn take_some(
+        &mut self,
+        name: &(&'static str, String),
+        step: Step,
+        (reward, payout): (i64, i64),
+        booked: i64,
+    ) {
+        let known = self.rewards.get_mut(name).expect("it is known");
+        known.status = step.to();
+        known.last = Some(step);
+        if step == Step::Reapprove {
+            known.left = (reward, payout);
+        } else if step.from() == Some(step.to()) {
+            known.left = (known.left.0 - reward, known.left.1 - payout);
+        }
+        let of = Terms { reward, payout, ..known.of.clone() };
+        self.happenings.step(of, step, booked, self.processor.policy.version());
+    }
+
+    /// Notes a case that was raised.
+    fn case(&mut self, source: &'static str, key: &str, case: &domain::settlement::NewCase, booked: i64) {
+        let known = &self.rewards[&(source, key.to_owned())];
+        let (reward, payout) = known.left;
+        let said = case.said.reward.map_or(reward, |said| said.0).min(reward);
+        let stake = match case.situation {
+            Situation::Orphan => 0,
+            _ if reward == 0 => payout,
+            _ => super::cohorts::nearest(i128::from(payout) * i128::from(said), i128::from(reward)),
+        };
+        let due = match case.situation {
+            Situation::Orphan => case.raised_at.0 + RETRY_HORIZON_MS,
+            Situation::OtherUser | Situation::Part => booked,
+        };
+        self.happenings.cases.push(Case {
+            source,
+            key: key.to_owned(),
+            situation: case.situation,
+            due,
+            ended: None,
+            stake,
+        });
+    }
+
+    /// Ends the cases of a reward.
+    fn end_cases(&mut self, name: &(&'static str, String), at: i64, which: impl Fn(Situation) -> bool) {
+        for case in &mut self.happenings.cases {
+            if (case.source, &case.key) == (name.0, &name.1) && which(case.situation) {
+                case.ended = case.ended.or(Some(at));
+            }
+        }
     }
 }
 

@@ -1,7 +1,8 @@
 //! The naive computation: what became of the day's postbacks, and when nobody listened.
 
-use domain::report::PostbackFigures;
+use domain::report::amount::Sum;
 use domain::report::losses::LossWindow;
+use domain::report::{CaseFigures, PostbackFigures};
 use domain::reward::Step;
 use domain::time::TimestampMs;
 
@@ -24,6 +25,7 @@ impl Naive<'_> {
             reversals: self.fated(source, |fate| REVERSALS.map(Fate::Did).contains(&fate)),
             reversals_first: self.fated(source, |fate| fate == Fate::Did(Step::ReverseUnseen)),
             reversed_before: self.fated(source, |fate| fate == Fate::ReversedBefore),
+            reapprovals: self.fated(source, |fate| fate == Fate::Did(Step::Reapprove)),
             repeats: self.fated(source, |fate| fate == Fate::Repeat),
             conflicts: self.fated(source, |fate| fate == Fate::Conflict),
             quarantined: self.fated(source, |fate| fate == Fate::Quarantined),
@@ -32,6 +34,39 @@ impl Naive<'_> {
             refused: self.fated(source, |fate| fate == Fate::Refused),
         };
         sources.into_iter().map(of).collect()
+    }
+
+    /// What a person had to look at before the end of the day, and that had not ended before its beginning.
+    pub(super) fn cases(&self) -> Vec<CaseFigures> {
+        let (starts_at, ends_at) = self.bounds();
+        let mut figures = Vec::<CaseFigures>::new();
+        for case in &self.happenings.cases {
+            let was_open_before = case.ended.is_none_or(|ended| ended >= starts_at && ended >= case.due);
+            if case.due >= ends_at || !was_open_before {
+                continue;
+            }
+            let index =
+                figures.iter().position(|it| it.source == case.source && it.situation == case.situation);
+            let index = index.unwrap_or_else(|| {
+                figures.push(CaseFigures {
+                    source: case.source.to_owned(),
+                    situation: case.situation,
+                    raised: 0,
+                    ended: 0,
+                    open: Sum::default(),
+                });
+                figures.len() - 1
+            });
+            let of = &mut figures[index];
+            of.raised += i64::from(case.due >= starts_at);
+            if case.ended.is_some_and(|ended| ended < ends_at) {
+                of.ended += 1;
+            } else {
+                of.open += Sum::new(1, case.stake);
+            }
+        }
+        figures.sort_unstable_by_key(|it| (it.source.clone(), it.situation.name()));
+        figures
     }
 
     pub(super) fn losses(&self) -> Vec<LossWindow> {

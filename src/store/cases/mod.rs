@@ -1,0 +1,364 @@
+//! Reversals that a person must look at: raised by a batch, listed, and decided once.
+
+mod resolve;
+
+use std::collections::BTreeSet;
+use std::sync::LazyLock;
+
+use domain::reversal::{Ending, Extent, Situation, extent};
+use domain::settlement::{NewCase, Reward, Settlement};
+use domain::time::TimestampMs;
+use serde::Serialize;
+use sqlx::QueryBuilder;
+
+use crate::statement::{Column, LazyStatement, Statement};
+use crate::unit::Tx;
+use crate::{Result, Store, read};
+
+pub use resolve::{Resolve, Resolved};
+
+use Column::{Int, Text};
+
+/// How many likely credits of an orphan are shown.
+pub const MAX_PARTNERS: i64 = 10;
+/// How many rewards of a user are looked at for them: the newest.
+const MAX_PARTNERS_OUT_OF: i64 = 1_000;
+
+static INSERT: LazyStatement = LazyLock::new(|| {
+    Statement::new(
+        "INSERT INTO reversal_cases (reward_id, postback_id, source, situation, said_user_id, said_reward_micros,
+                                     said_payout_micros, stake_reward_micros, stake_payout_micros, raised_at, due_at)
+         SELECT reward_id, postback_id, source, situation, said_user_id, said_reward_micros,
+                said_payout_micros, stake_reward_micros, stake_payout_micros, raised_at, due_at
+         FROM {given}",
+        &[
+            Int("reward_id"),
+            Int("postback_id"),
+            Text("source"),
+            Text("situation"),
+            Text("said_user_id"),
+            Int("said_reward_micros"),
+            Int("said_payout_micros"),
+            Int("stake_reward_micros"),
+            Int("stake_payout_micros"),
+            Int("raised_at"),
+            Int("due_at"),
+        ],
+    )
+});
+
+/// What the network sent ends the open cases of a reward: its credit those of an orphan, a whole reversal the others.
+static CLOSE: LazyStatement = LazyLock::new(|| {
+    Statement::new(
+        "UPDATE reversal_cases SET ending = given.ending, ended_at = given.ended_at, ended_by = 'network'
+         FROM {given}
+         WHERE reversal_cases.reward_id = given.reward_id AND reversal_cases.ending IS NULL
+           AND ((given.ending = 'credit_came' AND situation = 'orphan')
+             OR (given.ending = 'reversed' AND situation <> 'orphan'))",
+        &[Int("reward_id"), Text("ending"), Int("ended_at")],
+    )
+});
+
+#[derive(Serialize)]
+struct InsertRow<'a> {
+    reward_id: i64,
+    postback_id: i64,
+    source: &'a str,
+    situation: &'static str,
+    said_user_id: &'a str,
+    said_reward_micros: Option<i64>,
+    said_payout_micros: Option<i64>,
+    stake_reward_micros: i64,
+    stake_payout_micros: i64,
+    raised_at: i64,
+    due_at: i64,
+}
+
+impl<'a> InsertRow<'a> {
+    fn of(case: &'a NewCase, reward: &'a Reward, reward_id: i64) -> Self {
+        let said = &case.said;
+        // Of a reversal that takes all, and of one without a credit, what it names or what there is.
+        let stake = match extent(said.reward, said.payout, reward.left()) {
+            Extent::Part(part) => part,
+            Extent::All => reward.left(),
+        };
+        Self {
+            reward_id,
+            postback_id: case.postback_id,
+            source: &reward.source,
+            situation: case.situation.name(),
+            said_user_id: &said.user_id,
+            said_reward_micros: said.reward.map(|amount| amount.0),
+            said_payout_micros: said.payout.map(|amount| amount.0),
+            stake_reward_micros: stake.reward.0,
+            stake_payout_micros: stake.payout.0,
+            raised_at: case.raised_at.0,
+            due_at: case.due_at.0,
+        }
+    }
+}
+
+#[derive(Serialize, PartialEq, Eq, PartialOrd, Ord)]
+struct CloseRow {
+    reward_id: i64,
+    ending: &'static str,
+    ended_at: i64,
+}
+
+/// Saves the cases that `settlement` raises, and ends those that it closes; `reward_ids` are those of its rewards.
+pub(crate) async fn save(
+    tx: &mut Tx,
+    settlement: &Settlement,
+    reward_ids: &[i64],
+    now: TimestampMs,
+) -> Result<()> {
+    let raised: Vec<_> = settlement
+        .cases
+        .iter()
+        .filter_map(|case| {
+            let reward = &settlement.rewards.get(case.reward)?.reward;
+            Some(InsertRow::of(case, reward, *reward_ids.get(case.reward)?))
+        })
+        .collect();
+    if !raised.is_empty() {
+        tx.execute(&INSERT, &raised).await?;
+    }
+    let closes = settlement.rewards.iter().zip(reward_ids);
+    let closes: BTreeSet<_> = closes
+        .flat_map(|(settled, reward_id)| settled.closes.iter().map(|ending| (*reward_id, *ending)))
+        .map(|(reward_id, ending)| CloseRow { reward_id, ending: ending.name(), ended_at: now.0 })
+        .collect();
+    if !closes.is_empty() {
+        tx.execute(&CLOSE, &closes.into_iter().collect::<Vec<_>>()).await?;
+    }
+    Ok(())
+}
+
+/// Which cases to list.
+#[derive(Clone, Debug, Default)]
+pub struct CaseFilter {
+    /// Only those that have ended, or only those that a person must look at.
+    pub ended: bool,
+    /// Only of this situation.
+    pub situation: Option<Situation>,
+    /// Only of this source.
+    pub source: Option<String>,
+    /// Only what comes after this place.
+    pub after: Option<CasePlace>,
+}
+
+/// A place in a list of cases: open ones run from the oldest to the newest, ended ones the other way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CasePlace {
+    /// When it was due, or ended.
+    pub at: TimestampMs,
+    /// Its id.
+    pub id: i64,
+}
+
+/// A case with the reward of its key.
+#[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
+#[expect(missing_docs, reason = "the columns of reversal_cases and rewards, described in the migrations")]
+pub struct CaseRow {
+    pub id: i64,
+    pub reward_id: i64,
+    pub postback_id: i64,
+    pub source: String,
+    pub situation: String,
+    pub said_user_id: String,
+    pub said_reward_micros: Option<i64>,
+    pub said_payout_micros: Option<i64>,
+    pub stake_reward_micros: i64,
+    pub stake_payout_micros: i64,
+    pub raised_at: i64,
+    pub due_at: i64,
+    pub ending: Option<String>,
+    pub ended_at: Option<i64>,
+    pub ended_by: Option<String>,
+    pub note: Option<String>,
+    pub linked_reward_id: Option<i64>,
+    pub app: String,
+    pub user_id: String,
+    pub tx_id: String,
+    pub status: String,
+    pub currency: String,
+    pub reward_micros: Option<i64>,
+    pub payout_micros: Option<i64>,
+    pub taken_back_micros: i64,
+    pub taken_back_payout_micros: i64,
+    pub offer_id: Option<String>,
+    pub offer_name: Option<String>,
+}
+
+impl CaseRow {
+    /// How it ended; `None` while it is open.
+    pub fn ended(&self) -> Option<Ending> {
+        self.ending.as_deref().and_then(Ending::parse)
+    }
+}
+
+const SELECT: &str = "SELECT cases.id, cases.reward_id, cases.postback_id, cases.source, situation, said_user_id,
+            said_reward_micros, said_payout_micros, stake_reward_micros, stake_payout_micros, raised_at, due_at, ending,
+            ended_at, ended_by, note, linked_reward_id, app, user_id, tx_id, status, currency, reward_micros,
+            payout_micros, taken_back_micros, taken_back_payout_micros, offer_id, offer_name
+     FROM reversal_cases AS cases JOIN rewards ON rewards.id = cases.reward_id ";
+
+/// A credit that an orphan may belong to.
+#[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
+#[expect(missing_docs, reason = "the columns of rewards, described in the migration")]
+pub struct PartnerRow {
+    pub id: i64,
+    pub tx_id: String,
+    pub user_id: String,
+    pub status: String,
+    pub currency: String,
+    pub reward_micros: i64,
+    pub payout_micros: i64,
+    pub offer_id: Option<String>,
+    pub offer_name: Option<String>,
+    pub received_at: i64,
+    /// 1 if its offer is the reversal's.
+    pub same_offer: i64,
+    /// 1 if its amount is.
+    pub same_amount: i64,
+}
+
+/// What waits for a person.
+#[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
+pub struct CaseTotals {
+    /// Why.
+    pub situation: String,
+    /// How many.
+    pub cases: i64,
+    /// What is at stake, in USD.
+    pub payout_micros: i64,
+    /// When the oldest became a person's business.
+    pub oldest_at: i64,
+}
+
+impl Store {
+    /// Up to `limit` cases: open ones that a person must look at, the oldest first, or ended ones, the newest first.
+    pub async fn cases(&self, filter: &CaseFilter, now: TimestampMs, limit: i64) -> Result<Vec<CaseRow>> {
+        Ok(read!(self, pool => {
+            let mut query = QueryBuilder::new(SELECT);
+            if filter.ended {
+                query.push("WHERE ending IS NOT NULL");
+            } else {
+                query.push("WHERE ending IS NULL AND due_at <= ").push_bind(now.0);
+            }
+            if let Some(situation) = filter.situation {
+                query.push(" AND situation = ").push_bind(situation.name());
+            }
+            if let Some(source) = &filter.source {
+                query.push(" AND cases.source = ").push_bind(source);
+            }
+            if let Some(CasePlace { at, id }) = filter.after {
+                query.push(if filter.ended { " AND (ended_at, cases.id) < (" } else { " AND (due_at, cases.id) > (" });
+                query.push_bind(at.0).push(", ").push_bind(id).push(")");
+            }
+            query.push(if filter.ended {
+                " ORDER BY ended_at DESC, cases.id DESC LIMIT "
+            } else {
+                " ORDER BY due_at, cases.id LIMIT "
+            });
+            query.push_bind(limit);
+            query.build_query_as().fetch_all(pool).await
+        })?)
+    }
+
+    /// The case `id`.
+    pub async fn case(&self, id: i64) -> Result<Option<CaseRow>> {
+        Ok(read!(self, pool => {
+            let mut query = QueryBuilder::new(SELECT);
+            query.push("WHERE cases.id = ").push_bind(id);
+            query.build_query_as().fetch_optional(pool).await
+        })?)
+    }
+
+    /// The cases about a reward: of its key, and orphans that were linked to it; the oldest first.
+    pub async fn cases_of_reward(&self, reward_id: i64) -> Result<Vec<CaseRow>> {
+        Ok(read!(self, pool => {
+            let mut query = QueryBuilder::new(SELECT);
+            query.push("WHERE cases.reward_id = ").push_bind(reward_id);
+            query.push(" OR linked_reward_id = ").push_bind(reward_id).push(" ORDER BY cases.id");
+            query.build_query_as().fetch_all(pool).await
+        })?)
+    }
+
+    /// What a person must look at, by situation.
+    pub async fn open_cases(&self, now: TimestampMs) -> Result<Vec<CaseTotals>> {
+        Ok(read!(self, pool => sqlx::query_as(
+            "SELECT situation, COUNT(*) AS cases, CAST(SUM(stake_payout_micros) AS BIGINT) AS payout_micros,
+                    MIN(due_at) AS oldest_at
+             FROM reversal_cases WHERE ending IS NULL AND due_at <= $1 GROUP BY situation ORDER BY situation"
+        ).bind(now.0).fetch_all(pool).await)?)
+    }
+
+    /// Credits that the orphan `case` may belong to, the likeliest first: of the same user, of the same offer, over the
+    /// same amount; and those whose transaction is the beginning or the end of its own.
+    pub async fn partners(&self, case: &CaseRow) -> Result<Vec<PartnerRow>> {
+        let keys = contained(&case.tx_id);
+        Ok(read!(self, pool => {
+            let mut query = QueryBuilder::new(
+                "SELECT id, tx_id, user_id, status, currency, COALESCE(reward_micros, 0) AS reward_micros,
+                        COALESCE(payout_micros, 0) AS payout_micros, offer_id, offer_name, received_at,
+                        CAST(CASE WHEN offer_id = ",
+            );
+            query.push_bind(case.offer_id.clone());
+            query.push(" THEN 1 ELSE 0 END AS BIGINT) AS same_offer, CAST(CASE WHEN reward_micros = ");
+            query.push_bind(case.said_reward_micros);
+            query.push(" OR payout_micros = ").push_bind(case.said_payout_micros);
+            query.push(" THEN 1 ELSE 0 END AS BIGINT) AS same_amount FROM rewards WHERE id IN (SELECT id FROM (");
+            query.push("SELECT id FROM rewards WHERE user_id = ").push_bind(case.said_user_id.clone());
+            query.push(" AND source = ").push_bind(case.source.clone());
+            query.push(" LIMIT ").push_bind(MAX_PARTNERS_OUT_OF);
+            query.push(") AS of_user UNION SELECT id FROM rewards WHERE source = ").push_bind(case.source.clone());
+            query.push(" AND event_key IN (");
+            let mut list = query.separated(", ");
+            for key in &keys {
+                list.push_bind(key.clone());
+            }
+            query.push(")) AND credit_seen = 1 AND status <> 'reversed' ORDER BY CASE WHEN tx_id IN (");
+            let mut list = query.separated(", ");
+            for key in &keys {
+                list.push_bind(key.clone());
+            }
+            query.push(") THEN 0 ELSE 1 END, 12 DESC, 11 DESC, received_at DESC, id DESC LIMIT ");
+            query.push_bind(MAX_PARTNERS);
+            query.build_query_as().fetch_all(pool).await
+        })?)
+    }
+}
+
+/// How many parts of a transaction id are looked for.
+const MAX_CONTAINED: usize = 8;
+
+/// What is left of a transaction id without a word before its first or behind its last separators: networks write
+/// `T0-R`, `r_T0` or `reversal:T0` for the reversal of `T0`. Never empty, because lists in SQL cannot be.
+fn contained(tx_id: &str) -> Vec<String> {
+    let separators = || tx_id.char_indices().filter(|(_, letter)| "-_:./#".contains(*letter));
+    let before = separators().map(|(at, _)| &tx_id[..at]);
+    let behind = separators().map(|(at, letter)| &tx_id[at + letter.len_utf8()..]);
+    let mut found: Vec<String> = before
+        .rev()
+        .take(MAX_CONTAINED / 2)
+        .chain(behind.take(MAX_CONTAINED / 2))
+        .map(str::to_owned)
+        .collect();
+    found.retain(|part| !part.is_empty());
+    if found.is_empty() { vec![tx_id.to_owned()] } else { found }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::contained;
+
+    #[test]
+    fn the_transaction_of_a_credit_is_looked_for_inside_that_of_its_reversal() {
+        assert_eq!(contained("T0-R"), ["T0", "R"]);
+        assert_eq!(contained("reversal:T0"), ["reversal", "T0"]);
+        assert_eq!(contained("T0"), ["T0"]);
+        assert_eq!(contained("-"), ["-"]);
+        assert!(contained(&"a-".repeat(120)).len() <= 8);
+    }
+}

@@ -1,0 +1,218 @@
+//! Deciding a case, once.
+
+use std::sync::LazyLock;
+
+use domain::delivery::Subscriptions;
+use domain::ledger::Amounts;
+use domain::money::Micros;
+use domain::reversal::{Ending, NotPossible, Resolution, Said, Situation, resolve};
+use domain::settlement::Because;
+
+use crate::audit::{self, Line};
+use crate::decisions::{IdRow, Taken, load, take};
+use crate::reviews::Reviewer;
+use crate::statement::{LazyStatement, Statement};
+use crate::unit::{Tx, guard, with_statement};
+use crate::{Error, Result, Store};
+
+/// What a person decides on a case.
+#[derive(Clone, Debug)]
+pub struct Resolve {
+    /// The case.
+    pub case_id: i64,
+    /// What is decided.
+    pub resolution: Resolution,
+    /// Of an orphan: the reward that is taken back. Of others: none, or that of the case.
+    pub reward_id: Option<i64>,
+    /// By whom, why and when; the reason is required.
+    pub reviewer: Reviewer,
+}
+
+/// What became of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Resolved {
+    /// It is saved and booked.
+    Done {
+        /// The reward that was taken back, or a part of it; `None` if nothing moved.
+        reward_id: Option<i64>,
+        /// What moved.
+        moved: Amounts,
+    },
+    /// There is no such case.
+    NotFound,
+    /// It has ended already.
+    Ended {
+        /// How.
+        ending: Ending,
+        /// By whom.
+        by: String,
+    },
+    /// The reward to take back is not named, or cannot belong to the case; the sentence says why.
+    BadReward(String),
+    /// It cannot be decided like that.
+    NotPossible(NotPossible),
+}
+
+#[derive(sqlx::FromRow)]
+struct Row {
+    reward_id: i64,
+    postback_id: i64,
+    source: String,
+    situation: String,
+    said_user_id: String,
+    said_reward_micros: Option<i64>,
+    said_payout_micros: Option<i64>,
+    ending: Option<String>,
+    ended_by: Option<String>,
+}
+
+const COLUMNS: &str = "SELECT reward_id, postback_id, source, situation, said_user_id, said_reward_micros,
+                              said_payout_micros, ending, ended_by
+                       FROM reversal_cases WHERE id = $1";
+
+static FIND: LazyStatement = LazyLock::new(|| Statement::new(COLUMNS, &[]));
+static LOCK: LazyStatement = LazyLock::new(|| Statement::new(&format!("{COLUMNS} {{for_update}}"), &[]));
+
+static END: LazyStatement = LazyLock::new(|| {
+    Statement::new(
+        "UPDATE reversal_cases
+         SET ending = $2, ended_at = $3, ended_by = $4, note = $5, linked_reward_id = $6
+         WHERE id = $1 AND ending IS NULL",
+        &[],
+    )
+});
+
+/// What else was open about a reward that is gone as a whole.
+static END_OTHERS: LazyStatement = LazyLock::new(|| {
+    Statement::new(
+        "UPDATE reversal_cases SET ending = 'reversed', ended_at = $2, ended_by = $3
+         WHERE reward_id = $1 AND ending IS NULL AND situation <> 'orphan'",
+        &[],
+    )
+});
+
+impl Store {
+    /// Decides a case: books what is taken back, tells the app of it, and ends the case, in one transaction.
+    pub async fn resolve_case(&self, resolve: Resolve) -> Result<Resolved> {
+        let subscriptions = self.subscriptions.clone();
+        self.write_and_wake(move |tx| Box::pin(async move { decide(tx, resolve, &subscriptions).await }))
+            .await
+    }
+}
+
+async fn find(tx: &mut Tx, statement: &LazyStatement, id: i64) -> Result<Option<Row>> {
+    Ok(with_statement!(tx, statement, |sql, connection| {
+        sqlx::query_as(sql).bind(id).fetch_optional(connection).await?
+    }))
+}
+
+async fn decide(tx: &mut Tx, wanted: Resolve, subscriptions: &Subscriptions) -> Result<Resolved> {
+    let Resolve { case_id, resolution, reward_id, reviewer } = wanted;
+    let Some(row) = find(tx, &FIND, case_id).await? else { return Ok(Resolved::NotFound) };
+    let is_orphan = row.situation == Situation::Orphan.name();
+    let target = match (resolution, is_orphan, reward_id) {
+        (Resolution::Dismiss, ..) => None,
+        (_, false, None) => Some(row.reward_id),
+        (_, false, Some(id)) if id == row.reward_id => Some(id),
+        (_, false, Some(_)) => {
+            return Ok(Resolved::BadReward(format!("the case is about reward {}", row.reward_id)));
+        }
+        (_, true, None) => {
+            return Ok(Resolved::BadReward("`reward_id` is missing: name the credit to take back".into()));
+        }
+        (_, true, Some(id)) => Some(id),
+    };
+    // Users and rewards first and then the case, as a batch locks them.
+    let mut ids = vec![IdRow { id: row.reward_id }];
+    ids.extend(target.filter(|id| *id != row.reward_id).map(|id| IdRow { id }));
+    let rewards = load(tx, &ids).await?;
+    let Some(row) = find(tx, &LOCK, case_id).await? else { return Ok(Resolved::NotFound) };
+    if let Some(ending) = &row.ending {
+        let ending = Ending::parse(ending).ok_or_else(|| Error::Corrupt {
+            table: "reversal_cases",
+            column: "ending",
+            row: case_id,
+            found: ending.clone(),
+        })?;
+        return Ok(Resolved::Ended { ending, by: row.ended_by.unwrap_or_default() });
+    }
+    let mut moved = Amounts::default();
+    if let Some(id) = target {
+        let Some(reward) = rewards.get(&id) else {
+            return Ok(Resolved::BadReward(format!("there is no reward {id}")));
+        };
+        if reward.source != row.source || !reward.credit_seen {
+            let why = format!("reward {id} is no credit of the source {}", row.source);
+            return Ok(Resolved::BadReward(why));
+        }
+        let said = Said {
+            user_id: row.said_user_id,
+            reward: row.said_reward_micros.map(Micros),
+            payout: row.said_payout_micros.map(Micros),
+        };
+        let (step, part) = match resolve(resolution, reward.status, &said, reward.left()) {
+            Ok(Some(step)) => step,
+            Ok(None) => return Ok(Resolved::NotFound),
+            Err(why) => return Ok(Resolved::NotPossible(why)),
+        };
+        let because = Because {
+            actor: &reviewer.actor,
+            note: reviewer.note.clone(),
+            postback_id: Some(row.postback_id),
+            now: reviewer.now,
+        };
+        moved = part.unwrap_or_else(|| reward.left());
+        let mut after = reward.clone();
+        let taken = match part {
+            Some(part) => after.take_part(step, part, because),
+            None => after.take(step, because),
+        };
+        let taken: [Taken<'_>; 1] = [(id, reward, taken)];
+        take(tx, &taken, &reviewer, subscriptions).await?;
+    }
+    end(tx, case_id, resolution, target, &reviewer).await?;
+    let detail = match target {
+        Some(id) => {
+            format!("reward {id}: {} and ${} taken back. {}", moved.reward, moved.payout, note(&reviewer))
+        }
+        None => note(&reviewer).to_owned(),
+    };
+    let action = match resolution {
+        Resolution::All => "reversal_taken_back",
+        Resolution::Part => "reversal_part_taken_back",
+        Resolution::Dismiss => "reversal_dismissed",
+    };
+    let line = Line::new(&reviewer.actor, action, format!("case {case_id}"), detail);
+    audit::note(tx, &line, reviewer.now).await?;
+    Ok(Resolved::Done { reward_id: target, moved })
+}
+
+fn note(reviewer: &Reviewer) -> &str {
+    reviewer.note.as_deref().unwrap_or_default()
+}
+
+async fn end(
+    tx: &mut Tx,
+    case_id: i64,
+    resolution: Resolution,
+    target: Option<i64>,
+    reviewer: &Reviewer,
+) -> Result<()> {
+    let ended = with_statement!(tx, END, |sql, connection| {
+        let update = sqlx::query(sql)
+            .bind(case_id)
+            .bind(resolution.ending().name())
+            .bind(reviewer.now.0)
+            .bind(&reviewer.actor)
+            .bind(reviewer.note.as_deref())
+            .bind(target);
+        update.execute(connection).await?.rows_affected()
+    });
+    guard("reversal_cases", ended, 1)?;
+    if let (Resolution::All, Some(id)) = (resolution, target) {
+        with_statement!(tx, END_OTHERS, |sql, connection| {
+            sqlx::query(sql).bind(id).bind(reviewer.now.0).bind(&reviewer.actor).execute(connection).await?;
+        });
+    }
+    Ok(())
+}

@@ -1,0 +1,244 @@
+//! `GET reversals`, `GET reversals/{id}`, `POST reversals/{id}/resolve`: reversals that a person must look at.
+
+use bytes::Bytes;
+use domain::reversal::{Resolution, Situation};
+use domain::review::MAX_NOTE_LEN;
+use serde::{Deserialize, Serialize};
+use store::cases::{CaseFilter, CasePlace, CaseRow, PartnerRow, Resolve, Resolved};
+use store::reviews::Reviewer;
+use utoipa::{IntoParams, ToSchema};
+
+use super::Call;
+use super::error::{ApiError, ErrorBody};
+use super::page::{self, Page};
+use super::shape::{decimal, time};
+
+/// A reversal that does not simply reverse.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct ReversalCase {
+    id: i64,
+    /// orphan (no credit came within the retry horizon), `other_user` or part
+    situation: String,
+    source: String,
+    tx_id: String,
+    /// The reward of its transaction; of an orphan it knows nothing but the reversal.
+    reward_id: i64,
+    /// Where that reward stands.
+    status: String,
+    /// Whose it is.
+    user_id: String,
+    currency: String,
+    /// What the reversal says; null where it says nothing.
+    said_user_id: String,
+    said_reward: Option<String>,
+    said_payout: Option<String>,
+    /// What is at stake, in the user's currency.
+    stake_reward: String,
+    /// What is at stake, in USD.
+    stake_payout: String,
+    /// The postback that raised it.
+    postback_id: i64,
+    /// RFC 3339
+    raised_at: String,
+    /// RFC 3339: since when a person must look at it.
+    due_at: String,
+    /// `taken_back`, `part_taken_back`, dismissed, `credit_came` or reversed; null while it is open
+    ending: Option<String>,
+    ended_at: Option<String>,
+    ended_by: Option<String>,
+    note: Option<String>,
+    /// The reward that was taken back.
+    taken_reward_id: Option<i64>,
+    /// Credits that an orphan may belong to, the likeliest first; only with `reversals/{id}`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    partners: Option<Vec<Partner>>,
+}
+
+/// A credit that an orphan may belong to.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Partner {
+    reward_id: i64,
+    tx_id: String,
+    user_id: String,
+    status: String,
+    reward: String,
+    currency: String,
+    payout: String,
+    offer_id: Option<String>,
+    same_offer: bool,
+    same_amount: bool,
+}
+
+/// Which cases to list.
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields, default)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct ReversalQuery {
+    /// open or ended; open unless told
+    #[serde(deserialize_with = "page::filled")]
+    state: Option<String>,
+    /// orphan, `other_user` or part
+    #[serde(deserialize_with = "page::filled")]
+    situation: Option<String>,
+    #[serde(deserialize_with = "page::filled")]
+    source: Option<String>,
+    /// `next` of the page before.
+    #[serde(deserialize_with = "page::filled")]
+    cursor: Option<String>,
+    /// 1 to 1000; 200 unless told.
+    #[serde(deserialize_with = "page::filled")]
+    #[param(value_type = Option<i64>)]
+    limit: Option<String>,
+}
+
+/// What is decided on a case.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ResolveRequest {
+    /// all (take back what is left), part (take back what the reversal names) or dismiss
+    #[schema(example = "part")]
+    resolution: String,
+    /// Of an orphan: the credit that is taken back.
+    #[serde(default)]
+    reward_id: Option<i64>,
+    /// Why; at most 2,000 bytes.
+    #[schema(example = "the network confirmed it by mail")]
+    note: String,
+}
+
+#[utoipa::path(get, path = "/api/v1/reversals", params(ReversalQuery), tag = "reversals",
+    responses((status = 200, body = Page<ReversalCase>), (status = 400, body = ErrorBody)))]
+/// Reversals that a person must look at, the oldest first; or those that have ended, the newest first.
+pub(crate) async fn list(call: Call, query: String) -> Result<Page<ReversalCase>, ApiError> {
+    call.reader().await?;
+    let query: ReversalQuery = page::parse(&query)?;
+    let limit = page::limit(query.limit.as_deref())?;
+    let ended = match query.state.as_deref() {
+        None | Some("open") => false,
+        Some("ended") => true,
+        Some(other) => {
+            return Err(ApiError::invalid(format!("`state` must be open or ended, not `{other}`")));
+        }
+    };
+    let situation = query.situation.as_deref().map(|name| {
+        Situation::parse(name)
+            .ok_or_else(|| ApiError::invalid("`situation` must be orphan, other_user or part".to_owned()))
+    });
+    let after = query.cursor.as_deref().map(page::place).transpose()?;
+    let filter = CaseFilter {
+        ended,
+        situation: situation.transpose()?,
+        source: query.source,
+        after: after.map(|place| CasePlace { at: place.received_at, id: place.id }),
+    };
+    let rows = call.api.store.cases(&filter, call.api.clock.now(), limit + 1).await?;
+    let cursor = |row: &CaseRow| {
+        let at = if ended { row.ended_at.unwrap_or_default() } else { row.due_at };
+        format!("{at}-{}", row.id)
+    };
+    Page::of(rows, limit, cursor, |row| Ok(ReversalCase::of(row, None)))
+}
+
+#[utoipa::path(get, path = "/api/v1/reversals/{id}", params(("id" = i64, Path)), tag = "reversals",
+    responses((status = 200, body = ReversalCase), (status = 404, body = ErrorBody)))]
+/// One of them, with the credits that it may belong to.
+pub(crate) async fn one(call: Call, id: i64) -> Result<ReversalCase, ApiError> {
+    call.reader().await?;
+    whole(&call, id).await
+}
+
+async fn whole(call: &Call, id: i64) -> Result<ReversalCase, ApiError> {
+    let row = call.api.store.case(id).await?;
+    let row = row.ok_or_else(|| ApiError::NotFound(format!("there is no case {id}")))?;
+    let partners = if row.situation == Situation::Orphan.name() {
+        call.api.store.partners(&row).await?.into_iter().map(Partner::from).collect()
+    } else {
+        Vec::new()
+    };
+    Ok(ReversalCase::of(row, Some(partners)))
+}
+
+#[utoipa::path(post, path = "/api/v1/reversals/{id}/resolve", params(("id" = i64, Path)), tag = "reversals",
+    request_body = ResolveRequest,
+    responses((status = 200, body = ReversalCase), (status = 400, body = ErrorBody), (status = 403, body = ErrorBody),
+              (status = 404, body = ErrorBody), (status = 409, body = ErrorBody)))]
+/// Decides on one, once. Needs the role risk or admin.
+pub(crate) async fn resolve(call: Call, id: i64, body: Bytes) -> Result<ReversalCase, ApiError> {
+    let owner = call.reviewer().await?;
+    let request: ResolveRequest = serde_json::from_slice(&body).map_err(|error| {
+        ApiError::invalid(format!("the body must be {{\"resolution\": \"…\", \"note\": \"…\"}}: {error}"))
+    })?;
+    let resolution = Resolution::parse(&request.resolution)
+        .ok_or_else(|| ApiError::invalid("`resolution` must be all, part or dismiss".to_owned()))?;
+    let note = request.note.trim();
+    if note.is_empty() || note.len() > MAX_NOTE_LEN || note.contains('\0') {
+        return Err(ApiError::invalid(format!("`note` must say why, in at most {MAX_NOTE_LEN} bytes")));
+    }
+    let now = call.api.clock.now();
+    let reviewer = Reviewer {
+        actor: owner.name,
+        note: Some(note.to_owned()),
+        now,
+        business_date: now.business_date(call.api.timezone),
+    };
+    let resolve = Resolve { case_id: id, resolution, reward_id: request.reward_id, reviewer };
+    match call.api.store.resolve_case(resolve).await {
+        Ok(Resolved::Done { .. }) => whole(&call, id).await,
+        Ok(Resolved::NotFound) => Err(ApiError::NotFound(format!("there is no case {id}"))),
+        Ok(Resolved::Ended { ending, by }) => {
+            Err(ApiError::Conflict(format!("the case has ended: {} by {by}", ending.name())))
+        }
+        Ok(Resolved::BadReward(why)) => Err(ApiError::invalid(why)),
+        Ok(Resolved::NotPossible(why)) => Err(ApiError::Conflict(why.to_string())),
+        Err(store::Error::Contended(_)) => {
+            Err(ApiError::Conflict("the reward was changed at the same moment; look at it again".into()))
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+impl ReversalCase {
+    fn of(row: CaseRow, partners: Option<Vec<Partner>>) -> Self {
+        Self {
+            id: row.id,
+            situation: row.situation,
+            source: row.source,
+            tx_id: row.tx_id,
+            reward_id: row.reward_id,
+            status: row.status,
+            user_id: row.user_id,
+            currency: row.currency,
+            said_user_id: row.said_user_id,
+            said_reward: row.said_reward_micros.map(decimal),
+            said_payout: row.said_payout_micros.map(decimal),
+            stake_reward: decimal(row.stake_reward_micros),
+            stake_payout: decimal(row.stake_payout_micros),
+            postback_id: row.postback_id,
+            raised_at: time(row.raised_at),
+            due_at: time(row.due_at),
+            ending: row.ending,
+            ended_at: row.ended_at.map(time),
+            ended_by: row.ended_by,
+            note: row.note,
+            taken_reward_id: row.linked_reward_id,
+            partners,
+        }
+    }
+}
+
+impl From<PartnerRow> for Partner {
+    fn from(row: PartnerRow) -> Self {
+        Self {
+            reward_id: row.id,
+            tx_id: row.tx_id,
+            user_id: row.user_id,
+            status: row.status,
+            reward: decimal(row.reward_micros),
+            currency: row.currency,
+            payout: decimal(row.payout_micros),
+            offer_id: row.offer_id,
+            same_offer: row.same_offer == 1,
+            same_amount: row.same_amount == 1,
+        }
+    }
+}
