@@ -106,3 +106,7 @@ CREATE FUNCTION reversal_cases_stay() RETURNS trigger LANGUAGE plpgsql AS
 $$ BEGIN RAISE EXCEPTION 'a case is never deleted'; END $$;
 CREATE TRIGGER reversal_cases_stay BEFORE DELETE ON reversal_cases
 FOR EACH ROW EXECUTE FUNCTION reversal_cases_stay();
+
+-- Whether a user did the same task before is one look, however often they did it or others of the same offer.
+DROP INDEX rewards_user;
+CREATE INDEX rewards_user ON rewards (user_id, source, offer_id, (COALESCE(event_id, '')), credit_seen);

@@ -97,3 +97,7 @@ CREATE TRIGGER reversal_cases_end_once BEFORE UPDATE ON reversal_cases WHEN OLD.
 BEGIN SELECT RAISE(ABORT, 'a case that has ended never changes'); END;
 CREATE TRIGGER reversal_cases_stay BEFORE DELETE ON reversal_cases
 BEGIN SELECT RAISE(ABORT, 'a case is never deleted'); END;
+
+-- Whether a user did the same task before is one look, however often they did it or others of the same offer.
+DROP INDEX rewards_user;
+CREATE INDEX rewards_user ON rewards (user_id, source, offer_id, (COALESCE(event_id, '')), credit_seen);

@@ -15,6 +15,7 @@
 //! | `recording`, `settling`, `conflicts`, `quarantine` | from the inbox to rewards |
 //! | `books`, `proof`, `verdicts` | what is booked and written down for good |
 //! | `reviews`, `decisions` | a person's decision, and one click on many |
+//! | `cases` | reversals that do not simply reverse |
 //! | `holds`, `searching`, `crowded` | the queue; searches in a long one; ignored: how long a very long one takes |
 //! | `deliveries`, `resending` | what apps are told: in line, leased, taken back, sent again |
 //! | `failing` | what is saved when something fails: nothing |
@@ -52,6 +53,8 @@ macro_rules! contract {
 
 #[cfg(test)]
 mod books;
+#[cfg(test)]
+mod cases;
 #[cfg(test)]
 mod conflicts;
 #[cfg(test)]
