@@ -121,9 +121,20 @@ mod tests {
 
     #[test]
     fn what_is_no_address_is_none() {
-        for text in
-            ["", " ", "unknown", "localhost", "8.8.8", "256.1.1.1", "08.8.8.8", "8.8.8.8:99999", "8.8.8.0/24", "134744072", "[8", "Ü,é"]
-        {
+        for text in [
+            "",
+            " ",
+            "unknown",
+            "localhost",
+            "8.8.8",
+            "256.1.1.1",
+            "08.8.8.8",
+            "8.8.8.8:99999",
+            "8.8.8.0/24",
+            "134744072",
+            "[8",
+            "Ü,é",
+        ] {
             assert_eq!(addresses(text), None, "{text}");
         }
     }

@@ -100,7 +100,9 @@ mod tests {
 
     fn text(raw: &str) -> (String, bool, bool, bool) {
         match cleaned(raw) {
-            Value::Text(cleaned) => (cleaned.text, cleaned.trimmed, cleaned.broken, cleaned.control.is_some()),
+            Value::Text(cleaned) => {
+                (cleaned.text, cleaned.trimmed, cleaned.broken, cleaned.control.is_some())
+            }
             other => panic!("{raw}: {other:?}"),
         }
     }

@@ -46,6 +46,7 @@ pub mod event;
 pub mod ledger;
 pub mod location;
 pub mod macros;
+mod mapping;
 pub mod money;
 pub mod network;
 pub mod policy;

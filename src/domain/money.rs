@@ -126,27 +126,27 @@ impl Micros {
 
 /// Reads digits with at most one point.
 fn parse_plain(text: &str) -> Result<Parsed, MoneyError> {
-        let (units, decimals) = text.split_once('.').unwrap_or((text, ""));
-        let units = units.trim_start_matches('0');
-        // Ten digits or more exceed the limit, so what is left cannot overflow.
-        if units.len() > 10 {
-            return Err(MoneyError::TooLarge);
-        }
-        let whole = units.bytes().fold(0_i64, |sum, digit| sum * 10 + i64::from(digit - b'0'));
-        let kept = decimals.bytes().chain(std::iter::repeat(b'0')).take(6);
-        let fraction = kept.fold(0_i64, |sum, digit| sum * 10 + i64::from(digit - b'0'));
-        let beyond = decimals.get(6..).unwrap_or("").trim_end_matches('0');
-        let floor = whole * MICROS_PER_UNIT + fraction;
-        let up = match beyond.as_bytes() {
-            [] => false,
-            [b'5'] => floor % 2 == 1,
-            [first, ..] => *first >= b'5',
-        };
-        let micros = floor + i64::from(up);
-        if micros > MAX_AMOUNT_UNITS * MICROS_PER_UNIT {
-            return Err(MoneyError::TooLarge);
-        }
-        Ok(Parsed { amount: Micros(micros), rounded: !beyond.is_empty() })
+    let (units, decimals) = text.split_once('.').unwrap_or((text, ""));
+    let units = units.trim_start_matches('0');
+    // Ten digits or more exceed the limit, so what is left cannot overflow.
+    if units.len() > 10 {
+        return Err(MoneyError::TooLarge);
+    }
+    let whole = units.bytes().fold(0_i64, |sum, digit| sum * 10 + i64::from(digit - b'0'));
+    let kept = decimals.bytes().chain(std::iter::repeat(b'0')).take(6);
+    let fraction = kept.fold(0_i64, |sum, digit| sum * 10 + i64::from(digit - b'0'));
+    let beyond = decimals.get(6..).unwrap_or("").trim_end_matches('0');
+    let floor = whole * MICROS_PER_UNIT + fraction;
+    let up = match beyond.as_bytes() {
+        [] => false,
+        [b'5'] => floor % 2 == 1,
+        [first, ..] => *first >= b'5',
+    };
+    let micros = floor + i64::from(up);
+    if micros > MAX_AMOUNT_UNITS * MICROS_PER_UNIT {
+        return Err(MoneyError::TooLarge);
+    }
+    Ok(Parsed { amount: Micros(micros), rounded: !beyond.is_empty() })
 }
 
 fn is_decimal(text: &str) -> bool {
@@ -282,8 +282,27 @@ mod tests {
     #[test]
     fn an_amount_that_could_mean_two_things_is_never_guessed() {
         for text in [
-            "1,234.50", "500 coins", "1 000", "$5", "5%", "e5", "5e", "5e1.5", "5e1e1", "--5", "+-5", "- 5", "(5)",
-            "5-", "0x1F", "NaN", "Infinity", "null", "", " ", "५",
+            "1,234.50",
+            "500 coins",
+            "1 000",
+            "$5",
+            "5%",
+            "e5",
+            "5e",
+            "5e1.5",
+            "5e1e1",
+            "--5",
+            "+-5",
+            "- 5",
+            "(5)",
+            "5-",
+            "0x1F",
+            "NaN",
+            "Infinity",
+            "null",
+            "",
+            " ",
+            "५",
         ] {
             assert_eq!(Micros::parse_sent(text), Err(MoneyError::NotDecimal), "{text}");
         }

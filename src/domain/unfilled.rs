@@ -31,9 +31,44 @@ const KNOWN_NAMES: [(&str, &str); 6] =
 
 /// Words in the names of macros.
 const WORDS: [&str; 38] = [
-    "user", "uid", "userid", "usr", "player", "publisher", "pub", "id", "tx", "txid", "transaction", "trans", "click",
-    "clickid", "offer", "campaign", "event", "goal", "reward", "payout", "amount", "currency", "value", "status", "ip",
-    "country", "geo", "time", "timestamp", "date", "sub", "subid", "aff", "name", "device", "hash", "token", "macro",
+    "user",
+    "uid",
+    "userid",
+    "usr",
+    "player",
+    "publisher",
+    "pub",
+    "id",
+    "tx",
+    "txid",
+    "transaction",
+    "trans",
+    "click",
+    "clickid",
+    "offer",
+    "campaign",
+    "event",
+    "goal",
+    "reward",
+    "payout",
+    "amount",
+    "currency",
+    "value",
+    "status",
+    "ip",
+    "country",
+    "geo",
+    "time",
+    "timestamp",
+    "date",
+    "sub",
+    "subid",
+    "aff",
+    "name",
+    "device",
+    "hash",
+    "token",
+    "macro",
 ];
 
 /// True if `value` is nothing but one macro or several, with or without blanks and dashes between them, as it is or
@@ -60,7 +95,8 @@ pub fn is_unfilled(value: &str) -> bool {
 }
 
 fn is_macros(text: &str) -> bool {
-    let blank = |c: char| c.is_whitespace() || matches!(c, '-' | '_' | ':' | '/' | '|' | ',' | '.' | ';' | '+');
+    let blank =
+        |c: char| c.is_whitespace() || matches!(c, '-' | '_' | ':' | '/' | '|' | ',' | '.' | ';' | '+');
     let mut rest = text.trim();
     // Most values begin with a letter or a digit, and are none.
     if rest.starts_with(|c: char| c.is_ascii_alphanumeric()) || rest.is_empty() {
@@ -110,7 +146,9 @@ fn is_anything(name: &str) -> bool {
 
 /// A name as macros have: begins with a letter, has few digits. Empty brackets are a macro without its name.
 fn is_name(name: &str) -> bool {
-    let part = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.' | ':' | '|' | ' ' | '%' | '?' | '=');
+    let part = |c: char| {
+        c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.' | ':' | '|' | ' ' | '%' | '?' | '=')
+    };
     let digits = name.bytes().filter(u8::is_ascii_digit).count();
     name.is_empty()
         || (is_anything(name)
@@ -128,7 +166,10 @@ fn is_hexadecimal_id(name: &str) -> bool {
 fn is_known_name(name: &str) -> bool {
     !name.is_empty()
         && is_name(name)
-        && name.to_ascii_lowercase().split(|c: char| !c.is_ascii_alphabetic()).any(|word| WORDS.contains(&word))
+        && name
+            .to_ascii_lowercase()
+            .split(|c: char| !c.is_ascii_alphabetic())
+            .any(|word| WORDS.contains(&word))
 }
 
 #[cfg(test)]

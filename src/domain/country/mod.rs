@@ -35,7 +35,9 @@ static TABLES: LazyLock<Tables> = LazyLock::new(|| {
     let mut tables = Tables { alpha_2: HashMap::new(), alpha_3: HashMap::new(), names: HashMap::new() };
     for line in COUNTRIES.lines() {
         let mut parts = line.splitn(3, ' ');
-        let (Some(code), Some(alpha_3), Some(names)) = (parts.next(), parts.next(), parts.next()) else { continue };
+        let (Some(code), Some(alpha_3), Some(names)) = (parts.next(), parts.next(), parts.next()) else {
+            continue;
+        };
         tables.alpha_2.insert(code, code);
         tables.alpha_3.insert(alpha_3, code);
         for name in names.split('|') {
@@ -95,7 +97,10 @@ pub fn read(text: &str) -> Option<Reported> {
         return Some(Reported::Hidden(hidden));
     }
     let by_alpha_3 = || TABLES.alpha_3.get(text.to_ascii_uppercase().as_str()).copied();
-    of_code(text).or_else(by_alpha_3).or_else(|| TABLES.names.get(&spelled(text)).copied()).map(Reported::Country)
+    of_code(text)
+        .or_else(by_alpha_3)
+        .or_else(|| TABLES.names.get(&spelled(text)).copied())
+        .map(Reported::Country)
 }
 
 /// A name as it is looked up: lower case, its words without articles and punctuation, `&` as `and`, `St.` as `Saint`.
@@ -146,16 +151,19 @@ mod tests {
 
     #[test]
     fn what_could_be_two_countries_or_none_is_not_known() {
-        for text in
-            ["", "-", "XX", "ZZ", "EU", "AP", "O1", "QQ", "QZ", "XA", "Korea", "Congo", "Europe", "840", "en-US", "null", "Ü"]
-        {
+        for text in [
+            "", "-", "XX", "ZZ", "EU", "AP", "O1", "QQ", "QZ", "XA", "Korea", "Congo", "Europe", "840",
+            "en-US", "null", "Ü",
+        ] {
             assert_eq!(read(text), None, "{text}");
         }
     }
 
     #[test]
     fn codes_that_hide_a_country_name_the_kind_of_network() {
-        for (text, kind) in [("T1", Hidden::Tor), ("t1", Hidden::Tor), ("A1", Hidden::Anonymous), ("A2", Hidden::Satellite)] {
+        for (text, kind) in
+            [("T1", Hidden::Tor), ("t1", Hidden::Tor), ("A1", Hidden::Anonymous), ("A2", Hidden::Satellite)]
+        {
             assert_eq!(read(text), Some(Reported::Hidden(kind)));
         }
     }

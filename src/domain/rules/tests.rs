@@ -36,6 +36,9 @@ impl Case {
             click: Click::At(TimestampMs(NOW.0 - 543_000)),
             sub1: None,
             sub2: None,
+            other_ips: Vec::new(),
+            notes: Vec::new(),
+            information: None,
         };
         let location = Location { country: Some("US".into()), ..Location::default() };
         Self { event, location, caller_listed: None, same_task: Some(0), policy: "" }

@@ -30,6 +30,9 @@ fn event(kind: Kind, key: &str) -> Event {
         click: Click::At(TimestampMs(NOW.0 - 600_000)),
         sub1: None,
         sub2: None,
+        other_ips: Vec::new(),
+        notes: Vec::new(),
+        information: None,
     }
 }
 
