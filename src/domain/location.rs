@@ -116,6 +116,22 @@ pub fn compare(ip: Option<&str>, location: &Location, reported: Option<&str>) ->
     }
 }
 
+/// How much an address speaks against a reward, to compare those of a list: another country first, then the kind of
+/// network, then what is not known.
+pub fn suspicion(location: &Location, geo: GeoResult) -> (bool, u8, bool) {
+    let weight = |kind: &NetworkTrait| match kind {
+        NetworkTrait::Tor => 3,
+        NetworkTrait::Vpn
+        | NetworkTrait::Anonymous
+        | NetworkTrait::PublicProxy
+        | NetworkTrait::ResidentialProxy => 2,
+        NetworkTrait::Hosting => 1,
+        NetworkTrait::Satellite | NetworkTrait::Anycast | NetworkTrait::Cellular => 0,
+    };
+    let network = location.network.iter().map(weight).max().unwrap_or(0);
+    (geo == GeoResult::Mismatch, network, matches!(geo, GeoResult::Unknown | GeoResult::Invalid))
+}
+
 /// The country of a two-letter code in any case, in upper case: see [`crate::country::of_code`].
 pub fn country_code(text: &str) -> Option<String> {
     crate::country::of_code(text).map(str::to_owned)

@@ -168,7 +168,7 @@ impl Mapping<'_> {
             let word = shortened(&word, SHOWN_BYTES).replace(['"', '\\'], "");
             let cure = format!(
                 "is unknown: it says {shown}; if that is a credit or a reversal, say so in the settings of the source, \
-                 status = {{ \"{word}\" = \"reversal\" }}, and replay it"
+                 statuses = {{ \"{word}\" = \"reversal\" }}, and replay it"
             );
             return Err(self.quarantine(Field::Status, &cure));
         };

@@ -265,7 +265,7 @@ fn exact_amounts_are_read_and_others_say_what_they_are() {
 fn an_unknown_status_says_how_to_map_it() {
     let reason = reason(&[("status", "Reversed")]);
     assert!(reason.starts_with("`status` is unknown: it says \u{201c}Reversed\u{201d}"), "{reason}");
-    assert!(reason.contains("status = { \"reversed\" = \"reversal\" }"), "{reason}");
+    assert!(reason.contains("statuses = { \"reversed\" = \"reversal\" }"), "{reason}");
     let words = BTreeMap::from([("reversed".to_owned(), Meaning::Reversal)]);
     let params = params().with_statuses(&words).expect("a good word");
     let event = map(&target(&[("status", "REVERSED+"), ("reward", "-500")]), &params).expect("mapped");
