@@ -46,7 +46,7 @@ pub enum Reviewed {
 
 static LOAD: LazyStatement = LazyLock::new(|| {
     Statement::new(
-        "SELECT id, source, event_key, app, user_id, currency, reward_micros, payout_micros, offer_id, status,
+        "SELECT id, source, event_key, app, user_id, currency, reward_micros, payout_micros, offer_id, event_id, status,
                 steps, repeats, conflict, credit_seen
          FROM rewards WHERE id = $1 {for_update}",
         &[],

@@ -5,7 +5,7 @@
 //! | claim what waits, skipping what others have claimed | 1 |
 //! | lock the users, load the rewards and earlier tasks it touches | 4 |
 //! | decide, in memory: the caller's function, which cannot wait and cannot fail | 0 |
-//! | save rewards, verdicts, steps, balances, transfers, outcomes | 8 at most |
+//! | save rewards, verdicts, steps, balances, transfers, outcomes, tallies | 9 at most |
 //! | write down what apps are to be told of it | 4 at most |
 //!
 //! A row that waits is locked by its claim, a user by their row, a reward by its row and its unique key, so what was
@@ -83,7 +83,7 @@ static LOCK_USERS: LazyStatement = LazyLock::new(|| {
 
 static LOAD_REWARDS: LazyStatement = LazyLock::new(|| {
     Statement::new(
-        "SELECT id, source, event_key, app, user_id, currency, reward_micros, payout_micros, offer_id, status,
+        "SELECT id, source, event_key, app, user_id, currency, reward_micros, payout_micros, offer_id, event_id, status,
                 steps, repeats, conflict, credit_seen
          FROM rewards
          WHERE (event_key, source) IN (SELECT event_key, source FROM {given})
@@ -186,7 +186,8 @@ async fn load(tx: &mut Tx, batch: &[MappedPostback]) -> Result<Known> {
     let events: Vec<_> = batch
         .iter()
         .filter_map(|postback| {
-            let mapped = postback.mapped.as_ref().ok()?;
+            // Of information nothing is known, and nothing is kept but the postback.
+            let mapped = postback.mapped.as_ref().ok().filter(|mapped| mapped.event.information.is_none())?;
             Some((&mapped.source, &mapped.event, postback.received_at))
         })
         .collect();
@@ -254,6 +255,7 @@ pub(crate) struct RewardRow {
     reward_micros: Option<i64>,
     payout_micros: Option<i64>,
     offer_id: Option<String>,
+    event_id: Option<String>,
     status: String,
     steps: i64,
     repeats: i64,
@@ -276,6 +278,7 @@ impl TryFrom<RewardRow> for Reward {
             reward: row.reward_micros.map(Micros),
             payout: row.payout_micros.map(Micros),
             offer_id: row.offer_id,
+            event_id: row.event_id,
             steps: row.steps,
             repeats: row.repeats,
             conflict: row.conflict != 0,

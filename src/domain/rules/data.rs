@@ -134,7 +134,10 @@ pub(super) fn q9(facts: &Facts<'_>, rules: &Rules) -> Signal {
 fn is_nobody(user_id: &str, words: &[String]) -> bool {
     let brackets = ['"', '\'', '`', '(', ')', '[', ']', '<', '>', '{', '}'];
     let bare = user_id.trim_matches(|c: char| brackets.contains(&c) || c.is_whitespace());
-    if words.iter().any(|word| word.to_lowercase() == bare.to_lowercase()) {
+    let is = |word: &str| {
+        word.eq_ignore_ascii_case(bare) || (!word.is_ascii() && word.to_lowercase() == bare.to_lowercase())
+    };
+    if words.iter().any(|word| is(word)) {
         return true;
     }
     !words.is_empty() && bare.chars().all(|c| c == '0' || c.is_ascii_punctuation())

@@ -1,4 +1,4 @@
-//! Conflicts: the same key with another user, other money or another offer is not a repeat.
+//! Conflicts: the same key with another user, other money, another offer or event is not a repeat.
 
 use super::Reward;
 use crate::event::Event;
@@ -16,6 +16,8 @@ pub(super) fn differences(known: &Reward, event: &Event) -> Vec<String> {
         found.push(format!("user {} instead of {}", event.user_id, known.user_id));
     }
     let decimal = |amount: Option<Micros>| amount.map(|amount| amount.to_string());
+    // A reversal of an earlier version said zero where it said nothing.
+    let known_amount = |amount: Option<Micros>| amount.filter(|amount| known.credit_seen || amount.0 != 0);
     let mut compare = |name: &str, known: Option<String>, said: Option<String>| {
         let both = known.is_some() && said.is_some();
         if known != said && (strict || both) {
@@ -23,9 +25,10 @@ pub(super) fn differences(known: &Reward, event: &Event) -> Vec<String> {
             found.push(format!("{name} {} instead of {}", text(said), text(known)));
         }
     };
-    compare("reward", decimal(known.reward), decimal(event.reward));
-    compare("payout", decimal(known.payout), decimal(event.payout));
+    compare("reward", decimal(known_amount(known.reward)), decimal(event.reward));
+    compare("payout", decimal(known_amount(known.payout)), decimal(event.payout));
     compare("offer", known.offer_id.clone(), event.offer_id.clone());
+    compare("event", known.event_id.clone(), event.event_id.clone());
     found
 }
 

@@ -16,7 +16,7 @@ mod tests;
 
 use std::collections::{HashMap, HashSet};
 
-use crate::event::{Event, Quarantine};
+use crate::event::{Event, NoteKind, Quarantine};
 use crate::ledger::{Terms, Transfer, transfers};
 use crate::location::{GeoResult, Location};
 use crate::money::Micros;
@@ -25,7 +25,7 @@ use crate::policy::Policy;
 use crate::reward::{Status, Step};
 use crate::rules::Facts;
 use crate::time::TimestampMs;
-use crate::verdict::{Decision, Verdict, decide};
+use crate::verdict::{Decision, Family, Signal, Verdict, decide};
 
 /// What the settings say of a source, as far as settling needs it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -78,6 +78,8 @@ pub struct Reward {
     pub payout: Option<Micros>,
     /// The offer.
     pub offer_id: Option<String>,
+    /// The event within the offer.
+    pub event_id: Option<String>,
     /// Where it stands.
     pub status: Status,
     /// How many steps it has taken; also the guard against two writers.
@@ -180,6 +182,24 @@ pub struct Settlement {
     pub rewards: Vec<Settled>,
     /// What became of each postback, in the order received.
     pub postbacks: Vec<Processed>,
+    /// How often the network's data was found wanting.
+    pub tallies: Vec<DataTally>,
+}
+
+/// How many postbacks of a source that had an effect were looked at, and how often a rule about data fired on them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DataTally {
+    /// The source.
+    pub source: String,
+    /// The rule; [`DataTally::LOOKED_AT`] for all that were looked at.
+    pub code: String,
+    /// How many.
+    pub count: i64,
+}
+
+impl DataTally {
+    /// Stands for no rule: every postback that was looked at.
+    pub const LOOKED_AT: &str = "";
 }
 
 /// One touched reward as it stands after the batch.
@@ -237,6 +257,8 @@ pub enum Outcome {
     Repeat,
     /// It could not be mapped.
     Quarantined,
+    /// It says nothing that anything follows from, such as an event without money.
+    Information,
 }
 
 impl Outcome {
@@ -246,6 +268,7 @@ impl Outcome {
             Self::Processed => "processed",
             Self::Repeat => "repeat",
             Self::Quarantined => "quarantined",
+            Self::Information => "information",
         }
     }
 }
@@ -302,6 +325,22 @@ impl Desk {
 
     fn settle(&mut self, incoming: Incoming, policy: &Policy, now: TimestampMs) {
         let postback_id = incoming.postback_id;
+        if let Some(why) = incoming.event.information {
+            let (outcome, reason) = (Outcome::Information, Some(why));
+            self.settlement.postbacks.push(Processed { postback_id, outcome, reason, reward: None });
+            return;
+        }
+        // A reversal has no verdict that could say what was done to its values.
+        let noted = match incoming.event.kind {
+            Kind::Reversal => noted(&incoming.event),
+            Kind::Credit => None,
+        };
+        if incoming.event.kind == Kind::Reversal {
+            let kinds = [("Q7", NoteKind::Cleaned), ("Q8", NoteKind::NotFilledIn)];
+            let fired =
+                kinds.into_iter().filter(|(_, kind)| incoming.event.notes.iter().any(|it| it.kind == *kind));
+            self.tally(&incoming.source.name, fired.map(|(code, _)| code));
+        }
         let key = (incoming.source.name.clone(), incoming.event.key().to_owned());
         let known = self.by_key.get(&key).copied();
         let (index, outcome, reason) = match (known, incoming.event.kind) {
@@ -320,7 +359,24 @@ impl Desk {
                 (index, outcome, reason)
             }
         };
+        let reason = match (reason, noted) {
+            (Some(reason), Some(noted)) => Some(format!("{reason}; {noted}")),
+            (reason, noted) => reason.or(noted),
+        };
         self.settlement.postbacks.push(Processed { postback_id, outcome, reason, reward: Some(index) });
+    }
+
+    /// Counts one postback of `source`, and the rules about data that fired on it.
+    fn tally<'c>(&mut self, source: &str, fired: impl IntoIterator<Item = &'c str>) {
+        for code in std::iter::once(DataTally::LOOKED_AT).chain(fired) {
+            let tallies = &mut self.settlement.tallies;
+            match tallies.iter_mut().find(|tally| tally.code == code && tally.source == source) {
+                Some(tally) => tally.count += 1,
+                None => {
+                    tallies.push(DataTally { source: source.to_owned(), code: code.to_owned(), count: 1 })
+                }
+            }
+        }
     }
 
     /// A credit of a reward that is new.
@@ -342,6 +398,9 @@ impl Desk {
             same_task,
         };
         let verdict = decide(&facts, policy, now);
+        let of_data = |signal: &&Signal| signal.fired && signal.family == Family::Data;
+        let fired = verdict.signals.iter().filter(of_data).map(|signal| signal.code.as_str());
+        self.tally(&incoming.source.name, fired);
         let step = match verdict.decision {
             Decision::Credit => Step::Credit,
             Decision::Hold => Step::Hold,
@@ -382,10 +441,11 @@ impl Settled {
             return (Outcome::Repeat, None);
         }
         // Only the reversal was known: now the books know what it was about, and still nothing moves.
-        let Event { reward, payout, offer_id, .. } = &incoming.event;
+        let Event { reward, payout, offer_id, event_id, .. } = &incoming.event;
         self.reward.reward = *reward;
         self.reward.payout = *payout;
         self.reward.offer_id.clone_from(offer_id);
+        self.reward.event_id.clone_from(event_id);
         self.reward.credit_seen = true;
         // The completion is the first receipt, also when both came in one batch.
         let received_at = self.details.as_ref().map_or(incoming.received_at, |details| details.received_at);
@@ -412,6 +472,14 @@ impl Settled {
     }
 }
 
+/// What was done to the values of `event`, in one sentence.
+fn noted(event: &Event) -> Option<String> {
+    let cleaned = event.noted(NoteKind::Cleaned).map(|texts| format!("cleaned: {texts}"));
+    let unfilled = event.noted(NoteKind::NotFilledIn).map(|texts| format!("not filled in: {texts}"));
+    let texts: Vec<_> = [cleaned, unfilled].into_iter().flatten().collect();
+    (!texts.is_empty()).then(|| texts.join("; "))
+}
+
 fn new_reward(incoming: &Incoming, status: Status) -> Reward {
     let event = &incoming.event;
     Reward {
@@ -424,6 +492,7 @@ fn new_reward(incoming: &Incoming, status: Status) -> Reward {
         reward: event.reward,
         payout: event.payout,
         offer_id: event.offer_id.clone(),
+        event_id: event.event_id.clone(),
         status,
         steps: 0,
         repeats: 0,

@@ -22,7 +22,7 @@ pub(super) static OWNERS: LazyStatement = LazyLock::new(|| {
 });
 pub(super) static LOAD: LazyStatement = LazyLock::new(|| {
     Statement::new(
-        "SELECT id, source, event_key, app, user_id, currency, reward_micros, payout_micros, offer_id, status,
+        "SELECT id, source, event_key, app, user_id, currency, reward_micros, payout_micros, offer_id, event_id, status,
                 steps, repeats, conflict, credit_seen
          FROM rewards WHERE id IN (SELECT id FROM {given}) ORDER BY id {for_update}",
         &[Int("id")],

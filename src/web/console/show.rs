@@ -122,7 +122,7 @@ pub(crate) fn sign(status: &str) -> &'static str {
             "delivered" | "processed" => "●",
             "waiting" | "behind" | "received" => "◐",
             "withdrawn" | "refused" => "✕",
-            "repeat" => "·",
+            "repeat" | "information" => "·",
             _ => "⚠",
         },
     }

@@ -90,6 +90,7 @@ pub(super) enum Fate {
     Repeat,
     Conflict,
     Quarantined,
+    Information,
     Refused,
 }
 

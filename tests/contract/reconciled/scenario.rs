@@ -213,11 +213,12 @@ impl Scenario<'_> {
     async fn settle(&mut self, booked: i64) {
         let settlement =
             self.home.store.settle(Claim::First(ALL), self.processor.clone(), TimestampMs(booked)).await;
-        let Settlement { rewards, postbacks } = settlement.expect("they are settled");
+        let Settlement { rewards, postbacks, .. } = settlement.expect("they are settled");
         for processed in postbacks {
             let fate = match (processed.outcome, processed.reason.as_deref()) {
                 (Outcome::Repeat, _) => Fate::Repeat,
                 (Outcome::Quarantined, _) => Fate::Quarantined,
+                (Outcome::Information, _) => Fate::Information,
                 (Outcome::Processed, Some(REVERSED_BEFORE)) => Fate::ReversedBefore,
                 // Unless it took a step, which is looked at next.
                 (Outcome::Processed, _) => Fate::Conflict,
