@@ -11,15 +11,14 @@ use crate::unfilled::is_unfilled;
 /// A value as it can be used, and what was done to it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cleaned {
-    /// The text; never empty, without control characters.
+    /// The text; never empty, without control characters but tabs and breaks.
     pub text: String,
     /// Blanks or the like stood around it.
     pub trimmed: bool,
     /// Bytes that are not UTF-8 were replaced by U+FFFD.
     pub broken: bool,
-    /// The first control character or byte order mark that stood inside and was dropped. Breaks and tabs became
-    /// blanks.
-    pub control: Option<char>,
+    /// Control characters or byte order marks stood inside and were dropped.
+    pub controls: bool,
 }
 
 /// What stands under one name.
@@ -44,31 +43,22 @@ pub fn clean(query: &Query<'_>, raw: &str) -> Value {
     if inside.is_empty() {
         return Value::Blank;
     }
-    let control = inside.chars().find(|c| is_dropped(*c));
+    let controls = inside.contains(is_dropped);
     // `[%DATE%]` sent without encoding: decoding has spoilt it already.
-    if is_unfilled(inside) || ((broken || control.is_some()) && is_unfilled(raw)) {
+    if is_unfilled(inside) || ((broken || controls) && is_unfilled(raw)) {
         return Value::Unfilled(inside.to_owned());
     }
-    let text = if control.is_none() { inside.to_owned() } else { without_controls(inside) };
-    Value::Text(Cleaned { trimmed: inside.len() < decoded.len(), broken, control, text })
+    let text = if controls { inside.replace(is_dropped, "") } else { inside.to_owned() };
+    Value::Text(Cleaned { trimmed: inside.len() < decoded.len(), broken, controls, text })
 }
 
 /// At either end of a value these are nothing.
-fn is_nothing(c: char) -> bool {
+pub fn is_nothing(c: char) -> bool {
     c.is_whitespace() || is_dropped(c) || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2060}')
 }
 
 fn is_dropped(c: char) -> bool {
-    c.is_control() || c == '\u{feff}'
-}
-
-fn without_controls(text: &str) -> String {
-    let kept = text.chars().filter_map(|c| match c {
-        '\t' | '\n' | '\r' => Some(' '),
-        c if is_dropped(c) => None,
-        c => Some(c),
-    });
-    kept.collect()
+    (c.is_control() && !matches!(c, '\t' | '\n' | '\r')) || c == '\u{feff}'
 }
 
 /// `text` cut to at most `max` bytes, never inside a character.
@@ -100,9 +90,7 @@ mod tests {
 
     fn text(raw: &str) -> (String, bool, bool, bool) {
         match cleaned(raw) {
-            Value::Text(cleaned) => {
-                (cleaned.text, cleaned.trimmed, cleaned.broken, cleaned.control.is_some())
-            }
+            Value::Text(cleaned) => (cleaned.text, cleaned.trimmed, cleaned.broken, cleaned.controls),
             other => panic!("{raw}: {other:?}"),
         }
     }
@@ -123,7 +111,7 @@ mod tests {
         assert_eq!(text("Caf%E9"), ("Caf\u{fffd}".into(), false, true, false));
         assert_eq!(text("%E9"), ("\u{fffd}".into(), false, true, false));
         assert_eq!(text("a%00b%07c"), ("abc".into(), false, false, true));
-        assert_eq!(text("a%0Ab"), ("a b".into(), false, false, true));
+        assert_eq!(text("a%0Ab"), ("a\nb".into(), false, false, false), "people write in lines");
         assert_eq!(text("a%EF%BB%BFb"), ("ab".into(), false, false, true));
         assert_eq!(text("%ED%A0%80x").0, "\u{fffd}\u{fffd}\u{fffd}x", "half of a pair");
     }

@@ -7,7 +7,7 @@
 use std::net::IpAddr;
 
 use crate::address::addresses;
-use crate::cleaning::{Cleaned, Value, clean, marked, shortened};
+use crate::cleaning::{Cleaned, Value, clean, is_nothing, marked, shortened};
 use crate::country::{self, Reported};
 use crate::event::{Click, Event, Meaning, Note, NoteKind, Params, Quarantine};
 use crate::money::{Micros, MoneyError, Parsed, Sent};
@@ -50,7 +50,7 @@ impl Mapping<'_> {
         }
         let user_id = self.id(Field::UserId)?;
         let tx_id = self.id(Field::TxId)?;
-        if NO_TRANSACTION.contains(&tx_id.to_lowercase().as_str()) {
+        if NO_TRANSACTION.contains(&tx_id.trim().to_lowercase().as_str()) {
             return Err(self.quarantine(
                 Field::TxId,
                 &format!("is \u{201c}{tx_id}\u{201d}, which names no transaction"),
@@ -109,43 +109,49 @@ impl Mapping<'_> {
 
     // -- without these no money can be booked -----------------------------------------------------------------------
 
-    /// A user or a transaction, exactly as sent but for blanks around it.
+    /// A user or a transaction, exactly as sent: two that differ are two. Only blanks around a user are nothing; a
+    /// transaction is the key of all that follows, and keeps even them.
     fn id(&mut self, field: Field) -> Result<String, Quarantine> {
         let max = self.max_len(field);
-        let cleaned = self.required(field)?;
-        if cleaned.broken {
+        let given = self.given(field);
+        let raw = match (given.texts.as_slice(), given.unfilled) {
+            ([], Some(sent)) => return Err(self.not_filled_in(field, &sent)),
+            ([], None) => return Err(self.missing(field)),
+            ([(_, raw)], _) => *raw,
+            _ => {
+                let what = "stands in the query more than once";
+                return Err(self.quarantine(field, what));
+            }
+        };
+        let Ok(sent) = String::from_utf8(self.query.decoded(raw).into_owned()) else {
             return Err(self.quarantine(field, "is not UTF-8"));
+        };
+        // Postgres cannot store it, no honest value has it.
+        if sent.contains('\0') {
+            return Err(self.quarantine(field, "contains a NUL character"));
         }
-        if let Some(control) = cleaned.control {
-            let what = if control == '\0' { "a NUL" } else { "a control" };
-            return Err(self.quarantine(field, &format!("contains {what} character")));
+        let bare = sent.trim_matches(is_nothing);
+        if bare.len() < sent.len() {
+            let kept = if field == Field::UserId {
+                "had blanks around it"
+            } else {
+                "has blanks around it, which were kept"
+            };
+            self.cleaned(field, kept);
         }
-        if cleaned.text.len() > max {
+        let id = if field == Field::UserId { bare } else { sent.as_str() };
+        if id.len() > max {
             return Err(self.quarantine(field, &format!("is longer than {max} bytes")));
         }
-        if let Some(other) = self.swallowed(&cleaned.text) {
+        if let Some(other) = self.swallowed(id) {
             let what = format!("contains `{other}`, which is a parameter of its own{}", self.separators());
             return Err(self.quarantine(field, &what));
         }
-        if let Some(unfilled) = self.macro_inside(&cleaned.text) {
+        if let Some(unfilled) = self.macro_inside(id) {
             let what = format!("contains {{{unfilled}}}, which the network did not fill in");
             return Err(self.quarantine(field, &what));
         }
-        if cleaned.trimmed {
-            self.cleaned(field, "had blanks around it");
-        }
-        Ok(cleaned.text)
-    }
-
-    /// The one text of a field that must be there.
-    fn required(&self, field: Field) -> Result<Cleaned, Quarantine> {
-        let mut given = self.given(field);
-        match (given.texts.len(), given.unfilled) {
-            (0, Some(sent)) => Err(self.not_filled_in(field, &sent)),
-            (0, None) => Err(self.missing(field)),
-            (1, _) => Ok(given.texts.remove(0).0),
-            _ => Err(self.quarantine(field, "stands in the query more than once, with different values")),
-        }
+        Ok(id.to_owned())
     }
 
     fn meaning(&mut self) -> Result<Meaning, Quarantine> {
@@ -159,7 +165,7 @@ impl Mapping<'_> {
         let meanings: Vec<_> =
             given.texts.iter().map(|(cleaned, _)| self.params.meaning(&cleaned.text)).collect();
         if meanings.iter().any(|meaning| *meaning != meanings[0]) {
-            let what = "stands in the query more than once, with different values";
+            let what = "stands in the query more than once";
             return Err(self.quarantine(Field::Status, what));
         }
         let (trimmed, text) = (first.trimmed, first.text.clone());
@@ -189,7 +195,7 @@ impl Mapping<'_> {
         let amounts: Vec<_> =
             given.texts.iter().map(|(cleaned, _)| Micros::parse_sent(&cleaned.text)).collect();
         if amounts.iter().any(|amount| *amount != amounts[0]) {
-            return Err(self.quarantine(field, "stands in the query more than once, with different values"));
+            return Err(self.quarantine(field, "stands in the query more than once"));
         }
         let parsed = amounts[0].and_then(Sent::not_negative).map_err(|error| {
             let what = match error {
@@ -225,10 +231,7 @@ impl Mapping<'_> {
                 Some((cleaned, raw))
             }
             _ => {
-                self.cleaned(
-                    field,
-                    "stands in the query more than once, with different values, and was left out",
-                );
+                self.cleaned(field, "stands in the query with different values and was left out");
                 None
             }
         }
@@ -247,7 +250,7 @@ impl Mapping<'_> {
         let (cleaned, raw) = self.optional(field)?;
         let max = self.max_len(field);
         self.note_changes(field, &cleaned, max);
-        if cleaned.broken || cleaned.control.is_some() || cleaned.text.len() > max {
+        if cleaned.broken || cleaned.controls || cleaned.text.len() > max {
             return Some(marked(&cleaned.text, &raw, max));
         }
         Some(cleaned.text)
@@ -257,7 +260,7 @@ impl Mapping<'_> {
         if cleaned.broken {
             self.cleaned(field, "was not UTF-8, and what could not be read was replaced");
         }
-        if cleaned.control.is_some() {
+        if cleaned.controls {
             self.cleaned(field, "had control characters, which were dropped");
         }
         if cleaned.text.len() > max {
@@ -488,5 +491,7 @@ fn shown(text: &str) -> String {
     format!("\u{201c}{start}{end}\u{201d}")
 }
 
+#[cfg(test)]
+mod random;
 #[cfg(test)]
 mod tests;

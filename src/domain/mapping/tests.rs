@@ -85,13 +85,11 @@ fn a_payout_that_cannot_be_one_leaves_the_credit_to_the_rules() {
 
 #[test]
 fn blanks_around_anything_are_nothing() {
-    for blank in ["%20", "+", "%09", "%C2%A0", "%0D%0A", "%EF%BB%BF", "%E2%80%8B", "%00"] {
+    for blank in ["%20", "+", "%09", "%C2%A0", "%0D%0A", "%EF%BB%BF", "%E2%80%8B"] {
         let with_blank = |value: &str| format!("{blank}{value}{blank}");
-        let [user, tx, reward, status, ip] = ["u1", "T1", "500", "01", "8.8.8.8"].map(with_blank);
-        let changes =
-            [("user_id", &*user), ("tx_id", &tx), ("reward", &reward), ("status", &status), ("ip", &ip)];
-        let event = credit(&changes);
-        assert_eq!((event.user_id.as_str(), event.tx_id.as_str()), ("u1", "T1"), "{blank}");
+        let [user, reward, status, ip] = ["u1", "500", "01", "8.8.8.8"].map(with_blank);
+        let event = credit(&[("user_id", &user), ("reward", &reward), ("status", &status), ("ip", &ip)]);
+        assert_eq!(event.user_id, "u1", "{blank}");
         assert_eq!(
             (event.reward, event.ip.as_deref()),
             (Some(Micros(500 * UNITS)), Some("8.8.8.8")),
@@ -157,7 +155,7 @@ fn what_was_done_to_an_optional_value_is_said() {
         ("offer_name", "%E9", "`offer_name` was not UTF-8"),
         ("offer_name", "a%07b", "`offer_name` had control characters"),
         ("sub1", &long, "`sub1` was shortened to 1024 bytes"),
-        ("sub2", "a&sub2=b", "`sub2` stands in the query more than once"),
+        ("sub2", "a&sub2=b", "`sub2` stands in the query with different values"),
         ("country_code", "United%20States%20of%20America", "read as US"),
         ("country_code", "usa", "read as US"),
         ("country_code", "Atlantis", "`country_code` is \u{201c}Atlantis\u{201d}, which is not known"),
@@ -187,7 +185,7 @@ fn the_same_value_twice_is_that_value() {
     assert_eq!((event.sub1.as_deref(), noted(&event).as_str()), (Some("a"), ""));
     assert_eq!(credit(&[("user_id", "u1&user_id=")]).user_id, "u1");
     for (name, value) in [("user_id", "u1&user_id=u2"), ("reward", "5&reward=6"), ("status", "1&status=2")] {
-        let expected = format!("`{name}` stands in the query more than once, with different values");
+        let expected = format!("`{name}` stands in the query more than once");
         assert_eq!(reason(&[(name, value)]), expected);
     }
 }
@@ -199,13 +197,16 @@ fn two_ids_are_never_made_one() {
         for (value, what) in [
             ("caf%E9", "is not UTF-8"),
             ("a%00b", "contains a NUL character"),
-            ("a%0Ab", "contains a control character"),
-            ("a%EF%BB%BFb", "contains a control character"),
+            ("%00a", "contains a NUL character"),
             (&long, "is longer than 256 bytes"),
         ] {
             assert_eq!(reason(&[(name, value)]), format!("`{name}` {what}"));
         }
     }
+    let keys = ["a", "A", "a+", "+a", "a%0A", "a%07", "%C3%A9", "e%CC%81", "1", "01", "1.0", "a%EF%BB%BF"];
+    let keys: std::collections::BTreeSet<_> = keys.map(|key| credit(&[("tx_id", key)]).tx_id).into();
+    assert_eq!(keys.len(), 12, "{keys:?}");
+    assert_eq!(noted(&credit(&[("tx_id", "a+")])), "`tx_id` has blanks around it, which were kept");
     let offer = |value: &str| credit(&[("offer_id", value)]).offer_id.expect("an offer");
     let others =
         ["caf%E9", "caf%E8", "caf", "a%00b", "a%01b", "ab", &long, &format!("{long}y"), &"x".repeat(256)]
@@ -371,7 +372,7 @@ const FIELDS: [&str; 14] = [
 ];
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(5_000))]
+    #![proptest_config(ProptestConfig::with_cases(500))]
 
     #[test]
     fn no_postback_makes_the_mapping_panic(values in proptest::collection::vec((0..FIELDS.len(), anything()), 0..20)) {
