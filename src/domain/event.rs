@@ -218,6 +218,18 @@ pub enum NoteKind {
 }
 
 impl Event {
+    /// True if the network sent something for `field` that could not be used.
+    pub fn lacks(&self, field: Field) -> bool {
+        let is_there = match field {
+            Field::Payout => self.payout.is_some(),
+            Field::EventId => self.event_id.is_some(),
+            Field::Ip => self.ip.is_some(),
+            Field::CountryCode => self.country_code.is_some(),
+            _ => true,
+        };
+        !is_there && self.notes.iter().any(|note| note.field == Some(field))
+    }
+
     /// The clauses of all notes of `kind` in one sentence; `None` if there are none.
     pub fn noted(&self, kind: NoteKind) -> Option<String> {
         let texts: Vec<_> =

@@ -48,11 +48,11 @@ pub(super) fn g2(facts: &Facts<'_>, rules: &Rules) -> Signal {
 pub(super) fn g3(facts: &Facts<'_>, rules: &Rules) -> Signal {
     let fired = facts.geo == GeoResult::Unknown;
     let text = match (facts.geo, facts.event.ip.is_some(), facts.event.country_code.as_deref()) {
-        (GeoResult::Unknown, false, _) if left_out(facts, Field::Ip) => {
+        (GeoResult::Unknown, false, _) if facts.event.lacks(Field::Ip) => {
             "The network sent no address that can be used.".into()
         }
         (GeoResult::Unknown, false, _) => "The network sent no address.".into(),
-        (GeoResult::Unknown, true, None) if left_out(facts, Field::CountryCode) => {
+        (GeoResult::Unknown, true, None) if facts.event.lacks(Field::CountryCode) => {
             "The network sent no country that can be used.".into()
         }
         (GeoResult::Unknown, true, None) => "The network sent no country.".into(),
@@ -129,11 +129,6 @@ fn points(points: &NetworkPoints, kind: NetworkTrait) -> i64 {
         NetworkTrait::Hosting => points.hosting,
         NetworkTrait::Satellite | NetworkTrait::Anycast | NetworkTrait::Cellular => 0,
     }
-}
-
-/// True if the network sent something there that could not be used.
-fn left_out(facts: &Facts<'_>, field: Field) -> bool {
-    facts.event.notes.iter().any(|note| note.field == Some(field))
 }
 
 fn located<'a>(facts: &Facts<'a>) -> &'a str {

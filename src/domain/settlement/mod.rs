@@ -20,7 +20,7 @@ use crate::event::{Event, NoteKind, Quarantine};
 use crate::ledger::{Terms, Transfer, transfers};
 use crate::location::{GeoResult, Location};
 use crate::money::Micros;
-use crate::network::Kind;
+use crate::network::{Field, Kind};
 use crate::policy::Policy;
 use crate::reward::{Status, Step};
 use crate::rules::Facts;
@@ -155,8 +155,12 @@ pub struct Task {
 }
 
 impl Task {
-    /// The task of an event; `None` if it names no offer.
+    /// The task of an event; `None` if it names no offer, or if the network meant to name an event and failed: then
+    /// two events would look like one.
     pub fn of(source: &str, event: &Event) -> Option<Self> {
+        if event.lacks(Field::EventId) {
+            return None;
+        }
         Some(Self {
             source: source.into(),
             user_id: event.user_id.clone(),

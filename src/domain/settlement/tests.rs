@@ -290,6 +290,22 @@ fn the_second_reward_for_one_task_in_one_batch_is_held() {
     assert_eq!(books.status("T2"), Some(Status::Held));
 }
 
+#[test]
+fn two_events_that_the_network_could_not_name_are_not_taken_for_one() {
+    let unnamed = |key: &str| Event {
+        offer_id: Some("7".into()),
+        notes: vec![crate::event::Note {
+            field: Some(Field::EventId),
+            kind: NoteKind::NotFilledIn,
+            text: "`event_id`".into(),
+        }],
+        ..credit(key)
+    };
+    let mut books = Books::default();
+    books.settle(&[unnamed("T1"), unnamed("T2")]);
+    assert_eq!((books.status("T1"), books.status("T2")), (Some(Status::Credited), Some(Status::Credited)));
+}
+
 /// One thing that happens to one of a few rewards.
 #[derive(Clone, Copy, Debug)]
 enum Happening {
