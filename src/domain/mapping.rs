@@ -162,8 +162,7 @@ impl Mapping<'_> {
                 None => self.missing(Field::Status),
             });
         };
-        let meanings: Vec<_> =
-            given.texts.iter().map(|(cleaned, _)| self.params.meaning(&cleaned.text)).collect();
+        let meanings: Vec<_> = given.texts.iter().map(|(cleaned, _)| self.meaning_of(cleaned)).collect();
         if meanings.iter().any(|meaning| *meaning != meanings[0]) {
             let what = "stands in the query more than once";
             return Err(self.quarantine(Field::Status, what));
@@ -184,6 +183,11 @@ impl Mapping<'_> {
         Ok(meaning)
     }
 
+    fn meaning_of(&self, cleaned: &Cleaned) -> Option<Meaning> {
+        // Without what was dropped it could be another one.
+        (!cleaned.controls).then(|| self.params.meaning(&cleaned.text)).flatten()
+    }
+
     fn required_amount(&mut self, field: Field) -> Result<Parsed, Quarantine> {
         let given = self.given(field);
         let Some((first, _)) = given.texts.first() else {
@@ -192,8 +196,7 @@ impl Mapping<'_> {
                 None => self.missing(field),
             });
         };
-        let amounts: Vec<_> =
-            given.texts.iter().map(|(cleaned, _)| Micros::parse_sent(&cleaned.text)).collect();
+        let amounts: Vec<_> = given.texts.iter().map(|(cleaned, _)| sent_in(cleaned)).collect();
         if amounts.iter().any(|amount| *amount != amounts[0]) {
             return Err(self.quarantine(field, "stands in the query more than once"));
         }
@@ -297,8 +300,7 @@ impl Mapping<'_> {
 
     fn sent_amount(&mut self, field: Field) -> Option<(String, Result<Sent, MoneyError>)> {
         let given = self.given(field);
-        let amounts: Vec<_> =
-            given.texts.iter().map(|(cleaned, _)| Micros::parse_sent(&cleaned.text)).collect();
+        let amounts: Vec<_> = given.texts.iter().map(|(cleaned, _)| sent_in(cleaned)).collect();
         if let Some((first, _)) = given.texts.first()
             && amounts.iter().all(|amount| *amount == amounts[0])
         {
@@ -309,7 +311,7 @@ impl Mapping<'_> {
             return Some((text, amounts[0]));
         }
         self.optional(field).map(|(cleaned, _)| {
-            let read = Micros::parse_sent(&cleaned.text);
+            let read = sent_in(&cleaned);
             (cleaned.text, read)
         })
     }
@@ -342,19 +344,16 @@ impl Mapping<'_> {
 
     fn addresses(&mut self) -> (Option<String>, Vec<IpAddr>) {
         let Some((cleaned, _)) = self.optional(Field::Ip) else { return (None, Vec::new()) };
+        // An address leaves at the end of its term and what is noted stays, so no note names one.
         let Some(found) = addresses(&cleaned.text) else {
-            self.cleaned(
-                Field::Ip,
-                &format!("is {}, which is no address, and was left out", shown(&cleaned.text)),
-            );
+            self.cleaned(Field::Ip, "holds no address and was left out");
             return (None, Vec::new());
         };
         if found.entries > 1 {
-            let text =
-                format!("is a list of {} entries; {} was taken as the user's", found.entries, found.first);
+            let text = format!("is a list of {} entries; the first public address was taken", found.entries);
             self.cleaned(Field::Ip, &text);
-        } else if cleaned.text.parse::<IpAddr>().is_err() {
-            self.cleaned(Field::Ip, &format!("is {}, read as {}", shown(&cleaned.text), found.first));
+        } else if cleaned.controls || cleaned.text.parse::<IpAddr>().is_err() {
+            self.cleaned(Field::Ip, "had something around the address, which was taken out");
         } else if cleaned.trimmed {
             self.cleaned(Field::Ip, "had blanks around it");
         }
@@ -484,9 +483,14 @@ impl Mapping<'_> {
     }
 }
 
+/// The amount in a value. Without a character that was dropped it could be another one.
+fn sent_in(cleaned: &Cleaned) -> Result<Sent, MoneyError> {
+    if cleaned.controls { Err(MoneyError::NotDecimal) } else { Micros::parse_sent(&cleaned.text) }
+}
+
 /// A value in a sentence.
 fn shown(text: &str) -> String {
-    let start = shortened(text, SHOWN_BYTES);
+    let start = shortened(text, SHOWN_BYTES).replace(char::is_control, " ");
     let end = if start.len() < text.len() { "\u{2026}" } else { "" };
     format!("\u{201c}{start}{end}\u{201d}")
 }

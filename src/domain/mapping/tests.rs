@@ -159,12 +159,17 @@ fn what_was_done_to_an_optional_value_is_said() {
         ("country_code", "United%20States%20of%20America", "read as US"),
         ("country_code", "usa", "read as US"),
         ("country_code", "Atlantis", "`country_code` is \u{201c}Atlantis\u{201d}, which is not known"),
-        ("ip", "8.8.8.8%3A443", "read as 8.8.8.8"),
-        ("ip", "8.8.8.8,1.1.1.1", "`ip` is a list of 2 entries; 8.8.8.8 was taken"),
-        ("ip", "unknown", "which is no address, and was left out"),
+        ("ip", "8.8.8.8%3A443", "`ip` had something around the address"),
+        ("ip", "8.8.8.8,1.1.1.1", "`ip` is a list of 2 entries; the first public address was taken"),
+        ("ip", "unknown", "`ip` holds no address and was left out"),
     ] {
         let event = credit(&[(name, value)]);
         assert!(noted(&event).contains(text), "{name}={value}: {}", noted(&event));
+        assert!(
+            !noted(&event).contains("8.8.8"),
+            "an address leaves at the end of its term: {}",
+            noted(&event)
+        );
     }
     let event = credit(&[("sub1", &long), ("event_id", "{event_id}"), ("offer_name", "%7Boffer_name%7D")]);
     assert_eq!(event.sub1.map(|text| text.len()), Some(1_024));
@@ -260,6 +265,8 @@ fn exact_amounts_are_read_and_others_say_what_they_are() {
     );
     assert!(reason(&[("reward", "500%20coins")]).contains("\u{201c}500 coins\u{201d}"));
     assert_eq!(reason(&[("reward", "-500")]), "`reward` is negative");
+    assert!(reason(&[("reward", "5%0700")]).starts_with("`reward` is not a decimal number"));
+    assert!(reason(&[("status", "%EF%BB%BF1%071")]).starts_with("`status` is unknown"));
 }
 
 #[test]
