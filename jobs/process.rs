@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use chrono_tz::Tz;
 use domain::caller::CallerList;
 use domain::event::{Params, Quarantine, map};
-use domain::location::compare;
+use domain::location::{compare, suspicion};
 use domain::policy::Policy;
 use domain::settlement::{Incoming, Known, Settlement, SourceTerms};
 use domain::time::{Clock, TimestampMs};
@@ -109,8 +109,19 @@ fn caller_listed(source: &SourceSettings, remote_ip: &str) -> Option<bool> {
 impl Processor {
     fn locate(&self, postback_id: i64, received_at: TimestampMs, mapped: Mapped) -> Incoming {
         let Mapped { source, event, caller_listed } = mapped;
-        let location = self.geo.locate(event.ip.as_deref());
-        let geo = compare(event.ip.as_deref(), &location, event.country_code.as_deref());
+        let look = |ip: Option<&str>| {
+            let location = self.geo.locate(ip);
+            let geo = compare(ip, &location, event.country_code.as_deref());
+            (location, geo)
+        };
+        let (mut location, mut geo) = look(event.ip.as_deref());
+        // The first address of a list can be made up, so the one that speaks most against the reward is judged.
+        for other in &event.other_ips {
+            let (other_location, other_geo) = look(Some(&other.to_string()));
+            if suspicion(&other_location, other_geo) > suspicion(&location, geo) {
+                (location, geo) = (other_location, other_geo);
+            }
+        }
         Incoming { postback_id, source, received_at, event, location, geo, caller_listed }
     }
 }

@@ -14,6 +14,8 @@ const STEP_PAUSE: Duration = Duration::from_millis(50);
 const DAY_MS: i64 = 24 * 60 * 60 * 1_000;
 /// How long what apalis keeps of finished jobs stays.
 const FINISHED_JOBS_DAYS: u32 = 7;
+/// How long it stays how often data was found wanting, by the hour.
+const TALLIES_DAYS: u32 = 7;
 
 /// How long what is kept, in days; 0 is for ever.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,6 +53,9 @@ pub(crate) async fn purge(
     ];
     for due in due.into_iter().flatten() {
         due.step_by_step(store, stop).await?;
+    }
+    if let Some(before) = before(now, TALLIES_DAYS) {
+        store.forget_tallies(before).await?;
     }
     if let Some(before) = before(now, FINISHED_JOBS_DAYS) {
         store.prune_jobs(before).await?;

@@ -12,7 +12,10 @@ use tracing::{debug, info};
 
 /// Says what this crate measures, and makes every series exist from the start.
 pub fn announce_metrics<'a>(sources: impl Iterator<Item = &'a str>) {
-    describe_counter!("rewardgate_postbacks_total", "Postbacks by outcome: processed, repeat, quarantined");
+    describe_counter!(
+        "rewardgate_postbacks_total",
+        "Postbacks by outcome: processed, repeat, quarantined, information"
+    );
     describe_counter!("rewardgate_verdicts_total", "Verdicts by decision: credit, hold");
     describe_counter!("rewardgate_rules_fired_total", "Rules that fired, by code");
     describe_histogram!(
@@ -41,7 +44,7 @@ pub fn announce_metrics<'a>(sources: impl Iterator<Item = &'a str>) {
     gauge!("rewardgate_worker_last_beat_seconds").set(0.0);
     gauge!("rewardgate_geo_reload_failed").set(0.0);
     for source in sources {
-        for outcome in [Outcome::Processed, Outcome::Repeat, Outcome::Quarantined] {
+        for outcome in [Outcome::Processed, Outcome::Repeat, Outcome::Quarantined, Outcome::Information] {
             postbacks(source, outcome.name(), 0);
         }
         for decision in [Decision::Credit, Decision::Hold] {

@@ -4,8 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono_tz::Tz;
 use domain::caller::{CallerList, IpPolicy, parse_network};
-use domain::event::Params;
+use domain::event::{Meaning, Params, ReversalId};
 use domain::network::Network;
+use domain::query::Plus;
 use domain::signature::{Secret, SignatureForm};
 use serde::Deserialize;
 use store::statements::Reading;
@@ -100,6 +101,13 @@ fn source(section: &mut Section<'_>, apps: &BTreeSet<String>, timezone: Option<T
     if let Some(Err(bad)) = &params {
         section.fault("params", &format!("is faulty: {bad}"));
     }
+    let plus = section.or("plus", Plus::default());
+    let statuses: BTreeMap<String, Meaning> = section.or("statuses", BTreeMap::new());
+    let reversal_id: ReversalId = section.or("reversal_id", ReversalId::default());
+    let params = params.and_then(Result::ok).and_then(|params| {
+        let read = params.with_plus(plus).with_reversal_id(reversal_id).with_statuses(&statuses);
+        read.map_err(|bad| section.fault("statuses", &bad.to_string())).ok()
+    });
     let callers = callers(section);
     let statements = statements(section, timezone);
     if currency.as_deref().is_some_and(|currency| currency.trim().is_empty() || currency.len() > 32) {
@@ -111,7 +119,7 @@ fn source(section: &mut Section<'_>, apps: &BTreeSet<String>, timezone: Option<T
         currency: currency?,
         secrets,
         signature_form,
-        params: params?.ok()?,
+        params: params?,
         callers,
         statements,
     })

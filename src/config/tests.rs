@@ -50,7 +50,11 @@ fn all_faults_are_listed_at_once_each_with_its_key() {
          [[sources]]\nname = \"Targo\"\nnetwork = \"other\"\nsecret = \"hunter2\"\ncurrency = \"\"\n\
          app = \"second\"\nsignature_form = \"both\"\n\
          [[sources]]\nname = \"b\"\nnetwork = \"targo\"\nsecret = [\"env:NOT_SET_ANYWHERE\", \"file:/not/there\"]\n\
-         currency = \"coins\"\nparams = { userid = \"uid\" }",
+         currency = \"coins\"\nparams = { userid = \"uid\" }\n\
+         [[sources]]\nname = \"c\"\nnetwork = \"targo\"\nsecret = \"env:PATH\"\ncurrency = \"coins\"\n\
+         plus = \"blank\"\nstatuses = { reversed = \"reversal\", REVERSED = \"credit\" }\n\
+         [[sources]]\nname = \"d\"\nnetwork = \"targo\"\nsecret = \"env:PATH\"\ncurrency = \"coins\"\n\
+         statuses = { reversed = \"undone\" }",
     );
     for fault in [
         "`listen` must be an address",
@@ -70,6 +74,9 @@ fn all_faults_are_listed_at_once_each_with_its_key() {
         "`sources.1.secret` refers to the environment variable NOT_SET_ANYWHERE",
         "`sources.1.secret` refers to /not/there",
         "`sources.1.params` is faulty: `userid` is not a macro",
+        "`sources.2.plus`",
+        "`sources.2.statuses` names `reversed` twice, with different meanings",
+        "`sources.3.statuses`",
     ] {
         assert!(faults.contains(fault), "{fault} is not in:\n{faults}");
     }

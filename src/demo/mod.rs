@@ -351,7 +351,7 @@ impl Totals {
         }
         for postback in &settlement.postbacks {
             match postback.outcome {
-                Outcome::Processed => {}
+                Outcome::Processed | Outcome::Information => {}
                 Outcome::Repeat => {
                     self.repeats.fetch_add(1, Ordering::Relaxed);
                     let tx = postback.reward.and_then(|index| settlement.rewards.get(index));

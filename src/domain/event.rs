@@ -1,20 +1,76 @@
-//! Mapping: from a signed target to the event it reports, or the reason why it cannot be one.
+//! What a postback reports, and how the parameters of a source are named and read. [`map`] makes the one of the other.
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::money::{Micros, MoneyError};
+use crate::money::Micros;
 use crate::network::{Field, FieldDefinition, Kind, Network};
-use crate::query::{BadParam, Query};
-use crate::time::{SECOND_MS, TimestampMs};
+use crate::query::Plus;
+use crate::time::TimestampMs;
 
-/// How the parameters of one source are named; starts from the network's macro names.
+pub use crate::mapping::map;
+
+/// How the parameters of one source are named and read; starts from the network's own names and states.
 #[derive(Clone, Debug)]
 pub struct Params {
     network: Network,
     renamed: BTreeMap<Field, String>,
+    plus: Plus,
+    statuses: BTreeMap<String, Meaning>,
+    reversal_id: ReversalId,
+}
+
+/// What the network writes around the transaction of a credit to name its reversal; both empty where both have the same.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ReversalId {
+    /// In front of it, e.g. `r-`.
+    pub prefix: String,
+    /// Behind it, e.g. `-R`.
+    pub suffix: String,
+}
+
+impl ReversalId {
+    /// The transaction of the credit that the reversal `tx_id` belongs to, where it is another one.
+    pub fn credit_of(&self, tx_id: &str) -> Option<String> {
+        let credit = tx_id.strip_prefix(&self.prefix)?.strip_suffix(&self.suffix)?;
+        (!credit.is_empty() && credit.len() < tx_id.len()).then(|| credit.to_owned())
+    }
+}
+
+/// What a status means for a publisher whose network has words of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Meaning {
+    /// The user earned a reward.
+    Credit,
+    /// The network takes it back.
+    Reversal,
+    /// Neither: it is recorded, and nothing follows from it.
+    Information,
+}
+
+impl From<Kind> for Meaning {
+    fn from(kind: Kind) -> Self {
+        match kind {
+            Kind::Credit => Self::Credit,
+            Kind::Reversal => Self::Reversal,
+        }
+    }
+}
+
+/// A status word that cannot be given a meaning.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum BadStatus {
+    /// Nothing but blanks.
+    #[error("has an empty word: a postback without a status is quarantined whatever the settings say")]
+    Empty,
+    /// The same word twice, in another spelling.
+    #[error("names `{0}` twice, with different meanings: case, blanks and zeros in front make no difference")]
+    Twice(String),
 }
 
 /// A rename of a field that the network does not have.
@@ -39,7 +95,13 @@ impl Params {
             })?;
             by_field.insert(definition.field, param.clone());
         }
-        let naming = Self { network, renamed: by_field };
+        let naming = Self {
+            network,
+            renamed: by_field,
+            plus: Plus::default(),
+            statuses: BTreeMap::new(),
+            reversal_id: ReversalId::default(),
+        };
         let mut taken = vec![crate::signature::HASH_PARAM];
         for definition in network.fields() {
             let param = naming.name_of(definition);
@@ -49,6 +111,55 @@ impl Params {
             taken.push(param);
         }
         Ok(naming)
+    }
+
+    /// The same, where `+` in a value stands for `plus`.
+    #[must_use]
+    pub fn with_plus(self, plus: Plus) -> Self {
+        Self { plus, ..self }
+    }
+
+    /// The same with `words` as statuses, before those that the network documents.
+    pub fn with_statuses(self, words: &BTreeMap<String, Meaning>) -> Result<Self, BadStatus> {
+        let mut statuses = BTreeMap::new();
+        for (word, meaning) in words {
+            let normal = status_word(word);
+            if normal.is_empty() {
+                return Err(BadStatus::Empty);
+            }
+            if statuses.insert(normal, *meaning).is_some_and(|other| other != *meaning) {
+                return Err(BadStatus::Twice(word.clone()));
+            }
+        }
+        Ok(Self { statuses, ..self })
+    }
+
+    /// The same, where reversals have transactions of their own.
+    #[must_use]
+    pub fn with_reversal_id(self, reversal_id: ReversalId) -> Self {
+        Self { reversal_id, ..self }
+    }
+
+    /// How the transaction of a reversal names that of its credit.
+    pub fn reversal_id(&self) -> &ReversalId {
+        &self.reversal_id
+    }
+
+    /// What a `+` in a value stands for.
+    pub fn plus(&self) -> Plus {
+        self.plus
+    }
+
+    /// What a status means; `None` if neither the settings nor the network's documentation know it.
+    pub fn meaning(&self, status: &str) -> Option<Meaning> {
+        let word = status_word(status);
+        self.statuses.get(&word).copied().or_else(|| self.network.kind(&word).map(Meaning::from))
+    }
+
+    /// The parameter that carries `field`; empty if the network has no such field.
+    pub(crate) fn param(&self, field: Field) -> &str {
+        let definition = self.network.fields().iter().find(|definition| definition.field == field);
+        definition.map_or("", |definition| self.name_of(definition))
     }
 
     /// The network whose fields these are.
@@ -72,6 +183,15 @@ impl Params {
     }
 }
 
+/// A status as it is compared: lower case, no blanks around it, a number without zeros in front or behind (`01` and
+/// `1.0` are 1).
+fn status_word(text: &str) -> String {
+    match Micros::parse_sent(text) {
+        Ok(number) if !number.negative && !number.rounded => number.magnitude.to_string(),
+        _ => text.trim().to_lowercase(),
+    }
+}
+
 /// What a postback says: a credit or a reversal of one reward.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Event {
@@ -81,9 +201,11 @@ pub struct Event {
     pub user_id: String,
     /// The network's transaction.
     pub tx_id: String,
-    /// The reward; always known on a credit.
+    /// Of a reversal with a transaction of its own: that of the credit it takes back.
+    pub credit_tx: Option<String>,
+    /// The reward; always known on a credit that is no information. How much a reversal takes back, if it says so.
     pub reward: Option<Micros>,
-    /// What the network pays, in USD.
+    /// What the network pays, in USD; not below zero.
     pub payout: Option<Micros>,
     /// True if `reward` or `payout` had more than six decimals.
     pub rounded: bool,
@@ -95,9 +217,11 @@ pub struct Event {
     pub event_id: Option<String>,
     /// The event's name.
     pub event_name: Option<String>,
-    /// The user's address, as sent.
+    /// The user's address.
     pub ip: Option<String>,
-    /// The user's country, as sent.
+    /// Other public addresses, where the network sent a list.
+    pub other_ips: Vec<IpAddr>,
+    /// The user's country: two letters as sent, or those of the country that was named otherwise.
     pub country_code: Option<String>,
     /// The click.
     pub click: Click,
@@ -105,12 +229,55 @@ pub struct Event {
     pub sub1: Option<String>,
     /// The publisher's second own value.
     pub sub2: Option<String>,
+    /// What was done to its values so that they could be used.
+    pub notes: Vec<Note>,
+    /// Why nothing follows from it, if nothing does.
+    pub information: Option<String>,
+}
+
+/// Something that the mapping did to a value, or left out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Note {
+    /// The field; `None` for the URL as a whole.
+    pub field: Option<Field>,
+    /// What kind of thing.
+    pub kind: NoteKind,
+    /// A clause for a person, naming the parameter: "`sub1` was shortened to 1024 bytes".
+    pub text: String,
+}
+
+/// What kind of thing was done to a value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NoteKind {
+    /// It was cleaned, shortened, or left out because it cannot be read.
+    Cleaned,
+    /// It was left out because it is a macro that the network did not fill in.
+    NotFilledIn,
 }
 
 impl Event {
+    /// True if the network sent something for `field` that could not be used.
+    pub fn lacks(&self, field: Field) -> bool {
+        let is_there = match field {
+            Field::Payout => self.payout.is_some(),
+            Field::EventId => self.event_id.is_some(),
+            Field::Ip => self.ip.is_some(),
+            Field::CountryCode => self.country_code.is_some(),
+            _ => true,
+        };
+        !is_there && self.notes.iter().any(|note| note.field == Some(field))
+    }
+
+    /// The clauses of all notes of `kind` in one sentence; `None` if there are none.
+    pub fn noted(&self, kind: NoteKind) -> Option<String> {
+        let texts: Vec<_> =
+            self.notes.iter().filter(|note| note.kind == kind).map(|note| note.text.as_str()).collect();
+        (!texts.is_empty()).then(|| texts.join("; "))
+    }
+
     /// What makes the reward unique within its source. `TarGo`: the transaction id.
     pub fn key(&self) -> &str {
-        &self.tx_id
+        self.credit_tx.as_deref().unwrap_or(&self.tx_id)
     }
 }
 
@@ -125,105 +292,16 @@ pub enum Click {
     Unusable(String),
 }
 
-/// Seconds beyond this are milliseconds by mistake: it is the year 5138.
-const MAX_PLAUSIBLE_SECONDS: i64 = 99_999_999_999;
-
 /// Why a signed postback cannot be mapped. It is kept, never dropped, and can be replayed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Quarantine {
-    /// One sentence for a person, naming the parameter.
+    /// One sentence for a person, naming the parameter and, where there is one, the cure.
     pub reason: String,
 }
 
 impl fmt::Display for Quarantine {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         out.write_str(&self.reason)
-    }
-}
-
-/// Maps `target` (path and query, as received) by the names of `params`.
-pub fn map(target: &str, params: &Params) -> Result<Event, Quarantine> {
-    let query = Query::of(target);
-    let mut values = BTreeMap::new();
-    for definition in params.network.fields() {
-        let name = params.name_of(definition);
-        let quarantine = |what: &str| Quarantine { reason: format!("`{name}` {what}") };
-        match query.get(name) {
-            Err(BadParam::Repeated) => return Err(quarantine("stands in the query more than once")),
-            Err(BadParam::NotUtf8) => return Err(quarantine("is not UTF-8")),
-            Ok(Some(value)) if value.len() > definition.max_len => {
-                return Err(quarantine(&format!("is longer than {} bytes", definition.max_len)));
-            }
-            // Postgres cannot store it, no honest value has it.
-            Ok(Some(value)) if value.contains('\0') => return Err(quarantine("contains a NUL character")),
-            Ok(Some(value)) => {
-                values.insert(definition.field, value);
-            }
-            Ok(None) => {}
-        }
-    }
-    Mapping { params, values }.event()
-}
-
-struct Mapping<'a> {
-    params: &'a Params,
-    values: BTreeMap<Field, String>,
-}
-
-impl Mapping<'_> {
-    fn event(mut self) -> Result<Event, Quarantine> {
-        let user_id = self.required(Field::UserId)?;
-        let tx_id = self.required(Field::TxId)?;
-        let status = self.required(Field::Status)?;
-        let kind =
-            self.params.network.kind(&status).ok_or_else(|| self.quarantine(Field::Status, "is unknown"))?;
-        let reward = self.amount(Field::Reward)?;
-        let payout = self.amount(Field::Payout)?;
-        if kind == Kind::Credit && reward.is_none() {
-            return Err(self.quarantine(Field::Reward, "is missing"));
-        }
-        Ok(Event {
-            kind,
-            user_id,
-            tx_id,
-            reward: reward.map(|parsed| parsed.amount),
-            payout: payout.map(|parsed| parsed.amount),
-            rounded: [reward, payout].into_iter().flatten().any(|parsed| parsed.rounded),
-            offer_id: self.values.remove(&Field::OfferId),
-            offer_name: self.values.remove(&Field::OfferName),
-            event_id: self.values.remove(&Field::EventId),
-            event_name: self.values.remove(&Field::EventName),
-            ip: self.values.remove(&Field::Ip),
-            country_code: self.values.remove(&Field::CountryCode),
-            click: click(self.values.remove(&Field::Timestamp)),
-            sub1: self.values.remove(&Field::Sub1),
-            sub2: self.values.remove(&Field::Sub2),
-        })
-    }
-
-    fn required(&mut self, field: Field) -> Result<String, Quarantine> {
-        self.values.remove(&field).ok_or_else(|| self.quarantine(field, "is missing"))
-    }
-
-    fn amount(&self, field: Field) -> Result<Option<crate::money::Parsed>, Quarantine> {
-        let Some(text) = self.values.get(&field) else { return Ok(None) };
-        let parsed =
-            Micros::parse(text).map_err(|error: MoneyError| self.quarantine(field, &error.to_string()))?;
-        Ok(Some(parsed))
-    }
-
-    fn quarantine(&self, field: Field, what: &str) -> Quarantine {
-        let default = self.params.network.fields().iter().find(|definition| definition.field == field);
-        let name = default.map_or("", |definition| self.params.name_of(definition));
-        Quarantine { reason: format!("`{name}` {what}") }
-    }
-}
-
-fn click(text: Option<String>) -> Click {
-    let Some(text) = text else { return Click::Missing };
-    match text.parse::<i64>() {
-        Ok(seconds @ 1..=MAX_PLAUSIBLE_SECONDS) => Click::At(TimestampMs(seconds * SECOND_MS)),
-        _ => Click::Unusable(text),
     }
 }
 
@@ -264,6 +342,10 @@ mod tests {
             click: Click::At(TimestampMs(1_763_800_000_000)),
             sub1: Some("a".into()),
             sub2: Some("b".into()),
+            other_ips: Vec::new(),
+            notes: Vec::new(),
+            credit_tx: None,
+            information: None,
         };
         assert_eq!(event, Ok(expected));
     }
@@ -286,10 +368,8 @@ mod tests {
             ("uid=u&reward=1&status=1", "`tx_id` is missing"),
             ("uid=u&tx_id=T&status=1", "`reward` is missing"),
             ("uid=u&tx_id=T&reward=1", "`status` is missing"),
-            ("uid=u&tx_id=T&reward=1&status=3", "`status` is unknown"),
             ("uid=u&tx_id=T&reward=-1&status=1", "`reward` is negative"),
-            ("uid=u&tx_id=T&reward=1e3&status=1", "`reward` is not a decimal number"),
-            ("uid=u&tx_id=T&reward=1&payout=99999999999&status=1", "`payout` is larger than 1000000000"),
+            ("uid=u&tx_id=T&reward=99999999999&status=1", "`reward` is larger than 1000000000"),
             ("uid=u&uid=v&tx_id=T&reward=1&status=1", "`uid` stands in the query more than once"),
             ("uid=%FF&tx_id=T&reward=1&status=1", "`uid` is not UTF-8"),
             ("uid=a%00b&tx_id=T&reward=1&status=1", "`uid` contains a NUL character"),
@@ -306,10 +386,53 @@ mod tests {
     fn a_click_time_that_cannot_be_one_is_kept_as_sent() {
         let click =
             |text: &str| map(&format!("/pb/t?uid=u&tx_id=T&reward=1&status=1&timestamp={text}"), &params());
-        for text in ["0", "-5", "1763800000000", "soon", "1763800000.5"] {
+        for text in ["0", "-5", "1763800000000", "soon", "1763800000.5", "2026-11-23T12:00:00Z"] {
             assert_eq!(click(text).map(|event| event.click), Ok(Click::Unusable(text.into())));
         }
         assert_eq!(click("").map(|event| event.click), Ok(Click::Missing));
+    }
+
+    #[test]
+    fn a_status_is_compared_without_case_blanks_and_zeros() {
+        let words = [
+            ("Reversed", Meaning::Reversal),
+            ("approved", Meaning::Credit),
+            ("pending", Meaning::Information),
+        ];
+        let words = words.map(|(word, meaning)| (word.to_owned(), meaning));
+        let params = params().with_statuses(&words.into()).expect("good words");
+        for (text, meaning) in [
+            ("1", Some(Meaning::Credit)),
+            ("01", Some(Meaning::Credit)),
+            ("1.0", Some(Meaning::Credit)),
+            ("+1", Some(Meaning::Credit)),
+            (" 2 ", Some(Meaning::Reversal)),
+            ("00", Some(Meaning::Reversal)),
+            ("REVERSED", Some(Meaning::Reversal)),
+            ("Approved ", Some(Meaning::Credit)),
+            ("pending", Some(Meaning::Information)),
+            ("-1", None),
+            ("1.5", None),
+            ("11", None),
+            ("one", None),
+            ("", None),
+        ] {
+            assert_eq!(params.meaning(text), meaning, "{text}");
+        }
+    }
+
+    #[test]
+    fn the_settings_words_win_and_none_may_mean_two_things() {
+        let words = |pairs: &[(&str, Meaning)]| {
+            let words = pairs.iter().map(|(word, meaning)| ((*word).to_owned(), *meaning)).collect();
+            params().with_statuses(&words)
+        };
+        let ours = words(&[("0", Meaning::Information)]).expect("a good word");
+        assert_eq!(ours.meaning("0"), Some(Meaning::Information));
+        assert_eq!(words(&[(" ", Meaning::Credit)]).map(|_| ()), Err(BadStatus::Empty));
+        let twice = words(&[("3", Meaning::Credit), ("03", Meaning::Reversal)]).map(|_| ());
+        assert!(matches!(twice, Err(BadStatus::Twice(_))), "{twice:?}");
+        assert!(words(&[("done", Meaning::Credit), ("DONE", Meaning::Credit)]).is_ok());
     }
 
     #[test]

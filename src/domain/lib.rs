@@ -15,7 +15,9 @@
 //! | [`query`] | which parameters stand in it, decoded |
 //! | [`queue`] | what waits for a person: in which groups, how long, and when two persons must agree |
 //! | [`network`] | how this network names its fields and states ([`network::targo`]) |
+//! | [`cleaning`], [`unfilled`] | a value as it can be used; whether it is a macro that nobody filled in |
 //! | [`event`] | what the postback says: a credit or a reversal of one reward, or why it cannot be mapped |
+//! | [`country`], [`address`] | which country a code or a name stands for; the address in what a network sends as one |
 //! | [`location`] | what is known of an IP address, and whether it agrees with the reported country |
 //! | [`policy`] | rules, thresholds and points, by source and offer, with a version |
 //! | [`rules`] | each rule: facts in, one signal out |
@@ -34,7 +36,10 @@
 //! | [`money`], [`time`], [`text`] | exact amounts, instants and business days, words for people |
 
 pub mod access;
+pub mod address;
 pub mod caller;
+pub mod cleaning;
+pub mod country;
 pub mod dashboard;
 pub mod delivery;
 pub mod diagnosis;
@@ -42,6 +47,7 @@ pub mod event;
 pub mod ledger;
 pub mod location;
 pub mod macros;
+mod mapping;
 pub mod money;
 pub mod network;
 pub mod policy;
@@ -58,4 +64,5 @@ pub mod signature;
 pub mod statement;
 pub mod text;
 pub mod time;
+pub mod unfilled;
 pub mod verdict;

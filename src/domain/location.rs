@@ -116,33 +116,46 @@ pub fn compare(ip: Option<&str>, location: &Location, reported: Option<&str>) ->
     }
 }
 
-/// The code in upper case, if it has the form of one. `UK` is widely sent for `GB`, `EL` for `GR`; `EU`, `AP`, `XX`
-/// and `ZZ` stand for "somewhere", which is no country.
-pub fn country_code(text: &str) -> Option<String> {
-    let code = text.trim().to_ascii_uppercase();
-    let is_code = code.len() == 2 && code.bytes().all(|byte| byte.is_ascii_uppercase());
-    match code.as_str() {
-        _ if !is_code => None,
-        "EU" | "AP" | "XX" | "ZZ" => None,
-        "UK" => Some("GB".into()),
-        "EL" => Some("GR".into()),
-        _ => Some(code),
-    }
+/// How much an address speaks against a reward, to compare those of a list: another country first, then the kind of
+/// network, then what is not known.
+pub fn suspicion(location: &Location, geo: GeoResult) -> (bool, u8, bool) {
+    let weight = |kind: &NetworkTrait| match kind {
+        NetworkTrait::Tor => 3,
+        NetworkTrait::Vpn
+        | NetworkTrait::Anonymous
+        | NetworkTrait::PublicProxy
+        | NetworkTrait::ResidentialProxy => 2,
+        NetworkTrait::Hosting => 1,
+        NetworkTrait::Satellite | NetworkTrait::Anycast | NetworkTrait::Cellular => 0,
+    };
+    let network = location.network.iter().map(weight).max().unwrap_or(0);
+    (geo == GeoResult::Mismatch, network, matches!(geo, GeoResult::Unknown | GeoResult::Invalid))
 }
 
-/// Territories with a code of their own, and the state whose networks they share. A plain comparison of codes
-/// would turn each of them into fraud.
-const TERRITORIES: [(&str, &[&str]); 10] = [
+/// The country of a two-letter code in any case, in upper case: see [`crate::country::of_code`].
+pub fn country_code(text: &str) -> Option<String> {
+    crate::country::of_code(text).map(str::to_owned)
+}
+
+/// Territories with a code of their own, and the state whose networks they share; also countries whose numbers and
+/// networks databases file under a neighbour (Kosovo, Palestine, Western Sahara, Monaco, …). A plain comparison of
+/// codes would turn each of them into fraud. It says whose networks are used, and nothing about whose land it is.
+const TERRITORIES: [(&str, &[&str]); 15] = [
     ("US", &["PR", "GU", "VI", "AS", "MP", "UM"]),
-    ("FR", &["GP", "MQ", "GF", "RE", "YT", "BL", "MF", "PM", "NC", "PF", "WF", "TF"]),
+    ("FR", &["GP", "MQ", "GF", "RE", "YT", "BL", "MF", "PM", "NC", "PF", "WF", "TF", "MC"]),
     ("CN", &["HK", "MO"]),
-    ("GB", &["GG", "JE", "IM", "GI"]),
+    ("GB", &["GG", "JE", "IM", "GI", "FK", "SH", "IO", "GS", "PN"]),
     ("NL", &["AW", "CW", "SX", "BQ"]),
     ("DK", &["FO", "GL"]),
-    ("NO", &["SJ"]),
+    ("NO", &["SJ", "BV"]),
     ("FI", &["AX"]),
-    ("AU", &["NF", "CX", "CC"]),
+    ("AU", &["NF", "CX", "CC", "HM"]),
     ("NZ", &["CK", "NU", "TK"]),
+    ("RS", &["XK"]),
+    ("IL", &["PS"]),
+    ("MA", &["EH"]),
+    ("CH", &["LI"]),
+    ("IT", &["VA", "SM"]),
 ];
 
 fn state_of(code: &str) -> &str {
@@ -228,6 +241,17 @@ mod tests {
             ("8.8.8.8", "HK", "", "", "CN", GeoResult::Compatible),
             ("8.8.8.8", "BR", "US", "", "US", GeoResult::Compatible),
             ("8.8.8.8", "DE", "DE", "US", "US", GeoResult::Compatible),
+            ("8.8.8.8", "RS", "", "", "XK", GeoResult::Compatible),
+            ("8.8.8.8", "XK", "RS", "", "RS", GeoResult::Compatible),
+            ("8.8.8.8", "IL", "", "", "PS", GeoResult::Compatible),
+            ("8.8.8.8", "PS", "", "", "IL", GeoResult::Compatible),
+            ("8.8.8.8", "MA", "", "", "EH", GeoResult::Compatible),
+            ("8.8.8.8", "FR", "", "", "MC", GeoResult::Compatible),
+            ("8.8.8.8", "CH", "", "", "LI", GeoResult::Compatible),
+            ("8.8.8.8", "GR", "", "", "EL", GeoResult::Match),
+            ("8.8.8.8", "RS", "", "", "PS", GeoResult::Mismatch),
+            ("8.8.8.8", "US", "", "", "T1", GeoResult::Unknown),
+            ("8.8.8.8", "US", "", "", "QQ", GeoResult::Unknown),
             ("8.8.8.8", "BR", "BR", "", "US", GeoResult::Mismatch),
             ("8.8.8.8", "HK", "", "", "TW", GeoResult::Mismatch),
             ("8.8.8.8", "", "", "", "US", GeoResult::Unknown),

@@ -3,10 +3,24 @@
 use std::borrow::Cow;
 
 use percent_encoding::percent_decode_str;
+use serde::{Deserialize, Serialize};
+
+/// What a `+` in a value stands for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Plus {
+    /// A blank, as forms are encoded.
+    #[default]
+    Space,
+    /// Itself: the network puts values in as they are, or encodes as RFC 3986 says.
+    Plus,
+}
 
 /// The parameters of one query, in the order received.
 pub struct Query<'a> {
-    pairs: Vec<(Cow<'a, [u8]>, Cow<'a, str>)>,
+    pairs: Vec<(Cow<'a, [u8]>, &'a str)>,
+    plus: Plus,
+    entities: bool,
 }
 
 /// Why one parameter cannot be used.
@@ -18,41 +32,70 @@ pub enum BadParam {
     NotUtf8,
 }
 
+/// What is left of `&amp;` before the name when a link was copied out of a page.
+const ENTITIES: [&str; 5] = ["amp;", "AMP;", "#38;", "#038;", "#x26;"];
+
 impl<'a> Query<'a> {
-    /// Splits the query of `target` (path and query, as received).
+    /// Splits the query of `target` (path and query, as received), which is encoded as forms are.
     pub fn of(target: &'a str) -> Self {
-        let query = target.split_once('?').map_or("", |(_, query)| query);
+        Self::with_plus(target, Plus::Space)
+    }
+
+    /// The same, where a `+` stands for `plus`. `&amp;` separates like `&`, and a second `?` before the first name is
+    /// passed over: neither can be part of a name.
+    pub fn with_plus(target: &'a str, plus: Plus) -> Self {
+        let query = target.split_once('?').map_or("", |(_, query)| query).trim_start_matches('?');
+        let mut entities = false;
         let pairs = query
             .split('&')
+            .map(|pair| {
+                let mut name = pair;
+                while let Some(rest) = ENTITIES.iter().find_map(|entity| name.strip_prefix(entity)) {
+                    (name, entities) = (rest, true);
+                }
+                name
+            })
             .filter(|pair| !pair.is_empty())
             .map(|pair| {
                 let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-                let name = match plus_as_space(name) {
-                    Cow::Borrowed(name) => Cow::from(percent_decode_str(name)),
-                    Cow::Owned(name) => Cow::Owned(percent_decode_str(&name).collect()),
-                };
-                (name, Cow::Borrowed(value))
+                (decoded(name, plus), value)
             })
             .collect();
-        Self { pairs }
+        Self { pairs, plus, entities }
     }
 
     /// The decoded value of `name`; `None` if it is absent or empty.
     pub fn get(&self, name: &str) -> Result<Option<String>, BadParam> {
-        let mut found = self.pairs.iter().filter(|(given, _)| given.as_ref() == name.as_bytes());
-        let Some((_, value)) = found.next() else { return Ok(None) };
+        let mut found = self.values(name);
+        let Some(value) = found.next() else { return Ok(None) };
         if found.next().is_some() {
             return Err(BadParam::Repeated);
         }
-        let value = plus_as_space(value);
-        let decoded = percent_decode_str(&value).decode_utf8().map_err(|_| BadParam::NotUtf8)?;
-        Ok((!decoded.is_empty()).then(|| decoded.into_owned()))
+        let text = String::from_utf8(self.decoded(value).into_owned()).map_err(|_| BadParam::NotUtf8)?;
+        Ok(Some(text).filter(|text| !text.is_empty()))
+    }
+
+    /// Every value of `name` as it stands in the query, in their order.
+    pub fn values(&self, name: &str) -> impl Iterator<Item = &'a str> {
+        self.pairs.iter().filter(move |(given, _)| given.as_ref() == name.as_bytes()).map(|(_, value)| *value)
+    }
+
+    /// The bytes of a value.
+    pub fn decoded<'v>(&self, value: &'v str) -> Cow<'v, [u8]> {
+        decoded(value, self.plus)
+    }
+
+    /// True if `&amp;` stood where `&` belongs.
+    pub fn has_entities(&self) -> bool {
+        self.entities
     }
 }
 
-/// Queries are form-encoded: `+` is a space.
-fn plus_as_space(text: &str) -> Cow<'_, str> {
-    if text.contains('+') { Cow::Owned(text.replace('+', " ")) } else { Cow::Borrowed(text) }
+fn decoded(text: &str, plus: Plus) -> Cow<'_, [u8]> {
+    if plus == Plus::Space && text.contains('+') {
+        return Cow::Owned(percent_decode_str(&text.replace('+', " ")).collect());
+    }
+    Cow::from(percent_decode_str(text))
 }
 
 #[cfg(test)]
@@ -78,5 +121,27 @@ mod tests {
         assert_eq!(query.get("uid"), Err(BadParam::Repeated));
         assert_eq!(query.get("name"), Err(BadParam::NotUtf8));
         assert_eq!(query.get("tx"), Ok(Some("1".into())));
+    }
+
+    #[test]
+    fn a_plus_is_a_blank_or_itself_as_the_source_says() {
+        let target = "/pb/t?uid=ann+test%40x&other=ann%2Btest@x";
+        let read = |plus, name| Query::with_plus(target, plus).get(name).expect("usable").expect("there");
+        assert_eq!(read(Plus::Space, "uid"), "ann test@x");
+        assert_eq!(read(Plus::Plus, "uid"), "ann+test@x");
+        assert_eq!(read(Plus::Plus, "other"), read(Plus::Space, "other"));
+    }
+
+    #[test]
+    fn an_html_entity_separates_as_what_it_stands_for() {
+        for entity in ["&amp;", "&AMP;", "&#38;", "&#x26;", "&amp;amp;", "&&amp;"] {
+            let target = format!("/pb/t?uid=a{entity}tx=T;1{entity}empty=");
+            let query = Query::of(&target);
+            assert_eq!(query.get("uid"), Ok(Some("a".into())), "{entity}");
+            assert_eq!(query.get("tx"), Ok(Some("T;1".into())), "{entity}");
+            assert!(query.has_entities());
+        }
+        assert!(!Query::of("/pb/t?uid=amp;&tx=amp;a").has_entities());
+        assert_eq!(Query::of("/pb/t??uid=a").get("uid"), Ok(Some("a".into())));
     }
 }

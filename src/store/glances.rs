@@ -9,6 +9,8 @@ use crate::{Result, Store, read};
 pub const HISTOGRAM_OUT_OF: i64 = 20_000;
 /// How far apart the order of postbacks and that of their receipt may be.
 const MARGIN_MS: i64 = 60_000;
+/// Data tallies are kept by the hour.
+pub(crate) const HOUR_MS: i64 = 3_600_000;
 /// The most rows of a list beside something else.
 const MAX_BESIDE: i64 = 8;
 /// The most of a user's rewards that one page shows.
@@ -70,6 +72,19 @@ pub struct RuleRow {
     pub rejected: i64,
     /// How many the network took back.
     pub reversed: i64,
+}
+
+/// How often a rule about data fired on the postbacks of a source.
+#[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
+pub struct DataTallyRow {
+    /// The source.
+    pub source: String,
+    /// The rule.
+    pub code: String,
+    /// How often it fired.
+    pub fired: i64,
+    /// On how many postbacks that had an effect.
+    pub looked_at: i64,
 }
 
 const BESIDE: &str = "SELECT id, status, source, app, user_id, offer_name, event_name, currency, reward_micros, payout_micros, ip,
@@ -176,6 +191,19 @@ impl Store {
             }
         }
         Ok(low)
+    }
+
+    /// How often the rules about data fired since the hour of `since`, by source. Reads one row for each hour, source
+    /// and rule.
+    pub async fn data_tallies(&self, since: TimestampMs) -> Result<Vec<DataTallyRow>> {
+        Ok(read!(self, pool => sqlx::query_as(
+            "SELECT fired.source, fired.code, fired.tally AS fired, looked.tally AS looked_at
+             FROM (SELECT source, code, CAST(SUM(tally) AS BIGINT) AS tally FROM data_tallies
+                   WHERE hour >= $1 AND code <> '' GROUP BY source, code) AS fired
+             JOIN (SELECT source, CAST(SUM(tally) AS BIGINT) AS tally FROM data_tallies
+                   WHERE hour >= $1 AND code = '' GROUP BY source) AS looked ON looked.source = fired.source
+             ORDER BY fired.tally DESC, fired.source, fired.code"
+        ).bind(since.0 / HOUR_MS).fetch_all(pool).await)?)
     }
 
     /// How often each rule weighed most on the newest holds, and what became of them.

@@ -15,14 +15,16 @@ pub enum OutcomeFilter {
     Repeat,
     /// Could not be mapped.
     Quarantined,
+    /// It says nothing that anything follows from.
+    Information,
     /// Its signature did not verify.
     Refused,
 }
 
 impl OutcomeFilter {
     /// Every outcome.
-    pub const ALL: [Self; 5] =
-        [Self::Received, Self::Processed, Self::Repeat, Self::Quarantined, Self::Refused];
+    pub const ALL: [Self; 6] =
+        [Self::Received, Self::Processed, Self::Repeat, Self::Quarantined, Self::Information, Self::Refused];
 
     /// The name in the table and in the API.
     pub fn name(self) -> &'static str {
@@ -31,6 +33,7 @@ impl OutcomeFilter {
             Self::Processed => "processed",
             Self::Repeat => "repeat",
             Self::Quarantined => "quarantined",
+            Self::Information => "information",
             Self::Refused => "refused",
         }
     }

@@ -9,6 +9,7 @@ use domain::location::shortened;
 use domain::time::TimestampMs;
 use serde::Serialize;
 
+use crate::glances::HOUR_MS;
 use crate::statement::{Column, LazyStatement, Statement};
 use crate::unit::{Tx, with_statement};
 use crate::{Result, Store};
@@ -19,7 +20,7 @@ pub const STEP_ROWS: i64 = 1_000;
 /// Raw postbacks received before these instants leave.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PostbackTerms {
-    /// Those that had their effect, repeats too; `None`: never.
+    /// Those that had their effect, repeats and information too; `None`: never.
     pub processed_before: Option<TimestampMs>,
     /// Those that could not be mapped; `None`: never.
     pub quarantined_before: Option<TimestampMs>,
@@ -29,7 +30,7 @@ impl PostbackTerms {
     /// True if a postback with this outcome is to leave. One that waits never is.
     fn end(&self, outcome: &str, received_at: i64) -> bool {
         let before = match outcome {
-            "processed" | "repeat" => self.processed_before,
+            "processed" | "repeat" | "information" => self.processed_before,
             "quarantined" => self.quarantined_before,
             _ => None,
         };
@@ -62,6 +63,9 @@ static DELETE_POSTBACKS: LazyStatement = LazyLock::new(|| {
         &[Column::Int("id")],
     )
 });
+
+static DELETE_TALLIES: LazyStatement =
+    LazyLock::new(|| Statement::new("DELETE FROM data_tallies WHERE hour < $1", &[]));
 
 static DELETE_REFUSED: LazyStatement = LazyLock::new(|| {
     Statement::new(
@@ -143,6 +147,22 @@ impl Store {
     /// One step through the refused calls received before `before`.
     pub async fn purge_refused(&self, before: TimestampMs) -> Result<Purged> {
         self.write(move |tx| Box::pin(async move { purge_refused(tx, before).await })).await
+    }
+
+    /// Forgets how often data was found wanting before `before`.
+    pub async fn forget_tallies(&self, before: TimestampMs) -> Result<()> {
+        let hour = before.0 / HOUR_MS;
+        self.write(move |tx| {
+            Box::pin(async move {
+                let _rows = with_statement!(tx, DELETE_TALLIES, |sql, connection| sqlx::query(sql)
+                    .bind(hour)
+                    .execute(connection)
+                    .await?
+                    .rows_affected());
+                Ok(())
+            })
+        })
+        .await
     }
 
     /// One step of shortening the addresses of rewards received before `before`; goes on where the last one ended.

@@ -7,11 +7,12 @@ use domain::delivery::Subscriptions;
 use domain::event::Click;
 use domain::ledger::{Posting, Transfer};
 use domain::queue::address_group;
-use domain::settlement::{Settled, Settlement, TakenStep};
+use domain::settlement::{DataTally, Settled, Settlement, TakenStep};
 use domain::time::TimestampMs;
 use domain::verdict::Decision;
 use serde::Serialize;
 
+use crate::glances::HOUR_MS;
 use crate::outbox::{self, Touched};
 use crate::settle::Settle;
 use crate::statement::{Column, LazyStatement, Statement};
@@ -171,6 +172,16 @@ static INSERT_TRANSFERS: LazyStatement = LazyLock::new(|| {
     )
 });
 
+/// The last statement of a batch: the rows are shared by all workers, and so are locked for the shortest time.
+static ADD_TALLIES: LazyStatement = LazyLock::new(|| {
+    Statement::new(
+        "INSERT INTO data_tallies (hour, source, code, tally)
+         SELECT hour, source, code, tally FROM {given} WHERE true ORDER BY source, code
+         ON CONFLICT (hour, source, code) DO UPDATE SET tally = data_tallies.tally + excluded.tally",
+        &[Int("hour"), Text("source"), Text("code"), Int("tally")],
+    )
+});
+
 static MARK_POSTBACKS: LazyStatement = LazyLock::new(|| {
     Statement::new(
         "UPDATE postbacks
@@ -211,6 +222,7 @@ pub(crate) async fn save(
     let tells = outbox::bear(tx, &touched, subscriptions, now).await?;
     outcomes(tx, settlement, &ids, now).await?;
     cases::save(tx, settlement, &ids, now).await?;
+    tallies(tx, &settlement.tallies, now).await?;
     Ok(tells)
 }
 
@@ -332,6 +344,18 @@ pub(crate) async fn outcomes(
     guard("postbacks", tx.execute(&MARK_POSTBACKS, &rows).await?, rows.len())
 }
 
+async fn tallies(tx: &mut Tx, tallies: &[DataTally], now: TimestampMs) -> Result<()> {
+    if tallies.is_empty() {
+        return Ok(());
+    }
+    let rows: Vec<_> = tallies
+        .iter()
+        .map(|of| TallyRow { hour: now.0 / HOUR_MS, source: &of.source, code: &of.code, tally: of.count })
+        .collect();
+    tx.execute(&ADD_TALLIES, &rows).await?;
+    Ok(())
+}
+
 /// Inserts the new rewards, updates the known ones, and answers with the ids of all, in their order.
 async fn rewards(tx: &mut Tx, settled: &[Settled], by: &dyn Settle) -> Result<Vec<i64>> {
     let (known, new): (Vec<_>, Vec<_>) = settled.iter().partition(|settled| settled.reward.id.is_some());
@@ -427,7 +451,8 @@ impl<'a> RewardInsert<'a> {
             event_key: &reward.key,
             app: &reward.app,
             user_id: &reward.user_id,
-            tx_id: &event.tx_id,
+            // The credit's, also where the reversal came first under an id of its own.
+            tx_id: event.key(),
             status: reward.status.name(),
             currency: &reward.currency,
             reward_micros: reward.reward.map(|amount| amount.0),
@@ -541,6 +566,14 @@ struct TransferRow<'a> {
     currency: &'a str,
     booked_at: i64,
     business_date: &'a str,
+}
+
+#[derive(Serialize)]
+struct TallyRow<'a> {
+    hour: i64,
+    source: &'a str,
+    code: &'a str,
+    tally: i64,
 }
 
 #[derive(Serialize)]

@@ -5,7 +5,7 @@
 //! | claim what waits, skipping what others have claimed | 1 |
 //! | lock the users, load the rewards, earlier tasks and cases it touches | 5 at most |
 //! | decide, in memory: the caller's function, which cannot wait and cannot fail | 0 |
-//! | save rewards, verdicts, steps, balances, transfers, outcomes, cases | 10 at most |
+//! | save rewards, verdicts, steps, balances, transfers, outcomes, cases, tallies | 11 at most |
 //! | write down what apps are to be told of it | 4 at most |
 //!
 //! A row that waits is locked by its claim, a user by their row, a reward by its row and its unique key, so what was
@@ -229,7 +229,8 @@ async fn load(tx: &mut Tx, batch: &[MappedPostback]) -> Result<Known> {
     let events: Vec<_> = batch
         .iter()
         .filter_map(|postback| {
-            let mapped = postback.mapped.as_ref().ok()?;
+            // Of information nothing is known, and nothing is kept but the postback.
+            let mapped = postback.mapped.as_ref().ok().filter(|mapped| mapped.event.information.is_none())?;
             Some((&mapped.source, &mapped.event, postback.received_at))
         })
         .collect();

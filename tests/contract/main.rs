@@ -124,6 +124,8 @@ mod statements;
 #[cfg(test)]
 mod story;
 #[cfg(test)]
+mod tallies;
+#[cfg(test)]
 mod telling;
 #[cfg(test)]
 mod tokens;

@@ -4,7 +4,7 @@ use store::postbacks::{OutcomeFilter, PostbackFilter, PostbackRow};
 use store::refused::NewRefused;
 
 use crate::database::Home;
-use crate::story::{Call, RECEIVED_AT, SECOND_SOURCE, credit, reversal, unmappable};
+use crate::story::{Call, RECEIVED_AT, SECOND_SOURCE, credit, reversal, unmappable, without_money};
 use crate::telling::ALL;
 
 contract! {
@@ -28,7 +28,10 @@ fn of(outcome: OutcomeFilter) -> PostbackFilter {
 /// Two postbacks of every outcome, from two sources.
 async fn two_of_each(home: &Home) {
     let from_both = |call: Call| [call.clone(), call.of_source(SECOND_SOURCE)];
-    let told: Vec<_> = [credit("T1"), credit("T1"), unmappable()].into_iter().flat_map(from_both).collect();
+    let told: Vec<_> = [credit("T1"), credit("T1"), unmappable(), without_money("T4")]
+        .into_iter()
+        .flat_map(from_both)
+        .collect();
     home.tell(&told).await;
     home.record(&from_both(credit("T2"))).await;
     let refused = from_both(credit("T3"))
@@ -78,7 +81,7 @@ async fn postbacks_are_filtered_by_what_became_of_them(home: &Home) {
         }
     }
     // Refused calls are no postbacks: they stand apart.
-    assert_eq!(list(home, &PostbackFilter::default()).await.len(), 8);
+    assert_eq!(list(home, &PostbackFilter::default()).await.len(), 10);
 }
 
 async fn postbacks_are_filtered_by_source(home: &Home) {
@@ -86,7 +89,7 @@ async fn postbacks_are_filtered_by_source(home: &Home) {
     let source = Some(SECOND_SOURCE.to_owned());
     let filter = PostbackFilter { source: source.clone(), ..PostbackFilter::default() };
     let rows = list(home, &filter).await;
-    assert_eq!(rows.len(), 4);
+    assert_eq!(rows.len(), 5);
     assert!(rows.iter().all(|row| row.source == SECOND_SOURCE));
     for outcome in OutcomeFilter::ALL {
         let rows = list(home, &PostbackFilter { source: source.clone(), ..of(outcome) }).await;

@@ -3,7 +3,9 @@
 use store::inbox::Claim;
 
 use crate::database::Home;
-use crate::story::{NOW, RECEIVED_AT, SECOND_SOURCE, credit, processor, reversal, suspicious};
+use crate::story::{
+    NOW, PAYOUT, RECEIVED_AT, SECOND_SOURCE, credit, processor, reversal, suspicious, without_money,
+};
 use crate::telling::{ALL, CREDITED, HELD, plain};
 
 contract! {
@@ -27,7 +29,8 @@ contract! {
         the_same_task_under_another_transaction_is_held,
         another_event_or_offer_or_user_is_another_task,
         a_task_that_was_taken_back_still_counts_as_done,
-        an_amount_of_zero_is_held_and_moves_nothing,
+        a_credit_of_nothing_that_pays_is_held,
+        an_event_without_money_is_information_and_keeps_nothing_from_its_credit,
         keys_that_differ_in_a_single_byte_are_two_rewards,
         two_sources_may_use_the_same_key;
 }
@@ -225,12 +228,22 @@ async fn a_task_that_was_taken_back_still_counts_as_done(home: &Home) {
     assert_eq!(home.reward("T2").await.status, "held");
 }
 
-async fn an_amount_of_zero_is_held_and_moves_nothing(home: &Home) {
-    let ending = home.ending(&[credit("T1").with("reward", 0).with("payout", "0.00")]).await;
+async fn a_credit_of_nothing_that_pays_is_held(home: &Home) {
+    let ending = home.ending(&[credit("T1").with("reward", 0)]).await;
     assert_eq!(ending.status, "held");
-    assert_eq!(plain(&ending.balances), []);
-    let reward = home.reward("T1").await;
-    assert_eq!(home.booked(reward.id).await, Vec::<String>::new());
+    assert_eq!(plain(&ending.balances), [("earned", PAYOUT), ("network", -PAYOUT)]);
+}
+
+async fn an_event_without_money_is_information_and_keeps_nothing_from_its_credit(home: &Home) {
+    let why = || Some("recorded only: it carries no money".to_owned());
+    let ending = home.ending(&[without_money("T1"), credit("T1"), without_money("T1")]).await;
+    assert_eq!((ending.status.as_str(), ending.conflict, ending.repeats), ("credited", false, 0));
+    assert_eq!(ending.outcomes, [("information", why()), ("processed", None), ("information", why())]);
+    assert_eq!(plain(&ending.balances), CREDITED);
+    let alone = home.tell(&[without_money("T2").by("u9")]).await;
+    assert_eq!(alone, [("information", why())]);
+    let users: i64 = home.raw().await.number("SELECT COUNT(*) FROM users WHERE user_id = 'u9'").await;
+    assert_eq!(users, 0, "nothing is known of whoever has only that");
 }
 
 async fn keys_that_differ_in_a_single_byte_are_two_rewards(home: &Home) {

@@ -75,6 +75,11 @@ pub(crate) fn unmappable() -> Call {
     credit("").without("tx_id")
 }
 
+/// A step on the way to a reward, which some networks report: nothing follows from it.
+pub(crate) fn without_money(tx_id: &str) -> Call {
+    credit(tx_id).with("reward", 0).with("payout", 0)
+}
+
 impl Call {
     pub(crate) fn with(mut self, name: &'static str, value: impl Display) -> Self {
         self.params.insert(name, value.to_string());

@@ -6,6 +6,7 @@
 //! | [`pages`] | the pages, in a real browser |
 //! | [`path`] | the way of one postback, and what people decide on it |
 //! | [`answers`], [`vectors`] | what networks are answered; the published signatures, and every forgery |
+//! | [`details`] | no credit and no reversal is lost to a detail of how it is written |
 //! | [`reversals`] | every order of credit and reversal |
 //! | [`exactly_once`], [`kills`] | one effect for each event: in a crowd, and whatever is killed meanwhile |
 //! | [`forward`], [`forward_crowd`] | the app hears of every credit and reversal |
@@ -51,6 +52,8 @@ mod callers;
 mod check;
 #[cfg(test)]
 mod database;
+#[cfg(test)]
+mod details;
 #[cfg(test)]
 mod effects;
 #[cfg(test)]

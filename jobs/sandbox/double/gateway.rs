@@ -149,6 +149,7 @@ impl Gateway {
         let task = Task::of(&self.terms.name, &event).expect("an offer");
         let key = event.tx_id.clone();
         let known = Known {
+            cases: Vec::new(),
             rewards: books.rewards.iter().filter(|reward| reward.key == key).cloned().collect(),
             tasks: books.tasks.iter().filter(|(known, _)| *known == task).cloned().collect(),
         };

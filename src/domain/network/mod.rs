@@ -61,7 +61,7 @@ pub struct FieldDefinition {
     pub field: Field,
     /// The macro in the network's dashboard, without braces.
     pub name: &'static str,
-    /// The longest value that is accepted, in bytes after decoding.
+    /// The longest value that is kept, in bytes after decoding. A longer user or transaction cannot be mapped.
     pub max_len: usize,
 }
 

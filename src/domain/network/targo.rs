@@ -15,7 +15,7 @@ pub(super) const FIELDS: [FieldDefinition; 14] = [
     field(Field::TxId, "tx_id", 256),
     field(Field::Reward, "reward", 64),
     field(Field::Payout, "payout", 64),
-    field(Field::Status, "status", 16),
+    field(Field::Status, "status", 64),
     field(Field::OfferId, "offer_id", 256),
     field(Field::OfferName, "offer_name", 1_024),
     field(Field::EventId, "event_id", 256),

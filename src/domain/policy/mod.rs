@@ -15,8 +15,8 @@ use toml::{Table, Value};
 use crate::text::hex;
 
 pub use thresholds::{
-    ClickTime, CountryMismatch, Large, Limit, NetworkPoints, OfferClass, Plain, Ratio, Rules, TaskFloor,
-    Weight,
+    ClickTime, CountryMismatch, Large, Limit, NetworkPoints, Nobody, OfferClass, Plain, Ratio, Rules,
+    TaskFloor, Weight,
 };
 
 /// The built-in policy, with the reasons for every figure.

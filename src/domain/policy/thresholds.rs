@@ -59,6 +59,11 @@ thresholds! {
         /// How far the ratio may be off.
         tolerance_percent: i64,
     }
+    /// Q9: is the user anybody?
+    Nobody {
+        /// Words that programs write where they know no user, in any case. Empty: the rule never fires.
+        users: Vec<String>,
+    }
     /// T2: the floor of the offer's class.
     TaskFloor {
         /// `install`, `step`, `survey` or `default`; empty: told from the names.
@@ -144,6 +149,12 @@ pub struct Rules {
     pub q4: Plain,
     /// A caller that the network's list does not name.
     pub q5: Plain,
+    /// A value that had to be cleaned.
+    pub q7: Plain,
+    /// A macro that was not filled in.
+    pub q8: Plain,
+    /// A user that is nobody.
+    pub q9: Nobody,
     /// Impossible speed.
     pub t1: Limit,
     /// Faster than the class of offer allows.
@@ -205,6 +216,10 @@ impl Rules {
             ("Q2b.points", self.q2b.points),
             ("Q3.points", self.q3.points),
             ("Q4.points", self.q4.points),
+            ("Q5.points", self.q5.points),
+            ("Q7.points", self.q7.points),
+            ("Q8.points", self.q8.points),
+            ("Q9.points", self.q9.points),
             ("T1.points", self.t1.points),
             ("T2.points", self.t2.points),
             ("T9.points", self.t9.points),

@@ -176,7 +176,7 @@ pub struct Top {
 pub struct FateFact {
     /// The source.
     pub source: String,
-    /// The step they caused, or `repeat`, `quarantined`, `conflict`, `reversed_before`, `received`, `refused`.
+    /// The step they caused, or `repeat`, `quarantined`, `information`, `conflict`, `reversed_before`, `received`, `refused`.
     pub fate: String,
     /// How many.
     pub count: i64,

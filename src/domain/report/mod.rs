@@ -195,6 +195,9 @@ pub struct PostbackFigures {
     pub conflicts: i64,
     /// Could not be mapped.
     pub quarantined: i64,
+    /// Said nothing that anything follows from. Reports of earlier versions have none.
+    #[serde(default)]
+    pub information: i64,
     /// Not looked at yet.
     pub waiting: i64,
     /// Nobody can say what became of them: never to be seen.
@@ -214,6 +217,7 @@ impl PostbackFigures {
             + self.repeats
             + self.conflicts
             + self.quarantined
+            + self.information
     }
 }
 
@@ -316,6 +320,7 @@ fn postbacks(facts: &Fact) -> Vec<PostbackFigures> {
             "repeat" => &mut figures.repeats,
             "conflict" => &mut figures.conflicts,
             "quarantined" => &mut figures.quarantined,
+            "information" => &mut figures.information,
             "received" => &mut figures.waiting,
             _ => &mut figures.unexplained,
         }) += line.count;

@@ -1,8 +1,8 @@
-//! Q1, Q2, Q2b, Q4, Q5: can the postback be judged at all? Faults of data, not of the user.
+//! Q1, Q2, Q2b, Q4, Q5, Q7, Q8, Q9: can the postback be judged at all? Faults of data, not of the user.
 
 use super::Facts;
 use super::speed::Elapsed;
-use crate::event::Click;
+use crate::event::{Click, NoteKind};
 use crate::policy::Rules;
 use crate::text::duration;
 use crate::time::SECOND_MS;
@@ -89,6 +89,58 @@ pub(super) fn q5(facts: &Facts<'_>, rules: &Rules) -> Signal {
         None => "There is no list of the network's addresses.",
     };
     finding("Q5", facts.caller_listed == Some(false), None, None, text.into()).weigh(rules.q5.weight())
+}
+
+/// Q7: values had to be cleaned, shortened or left out.
+pub(super) fn q7(facts: &Facts<'_>, rules: &Rules) -> Signal {
+    let noted = facts.event.noted(NoteKind::Cleaned);
+    let text = match &noted {
+        Some(noted) => format!("Cleaned: {noted}. The raw text is in the postback."),
+        None => "Every value could be used as it was sent.".into(),
+    };
+    finding("Q7", noted.is_some(), None, None, text).weigh(rules.q7.weight())
+}
+
+/// Q8: macros that the network did not fill in.
+pub(super) fn q8(facts: &Facts<'_>, rules: &Rules) -> Signal {
+    let noted = facts.event.noted(NoteKind::NotFilledIn);
+    let text = match &noted {
+        Some(noted) => {
+            format!(
+                "The network did not fill in {noted}: the URL in its dashboard has macros that it does not know."
+            )
+        }
+        None => "The network filled in every macro.".into(),
+    };
+    finding("Q8", noted.is_some(), None, None, text).weigh(rules.q8.weight())
+}
+
+/// Q9: the user is a word that programs write where they know nobody.
+pub(super) fn q9(facts: &Facts<'_>, rules: &Rules) -> Signal {
+    let user_id = &facts.event.user_id;
+    let fired = is_nobody(user_id, &rules.q9.users);
+    let text = if fired {
+        format!(
+            "\u{201c}{user_id}\u{201d} is what a program writes where it knows no user, so this reward may belong to anybody."
+        )
+    } else {
+        "The user is named.".into()
+    };
+    finding("Q9", fired, fired.then(|| user_id.clone()), None, text).weigh(rules.q9.weight())
+}
+
+/// True if `user_id` is one of `words` in any case and in quotes or brackets, or has nothing but punctuation and zeros
+/// (`-`, `0`, `00000000-0000-0000-0000-000000000000`).
+fn is_nobody(user_id: &str, words: &[String]) -> bool {
+    let brackets = ['"', '\'', '`', '(', ')', '[', ']', '<', '>', '{', '}'];
+    let bare = user_id.trim_matches(|c: char| brackets.contains(&c) || c.is_whitespace());
+    let is = |word: &str| {
+        word.eq_ignore_ascii_case(bare) || (!word.is_ascii() && word.to_lowercase() == bare.to_lowercase())
+    };
+    if words.iter().any(|word| is(word)) {
+        return true;
+    }
+    !words.is_empty() && bare.chars().all(|c| c == '0' || c.is_ascii_punctuation())
 }
 
 fn finding(

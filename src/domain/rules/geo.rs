@@ -4,7 +4,9 @@
 //! disagreeing. That is why there are five results and not two, and why registry data weighs less.
 
 use super::Facts;
+use crate::country::{Hidden, hidden};
 use crate::location::{GeoResult, NetworkTrait};
+use crate::network::Field;
 use crate::policy::{NetworkPoints, Rules, Weight};
 use crate::verdict::{Family, Finding, Signal};
 
@@ -32,7 +34,7 @@ pub(super) fn g2(facts: &Facts<'_>, rules: &Rules) -> Signal {
     let fired = facts.geo == GeoResult::Compatible;
     let text = if fired {
         format!(
-            "The address is in {}, the network says {}: a territory of the same state, or the block is registered or used there.",
+            "The address is in {}, the network says {}: they share networks, or the block is registered or used there.",
             located(facts),
             reported(facts)
         )
@@ -46,8 +48,17 @@ pub(super) fn g2(facts: &Facts<'_>, rules: &Rules) -> Signal {
 pub(super) fn g3(facts: &Facts<'_>, rules: &Rules) -> Signal {
     let fired = facts.geo == GeoResult::Unknown;
     let text = match (facts.geo, facts.event.ip.is_some(), facts.event.country_code.as_deref()) {
+        (GeoResult::Unknown, false, _) if facts.event.lacks(Field::Ip) => {
+            "The network sent no address that can be used.".into()
+        }
         (GeoResult::Unknown, false, _) => "The network sent no address.".into(),
+        (GeoResult::Unknown, true, None) if facts.event.lacks(Field::CountryCode) => {
+            "The network sent no country that can be used.".into()
+        }
         (GeoResult::Unknown, true, None) => "The network sent no country.".into(),
+        (GeoResult::Unknown, true, Some(sent)) if hidden(sent).is_some() => {
+            format!("\u{201c}{sent}\u{201d} stands for a kind of network, and hides the country.")
+        }
         (GeoResult::Unknown, true, Some(sent)) if crate::location::country_code(sent).is_none() => {
             format!("\u{201c}{sent}\u{201d} is not a country code.")
         }
@@ -70,12 +81,29 @@ pub(super) fn g4(facts: &Facts<'_>, rules: &Rules) -> Signal {
 
 /// N1: Tor, VPN, proxy or hosting. The strongest kind counts.
 pub(super) fn n1(facts: &Facts<'_>, rules: &Rules) -> Signal {
-    let traits = &facts.location.network;
+    let mut traits = facts.location.network.clone();
+    // The network's own database may know what ours does not.
+    let reported = facts.event.country_code.as_deref().and_then(hidden).map(|hidden| match hidden {
+        Hidden::Tor => NetworkTrait::Tor,
+        Hidden::Anonymous => NetworkTrait::Anonymous,
+        Hidden::Satellite => NetworkTrait::Satellite,
+    });
+    let is_only_reported = reported.is_some_and(|kind| !traits.contains(&kind));
+    if is_only_reported {
+        traits.extend(reported);
+    }
     let strongest = traits.iter().copied().max_by_key(|kind| points(&rules.n1, *kind));
     let points = strongest.map_or(0, |kind| points(&rules.n1, kind));
     let organisation =
         facts.location.organisation.as_deref().map(|name| format!(" ({name})")).unwrap_or_default();
     let text = match strongest {
+        Some(kind) if is_only_reported && reported == Some(kind) => {
+            format!(
+                "The network says that the address belongs to {} (country {}).",
+                kind.words(),
+                self::reported(facts)
+            )
+        }
         Some(kind) => format!("The address belongs to {}{organisation}.", kind.words()),
         None => "Nothing is known against the network of the address.".into(),
     };

@@ -36,8 +36,10 @@ pub struct Facts<'a> {
 }
 
 /// The code of every rule, in the order in which a person reads them.
-pub const CODES: [&str; 16] =
-    ["Q1", "Q2", "Q2b", "Q3", "Q4", "Q5", "T1", "T2", "T9", "G1", "G2", "G3", "G4", "N1", "V3", "M1"];
+pub const CODES: [&str; 19] = [
+    "Q1", "Q2", "Q2b", "Q3", "Q4", "Q5", "Q7", "Q8", "Q9", "T1", "T2", "T9", "G1", "G2", "G3", "G4", "N1",
+    "V3", "M1",
+];
 
 /// Every rule's signal, in the order in which a person reads them.
 pub(crate) fn look(facts: &Facts<'_>, rules: &Rules) -> Vec<Signal> {
@@ -49,6 +51,9 @@ pub(crate) fn look(facts: &Facts<'_>, rules: &Rules) -> Vec<Signal> {
         money::q3(facts, rules),
         data::q4(facts, rules),
         data::q5(facts, rules),
+        data::q7(facts, rules),
+        data::q8(facts, rules),
+        data::q9(facts, rules),
         speed::t1(&click, rules),
         speed::t2(&click, facts, rules),
         speed::t9(&click, rules),

@@ -1,7 +1,9 @@
 //! Q3 and M1: do reward and payout fit, and how much is at stake?
 
 use super::Facts;
+use crate::event::{Note, NoteKind};
 use crate::money::Micros;
+use crate::network::Field;
 use crate::policy::Rules;
 use crate::verdict::{Family, Finding, Signal};
 
@@ -14,7 +16,7 @@ pub(super) fn q3(facts: &Facts<'_>, rules: &Rules) -> Signal {
     let ratio = payout.filter(|payout| payout.0 > 0).map(|payout| ratio(reward, payout));
     let (fired, text) = match (payout, expected, ratio) {
         _ if reward.0 <= 0 => (true, "The reward is not above zero.".into()),
-        (None, ..) => (true, "The network sent no payout.".into()),
+        (None, ..) => (true, no_payout(facts)),
         (Some(payout), ..) if payout.0 <= 0 => (true, "The payout is not above zero.".into()),
         (_, Some(expected), Some(ratio)) => {
             if within(ratio, expected, tolerance) {
@@ -40,6 +42,16 @@ pub(super) fn q3(facts: &Facts<'_>, rules: &Rules) -> Signal {
         text,
     };
     finding.weigh(rules.q3.weight())
+}
+
+/// Why the payout is not known.
+fn no_payout(facts: &Facts<'_>) -> String {
+    let note = facts.event.notes.iter().find(|note| note.field == Some(Field::Payout));
+    match note {
+        Some(Note { kind: NoteKind::NotFilledIn, .. }) => "The network did not fill in the payout.".into(),
+        Some(note) => format!("The payout is not known: {}.", note.text),
+        None => "The network sent no payout.".into(),
+    }
 }
 
 /// M1: so large that one mistake pays for many reviews.

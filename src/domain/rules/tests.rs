@@ -1,8 +1,8 @@
 use super::*;
-use crate::event::Click;
+use crate::event::{Click, Note, NoteKind};
 use crate::location::{NetworkTrait, compare};
 use crate::money::Micros;
-use crate::network::Kind;
+use crate::network::{Field, Kind};
 use crate::policy::Policy;
 use crate::verdict::{Decision, Verdict, decide};
 
@@ -36,6 +36,10 @@ impl Case {
             click: Click::At(TimestampMs(NOW.0 - 543_000)),
             sub1: None,
             sub2: None,
+            other_ips: Vec::new(),
+            notes: Vec::new(),
+            credit_tx: None,
+            information: None,
         };
         let location = Location { country: Some("US".into()), ..Location::default() };
         Self { event, location, caller_listed: None, same_task: Some(0), policy: "" }
@@ -229,12 +233,109 @@ fn a_caller_that_the_list_does_not_name_weighs_a_little() {
     }
 }
 
+fn note(field: Field, kind: NoteKind, text: &str) -> Note {
+    Note { field: Some(field), kind, text: text.into() }
+}
+
+fn text_of(case: &Case, code: &str) -> String {
+    let signals = case.verdict().signals;
+    signals.into_iter().find(|signal| signal.code == code).expect("a signal").text
+}
+
+#[test]
+fn what_was_cleaned_or_not_filled_in_is_said_and_weighs_nothing() {
+    let mut case = Case::honest();
+    case.event.notes = vec![
+        note(Field::Sub1, NoteKind::Cleaned, "`sub1` was shortened to 1024 bytes"),
+        note(Field::EventId, NoteKind::NotFilledIn, "`event_id`"),
+        note(Field::Sub2, NoteKind::NotFilledIn, "`sub2`"),
+    ];
+    check(&case, Decision::Credit, 0, &["Q7", "Q8"]);
+    assert!(text_of(&case, "Q7").starts_with("Cleaned: `sub1` was shortened to 1024 bytes."));
+    assert!(text_of(&case, "Q8").starts_with("The network did not fill in `event_id`; `sub2`:"));
+}
+
+#[test]
+fn a_payout_that_could_not_be_read_holds_and_says_why() {
+    let mut case = Case::honest();
+    case.event.payout = None;
+    case.event.notes = vec![note(
+        Field::Payout,
+        NoteKind::Cleaned,
+        "`payout` is negative (\u{201c}-1\u{201d}) and was left out",
+    )];
+    check(&case, Decision::Hold, 0, &["Q3", "Q7"]);
+    assert!(case.verdict().sentence().contains("`payout` is negative"));
+}
+
+#[test]
+fn a_user_that_is_nobody_is_held_whatever_its_spelling() {
+    for user_id in [
+        "undefined",
+        "NULL",
+        "(null)",
+        "\"null\"",
+        "None",
+        "NaN",
+        "0",
+        "000",
+        "-",
+        "--",
+        "?",
+        "anonymous",
+        "Guest",
+        "test",
+        "00000000-0000-0000-0000-000000000000",
+        "[undefined]",
+        "N/A",
+    ] {
+        let mut case = Case::honest();
+        case.event.user_id = user_id.into();
+        check(&case, Decision::Hold, 0, &["Q9"]);
+        assert!(case.verdict().sentence().contains(user_id), "{user_id}");
+    }
+    for user_id in
+        ["u1", "10", "a0", "tester", "nullable", "0x1", "Annull", "\u{1f600}", "nil@example.com", "guest42"]
+    {
+        let mut case = Case::honest();
+        case.event.user_id = user_id.into();
+        check(&case, Decision::Credit, 0, &[]);
+    }
+    let mut case = Case::honest();
+    case.event.user_id = "guest".into();
+    case.policy = "[rules.Q9]\nusers = [\"nobody\"]";
+    check(&case, Decision::Credit, 0, &[]);
+    case.event.user_id = "Nobody".into();
+    check(&case, Decision::Hold, 0, &["Q9"]);
+}
+
+#[test]
+fn a_country_that_stands_for_tor_weighs_as_tor() {
+    for (sent, decision, score, fired) in [
+        ("T1", Decision::Hold, 70, &["G3", "N1"][..]),
+        ("t1", Decision::Hold, 70, &["G3", "N1"]),
+        ("A1", Decision::Hold, 50, &["G3", "N1"]),
+        ("A2", Decision::Credit, 10, &["G3"]),
+        ("XX", Decision::Credit, 10, &["G3"]),
+    ] {
+        let mut case = Case::honest();
+        case.event.country_code = Some(sent.into());
+        check(&case, decision, score, fired);
+    }
+    let mut case = Case::honest();
+    case.event.country_code = Some("T1".into());
+    assert_eq!(text_of(&case, "N1"), "The network says that the address belongs to a Tor exit (country T1).");
+    case.location.network = vec![NetworkTrait::Tor];
+    check(&case, Decision::Hold, 70, &["G3", "N1"]);
+}
+
 #[test]
 fn a_rule_that_is_switched_off_reports_and_never_fires() {
     let mut case = Case::honest().took(1_000);
     case.policy = "[rules.T1]\nenabled = false\n[rules.T2]\nenabled = false";
     check(&case, Decision::Credit, 0, &[]);
-    let signal = &case.verdict().signals[6];
+    let verdict = case.verdict();
+    let signal = verdict.signals.iter().find(|signal| signal.code == "T1").expect("a signal");
     assert!(signal.text.contains("switched off"), "{}", signal.text);
 }
 

@@ -21,16 +21,16 @@ use std::collections::{HashMap, HashSet};
 
 pub use reward::{Because, Reward};
 
-use crate::event::{Event, Quarantine};
+use crate::event::{Event, NoteKind, Quarantine};
 use crate::ledger::{Amounts, Transfer};
 use crate::location::{GeoResult, Location};
-use crate::network::Kind;
+use crate::network::{Field, Kind};
 use crate::policy::Policy;
 use crate::reversal::{Ending, KnownCase, Said, Situation};
 use crate::reward::{Status, Step};
 use crate::rules::Facts;
 use crate::time::TimestampMs;
-use crate::verdict::{Decision, Verdict, decide};
+use crate::verdict::{Decision, Family, Signal, Verdict, decide};
 
 /// What the settings say of a source, as far as settling needs it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -105,8 +105,12 @@ pub struct Task {
 }
 
 impl Task {
-    /// The task of an event; `None` if it names no offer.
+    /// The task of an event; `None` if it names no offer, or if the network meant to name an event and failed: then
+    /// two events would look like one.
     pub fn of(source: &str, event: &Event) -> Option<Self> {
+        if event.lacks(Field::EventId) {
+            return None;
+        }
         Some(Self {
             source: source.into(),
             user_id: event.user_id.clone(),
@@ -140,6 +144,8 @@ pub struct Settlement {
     pub postbacks: Vec<Processed>,
     /// Reversals that a person must look at.
     pub cases: Vec<NewCase>,
+    /// How often the network's data was found wanting.
+    pub tallies: Vec<DataTally>,
 }
 
 /// A reversal that does not simply reverse.
@@ -157,6 +163,22 @@ pub struct NewCase {
     pub raised_at: TimestampMs,
     /// Until then the credit of an orphan may still come by itself.
     pub due_at: TimestampMs,
+}
+
+/// How many postbacks of a source that had an effect were looked at, and how often a rule about data fired on them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DataTally {
+    /// The source.
+    pub source: String,
+    /// The rule; [`DataTally::LOOKED_AT`] for all that were looked at.
+    pub code: String,
+    /// How many.
+    pub count: i64,
+}
+
+impl DataTally {
+    /// Stands for no rule: every postback that was looked at.
+    pub const LOOKED_AT: &str = "";
 }
 
 /// One touched reward as it stands after the batch.
@@ -231,6 +253,8 @@ pub enum Outcome {
     Repeat,
     /// It could not be mapped.
     Quarantined,
+    /// It says nothing that anything follows from, such as an event without money.
+    Information,
 }
 
 impl Outcome {
@@ -240,6 +264,7 @@ impl Outcome {
             Self::Processed => "processed",
             Self::Repeat => "repeat",
             Self::Quarantined => "quarantined",
+            Self::Information => "information",
         }
     }
 }
@@ -310,6 +335,22 @@ impl Desk {
 
     fn settle(&mut self, incoming: Incoming, policy: &Policy, now: TimestampMs) {
         let postback_id = incoming.postback_id;
+        if let Some(why) = incoming.event.information {
+            let (outcome, reason) = (Outcome::Information, Some(why));
+            self.settlement.postbacks.push(Processed { postback_id, outcome, reason, reward: None });
+            return;
+        }
+        // A reversal has no verdict that could say what was done to its values.
+        let noted = match incoming.event.kind {
+            Kind::Reversal => noted(&incoming.event),
+            Kind::Credit => None,
+        };
+        if incoming.event.kind == Kind::Reversal {
+            let kinds = [("Q7", NoteKind::Cleaned), ("Q8", NoteKind::NotFilledIn)];
+            let fired =
+                kinds.into_iter().filter(|(_, kind)| incoming.event.notes.iter().any(|it| it.kind == *kind));
+            self.tally(&incoming.source.name, fired.map(|(code, _)| code));
+        }
         let key = (incoming.source.name.clone(), incoming.event.key().to_owned());
         let known = self.by_key.get(&key).copied();
         let (index, outcome, reason) = match (known, incoming.event.kind) {
@@ -323,6 +364,10 @@ impl Desk {
                 let (outcome, reason) = self.settle_again(index, incoming, now);
                 (index, outcome, reason)
             }
+        };
+        let reason = match (reason, noted) {
+            (Some(reason), Some(noted)) => Some(format!("{reason}; {noted}")),
+            (reason, noted) => reason.or(noted),
         };
         self.settlement.postbacks.push(Processed { postback_id, outcome, reason, reward: Some(index) });
     }
@@ -363,6 +408,19 @@ impl Desk {
         self.settlement.cases.push(case);
     }
 
+    /// Counts one postback of `source`, and the rules about data that fired on it.
+    fn tally<'c>(&mut self, source: &str, fired: impl IntoIterator<Item = &'c str>) {
+        for code in std::iter::once(DataTally::LOOKED_AT).chain(fired) {
+            let tallies = &mut self.settlement.tallies;
+            match tallies.iter_mut().find(|tally| tally.code == code && tally.source == source) {
+                Some(tally) => tally.count += 1,
+                None => {
+                    tallies.push(DataTally { source: source.to_owned(), code: code.to_owned(), count: 1 })
+                }
+            }
+        }
+    }
+
     /// A credit of a reward that is new.
     fn judge(&mut self, incoming: Incoming, policy: &Policy, now: TimestampMs) -> usize {
         let task = Task::of(&incoming.source.name, &incoming.event);
@@ -381,6 +439,9 @@ impl Desk {
             same_task,
         };
         let verdict = decide(&facts, policy, now);
+        let of_data = |signal: &&Signal| signal.fired && signal.family == Family::Data;
+        let fired = verdict.signals.iter().filter(of_data).map(|signal| signal.code.as_str());
+        self.tally(&incoming.source.name, fired);
         let step = match verdict.decision {
             Decision::Credit => Step::Credit,
             Decision::Hold => Step::Hold,
@@ -415,6 +476,14 @@ impl Desk {
         self.raise(NewCase { reward: index, postback_id, situation, said, raised_at: received_at, due_at });
         index
     }
+}
+
+/// What was done to the values of `event`, in one sentence.
+fn noted(event: &Event) -> Option<String> {
+    let cleaned = event.noted(NoteKind::Cleaned).map(|texts| format!("cleaned: {texts}"));
+    let unfilled = event.noted(NoteKind::NotFilledIn).map(|texts| format!("not filled in: {texts}"));
+    let texts: Vec<_> = [cleaned, unfilled].into_iter().flatten().collect();
+    (!texts.is_empty()).then(|| texts.join("; "))
 }
 
 fn new_reward(incoming: &Incoming, status: Status) -> Reward {

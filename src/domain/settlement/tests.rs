@@ -38,6 +38,10 @@ fn event(kind: Kind, key: &str) -> Event {
         click: Click::At(TimestampMs(NOW.0 - 600_000)),
         sub1: None,
         sub2: None,
+        other_ips: Vec::new(),
+        notes: Vec::new(),
+        credit_tx: None,
+        information: None,
     }
 }
 
@@ -261,6 +265,73 @@ fn a_reversal_for_somebody_else_takes_nothing_and_one_with_other_money_takes_wha
 }
 
 #[test]
+fn the_same_key_with_another_event_is_a_conflict_that_names_it() {
+    let of_event = |event: Event, id: &str| Event { event_id: Some(id.into()), ..event };
+    let books =
+        check(&[of_event(credit("T1"), "e1"), of_event(credit("T1"), "e2")], Status::Credited, &CREDITED);
+    assert_eq!(books.outcomes[1].1.as_deref(), Some("conflict: event e2 instead of e1"));
+    // A reversal may leave it out, and takes back even if it names another.
+    let books = check(&[of_event(credit("T1"), "e1"), reversal("T1")], Status::Reversed, &[]);
+    assert!(!books.rewards[0].conflict);
+    let books = check(&[of_event(credit("T1"), "e1"), of_event(reversal("T1"), "e2")], Status::Reversed, &[]);
+    assert_eq!(books.outcomes[1].1.as_deref(), Some("conflict: event e2 instead of e1"));
+    let books = check(&[of_event(reversal("T1"), "e2"), of_event(credit("T1"), "e1")], Status::Reversed, &[]);
+    assert!(books.rewards[0].conflict);
+}
+
+#[test]
+fn a_reversal_that_said_zero_keeps_its_credit_from_being_a_conflict() {
+    let mut zero = reversal("T1");
+    (zero.reward, zero.payout) = (Some(Micros(0)), Some(Micros(0)));
+    let books = check(&[zero, credit("T1")], Status::Reversed, &[]);
+    assert!(!books.rewards[0].conflict && books.rewards[0].credit_seen);
+}
+
+#[test]
+fn information_moves_nothing_and_is_no_first_word_on_its_key() {
+    let information = |key: &str| Event { information: Some("no money".into()), ..credit(key) };
+    let books = check(&[information("T1"), credit("T1"), information("T1")], Status::Credited, &CREDITED);
+    let outcomes: Vec<_> = books.outcomes.iter().map(|(outcome, _)| *outcome).collect();
+    assert_eq!(outcomes, [Outcome::Information, Outcome::Processed, Outcome::Information]);
+}
+
+#[test]
+fn what_was_done_to_the_values_of_a_reversal_stands_with_its_postback() {
+    let text = "`reward` is not a decimal number and was left out";
+    let note = crate::event::Note { field: None, kind: NoteKind::Cleaned, text: text.into() };
+    let noted = |event: Event| Event { notes: vec![note.clone()], ..event };
+    let books = check(&[credit("T1"), noted(reversal("T1"))], Status::Reversed, &[]);
+    assert_eq!(books.outcomes[1].1.as_deref(), Some(format!("cleaned: {text}").as_str()));
+    let books = check(&[noted(reversal("T1"))], Status::Reversed, &[]);
+    let reason = format!("the reversal came before its credit; cleaned: {text}");
+    assert_eq!(books.outcomes[0].1, Some(reason));
+}
+
+#[test]
+fn faults_of_data_are_tallied_by_source_and_rule() {
+    let note = |kind| crate::event::Note { field: None, kind, text: "x".into() };
+    let mut cleaned = credit("T1");
+    cleaned.notes = vec![note(NoteKind::Cleaned), note(NoteKind::NotFilledIn)];
+    let mut unfilled = reversal("T2");
+    unfilled.notes = vec![note(NoteKind::NotFilledIn)];
+    let batch = [cleaned, unfilled, credit("T3"), Event { user_id: "null".into(), ..credit("T4") }];
+    let incoming = batch.into_iter().zip(1..).map(|(event, postback_id)| Incoming {
+        postback_id,
+        source: source(),
+        received_at: NOW,
+        event,
+        location: Location::default(),
+        geo: GeoResult::Unknown,
+        caller_listed: None,
+    });
+    let policy = Policy::built_in().expect("valid");
+    let tallies = Settlement::of(incoming.collect(), Known::default(), &policy, NOW).tallies;
+    let mut counts: Vec<_> = tallies.iter().map(|tally| (tally.code.as_str(), tally.count)).collect();
+    counts.sort_unstable();
+    assert_eq!(counts, [("", 4), ("Q7", 1), ("Q8", 2), ("Q9", 1)]);
+}
+
+#[test]
 fn the_second_reward_for_one_task_in_one_batch_is_held() {
     let task = |key: &str| Event { offer_id: Some("7".into()), ..credit(key) };
     let mut books = Books::default();
@@ -383,6 +454,22 @@ fn a_credit_long_after_its_reversal_is_held_and_a_retry_is_a_repeat() {
         books.settle(&[reversal("T1")]);
         assert_eq!((books.status("T1"), books.balances()), (Some(Status::Reversed), BTreeMap::new()));
     }
+}
+
+#[test]
+fn two_events_that_the_network_could_not_name_are_not_taken_for_one() {
+    let unnamed = |key: &str| Event {
+        offer_id: Some("7".into()),
+        notes: vec![crate::event::Note {
+            field: Some(Field::EventId),
+            kind: NoteKind::NotFilledIn,
+            text: "`event_id`".into(),
+        }],
+        ..credit(key)
+    };
+    let mut books = Books::default();
+    books.settle(&[unnamed("T1"), unnamed("T2")]);
+    assert_eq!((books.status("T1"), books.status("T2")), (Some(Status::Credited), Some(Status::Credited)));
 }
 
 /// One thing that happens to one of a few rewards.

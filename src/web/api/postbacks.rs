@@ -18,7 +18,7 @@ use super::shape::{Postback, Replay};
 #[serde(deny_unknown_fields, default)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct PostbackQuery {
-    /// received, processed, repeat, quarantined or refused; without it everything that was accepted
+    /// received, processed, repeat, quarantined, information or refused; without it everything that was accepted
     #[serde(deserialize_with = "page::filled")]
     outcome: Option<String>,
     #[serde(deserialize_with = "page::filled")]
@@ -41,7 +41,9 @@ pub(crate) async fn list(call: Call, query: String) -> Result<Page<Postback>, Ap
     let limit = page::limit(query.limit.as_deref())?;
     let outcome = query.outcome.map(|name| {
         OutcomeFilter::parse(&name).ok_or_else(|| {
-            ApiError::invalid("`outcome` must be received, processed, repeat, quarantined or refused")
+            ApiError::invalid(
+                "`outcome` must be received, processed, repeat, quarantined, information or refused",
+            )
         })
     });
     let before_id = query.cursor.as_deref().map(str::parse).transpose();

@@ -164,7 +164,7 @@ pub(crate) struct Postback {
     remote_ip: String,
     /// What names the call in the logs.
     request_id: Option<String>,
-    /// received, processed, repeat, quarantined or refused
+    /// received, processed, repeat, quarantined, information or refused
     outcome: String,
     reason: Option<String>,
     reward_id: Option<i64>,

@@ -103,7 +103,7 @@ const SECTIONS: [(&str, &str, &str, bool); 12] = [
     (
         "Postbacks",
         "What became of the postbacks",
-        "Acknowledged = credits + holds + reversals + repeats + conflicts + quarantined.",
+        "Acknowledged = credits + holds + reversals + repeats + conflicts + quarantined + information.",
         false,
     ),
     (

@@ -122,7 +122,7 @@ pub(crate) fn sign(status: &str) -> &'static str {
             "delivered" | "processed" => "●",
             "waiting" | "behind" | "received" => "◐",
             "withdrawn" | "refused" => "✕",
-            "repeat" => "·",
+            "repeat" | "information" => "·",
             _ => "⚠",
         },
     }
@@ -160,6 +160,9 @@ pub(crate) fn rule_name(code: &str) -> &'static str {
         "Q3" => "Odd amount",
         "Q4" => "Rounded amount",
         "Q5" => "Unknown caller",
+        "Q7" => "Values cleaned",
+        "Q8" => "Macro not filled in",
+        "Q9" => "No real user",
         "T1" => "Impossibly fast",
         "T2" => "Too fast",
         "T9" => "Old click",

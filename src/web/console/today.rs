@@ -17,10 +17,16 @@ use super::frame::Frame;
 use super::reports::Headline;
 use super::reversals;
 use super::session::Viewer;
-use super::show::{Moment, moment, number, percent, span, usd};
+use super::show::{Moment, moment, number, percent, rule_name, span, usd};
 
 /// How many days the chart shows.
 const CHART_DAYS: i64 = 30;
+
+/// Faults of a source's data are shown from this many on, if they are also more than this share of its postbacks.
+const FREQUENT_FROM: i64 = 20;
+const FREQUENT_PERCENT: i64 = 5;
+/// How far back they are counted.
+const FREQUENT_WITHIN_MS: i64 = 24 * 3_600_000;
 
 struct Figure {
     name: &'static str,
@@ -217,6 +223,21 @@ async fn todos(
             link: "/postbacks?outcome=quarantined".into(),
             money: String::new(),
         });
+    }
+    for row in console.store.data_tallies(TimestampMs(now.0 - FREQUENT_WITHIN_MS)).await? {
+        if row.fired >= FREQUENT_FROM && row.fired * 100 > row.looked_at * FREQUENT_PERCENT {
+            todos.push(Todo {
+                text: format!(
+                    "{}: \u{201c}{}\u{201d} on {} of {} postbacks in 24 h; look at the URL in the network's dashboard",
+                    row.source,
+                    rule_name(&row.code),
+                    number(row.fired),
+                    number(row.looked_at)
+                ),
+                link: format!("/postbacks?source={}", row.source),
+                money: String::new(),
+            });
+        }
     }
     let refused = console.store.refused_count().await?;
     if refused.kept > 0 {

@@ -92,6 +92,7 @@ pub(super) enum Fate {
     Repeat,
     Conflict,
     Quarantined,
+    Information,
     Refused,
 }
 

@@ -241,7 +241,7 @@ impl Scenario<'_> {
     async fn settle(&mut self, booked: i64) {
         let settlement =
             self.home.store.settle(Claim::First(ALL), self.processor.clone(), TimestampMs(booked)).await;
-        let Settlement { rewards, postbacks, cases } = settlement.expect("they are settled");
+        let Settlement { rewards, postbacks, cases, .. } = settlement.expect("they are settled");
         for case in &cases {
             let reward = &rewards[case.reward].reward;
             self.case(named(&reward.source), &reward.key, case, booked);
@@ -250,6 +250,7 @@ impl Scenario<'_> {
             let fate = match (processed.outcome, processed.reason.as_deref()) {
                 (Outcome::Repeat, _) => Fate::Repeat,
                 (Outcome::Quarantined, _) => Fate::Quarantined,
+                (Outcome::Information, _) => Fate::Information,
                 (Outcome::Processed, Some(REVERSED_BEFORE)) => Fate::ReversedBefore,
                 // Unless it took a step, which is looked at next.
                 (Outcome::Processed, _) => Fate::Conflict,

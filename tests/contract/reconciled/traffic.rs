@@ -29,6 +29,7 @@ impl Naive<'_> {
             repeats: self.fated(source, |fate| fate == Fate::Repeat),
             conflicts: self.fated(source, |fate| fate == Fate::Conflict),
             quarantined: self.fated(source, |fate| fate == Fate::Quarantined),
+            information: self.fated(source, |fate| fate == Fate::Information),
             waiting: self.fated(source, |fate| fate == Fate::Waiting),
             unexplained: 0,
             refused: self.fated(source, |fate| fate == Fate::Refused),

@@ -1,6 +1,7 @@
 //! The pages, in a real Chromium: what people see, press and decide.
 
 mod browser;
+mod data;
 mod doors;
 mod finance;
 mod pictures;

@@ -1,0 +1,134 @@
+//! One value of a query, made usable: decoded, blanks around it dropped, broken characters replaced.
+//!
+//! It says what it did, and leaves to the caller whether that is allowed: a name may lose a broken character, an id
+//! may not, because two ids could become one.
+
+use std::borrow::Cow;
+
+use crate::query::Query;
+use crate::unfilled::is_unfilled;
+
+/// A value as it can be used, and what was done to it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cleaned {
+    /// The text; never empty, without control characters but tabs and breaks.
+    pub text: String,
+    /// Blanks or the like stood around it.
+    pub trimmed: bool,
+    /// Bytes that are not UTF-8 were replaced by U+FFFD.
+    pub broken: bool,
+    /// Control characters or byte order marks stood inside and were dropped.
+    pub controls: bool,
+}
+
+/// What stands under one name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Value {
+    /// Nothing, or blanks.
+    Blank,
+    /// A macro that the network did not fill in, as decoded.
+    Unfilled(String),
+    /// Text.
+    Text(Cleaned),
+}
+
+/// Cleans one value of `query`, as it stands there.
+pub fn clean(query: &Query<'_>, raw: &str) -> Value {
+    let bytes = query.decoded(raw);
+    let (decoded, broken) = match String::from_utf8_lossy(&bytes) {
+        Cow::Borrowed(text) => (text.to_owned(), false),
+        Cow::Owned(text) => (text, true),
+    };
+    let inside = decoded.trim_matches(is_nothing);
+    if inside.is_empty() {
+        return Value::Blank;
+    }
+    let controls = inside.contains(is_dropped);
+    // `[%DATE%]` sent without encoding: decoding has spoilt it already.
+    if is_unfilled(inside) || ((broken || controls) && is_unfilled(raw)) {
+        return Value::Unfilled(inside.to_owned());
+    }
+    let text = if controls { inside.replace(is_dropped, "") } else { inside.to_owned() };
+    Value::Text(Cleaned { trimmed: inside.len() < decoded.len(), broken, controls, text })
+}
+
+/// At either end of a value these are nothing.
+pub fn is_nothing(c: char) -> bool {
+    c.is_whitespace() || is_dropped(c) || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2060}')
+}
+
+fn is_dropped(c: char) -> bool {
+    (c.is_control() && !matches!(c, '\t' | '\n' | '\r')) || c == '\u{feff}'
+}
+
+/// `text` cut to at most `max` bytes, never inside a character.
+pub fn shortened(text: &str, max: usize) -> &str {
+    let mut end = text.len().min(max);
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    &text[..end]
+}
+
+/// So many hexadecimal digits tell shortened ids apart.
+const MARK_DIGITS: usize = 16;
+
+/// A stand-in for an id that could not be kept as it was: its beginning, and a mark made of all that was sent (`raw`,
+/// as it stands in the query). Two different ids never get the same one.
+pub fn marked(text: &str, raw: &[u8], max: usize) -> String {
+    let digest = crate::text::sha256(raw);
+    format!("{}~{}", shortened(text, max.saturating_sub(MARK_DIGITS + 1)), &digest[..MARK_DIGITS])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn cleaned(raw: &str) -> Value {
+        clean(&Query::of("/pb/t"), raw)
+    }
+
+    fn text(raw: &str) -> (String, bool, bool, bool) {
+        match cleaned(raw) {
+            Value::Text(cleaned) => (cleaned.text, cleaned.trimmed, cleaned.broken, cleaned.controls),
+            other => panic!("{raw}: {other:?}"),
+        }
+    }
+
+    #[test]
+    fn blanks_of_every_kind_around_a_value_are_nothing() {
+        for raw in ["a%20", "+a", "%09a%0D%0A", "%C2%A0a", "a%E3%80%80", "%EF%BB%BFa", "a%E2%80%8B", "a%00"] {
+            assert_eq!(text(raw), ("a".into(), true, false, false), "{raw}");
+        }
+        for raw in ["", "%20", "+", "%09%0A", "%C2%A0", "%EF%BB%BF", "%00", "%E2%80%8B"] {
+            assert_eq!(cleaned(raw), Value::Blank, "{raw}");
+        }
+        assert_eq!(text("a%20b"), ("a b".into(), false, false, false));
+    }
+
+    #[test]
+    fn broken_characters_are_replaced_and_control_characters_dropped() {
+        assert_eq!(text("Caf%E9"), ("Caf\u{fffd}".into(), false, true, false));
+        assert_eq!(text("%E9"), ("\u{fffd}".into(), false, true, false));
+        assert_eq!(text("a%00b%07c"), ("abc".into(), false, false, true));
+        assert_eq!(text("a%0Ab"), ("a\nb".into(), false, false, false), "people write in lines");
+        assert_eq!(text("a%EF%BB%BFb"), ("ab".into(), false, false, true));
+        assert_eq!(text("%ED%A0%80x").0, "\u{fffd}\u{fffd}\u{fffd}x", "half of a pair");
+    }
+
+    #[test]
+    fn a_macro_that_decoding_spoils_is_still_a_macro() {
+        for raw in ["[%DATE%]", "[%ADD%]", "%7Btx_id%7D", "%257Btx_id%257D", "{tx_id}%20", "%DEVICE_ID%"] {
+            assert!(matches!(cleaned(raw), Value::Unfilled(_)), "{raw}");
+        }
+    }
+
+    #[test]
+    fn a_text_is_never_cut_inside_a_character_and_ids_stay_apart() {
+        assert_eq!(shortened("aé", 2), "a");
+        assert_eq!(shortened("aé", 3), "aé");
+        let long = |end: char| format!("{}{end}", "x".repeat(300));
+        let [one, two] = ['1', '2'].map(|end| marked(&long(end), long(end).as_bytes(), 256));
+        assert!(one != two && one.len() == 256 && two.len() == 256, "{one} {two}");
+    }
+}
