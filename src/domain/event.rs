@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::money::{Micros, MoneyError};
 use crate::network::{Field, FieldDefinition, Kind, Network};
 use crate::query::{BadParam, Query};
+use crate::stated::Stated;
 use crate::time::{SECOND_MS, TimestampMs};
 
 /// How the parameters of one source are named; starts from the network's macro names.
@@ -143,9 +144,18 @@ impl fmt::Display for Quarantine {
 
 /// Maps `target` (path and query, as received) by the names of `params`.
 pub fn map(target: &str, params: &Params) -> Result<Event, Quarantine> {
+    map_stated(target, params, &Stated::default())
+}
+
+/// The same with what people stated in the place of what was received.
+pub fn map_stated(target: &str, params: &Params, stated: &Stated) -> Result<Event, Quarantine> {
     let query = Query::of(target);
     let mut values = BTreeMap::new();
     for definition in params.network.fields() {
+        if let Some(value) = stated.value(definition.field, params.network) {
+            values.insert(definition.field, value.to_owned());
+            continue;
+        }
         let name = params.name_of(definition);
         let quarantine = |what: &str| Quarantine { reason: format!("`{name}` {what}") };
         match query.get(name) {

@@ -16,6 +16,7 @@
 //! | [`queue`] | what waits for a person: in which groups, how long, and when two persons must agree |
 //! | [`network`] | how this network names its fields and states ([`network::targo`]) |
 //! | [`event`] | what the postback says: a credit or a reversal of one reward, or why it cannot be mapped |
+//! | [`stated`] | what a person states of a quarantined postback, and what it would become |
 //! | [`location`] | what is known of an IP address, and whether it agrees with the reported country |
 //! | [`policy`] | rules, thresholds and points, by source and offer, with a version |
 //! | [`rules`] | each rule: facts in, one signal out |
@@ -53,6 +54,7 @@ pub mod reward;
 pub mod rules;
 pub mod settlement;
 pub mod signature;
+pub mod stated;
 pub mod statement;
 pub mod text;
 pub mod time;
