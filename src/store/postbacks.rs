@@ -15,14 +15,16 @@ pub enum OutcomeFilter {
     Repeat,
     /// Could not be mapped.
     Quarantined,
+    /// Could not be mapped, and a person says that it is worth nothing.
+    SetAside,
     /// Its signature did not verify.
     Refused,
 }
 
 impl OutcomeFilter {
     /// Every outcome.
-    pub const ALL: [Self; 5] =
-        [Self::Received, Self::Processed, Self::Repeat, Self::Quarantined, Self::Refused];
+    pub const ALL: [Self; 6] =
+        [Self::Received, Self::Processed, Self::Repeat, Self::Quarantined, Self::SetAside, Self::Refused];
 
     /// The name in the table and in the API.
     pub fn name(self) -> &'static str {
@@ -31,6 +33,7 @@ impl OutcomeFilter {
             Self::Processed => "processed",
             Self::Repeat => "repeat",
             Self::Quarantined => "quarantined",
+            Self::SetAside => "set_aside",
             Self::Refused => "refused",
         }
     }
@@ -107,6 +110,14 @@ impl Store {
             query.push(" ORDER BY id DESC LIMIT ").push_bind(limit);
             query.build_query_as().fetch_all(pool).await
         })?)
+    }
+
+    /// The postback `id`.
+    pub async fn postback(&self, id: i64) -> Result<Option<PostbackRow>> {
+        Ok(read!(self, pool => sqlx::query_as(
+            "SELECT id, source, received_at, method, target, remote_ip, request_id, outcome, reason, reward_id
+             FROM postbacks WHERE id = $1"
+        ).bind(id).fetch_optional(pool).await)?)
     }
 
     /// The postbacks of a reward, in the order received.

@@ -166,18 +166,6 @@ impl Stated {
         STATABLE.iter().zip(values).filter_map(|((_, name), value)| Some((*name, value?))).collect()
     }
 
-    /// These values, and those of `earlier` where nothing is stated here.
-    #[must_use]
-    pub fn on_top_of(self, earlier: Self) -> Self {
-        Self {
-            user_id: self.user_id.or(earlier.user_id),
-            tx_id: self.tx_id.or(earlier.tx_id),
-            status: self.status.or(earlier.status),
-            reward: self.reward.or(earlier.reward),
-            payout: self.payout.or(earlier.payout),
-        }
-    }
-
     fn without(&self, field: Field) -> Self {
         let mut rest = self.clone();
         match field {
