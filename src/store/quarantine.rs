@@ -110,7 +110,11 @@ macro_rules! columns {
 
 static LAST: LazyStatement = LazyLock::new(|| {
     Statement::new(
-        concat!("SELECT ", columns!(), " FROM quarantine_acts WHERE postback_id = $1 ORDER BY id DESC LIMIT 1"),
+        concat!(
+            "SELECT ",
+            columns!(),
+            " FROM quarantine_acts WHERE postback_id = $1 ORDER BY id DESC LIMIT 1"
+        ),
         &[],
     )
 });
@@ -127,9 +131,8 @@ static INSERT: LazyStatement = LazyLock::new(|| {
 static HOLDS_NOW: LazyStatement =
     LazyLock::new(|| Statement::new("UPDATE postbacks SET stated_id = $1 WHERE id = $2", &[]));
 
-static MOVE: LazyStatement = LazyLock::new(|| {
-    Statement::new("UPDATE postbacks SET outcome = $1 WHERE id = $2 AND outcome = $3", &[])
-});
+static MOVE: LazyStatement =
+    LazyLock::new(|| Statement::new("UPDATE postbacks SET outcome = $1 WHERE id = $2 AND outcome = $3", &[]));
 
 static OUTCOME: LazyStatement =
     LazyLock::new(|| Statement::new("SELECT outcome FROM postbacks WHERE id = $1", &[]));

@@ -3,7 +3,7 @@
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
-use super::{deliveries, ledger, postbacks, reports, reviews, rewards, statements, users};
+use super::{deliveries, ledger, postbacks, quarantine, reports, reviews, rewards, statements, users};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -21,7 +21,13 @@ use super::{deliveries, ledger, postbacks, reports, reviews, rewards, statements
         reviews::undo,
         users::balance,
         postbacks::list,
+        postbacks::one,
         postbacks::replay,
+        quarantine::state,
+        quarantine::confirm,
+        quarantine::decline,
+        quarantine::set_aside,
+        quarantine::take_up,
         deliveries::list,
         deliveries::resend_one,
         deliveries::resend,
