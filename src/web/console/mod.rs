@@ -230,6 +230,7 @@ impl Console {
             (false, ["users", app, id]) => user::page(self, &viewer, app, id).await,
             (false, ["postbacks"]) => postbacks::page(self, &viewer, request).await,
             (true, ["postbacks", id, "replay"]) => postbacks::replay(self, &viewer, id).await,
+            (true, ["postbacks", "set-aside"]) => quarantine::set_many_aside(self, &viewer, request).await,
             (false, ["postbacks", id]) => quarantine::page(self, &viewer, request, id).await,
             (true, ["postbacks", id, act]) => quarantine::act(self, &viewer, request, id, act).await,
             (true, ["postbacks", "refused", id, "replay"]) => {

@@ -41,6 +41,7 @@ struct PostbacksPage {
     outcomes: Vec<(&'static str, bool)>,
     sources: Vec<(String, bool)>,
     is_set: bool,
+    may_set_aside: bool,
     said: String,
     next: String,
 }
@@ -81,6 +82,7 @@ pub(crate) async fn page(console: &Console, viewer: &Viewer, request: &Request) 
             .keys()
             .map(|source| (source.clone(), filter.source.as_ref() == Some(source)))
             .collect(),
+        may_set_aside: may && filter.outcome == Some(OutcomeFilter::Quarantined),
         is_set: filter.outcome.is_some() || filter.source.is_some(),
         said: request.query("said").unwrap_or_default().to_owned(),
         rows: rows

@@ -14,6 +14,9 @@ use super::session::Viewer;
 use super::show::{Moment, moment, sign};
 use crate::stating::{self, Look, Refused, act_words};
 
+/// How many postbacks one click may set aside: more than a page lists.
+const MAX_SELECTED: usize = 200;
+
 struct GapView {
     gap: Gap,
     label: &'static str,
@@ -173,7 +176,7 @@ pub(crate) async fn act(
     act: &str,
 ) -> Answered {
     if !viewer.may_review() {
-        return Ok(refusal(viewer, 403, "This is for the risk team", "Nothing was changed."));
+        return Ok(not_yours(viewer));
     }
     let Ok(id) = id.parse::<i64>() else { return Ok(none(viewer)) };
     let acted = match act {
@@ -193,6 +196,31 @@ pub(crate) async fn act(
         Ok(()) => Ok(Answer::To(format!("/postbacks/{id}"))),
         Err(refused) => refuse(console, viewer, request, id, refused).await,
     }
+}
+
+/// `POST /postbacks/set-aside`: those that were selected in the list. What somebody else has finished meanwhile is left.
+pub(crate) async fn set_many_aside(console: &Console, viewer: &Viewer, request: &Request) -> Answered {
+    if !viewer.may_review() {
+        return Ok(not_yours(viewer));
+    }
+    let by = match by(console, viewer, request, true) {
+        Ok(by) => by,
+        Err(why) => {
+            let words = format!("Nothing was changed: {why}.");
+            return Ok(refusal(viewer, 400, "A reason is required", &words));
+        }
+    };
+    for id in request.fields("id").filter_map(|id| id.parse::<i64>().ok()).take(MAX_SELECTED) {
+        match stating::set_aside(&console.store, id, by.clone()).await {
+            Err(Refused::Store(error)) => return Err(error.into()),
+            Ok(_) | Err(_) => {}
+        }
+    }
+    Ok(Answer::To("/postbacks?outcome=quarantined".into()))
+}
+
+fn not_yours(viewer: &Viewer) -> Answer {
+    refusal(viewer, 403, "This is for the risk team", "Nothing was changed.")
 }
 
 fn by(console: &Console, viewer: &Viewer, request: &Request, required: bool) -> Result<By, Refused> {

@@ -3,6 +3,7 @@
 mod browser;
 mod doors;
 mod finance;
+mod finishing;
 mod pictures;
 mod reach;
 mod reviewing;
