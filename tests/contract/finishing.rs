@@ -29,6 +29,7 @@ contract! {
         a_declined_proposal_leaves_the_postback_where_it_was,
         two_who_agree_at_once_credit_once,
         a_postback_that_is_set_aside_needs_nobody_until_it_is_taken_up,
+        what_is_set_aside_is_quarantined_in_reports_and_what_is_stated_ties_out,
         acts_stay_when_their_postback_leaves,
         acts_never_change_and_each_has_its_line_in_the_audit;
 }
@@ -328,6 +329,18 @@ async fn a_postback_that_is_set_aside_needs_nobody_until_it_is_taken_up(home: &H
     state(home, id, reward("500"), "mara").await;
     home.settle(ALL).await;
     assert_eq!(plain(&home.balances("targo").await), CREDITED);
+}
+
+async fn what_is_set_aside_is_quarantined_in_reports_and_what_is_stated_ties_out(home: &Home) {
+    let aside = put_aside(home, unmappable()).await;
+    home.store.set_aside(aside, by("mara")).await.expect("an answer");
+    let stated = put_aside(home, credit("T1").with("reward", "x")).await;
+    state(home, stated, reward("500"), "mara").await;
+    home.settle(ALL).await;
+    let report = crate::reports::report(home, crate::story::TODAY).await;
+    assert!(report.ties_out, "{:#?}", report.faults);
+    let fates = &report.postbacks[0];
+    assert_eq!((fates.acknowledged, fates.quarantined, fates.credits, fates.unexplained), (2, 1, 1, 0));
 }
 
 async fn acts_stay_when_their_postback_leaves(home: &Home) {

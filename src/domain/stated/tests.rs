@@ -171,6 +171,20 @@ fn a_second_person_is_needed_at_the_limits_and_for_an_unknown_payout() {
 }
 
 #[test]
+fn a_stated_reversal_needs_two_by_the_money_that_it_takes_back() {
+    let reversal = stated(&[(Field::Status, "reversal")]);
+    let target = "/pb/t?user_id=u1&tx_id=T1&status=reversed";
+    let large = Reward { payout: Some(Micros(60_000_000)), ..credited("u1", 500) };
+    let terms = ReviewTerms {
+        second: SecondPerson { single: Some(Micros(50_000_000)), ..SecondPerson::default() },
+        ..ReviewTerms::default()
+    };
+    assert!(outlook(target, &reversal, vec![large]).needs_second(&terms));
+    assert!(!outlook(target, &reversal, vec![credited("u1", 500)]).needs_second(&terms));
+    assert!(!outlook(target, &reversal, vec![]).needs_second(&terms), "nothing moves");
+}
+
+#[test]
 fn a_step_that_was_stated_is_signed_by_the_person_with_the_reason() {
     let values = stated(&[(Field::Reward, "500")]);
     let event = values.event(&BASE.replace("reward=500", ""), &params()).expect("it maps");

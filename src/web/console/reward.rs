@@ -186,6 +186,7 @@ pub(crate) async fn view(
         }
     }
     told.extend(evidence::second_opinions(viewer, &opinions));
+    told.extend(stated(&acts));
     let verdict = evidence::verdict(&row);
     let related = evidence::related(console, &row, now).await?;
     let user_line = evidence::user_line(console, &row, now).await?;
@@ -232,6 +233,15 @@ pub(crate) async fn view(
         alone,
         next: String::new(),
     }))
+}
+
+/// That a person stated part of what the rules judged, so that nobody takes it for the network's word.
+fn stated(acts: &[ActRow]) -> impl Iterator<Item = String> {
+    let holds = |act: &&ActRow| matches!(act.act.as_str(), "stated" | "confirmed");
+    acts.iter().filter(holds).map(|act| {
+        let words = crate::stating::act_words(act);
+        format!("Not all of this is the network's word: {} {words}. {}", act.actor, act.reason)
+    })
 }
 
 fn step_view(row: StepRow, now: TimestampMs) -> StepView {
