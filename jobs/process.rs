@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use chrono_tz::Tz;
 use domain::caller::CallerList;
-use domain::event::{Params, Quarantine, map};
+use domain::event::{Params, Quarantine, map_stated};
 use domain::location::{compare, suspicion};
 use domain::policy::Policy;
 use domain::settlement::{Incoming, Known, Settlement, SourceTerms};
@@ -67,11 +67,15 @@ impl fmt::Debug for Processor {
 impl Settle for Processor {
     fn map(&self, postback: &WaitingPostback) -> MappedPostback {
         let mapped = match self.sources.get(&postback.source) {
-            Some(source) => map(&postback.target, &source.params).map(|event| Mapped {
-                source: source.terms.clone(),
-                event,
-                caller_listed: caller_listed(source, &postback.remote_ip),
-            }),
+            Some(source) => {
+                let stated = postback.stated.as_ref().map(|by| by.stated.clone()).unwrap_or_default();
+                map_stated(&postback.target, &source.params, &stated).map(|event| Mapped {
+                    source: source.terms.clone(),
+                    event,
+                    caller_listed: caller_listed(source, &postback.remote_ip),
+                    stated: postback.stated.clone(),
+                })
+            }
             None => {
                 Err(Quarantine { reason: format!("the source `{}` is not in the settings", postback.source) })
             }
@@ -81,13 +85,17 @@ impl Settle for Processor {
 
     fn settle(&self, batch: Vec<MappedPostback>, known: Known, now: TimestampMs) -> Settlement {
         let (mut incoming, mut quarantined) = (Vec::with_capacity(batch.len()), Vec::new());
+        let mut stated = BTreeMap::new();
         for MappedPostback { id, received_at, mapped } in batch {
             match mapped {
-                Ok(mapped) => incoming.push(self.locate(id, received_at, mapped)),
+                Ok(mut mapped) => {
+                    stated.extend(mapped.stated.take().map(|by| (id, by)));
+                    incoming.push(self.locate(id, received_at, mapped));
+                }
                 Err(reason) => quarantined.push((id, reason)),
             }
         }
-        Settlement::of(incoming, known, &self.policy, now).with_quarantined(quarantined)
+        Settlement::of(incoming, known, &self.policy, now).signed_by(&stated).with_quarantined(quarantined)
     }
 
     fn business_date(&self, at: TimestampMs) -> String {
@@ -108,7 +116,7 @@ fn caller_listed(source: &SourceSettings, remote_ip: &str) -> Option<bool> {
 
 impl Processor {
     fn locate(&self, postback_id: i64, received_at: TimestampMs, mapped: Mapped) -> Incoming {
-        let Mapped { source, event, caller_listed } = mapped;
+        let Mapped { source, event, caller_listed, stated: _ } = mapped;
         let look = |ip: Option<&str>| {
             let location = self.geo.locate(ip);
             let geo = compare(ip, &location, event.country_code.as_deref());

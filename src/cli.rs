@@ -46,6 +46,9 @@ pub(crate) enum Command {
     Statement(StatementCommand),
     /// Takes once more what was put aside: refused calls that verify by now, or quarantined postbacks.
     Replay(ReplayArgs),
+    /// What is quarantined: looking at it, stating what is missing, setting aside what is worth nothing.
+    #[command(subcommand)]
+    Postbacks(PostbacksCommand),
     /// Says why a signature does not match, and what to change. Exit 1 unless it verifies as the settings are.
     Diagnose(DiagnoseArgs),
     /// What apps are told: looking at it, sending again what failed, switching an app on again.
@@ -203,6 +206,94 @@ pub(crate) struct ReplayArgs {
     /// Say what would be taken, and change nothing.
     #[arg(long)]
     pub(crate) dry_run: bool,
+}
+
+/// What is quarantined.
+#[derive(Debug, Subcommand)]
+pub(crate) enum PostbacksCommand {
+    /// Shows a postback: as received, what can be stated of it, and what people did about it.
+    Show {
+        /// The postback.
+        id: i64,
+    },
+    /// States what is missing or unreadable in a quarantined postback, which is then processed again. Above the limits
+    /// of `[review]` it is kept as a proposal, until another person confirms it.
+    State(StateArgs),
+    /// Agrees to what another person proposed.
+    Confirm {
+        /// The postback.
+        id: i64,
+        /// The proposal, as `show` and `state` number it.
+        proposal: i64,
+        /// Who agrees: a person with the role risk or admin.
+        #[arg(long = "as", value_name = "NAME")]
+        actor: String,
+        /// A note.
+        #[arg(long, value_name = "TEXT", default_value = "")]
+        reason: String,
+    },
+    /// Declines what was proposed, or takes it back.
+    Decline {
+        /// The postback.
+        id: i64,
+        /// The proposal, as `show` and `state` number it.
+        proposal: i64,
+        /// Who declines: a person with the role risk or admin.
+        #[arg(long = "as", value_name = "NAME")]
+        actor: String,
+        /// Why.
+        #[arg(long, value_name = "TEXT")]
+        reason: String,
+    },
+    /// Sets quarantined postbacks aside: nobody needs to look at them any more.
+    SetAside(AsideArgs),
+    /// Takes postbacks up again that were set aside: they are quarantined as before.
+    TakeUp(AsideArgs),
+}
+
+/// What is stated.
+#[derive(Debug, Args)]
+pub(crate) struct StateArgs {
+    /// The postback.
+    pub(crate) id: i64,
+    /// The user, as the app knows them.
+    #[arg(long, value_name = "ID", default_value = "", hide_default_value = true)]
+    pub(crate) user: String,
+    /// The network's id of the reward.
+    #[arg(long, value_name = "ID", default_value = "", hide_default_value = true)]
+    pub(crate) tx: String,
+    /// credit or reversal.
+    #[arg(long, value_name = "STATUS", default_value = "", hide_default_value = true)]
+    pub(crate) status: String,
+    /// In the user's currency, e.g. 1234.50.
+    #[arg(long, value_name = "AMOUNT", default_value = "", hide_default_value = true)]
+    pub(crate) reward: String,
+    /// In USD, e.g. 1.50.
+    #[arg(long, value_name = "AMOUNT", default_value = "", hide_default_value = true)]
+    pub(crate) payout: String,
+    /// Who states it: a person with the role risk or admin.
+    #[arg(long = "as", value_name = "NAME")]
+    pub(crate) actor: String,
+    /// How it is known.
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) reason: String,
+    /// Say what would happen, and change nothing.
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+}
+
+/// Which postbacks, and why.
+#[derive(Debug, Args)]
+pub(crate) struct AsideArgs {
+    /// The postbacks.
+    #[arg(required = true)]
+    pub(crate) ids: Vec<i64>,
+    /// Who says so: a person with the role risk or admin.
+    #[arg(long = "as", value_name = "NAME")]
+    pub(crate) actor: String,
+    /// Why.
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) reason: String,
 }
 
 /// What apps are told.

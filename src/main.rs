@@ -74,6 +74,7 @@ async fn run(cli: Cli) -> anyhow::Result<u8> {
         Command::Report(args) => commands::report::report(&existing.await?, args).await,
         Command::Statement(command) => commands::statement::statement(&existing.await?, command).await,
         Command::Replay(args) => commands::replay::replay(&existing.await?, args).await,
+        Command::Postbacks(command) => commands::postbacks::postbacks(&existing.await?, command).await,
         Command::Diagnose(args) => commands::diagnose::diagnose(&existing.await?, args).await,
         Command::Healthcheck(args) => health::healthcheck(&Settings::load(config)?, &args).await,
         Command::Check(args) => commands::check::check(config, args).await,

@@ -27,6 +27,7 @@ use web::ingest::recorder::Recorder;
 use web::ingest::{Ingest, SourceEndpoint};
 use web::limits::RefusedRate;
 use web::serve::serve;
+use web::stating::{Mapping, Stating};
 use web::watch::{LastBeat, Metrics, Watch};
 
 use crate::config::{BadSettings, Settings};
@@ -134,12 +135,14 @@ impl Web {
         });
         let statements: Arc<web::statements::Readings> =
             Arc::new(settings.sources.iter().map(|it| (it.name.clone(), it.statements.clone())).collect());
+        let stating = Arc::new(stating(settings));
         let api = Arc::new(Api {
             store: store.clone(),
             apps: settings.apps.clone(),
             timezone: settings.timezone,
             clock: clock.clone(),
             statements: statements.clone(),
+            stating: stating.clone(),
         });
         let console = Arc::new(Console {
             store: store.clone(),
@@ -154,6 +157,7 @@ impl Web {
             logins: Logins::default(),
             choices: Choices::default(),
             statements,
+            stating,
         });
         let mut limits = settings.limits;
         if settings.trusted_proxies > 0 {
@@ -302,6 +306,16 @@ pub(crate) fn endpoints(settings: &Settings) -> BTreeMap<String, SourceEndpoint>
         callers: source.callers.clone(),
     };
     settings.sources.iter().map(|source| (source.name.clone(), endpoint(source))).collect()
+}
+
+/// How quarantined postbacks are finished.
+pub(crate) fn stating(settings: &Settings) -> Stating {
+    let mapping = |source: SourceSettings| Mapping { terms: source.terms, params: source.params };
+    Stating {
+        sources: sources(settings).into_iter().map(|(name, source)| (name, mapping(source))).collect(),
+        policy: settings.policy.clone(),
+        terms: settings.review.clone(),
+    }
 }
 
 fn sources(settings: &Settings) -> BTreeMap<String, SourceSettings> {

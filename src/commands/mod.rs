@@ -1,9 +1,10 @@
-//! What runs once and ends: migrate, verify, token; in files of their own check, deliveries, diagnose, replay, report
-//! and statement.
+//! What runs once and ends: migrate, verify, token; in files of their own check, deliveries, diagnose, postbacks,
+//! replay, report and statement.
 
 pub(crate) mod check;
 pub(crate) mod deliveries;
 pub(crate) mod diagnose;
+pub(crate) mod postbacks;
 pub(crate) mod replay;
 pub(crate) mod report;
 pub(crate) mod statement;

@@ -21,6 +21,8 @@ pub(super) fn review(top: &mut Section<'_>) -> ReviewTerms {
         bulk: usd(&mut section, "second_person_bulk_usd"),
         hard: section.or("second_person_hard", false),
     };
+    let second_person_stated_reward =
+        amount(&mut section, "second_person_stated_reward", "in the users' currency");
     let below = usd(&mut section, "auto_release_below_usd");
     let after_hours = super::bounded(&mut section, "auto_release_after_hours", 48, 1..=720);
     section.finish();
@@ -30,18 +32,23 @@ pub(super) fn review(top: &mut Section<'_>) -> ReviewTerms {
         urgent,
         urgent_target_ms: urgent_target_hours * HOUR_MS,
         second,
+        second_person_stated_reward,
         auto_release: below.map(|below| AutoRelease { below, after_ms: after_hours * HOUR_MS }),
     }
 }
 
 /// An amount in USD, as a text: a float would not be exact.
 fn usd(section: &mut Section<'_>, key: &'static str) -> Option<Micros> {
+    amount(section, key, "in USD")
+}
+
+fn amount(section: &mut Section<'_>, key: &'static str, unit: &str) -> Option<Micros> {
     let text: String = section.optional(key)?;
     let amount = Micros::parse(&text).ok().map(|parsed| parsed.amount).filter(|amount| amount.0 > 0);
     if amount.is_none() {
         section.fault(
             key,
-            &format!("must be an amount in USD above zero, as a text such as \"50\", not `{text}`"),
+            &format!("must be an amount {unit} above zero, as a text such as \"50\", not `{text}`"),
         );
     }
     amount

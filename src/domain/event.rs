@@ -11,7 +11,7 @@ use crate::network::{Field, FieldDefinition, Kind, Network};
 use crate::query::Plus;
 use crate::time::TimestampMs;
 
-pub use crate::mapping::map;
+pub use crate::mapping::{map, map_stated};
 
 /// How the parameters of one source are named and read; starts from the network's own names and states.
 #[derive(Clone, Debug)]

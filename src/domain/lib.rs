@@ -18,6 +18,7 @@
 //! | [`cleaning`], [`unfilled`] | a value as it can be used; whether it is a macro that nobody filled in |
 //! | [`event`] | what the postback says: a credit or a reversal of one reward, or why it cannot be mapped |
 //! | [`country`], [`address`] | which country a code or a name stands for; the address in what a network sends as one |
+//! | [`stated`] | what a person states of a quarantined postback, and what it would become |
 //! | [`location`] | what is known of an IP address, and whether it agrees with the reported country |
 //! | [`policy`] | rules, thresholds and points, by source and offer, with a version |
 //! | [`rules`] | each rule: facts in, one signal out |
@@ -61,6 +62,7 @@ pub mod reward;
 pub mod rules;
 pub mod settlement;
 pub mod signature;
+pub mod stated;
 pub mod statement;
 pub mod text;
 pub mod time;

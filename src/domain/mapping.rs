@@ -4,7 +4,10 @@
 //! postback from being mapped: user, transaction, status, and the reward of a credit. Everything else is cleaned,
 //! shortened or left out, with a [`Note`] that says so. An id is never changed so that two could become one.
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
+
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
 use crate::address::addresses;
 use crate::cleaning::{Cleaned, Value, clean, is_nothing, marked, shortened};
@@ -13,6 +16,7 @@ use crate::event::{Click, Event, Meaning, Note, NoteKind, Params, Quarantine};
 use crate::money::{Micros, MoneyError, Parsed, Sent};
 use crate::network::{Field, Kind};
 use crate::query::Query;
+use crate::stated::{STATABLE, Stated};
 use crate::time::{SECOND_MS, TimestampMs};
 
 /// Seconds beyond this are milliseconds by mistake: it is the year 5138.
@@ -24,14 +28,28 @@ const NO_TRANSACTION: [&str; 7] = ["undefined", "null", "(null)", "none", "nil",
 
 /// Maps `target` (path and query, as received) by the names of `params`.
 pub fn map(target: &str, params: &Params) -> Result<Event, Quarantine> {
+    map_stated(target, params, &Stated::default())
+}
+
+/// The same with what people stated in the place of what was received.
+pub fn map_stated(target: &str, params: &Params, stated: &Stated) -> Result<Event, Quarantine> {
     let query = Query::with_plus(target, params.plus());
-    Mapping { target, params, query, notes: Vec::new() }.event()
+    // Read as if it had been received, so that it is not read less strictly.
+    let encode = |value: &str| utf8_percent_encode(value, NON_ALPHANUMERIC).to_string();
+    let fields = STATABLE.into_iter().filter(|(field, _)| *field != Field::Status);
+    let as_received =
+        fields.filter_map(|(field, _)| Some((field, encode(stated.value(field, params.network())?))));
+    let (as_received, stated_status) = (as_received.collect(), stated.status);
+    Mapping { target, params, query, as_received, stated_status, notes: Vec::new() }.event()
 }
 
 struct Mapping<'a> {
     target: &'a str,
     params: &'a Params,
     query: Query<'a>,
+    /// What people stated, encoded as in a URL.
+    as_received: BTreeMap<Field, String>,
+    stated_status: Option<Kind>,
     notes: Vec<Note>,
 }
 
@@ -98,7 +116,9 @@ impl Mapping<'_> {
 
     fn given(&self, field: Field) -> Given<'_> {
         let mut given = Given { texts: Vec::new(), unfilled: None };
-        for raw in self.query.values(self.params.param(field)) {
+        let stated = self.as_received.get(&field);
+        let received = stated.is_none().then(|| self.query.values(self.params.param(field)));
+        for raw in stated.map(String::as_str).into_iter().chain(received.into_iter().flatten()) {
             match clean(&self.query, raw) {
                 Value::Blank => {}
                 Value::Unfilled(text) => given.unfilled = Some(text),
@@ -114,8 +134,8 @@ impl Mapping<'_> {
 
     // -- without these no money can be booked -----------------------------------------------------------------------
 
-    /// A user or a transaction, exactly as sent: two that differ are two. Only blanks around a user are nothing; a
-    /// transaction is the key of all that follows, and keeps even them.
+    /// A user or a transaction, exactly as sent: two that differ are two. Only blanks around them are nothing: a repeat or
+    /// a reversal that lost or won one must still find its credit.
     fn id(&mut self, field: Field) -> Result<String, Quarantine> {
         let max = self.max_len(field);
         let given = self.given(field);
@@ -137,14 +157,9 @@ impl Mapping<'_> {
         }
         let bare = sent.trim_matches(is_nothing);
         if bare.len() < sent.len() {
-            let kept = if field == Field::UserId {
-                "had blanks around it"
-            } else {
-                "has blanks around it, which were kept"
-            };
-            self.cleaned(field, kept);
+            self.cleaned(field, "had blanks around it");
         }
-        let id = if field == Field::UserId { bare } else { sent.as_str() };
+        let id = bare;
         if id.len() > max {
             return Err(self.quarantine(field, &format!("is longer than {max} bytes")));
         }
@@ -160,6 +175,9 @@ impl Mapping<'_> {
     }
 
     fn meaning(&mut self) -> Result<Meaning, Quarantine> {
+        if let Some(kind) = self.stated_status {
+            return Ok(Meaning::from(kind));
+        }
         let given = self.given(Field::Status);
         let Some((first, _)) = given.texts.first() else {
             return Err(match given.unfilled {

@@ -54,6 +54,8 @@ pub struct ReviewTerms {
     pub urgent_target_ms: i64,
     /// When two persons must agree.
     pub second: SecondPerson,
+    /// From which reward on, in the user's currency, what a person states of a postback needs a second one.
+    pub second_person_stated_reward: Option<Micros>,
     /// What is released without a person.
     pub auto_release: Option<AutoRelease>,
 }
@@ -66,6 +68,7 @@ impl Default for ReviewTerms {
             urgent: None,
             urgent_target_ms: 4 * HOUR_MS,
             second: SecondPerson::default(),
+            second_person_stated_reward: None,
             auto_release: None,
         }
     }

@@ -5,6 +5,7 @@
 
 use std::sync::{Arc, LazyLock};
 
+use domain::stated::StatedBy;
 use domain::time::TimestampMs;
 use serde::Serialize;
 
@@ -46,6 +47,11 @@ pub struct WaitingPostback {
     pub remote_ip: String,
     /// What names the call in the logs; `None` if it is older than such names.
     pub request_id: Option<String>,
+    /// The act of people whose stated values hold, if there is one.
+    pub stated_id: Option<i64>,
+    /// Those values; filled in when the postback is settled.
+    #[sqlx(skip)]
+    pub stated: Option<StatedBy>,
 }
 
 /// How much waits, and since when.
@@ -75,7 +81,7 @@ static INSERT: LazyStatement = LazyLock::new(|| {
 
 static CLAIM_ONE: LazyStatement = LazyLock::new(|| {
     Statement::new(
-        "SELECT id, source, received_at, target, remote_ip, request_id FROM postbacks
+        "SELECT id, source, received_at, target, remote_ip, request_id, stated_id FROM postbacks
          WHERE outcome = 'received' AND id = $1 {for_update_skip_locked}",
         &[],
     )
@@ -83,7 +89,7 @@ static CLAIM_ONE: LazyStatement = LazyLock::new(|| {
 
 static CLAIM: LazyStatement = LazyLock::new(|| {
     Statement::new(
-        "SELECT id, source, received_at, target, remote_ip, request_id FROM postbacks {by_inbox}
+        "SELECT id, source, received_at, target, remote_ip, request_id, stated_id FROM postbacks {by_inbox}
          WHERE outcome = 'received' ORDER BY id LIMIT $1 {for_update_skip_locked}",
         &[],
     )

@@ -28,6 +28,7 @@
 //! | [`policies`] | the content behind each policy version |
 //! | [`queue`] | work by the clock or by a click, in apalis's own storage |
 //! | [`replay`] | taking once more what was put aside |
+//! | [`quarantine`] | what people do about quarantined postbacks: state what is missing, set one aside |
 //! | [`retention`] | what leaves at the end of its term |
 //! | [`tokens`] | who may call the API |
 //! | [`people`], [`sessions`], [`audit`] | who may sign in to the pages, their sessions, and who did what |
@@ -50,6 +51,7 @@ mod outbox;
 pub mod people;
 pub mod policies;
 pub mod postbacks;
+pub mod quarantine;
 pub mod queue;
 pub mod refused;
 pub mod replay;

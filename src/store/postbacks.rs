@@ -15,6 +15,8 @@ pub enum OutcomeFilter {
     Repeat,
     /// Could not be mapped.
     Quarantined,
+    /// Could not be mapped, and a person says that it is worth nothing.
+    SetAside,
     /// It says nothing that anything follows from.
     Information,
     /// Its signature did not verify.
@@ -23,8 +25,15 @@ pub enum OutcomeFilter {
 
 impl OutcomeFilter {
     /// Every outcome.
-    pub const ALL: [Self; 6] =
-        [Self::Received, Self::Processed, Self::Repeat, Self::Quarantined, Self::Information, Self::Refused];
+    pub const ALL: [Self; 7] = [
+        Self::Received,
+        Self::Processed,
+        Self::Repeat,
+        Self::Quarantined,
+        Self::SetAside,
+        Self::Information,
+        Self::Refused,
+    ];
 
     /// The name in the table and in the API.
     pub fn name(self) -> &'static str {
@@ -33,6 +42,7 @@ impl OutcomeFilter {
             Self::Processed => "processed",
             Self::Repeat => "repeat",
             Self::Quarantined => "quarantined",
+            Self::SetAside => "set_aside",
             Self::Information => "information",
             Self::Refused => "refused",
         }
@@ -110,6 +120,14 @@ impl Store {
             query.push(" ORDER BY id DESC LIMIT ").push_bind(limit);
             query.build_query_as().fetch_all(pool).await
         })?)
+    }
+
+    /// The postback `id`.
+    pub async fn postback(&self, id: i64) -> Result<Option<PostbackRow>> {
+        Ok(read!(self, pool => sqlx::query_as(
+            "SELECT id, source, received_at, method, target, remote_ip, request_id, outcome, reason, reward_id
+             FROM postbacks WHERE id = $1"
+        ).bind(id).fetch_optional(pool).await)?)
     }
 
     /// The postbacks of a reward, in the order received.

@@ -265,6 +265,17 @@ async fn replay_quarantined(tx: &mut Tx, ids: &[IdRow], by: &Replayer) -> Result
     Ok(found.len())
 }
 
+/// Puts one quarantined postback back into the inbox as part of something else; `false` if it is not quarantined.
+pub(crate) async fn put_back(tx: &mut Tx, id: i64, by: &Replayer) -> Result<bool> {
+    Ok(replay_quarantined(tx, &[IdRow { id }], by).await? == 1)
+}
+
+/// Locks one postback if it is quarantined; `false` if it is not.
+pub(crate) async fn lock(tx: &mut Tx, id: i64) -> Result<bool> {
+    let found: Vec<AsideRow> = tx.fetch(&LOCK_QUARANTINED, &[IdRow { id }]).await?;
+    Ok(!found.is_empty())
+}
+
 async fn replay_one(tx: &mut Tx, id: i64, by: &Replayer) -> Result<Replayed> {
     if replay_quarantined(tx, &[IdRow { id }], by).await? == 1 {
         return Ok(Replayed::Done);

@@ -177,7 +177,8 @@ const TOPS: [(&str, &str); 3] =
 /// $1 to $2: ids between which the day's postbacks lie; $3 to before $4: the day; $5: why a credit credits nothing.
 const FATES: &str = "
     SELECT postbacks.source,
-           CASE WHEN outcome <> 'processed' THEN outcome
+           CASE WHEN outcome = 'set_aside' THEN 'quarantined'
+                WHEN outcome <> 'processed' THEN outcome
                 WHEN steps.step IS NOT NULL THEN steps.step
                 WHEN reason = $5 THEN 'reversed_before'
                 WHEN reason IS NOT NULL THEN 'conflict'

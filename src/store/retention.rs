@@ -31,7 +31,7 @@ impl PostbackTerms {
     fn end(&self, outcome: &str, received_at: i64) -> bool {
         let before = match outcome {
             "processed" | "repeat" | "information" => self.processed_before,
-            "quarantined" => self.quarantined_before,
+            "quarantined" | "set_aside" => self.quarantined_before,
             _ => None,
         };
         before.is_some_and(|before| received_at < before.0)

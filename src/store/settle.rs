@@ -3,6 +3,7 @@
 //! | phase | statements |
 //! |---|---|
 //! | claim what waits, skipping what others have claimed | 1 |
+//! | what people stated of it, only if they stated anything | 1 |
 //! | lock the users, load the rewards, earlier tasks and cases it touches | 5 at most |
 //! | decide, in memory: the caller's function, which cannot wait and cannot fail | 0 |
 //! | save rewards, verdicts, steps, balances, transfers, outcomes, cases, tallies | 11 at most |
@@ -23,13 +24,14 @@ use domain::network::Kind;
 use domain::reversal::{Ending, KnownCase, Said, Situation};
 use domain::reward::Status;
 use domain::settlement::{Known, Reward, Settlement, SourceTerms, Task};
+use domain::stated::StatedBy;
 use domain::time::TimestampMs;
 use serde::Serialize;
 
 use crate::inbox::{Claim, WaitingPostback, claim};
 use crate::statement::{Column, LazyStatement, Statement};
 use crate::unit::{Tx, own_task};
-use crate::{Error, Result, Store, save};
+use crate::{Error, Result, Store, quarantine, save};
 
 /// A claimed postback with what it says.
 #[derive(Clone, Debug)]
@@ -51,6 +53,8 @@ pub struct Mapped {
     pub event: Event,
     /// Whether the source's list names the caller; `None` without a list.
     pub caller_listed: Option<bool>,
+    /// What people stated of it, if they did; the event says it, too.
+    pub stated: Option<StatedBy>,
 }
 
 /// The caller's part of settling a batch. Both functions are pure and quick: the transaction is open.
@@ -172,10 +176,22 @@ impl Store {
         .await
     }
 
+    /// The rewards that are known under one key of `source`: none, or one.
+    pub async fn known_under(&self, source: String, event_key: String) -> Result<Vec<Reward>> {
+        self.write(move |tx| {
+            Box::pin(async move {
+                let keys = [KeyRow { source: &source, event_key: &event_key }];
+                let rows: Vec<RewardRow> = tx.fetch(&LOAD_REWARDS, &keys).await?;
+                rows.into_iter().map(Reward::try_from).collect()
+            })
+        })
+        .await
+    }
+
     /// Puts a postback aside with `reason`, without judging it: it made every attempt fail. Does nothing if it does
     /// not wait any more, or another worker has it in hand.
     pub async fn quarantine(&self, postback_id: i64, reason: String, now: TimestampMs) -> Result<()> {
-        self.write(move |tx| Box::pin(async move { quarantine(tx, postback_id, &reason, now).await })).await
+        self.write(move |tx| Box::pin(async move { put_aside(tx, postback_id, &reason, now).await })).await
     }
 }
 
@@ -186,10 +202,11 @@ async fn settle(
     subscriptions: &Subscriptions,
     now: TimestampMs,
 ) -> Result<(Vec<WaitingPostback>, Settlement, bool)> {
-    let claimed = claim(tx, which).await?;
+    let mut claimed = claim(tx, which).await?;
     if claimed.is_empty() {
         return Ok((claimed, Settlement::default(), false));
     }
+    quarantine::fill(tx, &mut claimed).await?;
     let batch: Vec<_> = claimed.iter().map(|postback| by.map(postback)).collect();
     let known = load(tx, &batch).await?;
     let settlement = by.settle(batch, known, now);
@@ -197,7 +214,7 @@ async fn settle(
     Ok((claimed, settlement, tells))
 }
 
-async fn quarantine(tx: &mut Tx, postback_id: i64, reason: &str, now: TimestampMs) -> Result<()> {
+async fn put_aside(tx: &mut Tx, postback_id: i64, reason: &str, now: TimestampMs) -> Result<()> {
     let claimed = claim(tx, Claim::Only(postback_id)).await?;
     let quarantined = claimed.iter().map(|postback| (postback.id, Quarantine { reason: reason.to_owned() }));
     let settlement = Settlement::default().with_quarantined(quarantined);

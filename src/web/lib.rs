@@ -13,6 +13,7 @@
 //! | [`statements`], [`export`], `files` | statements taken in as they come; tables and lists as files |
 //! | [`watch`] | `/healthz`, `/readyz`, `/metrics` |
 //! | [`console`] | the pages, for people who sign in |
+//! | [`stating`] | finishing what is quarantined, for pages, the API and the command line |
 //! | [`caller`] | who called, behind how many proxies |
 
 pub mod api;
@@ -26,6 +27,7 @@ pub mod limits;
 mod patience;
 pub mod serve;
 pub mod statements;
+pub mod stating;
 pub mod watch;
 
 use std::convert::Infallible;

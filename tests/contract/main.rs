@@ -20,6 +20,7 @@
 //! | `deliveries`, `resending` | what apps are told: in line, leased, taken back, sent again |
 //! | `failing` | what is saved when something fails: nothing |
 //! | `rewards`, `postbacks`, `refused`, `tokens`, `policies` | reading back |
+//! | `finishing` | what is quarantined is finished by people |
 //! | `replay` | what was put aside is taken once more |
 //! | `reports`, `reconciled` | the reconciliation of a business day, and thirty of them against a naive computation |
 //! | `statements` | the network's own list of transactions, matched with ours |
@@ -71,6 +72,8 @@ mod dropping;
 mod durability;
 #[cfg(test)]
 mod failing;
+#[cfg(test)]
+mod finishing;
 #[cfg(test)]
 mod ground;
 #[cfg(test)]

@@ -16,6 +16,7 @@
 //! | [`sandbox`] | the network gives up, and sends again when it is asked |
 //! | [`starting`], [`stopping`] | settings and the command line; the end in good order |
 //! | [`replay`] | what was put aside is taken once more after its cause is gone |
+//! | [`finishing`] | what is quarantined is finished by people, over the API and on the command line |
 //! | [`finance`] | statements over the API, reports and imports that are killed, the mail after a night |
 //! | [`small_holds`] | what the policy releases when nobody decided |
 //! | [`retention`] | what leaves at the end of its term |
@@ -60,6 +61,8 @@ mod effects;
 mod exactly_once;
 #[cfg(test)]
 mod finance;
+#[cfg(test)]
+mod finishing;
 #[cfg(test)]
 mod forward;
 #[cfg(test)]

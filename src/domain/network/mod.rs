@@ -80,6 +80,13 @@ impl Network {
         }
     }
 
+    /// The value of the status field that means `kind`.
+    pub fn status_of(self, kind: Kind) -> &'static str {
+        match self {
+            Self::Targo => targo::status_of(kind),
+        }
+    }
+
     /// How long a postback that was not acknowledged is repeated, in milliseconds.
     pub fn retry_horizon_ms(self) -> i64 {
         match self {

@@ -39,6 +39,14 @@ pub(super) fn kind(status: &str) -> Option<Kind> {
     }
 }
 
+/// The value of today's page.
+pub(super) fn status_of(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Credit => "1",
+        Kind::Reversal => "2",
+    }
+}
+
 /// The postback counts as delivered only for 200 and a body that contains `1` or `OK`.
 pub fn is_acknowledged(status: u16, body: &str) -> bool {
     status == 200 && (body.contains('1') || body.contains("OK"))

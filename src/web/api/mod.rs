@@ -11,6 +11,7 @@ mod ledger;
 mod openapi;
 mod page;
 mod postbacks;
+mod quarantine;
 mod reports;
 mod reversals;
 mod reviews;
@@ -32,6 +33,7 @@ use warp::reply::Response;
 use warp::{Filter, Rejection, Reply};
 
 use crate::statements::Readings;
+use crate::stating::Stating;
 use access::Authorization;
 use error::ApiError;
 
@@ -51,6 +53,8 @@ pub struct Api {
     pub clock: Clock,
     /// How statements are read.
     pub statements: Arc<Readings>,
+    /// How quarantined postbacks are finished.
+    pub stating: Arc<Stating>,
 }
 
 /// The routes of this module.
@@ -133,7 +137,9 @@ pub fn routes(api: Arc<Api>) -> impl Filter<Extract = (Response,), Error = Rejec
             .unify()
             .or(statement_routes(api.clone()))
             .unify()
-            .or(reversal_routes(api))
+            .or(reversal_routes(api.clone()))
+            .unify()
+            .or(quarantine_routes(api))
             .unify()
             .recover(refuse)
             .unify(),
@@ -228,6 +234,27 @@ fn statement_routes(api: Arc<Api>) -> BoxedFilter<(Response,)> {
         .or(import)
         .unify()
         .boxed()
+}
+
+/// What people do about quarantined postbacks.
+fn quarantine_routes(api: Arc<Api>) -> BoxedFilter<(Response,)> {
+    let get = warp::get().and(call(api.clone()));
+    let post = warp::post().and(call(api));
+    let body = warp::body::content_length_limit(MAX_REQUEST_BODY_LEN).and(warp::body::bytes());
+    let one = warp::path!("postbacks" / i64).and(get).then(|id, call| answer(postbacks::one(call, id)));
+    let act = warp::path!("postbacks" / i64 / String).and(post).and(body).then(
+        |id, act: String, call, body: bytes::Bytes| async move {
+            match act.as_str() {
+                "state" => answer(quarantine::state(call, id, body)).await,
+                "confirm" => answer(quarantine::confirm(call, id, body)).await,
+                "decline" => answer(quarantine::decline(call, id, body)).await,
+                "set-aside" => answer(quarantine::set_aside(call, id, body)).await,
+                "take-up" => answer(quarantine::take_up(call, id, body)).await,
+                _ => ApiError::NotFound("no such resource".into()).into_response(),
+            }
+        },
+    );
+    one.or(act).unify().boxed()
 }
 
 /// A call of the API before it is known who makes it.

@@ -3,7 +3,9 @@
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
-use super::{deliveries, ledger, postbacks, reports, reversals, reviews, rewards, statements, users};
+use super::{
+    deliveries, ledger, postbacks, quarantine, reports, reversals, reviews, rewards, statements, users,
+};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -24,7 +26,13 @@ use super::{deliveries, ledger, postbacks, reports, reversals, reviews, rewards,
         reversals::resolve,
         users::balance,
         postbacks::list,
+        postbacks::one,
         postbacks::replay,
+        quarantine::state,
+        quarantine::confirm,
+        quarantine::decline,
+        quarantine::set_aside,
+        quarantine::take_up,
         deliveries::list,
         deliveries::resend_one,
         deliveries::resend,

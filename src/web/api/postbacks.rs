@@ -1,4 +1,4 @@
-//! `GET postbacks`, `POST postbacks/{id}/replay`.
+//! `GET postbacks`, `GET postbacks/{id}`, `POST postbacks/{id}/replay`.
 
 use std::collections::HashMap;
 
@@ -8,17 +8,19 @@ use store::postbacks::{OutcomeFilter, PostbackFilter, PostbackRow};
 use store::replay::{Replayed, Replayer};
 use utoipa::{IntoParams, ToSchema};
 
-use super::Call;
 use super::error::{ApiError, ErrorBody};
 use super::page::{self, Page};
+use super::quarantine::QuarantineAct;
 use super::shape::{Postback, Replay};
+use super::{Api, Call};
 
 /// Which postbacks to list.
 #[derive(Debug, Default, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields, default)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct PostbackQuery {
-    /// received, processed, repeat, quarantined, information or refused; without it everything that was accepted
+    /// received, processed, repeat, quarantined, `set_aside`, information or refused; without it everything that was
+    /// accepted
     #[serde(deserialize_with = "page::filled")]
     outcome: Option<String>,
     #[serde(deserialize_with = "page::filled")]
@@ -42,7 +44,7 @@ pub(crate) async fn list(call: Call, query: String) -> Result<Page<Postback>, Ap
     let outcome = query.outcome.map(|name| {
         OutcomeFilter::parse(&name).ok_or_else(|| {
             ApiError::invalid(
-                "`outcome` must be received, processed, repeat, quarantined, information or refused",
+                "`outcome` must be received, processed, repeat, quarantined, set_aside, information or refused",
             )
         })
     });
@@ -52,28 +54,47 @@ pub(crate) async fn list(call: Call, query: String) -> Result<Page<Postback>, Ap
     let rows = call.api.store.postbacks(&filter, limit + 1).await?;
     // Refused calls are numbered apart, and leave their list when they are replayed.
     let numbered = if filter.outcome == Some(OutcomeFilter::Refused) { &[][..] } else { &rows };
-    let mut replays = replays(&call.api.store, numbered).await?;
-    Page::of(rows, limit, |row| row.id.to_string(), |row| Ok(with_replays(row, &mut replays)))
+    let mut past = past(&call.api.store, numbered).await?;
+    Page::of(rows, limit, |row| row.id.to_string(), |row| Ok(with_past(row, &mut past)))
 }
 
-/// The replays of `rows`, by postback.
-pub(crate) async fn replays(
-    store: &Store,
-    rows: &[PostbackRow],
-) -> Result<HashMap<i64, Vec<Replay>>, ApiError> {
+#[utoipa::path(get, path = "/api/v1/postbacks/{id}", params(("id" = i64, Path)), tag = "postbacks",
+    responses((status = 200, body = Postback), (status = 404, body = ErrorBody)))]
+/// One postback that was accepted, with its replays and what people stated of it.
+pub(crate) async fn one(call: Call, id: i64) -> Result<Postback, ApiError> {
+    call.reader().await?;
+    one_of(&call.api, id).await
+}
+
+/// The postback `id` as it stands now.
+pub(crate) async fn one_of(api: &Api, id: i64) -> Result<Postback, ApiError> {
+    let row = api.store.postback(id).await?;
+    let row = row.ok_or_else(|| ApiError::NotFound(format!("there is no postback {id}")))?;
+    let mut past = past(&api.store, std::slice::from_ref(&row)).await?;
+    Ok(with_past(row, &mut past))
+}
+
+/// What happened to postbacks besides being processed: replays, and what people did about them.
+pub(crate) type Past = HashMap<i64, (Vec<Replay>, Vec<QuarantineAct>)>;
+
+/// The past of `rows`, by postback.
+pub(crate) async fn past(store: &Store, rows: &[PostbackRow]) -> Result<Past, ApiError> {
     let ids: Vec<_> = rows.iter().map(|row| row.id).collect();
-    let mut replays: HashMap<i64, Vec<Replay>> = HashMap::new();
+    let mut past = Past::new();
     for row in store.replays(&ids).await? {
-        replays.entry(row.postback_id).or_default().push(row.into());
+        past.entry(row.postback_id).or_default().0.push(row.into());
     }
-    Ok(replays)
+    for row in store.quarantine_acts(&ids).await? {
+        past.entry(row.postback_id).or_default().1.push(row.into());
+    }
+    Ok(past)
 }
 
-/// A postback with its replays.
-pub(crate) fn with_replays(row: PostbackRow, replays: &mut HashMap<i64, Vec<Replay>>) -> Postback {
+/// A postback with its past.
+pub(crate) fn with_past(row: PostbackRow, past: &mut Past) -> Postback {
     let id = row.id;
     let mut postback = Postback::from(row);
-    postback.replays = replays.remove(&id).unwrap_or_default();
+    (postback.replays, postback.acts) = past.remove(&id).unwrap_or_default();
     postback
 }
 

@@ -65,12 +65,12 @@ pub(crate) async fn whole(api: &Api, id: i64) -> Result<RewardWhole, ApiError> {
     let row =
         api.store.reward(id).await?.ok_or_else(|| ApiError::NotFound(format!("there is no reward {id}")))?;
     let rows = api.store.postbacks_of_reward(id).await?;
-    let mut replays = postbacks::replays(&api.store, &rows).await?;
+    let mut past = postbacks::past(&api.store, &rows).await?;
     Ok(RewardWhole {
         reward: Reward::of(row)?,
         steps: api.store.steps(id).await?.into_iter().map(Into::into).collect(),
         transfers: api.store.transfers(id).await?.into_iter().map(Into::into).collect(),
-        postbacks: rows.into_iter().map(|row| postbacks::with_replays(row, &mut replays)).collect(),
+        postbacks: rows.into_iter().map(|row| postbacks::with_past(row, &mut past)).collect(),
         deliveries: deliveries::of_reward(api, id).await?,
     })
 }

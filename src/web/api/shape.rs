@@ -12,6 +12,7 @@ use utoipa::ToSchema;
 
 use super::deliveries::Delivery;
 use super::error::ApiError;
+use super::quarantine::QuarantineAct;
 
 /// A reward with its verdict.
 #[derive(Debug, Serialize, ToSchema)]
@@ -164,12 +165,14 @@ pub(crate) struct Postback {
     remote_ip: String,
     /// What names the call in the logs.
     request_id: Option<String>,
-    /// received, processed, repeat, quarantined, information or refused
+    /// received, processed, repeat, quarantined, `set_aside`, information or refused
     outcome: String,
     reason: Option<String>,
     reward_id: Option<i64>,
     /// Each time that it was put aside and taken once more.
     pub(crate) replays: Vec<Replay>,
+    /// What people stated of it, or otherwise did about it while it was quarantined.
+    pub(crate) acts: Vec<QuarantineAct>,
 }
 
 /// A postback that had been put aside was taken once more.
@@ -320,6 +323,7 @@ impl From<PostbackRow> for Postback {
             reason: row.reason,
             reward_id: row.reward_id,
             replays: Vec::new(),
+            acts: Vec::new(),
         }
     }
 }

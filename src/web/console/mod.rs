@@ -8,7 +8,7 @@
 //! | `chart` | drawings |
 //! | `today`, `review`, `reversals`, `scope`, `decide`, `reward`, `evidence`, `rewards`, `user` | what the risk team works with |
 //! | `reports`, `report`, `tables`, `statement`, `upload` | what finance works with |
-//! | `postbacks`, `deliveries`, `policy`, `audit`, `people` | what else there is to see |
+//! | `postbacks`, `quarantine`, `deliveries`, `policy`, `audit`, `people` | what else there is to see |
 //!
 //! Everything works as plain links and forms; the one script adds keys and changes pages without a flicker. Nobody
 //! without a session sees anything, and no form does anything without its token.
@@ -24,6 +24,7 @@ pub mod password;
 mod people;
 mod policy;
 mod postbacks;
+mod quarantine;
 mod report;
 mod reports;
 pub(crate) mod request;
@@ -58,6 +59,7 @@ use warp::reply::Response;
 use crate::caller::{self, Peer};
 use crate::ingest::Ingest;
 use crate::statements::Readings;
+use crate::stating::Stating;
 use answer::{Answer, PageError};
 use request::Request;
 pub use session::Logins;
@@ -91,6 +93,8 @@ pub struct Console {
     pub choices: Choices,
     /// How statements are read.
     pub statements: Arc<Readings>,
+    /// How quarantined postbacks are finished.
+    pub stating: Arc<Stating>,
 }
 
 /// What the filters of the queue offer, and when it was looked up: a long queue is counted for all who look at it, not
@@ -229,6 +233,9 @@ impl Console {
             (false, ["users", app, id]) => user::page(self, &viewer, app, id).await,
             (false, ["postbacks"]) => postbacks::page(self, &viewer, request).await,
             (true, ["postbacks", id, "replay"]) => postbacks::replay(self, &viewer, id).await,
+            (true, ["postbacks", "set-aside"]) => quarantine::set_many_aside(self, &viewer, request).await,
+            (false, ["postbacks", id]) => quarantine::page(self, &viewer, request, id).await,
+            (true, ["postbacks", id, act]) => quarantine::act(self, &viewer, request, id, act).await,
             (true, ["postbacks", "refused", id, "replay"]) => {
                 postbacks::replay_refused(self, &viewer, id).await
             }

@@ -1,5 +1,7 @@
 //! `/postbacks`: what came in, and above all what was put aside, with the reason and a button that takes it once more.
 
+use std::collections::BTreeMap;
+
 use askama::Template;
 use store::audit::Line;
 use store::postbacks::{OutcomeFilter, PostbackFilter};
@@ -25,6 +27,10 @@ struct Row {
     target: String,
     reward_id: Option<i64>,
     replay: String,
+    /// A page of its own; refused calls have none.
+    page: String,
+    /// True if it waits for a second person.
+    is_proposed: bool,
 }
 
 #[derive(Template)]
@@ -35,6 +41,7 @@ struct PostbacksPage {
     outcomes: Vec<(&'static str, bool)>,
     sources: Vec<(String, bool)>,
     is_set: bool,
+    may_set_aside: bool,
     said: String,
     next: String,
 }
@@ -53,6 +60,16 @@ pub(crate) async fn page(console: &Console, viewer: &Viewer, request: &Request) 
         super::decide::with(&request.target, &[("after", last.id.to_string())])
     });
     let may = viewer.may_review();
+    let is_refused = filter.outcome == Some(OutcomeFilter::Refused);
+    let quarantined: Vec<i64> = rows
+        .iter()
+        .filter(|row| row.outcome == OutcomeFilter::Quarantined.name())
+        .map(|row| row.id)
+        .collect();
+    let mut proposed = BTreeMap::new();
+    for act in console.store.quarantine_acts(&quarantined).await? {
+        proposed.insert(act.postback_id, act.is_proposal());
+    }
     let page = PostbacksPage {
         frame: Frame::load(console, viewer, "/postbacks").await?,
         outcomes: OutcomeFilter::ALL
@@ -65,6 +82,7 @@ pub(crate) async fn page(console: &Console, viewer: &Viewer, request: &Request) 
             .keys()
             .map(|source| (source.clone(), filter.source.as_ref() == Some(source)))
             .collect(),
+        may_set_aside: may && filter.outcome == Some(OutcomeFilter::Quarantined),
         is_set: filter.outcome.is_some() || filter.source.is_some(),
         said: request.query("said").unwrap_or_default().to_owned(),
         rows: rows
@@ -75,6 +93,8 @@ pub(crate) async fn page(console: &Console, viewer: &Viewer, request: &Request) 
                     "refused" if may => format!("/postbacks/refused/{}/replay", row.id),
                     _ => String::new(),
                 },
+                page: if is_refused { String::new() } else { format!("/postbacks/{}", row.id) },
+                is_proposed: proposed.get(&row.id).copied().unwrap_or_default(),
                 id: row.id,
                 sign: sign(&row.outcome),
                 received: moment(row.received_at, now),

@@ -5,6 +5,7 @@ use domain::reward::Status;
 use domain::time::TimestampMs;
 use store::claims::Claimed;
 use store::postbacks::PostbackRow;
+use store::quarantine::ActRow;
 use store::resend::{AttemptRow, DeliveryRow};
 use store::rewards::{StepRow, TransferRow};
 
@@ -50,6 +51,8 @@ pub(crate) struct PostbackView {
     pub(crate) remote_ip: String,
     pub(crate) reason: String,
     pub(crate) target: String,
+    /// What people stated of it, one line each.
+    pub(crate) stated: Vec<String>,
 }
 
 pub(crate) struct DeliveryView {
@@ -164,6 +167,8 @@ pub(crate) async fn view(
         store.deliveries_of_reward(id),
         store.attempts_of_reward(id),
     )?;
+    let postback_ids: Vec<i64> = postbacks.iter().map(|row| row.id).collect();
+    let acts = store.quarantine_acts(&postback_ids).await?;
     let is_held = row.status == Status::Held.name();
     let step_count = i64::try_from(steps.len()).unwrap_or(i64::MAX);
     let mut told = Vec::new();
@@ -181,6 +186,7 @@ pub(crate) async fn view(
         }
     }
     told.extend(evidence::second_opinions(viewer, &opinions));
+    told.extend(stated(&acts));
     let verdict = evidence::verdict(&row);
     let related = evidence::related(console, &row, now).await?;
     let user_line = evidence::user_line(console, &row, now).await?;
@@ -218,7 +224,7 @@ pub(crate) async fn view(
         related,
         steps_taken: steps.into_iter().map(|row| step_view(row, now)).collect(),
         transfers: transfers.into_iter().map(|row| transfer_view(row, now)).collect(),
-        postbacks: postbacks.into_iter().map(|row| postback_view(row, now)).collect(),
+        postbacks: postbacks.into_iter().map(|row| postback_view(row, &acts, now)).collect(),
         deliveries: deliveries.into_iter().map(|row| delivery_view(row, &attempts, now)).collect(),
         status: row.status,
         tx_id: row.tx_id,
@@ -227,6 +233,15 @@ pub(crate) async fn view(
         alone,
         next: String::new(),
     }))
+}
+
+/// That a person stated part of what the rules judged, so that nobody takes it for the network's word.
+fn stated(acts: &[ActRow]) -> impl Iterator<Item = String> {
+    let holds = |act: &&ActRow| matches!(act.act.as_str(), "stated" | "confirmed");
+    acts.iter().filter(holds).map(|act| {
+        let words = crate::stating::act_words(act);
+        format!("Not all of this is the network's word: {} {words}. {}", act.actor, act.reason)
+    })
 }
 
 fn step_view(row: StepRow, now: TimestampMs) -> StepView {
@@ -248,8 +263,13 @@ fn transfer_view(row: TransferRow, now: TimestampMs) -> TransferView {
     }
 }
 
-fn postback_view(row: PostbackRow, now: TimestampMs) -> PostbackView {
+fn postback_view(row: PostbackRow, acts: &[ActRow], now: TimestampMs) -> PostbackView {
+    let line = |act: &ActRow| {
+        let at = TimestampMs(act.acted_at).rfc3339();
+        format!("{} {} ({at}): {}", act.actor, crate::stating::act_words(act), act.reason)
+    };
     PostbackView {
+        stated: acts.iter().filter(|act| act.postback_id == row.id).map(line).collect(),
         at: moment(row.received_at, now),
         outcome: row.outcome,
         method: row.method,

@@ -239,6 +239,17 @@ async fn todos(
             });
         }
     }
+    let proposals = console.store.proposals_waiting().await?;
+    if proposals > 0 {
+        todos.push(Todo {
+            text: format!(
+                "{} stated by one person: a second person must agree",
+                domain::text::count(proposals.unsigned_abs(), "quarantined postback")
+            ),
+            link: "/postbacks?outcome=quarantined".into(),
+            money: String::new(),
+        });
+    }
     let refused = console.store.refused_count().await?;
     if refused.kept > 0 {
         todos.push(Todo {

@@ -17,13 +17,14 @@ on_both_databases!(
     a_refused_call_is_taken_once_its_secret_is_put_right_and_a_quarantined_one_again,
 );
 
-const PAGES: [&str; 13] = [
+const PAGES: [&str; 14] = [
     "/",
     "/review",
     "/rewards",
     "/rewards/1",
     "/users/main/u-1",
     "/postbacks",
+    "/postbacks/1",
     "/deliveries",
     "/reports",
     "/reports/2026-11-23",
@@ -67,6 +68,8 @@ fn finance_cannot_decide_and_risk_cannot_manage_people(on: Kind) {
         (format!("/rewards/{id}/overturn"), "note=x".to_owned()),
         ("/decisions/1/undo".to_owned(), String::new()),
         ("/deliveries/resend".to_owned(), String::new()),
+        ("/postbacks/1/state".to_owned(), "reward=1&reason=x".to_owned()),
+        ("/postbacks/1/set-aside".to_owned(), "reason=x".to_owned()),
         ("/people".to_owned(), format!("name=x&role=admin&password={PASSWORD}")),
         ("/people/mara/disable".to_owned(), String::new()),
     ] {

@@ -4,6 +4,7 @@ mod browser;
 mod data;
 mod doors;
 mod finance;
+mod finishing;
 mod pictures;
 mod reach;
 mod reviewing;

@@ -4,6 +4,7 @@ use super::browser::Look;
 use super::{PASSWORD, Team};
 use crate::database::Kind;
 use crate::finance::days_ago;
+use crate::network::{Event, deliver, sign};
 
 on_both_databases!(
     no_page_keeps_anybody_out,
@@ -29,6 +30,8 @@ fn pages(team: &Team) -> Vec<String> {
         "/rewards",
         "/users/main/u-1",
         "/postbacks",
+        "/postbacks/1",
+        "/postbacks?outcome=quarantined",
         "/deliveries",
         "/policy",
         "/audit",
@@ -43,6 +46,13 @@ fn pages(team: &Team) -> Vec<String> {
     pages.push(format!("/reports/{today}"));
     pages.push(format!("/reports/statements/{statement}"));
     pages.push(format!("/reports/statements/{}", statement + 1));
+    deliver(
+        team.up.address,
+        &sign(&Event::honest("u-1", "T-Q", 10).unsigned(1).replace("reward=10", "reward=ten")),
+    );
+    team.api.settle();
+    let quarantined = team.api.get("postbacks?outcome=quarantined")["items"][0]["id"].clone();
+    pages.push(format!("/postbacks/{quarantined}"));
     pages.push(format!("/rewards/{id}"));
     pages.push(format!("/review?group=user&c1=u-1&c2=main&open={id}"));
     pages

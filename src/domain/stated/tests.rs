@@ -1,0 +1,219 @@
+use std::collections::BTreeMap;
+
+use super::*;
+use crate::ledger::Amounts;
+use crate::queue::SecondPerson;
+
+const BASE: &str = "/pb/t?user_id=u1&tx_id=T1&reward=500&payout=1&status=1";
+
+fn params() -> Params {
+    Params::new(Network::Targo, &BTreeMap::new()).expect("the network's own names")
+}
+
+fn stated(typed: &[(Field, &str)]) -> Stated {
+    Stated::read(Network::Targo, typed).expect("can be stated")
+}
+
+fn source() -> SourceTerms {
+    SourceTerms {
+        name: "t".into(),
+        app: "main".into(),
+        currency: "coins".into(),
+        retry_horizon_ms: 108_000_000,
+    }
+}
+
+fn outlook(target: &str, values: &Stated, known: Vec<Reward>) -> Outlook {
+    let event = values.event(target, &params()).expect("it maps");
+    let policy = Policy::built_in().expect("the built-in policy");
+    Outlook::of(event, &source(), known, &policy, TimestampMs(1_795_428_000_000))
+}
+
+fn credited(user: &str, reward: i64) -> Reward {
+    Reward {
+        id: Some(7),
+        source: "t".into(),
+        key: "T1".into(),
+        app: "main".into(),
+        user_id: user.into(),
+        currency: "coins".into(),
+        reward: Some(Micros(reward * 1_000_000)),
+        payout: Some(Micros(1_000_000)),
+        offer_id: None,
+        event_id: None,
+        reversed_at: None,
+        taken_back: Amounts::default(),
+        status: Status::Credited,
+        steps: 1,
+        repeats: 0,
+        conflict: false,
+        credit_seen: true,
+    }
+}
+
+#[test]
+fn a_stated_value_fills_each_kind_of_gap() {
+    for (raw, field, value) in [
+        ("user_id=u1&", Field::UserId, "ann"),
+        ("tx_id=T1&", Field::TxId, "T9"),
+        ("&reward=500", Field::Reward, "1234.50"),
+        ("&status=1", Field::Status, "credit"),
+    ] {
+        let target = BASE.replace(raw, "");
+        let event = stated(&[(field, value)]).event(&target, &params()).expect("the gap is filled");
+        let expected = if field == Field::Reward { "1234.5" } else { value };
+        assert_eq!(said(&event, field).as_deref(), Some(expected));
+    }
+}
+
+#[test]
+fn what_is_unreadable_in_any_way_can_be_stated() {
+    for (from, to, field, value) in [
+        ("reward=500", "reward=1,234.50", Field::Reward, "1234.50"),
+        ("reward=500", "reward=500%20coins", Field::Reward, "500"),
+        ("reward=500", "reward=-5", Field::Reward, "5"),
+        ("status=1", "status=reversed", Field::Status, "reversal"),
+        ("user_id=u1", "user_id=u1&user_id=u2", Field::UserId, "u1"),
+        ("user_id=u1", "user_id=%FF", Field::UserId, "u1"),
+        ("tx_id=T1", "tx_id=a%00b", Field::TxId, "ab"),
+        ("payout=1", "payout=1,00", Field::Payout, "1.00"),
+    ] {
+        let target = BASE.replace(from, to);
+        assert!(stated(&[(field, value)]).event(&target, &params()).is_ok(), "{to}");
+    }
+}
+
+#[test]
+fn what_the_network_said_and_can_be_read_is_never_replaced() {
+    let target = BASE.replace("reward=500", "reward=much");
+    for (field, value) in
+        [(Field::UserId, "u2"), (Field::TxId, "T2"), (Field::Status, "reversal"), (Field::Payout, "99")]
+    {
+        let both = stated(&[(Field::Reward, "500"), (field, value)]);
+        assert!(matches!(both.event(&target, &params()), Err(NotStated::Readable { .. })), "{field:?}");
+    }
+}
+
+#[test]
+fn a_statement_that_does_not_suffice_says_what_is_missing_still() {
+    let target = BASE.replace("reward=500", "reward=much").replace("tx_id=T1", "");
+    let refused =
+        stated(&[(Field::Reward, "500")]).event(&target, &params()).expect_err("the transaction is missing");
+    assert_eq!(
+        refused.to_string(),
+        "the postback would still be quarantined: `tx_id` is missing; state that, too"
+    );
+}
+
+#[test]
+fn stated_values_are_read_as_strictly_as_received_ones() {
+    let long = "x".repeat(257);
+    for (field, value, says) in [
+        (Field::Reward, "1,234.50", "`reward` is not a decimal number; write it like 1234.50"),
+        (Field::Reward, "-5", "`reward` is negative; write it like 1234.50"),
+        (Field::Payout, "99999999999", "`payout` is larger than 1000000000; write it like 1234.50"),
+        (Field::Status, "reversed", "`status` must be credit or reversal"),
+        (Field::UserId, long.as_str(), "`user_id` is longer than 256 bytes"),
+        (Field::UserId, "a\u{0}b", "`user_id` contains a control character"),
+        (Field::TxId, "{tx_id}", "`tx_id` `{tx_id}` is a macro that was not filled in, not a value"),
+        (
+            Field::TxId,
+            "   ",
+            "nothing is stated: give at least one of user_id, tx_id, status, reward, payout",
+        ),
+    ] {
+        let refused = Stated::read(Network::Targo, &[(field, value)]).expect_err("refused");
+        assert_eq!(refused.to_string(), says);
+    }
+}
+
+#[test]
+fn only_the_gaps_are_asked_for() {
+    let target = BASE.replace("reward=500", "reward=1,234.50").replace("tx_id=T1", "");
+    let open: Vec<_> = gaps(&target, &params())
+        .into_iter()
+        .filter(|gap| gap.is_open)
+        .map(|gap| (gap.name, gap.received))
+        .collect();
+    assert_eq!(open, [("tx_id", "missing".to_owned()), ("reward", "1,234.50".to_owned())]);
+}
+
+#[test]
+fn the_outlook_says_what_would_happen() {
+    let no_reward = BASE.replace("reward=500", "reward=x");
+    let five_hundred = stated(&[(Field::Reward, "500")]);
+    let new = outlook(&no_reward, &five_hundred, vec![]);
+    assert_eq!(
+        new.sentence,
+        "Credits 500 coins to u1; the network pays 1.00 USD. The rules judge it, and may hold it."
+    );
+    let repeat = outlook(&no_reward, &five_hundred, vec![credited("u1", 500)]);
+    assert_eq!(repeat.sentence, "It says again what is known of reward 7: nothing moves.");
+    let conflict = outlook(&no_reward, &five_hundred, vec![credited("u2", 500)]);
+    assert_eq!(conflict.sentence, "Nothing moves; at reward 7 it is noted: conflict: user u1 instead of u2.");
+    assert!(!repeat.moves && !conflict.moves && new.moves);
+    let reversal = stated(&[(Field::Status, "reversal")]);
+    let no_status = BASE.replace("status=1", "status=reversed");
+    let taken = outlook(&no_status, &reversal, vec![credited("u1", 500)]);
+    assert_eq!(taken.sentence, "Takes 500 coins back from u1; the network pays 1.00 USD.");
+    let unseen = outlook(&no_status, &reversal, vec![]);
+    assert!(unseen.sentence.starts_with("A reversal of T1, whose credit never came"), "{}", unseen.sentence);
+}
+
+#[test]
+fn a_second_person_is_needed_at_the_limits_and_for_an_unknown_payout() {
+    let usd = |amount: i64| Some(Micros(amount * 1_000_000));
+    let look = |payout, reward| Outlook { sentence: String::new(), reward, payout, moves: true };
+    let single = |limit| ReviewTerms {
+        second: SecondPerson { single: limit, ..SecondPerson::default() },
+        ..ReviewTerms::default()
+    };
+    assert!(look(usd(50), usd(1)).needs_second(&single(usd(50))));
+    assert!(!look(usd(49), usd(1)).needs_second(&single(usd(50))));
+    assert!(look(None, usd(1)).needs_second(&single(usd(50))), "nobody knows that it is below");
+    assert!(!look(None, usd(1)).needs_second(&ReviewTerms::default()));
+    let stated = ReviewTerms { second_person_stated_reward: usd(1_000), ..ReviewTerms::default() };
+    assert!(look(usd(1), usd(1_000)).needs_second(&stated));
+    assert!(!look(usd(1), usd(999)).needs_second(&stated));
+    let nothing_moves = Outlook { moves: false, ..look(None, None) };
+    assert!(!nothing_moves.needs_second(&single(usd(50))));
+}
+
+#[test]
+fn a_stated_reversal_needs_two_by_the_money_that_it_takes_back() {
+    let reversal = stated(&[(Field::Status, "reversal")]);
+    let target = "/pb/t?user_id=u1&tx_id=T1&status=reversed";
+    let large = Reward { payout: Some(Micros(60_000_000)), ..credited("u1", 500) };
+    let terms = ReviewTerms {
+        second: SecondPerson { single: Some(Micros(50_000_000)), ..SecondPerson::default() },
+        ..ReviewTerms::default()
+    };
+    assert!(outlook(target, &reversal, vec![large]).needs_second(&terms));
+    assert!(!outlook(target, &reversal, vec![credited("u1", 500)]).needs_second(&terms));
+    assert!(!outlook(target, &reversal, vec![]).needs_second(&terms), "nothing moves");
+}
+
+#[test]
+fn a_step_that_was_stated_is_signed_by_the_person_with_the_reason() {
+    let values = stated(&[(Field::Reward, "500")]);
+    let event = values.event(&BASE.replace("reward=500", ""), &params()).expect("it maps");
+    let policy = Policy::built_in().expect("the built-in policy");
+    let incoming = |postback_id, key: &str| Incoming {
+        postback_id,
+        source: source(),
+        received_at: TimestampMs(0),
+        event: Event { tx_id: key.into(), ..event.clone() },
+        location: Location::default(),
+        geo: GeoResult::Unknown,
+        caller_listed: None,
+    };
+    let settled =
+        Settlement::of(vec![incoming(1, "T1"), incoming(2, "T2")], Known::default(), &policy, TimestampMs(0));
+    let by = StatedBy { stated: values, actor: "mara".into(), reason: "their mail of Monday".into() };
+    let signed = settled.clone().signed_by(&BTreeMap::from([(1, by)]));
+    let note =
+        |settled: &Settlement, at: usize| settled.rewards[at].steps[0].note.clone().unwrap_or_default();
+    assert_eq!(signed.rewards[0].steps[0].actor, "mara");
+    assert!(note(&signed, 0).ends_with("Stated: reward 500. their mail of Monday"), "{}", note(&signed, 0));
+    assert_eq!(signed.rewards[1], settled.rewards[1], "the other one is untouched");
+}

@@ -1,0 +1,214 @@
+//! `POST postbacks/{id}/state`, `…/confirm`, `…/decline`, `…/set-aside` and `…/take-up`: finishing what is quarantined.
+
+use bytes::Bytes;
+use domain::network::Field;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use store::quarantine::{ActRow, Acted, By};
+use utoipa::ToSchema;
+
+use super::Call;
+use super::error::{ApiError, ErrorBody};
+use super::postbacks::one_of;
+use super::shape::{Postback, time};
+use crate::stating::{self, Refused};
+
+/// What is missing or cannot be read, and how it is known.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct StateRequest {
+    #[serde(default)]
+    user_id: String,
+    #[serde(default)]
+    tx_id: String,
+    /// credit or reversal
+    #[serde(default)]
+    #[schema(example = "credit")]
+    status: String,
+    /// Decimal, in the user's currency.
+    #[serde(default)]
+    #[schema(example = "1234.50")]
+    reward: String,
+    /// Decimal, USD.
+    #[serde(default)]
+    payout: String,
+    /// How it is known; at most 2,000 bytes. Not needed for a preview.
+    #[serde(default)]
+    #[schema(example = "their mail of 2 December")]
+    reason: String,
+    /// Only say what the postback would become.
+    #[serde(default)]
+    preview: bool,
+}
+
+/// Why a postback is set aside, or taken up again.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct AsideRequest {
+    /// At most 2,000 bytes.
+    #[schema(example = "a test call of the network")]
+    reason: String,
+}
+
+/// What another person says to a proposal.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct SecondRequest {
+    /// The `proposal` that was answered when it was made; so nothing else is agreed to.
+    proposal: i64,
+    /// Required to decline.
+    #[serde(default)]
+    reason: String,
+}
+
+/// What became of a statement.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct StateDone {
+    id: i64,
+    /// preview; stated or confirmed: it waits in the inbox again; proposed: another person must agree
+    #[schema(example = "stated")]
+    result: &'static str,
+    /// What happens with it, in words.
+    outlook: String,
+    /// True if another person must agree.
+    needs_second: bool,
+    /// To confirm or decline it by.
+    proposal: Option<i64>,
+}
+
+/// What a person did about a quarantined postback.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct QuarantineAct {
+    id: i64,
+    /// stated, proposed, confirmed, declined, `set_aside` or `taken_up`
+    act: String,
+    /// Of confirmed and declined: what was proposed.
+    proposal: Option<i64>,
+    user_id: Option<String>,
+    tx_id: Option<String>,
+    status: Option<String>,
+    reward: Option<String>,
+    payout: Option<String>,
+    actor: String,
+    reason: String,
+    at: String,
+}
+
+impl From<ActRow> for QuarantineAct {
+    fn from(row: ActRow) -> Self {
+        let ActRow { id, act, proposal_id, user_id, tx_id, status, reward, payout, actor, reason, .. } = row;
+        let at = time(row.acted_at);
+        Self { id, act, proposal: proposal_id, user_id, tx_id, status, reward, payout, actor, reason, at }
+    }
+}
+
+impl From<Refused> for ApiError {
+    fn from(refused: Refused) -> Self {
+        match refused {
+            Refused::Store(error) => Self::Store(error),
+            Refused::NotFound(_) => Self::NotFound(refused.to_string()),
+            Refused::NotStated(_) => Self::Invalid(refused.to_string()),
+            _ => Self::Conflict(refused.to_string()),
+        }
+    }
+}
+
+fn parse<T: DeserializeOwned>(body: &Bytes) -> Result<T, ApiError> {
+    serde_json::from_slice(body)
+        .map_err(|error| ApiError::invalid(format!("the body cannot be read: {error}")))
+}
+
+fn by(call: &Call, actor: String, reason: &str, required: bool) -> Result<By, ApiError> {
+    let reason = stating::reason(reason, required).map_err(Refused::NotStated)?;
+    Ok(By { actor, reason, now: call.api.clock.now() })
+}
+
+#[utoipa::path(post, path = "/api/v1/postbacks/{id}/state", params(("id" = i64, Path)), tag = "postbacks",
+    request_body = StateRequest,
+    responses((status = 200, body = StateDone), (status = 400, body = ErrorBody), (status = 403, body = ErrorBody),
+              (status = 404, body = ErrorBody), (status = 409, body = ErrorBody)))]
+/// States what is missing or unreadable in a quarantined postback, which then waits in the inbox again; or proposes it,
+/// if the settings ask for a second person. What was received and can be read is never replaced. Needs the role risk or
+/// admin.
+pub(crate) async fn state(call: Call, id: i64, body: Bytes) -> Result<StateDone, ApiError> {
+    let owner = call.reviewer().await?;
+    let request: StateRequest = parse(&body)?;
+    let by = by(&call, owner.name, &request.reason, !request.preview)?;
+    let typed = [
+        (Field::UserId, request.user_id.as_str()),
+        (Field::TxId, request.tx_id.as_str()),
+        (Field::Status, request.status.as_str()),
+        (Field::Reward, request.reward.as_str()),
+        (Field::Payout, request.payout.as_str()),
+    ];
+    let look = call.api.stating.look(&call.api.store, id, &typed, by.now).await?;
+    let acted = match request.preview {
+        true => None,
+        false => Some(call.api.stating.state(&call.api.store, id, &look, by).await?),
+    };
+    Ok(StateDone {
+        id,
+        result: match acted {
+            None => "preview",
+            Some(Acted::Proposed(_)) => "proposed",
+            Some(Acted::Confirmed) => "confirmed",
+            Some(_) => "stated",
+        },
+        proposal: match acted {
+            Some(Acted::Proposed(proposal)) => Some(proposal),
+            _ => None,
+        },
+        outlook: look.outlook.sentence,
+        needs_second: look.needs_second,
+    })
+}
+
+#[utoipa::path(post, path = "/api/v1/postbacks/{id}/confirm", params(("id" = i64, Path)), tag = "postbacks",
+    request_body = SecondRequest,
+    responses((status = 200, body = Postback), (status = 403, body = ErrorBody), (status = 404, body = ErrorBody),
+              (status = 409, body = ErrorBody)))]
+/// Agrees to what another person proposed. Needs the role risk or admin.
+pub(crate) async fn confirm(call: Call, id: i64, body: Bytes) -> Result<Postback, ApiError> {
+    let owner = call.reviewer().await?;
+    let request: SecondRequest = parse(&body)?;
+    let by = by(&call, owner.name, &request.reason, false)?;
+    call.api.stating.confirm(&call.api.store, id, request.proposal, by).await?;
+    one_of(&call.api, id).await
+}
+
+#[utoipa::path(post, path = "/api/v1/postbacks/{id}/decline", params(("id" = i64, Path)), tag = "postbacks",
+    request_body = SecondRequest,
+    responses((status = 200, body = Postback), (status = 403, body = ErrorBody), (status = 404, body = ErrorBody),
+              (status = 409, body = ErrorBody)))]
+/// Declines what was proposed; whoever proposed it takes it back in this way. Needs the role risk or admin.
+pub(crate) async fn decline(call: Call, id: i64, body: Bytes) -> Result<Postback, ApiError> {
+    let owner = call.reviewer().await?;
+    let request: SecondRequest = parse(&body)?;
+    let by = by(&call, owner.name, &request.reason, true)?;
+    stating::decline(&call.api.store, id, request.proposal, by).await?;
+    one_of(&call.api, id).await
+}
+
+#[utoipa::path(post, path = "/api/v1/postbacks/{id}/set-aside", params(("id" = i64, Path)), tag = "postbacks",
+    request_body = AsideRequest,
+    responses((status = 200, body = Postback), (status = 403, body = ErrorBody), (status = 404, body = ErrorBody),
+              (status = 409, body = ErrorBody)))]
+/// Sets a quarantined postback aside: nobody needs to look at it any more. Needs the role risk or admin.
+pub(crate) async fn set_aside(call: Call, id: i64, body: Bytes) -> Result<Postback, ApiError> {
+    let owner = call.reviewer().await?;
+    let request: AsideRequest = parse(&body)?;
+    stating::set_aside(&call.api.store, id, by(&call, owner.name, &request.reason, true)?).await?;
+    one_of(&call.api, id).await
+}
+
+#[utoipa::path(post, path = "/api/v1/postbacks/{id}/take-up", params(("id" = i64, Path)), tag = "postbacks",
+    request_body = AsideRequest,
+    responses((status = 200, body = Postback), (status = 403, body = ErrorBody), (status = 404, body = ErrorBody),
+              (status = 409, body = ErrorBody)))]
+/// Takes a postback up again that was set aside: it is quarantined as before. Needs the role risk or admin.
+pub(crate) async fn take_up(call: Call, id: i64, body: Bytes) -> Result<Postback, ApiError> {
+    let owner = call.reviewer().await?;
+    let request: AsideRequest = parse(&body)?;
+    stating::take_up(&call.api.store, id, by(&call, owner.name, &request.reason, true)?).await?;
+    one_of(&call.api, id).await
+}
