@@ -134,8 +134,8 @@ impl Mapping<'_> {
 
     // -- without these no money can be booked -----------------------------------------------------------------------
 
-    /// A user or a transaction, exactly as sent: two that differ are two. Only blanks around them are nothing: a repeat or
-    /// a reversal that lost or won one must still find its credit.
+    /// A user or a transaction, exactly as sent: two that differ are two. Only blanks around a user are nothing; a
+    /// transaction is the key of all that follows, and keeps even them.
     fn id(&mut self, field: Field) -> Result<String, Quarantine> {
         let max = self.max_len(field);
         let given = self.given(field);
@@ -157,9 +157,14 @@ impl Mapping<'_> {
         }
         let bare = sent.trim_matches(is_nothing);
         if bare.len() < sent.len() {
-            self.cleaned(field, "had blanks around it");
+            let kept = if field == Field::UserId {
+                "had blanks around it"
+            } else {
+                "has blanks around it, which were kept"
+            };
+            self.cleaned(field, kept);
         }
-        let id = bare;
+        let id = if field == Field::UserId { bare } else { sent.as_str() };
         if id.len() > max {
             return Err(self.quarantine(field, &format!("is longer than {max} bytes")));
         }

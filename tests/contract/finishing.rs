@@ -108,11 +108,6 @@ async fn every_gap_can_be_stated_and_the_raw_bytes_stay(home: &Home) {
             Stated { status: Some(Kind::Credit), ..Stated::default() },
         ),
         ("T4", credit("T4").with("reward", "500%20coins"), reward("500")),
-        (
-            "T5",
-            credit("T5").with("payout", "1%20USD"),
-            Stated { payout: Some("1".into()), ..Stated::default() },
-        ),
     ] {
         let target = call.target();
         let id = put_aside(home, call).await;

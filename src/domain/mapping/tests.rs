@@ -208,14 +208,10 @@ fn two_ids_are_never_made_one() {
             assert_eq!(reason(&[(name, value)]), format!("`{name}` {what}"));
         }
     }
-    let keys = ["a", "A", "a+b", "a++b", "a%0Ab", "a%07b", "%C3%A9", "e%CC%81", "1", "01", "1.0"];
+    let keys = ["a", "A", "a+", "+a", "a%0A", "a%07", "%C3%A9", "e%CC%81", "1", "01", "1.0", "a%EF%BB%BF"];
     let keys: std::collections::BTreeSet<_> = keys.map(|key| credit(&[("tx_id", key)]).tx_id).into();
-    assert_eq!(keys.len(), 11, "{keys:?}");
-    // A repeat or a reversal that lost or won a blank still finds its credit.
-    for around in ["a+", "+a", "a%0A", "a%EF%BB%BF", "%C2%A0a"] {
-        let event = credit(&[("tx_id", around)]);
-        assert_eq!((event.tx_id.as_str(), noted(&event).as_str()), ("a", "`tx_id` had blanks around it"));
-    }
+    assert_eq!(keys.len(), 12, "{keys:?}");
+    assert_eq!(noted(&credit(&[("tx_id", "a+")])), "`tx_id` has blanks around it, which were kept");
     let offer = |value: &str| credit(&[("offer_id", value)]).offer_id.expect("an offer");
     let others =
         ["caf%E9", "caf%E8", "caf", "a%00b", "a%01b", "ab", &long, &format!("{long}y"), &"x".repeat(256)]
