@@ -14,12 +14,14 @@ const HOUR_MS: i64 = 3_600_000;
 /// `[sources.statement]`
 pub(super) fn statements(source: &mut Section<'_>, timezone: Option<Tz>) -> Reading {
     let (path, dict) = source.table("statement");
+    let key = key_of(&path);
     let mut section = source.inner(path, dict);
     let default = Format::default();
     let format = Format {
         delimiter: section.or("delimiter", default.delimiter),
         header: section.or("header", default.header),
         decimal_comma: section.or("decimal_comma", default.decimal_comma),
+        amounts: section.or("amounts", default.amounts),
         time: section.or("time", default.time),
         zone: section.or("zone", default.zone),
         currency: default.currency,
@@ -28,9 +30,10 @@ pub(super) fn statements(source: &mut Section<'_>, timezone: Option<Tz>) -> Read
         reversals: section.or("reversals", default.reversals),
         daily_sums: section.or("daily_sums", default.daily_sums),
         controls: section.or("controls", default.controls),
+        key,
     };
     let key = |fault: &str| {
-        ["delimiter", "zone", "columns", "controls"]
+        ["delimiter", "time", "zone", "columns", "controls"]
             .into_iter()
             .find(|key| fault.contains(&format!("`{key}`")))
     };
@@ -50,4 +53,18 @@ pub(super) fn statements(source: &mut Section<'_>, timezone: Option<Tz>) -> Read
     let timezone = timezone.unwrap_or(Tz::UTC);
     let terms = MatchTerms { tolerance, window_ms: window_hours * HOUR_MS, cut_off_days, timezone };
     Reading { format, terms }
+}
+
+/// `sources.0.statement.` as people write it: `sources[0].statement`.
+fn key_of(path: &str) -> String {
+    let mut key = String::new();
+    for part in path.split('.').filter(|part| !part.is_empty()) {
+        if part.bytes().all(|byte| byte.is_ascii_digit()) {
+            key += &format!("[{part}]");
+        } else {
+            key += if key.is_empty() { "" } else { "." };
+            key += part;
+        }
+    }
+    key
 }
