@@ -16,14 +16,40 @@ const TELLING: [&str; 3] = ["status", "currency", "time"];
 
 /// How other networks call a field, in small letters without anything between them: whole names, and parts of names.
 const OTHER_NAMES: [(&str, &[&str], &[&str]); 9] = [
-    ("tx_id", &["id", "tid", "ref", "reference"], &["transaction", "txid", "transid", "conversionid", "orderid", "leadid", "actionid"]),
-    ("status", &["type", "kind", "decision", "approved", "reversed", "chargeback", "result"], &["status", "state", "transactiontype", "conversiontype"]),
+    (
+        "tx_id",
+        &["id", "tid", "ref", "reference"],
+        &["transaction", "txid", "transid", "conversionid", "orderid", "leadid", "actionid"],
+    ),
+    (
+        "status",
+        &["type", "kind", "decision", "approved", "reversed", "chargeback", "result"],
+        &["status", "state", "transactiontype", "conversiontype"],
+    ),
     ("user_id", &["user", "uid", "player", "customer"], &["userid", "playerid", "customerid", "subid"]),
     ("offer_id", &["offer", "campaign", "oid"], &["offerid", "campaignid"]),
     ("event_id", &["event", "goal"], &["eventid", "goalid"]),
-    ("amount", &["sum", "value", "price", "total"], &["amount", "payout", "revenue", "commission", "earning", "betrag"]),
+    (
+        "amount",
+        &["sum", "value", "price", "total"],
+        &["amount", "payout", "revenue", "commission", "earning", "betrag"],
+    ),
     ("currency", &["ccy", "cur", "iso"], &["curr", "währung", "waehrung", "devise", "moneda", "valuta"]),
-    ("time", &["day", "when", "created", "createdat", "convertedat", "completedat", "approvedat", "datum", "fecha"], &["date", "time"]),
+    (
+        "time",
+        &[
+            "day",
+            "when",
+            "created",
+            "createdat",
+            "convertedat",
+            "completedat",
+            "approvedat",
+            "datum",
+            "fecha",
+        ],
+        &["date", "time"],
+    ),
     ("count", &["conversions", "quantity", "qty", "number", "leads"], &["count"]),
 ];
 
@@ -64,15 +90,21 @@ impl Columns {
         let absent: Vec<_> = FIELDS.iter().copied().filter(|field| self.place(field).is_none()).collect();
         let used: BTreeSet<usize> = self.of.values().copied().collect();
         let unread: Vec<_> = (0..self.names.len())
-            .filter(|place| !used.contains(place) && self.names.get(*place).is_some_and(|name| !name.is_empty()))
+            .filter(|place| {
+                !used.contains(place) && self.names.get(*place).is_some_and(|name| !name.is_empty())
+            })
             .take(SHOWN_NAMES)
             .map(name)
             .collect();
-        [("Read: ", read.join(", ")), ("Not in the file: ", absent.join(", ")), ("Columns that are not read: ", unread.join(", "))]
-            .into_iter()
-            .filter(|(_, list)| !list.is_empty())
-            .map(|(what, list)| format!("{what}{list}."))
-            .collect()
+        [
+            ("Read: ", read.join(", ")),
+            ("Not in the file: ", absent.join(", ")),
+            ("Columns that are not read: ", unread.join(", ")),
+        ]
+        .into_iter()
+        .filter(|(_, list)| !list.is_empty())
+        .map(|(what, list)| format!("{what}{list}."))
+        .collect()
     }
 }
 
@@ -87,7 +119,8 @@ fn plain(name: &str) -> String {
 
 /// True if one text becomes the other by at most `most` letters that are changed, added or left out.
 fn is_misspelt(one: &str, other: &str, most: usize) -> bool {
-    let (one, other): (Vec<_>, Vec<_>) = (one.chars().take(SHOWN_LEN).collect(), other.chars().take(SHOWN_LEN).collect());
+    let (one, other): (Vec<_>, Vec<_>) =
+        (one.chars().take(SHOWN_LEN).collect(), other.chars().take(SHOWN_LEN).collect());
     let mut above: Vec<usize> = (0..=other.len()).collect();
     for (row, letter) in one.iter().enumerate() {
         let mut line = vec![row + 1];
@@ -127,7 +160,8 @@ impl Format {
     /// The column that the settings name for a field; `None` if they leave it to the field's own name.
     fn named(&self, field: &str) -> Option<&str> {
         // All nine under their own names is what the settings say when they say nothing.
-        let says_nothing = self.columns.len() == FIELDS.len() && self.columns.iter().all(|(field, name)| field == name);
+        let says_nothing =
+            self.columns.len() == FIELDS.len() && self.columns.iter().all(|(field, name)| field == name);
         self.columns.get(field).filter(|_| !says_nothing).map(|name| name.trim())
     }
 
@@ -147,7 +181,9 @@ impl Format {
             }
             let wanted = named.unwrap_or(field);
             let places: Vec<usize> = (0..columns.names.len())
-                .filter(|place| columns.names.get(*place).is_some_and(|name| name.eq_ignore_ascii_case(wanted)))
+                .filter(|place| {
+                    columns.names.get(*place).is_some_and(|name| name.eq_ignore_ascii_case(wanted))
+                })
                 .collect();
             let number = wanted.parse::<usize>().ok().and_then(|number| number.checked_sub(1));
             let number = number.filter(|place| header.is_none_or(|names| *place < names.len()));
@@ -165,12 +201,23 @@ impl Format {
                 )),
             }
         }
-        faults.extend(absent.iter().filter_map(|(field, named)| self.absent(&columns, header, field, *named)));
-        if faults.is_empty() { self.complete(columns, header) } else { Err(Unreadable::Columns(faults.join("; "))) }
+        faults
+            .extend(absent.iter().filter_map(|(field, named)| self.absent(&columns, header, field, *named)));
+        if faults.is_empty() {
+            self.complete(columns, header)
+        } else {
+            Err(Unreadable::Columns(faults.join("; ")))
+        }
     }
 
     /// What is wrong with a field that the file has no column for.
-    fn absent(&self, columns: &Columns, header: Option<&[&str]>, field: &'static str, named: Option<&str>) -> Option<String> {
+    fn absent(
+        &self,
+        columns: &Columns,
+        header: Option<&[&str]>,
+        field: &'static str,
+        named: Option<&str>,
+    ) -> Option<String> {
         let wanted = named.unwrap_or(field);
         let key = &self.key;
         if header.is_none() {
@@ -184,7 +231,9 @@ impl Format {
         }
         let used: BTreeSet<usize> = columns.of.values().copied().collect();
         let free = columns.names.iter().enumerate().filter(|(place, _)| !used.contains(place));
-        let near = free.filter_map(|(_, name)| Some((nearness(field, wanted, name)?, name))).min_by_key(|(nearness, _)| *nearness);
+        let near = free
+            .filter_map(|(_, name)| Some((nearness(field, wanted, name)?, name)))
+            .min_by_key(|(nearness, _)| *nearness);
         let found = near.map(|(nearness, name)| (nearness, shown(name)));
         match (named, found) {
             (Some(named), Some((_, name))) => Some(format!(
@@ -228,7 +277,8 @@ impl Format {
     fn other_delimiter(&self, names: &[String]) -> Option<String> {
         let [whole] = names else { return None };
         let found = [';', ',', '\t', '|'].into_iter().filter(|other| *other != self.delimiter);
-        let (count, other) = found.map(|other| (whole.matches(other).count(), other)).max_by_key(|(count, _)| *count)?;
+        let (count, other) =
+            found.map(|other| (whole.matches(other).count(), other)).max_by_key(|(count, _)| *count)?;
         let written = if other == '\t' { "\\t".to_owned() } else { other.to_string() };
         (count > 0).then(|| format!("; perhaps {}.delimiter = \"{written}\"", self.key))
     }
@@ -296,10 +346,15 @@ mod tests {
             assert!(says.contains(proposal), "{says}");
         }
         // Whoever says that no column holds it means it.
-        let read = with(&[("status", ""), ("time", "")]).columns_of(Some(&["tx_id", "State", "date", "amount"]));
+        let read =
+            with(&[("status", ""), ("time", "")]).columns_of(Some(&["tx_id", "State", "date", "amount"]));
         assert_eq!(read.map(|columns| columns.place("status")), Ok(None));
         // What is only like a field that tells nothing apart is none.
-        for header in [["tx_id", "country", "amount"], ["tx_id", "offer_name", "amount"], ["tx_id", "timezone", "amount"]] {
+        for header in [
+            ["tx_id", "country", "amount"],
+            ["tx_id", "offer_name", "amount"],
+            ["tx_id", "timezone", "amount"],
+        ] {
             assert!(with(&[]).columns_of(Some(&header)).is_ok(), "{header:?}");
         }
     }
@@ -308,7 +363,10 @@ mod tests {
     fn a_column_that_is_there_twice_refuses_the_file() {
         for header in [["tx_id", "amount", "amount"], ["tx_id", "amount", "Amount"]] {
             let says = refused(&[], &header);
-            assert!(says.contains("twice, as columns 2 and 3") && says.contains("columns.amount = \"2\""), "{says}");
+            assert!(
+                says.contains("twice, as columns 2 and 3") && says.contains("columns.amount = \"2\""),
+                "{says}"
+            );
         }
         let by_number = with(&[("amount", "3")]).columns_of(Some(&["tx_id", "amount", "amount"]));
         assert_eq!(by_number.map(|columns| columns.place("amount")), Ok(Some(2)));

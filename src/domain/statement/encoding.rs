@@ -74,8 +74,7 @@ impl Encoding {
         let (encoding, skipped) =
             marked.map_or_else(|| (Self::unmarked(head), 0), |(mark, encoding)| (*encoding, mark.len()));
         let text = encoding.ascii_compatible(head.get(skipped..).unwrap_or_default());
-        let text: String =
-            text.iter().map(|&byte| char::from(byte.to_ascii_lowercase())).take(64).collect();
+        let text: String = text.iter().map(|&byte| char::from(byte.to_ascii_lowercase())).take(64).collect();
         let text = text.trim_start();
         match DOCUMENTS.iter().find(|(begin, _)| text.starts_with(begin)) {
             Some((_, what)) => Err(Unreadable::NoText(what)),
@@ -168,7 +167,10 @@ mod tests {
             (Vec::new(), Encoding::Utf8, 0),
         ] {
             assert_eq!(Encoding::of(&bytes), Ok((encoding, mark)));
-            assert_eq!(encoding.ascii_compatible(&bytes[mark..]).as_ref(), if bytes.is_empty() { b"" } else { text.as_bytes() });
+            assert_eq!(
+                encoding.ascii_compatible(&bytes[mark..]).as_ref(),
+                if bytes.is_empty() { b"" } else { text.as_bytes() }
+            );
         }
     }
 
@@ -201,7 +203,10 @@ mod tests {
     #[test]
     fn utf_16_is_never_cut_within_a_character_and_its_length_is_known() {
         let bytes = utf16("a😀b", u16::to_le_bytes);
-        assert_eq!((3..=8).map(|len| Encoding::Utf16Le.whole(&bytes[..len])).collect::<Vec<_>>(), [2, 2, 2, 6, 6, 8]);
+        assert_eq!(
+            (3..=8).map(|len| Encoding::Utf16Le.whole(&bytes[..len])).collect::<Vec<_>>(),
+            [2, 2, 2, 6, 6, 8]
+        );
         let text = Encoding::Utf16Le.ascii_compatible(&bytes);
         assert_eq!((text.as_ref(), Encoding::Utf16Le.len_of(&text)), ("a😀b".as_bytes(), 8));
         // Half a pair is one character that nobody can read.

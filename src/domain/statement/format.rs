@@ -122,9 +122,13 @@ impl Format {
     /// What is wrong with it, as far as that can be said without a file.
     pub fn faults(&self) -> Vec<String> {
         let mut faults = Vec::new();
-        let delimits = |letter: char| letter.is_ascii() && !letter.is_ascii_alphanumeric() && !"\"\r\n\0".contains(letter);
+        let delimits = |letter: char| {
+            letter.is_ascii() && !letter.is_ascii_alphanumeric() && !"\"\r\n\0".contains(letter)
+        };
         if !delimits(self.delimiter) {
-            faults.push("`delimiter` must be one ASCII character that is neither a letter nor a digit".to_owned());
+            faults.push(
+                "`delimiter` must be one ASCII character that is neither a letter nor a digit".to_owned(),
+            );
         }
         faults.extend(times::fault(&self.time));
         if self.zone.parse::<Tz>().is_err() {
@@ -147,7 +151,11 @@ impl Format {
         self.reader_with(header, Layout::default())
     }
 
-    pub(super) fn reader_with(&self, header: Option<&[&str]>, layout: Layout) -> Result<LineReader, Unreadable> {
+    pub(super) fn reader_with(
+        &self,
+        header: Option<&[&str]>,
+        layout: Layout,
+    ) -> Result<LineReader, Unreadable> {
         if let Some(fault) = self.faults().into_iter().next() {
             return Err(Unreadable::Settings(fault));
         }
@@ -260,7 +268,8 @@ impl LineReader {
                 return Err(spoiled::SPOILED.into());
             }
             return Err(if self.format.daily_sums {
-                "neither `tx_id` nor `user_id` stands there, and no `time` of which it could be the sum".into()
+                "neither `tx_id` nor `user_id` stands there, and no `time` of which it could be the sum"
+                    .into()
             } else {
                 "neither `tx_id` nor `user_id` stands there".into()
             });
@@ -323,7 +332,11 @@ impl LineReader {
         number::read(text, *decimal_comma, amounts).map_err(|no_amount| {
             let mut reason = format!("`amount` is `{text}`, which {}", no_amount.why);
             if !no_amount.forms.is_empty() {
-                reason = format!("`amount` is `{text}`, which {}: {}", no_amount.why, amounts_key(key, &no_amount.forms));
+                reason = format!(
+                    "`amount` is `{text}`, which {}: {}",
+                    no_amount.why,
+                    amounts_key(key, &no_amount.forms)
+                );
             } else if no_amount.other_point {
                 let (sign, other) = if *decimal_comma { ("point", false) } else { ("comma", true) };
                 reason += &format!("; if the {sign} stands before decimals: {key}.decimal_comma = {other}");

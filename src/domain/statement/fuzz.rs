@@ -24,17 +24,23 @@ fn statement() -> impl Strategy<Value = Vec<u8>> {
         1 => Just(&b"Report\r\rtx_id,amount\r"[..]),
         1 => Just(&b""[..]),
     ];
-    (header, prop::collection::vec(part, 0..60)).prop_map(|(header, parts)| [header.to_vec(), parts.concat()].concat())
+    (header, prop::collection::vec(part, 0..60))
+        .prop_map(|(header, parts)| [header.to_vec(), parts.concat()].concat())
 }
 
 fn format() -> impl Strategy<Value = Format> {
-    (any::<bool>(), any::<bool>(), any::<bool>(), prop::sample::select(vec!["rfc3339", "unix", "excel", "%d.%m.%Y"])).prop_map(
-        |(daily_sums, decimal_comma, header, time)| {
-            let numbers = [("tx_id", "1"), ("amount", "6")].map(|(field, place)| (field.to_owned(), place.to_owned()));
+    (
+        any::<bool>(),
+        any::<bool>(),
+        any::<bool>(),
+        prop::sample::select(vec!["rfc3339", "unix", "excel", "%d.%m.%Y"]),
+    )
+        .prop_map(|(daily_sums, decimal_comma, header, time)| {
+            let numbers =
+                [("tx_id", "1"), ("amount", "6")].map(|(field, place)| (field.to_owned(), place.to_owned()));
             let columns = if header { Format::default().columns } else { numbers.into() };
             Format { daily_sums, decimal_comma, header, columns, time: time.into(), ..Format::default() }
-        },
-    )
+        })
 }
 
 /// What is always so of a file that was read.
@@ -47,8 +53,18 @@ fn holds(read: &PieceLines) -> Result<(), TestCaseError> {
         prop_assert!(seen.insert(number), "line {number} is two things");
     }
     for line in &read.lines {
-        let texts = [&line.tx_id, &line.user_id, &line.offer_id, &line.event_id, &line.day, &Some(line.currency.clone())];
-        prop_assert!(texts.into_iter().flatten().all(|text| !text.contains('\0') && text.len() <= 256), "{line:?}");
+        let texts = [
+            &line.tx_id,
+            &line.user_id,
+            &line.offer_id,
+            &line.event_id,
+            &line.day,
+            &Some(line.currency.clone()),
+        ];
+        prop_assert!(
+            texts.into_iter().flatten().all(|text| !text.contains('\0') && text.len() <= 256),
+            "{line:?}"
+        );
         prop_assert!(line.amount.0 >= 0);
         prop_assert!(line.day.as_ref().is_none_or(|day| day.len() == 10), "{line:?}");
     }
@@ -64,7 +80,10 @@ fn any_bytes_end_well(format: &Format, file: &[u8]) -> Result<(), TestCaseError>
         Ok(read) => holds(&read)?,
         Err(refused) => {
             let refused = refused.to_string();
-            prop_assert!(!refused.is_empty() && !refused.contains('\0') && refused.len() < 8_000, "{refused}");
+            prop_assert!(
+                !refused.is_empty() && !refused.contains('\0') && refused.len() < 8_000,
+                "{refused}"
+            );
         }
     }
     Ok(())

@@ -224,7 +224,9 @@ fn ungrouped(digits: &str, decimal_comma: bool) -> Option<(String, Option<Amount
 mod tests {
     use proptest::prelude::*;
 
-    use super::AmountForm::{ApostropheGroups, BlankGroups, CurrencyCode, CurrencySign, Parentheses, TrailingMinus};
+    use super::AmountForm::{
+        ApostropheGroups, BlankGroups, CurrencyCode, CurrencySign, Parentheses, TrailingMinus,
+    };
     use super::*;
 
     fn micros(text: &str, decimal_comma: bool, forms: &[AmountForm]) -> Option<i64> {
@@ -245,7 +247,10 @@ mod tests {
         ] {
             assert_eq!(micros(text, false, &[]), Some(is), "{text}");
         }
-        for text in ["0,250", "00,250", "01,250", "0,250.5", "1,5", "1,23", "1234,567", ",250", "1,,234", "1,23,456", "1.2,345", "1 ,234", "--1", "1-2"] {
+        for text in [
+            "0,250", "00,250", "01,250", "0,250.5", "1,5", "1,23", "1234,567", ",250", "1,,234", "1,23,456",
+            "1.2,345", "1 ,234", "--1", "1-2",
+        ] {
             assert_eq!(micros(text, false, &[]), None, "{text}");
         }
         assert_eq!(micros("0,250", true, &[]), Some(250_000));
@@ -305,7 +310,10 @@ mod tests {
     #[test]
     fn what_no_form_explains_is_no_amount() {
         let all = AmountForm::ALL.map(|(form, _)| form);
-        for text in ["", "-", "$", "()", "((1))", "-(1)", "(-1)", "-1-", "1e3", "12%", "€1 USD", "n/a", "USD", "0x10", "1..2", "١", "1 2", "0 250", "12 CR"] {
+        for text in [
+            "", "-", "$", "()", "((1))", "-(1)", "(-1)", "-1-", "1e3", "12%", "€1 USD", "n/a", "USD", "0x10",
+            "1..2", "١", "1 2", "0 250", "12 CR",
+        ] {
             let refused = read(text, false, &all);
             assert!(refused.is_err(), "{text}: {refused:?}");
             assert!(refused.is_err_and(|refused| refused.forms.is_empty()), "{text}");

@@ -1,7 +1,7 @@
 //! A file in pieces: cut between records while it comes in, and read one by one.
 
 use std::borrow::Cow;
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -189,6 +189,42 @@ pub struct PieceLines {
     pub proposals: Vec<String>,
 }
 
+/// Lines of which the same is said.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SameReason {
+    /// The first of them.
+    pub line: i64,
+    /// How many there are.
+    pub count: i64,
+    /// What is said.
+    pub reason: String,
+}
+
+impl SameReason {
+    /// Lines of one reason together, in the order of the first of each.
+    pub fn of(lines: &[(i64, String)]) -> Vec<Self> {
+        let mut places: HashMap<&str, usize> = HashMap::new();
+        let mut found: Vec<Self> = Vec::new();
+        for (line, reason) in lines {
+            let place = *places.entry(reason).or_insert(found.len());
+            match found.get_mut(place) {
+                Some(same) => same.count += 1,
+                None => found.push(Self { line: *line, count: 1, reason: reason.clone() }),
+            }
+        }
+        found
+    }
+
+    /// Which lines they are, for people: `7`, or `7 and 19 more`.
+    pub fn lines(&self) -> String {
+        if self.count == 1 {
+            self.line.to_string()
+        } else {
+            format!("{} and {} more", self.line, self.count - 1)
+        }
+    }
+}
+
 impl Format {
     /// The reader for the file that begins with `first`.
     pub fn reader_of(&self, first: &[u8]) -> Result<LineReader, Unreadable> {
@@ -200,8 +236,12 @@ impl Format {
         let layout = Layout { encoding, mark_len, header_line: 0, shape, has_hash_ids: false };
         let records = first_records(shape, &text, is_whole);
         let second = |after: i64| {
-            let next = records.iter().find(|(line, fields)| *line > after && fields.iter().any(|field| !field.is_empty()));
-            next.is_some_and(|(_, fields)| fields.len() > 1 && fields.first().is_some_and(|field| field.starts_with('#')))
+            let next = records
+                .iter()
+                .find(|(line, fields)| *line > after && fields.iter().any(|field| !field.is_empty()));
+            next.is_some_and(|(_, fields)| {
+                fields.len() > 1 && fields.first().is_some_and(|field| field.starts_with('#'))
+            })
         };
         if !self.header {
             return self.reader_with(None, Layout { has_hash_ids: second(0), ..layout });
@@ -238,9 +278,7 @@ impl Format {
         while let Found::Record(record) = shape.record(&text, from, number, true) {
             let bytes = text.get(record.bytes.clone()).unwrap_or_default();
             if number < *header_line {
-                if !clean(&text_of(bytes).0).is_empty() {
-                    found.asides.push((number, "it stands before the header".into()));
-                }
+                found.add_title(reader, *shape, number, bytes);
             } else if number > *header_line {
                 found.add(reader, *shape, number, bytes, &record, &mut forms);
             }
@@ -254,14 +292,38 @@ impl Format {
 }
 
 impl PieceLines {
-    fn add(&mut self, reader: &LineReader, shape: Shape, number: i64, bytes: &[u8], record: &Record, forms: &mut BTreeSet<AmountForm>) {
+    /// Of what stands before the header, only figures of the whole file mean something.
+    fn add_title(&mut self, reader: &LineReader, shape: Shape, number: i64, bytes: &[u8]) {
+        let fields = shape.fields(bytes, number).unwrap_or_default();
+        let decoded: Vec<_> = fields.iter().map(|field| text_of(field).0).collect();
+        let fields: Vec<&str> = decoded.iter().map(|text| clean(text)).collect();
+        match reader.control(&fields) {
+            Some(Ok((control, figure))) => self.controls.push((number, control, figure)),
+            Some(Err(reason)) => self.faults.push((number, reason)),
+            None if clean(&text_of(bytes).0).is_empty() => {}
+            None => self.asides.push((number, "it stands before the header".into())),
+        }
+    }
+
+    fn add(
+        &mut self,
+        reader: &LineReader,
+        shape: Shape,
+        number: i64,
+        bytes: &[u8],
+        record: &Record,
+        forms: &mut BTreeSet<AmountForm>,
+    ) {
         if bytes.contains(&0) {
             self.faults.push((number, "it holds a byte 0, which is no text".into()));
             return;
         }
         let fields = if record.is_closed { shape.fields(bytes, number) } else { None };
         let Some(fields) = fields else {
-            self.faults.push((number, "a quotation mark in it is never closed, or one stands within its text".into()));
+            self.faults.push((
+                number,
+                "a quotation mark in it is never closed, or one stands within its text".into(),
+            ));
             return;
         };
         let decoded: Vec<_> = fields.iter().map(|field| text_of(field)).collect();

@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
+use super::controls::Control;
 use super::format::Format;
-use super::pieces::{Cutter, Piece, PieceLines};
+use super::pieces::{Cutter, Piece, PieceLines, SameReason};
 use super::{Unreadable, kind_name};
 
 /// A file that comes in steps of so many bytes.
@@ -92,7 +93,9 @@ fn faulty_lines_are_named_and_the_rest_goes_on() {
 
 #[test]
 fn a_carriage_return_alone_ends_a_line_too() {
-    for file in ["tx_id,amount\rT1,1\rT2,2\r", "tx_id,amount\nT1,1\rT2,2\nT3,x\r\n", "tx_id,amount\r\nT1,1\nT2,2"] {
+    for file in
+        ["tx_id,amount\rT1,1\rT2,2\r", "tx_id,amount\nT1,1\rT2,2\nT3,x\r\n", "tx_id,amount\r\nT1,1\nT2,2"]
+    {
         let read = of(file);
         assert_eq!(transactions(&read), [(2, "T1"), (3, "T2")], "{file:?}");
     }
@@ -135,7 +138,8 @@ fn every_encoding_is_read_and_a_zero_byte_is_a_fault_of_its_line() {
         assert_eq!(says(&file), (both.clone(), 0, 0));
         assert_eq!(says(&file[2..]), (both.clone(), 0, 0), "without a mark");
     }
-    let latin: Vec<u8> = text.chars().map(|letter| u8::try_from(u32::from(letter)).expect("Latin-1")).collect();
+    let latin: Vec<u8> =
+        text.chars().map(|letter| u8::try_from(u32::from(letter)).expect("Latin-1")).collect();
     assert_eq!(says(&latin), (both, 1, 0));
     assert_eq!(says(b"tx_id,user_id,amount\nT1,a\0,1\nT2,b,2\n"), (vec!["b".to_owned()], 0, 1));
 }
@@ -144,7 +148,13 @@ fn every_encoding_is_read_and_a_zero_byte_is_a_fault_of_its_line() {
 fn how_a_file_is_read_is_said_in_sentences() {
     let told = |file: &[u8]| Format::default().reader_of(file).expect("columns").told().join(" ");
     let says = told(b"Report\n\ntx_id,Note,amount\nT1,x,1\n");
-    for part in ["UTF-8.", "Line 3 names the columns.", "tx_id from `tx_id`", "Not in the file: status, user_id", "not read: `Note`"] {
+    for part in [
+        "UTF-8.",
+        "Line 3 names the columns.",
+        "tx_id from `tx_id`",
+        "Not in the file: status, user_id",
+        "not read: `Note`",
+    ] {
         assert!(says.contains(part), "{says}");
     }
     let utf16: Vec<u8> = "\u{feff}tx_id,amount\n".encode_utf16().flat_map(u16::to_be_bytes).collect();
@@ -153,11 +163,17 @@ fn how_a_file_is_read_is_said_in_sentences() {
 
 #[test]
 fn what_is_no_transaction_counts_nothing_and_is_listed() {
-    let read = of("Statement of November\n\ntx_id,amount\nT1,1.00\n# a remark\nT2,1.00\ntx_id,amount\nT3,1\n,3.00\n\
-                   Grand Total,3.00\nPage 1 of 1,\n");
+    let read = of(
+        "Statement of November\n\ntx_id,amount\nT1,1.00\n# a remark\nT2,1.00\ntx_id,amount\nT3,1\n,3.00\n\
+                   Grand Total,3.00\nPage 1 of 1,\n",
+    );
     assert_eq!(transactions(&read), [(4, "T1"), (6, "T2"), (8, "T3")]);
     assert_eq!(numbers(&read.asides), [1, 5, 7, 9, 10, 11]);
     assert_eq!(read.faults, []);
+    let controls = [("opening".to_owned(), "Opening balance".to_owned())].into();
+    let format = Format { controls, ..Format::default() };
+    let before = self::read(&format, b"Opening balance,,5.00\ntx_id,amount\nT1,1.00\n").expect("it is read");
+    assert_eq!(before.controls, [(1, Control::Opening, 5_000_000)]);
     let ids = of("tx_id,amount\n#1,1.00\n#2,1.00\n");
     assert_eq!(transactions(&ids), [(2, "#1"), (3, "#2")]);
 }
@@ -166,7 +182,10 @@ fn what_is_no_transaction_counts_nothing_and_is_listed() {
 fn empty_fields_at_the_end_may_be_left_out_and_more_may_not_stand_there() {
     let read = of("tx_id,amount,user_id,currency\nT1,1.00\nT2,1.00,u\nT3,1.00,u,EUR,,\nT4,1,50,u,EUR\n");
     assert_eq!(transactions(&read), [(2, "T1"), (3, "T2"), (4, "T3")]);
-    assert_eq!(read.lines.iter().map(|line| line.currency.as_str()).collect::<Vec<_>>(), ["USD", "USD", "EUR"]);
+    assert_eq!(
+        read.lines.iter().map(|line| line.currency.as_str()).collect::<Vec<_>>(),
+        ["USD", "USD", "EUR"]
+    );
     assert!(read.faults[0].1.contains("5 fields and the header names 4"), "{:?}", read.faults);
 }
 
@@ -178,8 +197,11 @@ fn spoiled_ids_have_one_sentence_and_are_not_asked_for() {
     }
     file += "T1,1.2E+05,1\n=\"0012\",u,1\n";
     let read = of(&file);
-    let sentences: BTreeMap<_, _> = read.faults.iter().map(|(line, reason)| (reason.as_str(), *line)).collect();
+    let sentences: BTreeMap<_, _> =
+        read.faults.iter().map(|(line, reason)| (reason.as_str(), *line)).collect();
     assert_eq!((read.faults.len(), sentences.len()), (20, 1));
+    let same: Vec<_> = SameReason::of(&read.faults).iter().map(SameReason::lines).collect();
+    assert_eq!(same, ["2 and 19 more"]);
     assert_eq!(transactions(&read), [(22, "T1"), (23, "0012")]);
     assert_eq!((read.lines[0].user_id.as_deref(), numbers(&read.marks)), (None, vec![22]));
 }
@@ -191,13 +213,17 @@ fn amounts_in_another_form_are_proposed_once() {
     assert_eq!((transactions(&read), numbers(&read.faults)), (vec![(4, "T3"), (5, "T4")], vec![2, 3]));
     assert_eq!(
         read.proposals,
-        ["set sources.statement.amounts = [\"parentheses\", \"trailing_minus\", \"currency_sign\"] to read such amounts"]
+        [
+            "set sources.statement.amounts = [\"parentheses\", \"trailing_minus\", \"currency_sign\"] to read such amounts"
+        ]
     );
     assert_eq!(numbers(&read.marks), [5]);
     let format: Format =
-        serde_json::from_str(r#"{"amounts": ["parentheses", "trailing_minus", "currency_sign"]}"#).expect("a format");
+        serde_json::from_str(r#"{"amounts": ["parentheses", "trailing_minus", "currency_sign"]}"#)
+            .expect("a format");
     let read = self::read(&format, file.as_bytes()).expect("it is read");
-    let lines: Vec<_> = read.lines.iter().map(|line| (kind_name(line.kind), line.amount.to_string())).collect();
+    let lines: Vec<_> =
+        read.lines.iter().map(|line| (kind_name(line.kind), line.amount.to_string())).collect();
     let is = [("reversal", "12"), ("reversal", "1"), ("credit", "3"), ("credit", "1.14")];
     assert_eq!(lines, is.map(|(kind, amount)| (kind, amount.to_owned())));
 }

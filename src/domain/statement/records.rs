@@ -301,7 +301,11 @@ mod tests {
             ("T1,TV 55\",1,2", "TV 55\""),
             ("T1,TV \"55\" wide,1,2", "TV \"55\" wide"),
         ] {
-            assert_eq!(fields(record).map(|fields| (fields.len(), fields[1].clone())), Some((4, tv.to_owned())), "{record}");
+            assert_eq!(
+                fields(record).map(|fields| (fields.len(), fields[1].clone())),
+                Some((4, tv.to_owned())),
+                "{record}"
+            );
         }
         // The mark of the inch and the one that closes the field, which is one doubled mark.
         assert_eq!(fields("T1,\"TV 55\"\",1,2"), None);

@@ -34,9 +34,9 @@ pub(super) fn read(text: &str, setting: &str, zone: Tz) -> Result<TimestampMs, S
     let meant = number(text).and_then(|number| meant(number, setting));
     let in_years = is.filter(|at| year(*at).is_some_and(|year| (0..=9_999).contains(&year)));
     match (meant, in_years) {
-        (Some((what, Some(cure))), _) => {
-            Err(format!("`time` is `{text}`, which is {what} where `{setting}` is set: set time = \"{cure}\""))
-        }
+        (Some((what, Some(cure))), _) => Err(format!(
+            "`time` is `{text}`, which is {what} where `{setting}` is set: set time = \"{cure}\""
+        )),
         (Some((what, None)), _) => {
             Err(format!("`time` is `{text}`, which is {what} where `{setting}` is set: no setting reads it"))
         }
