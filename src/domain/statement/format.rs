@@ -95,7 +95,7 @@ pub struct LineReader {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Row {
     /// A line, and what a person should know of how it was read.
-    Line(StatementLine, Vec<&'static str>),
+    Line(Box<StatementLine>, Vec<&'static str>),
     /// What the file says of itself.
     Control(Control, i64),
     /// It is no transaction, and why.
@@ -202,7 +202,7 @@ impl LineReader {
         if let Some(reason) = aside::reason(&seen) {
             return Ok(Row::Aside(reason));
         }
-        self.read_line(number, &cells).map(|(line, marks)| Row::Line(line, marks))
+        self.read_line(number, &cells).map(|(line, marks)| Row::Line(Box::new(line), marks))
     }
 
     fn read_line(&self, number: i64, fields: &[&str]) -> Result<(StatementLine, Vec<&'static str>), Fault> {
@@ -330,17 +330,15 @@ impl LineReader {
     fn figure(&self, text: &str) -> Result<Figure, Fault> {
         let Format { decimal_comma, amounts, key, .. } = &self.format;
         number::read(text, *decimal_comma, amounts).map_err(|no_amount| {
-            let mut reason = format!("`amount` is `{text}`, which {}", no_amount.why);
-            if !no_amount.forms.is_empty() {
-                reason = format!(
-                    "`amount` is `{text}`, which {}: {}",
-                    no_amount.why,
-                    amounts_key(key, &no_amount.forms)
-                );
+            let cure = if !no_amount.forms.is_empty() {
+                format!(": {}", amounts_key(key, &no_amount.forms))
             } else if no_amount.other_point {
                 let (sign, other) = if *decimal_comma { ("point", false) } else { ("comma", true) };
-                reason += &format!("; if the {sign} stands before decimals: {key}.decimal_comma = {other}");
-            }
+                format!("; if the {sign} stands before decimals: {key}.decimal_comma = {other}")
+            } else {
+                String::new()
+            };
+            let reason = format!("`amount` is `{text}`, which {}{cure}", no_amount.why);
             Fault { reason, forms: no_amount.forms }
         })
     }

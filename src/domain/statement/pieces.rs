@@ -22,6 +22,8 @@ pub const MAX_LINES: i64 = 1_000_000;
 /// Where the line that names the columns is looked for, in bytes and records.
 const HEAD_LEN: usize = 32 * 1_024;
 const HEAD_RECORDS: usize = 50;
+/// What is said of a line with a byte that no text has, and that Postgres does not keep.
+const ZERO: &str = "it holds a byte 0, which is no text";
 /// What stands before a piece that a database cannot keep as text, and is kept in base64.
 const AS_BASE64: &str = "\u{1}base64:";
 
@@ -294,6 +296,10 @@ impl Format {
 impl PieceLines {
     /// Of what stands before the header, only figures of the whole file mean something.
     fn add_title(&mut self, reader: &LineReader, shape: Shape, number: i64, bytes: &[u8]) {
+        if bytes.contains(&0) {
+            self.faults.push((number, ZERO.into()));
+            return;
+        }
         let fields = shape.fields(bytes, number).unwrap_or_default();
         let decoded: Vec<_> = fields.iter().map(|field| text_of(field).0).collect();
         let fields: Vec<&str> = decoded.iter().map(|text| clean(text)).collect();
@@ -315,7 +321,7 @@ impl PieceLines {
         forms: &mut BTreeSet<AmountForm>,
     ) {
         if bytes.contains(&0) {
-            self.faults.push((number, "it holds a byte 0, which is no text".into()));
+            self.faults.push((number, ZERO.into()));
             return;
         }
         let fields = if record.is_closed { shape.fields(bytes, number) } else { None };
@@ -334,7 +340,7 @@ impl PieceLines {
                     self.marks.push((number, "it is no UTF-8 and was read as Windows-1252".into()));
                 }
                 self.marks.extend(marks.into_iter().map(|mark| (number, mark.to_owned())));
-                self.lines.push(line);
+                self.lines.push(*line);
             }
             Ok(Row::Control(control, figure)) => self.controls.push((number, control, figure)),
             Ok(Row::Aside(reason)) => self.asides.push((number, reason.to_owned())),

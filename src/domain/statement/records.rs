@@ -80,11 +80,7 @@ impl Shape {
         if !opening.contains(&b'"') || self.fields_of_line(opening, line).is_some() {
             return one(true);
         }
-        match self.over_lines(text, from, line, is_whole) {
-            Some(Found::NeedsMore) => Found::NeedsMore,
-            Some(found) => found,
-            None => one(false),
-        }
+        self.over_lines(text, from, line, is_whole).unwrap_or_else(|| one(false))
     }
 
     /// The record from `from` on if it has more than one line; `None` if its quotation mark is never closed.
