@@ -10,12 +10,13 @@ use domain::report::amount::Amount;
 use domain::report::day::BusinessDay;
 use domain::statement::LineState;
 use domain::statement::controls::{self, Gap};
-use domain::statement::pieces::{Cutter, Piece};
+use domain::statement::pieces::{Cutter, SameReason};
 use domain::statement::totals::Totals;
 use domain::text::count;
 use domain::time::TimestampMs;
 use jobs::statement::work_off;
 use store::statements::intake::Intake;
+use store::statements::notes::NoteKind;
 use store::statements::{Accepted, BreakRow, NewStatement, Reading, Received, StatementRow, Then, Word};
 
 use web::statements::lists;
@@ -63,18 +64,21 @@ fn settings_of(process: &Process, source: &str) -> anyhow::Result<Reading> {
 
 fn preview(statements: &Reading, path: &Path) -> anyhow::Result<u8> {
     let mut file = File::open(path).with_context(|| format!("{} cannot be read", path.display()))?;
-    let (mut bytes, mut cutter) = (vec![0; READ_LEN], Cutter::default());
+    let (mut bytes, mut cutter) = (vec![0; READ_LEN], Cutter::new(statements.format.clone()));
     let first = loop {
         let read = file.read(&mut bytes)?;
-        match (read, cutter.push(bytes.get(..read).unwrap_or_default()).map_err(anyhow::Error::msg)?) {
-            (_, Some(piece)) => break Some(piece),
-            (0, None) => break cutter.finish().map_err(anyhow::Error::msg)?,
-            (_, None) => {}
+        let pieces = match read {
+            0 => break cutter.finish()?.into_iter().next(),
+            _ => cutter.push(bytes.get(..read).unwrap_or_default())?,
+        };
+        if let Some(piece) = pieces.into_iter().next() {
+            break Some(piece);
         }
     };
-    let Piece { first_line, content } = first.context("the file is empty")?;
-    let reader = statements.format.reader_of(&content).map_err(anyhow::Error::msg)?;
-    let read = statements.format.read(&reader, &Piece { first_line, content });
+    let piece = first.context("the file is empty")?;
+    let reader = statements.format.reader_of(&piece.content)?;
+    let read = statements.format.read(&reader, &piece);
+    reader.told().iter().for_each(|sentence| say(sentence));
     for line in read.lines.iter().take(PREVIEW_LINES) {
         let text = |text: &Option<String>| text.clone().unwrap_or_else(|| "-".into());
         say(&format!(
@@ -89,11 +93,19 @@ fn preview(statements: &Reading, path: &Path) -> anyhow::Result<u8> {
             text(&line.tx_id),
         ));
     }
-    for (line, reason) in read.faults.iter().take(PREVIEW_LINES) {
-        say(&format!("line {line} cannot be read: {reason}"));
-    }
+    say_lines("is no transaction", SameReason::of(&read.asides));
+    say_lines("is not read quite as it stands there", SameReason::of(&read.marks));
+    say_lines("cannot be read", SameReason::of(&read.faults));
+    read.proposals.iter().for_each(|proposal| say(proposal));
     say(&format!("of the beginning: {} read, {} faulty", lines(read.lines.len()), lines(read.faults.len())));
     Ok(if read.faults.is_empty() { EXIT_DONE } else { EXIT_FAILED })
+}
+
+/// Says what is the matter with lines, each reason once.
+fn say_lines(what: &str, reasons: Vec<SameReason>) {
+    for same in reasons.into_iter().take(PREVIEW_LINES) {
+        say(&format!("line {} {what}: {}", same.lines(), same.reason));
+    }
 }
 
 fn lines(number: usize) -> String {
@@ -173,13 +185,17 @@ async fn show(process: &Process, id: i64) -> anyhow::Result<u8> {
         let difference = of.theirs - of.ours;
         say(&format!("{:<22} {:>9}  {difference} USD{accepted}", of.state.name(), of.count));
     }
-    let faults = process.store.statement_faults(id, 0, PAGE).await?;
-    for (line, reason) in faults.iter().take(PREVIEW_LINES) {
-        say(&format!("line {line} cannot be read: {reason}"));
+    let faults = process.store.statement_fault_reasons(id, PAGE).await?;
+    let faulty: i64 = faults.iter().map(|same| same.count).sum();
+    say_lines("cannot be read", faults);
+    if faulty > 0 {
+        say(&format!("{} cannot be read", lines(usize::try_from(faulty).unwrap_or(usize::MAX))));
     }
-    if !faults.is_empty() {
-        let more = if faults.len() == usize::try_from(PAGE).unwrap_or(usize::MAX) { " or more" } else { "" };
-        say(&format!("{}{more} cannot be read", lines(faults.len())));
+    for (what, kind) in
+        [("is no transaction", NoteKind::Aside), ("is not read quite as it stands there", NoteKind::Mark)]
+    {
+        let notes = process.store.statement_notes(id, kind, PAGE).await?;
+        say_lines(what, SameReason::of(&notes.first));
     }
     say(&format!(
         "theirs {} USD, ours {} USD, difference {} USD",
@@ -205,7 +221,7 @@ async fn show(process: &Process, id: i64) -> anyhow::Result<u8> {
         say(&format!("paid {paid} USD: {rest} USD of theirs not paid"));
     }
     anyhow::ensure!(totals.ties_out(), "the parts are not the whole");
-    let agreed = row.state == "matched" && totals.open_count == 0 && faults.is_empty() && gaps.is_empty();
+    let agreed = row.state == "matched" && totals.open_count == 0 && faulty == 0 && gaps.is_empty();
     Ok(if agreed { EXIT_DONE } else { EXIT_FAILED })
 }
 

@@ -31,6 +31,14 @@ pub enum Error {
     /// The database is not fit for money as it is; the text says what to change.
     #[error("{0}")]
     Unfit(String),
+    /// Nothing of a statement's file can be read: trying again does not help, and other statements go on.
+    #[error("statement {statement} cannot be read: {why}")]
+    Unreadable {
+        /// The statement.
+        statement: i64,
+        /// Why.
+        why: domain::statement::Unreadable,
+    },
     /// The schema could not be brought up to date.
     #[error("the schema could not be brought up to date: {0}")]
     Migrate(#[from] sqlx::migrate::MigrateError),

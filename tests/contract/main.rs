@@ -123,6 +123,8 @@ mod searching;
 #[cfg(test)]
 mod settling;
 #[cfg(test)]
+mod statement_files;
+#[cfg(test)]
 mod statements;
 #[cfg(test)]
 mod story;

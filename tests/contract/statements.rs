@@ -391,7 +391,7 @@ async fn a_file_waits_for_a_persons_word_and_is_discarded_or_read(home: &Home) {
     assert_eq!(home.store.unfinished_statements().await.expect("listed"), [0_i64; 0], "nobody said a word");
     assert_eq!(home.store.statement_step(id, TERMS).await.expect("a step"), Step::Done);
     let piece = home.store.statement_piece(id, 0).await.expect("it is read").expect("a piece");
-    assert_eq!(piece.content, file);
+    assert_eq!(piece.content, file.as_bytes());
     assert!(home.store.discard_statement(id, "fay".into(), NOW).await.expect("an answer"));
     assert_eq!(home.raw().await.number("SELECT COUNT(*) FROM statement_chunks").await, 0);
     // It may come again, because it is as if it had never been.

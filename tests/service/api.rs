@@ -39,6 +39,11 @@ impl Api {
 
     /// Posts `body`.
     pub(crate) fn post(&self, path: &str, body: &str) -> Answer {
+        self.post_bytes(path, body.as_bytes())
+    }
+
+    /// Sends bytes that need not be text.
+    pub(crate) fn post_bytes(&self, path: &str, body: &[u8]) -> Answer {
         let request =
             Request::new("POST", format!("/api/v1/{path}")).header("Content-Type", "application/json");
         call(self.address, &self.authorized(request).body(body))

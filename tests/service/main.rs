@@ -118,6 +118,8 @@ mod small_holds;
 #[cfg(test)]
 mod starting;
 #[cfg(test)]
+mod statement_files;
+#[cfg(test)]
 mod stopping;
 #[cfg(test)]
 mod trouble;

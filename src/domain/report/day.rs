@@ -101,7 +101,7 @@ pub fn days_between(earlier: NaiveDate, later: NaiveDate) -> i64 {
     later.signed_duration_since(earlier).num_days().max(0)
 }
 
-fn first_instant(date: NaiveDate, time: NaiveTime, zone: Tz) -> TimestampMs {
+pub(crate) fn first_instant(date: NaiveDate, time: NaiveTime, zone: Tz) -> TimestampMs {
     let from = date.and_time(time);
     let exists = (0..=MAX_SKIPPED_QUARTERS).find_map(|quarter| {
         let local = from.checked_add_signed(chrono::Duration::minutes(i64::from(quarter) * 15))?;

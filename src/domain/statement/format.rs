@@ -1,20 +1,24 @@
 //! What a line of a statement says. Networks differ in every detail, so every detail is a setting.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use chrono::{DateTime, NaiveDate, NaiveDateTime, NaiveTime, TimeZone};
 use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 
-use super::StatementLine;
+use super::columns::{Columns, FIELDS};
 use super::controls::Control;
-use crate::money::{Micros, MoneyError, PAYOUT_CURRENCY};
+use super::number::{self, AmountForm, Figure};
+use super::pieces::Layout;
+use super::{StatementLine, Unreadable, aside, spoiled, times};
+use crate::money::PAYOUT_CURRENCY;
 use crate::network::Kind;
-use crate::report::amount::Amount;
-use crate::time::{SECOND_MS, TimestampMs};
 
 /// The longest field that is taken, in bytes; ids of networks are far shorter.
 const MAX_FIELD_LEN: usize = 256;
+/// What stands in a cell that holds nothing.
+const NOTHING: [&str; 9] = ["-", "–", "—", "n/a", "N/A", "null", "NULL", "undefined", "\\N"];
+/// Where the settings of a statement stand, unless they say so.
+const KEY: &str = "sources.statement";
 
 /// How a network writes its statements.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -22,19 +26,22 @@ const MAX_FIELD_LEN: usize = 256;
 pub struct Format {
     /// What stands between two fields: one character, e.g. `,` or `;`.
     pub delimiter: char,
-    /// True if the first line names the columns.
+    /// True if the first line names the columns; lines in front of that are titles.
     pub header: bool,
     /// True if amounts are written as `1.234,50`.
     pub decimal_comma: bool,
-    /// `rfc3339`, `unix` (seconds), or a pattern such as `%d.%m.%Y %H:%M` or `%Y-%m-%d`.
+    /// How else amounts are written.
+    pub amounts: Vec<AmountForm>,
+    /// `rfc3339`, `unix` (seconds), `unix_ms`, `unix_us`, `excel` (days since 1899), or a pattern such as
+    /// `%d.%m.%Y %H:%M` or `%Y-%m-%d`.
     pub time: String,
     /// The zone of times that name none.
     pub zone: String,
     /// The currency of lines that name none.
     pub currency: String,
-    /// Field to column: its name in the header, or its number from 1. Fields: `tx_id`, `status`, `user_id`,
-    /// `offer_id`, `event_id`, `amount`, `currency`, `time`, `count`. `amount` is needed, and `tx_id`, `user_id` or,
-    /// with `daily_sums`, `time`.
+    /// Field to column: its name in the header, its number from 1, or nothing if no column holds it. Fields: `tx_id`,
+    /// `status`, `user_id`, `offer_id`, `event_id`, `amount`, `currency`, `time`, `count`. One that is not named here
+    /// stands under its own name, if at all. `amount` is needed, and `tx_id`, `user_id` or, with `daily_sums`, `time`.
     pub columns: BTreeMap<String, String>,
     /// True if a line that names neither a transaction nor a user is the sum of a day, perhaps of one offer or event.
     pub daily_sums: bool,
@@ -45,6 +52,13 @@ pub struct Format {
     pub credits: Vec<String>,
     /// What it says of a reversal. Without a column `status`, an amount below zero is one.
     pub reversals: Vec<String>,
+    /// Where these settings stand, e.g. `sources[0].statement`, for those who have to change them.
+    #[serde(skip, default = "key")]
+    pub key: String,
+}
+
+fn key() -> String {
+    KEY.to_owned()
 }
 
 impl Default for Format {
@@ -54,42 +68,77 @@ impl Default for Format {
             delimiter: ',',
             header: true,
             decimal_comma: false,
+            amounts: Vec::new(),
             time: "rfc3339".into(),
             zone: "UTC".into(),
             currency: PAYOUT_CURRENCY.into(),
-            columns: FIELDS.iter().map(|&name| (name.to_owned(), name.to_owned())).collect(),
+            columns: BTreeMap::new(),
             daily_sums: false,
             controls: BTreeMap::new(),
             credits: words(&["1", "approved", "credit", "credited"]),
             reversals: words(&["0", "2", "reversed", "reversal", "chargeback"]),
+            key: key(),
         }
     }
 }
 
-/// The fields that a column can hold.
-const FIELDS: [&str; 9] =
-    ["tx_id", "status", "user_id", "offer_id", "event_id", "amount", "currency", "time", "count"];
-
 /// A format whose columns were found in a file.
 #[derive(Clone, Debug)]
 pub struct LineReader {
-    format: Format,
+    pub(super) format: Format,
     zone: Tz,
-    columns: BTreeMap<&'static str, usize>,
+    pub(super) columns: Columns,
+    pub(super) layout: Layout,
+}
+
+/// What a row of a file is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Row {
+    /// A line, and what a person should know of how it was read.
+    Line(Box<StatementLine>, Vec<&'static str>),
+    /// What the file says of itself.
+    Control(Control, i64),
+    /// It is no transaction, and why.
+    Aside(&'static str),
+    /// Nothing stands in it.
+    Blank,
+}
+
+/// Why a row cannot be read.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Fault {
+    pub(super) reason: String,
+    /// The forms of amounts that the settings would have to name.
+    pub(super) forms: BTreeSet<AmountForm>,
+}
+
+impl<T: Into<String>> From<T> for Fault {
+    fn from(reason: T) -> Self {
+        Self { reason: reason.into(), forms: BTreeSet::new() }
+    }
 }
 
 impl Format {
     /// What is wrong with it, as far as that can be said without a file.
     pub fn faults(&self) -> Vec<String> {
         let mut faults = Vec::new();
-        if !self.delimiter.is_ascii() || self.delimiter == '"' {
-            faults.push("`delimiter` must be one ASCII character".to_owned());
+        let delimits = |letter: char| {
+            letter.is_ascii() && !letter.is_ascii_alphanumeric() && !"\"\r\n\0".contains(letter)
+        };
+        if !delimits(self.delimiter) {
+            faults.push(
+                "`delimiter` must be one ASCII character that is neither a letter nor a digit".to_owned(),
+            );
         }
+        faults.extend(times::fault(&self.time));
         if self.zone.parse::<Tz>().is_err() {
             faults.push(format!("`zone` must be a name such as UTC or Europe/Berlin, not `{}`", self.zone));
         }
         for name in self.columns.keys().filter(|name| !FIELDS.contains(&name.as_str())) {
             faults.push(format!("`columns` has no field `{name}`; fields are {}", FIELDS.join(", ")));
+        }
+        for (field, name) in self.columns.iter().filter(|(_, name)| name.trim() == "0") {
+            faults.push(format!("`columns` names column {name} for `{field}`; numbers begin with 1"));
         }
         for name in self.controls.keys().filter(|name| Control::parse(name).is_none()) {
             faults.push(format!("`controls` has no name `{name}`; names are {}", Control::names()));
@@ -98,67 +147,126 @@ impl Format {
     }
 
     /// The reader for a file with this header; `None` for one without.
-    pub fn reader(&self, header: Option<&[&str]>) -> Result<LineReader, String> {
-        if let Some(fault) = self.faults().into_iter().next() {
-            return Err(fault);
-        }
-        let zone = self.zone.parse().map_err(|_| "`zone` is not known".to_owned())?;
-        let mut columns = BTreeMap::new();
-        for field in FIELDS {
-            let Some(column) = self.columns.get(field) else { continue };
-            let named = header.and_then(|header| {
-                header.iter().position(|name| name.trim().eq_ignore_ascii_case(column.trim()))
-            });
-            let numbered = column.parse::<usize>().ok().and_then(|number| number.checked_sub(1));
-            if let Some(index) = named.or(numbered) {
-                columns.insert(field, index);
-            }
-        }
-        let has = |field: &str| columns.contains_key(field);
-        let is_told = has("tx_id") || has("user_id") || (self.daily_sums && has("time"));
-        if !has("amount") || !is_told {
-            let found = header.map_or_else(|| "no header".to_owned(), |header| header.join(", "));
-            return Err(format!(
-                "a column for `amount` and one for `tx_id` or `user_id` are needed (or `time`, with `daily_sums`); \
-                 found: {found}"
-            ));
-        }
-        Ok(LineReader { format: self.clone(), zone, columns })
+    pub fn reader(&self, header: Option<&[&str]>) -> Result<LineReader, Unreadable> {
+        self.reader_with(header, Layout::default())
     }
+
+    pub(super) fn reader_with(
+        &self,
+        header: Option<&[&str]>,
+        layout: Layout,
+    ) -> Result<LineReader, Unreadable> {
+        if let Some(fault) = self.faults().into_iter().next() {
+            return Err(Unreadable::Settings(fault));
+        }
+        let zone = self.zone.parse().map_err(|_| Unreadable::Settings("`zone` is not known".to_owned()))?;
+        let header: Option<Vec<&str>> = header.map(|names| names.iter().map(|&name| clean(name)).collect());
+        let columns = self.columns_of(header.as_deref())?;
+        Ok(LineReader { format: self.clone(), zone, columns, layout })
+    }
+}
+
+/// Without blanks around, also those that nobody sees.
+pub(super) fn clean(text: &str) -> &str {
+    text.trim_matches(|letter: char| letter.is_whitespace() || matches!(letter, '\u{feff}' | '\u{200b}'))
 }
 
 impl LineReader {
     /// What the line with this number says, or why it cannot be read.
     pub fn line(&self, number: i64, fields: &[&str]) -> Result<StatementLine, String> {
-        let text = |field: &str| -> Result<Option<&str>, String> {
-            let Some(index) = self.columns.get(field) else { return Ok(None) };
-            let Some(text) = fields.get(*index) else {
-                return Err(format!(
-                    "it has {} fields, `{field}` is to be number {}",
-                    fields.len(),
-                    index + 1
-                ));
-            };
-            let text = text.trim();
-            if text.len() > MAX_FIELD_LEN {
-                return Err(format!("`{field}` is longer than {MAX_FIELD_LEN} bytes"));
-            }
-            Ok((!text.is_empty()).then_some(text))
+        self.read_line(number, fields).map(|(line, _)| line).map_err(|fault| fault.reason)
+    }
+
+    /// What a row is.
+    pub(super) fn row(&self, number: i64, fields: &[&str]) -> Result<Row, Fault> {
+        let cells: Vec<&str> = fields.iter().map(|field| clean(field)).collect();
+        if cells.iter().all(|cell| cell.is_empty()) {
+            return Ok(Row::Blank);
+        }
+        if let Some(found) = self.control(&cells) {
+            return found.map(|(control, figure)| Row::Control(control, figure)).map_err(Fault::from);
+        }
+        let filled = |field: &str| {
+            let cell = self.columns.place(field).and_then(|place| cells.get(place).copied());
+            cell.filter(|cell| !cell.is_empty())
         };
-        let owned = |field: &str| text(field).map(|text| text.map(str::to_owned));
-        let (negative, amount) = self.amount(text("amount")?.ok_or("`amount` is empty")?)?;
+        let seen = aside::Seen {
+            cells: &cells,
+            header: self.columns.names(),
+            tx_id: filled("tx_id"),
+            user_id: filled("user_id"),
+            says_more: ["status", "time", "offer_id", "event_id"].iter().any(|field| filled(field).is_some()),
+            may_be_a_day: self.format.daily_sums && filled("time").is_some(),
+            has_hash_ids: self.layout.has_hash_ids,
+        };
+        if let Some(reason) = aside::reason(&seen) {
+            return Ok(Row::Aside(reason));
+        }
+        self.read_line(number, &cells).map(|(line, marks)| Row::Line(Box::new(line), marks))
+    }
+
+    fn read_line(&self, number: i64, fields: &[&str]) -> Result<(StatementLine, Vec<&'static str>), Fault> {
+        let names = self.columns.names().len();
+        let behind = fields.get(names..).unwrap_or_default();
+        if names > 0 && behind.iter().any(|field| !clean(field).is_empty()) {
+            return Err(format!(
+                "it has {} fields and the header names {names}: does one hold a `{}` without quotation marks?",
+                fields.len(),
+                self.format.delimiter
+            )
+            .into());
+        }
+        // Empty fields at the end may be left out.
+        let text = |field: &str| -> Result<Option<&str>, Fault> {
+            let place = self.columns.place(field);
+            let Some(text) = place.and_then(|place| fields.get(place)) else { return Ok(None) };
+            let text = spoiled::unwrapped(clean(text));
+            if text.len() > MAX_FIELD_LEN {
+                return Err(format!("`{field}` is longer than {MAX_FIELD_LEN} bytes").into());
+            }
+            Ok((!text.is_empty() && !NOTHING.contains(&text)).then_some(text))
+        };
+        let empty = |field: &str| match self.columns.place(field) {
+            Some(place) if place >= fields.len() => {
+                format!("it has {} fields, `{field}` is to be number {}", fields.len(), place + 1)
+            }
+            _ => format!("`{field}` is empty"),
+        };
+        let figure = self.figure(text("amount")?.ok_or_else(|| empty("amount"))?)?;
+        let mut marks = Vec::new();
+        if figure.is_rounded {
+            marks.push("its amount was rounded to six decimals, less than 0.000000001 away");
+        }
         let kind = match text("status")? {
             Some(status) => self.kind(status)?,
-            None if self.columns.contains_key("status") => return Err("`status` is empty".into()),
-            None if negative => Kind::Reversal,
+            None if self.columns.place("status").is_some() => return Err(empty("status").into()),
+            None if figure.is_negative => Kind::Reversal,
             None => Kind::Credit,
         };
-        if negative && kind == Kind::Credit {
+        if figure.is_negative && kind == Kind::Credit {
             return Err("a credit with an amount below zero".into());
         }
-        let (tx_id, user_id) = (owned("tx_id")?, owned("user_id")?);
-        let at = text("time")?.map(|text| self.time(text)).transpose()?;
+        let at = text("time")?.map(|text| times::read(text, &self.format.time, self.zone)).transpose()?;
+        let currency = self.currency(text("currency")?, &figure.currencies)?;
+        let count = text("count")?.map(count).transpose()?;
+        let tx_id = text("tx_id")?;
+        if tx_id.is_some_and(spoiled::is_spoiled) {
+            return Err(spoiled::SPOILED.into());
+        }
+        // Of what is not needed, only the spoiled part is left out.
+        let mut whole = |field: &str| -> Result<Option<&str>, Fault> {
+            let found = text(field)?;
+            let kept = found.filter(|text| !spoiled::is_spoiled(text));
+            if found.is_some() && kept.is_none() {
+                marks.push("a spreadsheet has spoiled an id of its user, offer or event, which is left out");
+            }
+            Ok(kept)
+        };
+        let (user_id, offer_id, event_id) = (whole("user_id")?, whole("offer_id")?, whole("event_id")?);
         if tx_id.is_none() && user_id.is_none() && !(self.format.daily_sums && at.is_some()) {
+            if text("user_id")?.is_some() {
+                return Err(spoiled::SPOILED.into());
+            }
             return Err(if self.format.daily_sums {
                 "neither `tx_id` nor `user_id` stands there, and no `time` of which it could be the sum"
                     .into()
@@ -166,37 +274,46 @@ impl LineReader {
                 "neither `tx_id` nor `user_id` stands there".into()
             });
         }
-        Ok(StatementLine {
+        marks.dedup();
+        let owned = |text: Option<&str>| text.map(str::to_owned);
+        let line = StatementLine {
             number,
-            tx_id,
+            tx_id: owned(tx_id),
             kind,
-            user_id,
-            offer_id: owned("offer_id")?,
-            event_id: owned("event_id")?,
-            amount,
-            currency: text("currency")?.unwrap_or(&self.format.currency).to_ascii_uppercase(),
+            user_id: owned(user_id),
+            offer_id: owned(offer_id),
+            event_id: owned(event_id),
+            amount: figure.size,
+            currency,
             day: at.map(|at| at.business_date(self.zone)),
             at,
-            count: text("count")?.map(count).transpose()?,
-        })
+            count,
+        };
+        Ok((line, marks))
     }
 
     /// What the line says of the whole file, if it is one that does: the field behind the label.
     pub fn control(&self, fields: &[&str]) -> Option<Result<(Control, i64), String>> {
-        let plain = |text: &str| text.trim().trim_end_matches(':').trim_end().to_lowercase();
+        let plain = |text: &str| clean(text).trim_end_matches(':').trim_end().to_lowercase();
         let (place, name) = fields.iter().enumerate().find_map(|(place, field)| {
             let field = plain(field);
             let found = self.format.controls.iter().find(|(_, label)| plain(label) == field);
             found.map(|(name, _)| (place, name))
         })?;
         let control = Control::parse(name)?;
-        let Some(text) = fields.iter().skip(place + 1).map(|text| text.trim()).find(|text| !text.is_empty())
+        let Some(text) = fields.iter().skip(place + 1).map(|text| clean(text)).find(|text| !text.is_empty())
         else {
             return Some(Err(format!("`{name}` stands there without a figure")));
         };
+        if text.len() > MAX_FIELD_LEN {
+            return Some(Err(format!("`{name}` is longer than {MAX_FIELD_LEN} bytes")));
+        }
         let figure = match control {
             Control::Lines => count(text),
-            _ => self.amount(text).map(|(negative, size)| if negative { -size.0 } else { size.0 }),
+            _ => self
+                .figure(text)
+                .map(|figure| if figure.is_negative { -figure.size.0 } else { figure.size.0 })
+                .map_err(|fault| fault.reason),
         };
         Some(figure.map(|figure| (control, figure)))
     }
@@ -210,56 +327,42 @@ impl LineReader {
         }
     }
 
-    /// Whether it is below zero, and its size. A mark between thousands must stand between thousands: `1,5` is no
-    /// fifteen.
-    fn amount(&self, text: &str) -> Result<(bool, Amount), String> {
-        let (group, point) = if self.format.decimal_comma { ('.', ',') } else { (',', '.') };
-        let (negative, size) = text.strip_prefix('-').map_or((false, text), |size| (true, size));
-        let (units, decimals) = size.split_once(point).unwrap_or((size, ""));
-        let mut groups = units.split(group);
-        let first = groups.next().unwrap_or_default();
-        let fault = || format!("`amount` is `{text}`, which is no amount");
-        if units.contains(group) && (first.is_empty() || first.len() > 3) {
-            return Err(fault());
-        }
-        if groups.any(|group| group.len() != 3) || decimals.contains(group) {
-            return Err(fault());
-        }
-        let plain = format!("{}.{decimals}", units.replace(group, ""));
-        let parsed = Micros::parse(&plain).map_err(|error| match error {
-            MoneyError::TooLarge => format!("`amount` is `{text}`: {error}"),
-            _ => fault(),
-        })?;
-        if parsed.rounded {
-            return Err(format!("`amount` is `{text}`: more than six decimals"));
-        }
-        Ok((negative, Amount(parsed.amount.0)))
+    fn figure(&self, text: &str) -> Result<Figure, Fault> {
+        let Format { decimal_comma, amounts, key, .. } = &self.format;
+        number::read(text, *decimal_comma, amounts).map_err(|no_amount| {
+            let cure = if !no_amount.forms.is_empty() {
+                format!(": {}", amounts_key(key, &no_amount.forms))
+            } else if no_amount.other_point {
+                let (sign, other) = if *decimal_comma { ("point", false) } else { ("comma", true) };
+                format!("; if the {sign} stands before decimals: {key}.decimal_comma = {other}")
+            } else {
+                String::new()
+            };
+            let reason = format!("`amount` is `{text}`, which {}{cure}", no_amount.why);
+            Fault { reason, forms: no_amount.forms }
+        })
     }
 
-    fn time(&self, text: &str) -> Result<TimestampMs, String> {
-        let fault = || format!("`time` is `{text}`, which does not read as `{}`", self.format.time);
-        match self.format.time.as_str() {
-            "rfc3339" => DateTime::parse_from_rfc3339(text)
-                .map(|time| TimestampMs(time.timestamp_millis()))
-                .map_err(|_| fault()),
-            "unix" => text
-                .parse::<i64>()
-                .ok()
-                .and_then(|seconds| seconds.checked_mul(SECOND_MS))
-                .map(TimestampMs)
-                .ok_or_else(fault),
-            pattern => {
-                let local = NaiveDateTime::parse_from_str(text, pattern)
-                    .or_else(|_| {
-                        NaiveDate::parse_from_str(text, pattern).map(|date| date.and_time(NaiveTime::MIN))
-                    })
-                    .map_err(|_| fault())?;
-                let time = self.zone.from_local_datetime(&local).earliest();
-                time.map(|time| TimestampMs(time.timestamp_millis()))
-                    .ok_or_else(|| format!("`time` is `{text}`, which the clocks of {} skipped", self.zone))
-            }
+    /// The currency of a line, of which the column and the amount may both speak.
+    fn currency(&self, column: Option<&str>, of_amount: &[String]) -> Result<String, String> {
+        let Some(column) = column else {
+            // A sign that may mean the currency of the settings does.
+            let usual = &self.format.currency;
+            let first = of_amount.first().filter(|_| !of_amount.contains(usual));
+            return Ok(first.unwrap_or(usual).to_ascii_uppercase());
+        };
+        let column = column.to_ascii_uppercase();
+        if of_amount.is_empty() || of_amount.contains(&column) {
+            return Ok(column);
         }
+        Err(format!("`currency` is `{column}`, and `amount` is in {}", of_amount.join(" or ")))
     }
+}
+
+/// What to set for amounts in these forms.
+pub(super) fn amounts_key(key: &str, forms: &BTreeSet<AmountForm>) -> String {
+    let names: Vec<_> = forms.iter().map(|form| format!("\"{}\"", form.name())).collect();
+    format!("set {key}.amounts = [{}] to read such amounts", names.join(", "))
 }
 
 fn count(text: &str) -> Result<i64, String> {

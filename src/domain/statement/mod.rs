@@ -6,17 +6,33 @@
 //! | module | what it answers |
 //! |---|---|
 //! | [`mod@format`] | what a line of the file says, or why it cannot be read |
+//! | `columns` | which column of a file holds which field |
+//! | [`number`], `times` | amounts and times as networks write them |
+//! | `aside` | lines that are no transactions: totals, titles, remarks |
+//! | `spoiled` | ids that a spreadsheet has changed |
 //! | [`controls`] | what the file says of itself, and whether that is so |
 //! | [`totals`] | what it all comes to, exactly |
-//! | [`pieces`] | a file in pieces, cut between lines |
+//! | [`pieces`] | a file in pieces, cut between records |
+//! | `records`, `encoding` | where a record ends, and what its bytes are |
 //! | [`matching`] | which booking it belongs to, by which rule, with which difference |
 
+mod aside;
+mod columns;
 pub mod controls;
+mod encoding;
 pub mod format;
+#[cfg(test)]
+mod fuzz;
 pub mod matching;
+pub mod number;
 pub mod pieces;
 #[cfg(test)]
+mod reading;
+mod records;
+mod spoiled;
+#[cfg(test)]
 mod tests;
+mod times;
 pub mod totals;
 
 use serde::{Deserialize, Serialize};
@@ -24,6 +40,29 @@ use serde::{Deserialize, Serialize};
 use crate::network::Kind;
 use crate::report::amount::Amount;
 use crate::time::TimestampMs;
+
+/// Why nothing of a file can be read. Of anything less only the line is faulty.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Unreadable {
+    /// It is no text, but this.
+    #[error("the file is {0}: save it as CSV and send that")]
+    NoText(&'static str),
+    /// Nothing stands in it.
+    #[error("the file is empty")]
+    Empty,
+    /// The settings of the source cannot be right.
+    #[error("{0}")]
+    Settings(String),
+    /// Its columns are not those of the settings.
+    #[error("{0}")]
+    Columns(String),
+    /// The line with this number is too long.
+    #[error("line {0} is longer than {max} bytes, which no statement needs: is it a text file with lines?", max = pieces::MAX_LINE_LEN)]
+    LongLine(i64),
+    /// There are too many lines.
+    #[error("it has more than {max} lines: import it in parts", max = pieces::MAX_LINES)]
+    TooManyLines,
+}
 
 /// One line of a statement, read.
 #[derive(Clone, Debug, PartialEq, Eq)]

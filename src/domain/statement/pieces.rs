@@ -1,96 +1,176 @@
-//! A file in pieces: cut between lines while it comes in, and read one by one.
+//! A file in pieces: cut between records while it comes in, and read one by one.
 
-use csv::{ReaderBuilder, StringRecord};
+use std::borrow::Cow;
+use std::collections::{BTreeSet, HashMap};
 
-use super::StatementLine;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
 use super::controls::Control;
-use super::format::{Format, LineReader};
+use super::encoding::{Encoding, text_of};
+use super::format::{Fault, Format, LineReader, Row, amounts_key, clean};
+use super::number::AmountForm;
+use super::records::{Found, Record, Shape};
+use super::{StatementLine, Unreadable};
 
 /// About how long a piece is, in bytes: some hundred lines, which are read and matched in one transaction.
 const PIECE_LEN: usize = 64 * 1_024;
 /// How long one line may be, in bytes.
-const MAX_LINE_LEN: usize = 1 << 20;
+pub(super) const MAX_LINE_LEN: usize = 1 << 20;
 /// How many lines one file may have.
 pub const MAX_LINES: i64 = 1_000_000;
-/// What some programs write in front of UTF-8.
-const BYTE_ORDER_MARK: &str = "\u{feff}";
+/// Where the line that names the columns is looked for, in bytes and records.
+const HEAD_LEN: usize = 32 * 1_024;
+const HEAD_RECORDS: usize = 50;
+/// What is said of a line with a byte that no text has, and that Postgres does not keep.
+const ZERO: &str = "it holds a byte 0, which is no text";
+/// What stands before a piece that a database cannot keep as text, and is kept in base64.
+const AS_BASE64: &str = "\u{1}base64:";
 
-/// Some whole lines of a file.
+/// Some whole records of a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Piece {
     /// The number of its first line in the file, from 1.
     pub first_line: i64,
-    /// The lines as they stand there.
-    pub content: String,
+    /// Its bytes as they stand there.
+    pub content: Vec<u8>,
 }
 
-/// Cuts a file into pieces without ever holding more than one.
+impl Piece {
+    /// As a text that every database can keep: UTF-8 without zeros as it is, anything else in base64.
+    pub fn stored(&self) -> Cow<'_, str> {
+        let text = std::str::from_utf8(&self.content).ok();
+        match text.filter(|text| !text.contains('\0') && !text.starts_with('\u{1}')) {
+            Some(text) => Cow::Borrowed(text),
+            None => Cow::Owned(format!("{AS_BASE64}{}", STANDARD.encode(&self.content))),
+        }
+    }
+
+    /// What [`Self::stored`] made a text of.
+    pub fn of_stored(first_line: i64, stored: String) -> Self {
+        let bytes = stored.strip_prefix(AS_BASE64).and_then(|text| STANDARD.decode(text).ok());
+        Self { first_line, content: bytes.unwrap_or_else(|| stored.into_bytes()) }
+    }
+}
+
+/// How the bytes of a file are to be taken.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Layout {
+    encoding: Encoding,
+    /// How many bytes of a byte order mark stand in front.
+    mark_len: usize,
+    /// The line that names the columns; 0 if none does.
+    header_line: i64,
+    shape: Shape,
+    /// True if ids begin with `#`, so that such a line is no remark.
+    pub(super) has_hash_ids: bool,
+}
+
+impl Default for Layout {
+    fn default() -> Self {
+        let shape = Shape { delimiter: b',', width: None };
+        Self { encoding: Encoding::Utf8, mark_len: 0, header_line: 0, shape, has_hash_ids: false }
+    }
+}
+
+/// Cuts a file into pieces without ever holding much more than one.
 #[derive(Debug)]
 pub struct Cutter {
+    format: Format,
+    reader: Option<LineReader>,
+    /// What came and was not cut yet, and how much of it was turned into `text`.
     held: Vec<u8>,
-    /// How much of it was looked at, whether that ends within quotes, and the end of the last whole line in it.
-    seen: usize,
-    quoted: bool,
-    end: usize,
-    lines: i64,
+    decoded: usize,
+    /// The same as text, if it is UTF-16.
+    text: Vec<u8>,
+    /// Where in the text the next record begins, and in which line.
+    scanned: usize,
+    line: i64,
     first_line: i64,
 }
 
-impl Default for Cutter {
-    fn default() -> Self {
-        Self { held: Vec::new(), seen: 0, quoted: false, end: 0, lines: 0, first_line: 1 }
-    }
-}
-
 impl Cutter {
-    /// Takes the next bytes of the file; answers with a piece as soon as there is one.
-    pub fn push(&mut self, bytes: &[u8]) -> Result<Option<Piece>, String> {
+    /// For a file in this format.
+    pub fn new(format: Format) -> Self {
+        let (held, text) = (Vec::new(), Vec::new());
+        Self { format, reader: None, held, decoded: 0, text, scanned: 0, line: 1, first_line: 1 }
+    }
+
+    /// Takes the next bytes of the file; answers with the pieces that are complete. An error if the file cannot be read
+    /// at all.
+    pub fn push(&mut self, bytes: &[u8]) -> Result<Vec<Piece>, Unreadable> {
         self.held.extend_from_slice(bytes);
-        for (place, byte) in self.held.iter().enumerate().skip(self.seen) {
-            match byte {
-                b'"' => self.quoted = !self.quoted,
-                b'\n' => {
-                    self.lines += 1;
-                    if !self.quoted {
-                        self.end = place + 1;
-                    }
-                }
-                _ => {}
-            }
+        if self.reader.is_none() && self.held.len() <= HEAD_LEN {
+            return Ok(Vec::new());
         }
-        self.seen = self.held.len();
-        if self.held.len() - self.end > MAX_LINE_LEN {
-            return Err(format!(
-                "a line from line {} on is longer than {MAX_LINE_LEN} bytes: is a quotation mark missing?",
-                self.first_line
-            ));
-        }
-        if self.lines > MAX_LINES {
-            return Err(format!("it has more than {MAX_LINES} lines: import it in parts"));
-        }
-        if self.end < PIECE_LEN { Ok(None) } else { self.cut(self.end).map(Some) }
+        self.scan(false)
     }
 
     /// The rest.
-    pub fn finish(mut self) -> Result<Option<Piece>, String> {
-        let len = self.held.len();
-        if len == 0 { Ok(None) } else { self.cut(len).map(Some) }
+    pub fn finish(mut self) -> Result<Vec<Piece>, Unreadable> {
+        if self.held.is_empty() && self.first_line == 1 {
+            return Err(Unreadable::Empty);
+        }
+        let mut pieces = self.scan(true)?;
+        if !self.held.is_empty() {
+            pieces.push(Piece { first_line: self.first_line, content: std::mem::take(&mut self.held) });
+        }
+        Ok(pieces)
     }
 
-    fn cut(&mut self, end: usize) -> Result<Piece, String> {
-        let rest = self.held.split_off(end);
-        let bytes = std::mem::replace(&mut self.held, rest);
-        let content = String::from_utf8(bytes)
-            .map_err(|_| format!("the lines from line {} on are not UTF-8", self.first_line))?;
-        let newlines = content.matches('\n').count();
-        let piece = Piece {
-            first_line: self.first_line,
-            content: content.strip_prefix(BYTE_ORDER_MARK).map(str::to_owned).unwrap_or(content),
+    fn scan(&mut self, is_whole: bool) -> Result<Vec<Piece>, Unreadable> {
+        let layout = match &self.reader {
+            Some(reader) => reader.layout.clone(),
+            None => self.reader.insert(self.format.reader_of(&self.held)?).layout.clone(),
         };
-        self.first_line += i64::try_from(newlines).unwrap_or(i64::MAX);
-        self.seen = self.held.len();
-        self.end = 0;
-        Ok(piece)
+        let Layout { encoding, shape, .. } = layout;
+        let is_utf8 = encoding == Encoding::Utf8;
+        if !is_utf8 {
+            let from = self.decoded.max(self.mark(&layout));
+            let fresh = self.held.get(from..).unwrap_or_default();
+            let fresh = fresh.get(..encoding.whole(fresh)).unwrap_or_default();
+            self.decoded = from + fresh.len();
+            self.text.extend_from_slice(&encoding.ascii_compatible(fresh));
+        }
+        let mut pieces = Vec::new();
+        loop {
+            let mark = self.mark(&layout);
+            let text = if is_utf8 { self.held.get(mark..).unwrap_or_default() } else { self.text.as_slice() };
+            let waiting = text.len() - self.scanned;
+            match shape.record(text, self.scanned, self.line, is_whole) {
+                Found::Record(record) if record.bytes.len() <= MAX_LINE_LEN => {
+                    self.scanned = record.next;
+                    self.line += record.lines;
+                }
+                Found::NeedsMore if waiting <= MAX_LINE_LEN => break,
+                Found::End => break,
+                _ => return Err(Unreadable::LongLine(self.line)),
+            }
+            if self.line > MAX_LINES + 1 {
+                return Err(Unreadable::TooManyLines);
+            }
+            if self.scanned >= PIECE_LEN {
+                let text = text.get(..self.scanned).unwrap_or_default();
+                let len = mark + encoding.len_of(text);
+                pieces.push(self.cut(len));
+            }
+        }
+        Ok(pieces)
+    }
+
+    /// How many bytes of a mark stand at the beginning of what is held.
+    fn mark(&self, layout: &Layout) -> usize {
+        if self.first_line == 1 { layout.mark_len } else { 0 }
+    }
+
+    fn cut(&mut self, len: usize) -> Piece {
+        let rest = self.held.split_off(len.min(self.held.len()));
+        let content = std::mem::replace(&mut self.held, rest);
+        self.text.drain(..self.scanned.min(self.text.len()));
+        self.decoded = self.decoded.saturating_sub(len);
+        self.scanned = 0;
+        let first_line = std::mem::replace(&mut self.first_line, self.line);
+        Piece { first_line, content }
     }
 }
 
@@ -103,124 +183,202 @@ pub struct PieceLines {
     pub faults: Vec<(i64, String)>,
     /// What the file says of itself: line, figure, and its value.
     pub controls: Vec<(i64, Control, i64)>,
+    /// Lines that are no transactions and count nothing, and why.
+    pub asides: Vec<(i64, String)>,
+    /// What a person should know of lines that were read.
+    pub marks: Vec<(i64, String)>,
+    /// What could be set so that more can be read.
+    pub proposals: Vec<String>,
 }
 
-impl Format {
-    /// The reader for the file that begins with `first`.
-    pub fn reader_of(&self, first: &str) -> Result<LineReader, String> {
-        if !self.header {
-            return self.reader(None);
-        }
-        let mut records = self.records(first);
-        let mut header = StringRecord::new();
-        match records.read_record(&mut header) {
-            Ok(true) => self.reader(Some(&header.iter().collect::<Vec<_>>())),
-            Ok(false) => Err("it is empty".into()),
-            Err(error) => Err(format!("its header cannot be read: {error}")),
-        }
-    }
+/// Lines of which the same is said.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SameReason {
+    /// The first of them.
+    pub line: i64,
+    /// How many there are.
+    pub count: i64,
+    /// What is said.
+    pub reason: String,
+}
 
-    /// Reads a piece.
-    pub fn read(&self, reader: &LineReader, piece: &Piece) -> PieceLines {
-        let mut found = PieceLines::default();
-        for record in self.records(&piece.content).into_records() {
-            let record = match record {
-                Ok(record) => record,
-                Err(error) => {
-                    found.faults.push((piece.first_line, error.to_string()));
-                    continue;
-                }
-            };
-            let number = piece.first_line + lines_before(&piece.content, record.position());
-            let is_header = self.header && number == 1;
-            if is_header || record.iter().all(|field| field.trim().is_empty()) {
-                continue;
-            }
-            let fields = record.iter().collect::<Vec<_>>();
-            match reader.control(&fields) {
-                Some(Ok((control, figure))) => found.controls.push((number, control, figure)),
-                Some(Err(reason)) => found.faults.push((number, reason)),
-                None => match reader.line(number, &fields) {
-                    Ok(line) => found.lines.push(line),
-                    Err(reason) => found.faults.push((number, reason)),
-                },
+impl SameReason {
+    /// Lines of one reason together, in the order of the first of each.
+    pub fn of(lines: &[(i64, String)]) -> Vec<Self> {
+        let mut places: HashMap<&str, usize> = HashMap::new();
+        let mut found: Vec<Self> = Vec::new();
+        for (line, reason) in lines {
+            let place = *places.entry(reason).or_insert(found.len());
+            match found.get_mut(place) {
+                Some(same) => same.count += 1,
+                None => found.push(Self { line: *line, count: 1, reason: reason.clone() }),
             }
         }
         found
     }
 
-    fn records<'t>(&self, text: &'t str) -> csv::Reader<&'t [u8]> {
-        let delimiter = u8::try_from(self.delimiter).unwrap_or(b',');
-        ReaderBuilder::new()
-            .delimiter(delimiter)
-            .has_headers(false)
-            .flexible(true)
-            .from_reader(text.as_bytes())
+    /// Which lines they are, for people: `7`, or `7 and 19 more`.
+    pub fn lines(&self) -> String {
+        if self.count == 1 {
+            self.line.to_string()
+        } else {
+            format!("{} and {} more", self.line, self.count - 1)
+        }
     }
 }
 
-/// How many lines stand before a record. Empty lines that the reader skipped stand between its position and itself.
-fn lines_before(content: &str, position: Option<&csv::Position>) -> i64 {
-    let Some(position) = position else { return 0 };
-    let from = usize::try_from(position.byte()).unwrap_or(usize::MAX);
-    let rest = content.as_bytes().get(from..).unwrap_or_default();
-    let skipped = rest.iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).filter(|byte| **byte == b'\n');
-    i64::try_from(position.line()).unwrap_or(i64::MAX) - 1 + i64::try_from(skipped.count()).unwrap_or(0)
+impl Format {
+    /// The reader for the file that begins with `first`.
+    pub fn reader_of(&self, first: &[u8]) -> Result<LineReader, Unreadable> {
+        let head = first.get(..HEAD_LEN).unwrap_or(first);
+        let is_whole = first.len() <= HEAD_LEN;
+        let (encoding, mark_len) = Encoding::of(head)?;
+        let text = encoding.ascii_compatible(head.get(mark_len..).unwrap_or_default());
+        let shape = Shape { delimiter: u8::try_from(self.delimiter).unwrap_or(b','), width: None };
+        let layout = Layout { encoding, mark_len, header_line: 0, shape, has_hash_ids: false };
+        let records = first_records(shape, &text, is_whole);
+        let second = |after: i64| {
+            let next = records
+                .iter()
+                .find(|(line, fields)| *line > after && fields.iter().any(|field| !field.is_empty()));
+            next.is_some_and(|(_, fields)| {
+                fields.len() > 1 && fields.first().is_some_and(|field| field.starts_with('#'))
+            })
+        };
+        if !self.header {
+            return self.reader_with(None, Layout { has_hash_ids: second(0), ..layout });
+        }
+        let mut refused = None;
+        for (line, fields) in &records {
+            let header: Vec<&str> = fields.iter().map(String::as_str).collect();
+            if header.iter().all(|name| name.is_empty()) {
+                continue;
+            }
+            let shape = Shape { width: Some((header.len(), *line)), ..shape };
+            let layout = Layout { header_line: *line, shape, has_hash_ids: second(*line), ..layout.clone() };
+            match self.reader_with(Some(&header), layout) {
+                Ok(reader) => return Ok(reader),
+                // Of several lines that name no columns, the one with the most cells is the likely header.
+                Err(error) => {
+                    let cells = header.iter().filter(|name| !name.is_empty()).count();
+                    if refused.as_ref().is_none_or(|(most, _)| cells > *most) {
+                        refused = Some((cells, error));
+                    }
+                }
+            }
+        }
+        Err(refused.map_or(Unreadable::Empty, |(_, error)| error))
+    }
+
+    /// Reads a piece.
+    pub fn read(&self, reader: &LineReader, piece: &Piece) -> PieceLines {
+        let Layout { encoding, mark_len, header_line, shape, .. } = &reader.layout;
+        let mark = if piece.first_line == 1 { *mark_len } else { 0 };
+        let text = encoding.ascii_compatible(piece.content.get(mark..).unwrap_or_default());
+        let mut found = PieceLines::default();
+        let (mut forms, mut from, mut number) = (BTreeSet::new(), 0, piece.first_line);
+        while let Found::Record(record) = shape.record(&text, from, number, true) {
+            let bytes = text.get(record.bytes.clone()).unwrap_or_default();
+            if number < *header_line {
+                found.add_title(reader, *shape, number, bytes);
+            } else if number > *header_line {
+                found.add(reader, *shape, number, bytes, &record, &mut forms);
+            }
+            (from, number) = (record.next, number + record.lines);
+        }
+        if !forms.is_empty() {
+            found.proposals.push(amounts_key(&self.key, &forms));
+        }
+        found
+    }
 }
 
-#[cfg(test)]
-mod tests {
-    use std::fmt::Write as _;
-
-    use super::*;
-
-    fn pieces(file: &[u8], step: usize) -> Vec<Piece> {
-        let mut cutter = Cutter::default();
-        let mut pieces = Vec::new();
-        for bytes in file.chunks(step) {
-            pieces.extend(cutter.push(bytes).expect("it is cut"));
+impl PieceLines {
+    /// Of what stands before the header, only figures of the whole file mean something.
+    fn add_title(&mut self, reader: &LineReader, shape: Shape, number: i64, bytes: &[u8]) {
+        if bytes.contains(&0) {
+            self.faults.push((number, ZERO.into()));
+            return;
         }
-        pieces.extend(cutter.finish().expect("it is cut"));
-        pieces
-    }
-
-    #[test]
-    fn a_file_is_cut_between_lines_however_it_comes_in() {
-        let mut file = "\u{feff}tx_id,amount,user_id\n".to_owned();
-        for number in 0..20_000 {
-            let _ = write!(file, "T{number},1.5,\"a\nb\"\n");
-        }
-        for step in [1_000, 65_536, 10_000_000] {
-            let pieces = pieces(file.as_bytes(), step);
-            let all: String = pieces.iter().map(|piece| piece.content.as_str()).collect();
-            assert_eq!(format!("\u{feff}{all}"), file);
-            let format = Format::default();
-            let reader = format.reader_of(&pieces[0].content).expect("a header");
-            let read: Vec<_> = pieces.iter().map(|piece| format.read(&reader, piece)).collect();
-            assert_eq!(read.iter().map(|piece| piece.lines.len()).sum::<usize>(), 20_000);
-            assert!(read.iter().all(|piece| piece.faults.is_empty()));
-            // Two lines of the file for each of its records.
-            let last = read.last().and_then(|piece| piece.lines.last()).expect("a line");
-            assert_eq!((last.number, last.tx_id.as_deref()), (40_000, Some("T19999")));
+        let fields = shape.fields(bytes, number).unwrap_or_default();
+        let decoded: Vec<_> = fields.iter().map(|field| text_of(field).0).collect();
+        let fields: Vec<&str> = decoded.iter().map(|text| clean(text)).collect();
+        match reader.control(&fields) {
+            Some(Ok((control, figure))) => self.controls.push((number, control, figure)),
+            Some(Err(reason)) => self.faults.push((number, reason)),
+            None if clean(&text_of(bytes).0).is_empty() => {}
+            None => self.asides.push((number, "it stands before the header".into())),
         }
     }
 
-    #[test]
-    fn faulty_lines_are_named_and_the_rest_goes_on() {
-        let file = "tx_id,amount\nT1,1\nT2,one\n\nT3\nT4,4\n";
-        let piece = Piece { first_line: 1, content: file.into() };
-        let format = Format::default();
-        let reader = format.reader_of(file).expect("a header");
-        let read = format.read(&reader, &piece);
-        assert_eq!(read.lines.iter().map(|line| line.number).collect::<Vec<_>>(), [2, 6]);
-        assert_eq!(read.faults.iter().map(|(number, _)| *number).collect::<Vec<_>>(), [3, 5]);
+    fn add(
+        &mut self,
+        reader: &LineReader,
+        shape: Shape,
+        number: i64,
+        bytes: &[u8],
+        record: &Record,
+        forms: &mut BTreeSet<AmountForm>,
+    ) {
+        if bytes.contains(&0) {
+            self.faults.push((number, ZERO.into()));
+            return;
+        }
+        let fields = if record.is_closed { shape.fields(bytes, number) } else { None };
+        let Some(fields) = fields else {
+            self.faults.push((
+                number,
+                "a quotation mark in it is never closed, or one stands within its text".into(),
+            ));
+            return;
+        };
+        let decoded: Vec<_> = fields.iter().map(|field| text_of(field)).collect();
+        let fields: Vec<&str> = decoded.iter().map(|(text, _)| text.as_ref()).collect();
+        match reader.row(number, &fields) {
+            Ok(Row::Line(line, marks)) => {
+                if decoded.iter().any(|(_, is_foreign)| *is_foreign) {
+                    self.marks.push((number, "it is no UTF-8 and was read as Windows-1252".into()));
+                }
+                self.marks.extend(marks.into_iter().map(|mark| (number, mark.to_owned())));
+                self.lines.push(*line);
+            }
+            Ok(Row::Control(control, figure)) => self.controls.push((number, control, figure)),
+            Ok(Row::Aside(reason)) => self.asides.push((number, reason.to_owned())),
+            Ok(Row::Blank) => {}
+            Err(Fault { reason, forms: needed }) => {
+                forms.extend(needed);
+                self.faults.push((number, reason));
+            }
+        }
     }
+}
 
-    #[test]
-    fn what_is_no_text_or_never_ends_is_refused() {
-        assert!(Cutter::default().push(&vec![b'"'; MAX_LINE_LEN + 1]).is_err());
-        let mut cutter = Cutter::default();
-        assert_eq!(cutter.push(b"T1,\xff\n"), Ok(None));
-        assert!(cutter.finish().expect_err("no text").contains("UTF-8"));
+impl LineReader {
+    /// How the file is read, in sentences: encoding, header, columns.
+    pub fn told(&self) -> Vec<String> {
+        let Layout { encoding, mark_len, header_line, .. } = &self.layout;
+        let mark = if *mark_len > 0 { ", with a byte order mark" } else { "" };
+        let mut told = vec![format!("The file is {}{mark}.", encoding.name())];
+        if *header_line > 1 {
+            told.push(format!("Line {header_line} names the columns."));
+        }
+        told.extend(self.columns.told());
+        told
     }
+}
+
+/// The first records of a file, each with the number of its line and its fields without blanks around.
+fn first_records(shape: Shape, text: &[u8], is_whole: bool) -> Vec<(i64, Vec<String>)> {
+    let (mut records, mut from, mut line) = (Vec::new(), 0, 1);
+    while let Found::Record(record) = shape.record(text, from, line, is_whole) {
+        if records.len() == HEAD_RECORDS {
+            break;
+        }
+        let bytes = text.get(record.bytes.clone()).unwrap_or_default();
+        let fields = shape.fields(bytes, line).unwrap_or_default();
+        let fields = fields.iter().map(|field| clean(&text_of(field).0).to_owned()).collect();
+        records.push((line, fields));
+        (from, line) = (record.next, line + record.lines);
+    }
+    records
 }

@@ -12,7 +12,7 @@ use crate::network::Kind;
 use crate::report::amount::{Amount, Sum};
 
 fn read(format: &Format, header: &[&str], fields: &[&str]) -> Result<StatementLine, String> {
-    format.reader(Some(header))?.line(2, fields)
+    format.reader(Some(header)).map_err(|refused| refused.to_string())?.line(2, fields)
 }
 
 #[test]

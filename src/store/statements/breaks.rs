@@ -3,6 +3,7 @@
 use domain::report::amount::{Amount, Sum};
 use domain::statement::LineState;
 use domain::statement::controls::{Control, Read};
+use domain::statement::pieces::SameReason;
 use domain::statement::totals::{OfState, Totals};
 
 use crate::{Error, Result, Store, read};
@@ -184,6 +185,15 @@ impl Store {
     ) -> Result<Vec<BreakRow>> {
         Ok(read!(self, pool => sqlx::query_as(BREAKS)
             .bind(id).bind(pending_from).bind(state.name()).bind(after).bind(limit).fetch_all(pool).await)?)
+    }
+
+    /// What is wrong with lines that cannot be read: the first `limit` reasons, each once.
+    pub async fn statement_fault_reasons(&self, id: i64, limit: i64) -> Result<Vec<SameReason>> {
+        let found: Vec<(i64, i64, String)> = read!(self, pool => sqlx::query_as(
+            "SELECT MIN(line), COUNT(*), reason FROM statement_faults WHERE statement_id = $1
+             GROUP BY reason ORDER BY 1 LIMIT $2"
+        ).bind(id).bind(limit).fetch_all(pool).await)?;
+        Ok(found.into_iter().map(|(line, count, reason)| SameReason { line, count, reason }).collect())
     }
 
     /// The lines that could not be read, behind `after`, at most `limit`: number and reason.

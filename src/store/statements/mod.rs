@@ -8,11 +8,13 @@
 //! | `sums` | matches lines that stand for a day |
 //! | `ending` | finds what no line has, which statement counts, and what closes later |
 //! | [`breaks`] | what they hold, by state and line by line |
+//! | [`notes`] | what is to be said of single lines: no transactions, rounded, in another encoding |
 //! | [`words`] | what people say of them: read it, accept it, paid |
 
 pub mod breaks;
 mod ending;
 pub mod intake;
+pub mod notes;
 mod rows;
 mod steps;
 mod sums;
@@ -212,7 +214,7 @@ impl Store {
                     .bind(id)
                     .bind(seq)
                     .bind(piece.first_line)
-                    .bind(piece.content)
+                    .bind(piece.stored().into_owned())
                     .execute(connection)
                     .await?
                     .rows_affected());
@@ -302,7 +304,7 @@ impl Store {
         let found: Option<(i64, String)> = read!(self, pool => sqlx::query_as(
             "SELECT first_line, content FROM statement_chunks WHERE statement_id = $1 AND seq = $2"
         ).bind(id).bind(seq).fetch_optional(pool).await)?;
-        Ok(found.map(|(first_line, content)| Piece { first_line, content }))
+        Ok(found.map(|(first_line, content)| Piece::of_stored(first_line, content)))
     }
 }
 

@@ -15,7 +15,7 @@ use super::rows::{
     BookingRow, ControlInsert, FaultInsert, KeyRow, LineInsert, LineUpdate, OpenRow, SeenRow, TakenRow,
     UserRow, kind_of,
 };
-use super::{StatementRow, ending, statement_columns, sums};
+use super::{StatementRow, ending, notes, statement_columns, sums};
 use crate::statement::{Column, LazyStatement, Statement};
 use crate::unit::{Tx, guard, with_statement};
 use crate::{Error, Result, Store};
@@ -258,14 +258,14 @@ async fn chunk(tx: &mut Tx, id: i64, seq: i64) -> Result<Piece> {
         .await?);
     let (first_line, content) =
         found.ok_or_else(|| Error::Aborted(format!("piece {seq} of statement {id} is gone")))?;
-    Ok(Piece { first_line, content })
+    Ok(Piece::of_stored(first_line, content))
 }
 
 async fn import(tx: &mut Tx, statement: &StatementRow, terms: MatchTerms) -> Result<()> {
     let id = statement.id;
     let format = format_of(statement)?;
     let first = chunk(tx, id, 0).await?;
-    let reader = format.reader_of(&first.content).map_err(Error::Unfit)?;
+    let reader = format.reader_of(&first.content).map_err(|why| Error::Unreadable { statement: id, why })?;
     let piece = if statement.chunks_done == 0 { first } else { chunk(tx, id, statement.chunks_done).await? };
     let read = format.read(&reader, &piece);
     let ids: HashSet<&str> = read.lines.iter().filter_map(|line| line.tx_id.as_deref()).collect();
@@ -296,6 +296,7 @@ async fn import(tx: &mut Tx, statement: &StatementRow, terms: MatchTerms) -> Res
     if !faults.is_empty() {
         tx.execute(&INSERT_FAULTS, &faults).await?;
     }
+    notes::keep(tx, id, statement.chunks_done == 0, &read).await?;
     let controls: Vec<_> = read
         .controls
         .iter()

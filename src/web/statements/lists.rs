@@ -135,7 +135,7 @@ pub(crate) fn list_file(store: &Store, known: &Known, name: &str, state: Option<
     ))
 }
 
-/// The file of a statement as it was received, but for a byte order mark.
+/// The file of a statement as it was received.
 pub(crate) fn file(
     store: Store,
     id: i64,

@@ -14,6 +14,7 @@ use std::collections::BTreeMap;
 use bytes::Buf;
 use domain::money::{Micros, Positive};
 use domain::report::day::BusinessDay;
+use domain::statement::Unreadable;
 use domain::statement::controls::{self, Gap};
 use domain::statement::format::Format;
 use domain::statement::pieces::{Piece, PieceLines};
@@ -22,6 +23,7 @@ use domain::time::TimestampMs;
 use futures_util::{Stream, StreamExt as _};
 use store::Store;
 use store::statements::intake::{Intake, Refused};
+use store::statements::notes::{NoteKind, Notes};
 use store::statements::{NewStatement, Reading, Received, StatementRow, Then};
 
 /// How statements of each source are read and matched.
@@ -32,6 +34,9 @@ const MAX_FILE_LEN: u64 = 512 * 1024 * 1024;
 
 /// The longest note or reason of finance, in bytes.
 pub(crate) const MAX_WORDS_LEN: usize = 4_096;
+
+/// How many lines that are no transactions are shown, and how many remarks on lines.
+const NOTES: i64 = 50;
 
 /// Where files are sent to; their bodies have more time than those of other requests.
 pub(crate) const UPLOAD_PATHS: [&str; 2] = ["/api/v1/statements", "/reports/statements"];
@@ -64,7 +69,7 @@ pub(crate) enum NotTaken {
 impl From<Refused> for NotTaken {
     fn from(refused: Refused) -> Self {
         match refused {
-            Refused::File(why) => Self::Invalid(why),
+            Refused::File(why) => Self::Invalid(why.to_string()),
             Refused::Store(error) => Self::Store(error),
         }
     }
@@ -146,10 +151,22 @@ pub(crate) struct Known {
     pub(crate) faulty: i64,
     /// Lines that were read.
     pub(crate) lines: i64,
+    /// Lines that are no transactions.
+    pub(crate) asides: Notes,
+    /// What is to be known of lines that were read.
+    pub(crate) marks: Notes,
     /// What was paid for it, in micros of USD.
     pub(crate) paid_micros: i64,
     /// From which business date on a booking without a line is only pending.
     pub(crate) pending_from: String,
+}
+
+/// The beginning of a statement's file.
+pub(crate) struct First {
+    /// What its lines say.
+    pub(crate) read: PieceLines,
+    /// How it is read, in sentences.
+    pub(crate) told: Vec<String>,
 }
 
 /// What the beginning of a statement's file says, read as `format` has it; or why it cannot be read so.
@@ -157,10 +174,12 @@ pub(crate) async fn first_lines(
     store: &Store,
     id: i64,
     format: &Format,
-) -> store::Result<Result<PieceLines, String>> {
-    let empty = || Piece { first_line: 1, content: String::new() };
+) -> store::Result<Result<First, Unreadable>> {
+    let empty = || Piece { first_line: 1, content: Vec::new() };
     let piece = store.statement_piece(id, 0).await?.unwrap_or_else(empty);
-    Ok(format.reader_of(&piece.content).map(|reader| format.read(&reader, &piece)))
+    Ok(format
+        .reader_of(&piece.content)
+        .map(|reader| First { read: format.read(&reader, &piece), told: reader.told() }))
 }
 
 /// From which business date on a booking of `source` without a line is only pending. Of a source that left the settings
@@ -180,16 +199,20 @@ pub(crate) async fn known(
     let Some(row) = store.statement(id).await? else { return Ok(None) };
     let pending_from = pending_from(readings, &row.source, now);
     let currency = readings.get(&row.source).map_or("USD", |reading| reading.format.currency.as_str());
-    let (totals, (stated, read), paid) = tokio::try_join!(
+    let (totals, (stated, read), paid, asides, marks) = tokio::try_join!(
         store.statement_totals(id, &pending_from),
         store.statement_controls(id, currency),
         store.statement_paid(id),
+        store.statement_notes(id, NoteKind::Aside, NOTES),
+        store.statement_notes(id, NoteKind::Mark, NOTES),
     )?;
     Ok(Some(Known {
         totals: store::statements::totals(totals)?,
         gaps: controls::gaps(&stated, read),
         faulty: read.faulty,
         lines: read.credits.count + read.reversals.count,
+        asides,
+        marks,
         paid_micros: paid.0,
         pending_from,
         row,

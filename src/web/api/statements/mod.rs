@@ -17,7 +17,7 @@ use super::error::{ApiError, ErrorBody};
 use super::page::{self, Page};
 use super::{Call, json};
 use crate::files::{XLSX, download};
-use crate::statements::{self, Known, MAX_WORDS_LEN, NotTaken, Upload, lists, paid_amount, workbook};
+use crate::statements::{self, First, Known, MAX_WORDS_LEN, NotTaken, Upload, lists, paid_amount, workbook};
 use shape::{
     Preview, PreviewFault, PreviewLine, Statement, StatementLine, WholeStatement, shape, shape_line, whole,
 };
@@ -142,7 +142,8 @@ async fn preview(call: &Call, id: i64) -> Result<Preview, ApiError> {
     let row = call.api.store.statement(id).await?.ok_or_else(|| none(id))?;
     let format: Format =
         serde_json::from_str(&row.format).map_err(|error| ApiError::Failed(error.to_string()))?;
-    let read = statements::first_lines(&call.api.store, id, &format).await?.map_err(ApiError::Invalid)?;
+    let first = statements::first_lines(&call.api.store, id, &format).await?;
+    let First { read, told } = first.map_err(|why| ApiError::Invalid(why.to_string()))?;
     let line = |line: domain::statement::StatementLine| PreviewLine {
         line: line.number,
         kind: domain::statement::kind_name(line.kind),
@@ -158,6 +159,10 @@ async fn preview(call: &Call, id: i64) -> Result<Preview, ApiError> {
     Ok(Preview {
         lines: read.lines.into_iter().take(PREVIEW_LINES).map(line).collect(),
         faults: read.faults.into_iter().take(PREVIEW_LINES).map(fault).collect(),
+        not_transactions: read.asides.into_iter().take(PREVIEW_LINES).map(fault).collect(),
+        remarks: read.marks.into_iter().take(PREVIEW_LINES).map(fault).collect(),
+        proposals: read.proposals,
+        reading: told,
     })
 }
 

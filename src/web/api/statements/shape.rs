@@ -35,6 +35,8 @@ pub(crate) struct WholeStatement {
     pub(super) statement: Statement,
     pub(super) lines: i64,
     pub(super) faulty: i64,
+    /// Lines that count nothing, such as totals and titles.
+    pub(super) not_transactions: i64,
     pub(super) theirs: String,
     pub(super) ours: String,
     /// Theirs less ours: the sum of the five below.
@@ -89,7 +91,16 @@ pub(crate) struct StatementLine {
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Preview {
     pub(super) lines: Vec<PreviewLine>,
+    /// Lines that cannot be read, and why.
     pub(super) faults: Vec<PreviewFault>,
+    /// Lines that count nothing, such as totals and titles, and why.
+    pub(super) not_transactions: Vec<PreviewFault>,
+    /// Lines that are not read quite as they stand there: rounded, in another encoding.
+    pub(super) remarks: Vec<PreviewFault>,
+    /// What could be set so that more lines can be read.
+    pub(super) proposals: Vec<String>,
+    /// The encoding, and which field is read of which column.
+    pub(super) reading: Vec<String>,
 }
 
 #[derive(Debug, Serialize, ToSchema)]
@@ -134,6 +145,7 @@ pub(super) fn whole(known: Known) -> WholeStatement {
     WholeStatement {
         lines: known.lines,
         faulty: known.faulty,
+        not_transactions: known.asides.count,
         theirs: totals.theirs.to_string(),
         ours: totals.ours.to_string(),
         difference: totals.difference.to_string(),

@@ -8,6 +8,7 @@ use domain::statement::totals::OfState;
 use domain::time::TimestampMs;
 use store::statements::{BreakRow, StatementRow};
 
+use super::waiting::by_reason;
 use crate::console::Console;
 use crate::console::answer::PageError;
 use crate::console::request::Request;
@@ -19,7 +20,7 @@ use crate::statements::known;
 const PAGE: i64 = 100;
 /// How many differences from the version before are shown.
 const CHANGES: i64 = 200;
-/// How many lines that cannot be read are shown.
+/// How many reasons why lines cannot be read are shown.
 const FAULTS: i64 = 50;
 
 pub(super) struct StateView {
@@ -92,7 +93,10 @@ pub(super) struct Outcome {
     pub(super) before: Option<i64>,
     pub(super) read: String,
     pub(super) faulty: String,
-    pub(super) faults: Vec<(i64, String)>,
+    pub(super) faults: Vec<(String, String)>,
+    /// Lines that are no transactions, and what is to be known of others; how many, and the first of them.
+    pub(super) asides: (String, Vec<(String, String)>),
+    pub(super) marks: (String, Vec<(String, String)>),
 }
 
 pub(super) async fn outcome_of(
@@ -113,7 +117,7 @@ pub(super) async fn outcome_of(
     let after = request.query("after").and_then(|after| after.parse().ok()).unwrap_or(0);
     let (mut rows, faults, payments, before) = tokio::try_join!(
         store.statement_breaks(row.id, &known.pending_from, chosen, after, PAGE + 1),
-        store.statement_faults(row.id, 0, FAULTS),
+        store.statement_fault_reasons(row.id, FAULTS),
         store.statement_payments(row.id),
         store.statement_before(row.id),
     )?;
@@ -177,7 +181,9 @@ pub(super) async fn outcome_of(
         before,
         read: number(known.lines),
         faulty: number(known.faulty),
-        faults,
+        faults: faults.into_iter().map(|same| (same.lines(), same.reason)).collect(),
+        asides: (number(known.asides.count), by_reason(&known.asides.first)),
+        marks: (number(known.marks.count), by_reason(&known.marks.first)),
         gaps: known.gaps,
     }))
 }

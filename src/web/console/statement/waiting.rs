@@ -3,14 +3,14 @@
 use domain::statement::controls::Control;
 use domain::statement::format::Format;
 use domain::statement::kind_name;
-use domain::statement::pieces::PieceLines;
+use domain::statement::pieces::{PieceLines, SameReason};
 use domain::time::TimestampMs;
 use store::statements::StatementRow;
 
 use crate::console::Console;
 use crate::console::answer::PageError;
 use crate::console::show::{amount, number, span};
-use crate::statements::first_lines;
+use crate::statements::{First, first_lines};
 
 /// How many lines of a file a preview shows, and how many faults.
 const PREVIEW: usize = 20;
@@ -23,7 +23,13 @@ pub(super) struct PreviewLine {
 /// What would be read of a file.
 pub(super) struct Preview {
     pub(super) lines: Vec<PreviewLine>,
-    pub(super) faults: Vec<(i64, String)>,
+    pub(super) faults: Vec<(String, String)>,
+    /// Lines that are no transactions, and what is to be known of others.
+    pub(super) asides: Vec<(String, String)>,
+    pub(super) marks: Vec<(String, String)>,
+    /// How the file is read, and what could be set to read more of it.
+    pub(super) told: Vec<String>,
+    pub(super) proposals: Vec<String>,
     pub(super) controls: Vec<(&'static str, String)>,
     pub(super) read: String,
 }
@@ -35,8 +41,11 @@ pub(super) struct Progress {
 }
 
 pub(super) async fn previewed(console: &Console, row: &StatementRow) -> Result<Preview, PageError> {
-    let read = first_lines(&console.store, row.id, &current_format(console, row)).await?;
-    let read = read.unwrap_or_else(|why| PieceLines { faults: vec![(1, why)], ..PieceLines::default() });
+    let first = first_lines(&console.store, row.id, &current_format(console, row)).await?;
+    let First { read, told } = first.unwrap_or_else(|why| First {
+        read: PieceLines { faults: vec![(1, why.to_string())], ..PieceLines::default() },
+        told: Vec::new(),
+    });
     let text = |text: Option<String>| text.unwrap_or_else(|| "–".into());
     let lines = read.lines.iter().take(PREVIEW).cloned().map(|line| PreviewLine {
         number: line.number,
@@ -64,8 +73,17 @@ pub(super) async fn previewed(console: &Console, row: &StatementRow) -> Result<P
             .iter()
             .map(|(_, control, value)| (control.name(), stated(*control, *value)))
             .collect(),
-        faults: read.faults.into_iter().take(PREVIEW).collect(),
+        faults: by_reason(&read.faults),
+        asides: by_reason(&read.asides),
+        marks: by_reason(&read.marks),
+        told,
+        proposals: read.proposals,
     })
+}
+
+/// Lines and reason, each reason once.
+pub(super) fn by_reason(lines: &[(i64, String)]) -> Vec<(String, String)> {
+    SameReason::of(lines).into_iter().take(PREVIEW).map(|same| (same.lines(), same.reason)).collect()
 }
 
 fn stated(control: Control, value: i64) -> String {
