@@ -19,6 +19,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use apalis::prelude::{Data, WorkerBuilder, WorkerBuilderExt};
+use domain::delivery::answer::Answers;
 use domain::delivery::message::Letterhead;
 use domain::delivery::schedule::{Class, Schedule};
 use domain::time::Clock;
@@ -45,6 +46,8 @@ pub struct Target {
     pub app: String,
     /// Its form, URL and secrets.
     pub letterhead: Letterhead,
+    /// What its answers mean.
+    pub answers: Answers,
     /// When what was not acknowledged is sent again.
     pub schedule: Schedule,
     /// Calls at once, at most, from each process.

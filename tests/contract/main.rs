@@ -51,6 +51,8 @@ macro_rules! contract {
 }
 
 #[cfg(test)]
+mod apps;
+#[cfg(test)]
 mod books;
 #[cfg(test)]
 mod conflicts;

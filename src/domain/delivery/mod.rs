@@ -287,10 +287,10 @@ impl Plan {
             .rev()
             .find(|delivery| delivery.event == Event::Credited && delivery.status != Status::Withdrawn);
         let Some(credit) = told else { return };
-        let withdrawn = credit.never_left();
-        if withdrawn {
+        if credit.never_left() {
             self.withdraw.push(credit.id);
         }
-        self.births.push(Birth { withdrawn, ..reversal });
+        // One that was given up before it ever left leaves nothing to take back.
+        self.births.push(Birth { withdrawn: credit.tries == 0, ..reversal });
     }
 }

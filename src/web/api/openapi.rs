@@ -25,6 +25,7 @@ use super::{deliveries, ledger, postbacks, reports, reviews, rewards, statements
         deliveries::list,
         deliveries::resend_one,
         deliveries::resend,
+        deliveries::give_up,
         deliveries::apps,
         deliveries::enable,
         reports::list,

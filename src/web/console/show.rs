@@ -121,7 +121,7 @@ pub(crate) fn sign(status: &str) -> &'static str {
         None => match status {
             "delivered" | "processed" => "●",
             "waiting" | "behind" | "received" => "◐",
-            "withdrawn" | "refused" => "✕",
+            "withdrawn" | "given_up" | "refused" => "✕",
             "repeat" => "·",
             _ => "⚠",
         },
