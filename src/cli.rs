@@ -71,7 +71,7 @@ pub(crate) struct CheckArgs {
     /// The source that URL is for; needed only if there are several.
     #[arg(long, value_name = "NAME", requires = "url")]
     pub(crate) source: Option<String>,
-    /// Do not call the public URL.
+    /// Call neither the public URL nor apps.
     #[arg(long)]
     pub(crate) offline: bool,
 }

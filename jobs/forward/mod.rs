@@ -10,9 +10,11 @@
 //! | here | starts the lanes and keeps them running |
 //! | `lane` | hands in, takes, sends, and stops calling an app that is down |
 //! | [`outgoing`] | the HTTP client, which refuses addresses when it connects |
+//! | [`trial`] | one call that credits nothing, before the first one that does |
 
 mod lane;
 pub mod outgoing;
+pub mod trial;
 
 use std::convert::Infallible;
 use std::sync::{Arc, Mutex};
