@@ -243,7 +243,7 @@ impl Lane {
                 let began_at = clock.now();
                 let answered = match leased.message.call(&target.letterhead, began_at) {
                     Some(call) => {
-                        let repeat = leased.may_have_arrived;
+                        let repeat = leased.may_be_booked;
                         outgoing.call(call, &target.answers, repeat, target.timeout, &clock).await
                     }
                     None => Answered::unsendable("there is no secret to sign with"),

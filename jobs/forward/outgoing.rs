@@ -73,7 +73,7 @@ impl Outgoing {
         Ok(Self { client, allowed })
     }
 
-    /// Makes one call. `repeat` says whether an earlier attempt may have reached the app.
+    /// Makes one call. `repeat` says whether the app may have booked an earlier attempt.
     pub(super) async fn call(
         &self,
         call: Call,
@@ -131,6 +131,9 @@ async fn read(
     let class = answers.class(status, &text, repeat);
     let kept = text.floor_char_boundary(MAX_KEPT_BYTES);
     let detail = match class {
+        Class::Rejected if !answers.duplicate_fails && (status < 300 || status == 409) => Some(
+            "the app says that it has this already, but has booked nothing that was sent before".to_owned(),
+        ),
         Class::NotAcknowledged if status == 200 => Some(answers.expected()),
         Class::NotAcknowledged => Some(format!("the status is {status}, and only 200 can be a yes")),
         Class::Duplicate => Some("the app says that it has this already, from an earlier attempt".to_owned()),

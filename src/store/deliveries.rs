@@ -71,8 +71,8 @@ pub struct Leased {
     pub number: i64,
     /// Attempts that counted so far.
     pub attempts: i64,
-    /// True if an earlier attempt may have reached the app: it was sent, and no answer says otherwise.
-    pub may_have_arrived: bool,
+    /// True if the app may have booked an earlier attempt: it was sent, and no answer says otherwise.
+    pub may_be_booked: bool,
     /// What it says.
     pub message: Message,
 }
@@ -157,11 +157,11 @@ static LEASE: LazyStatement = LazyLock::new(|| {
     )
 });
 
-/// A worker that was killed leaves an attempt out, so what may have arrived is what was taken before, less what
-/// certainly did not arrive.
+/// A worker that was killed leaves an attempt out, so what may be booked is what was taken before, less what the app
+/// certainly has not booked.
 static LOAD: LazyStatement = LazyLock::new(|| {
-    let never_arrived = Class::ALL.into_iter().filter(|class| class.never_arrived());
-    let never_arrived: Vec<_> = never_arrived.map(|class| format!("'{}'", class.name())).collect();
+    let not_booked = Class::ALL.into_iter().filter(|class| class.is_not_booked());
+    let not_booked: Vec<_> = not_booked.map(|class| format!("'{}'", class.name())).collect();
     let text =
         "SELECT deliveries.id, deliveries.tries, deliveries.attempts, deliveries.event, deliveries.reason,
                 deliveries.reward_id, deliveries.seq, deliveries.born_at, rewards.source, rewards.user_id,
@@ -171,14 +171,14 @@ static LOAD: LazyStatement = LazyLock::new(|| {
                      THEN deliveries.tries - 1 - (SELECT COUNT(*) FROM attempts
                                                   WHERE attempts.delivery_id = deliveries.id
                                                     AND attempts.number < deliveries.tries
-                                                    AND attempts.result IN ({never_arrived}))
-                     ELSE 0 END AS may_have_arrived
+                                                    AND attempts.result IN ({not_booked}))
+                     ELSE 0 END AS may_be_booked
          FROM {given}
          CROSS JOIN deliveries
          JOIN rewards ON rewards.id = deliveries.reward_id
          WHERE deliveries.id = given.id
          ORDER BY deliveries.id";
-    Statement::new(&text.replace("{never_arrived}", &never_arrived.join(", ")), &[Int("id")])
+    Statement::new(&text.replace("{not_booked}", &not_booked.join(", ")), &[Int("id")])
 });
 
 impl Store {
@@ -363,7 +363,7 @@ struct LeasedRow {
     clicked_at: Option<i64>,
     sub1: Option<String>,
     sub2: Option<String>,
-    may_have_arrived: i64,
+    may_be_booked: i64,
 }
 
 impl TryFrom<LeasedRow> for Leased {
@@ -395,7 +395,7 @@ impl TryFrom<LeasedRow> for Leased {
             sub1: row.sub1,
             sub2: row.sub2,
         };
-        let may_have_arrived = row.may_have_arrived > 0;
-        Ok(Self { id: row.id, number: row.tries, attempts: row.attempts, may_have_arrived, message })
+        let may_be_booked = row.may_be_booked > 0;
+        Ok(Self { id: row.id, number: row.tries, attempts: row.attempts, may_be_booked, message })
     }
 }

@@ -46,6 +46,8 @@ mod api;
 #[cfg(test)]
 mod app;
 #[cfg(test)]
+mod apps;
+#[cfg(test)]
 mod callers;
 #[cfg(test)]
 mod check;

@@ -33,7 +33,7 @@ pub struct Answers {
 }
 
 impl Answers {
-    /// The class of an answer. `repeat` says whether an earlier attempt may have reached the app.
+    /// The class of an answer. `repeat` says whether the app may have booked an earlier attempt.
     pub fn class(&self, status: u16, body: &str, repeat: bool) -> Class {
         let acknowledged = match self.form {
             Form::Postback => status == 200 && self.is_yes(body),
@@ -41,7 +41,10 @@ impl Answers {
         };
         match status {
             _ if acknowledged => Class::Delivered,
-            _ if repeat && !self.duplicate_fails && is_duplicate(status, body) => Class::Duplicate,
+            _ if !self.duplicate_fails && is_duplicate(status, body) => {
+                // What it has and was never sent is something else under the same id: a person looks.
+                if repeat { Class::Duplicate } else { Class::Rejected }
+            }
             410 => Class::Gone,
             429 => Class::SlowDown,
             300..=399 => Class::Redirected,
@@ -306,8 +309,9 @@ mod tests {
         ] {
             assert_eq!(POSTBACK.class(status, body, true), Class::Duplicate, "{status} {body:?}");
             let first = POSTBACK.class(status, body, false);
+            assert_eq!(first, Class::Rejected, "{status} {body:?}: nothing was sent before");
+            assert!(first.is_not_booked(), "so the next attempt is no repeat either");
             let no = if status < 300 { Class::NotAcknowledged } else { Class::Rejected };
-            assert_eq!(first, no, "{status} {body:?}: nothing was sent before");
             let strict = Answers { duplicate_fails: true, ..POSTBACK };
             assert_eq!(strict.class(status, body, true), no, "{status} {body:?}: switched off");
         }

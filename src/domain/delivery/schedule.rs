@@ -75,7 +75,7 @@ pub enum Class {
     Duplicate,
     /// The app answered, and not with a yes.
     NotAcknowledged,
-    /// A status of 400 to 499.
+    /// A status of 400 to 499, or "I have it already" where nothing was sent before.
     Rejected,
     /// A redirect: those are never followed.
     Redirected,
@@ -143,9 +143,25 @@ impl Class {
         matches!(self, Self::Delivered | Self::Duplicate)
     }
 
-    /// True if the app cannot have seen the call.
-    pub fn never_arrived(self) -> bool {
-        matches!(self, Self::Unreachable | Self::AddressRefused | Self::Tls | Self::Unsendable)
+    /// True if the app cannot have booked it: the call never arrived, or the app said no.
+    pub fn is_not_booked(self) -> bool {
+        match self {
+            Self::Unreachable
+            | Self::AddressRefused
+            | Self::Tls
+            | Self::Unsendable
+            | Self::Rejected
+            | Self::Redirected
+            | Self::Gone
+            | Self::SlowDown => true,
+            // An app may fail, or hang up, or say something else after it has booked.
+            Self::Delivered
+            | Self::Duplicate
+            | Self::NotAcknowledged
+            | Self::ServerError
+            | Self::Timeout
+            | Self::Closed => false,
+        }
     }
 
     /// The name in tables, metrics and the API.
