@@ -32,11 +32,11 @@ pub(crate) struct Database {
 impl Database {
     /// Reads and verifies a whole file: seconds for a large one.
     pub(crate) fn open(path: &Path) -> Result<Self, FileError> {
-        let reader = Reader::open_readfile(path).map_err(|error| match error {
-            MaxMindDbError::Io(reason) => FileError::Unreadable { path: path.into(), reason },
-            other => FileError::Damaged { path: path.into(), reason: other.to_string() },
-        })?;
-        let contents = verify(&reader).map_err(|reason| FileError::Damaged { path: path.into(), reason })?;
+        let bytes =
+            std::fs::read(path).map_err(|reason| FileError::Unreadable { path: path.into(), reason })?;
+        let damaged = |reason| FileError::Damaged { path: path.into(), reason };
+        let contents = verify(&bytes).map_err(damaged)?;
+        let reader = Reader::from_source(bytes).map_err(|error| damaged(error.to_string()))?;
         if let Some(reason) = contents.misfits_name(path) {
             return Err(FileError::Misplaced { path: path.into(), reason });
         }

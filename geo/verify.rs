@@ -12,8 +12,12 @@ use maxminddb::{MaxMindDbError, Reader, WithinOptions};
 
 use crate::record::Record;
 
-/// A file without a description is whole all the same: some vendors leave it out.
+/// A file without a description is whole all the same: some writers leave it out.
 const NO_DESCRIPTION: &str = "description - ";
+/// How many networks a tree can have for each of its nodes, with room to spare: one that goes in circles has more.
+const NETWORKS_OF_A_NODE: usize = 3;
+/// Zeros between the search tree and the records.
+const SEPARATOR_LEN: usize = 16;
 /// Words in the name or type of a file that say which product it is.
 const PRODUCTS: [&str; 10] =
     ["city", "country", "enterprise", "asn", "isp", "anonymous", "connection", "domain", "privacy", "static"];
@@ -32,17 +36,27 @@ pub(crate) struct Contents {
 }
 
 /// Reads the whole of a file; the error says what is wrong with it.
-pub(crate) fn verify(reader: &Reader<Vec<u8>>) -> Result<Contents, String> {
+pub(crate) fn verify(bytes: &[u8]) -> Result<Contents, String> {
+    let reader = Reader::from_source(bytes).map_err(|error| error.to_string())?;
     match reader.verify() {
-        Err(MaxMindDbError::InvalidDatabase { message, .. }) if message.starts_with(NO_DESCRIPTION) => {}
+        // The library looks no further then, so what it would have found is looked for below.
+        Err(MaxMindDbError::InvalidDatabase { message, .. }) if message.starts_with(NO_DESCRIPTION) => {
+            separator(&reader, bytes)?;
+        }
         verified => verified.map_err(|error| error.to_string())?,
     }
-    let mut contents = Contents { kind: reader.metadata().database_type.clone(), ..Contents::default() };
+    let metadata = reader.metadata();
+    let mut contents = Contents { kind: metadata.database_type.clone(), ..Contents::default() };
+    let most = usize::try_from(metadata.node_count).unwrap_or(usize::MAX).saturating_mul(NETWORKS_OF_A_NODE);
     let mut read = HashSet::new();
-    // Many networks share a record. What is read here is what lookups read, texts included.
-    for found in reader.networks(WithinOptions::default()).map_err(|error| error.to_string())? {
+    let options = WithinOptions::default().include_networks_without_data();
+    for (number, found) in reader.networks(options).map_err(|error| error.to_string())?.enumerate() {
+        if number > most {
+            return Err("its search tree does not end".to_owned());
+        }
         let found = found.map_err(|error| error.to_string())?;
         let Some(offset) = found.offset() else { continue };
+        // Many networks share a record. What is read here is what lookups read, texts included.
         if read.insert(offset)
             && let Some(record) = found.decode::<Record>().map_err(|error| error.to_string())?
         {
@@ -55,6 +69,20 @@ pub(crate) fn verify(reader: &Reader<Vec<u8>>) -> Result<Contents, String> {
         return Err("it holds no record".to_owned());
     }
     Ok(contents)
+}
+
+/// Between the search tree and the records stand zeros.
+fn separator(reader: &Reader<&[u8]>, bytes: &[u8]) -> Result<(), String> {
+    let metadata = reader.metadata();
+    // A node has two records of so many bits.
+    let tree_len = usize::try_from(metadata.node_count)
+        .ok()
+        .and_then(|nodes| nodes.checked_mul(usize::from(metadata.record_size) / 4));
+    let between = tree_len.and_then(|len| bytes.get(len..len.checked_add(SEPARATOR_LEN)?));
+    match between {
+        Some(between) if between.iter().all(|byte| *byte == 0) => Ok(()),
+        _ => Err("what stands between its search tree and its records is no separator".to_owned()),
+    }
 }
 
 impl Contents {

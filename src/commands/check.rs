@@ -75,7 +75,7 @@ pub(crate) async fn check(config: Option<&Path>, args: CheckArgs) -> anyhow::Res
     for source in &settings.sources {
         public_url(&settings, source, args.offline, &clock, &mut findings).await;
     }
-    apps(&settings, args.offline, &clock, &mut findings).await?;
+    call_apps(&settings, args.offline, &clock, &mut findings).await?;
     sources_in_dashboard(&settings, &args, &mut findings)?;
     if let Some(store) = store {
         store.close().await;
@@ -192,7 +192,7 @@ async fn public_url(
 }
 
 /// How the answer of each app would be taken.
-async fn apps(
+async fn call_apps(
     settings: &Settings,
     offline: bool,
     clock: &Clock,

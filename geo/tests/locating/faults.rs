@@ -5,7 +5,7 @@ use std::fs;
 use std::sync::{Arc, Mutex};
 
 use geo::{FileError, Geo};
-use mmdb_writer::IpVersion;
+use mmdb_writer::{IpVersion, Writer};
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Level, Metadata, Subscriber};
@@ -99,6 +99,7 @@ fn a_file_that_is_damaged_anywhere_is_refused() {
         ("tree.mmdb", overwritten(60, 64, 0xff)),
         ("records.mmdb", overwritten(metadata - 120, 64, 0xff)),
         ("metadata.mmdb", overwritten(metadata + 8, 24, 0xff)),
+        ("circle.mmdb", overwritten(0, 6, 0)),
         ("page.html", b"<html>too many requests</html>".to_vec()),
     ] {
         let said = hurt(name, &bytes);
@@ -106,6 +107,27 @@ fn a_file_that_is_damaged_anywhere_is_refused() {
     }
     let none = folder.write("none.mmdb", "GeoIP2-Country", &[]);
     assert!(Geo::open(&[none]).is_err(), "no record");
+}
+
+#[test]
+fn a_file_without_a_description_is_verified_all_the_same() {
+    let folder = Folder::new();
+    let mut writer = Writer::builder("GeoIP2-Country").build();
+    writer
+        .insert_value("81.2.69.0/24".parse().expect("a network"), country("GB", []))
+        .expect("it can be written");
+    let good = writer.to_bytes().expect("a whole file");
+    let path = folder.path("bare.mmdb");
+    fs::write(&path, &good).expect("a file");
+    assert!(Geo::open(std::slice::from_ref(&path)).is_ok());
+    let separator = good.windows(16).position(|window| window == [0; 16]).expect("a separator");
+    let name = good.windows(7).position(|window| window == b"country").expect("a record");
+    for (at, byte) in [(separator + 9, 1), (name - 1, 0xff), (0, 0)] {
+        let mut bytes = good.clone();
+        bytes[at..at + 6].fill(byte);
+        fs::write(&path, bytes).expect("a file");
+        assert!(Geo::open(std::slice::from_ref(&path)).is_err(), "{at}");
+    }
 }
 
 #[test]

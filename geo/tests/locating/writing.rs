@@ -62,6 +62,7 @@ impl Folder {
         networks: &[(&str, Value)],
     ) -> PathBuf {
         let mut writer = Writer::builder(kind)
+            .description(&[("en", "of a test")])
             .ip_version(version)
             .ipv4_aliasing(Ipv4Aliasing::Disabled)
             .build_epoch(UNIX_EPOCH + Duration::from_secs(built_at))
