@@ -162,10 +162,7 @@ fn wake_ups(shift: Arc<Shift>) -> impl futures_util::Stream<Item = Result<WakeUp
 /// Says what forwarding measures, and makes every series exist from the start.
 pub fn announce_metrics<'a>(apps: impl Iterator<Item = &'a str>) {
     describe_counter!("rewardgate_delivery_attempts_total", "Calls to apps by result");
-    describe_counter!(
-        "rewardgate_deliveries_failed_total",
-        "Deliveries that were given up and wait for a person"
-    );
+    describe_counter!("rewardgate_deliveries_failed_total", "Deliveries that failed and wait for a person");
     describe_histogram!(
         "rewardgate_delivery_call_seconds",
         "One call to an app, from its beginning to its end"

@@ -184,8 +184,7 @@ async fn only_what_may_be_booked_makes_an_attempt_a_repeat(home: &Home) {
     // A worker that died has perhaps sent it.
     let taken_over = take(&store, later(ms + 60_000)).await;
     assert!(taken_over[0].may_be_booked);
-    for class in [Class::Timeout, Class::Closed, Class::ServerError, Class::NotAcknowledged, Class::Rejected]
-    {
+    for class in [Class::Timeout, Class::Closed, Class::ServerError, Class::NotAcknowledged] {
         let tx = format!("{class:?}");
         settle(home, &store, &[credit(Box::leak(tx.into_boxed_str())).by("u9")]).await;
         let first = take(&store, NOW).await;
