@@ -10,6 +10,7 @@ use maxminddb::{MaxMindDbError, Metadata, Reader, WithinOptions};
 
 use crate::error::FileError;
 use crate::record::Record;
+use crate::verify::{Contents, verify};
 
 /// How many networks of a file are read to find out whether it carries countries. Files of countries have one in
 /// nearly every record; this many records are read in milliseconds.
@@ -23,23 +24,29 @@ pub(crate) struct Database {
     build: DatabaseBuild,
     built_at_s: i64,
     carries_countries: bool,
+    contents: Contents,
     /// True once an unreadable record has been reported.
     reported: AtomicBool,
 }
 
 impl Database {
+    /// Reads and verifies a whole file: seconds for a large one.
     pub(crate) fn open(path: &Path) -> Result<Self, FileError> {
-        let reader = Reader::open_readfile(path).map_err(|error| match error {
-            MaxMindDbError::Io(reason) => FileError::Unreadable { path: path.into(), reason },
-            other => FileError::Damaged { path: path.into(), reason: other.to_string() },
-        })?;
+        let bytes =
+            std::fs::read(path).map_err(|reason| FileError::Unreadable { path: path.into(), reason })?;
+        let damaged = |reason| FileError::Damaged { path: path.into(), reason };
+        let contents = verify(&bytes).map_err(damaged)?;
+        let reader = Reader::from_source(bytes).map_err(|error| damaged(error.to_string()))?;
+        if let Some(reason) = contents.misfits_name(path) {
+            return Err(FileError::Misplaced { path: path.into(), reason });
+        }
         let build = DatabaseBuild {
             name: path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned(),
             built_at: build_date(reader.metadata()),
         };
         let carries_countries = carries_countries(&reader);
         let built_at_s = i64::try_from(reader.metadata().build_epoch).unwrap_or(i64::MAX);
-        Ok(Self { reader, build, built_at_s, carries_countries, reported: AtomicBool::new(false) })
+        Ok(Self { reader, build, built_at_s, carries_countries, contents, reported: AtomicBool::new(false) })
     }
 
     /// What the file says of `address`. A record that cannot be read says nothing.
@@ -59,6 +66,14 @@ impl Database {
     /// Its name and build date.
     pub(crate) fn build(&self) -> &DatabaseBuild {
         &self.build
+    }
+
+    /// Whether this may take the place of `old`, at `path`.
+    pub(crate) fn may_replace(&self, old: &Self, path: &Path) -> Result<(), FileError> {
+        match self.contents.misfits_place_of(&old.contents) {
+            Some(reason) => Err(FileError::Misplaced { path: path.into(), reason }),
+            None => Ok(()),
+        }
     }
 
     /// When it was built, in unix seconds.

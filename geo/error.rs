@@ -58,4 +58,15 @@ pub enum FileError {
         /// What is wrong in it.
         reason: String,
     },
+    /// It is whole, but not what belongs in its place.
+    #[error(
+        "{}: not the file that belongs there ({reason}); fetch the right one, or restart to change to another product",
+        path.display()
+    )]
+    Misplaced {
+        /// The file.
+        path: PathBuf,
+        /// What does not fit.
+        reason: String,
+    },
 }

@@ -13,6 +13,7 @@
 //! | here | [`Geo`]: every database in service, and how their answers are merged |
 //! | [`refresh`] | files replaced on disk are taken up |
 //! | `database` | one file in memory |
+//! | `verify` | whether a file is whole, and what belongs in its place |
 //! | `record` | what one record says, whichever schema it is written in |
 //! | `value` | one value of a record, read so that a surprise in it costs nothing else |
 //! | `registry` | the built-in data |
@@ -26,6 +27,7 @@ mod record;
 pub mod refresh;
 mod registry;
 mod value;
+mod verify;
 
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -60,7 +62,8 @@ impl Service {
 }
 
 impl Geo {
-    /// Opens every file; none: built-in registry data only. All faults are reported at once.
+    /// Opens and verifies every file; none: built-in registry data only. All faults are reported at once. Reads whole
+    /// files: not for an async thread that others wait for.
     pub fn open(files: &[PathBuf]) -> Result<Self, OpenError> {
         let mut opened = Vec::with_capacity(files.len());
         let mut faults = Vec::new();

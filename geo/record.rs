@@ -56,6 +56,16 @@ impl Record {
         self.has_country_field
     }
 
+    /// True if it has a country that exists.
+    pub(crate) fn names_a_country(&self) -> bool {
+        self.country.is_some() || self.registered_country.is_some()
+    }
+
+    /// True if it has an autonomous system.
+    pub(crate) fn names_a_system(&self) -> bool {
+        self.asn.is_some()
+    }
+
     /// Reads every entry of `map`; `nested` if the map stands inside the record.
     fn read<'de, M: MapAccess<'de>>(&mut self, mut map: M, nested: bool) -> Result<(), M::Error> {
         while let Some(key) = map.next_key::<&str>()? {

@@ -43,6 +43,8 @@ pub struct Refreshed {
     pub taken_up: Vec<PathBuf>,
     /// What is wrong with files that could not be, the first time it is seen: they stay in service as they were.
     pub faults: Vec<String>,
+    /// Of the files that were taken up, those that were built before what they replace: perhaps on purpose.
+    pub older: Vec<PathBuf>,
     /// How many files on disk cannot be used now.
     pub failing: usize,
 }
@@ -65,8 +67,11 @@ impl Refresh {
         let mut refreshed = Refreshed::default();
         let mut databases = self.geo.service().files.clone();
         for (watched, database) in self.files.iter_mut().zip(&mut databases) {
-            match watched.look() {
+            match watched.look(database) {
                 Some(Ok(taken_up)) => {
+                    if taken_up.built_at_s() < database.built_at_s() {
+                        refreshed.older.push(watched.path.clone());
+                    }
                     *database = Arc::new(taken_up);
                     refreshed.taken_up.push(watched.path.clone());
                 }
@@ -83,7 +88,8 @@ impl Refresh {
 }
 
 impl Watched {
-    fn look(&mut self) -> Option<Result<Database, FileError>> {
+    /// What is to be taken up in the place of `old`, or why it cannot be; `None` if there is nothing new.
+    fn look(&mut self, old: &Database) -> Option<Result<Database, FileError>> {
         let stamp = Stamp::of(&self.path);
         if stamp == self.in_service {
             (self.pending, self.failed) = (None, None);
@@ -95,7 +101,14 @@ impl Watched {
         if self.pending.replace(stamp) != Some(stamp) {
             return None;
         }
-        let opened = Database::open(&self.path);
+        let opened = Database::open(&self.path)
+            .and_then(|opened| opened.may_replace(old, &self.path).map(|()| opened));
+        let after = Stamp::of(&self.path);
+        if after != stamp {
+            // It was replaced while it was read: what was read may be half of each.
+            self.pending = Some(after);
+            return None;
+        }
         match &opened {
             Ok(_) => (self.in_service, self.pending, self.failed) = (stamp, None, None),
             Err(_) => self.failed = Some(stamp),

@@ -51,7 +51,8 @@ pub(crate) enum Command {
     Postbacks(PostbacksCommand),
     /// Says why a signature does not match, and what to change. Exit 1 unless it verifies as the settings are.
     Diagnose(DiagnoseArgs),
-    /// What apps are told: looking at it, sending again what failed, switching an app on again.
+    /// What apps are told: looking at it, sending again what failed, giving one up, switching an app on
+    /// again.
     #[command(subcommand)]
     Deliveries(DeliveriesCommand),
     /// Bearer tokens of the API.
@@ -73,7 +74,7 @@ pub(crate) struct CheckArgs {
     /// The source that URL is for; needed only if there are several.
     #[arg(long, value_name = "NAME", requires = "url")]
     pub(crate) source: Option<String>,
-    /// Do not call the public URL.
+    /// Call neither the public URL nor apps.
     #[arg(long)]
     pub(crate) offline: bool,
 }
@@ -315,7 +316,18 @@ pub(crate) enum DeliveriesCommand {
         #[command(flatten)]
         filter: DeliveryArgs,
     },
-    /// Calls an app again that was switched off because it answered 410.
+    /// Gives one delivery up: it is not sent any more, and what waits behind it is sent next.
+    GiveUp {
+        /// The delivery.
+        id: i64,
+        /// Who gives it up.
+        #[arg(long = "as", value_name = "NAME")]
+        actor: String,
+        /// Why; it stands in the audit.
+        #[arg(long, value_name = "TEXT")]
+        reason: String,
+    },
+    /// Calls an app again that was switched off because it answered 410 for several users in a row.
     Enable {
         /// The app.
         app: String,
@@ -328,7 +340,7 @@ pub(crate) struct DeliveryArgs {
     /// Only of this app.
     #[arg(long, value_name = "NAME")]
     pub(crate) app: Option<String>,
-    /// Only of this status: waiting, behind, delivered, failed, withdrawn. Only failed and delivered are sent again.
+    /// Only of this status: waiting, behind, delivered, failed, given_up, withdrawn. Only failed and delivered are sent again.
     #[arg(long)]
     pub(crate) status: Option<String>,
     /// Only those caused at or after this time: RFC 3339, or a date in the settings' zone.

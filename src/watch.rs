@@ -11,7 +11,7 @@ use metrics::{describe_gauge, gauge};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder};
 use store::deliveries::Backlog;
 use tokio_util::sync::CancellationToken;
-use tracing::{error, info};
+use tracing::{error, info, warn};
 use web::watch::Metrics;
 
 use crate::roles::Process;
@@ -149,6 +149,9 @@ pub(crate) async fn refresh_geo(geo: geo::Geo, mut refresh: Refresh, stop: &Canc
         refresh = after;
         for path in &refreshed.taken_up {
             info!(path = %path.display(), "a geo database was replaced and is in service");
+        }
+        for path in &refreshed.older {
+            warn!(path = %path.display(), "this geo database was built before the one that it replaced");
         }
         for fault in &refreshed.faults {
             error!(fault, "a geo database on disk cannot be used; the one before stays in service");

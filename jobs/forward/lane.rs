@@ -110,6 +110,7 @@ impl Lane {
             if turn {
                 match self.hand_over(&mut state, &ended, room).await {
                     Ok(leased) => {
+                        self.tell_if_switched_off(&ended).await;
                         ended.clear();
                         taken = leased.len();
                         self.begin(&mut state, leased, &mut on_its_way);
@@ -214,6 +215,22 @@ impl Lane {
         Ok(leased)
     }
 
+    /// An app is switched off by what was handed in, in the same transaction.
+    async fn tell_if_switched_off(&self, ended: &[Ended]) {
+        if !ended.iter().any(|ended| ended.class == Class::Gone) {
+            return;
+        }
+        // Pages and the metric say so, too, should the database not answer now.
+        let disabled = self.store.disabled_apps().await.unwrap_or_default();
+        if let Some(off) = disabled.iter().find(|off| off.app == self.app()) {
+            let (app, why) = (self.app(), off.why.as_str());
+            error!(
+                app,
+                why, "the app is switched off: `rewardgate deliveries enable APP` switches it on again"
+            );
+        }
+    }
+
     /// Begins the calls of what was taken.
     fn begin(&self, state: &mut State, leased: Vec<Leased>, on_its_way: &mut JoinSet<Sent>) {
         let probe = state.breaker.is_open() && !leased.is_empty();
@@ -225,7 +242,10 @@ impl Lane {
             on_its_way.spawn(async move {
                 let began_at = clock.now();
                 let answered = match leased.message.call(&target.letterhead, began_at) {
-                    Some(call) => outgoing.call(call, target.letterhead.form, target.timeout, &clock).await,
+                    Some(call) => {
+                        let repeat = leased.may_be_booked;
+                        outgoing.call(call, &target.answers, repeat, target.timeout, &clock).await
+                    }
                     None => Answered::unsendable("there is no secret to sign with"),
                 };
                 Sent { leased, probe, began_at, answered }
@@ -298,13 +318,14 @@ impl Lane {
             }
             Next::GiveUp => {
                 counter!("rewardgate_deliveries_failed_total", "app" => app.to_owned()).increment(1);
-                warn!(app, delivery_id, result, "a delivery failed and waits for a person");
-            }
-            Next::KeepUntil(_) if answered.class == Class::Gone => {
-                error!(
-                    app,
-                    delivery_id, "the app answered 410 and is switched off: `rewardgate deliveries enable`"
-                );
+                if answered.class == Class::Gone {
+                    warn!(
+                        app,
+                        delivery_id, "the app answered 410: this delivery failed and waits for a person"
+                    );
+                } else {
+                    warn!(app, delivery_id, result, "a delivery failed and waits for a person");
+                }
             }
             Next::RetryAt(_) | Next::KeepUntil(_) => {}
         }

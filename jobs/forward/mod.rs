@@ -10,15 +10,18 @@
 //! | here | starts the lanes and keeps them running |
 //! | `lane` | hands in, takes, sends, and stops calling an app that is down |
 //! | [`outgoing`] | the HTTP client, which refuses addresses when it connects |
+//! | [`trial`] | one call that credits nothing, before the first one that does |
 
 mod lane;
 pub mod outgoing;
+pub mod trial;
 
 use std::convert::Infallible;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use apalis::prelude::{Data, WorkerBuilder, WorkerBuilderExt};
+use domain::delivery::answer::Answers;
 use domain::delivery::message::Letterhead;
 use domain::delivery::schedule::{Class, Schedule};
 use domain::time::Clock;
@@ -45,6 +48,8 @@ pub struct Target {
     pub app: String,
     /// Its form, URL and secrets.
     pub letterhead: Letterhead,
+    /// What its answers mean.
+    pub answers: Answers,
     /// When what was not acknowledged is sent again.
     pub schedule: Schedule,
     /// Calls at once, at most, from each process.
@@ -157,10 +162,7 @@ fn wake_ups(shift: Arc<Shift>) -> impl futures_util::Stream<Item = Result<WakeUp
 /// Says what forwarding measures, and makes every series exist from the start.
 pub fn announce_metrics<'a>(apps: impl Iterator<Item = &'a str>) {
     describe_counter!("rewardgate_delivery_attempts_total", "Calls to apps by result");
-    describe_counter!(
-        "rewardgate_deliveries_failed_total",
-        "Deliveries that were given up and wait for a person"
-    );
+    describe_counter!("rewardgate_deliveries_failed_total", "Deliveries that failed and wait for a person");
     describe_histogram!(
         "rewardgate_delivery_call_seconds",
         "One call to an app, from its beginning to its end"

@@ -10,8 +10,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use domain::delivery::address::{Refused, check};
+use domain::delivery::answer::Answers;
 use domain::delivery::message::Call;
-use domain::delivery::schedule::{Class, Form, retry_after_ms};
+use domain::delivery::schedule::{Class, retry_after_ms};
 use domain::time::Clock;
 use ipnet::IpNet;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
@@ -72,8 +73,15 @@ impl Outgoing {
         Ok(Self { client, allowed })
     }
 
-    /// Makes one call.
-    pub(super) async fn call(&self, call: Call, form: Form, timeout: Duration, clock: &Clock) -> Answered {
+    /// Makes one call. `repeat` says whether the app may have booked an earlier attempt.
+    pub(super) async fn call(
+        &self,
+        call: Call,
+        answers: &Answers,
+        repeat: bool,
+        timeout: Duration,
+        clock: &Clock,
+    ) -> Answered {
         let Some(url) = Url::parse(&call.url).ok().filter(|url| url.as_str() == call.url) else {
             return Answered::unsendable("the URL would not arrive as it is signed");
         };
@@ -87,7 +95,7 @@ impl Outgoing {
         let request =
             call.headers.into_iter().fold(request, |request, (name, value)| request.header(name, value));
         let answered = match request.timeout(timeout).send().await {
-            Ok(response) => read(response, form, clock).await,
+            Ok(response) => read(response, answers, repeat, clock).await,
             Err(error) => Err(error),
         };
         answered.unwrap_or_else(Answered::failed)
@@ -102,7 +110,12 @@ impl Outgoing {
     }
 }
 
-async fn read(mut response: Response, form: Form, clock: &Clock) -> Result<Answered, reqwest::Error> {
+async fn read(
+    mut response: Response,
+    answers: &Answers,
+    repeat: bool,
+    clock: &Clock,
+) -> Result<Answered, reqwest::Error> {
     let status = response.status().as_u16();
     let retry_after = response.headers().get("retry-after").and_then(|value| value.to_str().ok());
     let retry_after_ms = retry_after.and_then(|value| retry_after_ms(value, clock.now()));
@@ -115,9 +128,17 @@ async fn read(mut response: Response, form: Form, clock: &Clock) -> Result<Answe
     body.truncate(MAX_READ_BYTES);
     // Postgres cannot store a NUL.
     let text = String::from_utf8_lossy(&body).replace('\0', "\u{fffd}");
-    let class = Class::of_answer(form, status, &text);
+    let class = answers.class(status, &text, repeat);
     let kept = text.floor_char_boundary(MAX_KEPT_BYTES);
-    let detail = (class == Class::NotAcknowledged).then(|| "the body holds neither `1` nor `OK`".to_owned());
+    let detail = match class {
+        Class::Rejected if !answers.duplicate_fails && (status < 300 || status == 409) => Some(
+            "the app says that it has this already, but has booked nothing that was sent before".to_owned(),
+        ),
+        Class::NotAcknowledged if status == 200 => Some(answers.expected()),
+        Class::NotAcknowledged => Some(format!("the status is {status}, and only 200 can be a yes")),
+        Class::Duplicate => Some("the app says that it has this already, from an earlier attempt".to_owned()),
+        _ => None,
+    };
     Ok(Answered {
         class,
         http_status: Some(status),
@@ -215,7 +236,7 @@ mod tests {
     async fn call(client: &Outgoing, url: &str) -> Answered {
         let call = Call { url: url.into(), headers: vec![], body: None };
         let clock = Clock::new(|| TimestampMs(0));
-        client.call(call, Form::Postback, Duration::from_secs(5), &clock).await
+        client.call(call, &Answers::default(), false, Duration::from_secs(5), &clock).await
     }
 
     #[tokio::test]

@@ -39,6 +39,8 @@ pub enum Reply {
     Refuse(u16),
     /// Books nothing, and answers 200 with a body that is no yes.
     WrongBody,
+    /// Books nothing, and answers with this status and body.
+    Say(u16, &'static str),
     /// Books it, and closes the connection before it says so.
     BookAndClose,
     /// Books nothing, and closes the connection.
@@ -161,6 +163,7 @@ impl App {
                 Reply::Close | Reply::BookAndClose => return Ok(()),
                 Reply::Acknowledge => (200, "OK"),
                 Reply::WrongBody => (200, "later"),
+                Reply::Say(status, body) => (status, body),
                 Reply::Redirect => (302, ""),
                 Reply::Refuse(status) => (status, "no"),
                 Reply::Slow(pause) => {

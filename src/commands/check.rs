@@ -4,9 +4,12 @@ use std::fmt;
 use std::path::Path;
 
 use domain::dashboard;
+use domain::delivery::schedule::Class;
 use domain::text::{count, duration};
 use domain::time::{Clock, TimestampMs};
 use geo::Geo;
+use jobs::forward::outgoing::Outgoing;
+use jobs::forward::trial::{TRIAL_USER, Tried, try_out};
 use jobs::probe::{Probed, probe};
 use store::Store;
 
@@ -19,6 +22,9 @@ use crate::{EXIT_DONE, EXIT_FAILED, clock, roles};
 const GEO_OLD_MS: i64 = 45 * 24 * 60 * 60 * 1_000;
 /// Click-to-completion times are judged in seconds.
 const CLOCK_TOLERANCE_MS: i64 = 5_000;
+
+/// How much of an app's answer is shown.
+const MAX_SHOWN_CHARS: usize = 80;
 
 /// How something stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,7 +58,7 @@ impl Findings {
     }
 }
 
-/// Looks at everything, and says what it found. Changes nothing.
+/// Looks at everything, and says what it found. Changes nothing here; each app gets one call that credits nothing.
 pub(crate) async fn check(config: Option<&Path>, args: CheckArgs) -> anyhow::Result<u8> {
     let settings = Settings::load(config)?;
     let clock = clock::system();
@@ -69,6 +75,7 @@ pub(crate) async fn check(config: Option<&Path>, args: CheckArgs) -> anyhow::Res
     for source in &settings.sources {
         public_url(&settings, source, args.offline, &clock, &mut findings).await;
     }
+    call_apps(&settings, args.offline, &clock, &mut findings).await?;
     sources_in_dashboard(&settings, &args, &mut findings)?;
     if let Some(store) = store {
         store.close().await;
@@ -182,6 +189,54 @@ async fn public_url(
         Probed::NoAnswer { reason } => format!("{url} does not answer: {reason}"),
     };
     findings.add(Mark::Bad, what, &text);
+}
+
+/// How the answer of each app would be taken.
+async fn call_apps(
+    settings: &Settings,
+    offline: bool,
+    clock: &Clock,
+    findings: &mut Findings,
+) -> anyhow::Result<()> {
+    let outgoing = Outgoing::new(settings.deliveries.allow_networks.clone())?;
+    for forward in &settings.forwards {
+        let app = &forward.target.app;
+        if offline {
+            findings.add(Mark::Warning, "app", &format!("{app} was not called (--offline)"));
+            continue;
+        }
+        let (mark, text) = taken(&try_out(&forward.target, &outgoing, clock).await);
+        findings.add(mark, "app", &format!("{app} {text}"));
+    }
+    Ok(())
+}
+
+/// What an app's answer to the call that credits nothing says of the calls that will.
+fn taken(tried: &Tried) -> (Mark, String) {
+    let what = tried.detail.as_deref().unwrap_or(tried.class.name());
+    let Some(status) = tried.http_status else {
+        return (Mark::Bad, format!("does not answer: {what}"));
+    };
+    let body: String = tried.answer.as_deref().unwrap_or_default().chars().take(MAX_SHOWN_CHARS).collect();
+    let answered = format!(
+        "answered {status} {:?} to a credit of 0 for the user `{TRIAL_USER}`",
+        body.trim_matches('\u{feff}')
+    );
+    match tried.class {
+        class if class.is_yes() => (Mark::Good, format!("{answered}: taken as delivered")),
+        Class::NotAcknowledged => (
+            Mark::Warning,
+            format!("{answered}: taken as a no, because {what}; if the app means yes, set `acknowledged`"),
+        ),
+        Class::Rejected | Class::Gone => (
+            Mark::Warning,
+            format!(
+                "{answered}: taken as a no; right if it refuses users it does not know, else it refuses the signature"
+            ),
+        ),
+        Class::Redirected => (Mark::Bad, format!("{answered}: redirects are not followed; correct `url`")),
+        _ => (Mark::Bad, format!("{answered}: taken as a failure that is tried again")),
+    }
 }
 
 /// What is in the dashboard, or is to stand there.

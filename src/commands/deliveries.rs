@@ -1,8 +1,10 @@
-//! `rewardgate deliveries`: what apps are told, sending again, and switching an app on again.
+//! `rewardgate deliveries`: what apps are told, sending again, giving up, and switching an app on again.
 
 use domain::delivery::Status;
+use domain::review::MAX_NOTE_LEN;
 use domain::text::count;
 use domain::time::TimestampMs;
+use store::giving_up::{GiveUp, GivenUp};
 use store::resend::{DeliveryFilter, DeliveryRow, ResendFilter, Resendable, Resent};
 use store::rewards::Place;
 
@@ -21,6 +23,7 @@ pub(crate) async fn deliveries(process: &Process, command: DeliveriesCommand) ->
         DeliveriesCommand::List { filter, limit } => list(process, &filter, limit).await,
         DeliveriesCommand::Resend { id: Some(id), .. } => resend_one(process, id).await,
         DeliveriesCommand::Resend { filter, .. } => resend(process, &filter).await,
+        DeliveriesCommand::GiveUp { id, actor, reason } => give_up(process, id, actor, &reason).await,
         DeliveriesCommand::Enable { app } => enable(process, app).await,
     }
 }
@@ -49,7 +52,7 @@ async fn list(process: &Process, args: &DeliveryArgs, limit: i64) -> anyhow::Res
 
 fn line(row: &DeliveryRow) -> String {
     format!(
-        "{:>10}  {}  {:<10} {:<9} {:<9}  reward {} user {}, {}",
+        "{:>10}  {}  {:<10} {:<9} {:<9}  reward {} user {}, {}{}",
         row.id,
         TimestampMs(row.born_at).rfc3339(),
         row.app,
@@ -58,7 +61,40 @@ fn line(row: &DeliveryRow) -> String {
         row.reward_id,
         row.user_id,
         count(row.tries.unsigned_abs(), "attempt"),
+        given_up(row),
     )
+}
+
+/// Who gave it up and why, if somebody did.
+fn given_up(row: &DeliveryRow) -> String {
+    match (&row.given_up_by, &row.given_up_why) {
+        (Some(by), Some(why)) => format!(", by {by}: {why}"),
+        _ => String::new(),
+    }
+}
+
+async fn give_up(process: &Process, id: i64, actor: String, reason: &str) -> anyhow::Result<u8> {
+    let (actor, reason) = (actor.trim().to_owned(), reason.trim().to_owned());
+    anyhow::ensure!(!actor.is_empty(), "`--as` is empty: say who gives the delivery up");
+    anyhow::ensure!(
+        !reason.is_empty() && reason.len() <= MAX_NOTE_LEN,
+        "`--reason` must say why, in at most {MAX_NOTE_LEN} bytes"
+    );
+    match process.store.give_up(GiveUp { id, actor, reason, now: process.clock.now() }).await? {
+        GivenUp::Done => {
+            say(&format!("delivery {id} is given up: it is not sent any more"));
+            Ok(EXIT_DONE)
+        }
+        GivenUp::NotFound => anyhow::bail!("there is no delivery {id}"),
+        GivenUp::InHand => {
+            say(&format!("delivery {id} is being sent at this moment: try again when its attempt has ended"));
+            Ok(EXIT_FAILED)
+        }
+        GivenUp::NotPossible(status) => {
+            say(&format!("delivery {id} is {}: nothing to give up", status.name()));
+            Ok(EXIT_FAILED)
+        }
+    }
 }
 
 async fn resend_one(process: &Process, id: i64) -> anyhow::Result<u8> {
@@ -118,6 +154,13 @@ async fn enable(process: &Process, app: String) -> anyhow::Result<u8> {
     anyhow::ensure!(process.settings.apps.contains(&app), "`{app}` is not in [[apps]]");
     let enabled = process.store.enable_app(app.clone()).await?;
     say(&format!("{app} {}", if enabled { "is called again" } else { "was not switched off" }));
+    let backlog = process.store.backlog().await?;
+    if let Some(failed) = backlog.iter().find(|one| one.app == app && one.status == Status::Failed.name()) {
+        say(&format!(
+            "{} failed before; send again with `rewardgate deliveries resend --app {app}`, or give up one by one",
+            count(failed.deliveries.unsigned_abs(), "delivery")
+        ));
+    }
     Ok(EXIT_DONE)
 }
 
@@ -129,6 +172,6 @@ fn app(process: &Process, args: &DeliveryArgs) -> anyhow::Result<Option<String>>
 }
 
 fn status(args: &DeliveryArgs) -> anyhow::Result<Option<Status>> {
-    let what = "`--status` must be waiting, behind, delivered, failed or withdrawn";
+    let what = "`--status` must be waiting, behind, delivered, failed, given_up or withdrawn";
     args.status.as_deref().map(|name| Status::parse(name).ok_or_else(|| anyhow::anyhow!(what))).transpose()
 }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use domain::caller::parse_network;
 use domain::delivery::Wanted;
+use domain::delivery::answer::{Answers, MAX_PATTERNS, Pattern};
 use domain::delivery::message::Letterhead;
 use domain::delivery::schedule::{Form, MAX_PAUSE_MS, MAX_PAUSES, Schedule};
 use domain::delivery::sign::{HashAlgorithm, webhook_secret};
@@ -70,6 +71,14 @@ enum Also {
     Rejected,
 }
 
+#[derive(Clone, Copy, Default, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "lowercase")]
+enum Duplicate {
+    #[default]
+    Delivered,
+    Failed,
+}
+
 /// `[apps.forward]`
 pub(super) fn forward(section: &mut Section<'_>, app: Option<&str>) -> Option<Forward> {
     let form = section.or("form", Form::default());
@@ -79,6 +88,7 @@ pub(super) fn forward(section: &mut Section<'_>, app: Option<&str>) -> Option<Fo
     if hash.is_some() && form != Form::Postback {
         section.fault("hash", "belongs to the form \"postback\"; webhooks have their own signature");
     }
+    let answers = answers(section, form);
     let schedule = schedule(section);
     let also: Vec<Also> = section.or("also", Vec::new());
     let concurrency = bounded(section, "concurrency", 16, 1..=256);
@@ -91,6 +101,7 @@ pub(super) fn forward(section: &mut Section<'_>, app: Option<&str>) -> Option<Fo
         target: Target {
             app: app?.to_owned(),
             letterhead: Letterhead { form, url: url?, hash: hash.unwrap_or_default(), secrets: secrets? },
+            answers: answers?,
             schedule: schedule?,
             concurrency: usize::try_from(concurrency).ok()?,
             rate_per_second: rate.and_then(|rate| u32::try_from(rate).ok()),
@@ -138,6 +149,43 @@ fn secrets(section: &mut Section<'_>, form: Form) -> Option<Vec<Secret>> {
         }
     }
     Some(secrets)
+}
+
+/// What the app says for a yes, and for "I have it already".
+fn answers(section: &mut Section<'_>, form: Form) -> Option<Answers> {
+    let given: Option<OneOrMore> = section.optional("acknowledged");
+    let duplicate: Duplicate = section.or("duplicate", Duplicate::default());
+    let texts = match given {
+        None => Vec::new(),
+        Some(_) if form != Form::Postback => {
+            section.fault(
+                "acknowledged",
+                "belongs to the form \"postback\"; a webhook is acknowledged by any 2xx",
+            );
+            return None;
+        }
+        Some(OneOrMore::One(text)) => vec![text],
+        Some(OneOrMore::More(texts)) if texts.is_empty() || texts.len() > MAX_PATTERNS => {
+            section.fault(
+                "acknowledged",
+                "must be one text, or a list of 1 to 16; leave it out for `1` and `OK`",
+            );
+            return None;
+        }
+        Some(OneOrMore::More(texts)) => texts,
+    };
+    let mut acknowledged = Vec::with_capacity(texts.len());
+    let mut fits = true;
+    for text in &texts {
+        match Pattern::parse(text) {
+            Ok(pattern) => acknowledged.push(pattern),
+            Err(bad) => {
+                fits = false;
+                section.fault("acknowledged", &format!("`{text}` {bad}"));
+            }
+        }
+    }
+    fits.then_some(Answers { form, acknowledged, duplicate_fails: duplicate == Duplicate::Failed })
 }
 
 fn schedule(section: &mut Section<'_>) -> Option<Schedule> {

@@ -4,9 +4,9 @@
 //! address is more often the network's new server than a thief. So an unlisted caller is flagged unless the settings
 //! say otherwise.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 
-use ipnet::IpNet;
+use ipnet::{IpNet, Ipv4Net};
 use serde::Deserialize;
 
 /// What an unlisted caller means.
@@ -50,10 +50,70 @@ impl CallerList {
     }
 }
 
-/// `203.0.113.0/24`, or one address.
+/// `203.0.113.0/24`, or one address. An IPv4 network inside IPv6 (`::ffff:203.0.113.0/120`) is what it is, as every
+/// caller is.
 pub fn parse_network(text: &str) -> Option<IpNet> {
+    /// How many bits stand before an IPv4 address inside an IPv6 one.
+    const MAPPED_BITS: u8 = 96;
     let text = text.trim();
-    text.parse().ok().or_else(|| text.parse::<IpAddr>().ok().map(IpNet::from))
+    let network = text.parse().ok().or_else(|| text.parse::<IpAddr>().ok().map(IpNet::from))?;
+    let mapped = match network {
+        IpNet::V6(inside) => inside.addr().to_ipv4_mapped().zip(inside.prefix_len().checked_sub(MAPPED_BITS)),
+        IpNet::V4(_) => None,
+    };
+    match mapped {
+        Some((address, prefix_len)) => Ipv4Net::new(address, prefix_len).ok().map(IpNet::V4),
+        None => Some(network),
+    }
+}
+
+/// The address of one hop as proxies write it: alone, with a port, in brackets, in quotes, with the zone of a network
+/// card. `None`: the hop says nothing (`unknown`, `_hidden`), or cannot be read.
+pub fn parse_hop(text: &str) -> Option<IpAddr> {
+    let text = text.trim().trim_matches('"').trim();
+    let address = match text.strip_prefix('[') {
+        // [2001:db8::7], [2001:db8::7]:443
+        Some(rest) => {
+            let (inside, behind) = rest.split_once(']')?;
+            let is_port = behind.is_empty() || behind.strip_prefix(':').is_some_and(is_port);
+            address_of(inside).filter(|address| is_port && address.is_ipv6())
+        }
+        None => address_of(text).or_else(|| {
+            // 203.0.113.5:51008. Of IPv6 without brackets a port can be told only where the whole is no address.
+            let (host, port) = text.rsplit_once(':')?;
+            address_of(host).filter(|_| is_port(port))
+        }),
+    };
+    address.map(|address| address.to_canonical())
+}
+
+/// An address, without its zone if it has one.
+fn address_of(text: &str) -> Option<IpAddr> {
+    match text.split_once('%') {
+        Some((address, zone)) if !zone.is_empty() => address.parse::<Ipv6Addr>().ok().map(IpAddr::V6),
+        Some(_) => None,
+        None => text.parse().ok(),
+    }
+}
+
+/// A port, or what a proxy writes that hides it (RFC 7239: `_` and a name).
+fn is_port(text: &str) -> bool {
+    match text.strip_prefix('_') {
+        Some(name) => {
+            !name.is_empty() && name.bytes().all(|c| c.is_ascii_alphanumeric() || b"._-".contains(&c))
+        }
+        None => text.bytes().all(|digit| digit.is_ascii_digit()) && text.parse::<u16>().is_ok(),
+    }
+}
+
+/// The hop that the outermost of `trusted` proxies wrote, of all `lines` of `X-Forwarded-For` in order.
+///
+/// Each proxy appends the address that it saw, so that hop stands `trusted` from the end, whatever the caller claims
+/// further left. Empty entries are no hops. `None`: there are fewer hops.
+pub fn trusted_hop<'a>(lines: impl Iterator<Item = &'a str>, trusted: usize) -> Option<&'a str> {
+    let hops: Vec<&str> =
+        lines.flat_map(|line| line.split(',')).map(str::trim).filter(|hop| !hop.is_empty()).collect();
+    hops.len().checked_sub(trusted.max(1)).and_then(|index| hops.get(index).copied())
 }
 
 #[cfg(test)]
@@ -96,6 +156,97 @@ mod tests {
         assert_eq!(list(&["203.0.113.0/24"], IpPolicy::Off).lists(other), None);
         assert_eq!(list(&[], IpPolicy::Enforce).lists(other), None);
         assert!(!list(&[], IpPolicy::Enforce).refuses(other));
+    }
+
+    #[test]
+    fn a_hop_is_read_however_a_proxy_writes_it() {
+        for (text, address) in [
+            ("203.0.113.5", "203.0.113.5"),
+            (" 203.0.113.5\t", "203.0.113.5"),
+            ("203.0.113.5:51008", "203.0.113.5"),
+            ("203.0.113.5:0", "203.0.113.5"),
+            ("203.0.113.5:65535", "203.0.113.5"),
+            ("203.0.113.5:_port", "203.0.113.5"),
+            ("\"203.0.113.5:51008\"", "203.0.113.5"),
+            ("2001:db8::7", "2001:db8::7"),
+            ("2001:DB8::7", "2001:db8::7"),
+            ("[2001:db8::7]", "2001:db8::7"),
+            ("[2001:db8::7]:443", "2001:db8::7"),
+            ("\"[2001:db8::7]:443\"", "2001:db8::7"),
+            ("[2001:db8::7]:_obfuscated", "2001:db8::7"),
+            ("2001:db8:0:0:0:0:0:7:443", "2001:db8::7"),
+            ("2001:db8::7:51008", "2001:db8::7"),
+            ("::ffff:203.0.113.5", "203.0.113.5"),
+            ("[::ffff:203.0.113.5]:443", "203.0.113.5"),
+            ("::ffff:203.0.113.5:443", "203.0.113.5"),
+            ("fe80::1%eth0", "fe80::1"),
+            ("[fe80::1%25eth0]:443", "fe80::1"),
+        ] {
+            assert_eq!(parse_hop(text), Some(address.parse().expect("an address")), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_hop_that_says_nothing_or_cannot_be_read_is_none() {
+        for text in [
+            "",
+            "\"\"",
+            "unknown",
+            "_hidden",
+            "localhost",
+            "203.0.113",
+            "203.0.113.5.6",
+            "203.0.113.256",
+            "203.0.113.05",
+            "203.0.113.5:",
+            "203.0.113.5:65536",
+            "203.0.113.5:x",
+            "203.0.113.5:_",
+            "203.0.113.5:80:80",
+            "203.0.113.5%eth0",
+            "203.0.113.5/32",
+            "[203.0.113.5]:80",
+            "[2001:db8::7",
+            "2001:db8::7]",
+            "[2001:db8::7]443",
+            "[2001:db8::7]:",
+            "[]",
+            "fe80::1%",
+            "for=203.0.113.5",
+            "http://203.0.113.5",
+        ] {
+            assert_eq!(parse_hop(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn the_hop_of_the_outermost_trusted_proxy_is_found_from_the_end() {
+        for (lines, trusted, hop) in [
+            (&["9.9.9.9"][..], 1, Some("9.9.9.9")),
+            (&["6.6.6.6, 9.9.9.9"], 1, Some("9.9.9.9")),
+            (&["6.6.6.6", "9.9.9.9, 10.0.0.2"], 2, Some("9.9.9.9")),
+            (&["6.6.6.6,", " , 9.9.9.9:80 , "], 1, Some("9.9.9.9:80")),
+            (&["", ",,"], 1, None),
+            (&["9.9.9.9"], 2, None),
+            (&[], 1, None),
+            (&["\u{fffd}\u{fffd}, 9.9.9.9"], 1, Some("9.9.9.9")),
+        ] {
+            assert_eq!(trusted_hop(lines.iter().copied(), trusted), hop, "{lines:?} {trusted}");
+        }
+    }
+
+    #[test]
+    fn a_listed_network_of_ipv4_inside_ipv6_is_one_of_ipv4() {
+        let list = list(&["::ffff:203.0.113.0/120", "::ffff:198.51.100.7"], IpPolicy::Enforce);
+        for (caller, refused) in [
+            ("203.0.113.9", false),
+            ("::ffff:203.0.113.9", false),
+            ("198.51.100.7", false),
+            ("198.51.100.8", true),
+        ] {
+            assert_eq!(list.refuses(caller.parse().expect("an address")), refused, "{caller}");
+        }
+        assert_eq!(parse_network("::/0"), Some("::/0".parse().expect("all of IPv6")));
     }
 
     #[test]

@@ -16,9 +16,14 @@ pub fn duration(ms: i64) -> String {
     }
 }
 
-/// `1 reward`, `2 rewards`.
+/// `1 reward`, `2 rewards`, `2 deliveries`, `2 days`.
 pub fn count(number: u64, noun: &str) -> String {
-    if number == 1 { format!("1 {noun}") } else { format!("{number} {noun}s") }
+    let consonant_before_y = noun.strip_suffix('y').filter(|stem| !stem.ends_with(['a', 'e', 'o', 'u']));
+    match (number, consonant_before_y) {
+        (1, _) => format!("1 {noun}"),
+        (_, Some(stem)) => format!("{number} {stem}ies"),
+        (_, None) => format!("{number} {noun}s"),
+    }
 }
 
 /// Lowercase hexadecimal digits.

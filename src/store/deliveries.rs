@@ -4,6 +4,7 @@
 //! dies. Taking it also counts, and what a worker hands in only counts while that number is still the same: a worker
 //! that comes too late changes nothing, and its attempt is still written down.
 
+use std::collections::BTreeSet;
 use std::sync::LazyLock;
 
 use domain::delivery::message::Message;
@@ -13,6 +14,7 @@ use domain::money::Micros;
 use domain::time::TimestampMs;
 use serde::Serialize;
 
+use crate::gone::{count_gone, end_run};
 use crate::outbox::{UserRow, corrupt, lock_users, move_up};
 use crate::statement::{Column, LazyStatement, Statement};
 use crate::unit::{Tx, with_statement};
@@ -69,6 +71,8 @@ pub struct Leased {
     pub number: i64,
     /// Attempts that counted so far.
     pub attempts: i64,
+    /// True if the app may have booked an earlier attempt: it was sent, and no answer says otherwise.
+    pub may_be_booked: bool,
     /// What it says.
     pub message: Message,
 }
@@ -125,13 +129,6 @@ static DECIDE: LazyStatement = LazyLock::new(|| {
     )
 });
 
-static DISABLE: LazyStatement = LazyLock::new(|| {
-    Statement::new(
-        "INSERT INTO disabled_apps (app, disabled_at, why) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING",
-        &[],
-    )
-});
-
 static ENABLE: LazyStatement =
     LazyLock::new(|| Statement::new("DELETE FROM disabled_apps WHERE app = $1", &[]));
 
@@ -145,30 +142,46 @@ static DUE: LazyStatement = LazyLock::new(|| {
     )
 });
 
+/// The first time it is taken also fixes what it says: a repeat must not carry another balance under the same id.
 static LEASE: LazyStatement = LazyLock::new(|| {
     Statement::new(
-        "UPDATE deliveries SET tries = tries + 1, due_at = given.due_at FROM {given} WHERE deliveries.id = given.id",
+        "UPDATE deliveries
+         SET tries = deliveries.tries + 1, due_at = given.due_at,
+             told_balance_micros = COALESCE(deliveries.told_balance_micros,
+                 (SELECT accounts.balance_micros FROM rewards
+                  JOIN accounts ON accounts.name = 'user:' || rewards.app || '/' || rewards.user_id
+                               AND accounts.currency = rewards.currency
+                  WHERE rewards.id = deliveries.reward_id), 0)
+         FROM {given} WHERE deliveries.id = given.id",
         &[Int("id"), Int("due_at")],
     )
 });
 
+/// A worker that was killed leaves an attempt out, so what may be booked is what was taken before, less what the app
+/// certainly has not booked.
 static LOAD: LazyStatement = LazyLock::new(|| {
-    Statement::new(
+    let not_booked = Class::ALL.into_iter().filter(|class| class.is_not_booked());
+    let not_booked: Vec<_> = not_booked.map(|class| format!("'{}'", class.name())).collect();
+    let text =
         "SELECT deliveries.id, deliveries.tries, deliveries.attempts, deliveries.event, deliveries.reason,
                 deliveries.reward_id, deliveries.seq, deliveries.born_at, rewards.source, rewards.user_id,
                 rewards.tx_id, COALESCE(steps.part_reward_micros, reward_micros) AS reward_micros,
-                COALESCE(steps.part_payout_micros, payout_micros) AS payout_micros, rewards.currency, balance_micros, offer_id, offer_name,
-                event_id, event_name, ip, country_code, clicked_at, sub1, sub2
+                COALESCE(steps.part_payout_micros, payout_micros) AS payout_micros, rewards.currency,
+                told_balance_micros, offer_id, offer_name, event_id, event_name, ip, country_code, clicked_at, sub1,
+                sub2,
+                CASE WHEN deliveries.tries > 1
+                     THEN deliveries.tries - 1 - (SELECT COUNT(*) FROM attempts
+                                                  WHERE attempts.delivery_id = deliveries.id
+                                                    AND attempts.number < deliveries.tries
+                                                    AND attempts.result IN ({not_booked}))
+                     ELSE 0 END AS may_be_booked
          FROM {given}
          CROSS JOIN deliveries
          JOIN rewards ON rewards.id = deliveries.reward_id
          JOIN steps ON steps.reward_id = deliveries.reward_id AND steps.seq = deliveries.seq
-         LEFT JOIN accounts ON accounts.name = 'user:' || rewards.app || '/' || rewards.user_id
-                           AND accounts.currency = rewards.currency
          WHERE deliveries.id = given.id
-         ORDER BY deliveries.id",
-        &[Int("id")],
-    )
+         ORDER BY deliveries.id";
+    Statement::new(&text.replace("{not_booked}", &not_booked.join(", ")), &[Int("id")])
 });
 
 impl Store {
@@ -248,16 +261,15 @@ async fn write_down(tx: &mut Tx, ended: &[Ended], now: TimestampMs) -> Result<()
     let decisions: Vec<_> = ended.iter().map(|ended| DecisionRow::of(ended, now)).collect();
     tx.execute(&DECIDE, &decisions).await?;
     move_up(tx, &users).await?;
-    if let Some(gone) = ended.iter().find(|ended| ended.class == Class::Gone) {
-        with_statement!(tx, DISABLE, |sql, connection| {
-            let why = format!("it answered 410 to delivery {}", gone.id);
-            sqlx::query(sql).bind(&gone.app).bind(now.0).bind(why).execute(connection).await?;
-        });
+    let apps: BTreeSet<&str> = ended.iter().map(|ended| ended.app.as_str()).collect();
+    for app in apps {
+        count_gone(tx, app, ended, now).await?;
     }
     Ok(())
 }
 
 async fn enable(tx: &mut Tx, app: &str) -> Result<bool> {
+    end_run(tx, app).await?;
     Ok(with_statement!(tx, ENABLE, |sql, connection| sqlx::query(sql)
         .bind(app)
         .execute(connection)
@@ -344,7 +356,7 @@ struct LeasedRow {
     reward_micros: Option<i64>,
     payout_micros: Option<i64>,
     currency: String,
-    balance_micros: Option<i64>,
+    told_balance_micros: Option<i64>,
     offer_id: Option<String>,
     offer_name: Option<String>,
     event_id: Option<String>,
@@ -354,6 +366,7 @@ struct LeasedRow {
     clicked_at: Option<i64>,
     sub1: Option<String>,
     sub2: Option<String>,
+    may_be_booked: i64,
 }
 
 impl TryFrom<LeasedRow> for Leased {
@@ -374,7 +387,7 @@ impl TryFrom<LeasedRow> for Leased {
             reward: Micros(row.reward_micros.unwrap_or_default()),
             payout: row.payout_micros.map(Micros),
             currency: row.currency,
-            balance: Micros(row.balance_micros.unwrap_or_default()),
+            balance: Micros(row.told_balance_micros.unwrap_or_default()),
             offer_id: row.offer_id,
             offer_name: row.offer_name,
             event_id: row.event_id,
@@ -385,6 +398,7 @@ impl TryFrom<LeasedRow> for Leased {
             sub1: row.sub1,
             sub2: row.sub2,
         };
-        Ok(Self { id: row.id, number: row.tries, attempts: row.attempts, message })
+        let may_be_booked = row.may_be_booked > 0;
+        Ok(Self { id: row.id, number: row.tries, attempts: row.attempts, may_be_booked, message })
     }
 }

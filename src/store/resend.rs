@@ -7,6 +7,7 @@ use domain::time::TimestampMs;
 use serde::Serialize;
 use sqlx::QueryBuilder;
 
+use crate::giving_up::take_up_again;
 use crate::outbox::{UserRow, corrupt, lock_users, move_up};
 use crate::rewards::Place;
 use crate::statement::{Column, LazyStatement, Statement};
@@ -70,7 +71,7 @@ impl Resendable {
         match status {
             Status::Failed => Some(Self::Failed),
             Status::Delivered => Some(Self::Delivered),
-            Status::Waiting | Status::Behind | Status::Withdrawn => None,
+            Status::Waiting | Status::Behind | Status::GivenUp | Status::Withdrawn => None,
         }
     }
 }
@@ -112,6 +113,10 @@ pub struct DeliveryRow {
     pub tries: i64,
     pub attempts: i64,
     pub ended_at: Option<i64>,
+    /// Who gave it up.
+    pub given_up_by: Option<String>,
+    /// Why.
+    pub given_up_why: Option<String>,
 }
 
 /// One attempt as it is kept.
@@ -130,7 +135,7 @@ pub struct AttemptRow {
 
 const SELECT: &str =
     "SELECT id, reward_id, seq, app, user_id, event, reason, status, born_at, due_at, tries, attempts,
-                             ended_at
+                             ended_at, given_up_by, given_up_why
                       FROM deliveries WHERE ";
 
 static LOAD_ONE: LazyStatement = LazyLock::new(|| {
@@ -173,6 +178,7 @@ impl Store {
                 Some(Status::Behind) => "status = 'behind'",
                 Some(Status::Delivered) => "status = 'delivered'",
                 Some(Status::Failed) => "status = 'failed'",
+                Some(Status::GivenUp) => "status = 'given_up'",
                 Some(Status::Withdrawn) => "status = 'withdrawn'",
             });
             by_filter!(query, filter);
@@ -243,11 +249,11 @@ impl Store {
 
 /// A delivery that may be sent again.
 #[derive(sqlx::FromRow)]
-struct Candidate {
-    id: i64,
-    app: String,
-    user_id: String,
-    status: String,
+pub(crate) struct Candidate {
+    pub(crate) id: i64,
+    pub(crate) app: String,
+    pub(crate) user_id: String,
+    pub(crate) status: String,
     born_at: i64,
 }
 
@@ -264,13 +270,20 @@ struct PutBackRow<'a> {
     due_at: i64,
 }
 
-async fn resend_one(tx: &mut Tx, id: i64, now: TimestampMs) -> Result<Resent> {
-    let found: Option<Candidate> = with_statement!(tx, LOAD_ONE, |sql, connection| {
+/// The delivery of that id.
+pub(crate) async fn load(tx: &mut Tx, id: i64) -> Result<Option<Candidate>> {
+    Ok(with_statement!(tx, LOAD_ONE, |sql, connection| {
         sqlx::query_as(sql).bind(id).fetch_optional(connection).await?
-    });
-    let Some(candidate) = found else { return Ok(Resent::NotFound) };
+    }))
+}
+
+async fn resend_one(tx: &mut Tx, id: i64, now: TimestampMs) -> Result<Resent> {
+    let Some(candidate) = load(tx, id).await? else { return Ok(Resent::NotFound) };
     let status = Status::parse(&candidate.status)
         .ok_or_else(|| corrupt("status", candidate.id, candidate.status.clone()))?;
+    if status == Status::GivenUp {
+        return take_up_again(tx, candidate, now).await;
+    }
     if Resendable::of(status).is_none() {
         return Ok(Resent::NotPossible(status));
     }

@@ -1,30 +1,120 @@
 //! Who called, behind how many proxies.
 
+use std::borrow::Cow;
 use std::net::{IpAddr, SocketAddr};
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
+use domain::caller::{parse_hop, trusted_hop};
+use metrics::counter;
 use warp::http::HeaderMap;
+
+/// How often it is said that callers cannot be told.
+const SAY_EVERY: Duration = Duration::from_mins(1);
+/// How much of a hop that cannot be read is logged.
+const MAX_SAID_CHARS: usize = 60;
 
 /// The other end of a connection; the server puts it beside every request.
 #[derive(Clone, Copy, Debug)]
 pub struct Peer(pub SocketAddr);
 
-/// The address of whoever called, believing exactly `trusted_proxies` hops of `X-Forwarded-For`.
-///
-/// Each proxy appends the address that it saw, so the entry that counts is the one written by the outermost trusted
-/// proxy: `trusted_proxies` from the end. What stands further left is the caller's own claim and is never used.
+/// Who called.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Found {
+    /// The address; of a caller that cannot be told that of the other end of the connection.
+    pub address: IpAddr,
+    /// False if a trusted proxy should have said who called, and did not.
+    pub is_told: bool,
+}
+
+/// The address of whoever called, believing exactly `trusted_proxies` hops of `X-Forwarded-For`. What stands further
+/// left is the caller's own claim and is never used, whatever is wrong with the hop that counts: then it is the proxy
+/// who called, which is on no list.
 pub fn address(peer: Peer, headers: &HeaderMap, trusted_proxies: usize) -> IpAddr {
-    let forwarded: Vec<&str> = headers
-        .get_all("x-forwarded-for")
-        .iter()
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(','))
-        .map(str::trim)
-        .collect();
-    let hop = match trusted_proxies {
-        0 => None,
-        hops => forwarded.len().checked_sub(hops).and_then(|index| forwarded.get(index)),
+    match hop(headers, trusted_proxies) {
+        Hop::Address(address) => address,
+        Hop::NotAsked | Hop::Missing | Hop::Unreadable(_) => peer.0.ip().to_canonical(),
+    }
+}
+
+/// The same for a call that has to come through the proxies: one of which they do not say who called is logged.
+pub fn find(peer: Peer, headers: &HeaderMap, trusted_proxies: usize) -> Found {
+    let other_end = peer.0.ip().to_canonical();
+    let unreadable = match hop(headers, trusted_proxies) {
+        Hop::Address(address) => return Found { address, is_told: true },
+        Hop::NotAsked => return Found { address: other_end, is_told: true },
+        Hop::Missing => None,
+        Hop::Unreadable(text) => Some(text),
     };
-    hop.and_then(|hop| hop.parse().ok()).unwrap_or_else(|| peer.0.ip()).to_canonical()
+    complain(unreadable.as_deref(), trusted_proxies);
+    Found { address: other_end, is_told: false }
+}
+
+/// What the outermost trusted proxy says.
+#[derive(Debug)]
+enum Hop {
+    /// No proxy is trusted.
+    NotAsked,
+    Missing,
+    Unreadable(String),
+    Address(IpAddr),
+}
+
+fn hop(headers: &HeaderMap, trusted_proxies: usize) -> Hop {
+    if trusted_proxies == 0 {
+        return Hop::NotAsked;
+    }
+    // A claim that is no text must not take a proxy's hop away with it.
+    let lines = headers.get_all("x-forwarded-for").iter();
+    let lines: Vec<Cow<'_, str>> = lines.map(|value| String::from_utf8_lossy(value.as_bytes())).collect();
+    match trusted_hop(lines.iter().map(AsRef::as_ref), trusted_proxies) {
+        None => Hop::Missing,
+        Some(text) => parse_hop(text).map_or_else(|| Hop::Unreadable(text.to_owned()), Hop::Address),
+    }
+}
+
+/// When callers could not be told, and how often since it was said.
+#[derive(Debug, Default)]
+struct Complaints {
+    said_at: Option<Instant>,
+    unsaid: u64,
+}
+
+impl Complaints {
+    /// One more; how many there were since the last time, if it is to be said now.
+    fn add(&mut self, now: Instant) -> Option<u64> {
+        self.unsaid += 1;
+        if self.said_at.is_some_and(|said_at| now.saturating_duration_since(said_at) < SAY_EVERY) {
+            return None;
+        }
+        self.said_at = Some(now);
+        Some(std::mem::take(&mut self.unsaid))
+    }
+}
+
+/// Once a minute: whoever calls can send as many as they like.
+fn complain(hop: Option<&str>, trusted_proxies: usize) {
+    static COMPLAINTS: Mutex<Complaints> = Mutex::new(Complaints { said_at: None, unsaid: 0 });
+    counter!("rewardgate_callers_untold_total").increment(1);
+    let due = COMPLAINTS.lock().unwrap_or_else(PoisonError::into_inner).add(Instant::now());
+    let Some(calls) = due else { return };
+    match hop {
+        Some(hop) => {
+            let hop: String = hop.chars().take(MAX_SAID_CHARS).collect();
+            tracing::warn!(
+                hop = ?hop,
+                calls,
+                "the hop of X-Forwarded-For that counts is no address: these calls count as the proxy's own; let the \
+                 proxy write the address it sees"
+            );
+        }
+        None => tracing::warn!(
+            trusted_proxies,
+            calls,
+            "X-Forwarded-For has fewer hops than `trusted_proxies`: these calls count as from the other end of their \
+             connection; correct the setting, or let the proxy set the header"
+        ),
+    }
 }
 
 #[cfg(test)]
@@ -43,6 +133,10 @@ mod tests {
             (vec!["6.6.6.6", "9.9.9.9, 10.0.0.2"], 2, "9.9.9.9"),
             (vec!["2001:db8::7"], 1, "2001:db8::7"),
             (vec!["nonsense"], 1, "10.0.0.1"),
+            (vec!["6.6.6.6, unknown"], 1, "10.0.0.1"),
+            (vec!["203.0.113.5:51008"], 1, "203.0.113.5"),
+            (vec!["\"[2001:db8::7]:443\""], 1, "2001:db8::7"),
+            (vec!["6.6.6.6", "", "9.9.9.9:80, "], 1, "9.9.9.9"),
             (vec!["9.9.9.9"], 2, "10.0.0.1"),
         ] {
             let mut map = HeaderMap::new();
@@ -55,5 +149,26 @@ mod tests {
                 "{headers:?} {trusted}"
             );
         }
+    }
+
+    #[test]
+    fn a_claim_that_is_no_text_does_not_take_the_hop_with_it() {
+        let peer = Peer("10.0.0.1:5000".parse().unwrap());
+        let mut map = HeaderMap::new();
+        map.append("x-forwarded-for", warp::http::HeaderValue::from_bytes(b"\xff\xfe, 9.9.9.9").unwrap());
+        assert_eq!(find(peer, &map, 1), Found { address: "9.9.9.9".parse().unwrap(), is_told: true });
+        map.append("x-forwarded-for", warp::http::HeaderValue::from_bytes(b"\xff").unwrap());
+        assert_eq!(find(peer, &map, 1), Found { address: "10.0.0.1".parse().unwrap(), is_told: false });
+    }
+
+    #[test]
+    fn it_is_said_once_a_minute_that_callers_cannot_be_told() {
+        let (mut complaints, began) = (Complaints::default(), Instant::now());
+        let after = |ms| began + Duration::from_millis(ms);
+        assert_eq!(complaints.add(after(0)), Some(1));
+        assert_eq!(complaints.add(after(1)), None);
+        assert_eq!(complaints.add(after(59_999)), None);
+        assert_eq!(complaints.add(after(60_000)), Some(3), "those in between are counted");
+        assert_eq!(complaints.add(after(60_001)), None);
     }
 }

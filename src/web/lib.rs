@@ -96,6 +96,11 @@ pub fn announce_metrics<'a>(sources: impl Iterator<Item = &'a str>) {
         "rewardgate_connections_refused_total",
         "Connections closed at once, because their address had too many"
     );
+    describe_counter!(
+        "rewardgate_callers_untold_total",
+        "Calls of which X-Forwarded-For does not say who made them, although proxies are trusted"
+    );
+    counter!("rewardgate_callers_untold_total").absolute(0);
     counter!("rewardgate_refused_not_kept_total").absolute(0);
     counter!("rewardgate_connections_refused_total").absolute(0);
     gauge!("rewardgate_connections").set(0.0);

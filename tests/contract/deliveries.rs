@@ -29,7 +29,6 @@ contract! {
         a_worker_that_comes_too_late_leaves_an_attempt_and_decides_nothing,
         an_attempt_that_does_not_count_is_not_counted,
         a_failed_delivery_lets_others_of_the_user_pass_but_not_its_own_reversal,
-        an_app_that_is_gone_gets_nothing_until_it_is_switched_on_again,
         what_is_not_done_is_counted_by_app,
         in_a_crowd_of_workers_each_is_delivered_once_and_in_order;
 }
@@ -278,24 +277,6 @@ async fn a_failed_delivery_lets_others_of_the_user_pass_but_not_its_own_reversal
     let again = take(&store, NOW).await;
     assert_eq!(said(&again), ["T1 credited"]);
     assert_eq!(said(&deliver(&store, &again).await), ["T1 reversed"]);
-}
-
-async fn an_app_that_is_gone_gets_nothing_until_it_is_switched_on_again(home: &Home) {
-    let store = telling(home);
-    settle(home, &store, &[credit("T1"), credit("T2").by("u2"), credit("T3").of_source(SECOND_SOURCE)]).await;
-    let first =
-        store.hand_over(Vec::new(), Take { app: "main".into(), limit: 1, lease_ms: LEASE_MS }, NOW).await;
-    let first = first.expect("it is taken");
-    let gone = ended(&first[0], Class::Gone, Next::KeepUntil(NOW));
-    assert_eq!(hand_over(&store, vec![gone], "main", NOW).await, []);
-    assert_eq!(store.next_due("main").await.expect("it is read"), None);
-    let disabled = store.disabled_apps().await.expect("they are read");
-    assert_eq!((disabled.len(), disabled[0].app.as_str()), (1, "main"));
-    assert_eq!(said(&hand_over(&store, Vec::new(), "other", NOW).await), ["T3 credited"]);
-
-    assert!(store.enable_app("main".into()).await.expect("switched on"));
-    assert!(!store.enable_app("main".into()).await.expect("it was on"));
-    assert_eq!(said(&take(&store, NOW).await), ["T1 credited", "T2 credited"], "nothing was lost");
 }
 
 async fn what_is_not_done_is_counted_by_app(home: &Home) {

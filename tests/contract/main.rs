@@ -53,6 +53,8 @@ macro_rules! contract {
 }
 
 #[cfg(test)]
+mod apps;
+#[cfg(test)]
 mod books;
 #[cfg(test)]
 mod cases;

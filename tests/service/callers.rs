@@ -107,3 +107,54 @@ fn of_one_caller_only_so_many_refused_calls_are_kept() {
     });
     up.process.stop();
 }
+
+/// A signed credit as a proxy passes it on, with these lines of X-Forwarded-For.
+fn through_proxy(address: std::net::SocketAddr, event: &Event, lines: &[&str]) -> u16 {
+    let target = event.credit();
+    let lines: String = lines.iter().map(|line| format!("X-Forwarded-For: {line}\r\n")).collect();
+    let mut connection = Connection::open(address).expect("a connection");
+    let head = format!("GET {target} HTTP/1.1\r\nHost: x\r\n{lines}\r\n");
+    connection.send(head.as_bytes()).expect("room");
+    connection.answer(false).expect("an answer").status
+}
+
+#[test]
+fn an_enforced_list_reads_the_address_however_the_proxy_writes_it() {
+    let gate = Gate::with(Kind::Sqlite, |settings| {
+        settings
+            .with("trusted_proxies = 1")
+            .with_in_source("allow_ips = [\"203.0.113.0/24\", \"2001:db8::/32\"]")
+            .with_in_source("ip_policy = \"enforce\"")
+    });
+    let mut up = gate.up();
+    let listed: [&[&str]; 8] = [
+        &["203.0.113.5:51008"],
+        &["[2001:db8::7]:443"],
+        &["[2001:db8::7]"],
+        &["\"[2001:db8::7]:443\""],
+        &["::ffff:203.0.113.5"],
+        &["198.51.100.1, 203.0.113.5:1"],
+        &["unknown", "203.0.113.5"],
+        &["203.0.113.5, "],
+    ];
+    for (number, lines) in listed.into_iter().enumerate() {
+        let event = Event::honest("u-1", &format!("T-{number}"), 10);
+        assert_eq!(through_proxy(up.address, &event, lines), 200, "{lines:?}");
+    }
+    let others: [&[&str]; 5] =
+        [&["198.51.100.1:443"], &["203.0.113.5, 198.51.100.1"], &["unknown"], &["_hidden"], &[]];
+    for (number, lines) in others.into_iter().enumerate() {
+        let event = Event::honest("u-1", &format!("N-{number}"), 10);
+        assert_eq!(through_proxy(up.address, &event, lines), 403, "{lines:?}");
+    }
+    let api = gate.api(up.address);
+    let reasons = until("the calls being kept", || {
+        let kept = api.get("postbacks?outcome=refused")["items"].clone();
+        (kept.as_array().map(Vec::len) == Some(5)).then(|| kept.to_string())
+    });
+    assert!(reasons.contains("X-Forwarded-For does not say who called"), "{reasons}");
+    let log = up.process.log();
+    assert_eq!(log.matches("the hop of X-Forwarded-For that counts is no address").count(), 1, "{log}");
+    assert!(api.metrics().contains("rewardgate_callers_untold_total 3"), "{}", api.metrics());
+    up.process.stop();
+}

@@ -214,19 +214,26 @@ fn an_app_that_is_gone_is_left_alone_until_it_is_switched_on_again(on: Kind) {
     let gate = Gate::with(on, |settings| settings.telling(&app, ""));
     let mut up = gate.up();
     let api = gate.api(up.address);
-    deliver(up.address, &Event::honest("u-1", "T-1", 5).credit());
-    until("the app is switched off", || api.get("apps")[0]["disabled_at"].is_string().then_some(()));
-    deliver(up.address, &Event::honest("u-2", "T-2", 5).credit());
+    for number in 1..=3 {
+        assert!(!is_measured(&api, "rewardgate_app_disabled{app=\"main\"} 1"), "{number} users");
+        deliver(up.address, &Event::honest(&format!("u-{number}"), &format!("T-{number}"), 5).credit());
+        deliveries(&api, &format!("T-{number}"), &["credited failed"]);
+    }
     until("the alert", || is_measured(&api, "rewardgate_app_disabled{app=\"main\"} 1").then_some(()));
-    assert!(up.process.log().contains("answered 410"), "{}", up.process.log());
-    assert_eq!(app.calls(), 1);
-    deliveries(&api, "T-2", &["credited waiting"]);
+    let log = up.process.log();
+    assert!(log.contains("the app is switched off") && log.contains("410 for 3 users in a row"), "{log}");
+    deliver(up.address, &Event::honest("u-4", "T-4", 5).credit());
+    deliveries(&api, "T-4", &["credited waiting"]);
+    assert_eq!(app.calls(), 3);
 
     app.answer_with(|_| Reply::Acknowledge);
-    let enabled = gate.run(&["deliveries", "enable", "main"]);
-    assert_eq!(text(&enabled.stdout), "main is called again\n");
-    for tx in ["T-1", "T-2"] {
-        deliveries(&api, tx, &["credited delivered"]);
+    let enabled = text(&gate.run(&["deliveries", "enable", "main"]).stdout);
+    assert!(enabled.starts_with("main is called again\n3 deliveries failed before; "), "{enabled}");
+    deliveries(&api, "T-4", &["credited delivered"]);
+    deliveries(&api, "T-1", &["credited failed"]);
+    assert!(gate.run(&["deliveries", "resend", "--app", "main"]).status.success());
+    for number in 1..=3 {
+        deliveries(&api, &format!("T-{number}"), &["credited delivered"]);
     }
     until("the end of the alert", || {
         is_measured(&api, "rewardgate_app_disabled{app=\"main\"} 0").then_some(())

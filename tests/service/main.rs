@@ -48,6 +48,8 @@ mod api;
 #[cfg(test)]
 mod app;
 #[cfg(test)]
+mod apps;
+#[cfg(test)]
 mod callers;
 #[cfg(test)]
 mod check;

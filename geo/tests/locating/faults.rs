@@ -5,12 +5,12 @@ use std::fs;
 use std::sync::{Arc, Mutex};
 
 use geo::{FileError, Geo};
-use mmdb_writer::IpVersion;
+use mmdb_writer::{IpVersion, Writer};
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Level, Metadata, Subscriber};
 
-use crate::writing::{Folder, country, map, text};
+use crate::writing::{Folder, country, map, system, text};
 
 const IP: &str = "81.2.69.160";
 const NETWORK: &str = "81.2.69.0/24";
@@ -51,7 +51,7 @@ fn a_folder_is_not_a_file() {
 }
 
 #[test]
-fn a_record_that_cannot_be_read_is_unknown_and_reported_once_without_the_address() {
+fn a_file_with_a_record_that_cannot_be_read_is_refused() {
     let folder = Folder::new();
     let path = folder.write(
         "hurt.mmdb",
@@ -63,30 +63,85 @@ fn a_record_that_cannot_be_read_is_unknown_and_reported_once_without_the_address
     // No text in UTF-8 has this byte.
     bytes[at] = 0xff;
     fs::write(&path, bytes).expect("the file");
-    let geo = Geo::open(&[path]).expect("a file that opens");
-
-    let log = Log::default();
-    tracing::subscriber::with_default(log.clone(), || {
-        for _ in 0..3 {
-            let location = geo.locate(Some(IP));
-            assert_eq!((location.country, location.registry_only), (None, false));
-        }
-        assert_eq!(geo.locate(Some("8.8.8.8")).country.as_deref(), Some("US"));
-    });
-    let lines = log.0.lock().expect("the log").clone();
-    assert_eq!(lines.len(), 1, "{lines:?}");
-    assert!(lines[0].contains("hurt.mmdb"), "{lines:?}");
-    assert!(!lines[0].contains("81.2"), "{lines:?}");
+    let error = Geo::open(&[path]).expect_err("a damaged file");
+    assert!(matches!(error.files(), [FileError::Damaged { .. }]), "{error}");
+    // A record that is no map is of a schema that nobody here can read.
+    let path = folder.write("strange.mmdb", "strange", &[(NETWORK, text("GB"))]);
+    let error = Geo::open(&[path]).expect_err("a strange file");
+    assert!(matches!(error.files(), [FileError::Damaged { .. }]), "{error}");
 }
 
 #[test]
-fn a_record_that_is_no_map_is_a_fault_of_its_file() {
+fn a_file_that_is_damaged_anywhere_is_refused() {
     let folder = Folder::new();
-    let path = folder.write("strange.mmdb", "strange", &[(NETWORK, text("GB"))]);
-    let geo = Geo::open(&[path]).expect("a file that opens");
-    let log = Log::default();
-    tracing::subscriber::with_default(log.clone(), || geo.locate(Some(IP)));
-    assert_eq!(log.0.lock().expect("the log").len(), 1);
+    let networks: Vec<(String, _)> = (0..200)
+        .map(|third| (format!("81.2.{third}.0/24"), country(if third % 2 == 0 { "GB" } else { "FR" }, [])))
+        .collect();
+    let networks: Vec<_> =
+        networks.iter().map(|(network, record)| (network.as_str(), record.clone())).collect();
+    let good = fs::read(folder.write("good.mmdb", "GeoIP2-Country", &networks)).expect("the file");
+    let metadata = good.windows(4).rposition(|window| window == b"\xab\xcd\xefM").expect("the metadata");
+    let hurt = |name: &str, bytes: &[u8]| {
+        let path = folder.path(name);
+        fs::write(&path, bytes).expect("a file");
+        Geo::open(&[path]).expect_err(name).to_string()
+    };
+    let overwritten = |at: usize, len: usize, byte: u8| {
+        let mut bytes = good.clone();
+        bytes[at..at + len].fill(byte);
+        bytes
+    };
+    for (name, bytes) in [
+        ("empty.mmdb", Vec::new()),
+        ("beginning.mmdb", good[..good.len() / 2].to_vec()),
+        ("end.mmdb", good[good.len() / 2..].to_vec()),
+        ("cut.mmdb", good[..good.len() - 9].to_vec()),
+        ("tree.mmdb", overwritten(60, 64, 0xff)),
+        ("records.mmdb", overwritten(metadata - 120, 64, 0xff)),
+        ("metadata.mmdb", overwritten(metadata + 8, 24, 0xff)),
+        ("circle.mmdb", overwritten(0, 6, 0)),
+        ("page.html", b"<html>too many requests</html>".to_vec()),
+    ] {
+        let said = hurt(name, &bytes);
+        assert!(said.contains(name) && said.contains("fetch it again"), "{said}");
+    }
+    let none = folder.write("none.mmdb", "GeoIP2-Country", &[]);
+    assert!(Geo::open(&[none]).is_err(), "no record");
+}
+
+#[test]
+fn a_file_without_a_description_is_verified_all_the_same() {
+    let folder = Folder::new();
+    let mut writer = Writer::builder("GeoIP2-Country").build();
+    writer
+        .insert_value(
+            "81.2.69.0/24".parse::<mmdb_writer::ipnet::IpNet>().expect("a network"),
+            country("GB", []),
+        )
+        .expect("it can be written");
+    let good = writer.to_bytes().expect("a whole file");
+    let path = folder.path("bare.mmdb");
+    fs::write(&path, &good).expect("a file");
+    assert!(Geo::open(std::slice::from_ref(&path)).is_ok());
+    let separator = good.windows(16).position(|window| window == [0; 16]).expect("a separator");
+    let name = good.windows(7).position(|window| window == b"country").expect("a record");
+    for (at, byte) in [(separator + 9, 1), (name - 1, 0xff), (0, 0)] {
+        let mut bytes = good.clone();
+        bytes[at..at + 6].fill(byte);
+        fs::write(&path, bytes).expect("a file");
+        assert!(Geo::open(std::slice::from_ref(&path)).is_err(), "{at}");
+    }
+}
+
+#[test]
+fn a_file_of_systems_under_the_name_of_countries_is_refused() {
+    let folder = Folder::new();
+    let records = [(NETWORK, system(5_089, "Virgin Media"))];
+    let path = folder.write("GeoLite2-City.mmdb", "GeoLite2-ASN", &records);
+    let error = Geo::open(&[path]).expect_err("another product");
+    assert!(matches!(error.files(), [FileError::Misplaced { .. }]), "{error}");
+    assert!(error.to_string().contains("`GeoLite2-ASN`"), "{error}");
+    assert!(Geo::open(&[folder.write("GeoLite2-ASN.mmdb", "GeoLite2-ASN", &records)]).is_ok());
 }
 
 #[test]

@@ -39,10 +39,33 @@ impl Folder {
         kind: &str,
         networks: &[(&str, Value)],
     ) -> PathBuf {
+        self.write_at(version, name, kind, BUILT_AT, networks)
+    }
+
+    /// The same, built at this unix second.
+    pub(crate) fn write_built(
+        &self,
+        name: &str,
+        kind: &str,
+        built_at: u64,
+        networks: &[(&str, Value)],
+    ) -> PathBuf {
+        self.write_at(IpVersion::V6, name, kind, built_at, networks)
+    }
+
+    fn write_at(
+        &self,
+        version: IpVersion,
+        name: &str,
+        kind: &str,
+        built_at: u64,
+        networks: &[(&str, Value)],
+    ) -> PathBuf {
         let mut writer = Writer::builder(kind)
+            .description(&[("en", "of a test")])
             .ip_version(version)
             .ipv4_aliasing(Ipv4Aliasing::Disabled)
-            .build_epoch(UNIX_EPOCH + Duration::from_secs(BUILT_AT))
+            .build_epoch(UNIX_EPOCH + Duration::from_secs(built_at))
             .build();
         for (network, record) in networks {
             let network: IpNet = network.parse().expect("a network");

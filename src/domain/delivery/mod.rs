@@ -11,14 +11,18 @@
 //! | module | what it answers |
 //! |---|---|
 //! | here | which events there are, and what a step sends or takes back |
-//! | [`schedule`] | what follows from an attempt: done, again at, given up |
+//! | [`answer`] | what an app's answer means |
+//! | [`schedule`] | what follows from an attempt: done, again at, failed |
+//! | [`gone`] | when an app that answers 410 is switched off |
 //! | [`breaker`], [`pace`] | whether an app that is down is called at all, and how often one is |
 //! | [`address`] | whether an address may be called |
 //! | [`template`] | the app's URL with its macros |
 //! | [`message`], [`sign`] | the call itself: values, signature, headers, body |
 
 pub mod address;
+pub mod answer;
 pub mod breaker;
+pub mod gone;
 pub mod message;
 pub mod pace;
 pub mod schedule;
@@ -126,13 +130,16 @@ pub enum Status {
     Delivered,
     /// Every attempt failed: it waits for a person.
     Failed,
+    /// A person said, with a reason, that it is not sent any more.
+    GivenUp,
     /// It never left, and never will: what it would have told was taken back before.
     Withdrawn,
 }
 
 impl Status {
     /// Every status.
-    pub const ALL: [Self; 5] = [Self::Waiting, Self::Behind, Self::Delivered, Self::Failed, Self::Withdrawn];
+    pub const ALL: [Self; 6] =
+        [Self::Waiting, Self::Behind, Self::Delivered, Self::Failed, Self::GivenUp, Self::Withdrawn];
 
     /// The name in tables, pages and the API.
     pub fn name(self) -> &'static str {
@@ -141,6 +148,7 @@ impl Status {
             Self::Behind => "behind",
             Self::Delivered => "delivered",
             Self::Failed => "failed",
+            Self::GivenUp => "given_up",
             Self::Withdrawn => "withdrawn",
         }
     }
@@ -300,8 +308,7 @@ impl Plan {
             .rev()
             .find(|delivery| delivery.event == Event::Credited && delivery.status != Status::Withdrawn);
         let Some(credit) = told else { return };
-        let withdrawn = credit.never_left();
-        if withdrawn {
+        if credit.never_left() {
             self.withdraw.push(credit.id);
             // So has a part of it that was to be told behind it.
             let parts = known
@@ -312,6 +319,7 @@ impl Plan {
                 part.withdrawn |= part.event == Event::Reversed && part.seq > credit.seq;
             }
         }
-        self.births.push(Birth { withdrawn, ..reversal });
+        // One that was given up before it ever left leaves nothing to take back.
+        self.births.push(Birth { withdrawn: credit.tries == 0, ..reversal });
     }
 }

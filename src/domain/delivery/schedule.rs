@@ -1,6 +1,5 @@
 //! What follows from an attempt: done, again at some time, or given up until a person looks.
 
-use crate::network::targo;
 use crate::time::{DAY_MS, SECOND_MS, TimestampMs};
 
 /// The first pause of the default schedule; each further one is three times as long.
@@ -72,13 +71,15 @@ pub enum Form {
 pub enum Class {
     /// The app has it.
     Delivered,
+    /// The app says to a repeat that it has it already.
+    Duplicate,
     /// The app answered, and not with a yes.
     NotAcknowledged,
-    /// A status of 400 to 499.
+    /// A status of 400 to 499, or "I have it already" where nothing was sent before.
     Rejected,
     /// A redirect: those are never followed.
     Redirected,
-    /// 410: the app wants nothing more.
+    /// 410: the app knows this user, or all of it, no more.
     Gone,
     /// 429: too fast.
     SlowDown,
@@ -100,8 +101,9 @@ pub enum Class {
 
 impl Class {
     /// Every class.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::Delivered,
+        Self::Duplicate,
         Self::NotAcknowledged,
         Self::Rejected,
         Self::Redirected,
@@ -116,23 +118,6 @@ impl Class {
         Self::Unsendable,
     ];
 
-    /// The class of an answer.
-    pub fn of_answer(form: Form, status: u16, body: &str) -> Self {
-        let acknowledged = match form {
-            Form::Postback => targo::is_acknowledged(status, body),
-            Form::StandardWebhooks => (200..300).contains(&status),
-        };
-        match status {
-            _ if acknowledged => Self::Delivered,
-            410 => Self::Gone,
-            429 => Self::SlowDown,
-            300..=399 => Self::Redirected,
-            400..=499 => Self::Rejected,
-            500.. => Self::ServerError,
-            _ => Self::NotAcknowledged,
-        }
-    }
-
     /// True if the app as a whole did not answer sensibly. What it says of one event says nothing of the next.
     pub fn is_down(self) -> bool {
         match self {
@@ -144,6 +129,7 @@ impl Class {
             | Self::Timeout
             | Self::Closed => true,
             Self::Delivered
+            | Self::Duplicate
             | Self::NotAcknowledged
             | Self::Rejected
             | Self::Redirected
@@ -152,10 +138,37 @@ impl Class {
         }
     }
 
+    /// True if the app has it.
+    pub fn is_yes(self) -> bool {
+        matches!(self, Self::Delivered | Self::Duplicate)
+    }
+
+    /// True if the app cannot have booked it: the call never arrived, or the app said no.
+    pub fn is_not_booked(self) -> bool {
+        match self {
+            Self::Unreachable
+            | Self::AddressRefused
+            | Self::Tls
+            | Self::Unsendable
+            | Self::Rejected
+            | Self::Redirected
+            | Self::Gone
+            | Self::SlowDown => true,
+            // An app may fail, or hang up, or say something else after it has booked.
+            Self::Delivered
+            | Self::Duplicate
+            | Self::NotAcknowledged
+            | Self::ServerError
+            | Self::Timeout
+            | Self::Closed => false,
+        }
+    }
+
     /// The name in tables, metrics and the API.
     pub fn name(self) -> &'static str {
         match self {
             Self::Delivered => "delivered",
+            Self::Duplicate => "duplicate",
             Self::NotAcknowledged => "not_acknowledged",
             Self::Rejected => "rejected",
             Self::Redirected => "redirected",
@@ -203,9 +216,9 @@ pub fn next(schedule: &Schedule, attempts: i64, outcome: &Outcome, now: Timestam
     let asked_ms = outcome.retry_after_ms.unwrap_or(0).clamp(0, MAX_RETRY_AFTER_MS);
     let at = |pause_ms: i64| TimestampMs(now.0.saturating_add(pause_ms.max(asked_ms)));
     match outcome.class {
-        Class::Delivered => Next::Done,
-        // The app is switched off; this one is the first to leave when a person switches it on again.
-        Class::Gone => Next::KeepUntil(now),
+        Class::Delivered | Class::Duplicate => Next::Done,
+        // Asking again would not change it, and whoever comes next must not wait for this one.
+        Class::Gone => Next::GiveUp,
         class if class.is_down() && outcome.probe => Next::KeepUntil(at(0)),
         _ => match schedule.pause_ms(attempts, outcome.jitter_permille) {
             Some(pause_ms) => Next::RetryAt(at(pause_ms)),
@@ -294,36 +307,27 @@ mod tests {
     }
 
     #[test]
-    fn a_probe_that_fails_and_an_app_that_is_gone_cost_no_attempt() {
-        let probe = Outcome { probe: true, ..outcome(Class::Timeout) };
-        assert_eq!(next(&Schedule::List(vec![]), 9, &probe, NOW), Next::KeepUntil(NOW));
-        assert_eq!(next(&Schedule::List(vec![]), 9, &outcome(Class::Gone), NOW), Next::KeepUntil(NOW));
-        // An app that answers is back, whatever it says of this one event.
-        let answered = Outcome { probe: true, ..outcome(Class::Rejected) };
-        assert_eq!(next(&Schedule::List(vec![]), 1, &answered, NOW), Next::GiveUp);
+    fn what_a_user_is_gone_for_is_not_asked_again() {
+        for schedule in [Schedule::Exponential, Schedule::Targo, Schedule::List(vec![0; 9])] {
+            for probe in [false, true] {
+                let gone = Outcome { probe, retry_after_ms: Some(5_000), ..outcome(Class::Gone) };
+                assert_eq!(next(&schedule, 1, &gone, NOW), Next::GiveUp);
+            }
+        }
     }
 
     #[test]
-    fn each_form_has_its_own_yes() {
-        use Form::{Postback, StandardWebhooks};
-        for (form, status, body, class) in [
-            (Postback, 200, "OK", Class::Delivered),
-            (Postback, 200, "{\"ok\":1}", Class::Delivered),
-            (Postback, 200, "no", Class::NotAcknowledged),
-            (Postback, 200, "", Class::NotAcknowledged),
-            (Postback, 204, "", Class::NotAcknowledged),
-            (Postback, 201, "OK", Class::NotAcknowledged),
-            (StandardWebhooks, 204, "", Class::Delivered),
-            (StandardWebhooks, 299, "whatever", Class::Delivered),
-            (StandardWebhooks, 302, "", Class::Redirected),
-            (Postback, 302, "OK", Class::Redirected),
-            (StandardWebhooks, 404, "", Class::Rejected),
-            (Postback, 410, "", Class::Gone),
-            (StandardWebhooks, 429, "", Class::SlowDown),
-            (Postback, 503, "1", Class::ServerError),
-        ] {
-            assert_eq!(Class::of_answer(form, status, body), class, "{form:?} {status} {body}");
-        }
+    fn what_the_app_has_already_is_done() {
+        assert_eq!(next(&Schedule::List(vec![0]), 2, &outcome(Class::Duplicate), NOW), Next::Done);
+    }
+
+    #[test]
+    fn a_probe_that_fails_costs_no_attempt() {
+        let probe = Outcome { probe: true, ..outcome(Class::Timeout) };
+        assert_eq!(next(&Schedule::List(vec![]), 9, &probe, NOW), Next::KeepUntil(NOW));
+        // An app that answers is back, whatever it says of this one event.
+        let answered = Outcome { probe: true, ..outcome(Class::Rejected) };
+        assert_eq!(next(&Schedule::List(vec![]), 1, &answered, NOW), Next::GiveUp);
     }
 
     proptest! {
@@ -338,8 +342,8 @@ mod tests {
                 match next(&schedule, attempts, &outcome, NOW) {
                     Next::RetryAt(at) => prop_assert!(at > NOW && at.0 - NOW.0 <= MAX_RETRY_AFTER_MS),
                     Next::KeepUntil(at) => prop_assert!(at >= NOW),
-                    Next::Done => prop_assert_eq!(class, Class::Delivered),
-                    Next::GiveUp => prop_assert!(attempts >= 3),
+                    Next::Done => prop_assert!(class.is_yes()),
+                    Next::GiveUp => prop_assert!(attempts >= 3 || class == Class::Gone),
                 }
             }
         }

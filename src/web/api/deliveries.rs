@@ -1,9 +1,11 @@
-//! `GET deliveries`, `POST deliveries/{id}/resend`, `POST deliveries/resend`; `GET apps`, `POST apps/{app}/enable`.
+//! `GET deliveries`, `POST deliveries/{id}/resend`, `…/give-up`, `POST deliveries/resend`; `GET apps`, `POST apps/{app}/enable`.
 
 use bytes::Bytes;
 use domain::delivery::Status;
+use domain::review::MAX_NOTE_LEN;
 use serde::{Deserialize, Serialize};
 use store::deliveries::DisabledApp;
+use store::giving_up::{GiveUp, GivenUp};
 use store::resend::{AttemptRow, DeliveryFilter, DeliveryRow, ResendFilter, Resendable, Resent};
 use utoipa::{IntoParams, ToSchema};
 
@@ -28,8 +30,8 @@ pub(crate) struct Delivery {
     event: String,
     /// `completed`, `reviewed`, `under_review`, `not_approved` or `taken_back`
     reason: String,
-    /// waiting, behind (an earlier one of the user comes first), delivered, failed (waits for a person) or withdrawn
-    /// (never left)
+    /// waiting, behind (an earlier one of the user comes first), delivered, failed (waits for a person),
+    /// given_up (by a person) or withdrawn (never left)
     status: String,
     /// RFC 3339: when it was caused
     born_at: String,
@@ -40,6 +42,10 @@ pub(crate) struct Delivery {
     /// Attempts that counted, since it was caused or sent again by a person.
     counted_attempts: i64,
     ended_at: Option<String>,
+    /// Who gave it up; null unless its status is given_up.
+    given_up_by: Option<String>,
+    /// Why.
+    given_up_why: Option<String>,
     /// Every attempt; only with `rewards/{id}`.
     #[serde(skip_serializing_if = "Option::is_none")]
     attempts: Option<Vec<Attempt>>,
@@ -66,7 +72,7 @@ pub(crate) struct Attempt {
 #[serde(deny_unknown_fields, default)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct DeliveryQuery {
-    /// waiting, behind, delivered, failed or withdrawn
+    /// waiting, behind, delivered, failed, given_up or withdrawn
     #[serde(deserialize_with = "page::filled")]
     status: Option<String>,
     #[serde(deserialize_with = "page::filled")]
@@ -114,7 +120,16 @@ pub(crate) struct ResendDone {
     ended_by: String,
 }
 
-/// A delivery that is sent again.
+/// Why one is given up.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct GiveUpRequest {
+    /// For whoever reads the audit; at most 2,000 bytes.
+    #[schema(example = "the user was deleted in the app")]
+    reason: String,
+}
+
+/// A delivery that is sent again, or given up.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct ResentOne {
     id: i64,
@@ -173,7 +188,36 @@ pub(crate) async fn resend_one(call: Call, id: i64) -> Result<ResentOne, ApiErro
         }
         Resent::NotFound => Err(ApiError::NotFound(format!("there is no delivery {id}"))),
         Resent::NotPossible(status) => Err(ApiError::Conflict(format!(
-            "delivery {id} is {}: only one that failed or was delivered is sent again",
+            "delivery {id} is {}: only one that failed, was delivered, or was given up before anything later of its \
+             reward left is sent again",
+            status.name()
+        ))),
+    }
+}
+
+#[utoipa::path(post, path = "/api/v1/deliveries/{id}/give-up", params(("id" = i64, Path)), tag = "deliveries",
+    request_body = GiveUpRequest,
+    responses((status = 200, body = ResentOne), (status = 400, body = ErrorBody), (status = 403, body = ErrorBody),
+              (status = 404, body = ErrorBody), (status = 409, body = ErrorBody)))]
+/// Gives one delivery up that is not delivered: it is not sent any more, and what waits behind it is sent next. Needs
+/// the role risk or admin.
+pub(crate) async fn give_up(call: Call, id: i64, body: Bytes) -> Result<ResentOne, ApiError> {
+    let owner = call.reviewer().await?;
+    let request: GiveUpRequest = serde_json::from_slice(&body)
+        .map_err(|error| ApiError::invalid(format!("the body must be {{\"reason\": \"…\"}}: {error}")))?;
+    let reason = request.reason.trim();
+    if reason.is_empty() || reason.len() > MAX_NOTE_LEN || reason.contains('\0') {
+        return Err(ApiError::invalid(format!("`reason` must say why, in at most {MAX_NOTE_LEN} bytes")));
+    }
+    let give_up = GiveUp { id, actor: owner.name, reason: reason.to_owned(), now: call.api.clock.now() };
+    match call.api.store.give_up(give_up).await? {
+        GivenUp::Done => Ok(ResentOne { id }),
+        GivenUp::NotFound => Err(ApiError::NotFound(format!("there is no delivery {id}"))),
+        GivenUp::InHand => Err(ApiError::Conflict(format!(
+            "delivery {id} is being sent at this moment; try again when its attempt has ended"
+        ))),
+        GivenUp::NotPossible(status) => Err(ApiError::Conflict(format!(
+            "delivery {id} is {}: only one that is not delivered can be given up",
             status.name()
         ))),
     }
@@ -228,7 +272,7 @@ pub(crate) async fn apps(call: Call) -> Result<Vec<App>, ApiError> {
 
 #[utoipa::path(post, path = "/api/v1/apps/{app}/enable", params(("app" = String, Path)), tag = "deliveries",
     responses((status = 200, body = App), (status = 403, body = ErrorBody), (status = 404, body = ErrorBody)))]
-/// Calls an app again that was switched off because it answered 410. Needs the role risk or admin.
+/// Calls an app again that was switched off because it answered 410 for several users in a row. Needs the role risk or admin.
 pub(crate) async fn enable(call: Call, app: String) -> Result<App, ApiError> {
     let owner = call.reviewer().await?;
     if !call.api.apps.contains(&app) {
@@ -241,7 +285,7 @@ pub(crate) async fn enable(call: Call, app: String) -> Result<App, ApiError> {
 }
 
 fn status(name: &str) -> Result<Status, ApiError> {
-    let what = "`status` must be waiting, behind, delivered, failed or withdrawn";
+    let what = "`status` must be waiting, behind, delivered, failed, given_up or withdrawn";
     Status::parse(name).ok_or_else(|| ApiError::invalid(what))
 }
 
@@ -261,6 +305,8 @@ impl Delivery {
             tries: row.tries,
             counted_attempts: row.attempts,
             ended_at: row.ended_at.map(time),
+            given_up_by: row.given_up_by,
+            given_up_why: row.given_up_why,
             attempts,
         }
     }

@@ -98,6 +98,10 @@ pub fn routes(api: Arc<Api>) -> impl Filter<Extract = (Response,), Error = Rejec
     let resend_one = warp::path!("deliveries" / i64 / "resend")
         .and(post.clone())
         .then(|id, call| answer(deliveries::resend_one(call, id)));
+    let give_up = warp::path!("deliveries" / i64 / "give-up")
+        .and(post.clone())
+        .and(body)
+        .then(|id, call, body| answer(deliveries::give_up(call, id, body)));
     let apps = warp::path!("apps").and(get.clone()).then(|call| answer(deliveries::apps(call)));
     let enable = warp::path!("apps" / String / "enable")
         .and(post.clone())
@@ -122,6 +126,8 @@ pub fn routes(api: Arc<Api>) -> impl Filter<Extract = (Response,), Error = Rejec
         .or(resend)
         .unify()
         .or(resend_one)
+        .unify()
+        .or(give_up)
         .unify()
         .or(apps)
         .unify()

@@ -36,6 +36,7 @@ use super::{
         deliveries::list,
         deliveries::resend_one,
         deliveries::resend,
+        deliveries::give_up,
         deliveries::apps,
         deliveries::enable,
         reports::list,

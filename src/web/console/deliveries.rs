@@ -1,10 +1,12 @@
-//! `/deliveries`: what apps were told, what could not be told, and sending it again.
+//! `/deliveries`: what apps were told, what could not be told, sending it again, and giving it up.
 
 use askama::Template;
 use domain::delivery::Status;
+use domain::review::MAX_NOTE_LEN;
 use domain::time::TimestampMs;
 use store::audit::Line;
-use store::resend::{DeliveryFilter, ResendFilter, Resendable, Resent};
+use store::giving_up::{GiveUp, GivenUp};
+use store::resend::{DeliveryFilter, DeliveryRow, ResendFilter, Resendable, Resent};
 use store::rewards::Place;
 
 use super::Console;
@@ -31,6 +33,9 @@ struct Row {
     born: Moment,
     due: Option<Moment>,
     may_resend: bool,
+    may_give_up: bool,
+    /// Who gave it up and why; empty if nobody did.
+    given_up: String,
 }
 
 struct Disabled {
@@ -44,7 +49,8 @@ struct Disabled {
 struct DeliveriesPage {
     frame: Frame,
     rows: Vec<Row>,
-    statuses: Vec<(&'static str, bool)>,
+    /// Name, label, whether it is chosen.
+    statuses: Vec<(&'static str, String, bool)>,
     backlog: Vec<(String, String, String)>,
     disabled: Vec<Disabled>,
     failed: i64,
@@ -74,7 +80,10 @@ pub(crate) async fn page(console: &Console, viewer: &Viewer, request: &Request) 
     });
     let page = DeliveriesPage {
         frame: Frame::load(console, viewer, "/deliveries").await?,
-        statuses: Status::ALL.into_iter().map(|it| (it.name(), status == Some(it))).collect(),
+        statuses: Status::ALL
+            .into_iter()
+            .map(|it| (it.name(), label(it.name()), status == Some(it)))
+            .collect(),
         failed: backlog.iter().filter(|row| row.status == "failed").map(|row| row.deliveries).sum(),
         backlog: backlog
             .into_iter()
@@ -97,13 +106,16 @@ pub(crate) async fn page(console: &Console, viewer: &Viewer, request: &Request) 
                 reward_id: row.reward_id,
                 sign: sign(&row.status),
                 may_resend: viewer.may_review() && matches!(row.status.as_str(), "failed" | "delivered"),
+                may_give_up: viewer.may_review()
+                    && matches!(row.status.as_str(), "failed" | "waiting" | "behind"),
+                given_up: given_up(&row),
                 due: (row.status == "waiting").then(|| moment(row.due_at, now)),
                 event: row.event,
                 user: short(&row.user_id),
                 user_link: super::user::link(&row.app, &row.user_id),
                 attempts: row.attempts,
                 born: moment(row.born_at, now),
-                status: row.status,
+                status: label(&row.status),
                 app: row.app,
             })
             .collect(),
@@ -129,6 +141,41 @@ pub(crate) async fn resend(console: &Console, viewer: &Viewer, id: &str) -> Answ
             Ok(back(&format!("Delivery {id} is {}: it is not sent again.", status.name())))
         }
     }
+}
+
+/// `POST /deliveries/{id}/give-up`: one is not sent any more.
+pub(crate) async fn give_up(console: &Console, viewer: &Viewer, request: &Request, id: &str) -> Answered {
+    if !viewer.may_review() {
+        return Ok(not_yours(viewer));
+    }
+    let Ok(id) = id.parse::<i64>() else { return Ok(Answer::To("/deliveries".into())) };
+    let Some(reason) = request.field("reason").filter(|reason| reason.len() <= MAX_NOTE_LEN) else {
+        let words = format!("Nothing was changed. Say why, in at most {MAX_NOTE_LEN} bytes.");
+        return Ok(refusal(viewer, 400, "A reason is required", &words));
+    };
+    let give_up =
+        GiveUp { id, actor: viewer.name().to_owned(), reason: reason.to_owned(), now: console.clock.now() };
+    Ok(back(&match console.store.give_up(give_up).await? {
+        GivenUp::Done => format!("Delivery {id} is given up: it is not sent any more."),
+        GivenUp::NotFound => format!("There is no delivery {id}."),
+        GivenUp::InHand => format!("Delivery {id} is being sent at this moment. Try again in a moment."),
+        GivenUp::NotPossible(status) => {
+            format!("Delivery {id} is {}: there is nothing to give up.", label(status.name()))
+        }
+    }))
+}
+
+/// Who gave it up and why; empty if nobody did.
+pub(crate) fn given_up(row: &DeliveryRow) -> String {
+    match (&row.given_up_by, &row.given_up_why) {
+        (Some(by), Some(why)) => format!("by {by}: {why}"),
+        _ => String::new(),
+    }
+}
+
+/// The name of a status as people read it.
+pub(crate) fn label(status: &str) -> String {
+    status.replace('_', " ")
 }
 
 /// `POST /deliveries/resend`: everything that failed.
@@ -168,7 +215,7 @@ fn not_yours(viewer: &Viewer) -> Answer {
         viewer,
         403,
         "This is for the risk team",
-        "Nothing was changed: sending again needs the role risk or admin.",
+        "Nothing was changed: deliveries are sent again and given up with the role risk or admin.",
     )
 }
 

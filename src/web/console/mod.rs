@@ -242,6 +242,7 @@ impl Console {
             (false, ["deliveries"]) => deliveries::page(self, &viewer, request).await,
             (true, ["deliveries", "resend"]) => deliveries::resend_failed(self, &viewer, request).await,
             (true, ["deliveries", id, "resend"]) => deliveries::resend(self, &viewer, id).await,
+            (true, ["deliveries", id, "give-up"]) => deliveries::give_up(self, &viewer, request, id).await,
             (true, ["deliveries", "apps", app, "enable"]) => deliveries::enable(self, &viewer, app).await,
             (false, ["reports"]) => reports::page(self, &viewer, request).await,
             (false, ["reports", name]) => report::page(self, &viewer, name).await,

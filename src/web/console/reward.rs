@@ -281,14 +281,17 @@ fn postback_view(row: PostbackRow, acts: &[ActRow], now: TimestampMs) -> Postbac
 
 fn delivery_view(row: DeliveryRow, attempts: &[AttemptRow], now: TimestampMs) -> DeliveryView {
     let last = attempts.iter().rev().find(|attempt| attempt.delivery_id == row.id);
-    let result = last.map_or_else(String::new, |attempt| {
+    let mut result = last.map_or_else(String::new, |attempt| {
         format!(", last: {}", attempt.detail.as_deref().unwrap_or(&attempt.result))
     });
+    if row.given_up_by.is_some() {
+        result = format!("{result}, given up {}", super::deliveries::given_up(&row));
+    }
     DeliveryView {
         at: moment(row.ended_at.unwrap_or(row.born_at), now),
         sign: sign(&row.status),
         event: row.event,
         attempts: format!("{}{result}", domain::text::count(row.attempts.unsigned_abs(), "attempt")),
-        status: row.status,
+        status: super::deliveries::label(&row.status),
     }
 }

@@ -121,7 +121,7 @@ pub(crate) fn sign(status: &str) -> &'static str {
         None => match status {
             "delivered" | "processed" => "●",
             "waiting" | "behind" | "received" => "◐",
-            "withdrawn" | "refused" | "set_aside" => "✕",
+            "withdrawn" | "given_up" | "refused" | "set_aside" => "✕",
             "repeat" | "information" => "·",
             _ => "⚠",
         },

@@ -69,6 +69,12 @@ pub enum Refusal {
     /// Its signature is right, but it comes from elsewhere than the settings enforce.
     #[error("the caller's address is not in `allow_ips` of this source")]
     CallerNotListed,
+    /// The same, and nobody knows where it comes from.
+    #[error(
+        "`ip_policy` enforces `allow_ips`, but X-Forwarded-For does not say who called: its hop that counts is missing \
+         or no address"
+    )]
+    CallerNotTold,
 }
 
 impl SourceEndpoint {
@@ -130,8 +136,8 @@ async fn receive(
     let label = if endpoint.is_some() { source.clone() } else { "unknown".to_owned() };
     let path = path.as_str();
     let target = if query.is_empty() { path.to_owned() } else { format!("{path}?{query}") };
-    let remote_ip = caller::address(peer, &headers, ingest.trusted_proxies);
-    let call = NewCall { source, request_id: request_id.clone(), method, target, remote_ip };
+    let caller = caller::find(peer, &headers, ingest.trusted_proxies);
+    let call = NewCall { source, request_id: request_id.clone(), method, target, caller };
     let answer = take(&ingest, endpoint, call, &headers, body).await;
     counter!("rewardgate_calls_total", "source" => label.clone(), "answer" => answer.name()).increment(1);
     if matches!(answer, Answer::Recorded) {
@@ -150,7 +156,7 @@ struct NewCall {
     request_id: String,
     method: Method,
     target: String,
-    remote_ip: IpAddr,
+    caller: caller::Found,
 }
 
 async fn take(
@@ -175,8 +181,13 @@ async fn take(
     let Some(endpoint) = endpoint else {
         return Answer::UnknownSource;
     };
-    let NewCall { source, request_id, method, target, remote_ip } = call;
-    let checked = endpoint.check(&ingest.origin, &target, Some(remote_ip));
+    let NewCall { source, request_id, method, target, caller } = call;
+    let remote_ip = caller.address;
+    let checked = endpoint.check(&ingest.origin, &target, Some(remote_ip)).map_err(|refusal| match refusal {
+        // Not listed is the proxy, and nobody knows who called it: the call is kept, and can be replayed.
+        Refusal::CallerNotListed if !caller.is_told => Refusal::CallerNotTold,
+        other => other,
+    });
     let mut postback = NewPostback {
         source,
         received_at: ingest.clock.now(),
@@ -227,7 +238,7 @@ fn refuse(ingest: &Ingest, remote_ip: IpAddr, call: NewPostback, refusal: Refusa
     }
     match refusal {
         Refusal::BadSignature(_) => Answer::BadSignature,
-        Refusal::CallerNotListed => Answer::CallerNotListed,
+        Refusal::CallerNotListed | Refusal::CallerNotTold => Answer::CallerNotListed,
     }
 }
 

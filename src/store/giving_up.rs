@@ -1,0 +1,117 @@
+//! A delivery that a person gives up: it is not sent any more, and what stands behind it leaves.
+
+use std::sync::LazyLock;
+
+use domain::delivery::Status;
+use domain::time::TimestampMs;
+
+use crate::audit::{Line, note};
+use crate::outbox::{UserRow, corrupt, lock_users, move_up};
+use crate::resend::{Candidate, Resent, load};
+use crate::statement::{LazyStatement, Statement};
+use crate::unit::{Tx, with_statement};
+use crate::{Result, Store};
+
+/// Who gives which delivery up, why and when.
+#[derive(Clone, Debug)]
+pub struct GiveUp {
+    /// The delivery.
+    pub id: i64,
+    /// A person, a token, or `command line`.
+    pub actor: String,
+    /// Why; not empty.
+    pub reason: String,
+    /// When.
+    pub now: TimestampMs,
+}
+
+/// What became of the wish to give one up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum GivenUp {
+    /// It is not sent any more.
+    Done,
+    /// There is no such delivery.
+    NotFound,
+    /// It is being sent at this moment, so nobody knows yet what the app says.
+    InHand,
+    /// One of this status has ended.
+    NotPossible(Status),
+}
+
+/// One that a worker took and has not handed in is left alone until its lease has ended.
+static GIVE_UP: LazyStatement = LazyLock::new(|| {
+    Statement::new(
+        "UPDATE deliveries SET status = 'given_up', ended_at = $2, given_up_by = $3, given_up_why = $4
+         WHERE id = $1 AND (status IN ('behind', 'failed')
+                            OR status = 'waiting'
+                               AND (tries = 0 OR due_at <= $2
+                                    OR EXISTS (SELECT 1 FROM attempts
+                                               WHERE attempts.delivery_id = deliveries.id
+                                                 AND attempts.number = deliveries.tries)))",
+        &[],
+    )
+});
+
+/// Not once something later of the same reward has left, or was withdrawn because this one never did: an app that
+/// heard of the reversal first would credit for good.
+static TAKE_UP_AGAIN: LazyStatement = LazyLock::new(|| {
+    Statement::new(
+        "UPDATE deliveries
+         SET status = 'behind', due_at = $2, attempts = 0, ended_at = NULL, given_up_by = NULL, given_up_why = NULL
+         WHERE id = $1 AND status = 'given_up'
+           AND NOT EXISTS (SELECT 1 FROM deliveries AS later
+                           WHERE later.reward_id = deliveries.reward_id AND later.seq > deliveries.seq
+                             AND (later.tries > 0 OR later.status = 'withdrawn'))",
+        &[],
+    )
+});
+
+impl Store {
+    /// Gives one delivery up, and notes in the audit who did and why. What stands behind it leaves next.
+    pub async fn give_up(&self, give_up: GiveUp) -> Result<GivenUp> {
+        self.write_and_wake(move |tx| Box::pin(async move { give_up_one(tx, &give_up).await })).await
+    }
+}
+
+async fn give_up_one(tx: &mut Tx, give_up: &GiveUp) -> Result<GivenUp> {
+    let Some(found) = load(tx, give_up.id).await? else { return Ok(GivenUp::NotFound) };
+    let users = lock_users(tx, vec![user(&found)]).await?;
+    let given_up = with_statement!(tx, GIVE_UP, |sql, connection| {
+        let update =
+            sqlx::query(sql).bind(give_up.id).bind(give_up.now.0).bind(&give_up.actor).bind(&give_up.reason);
+        update.execute(connection).await?.rows_affected()
+    });
+    if given_up == 0 {
+        let Some(found) = load(tx, give_up.id).await? else { return Ok(GivenUp::NotFound) };
+        return Ok(match status(&found)? {
+            Status::Waiting => GivenUp::InHand,
+            other => GivenUp::NotPossible(other),
+        });
+    }
+    move_up(tx, &users).await?;
+    let subject = format!("delivery {}", give_up.id);
+    let line = Line::new(&give_up.actor, "delivery_given_up", subject, give_up.reason.clone());
+    note(tx, &line, give_up.now).await?;
+    Ok(GivenUp::Done)
+}
+
+/// Puts one back into line that was given up.
+pub(crate) async fn take_up_again(tx: &mut Tx, found: Candidate, now: TimestampMs) -> Result<Resent> {
+    let users = lock_users(tx, vec![user(&found)]).await?;
+    let taken_up = with_statement!(tx, TAKE_UP_AGAIN, |sql, connection| {
+        sqlx::query(sql).bind(found.id).bind(now.0).execute(connection).await?.rows_affected()
+    });
+    if taken_up == 0 {
+        return Ok(Resent::NotPossible(Status::GivenUp));
+    }
+    move_up(tx, &users).await?;
+    Ok(Resent::Done)
+}
+
+fn user(found: &Candidate) -> UserRow {
+    UserRow { app: found.app.clone(), user_id: found.user_id.clone() }
+}
+
+fn status(found: &Candidate) -> Result<Status> {
+    Status::parse(&found.status).ok_or_else(|| corrupt("status", found.id, found.status.clone()))
+}
