@@ -175,10 +175,15 @@ const LISTENING: &str = "
         (SELECT began_at, seen_at FROM listening WHERE began_at > $2 ORDER BY began_at LIMIT 1) AS behind_it
     ORDER BY 1, 2";
 
+/// $1: the day; $2: its first instant. Last: whether a day before it has to be closed first, because something was
+/// received, booked or reported by then.
 const BOUNDS: &str = "
     SELECT CAST(COALESCE((SELECT MAX(id) FROM transfers), 0) AS BIGINT),
            CAST(COALESCE((SELECT MAX(id) FROM postbacks), 0) AS BIGINT),
-           CAST(CASE WHEN EXISTS (SELECT 1 FROM steps WHERE business_date < $1) THEN 1 ELSE 0 END AS BIGINT)";
+           CAST(CASE WHEN EXISTS (SELECT 1 FROM steps WHERE business_date < $1)
+                       OR EXISTS (SELECT 1 FROM reports WHERE business_date < $1)
+                       OR (SELECT received_at FROM postbacks ORDER BY id LIMIT 1) < $2
+                     THEN 1 ELSE 0 END AS BIGINT)";
 
 const PREVIOUS: &str =
     "SELECT content, content_hash, transfers_upto FROM reports WHERE business_date = $1 AND state = 'final'";
@@ -227,7 +232,8 @@ macro_rules! load {
     ($snapshot:ident, $day:expr, $rewards:expr) => {{
         let day: BusinessDay = $day;
         let today = day.date().to_string();
-        let bounds: (i64, i64, i64) = sqlx::query_as(BOUNDS).bind(&today).fetch_one(&mut *$snapshot).await?;
+        let bounds: (i64, i64, i64) =
+            sqlx::query_as(BOUNDS).bind(&today).bind(day.starts_at().0).fetch_one(&mut *$snapshot).await?;
         let previous: Option<(String, String, i64)> = sqlx::query_as(PREVIOUS)
             .bind(day.previous().date().to_string())
             .fetch_optional(&mut *$snapshot)

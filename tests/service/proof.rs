@@ -29,7 +29,7 @@ fn books_that_follow_from_their_transfers_are_proven(on: Kind) {
     let output = books(on).run(&["verify"]);
     assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
     // The users' two accounts, what they cost, what the network owes, and what was earned.
-    assert_eq!(text(&output.stdout), "proven: 5 accounts, 4 transfers, 2 rewards\n");
+    assert_eq!(text(&output.stdout), "proven: 5 accounts, 4 transfers, 2 rewards, 0 closed reports\n");
 }
 
 fn a_balance_that_was_changed_is_named(on: Kind) {
@@ -66,5 +66,8 @@ fn a_database_without_a_schema_proves_nothing(on: Kind) {
     assert_eq!((output.status.code(), text(&output.stdout).as_str()), (Some(1), ""));
     assert!(text(&output.stderr).contains("rewardgate migrate"), "{}", text(&output.stderr));
     assert_eq!(gate.run(&["migrate"]).status.code(), Some(0));
-    assert_eq!(text(&gate.run(&["verify"]).stdout), "proven: 0 accounts, 0 transfers, 0 rewards\n");
+    assert_eq!(
+        text(&gate.run(&["verify"]).stdout),
+        "proven: 0 accounts, 0 transfers, 0 rewards, 0 closed reports\n"
+    );
 }
