@@ -3,6 +3,7 @@
 use domain::money::Micros;
 use domain::proof::{DifferingAccount, DifferingReward, Proof};
 
+use crate::deadline::LONG;
 use crate::{Result, Store, read, read_snapshot};
 
 /// One balance of a user.
@@ -146,8 +147,11 @@ impl Store {
     /// Recomputes everything from the transfers, on one snapshot, and names what differs.
     pub async fn prove(&self) -> Result<Proof> {
         let (store, rewards) = (self.clone(), self.differing_rewards());
-        crate::unit::own_task(async move { read_snapshot!(store, snapshot => Ok(prove!(snapshot, rewards))) })
-            .await
+        crate::unit::own_task(async move {
+            let proof = async { read_snapshot!(store, snapshot => Ok(prove!(snapshot, rewards))) };
+            store.within(LONG, proof).await
+        })
+        .await
     }
 
     /// The statement that compares rewards with their transfers, as this database is quickest with it.

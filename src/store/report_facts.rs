@@ -16,6 +16,7 @@ use domain::reward::Step;
 use domain::settlement::REVERSED_BEFORE;
 use domain::time::TimestampMs;
 
+use crate::deadline::LONG;
 use crate::ledger::prove;
 use crate::{Error, Result, Store, read_snapshot};
 
@@ -312,11 +313,11 @@ impl Store {
     /// Everything that the report of `day` is made from, as it stands in one snapshot.
     pub async fn report_facts(&self, day: BusinessDay, terms: ReportTerms) -> Result<Fact> {
         let (store, rewards) = (self.clone(), self.differing_rewards());
-        let rows: Rows =
-            crate::unit::own_task(
-                async move { read_snapshot!(store, snapshot => load!(snapshot, day, rewards)) },
-            )
-            .await?;
+        let rows: Rows = crate::unit::own_task(async move {
+            let rows = async { read_snapshot!(store, snapshot => load!(snapshot, day, rewards)) };
+            store.within(LONG, rows).await
+        })
+        .await?;
         facts(rows, day, terms)
     }
 }

@@ -74,6 +74,25 @@ impl Database {
         self.tell_server(&format!("ALTER DATABASE {} ALLOW_CONNECTIONS true", self.name()));
     }
 
+    /// From now on (or not any more) it takes no writes, as after a failover to a copy: sessions that begin meanwhile
+    /// stay that way.
+    pub(crate) fn take_writes(&self, takes_them: bool) {
+        let name = self.name();
+        let is_read_only = if takes_them { "off" } else { "on" };
+        self.tell_server(&format!("ALTER DATABASE {name} SET default_transaction_read_only = {is_read_only}"));
+        if !takes_them {
+            self.end_sessions();
+        }
+    }
+
+    /// Ends every connection, whatever it is doing.
+    pub(crate) fn end_sessions(&self) {
+        let name = self.name();
+        self.tell_server(&format!(
+            "SELECT pg_terminate_backend(pid, 60000) FROM pg_stat_activity WHERE datname = '{name}'"
+        ));
+    }
+
     /// Ends one of its connections, whatever that one is doing.
     pub(crate) fn terminate_one(&self) {
         let name = self.name();
