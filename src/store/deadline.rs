@@ -21,7 +21,7 @@ pub(crate) const SETTLE: Duration = Duration::from_secs(12);
 /// Everything else that writes.
 pub(crate) const WRITE: Duration = Duration::from_secs(30);
 /// What reads all books, or works through a file. It ends, too, as soon as the line is found dark.
-pub(crate) const LONG: Duration = Duration::from_mins(10);
+pub(crate) const LONG: Duration = Duration::from_mins(30);
 
 /// The error of a use that missed its deadline.
 pub(crate) fn too_late(limit: Duration) -> sqlx::Error {

@@ -23,6 +23,7 @@
 //! | [`glances`] | what pages show beside a reward or a user, and of today |
 //! | [`reviews`], [`decisions`] | a person's decision on one reward; one click that decides on many |
 //! | [`ledger`] | balances and their proof |
+//! | [`integrity`] | whether the database itself is whole, and up to where it reaches |
 //! | [`reports`], `report_facts` | the reconciliation of a business day, kept; what it is made from |
 //! | [`statements`] | the network's own statements, read and matched step by step |
 //! | [`policies`] | the content behind each policy version |
@@ -44,6 +45,7 @@ pub mod error;
 pub mod glances;
 pub mod holds;
 pub mod inbox;
+pub mod integrity;
 pub mod ledger;
 mod line;
 pub mod migrate;

@@ -170,6 +170,39 @@ fn while_the_database_is_read_only_readiness_is_red_and_afterwards_calls_are_tak
 }
 
 #[test]
+fn readiness_names_what_the_database_refuses_and_work_goes_on_when_it_no_longer_does() {
+    let gate = Gate::new(Kind::Postgres);
+    let (role, url) = gate.database.own_role();
+    gate.change(|settings| settings.with(&format!("database_url = \"{url}\"")));
+    let mut up = gate.up();
+    let api = gate.api(up.address);
+    let all = events("T", 3);
+    deliver(up.address, &all[0].credit());
+    let refuses = |reason: &str| {
+        until("red readiness", || {
+            // Somebody has to come in vain, or the way in is not known to be shut.
+            let answer = send(up.address, all[1].credit());
+            assert!(answer.is_acknowledged() || answer.status == 503, "{answer:?}");
+            let (status, said) = readiness(up.address);
+            (status == 503 && said.contains(reason)).then_some(())
+        });
+    };
+    role.may_record(false);
+    refuses("lacks a right");
+    role.may_record(true);
+    assert_acknowledged_soon(up.address, &all[1]);
+    role.limit_connections(0);
+    gate.database.end_sessions();
+    refuses("no connection to spare");
+    role.limit_connections(-1);
+    assert_acknowledged_soon(up.address, &all[2]);
+    until("green readiness", || (readiness(up.address).0 == 200).then_some(()));
+    api.settle();
+    assert_one_effect_each(&gate, &api, &all, &BTreeSet::new());
+    up.process.stop();
+}
+
+#[test]
 fn while_the_line_to_the_database_is_cut_calls_are_put_off_and_afterwards_taken() {
     let (gate, proxy) = gate_behind_a_proxy("");
     let mut up = gate.up();
