@@ -93,7 +93,8 @@ impl Line {
         let mut old = None;
         self.pool.send_if_modified(|(current, pool_in_use)| {
             let (now, last) = (self.now_ms(), self.renewed_ms.load(Ordering::Relaxed));
-            let is_too_soon = generation > 0 && u128::from(now.saturating_sub(last)) < RENEW_PAUSE.as_millis();
+            let is_too_soon =
+                generation > 0 && u128::from(now.saturating_sub(last)) < RENEW_PAUSE.as_millis();
             if *current != generation || is_too_soon {
                 return false;
             }

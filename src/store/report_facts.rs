@@ -24,11 +24,43 @@ use crate::{Error, Result, Store, read_snapshot};
 /// the postbacks of a day are found between two of them, with this much on either side.
 const SKEW_MS: i64 = 600_000;
 
+/// A sum of micros that stays at the end of the range instead of leaving it: the upper and the lower 32 bits are summed
+/// up by themselves. A report with such a sum does not tie out, and says so.
+macro_rules! sum {
+    ($of:literal) => {
+        concat!(
+            "CAST(CASE WHEN CAST(COALESCE(SUM(",
+            $of,
+            " >> 32), 0) AS BIGINT) + (CAST(COALESCE(SUM(",
+            $of,
+            " & 4294967295), 0) AS BIGINT) >> 32) > 2147483647 THEN 9223372036854775807
+              WHEN CAST(COALESCE(SUM(",
+            $of,
+            " >> 32), 0) AS BIGINT) + (CAST(COALESCE(SUM(",
+            $of,
+            " & 4294967295), 0) AS BIGINT) >> 32) < -2147483647 THEN -9223372036854775807
+              ELSE (CAST(COALESCE(SUM(",
+            $of,
+            " >> 32), 0) AS BIGINT) + (CAST(COALESCE(SUM(",
+            $of,
+            " & 4294967295), 0) AS BIGINT) >> 32)) * 4294967296
+                 + (CAST(COALESCE(SUM(",
+            $of,
+            " & 4294967295), 0) AS BIGINT) & 4294967295) END AS BIGINT)"
+        )
+    };
+}
+
 /// What makes a line out of steps and their rewards.
 macro_rules! line_columns {
     () => {
-        "SELECT rewards.source, rewards.currency, rewards.business_date, steps.business_date, steps.step, COUNT(*),
-                CAST(COALESCE(SUM(reward_micros), 0) AS BIGINT), CAST(COALESCE(SUM(payout_micros), 0) AS BIGINT) "
+        concat!(
+            "SELECT rewards.source, rewards.currency, rewards.business_date, steps.business_date, steps.step, COUNT(*), ",
+            sum!("reward_micros"),
+            ", ",
+            sum!("payout_micros"),
+            " "
+        )
     };
 }
 
@@ -54,7 +86,8 @@ const LATE: &str = concat!(
 /// currency; the users who owe most. $1: the day; $2: the last transfer that the report before knew; $3: how many.
 ///
 /// One statement for the three, because summing up the transfers is what takes the time.
-const BALANCES: &str = "
+const BALANCES: &str = concat!(
+    "
     WITH booked AS (
         SELECT debit_id, credit_id, amount_micros AS today, 0 AS later
         FROM steps JOIN transfers ON transfers.reward_id = steps.reward_id AND transfers.step_seq = steps.seq
@@ -72,13 +105,22 @@ const BALANCES: &str = "
         SELECT debit_id, credit_id, 0, amount_micros FROM transfers
         WHERE reward_id IS NULL AND business_date > $1
     ), sums AS (
-        SELECT account_id, SUM(today) AS today, SUM(later) AS later
+        SELECT account_id, ",
+    sum!("today"),
+    " AS today, ",
+    sum!("later"),
+    " AS later
         FROM (SELECT credit_id AS account_id, today, later FROM booked
               UNION ALL
               SELECT debit_id, -today, -later FROM booked) AS legs
         GROUP BY account_id
     ), balances AS MATERIALIZED (
-        SELECT name, currency, balance_micros AS kept, COALESCE(today, 0) AS today, COALESCE(later, 0) AS later
+        SELECT name, currency,
+               CASE carries WHEN 0 THEN balance_micros
+                            WHEN 1 THEN 4611686018427387904 + balance_micros
+                            WHEN -1 THEN -4611686018427387904 + balance_micros
+                            ELSE CASE WHEN carries > 0 THEN 9223372036854775807 ELSE -9223372036854775807 END
+               END AS kept, COALESCE(today, 0) AS today, COALESCE(later, 0) AS later
         FROM accounts LEFT JOIN sums ON sums.account_id = accounts.id
     ), users AS (
         SELECT name, currency, kept - later AS behind,
@@ -89,7 +131,13 @@ const BALANCES: &str = "
         SELECT name, currency, behind FROM users WHERE after_day > 0 ORDER BY behind, name, currency LIMIT $3
     )
     SELECT 'account', CASE WHEN SUBSTR(name, 1, 5) = 'user:' THEN 'users' ELSE name END, currency,
-           CAST(SUM(kept) AS BIGINT), CAST(SUM(today) AS BIGINT), CAST(SUM(later) AS BIGINT),
+           ",
+    sum!("kept"),
+    ", ",
+    sum!("today"),
+    ", ",
+    sum!("later"),
+    ",
            CAST(0 AS BIGINT), CAST(0 AS BIGINT), CAST(0 AS BIGINT)
     FROM balances GROUP BY 2, 3
     UNION ALL
@@ -100,7 +148,8 @@ const BALANCES: &str = "
     FROM users WHERE before_day > 0 OR after_day > 0 GROUP BY currency
     UNION ALL
     SELECT 'negative', name, currency, CAST(behind AS BIGINT), 0, 0, 0, 0, 0 FROM lowest
-    ORDER BY 1, 4, 2, 3";
+    ORDER BY 1, 4, 2, 3"
+);
 
 const SETTLED: &str = "
     SELECT debits.name, credits.name, CAST(SUM(amount_micros) AS BIGINT)

@@ -48,9 +48,8 @@ impl Store {
 
     async fn notify(&self, channel: &str) -> Result<()> {
         if let Database::Postgres(line) = &self.database {
-            let told = async {
-                sqlx::query("SELECT pg_notify($1, '')").bind(channel).execute(&line.pool()).await
-            };
+            let told =
+                async { sqlx::query("SELECT pg_notify($1, '')").bind(channel).execute(&line.pool()).await };
             self.within(READ, told).await?;
         }
         Ok(())

@@ -98,9 +98,9 @@ impl Recorder {
         let room = self.room.clone().try_acquire_many_owned(kib).map_err(|_| NotRecorded)?;
         let (recorded, answer) = oneshot::channel();
         self.waiting.try_send(Waiting { postback, recorded, room }).map_err(|_| NotRecorded)?;
-        tokio::time::timeout(ANSWER_WITHIN, answer).await.map_or(Err(NotRecorded), |answer| {
-            answer.unwrap_or(Err(NotRecorded))
-        })
+        tokio::time::timeout(ANSWER_WITHIN, answer)
+            .await
+            .map_or(Err(NotRecorded), |answer| answer.unwrap_or(Err(NotRecorded)))
     }
 
     /// Keeps a refused call, unless more come than are kept; true if it is.
