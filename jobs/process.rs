@@ -158,12 +158,15 @@ impl Processing {
     /// means that the process must end.
     pub async fn drain(&self) -> Result<(), store::Error> {
         let (mut pause, mut contended) = (PAUSE_MIN, 0);
+        let mut batch = self.batch;
         while !self.stop.is_cancelled() {
-            match self.settle(Claim::First(self.batch)).await {
+            match self.settle(Claim::First(batch)).await {
                 Ok(0) => return Ok(()),
                 Ok(settled) => {
                     (pause, contended) = (PAUSE_MIN, 0);
-                    if settled == self.batch {
+                    let is_full = settled == batch;
+                    batch = batch.saturating_mul(2).min(self.batch);
+                    if is_full {
                         // There is more than one worker can carry at once.
                         self.store.wake_workers();
                     }
@@ -172,6 +175,11 @@ impl Processing {
                 Err(store::Error::Contended(why)) if contended < CONTENDED_TRIES => {
                     debug!(why, "another worker was first; starting again with fresh facts");
                     contended += 1;
+                }
+                Err(error) if error.is_too_late() && batch > 1 => {
+                    // Dark, or too much at once: the same again would take as long.
+                    batch /= 2;
+                    warn!(%error, batch, "a batch was not saved in time; taking a smaller one");
                 }
                 Err(store::Error::Unavailable(why)) => {
                     warn!(%why, pause_ms = pause.as_millis(), "the database is not available; waiting");

@@ -5,9 +5,9 @@ use domain::report::day::{BusinessDay, NaiveTime};
 use domain::report::{Report, State};
 use domain::time::{Clock, TimestampMs};
 use store::Store;
-use store::reports::{Kept, ReportTerms};
+use store::reports::{Kept, ReportSpan, ReportTerms};
 use tokio_util::sync::CancellationToken;
-use tracing::{info, warn};
+use tracing::{debug, info, warn};
 
 /// What the settings say of reports.
 #[derive(Clone, Copy, Debug)]
@@ -39,11 +39,56 @@ impl Terms {
     }
 }
 
-/// Makes the report of `day`, unless the day is closed: then what stands there stays, byte for byte.
+/// How often a report is made again because the day before it was closed meanwhile.
+const TRIES: u32 = 5;
+
+/// Makes the report of `day`, unless the day is closed: then what stands there stays, byte for byte. Days before it that
+/// are not closed are made first, because each goes on from the one before. A report of a day before everything that is
+/// known is made, and not kept: nothing could go on from it.
 pub async fn make(
     store: &Store,
     terms: &Terms,
     day: BusinessDay,
+    now: TimestampMs,
+) -> Result<Made, store::Error> {
+    let span = store.report_span().await?;
+    let first = first_day(&span, terms.timezone);
+    if let Some(first) = first {
+        let mut open = last_closed(&span, terms.timezone).map_or(first, BusinessDay::next);
+        while open.date() < day.date() {
+            make_from(store, terms, open, Some(first), now).await?;
+            open = open.next();
+        }
+    }
+    make_from(store, terms, day, first, now).await
+}
+
+/// Makes the report of `day`, where reports begin with the day `first`.
+async fn make_from(
+    store: &Store,
+    terms: &Terms,
+    day: BusinessDay,
+    first: Option<BusinessDay>,
+    now: TimestampMs,
+) -> Result<Made, store::Error> {
+    let is_kept = first.is_some_and(|first| first.date() <= day.date());
+    let mut tries = 1;
+    loop {
+        match try_to_make(store, terms, day, is_kept, now).await {
+            Err(store::Error::Contended(why)) if tries < TRIES => {
+                debug!(why, "another worker closed a day; reading the facts again");
+                tries += 1;
+            }
+            made => return made,
+        }
+    }
+}
+
+async fn try_to_make(
+    store: &Store,
+    terms: &Terms,
+    day: BusinessDay,
+    is_kept: bool,
     now: TimestampMs,
 ) -> Result<Made, store::Error> {
     let date = day.date().to_string();
@@ -57,7 +102,7 @@ pub async fn make(
         retry_horizon_ms: terms.retry_horizon_ms,
     };
     let report = Report::of(&store.report_facts(day, report_terms).await?);
-    let kept = store.keep_report(&report, now).await?;
+    let kept = if is_kept { store.keep_report(&report, now).await? } else { Kept::BeforeTheFirst };
     if let Some(row) = closed(store.report(&date).await?).filter(|_| kept == Kept::ClosedBefore) {
         // Another worker closed the day in between.
         return Ok(Made { report: row.report()?, kept });
@@ -68,9 +113,22 @@ pub async fn make(
     Ok(Made { report, kept })
 }
 
+/// The day with which the reports begin: the first that anything was received, booked or reported on. A report of an
+/// empty day before the first booking counts too: it is closed like any other, and the next day goes on from it.
+fn first_day(span: &ReportSpan, zone: Tz) -> Option<BusinessDay> {
+    let parse = |date: &Option<String>| BusinessDay::parse(date.as_deref()?, zone);
+    let received = span.first_received.and_then(|at| BusinessDay::of(TimestampMs(at), zone));
+    let days = [parse(&span.first_booked), parse(&span.first_reported), received];
+    days.into_iter().flatten().min_by_key(|day| day.date())
+}
+
+fn last_closed(span: &ReportSpan, zone: Tz) -> Option<BusinessDay> {
+    BusinessDay::parse(span.last_closed.as_deref()?, zone)
+}
+
 /// Makes the reports of every day up to `slot` that is not closed yet, in order. Safe to run twice, and at the same
-/// time: a day is closed once, and what is made is the same.
-pub(crate) async fn make_up_to(
+/// time: a day is closed once, after the day before it, and what is made is the same.
+pub async fn make_up_to(
     store: &Store,
     terms: &Terms,
     slot: &str,
@@ -82,16 +140,11 @@ pub(crate) async fn make_up_to(
         return Ok(());
     };
     let span = store.report_span().await?;
-    let parse = |date: Option<String>| date.and_then(|date| BusinessDay::parse(&date, terms.timezone));
-    let first = match (parse(span.last_closed), parse(span.first_booked)) {
-        (Some(closed), _) => closed.next(),
-        (None, Some(first)) => first,
-        // An empty book still has its day.
-        (None, None) => last,
-    };
-    let mut day = first;
+    // An empty book still has its day.
+    let first = first_day(&span, terms.timezone).unwrap_or(last);
+    let mut day = last_closed(&span, terms.timezone).map_or(first, BusinessDay::next);
     while day.date() <= last.date() && !stop.is_cancelled() {
-        let made = make(store, terms, day, clock.now()).await?;
+        let made = make_from(store, terms, day, Some(first), clock.now()).await?;
         info!(
             date = made.report.date,
             state = made.report.state.name(),

@@ -169,6 +169,7 @@ async fn supervise(scheduled: &Arc<Scheduled>) {
         start += 1;
         // A name that is new at every start: a name that comes back is refused until its heartbeat is old.
         let name = format!("clock-{}-{start}-{:08x}", std::process::id(), rand::random::<u32>());
+        let renewed = scheduled.store.connections_renewed();
         let ended = match scheduled.store.job_storage() {
             JobStorage::Sqlite(storage) => {
                 let worker = WorkerBuilder::new(name.as_str())
@@ -184,7 +185,11 @@ async fn supervise(scheduled: &Arc<Scheduled>) {
                     .concurrency(1)
                     .data(scheduled.clone())
                     .build(work);
-                worker.run_until(told(scheduled.stop.clone())).await
+                tokio::select! {
+                    ended = worker.run_until(told(scheduled.stop.clone())) => ended,
+                    // The storage keeps the connections that it was made with, and waits on them without an end.
+                    () = renewed => Ok(()),
+                }
             }
         };
         if scheduled.stop.is_cancelled() {

@@ -191,6 +191,9 @@ impl Web {
     }
 }
 
+/// The pause after a beat that could not be noted.
+const BEAT_RETRY: Duration = Duration::from_secs(2);
+
 /// Notes again and again that this process can acknowledge. After a silence, in which the database could not be
 /// written, it is noted as a new one: what lies in between is a loss window.
 async fn say_that_it_listens(process: &Process) {
@@ -205,9 +208,11 @@ async fn say_that_it_listens(process: &Process) {
             Ok(()) => since = Some((name, began_at)),
             Err(error) => warn!(%error, "it cannot be noted that this process listens"),
         }
+        // After a failure soon again: readiness rests on the last write, and nobody may send us another.
+        let pause = if since.is_some() { Duration::from_millis(BEAT_MS.unsigned_abs()) } else { BEAT_RETRY };
         tokio::select! {
             () = stop.cancelled() => {}
-            () = tokio::time::sleep(Duration::from_millis(BEAT_MS.unsigned_abs())) => {}
+            () = tokio::time::sleep(pause) => {}
         }
     }
 }

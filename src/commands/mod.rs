@@ -1,5 +1,5 @@
-//! What runs once and ends: migrate, verify, token; in files of their own check, deliveries, diagnose, postbacks,
-//! replay, report and statement.
+//! What runs once and ends: migrate, token; in files of their own check, deliveries, diagnose, postbacks, replay,
+//! report, statement and verify.
 
 pub(crate) mod check;
 pub(crate) mod deliveries;
@@ -9,19 +9,20 @@ pub(crate) mod replay;
 pub(crate) mod report;
 pub(crate) mod statement;
 pub(crate) mod user;
+pub(crate) mod verify;
 
 use std::io::Write as _;
 
 use anyhow::Context as _;
 use domain::access::{Role, token_hash};
-use domain::text::{count, hex};
+use domain::text::hex;
 use domain::time::TimestampMs;
 use rand::TryRng as _;
 use rand::rngs::SysRng;
 use store::tokens::TokenOwner;
 
+use crate::EXIT_DONE;
 use crate::roles::Process;
-use crate::{EXIT_DONE, EXIT_FAILED};
 
 /// Bytes of a token: 256 random bits.
 const TOKEN_LEN: usize = 32;
@@ -39,34 +40,6 @@ pub(crate) async fn migrate(process: &Process) -> anyhow::Result<u8> {
     process.store.migrate().await?;
     say("the schema is up to date");
     Ok(EXIT_DONE)
-}
-
-/// Proves the ledger.
-pub(crate) async fn verify(process: &Process) -> anyhow::Result<u8> {
-    process.store.assert_migrated().await?;
-    let proof = process.store.prove().await?;
-    for account in &proof.differing_accounts {
-        say(&format!(
-            "{} {}: kept {}, computed {}",
-            account.account, account.currency, account.kept, account.computed
-        ));
-    }
-    for reward in &proof.differing_rewards {
-        say(&format!(
-            "reward {} is {}, but its transfers leave the user {}, held {}, earned {}",
-            reward.reward_id, reward.status, reward.user, reward.held, reward.earned
-        ));
-    }
-    let [accounts, transfers, rewards] =
-        [(proof.accounts, "account"), (proof.transfers, "transfer"), (proof.rewards, "reward")]
-            .map(|(number, noun)| count(number.unsigned_abs(), noun));
-    if proof.is_proven() {
-        say(&format!("proven: {accounts}, {transfers}, {rewards}"));
-        Ok(EXIT_DONE)
-    } else {
-        say(&format!("NOT proven: see above ({accounts}, {transfers}, {rewards})"));
-        Ok(EXIT_FAILED)
-    }
 }
 
 /// Makes a token and prints it alone.

@@ -5,10 +5,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use domain::time::TimestampMs;
-use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::postgres::PgConnectOptions;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{ConnectOptions, Connection, Executor, PgPool, SqliteConnection, SqlitePool};
+use sqlx::{ConnectOptions, Connection, SqliteConnection, SqlitePool};
 
+use crate::deadline::READ;
+use crate::line::Line;
 use crate::{Database, Error, Result, Store};
 
 /// Below this, SQLite's write-ahead log can be corrupted by two connections that checkpoint at once
@@ -27,9 +29,15 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// The pause before a file that another process is putting into WAL mode is opened again.
 const SWITCH_PAUSE: Duration = Duration::from_millis(20);
 /// How long a caller waits for a connection.
-const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
-/// A transaction that nobody continues holds locks: the server ends its session.
-const IDLE_IN_TRANSACTION_TIMEOUT: &str = "30s";
+pub(crate) const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
+/// A transaction that nobody continues holds locks: the server ends its session. Whoever held it may be dark.
+const IDLE_IN_TRANSACTION_TIMEOUT: &str = "10s";
+/// After how long without a sign of life the server gives a client up, and with it what it holds: nothing is
+/// acknowledged for so many milliseconds; nothing is said for so many seconds, and then so many questions, so far
+/// apart, are not answered.
+const TCP_USER_TIMEOUT: &str = "10000";
+const TCP_KEEPALIVE: [(&str, &str); 3] =
+    [("tcp_keepalives_idle", "5"), ("tcp_keepalives_interval", "2"), ("tcp_keepalives_count", "3")];
 /// A lock that is not had by then is somebody's fault: try again with fresh facts.
 const LOCK_TIMEOUT: &str = "10s";
 
@@ -58,6 +66,7 @@ impl Store {
             wake_forwarders: Arc::new(tokio::sync::watch::Sender::new(())),
             subscriptions: Arc::default(),
             terms: Arc::default(),
+            commits: Arc::default(),
         })
     }
 }
@@ -97,6 +106,8 @@ async fn open_sqlite(url: &str, options: OpenOptions) -> Result<Database> {
         .max_connections(options.max_connections.max(1))
         .acquire_timeout(ACQUIRE_TIMEOUT)
         .test_before_acquire(false)
+        // Whoever missed a deadline may leave a snapshot behind.
+        .after_release(|connection, _| Box::pin(async { Ok(!connection.is_in_transaction()) }))
         .connect_lazy_with(connect.pragma("query_only", "on"));
     Ok(Database::Sqlite { writer, readers })
 }
@@ -140,20 +151,13 @@ async fn open_postgres(url: &str, options: OpenOptions) -> Result<Database> {
     let connect = PgConnectOptions::from_str(url)?.application_name("rewardgate").options([
         ("idle_in_transaction_session_timeout", IDLE_IN_TRANSACTION_TIMEOUT),
         ("lock_timeout", LOCK_TIMEOUT),
+        ("tcp_user_timeout", TCP_USER_TIMEOUT),
         // A plan that was made while a table was small would be kept when it has grown, and walk all of it.
         ("plan_cache_mode", "force_custom_plan"),
     ]);
-    let pool: PgPool = PgPoolOptions::new()
-        .max_connections(options.max_connections.max(2))
-        .acquire_timeout(ACQUIRE_TIMEOUT)
-        // A connection that comes back is put out of any transaction. sqlx 0.9.0 returns one with an open
-        // transaction when `begin` is dropped in mid-flight, and the next borrower's writes would vanish with it.
-        // The BEGIN in front keeps the server from logging a warning where there was none.
-        .after_release(|connection, _| {
-            Box::pin(async move { connection.execute("BEGIN; ROLLBACK").await.map(|_| true) })
-        })
-        .connect_with(connect)
-        .await?;
+    let connect = connect.options(TCP_KEEPALIVE);
+    let line = Line::new(connect, options.max_connections.max(2));
+    let pool = line.pool();
     let setting =
         |name: &'static str| sqlx::query_scalar::<_, String>("SELECT current_setting($1)").bind(name);
     let version = setting("server_version_num").fetch_one(&pool).await?;
@@ -169,7 +173,7 @@ async fn open_postgres(url: &str, options: OpenOptions) -> Result<Database> {
             return Err(Error::Unfit(format!("Postgres runs with {name} = off: {why}; set it to on")));
         }
     }
-    Ok(Database::Postgres(pool))
+    Ok(Database::Postgres(line))
 }
 
 impl Store {
@@ -181,9 +185,10 @@ impl Store {
 
     /// The database server's own clock; `None` on SQLite, which has this machine's.
     pub async fn server_time(&self) -> Result<Option<TimestampMs>> {
-        let Database::Postgres(pool) = &self.database else { return Ok(None) };
+        let Database::Postgres(line) = &self.database else { return Ok(None) };
         let now_ms = "SELECT CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT)";
-        Ok(Some(TimestampMs(sqlx::query_scalar(now_ms).fetch_one(pool).await?)))
+        let now_ms = async { sqlx::query_scalar(now_ms).fetch_one(&line.pool()).await };
+        Ok(Some(TimestampMs(self.within(READ, now_ms).await?)))
     }
 
     /// The latest time of the last thousand postbacks: unless a clock was set back, none of them lies in the future.

@@ -56,6 +56,24 @@ impl Error {
         matches!(self, Self::Unavailable(_) | Self::Contended(_))
     }
 
+    /// True if it was not done in time: less of it may be.
+    pub fn is_too_late(&self) -> bool {
+        matches!(self, Self::Unavailable(sqlx::Error::Io(why)) if why.kind() == std::io::ErrorKind::TimedOut)
+    }
+
+    /// What is wrong with the database, half a sentence that names no host and nobody: for whoever asks from outside.
+    pub fn reason(&self) -> &'static str {
+        let (Self::Unavailable(error) | Self::Broken(error) | Self::Refused(error)) = self else {
+            return "see the log";
+        };
+        match error {
+            sqlx::Error::Io(_) if self.is_too_late() => "it gives no answer",
+            sqlx::Error::PoolTimedOut => "it gives no answer",
+            sqlx::Error::Io(_) => "it cannot be reached",
+            _ => error.as_database_error().map_or("see the log", reason),
+        }
+    }
+
     /// True if the process must end.
     pub fn is_broken(&self) -> bool {
         matches!(self, Self::Broken(_))
@@ -80,6 +98,32 @@ impl From<sqlx::Error> for Error {
                 _ => Self::Refused(error),
             },
         }
+    }
+}
+
+fn reason(error: &dyn sqlx::error::DatabaseError) -> &'static str {
+    let code = error.code().unwrap_or_default();
+    if is_sqlite(error) {
+        return match code.parse::<i64>().unwrap_or(0) & 0xff {
+            5 | 6 => "another process keeps it locked",
+            8 => "it is read-only",
+            10 => "its disk fails",
+            11 | 26 => "its file is damaged",
+            13 => "its disk is full",
+            _ => "see the log",
+        };
+    }
+    match &*code {
+        "25006" => "it is read-only",
+        "42501" => "our role lacks a right",
+        "53100" => "its disk is full",
+        "53200" => "its memory is full",
+        "53300" => "it has no connection to spare",
+        "55000" => "it takes no connections",
+        "57P01" | "57P02" | "57P03" => "it stops or starts",
+        "3D000" => "there is no database of that name",
+        _ if code.starts_with("28") => "it refuses our role or password",
+        _ => "see the log",
     }
 }
 

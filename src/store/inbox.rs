@@ -9,6 +9,7 @@ use domain::stated::StatedBy;
 use domain::time::TimestampMs;
 use serde::Serialize;
 
+use crate::deadline::RECORD;
 use crate::statement::{Column, LazyStatement, Statement};
 use crate::unit::{Tx, with_statement};
 use crate::{Result, Store, read};
@@ -98,8 +99,10 @@ static CLAIM: LazyStatement = LazyLock::new(|| {
 impl Store {
     /// Records `postbacks` in one transaction. When this returns `Ok`, they are on disk.
     pub async fn record(&self, postbacks: Arc<Vec<NewPostback>>) -> Result<()> {
-        self.write(move |tx| Box::pin(async move { tx.execute(&INSERT, &*postbacks).await.map(|_| ()) }))
-            .await
+        self.write_within(RECORD, move |tx| {
+            Box::pin(async move { tx.execute(&INSERT, &*postbacks).await.map(|_| ()) })
+        })
+        .await
     }
 
     /// The first `limit` postbacks that wait, whoever has claimed them.

@@ -3,6 +3,7 @@
 use domain::money::Micros;
 use domain::proof::{DifferingAccount, DifferingReward, Proof};
 
+use crate::deadline::LONG;
 use crate::{Result, Store, read, read_snapshot};
 
 /// One balance of a user.
@@ -16,26 +17,36 @@ pub struct BalanceRow {
 
 /// Recomputes every account. `SUM` of BIGINT is NUMERIC on Postgres, hence the casts.
 ///
+/// A sum can pass what one whole number holds, so the upper and the lower 32 bits are summed up by themselves: it is
+/// `high` times 2^32, and `low`. What is kept is taken apart in the same way; a balance carries 2^62, which is 2^30 in
+/// `high`.
+///
 /// Transfers are summed up by pairs of accounts first: what is sorted after that is a fraction of them. What is kept
 /// and what is computed are not joined in full: SQLite walks all of one side for each row of the other in a FULL JOIN,
 /// which takes hours with a hundred thousand rewards.
 pub(crate) const DIFFERING_ACCOUNTS: &str = "
     WITH pairs AS MATERIALIZED (
-        SELECT debit_id, credit_id, SUM(amount_micros) AS amount FROM transfers GROUP BY debit_id, credit_id
+        SELECT debit_id, credit_id, SUM(amount_micros >> 32) AS high, SUM(amount_micros & 4294967295) AS low
+        FROM transfers GROUP BY debit_id, credit_id
     ), sums AS MATERIALIZED (
-        SELECT account_id, CAST(SUM(delta) AS BIGINT) AS computed
-        FROM (SELECT credit_id AS account_id, amount AS delta FROM pairs
+        SELECT account_id, CAST(SUM(high) AS BIGINT) AS high, CAST(SUM(low) AS BIGINT) AS low
+        FROM (SELECT credit_id AS account_id, high, low FROM pairs
               UNION ALL
-              SELECT debit_id, -amount FROM pairs) AS legs
+              SELECT debit_id, -high, -low FROM pairs) AS legs
         GROUP BY account_id
+    ), kept AS (
+        SELECT id, name, currency, (balance_micros >> 32) + carries * 1073741824 AS high,
+               balance_micros & 4294967295 AS low
+        FROM accounts
     )
-    SELECT COALESCE(name, 'an account that does not exist'), COALESCE(currency, '?'), COALESCE(balance_micros, 0),
-           computed
-    FROM sums LEFT JOIN accounts ON accounts.id = account_id
-    WHERE accounts.id IS NULL OR balance_micros <> computed
+    SELECT COALESCE(name, 'an account that does not exist'), COALESCE(currency, '?'), COALESCE(kept.high, 0),
+           COALESCE(kept.low, 0), sums.high, sums.low
+    FROM sums LEFT JOIN kept ON kept.id = account_id
+    WHERE kept.id IS NULL OR (kept.low - sums.low) % 4294967296 <> 0
+       OR kept.high - sums.high + (kept.low - sums.low) / 4294967296 <> 0
     UNION ALL
-    SELECT name, currency, balance_micros, CAST(0 AS BIGINT) FROM accounts
-    WHERE balance_micros <> 0 AND id NOT IN (SELECT account_id FROM sums)
+    SELECT name, currency, high, low, CAST(0 AS BIGINT), CAST(0 AS BIGINT) FROM kept
+    WHERE (high <> 0 OR low <> 0) AND id NOT IN (SELECT account_id FROM sums)
     ORDER BY 1, 2";
 
 /// What a transfer left with the user, on hold, and earned.
@@ -124,7 +135,7 @@ pub(crate) const COUNTS: &str = "
 /// The ledger proof on a snapshot; `$rewards` is what [`Store::differing_rewards`] answers.
 macro_rules! prove {
     ($snapshot:ident, $rewards:expr) => {{
-        let accounts: Vec<(String, String, i64, i64)> =
+        let accounts: Vec<(String, String, i64, i64, i64, i64)> =
             sqlx::query_as($crate::ledger::DIFFERING_ACCOUNTS).fetch_all(&mut *$snapshot).await?;
         let rewards: Vec<(i64, String, i64, i64, i64)> =
             sqlx::query_as($rewards).fetch_all(&mut *$snapshot).await?;
@@ -147,8 +158,11 @@ impl Store {
     /// Recomputes everything from the transfers, on one snapshot, and names what differs.
     pub async fn prove(&self) -> Result<Proof> {
         let (store, rewards) = (self.clone(), self.differing_rewards());
-        crate::unit::own_task(async move { read_snapshot!(store, snapshot => Ok(prove!(snapshot, rewards))) })
-            .await
+        crate::unit::own_task(async move {
+            let proof = async { read_snapshot!(store, snapshot => Ok(prove!(snapshot, rewards))) };
+            store.within(LONG, proof).await
+        })
+        .await
     }
 
     /// The statement that compares rewards with their transfers, as this database is quickest with it.
@@ -160,8 +174,14 @@ impl Store {
     }
 }
 
+/// A sum of halves; what one whole number cannot hold stays at its end.
+fn micros(high: i64, low: i64) -> Micros {
+    let sum = (i128::from(high) << 32) + i128::from(low);
+    Micros(i64::try_from(sum).unwrap_or(if sum < 0 { i64::MIN } else { i64::MAX }))
+}
+
 pub(crate) fn proof(
-    accounts: Vec<(String, String, i64, i64)>,
+    accounts: Vec<(String, String, i64, i64, i64, i64)>,
     rewards: Vec<(i64, String, i64, i64, i64)>,
     counts: (i64, i64, i64),
 ) -> Proof {
@@ -171,11 +191,11 @@ pub(crate) fn proof(
         rewards: counts.2,
         differing_accounts: accounts
             .into_iter()
-            .map(|(account, currency, kept, computed)| DifferingAccount {
+            .map(|(account, currency, kept_high, kept_low, high, low)| DifferingAccount {
                 account,
                 currency,
-                kept: Micros(kept),
-                computed: Micros(computed),
+                kept: micros(kept_high, kept_low),
+                computed: micros(high, low),
             })
             .collect(),
         differing_rewards: rewards

@@ -11,6 +11,7 @@
 //! | module | what it keeps |
 //! |---|---|
 //! | [`connect`] | opening either database, and proving that what it acknowledges is durable |
+//! | [`deadline`], `line` | nothing waits for ever: what misses its deadline, what gives no sign of life, what takes no writes |
 //! | [`migrate`] | the schema |
 //! | `statement`, `columns`, `unit` | one SQL text for two databases; one transaction in one task |
 //! | [`inbox`] | recording postbacks, and claiming the ones that wait |
@@ -23,6 +24,7 @@
 //! | [`glances`] | what pages show beside a reward or a user, and of today |
 //! | [`reviews`], [`decisions`] | a person's decision on one reward; one click that decides on many |
 //! | [`ledger`] | balances and their proof |
+//! | [`integrity`] | whether the database itself is whole, and up to where it reaches |
 //! | [`reports`], `report_facts` | the reconciliation of a business day, kept; what it is made from |
 //! | [`statements`] | the network's own statements, read and matched step by step |
 //! | [`policies`] | the content behind each policy version |
@@ -39,6 +41,7 @@ pub mod cases;
 pub mod claims;
 mod columns;
 pub mod connect;
+pub mod deadline;
 pub mod decisions;
 pub mod deliveries;
 pub mod error;
@@ -47,7 +50,9 @@ pub mod glances;
 mod gone;
 pub mod holds;
 pub mod inbox;
+pub mod integrity;
 pub mod ledger;
+mod line;
 pub mod migrate;
 mod outbox;
 pub mod people;
@@ -76,7 +81,7 @@ use std::sync::Arc;
 
 use domain::delivery::Subscriptions;
 use domain::queue::ReviewTerms;
-use sqlx::{PgPool, SqlitePool};
+use sqlx::SqlitePool;
 
 pub use connect::OpenOptions;
 pub use error::{Error, Result};
@@ -90,6 +95,7 @@ pub struct Store {
     wake_forwarders: Arc<tokio::sync::watch::Sender<()>>,
     subscriptions: Arc<Subscriptions>,
     terms: Arc<ReviewTerms>,
+    commits: Arc<deadline::Commits>,
 }
 
 /// More connections than any pool has.
@@ -111,7 +117,7 @@ enum Database {
         writer: SqlitePool,
         readers: SqlitePool,
     },
-    Postgres(PgPool),
+    Postgres(Arc<line::Line>),
 }
 
 impl Store {
@@ -158,35 +164,48 @@ impl Store {
                     (of(writer.size(), writer.num_idle()), of(readers.size(), readers.num_idle()));
                 Connections { open: writer.open + readers.open, idle: writer.idle + readers.idle }
             }
-            Database::Postgres(pool) => of(pool.size(), pool.num_idle()),
+            Database::Postgres(line) => {
+                let pool = line.pool();
+                of(pool.size(), pool.num_idle())
+            }
         }
     }
 
-    /// Closes every connection, after what runs on them is done.
+    /// Closes every connection, after what runs on them is done, or when it has had its time.
     pub async fn close(&self) {
-        match &self.database {
-            Database::Sqlite { writer, readers } => {
-                readers.close().await;
-                writer.close().await;
+        let closed = async {
+            match &self.database {
+                Database::Sqlite { writer, readers } => {
+                    readers.close().await;
+                    writer.close().await;
+                }
+                Database::Postgres(line) => line.pool().close().await,
             }
-            Database::Postgres(pool) => pool.close().await,
-        }
+        };
+        let _ = tokio::time::timeout(deadline::WRITE, closed).await;
     }
 }
 
-/// Runs one body on a connection that may read, whichever database is open.
+/// Runs one body on a connection that may read, whichever database is open, until its deadline.
 macro_rules! read {
     ($store:expr, $pool:ident => $body:expr) => {
-        match &$store.database {
-            $crate::Database::Sqlite { readers: $pool, .. } => $body,
-            $crate::Database::Postgres($pool) => $body,
-        }
+        $store
+            .within($crate::deadline::READ, async {
+                match &$store.database {
+                    $crate::Database::Sqlite { readers: $pool, .. } => $body,
+                    $crate::Database::Postgres(line) => {
+                        let $pool = &line.pool();
+                        $body
+                    }
+                }
+            })
+            .await
     };
 }
 pub(crate) use read;
 
 /// Runs one body on a snapshot of either database. It is a transaction, so it belongs into a task of its own although
-/// it only reads.
+/// it only reads, and it reads much, so that its caller gives it a deadline of its own.
 macro_rules! read_snapshot {
     ($store:expr, $snapshot:ident => $body:expr) => {
         match &$store.database {
@@ -194,9 +213,9 @@ macro_rules! read_snapshot {
                 let mut $snapshot = readers.begin_with("BEGIN").await?;
                 $body
             }
-            $crate::Database::Postgres(pool) => {
+            $crate::Database::Postgres(line) => {
                 let mut $snapshot =
-                    pool.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await?;
+                    line.pool().begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await?;
                 $body
             }
         }

@@ -28,8 +28,8 @@ impl Store {
         crate::unit::own_task(async move {
             match &store.database {
                 // Postgres: the migrator holds an advisory lock.
-                Database::Postgres(pool) => {
-                    POSTGRES.run(pool).await?;
+                Database::Postgres(line) => {
+                    POSTGRES.run(&line.pool()).await?;
                     store.migrate_queue().await?;
                     Ok(())
                 }

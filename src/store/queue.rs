@@ -114,8 +114,8 @@ impl Store {
                         .missed_heartbeats(MISSED_HEARTBEATS),
                 ),
             ),
-            Database::Postgres(pool) => JobStorage::Postgres(
-                PostgresStorage::new(pool).with_config(
+            Database::Postgres(line) => JobStorage::Postgres(
+                PostgresStorage::new(&line.pool()).with_config(
                     apalis_postgres::Config::default()
                         .queue(QUEUE)
                         .batch_size(BATCH)
@@ -156,7 +156,7 @@ impl Store {
         match &self.database {
             Database::Sqlite { writer, .. } => sqlite_migrations().run(writer).await,
             // These know a table of their own by themselves.
-            Database::Postgres(pool) => PostgresStorage::migrations().run(pool).await,
+            Database::Postgres(line) => PostgresStorage::migrations().run(&line.pool()).await,
         }
     }
 }

@@ -17,6 +17,7 @@ use domain::reward::Step;
 use domain::settlement::REVERSED_BEFORE;
 use domain::time::TimestampMs;
 
+use crate::deadline::LONG;
 use crate::ledger::prove;
 use crate::{Error, Result, Store, read_snapshot};
 
@@ -24,12 +25,43 @@ use crate::{Error, Result, Store, read_snapshot};
 /// the postbacks of a day are found between two of them, with this much on either side.
 const SKEW_MS: i64 = 600_000;
 
+/// A sum of micros that stays at the end of the range instead of leaving it: the upper and the lower 32 bits are summed
+/// up by themselves. A report with such a sum does not tie out, and says so.
+macro_rules! sum {
+    ($of:literal) => {
+        concat!(
+            "CAST(CASE WHEN CAST(COALESCE(SUM(",
+            $of,
+            " >> 32), 0) AS BIGINT) + (CAST(COALESCE(SUM(",
+            $of,
+            " & 4294967295), 0) AS BIGINT) >> 32) > 2147483647 THEN 9223372036854775807
+              WHEN CAST(COALESCE(SUM(",
+            $of,
+            " >> 32), 0) AS BIGINT) + (CAST(COALESCE(SUM(",
+            $of,
+            " & 4294967295), 0) AS BIGINT) >> 32) < -2147483647 THEN -9223372036854775807
+              ELSE (CAST(COALESCE(SUM(",
+            $of,
+            " >> 32), 0) AS BIGINT) + (CAST(COALESCE(SUM(",
+            $of,
+            " & 4294967295), 0) AS BIGINT) >> 32)) * 4294967296
+                 + (CAST(COALESCE(SUM(",
+            $of,
+            " & 4294967295), 0) AS BIGINT) & 4294967295) END AS BIGINT)"
+        )
+    };
+}
+
 /// What makes a line out of steps and their rewards.
 macro_rules! line_columns {
     () => {
-        "SELECT rewards.source, rewards.currency, rewards.business_date, steps.business_date, steps.step, COUNT(*),
-                CAST(COALESCE(SUM(COALESCE(steps.part_reward_micros, reward_micros)), 0) AS BIGINT),
-                CAST(COALESCE(SUM(COALESCE(steps.part_payout_micros, payout_micros)), 0) AS BIGINT) "
+        concat!(
+            "SELECT rewards.source, rewards.currency, rewards.business_date, steps.business_date, steps.step, COUNT(*), ",
+            sum!("COALESCE(steps.part_reward_micros, reward_micros)"),
+            ", ",
+            sum!("COALESCE(steps.part_payout_micros, payout_micros)"),
+            " "
+        )
     };
 }
 
@@ -55,7 +87,8 @@ const LATE: &str = concat!(
 /// currency; the users who owe most. $1: the day; $2: the last transfer that the report before knew; $3: how many.
 ///
 /// One statement for the three, because summing up the transfers is what takes the time.
-const BALANCES: &str = "
+const BALANCES: &str = concat!(
+    "
     WITH booked AS (
         SELECT debit_id, credit_id, amount_micros AS today, 0 AS later
         FROM steps JOIN transfers ON transfers.reward_id = steps.reward_id AND transfers.step_seq = steps.seq
@@ -73,13 +106,22 @@ const BALANCES: &str = "
         SELECT debit_id, credit_id, 0, amount_micros FROM transfers
         WHERE reward_id IS NULL AND business_date > $1
     ), sums AS (
-        SELECT account_id, SUM(today) AS today, SUM(later) AS later
+        SELECT account_id, ",
+    sum!("today"),
+    " AS today, ",
+    sum!("later"),
+    " AS later
         FROM (SELECT credit_id AS account_id, today, later FROM booked
               UNION ALL
               SELECT debit_id, -today, -later FROM booked) AS legs
         GROUP BY account_id
     ), balances AS MATERIALIZED (
-        SELECT name, currency, balance_micros AS kept, COALESCE(today, 0) AS today, COALESCE(later, 0) AS later
+        SELECT name, currency,
+               CASE carries WHEN 0 THEN balance_micros
+                            WHEN 1 THEN 4611686018427387904 + balance_micros
+                            WHEN -1 THEN -4611686018427387904 + balance_micros
+                            ELSE CASE WHEN carries > 0 THEN 9223372036854775807 ELSE -9223372036854775807 END
+               END AS kept, COALESCE(today, 0) AS today, COALESCE(later, 0) AS later
         FROM accounts LEFT JOIN sums ON sums.account_id = accounts.id
     ), users AS (
         SELECT name, currency, kept - later AS behind,
@@ -90,7 +132,13 @@ const BALANCES: &str = "
         SELECT name, currency, behind FROM users WHERE after_day > 0 ORDER BY behind, name, currency LIMIT $3
     )
     SELECT 'account', CASE WHEN SUBSTR(name, 1, 5) = 'user:' THEN 'users' ELSE name END, currency,
-           CAST(SUM(kept) AS BIGINT), CAST(SUM(today) AS BIGINT), CAST(SUM(later) AS BIGINT),
+           ",
+    sum!("kept"),
+    ", ",
+    sum!("today"),
+    ", ",
+    sum!("later"),
+    ",
            CAST(0 AS BIGINT), CAST(0 AS BIGINT), CAST(0 AS BIGINT)
     FROM balances GROUP BY 2, 3
     UNION ALL
@@ -101,7 +149,8 @@ const BALANCES: &str = "
     FROM users WHERE before_day > 0 OR after_day > 0 GROUP BY currency
     UNION ALL
     SELECT 'negative', name, currency, CAST(behind AS BIGINT), 0, 0, 0, 0, 0 FROM lowest
-    ORDER BY 1, 4, 2, 3";
+    ORDER BY 1, 4, 2, 3"
+);
 
 const SETTLED: &str = "
     SELECT debits.name, credits.name, CAST(SUM(amount_micros) AS BIGINT)
@@ -208,10 +257,15 @@ const LISTENING: &str = "
         (SELECT began_at, seen_at FROM listening WHERE began_at > $2 ORDER BY began_at LIMIT 1) AS behind_it
     ORDER BY 1, 2";
 
+/// $1: the day; $2: its first instant. Last: whether a day before it has to be closed first, because something was
+/// received, booked or reported by then.
 const BOUNDS: &str = "
     SELECT CAST(COALESCE((SELECT MAX(id) FROM transfers), 0) AS BIGINT),
            CAST(COALESCE((SELECT MAX(id) FROM postbacks), 0) AS BIGINT),
-           CAST(CASE WHEN EXISTS (SELECT 1 FROM steps WHERE business_date < $1) THEN 1 ELSE 0 END AS BIGINT)";
+           CAST(CASE WHEN EXISTS (SELECT 1 FROM steps WHERE business_date < $1)
+                       OR EXISTS (SELECT 1 FROM reports WHERE business_date < $1)
+                       OR (SELECT received_at FROM postbacks ORDER BY id LIMIT 1) < $2
+                     THEN 1 ELSE 0 END AS BIGINT)";
 
 const PREVIOUS: &str =
     "SELECT content, content_hash, transfers_upto FROM reports WHERE business_date = $1 AND state = 'final'";
@@ -261,7 +315,8 @@ macro_rules! load {
     ($snapshot:ident, $day:expr, $rewards:expr) => {{
         let day: BusinessDay = $day;
         let today = day.date().to_string();
-        let bounds: (i64, i64, i64) = sqlx::query_as(BOUNDS).bind(&today).fetch_one(&mut *$snapshot).await?;
+        let bounds: (i64, i64, i64) =
+            sqlx::query_as(BOUNDS).bind(&today).bind(day.starts_at().0).fetch_one(&mut *$snapshot).await?;
         let previous: Option<(String, String, i64)> = sqlx::query_as(PREVIOUS)
             .bind(day.previous().date().to_string())
             .fetch_optional(&mut *$snapshot)
@@ -342,11 +397,11 @@ impl Store {
     /// Everything that the report of `day` is made from, as it stands in one snapshot.
     pub async fn report_facts(&self, day: BusinessDay, terms: ReportTerms) -> Result<Fact> {
         let (store, rewards) = (self.clone(), self.differing_rewards());
-        let rows: Rows =
-            crate::unit::own_task(
-                async move { read_snapshot!(store, snapshot => load!(snapshot, day, rewards)) },
-            )
-            .await?;
+        let rows: Rows = crate::unit::own_task(async move {
+            let rows = async { read_snapshot!(store, snapshot => load!(snapshot, day, rewards)) };
+            store.within(LONG, rows).await
+        })
+        .await?;
         facts(rows, day, terms)
     }
 }

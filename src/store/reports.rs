@@ -1,15 +1,19 @@
 //! Reports: rewritten while preliminary, frozen when final, signed off once. Also when processes could acknowledge.
+//!
+//! Closed reports are a chain: each names the hash of the day before. A report is kept only while what it names still
+//! stands, which is looked up in the transaction that keeps it, with every other writer of reports locked out.
 
 use std::sync::LazyLock;
 
-use domain::report::day::BusinessDay;
+use domain::report::chain::Chain;
+use domain::report::day::{BusinessDay, NaiveDate};
 use domain::report::{Report, State};
 use domain::time::TimestampMs;
 
 use crate::audit::{self, Line};
 pub use crate::report_facts::ReportTerms;
 use crate::statement::{LazyStatement, Statement};
-use crate::unit::with_statement;
+use crate::unit::{Tx, with_statement};
 use crate::{Error, Result, Store, read};
 
 /// A report as it is kept.
@@ -49,6 +53,8 @@ pub enum Kept {
     Now,
     /// The day was closed already: what stood there stays.
     ClosedBefore,
+    /// The chain of closed days begins later, so that nothing could go on from it: it is not kept.
+    BeforeTheFirst,
 }
 
 /// What became of a sign-off.
@@ -80,9 +86,26 @@ pub struct SignOff {
 pub struct ReportSpan {
     /// The first day on which anything was booked.
     pub first_booked: Option<String>,
+    /// The first day that has a report, closed or not.
+    pub first_reported: Option<String>,
+    /// When the first postback that is still kept was received, in unix milliseconds.
+    pub first_received: Option<i64>,
     /// The last day that is closed.
     pub last_closed: Option<String>,
 }
+
+// dialect: SQLite has one writer, who has its lock from the beginning
+const LOCK_REPORTS: &str = "LOCK TABLE reports IN SHARE ROW EXCLUSIVE MODE";
+
+/// What a report has to go on from. $1: its day; $2: the day before.
+static CHAIN: LazyStatement = LazyLock::new(|| {
+    Statement::new(
+        "SELECT (SELECT content_hash FROM reports WHERE business_date = $2 AND state = 'final'),
+                (SELECT MIN(business_date) FROM reports WHERE state = 'final'),
+                (SELECT MIN(business_date) FROM reports WHERE business_date < $1)",
+        &[],
+    )
+});
 
 static KEEP: LazyStatement = LazyLock::new(|| {
     Statement::new(
@@ -119,15 +142,20 @@ static BEAT: LazyStatement = LazyLock::new(|| {
 });
 
 impl Store {
-    /// Keeps `report`, unless its day is closed already.
+    /// Keeps `report`, unless its day is closed already. [`Error::Contended`] if the day before was closed since its
+    /// facts were read: read them again.
     pub async fn keep_report(&self, report: &Report, now: TimestampMs) -> Result<Kept> {
         let content = serde_json::to_string(report)
             .map_err(|error| Error::Aborted(format!("a report cannot be written as JSON: {error}")))?;
         let hash = domain::text::sha256(content.as_bytes());
         let (date, state) = (report.date.clone(), report.state.name());
         let (upto, ties_out) = (report.inputs.transfers_upto, i64::from(report.ties_out));
+        let link = Link::of(report)?;
         self.write(move |tx| {
             Box::pin(async move {
+                if link.precedes_the_chain(tx).await? {
+                    return Ok(Kept::BeforeTheFirst);
+                }
                 let kept = with_statement!(tx, KEEP, |sql, connection| sqlx::query(sql)
                     .bind(date)
                     .bind(state)
@@ -169,8 +197,34 @@ impl Store {
     pub async fn report_span(&self) -> Result<ReportSpan> {
         Ok(read!(self, pool => sqlx::query_as(
             "SELECT (SELECT MIN(business_date) FROM steps) AS first_booked,
+                    (SELECT MIN(business_date) FROM reports) AS first_reported,
+                    (SELECT received_at FROM postbacks ORDER BY id LIMIT 1) AS first_received,
                     (SELECT MAX(business_date) FROM reports WHERE state = 'final') AS last_closed"
         ).fetch_one(pool).await)?)
+    }
+
+    /// Looks at every report that is kept, page by page, in the order of their days.
+    pub async fn report_chain(&self) -> Result<Chain> {
+        let (mut chain, mut after) = (Chain::default(), String::new());
+        loop {
+            let page: Vec<ChainRow> = read!(self, pool => sqlx::query_as(
+                "SELECT reports.business_date, state, content, reports.content_hash,
+                        sign_offs.content_hash AS signed_hash
+                 FROM reports LEFT JOIN sign_offs ON sign_offs.business_date = reports.business_date
+                 WHERE reports.business_date > $1 ORDER BY reports.business_date LIMIT $2"
+            ).bind(&after).bind(CHAIN_PAGE).fetch_all(pool).await)?;
+            let Some(last) = page.last() else { return Ok(chain) };
+            after.clone_from(&last.business_date);
+            for row in &page {
+                chain.look_at(domain::report::chain::Kept {
+                    date: &row.business_date,
+                    state: &row.state,
+                    content: &row.content,
+                    content_hash: &row.content_hash,
+                    signed_hash: row.signed_hash.as_deref(),
+                });
+            }
+        }
     }
 
     /// Locks the closed report of a day with a person's name.
@@ -228,6 +282,69 @@ impl Store {
             })
         })
         .await
+    }
+}
+
+/// Reports that are in memory at once while the chain is looked at.
+const CHAIN_PAGE: i64 = 50;
+
+#[derive(sqlx::FromRow)]
+struct ChainRow {
+    business_date: String,
+    state: String,
+    content: String,
+    content_hash: String,
+    signed_hash: Option<String>,
+}
+
+/// What a report that is to be kept says of its place in the chain.
+struct Link {
+    date: String,
+    day_before: String,
+    is_final: bool,
+    /// The hash of the closed report of the day before, if it goes on from one.
+    goes_on_from: Option<String>,
+}
+
+impl Link {
+    fn of(report: &Report) -> Result<Self> {
+        let date: Option<NaiveDate> = report.date.parse().ok();
+        let day_before = date.and_then(|date| date.pred_opt());
+        let day_before =
+            day_before.ok_or_else(|| Error::Aborted(format!("`{}` is not a business day", report.date)))?;
+        Ok(Self {
+            date: report.date.clone(),
+            day_before: day_before.to_string(),
+            is_final: report.state == State::Final,
+            goes_on_from: report.inputs.previous.as_ref().map(|previous| previous.hash.clone()),
+        })
+    }
+
+    /// Locks the chain and compares: an error unless the report still goes on from what stands there; true if the
+    /// chain begins behind it.
+    async fn precedes_the_chain(&self, tx: &mut Tx) -> Result<bool> {
+        if let Tx::Postgres(tx) = tx {
+            sqlx::query(LOCK_REPORTS).execute(&mut **tx).await?;
+        }
+        let (stands, begins, earlier): (Option<String>, Option<String>, Option<String>) =
+            with_statement!(tx, CHAIN, |sql, connection| sqlx::query_as(sql)
+                .bind(&self.date)
+                .bind(&self.day_before)
+                .fetch_one(connection)
+                .await?);
+        if begins.is_some_and(|begins| self.date < begins) {
+            return Ok(true);
+        }
+        let is_link =
+            stands == self.goes_on_from && !(self.is_final && stands.is_none() && earlier.is_some());
+        if is_link {
+            Ok(false)
+        } else {
+            Err(Error::Contended(format!(
+                "reports: {} was closed while {} was made",
+                self.day_before, self.date
+            )))
+        }
     }
 }
 

@@ -145,11 +145,17 @@ static INSERT_STEPS: LazyStatement = LazyLock::new(|| {
 /// Rows are given in the order of their names, so that two workers lock shared accounts in the same order.
 static MOVE_BALANCES: LazyStatement = LazyLock::new(|| {
     Statement::new(
-        "INSERT INTO accounts (name, currency, balance_micros)
-         SELECT name, currency, delta_micros FROM {given} WHERE true ORDER BY name, currency
-         ON CONFLICT (name, currency) DO UPDATE SET balance_micros = accounts.balance_micros + excluded.balance_micros
+        "INSERT INTO accounts (name, currency, balance_micros, carries)
+         SELECT name, currency, delta_micros, delta_carries FROM {given} WHERE true ORDER BY name, currency
+         ON CONFLICT (name, currency) DO UPDATE SET
+             balance_micros = CASE WHEN SUBSTR(accounts.name, 1, 5) = 'user:'
+                 THEN accounts.balance_micros + excluded.balance_micros
+                 ELSE (accounts.balance_micros % 4611686018427387904 + excluded.balance_micros) % 4611686018427387904 END,
+             carries = CASE WHEN SUBSTR(accounts.name, 1, 5) = 'user:' THEN 0
+                 ELSE accounts.carries + excluded.carries + accounts.balance_micros / 4611686018427387904
+                    + (accounts.balance_micros % 4611686018427387904 + excluded.balance_micros) / 4611686018427387904 END
          RETURNING id, name, currency",
-        &[Text("name"), Text("currency"), Int("delta_micros")],
+        &[Text("name"), Text("currency"), Int("delta_micros"), Int("delta_carries")],
     )
 });
 
@@ -285,15 +291,13 @@ pub(crate) async fn book(
     if postings.is_empty() {
         return Ok(());
     }
-    let mut deltas: BTreeMap<(&str, &str), i64> = BTreeMap::new();
+    let mut deltas: BTreeMap<(&str, &str), i128> = BTreeMap::new();
     for (_, posting) in postings {
-        *deltas.entry((&posting.debit, &posting.currency)).or_default() -= posting.amount.0;
-        *deltas.entry((&posting.credit, &posting.currency)).or_default() += posting.amount.0;
+        *deltas.entry((&posting.debit, &posting.currency)).or_default() -= i128::from(posting.amount.0);
+        *deltas.entry((&posting.credit, &posting.currency)).or_default() += i128::from(posting.amount.0);
     }
-    let deltas: Vec<_> = deltas
-        .into_iter()
-        .map(|((name, currency), delta_micros)| DeltaRow { name, currency, delta_micros })
-        .collect();
+    let deltas: Vec<_> =
+        deltas.into_iter().map(|((name, currency), delta)| DeltaRow::of(name, currency, delta)).collect();
     let accounts: Vec<AccountRow> = tx.fetch(&MOVE_BALANCES, &deltas).await?;
     let ids: HashMap<(&str, &str), i64> = accounts
         .iter()
@@ -547,6 +551,21 @@ struct DeltaRow<'a> {
     name: &'a str,
     currency: &'a str,
     delta_micros: i64,
+    delta_carries: i64,
+}
+
+/// How many micros a balance carries at once: two rests of it never leave the range of whole numbers.
+const CARRY_MICROS: i128 = 1 << 62;
+
+impl<'a> DeltaRow<'a> {
+    fn of(name: &'a str, currency: &'a str, delta: i128) -> Self {
+        // A user's balance never carries: what it cannot hold, the table refuses.
+        let carries = if name.starts_with("user:") { 0 } else { delta / CARRY_MICROS };
+        let rest = delta - carries * CARRY_MICROS;
+        let whole =
+            |number: i128| i64::try_from(number).unwrap_or(if number < 0 { i64::MIN } else { i64::MAX });
+        Self { name, currency, delta_micros: whole(rest), delta_carries: whole(carries) }
+    }
 }
 
 #[derive(sqlx::FromRow)]

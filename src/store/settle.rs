@@ -28,6 +28,7 @@ use domain::stated::StatedBy;
 use domain::time::TimestampMs;
 use serde::Serialize;
 
+use crate::deadline::SETTLE;
 use crate::inbox::{Claim, WaitingPostback, claim};
 use crate::statement::{Column, LazyStatement, Statement};
 use crate::unit::{Tx, own_task};
@@ -162,9 +163,14 @@ impl Store {
     pub async fn settle(&self, which: Claim, by: Arc<dyn Settle>, now: TimestampMs) -> Result<Settlement> {
         let store = self.clone();
         own_task(async move {
-            let mut tx = store.begin().await?;
-            let settled = settle(&mut tx, which, &*by, &store.subscriptions, now).await;
-            let (claimed, settlement, tells) = tx.end(settled).await?;
+            let settled = async {
+                let mut tx = store.begin().await?;
+                let settled = settle(&mut tx, which, &*by, &store.subscriptions, now).await;
+                tx.end(settled).await
+            };
+            let settled = store.within(SETTLE, settled).await;
+            store.commits.note(&settled);
+            let (claimed, settlement, tells) = settled?;
             if tells {
                 store.wake_forwarders();
             }

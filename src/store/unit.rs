@@ -2,11 +2,13 @@
 
 use std::future::Future;
 use std::pin::Pin;
+use std::time::Duration;
 
 use serde::Serialize;
 use sqlx::{FromRow, Postgres, Sqlite, Transaction};
 
 use crate::columns::arrays;
+use crate::deadline::WRITE;
 use crate::statement::Statement;
 use crate::{Database, Error, Result, Store};
 
@@ -34,11 +36,25 @@ impl Store {
         &self,
         work: impl for<'t> FnOnce(&'t mut Tx) -> Work<'t, T> + Send + 'static,
     ) -> Result<T> {
+        self.write_within(WRITE, work).await
+    }
+
+    /// The same, with a deadline of its own.
+    pub(crate) async fn write_within<T: Send + 'static>(
+        &self,
+        limit: Duration,
+        work: impl for<'t> FnOnce(&'t mut Tx) -> Work<'t, T> + Send + 'static,
+    ) -> Result<T> {
         let store = self.clone();
         own_task(async move {
-            let mut tx = store.begin().await?;
-            let done = work(&mut tx).await;
-            tx.end(done).await
+            let done = async {
+                let mut tx = store.begin().await?;
+                let done = work(&mut tx).await;
+                tx.end(done).await
+            };
+            let done = store.within(limit, done).await;
+            store.commits.note(&done);
+            done
         })
         .await
     }
@@ -63,7 +79,7 @@ impl Store {
         Ok(match &self.database {
             // dialect: SQLite takes the write lock at once; a later upgrade would fail without waiting
             Database::Sqlite { writer, .. } => Tx::Sqlite(writer.begin_with("BEGIN IMMEDIATE").await?),
-            Database::Postgres(pool) => Tx::Postgres(pool.begin().await?),
+            Database::Postgres(line) => Tx::Postgres(line.pool().begin().await?),
         })
     }
 }

@@ -18,6 +18,8 @@ use crate::ingest::recorder::Recorder;
 
 /// How long the database may take to answer.
 const DATABASE_TIMEOUT: Duration = Duration::from_secs(3);
+/// How long it may take to find out why it did not answer; together less than whoever asks waits for.
+const REASON_TIMEOUT: Duration = Duration::from_millis(1_500);
 /// From this share of its queue on, in percent, the recorder is about to answer 503.
 const FULL_PERCENT: usize = 90;
 /// A worker that has not looked into the inbox for so long is stuck.
@@ -120,6 +122,7 @@ fn metrics_text(watch: &Watch) -> Response {
 impl Watch {
     async fn look(&self) -> Readiness {
         let mut checks = vec![self.database().await];
+        checks.push(self.commits());
         checks.extend(self.recorder.as_ref().map(recorder));
         checks.extend(self.last_beat_ms.as_ref().map(|beat| self.worker(beat())));
         if checks.iter().all(|check| check.ok) {
@@ -131,7 +134,11 @@ impl Watch {
 
     async fn database(&self) -> Check {
         let began = Instant::now();
-        let asked = tokio::time::timeout(DATABASE_TIMEOUT, self.store.assert_migrated()).await;
+        let asked = async {
+            self.store.assert_migrated().await?;
+            self.store.assert_writable().await
+        };
+        let asked = tokio::time::timeout(DATABASE_TIMEOUT, asked).await;
         let (ok, detail) = match asked {
             Ok(Ok(())) => {
                 let took_ms = began.elapsed().as_millis();
@@ -147,14 +154,33 @@ impl Watch {
             // The database's own words may name hosts and users.
             Ok(Err(error)) => {
                 tracing::warn!(%error, "not ready");
-                (false, format!("{} does not answer; see the log", self.store.database_name()))
+                (false, format!("{} cannot be asked: {}", self.store.database_name(), error.reason()))
             }
             Err(_) => {
                 let limit_s = DATABASE_TIMEOUT.as_secs();
-                (false, format!("{} does not answer within {limit_s} s", self.store.database_name()))
+                let why = tokio::time::timeout(REASON_TIMEOUT, self.store.why_not()).await;
+                let why = why.unwrap_or("it gives no answer");
+                (false, format!("{} does not answer within {limit_s} s: {why}", self.store.database_name()))
             }
         };
         Check { name: "database", ok, advisory: false, detail }
+    }
+
+    /// Whether what is written can be committed: reading alone acknowledges nothing.
+    fn commits(&self) -> Check {
+        let stuck = self.recorder.as_ref().and_then(Recorder::stuck_for);
+        let (ok, detail) = match (self.store.failing(), stuck) {
+            (Some(failing), _) => {
+                let since_s = failing.since.elapsed().as_secs();
+                let name = self.store.database_name();
+                (false, format!("nothing could be written for {since_s} s: {name}: {}", failing.reason))
+            }
+            (None, Some(taken)) => {
+                (false, format!("the commit in hand gets no answer for {} s", taken.as_secs()))
+            }
+            (None, None) => (true, "the last write was committed".into()),
+        };
+        Check { name: "commits", ok, advisory: false, detail }
     }
 
     fn worker(&self, last_beat_ms: i64) -> Check {

@@ -23,7 +23,9 @@ contract! {
         many_rewards_add_up,
         a_user_has_one_balance_for_each_currency,
         a_user_nobody_knows_has_no_balance,
-        an_id_of_a_user_is_never_taken_for_another;
+        an_id_of_a_user_is_never_taken_for_another,
+        a_source_goes_on_beyond_what_one_whole_number_holds,
+        a_batch_that_moves_more_than_one_whole_number_holds_is_booked;
 }
 
 const CREDIT: [&str; 2] = ["1: granted → user u1, 500 coins", "1: network → earned, 1 USD"];
@@ -177,4 +179,65 @@ async fn an_id_of_a_user_is_never_taken_for_another(home: &Home) {
         );
     }
     home.prove().await;
+}
+
+/// Books so many times 10^18 micros of granted coins long ago, a transfer each, to a user of their own.
+async fn grant_long_ago(home: &Home, user: &str, times: i64) {
+    let account =
+        |name: &str| format!("(SELECT id FROM accounts WHERE name = '{name}' AND currency = 'coins')");
+    let (from, to) = (account("granted:targo"), account(&format!("user:main/{user}")));
+    let mut sql = format!(
+        "INSERT INTO accounts (name, currency, balance_micros)
+         VALUES ('granted:targo', 'coins', 0), ('user:main/{user}', 'coins', 0) ON CONFLICT DO NOTHING;
+         UPDATE accounts SET balance_micros = balance_micros + {times} * 1000000000000000000 WHERE id = {to};
+         UPDATE accounts SET balance_micros = balance_micros - {times} * 1000000000000000000 WHERE id = {from};"
+    );
+    for _ in 0..times {
+        sql += &format!(
+            "INSERT INTO transfers (debit_id, credit_id, amount_micros, currency, booked_at, business_date)
+             VALUES ({from}, {to}, 1000000000000000000, 'coins', 0, '2026-11-01');"
+        );
+    }
+    home.raw().await.execute(&sql).await;
+}
+
+async fn a_source_goes_on_beyond_what_one_whole_number_holds(home: &Home) {
+    // Up to the bound that a single number has in the table, as an older version left it.
+    grant_long_ago(home, "early", 9).await;
+    home.tell(&[credit("T1"), credit("T2").by("u2").with("reward", "1000000000"), suspicious("T3").by("u3")])
+        .await;
+    assert_eq!(home.reward("T1").await.status, "credited");
+    home.prove().await;
+    let report = crate::reports::report(home, TODAY).await;
+    assert!(report.ties_out, "{:?}", report.faults);
+    // Once it carries, there is room again: to the bound, over it, and back.
+    for (round, user) in ["second", "third", "fourth"].into_iter().enumerate() {
+        grant_long_ago(home, user, 4).await;
+        let tx = format!("R{round}");
+        home.tell(&[credit(&tx).by("u5")]).await;
+        home.tell(&[reversal(&tx).by("u5")]).await;
+        assert_eq!(home.reward(&tx).await.status, "reversed");
+        home.prove().await;
+    }
+    let carries = "SELECT carries FROM accounts WHERE name = 'granted:targo'";
+    assert_eq!(home.raw().await.number(carries).await, -4, "21 * 10^18 is more than four times 2^62");
+    // And whoever tampers with what is carried is found out.
+    let tamper = "UPDATE accounts SET carries = carries + 1 WHERE name = 'granted:targo'";
+    home.raw().await.execute(tamper).await;
+    assert!(!home.store.prove().await.expect("the books are read").is_proven());
+}
+
+async fn a_batch_that_moves_more_than_one_whole_number_holds_is_booked(home: &Home) {
+    let users = 9_300;
+    let calls: Vec<_> = (0..users)
+        .map(|number| credit(&format!("T{number}")).by(&format!("u{number}")).with("reward", "1000000000"))
+        .collect();
+    home.record(&calls).await;
+    home.store
+        .settle(store::inbox::Claim::First(users), crate::story::processor(), NOW)
+        .await
+        .expect("it is booked");
+    home.prove().await;
+    let status = "SELECT COUNT(*) FROM rewards WHERE status IN ('credited', 'held')";
+    assert_eq!(home.raw().await.number(status).await, users);
 }

@@ -13,7 +13,7 @@ use store::settle::{MappedPostback, Settle};
 use crate::database::{Home, eventually, open};
 use crate::proxy::{Proxy, Slow};
 use crate::raw::Raw;
-use crate::story::{NOW, TODAY, credit, processor, suspicious, unmappable};
+use crate::story::{NOW, TODAY, credit, processor, reversal, suspicious, unmappable};
 use crate::telling::{ALL, CREDITED, plain};
 
 contract! {
@@ -63,10 +63,11 @@ async fn a_balance_that_would_overflow_is_refused_and_nothing_is_saved(home: &Ho
 }
 
 async fn a_balance_that_would_underflow_is_refused_and_nothing_is_saved(home: &Home) {
-    set_balance(home, "granted:targo", -9_000_000_000_000_000_000).await;
-    home.record(&[credit("T1")]).await;
+    set_balance(home, "user:main/u1", -9_000_000_000_000_000_000).await;
+    home.tell(&[credit("T1")]).await;
+    set_balance(home, "user:main/u1", -9_000_000_000_000_000_000).await;
+    home.record(&[reversal("T1")]).await;
     assert_fails_and_saves_nothing(home, 1).await;
-    assert_eq!(home.store.balances("main", "u1").await.expect("balances are read"), []);
 }
 
 async fn one_postback_that_cannot_be_saved_holds_up_nobody_once_it_is_put_aside(home: &Home) {

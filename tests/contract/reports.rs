@@ -25,7 +25,14 @@ contract! {
         a_balance_that_was_tampered_with_does_not_tie_out,
         a_closed_report_is_signed_off_once,
         silence_of_every_process_is_a_loss_window,
-        the_span_of_the_books_is_known;
+        the_span_of_the_books_is_known,
+        an_empty_day_that_has_a_report_is_closed_before_the_first_booking,
+        a_day_is_closed_only_while_what_it_goes_on_from_stands,
+        a_day_is_not_closed_while_the_day_before_it_is_open,
+        a_day_before_the_first_closed_one_is_not_kept,
+        two_workers_that_report_at_once_make_one_chain,
+        a_report_of_a_later_day_makes_the_days_before_it,
+        a_hole_in_the_chain_of_closed_days_is_found;
 }
 
 fn day(date: &str) -> BusinessDay {
@@ -273,4 +280,132 @@ async fn the_span_of_the_books_is_known(home: &Home) {
     close(home, TODAY, later(2)).await;
     assert_eq!(span().await.first_booked.as_deref(), Some(TODAY));
     assert_eq!(span().await.last_closed.as_deref(), Some(TODAY));
+}
+
+fn terms() -> jobs::report::Terms {
+    jobs::report::Terms {
+        timezone: chrono_tz::Europe::Berlin,
+        time: "02:00".parse().expect("a time"),
+        cut_off_hours: 24,
+        retry_horizon_ms: 3_600_000,
+    }
+}
+
+/// Makes every report up to `date`, as a worker does at `now`.
+async fn make_up_to(home: &Home, date: &str, now: TimestampMs) {
+    let clock = domain::time::Clock::new(move || now);
+    let stop = tokio_util::sync::CancellationToken::new();
+    jobs::report::make_up_to(&home.store, &terms(), date, &clock, &stop).await.expect("they are made");
+}
+
+/// The dates of closed reports with what each goes on from, first day first; the proof that it is a chain.
+async fn chain(home: &Home) -> Vec<(String, Option<String>)> {
+    let found = home.store.report_chain().await.expect("it is read");
+    assert_eq!(found.faults(), [] as [String; 0]);
+    let mut rows = home.store.reports("9999-01-01", 100).await.expect("they are listed");
+    rows.retain(|row| row.state == "final");
+    rows.reverse();
+    let of = |row: &store::reports::ReportRow| row.report().expect("it reads back").inputs.previous;
+    rows.iter().map(|row| (row.business_date.clone(), of(row).map(|previous| previous.date))).collect()
+}
+
+fn dates(dates: &[&str]) -> Vec<(String, Option<String>)> {
+    let before = |at: usize| at.checked_sub(1).map(|before| dates[before].to_owned());
+    dates.iter().enumerate().map(|(at, date)| ((*date).to_owned(), before(at))).collect()
+}
+
+async fn an_empty_day_that_has_a_report_is_closed_before_the_first_booking(home: &Home) {
+    // Nothing was booked yet when the night's report was made.
+    make_up_to(home, "2026-11-22", NOW).await;
+    home.tell(&[credit("T1")]).await;
+    make_up_to(home, "2026-11-24", later(5)).await;
+    assert_eq!(chain(home).await, dates(&["2026-11-22", TODAY, "2026-11-24"]));
+}
+
+async fn a_day_is_closed_only_while_what_it_goes_on_from_stands(home: &Home) {
+    home.tell(&[credit("T1")]).await;
+    tell_later(home, 1, &[credit("T2").by("u2")]).await;
+    // Read before the first day is closed, and kept after it.
+    let early = report_at(home, "2026-11-24", later(5)).await;
+    assert_eq!(early.state, State::Preliminary);
+    close(home, TODAY, later(5)).await;
+    let kept = home.store.keep_report(&early, later(5)).await;
+    assert!(matches!(kept, Err(store::Error::Contended(_))), "{kept:?}");
+    // Nor with the hash of another report.
+    let mut other = report_at(home, "2026-11-24", later(5)).await;
+    other.inputs.previous.as_mut().expect("a day before").hash = "0".repeat(64);
+    let kept = home.store.keep_report(&other, later(5)).await;
+    assert!(matches!(kept, Err(store::Error::Contended(_))), "{kept:?}");
+    close(home, "2026-11-24", later(5)).await;
+    assert_eq!(chain(home).await, dates(&[TODAY, "2026-11-24"]));
+}
+
+async fn a_day_is_not_closed_while_the_day_before_it_is_open(home: &Home) {
+    home.tell(&[credit("T1")]).await;
+    // Received on the first day, and still waiting at the end of the second.
+    home.record(&[credit("T2").by("u2").received(NOW.0)]).await;
+    make_up_to(home, "2026-11-25", later(9)).await;
+    assert_eq!(chain(home).await, dates(&[]));
+    let states = home.raw().await.texts("SELECT state FROM reports").await;
+    assert_eq!(states, ["preliminary"; 3]);
+    home.settle(ALL).await;
+    make_up_to(home, "2026-11-25", later(9)).await;
+    assert_eq!(chain(home).await, dates(&[TODAY, "2026-11-24", "2026-11-25"]));
+}
+
+async fn a_day_before_the_first_closed_one_is_not_kept(home: &Home) {
+    let made = async |date: &str| {
+        jobs::report::make(&home.store, &terms(), day(date), later(5)).await.expect("it is made").kept
+    };
+    assert_eq!(made("2020-01-01").await, Kept::BeforeTheFirst, "nothing is known at all");
+    home.tell(&[credit("T1")]).await;
+    assert_eq!(made("2026-11-20").await, Kept::BeforeTheFirst, "before the first booking");
+    close(home, TODAY, later(5)).await;
+    assert_eq!(made("2026-11-22").await, Kept::BeforeTheFirst);
+    let early = report_at(home, "2026-11-22", later(5)).await;
+    let kept = home.store.keep_report(&early, later(5)).await.expect("an answer");
+    assert_eq!(kept, Kept::BeforeTheFirst);
+    assert_eq!(chain(home).await, dates(&[TODAY]));
+}
+
+async fn two_workers_that_report_at_once_make_one_chain(home: &Home) {
+    for days in 0..4 {
+        tell_later(home, days, &[credit(&format!("T{days}")).by("u2")]).await;
+    }
+    let all = [TODAY, "2026-11-24", "2026-11-25", "2026-11-26"];
+    tokio::join!(
+        make_up_to(home, all[3], later(9)),
+        make_up_to(home, all[3], later(9)),
+        make_up_to(home, all[1], later(9)),
+    );
+    assert_eq!(chain(home).await, dates(&all));
+}
+
+async fn a_report_of_a_later_day_makes_the_days_before_it(home: &Home) {
+    home.tell(&[credit("T1")]).await;
+    let made = jobs::report::make(&home.store, &terms(), day("2026-11-25"), later(9)).await;
+    let made = made.expect("it is made");
+    assert_eq!((made.kept, made.report.state), (Kept::Now, State::Final));
+    assert_eq!(chain(home).await, dates(&[TODAY, "2026-11-24", "2026-11-25"]));
+}
+
+async fn a_hole_in_the_chain_of_closed_days_is_found(home: &Home) {
+    home.tell(&[credit("T1")]).await;
+    make_up_to(home, "2026-11-26", later(9)).await;
+    let mut raw = home.raw().await;
+    raw.lift("reports").await;
+    let faults = async || home.store.report_chain().await.expect("it is read").faults().to_vec();
+    raw.execute("UPDATE reports SET content = content || ' ' WHERE business_date = '2026-11-24'").await;
+    assert_eq!(faults().await, ["the report of 2026-11-24 was changed: its content does not fit its hash"]);
+    let hash = "UPDATE reports SET content_hash = 'ff' WHERE business_date = '2026-11-24'";
+    raw.execute(hash).await;
+    let found = faults().await;
+    assert_eq!(found[1..], ["the report of 2026-11-25 does not go on from that of 2026-11-24"], "{found:?}");
+    raw.execute("DELETE FROM reports WHERE business_date = '2026-11-24'").await;
+    assert_eq!(faults().await, [format!("days without a closed report lie between {TODAY} and 2026-11-25")]);
+    raw.execute(&format!("DELETE FROM reports WHERE business_date = '{TODAY}'")).await;
+    assert_eq!(
+        faults().await,
+        ["the report of 2026-11-25 goes on from that of 2026-11-24, which is missing"]
+    );
 }

@@ -74,6 +74,37 @@ impl Database {
         self.tell_server(&format!("ALTER DATABASE {} ALLOW_CONNECTIONS true", self.name()));
     }
 
+    /// From now on (or not any more) it takes no writes, as after a failover to a copy: sessions that begin meanwhile
+    /// stay that way.
+    pub(crate) fn take_writes(&self, takes_them: bool) {
+        let name = self.name();
+        let is_read_only = if takes_them { "off" } else { "on" };
+        self.tell_server(&format!(
+            "ALTER DATABASE {name} SET default_transaction_read_only = {is_read_only}"
+        ));
+        if !takes_them {
+            self.end_sessions();
+        }
+    }
+
+    /// A role of this database's own that owns it and is nobody special, and the URL that it comes by.
+    pub(crate) fn own_role(&self) -> (Role<'_>, String) {
+        let name = self.name();
+        self.tell_server(&format!("CREATE ROLE {name} LOGIN PASSWORD 'test'"));
+        self.tell_server(&format!("ALTER DATABASE {name} OWNER TO {name}"));
+        let url = self.url();
+        let address = url.rsplit_once('@').expect("a user").1;
+        (Role(self), format!("postgres://{name}:test@{address}"))
+    }
+
+    /// Ends every connection, whatever it is doing.
+    pub(crate) fn end_sessions(&self) {
+        let name = self.name();
+        self.tell_server(&format!(
+            "SELECT pg_terminate_backend(pid, 60000) FROM pg_stat_activity WHERE datname = '{name}'"
+        ));
+    }
+
     /// Ends one of its connections, whatever that one is doing.
     pub(crate) fn terminate_one(&self) {
         let name = self.name();
@@ -90,6 +121,31 @@ impl Database {
     fn name(&self) -> &str {
         let Self::Postgres { name, .. } = self else { panic!("SQLite has no server") };
         name
+    }
+}
+
+/// The role of a database; gone, with the database, when the test ends.
+pub(crate) struct Role<'d>(&'d Database);
+
+impl Role<'_> {
+    /// How many connections it may have; -1 for any number.
+    pub(crate) fn limit_connections(&self, limit: i32) {
+        self.0.tell_server(&format!("ALTER ROLE {} CONNECTION LIMIT {limit}", self.0.name()));
+    }
+
+    /// Whether it may write postbacks down.
+    pub(crate) fn may_record(&self, may: bool) {
+        let name = self.0.name();
+        let (verb, to) = if may { ("GRANT", "TO") } else { ("REVOKE", "FROM") };
+        self.0.execute(&format!("{verb} INSERT ON postbacks {to} {name}"));
+    }
+}
+
+impl Drop for Role<'_> {
+    fn drop(&mut self) {
+        let name = self.0.name();
+        self.0.tell_server(&format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)"));
+        self.0.tell_server(&format!("DROP ROLE {name}"));
     }
 }
 

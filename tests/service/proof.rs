@@ -13,6 +13,42 @@ on_both_databases!(
     a_database_without_a_schema_proves_nothing,
 );
 
+/// Copies of the file: one that a backup made, one that misses its end, one with a page overwritten.
+#[test]
+fn a_copy_that_is_short_or_damaged_is_not_proven() {
+    let gate = books(Kind::Sqlite);
+    let (whole, copy) = (gate.path("rewardgate.db"), gate.path("copy.db"));
+    gate.database.execute(&format!("VACUUM INTO '{}'", copy.display()));
+    let url = format!("database_url = \"sqlite://{}\"", copy.display());
+    let verify = |what: &str, bytes: &[u8], is_proven: bool| {
+        for file in ["copy.db-wal", "copy.db-shm"] {
+            let _ = std::fs::remove_file(gate.path(file));
+        }
+        std::fs::write(&copy, bytes).expect("room");
+        gate.change(|settings| settings.with(&url));
+        let output = gate.run(&["verify"]);
+        let said = format!("{}{}", text(&output.stdout), text(&output.stderr));
+        assert_eq!(output.status.code(), Some(i32::from(!is_proven)), "{what}: {said}");
+        assert_eq!(text(&output.stdout).contains("\nproven: "), is_proven, "{what}: {said}");
+        said
+    };
+    let sound = std::fs::read(&copy).expect("a copy");
+    assert!(verify("a backup", &sound, true).contains("reaches up to postback 2"));
+    verify("without its end", &sound[..sound.len() / 2], false);
+    verify("without its last page", &sound[..sound.len() - 4_096], false);
+    // Every page but the first, one by one: wherever it matters, it is found.
+    let pages = sound.len() / 4_096;
+    let mut found = 0;
+    for page in (1..pages).step_by((pages / 12).max(1)) {
+        let mut damaged = sound.clone();
+        damaged[page * 4_096..][..4_096].fill(0x5a);
+        verify(&format!("page {page} overwritten"), &damaged, false);
+        found += 1;
+    }
+    assert!(found > 5);
+    assert!(whole.exists());
+}
+
 /// A gate with two credited rewards, and nobody at work.
 fn books(on: Kind) -> Gate {
     let gate = Gate::new(on);
@@ -29,7 +65,10 @@ fn books_that_follow_from_their_transfers_are_proven(on: Kind) {
     let output = books(on).run(&["verify"]);
     assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
     // The users' two accounts, what they cost, what the network owes, and what was earned.
-    assert_eq!(text(&output.stdout), "proven: 5 accounts, 4 transfers, 2 rewards\n");
+    let said = text(&output.stdout);
+    let (reach, proven) = said.split_once('\n').expect("two lines");
+    assert!(reach.starts_with("reaches up to postback 2, received 20"), "{said}");
+    assert_eq!(proven, "proven: 5 accounts, 4 transfers, 2 rewards, 0 closed reports\n");
 }
 
 fn a_balance_that_was_changed_is_named(on: Kind) {
@@ -66,5 +105,8 @@ fn a_database_without_a_schema_proves_nothing(on: Kind) {
     assert_eq!((output.status.code(), text(&output.stdout).as_str()), (Some(1), ""));
     assert!(text(&output.stderr).contains("rewardgate migrate"), "{}", text(&output.stderr));
     assert_eq!(gate.run(&["migrate"]).status.code(), Some(0));
-    assert_eq!(text(&gate.run(&["verify"]).stdout), "proven: 0 accounts, 0 transfers, 0 rewards\n");
+    assert_eq!(
+        text(&gate.run(&["verify"]).stdout),
+        "keeps no postback\nproven: 0 accounts, 0 transfers, 0 rewards, 0 closed reports\n"
+    );
 }

@@ -1,11 +1,12 @@
-//! A line between two ends that can be cut.
+//! A line between two ends that can be cut, or go dark: then nothing comes through any more, and neither end is told.
 
-use std::io;
+use std::io::{Read as _, Write as _};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
 
-/// Passes everything on to `target` until it is cut.
+/// Passes everything on to `target` until it is cut or goes dark.
 pub(crate) struct Proxy {
     pub(crate) address: SocketAddr,
     line: Arc<Mutex<Line>>,
@@ -14,7 +15,10 @@ pub(crate) struct Proxy {
 #[derive(Default)]
 struct Line {
     cut: bool,
+    dark: bool,
     streams: Vec<TcpStream>,
+    /// Whether what comes through the connections so far is swallowed.
+    silent: Arc<AtomicBool>,
 }
 
 impl Proxy {
@@ -30,11 +34,17 @@ impl Proxy {
                 if line.cut {
                     continue;
                 }
+                if line.dark {
+                    // Kept, so that nobody hears of an end.
+                    line.streams.push(near);
+                    continue;
+                }
                 let Ok(far) = TcpStream::connect(target) else { continue };
                 for (from, to) in [(&near, &far), (&far, &near)] {
                     let (from, to) = (copy(from), copy(to));
                     line.streams.push(copy(&from));
-                    thread::spawn(move || pass(from, to));
+                    let silent = line.silent.clone();
+                    thread::spawn(move || pass(from, to, &silent));
                 }
             }
         });
@@ -52,7 +62,20 @@ impl Proxy {
 
     /// Lets new connections through again.
     pub(crate) fn mend(&self) {
-        self.line.lock().expect("the line").cut = false;
+        let mut line = self.line.lock().expect("the line");
+        (line.cut, line.dark) = (false, false);
+    }
+
+    /// From now on nothing comes through any connection that there is. New ones are as good as ever.
+    pub(crate) fn fall_silent(&self) {
+        let mut line = self.line.lock().expect("the line");
+        std::mem::take(&mut line.silent).store(true, Ordering::SeqCst);
+    }
+
+    /// The same, and new connections get no answer either, until [`Proxy::mend`].
+    pub(crate) fn go_dark(&self) {
+        self.line.lock().expect("the line").dark = true;
+        self.fall_silent();
     }
 }
 
@@ -60,7 +83,14 @@ fn copy(stream: &TcpStream) -> TcpStream {
     stream.try_clone().expect("a handle")
 }
 
-fn pass(mut from: TcpStream, mut to: TcpStream) {
-    let _ = io::copy(&mut from, &mut to);
-    let _ = to.shutdown(Shutdown::Both);
+fn pass(mut from: TcpStream, mut to: TcpStream, silent: &AtomicBool) {
+    let mut bytes = vec![0; 64 * 1_024];
+    while let Ok(read @ 1..) = from.read(&mut bytes) {
+        if !silent.load(Ordering::SeqCst) && to.write_all(&bytes[..read]).is_err() {
+            break;
+        }
+    }
+    if !silent.load(Ordering::SeqCst) {
+        let _ = to.shutdown(Shutdown::Both);
+    }
 }

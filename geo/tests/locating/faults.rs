@@ -12,7 +12,6 @@ use tracing::{Event, Level, Metadata, Subscriber};
 
 use crate::writing::{Folder, country, map, system, text};
 
-const IP: &str = "81.2.69.160";
 const NETWORK: &str = "81.2.69.0/24";
 
 #[test]

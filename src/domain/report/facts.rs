@@ -24,7 +24,8 @@ pub struct Fact {
     pub retry_horizon_ms: i64,
     /// What the report names as its base.
     pub inputs: Inputs,
-    /// True if something was booked before the day, so that a day before it has to be closed first.
+    /// True if something was received, booked or reported before the day, so that a day before it has to be closed
+    /// first.
     pub has_earlier: bool,
     /// Steps booked on the day and in the days of the cohorts before it.
     pub lines: Vec<Line>,

@@ -12,11 +12,13 @@
 //! | [`cohort`] | which share of a day's conversions was taken back by which age |
 //! | [`forecast`] | what is still to be taken back, and what of it users can spend already |
 //! | [`rolls`] | opening + movements = closing, for every account |
+//! | [`chain`] | whether closed days go on from each other without a hole |
 //! | [`losses`] | when nothing could be acknowledged |
 //! | [`sheets`] | the report as tables, for files |
 //! | [`letter`] | the report in few words, for mails and the command line |
 
 pub mod amount;
+pub mod chain;
 pub mod cohort;
 pub mod day;
 pub mod facts;

@@ -62,12 +62,13 @@ fn rolls(report: &Report, faults: &mut Vec<String>) {
         check(format!("what users owe in {}", roll.currency), computed, roll.closing.amount);
     }
     // An account that has closed, and that the books no longer know, would be in no roll at all.
-    let mut by_currency = BTreeMap::<&str, Amount>::new();
+    let mut by_currency = BTreeMap::<&str, i128>::new();
     for roll in &report.accounts {
-        *by_currency.entry(&roll.currency).or_default() += roll.closing;
+        *by_currency.entry(&roll.currency).or_default() += i128::from(roll.closing.0);
     }
     for (currency, sum) in by_currency {
-        if !sum.is_zero() {
+        if sum != 0 {
+            let sum = Amount(i64::try_from(sum).unwrap_or(if sum < 0 { i64::MIN } else { i64::MAX }));
             faults.push(format!("the balances in {currency} add up to {sum} and not to 0"));
         }
     }

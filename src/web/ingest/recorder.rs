@@ -2,16 +2,17 @@
 //!
 //! Group commit without a timer: while one commit is on its way to the disk, the next calls gather, and are
 //! committed together. A call that comes alone waits for nothing but its own commit. The queue is bounded in number
-//! and in bytes; when it is full, or the database says no, the call is answered 503 and the network tries again.
+//! and in bytes; when it is full, the database says no, or says nothing for some seconds, the call is answered 503 and
+//! the network tries again.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use metrics::histogram;
 use store::Store;
 use store::inbox::NewPostback;
 use store::refused::NewRefused;
-use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
 use tracing::{error, warn};
 
 /// How many calls wait at most.
@@ -27,6 +28,12 @@ const MAX_REFUSED_WAITING: usize = 256;
 const MAX_REFUSED_BATCH: usize = 64;
 const REFUSED_PAUSE: Duration = Duration::from_secs(1);
 
+/// How long a caller waits to hear that the call is recorded. What is recorded later all the same comes again as a
+/// repeat, which is harmless.
+const ANSWER_WITHIN: Duration = Duration::from_secs(5);
+/// A commit that is in hand for longer than this is not ordinary any more.
+const SLOW_COMMIT: Duration = Duration::from_secs(3);
+
 /// The least time between two notices to other processes.
 const NOTICE_PAUSE: Duration = Duration::from_millis(20);
 
@@ -40,6 +47,8 @@ pub struct Recorder {
     waiting: mpsc::Sender<Waiting>,
     room: Arc<Semaphore>,
     refused: mpsc::Sender<NewRefused>,
+    /// Since when the commit in hand is in hand.
+    committing: Arc<watch::Sender<Option<Instant>>>,
 }
 
 #[derive(Debug)]
@@ -55,14 +64,18 @@ impl Recorder {
     pub fn start(store: Store) -> (Self, impl Future<Output = Result<(), store::Error>> + Send) {
         let (waiting, mut calls) = mpsc::channel::<Waiting>(MAX_WAITING);
         let (refused, refused_calls) = mpsc::channel(MAX_REFUSED_WAITING);
-        let recorder = Self { waiting, room: Arc::new(Semaphore::new(MAX_WAITING_KIB)), refused };
+        let committing = Arc::new(watch::Sender::new(None));
+        let room = Arc::new(Semaphore::new(MAX_WAITING_KIB));
+        let recorder = Self { waiting, room, refused, committing: committing.clone() };
         let notices = Arc::new(Notify::new());
         let notifier = tokio::spawn(notify_others(store.clone(), notices.clone()));
         let keeper = tokio::spawn(keep_refused(store.clone(), refused_calls));
         let work = tokio::spawn(async move {
             let mut batch = Vec::with_capacity(MAX_BATCH);
             while calls.recv_many(&mut batch, MAX_BATCH).await > 0 {
+                committing.send_replace(Some(Instant::now()));
                 record(&store, std::mem::take(&mut batch)).await?;
+                committing.send_replace(None);
                 store.wake_workers();
                 notices.notify_one();
             }
@@ -85,13 +98,21 @@ impl Recorder {
         let room = self.room.clone().try_acquire_many_owned(kib).map_err(|_| NotRecorded)?;
         let (recorded, answer) = oneshot::channel();
         self.waiting.try_send(Waiting { postback, recorded, room }).map_err(|_| NotRecorded)?;
-        answer.await.unwrap_or(Err(NotRecorded))
+        tokio::time::timeout(ANSWER_WITHIN, answer)
+            .await
+            .map_or(Err(NotRecorded), |answer| answer.unwrap_or(Err(NotRecorded)))
     }
 
     /// Keeps a refused call, unless more come than are kept; true if it is.
     pub fn keep_refused(&self, refused: NewRefused) -> bool {
         // Full: dropped. Whoever floods us with unsigned calls gets no more than this.
         self.refused.try_send(refused).is_ok()
+    }
+
+    /// How long the commit in hand has taken so far, if it takes longer than it should.
+    pub fn stuck_for(&self) -> Option<Duration> {
+        let began: Option<Instant> = *self.committing.borrow();
+        began.map(|began| began.elapsed()).filter(|taken| *taken >= SLOW_COMMIT)
     }
 
     /// How many calls wait, and how many can.
