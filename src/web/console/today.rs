@@ -15,7 +15,7 @@ use super::chart;
 use super::frame::Frame;
 use super::reports::Headline;
 use super::session::Viewer;
-use super::show::{Moment, moment, number, percent, span, usd};
+use super::show::{Moment, counted, moment, number, percent, span, usd};
 
 /// How many days the chart shows.
 const CHART_DAYS: i64 = 30;
@@ -160,7 +160,7 @@ async fn todos(
         todos.push(Todo {
             text: format!(
                 "Overdue: {} on hold",
-                domain::text::count(totals.overdue.unsigned_abs(), "reward")
+                counted(totals.overdue, "reward")
             ),
             link: "/review".into(),
             money: usd(totals.overdue_payout_micros),
