@@ -350,6 +350,14 @@
     counting = setInterval(tick, 250);
   };
 
+  // -- on paper nothing is folded ----------------------------------------------------------------------------------
+  window.addEventListener("beforeprint", () => {
+    for (const folded of document.querySelectorAll("details:not([open])")) { folded.open = true; folded.dataset.folded = ""; }
+  });
+  window.addEventListener("afterprint", () => {
+    for (const folded of document.querySelectorAll("details[data-folded]")) { folded.open = false; delete folded.dataset.folded; }
+  });
+
   const arrive = (first) => {
     localTimes(document);
     findDraft();

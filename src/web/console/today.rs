@@ -87,7 +87,7 @@ pub(crate) async fn page(console: &Console, viewer: &Viewer) -> Answered {
         date,
         figures,
         at_stake: usd(totals.payout_micros),
-        held: number(totals.rewards),
+        held: counted(totals.rewards, "reward"),
         oldest: totals.oldest_at.map(|at| moment(at, now)),
         todos,
         chart: if days.is_empty() { String::new() } else { chart::days(&days)? },
@@ -182,7 +182,7 @@ async fn todos(
     let failed: i64 = backlog.iter().filter(|row| row.status == "failed").map(|row| row.deliveries).sum();
     if failed > 0 {
         todos.push(Todo {
-            text: format!("{} deliveries failed and wait for a person", number(failed)),
+            text: format!("{} failed: a person decides what follows", counted(failed, "delivery")),
             link: "/deliveries?status=failed".into(),
             money: String::new(),
         });
@@ -203,8 +203,8 @@ async fn todos(
     if refused.kept > 0 {
         todos.push(Todo {
             text: format!(
-                "{} refused calls are kept: a wrong secret, or somebody forging",
-                number(refused.kept)
+                "{} kept: a wrong secret, or somebody forging",
+                counted(refused.kept, "refused call")
             ),
             link: "/postbacks?outcome=refused".into(),
             money: String::new(),

@@ -3,9 +3,12 @@
 mod browser;
 mod doors;
 mod finance;
+mod keys;
+mod paper;
 mod pictures;
 mod reach;
 mod reviewing;
+mod sessions;
 
 use std::io::Write as _;
 use std::process::Stdio;
