@@ -143,11 +143,14 @@ pub(crate) async fn page(console: &Console, viewer: &Viewer, request: &Request) 
     if is_cluster
         && totals.rewards == 0
         && request.query("on").is_some()
-        && let Some(next) = first_cluster(console, &scope, now).await?
     {
+        let next = first_cluster(console, &scope, now).await?;
         let told = ["said", "seal"].map(|name| request.query(name).map(|value| (name, value.to_owned())));
         let told: Vec<(&str, String)> = told.into_iter().flatten().collect();
-        let next = scope.in_cluster(&next.first, &next.second);
+        let next = match next {
+            Some(next) => scope.in_cluster(&next.first, &next.second),
+            None => scope.all_clusters(),
+        };
         return Ok(Answer::To(with(&next.url(&[]), &told)));
     }
     let (done, undo) = super::decide::done(console, viewer, request).await?;

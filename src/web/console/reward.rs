@@ -75,6 +75,30 @@ pub(crate) struct Related {
     pub(crate) rows: Vec<Beside>,
 }
 
+/// What brought a reward where it is.
+pub(crate) struct Head {
+    pub(crate) what: String,
+    pub(crate) at: Moment,
+    pub(crate) actor: String,
+    /// What somebody wrote; what rules say is the verdict's.
+    pub(crate) note: String,
+}
+
+impl Head {
+    fn of(row: &StepRow, now: TimestampMs) -> Self {
+        let what = happened(&row.step);
+        let (first, rest) = what.split_at(1);
+        let is_of_rules = row.actor == "rules";
+        let note = row.note.as_deref().filter(|_| !is_of_rules).unwrap_or_default();
+        Self {
+            what: first.to_uppercase() + rest,
+            at: moment(row.taken_at, now),
+            actor: if is_of_rules { "the rules".into() } else { row.actor.clone() },
+            note: dollars_in(note),
+        }
+    }
+}
+
 /// One reward, as it is shown.
 #[expect(clippy::struct_excessive_bools, reason = "each says whether one part of the page is there")]
 pub(crate) struct RewardView {
@@ -85,7 +109,7 @@ pub(crate) struct RewardView {
     pub(crate) conflict: bool,
     pub(crate) received: Moment,
     /// What brought it where it is: who, when, why.
-    pub(crate) last: Option<StepView>,
+    pub(crate) last: Option<Head>,
     pub(crate) tx_id: String,
     pub(crate) tx_short: String,
     pub(crate) reward: String,
@@ -198,7 +222,7 @@ pub(crate) async fn view(
         sign: sign(&row.status),
         conflict: row.conflict != 0,
         received: moment(row.received_at, now),
-        last: steps.last().cloned().map(|row| step_view(row, now)),
+        last: steps.last().map(|row| Head::of(row, now)),
         tx_short: short(&row.tx_id),
         reward: row.reward_micros.map_or_else(|| "unknown".into(), |micros| figure(micros, &row.currency)),
         payout: row.payout_micros.map_or_else(|| "nothing known".into(), usd),

@@ -29,12 +29,15 @@ const DRIVER_STARTS: usize = 10;
 /// True once the page is whole, its script has run, and no request of it is under way.
 const STANDS: &str = "return document.readyState === 'complete' && !document.documentElement.hasAttribute('data-busy')";
 
-/// True if a click on the element leads to another page: a link that is neither a file nor a place on this page, or the
-/// button of a form that is filled in.
+/// True if a click on the element leads to another page: a link that is neither a file nor a place on this page (nor, to
+/// a script, the row that is open already), or the button of a form that is filled in.
 const LEADS: &str = r"
-    const link = arguments[0].closest('a[href]');
+    const [element, hasScript] = arguments;
+    const link = element.closest('a[href]');
+    if (link && hasScript && link.matches('[data-item][aria-current] [data-open]')
+        && link.getAttribute('href') === link.closest('[data-item]').dataset.peek) return false;
     if (link) return !link.getAttribute('href').startsWith('#') && !/[.](csv|xlsx|txt)([?]|$)/.test(link.href);
-    const button = arguments[0].closest('button, input[type=submit]');
+    const button = element.closest('button, input[type=submit]');
     return button !== null && button.form !== null && button.type === 'submit' && button.form.checkValidity();";
 
 /// How a browser differs from the usual one.
@@ -54,6 +57,7 @@ pub(crate) struct Browser {
     client: Option<Client>,
     driver: Child,
     origin: String,
+    has_script: bool,
 }
 
 impl Browser {
@@ -90,7 +94,8 @@ impl Browser {
             builder.connect(&format!("http://127.0.0.1:{port}")).await
         });
         let client = Some(client.expect("a browser"));
-        Self { runtime, client, driver, origin: format!("http://{address}") }
+        let has_script = !look.without_script;
+        Self { runtime, client, driver, origin: format!("http://{address}"), has_script }
     }
 
     fn client(&self) -> &Client {
@@ -154,14 +159,15 @@ impl Browser {
         self.stands();
         let clicked = async {
             let element = self.client().find(locator).await?;
-            let leads = self.client().execute(LEADS, vec![argument(&element)]).await?;
+            let leads = self.client().execute(LEADS, vec![argument(&element), self.has_script.into()]).await?;
             let old = if leads == true { Some(self.main().await?) } else { None };
             element.click().await?;
             Ok::<_, CmdError>(old)
         };
+        let place = self.path();
         let old = self.runtime.block_on(clicked).unwrap_or_else(|error| panic!("{what}: {error}"));
         if let Some(old) = old {
-            self.gone(&old, what);
+            self.gone(&old, &place, what);
         }
     }
 
@@ -174,9 +180,9 @@ impl Browser {
     /// Presses keys that lead to another page; it stands when this returns.
     pub(crate) fn press_to_go(&self, keys: &str) {
         self.stands();
-        let old = self.runtime.block_on(self.main()).expect("a page");
+        let (old, place) = (self.runtime.block_on(self.main()).expect("a page"), self.path());
         self.strike(keys);
-        self.gone(&old, keys);
+        self.gone(&old, &place, keys);
     }
 
     /// The same as [`Self::press`], whatever the page is doing.
@@ -193,8 +199,8 @@ impl Browser {
         self.client().find(Locator::Css("main")).await
     }
 
-    /// Waits until the page that `old` belongs to is gone and the next one stands.
-    fn gone(&self, old: &Element, by: &str) {
+    /// Waits until the page that `old` belongs to is gone, or is at another place than `place`, and the next one stands.
+    fn gone(&self, old: &Element, place: &str, by: &str) {
         let is_there = || {
             let asked =
                 self.client().execute("return arguments[0].isConnected", vec![argument(old)]);
@@ -204,7 +210,7 @@ impl Browser {
                 Err(error) => !error.is_stale_element_reference() && !error.is_no_such_element(),
             }
         };
-        self.until(&format!("another page after {by:?}"), |_| !is_there());
+        self.until(&format!("another page after {by:?}"), |browser| !is_there() || browser.path() != place);
         self.stands();
     }
 

@@ -51,6 +51,15 @@ impl Sheet {
         if self == Self::Narrow { 3 } else { 7 }
     }
 
+    /// The size of its letters, of which the library draws four fifths: what shrinks most has the largest.
+    fn letters(self) -> u32 {
+        match self {
+            Self::Wide => 15,
+            Self::Narrow => 14,
+            Self::Any(_) => 16,
+        }
+    }
+
     fn class(self) -> &'static str {
         match self {
             Self::Wide => "chart wide",

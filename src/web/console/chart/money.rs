@@ -7,7 +7,7 @@ use crate::console::answer::PageError;
 use crate::console::show::usd;
 
 /// How much room a date takes, in pixels.
-const DATE_WIDTH: i32 = 64;
+const DATE_WIDTH: i32 = 72;
 
 /// One day of money.
 #[derive(Clone, Debug)]
@@ -38,7 +38,7 @@ fn days_on(days: &[Day], sheet: Sheet) -> Result<String, PageError> {
     let title = format!("Payout, reversals and net of {} days, in US dollars, from zero", days.len());
     let (width, height) = (sheet.width(), 160_i32);
     drawn(sheet, 190, &title, |area| {
-        let label = ("sans-serif", 11).into_font().color(&SOFT);
+        let label = ("sans-serif", sheet.letters()).into_font().color(&SOFT);
         let below = height_of(-lowest, highest.saturating_sub(lowest), height);
         let zero = height + 8 - below;
         let top_of = |value: i64| zero - height_of(value, highest.saturating_sub(lowest), height);
@@ -101,7 +101,7 @@ fn waterfall_on(bars: &[Bar], sheet: Sheet) -> Result<String, PageError> {
     let (width, height) = (sheet.width(), 120_i32);
     let gap = if sheet == Sheet::Wide { 12 } else { 3 };
     drawn(sheet, 172, &format!("In US dollars: {}", said.join(", ")), |area| {
-        let label = ("sans-serif", if sheet == Sheet::Wide { 12 } else { 11 }).into_font().color(&SOFT);
+        let label = ("sans-serif", sheet.letters()).into_font().color(&SOFT);
         let at = |value: i64| {
             22 + height - height_of(value.saturating_sub(lowest), highest.saturating_sub(lowest), height)
         };

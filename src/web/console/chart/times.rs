@@ -45,8 +45,9 @@ pub(crate) fn histogram(times_ms: &[i64], this_ms: Option<i64>) -> Result<String
         this_ms.map(|ms| format!("; this one took {}", span(ms))).unwrap_or_default()
     );
     let (width, height) = (420_i32, 92_i32);
-    drawn(Sheet::Any(420), 134, &title, |area| {
-        let label = ("sans-serif", 13).into_font().color(&SOFT);
+    let sheet = Sheet::Any(420);
+    drawn(sheet, 134, &title, |area| {
+        let label = ("sans-serif", sheet.letters()).into_font().color(&SOFT);
         for (index, count) in counts.iter().enumerate() {
             let (left, right) = width_of(index, counts.len(), width);
             let top = height + 4 - height_of(*count, highest, height);
