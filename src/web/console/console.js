@@ -26,7 +26,7 @@
 
   // -- one thing after the other -------------------------------------------------------------------------------
   // While a request is under way, keys wait: whatever they do, they do to the page that it brings.
-  const PATIENCE_MS = 30_000;
+  const PATIENCE_MS = 60_000;
   const MAX_WAITING = 200;
   let under = null; // what is under way: "peek" (may be given up for another), "page", or "leaving"
   let peeking = null;

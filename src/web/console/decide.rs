@@ -13,9 +13,9 @@ use super::Console;
 use super::answer::{Answer, Answered, PageError, page as render};
 use super::frame::{Frame, refusal};
 use super::request::Request;
+use super::said::{telling, told};
 use super::scope::Scope;
 use super::session::Viewer;
-use super::said::{telling, told};
 use super::show::{counted, happened, number, priced, span, usd};
 
 /// What a click did, in words.
@@ -405,10 +405,8 @@ pub(crate) async fn done(
     request: &Request,
 ) -> Result<(Option<Done>, Option<Undo>), PageError> {
     let since = TimestampMs(console.clock.now().0 - console.grace_ms);
-    let last = match viewer.may_review() {
-        true => console.store.last_decision(viewer.name(), since).await?,
-        false => None,
-    };
+    let last =
+        if viewer.may_review() { console.store.last_decision(viewer.name(), since).await? } else { None };
     let undo = last.map(|row| {
         let verb = if row.decision == "release" { "Released" } else { "Rejected" };
         Undo {

@@ -149,7 +149,13 @@ pub(crate) async fn resend_failed(console: &Console, viewer: &Viewer, _request: 
     }
     note(console, viewer, "deliveries_resent", format!("{deliveries} failed deliveries")).await?;
     let rest = if after.is_some() { " There are more: click again." } else { "" };
-    Ok(back(viewer, format!("{} are sent again.{rest}", counted(i64::try_from(deliveries).unwrap_or(i64::MAX), "delivery"))))
+    Ok(back(
+        viewer,
+        format!(
+            "{} are sent again.{rest}",
+            counted(i64::try_from(deliveries).unwrap_or(i64::MAX), "delivery")
+        ),
+    ))
 }
 
 /// `POST /deliveries/apps/{app}/enable`: an app that was switched off is called again.

@@ -60,7 +60,9 @@ pub(super) fn verdict(row: &RewardRow) -> Option<Verdict> {
 pub(super) fn sentence(row: &RewardRow, verdict: Option<&Verdict>) -> String {
     match verdict {
         None => "It was never judged: only its reversal is known.".into(),
-        Some(verdict) if verdict.decision == Decision::Hold => format!("Held: {}", dollars_in(&verdict.sentence())),
+        Some(verdict) if verdict.decision == Decision::Hold => {
+            format!("Held: {}", dollars_in(&verdict.sentence()))
+        }
         Some(verdict) if row.status == Status::Reversed.name() => {
             format!("Credited, and reversed later. {}", dollars_in(&verdict.sentence()))
         }
@@ -141,7 +143,8 @@ pub(super) async fn user_line(
     now: TimestampMs,
 ) -> Result<(String, Option<Moment>), PageError> {
     let statuses = console.store.user_statuses(&row.app, &row.user_id).await?;
-    let parts: Vec<String> = statuses.iter().map(|it| format!("{} {}", number(it.rewards), it.status)).collect();
+    let parts: Vec<String> =
+        statuses.iter().map(|it| format!("{} {}", number(it.rewards), it.status)).collect();
     let since = statuses.iter().map(|it| it.first_at).min();
     Ok((parts.join(" · "), since.map(|at| moment(at, now))))
 }

@@ -77,9 +77,10 @@ impl Frame {
             "/deliveries" if of("failed") > 0 => (format!("{} ⚠", number(of("failed"))), "bad"),
             _ => (String::new(), ""),
         };
-        let exact = [("oldest in the inbox", inbox.oldest_received_at.map(|at| at.0)), ("oldest delivery due", born)]
-            .into_iter()
-            .filter_map(|(what, at)| Some(format!("{what}: {}", moment(at?, now).exact)));
+        let exact =
+            [("oldest in the inbox", inbox.oldest_received_at.map(|at| at.0)), ("oldest delivery due", born)]
+                .into_iter()
+                .filter_map(|(what, at)| Some(format!("{what}: {}", moment(at?, now).exact)));
         let health_exact = exact.collect::<Vec<_>>().join("; ");
         let mut frame = Self { health, health_exact, ..Self::bare(viewer, here) };
         for entry in &mut frame.entries {

@@ -25,9 +25,9 @@ impl Kept {
     /// other site can send both. Passwords are never kept.
     pub(super) fn of(request: &Request) -> Self {
         let session = request.cookie(SESSION_COOKIE).unwrap_or_default();
-        let is_ours =
-            request.field("csrf").is_some_and(|token| same_text(token, &csrf_token(session)));
-        let is_secret = matches!(request.path.first().map(String::as_str), Some("password" | "people" | "logout"));
+        let is_ours = request.field("csrf").is_some_and(|token| same_text(token, &csrf_token(session)));
+        let is_secret =
+            matches!(request.path.first().map(String::as_str), Some("password" | "people" | "logout"));
         if !request.is_post() || session.is_empty() || !is_ours || is_secret {
             return Self::default();
         }

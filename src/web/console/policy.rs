@@ -94,7 +94,8 @@ fn threshold(name: &str, value: &Value) -> (String, String) {
     let plain = || match value {
         Value::String(text) => text.clone(),
         Value::Array(items) => {
-            let words = items.iter().map(|item| item.as_str().map_or_else(|| item.to_string(), str::to_owned));
+            let words =
+                items.iter().map(|item| item.as_str().map_or_else(|| item.to_string(), str::to_owned));
             words.collect::<Vec<_>>().join(", ")
         }
         other => other.to_string(),

@@ -140,10 +140,7 @@ pub(crate) async fn page(console: &Console, viewer: &Viewer, request: &Request) 
     )?;
     let is_cluster = scope.first.is_some();
     // Whoever has decided on the last reward of a cluster goes on with the next.
-    if is_cluster
-        && totals.rewards == 0
-        && request.query("on").is_some()
-    {
+    if is_cluster && totals.rewards == 0 && request.query("on").is_some() {
         let next = first_cluster(console, &scope, now).await?;
         let told = ["said", "seal"].map(|name| request.query(name).map(|value| (name, value.to_owned())));
         let told: Vec<(&str, String)> = told.into_iter().flatten().collect();
@@ -215,7 +212,12 @@ async fn all(
         let within = scope.in_cluster(&row.first, &row.second);
         item = shown(console, viewer, request, &within, None, now).await?.item;
     }
-    Ok(Listed { clusters: clusters.into_iter().map(|(_, view)| view).collect(), holds: Vec::new(), next, item })
+    Ok(Listed {
+        clusters: clusters.into_iter().map(|(_, view)| view).collect(),
+        holds: Vec::new(),
+        next,
+        item,
+    })
 }
 
 /// The rewards of one cluster, and the one that is open.
@@ -243,8 +245,12 @@ async fn shown(
     let is_open = filter.is_some();
     let own = scope.filter(now);
     let (mut rows, next) = rows(console, scope, filter.unwrap_or(&own), request, is_open, now).await?;
-    let page: Vec<(&'static str, String)> =
-        request.query("after").filter(|_| is_open).map(|after| ("after", after.to_owned())).into_iter().collect();
+    let page: Vec<(&'static str, String)> = request
+        .query("after")
+        .filter(|_| is_open)
+        .map(|after| ("after", after.to_owned()))
+        .into_iter()
+        .collect();
     let open = if is_open { open(request, viewer, &rows) } else { rows.first().map(|row| row.reward_id) };
     let mut item = None;
     if let Some(id) = open {
@@ -260,7 +266,8 @@ async fn shown(
             item.back = scope.url(&page);
         }
     }
-    let holds = rows.into_iter().map(|row| hold_view(scope, &page, row, open, console, viewer, now)).collect();
+    let holds =
+        rows.into_iter().map(|row| hold_view(scope, &page, row, open, console, viewer, now)).collect();
     Ok(Listed { clusters: Vec::new(), holds, next, item })
 }
 
@@ -349,9 +356,7 @@ fn cluster_view(
         rewards: counted(row.rewards, "reward"),
         users: counted(users.map_or(0, |users| users.users), "user"),
         payout: usd(row.payout_micros),
-        reward: one_currency
-            .map(|currency| priced(reward_micros, currency))
-            .unwrap_or_default(),
+        reward: one_currency.map(|currency| priced(reward_micros, currency)).unwrap_or_default(),
         oldest: moment(row.oldest_at, now),
         timer: timer(row.due_at, now),
         chips: chips(&parts, row.rewards),

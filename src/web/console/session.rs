@@ -15,8 +15,8 @@ use rand::RngExt as _;
 use store::audit::Line;
 use store::people::Person;
 
-use super::kept::Kept;
 use super::answer::{Answer, Answered, PageError, script_path, style_path};
+use super::kept::Kept;
 use super::request::{LOGIN_COOKIE, Request, SESSION_COOKIE};
 use super::{Console, password};
 use crate::limits::Caller;
@@ -125,7 +125,8 @@ struct LoginPage {
 /// What somebody reads whose session is over.
 const ENDED: &str = "Your session has ended. Sign in, and you go on where you were.";
 /// The same to somebody who sent a form.
-const ENDED_UNSENT: &str = "Your session has ended, and nothing was changed. Sign in, and you go on where you were.";
+const ENDED_UNSENT: &str =
+    "Your session has ended, and nothing was changed. Sign in, and you go on where you were.";
 /// The same to somebody whose words are kept.
 const ENDED_KEPT: &str =
     "Your session has ended, and nothing was changed. What you wrote is kept: sign in to send it.";
@@ -175,14 +176,10 @@ fn again(request: &Request, status: u16, fault: &'static str) -> Answered {
     form(status, Some(fault), next_page(request.field("next")), Kept::of_login(request))
 }
 
-fn form(
-    status: u16,
-    fault: Option<&'static str>,
-    next: String,
-    kept: Kept,
-) -> Answered {
+fn form(status: u16, fault: Option<&'static str>, next: String, kept: Kept) -> Answered {
     let csrf = new_token();
-    let page = LoginPage { style: style_path(), script: script_path(), csrf: csrf.clone(), next, fault, kept };
+    let page =
+        LoginPage { style: style_path(), script: script_path(), csrf: csrf.clone(), next, fault, kept };
     Ok(Answer::Login(status, page.render()?, csrf))
 }
 

@@ -73,7 +73,8 @@ pub(crate) fn dollars_in(text: &str) -> String {
 
 /// A whole number with a comma for each thousand.
 pub(crate) fn number(number: i64) -> String {
-    let (sign, digits) = if number < 0 { ("−", number.unsigned_abs()) } else { ("", number.unsigned_abs()) };
+    let (sign, digits) =
+        if number < 0 { ("−", number.unsigned_abs()) } else { ("", number.unsigned_abs()) };
     format!("{sign}{}", grouped(&digits.to_string()))
 }
 
@@ -301,7 +302,10 @@ mod tests {
 
     #[test]
     fn a_moment_says_its_exact_time_with_its_zone() {
-        assert_eq!(moment(1_764_135_492_123, TimestampMs(1_764_135_492_123)).exact, "2025-11-26 05:38:12 UTC");
+        assert_eq!(
+            moment(1_764_135_492_123, TimestampMs(1_764_135_492_123)).exact,
+            "2025-11-26 05:38:12 UTC"
+        );
     }
 
     #[test]

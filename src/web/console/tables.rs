@@ -87,7 +87,8 @@ impl Table {
         let words = |text: &str| Cell { text: text.to_owned(), is_figure: false };
         let mut columns = vec![words("")];
         for row in &sheet.rows {
-            let source = row.first().map(|value| cell(value, Unit::of("", ""))).map_or_else(String::new, |it| it.text);
+            let source =
+                row.first().map(|value| cell(value, Unit::of("", ""))).map_or_else(String::new, |it| it.text);
             columns.push(written(format!("{source} · rewards")));
             columns.push(written(format!("{source} · amount, {} or USD", currency_of(sheet, row))));
         }
@@ -102,7 +103,8 @@ impl Table {
             let mut line = vec![words(&format!("{name}{unit}"))];
             for row in &sheet.rows {
                 let currency = currency_of(sheet, row);
-                let count = || row.get(index).map_or_else(|| words(""), |value| cell(value, Unit::of("", "")));
+                let count =
+                    || row.get(index).map_or_else(|| words(""), |value| cell(value, Unit::of("", "")));
                 let amount = || match row.get(amount_at) {
                     Some(Value::Money(micros)) => {
                         written(priced(micros.0, Unit::of(amount_name, currency).currency))

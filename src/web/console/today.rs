@@ -15,7 +15,7 @@ use super::chart;
 use super::frame::Frame;
 use super::reports::Headline;
 use super::session::Viewer;
-use super::show::{Moment, counted, moment, number, percent, span, usd};
+use super::show::{Moment, counted, moment, number, percent, usd};
 
 /// How many days the chart shows.
 const CHART_DAYS: i64 = 30;
@@ -158,10 +158,7 @@ async fn todos(
     let mut todos = Vec::new();
     if totals.overdue > 0 {
         todos.push(Todo {
-            text: format!(
-                "Overdue: {} on hold",
-                counted(totals.overdue, "reward")
-            ),
+            text: format!("Overdue: {} on hold", counted(totals.overdue, "reward")),
             link: "/review".into(),
             money: usd(totals.overdue_payout_micros),
         });
@@ -169,9 +166,10 @@ async fn todos(
     for app in console.store.disabled_apps().await? {
         todos.push(Todo {
             text: format!(
-                "The app {} is told nothing since {} ago: {}",
+                "The app {} is told nothing ({}, {}): {}",
                 app.app,
-                span(now.0 - app.disabled_at),
+                moment(app.disabled_at, now).ago,
+                moment(app.disabled_at, now).exact,
                 app.why
             ),
             link: "/deliveries".into(),

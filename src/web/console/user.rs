@@ -100,10 +100,7 @@ pub(crate) async fn page(console: &Console, viewer: &Viewer, app: &str, user_id:
         app: app.to_owned(),
         user_id: user_id.to_owned(),
         since: statuses.iter().map(|it| it.first_at).min().map(|at| moment(at, now)),
-        balances: balances
-            .iter()
-            .map(|row| priced(row.balance_micros, &row.currency))
-            .collect(),
+        balances: balances.iter().map(|row| priced(row.balance_micros, &row.currency)).collect(),
         statuses: statuses
             .iter()
             .map(|it| (sign(&it.status), it.status.clone(), number(it.rewards), usd(it.payout_micros)))

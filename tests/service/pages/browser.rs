@@ -8,7 +8,7 @@ use std::io::{BufRead as _, BufReader};
 use std::net::SocketAddr;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use fantoccini::actions::{InputSource as _, KeyAction, KeyActions};
 use fantoccini::elements::Element;
@@ -18,16 +18,14 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use serde_json::{Value, json};
 use tokio::runtime::Runtime;
 
-use crate::wait::PAUSE;
-
-/// What a page does not show by then it never will.
-const DEADLINE: Duration = Duration::from_mins(1);
+use crate::wait::{DEADLINE, PAUSE};
 
 /// How often a driver is started before it is given up.
 const DRIVER_STARTS: usize = 10;
 
 /// True once the page is whole, its script has run, and no request of it is under way.
-const STANDS: &str = "return document.readyState === 'complete' && !document.documentElement.hasAttribute('data-busy')";
+const STANDS: &str =
+    "return document.readyState === 'complete' && !document.documentElement.hasAttribute('data-busy')";
 
 /// True if a click on the element leads to another page: a link that is neither a file nor a place on this page (nor, to
 /// a script, the row that is open already), or the button of a form that is filled in.
@@ -159,7 +157,8 @@ impl Browser {
         self.stands();
         let clicked = async {
             let element = self.client().find(locator).await?;
-            let leads = self.client().execute(LEADS, vec![argument(&element), self.has_script.into()]).await?;
+            let leads =
+                self.client().execute(LEADS, vec![argument(&element), self.has_script.into()]).await?;
             let old = if leads == true { Some(self.main().await?) } else { None };
             element.click().await?;
             Ok::<_, CmdError>(old)
@@ -202,8 +201,7 @@ impl Browser {
     /// Waits until the page that `old` belongs to is gone, or is at another place than `place`, and the next one stands.
     fn gone(&self, old: &Element, place: &str, by: &str) {
         let is_there = || {
-            let asked =
-                self.client().execute("return arguments[0].isConnected", vec![argument(old)]);
+            let asked = self.client().execute("return arguments[0].isConnected", vec![argument(old)]);
             match self.runtime.block_on(asked) {
                 Ok(connected) => connected == true,
                 // Any other error is of a page on its way out: the next look knows.

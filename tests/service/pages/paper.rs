@@ -51,8 +51,12 @@ fn on_a_telephone_no_value_and_no_label_is_lost(on: Kind) {
     let squeezed = "return Array.from(document.querySelectorAll('dd, td')).filter(cell => cell.textContent.trim() !== ''
         && (cell.getBoundingClientRect().width < 120 || cell.scrollWidth > cell.clientWidth + 1)).map(cell => cell.textContent)";
     assert_eq!(browser.ask(squeezed), serde_json::json!([]), "values have room");
-    for page in ["/".to_owned(), "/reports".into(), format!("/reports/{today}"), format!("/rewards/{}", team.id("T-1"))]
-    {
+    for page in [
+        "/".to_owned(),
+        "/reports".into(),
+        format!("/reports/{today}"),
+        format!("/rewards/{}", team.id("T-1")),
+    ] {
         browser.go(&page);
         let tiny = "return Array.from(document.querySelectorAll('svg.chart text'))
             .filter(text => text.getClientRects().length > 0)

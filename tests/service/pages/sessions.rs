@@ -29,9 +29,9 @@ fn sign_in_here(browser: &Browser, name: &str) {
 
 fn a_session_that_ends_keeps_the_note_and_the_place(on: Kind) {
     let team = Team::new(on);
-    team.hold("u-1", &["T-1", "T-2"]);
     let root = team.signed_in("root");
     for (without_script, tx, name) in [(false, "T-1", "mara"), (true, "T-2", "joe")] {
+        team.hold("u-1", &[tx]);
         let mara = team.browser(Look { without_script, ..Look::default() });
         mara.sign_in(name, PASSWORD);
         let place = format!("/review?group=user&c1=u-1&c2=main&open={}", team.id(tx));
@@ -145,9 +145,12 @@ fn whatever_goes_wrong_at_an_address_of_the_pages_is_a_page(on: Kind) {
     let cookie_and_html = |method: &'static str, path: &'static str| {
         Request::new(method, path).header("Accept", "text/html,*/*").header("Cookie", "x=y")
     };
-    for (method, path, status) in
-        [("PUT", "/review", 405), ("DELETE", "/rewards/1", 405), ("GET", "/nowhere", 404), ("GET", "/?user_id=u", 404)]
-    {
+    for (method, path, status) in [
+        ("PUT", "/review", 405),
+        ("DELETE", "/rewards/1", 405),
+        ("GET", "/nowhere", 404),
+        ("GET", "/?user_id=u", 404),
+    ] {
         let answer = call(team.up.address, &cookie_and_html(method, path));
         assert_eq!(answer.status, status, "{method} {path}");
         assert!(answer.body.contains("<main id=main"), "{method} {path}: {}", answer.body);

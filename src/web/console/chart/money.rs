@@ -145,7 +145,10 @@ mod tests {
     fn every_drawing_of_money_is_made_for_a_page_and_for_a_telephone() {
         let day = Day { date: "2026-11-23".into(), approved_micros: 5_000_000, reversed_micros: 0 };
         let svg = days(&vec![day; 30]).expect("drawn");
-        assert_eq!((svg.matches("class=\"chart wide\"").count(), svg.matches("class=\"chart narrow\"").count()), (1, 1));
+        assert_eq!(
+            (svg.matches("class=\"chart wide\"").count(), svg.matches("class=\"chart narrow\"").count()),
+            (1, 1)
+        );
         assert!(svg.contains("width=\"900\"") && svg.contains("width=\"360\""));
     }
 
