@@ -50,7 +50,8 @@ pub fn routes(
     watch: Arc<Watch>,
 ) -> impl Filter<Extract = (Response,), Error = Infallible> + Clone {
     let routes = ingest::routes(ingest).or(api::routes(api)).unify().or(watch::guarded_routes(watch)).unify();
-    routes.or(console::routes(console)).unify().recover(not_found).unify()
+    let pages = console::routes(console.clone()).or(console::elsewhere(console)).unify();
+    routes.or(pages).unify().recover(not_found).unify()
 }
 
 /// What networks and load balancers call, and nothing else.
@@ -67,7 +68,8 @@ pub fn admin_only(
     console: Arc<Console>,
     watch: Arc<Watch>,
 ) -> impl Filter<Extract = (Response,), Error = Infallible> + Clone {
-    let routes = api::routes(api).or(watch::open_routes(watch)).unify().or(console::routes(console)).unify();
+    let pages = console::routes(console.clone()).or(console::elsewhere(console)).unify();
+    let routes = api::routes(api).or(watch::open_routes(watch)).unify().or(pages).unify();
     routes.recover(not_found).unify()
 }
 

@@ -26,6 +26,7 @@ contract! {
         a_reward_named_twice_is_decided_once,
         an_undo_takes_the_whole_click_back_and_only_for_who_clicked,
         an_undo_after_the_grace_takes_nothing_back,
+        the_newest_decision_that_still_stands_is_the_next_to_be_undone,
         what_pays_much_waits_for_a_second_person,
         nobody_is_their_own_second_person,
         of_two_who_disagree_a_third_decides,
@@ -138,6 +139,28 @@ async fn an_undo_takes_the_whole_click_back_and_only_for_who_clicked(home: &Home
     assert_eq!(home.store.hold_count().await.expect("counted"), 19);
     let again = store.undo_decision(id, by("ann")).await.expect("asked").expect("hers");
     assert_eq!((again.undone.len(), again.too_late.len()), (0, 20), "nothing twice");
+    home.prove().await;
+}
+
+async fn the_newest_decision_that_still_stands_is_the_next_to_be_undone(home: &Home) {
+    let store = home.store.clone().telling(told());
+    let before = TimestampMs(NOW.0 - 1);
+    let last = async |person: &str, since| {
+        let row = store.last_decision(person, since).await.expect("looked up");
+        row.map(|row| (row.id, row.first_reward_id))
+    };
+    let seen = hold(home, 4).await;
+    assert_eq!(last("ann", before).await, None);
+    let first = decide(&store, &seen[..1], Review::Release, "ann").await.id.expect("decided");
+    let second = decide(&store, &seen[1..3], Review::Reject, "ann").await.id.expect("decided");
+    decide(&store, &seen[3..], Review::Reject, "bob").await;
+    assert_eq!(last("ann", before).await, Some((second, seen[1].reward_id)));
+    assert_eq!(last("ann", NOW).await, None, "too long ago");
+    let undo = async |id| store.undo_decision(id, by("ann")).await.expect("undone");
+    assert!(undo(second).await.is_some());
+    assert_eq!(last("ann", before).await, Some((first, seen[0].reward_id)));
+    assert!(undo(first).await.is_some());
+    assert_eq!(last("ann", before).await, None);
     home.prove().await;
 }
 

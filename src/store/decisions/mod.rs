@@ -26,6 +26,9 @@ pub(crate) use taking::{Taken, load, take};
 /// How many rewards one click may decide on.
 pub const MAX_DECIDED: usize = 5_000;
 
+/// How many clicks of the whole team are looked through for one that can still be undone: far more than a grace sees.
+const CLICKS_LOOKED_AT: i64 = 1_000;
+
 /// Who releases what nobody needs to look at.
 pub const ACTOR_POLICY: &str = "policy";
 
@@ -118,6 +121,8 @@ pub struct DecisionRow {
     pub decided_at: i64,
     pub rewards: i64,
     pub payout_micros: i64,
+    /// The reward, or the first of them.
+    pub first_reward_id: i64,
 }
 
 /// An opinion as it is kept.
@@ -175,8 +180,22 @@ impl Store {
     /// The decision `id`.
     pub async fn decision(&self, id: i64) -> Result<Option<DecisionRow>> {
         Ok(read!(self, pool => sqlx::query_as(
-            "SELECT id, person, decision, note, decided_at, rewards, payout_micros FROM decisions WHERE id = $1"
+            "SELECT id, person, decision, note, decided_at, rewards, payout_micros,
+                    (SELECT MIN(reward_id) FROM decided WHERE decision_id = decisions.id) AS first_reward_id
+             FROM decisions WHERE id = $1"
         ).bind(id).fetch_optional(pool).await)?)
+    }
+
+    /// The newest decision of `person` after `since` of which something still stands as they left it.
+    pub async fn last_decision(&self, person: &str, since: TimestampMs) -> Result<Option<DecisionRow>> {
+        Ok(read!(self, pool => sqlx::query_as(
+            "SELECT id, person, decision, note, decided_at, rewards, payout_micros,
+                    (SELECT MIN(reward_id) FROM decided WHERE decision_id = decisions.id) AS first_reward_id
+             FROM decisions WHERE id > (SELECT COALESCE(MAX(id), 0) FROM decisions) - $1 AND person = $2 AND decided_at > $3
+               AND EXISTS (SELECT 1 FROM decided JOIN rewards ON rewards.id = decided.reward_id
+                           WHERE decision_id = decisions.id AND rewards.steps = decided.seq)
+             ORDER BY id DESC LIMIT 1"
+        ).bind(CLICKS_LOOKED_AT).bind(person).bind(since.0).fetch_optional(pool).await)?)
     }
 
     /// What was said of the reward `id` while it stood at `steps`, the oldest first.

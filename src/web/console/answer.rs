@@ -35,6 +35,8 @@ pub(crate) enum Answer {
     To(String),
     /// Go there, with a session begun or (empty) ended.
     WithSession(String, String),
+    /// A page, with a session begun.
+    PageWithSession(String, String),
     /// A page with the token of the form for signing in.
     Login(u16, String, String),
     /// The stylesheet or the script.
@@ -84,9 +86,15 @@ pub(crate) fn fault(fault: &PageError) -> Answer {
         ),
     };
     error!(error = %fault, "a page could not be made");
+    lone(status, "Not now", words)
+}
+
+/// A page for somebody who is not known, or when nobody can be known.
+pub(crate) fn lone(status: u16, title: &str, words: &str) -> Answer {
     let body = format!(
-        "<!doctype html><html lang=en><meta charset=utf-8><title>RewardGate</title><link rel=stylesheet href=\"{}\">\
-         <main class=lone><h1>Not now</h1><p>{words}</p><p><a href=\"/\">Today</a></p></main></html>",
+        "<!doctype html><html lang=en><meta charset=utf-8><meta name=viewport content=\"width=device-width, initial-scale=1\">\
+         <title>{title} · RewardGate</title><link rel=stylesheet href=\"{}\"><main id=main class=lone><p class=brand>RewardGate</p>\
+         <h1>{title}</h1><p>{words}</p><p><a href=\"/\">Today</a></p></main></html>",
         style_path()
     );
     Answer::Page(status, body)
@@ -122,6 +130,7 @@ impl Answer {
             Self::Page(status, body) | Self::Login(status, body, _) => {
                 (*status, "text/html; charset=utf-8", body.clone())
             }
+            Self::PageWithSession(body, _) => (200, "text/html; charset=utf-8", body.clone()),
             Self::To(_) | Self::WithSession(..) => (303, "text/plain; charset=utf-8", String::new()),
             Self::File(kind, body) => (200, *kind, (*body).to_owned()),
             Self::Json(body) => (200, "application/json", body.clone()),
@@ -137,7 +146,7 @@ impl Answer {
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static(cache));
         guard(headers);
         let cookie = match &self {
-            Self::WithSession(_, token) => Some((SESSION_COOKIE, token)),
+            Self::WithSession(_, token) | Self::PageWithSession(_, token) => Some((SESSION_COOKIE, token)),
             Self::Login(_, _, token) => Some((LOGIN_COOKIE, token)),
             _ => None,
         };

@@ -8,7 +8,7 @@ use super::answer::{Answered, page as render};
 use super::frame::Frame;
 use super::request::Request;
 use super::session::Viewer;
-use super::show::{Moment, moment};
+use super::show::{Moment, dollars_in, moment};
 
 const PAGE: i64 = 100;
 
@@ -42,7 +42,7 @@ pub(crate) async fn page(console: &Console, viewer: &Viewer, request: &Request) 
         tokio::try_join!(console.store.audit(&filter, PAGE), console.store.audit_choices())?;
     let full = i64::try_from(rows.len()).is_ok_and(|rows| rows == PAGE);
     let next = rows.last().filter(|_| full).map_or_else(String::new, |last| {
-        super::decide::with(&request.target, &[("after", last.id.to_string())])
+        super::said::with(&request.target, &[("after", last.id.to_string())])
     });
     let chosen = |names: Vec<String>, chosen: &Option<String>| {
         names.into_iter().map(|name| (name.clone(), chosen.as_ref() == Some(&name))).collect()
@@ -57,7 +57,7 @@ pub(crate) async fn page(console: &Console, viewer: &Viewer, request: &Request) 
             .map(|row| Row {
                 at: moment(row.happened_at, now),
                 words: row.action.replace('_', " "),
-                line: row,
+                line: AuditRow { detail: dollars_in(&row.detail), ..row },
             })
             .collect(),
         next,

@@ -4,6 +4,7 @@
 use askama::Template;
 use domain::money::Micros;
 use domain::review::{MAX_NOTE_LEN, Review};
+use domain::time::TimestampMs;
 use store::decisions::{Decide, Decision, MAX_DECIDED, Skip, Skipped, Wanted};
 use store::holds::HoldFilter;
 use store::reviews::{Reviewed, Reviewer};
@@ -12,9 +13,10 @@ use super::Console;
 use super::answer::{Answer, Answered, PageError, page as render};
 use super::frame::{Frame, refusal};
 use super::request::Request;
+use super::said::{telling, told};
 use super::scope::Scope;
 use super::session::Viewer;
-use super::show::{amount, happened, number, span, usd};
+use super::show::{counted, happened, number, priced, span, usd};
 
 /// What a click did, in words.
 pub(crate) struct Done {
@@ -22,10 +24,12 @@ pub(crate) struct Done {
     pub(crate) more: Vec<String>,
 }
 
-/// The last decision, while it can be taken back.
+/// The last decision that still stands, while it can be taken back.
 pub(crate) struct Undo {
     pub(crate) id: i64,
     pub(crate) text: String,
+    /// The reward, if it was one.
+    pub(crate) reward_id: Option<i64>,
     pub(crate) left_ms: i64,
 }
 
@@ -67,6 +71,13 @@ impl Act {
         }
     }
 
+    fn done(self) -> &'static str {
+        match self.decision {
+            Review::Release => "Released",
+            Review::Reject => "Rejected",
+        }
+    }
+
     fn name(self) -> &'static str {
         match self.decision {
             Review::Release => "release",
@@ -92,7 +103,8 @@ pub(crate) async fn decide(console: &Console, viewer: &Viewer, request: &Request
     let scope = Scope::of_form(request);
     let wanted = wanted(console, request, act, &scope).await?;
     if wanted.is_empty() {
-        return Ok(Answer::To(with(&back, &[("said", "nothing-selected".into())])));
+        let said = "Nothing was selected, so nothing was decided.".to_owned();
+        return Ok(Answer::To(telling(viewer, &back, &[said])));
     }
     let note = request.field("note").map(str::to_owned);
     if note.as_ref().is_some_and(|note| note.len() > MAX_NOTE_LEN) {
@@ -118,11 +130,12 @@ pub(crate) async fn decide(console: &Console, viewer: &Viewer, request: &Request
     let decision = match console.store.decide(decide).await {
         // Somebody was faster by a hair: nothing was saved, and the list will say who.
         Err(store::Error::Contended(_)) => {
-            return Ok(Answer::To(with(&back, &[("said", "contended".into())])));
+            let said = "Somebody else decided at the same moment; nothing of yours was saved. Look again.";
+            return Ok(Answer::To(telling(viewer, &back, &[said.into()])));
         }
         other => other?,
     };
-    Ok(Answer::To(after(&decision, request, &back, now.0)))
+    Ok(Answer::To(after(console, viewer, &decision, act, request, &back)))
 }
 
 /// How many rewards the page of confirmation has shown.
@@ -134,20 +147,49 @@ fn shown(request: &Request) -> usize {
 }
 
 /// Where to go on: the next reward if one was decided, else the list.
-fn after(decision: &Decision, request: &Request, back: &str, now_ms: i64) -> String {
+fn after(
+    console: &Console,
+    viewer: &Viewer,
+    decision: &Decision,
+    act: Act,
+    request: &Request,
+    back: &str,
+) -> String {
     let next = request.field("next").filter(|next| is_ours(next)).unwrap_or(back);
-    let mut params = Vec::new();
-    if let Some(id) = decision.id {
-        params.push(("done", id.to_string()));
+    let mut lines = Vec::new();
+    // While it can be undone, the bar with the undo says so.
+    if decision.id.is_some() && console.grace_ms <= 0 {
+        lines.push(done_words(act.done(), count(decision.taken.len()), decision.payout_micros));
     }
     if !decision.waiting.is_empty() {
-        params.push(("waiting", decision.waiting.len().to_string()));
+        lines.push(format!("{} now wait for another person to agree.", rewards(decision.waiting.len())));
     }
     if !decision.skipped.is_empty() {
-        params.push(("skipped", decision.skipped.len().to_string()));
-        params.push(("because", because(&decision.skipped, now_ms)));
+        let because = because(&decision.skipped, console.clock.now().0);
+        lines.push(format!("{} not decided: {because}.", rewards(decision.skipped.len())));
     }
-    with(next, &params)
+    going_on(&telling(viewer, next, &lines))
+}
+
+/// The same place, but whoever finds its cluster empty is led to the next one.
+fn going_on(path: &str) -> String {
+    if !path.starts_with("/review") {
+        return path.to_owned();
+    }
+    format!("{path}{}on=1", if path.contains('?') { '&' } else { '?' })
+}
+
+fn count(len: usize) -> i64 {
+    i64::try_from(len).unwrap_or(i64::MAX)
+}
+
+fn rewards(len: usize) -> String {
+    counted(count(len), "reward")
+}
+
+/// E.g. `Released 3 rewards, $4.50.`
+fn done_words(verb: &str, many: i64, payout_micros: i64) -> String {
+    format!("{verb} {}, {}.", counted(many, "reward"), usd(payout_micros))
 }
 
 /// What happened instead, for the first of those that were not decided.
@@ -192,7 +234,9 @@ struct ConfirmPage {
     act: String,
     rewards: String,
     users: String,
-    reward: String,
+    /// What it means for the users, in a sentence.
+    consequence: String,
+    is_reject: bool,
     payout: String,
     facts: Vec<(&'static str, String)>,
     warnings: Vec<String>,
@@ -221,7 +265,17 @@ async fn confirm(
     };
     let (totals, users) =
         tokio::try_join!(console.store.hold_totals(&filter, now), console.store.hold_users(&filter))?;
-    let reward = totals.reward_micros.zip(totals.currency.clone());
+    let reward = totals.reward_micros.zip(totals.currency.as_deref());
+    let reward = reward.map_or_else(
+        || "their rewards in several currencies".into(),
+        |(micros, currency)| priced(micros, currency),
+    );
+    let users = counted(users, "user");
+    let consequence = match act.decision {
+        Review::Release if users == "1 user" => format!("1 user receives {reward}."),
+        Review::Release => format!("{users} receive {reward}."),
+        Review::Reject => format!("{users} will not receive {reward}."),
+    };
     let mut fields = vec![("back", back.to_owned()), ("shown", wanted.len().to_string())];
     if act.all {
         fields.extend(scope.upto(newest).fields());
@@ -243,17 +297,15 @@ async fn confirm(
     if console.grace_ms > 0 && act.decision == Review::Release {
         warnings.push(format!("It can be undone for {} before any app is told.", span(console.grace_ms)));
     }
-    let count = i64::try_from(wanted.len()).unwrap_or(i64::MAX);
+    let count = count(wanted.len());
     let mut page = ConfirmPage {
         frame: Frame::load(console, viewer, "/review").await?,
         verb: act.verb(),
         act: format!("{}-{}-now", act.name(), if act.all { "all" } else { "selected" }),
-        rewards: domain::text::count(count.unsigned_abs(), "reward"),
-        users: domain::text::count(users.unsigned_abs(), "user"),
-        reward: reward.map_or_else(
-            || "several currencies".into(),
-            |(micros, currency)| format!("{} {currency}", amount(micros)),
-        ),
+        rewards: counted(count, "reward"),
+        users,
+        consequence,
+        is_reject: act.decision == Review::Reject,
         payout: usd(totals.payout_micros),
         facts: Vec::new(),
         warnings,
@@ -282,10 +334,25 @@ pub(crate) async fn undo(console: &Console, viewer: &Viewer, request: &Request, 
         business_date: now.business_date(console.timezone),
     };
     let Some(undone) = console.store.undo_decision(id, reviewer).await? else {
-        return Ok(Answer::To(with(&back, &[("said", "not-yours".into())])));
+        return Ok(Answer::To(telling(viewer, &back, &["Only whoever decided can undo it.".into()])));
     };
-    let params = [("undone", undone.undone.len().to_string()), ("late", undone.too_late.len().to_string())];
-    Ok(Answer::To(with(&back, &params)))
+    let mut lines = Vec::new();
+    if !undone.undone.is_empty() {
+        lines.push(format!("Undone: {} held again.", rewards(undone.undone.len())));
+    }
+    if !undone.too_late.is_empty() {
+        let late = rewards(undone.too_late.len());
+        lines.push(format!("Too late for {late}: the app was told, or something else happened."));
+    }
+    let place = match undone.undone.as_slice() {
+        // What is held again is what somebody wants to see next, wherever they went meanwhile.
+        [one] if back.starts_with("/review") => match console.store.hold(*one, now).await? {
+            Some(row) => Scope::of_path(&back).in_cluster_of(&row).url(&[("open", one.to_string())]),
+            None => back,
+        },
+        _ => back,
+    };
+    Ok(Answer::To(telling(viewer, &place, &lines)))
 }
 
 /// `POST /rewards/{id}/skip`: lets go of it, and goes on.
@@ -295,7 +362,7 @@ pub(crate) async fn skip(console: &Console, viewer: &Viewer, request: &Request, 
     }
     let next =
         request.field("next").filter(|next| is_ours(next)).map_or_else(|| back(request), str::to_owned);
-    Ok(Answer::To(next))
+    Ok(Answer::To(going_on(&next)))
 }
 
 /// `POST /rewards/{id}/overturn`: releases what was rejected before.
@@ -317,64 +384,41 @@ pub(crate) async fn overturn(console: &Console, viewer: &Viewer, request: &Reque
     };
     let said = match console.store.review(id, Review::Release, reviewer).await {
         Ok(Reviewed::Done) => return Ok(Answer::To(page)),
-        Ok(Reviewed::Waits) => return Ok(Answer::To(with(&page, &[("waiting", "1".into())]))),
+        Ok(Reviewed::Waits) => {
+            let said = "1 reward now waits for another person to agree.".to_owned();
+            return Ok(Answer::To(telling(viewer, &page, &[said])));
+        }
         Ok(Reviewed::NotFound) => "there is no such reward".to_owned(),
         Ok(Reviewed::Claimed(person)) => format!("{person} has it open"),
         Ok(Reviewed::NotAllowed(why)) => why.to_string(),
         Err(store::Error::Contended(_)) => "it was changed at the same moment".to_owned(),
         Err(error) => return Err(error.into()),
     };
-    Ok(Answer::To(with(&page, &[("skipped", "1".into()), ("because", said)])))
+    Ok(Answer::To(telling(viewer, &page, &[format!("1 reward not decided: {said}.")])))
 }
 
-/// What the last click did, as the URL tells it, and whether it can be taken back.
+/// What the last click did, and what of this person's decisions can be taken back: the newest that still stands,
+/// wherever they went meanwhile.
 pub(crate) async fn done(
     console: &Console,
     viewer: &Viewer,
     request: &Request,
 ) -> Result<(Option<Done>, Option<Undo>), PageError> {
-    let count =
-        |name: &str| request.query(name).and_then(|text| text.parse::<u64>().ok()).filter(|count| *count > 0);
-    let rewards = |count: u64| domain::text::count(count, "reward");
-    let mut lines = Vec::new();
-    let id = request.query("done").and_then(|id| id.parse::<i64>().ok());
-    let mut undo = None;
-    if let Some(id) = id
-        && let Some(row) = console.store.decision(id).await?
-        && row.person == viewer.name()
-    {
+    let since = TimestampMs(console.clock.now().0 - console.grace_ms);
+    let last =
+        if viewer.may_review() { console.store.last_decision(viewer.name(), since).await? } else { None };
+    let undo = last.map(|row| {
         let verb = if row.decision == "release" { "Released" } else { "Rejected" };
-        let text = format!("{verb} {}, {}.", rewards(row.rewards.unsigned_abs()), usd(row.payout_micros));
-        let left_ms = row.decided_at + console.grace_ms - console.clock.now().0;
-        if left_ms > 0 {
-            undo = Some(Undo { id, text, left_ms });
-        } else {
-            lines.push(text);
+        Undo {
+            id: row.id,
+            text: done_words(verb, row.rewards, row.payout_micros),
+            reward_id: (row.rewards == 1).then_some(row.first_reward_id),
+            left_ms: row.decided_at + console.grace_ms - console.clock.now().0,
         }
-    }
-    if let Some(waiting) = count("waiting") {
-        lines.push(format!("{} now wait for another person to agree.", rewards(waiting)));
-    }
-    if let Some(skipped) = count("skipped") {
-        let because = request.query("because").unwrap_or_default();
-        lines.push(format!("{} not decided: {because}.", rewards(skipped)));
-    }
-    if let Some(undone) = count("undone") {
-        lines.push(format!("Undone: {} held again.", rewards(undone)));
-    }
-    if let Some(late) = count("late") {
-        lines.push(format!("Too late for {}: the app was told, or something else happened.", rewards(late)));
-    }
-    match request.query("said") {
-        Some("nothing-selected") => lines.push("Nothing was selected, so nothing was decided.".into()),
-        Some("contended") => lines
-            .push("Somebody else decided at the same moment; nothing of yours was saved. Look again.".into()),
-        Some("not-yours") => lines.push("Only whoever decided can undo it.".into()),
-        _ => {}
-    }
-    let mut lines = lines.into_iter();
+    });
+    let mut lines = told(viewer, request).into_iter();
     let done = lines.next().map(|text| Done { text, more: lines.collect() });
-    Ok((done, undo))
+    Ok((done, undo.filter(|undo| undo.left_ms > 0)))
 }
 
 fn not_yours(viewer: &Viewer) -> Answer {
@@ -386,38 +430,19 @@ fn not_yours(viewer: &Viewer) -> Answer {
     )
 }
 
+/// A place to come back to: a page of the queue or of a reward, and nothing that only looks like one.
 fn is_ours(path: &str) -> bool {
-    path.starts_with("/review") || path.starts_with("/rewards/")
+    let page = path.split(['?', '#']).next().unwrap_or_default();
+    (page == "/review" || page.starts_with("/rewards/")) && !path.contains(['\\', '\r', '\n'])
 }
 
 fn back(request: &Request) -> String {
     request.field("back").filter(|back| is_ours(back)).unwrap_or("/review").to_owned()
 }
 
-/// `path` with what the click before did left out, and `params` added.
-pub(crate) fn with(path: &str, params: &[(&str, String)]) -> String {
-    const SAID: [&str; 8] = ["done", "waiting", "skipped", "because", "undone", "late", "said", "after"];
-    let (page, query) = path.split_once('?').unwrap_or((path, ""));
-    let mut pairs: Vec<(String, String)> = serde_urlencoded::from_str(query).unwrap_or_default();
-    pairs.retain(|(name, _)| !SAID.contains(&name.as_str()));
-    pairs.extend(params.iter().map(|(name, value)| ((*name).to_owned(), value.clone())));
-    if pairs.is_empty() {
-        return page.to_owned();
-    }
-    format!("{page}?{}", serde_urlencoded::to_string(&pairs).unwrap_or_default())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn what_a_click_did_is_told_once_and_not_again_by_the_next() {
-        let first = with("/review?group=rule&after=3", &[("done", "7".into())]);
-        assert_eq!(first, "/review?group=rule&done=7");
-        assert_eq!(with(&first, &[("undone", "1".into())]), "/review?group=rule&undone=1");
-        assert_eq!(with("/review", &[]), "/review");
-    }
 
     #[test]
     fn only_known_words_are_decisions() {

@@ -14,7 +14,7 @@ use super::answer::{Answer, Answered, page as render};
 use super::frame::{Frame, refusal};
 use super::request::Request;
 use super::session::Viewer;
-use super::show::{Moment, moment, number, short, sign};
+use super::show::{Moment, counted, moment, number, short, sign};
 
 const PAGE: i64 = 50;
 /// How many steps of resending one click takes at most; a longer backlog takes another click.
@@ -51,7 +51,7 @@ struct DeliveriesPage {
     rows: Vec<Row>,
     /// Name, label, whether it is chosen.
     statuses: Vec<(&'static str, String, bool)>,
-    backlog: Vec<(String, String, String)>,
+    backlog: Vec<(String, String, Option<Moment>)>,
     disabled: Vec<Disabled>,
     failed: i64,
     is_set: bool,
@@ -76,7 +76,7 @@ pub(crate) async fn page(console: &Console, viewer: &Viewer, request: &Request) 
     )?;
     let full = i64::try_from(rows.len()).is_ok_and(|rows| rows == PAGE);
     let next = rows.last().filter(|_| full).map_or_else(String::new, |last| {
-        super::decide::with(&request.target, &[("after", format!("{},{}", last.born_at, last.id))])
+        super::said::with(&request.target, &[("after", format!("{},{}", last.born_at, last.id))])
     });
     let page = DeliveriesPage {
         frame: Frame::load(console, viewer, "/deliveries").await?,
@@ -88,7 +88,7 @@ pub(crate) async fn page(console: &Console, viewer: &Viewer, request: &Request) 
         backlog: backlog
             .into_iter()
             .map(|row| {
-                let oldest = row.oldest_born_at.map_or_else(String::new, |at| moment(at, now).ago);
+                let oldest = row.oldest_born_at.map(|at| moment(at, now));
                 (format!("{} {}", row.app, row.status), number(row.deliveries), oldest)
             })
             .collect(),
@@ -98,7 +98,7 @@ pub(crate) async fn page(console: &Console, viewer: &Viewer, request: &Request) 
             .collect(),
         is_set: status.is_some(),
         may_review: viewer.may_review(),
-        said: request.query("said").unwrap_or_default().to_owned(),
+        said: super::said::told(viewer, request).join(" "),
         rows: rows
             .into_iter()
             .map(|row| Row {
@@ -134,11 +134,11 @@ pub(crate) async fn resend(console: &Console, viewer: &Viewer, id: &str) -> Answ
     match console.store.resend(id, now).await? {
         Resent::Done => {
             note(console, viewer, "delivery_resent", format!("delivery {id}")).await?;
-            Ok(back(&format!("Delivery {id} is sent again.")))
+            Ok(back(viewer, format!("Delivery {id} is sent again.")))
         }
-        Resent::NotFound => Ok(back(&format!("There is no delivery {id}."))),
+        Resent::NotFound => Ok(back(viewer, format!("There is no delivery {id}."))),
         Resent::NotPossible(status) => {
-            Ok(back(&format!("Delivery {id} is {}: it is not sent again.", status.name())))
+            Ok(back(viewer, format!("Delivery {id} is {}: it is not sent again.", status.name())))
         }
     }
 }
@@ -155,14 +155,15 @@ pub(crate) async fn give_up(console: &Console, viewer: &Viewer, request: &Reques
     };
     let give_up =
         GiveUp { id, actor: viewer.name().to_owned(), reason: reason.to_owned(), now: console.clock.now() };
-    Ok(back(&match console.store.give_up(give_up).await? {
+    let said = match console.store.give_up(give_up).await? {
         GivenUp::Done => format!("Delivery {id} is given up: it is not sent any more."),
         GivenUp::NotFound => format!("There is no delivery {id}."),
         GivenUp::InHand => format!("Delivery {id} is being sent at this moment. Try again in a moment."),
         GivenUp::NotPossible(status) => {
             format!("Delivery {id} is {}: there is nothing to give up.", label(status.name()))
         }
-    }))
+    };
+    Ok(back(viewer, said))
 }
 
 /// Who gave it up and why; empty if nobody did.
@@ -196,7 +197,13 @@ pub(crate) async fn resend_failed(console: &Console, viewer: &Viewer, _request: 
     }
     note(console, viewer, "deliveries_resent", format!("{deliveries} failed deliveries")).await?;
     let rest = if after.is_some() { " There are more: click again." } else { "" };
-    Ok(back(&format!("{} are sent again.{rest}", domain::text::count(deliveries, "delivery"))))
+    Ok(back(
+        viewer,
+        format!(
+            "{} are sent again.{rest}",
+            counted(i64::try_from(deliveries).unwrap_or(i64::MAX), "delivery")
+        ),
+    ))
 }
 
 /// `POST /deliveries/apps/{app}/enable`: an app that was switched off is called again.
@@ -207,7 +214,7 @@ pub(crate) async fn enable(console: &Console, viewer: &Viewer, app: &str) -> Ans
     if console.store.enable_app(app.to_owned()).await? {
         note(console, viewer, "app_enabled", format!("app {app}")).await?;
     }
-    Ok(back(&format!("The app {app} is called again.")))
+    Ok(back(viewer, format!("The app {app} is called again.")))
 }
 
 fn not_yours(viewer: &Viewer) -> Answer {
@@ -229,6 +236,6 @@ async fn note(
     console.store.note_in_audit(line, console.clock.now()).await
 }
 
-fn back(said: &str) -> Answer {
-    Answer::To(super::decide::with("/deliveries", &[("said", said.to_owned())]))
+fn back(viewer: &Viewer, said: String) -> Answer {
+    Answer::To(super::said::telling(viewer, "/deliveries", &[said]))
 }

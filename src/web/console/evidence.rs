@@ -11,7 +11,7 @@ use store::rewards::RewardRow;
 use super::answer::PageError;
 use super::reward::{Beside, Related, SignalView};
 use super::session::Viewer;
-use super::show::{moment, rule_name, short, sign, span, usd};
+use super::show::{Moment, counted, dollars_in, moment, number, rule_name, short, sign, span, usd};
 use super::{Console, chart};
 
 /// That another person is asked, without saying what the first one said.
@@ -60,11 +60,13 @@ pub(super) fn verdict(row: &RewardRow) -> Option<Verdict> {
 pub(super) fn sentence(row: &RewardRow, verdict: Option<&Verdict>) -> String {
     match verdict {
         None => "It was never judged: only its reversal is known.".into(),
-        Some(verdict) if verdict.decision == Decision::Hold => format!("Held: {}", verdict.sentence()),
-        Some(verdict) if row.status == Status::Reversed.name() => {
-            format!("Credited, and reversed later. {}", verdict.sentence())
+        Some(verdict) if verdict.decision == Decision::Hold => {
+            format!("Held: {}", dollars_in(&verdict.sentence()))
         }
-        Some(verdict) => format!("Credited. {}", verdict.sentence()),
+        Some(verdict) if row.status == Status::Reversed.name() => {
+            format!("Credited, and reversed later. {}", dollars_in(&verdict.sentence()))
+        }
+        Some(verdict) => format!("Credited. {}", dollars_in(&verdict.sentence())),
     }
 }
 
@@ -77,10 +79,10 @@ pub(super) fn signals(signals: &[Signal]) -> Vec<SignalView> {
             points: signal.points,
             name: rule_name(&signal.code),
             code: signal.code.clone(),
-            value: signal.value.clone().unwrap_or_default(),
-            limit: signal.limit.clone().unwrap_or_default(),
+            value: dollars_in(signal.value.as_deref().unwrap_or_default()),
+            limit: dollars_in(signal.limit.as_deref().unwrap_or_default()),
             sample: signal.sample.map(super::show::number).unwrap_or_default(),
-            text: signal.text.clone(),
+            text: dollars_in(&signal.text),
         })
         .collect();
     views.sort_by_key(|view| (!view.fired, !view.hard, -view.points));
@@ -129,8 +131,8 @@ pub(super) async fn histogram(console: &Console, row: &RewardRow) -> Result<Stri
     let this = took_ms
         .map_or_else(|| "its click time is not known".into(), |ms| format!("this one took {}", span(ms)));
     Ok(format!(
-        "<figure>{drawn}<figcaption>{} times of the same offer, half of them under {}; {this}</figcaption></figure>",
-        times.len(),
+        "<figure>{drawn}<figcaption>{} of the same offer, half of them under {}; {this}</figcaption></figure>",
+        counted(i64::try_from(times.len()).unwrap_or(i64::MAX), "time"),
         span(half)
     ))
 }
@@ -139,12 +141,12 @@ pub(super) async fn user_line(
     console: &Console,
     row: &RewardRow,
     now: TimestampMs,
-) -> Result<String, PageError> {
+) -> Result<(String, Option<Moment>), PageError> {
     let statuses = console.store.user_statuses(&row.app, &row.user_id).await?;
-    let parts: Vec<String> = statuses.iter().map(|it| format!("{} {}", it.rewards, it.status)).collect();
+    let parts: Vec<String> =
+        statuses.iter().map(|it| format!("{} {}", number(it.rewards), it.status)).collect();
     let since = statuses.iter().map(|it| it.first_at).min();
-    let since = since.map(|at| format!(" · first seen {}", moment(at, now).ago)).unwrap_or_default();
-    Ok(format!("{}{since}", parts.join(" · ")))
+    Ok((parts.join(" · "), since.map(|at| moment(at, now))))
 }
 
 pub(super) async fn related(

@@ -6,7 +6,7 @@ use store::postbacks::{OutcomeFilter, PostbackFilter};
 use super::Console;
 use super::answer::{Answer, PageError, fault, script_path, style_path};
 use super::session::Viewer;
-use super::show::{number, span};
+use super::show::{moment, number, span};
 
 /// A page in the side bar.
 #[derive(Debug)]
@@ -31,6 +31,8 @@ pub(crate) struct Frame {
     pub(crate) entries: Vec<Entry>,
     /// How the gateway fares, in one line.
     pub(crate) health: String,
+    /// The instants of that line.
+    pub(crate) health_exact: String,
 }
 
 const PAGES: [(&str, &str); 8] = [
@@ -75,7 +77,12 @@ impl Frame {
             "/deliveries" if of("failed") > 0 => (format!("{} ⚠", number(of("failed"))), "bad"),
             _ => (String::new(), ""),
         };
-        let mut frame = Self { health, ..Self::bare(viewer, here) };
+        let exact =
+            [("oldest in the inbox", inbox.oldest_received_at.map(|at| at.0)), ("oldest delivery due", born)]
+                .into_iter()
+                .filter_map(|(what, at)| Some(format!("{what}: {}", moment(at?, now).exact)));
+        let health_exact = exact.collect::<Vec<_>>().join("; ");
+        let mut frame = Self { health, health_exact, ..Self::bare(viewer, here) };
         for entry in &mut frame.entries {
             (entry.count, entry.class) = count(entry.path);
         }
@@ -105,6 +112,7 @@ impl Frame {
             role: viewer.person.role.name(),
             entries,
             health: String::new(),
+            health_exact: String::new(),
         }
     }
 }

@@ -3,10 +3,11 @@
 //! | module | what stands there |
 //! |---|---|
 //! | `request`, `answer` | what a browser sent; what it gets, with the headers of every page |
-//! | `session`, [`password`] | signing in and out, who somebody is |
+//! | `session`, `kept`, [`password`] | signing in and out, who somebody is, what they wrote when their session was over |
 //! | `frame`, `show` | what every page has around it; how money, time and words are written |
 //! | `chart` | drawings |
-//! | `today`, `review`, `reversals`, `scope`, `decide`, `reward`, `evidence`, `rewards`, `user` | what the risk team works with |
+//! | `today`, `review`, `reversals`, `going_on`, `scope`, `decide`, `reward`, `evidence`, `rewards`, `user` | what the risk team works with |
+//! | `said` | what a click did, told by the next page |
 //! | `reports`, `report`, `tables`, `statement`, `upload` | what finance works with |
 //! | `postbacks`, `quarantine`, `deliveries`, `policy`, `audit`, `people` | what else there is to see |
 //!
@@ -20,6 +21,8 @@ mod decide;
 mod deliveries;
 mod evidence;
 mod frame;
+mod going_on;
+mod kept;
 pub mod password;
 mod people;
 mod policy;
@@ -32,6 +35,7 @@ mod reversals;
 mod review;
 mod reward;
 mod rewards;
+mod said;
 mod scope;
 mod session;
 mod show;
@@ -50,9 +54,10 @@ use domain::queue::ReviewTerms;
 use domain::time::{Clock, TimestampMs};
 use store::Store;
 use store::holds::Choice;
+use tracing::debug;
 use warp::Filter;
 use warp::filters::BoxedFilter;
-use warp::http::{HeaderMap, Method};
+use warp::http::{HeaderMap, HeaderValue, Method};
 use warp::path::FullPath;
 use warp::reply::Response;
 
@@ -122,10 +127,68 @@ const ROOTS: [&str; 14] = [
     "decisions",
 ];
 
+/// The first parts of the paths that networks, programs and monitoring call.
+const NOT_FOR_PEOPLE: [&str; 5] = ["pb", "api", "healthz", "readyz", "metrics"];
+
+/// What came with a request.
+enum Sent {
+    /// A form, empty if there is none.
+    Form(bytes::Bytes),
+    /// A form that is too long, or does not say how long it is.
+    Unread,
+    /// A method that no page has.
+    OtherMethod,
+}
+
+/// Why a request comes to nothing, whoever sends it.
+struct Unfit {
+    status: u16,
+    title: &'static str,
+    words: &'static str,
+}
+
+const NO_SUCH_PAGE: Unfit =
+    Unfit { status: 404, title: "There is no such page", words: "Check the address, or go to Today." };
+const TOO_LARGE: Unfit = Unfit {
+    status: 413,
+    title: "This form is too large",
+    words: "Nothing was changed: a form has at most 64 KiB. Select fewer rewards at once, or write less.",
+};
+const NO_SUCH_METHOD: Unfit = Unfit {
+    status: 405,
+    title: "Pages are read and forms are sent",
+    words: "Nothing was changed: a page knows GET, HEAD and POST.",
+};
+const UNREADABLE: Unfit = Unfit {
+    status: 400,
+    title: "This address or form cannot be read",
+    words: "Nothing was changed: it holds bytes that are not text. Go back and try again.",
+};
+
+/// Says so, with the frame for whoever is signed in.
+async fn unfit(console: &Console, headers: &HeaderMap, peer: Peer, unfit: &Unfit) -> Response {
+    let address = caller::address(peer, headers, console.trusted_proxies);
+    let viewer = match Request::read(Method::GET, "/", "", headers, &[], address, false) {
+        Ok(request) => session::viewer(console, &request).await.ok().flatten(),
+        Err(_) => None,
+    };
+    let answer = viewer.map_or_else(
+        || answer::lone(unfit.status, unfit.title, unfit.words),
+        |viewer| frame::refusal(&viewer, unfit.status, unfit.title, unfit.words),
+    );
+    let mut response = answer.plain();
+    if unfit.status == NO_SUCH_METHOD.status {
+        response.headers_mut().insert("allow", HeaderValue::from_static("GET, HEAD, POST"));
+    }
+    response
+}
+
 /// The routes of this module.
 pub fn routes(console: Arc<Console>) -> BoxedFilter<(Response,)> {
-    let get = warp::get().or(warp::head()).unify().map(bytes::Bytes::new);
-    let post = warp::post().and(warp::body::content_length_limit(MAX_FORM_LEN)).and(warp::body::bytes());
+    let get = warp::get().or(warp::head()).unify().map(|| Sent::Form(bytes::Bytes::new()));
+    let form = warp::body::content_length_limit(MAX_FORM_LEN).and(warp::body::bytes()).map(Sent::Form);
+    let post = warp::post().and(form.or(warp::any().map(|| Sent::Unread)).unify());
+    let other = warp::any().map(|| Sent::OtherMethod);
     let query = warp::query::raw().or(warp::any().map(String::new)).unify();
     let ours = warp::path::full().and(query).and_then(|path: FullPath, query: String| async move {
         if is_ours(path.as_str(), &query) { Ok((path, query)) } else { Err(warp::reject::not_found()) }
@@ -146,11 +209,33 @@ pub fn routes(console: Arc<Console>) -> BoxedFilter<(Response,)> {
         .and(warp::method())
         .and(warp::header::headers_cloned())
         .and(warp::ext::get::<Peer>())
-        .and(get.or(post).unify())
+        .and(get.or(post).unify().or(other).unify())
         .and(warp::any().map(move || console.clone()))
         .then(respond)
         .boxed();
     upload.or(pages).unify().boxed()
+}
+
+/// What no route wanted, for people: a page that says so. Networks and programs get words as before; a postback that was
+/// configured without its path must find no page.
+pub fn elsewhere(console: Arc<Console>) -> BoxedFilter<(Response,)> {
+    let wanted = warp::path::full().and(warp::header::headers_cloned()).and_then(
+        |path: FullPath, headers: HeaderMap| async move {
+            let accept = headers.get("accept").and_then(|accept| accept.to_str().ok()).unwrap_or_default();
+            let root = path.as_str().split('/').nth(1).unwrap_or_default();
+            let is_a_person = accept.contains("text/html") && !NOT_FOR_PEOPLE.contains(&root);
+            if is_a_person { Ok((headers,)) } else { Err(warp::reject::not_found()) }
+        },
+    );
+    let method = warp::get().or(warp::head()).unify();
+    method
+        .and(wanted.untuple_one())
+        .and(warp::ext::get::<Peer>())
+        .and(warp::any().map(move || console.clone()))
+        .then(|headers: HeaderMap, peer: Peer, console: Arc<Console>| async move {
+            unfit(&console, &headers, peer, &NO_SUCH_PAGE).await
+        })
+        .boxed()
 }
 
 /// Whether somebody may find a page there. A postback that was configured without its path must not look as if it had
@@ -166,15 +251,23 @@ async fn respond(
     method: Method,
     headers: HeaderMap,
     peer: Peer,
-    form: bytes::Bytes,
+    sent: Sent,
     console: Arc<Console>,
 ) -> Response {
+    let form = match sent {
+        Sent::Form(form) => form,
+        Sent::Unread => return unfit(&console, &headers, peer, &TOO_LARGE).await,
+        Sent::OtherMethod => return unfit(&console, &headers, peer, &NO_SUCH_METHOD).await,
+    };
     let address = caller::address(peer, &headers, console.trusted_proxies);
     let is_https = console.trusted_proxies > 0
         && headers.get("x-forwarded-proto").is_some_and(|proto| proto.as_bytes() == b"https");
     match Request::read(method, path.as_str(), &query, &headers, &form, address, is_https) {
         Ok(request) => console.answer(&request).await.into_response(&request),
-        Err(bad) => Answer::Plain(400, bad.to_string()).plain(),
+        Err(bad) => {
+            debug!(%bad, "a request to the pages cannot be read");
+            unfit(&console, &headers, peer, &UNREADABLE).await
+        }
     }
 }
 
@@ -261,12 +354,7 @@ impl Console {
             (true, ["people", name, what]) => people::change(self, &viewer, request, name, what).await,
             (false, ["password"]) => people::own_password(&viewer),
             (true, ["password"]) => people::change_own_password(self, &viewer, request).await,
-            _ => Ok(frame::refusal(
-                &viewer,
-                404,
-                "There is no such page",
-                "Check the address, or go to Today.",
-            )),
+            _ => Ok(frame::refusal(&viewer, NO_SUCH_PAGE.status, NO_SUCH_PAGE.title, NO_SUCH_PAGE.words)),
         };
         answered.unwrap_or_else(|error| answer::fault(&error))
     }

@@ -84,9 +84,42 @@ fn others(settings: Option<&Value>) -> Vec<(String, String)> {
     settings
         .iter()
         .filter(|(name, _)| !["enabled", "hard", "points"].contains(&name.as_str()))
-        .map(|(name, value)| (name.clone(), value.as_str().map_or_else(|| value.to_string(), str::to_owned)))
+        .map(|(name, value)| threshold(name, value))
         .filter(|(_, value)| !value.is_empty())
         .collect()
+}
+
+/// A threshold with its unit: `limit_s = 7776000` is a limit of 90 days.
+fn threshold(name: &str, value: &Value) -> (String, String) {
+    let plain = || match value {
+        Value::String(text) => text.clone(),
+        Value::Array(items) => {
+            let words =
+                items.iter().map(|item| item.as_str().map_or_else(|| item.to_string(), str::to_owned));
+            words.collect::<Vec<_>>().join(", ")
+        }
+        other => other.to_string(),
+    };
+    let (stem, text) = match (name.rsplit_once('_'), value.as_i64()) {
+        (Some((stem, "s")), Some(seconds)) => (stem, whole_span(seconds)),
+        (Some((stem, "percent")), Some(_)) => (stem, format!("{} %", plain())),
+        (Some((stem, "usd")), _) => {
+            let parsed = domain::money::Micros::parse(&plain());
+            (stem, parsed.map_or_else(|_| plain(), |parsed| super::show::usd(parsed.amount.0)))
+        }
+        _ => (name, plain()),
+    };
+    (stem.replace('_', " "), text)
+}
+
+/// Seconds in the largest unit that they are a whole number of.
+fn whole_span(seconds: i64) -> String {
+    for (unit, name) in [(86_400, "day"), (3_600, "hour"), (60, "minute"), (1, "second")] {
+        if seconds != 0 && seconds % unit == 0 {
+            return super::show::counted(seconds / unit, name);
+        }
+    }
+    "0 seconds".into()
 }
 
 /// What single sources and offers have of their own.
@@ -127,4 +160,27 @@ fn terms(console: &Console) -> Vec<(&'static str, String)> {
         ));
     }
     lines
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_threshold_is_shown_with_its_unit() {
+        for (name, value, expected) in [
+            ("limit_s", json!(7_776_000), ("limit", "90 days")),
+            ("limit_s", json!(90), ("limit", "90 seconds")),
+            ("install_s", json!(3_600), ("install", "1 hour")),
+            ("payout_usd", json!("50"), ("payout", "$50.00")),
+            ("tolerance_percent", json!(5), ("tolerance", "5 %")),
+            ("poll_words", json!(["a", "b c"]), ("poll words", "a, b c")),
+            ("ratio", json!("500"), ("ratio", "500")),
+        ] {
+            let (name, value) = threshold(name, &value);
+            assert_eq!((name.as_str(), value.as_str()), expected);
+        }
+    }
 }

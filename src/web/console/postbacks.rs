@@ -57,7 +57,7 @@ pub(crate) async fn page(console: &Console, viewer: &Viewer, request: &Request) 
     let rows = console.store.postbacks(&filter, PAGE).await?;
     let full = i64::try_from(rows.len()).is_ok_and(|rows| rows == PAGE);
     let next = rows.last().filter(|_| full).map_or_else(String::new, |last| {
-        super::decide::with(&request.target, &[("after", last.id.to_string())])
+        super::said::with(&request.target, &[("after", last.id.to_string())])
     });
     let may = viewer.may_review();
     let is_refused = filter.outcome == Some(OutcomeFilter::Refused);
@@ -84,7 +84,7 @@ pub(crate) async fn page(console: &Console, viewer: &Viewer, request: &Request) 
             .collect(),
         may_set_aside: may && filter.outcome == Some(OutcomeFilter::Quarantined),
         is_set: filter.outcome.is_some() || filter.source.is_some(),
-        said: request.query("said").unwrap_or_default().to_owned(),
+        said: super::said::told(viewer, request).join(" "),
         rows: rows
             .into_iter()
             .map(|row| Row {
@@ -120,13 +120,13 @@ pub(crate) async fn replay(console: &Console, viewer: &Viewer, id: &str) -> Answ
     let by = Replayer { actor: viewer.person.name.clone(), now: console.clock.now() };
     let said = match console.store.replay(id, by).await? {
         Replayed::Done => format!("Postback {id} waits in the inbox again."),
-        Replayed::NotFound => return Ok(back("quarantined", &format!("There is no postback {id}."))),
+        Replayed::NotFound => return Ok(back(viewer, "quarantined", &format!("There is no postback {id}."))),
         Replayed::NotQuarantined => {
-            return Ok(back("quarantined", &format!("Postback {id} is not quarantined any more.")));
+            return Ok(back(viewer, "quarantined", &format!("Postback {id} is not quarantined any more.")));
         }
     };
     note(console, viewer, "postback_replayed", format!("postback {id}")).await?;
-    Ok(back("quarantined", &said))
+    Ok(back(viewer, "quarantined", &said))
 }
 
 /// `POST /postbacks/refused/{id}/replay`: takes a refused call if its signature verifies now, after a secret was put
@@ -138,16 +138,17 @@ pub(crate) async fn replay_refused(console: &Console, viewer: &Viewer, id: &str)
     let Ok(id) = id.parse::<i64>() else { return Ok(Answer::To("/postbacks".into())) };
     let found = console.store.refused_calls(None, id.saturating_sub(1)).await?;
     let Some(call) = found.into_iter().find(|call| call.id == id) else {
-        return Ok(back("refused", &format!("Call {id} is gone.")));
+        return Ok(back(viewer, "refused", &format!("Call {id} is gone.")));
     };
     let Some(endpoint) = console.ingest.sources.get(&call.source) else {
         return Ok(back(
+            viewer,
             "refused",
             &format!("Call {id} is left: the settings have no source {}.", call.source),
         ));
     };
     if let Err(why) = endpoint.check(&console.ingest.origin, &call.target, call.remote_ip.parse().ok()) {
-        return Ok(back("refused", &format!("Call {id} is left: {why}.")));
+        return Ok(back(viewer, "refused", &format!("Call {id} is left: {why}.")));
     }
     let by = Replayer { actor: viewer.person.name.clone(), now: console.clock.now() };
     let taken = console.store.replay_refused(vec![id], by).await?;
@@ -157,7 +158,7 @@ pub(crate) async fn replay_refused(console: &Console, viewer: &Viewer, id: &str)
     } else {
         format!("Call {id} is gone.")
     };
-    Ok(back("refused", &said))
+    Ok(back(viewer, "refused", &said))
 }
 
 async fn note(
@@ -170,6 +171,6 @@ async fn note(
     console.store.note_in_audit(line, console.clock.now()).await
 }
 
-fn back(outcome: &str, said: &str) -> Answer {
-    Answer::To(super::decide::with(&format!("/postbacks?outcome={outcome}"), &[("said", said.to_owned())]))
+fn back(viewer: &Viewer, outcome: &str, said: &str) -> Answer {
+    Answer::To(super::said::telling(viewer, &format!("/postbacks?outcome={outcome}"), &[said.to_owned()]))
 }

@@ -12,7 +12,7 @@ use super::chart;
 use super::frame::Frame;
 use super::request::Request;
 use super::session::Viewer;
-use super::show::{Moment, moment, number, percent, usd};
+use super::show::{Moment, counted, moment, percent, usd};
 
 /// How many days the chart and one page of the list show.
 const PAGE: i64 = 90;
@@ -67,9 +67,9 @@ impl DayRow {
             signed: row.signed_by.clone().unwrap_or_default(),
             ties_out: report.ties_out,
             approved: usd(totals.approved.amount.0),
-            approved_count: number(totals.approved.count),
+            approved_count: counted(totals.approved.count, "reward"),
             reversed: usd(totals.reversed.amount.0),
-            reversed_count: number(totals.reversed.count),
+            reversed_count: counted(totals.reversed.count, "reward"),
             net: usd(totals.net.0),
             share: percent(totals.reversed.amount.0, totals.approved.amount.0),
             date: report.date,

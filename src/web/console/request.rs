@@ -18,6 +18,8 @@ pub(crate) struct Request {
     pub(crate) path: Vec<String>,
     /// Path and query as they came, to come back to.
     pub(crate) target: String,
+    /// The page that asked for it, if it is one of ours: path and query.
+    pub(crate) came_from: Option<String>,
     query: Vec<(String, String)>,
     form: Vec<(String, String)>,
     cookies: Vec<(String, String)>,
@@ -66,7 +68,8 @@ impl Request {
         let is_cross_site =
             headers.get("sec-fetch-site").is_some_and(|site| site.as_bytes() == b"cross-site");
         let cookies = cookies(headers);
-        Ok(Self { method, path, target, query, form, cookies, address, is_https, is_cross_site })
+        let came_from = came_from(headers);
+        Ok(Self { method, path, target, came_from, query, form, cookies, address, is_https, is_cross_site })
     }
 
     pub(crate) fn is_post(&self) -> bool {
@@ -88,6 +91,11 @@ impl Request {
         find(&self.form, name)
     }
 
+    /// The whole form.
+    pub(crate) fn whole_form(&self) -> &[(String, String)] {
+        &self.form
+    }
+
     /// All fields of that name.
     pub(crate) fn fields<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
         self.form.iter().filter(move |(key, _)| key == name).map(|(_, value)| value.as_str())
@@ -106,6 +114,14 @@ impl Request {
 fn find<'a>(pairs: &'a [(String, String)], name: &str) -> Option<&'a str> {
     let (_, value) = pairs.iter().find(|(key, _)| key == name)?;
     Some(value.trim()).filter(|value| !value.is_empty())
+}
+
+/// Path and query of the referring page, if the browser says that it has the same host.
+fn came_from(headers: &HeaderMap) -> Option<String> {
+    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+    let (_, rest) = text("referer")?.split_once("://")?;
+    let at = rest.find('/')?;
+    (&rest[..at] == text("host")?).then(|| rest[at..].to_owned())
 }
 
 fn cookies(headers: &HeaderMap) -> Vec<(String, String)> {

@@ -13,8 +13,9 @@ use super::Console;
 use super::answer::{Answer, Answered, PageError, page as render};
 use super::frame::{Frame, refusal};
 use super::request::Request;
+use super::said::{telling, told, with};
 use super::session::Viewer;
-use super::show::{Moment, amount, moment, number, short, sign, usd};
+use super::show::{Moment, moment, number, priced, short, sign, usd};
 
 /// How many cases a page shows; each orphan among them asks for its likely credits.
 const PAGE: i64 = 20;
@@ -82,12 +83,8 @@ pub(crate) fn title(situation: Situation) -> &'static str {
 
 /// `GET /review/reversals`
 pub(crate) async fn page(console: &Console, viewer: &Viewer, request: &Request) -> Answered {
-    let said = request.query("done").and_then(|done| done.parse::<i64>().ok());
-    let said = match said {
-        Some(id) => console.store.case(id).await?.and_then(|row| ending(&row, console.clock.now())),
-        None => None,
-    };
-    show(console, viewer, request, said.map(|(text, ..)| text), None).await
+    let said = told(viewer, request).into_iter().next();
+    show(console, viewer, request, said, None).await
 }
 
 async fn show(
@@ -109,7 +106,7 @@ async fn show(
     let is_full = i64::try_from(rows.len()).is_ok_and(|rows| rows == PAGE);
     let next = rows.last().filter(|_| is_full).map_or_else(String::new, |last| {
         let at = if is_ended { last.ended_at.unwrap_or_default() } else { last.due_at };
-        super::decide::with(&request.target, &[("after", format!("{at},{}", last.id))])
+        with(&request.target, &[("after", format!("{at},{}", last.id))])
     });
     let mut cases = Vec::with_capacity(rows.len());
     for row in rows {
@@ -147,7 +144,7 @@ async fn counts(
                 title(situation),
                 number(row.map_or(0, |row| row.cases)),
                 usd(row.map_or(0, |row| row.payout_micros)),
-                super::decide::with(PATH, &[("situation", situation.name().to_owned())]),
+                with(PATH, &[("situation", situation.name().to_owned())]),
                 chosen == Some(situation),
             )
         })
@@ -172,7 +169,7 @@ fn case(row: CaseRow, partners: Vec<PartnerRow>, now: TimestampMs) -> Case {
         Extent::Part(part) if situation != Situation::Orphan => Some(part),
         _ => None,
     };
-    let coins = |micros: i64| format!("{} {}", amount(micros), row.currency);
+    let coins = |micros: i64| priced(micros, &row.currency);
     let sentence = match situation {
         Situation::Orphan => {
             "The network takes back a transaction that it never credited here within its retry \
@@ -232,7 +229,7 @@ fn partner(row: PartnerRow, now: TimestampMs) -> Partner {
         id: row.id,
         tx: row.tx_id,
         sign: sign(&row.status),
-        money: format!("{} {} · {}", amount(row.reward_micros), row.currency, usd(row.payout_micros)),
+        money: format!("{} · {}", priced(row.reward_micros, &row.currency), usd(row.payout_micros)),
         offer: row.offer_name.or(row.offer_id).unwrap_or_else(|| "no offer named".into()),
         received: moment(row.received_at, now),
         chips: chips.into_iter().filter_map(|(is_so, chip)| is_so.then_some(chip)).collect(),
@@ -290,7 +287,9 @@ pub(crate) async fn decide(console: &Console, viewer: &Viewer, request: &Request
     };
     let fault = match console.store.resolve_case(Resolve { case_id, resolution, reward_id, reviewer }).await {
         Ok(Resolved::Done { .. }) => {
-            return Ok(Answer::To(super::decide::with(PATH, &[("done", case_id.to_string())])));
+            let row = console.store.case(case_id).await?;
+            let said = row.and_then(|row| ending(&row, now)).map(|(text, ..)| format!("{text}."));
+            return Ok(Answer::To(telling(viewer, PATH, said.as_slice())));
         }
         Ok(Resolved::NotFound) => "There is no such case.".to_owned(),
         Ok(Resolved::Ended { by, .. }) => format!("Too late: {by} ended this case already."),

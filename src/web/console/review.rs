@@ -1,5 +1,5 @@
-//! `/review`: the queue. Clusters of held rewards, the rewards of one cluster, and beside them the one that is open.
-//! All of it stands in the URL.
+//! `/review`: the queue. Clusters of held rewards, or the rewards of one cluster, and beside them the one that is open:
+//! half of the page is never empty. All of it stands in the URL.
 
 use askama::Template;
 use domain::money::Micros;
@@ -13,11 +13,13 @@ use super::Console;
 use super::answer::{Answer, Answered, PageError, page as render};
 use super::decide::{Done, Undo};
 use super::frame::Frame;
+use super::going_on::{first_cluster, following, open};
 use super::request::Request;
 use super::reward::{self, RewardView};
+use super::said::with;
 use super::scope::Scope;
 use super::session::Viewer;
-use super::show::{Moment, Timer, amount, moment, number, rule_name, short, span, timer, usd};
+use super::show::{Moment, Timer, counted, moment, number, priced, rule_name, short, timer, usd};
 
 /// Clusters or rewards on one page.
 const PAGE: i64 = 50;
@@ -50,6 +52,9 @@ struct Chip {
 struct ClusterView {
     title: String,
     link: String,
+    /// The same list with this cluster's first reward beside it.
+    peek: String,
+    open: bool,
     rewards: String,
     users: String,
     payout: String,
@@ -82,6 +87,14 @@ struct OpenCluster {
     back: String,
 }
 
+/// What is listed, and what is open beside it.
+struct Listed {
+    clusters: Vec<ClusterView>,
+    holds: Vec<HoldView>,
+    next: String,
+    item: Option<RewardView>,
+}
+
 #[derive(Template)]
 #[template(path = "review.html")]
 struct ReviewPage {
@@ -98,6 +111,10 @@ struct ReviewPage {
     undo: Option<Undo>,
     back: String,
     scope: Vec<(&'static str, String)>,
+    /// True if somebody asked for what is open: on a telephone it is then what is seen.
+    is_chosen: bool,
+    oldest: Option<Moment>,
+    late: String,
     may_review: bool,
     new_url: String,
     reload_url: String,
@@ -110,43 +127,35 @@ pub(crate) async fn page(console: &Console, viewer: &Viewer, request: &Request) 
     let filter = scope.filter(now);
     let filter = &*console.store.sought(&filter).await?;
     let listed = async {
-        if scope.first.is_none() {
-            let (clusters, next) = self::clusters(console, &scope, filter, request, now).await?;
-            return Ok((clusters, Vec::new(), next));
+        match scope.first {
+            None => all(console, viewer, request, &scope, filter, now).await,
+            Some(_) => one(console, viewer, request, &scope, filter, now).await,
         }
-        let (rows, next) = rows(console, &scope, filter, request, now).await?;
-        Ok((Vec::new(), rows, next))
     };
-    let (totals, choices, frame, (clusters, rows, next)) = tokio::try_join!(
+    let (totals, choices, frame, listed) = tokio::try_join!(
         async { Ok(console.store.hold_totals(filter, now).await?) },
         console.choices(now),
         Frame::load(console, viewer, "/review"),
         listed,
     )?;
-    let (done, undo) = super::decide::done(console, viewer, request).await?;
-    let back = scope.url(&[]);
-    let (mut holds, mut item) = (Vec::new(), None);
-    if scope.first.is_some() {
-        let open = open(request, &rows, undo.is_some() || done.is_some());
-        if let Some(id) = open {
-            item = reward::view(console, viewer, request, &id.to_string(), false).await?;
-            if let Some(item) = &mut item {
-                let following = rows.iter().skip_while(|row| row.reward_id != id).nth(1);
-                item.next = scope.url(
-                    &following.map(|row| ("open", row.reward_id.to_string())).into_iter().collect::<Vec<_>>(),
-                );
-            }
-        }
-        holds = rows.into_iter().map(|row| hold_view(&scope, row, open, console, now)).collect();
+    let is_cluster = scope.first.is_some();
+    // Whoever has decided on the last reward of a cluster goes on with the next.
+    if is_cluster && totals.rewards == 0 && request.query("on").is_some() {
+        let next = first_cluster(console, &scope, now).await?;
+        let told = ["said", "seal"].map(|name| request.query(name).map(|value| (name, value.to_owned())));
+        let told: Vec<(&str, String)> = told.into_iter().flatten().collect();
+        let next = match next {
+            Some(next) => scope.in_cluster(&next.first, &next.second),
+            None => scope.all_clusters(),
+        };
+        return Ok(Answer::To(with(&next.url(&[]), &told)));
     }
+    let (done, undo) = super::decide::done(console, viewer, request).await?;
     let newest = totals.newest_id.unwrap_or_default();
     let new_url = format!("/review/new?{}", query_of(&scope, newest));
-    let oldest = totals.oldest_at.map(|at| format!(" · oldest {}", span(now.0 - at))).unwrap_or_default();
-    let late =
-        if totals.overdue > 0 { format!(" · {} overdue", number(totals.overdue)) } else { String::new() };
     let summary = format!(
-        "{} · {}{} at stake{oldest}{late}",
-        domain::text::count(totals.rewards.unsigned_abs(), "reward"),
+        "{} · {}{} at stake",
+        counted(totals.rewards, "reward"),
         worth(totals.reward_micros, totals.currency.as_deref()),
         usd(totals.payout_micros),
     );
@@ -155,28 +164,111 @@ pub(crate) async fn page(console: &Console, viewer: &Viewer, request: &Request) 
             key.grouping,
             &key.first,
             &key.second,
-            holds.first().map(|hold| hold.offer.as_str()).unwrap_or_default(),
+            listed.holds.first().map(|hold| hold.offer.as_str()).unwrap_or_default(),
         ),
-        back: scope.clone().all_clusters().url(&[]),
+        back: scope.clone().all_clusters().url(&[("o1", key.first), ("o2", key.second)]),
     });
+    let back = scope.url(&[]);
     render(&ReviewPage {
         frame,
         summary,
+        oldest: totals.oldest_at.map(|at| moment(at, now)),
+        late: if totals.overdue > 0 { format!("{} overdue", number(totals.overdue)) } else { String::new() },
         filter: filter_view(&scope, &choices),
         cluster,
-        clusters,
-        holds,
+        clusters: listed.clusters,
+        holds: listed.holds,
         total: number(totals.rewards),
-        next,
-        item,
+        next: listed.next,
+        item: listed.item,
         done,
         undo,
         scope: scope.fields(),
+        is_chosen: ["open", "o1"].iter().any(|name| request.query(name).is_some()),
         may_review: viewer.may_review(),
         new_url,
         reload_url: back.clone(),
         back,
     })
+}
+
+/// Every cluster, and the first reward of one of them. It is only looked at: nothing is claimed before its cluster is
+/// opened.
+async fn all(
+    console: &Console,
+    viewer: &Viewer,
+    request: &Request,
+    scope: &Scope,
+    filter: &HoldFilter,
+    now: TimestampMs,
+) -> Result<Listed, PageError> {
+    let (mut clusters, next) = clusters(console, scope, filter, request, now).await?;
+    let named = |name: &str| request.query(name).unwrap_or_default().to_owned();
+    let (first, second) = (named("o1"), named("o2"));
+    let open = clusters.iter().position(|(row, _)| (&row.first, &row.second) == (&first, &second));
+    let mut item = None;
+    if let Some((row, view)) = clusters.get_mut(open.unwrap_or(0)) {
+        view.open = true;
+        let within = scope.in_cluster(&row.first, &row.second);
+        item = shown(console, viewer, request, &within, None, now).await?.item;
+    }
+    Ok(Listed {
+        clusters: clusters.into_iter().map(|(_, view)| view).collect(),
+        holds: Vec::new(),
+        next,
+        item,
+    })
+}
+
+/// The rewards of one cluster, and the one that is open.
+async fn one(
+    console: &Console,
+    viewer: &Viewer,
+    request: &Request,
+    scope: &Scope,
+    filter: &HoldFilter,
+    now: TimestampMs,
+) -> Result<Listed, PageError> {
+    shown(console, viewer, request, scope, Some(filter), now).await
+}
+
+/// The rewards of the cluster of `scope`, with one of them open; claimed for the viewer if the cluster itself is open,
+/// which is when it has its `filter`.
+async fn shown(
+    console: &Console,
+    viewer: &Viewer,
+    request: &Request,
+    scope: &Scope,
+    filter: Option<&HoldFilter>,
+    now: TimestampMs,
+) -> Result<Listed, PageError> {
+    let is_open = filter.is_some();
+    let own = scope.filter(now);
+    let (mut rows, next) = rows(console, scope, filter.unwrap_or(&own), request, is_open, now).await?;
+    let page: Vec<(&'static str, String)> = request
+        .query("after")
+        .filter(|_| is_open)
+        .map(|after| ("after", after.to_owned()))
+        .into_iter()
+        .collect();
+    let open = if is_open { open(request, viewer, &rows) } else { rows.first().map(|row| row.reward_id) };
+    let mut item = None;
+    if let Some(id) = open {
+        // What is open is in the list, wherever it comes from.
+        if !rows.iter().any(|row| row.reward_id == id)
+            && let Some(row) = console.store.hold(id, now).await?
+        {
+            rows.insert(0, row);
+        }
+        item = reward::view(console, viewer, request, &id.to_string(), false, is_open).await?;
+        if let Some(item) = &mut item {
+            item.next = following(console, viewer, scope, &rows, id, &page, &next).await?;
+            item.back = scope.url(&page);
+        }
+    }
+    let holds =
+        rows.into_iter().map(|row| hold_view(scope, &page, row, open, console, viewer, now)).collect();
+    Ok(Listed { clusters: Vec::new(), holds, next, item })
 }
 
 /// `GET /review/new`: how many rewards came in after the newest that is shown.
@@ -198,15 +290,9 @@ fn query_of(scope: &Scope, newest: i64) -> String {
 
 fn worth(micros: Option<i64>, currency: Option<&str>) -> String {
     match micros.zip(currency) {
-        Some((micros, currency)) => format!("{} {currency} · ", amount(micros)),
+        Some((micros, currency)) => format!("{} · ", priced(micros, currency)),
         None => String::new(),
     }
-}
-
-/// The reward that is open: the one that the URL names, or the first after a decision.
-fn open(request: &Request, rows: &[HoldRow], after_decision: bool) -> Option<i64> {
-    let named = request.query("open").and_then(|id| id.parse::<i64>().ok());
-    named.or_else(|| rows.first().filter(|_| after_decision).map(|row| row.reward_id))
 }
 
 async fn clusters(
@@ -215,7 +301,7 @@ async fn clusters(
     filter: &HoldFilter,
     request: &Request,
     now: TimestampMs,
-) -> Result<(Vec<ClusterView>, String), PageError> {
+) -> Result<(Vec<(Cluster, ClusterView)>, String), PageError> {
     let (grouping, sort) = (scope.grouping(), scope.sort());
     let after = request.query("after").and_then(|after| after.parse().ok()).map(|sort_value| ClusterPlace {
         sort_value,
@@ -233,12 +319,20 @@ async fn clusters(
             [("after", last.sort_value.to_string()), ("a1", last.first.clone()), ("a2", last.second.clone())];
         scope.url(&place)
     });
-    let views = rows.iter().map(|row| cluster_view(scope, grouping, row, &parts, &users, now)).collect();
-    Ok((views, next))
+    let page: Vec<(&'static str, String)> = ["after", "a1", "a2"]
+        .into_iter()
+        .filter_map(|name| Some((name, request.query(name)?.to_owned())))
+        .collect();
+    let view = |row: Cluster| {
+        let view = cluster_view(scope, &page, grouping, &row, &parts, &users, now);
+        (row, view)
+    };
+    Ok((rows.into_iter().map(view).collect(), next))
 }
 
 fn cluster_view(
     scope: &Scope,
+    page: &[(&'static str, String)],
     grouping: Grouping,
     row: &Cluster,
     parts: &[ClusterPart],
@@ -252,15 +346,17 @@ fn cluster_view(
     let currency = parts.first().map(|part| part.currency.as_str());
     let one_currency = currency.filter(|currency| parts.iter().all(|part| part.currency == *currency));
     let reward_micros = parts.iter().fold(0_i64, |sum, part| sum.saturating_add(part.reward_micros));
+    let mut peek = page.to_vec();
+    peek.extend([("o1", row.first.clone()), ("o2", row.second.clone())]);
     ClusterView {
         title: title(grouping, &row.first, &row.second, offer),
         link: scope.url(&[("c1", row.first.clone()), ("c2", row.second.clone())]),
-        rewards: domain::text::count(row.rewards.unsigned_abs(), "reward"),
-        users: domain::text::count(users.map_or(0, |users| users.users).unsigned_abs(), "user"),
+        peek: scope.url(&peek),
+        open: false,
+        rewards: counted(row.rewards, "reward"),
+        users: counted(users.map_or(0, |users| users.users), "user"),
         payout: usd(row.payout_micros),
-        reward: one_currency
-            .map(|currency| format!("{} {currency}", amount(reward_micros)))
-            .unwrap_or_default(),
+        reward: one_currency.map(|currency| priced(reward_micros, currency)).unwrap_or_default(),
         oldest: moment(row.oldest_at, now),
         timer: timer(row.due_at, now),
         chips: chips(&parts, row.rewards),
@@ -312,9 +408,10 @@ async fn rows(
     scope: &Scope,
     filter: &HoldFilter,
     request: &Request,
+    is_open: bool,
     now: TimestampMs,
 ) -> Result<(Vec<HoldRow>, String), PageError> {
-    let after = request.query("after").and_then(|after| {
+    let after = request.query("after").filter(|_| is_open).and_then(|after| {
         let (sort_value, reward_id) = after.split_once(',')?;
         Some(HoldPlace { sort_value: sort_value.parse().ok()?, reward_id: reward_id.parse().ok()? })
     });
@@ -328,21 +425,25 @@ async fn rows(
 
 fn hold_view(
     scope: &Scope,
+    page: &[(&'static str, String)],
     row: HoldRow,
     open: Option<i64>,
     console: &Console,
+    viewer: &Viewer,
     now: TimestampMs,
 ) -> HoldView {
+    let mut link = page.to_vec();
+    link.push(("open", row.reward_id.to_string()));
     let due_at = console.terms.due_at(TimestampMs(row.received_at), Micros(row.payout_micros));
     let codes = row.fired.split(' ').filter(|code| !code.is_empty());
     HoldView {
         id: row.reward_id,
         steps: row.steps,
-        link: scope.url(&[("open", row.reward_id.to_string())]),
+        link: scope.url(&link),
         offer: if row.offer_name.is_empty() { format!("offer {}", row.offer_id) } else { row.offer_name },
         user: short(&row.user_id),
         user_id: row.user_id,
-        reward: format!("{} {}", amount(row.reward_micros), row.currency),
+        reward: priced(row.reward_micros, &row.currency),
         payout: usd(row.payout_micros),
         payout_micros: row.payout_micros,
         received: moment(row.received_at, now),
@@ -351,7 +452,7 @@ fn hold_view(
             .enumerate()
             .map(|(place, code)| Chip { text: rule_name(code).to_owned(), strong: place == 0 })
             .collect(),
-        claimed: row.claimed_by.unwrap_or_default(),
+        claimed: row.claimed_by.filter(|person| person != viewer.name()).unwrap_or_default(),
         waits_for_second: row.opinions > 0,
         open: open == Some(row.reward_id),
     }

@@ -14,7 +14,7 @@ use super::decide::{Done, Undo};
 use super::frame::{Frame, refusal};
 use super::request::Request;
 use super::session::Viewer;
-use super::show::{Moment, amount, happened, moment, short, sign, span, usd};
+use super::show::{Moment, counted, dollars_in, figure, happened, moment, short, sign, span, usd};
 use super::{Console, evidence};
 
 pub(crate) struct SignalView {
@@ -78,6 +78,30 @@ pub(crate) struct Related {
     pub(crate) rows: Vec<Beside>,
 }
 
+/// What brought a reward where it is.
+pub(crate) struct Head {
+    pub(crate) what: String,
+    pub(crate) at: Moment,
+    pub(crate) actor: String,
+    /// What somebody wrote; what rules say is the verdict's.
+    pub(crate) note: String,
+}
+
+impl Head {
+    fn of(row: &StepRow, now: TimestampMs) -> Self {
+        let what = happened(&row.step);
+        let (first, rest) = what.split_at(1);
+        let is_of_rules = row.actor == "rules";
+        let note = row.note.as_deref().filter(|_| !is_of_rules).unwrap_or_default();
+        Self {
+            what: first.to_uppercase() + rest,
+            at: moment(row.taken_at, now),
+            actor: if is_of_rules { "the rules".into() } else { row.actor.clone() },
+            note: dollars_in(note),
+        }
+    }
+}
+
 /// One reward, as it is shown.
 #[expect(clippy::struct_excessive_bools, reason = "each says whether one part of the page is there")]
 pub(crate) struct RewardView {
@@ -87,6 +111,8 @@ pub(crate) struct RewardView {
     pub(crate) sign: &'static str,
     pub(crate) conflict: bool,
     pub(crate) received: Moment,
+    /// What brought it where it is: who, when, why.
+    pub(crate) last: Option<Head>,
     pub(crate) tx_id: String,
     pub(crate) tx_short: String,
     pub(crate) reward: String,
@@ -110,6 +136,7 @@ pub(crate) struct RewardView {
     pub(crate) policy: String,
     pub(crate) policy_short: String,
     pub(crate) user_line: String,
+    pub(crate) user_since: Option<Moment>,
     pub(crate) related: Vec<Related>,
     pub(crate) steps_taken: Vec<StepView>,
     pub(crate) transfers: Vec<TransferView>,
@@ -119,6 +146,8 @@ pub(crate) struct RewardView {
     pub(crate) alone: bool,
     /// What is opened after a decision; empty for none.
     pub(crate) next: String,
+    /// Where somebody comes back to who decides nothing here.
+    pub(crate) back: String,
 }
 
 #[derive(Template)]
@@ -134,7 +163,7 @@ struct RewardPage {
 
 /// `GET /rewards/{id}`
 pub(crate) async fn page(console: &Console, viewer: &Viewer, request: &Request, id: &str) -> Answered {
-    let Some(item) = view(console, viewer, request, id, true).await? else {
+    let Some(item) = view(console, viewer, request, id, true, true).await? else {
         return Ok(refusal(
             viewer,
             404,
@@ -144,17 +173,18 @@ pub(crate) async fn page(console: &Console, viewer: &Viewer, request: &Request, 
     };
     let frame = Frame::load(console, viewer, "/rewards").await?;
     let (done, undo) = super::decide::done(console, viewer, request).await?;
-    let back = format!("/rewards/{}", item.id);
+    let back = item.back.clone();
     render(&RewardPage { frame, item, done, undo, back, may_review: viewer.may_review() })
 }
 
-/// Everything about the reward `id`; claims it for whoever is about to decide.
+/// Everything about the reward `id`; claims it for whoever is about to decide, if that is wanted.
 pub(crate) async fn view(
     console: &Console,
     viewer: &Viewer,
     request: &Request,
     id: &str,
     alone: bool,
+    claims: bool,
 ) -> Result<Option<RewardView>, PageError> {
     let Ok(id) = id.parse::<i64>() else { return Ok(None) };
     let store = &console.store;
@@ -176,7 +206,7 @@ pub(crate) async fn view(
     // Whoever has given an opinion waits for another person, who must be able to open it. And another site that makes a
     // browser load this page claims nothing in its owner's name.
     let has_said = opinions.iter().any(|opinion| opinion.person == viewer.name());
-    if is_held && viewer.may_review() && !has_said && !request.is_cross_site {
+    if claims && is_held && viewer.may_review() && !has_said && !request.is_cross_site {
         match store.claim(id, viewer.name(), now, console.terms.claim_ms).await? {
             Claimed::Others { person, until } => told.push(format!(
                 "{person} has this open for another {}. A decision here is refused until then.",
@@ -189,7 +219,7 @@ pub(crate) async fn view(
     told.extend(stated(&acts));
     let verdict = evidence::verdict(&row);
     let related = evidence::related(console, &row, now).await?;
-    let user_line = evidence::user_line(console, &row, now).await?;
+    let (user_line, user_since) = evidence::user_line(console, &row, now).await?;
     let histogram = evidence::histogram(console, &row).await?;
     let signals = verdict.as_ref().map_or_else(Vec::new, |verdict| evidence::signals(&verdict.signals));
     Ok(Some(RewardView {
@@ -198,8 +228,9 @@ pub(crate) async fn view(
         sign: sign(&row.status),
         conflict: row.conflict != 0,
         received: moment(row.received_at, now),
+        last: steps.last().map(|row| Head::of(row, now)),
         tx_short: short(&row.tx_id),
-        reward: row.reward_micros.map_or_else(|| "unknown".into(), amount),
+        reward: row.reward_micros.map_or_else(|| "unknown".into(), |micros| figure(micros, &row.currency)),
         payout: row.payout_micros.map_or_else(|| "nothing known".into(), usd),
         offer: evidence::offer(row.offer_name.as_deref(), row.offer_id.as_deref()),
         event: row.event_name.clone().unwrap_or_default(),
@@ -221,6 +252,7 @@ pub(crate) async fn view(
             .map(|policy| policy.chars().take(8).collect())
             .unwrap_or_default(),
         user_line,
+        user_since,
         related,
         steps_taken: steps.into_iter().map(|row| step_view(row, now)).collect(),
         transfers: transfers.into_iter().map(|row| transfer_view(row, now)).collect(),
@@ -232,6 +264,7 @@ pub(crate) async fn view(
         user_id: row.user_id,
         alone,
         next: String::new(),
+        back: format!("/rewards/{id}"),
     }))
 }
 
@@ -249,7 +282,7 @@ fn step_view(row: StepRow, now: TimestampMs) -> StepView {
         at: moment(row.taken_at, now),
         what: happened(&row.step),
         actor: row.actor,
-        note: row.note.unwrap_or_default(),
+        note: dollars_in(&row.note.unwrap_or_default()),
     }
 }
 
@@ -258,7 +291,7 @@ fn transfer_view(row: TransferRow, now: TimestampMs) -> TransferView {
         at: moment(row.booked_at, now),
         debit: row.debit,
         credit: row.credit,
-        amount: amount(row.amount_micros),
+        amount: figure(row.amount_micros, &row.currency),
         currency: row.currency,
     }
 }
@@ -291,7 +324,7 @@ fn delivery_view(row: DeliveryRow, attempts: &[AttemptRow], now: TimestampMs) ->
         at: moment(row.ended_at.unwrap_or(row.born_at), now),
         sign: sign(&row.status),
         event: row.event,
-        attempts: format!("{}{result}", domain::text::count(row.attempts.unsigned_abs(), "attempt")),
+        attempts: format!("{}{result}", counted(row.attempts, "attempt")),
         status: super::deliveries::label(&row.status),
     }
 }

@@ -10,7 +10,7 @@ use super::answer::{Answered, page as render};
 use super::frame::Frame;
 use super::request::Request;
 use super::session::Viewer;
-use super::show::{Moment, amount, moment, short, sign, usd};
+use super::show::{Moment, moment, priced, short, sign, usd};
 
 const PAGE: i64 = 50;
 
@@ -62,7 +62,7 @@ pub(crate) async fn page(console: &Console, viewer: &Viewer, request: &Request) 
     let rows = console.store.rewards(&filter, PAGE).await?;
     let full = i64::try_from(rows.len()).is_ok_and(|rows| rows == PAGE);
     let next = rows.last().filter(|_| full).map_or_else(String::new, |last| {
-        super::decide::with(&request.target, &[("after", format!("{},{}", last.received_at, last.id))])
+        super::said::with(&request.target, &[("after", format!("{},{}", last.received_at, last.id))])
     });
     let page = RewardsPage {
         frame: Frame::load(console, viewer, "/rewards").await?,
@@ -91,7 +91,7 @@ pub(crate) async fn page(console: &Console, viewer: &Viewer, request: &Request) 
                 user: short(&row.user_id),
                 user_link: super::user::link(&row.app, &row.user_id),
                 tx: short(&row.tx_id),
-                reward: format!("{} {}", amount(row.reward_micros.unwrap_or_default()), row.currency),
+                reward: priced(row.reward_micros.unwrap_or_default(), &row.currency),
                 payout: usd(row.payout_micros.unwrap_or_default()),
                 received: moment(row.received_at, now),
                 status: row.status,

@@ -3,7 +3,7 @@
 use domain::money::Micros;
 use domain::queue::Grouping;
 use domain::time::TimestampMs;
-use store::holds::{ClusterKey, HoldFilter, HoldSort};
+use store::holds::{ClusterKey, HoldFilter, HoldRow, HoldSort};
 
 use super::request::Request;
 
@@ -59,6 +59,30 @@ impl Scope {
     pub(crate) fn of_query(request: &Request) -> Self {
         let is_cluster = request.whole_query().iter().any(|(name, _)| name == "c1");
         Self::read(|name| request.query(name)).within(is_cluster)
+    }
+
+    /// Of the address of a page of the queue.
+    pub(crate) fn of_path(path: &str) -> Self {
+        let (_, query) = path.split_once('?').unwrap_or((path, ""));
+        let pairs: Vec<(String, String)> = serde_urlencoded::from_str(query).unwrap_or_default();
+        let find = |name: &str| pairs.iter().find(|(known, _)| known == name);
+        Self::read(|name| find(name).map(|(_, value)| value.trim()).filter(|value| !value.is_empty()))
+            .within(find("c1").is_some())
+    }
+
+    /// The same with nothing but this cluster.
+    pub(crate) fn in_cluster(&self, first: &str, second: &str) -> Self {
+        Self { first: Some(first.to_owned()), second: Some(second.to_owned()), ..self.clone() }
+    }
+
+    /// The same with nothing but the cluster that `row` is in.
+    pub(crate) fn in_cluster_of(&self, row: &HoldRow) -> Self {
+        match self.grouping() {
+            Grouping::Rule => self.in_cluster(&row.rule, &row.offer_id),
+            Grouping::Address => self.in_cluster(&row.address_group, ""),
+            Grouping::Sub1 => self.in_cluster(&row.sub1, &row.source),
+            Grouping::User => self.in_cluster(&row.user_id, &row.app),
+        }
     }
 
     /// The same with every cluster.

@@ -16,6 +16,7 @@ use store::audit::Line;
 use store::people::Person;
 
 use super::answer::{Answer, Answered, PageError, script_path, style_path};
+use super::kept::Kept;
 use super::request::{LOGIN_COOKIE, Request, SESSION_COOKIE};
 use super::{Console, password};
 use crate::limits::Caller;
@@ -118,19 +119,49 @@ struct LoginPage {
     csrf: String,
     next: String,
     fault: Option<&'static str>,
+    kept: Kept,
 }
 
-/// Sends somebody without a session to the page for signing in, and back afterwards.
+/// What somebody reads whose session is over.
+const ENDED: &str = "Your session has ended. Sign in, and you go on where you were.";
+/// The same to somebody who sent a form.
+const ENDED_UNSENT: &str =
+    "Your session has ended, and nothing was changed. Sign in, and you go on where you were.";
+/// The same to somebody whose words are kept.
+const ENDED_KEPT: &str =
+    "Your session has ended, and nothing was changed. What you wrote is kept: sign in to send it.";
+
+/// Sends somebody without a session to the page for signing in, and back afterwards; a form that was sent is answered
+/// with that page at once, so that nothing of it is lost.
 pub(crate) fn to_login(request: &Request) -> Answer {
+    let had_one = request.cookie(SESSION_COOKIE).is_some();
     if request.is_post() {
-        return Answer::To("/login".into());
+        let kept = Kept::of(request);
+        let words = if kept.is_empty() { ENDED_UNSENT } else { ENDED_KEPT };
+        let page = form(401, had_one.then_some(words), place(request), kept);
+        return page.unwrap_or_else(|error| super::answer::fault(&error));
     }
-    let next = percent_encoding::utf8_percent_encode(&request.target, percent_encoding::NON_ALPHANUMERIC);
-    Answer::To(if request.target == "/" { "/login".to_owned() } else { format!("/login?next={next}") })
+    let mut params = Vec::new();
+    if request.target != "/" {
+        params.push(("next", request.target.as_str()));
+    }
+    if had_one {
+        params.push(("ended", "1"));
+    }
+    let query = serde_urlencoded::to_string(&params).unwrap_or_default();
+    Answer::To(if query.is_empty() { "/login".to_owned() } else { format!("/login?{query}") })
+}
+
+/// The page on which a form was sent: where it says, else where the browser was, else the page of its kind.
+fn place(request: &Request) -> String {
+    let root = request.path.first().map(String::as_str).unwrap_or_default();
+    let named = request.came_from.as_deref().or_else(|| request.field("back"));
+    let named = named.filter(|place| !place.starts_with("/login"));
+    named.map_or_else(|| next_page(Some(&format!("/{root}"))), |place| next_page(Some(place)))
 }
 
 /// A page of ours to go on to. Only a path: `//host` and `/\host` would be another site.
-fn next_page(wanted: Option<&str>) -> String {
+pub(super) fn next_page(wanted: Option<&str>) -> String {
     let is_ours = |path: &&str| {
         path.starts_with('/')
             && !path.starts_with("//")
@@ -140,10 +171,15 @@ fn next_page(wanted: Option<&str>) -> String {
     wanted.filter(is_ours).unwrap_or("/").to_owned()
 }
 
-fn form(request: &Request, status: u16, fault: Option<&'static str>) -> Answered {
+/// The form for signing in again, with everything that it carries.
+fn again(request: &Request, status: u16, fault: &'static str) -> Answered {
+    form(status, Some(fault), next_page(request.field("next")), Kept::of_login(request))
+}
+
+fn form(status: u16, fault: Option<&'static str>, next: String, kept: Kept) -> Answered {
     let csrf = new_token();
-    let next = next_page(request.field("next").or_else(|| request.query("next")));
-    let page = LoginPage { style: style_path(), script: script_path(), csrf: csrf.clone(), next, fault };
+    let page =
+        LoginPage { style: style_path(), script: script_path(), csrf: csrf.clone(), next, fault, kept };
     Ok(Answer::Login(status, page.render()?, csrf))
 }
 
@@ -151,7 +187,11 @@ fn form(request: &Request, status: u16, fault: Option<&'static str>) -> Answered
 pub(crate) async fn ask(console: &Console, request: &Request) -> Answer {
     match viewer(console, request).await {
         Ok(Some(_)) => Answer::To(next_page(request.query("next"))),
-        Ok(None) => form(request, 200, None).unwrap_or_else(|error| super::answer::fault(&error)),
+        Ok(None) => {
+            let ended = request.query("ended").map(|_| ENDED);
+            let page = form(200, ended, next_page(request.query("next")), Kept::default());
+            page.unwrap_or_else(|error| super::answer::fault(&error))
+        }
         Err(error) => super::answer::fault(&error),
     }
 }
@@ -165,15 +205,15 @@ async fn try_to_sign_in(console: &Console, request: &Request) -> Answered {
     // No other site can send both: a cookie of ours and the same token in the form.
     let cookie = request.cookie(LOGIN_COOKIE).unwrap_or_default();
     if cookie.is_empty() || !request.field("csrf").is_some_and(|token| same_text(token, cookie)) {
-        return form(request, 403, Some("This form is too old. Please try again."));
+        return again(request, 403, "This form is too old. Please try again.");
     }
     let name = request.field("name").unwrap_or_default();
     let password = request.password("password");
     if !console.logins.admits(name, request.address) {
-        return form(request, 429, Some("Too many tries. Wait a minute, then try again."));
+        return again(request, 429, "Too many tries. Wait a minute, then try again.");
     }
     if password.len() > password::MAX_PASSWORD_LEN {
-        return form(request, 401, Some("Name and password do not belong together."));
+        return again(request, 401, "Name and password do not belong together.");
     }
     let found = console.store.person_to_sign_in(name).await?;
     let (person, hash) = found.map_or((None, None), |(person, hash)| (Some(person), Some(hash)));
@@ -182,14 +222,19 @@ async fn try_to_sign_in(console: &Console, request: &Request) -> Answered {
     let from = domain::location::shortened(request.address).to_string();
     if let Some(person) = person.filter(|_| is_right) {
         let token = new_token();
-        console.store.begin_session(token_hash(&token), person, from, now).await?;
+        console.store.begin_session(token_hash(&token), person.clone(), from, now).await?;
+        let kept = Kept::of_login(request);
+        if !kept.is_empty() {
+            let viewer = Viewer { person, csrf: csrf_token(&token), token_hash: token_hash(&token) };
+            return super::kept::page(&viewer, &kept, next_page(request.field("next")), token);
+        }
         return Ok(Answer::WithSession(next_page(request.field("next")), token));
     }
     // Somebody else's text: kept short, and never as the actor.
     let tried: String = name.chars().take(40).collect();
     let line = Line::new("nobody", "sign_in_refused", format!("person {tried}"), format!("from {from}"));
     console.store.note_in_audit(line, now).await?;
-    form(request, 401, Some("Name and password do not belong together."))
+    again(request, 401, "Name and password do not belong together.")
 }
 
 /// `POST /logout`

@@ -1,32 +1,91 @@
 //! How money, time and words are written on pages.
 
-use domain::money::Micros;
+use domain::money::{Micros, PAYOUT_CURRENCY};
 use domain::reward::{Status, Step};
 use domain::time::TimestampMs;
 
-/// An amount with a comma for each thousand and a real minus sign, e.g. `−4,250.5`.
-pub(crate) fn amount(micros: i64) -> String {
+/// Digits of an amount in micros, with a comma for each thousand, a real minus sign and at least `decimals` of the six
+/// decimals: more stand there only if the amount has them.
+fn digits(micros: i64, decimals: usize) -> String {
     let text = Micros(micros).to_string();
     let (sign, digits) = text.strip_prefix('-').map_or(("", text.as_str()), |digits| ("−", digits));
-    let (whole, fraction) =
-        digits.split_once('.').map_or((digits, None), |(whole, rest)| (whole, Some(rest)));
+    let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
     let whole = grouped(whole);
-    fraction.map_or_else(|| format!("{sign}{whole}"), |fraction| format!("{sign}{whole}.{fraction}"))
+    if decimals == 0 && fraction.is_empty() {
+        return format!("{sign}{whole}");
+    }
+    format!("{sign}{whole}.{fraction:0<2}")
+}
+
+/// The digits of an amount of `currency`: money has two decimals (more if it has more), coins have none unless they
+/// have some. Currencies of money are written as ISO 4217 does, `USD`.
+pub(crate) fn figure(micros: i64, currency: &str) -> String {
+    let is_money = currency.len() == 3 && currency.bytes().all(|byte| byte.is_ascii_uppercase());
+    digits(micros, if is_money { 2 } else { 0 })
+}
+
+/// The digits of an amount whose currency stands elsewhere: two decimals or none.
+pub(crate) fn amount(micros: i64) -> String {
+    digits(micros, 0)
+}
+
+/// An amount with its currency: `$8.50`, `1,234.00 EUR`, `4,250 coins`.
+pub(crate) fn priced(micros: i64, currency: &str) -> String {
+    if currency == PAYOUT_CURRENCY { usd(micros) } else { format!("{} {currency}", figure(micros, currency)) }
 }
 
 /// US dollars with at least two decimals, e.g. `$8.50`.
 pub(crate) fn usd(micros: i64) -> String {
-    let text = amount(micros);
-    let (sign, digits) = text.strip_prefix('−').map_or(("", text.as_str()), |digits| ("−", digits));
-    match digits.split_once('.') {
-        None => format!("{sign}${digits}.00"),
-        Some((whole, fraction)) => format!("{sign}${whole}.{fraction:0<2}"),
+    let text = digits(micros, 2);
+    text.strip_prefix('−').map_or_else(|| format!("${text}"), |digits| format!("−${digits}"))
+}
+
+/// US dollars that were estimated: to the cent, which is more than an estimate knows.
+pub(crate) fn to_the_cent(micros: i64) -> i64 {
+    const CENT: i64 = 10_000;
+    let rest = micros % CENT;
+    let away = if rest.abs() >= CENT / 2 { CENT * rest.signum() } else { 0 };
+    (micros - rest).saturating_add(away)
+}
+
+/// A sentence whose dollars are written as on every page. Sentences are kept for ever as they were made, `$0.5` included.
+pub(crate) fn dollars_in(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut parts = text.split('$');
+    out.push_str(parts.next().unwrap_or_default());
+    for part in parts {
+        let end = part.find(|letter: char| !letter.is_ascii_digit() && letter != '.').unwrap_or(part.len());
+        // A full stop ends the sentence, not the number.
+        let number = part[..end].trim_end_matches('.');
+        match Micros::parse(number) {
+            Ok(parsed) if !parsed.rounded => {
+                out.push_str(&usd(parsed.amount.0));
+                out.push_str(&part[number.len()..]);
+            }
+            _ => {
+                out.push('$');
+                out.push_str(part);
+            }
+        }
     }
+    out
 }
 
 /// A whole number with a comma for each thousand.
 pub(crate) fn number(number: i64) -> String {
-    amount(number.saturating_mul(1_000_000))
+    let (sign, digits) =
+        if number < 0 { ("−", number.unsigned_abs()) } else { ("", number.unsigned_abs()) };
+    format!("{sign}{}", grouped(&digits.to_string()))
+}
+
+/// A count with its unit: `1 reward`, `1,200 rewards`, `2 deliveries`.
+pub(crate) fn counted(count: i64, noun: &str) -> String {
+    let many = match noun.strip_suffix('y') {
+        _ if count == 1 => noun.to_owned(),
+        Some(stem) if !stem.ends_with(['a', 'e', 'o']) => format!("{stem}ies"),
+        _ => format!("{noun}s"),
+    };
+    format!("{} {many}", number(count))
 }
 
 fn grouped(digits: &str) -> String {
@@ -54,6 +113,8 @@ pub(crate) fn percent(part: i64, whole: i64) -> String {
 pub(crate) struct Moment {
     /// RFC 3339 in UTC.
     pub(crate) utc: String,
+    /// The same for people, with its zone: `2026-11-26 05:38:12 UTC`.
+    pub(crate) exact: String,
     /// E.g. `3 min ago`.
     pub(crate) ago: String,
 }
@@ -66,7 +127,14 @@ pub(crate) fn moment(at: i64, now: TimestampMs) -> Moment {
         1_000.. => format!("{} ago", span(elapsed_ms)),
         _ => "now".into(),
     };
-    Moment { utc: TimestampMs(at).rfc3339(), ago }
+    let utc = TimestampMs(at).rfc3339();
+    Moment { exact: exact(&utc), utc, ago }
+}
+
+/// An instant for people, to the second: `2026-11-26 05:38:12 UTC`.
+fn exact(utc: &str) -> String {
+    let whole = utc.split(['.', 'Z', '+']).next().unwrap_or_default();
+    format!("{} UTC", whole.replace('T', " "))
 }
 
 /// A span of time in its largest unit: `40 min`, `5 h`, `3 days`.
@@ -85,6 +153,8 @@ pub(crate) fn span(ms: i64) -> String {
 pub(crate) struct Timer {
     /// E.g. `1 h left` or `2 h overdue`.
     pub(crate) text: String,
+    /// When it is due.
+    pub(crate) due: Moment,
     /// True if it is late.
     pub(crate) overdue: bool,
     /// True if less than a quarter of a day is left.
@@ -97,7 +167,7 @@ pub(crate) fn timer(due_at: i64, now: TimestampMs) -> Timer {
     let overdue = left_ms < 0;
     let text =
         if overdue { format!("{} overdue", span(-left_ms)) } else { format!("{} left", span(left_ms)) };
-    Timer { text, overdue, soon: !overdue && left_ms < 6 * 3_600_000 }
+    Timer { text, due: moment(due_at, now), overdue, soon: !overdue && left_ms < 6 * 3_600_000 }
 }
 
 /// An id shortened in the middle; the whole stands in the title.
@@ -183,17 +253,67 @@ mod tests {
     use super::*;
 
     #[test]
-    fn money_is_written_as_finance_writes_it() {
-        for (micros, plain, dollars) in [
-            (0, "0", "$0.00"),
-            (4_250_000_000, "4,250", "$4,250.00"),
-            (8_500_000, "8.5", "$8.50"),
-            (-1_234_567_890_123, "−1,234,567.890123", "−$1,234,567.890123"),
-            (999_000_000, "999", "$999.00"),
+    fn money_has_two_decimals_and_more_only_where_it_has_them() {
+        for (micros, coins, dollars) in [
+            (0, "0 coins", "$0.00"),
+            (300_000, "0.30 coins", "$0.30"),
+            (4_250_000_000, "4,250 coins", "$4,250.00"),
+            (8_500_000, "8.50 coins", "$8.50"),
+            (126_169_946, "126.169946 coins", "$126.169946"),
+            (-1_234_567_890_123, "−1,234,567.890123 coins", "−$1,234,567.890123"),
+            (999_000_000, "999 coins", "$999.00"),
+            (i64::MIN, "−9,223,372,036,854.775808 coins", "−$9,223,372,036,854.775808"),
         ] {
-            assert_eq!(amount(micros), plain);
-            assert_eq!(usd(micros), dollars);
+            assert_eq!(priced(micros, "coins"), coins);
+            assert_eq!(priced(micros, "USD"), dollars);
         }
+        assert_eq!(priced(12_000_000, "EUR"), "12.00 EUR");
+        assert_eq!(figure(12_000_000, "USD"), "12.00");
+    }
+
+    #[test]
+    fn what_was_estimated_is_written_to_the_cent() {
+        for (micros, expected) in
+            [(126_169_946, "$126.17"), (-5_000, "−$0.01"), (4_999, "$0.00"), (1_000_000, "$1.00")]
+        {
+            assert_eq!(usd(to_the_cent(micros)), expected);
+        }
+    }
+
+    #[test]
+    fn dollars_in_a_kept_sentence_are_written_as_on_every_page() {
+        for (kept, shown) in [
+            ("decision 5, $0.3. why", "decision 5, $0.30. why"),
+            ("It pays $600; from $1500.5 on.", "It pays $600.00; from $1,500.50 on."),
+            ("costs $ or $x", "costs $ or $x"),
+            ("$1", "$1.00"),
+            ("no money", "no money"),
+            ("$1.2.3 is none", "$1.2.3 is none"),
+            ("", ""),
+        ] {
+            assert_eq!(dollars_in(kept), shown);
+        }
+    }
+
+    #[test]
+    fn a_count_never_stands_without_its_unit_and_has_separators() {
+        for (count, noun, expected) in [
+            (1, "reward", "1 reward"),
+            (0, "reward", "0 rewards"),
+            (1_200, "delivery", "1,200 deliveries"),
+            (2, "day", "2 days"),
+        ] {
+            assert_eq!(counted(count, noun), expected);
+        }
+        assert_eq!(number(i64::MIN), "−9,223,372,036,854,775,808");
+    }
+
+    #[test]
+    fn a_moment_says_its_exact_time_with_its_zone() {
+        assert_eq!(
+            moment(1_764_135_492_123, TimestampMs(1_764_135_492_123)).exact,
+            "2025-11-26 05:38:12 UTC"
+        );
     }
 
     #[test]

@@ -1,9 +1,10 @@
 //! Tables of a report on a page: the same cells as in its files, so that both add up to the same.
 
+use domain::money::PAYOUT_CURRENCY;
 use domain::report::cohort::CohortTable;
 use domain::report::sheets::{Sheet, Value};
 
-use super::show::{amount, number, percent, usd};
+use super::show::{counted, figure, number, percent, priced, to_the_cent, usd};
 
 /// One cell.
 #[derive(Debug)]
@@ -19,13 +20,39 @@ pub(crate) struct Table {
     pub(crate) rows: Vec<Vec<Cell>>,
 }
 
-fn cell(value: &Value) -> Cell {
-    let figure = |text: String| Cell { text, is_figure: true };
+/// What an amount is in, as far as its column or its row says so.
+#[derive(Clone, Copy)]
+struct Unit<'a> {
+    currency: &'a str,
+    /// Worked out and not counted.
+    is_estimate: bool,
+}
+
+impl<'a> Unit<'a> {
+    /// Of a column: US dollars if its name says so, else what the row names.
+    fn of(column: &str, row_currency: &'a str) -> Self {
+        let currency = if column.contains(PAYOUT_CURRENCY) { PAYOUT_CURRENCY } else { row_currency };
+        Self { currency, is_estimate: ["expected", "exposure"].iter().any(|word| column.contains(word)) }
+    }
+}
+
+fn cell(value: &Value, unit: Unit<'_>) -> Cell {
+    let written = |text: String| Cell { text, is_figure: true };
     match value {
-        Value::Open => figure("open".into()),
+        Value::Open => written("open".into()),
         Value::Text(text) => Cell { text: text.clone(), is_figure: false },
-        Value::Count(count) => figure(number(*count)),
-        Value::Money(micros) => figure(amount(micros.0)),
+        Value::Count(count) => written(number(*count)),
+        Value::Money(micros) if unit.is_estimate => written(figure(to_the_cent(micros.0), unit.currency)),
+        Value::Money(micros) => written(figure(micros.0, unit.currency)),
+    }
+}
+
+/// What the amounts of a row are in, if a column of it says so.
+fn currency_of<'a>(sheet: &Sheet, row: &'a [Value]) -> &'a str {
+    let index = sheet.columns.iter().position(|name| name == "currency");
+    match index.and_then(|index| row.get(index)) {
+        Some(Value::Text(currency)) => currency,
+        _ => "",
     }
 }
 
@@ -45,32 +72,49 @@ impl Table {
             .enumerate()
             .map(|(index, name)| Cell { text: name.clone(), is_figure: is_figure(index) })
             .collect();
-        Self { columns, rows: sheet.rows.iter().map(|row| row.iter().map(cell).collect()).collect() }
+        let line = |row: &Vec<Value>| {
+            let currency = currency_of(sheet, row);
+            let units = sheet.columns.iter().map(|column| Unit::of(column, currency));
+            row.iter().zip(units).map(|(value, unit)| cell(value, unit)).collect()
+        };
+        Self { columns, rows: sheet.rows.iter().map(line).collect() }
     }
 
-    /// The figures of a report: a line for each figure, a pair of columns for each source.
+    /// The figures of a report: a line for each figure, and for each source a column of counts and one of amounts. Each
+    /// amount says what it is in: some are what users get, others what the network pays.
     pub(crate) fn of_figures(sheet: &Sheet) -> Self {
-        let figure = |text: String| Cell { text, is_figure: true };
+        let written = |text: String| Cell { text, is_figure: true };
         let words = |text: &str| Cell { text: text.to_owned(), is_figure: false };
         let mut columns = vec![words("")];
         for row in &sheet.rows {
-            let name: Vec<String> = row.iter().take(2).map(|value| cell(value).text).collect();
-            columns.push(figure(name.join(" · ")));
-            columns.push(figure("amount".into()));
+            let source =
+                row.first().map(|value| cell(value, Unit::of("", ""))).map_or_else(String::new, |it| it.text);
+            columns.push(written(format!("{source} · rewards")));
+            columns.push(written(format!("{source} · amount, {} or USD", currency_of(sheet, row))));
         }
         let mut rows = Vec::new();
         let mut index = 2;
         while let Some(name) = sheet.columns.get(index) {
             let is_pair = sheet.columns.get(index + 1).is_some_and(|next| next.starts_with(name.as_str()));
-            let is_sum = name.contains("USD");
-            let unit = if is_pair && sheet.columns[index + 1].contains("USD") { ", USD" } else { "" };
+            let amount_at = if is_pair { index + 1 } else { index };
+            let amount_name = sheet.columns[amount_at].as_str();
+            let is_sum = name.contains(PAYOUT_CURRENCY);
+            let unit = if is_pair && amount_name.contains(PAYOUT_CURRENCY) { ", USD" } else { "" };
             let mut line = vec![words(&format!("{name}{unit}"))];
             for row in &sheet.rows {
-                let value = |index: usize| row.get(index).map_or_else(|| words(""), cell);
+                let currency = currency_of(sheet, row);
+                let count =
+                    || row.get(index).map_or_else(|| words(""), |value| cell(value, Unit::of("", "")));
+                let amount = || match row.get(amount_at) {
+                    Some(Value::Money(micros)) => {
+                        written(priced(micros.0, Unit::of(amount_name, currency).currency))
+                    }
+                    _ => words(""),
+                };
                 match (is_pair, is_sum) {
-                    (true, _) => line.extend([value(index), value(index + 1)]),
-                    (false, true) => line.extend([figure(String::new()), value(index)]),
-                    (false, false) => line.extend([value(index), figure(String::new())]),
+                    (true, _) => line.extend([count(), amount()]),
+                    (false, true) => line.extend([written(String::new()), amount()]),
+                    (false, false) => line.extend([count(), written(String::new())]),
                 }
             }
             rows.push(line);
@@ -145,9 +189,9 @@ fn heat(cell: Option<&domain::report::cohort::Cell>, approved: i64) -> Heat {
     Heat {
         text: percent(cell.payout_ppm, 1_000_000),
         title: format!(
-            "{} of {} rewards taken back, {}",
+            "{} of {} taken back, {}",
             number(cell.reversed.count),
-            number(approved),
+            counted(approved, "reward"),
             usd(cell.reversed.amount.0)
         ),
         class,
@@ -192,13 +236,34 @@ mod tests {
         assert_eq!(
             rows,
             [
-                ["approved, USD", "3", "1.5"],
-                ["net USD", "", "1"],
-                ["held", "1", "−7"],
+                ["approved, USD", "3", "$1.50"],
+                ["net USD", "", "$1.00"],
+                ["held", "1", "−7 coins"],
                 ["before credit", "2", ""],
             ]
         );
-        assert_eq!(table.columns[1].text, "targo · coins");
+        assert_eq!(table.columns[1].text, "targo · rewards");
+        assert_eq!(table.columns[2].text, "targo · amount, coins or USD");
+    }
+
+    #[test]
+    fn an_amount_in_a_table_is_written_in_its_own_currency() {
+        let sheet = Sheet {
+            name: "Holds",
+            columns: ["source", "currency", "rewards", "amount", "payout USD", "expected reversals USD"]
+                .map(str::to_owned)
+                .to_vec(),
+            rows: vec![vec![
+                Value::Text("targo".into()),
+                Value::Text("coins".into()),
+                Value::Count(1_200),
+                Value::Money(Amount(1_500_000_000)),
+                Value::Money(Amount(300_000)),
+                Value::Money(Amount(126_169_946)),
+            ]],
+        };
+        let row: Vec<String> = Table::of(&sheet).rows.remove(0).into_iter().map(|cell| cell.text).collect();
+        assert_eq!(row, ["targo", "coins", "1,200", "1,500", "0.30", "126.17"]);
     }
 
     #[test]

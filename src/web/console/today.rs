@@ -17,7 +17,7 @@ use super::frame::Frame;
 use super::reports::Headline;
 use super::reversals;
 use super::session::Viewer;
-use super::show::{Moment, moment, number, percent, rule_name, span, usd};
+use super::show::{Moment, counted, moment, number, percent, rule_name, usd};
 
 /// How many days the chart shows.
 const CHART_DAYS: i64 = 30;
@@ -95,7 +95,7 @@ pub(crate) async fn page(console: &Console, viewer: &Viewer) -> Answered {
         date,
         figures,
         at_stake: usd(totals.payout_micros),
-        held: number(totals.rewards),
+        held: counted(totals.rewards, "reward"),
         oldest: totals.oldest_at.map(|at| moment(at, now)),
         todos,
         chart: if days.is_empty() { String::new() } else { chart::days(&days)? },
@@ -166,10 +166,7 @@ async fn todos(
     let mut todos = Vec::new();
     if totals.overdue > 0 {
         todos.push(Todo {
-            text: format!(
-                "Overdue: {} on hold",
-                domain::text::count(totals.overdue.unsigned_abs(), "reward")
-            ),
+            text: format!("Overdue: {} on hold", counted(totals.overdue, "reward")),
             link: "/review".into(),
             money: usd(totals.overdue_payout_micros),
         });
@@ -178,7 +175,7 @@ async fn todos(
         let Some(situation) = Situation::parse(&row.situation) else { continue };
         todos.push(Todo {
             text: format!("{}: {} to decide", reversals::title(situation), number(row.cases)),
-            link: super::decide::with(reversals::PATH, &[("situation", row.situation)]),
+            link: super::said::with(reversals::PATH, &[("situation", row.situation)]),
             money: usd(row.payout_micros),
         });
     }
@@ -194,9 +191,10 @@ async fn todos(
     for app in console.store.disabled_apps().await? {
         todos.push(Todo {
             text: format!(
-                "The app {} is told nothing since {} ago: {}",
+                "The app {} is told nothing ({}, {}): {}",
                 app.app,
-                span(now.0 - app.disabled_at),
+                moment(app.disabled_at, now).ago,
+                moment(app.disabled_at, now).exact,
                 app.why
             ),
             link: "/deliveries".into(),
@@ -207,7 +205,7 @@ async fn todos(
     let failed: i64 = backlog.iter().filter(|row| row.status == "failed").map(|row| row.deliveries).sum();
     if failed > 0 {
         todos.push(Todo {
-            text: format!("{} deliveries failed and wait for a person", number(failed)),
+            text: format!("{} failed: a person decides what follows", counted(failed, "delivery")),
             link: "/deliveries?status=failed".into(),
             money: String::new(),
         });
@@ -254,8 +252,8 @@ async fn todos(
     if refused.kept > 0 {
         todos.push(Todo {
             text: format!(
-                "{} refused calls are kept: a wrong secret, or somebody forging",
-                number(refused.kept)
+                "{} kept: a wrong secret, or somebody forging",
+                counted(refused.kept, "refused call")
             ),
             link: "/postbacks?outcome=refused".into(),
             money: String::new(),

@@ -9,7 +9,7 @@ use super::Console;
 use super::answer::{Answer, Answered, page as render};
 use super::frame::{Frame, refusal};
 use super::session::Viewer;
-use super::show::{Moment, amount, moment, number, percent, sign, usd};
+use super::show::{Moment, moment, number, percent, priced, sign, usd};
 
 struct Count {
     name: String,
@@ -100,10 +100,7 @@ pub(crate) async fn page(console: &Console, viewer: &Viewer, app: &str, user_id:
         app: app.to_owned(),
         user_id: user_id.to_owned(),
         since: statuses.iter().map(|it| it.first_at).min().map(|at| moment(at, now)),
-        balances: balances
-            .iter()
-            .map(|row| format!("{} {}", amount(row.balance_micros), row.currency))
-            .collect(),
+        balances: balances.iter().map(|row| priced(row.balance_micros, &row.currency)).collect(),
         statuses: statuses
             .iter()
             .map(|it| (sign(&it.status), it.status.clone(), number(it.rewards), usd(it.payout_micros)))
@@ -117,7 +114,7 @@ pub(crate) async fn page(console: &Console, viewer: &Viewer, app: &str, user_id:
                 id: row.id,
                 sign: sign(&row.status),
                 offer: row.offer_name.unwrap_or_else(|| "no offer named".into()),
-                reward: format!("{} {}", amount(row.reward_micros.unwrap_or_default()), row.currency),
+                reward: priced(row.reward_micros.unwrap_or_default(), &row.currency),
                 payout: usd(row.payout_micros.unwrap_or_default()),
                 place: row.country_code.unwrap_or_default(),
                 received: moment(row.received_at, now),

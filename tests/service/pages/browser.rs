@@ -1,24 +1,42 @@
 //! A real Chromium, driven as a person would: by clicks and keys.
+//!
+//! Nobody acts on a page that is on its way out: whatever leads to another page (a form that is sent, a link, a key
+//! that does either) waits until that page stands. A driver does not: it answers as soon as the click is made, and the
+//! next look may still find the old page.
 
 use std::io::{BufRead as _, BufReader};
 use std::net::SocketAddr;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use fantoccini::actions::{InputSource as _, KeyAction, KeyActions};
+use fantoccini::elements::Element;
+use fantoccini::error::CmdError;
 use fantoccini::{Client, ClientBuilder, Locator};
 use hyper_util::client::legacy::connect::HttpConnector;
 use serde_json::{Value, json};
 use tokio::runtime::Runtime;
 
-use crate::wait::PAUSE;
-
-/// What a page does not show by then it never will.
-const DEADLINE: Duration = Duration::from_mins(1);
+use crate::wait::{DEADLINE, PAUSE};
 
 /// How often a driver is started before it is given up.
 const DRIVER_STARTS: usize = 10;
+
+/// True once the page is whole, its script has run, and no request of it is under way.
+const STANDS: &str =
+    "return document.readyState === 'complete' && !document.documentElement.hasAttribute('data-busy')";
+
+/// True if a click on the element leads to another page: a link that is neither a file nor a place on this page (nor, to
+/// a script, the row that is open already), or the button of a form that is filled in.
+const LEADS: &str = r"
+    const [element, hasScript] = arguments;
+    const link = element.closest('a[href]');
+    if (link && hasScript && link.matches('[data-item][aria-current] [data-open]')
+        && link.getAttribute('href') === link.closest('[data-item]').dataset.peek) return false;
+    if (link) return !link.getAttribute('href').startsWith('#') && !/[.](csv|xlsx|txt)([?]|$)/.test(link.href);
+    const button = element.closest('button, input[type=submit]');
+    return button !== null && button.form !== null && button.type === 'submit' && button.form.checkValidity();";
 
 /// How a browser differs from the usual one.
 #[derive(Clone, Copy, Debug, Default)]
@@ -37,6 +55,7 @@ pub(crate) struct Browser {
     client: Option<Client>,
     driver: Child,
     origin: String,
+    has_script: bool,
 }
 
 impl Browser {
@@ -73,7 +92,8 @@ impl Browser {
             builder.connect(&format!("http://127.0.0.1:{port}")).await
         });
         let client = Some(client.expect("a browser"));
-        Self { runtime, client, driver, origin: format!("http://{address}") }
+        let has_script = !look.without_script;
+        Self { runtime, client, driver, origin: format!("http://{address}"), has_script }
     }
 
     fn client(&self) -> &Client {
@@ -99,6 +119,7 @@ impl Browser {
     }
 
     pub(crate) fn fill(&self, selector: &str, text: &str) {
+        self.stands();
         let typed = async {
             let field = self.client().find(Locator::Css(selector)).await?;
             field.clear().await?;
@@ -109,6 +130,7 @@ impl Browser {
 
     /// Chooses a file.
     pub(crate) fn choose(&self, selector: &str, path: &Path) {
+        self.stands();
         let path = path.to_str().expect("a path");
         let chosen = async { self.client().find(Locator::Css(selector)).await?.send_keys(path).await };
         self.runtime.block_on(chosen).unwrap_or_else(|error| panic!("{selector}: {error}"));
@@ -116,22 +138,54 @@ impl Browser {
 
     /// The words of one element.
     pub(crate) fn text_of(&self, selector: &str) -> String {
+        self.stands();
         let text = async { self.client().find(Locator::Css(selector)).await?.text().await };
         self.runtime.block_on(text).unwrap_or_else(|error| panic!("{selector}: {error}"))
     }
 
+    /// Clicks on what fits; if that leads to another page, it stands when this returns.
     pub(crate) fn click(&self, selector: &str) {
-        let clicked = async { self.client().find(Locator::Css(selector)).await?.click().await };
-        self.runtime.block_on(clicked).unwrap_or_else(|error| panic!("{selector}: {error}"));
+        self.click_on(Locator::Css(selector), selector);
     }
 
+    /// The same for the link that says `text`.
     pub(crate) fn click_link(&self, text: &str) {
-        let clicked = async { self.client().find(Locator::LinkText(text)).await?.click().await };
-        self.runtime.block_on(clicked).unwrap_or_else(|error| panic!("the link {text}: {error}"));
+        self.click_on(Locator::LinkText(text), text);
     }
 
-    /// Presses keys one after the other.
+    fn click_on(&self, locator: Locator<'_>, what: &str) {
+        self.stands();
+        let clicked = async {
+            let element = self.client().find(locator).await?;
+            let leads =
+                self.client().execute(LEADS, vec![argument(&element), self.has_script.into()]).await?;
+            let old = if leads == true { Some(self.main().await?) } else { None };
+            element.click().await?;
+            Ok::<_, CmdError>(old)
+        };
+        let place = self.path();
+        let old = self.runtime.block_on(clicked).unwrap_or_else(|error| panic!("{what}: {error}"));
+        if let Some(old) = old {
+            self.gone(&old, &place, what);
+        }
+    }
+
+    /// Presses keys one after the other, as fast as the browser takes them.
     pub(crate) fn press(&self, keys: &str) {
+        self.stands();
+        self.strike(keys);
+    }
+
+    /// Presses keys that lead to another page; it stands when this returns.
+    pub(crate) fn press_to_go(&self, keys: &str) {
+        self.stands();
+        let (old, place) = (self.runtime.block_on(self.main()).expect("a page"), self.path());
+        self.strike(keys);
+        self.gone(&old, &place, keys);
+    }
+
+    /// The same as [`Self::press`], whatever the page is doing.
+    pub(crate) fn strike(&self, keys: &str) {
         let mut actions = KeyActions::new("keyboard".into());
         for value in keys.chars() {
             actions = actions.then(KeyAction::Down { value }).then(KeyAction::Up { value });
@@ -139,13 +193,42 @@ impl Browser {
         self.runtime.block_on(self.client().perform_actions(actions)).expect("the keys are pressed");
     }
 
+    /// What every page has once and no two pages share.
+    async fn main(&self) -> Result<Element, CmdError> {
+        self.client().find(Locator::Css("main")).await
+    }
+
+    /// Waits until the page that `old` belongs to is gone, or is at another place than `place`, and the next one stands.
+    fn gone(&self, old: &Element, place: &str, by: &str) {
+        let is_there = || {
+            let asked = self.client().execute("return arguments[0].isConnected", vec![argument(old)]);
+            match self.runtime.block_on(asked) {
+                Ok(connected) => connected == true,
+                // Any other error is of a page on its way out: the next look knows.
+                Err(error) => !error.is_stale_element_reference() && !error.is_no_such_element(),
+            }
+        };
+        self.until(&format!("another page after {by:?}"), |browser| !is_there() || browser.path() != place);
+        self.stands();
+    }
+
+    /// Waits until the page stands.
+    pub(crate) fn stands(&self) {
+        self.until("the page stands", |browser| {
+            let stands = browser.runtime.block_on(browser.client().execute(STANDS, Vec::new()));
+            stands.is_ok_and(|stands| stands == true)
+        });
+    }
+
     /// What a script answers.
     pub(crate) fn ask(&self, script: &str) -> Value {
+        self.stands();
         self.runtime.block_on(self.client().execute(script, Vec::new())).expect("the script runs")
     }
 
     /// How many elements fit.
     pub(crate) fn count(&self, selector: &str) -> usize {
+        self.stands();
         self.runtime.block_on(self.client().find_all(Locator::Css(selector))).expect("looked for").len()
     }
 
@@ -195,6 +278,11 @@ impl Browser {
         let found = found.as_array().expect("a list").clone();
         found.iter().map(|it| it.as_str().unwrap_or_default().to_owned()).collect()
     }
+}
+
+/// An element as a script takes it.
+fn argument(element: &Element) -> Value {
+    serde_json::to_value(element).expect("an element is a word")
 }
 
 /// A driver and its port. It takes a free one itself, and ends if somebody else was faster: then the next tries.

@@ -163,7 +163,7 @@ fn a_controller_signs_a_closed_day_off_once_and_its_files_add_up_to_the_page(on:
         .iter()
         .map(|cell| cell.as_str().expect("text").to_owned())
         .collect();
-    assert_eq!(figures[..3], ["approved, USD", "2", "2"]);
+    assert_eq!(figures[..3], ["approved, USD", "2", "$2.00"]);
     let bytes = fetched(&fin, &format!("/reports/{today}.xlsx"));
     let mut book: Xlsx<_> = Xlsx::new(Cursor::new(bytes)).expect("a workbook");
     assert_eq!(summary(&mut book, "approved, USD"), "2");

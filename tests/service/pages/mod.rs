@@ -5,9 +5,12 @@ mod data;
 mod doors;
 mod finance;
 mod finishing;
+mod keys;
+mod paper;
 mod pictures;
 mod reach;
 mod reviewing;
+mod sessions;
 
 use std::io::Write as _;
 use std::process::Stdio;

@@ -55,7 +55,7 @@ fn a_filter_stands_in_the_address_and_finds_what_it_names(on: Kind) {
     browser.go("/review?group=user");
     browser.until("both are there", |browser| browser.count("[data-item]") == 2);
     browser.press("/");
-    browser.press("u-2\u{E007}");
+    browser.press_to_go("u-2\u{E007}");
     browser.until("one is left", |browser| browser.count("[data-item]") == 1);
     assert!(browser.path().contains("q=u-2"), "{}", browser.path());
     browser.says("User u-2");

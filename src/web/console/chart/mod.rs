@@ -25,19 +25,70 @@ fn chart_error(error: impl std::fmt::Display) -> PageError {
     PageError::Chart(error.to_string())
 }
 
+/// What a drawing is made for. The stylesheet shows the one that fits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Sheet {
+    /// A page.
+    Wide,
+    /// A telephone.
+    Narrow,
+    /// Any place, in this width.
+    Any(u16),
+}
+
+impl Sheet {
+    /// In pixels.
+    fn width(self) -> i32 {
+        match self {
+            Self::Wide => 900,
+            Self::Narrow => 360,
+            Self::Any(width) => i32::from(width),
+        }
+    }
+
+    /// How many labels fit below it.
+    fn labels(self) -> usize {
+        if self == Self::Narrow { 3 } else { 7 }
+    }
+
+    /// The size of its letters, of which the library draws four fifths: what shrinks most has the largest.
+    fn letters(self) -> u32 {
+        match self {
+            Self::Wide => 15,
+            Self::Narrow => 14,
+            Self::Any(_) => 16,
+        }
+    }
+
+    fn class(self) -> &'static str {
+        match self {
+            Self::Wide => "chart wide",
+            Self::Narrow => "chart narrow",
+            Self::Any(_) => "chart",
+        }
+    }
+}
+
+/// The same drawing for a page and for a telephone.
+fn twice(draw: impl Fn(Sheet) -> Result<String, PageError>) -> Result<String, PageError> {
+    Ok(draw(Sheet::Wide)? + &draw(Sheet::Narrow)?)
+}
+
 fn drawn(
-    size: (u32, u32),
+    sheet: Sheet,
+    height: u32,
     title: &str,
     draw: impl FnOnce(&DrawingArea<SVGBackend<'_>, Shift>) -> Result<(), PageError>,
 ) -> Result<String, PageError> {
     let mut svg = String::new();
     {
+        let size = (sheet.width().unsigned_abs(), height);
         let area = SVGBackend::with_string(&mut svg, size).into_drawing_area();
         draw(&area)?;
         area.present().map_err(chart_error)?;
     }
     let title = title.replace('&', "&amp;").replace('<', "&lt;").replace('"', "&quot;");
-    let opening = format!("<svg class=\"chart\" role=\"img\" aria-label=\"{title}\"");
+    let opening = format!("<svg class=\"{}\" role=\"img\" aria-label=\"{title}\"", sheet.class());
     let start = svg.find("<svg").unwrap_or_default();
     Ok(svg[start..].replacen("<svg", &opening, 1))
 }

@@ -2,9 +2,12 @@
 
 use plotters::prelude::*;
 
-use super::{LINE, SERIES, SOFT, chart_error, drawn, height_of, width_of};
+use super::{LINE, SERIES, SOFT, Sheet, chart_error, drawn, height_of, twice, width_of};
 use crate::console::answer::PageError;
 use crate::console::show::usd;
+
+/// How much room a date takes, in pixels.
+const DATE_WIDTH: i32 = 72;
 
 /// One day of money.
 #[derive(Clone, Debug)]
@@ -22,15 +25,20 @@ impl Day {
 }
 
 /// What networks approved and took back, day by day, and what is left of it. The axis starts at zero, or below it where
-/// more was taken back than approved.
+/// more was taken back than approved. Drawn for a wide page and for a telephone: letters that shrink with a drawing
+/// cannot be read.
 pub(crate) fn days(days: &[Day]) -> Result<String, PageError> {
+    twice(|sheet| days_on(days, sheet))
+}
+
+fn days_on(days: &[Day], sheet: Sheet) -> Result<String, PageError> {
     let highest =
         days.iter().map(|day| day.approved_micros.max(day.reversed_micros)).max().unwrap_or(0).max(1);
     let lowest = days.iter().map(Day::net_micros).min().unwrap_or(0).min(0);
     let title = format!("Payout, reversals and net of {} days, in US dollars, from zero", days.len());
-    let (width, height) = (900_i32, 160_i32);
-    drawn((900, 190), &title, |area| {
-        let label = ("sans-serif", 11).into_font().color(&SOFT);
+    let (width, height) = (sheet.width(), 160_i32);
+    drawn(sheet, 190, &title, |area| {
+        let label = ("sans-serif", sheet.letters()).into_font().color(&SOFT);
         let below = height_of(-lowest, highest.saturating_sub(lowest), height);
         let zero = height + 8 - below;
         let top_of = |value: i64| zero - height_of(value, highest.saturating_sub(lowest), height);
@@ -49,14 +57,16 @@ pub(crate) fn days(days: &[Day]) -> Result<String, PageError> {
             let value = day.net_micros();
             let depth = height_of(-value, highest.saturating_sub(lowest), height);
             net.push((i32::midpoint(left, right), if value < 0 { zero + depth } else { top_of(value) }));
-            if index % days.len().div_ceil(7).max(1) == 0 {
+            if index % days.len().div_ceil(sheet.labels()).max(1) == 0 && left + DATE_WIDTH <= width {
                 let text = Text::new(day.date.clone(), (left, height + 12), label.clone());
                 area.draw(&text).map_err(chart_error)?;
             }
         }
         area.draw(&PathElement::new(net, SERIES[2].stroke_width(2))).map_err(chart_error)?;
-        let top_label = format!("${}", highest / 1_000_000);
-        area.draw(&Text::new(top_label, (4, 10), label)).map_err(chart_error)?;
+        area.draw(&Text::new(usd(highest), (4, 10), label.clone())).map_err(chart_error)?;
+        area.draw(&PathElement::new(vec![(0, top_of(highest / 2)), (6, top_of(highest / 2))], LINE))
+            .map_err(chart_error)?;
+        area.draw(&Text::new(usd(highest / 2), (8, top_of(highest / 2) - 6), label)).map_err(chart_error)?;
         area.draw(&PathElement::new(vec![(0, zero), (width, zero)], LINE)).map_err(chart_error)
     })
 }
@@ -74,6 +84,10 @@ pub(crate) struct Bar {
 
 /// From one balance to the next, step by step, each with its figure.
 pub(crate) fn waterfall(bars: &[Bar]) -> Result<String, PageError> {
+    twice(|sheet| waterfall_on(bars, sheet))
+}
+
+fn waterfall_on(bars: &[Bar], sheet: Sheet) -> Result<String, PageError> {
     let mut spans = Vec::new();
     let mut level = 0_i64;
     for bar in bars {
@@ -84,15 +98,16 @@ pub(crate) fn waterfall(bars: &[Bar]) -> Result<String, PageError> {
     let lowest = spans.iter().map(|(low, _)| *low).min().unwrap_or(0).min(0);
     let highest = spans.iter().map(|(_, high)| *high).max().unwrap_or(0).max(lowest + 1);
     let said: Vec<String> = bars.iter().map(|bar| format!("{} {}", bar.name, usd(bar.micros))).collect();
-    let (width, height) = (900_i32, 120_i32);
-    drawn((900, 172), &format!("In US dollars: {}", said.join(", ")), |area| {
-        let label = ("sans-serif", 12).into_font().color(&SOFT);
+    let (width, height) = (sheet.width(), 120_i32);
+    let gap = if sheet == Sheet::Wide { 12 } else { 3 };
+    drawn(sheet, 172, &format!("In US dollars: {}", said.join(", ")), |area| {
+        let label = ("sans-serif", sheet.letters()).into_font().color(&SOFT);
         let at = |value: i64| {
             22 + height - height_of(value.saturating_sub(lowest), highest.saturating_sub(lowest), height)
         };
         for (index, (bar, (low, high))) in bars.iter().zip(&spans).enumerate() {
             let (left, right) = width_of(index, bars.len(), width);
-            let (left, right) = (left + 12, right - 12);
+            let (left, right) = (left + gap, right - gap);
             let colour = SERIES.get(bar.series).copied().unwrap_or(SERIES[0]);
             let (top, bottom) = (at(*high), at(*low).max(at(*high) + 1));
             area.draw(&Rectangle::new([(left, top), (right, bottom)], colour.filled()))
@@ -118,12 +133,23 @@ mod tests {
             bar("Reversed", false, -1_000_000),
             bar("Open", true, 7_500_000),
         ];
-        let svg = waterfall(&bars).expect("drawn");
+        let svg = waterfall_on(&bars, Sheet::Wide).expect("drawn");
         assert!(svg.contains(
             "aria-label=\"In US dollars: Opening $5.00, Approved $3.50, Reversed −$1.00, Open $7.50\""
         ));
         assert_eq!(svg.matches("<rect").count(), 4);
         assert!(waterfall(&[]).is_ok());
+    }
+
+    #[test]
+    fn every_drawing_of_money_is_made_for_a_page_and_for_a_telephone() {
+        let day = Day { date: "2026-11-23".into(), approved_micros: 5_000_000, reversed_micros: 0 };
+        let svg = days(&vec![day; 30]).expect("drawn");
+        assert_eq!(
+            (svg.matches("class=\"chart wide\"").count(), svg.matches("class=\"chart narrow\"").count()),
+            (1, 1)
+        );
+        assert!(svg.contains("width=\"900\"") && svg.contains("width=\"360\""));
     }
 
     #[test]

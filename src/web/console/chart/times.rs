@@ -2,7 +2,7 @@
 
 use plotters::prelude::*;
 
-use super::{LINE, SERIES, SOFT, chart_error, drawn, height_of, width_of};
+use super::{LINE, SERIES, SOFT, Sheet, chart_error, drawn, height_of, width_of};
 use crate::console::answer::PageError;
 use crate::console::show::span;
 
@@ -45,8 +45,9 @@ pub(crate) fn histogram(times_ms: &[i64], this_ms: Option<i64>) -> Result<String
         this_ms.map(|ms| format!("; this one took {}", span(ms))).unwrap_or_default()
     );
     let (width, height) = (420_i32, 92_i32);
-    drawn((420, 130), &title, |area| {
-        let label = ("sans-serif", 11).into_font().color(&SOFT);
+    let sheet = Sheet::Any(420);
+    drawn(sheet, 134, &title, |area| {
+        let label = ("sans-serif", sheet.letters()).into_font().color(&SOFT);
         for (index, count) in counts.iter().enumerate() {
             let (left, right) = width_of(index, counts.len(), width);
             let top = height + 4 - height_of(*count, highest, height);
@@ -60,7 +61,7 @@ pub(crate) fn histogram(times_ms: &[i64], this_ms: Option<i64>) -> Result<String
                 area.draw(&text).map_err(chart_error)?;
             }
             if here == Some(index) {
-                let text = Text::new("▲ this one", (left.min(width - 60), height + 22), label.clone());
+                let text = Text::new("▲ this one", (left.min(width - 70), height + 24), label.clone());
                 area.draw(&text).map_err(chart_error)?;
             }
         }
@@ -71,7 +72,7 @@ pub(crate) fn histogram(times_ms: &[i64], this_ms: Option<i64>) -> Result<String
 /// A small line of counts, from the first to the last hour.
 pub(crate) fn sparkline(counts: &[i64], title: &str) -> Result<String, PageError> {
     let highest = counts.iter().copied().max().unwrap_or(0).max(1);
-    drawn((240, 36), title, |area| {
+    drawn(Sheet::Any(240), 36, title, |area| {
         for (index, count) in counts.iter().enumerate() {
             let (left, right) = width_of(index, counts.len(), 240);
             let top = 35 - height_of(*count, highest, 32);

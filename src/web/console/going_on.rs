@@ -1,0 +1,81 @@
+//! How the queue goes on: the reward that is open, what comes after it, and the next cluster after the last reward.
+
+use domain::time::TimestampMs;
+use store::holds::{Cluster, ClusterPlace, HoldRow};
+
+use super::Console;
+use super::answer::PageError;
+use super::request::Request;
+use super::scope::Scope;
+use super::session::Viewer;
+
+/// The reward that is open: the one that the URL names, or the first that nobody else is about to decide on.
+pub(super) fn open(request: &Request, viewer: &Viewer, rows: &[HoldRow]) -> Option<i64> {
+    let named = request.query("open").and_then(|id| id.parse::<i64>().ok());
+    named.or_else(|| first_free(viewer, rows.iter()).or_else(|| rows.first()).map(|row| row.reward_id))
+}
+
+/// The first that nobody else has open and that does not wait for somebody else's opinion.
+fn first_free<'a>(viewer: &Viewer, mut rows: impl Iterator<Item = &'a HoldRow>) -> Option<&'a HoldRow> {
+    rows.find(|row| row.claimed_by.as_deref().is_none_or(|person| person == viewer.name()))
+}
+
+/// Where somebody is led who has decided on the reward `id`, or skips it: to the next of these rows, to the next page of
+/// them, to the next cluster. `page` is what the URL says of the page, and `next_page` the one behind it, if there is one.
+pub(super) async fn following(
+    console: &Console,
+    viewer: &Viewer,
+    scope: &Scope,
+    rows: &[HoldRow],
+    id: i64,
+    page: &[(&'static str, String)],
+    next_page: &str,
+) -> Result<String, PageError> {
+    let place = |row: &HoldRow| {
+        let mut params = page.to_vec();
+        params.push(("open", row.reward_id.to_string()));
+        scope.url(&params)
+    };
+    let behind = rows.iter().skip_while(|row| row.reward_id != id).skip(1);
+    if let Some(row) = first_free(viewer, behind) {
+        return Ok(place(row));
+    }
+    if !next_page.is_empty() {
+        return Ok(next_page.to_owned());
+    }
+    if let Some(cluster) = next_cluster(console, scope).await? {
+        return Ok(scope.in_cluster(&cluster.first, &cluster.second).url(&[]));
+    }
+    // It is the only cluster: what was skipped in it comes again.
+    let before = rows.iter().filter(|row| row.reward_id != id);
+    Ok(first_free(viewer, before).map_or_else(|| scope.url(&[]), place))
+}
+
+/// The cluster that comes after this one, or the first if it is the last; never this one.
+async fn next_cluster(console: &Console, scope: &Scope) -> Result<Option<Cluster>, PageError> {
+    let now = console.clock.now();
+    let (grouping, sort) = (scope.grouping(), scope.sort());
+    let own = console.store.clusters(&scope.filter(now), grouping, sort, None, 1).await?;
+    let Some(own) = own.into_iter().next() else { return first_cluster(console, scope, now).await };
+    let (first, second) = (own.first, own.second);
+    let here = ClusterPlace { sort_value: own.sort_value, first: first.clone(), second: second.clone() };
+    let all = scope.clone().all_clusters().filter(now);
+    let all = &*console.store.sought(&all).await?;
+    let behind = console.store.clusters(all, grouping, sort, Some(&here), 1).await?;
+    if let Some(next) = behind.into_iter().next() {
+        return Ok(Some(next));
+    }
+    let from_the_top = console.store.clusters(all, grouping, sort, None, 1).await?;
+    Ok(from_the_top.into_iter().find(|cluster| (&cluster.first, &cluster.second) != (&first, &second)))
+}
+
+/// The first cluster of all that these filters find.
+pub(super) async fn first_cluster(
+    console: &Console,
+    scope: &Scope,
+    now: TimestampMs,
+) -> Result<Option<Cluster>, PageError> {
+    let all = scope.clone().all_clusters().filter(now);
+    let clusters = console.store.clusters(&all, scope.grouping(), scope.sort(), None, 1).await?;
+    Ok(clusters.into_iter().next())
+}
