@@ -1,23 +1,23 @@
-//! What runs once and ends: migrate, verify, token; in files of their own check, deliveries, diagnose, replay, report
-//! and statement.
+//! What runs once and ends: migrate and verify; in files of their own check, deliveries, diagnose, replay, report,
+//! statement, token and user.
 
 pub(crate) mod check;
 pub(crate) mod deliveries;
 pub(crate) mod diagnose;
+pub(crate) mod progress;
 pub(crate) mod replay;
 pub(crate) mod report;
 pub(crate) mod statement;
+pub(crate) mod token;
 pub(crate) mod user;
 
 use std::io::Write as _;
 
 use anyhow::Context as _;
-use domain::access::{Role, token_hash};
 use domain::text::{count, hex};
 use domain::time::TimestampMs;
 use rand::TryRng as _;
 use rand::rngs::SysRng;
-use store::tokens::TokenOwner;
 
 use crate::roles::Process;
 use crate::{EXIT_DONE, EXIT_FAILED};
@@ -35,7 +35,7 @@ pub(crate) fn say(line: &str) {
 
 /// Brings the schema up to date.
 pub(crate) async fn migrate(process: &Process) -> anyhow::Result<u8> {
-    process.store.migrate().await?;
+    progress::during("bringing the schema up to date", process.store.migrate()).await?;
     say("the schema is up to date");
     Ok(EXIT_DONE)
 }
@@ -43,7 +43,7 @@ pub(crate) async fn migrate(process: &Process) -> anyhow::Result<u8> {
 /// Proves the ledger.
 pub(crate) async fn verify(process: &Process) -> anyhow::Result<u8> {
     process.store.assert_migrated().await?;
-    let proof = process.store.prove().await?;
+    let proof = progress::during("verifying the ledger", process.store.prove()).await?;
     for account in &proof.differing_accounts {
         say(&format!(
             "{} {}: kept {}, computed {}",
@@ -66,18 +66,6 @@ pub(crate) async fn verify(process: &Process) -> anyhow::Result<u8> {
         say(&format!("NOT proven: see above ({accounts}, {transfers}, {rewards})"));
         Ok(EXIT_FAILED)
     }
-}
-
-/// Makes a token and prints it alone.
-pub(crate) async fn add_token(process: &Process, name: String, role: Role) -> anyhow::Result<u8> {
-    anyhow::ensure!(!name.trim().is_empty() && name.len() <= 64, "a token's name has 1 to 64 characters");
-    process.store.migrate().await?;
-    let token = new_token()?;
-    let owner = TokenOwner { name: name.clone(), role };
-    let added = process.store.add_token(owner, token_hash(&token), process.clock.now()).await?;
-    anyhow::ensure!(added, "there is a token named `{name}` already");
-    say(&token);
-    Ok(EXIT_DONE)
 }
 
 /// A token that nobody can guess.

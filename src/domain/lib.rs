@@ -10,6 +10,7 @@
 //! |---|---|
 //! | [`signature`] | was this URL signed with one of our secrets? |
 //! | [`diagnosis`] | if not: what the network must have signed instead |
+//! | [`carried`] | which fields came in a body instead, where nothing is signed |
 //! | [`dashboard`] | what is to stand in the network's dashboard |
 //! | [`macros`] | URLs with macros, and their values percent-encoded |
 //! | [`query`] | which parameters stand in it, decoded |
@@ -18,6 +19,7 @@
 //! | [`event`] | what the postback says: a credit or a reversal of one reward, or why it cannot be mapped |
 //! | [`location`] | what is known of an IP address, and whether it agrees with the reported country |
 //! | [`policy`] | rules, thresholds and points, by source and offer, with a version |
+//! | [`skew`] | is it our clock that is wrong? |
 //! | [`rules`] | each rule: facts in, one signal out |
 //! | [`verdict`] | credit or hold, with every signal |
 //! | [`reward`] | the status of a reward and the only steps there are |
@@ -34,6 +36,7 @@
 
 pub mod access;
 pub mod caller;
+pub mod carried;
 pub mod dashboard;
 pub mod delivery;
 pub mod diagnosis;
@@ -53,6 +56,7 @@ pub mod reward;
 pub mod rules;
 pub mod settlement;
 pub mod signature;
+pub mod skew;
 pub mod statement;
 pub mod text;
 pub mod time;

@@ -6,6 +6,8 @@
 //! | [`pages`] | the pages, in a real browser |
 //! | [`path`] | the way of one postback, and what people decide on it |
 //! | [`answers`], [`vectors`] | what networks are answered; the published signatures, and every forgery |
+//! | [`strays`] | calls that never were a postback are kept, too |
+//! | [`tokens`] | whose a token is, and for how long |
 //! | [`reversals`] | every order of credit and reversal |
 //! | [`exactly_once`], [`kills`] | one effect for each event: in a crowd, and whatever is killed meanwhile |
 //! | [`forward`], [`forward_crowd`] | the app hears of every credit and reversal |
@@ -113,6 +115,10 @@ mod small_holds;
 mod starting;
 #[cfg(test)]
 mod stopping;
+#[cfg(test)]
+mod strays;
+#[cfg(test)]
+mod tokens;
 #[cfg(test)]
 mod trouble;
 #[cfg(test)]

@@ -24,6 +24,7 @@ use crate::network::Kind;
 use crate::policy::Policy;
 use crate::reward::{Status, Step};
 use crate::rules::Facts;
+use crate::skew::Clicks;
 use crate::time::TimestampMs;
 use crate::verdict::{Decision, Verdict, decide};
 
@@ -171,6 +172,8 @@ pub struct Known {
     pub rewards: Vec<Reward>,
     /// Earlier rewards for the tasks in the batch: task and event key.
     pub tasks: Vec<(Task, String)>,
+    /// The newest clicks, if one of the batch lies ahead of us.
+    pub clicks: Clicks,
 }
 
 /// Everything that is to be saved.
@@ -278,12 +281,17 @@ struct Desk {
     settlement: Settlement,
     by_key: HashMap<(String, String), usize>,
     tasks: HashMap<Task, HashSet<String>>,
+    clicks: Clicks,
 }
 
 impl Desk {
     fn open(known: Known) -> Self {
-        let mut desk =
-            Self { settlement: Settlement::default(), by_key: HashMap::new(), tasks: HashMap::new() };
+        let mut desk = Self {
+            settlement: Settlement::default(),
+            by_key: HashMap::new(),
+            tasks: HashMap::new(),
+            clicks: known.clicks,
+        };
         for reward in known.rewards {
             desk.add(Settled { reward, details: None, verdict: None, steps: Vec::new() });
         }
@@ -340,6 +348,7 @@ impl Desk {
             geo: incoming.geo,
             caller_listed: incoming.caller_listed,
             same_task,
+            clicks: self.clicks,
         };
         let verdict = decide(&facts, policy, now);
         let step = match verdict.decision {

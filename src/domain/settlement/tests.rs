@@ -71,7 +71,7 @@ impl Books {
             }
         });
         let batch: Vec<_> = batch.collect();
-        let known = Known { rewards: std::mem::take(&mut self.rewards), tasks: Vec::new() };
+        let known = Known { rewards: std::mem::take(&mut self.rewards), ..Known::default() };
         let policy = Policy::built_in().expect("valid");
         let settlement = Settlement::of(batch, known, &policy, NOW);
         for settled in settlement.rewards {
