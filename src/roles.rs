@@ -163,19 +163,16 @@ impl Web {
         }
         let unparsed = Some(ingest.clone());
         let served = async {
-            match self.admin_listener {
-                Some(admin_listener) => {
-                    let (outside, inside) =
-                        (web::ingest_only(ingest, watch.clone()), web::admin_only(api, console, watch));
-                    tokio::join!(
-                        serve(self.listener, outside, limits, unparsed, stop.clone()),
-                        serve(admin_listener, inside, settings.limits, None, stop.clone()),
-                    );
-                }
-                None => {
-                    let routes = web::routes(ingest, api, console, watch);
-                    serve(self.listener, routes, limits, unparsed, stop.clone()).await;
-                }
+            if let Some(admin_listener) = self.admin_listener {
+                let (outside, inside) =
+                    (web::ingest_only(ingest, watch.clone()), web::admin_only(api, console, watch));
+                tokio::join!(
+                    serve(self.listener, outside, limits, unparsed, stop.clone()),
+                    serve(admin_listener, inside, settings.limits, None, stop.clone()),
+                );
+            } else {
+                let routes = web::routes(ingest, api, console, watch);
+                serve(self.listener, routes, limits, unparsed, stop.clone()).await;
             }
         };
         // The recorder ends after the last request that could record; if it ends before, the process cannot go on.

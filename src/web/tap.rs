@@ -26,8 +26,10 @@ struct Held {
 impl Tap {
     /// A request begins: nothing of the one before is left to be read.
     pub(crate) fn begin(&self) {
-        self.with(|held| *held = Held { bytes: std::mem::take(&mut held.bytes), ..Held::default() });
-        self.with(|held| held.bytes.clear());
+        self.with(|held| {
+            held.bytes.clear();
+            (held.understood, held.has_body) = (0, false);
+        });
     }
 
     /// `bytes` were read, of a head that is not whole yet.

@@ -142,6 +142,7 @@ pub fn routes(ingest: Arc<Ingest>) -> impl Filter<Extract = (Response,), Error =
 }
 
 /// `/pb`, `/PB/x`, `/pb/x/y`: no endpoint, but meant for one.
+#[expect(clippy::needless_pass_by_value, reason = "warp hands over what it extracts")]
 fn stray_path(
     path: FullPath,
     ingest: Arc<Ingest>,
@@ -152,7 +153,7 @@ fn stray_path(
 ) -> Response {
     let answer = Answer::WrongPath;
     counter!("rewardgate_calls_total", "source" => "unknown", "answer" => answer.name()).increment(1);
-    let target = whole_target(path.as_str(), query);
+    let target = whole_target(path.as_str(), &query);
     let remote_ip = caller::address(peer, &headers, ingest.trusted_proxies);
     let request_id = format!("{:016x}", rand::random::<u64>());
     let source = stray::source_in(&target);
@@ -164,7 +165,7 @@ fn stray_path(
     answer.into_response()
 }
 
-fn whole_target(path: &str, query: String) -> String {
+fn whole_target(path: &str, query: &str) -> String {
     if query.is_empty() { path.to_owned() } else { format!("{path}?{query}") }
 }
 
@@ -186,8 +187,9 @@ async fn receive(
     // A name that is not in the settings is anybody's text: it must not become a label.
     let label = if endpoint.is_some() { source.clone() } else { "unknown".to_owned() };
     // Exactly the bytes that came are signed, also those that no URL may hold.
-    let target =
-        line.and_then(|line| stray::target_of(&line.0)).unwrap_or_else(|| whole_target(path.as_str(), query));
+    let target = line
+        .and_then(|line| stray::target_of(&line.0))
+        .unwrap_or_else(|| whole_target(path.as_str(), &query));
     let remote_ip = caller::address(peer, &headers, ingest.trusted_proxies);
     let call = NewCall { source, request_id: request_id.clone(), method, target, remote_ip };
     let answer = take(&ingest, endpoint, call, &headers, body).await;
