@@ -315,16 +315,11 @@ async fn what_two_decided_or_was_undone_is_not_summed_up(home: &Home) {
 async fn of_two_clicks_at_the_same_moment_one_sees_the_other(home: &Home) {
     let second = SecondPerson { bulk: Some(Micros(2 * PAYOUT)), ..SecondPerson::default() };
     let seen = hold(home, 8).await;
-    let clicks = seen.into_iter().map(|wanted| {
-        let second = second.clone();
-        async move {
-            let store = home.another_process().await.reviewing(needing(second));
-            tokio::spawn(async move { decide(&store, &[wanted], Review::Release, "ann").await.taken.len() })
-        }
-    });
     let mut clicking = Vec::new();
-    for click in clicks {
-        clicking.push(click.await);
+    for wanted in seen {
+        let store = home.another_process().await.reviewing(needing(second.clone()));
+        let click = async move { decide(&store, &[wanted], Review::Release, "ann").await.taken.len() };
+        clicking.push(tokio::spawn(click));
     }
     let mut taken = 0;
     for click in clicking {
