@@ -1,6 +1,6 @@
 //! Retention: what is at the end of its term leaves, in small steps with pauses in between.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use domain::time::TimestampMs;
 use metrics::counter;
@@ -11,6 +11,8 @@ use tracing::info;
 
 /// Between two steps: postbacks come first.
 const STEP_PAUSE: Duration = Duration::from_millis(50);
+/// How often it is said how far it is.
+const SAID_EVERY: Duration = Duration::from_secs(10);
 const DAY_MS: i64 = 24 * 60 * 60 * 1_000;
 /// How long what apalis keeps of finished jobs stays.
 const FINISHED_JOBS_DAYS: u32 = 7;
@@ -74,11 +76,21 @@ enum Due {
 impl Due {
     async fn step_by_step(self, store: &Store, stop: &CancellationToken) -> Result<(), store::Error> {
         let (mut rows, mut next) = (0, Some(0));
+        let (began, mut said_at) = (Instant::now(), Instant::now());
         while let Some(after) = next.filter(|_| !stop.is_cancelled()) {
             let purged = self.step(store, after).await?;
             counter!("rewardgate_purged_total", "what" => self.name()).increment(purged.rows);
             rows += purged.rows;
             next = purged.next;
+            if said_at.elapsed() >= SAID_EVERY {
+                said_at = Instant::now();
+                info!(
+                    what = self.name(),
+                    rows,
+                    seconds = began.elapsed().as_secs(),
+                    "expired data is being deleted"
+                );
+            }
             if next.is_some() {
                 tokio::time::sleep(STEP_PAUSE).await;
             }

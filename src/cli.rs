@@ -363,6 +363,9 @@ pub(crate) struct DiagnoseArgs {
     /// The last call that was refused.
     #[arg(long)]
     pub(crate) last_refused: bool,
+    /// The URL as it stands in the network's dashboard: its host is tried, too.
+    #[arg(long, value_name = "URL")]
+    pub(crate) dashboard: Option<String>,
     /// The source; without it the one that the URL names.
     #[arg(long, value_name = "NAME")]
     pub(crate) source: Option<String>,
@@ -411,11 +414,25 @@ pub(crate) enum UserCommand {
 pub(crate) enum TokenCommand {
     /// Makes a token and prints it; it is shown only once.
     Add {
-        /// Who or what it is for; steps it takes are signed with this name.
+        /// Its name: letters, digits, dots, dashes, underscores. What a service does is signed with it.
         name: String,
         /// What it may do: finance reads, risk also decides, admin both.
         #[arg(long)]
         role: RoleArg,
+        /// The person it belongs to: where two people must agree, both count as one. Without it the token is a service's,
+        /// unless a person has its name.
+        #[arg(long, value_name = "PERSON")]
+        owner: Option<String>,
+        /// How long it is in force, e.g. 90d or 12h; without it until it is revoked.
+        #[arg(long, value_name = "TERM")]
+        expires: Option<String>,
+    },
+    /// Lists every token: whose it is, until when, and when it was last used.
+    List,
+    /// Refuses a token from now on.
+    Revoke {
+        /// Its name.
+        name: String,
     },
 }
 

@@ -24,7 +24,6 @@ mod roles;
 mod sandbox;
 mod watch;
 
-use std::io::IsTerminal as _;
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -32,7 +31,7 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use clap::Parser as _;
 
-use cli::{Cli, Command, TokenCommand};
+use cli::{Cli, Command};
 use config::{BadSettings, LogFormat, Settings};
 use geo::Geo;
 use roles::{Process, Web, WorkerWatch};
@@ -65,12 +64,12 @@ async fn run(cli: Cli) -> anyhow::Result<u8> {
     // The one provider of cryptography for TLS; a second call would only say that it is there already.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let config = cli.config.as_deref();
-    let (existing, created) = (once(config, false), once(config, true));
+    let existing = once(config, false);
     match cli.command.unwrap_or(Command::Up) {
         Command::Up => Box::pin(up(config)).await,
         Command::Web => web(prepare(config).await?).await,
         Command::Worker => Box::pin(worker(config)).await,
-        Command::Migrate => commands::migrate(&created.await?).await,
+        Command::Migrate => commands::migrate(&once(config, true).await?).await,
         Command::Report(args) => commands::report::report(&existing.await?, args).await,
         Command::Statement(command) => commands::statement::statement(&existing.await?, command).await,
         Command::Replay(args) => commands::replay::replay(&existing.await?, args).await,
@@ -80,10 +79,8 @@ async fn run(cli: Cli) -> anyhow::Result<u8> {
         Command::Check(args) => commands::check::check(config, args).await,
         Command::Verify => commands::verify::verify(&existing.await?).await,
         Command::Deliveries(command) => commands::deliveries::deliveries(&existing.await?, command).await,
-        Command::Token(TokenCommand::Add { name, role }) => {
-            commands::add_token(&created.await?, name, role.into()).await
-        }
-        Command::User(command) => commands::user::user(&created.await?, command).await,
+        Command::Token(command) => commands::token::token(&existing.await?, command).await,
+        Command::User(command) => commands::user::user(&existing.await?, command).await,
         // These two need no settings: they bring their own.
         Command::Demo(args) => {
             log_to_standard_error("warn", LogFormat::Text)?;
@@ -97,7 +94,8 @@ async fn run(cli: Cli) -> anyhow::Result<u8> {
 }
 
 /// A process that runs once and ends: it measures nothing. `create` says whether it makes a SQLite file that does not
-/// exist; a command that only looks must not, or a mistyped path would look like an empty database.
+/// exist. Only `migrate` does: for every other command a mistyped path, or the wrong folder, would look like an empty
+/// database, and what it writes would be where nobody looks.
 async fn once(config: Option<&Path>, create: bool) -> anyhow::Result<Process> {
     let settings = Settings::load(config)?;
     log_to_standard_error(&settings.log, settings.log_format)?;
@@ -193,7 +191,7 @@ fn log_to_standard_error(log: &str, format: LogFormat) -> anyhow::Result<()> {
     let lines = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
-        .with_ansi(std::io::stderr().is_terminal());
+        .with_ansi(commands::progress::may_colour());
     match format {
         LogFormat::Json => lines.json().init(),
         LogFormat::Text => lines.init(),

@@ -24,7 +24,7 @@ use tracing::{error, info, warn};
 use web::api::Api;
 use web::console::{Choices, Console, Logins};
 use web::ingest::recorder::Recorder;
-use web::ingest::{Ingest, SourceEndpoint};
+use web::ingest::{Ingest, SourceEndpoint, Strays};
 use web::limits::RefusedRate;
 use web::serve::serve;
 use web::stating::{Mapping, Stating};
@@ -130,6 +130,7 @@ impl Web {
             sources: endpoints(settings),
             trusted_proxies: settings.trusted_proxies,
             refused_rate: RefusedRate::new(settings.limits.refused_per_minute),
+            strays: Strays::default(),
             recorder,
             clock: clock.clone(),
         });
@@ -164,20 +165,18 @@ impl Web {
             // Every connection comes from the proxy.
             limits.connections_per_address = limits.connections;
         }
+        let unparsed = Some(ingest.clone());
         let served = async {
-            match self.admin_listener {
-                Some(admin_listener) => {
-                    let (outside, inside) =
-                        (web::ingest_only(ingest, watch.clone()), web::admin_only(api, console, watch));
-                    tokio::join!(
-                        serve(self.listener, outside, limits, stop.clone()),
-                        serve(admin_listener, inside, settings.limits, stop.clone()),
-                    );
-                }
-                None => {
-                    serve(self.listener, web::routes(ingest, api, console, watch), limits, stop.clone())
-                        .await;
-                }
+            if let Some(admin_listener) = self.admin_listener {
+                let (outside, inside) =
+                    (web::ingest_only(ingest, watch.clone()), web::admin_only(api, console, watch));
+                tokio::join!(
+                    serve(self.listener, outside, limits, unparsed, stop.clone()),
+                    serve(admin_listener, inside, settings.limits, None, stop.clone()),
+                );
+            } else {
+                let routes = web::routes(ingest, api, console, watch);
+                serve(self.listener, routes, limits, unparsed, stop.clone()).await;
             }
         };
         // The recorder ends after the last request that could record; if it ends before, the process cannot go on.
@@ -235,7 +234,7 @@ impl WorkerWatch {
     /// Serves until the process stops.
     pub(crate) async fn run(self, process: &Process) {
         let watch = web::watch_only(process.watch(None, true));
-        serve(self.listener, watch, process.settings.limits, process.stop.clone()).await;
+        serve(self.listener, watch, process.settings.limits, None, process.stop.clone()).await;
     }
 }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use domain::delivery::Status;
+use domain::skew::LEAST_CLICKS;
 use domain::time::TimestampMs;
 use geo::refresh::Refresh;
 use metrics::{describe_gauge, gauge};
@@ -66,6 +67,11 @@ pub(crate) fn announce(process: &Process) {
         "rewardgate_refused_dropped",
         "Refused calls that made room for newer ones, since the beginning"
     );
+    describe_gauge!(
+        "rewardgate_clicks_ahead_ratio",
+        "Share of the newest clicks that lie ahead of us: above 0.5 our clock is probably slow"
+    );
+    gauge!("rewardgate_clicks_ahead_ratio").set(0.0);
     describe_gauge!("rewardgate_database_up", "1 while the database answers");
     describe_gauge!(
         "rewardgate_database_connections",
@@ -96,6 +102,15 @@ async fn inbox(process: &Process) {
     if let Ok(refused) = process.store.refused_count().await {
         gauge!("rewardgate_refused_kept").set(float(refused.kept));
         gauge!("rewardgate_refused_dropped").set(float(refused.dropped));
+    }
+    if let Ok(clicks) = process.store.newest_clicks(now).await {
+        // Of too few it says nothing, as the rules do.
+        let enough = clicks.all >= LEAST_CLICKS;
+        gauge!("rewardgate_clicks_ahead_ratio").set(if enough {
+            float(clicks.ahead) / float(clicks.all)
+        } else {
+            0.0
+        });
     }
     gauge!("rewardgate_inbox_waiting").set(float(depth.waiting));
     gauge!("rewardgate_inbox_oldest_age_seconds").set(float(age_ms) / 1_000.0);

@@ -26,8 +26,8 @@ pub struct Report {
     pub rate_per_s: u32,
     /// From the start to the last answer.
     pub elapsed: Duration,
-    /// How many calls were answered how, by the variety of their event. Among the forged is the genuine call whose
-    /// amount somebody then changes.
+    /// How many calls were answered how, by the variety of their event. The genuine call whose amount somebody then
+    /// changes is an honest one.
     pub tallies: BTreeMap<Variety, Tally>,
     /// Calls beyond the first attempt; they are in the tallies too.
     pub retries: u64,
@@ -35,6 +35,8 @@ pub struct Report {
     pub unexpected: u64,
     /// The first few of them, in words.
     pub first_unexpected: Vec<String>,
+    /// Why the first of them got none, if a call got no answer.
+    pub no_answer: Option<String>,
     /// Every event with what was acknowledged of it, for `check`; `None` if the options did not ask for it.
     pub expected: Option<Expected>,
     latency_us: Histogram<u64>,
@@ -94,6 +96,7 @@ impl Report {
             retries: 0,
             unexpected: 0,
             first_unexpected: Vec::new(),
+            no_answer: None,
             expected: options.remember.then(Expected::default),
             latency_us: Histogram::new_with_bounds(1, MAX_LATENCY_US, 3)?,
         })
@@ -101,7 +104,14 @@ impl Report {
 
     /// Counts one call.
     pub(super) fn add(&mut self, call: &Call, answer: &Answer) {
-        self.tallies.entry(call.event.variety).or_default().add(answer);
+        let variety = match call.event.variety {
+            Variety::Forged if call.is_genuine() => Variety::Honest,
+            variety => variety,
+        };
+        self.tallies.entry(variety).or_default().add(answer);
+        if answer.status.is_none() {
+            self.no_answer.get_or_insert_with(|| answer.text.clone());
+        }
         self.retries += u64::from(answer.attempt > 1);
         self.latency_us.saturating_record(answer.latency_us);
         if call.is_unexpected(answer) {
@@ -127,6 +137,12 @@ impl Report {
             other: sum.other + tally.other,
             unanswered: sum.unanswered + tally.unanswered,
         })
+    }
+
+    /// Why not a single call was answered, if that is so.
+    pub fn nobody_answered(&self) -> Option<&str> {
+        let total = self.total();
+        self.no_answer.as_deref().filter(|_| total.calls > 0 && total.unanswered == total.calls)
     }
 
     /// The latencies of all calls, whatever their answer.

@@ -83,6 +83,24 @@ impl Template {
         self.pieces.contains(&Piece::Macro(field))
     }
 
+    /// What stands in this URL instead of the parameter `name`, which the gateway looks for: the one that is most
+    /// likely meant, else all without which nothing can be mapped. `None` if `name` does stand there.
+    pub fn instead_of(&self, name: &str) -> Option<String> {
+        let query = self.expand(|field| format!("{{{}}}", name_of(field)));
+        let query = query.split_once('?').map_or("", |(_, query)| query);
+        let params: Vec<&str> = query.split('&').filter_map(|pair| Some(pair.split_once('=')?.0)).collect();
+        if params.contains(&name) {
+            return None;
+        }
+        // `uid` for `user_id`: its letters stand there in their order.
+        let abbreviates = |short: &str, long: &str| {
+            let mut letters = long.chars();
+            short.chars().all(|letter| letters.any(|other| other == letter))
+        };
+        let meant = params.iter().find(|param| abbreviates(name, param) || abbreviates(param, name));
+        Some(meant.map_or_else(|| params.join(", "), |param| (*param).to_owned()))
+    }
+
     /// Path and query with every macro replaced by its value, percent-encoded; without the hash.
     pub(super) fn expand(&self, value: impl Fn(Field) -> String) -> String {
         self.pieces.iter().fold(String::with_capacity(256), |mut target, piece| {

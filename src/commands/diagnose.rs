@@ -1,6 +1,7 @@
 //! `rewardgate diagnose`: why a signature does not match, and what to change.
 
 use anyhow::Context as _;
+use domain::carried::Carried;
 use domain::diagnosis::{Diagnosis, Suspect, diagnose as look};
 
 use super::say;
@@ -12,28 +13,40 @@ use crate::{EXIT_DONE, EXIT_FAILED};
 /// Looks at the URL that `args` give, or at the last call that was refused.
 pub(crate) async fn diagnose(process: &Process, args: DiagnoseArgs) -> anyhow::Result<u8> {
     let settings = &process.settings;
-    let (target, host, source) = if let Some(url) = &args.url {
+    let (target, host, source, carried) = if let Some(url) = &args.url {
         let (target, host) = split(url);
         let source = args.source.clone().or_else(|| source_of(&target));
-        (target, host, source.context("name the source: --source NAME")?)
+        (target, host, source.context("name the source: --source NAME")?, None)
     } else {
         let call = process.store.last_refused(args.source.as_deref()).await?;
         let call = call.context("no refused call is kept")?;
         say(&format!("the last refused call: {} ({})", without_values(&call.target), call.reason));
-        (call.target, None, call.source)
+        let carried = call.body.as_deref().and_then(Carried::of_kept);
+        (call.target, None, call.source, carried)
     };
-    let diagnosis = of(settings, &source, &target, host)?;
+    let seen =
+        Seen { target: &target, host, carried: carried.as_ref(), dashboard: args.dashboard.as_deref() };
+    let diagnosis = of(settings, &source, seen)?;
     say(&diagnosis.to_string());
     Ok(if diagnosis == Diagnosis::Verifies { EXIT_DONE } else { EXIT_FAILED })
 }
 
-fn of(settings: &Settings, source: &str, target: &str, host: Option<String>) -> anyhow::Result<Diagnosis> {
+/// What is known of the call.
+struct Seen<'a> {
+    target: &'a str,
+    /// Of the captured URL.
+    host: Option<String>,
+    carried: Option<&'a Carried>,
+    dashboard: Option<&'a str>,
+}
+
+fn of(settings: &Settings, source: &str, seen: Seen<'_>) -> anyhow::Result<Diagnosis> {
     let known: Vec<_> = settings.sources.iter().map(|source| source.name.as_str()).collect();
     let configured =
         settings.sources.iter().find(|configured| configured.name == source).with_context(|| {
             format!("the source `{source}` is not in the settings; known are {}", known.join(", "))
         })?;
-    let mut other_hosts: Vec<_> = host.into_iter().collect();
+    let mut other_hosts: Vec<_> = seen.host.into_iter().collect();
     let port = settings.listen.port();
     other_hosts.extend([
         settings.listen.to_string(),
@@ -45,12 +58,14 @@ fn of(settings: &Settings, source: &str, target: &str, host: Option<String>) -> 
         .flat_map(|other| other.secrets.iter().map(|secret| (other.name.clone(), secret.clone())))
         .collect();
     Ok(look(&Suspect {
-        target,
+        target: seen.target,
         origin: &settings.public_url,
         other_hosts: &other_hosts,
         form: configured.signature_form,
         secrets: &configured.secrets,
         other_secrets: &other_secrets,
+        carried: seen.carried,
+        dashboard: seen.dashboard,
     }))
 }
 

@@ -1,25 +1,25 @@
-//! What runs once and ends: migrate, token; in files of their own check, deliveries, diagnose, postbacks, replay,
-//! report, statement and verify.
+//! What runs once and ends: migrate; in files of their own check, deliveries, diagnose, postbacks, replay, report,
+//! statement, token, user and verify.
 
 pub(crate) mod check;
 pub(crate) mod deliveries;
 pub(crate) mod diagnose;
 pub(crate) mod postbacks;
+pub(crate) mod progress;
 pub(crate) mod replay;
 pub(crate) mod report;
 pub(crate) mod statement;
+pub(crate) mod token;
 pub(crate) mod user;
 pub(crate) mod verify;
 
 use std::io::Write as _;
 
 use anyhow::Context as _;
-use domain::access::{Role, token_hash};
 use domain::text::hex;
 use domain::time::TimestampMs;
 use rand::TryRng as _;
 use rand::rngs::SysRng;
-use store::tokens::TokenOwner;
 
 use crate::EXIT_DONE;
 use crate::roles::Process;
@@ -37,20 +37,8 @@ pub(crate) fn say(line: &str) {
 
 /// Brings the schema up to date.
 pub(crate) async fn migrate(process: &Process) -> anyhow::Result<u8> {
-    process.store.migrate().await?;
+    progress::during("bringing the schema up to date", process.store.migrate()).await?;
     say("the schema is up to date");
-    Ok(EXIT_DONE)
-}
-
-/// Makes a token and prints it alone.
-pub(crate) async fn add_token(process: &Process, name: String, role: Role) -> anyhow::Result<u8> {
-    anyhow::ensure!(!name.trim().is_empty() && name.len() <= 64, "a token's name has 1 to 64 characters");
-    process.store.migrate().await?;
-    let token = new_token()?;
-    let owner = TokenOwner { name: name.clone(), role };
-    let added = process.store.add_token(owner, token_hash(&token), process.clock.now()).await?;
-    anyhow::ensure!(added, "there is a token named `{name}` already");
-    say(&token);
     Ok(EXIT_DONE)
 }
 

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use domain::text::count;
 use store::replay::{QuarantineFilter, Replayer};
 
+use super::progress::Progress;
 use super::{say, time};
 use crate::EXIT_DONE;
 use crate::cli::ReplayArgs;
@@ -32,11 +33,15 @@ async fn refused(process: &Process, args: &ReplayArgs) -> anyhow::Result<u8> {
     let (mut seen, mut taken, mut after_id) = (0, 0, 0);
     let mut left: BTreeMap<String, usize> = BTreeMap::new();
     let (origin, endpoints) = (&process.settings.public_url, roles::endpoints(&process.settings));
+    let kept = process.store.refused_count().await?.kept;
+    let all = u64::try_from(kept).ok().filter(|_| args.source.is_none());
+    let progress = Progress::of("looking at refused calls", all);
     loop {
         let page = process.store.refused_calls(args.source.as_deref(), after_id).await?;
         let Some(last) = page.last() else { break };
         after_id = last.id;
         seen += page.len();
+        progress.advance(page.len());
         let mut verified = Vec::new();
         for call in page {
             let checked = match endpoints.get(&call.source) {
@@ -56,6 +61,7 @@ async fn refused(process: &Process, args: &ReplayArgs) -> anyhow::Result<u8> {
             (false, false) => process.store.replay_refused(verified, replayer(process)).await?,
         };
     }
+    drop(progress);
     process.store.wake_other_processes().await?;
     let taken_over = if args.dry_run { "would be taken" } else { "are taken" };
     say(&format!("{} looked at: {taken} verify now and {taken_over}", calls(seen)));
@@ -80,16 +86,19 @@ async fn quarantined(process: &Process, args: &ReplayArgs) -> anyhow::Result<u8>
         to: time(process, "to", args.to.as_ref())?,
     };
     let (mut seen, mut taken, mut after_id) = (0, 0, 0);
+    let progress = Progress::of("replaying quarantined postbacks", None);
     loop {
         let page = process.store.quarantined(&filter, after_id).await?;
         let Some(last) = page.last() else { break };
         after_id = *last;
         seen += page.len();
+        progress.advance(page.len());
         if !args.dry_run {
             taken += process.store.replay_quarantined(page, replayer(process)).await?;
         }
     }
     anyhow::ensure!(args.id.is_none() || seen == 1, "there is no quarantined postback of this id");
+    drop(progress);
     process.store.wake_other_processes().await?;
     let seen = count(u64::try_from(seen).unwrap_or(u64::MAX), "quarantined postback");
     if args.dry_run {

@@ -8,6 +8,7 @@ use domain::report::letter;
 use jobs::report::make;
 use store::reports::{SignOff, Signed};
 
+use super::progress::during;
 use super::say;
 use crate::cli::{ReportArgs, ReportCommand};
 use crate::roles::Process;
@@ -29,7 +30,7 @@ async fn show(process: &Process, args: &ReportArgs) -> anyhow::Result<u8> {
         .with_context(|| format!("`{text}` is no business day such as 2026-11-23"))?;
     let now = process.clock.now();
     anyhow::ensure!(day.starts_at() <= now, "{text} has not begun yet");
-    let report = make(&process.store, terms, day, now).await?.report;
+    let report = during("making the report", make(&process.store, terms, day, now)).await?.report;
     if let Some(path) = &args.csv {
         write(path, web::export::csv(&report.sheets()).as_bytes())?;
     }

@@ -21,6 +21,7 @@ use store::statements::{Accepted, BreakRow, NewStatement, Reading, Received, Sta
 
 use web::statements::lists;
 
+use super::progress::during;
 use super::say;
 use crate::cli::StatementCommand;
 use crate::roles::Process;
@@ -152,7 +153,8 @@ async fn import(
         say(&format!("statement {first} was not finished: going on with it"));
         id = first;
     }
-    work_off(&process.store, id, statements.terms, || true).await?;
+    during("reading and matching the statement", work_off(&process.store, id, statements.terms, || true))
+        .await?;
     show(process, id).await
 }
 

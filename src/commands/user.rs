@@ -17,7 +17,7 @@ const ACTOR: &str = "command line";
 
 /// Does what was asked.
 pub(crate) async fn user(process: &Process, command: UserCommand) -> anyhow::Result<u8> {
-    process.store.migrate().await?;
+    process.store.assert_migrated().await?;
     match command {
         UserCommand::Add { name, role } => add(process, name, role.into()).await,
         UserCommand::List => list(process).await,

@@ -3,18 +3,18 @@
 
 use domain::text::count;
 
-use super::say;
+use super::{progress, say};
 use crate::roles::Process;
 use crate::{EXIT_DONE, EXIT_FAILED};
 
 /// Proves everything, and says what does not hold.
 pub(crate) async fn verify(process: &Process) -> anyhow::Result<u8> {
     process.store.assert_migrated().await?;
-    let damage = process.store.integrity().await?;
+    let damage = progress::during("verifying the database", process.store.integrity()).await?;
     for fault in &damage {
         say(fault);
     }
-    let proof = match process.store.prove().await {
+    let proof = match progress::during("verifying the ledger", process.store.prove()).await {
         Err(error) if error.is_broken() || !damage.is_empty() => {
             say(&format!("NOT proven: the books cannot be read: {error}"));
             return Ok(EXIT_FAILED);

@@ -7,6 +7,7 @@ mod forward;
 mod layers;
 mod limits;
 mod mail;
+mod public_url;
 mod reports;
 mod review;
 mod sources;
@@ -42,7 +43,7 @@ pub(crate) struct Settings {
     pub(crate) admin_listen: Option<SocketAddr>,
     /// Where a process that only works answers monitoring.
     pub(crate) worker_listen: Option<SocketAddr>,
-    /// What networks call, without a slash at the end; part of what they sign.
+    /// What networks call: scheme, host and port without a slash at the end; part of what they sign.
     pub(crate) public_url: String,
     /// `sqlite://FILE` or `postgres://…`
     pub(crate) database_url: DatabaseUrl,
@@ -162,7 +163,7 @@ impl Settings {
         let listen = address(&mut top, "listen", Some("127.0.0.1:8080"));
         let admin_listen = address(&mut top, "admin_listen", None);
         let worker_listen = address(&mut top, "worker_listen", None);
-        let public_url = public_url(&mut top);
+        let public_url = public_url::public_url(&mut top);
         let database_url: String = top.or("database_url", "sqlite://rewardgate.db".to_owned());
         if !["sqlite://", "postgres://", "postgresql://"]
             .iter()
@@ -238,18 +239,6 @@ fn address(top: &mut Section<'_>, key: &'static str, default: Option<&str>) -> O
         top.fault(key, &format!("must be an address and a port such as 127.0.0.1:8080, not `{text}`"));
     }
     address
-}
-
-fn public_url(top: &mut Section<'_>) -> Option<String> {
-    let what = "the URL that networks call, e.g. \"https://gw.example.com\"; it is part of what they sign";
-    let url: String = top.required("public_url", what)?;
-    let rest = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://"));
-    let host = rest.map(|rest| rest.split('/').next().unwrap_or_default());
-    if host.is_none_or(str::is_empty) || url.contains(['?', '#', ' ', '@']) {
-        top.fault("public_url", "must be http(s)://HOST without user, query or fragment");
-        return None;
-    }
-    Some(url.trim_end_matches('/').to_owned())
 }
 
 fn timezone(top: &mut Section<'_>) -> Option<Tz> {

@@ -15,7 +15,7 @@ fn faults(text: &str) -> String {
 fn the_example_loads_and_shows_the_defaults() {
     let example = Settings::parse(&example(), Environment::Ignored).expect("the example is valid");
     let least = "public_url = \"https://gw.example.com\"\n[[sources]]\nname = \"targo-main\"\n\
-                 network = \"targo\"\nsecret = \"env:PATH\"\ncurrency = \"coins\"\nparams = { user_id = \"uid\" }";
+                 network = \"targo\"\nsecret = \"env:PATH\"\ncurrency = \"coins\"";
     let least = Settings::parse(least, Environment::Ignored).expect("valid");
     assert_eq!(format!("{example:?}"), format!("{least:?}"));
 }

@@ -25,7 +25,7 @@ use jobs::sandbox::{
     Act, Answer, Call, Forgery, Mix, Plan, PlanOptions, Retries, SendOptions, Signer, Template, run,
 };
 use store::people::NewPerson;
-use store::tokens::TokenOwner;
+use store::tokens::NewToken;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
@@ -74,8 +74,8 @@ pub(crate) async fn demo(args: DemoArgs) -> anyhow::Result<u8> {
     let prepare_settings = || prepare_settings(folder.path(), &args.listen, &app);
     let process = prepare(prepare_settings()?).await?;
     let token = new_token()?;
-    let owner = TokenOwner { name: "demo".into(), role: Role::Admin };
-    process.store.add_token(owner, token_hash(&token), process.clock.now()).await?;
+    let new = NewToken { name: "demo".into(), owner: None, role: Role::Admin, expires_at: None };
+    process.store.add_token(new, token_hash(&token), "demo".into(), process.clock.now()).await?;
     let geo = roles::locate(&process.settings)?;
     let password = add_person(&process, REVIEWER, Role::Risk).await?;
     let controllers = add_person(&process, finance::CONTROLLER, Role::Finance).await?;

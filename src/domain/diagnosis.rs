@@ -7,6 +7,7 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
+use crate::carried::Carried;
 use crate::signature::{HASH_PARAM, Secret, SignatureForm, digest};
 
 /// What is known of a call, and of the source that it was meant for.
@@ -24,6 +25,10 @@ pub struct Suspect<'a> {
     pub secrets: &'a [Secret],
     /// The secrets of other sources, by their names.
     pub other_secrets: &'a [(String, Secret)],
+    /// What its body carries.
+    pub carried: Option<&'a Carried>,
+    /// The URL as it stands in the network's dashboard, if somebody said it.
+    pub dashboard: Option<&'a str>,
 }
 
 /// What was found.
@@ -35,8 +40,26 @@ pub enum Diagnosis {
     Deviates(Vec<Deviation>),
     /// There is nothing that could be compared.
     NoHash(&'static str),
-    /// Nothing of what is known to go wrong explains it; how many combinations were tried.
-    Unexplained(usize),
+    /// What should stand in the URL came in the body.
+    InBody {
+        /// Why the URL alone cannot be compared, or how many combinations did not explain it.
+        url: Box<Diagnosis>,
+        /// What came.
+        carried: Carried,
+    },
+    /// Nothing of what is known to go wrong explains it.
+    Unexplained(Tried),
+}
+
+/// What was tried in vain.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tried {
+    /// How many combinations.
+    pub combinations: usize,
+    /// With which hosts.
+    pub hosts: Vec<String>,
+    /// Whether the dashboard's host was among them.
+    pub has_dashboard: bool,
 }
 
 /// One thing that is other than the settings say.
@@ -98,6 +121,16 @@ const ENCODINGS: [Option<Encoding>; 7] = [
 
 /// Tries everything, and answers with the simplest explanation.
 pub fn diagnose(suspect: &Suspect<'_>) -> Diagnosis {
+    let url = of_url(suspect);
+    match (suspect.carried, &url) {
+        (Some(carried), Diagnosis::NoHash(_) | Diagnosis::Unexplained(_)) => {
+            Diagnosis::InBody { url: Box::new(url), carried: carried.clone() }
+        }
+        _ => url,
+    }
+}
+
+fn of_url(suspect: &Suspect<'_>) -> Diagnosis {
     let hash = match Hash::of(suspect.target) {
         Ok(hash) => hash,
         Err(why) => return Diagnosis::NoHash(why),
@@ -133,7 +166,11 @@ pub fn diagnose(suspect: &Suspect<'_>) -> Diagnosis {
     match best {
         Some(deviations) if deviations.is_empty() => Diagnosis::Verifies,
         Some(deviations) => Diagnosis::Deviates(deviations),
-        None => Diagnosis::Unexplained(tried),
+        None => Diagnosis::Unexplained(Tried {
+            combinations: tried,
+            hosts: hosts(suspect),
+            has_dashboard: suspect.dashboard.is_some(),
+        }),
     }
 }
 
@@ -236,6 +273,31 @@ fn message(origin: &str, signed: &str, form: SignatureForm) -> String {
     }
 }
 
+/// Scheme, host and whatever stands in front of the path of the call, as the dashboard has them.
+fn dashboard_origin(suspect: &Suspect<'_>) -> Option<String> {
+    let url = suspect.dashboard?.trim();
+    let path = suspect.target.split('?').next().unwrap_or_default();
+    let (scheme, rest) = url.split_once("://")?;
+    let rest = rest.split(['?', '#']).next().unwrap_or_default();
+    let (host, behind) = rest.find('/').map_or((rest, ""), |at| rest.split_at(at));
+    let prefix = behind.strip_suffix(path).unwrap_or_default();
+    Some(format!("{scheme}://{host}{prefix}"))
+}
+
+/// The hosts that are tried, without their variations.
+fn hosts(suspect: &Suspect<'_>) -> Vec<String> {
+    let host = |origin: &str| {
+        let rest = origin.split_once("://").map_or(origin, |(_, rest)| rest);
+        rest.split('/').next().unwrap_or_default().to_owned()
+    };
+    let mut hosts = vec![host(suspect.origin)];
+    hosts.extend(dashboard_origin(suspect).as_deref().map(host));
+    hosts.extend(suspect.other_hosts.iter().cloned());
+    let mut seen = BTreeSet::new();
+    hosts.retain(|host| seen.insert(host.clone()));
+    hosts
+}
+
 /// Every scheme with every host, the settings' own first.
 fn origins(suspect: &Suspect<'_>) -> Vec<String> {
     let Some((_, rest)) = suspect.origin.split_once("://") else { return vec![suspect.origin.to_owned()] };
@@ -243,13 +305,21 @@ fn origins(suspect: &Suspect<'_>) -> Vec<String> {
         rest.split_once('/').map_or((rest, String::new()), |(host, path)| (host, format!("/{path}")));
     let mut hosts = vec![host.to_owned()];
     hosts.extend(suspect.other_hosts.iter().cloned());
+    let dashboard = dashboard_origin(suspect);
+    hosts.extend(dashboard.iter().filter_map(|origin| Some(origin.split_once("://")?.1.to_owned())));
     for host in hosts.clone() {
         hosts.extend(host.rsplit_once(':').map(|(name, _)| name.to_owned()));
+        hosts.push(host.to_ascii_lowercase());
+        // Some write down the port that everybody leaves out.
+        hosts.extend(
+            [443, 80].map(|port| format!("{host}:{port}")).into_iter().filter(|_| !host.contains(':')),
+        );
         hosts.push(host.strip_prefix("www.").map_or_else(|| format!("www.{host}"), ToOwned::to_owned));
     }
     let mut seen = BTreeSet::new();
     let paths = if path.is_empty() { vec![path] } else { vec![path, String::new()] };
     let mut origins = vec![suspect.origin.to_owned()];
+    origins.extend(dashboard);
     for host in &hosts {
         for path in &paths {
             origins.extend(["https", "http"].map(|scheme| format!("{scheme}://{host}{path}")));
@@ -322,6 +392,12 @@ fn escapes(text: &str, case: impl Fn(&char) -> char) -> String {
 impl fmt::Display for Deviation {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            // `public_url` has one form, so another form of the same address can only be mended where it stands.
+            Self::Origin { signed, expected } if is_same_place(signed, expected) => write!(
+                out,
+                "the network signed {signed}, but `public_url` is {expected}: write it so in the URL of the network's \
+                 dashboard"
+            ),
             Self::Origin { signed, expected } => write!(
                 out,
                 "the network signed {signed}, but `public_url` is {expected}: set `public_url` to {signed}"
@@ -362,6 +438,16 @@ impl fmt::Display for Deviation {
     }
 }
 
+/// Whether two origins are the same but for capitals, a dot at the end of the host or the port that is usual anyway.
+fn is_same_place(one: &str, other: &str) -> bool {
+    let plain = |origin: &str| {
+        let origin = origin.to_ascii_lowercase();
+        let usual = if origin.starts_with("https://") { ":443" } else { ":80" };
+        origin.strip_suffix(usual).unwrap_or(&origin).trim_end_matches('.').to_owned()
+    };
+    plain(one) == plain(other)
+}
+
 impl fmt::Display for Encoding {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         out.write_str(match self {
@@ -388,10 +474,30 @@ impl fmt::Display for Diagnosis {
                 write!(out, "{first}{}.", letters.as_str())
             }
             Self::NoHash(why) => write!(out, "It cannot be compared: {why}."),
-            Self::Unexplained(tried) => write!(
+            Self::InBody { url, carried } => {
+                write!(out, "{url} But {carried}")?;
+                if carried.names.iter().any(|name| name == HASH_PARAM) {
+                    out.write_str(", and so did the `hash`")?;
+                }
+                out.write_str(
+                    ": this network signs the URL, and only what stands there is read. In its dashboard, set the method \
+                     to GET, or write every field into the URL with its macro, as `rewardgate check` prints it.",
+                )
+            }
+            Self::Unexplained(Tried { combinations, hosts, has_dashboard: false }) => write!(
                 out,
-                "None of {tried} combinations of form, scheme, host, secret, encoding and order explains it: most \
-                 likely the secret is another one than in the network's dashboard, or the call was forged."
+                "None of {combinations} combinations of form, scheme, host, secret, encoding and order explains it. Two \
+                 causes are equally likely: the network calls another host than {}, or its secret is another one than in \
+                 the settings. Say the URL as it stands in the network's dashboard to tell them apart: `--dashboard \
+                 'https://…'`. If neither is so, the call was forged.",
+                hosts.join(", ")
+            ),
+            Self::Unexplained(Tried { combinations, hosts, has_dashboard: true }) => write!(
+                out,
+                "None of {combinations} combinations of form, scheme, host, secret, encoding and order explains it, with \
+                 the host of the dashboard's URL either ({}): the secret is another one than in the network's dashboard, \
+                 something on the way changed the URL, or the call was forged.",
+                hosts.join(", ")
             ),
         }
     }
@@ -420,7 +526,93 @@ mod tests {
             form,
             secrets: &[secret("retired"), secret(key)],
             other_secrets: &[("other".into(), secret("secret of another"))],
+            carried: None,
+            dashboard: None,
         })
+    }
+
+    /// A call that was signed for `origin`, looked at with what else is known.
+    fn looked_at(signed_for: &str, body: &str, dashboard: Option<&str>) -> Diagnosis {
+        diagnose(&Suspect {
+            target: &sign(signed_for, TARGET, SignatureForm::Empty, &secret(KEY)),
+            origin: ORIGIN,
+            other_hosts: &[],
+            form: SignatureForm::Empty,
+            secrets: &[secret(KEY)],
+            other_secrets: &[],
+            carried: Carried::of(body.as_bytes()).as_ref(),
+            dashboard,
+        })
+    }
+
+    #[test]
+    fn host_and_secret_are_named_as_equals_until_the_dashboard_tells_them_apart() {
+        let elsewhere = "https://api.other.example";
+        let unknown = looked_at(elsewhere, "", None).to_string();
+        for said in
+            ["another host than gw.example.com", "secret is another one", "equally likely", "--dashboard"]
+        {
+            assert!(unknown.contains(said), "{said}: {unknown}");
+        }
+        let url = "https://api.other.example/pb/targo?uid={user_id}&tx={tx_id}";
+        let told = looked_at(elsewhere, "", Some(url));
+        assert_eq!(told, Diagnosis::Deviates(vec![origin(elsewhere, ORIGIN)]));
+        let prefixed =
+            looked_at("https://x.example/gate", "", Some("https://x.example/gate/pb/targo?uid={user_id}"));
+        assert_eq!(prefixed, Diagnosis::Deviates(vec![origin("https://x.example/gate", ORIGIN)]));
+        let secret = looked_at(elsewhere, "", Some("https://gw.example.com/pb/targo")).to_string();
+        assert!(secret.contains("the secret is another one") && !secret.contains("equally"), "{secret}");
+        for odd in ["", "nonsense", "https://", "://", "https://é/?#", "?"] {
+            assert!(matches!(looked_at(elsewhere, "", Some(odd)), Diagnosis::Unexplained(_)), "{odd}");
+        }
+    }
+
+    #[test]
+    fn another_form_of_the_same_host_is_mended_in_the_dashboard() {
+        for (signed, dashboard) in [
+            ("https://gw.example.com:443", None),
+            ("https://GW.example.com", Some("https://GW.example.com/pb/targo")),
+            ("https://gw.example.com.", Some("https://gw.example.com./pb/targo")),
+        ] {
+            let found = looked_at(signed, "", dashboard);
+            assert_eq!(found, Diagnosis::Deviates(vec![origin(signed, ORIGIN)]));
+            assert!(
+                found.to_string().contains("write it so in the URL of the network's dashboard"),
+                "{found}"
+            );
+        }
+    }
+
+    #[test]
+    fn fields_that_came_in_the_body_are_named_with_what_to_change() {
+        let look = |target: &str, body: &str| {
+            diagnose(&Suspect {
+                target,
+                origin: ORIGIN,
+                other_hosts: &[],
+                form: SignatureForm::Empty,
+                secrets: &[secret(KEY)],
+                other_secrets: &[],
+                carried: Carried::of(body.as_bytes()).as_ref(),
+                dashboard: None,
+            })
+        };
+        let form = "user_id=u1&tx_id=T1&hash=0000000000000000000000000000000000000000";
+        for (target, body) in [
+            ("/pb/targo", form),
+            ("/pb/targo?", form),
+            ("/pb/targo?click=1", form),
+            ("/pb/targo?hash=0000000000000000000000000000000000000000", "user_id=u1&tx_id=T1"),
+            ("/pb/targo", "{\"user_id\":\"u1\",\"tx_id\":\"T1\"}"),
+        ] {
+            let said = look(target, body).to_string();
+            for part in ["the fields came in the body", "user_id", "tx_id", "set the method to GET"] {
+                assert!(said.contains(part), "{target} {body}: {said}");
+            }
+            assert!(!said.contains("u1") && !said.contains("T1"), "a value is shown: {said}");
+        }
+        let signed = sign(ORIGIN, TARGET, SignatureForm::Empty, &secret(KEY));
+        assert_eq!(look(&signed, form), Diagnosis::Verifies, "a body beside a signed URL is no fault");
     }
 
     /// Signed for [`ORIGIN`] in the documented form with [`KEY`], then `changed` on the way.

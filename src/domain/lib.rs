@@ -10,6 +10,7 @@
 //! |---|---|
 //! | [`signature`] | was this URL signed with one of our secrets? |
 //! | [`diagnosis`] | if not: what the network must have signed instead |
+//! | [`carried`] | which fields came in a body instead, where nothing is signed |
 //! | [`dashboard`] | what is to stand in the network's dashboard |
 //! | [`macros`] | URLs with macros, and their values percent-encoded |
 //! | [`query`] | which parameters stand in it, decoded |
@@ -21,6 +22,7 @@
 //! | [`stated`] | what a person states of a quarantined postback, and what it would become |
 //! | [`location`] | what is known of an IP address, and whether it agrees with the reported country |
 //! | [`policy`] | rules, thresholds and points, by source and offer, with a version |
+//! | [`skew`] | is it our clock that is wrong? |
 //! | [`rules`] | each rule: facts in, one signal out |
 //! | [`verdict`] | credit or hold, with every signal |
 //! | [`reward`] | the status of a reward and the only steps there are |
@@ -39,6 +41,7 @@
 pub mod access;
 pub mod address;
 pub mod caller;
+pub mod carried;
 pub mod cleaning;
 pub mod country;
 pub mod dashboard;
@@ -62,6 +65,7 @@ pub mod reward;
 pub mod rules;
 pub mod settlement;
 pub mod signature;
+pub mod skew;
 pub mod stated;
 pub mod statement;
 pub mod text;

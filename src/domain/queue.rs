@@ -83,23 +83,35 @@ impl ReviewTerms {
     }
 }
 
+/// How far back what one person decided alone counts: a large click that is made as many small ones is the same.
+pub const BULK_MS: i64 = 24 * HOUR_MS;
+
+/// What one person decides alone. Payouts in USD.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Alone {
+    /// Together, the click and what was decided the same way in the [`BULK_MS`] before it; what was undone is not in it.
+    pub payout: Micros,
+    /// How many rewards that is, or at least whether it is more than one.
+    pub rewards: usize,
+}
+
 /// When a decision needs a second person. Payouts in USD.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SecondPerson {
     /// A reward that pays this much or more.
     pub single: Option<Micros>,
-    /// Several rewards, decided at once, that pay this much or more together.
+    /// Several rewards, decided by one person within [`BULK_MS`], that pay this much or more together.
     pub bulk: Option<Micros>,
     /// A reward that a hard rule held.
     pub hard: bool,
 }
 
 impl SecondPerson {
-    /// Whether a reward of this payout needs one, decided together with others for `total`.
-    pub fn is_needed(&self, payout: Micros, hard: bool, total: Micros, rewards: usize) -> bool {
+    /// Whether a reward of this payout needs one, decided by one person together with others.
+    pub fn is_needed(&self, payout: Micros, hard: bool, alone: Alone) -> bool {
         (self.hard && hard)
             || self.single.is_some_and(|limit| payout >= limit)
-            || (rewards > 1 && self.bulk.is_some_and(|limit| total >= limit))
+            || (alone.rewards > 1 && self.bulk.is_some_and(|limit| alone.payout >= limit))
     }
 }
 
@@ -116,9 +128,18 @@ pub struct AutoRelease {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Opinion {
     /// Who.
-    pub person: String,
+    pub by: Voice,
     /// What.
     pub decision: Review,
+}
+
+/// Who decides.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Voice {
+    /// A person, signed in or by a token of theirs: the same either way.
+    Person(String),
+    /// A token with nobody behind it, or nobody known: it may be anybody's, also that of the other one of two.
+    Service(String),
 }
 
 /// What becomes of a decision.
@@ -133,17 +154,27 @@ pub enum Weighing {
     Wait,
 }
 
-/// Weighs what `person` decides against the opinions that others gave before, the oldest first. As soon as two
-/// different persons agree the decision is taken; of three, two always do.
-pub fn weigh(needs_second: bool, earlier: &[Opinion], person: &str, decision: Review) -> Weighing {
-    let others: Vec<&Opinion> = earlier.iter().filter(|opinion| opinion.person != person).collect();
-    // What somebody said last is what they say.
-    let said = |opinion: &&&Opinion| {
-        let last = others.iter().rev().find(|other| other.person == opinion.person);
-        last.is_some_and(|last| last.decision == decision)
+/// Weighs what `by` decides against the opinions that others gave before, the oldest first. As soon as two different
+/// persons agree the decision is taken; of three, two always do. A service is neither of the two: its opinion is kept,
+/// and decides nothing that needs two.
+pub fn weigh(needs_second: bool, earlier: &[Opinion], by: &Voice, decision: Review) -> Weighing {
+    let name = |opinion: &Opinion| match &opinion.by {
+        Voice::Person(name) if opinion.by != *by => Some(name.clone()),
+        Voice::Person(_) | Voice::Service(_) => None,
     };
-    match others.iter().find(said) {
-        Some(agreeing) => Weighing::Take { with: Some(agreeing.person.clone()) },
+    let others: Vec<(String, Review)> =
+        earlier.iter().filter_map(|opinion| Some((name(opinion)?, opinion.decision))).collect();
+    // What somebody said last is what they say.
+    let agrees = |person: &str| {
+        let last = others.iter().rev().find(|(other, _)| other == person);
+        last.is_some_and(|(_, said)| *said == decision)
+    };
+    let agreeing = match by {
+        Voice::Person(_) => others.iter().map(|(person, _)| person).find(|person| agrees(person)),
+        Voice::Service(_) => None,
+    };
+    match agreeing {
+        Some(agreeing) => Weighing::Take { with: Some(agreeing.clone()) },
         None if needs_second || !earlier.is_empty() => Weighing::Wait,
         None => Weighing::Take { with: None },
     }
@@ -164,8 +195,16 @@ pub fn address_group(ip: &str) -> Option<String> {
 mod tests {
     use super::*;
 
-    fn opinion(person: &str, decision: Review) -> Opinion {
-        Opinion { person: person.into(), decision }
+    fn person(name: &str) -> Voice {
+        Voice::Person(name.into())
+    }
+
+    fn opinion(name: &str, decision: Review) -> Opinion {
+        Opinion { by: person(name), decision }
+    }
+
+    fn weigh(needs_second: bool, earlier: &[Opinion], name: &str, decision: Review) -> Weighing {
+        super::weigh(needs_second, earlier, &person(name), decision)
     }
 
     #[test]
@@ -201,6 +240,24 @@ mod tests {
     }
 
     #[test]
+    fn a_service_is_neither_of_two_persons_and_its_word_asks_for_both() {
+        let bot = Voice::Service("bot".into());
+        let by_bot = |decision| Opinion { by: bot.clone(), decision };
+        let by_ann = opinion("ann", Review::Release);
+        let by_service = |needs, earlier: &[Opinion]| super::weigh(needs, earlier, &bot, Review::Release);
+        assert_eq!(by_service(false, &[]), Weighing::Take { with: None }, "what one may do, it may");
+        assert_eq!(by_service(true, &[]), Weighing::Wait);
+        assert_eq!(by_service(true, std::slice::from_ref(&by_ann)), Weighing::Wait);
+        assert_eq!(by_service(true, &[by_bot(Review::Release), by_bot(Review::Release)]), Weighing::Wait);
+        assert_eq!(weigh(true, &[by_bot(Review::Release)], "ann", Review::Release), Weighing::Wait);
+        assert_eq!(weigh(false, &[by_bot(Review::Release)], "ann", Review::Release), Weighing::Wait);
+        let both = [by_bot(Review::Release), by_ann];
+        assert_eq!(weigh(true, &both, "bob", Review::Release), Weighing::Take { with: Some("ann".into()) });
+        let another = Voice::Service("cron".into());
+        assert_eq!(super::weigh(true, &[by_bot(Review::Reject)], &another, Review::Reject), Weighing::Wait);
+    }
+
+    #[test]
     fn an_opinion_once_asked_for_keeps_asking_for_a_second() {
         let ann = opinion("ann", Review::Release);
         assert_eq!(weigh(false, &[ann], "bob", Review::Reject), Weighing::Wait);
@@ -229,11 +286,12 @@ mod tests {
     fn the_limits_of_one_person_are_per_reward_per_click_and_for_hard_rules() {
         let usd = |amount: i64| Micros(amount * 1_000_000);
         let second = SecondPerson { single: Some(usd(50)), bulk: Some(usd(200)), hard: true };
-        assert!(second.is_needed(usd(50), false, usd(50), 1));
-        assert!(!second.is_needed(usd(49), false, usd(300), 1), "a single one has its own limit");
-        assert!(second.is_needed(usd(1), false, usd(200), 2));
-        assert!(second.is_needed(usd(1), true, usd(1), 1));
-        assert!(!SecondPerson::default().is_needed(usd(1_000), true, usd(1_000), 9));
+        let alone = |payout, rewards| Alone { payout, rewards };
+        assert!(second.is_needed(usd(50), false, alone(usd(50), 1)));
+        assert!(!second.is_needed(usd(49), false, alone(usd(300), 1)), "a single one has its own limit");
+        assert!(second.is_needed(usd(1), false, alone(usd(200), 2)));
+        assert!(second.is_needed(usd(1), true, alone(usd(1), 1)));
+        assert!(!SecondPerson::default().is_needed(usd(1_000), true, alone(usd(1_000), 9)));
     }
 
     #[test]

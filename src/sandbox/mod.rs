@@ -21,6 +21,7 @@ use jobs::sandbox::{
 use rand::RngExt as _;
 use tokio_util::sync::CancellationToken;
 
+use crate::commands::progress::{Progress, during};
 use crate::commands::say;
 use crate::{EXIT_DONE, EXIT_FAILED, config, roles};
 use scenario::Scenario;
@@ -162,17 +163,35 @@ pub(crate) async fn sandbox(args: SandboxArgs) -> anyhow::Result<u8> {
         retries: retries(&scenario),
         remember: true,
     };
+    if scenario.hour_ms.is_none() && scenario.kept.is_none() {
+        // A network that insists may be earlier than the gateway; everybody else wants to know at once.
+        reach(template.origin()).await?;
+    }
     say(&format!("seed {seed}: {} calls to {}", scenario.count, template.origin()));
     let given_up = GivenUp::new(&send, scenario.kept.as_deref().map(Keep::at));
+    // The hours of the network's clock say how far it is by themselves.
+    let progress = scenario.hour_ms.is_none().then(|| Progress::of("sending", Some(scenario.count)));
+    let on_answer = |call: &Call, answer: &Answer| {
+        given_up.look(call, answer);
+        if let Some(progress) = progress.as_ref().filter(|_| answer.attempt == 1) {
+            progress.advance(1);
+        }
+    };
     let report = {
-        let sending = run(&send, plan, |call, answer| given_up.look(call, answer), &stop);
+        let sending = run(&send, plan, on_answer, &stop);
         tokio::select! {
             report = sending => report?,
             () = given_up.tell_hours(scenario.hour_ms) => anyhow::bail!("the network's clock stood still"),
         }
     };
+    drop(progress);
     say(report.to_string().trim_end());
+    let keeps = given_up.keep.is_some();
     let mut clean = given_up.sum_up()? && report.unexpected == 0;
+    if let Some(why) = report.nobody_answered() {
+        say(&format!("nobody answered at {}: {why}", template.origin()));
+        clean &= keeps;
+    }
     if let (Some(path), Some(expected)) = (&scenario.statement, &report.expected) {
         statement(expected, path)?;
     }
@@ -186,13 +205,36 @@ pub(crate) async fn sandbox(args: SandboxArgs) -> anyhow::Result<u8> {
                 app: None,
                 deadline: Duration::from_secs(args.deadline),
             };
-            let checked = check(&options, expected).await?;
+            let mut checked = during("checking what became of them", check(&options, expected)).await?;
+            checked.explain(&template);
             say(checked.to_string().trim_end());
             clean &= checked.is_clean();
         }
         _ => say("not checked: give --token to compare what was acknowledged with what became of it"),
     }
     Ok(if clean { EXIT_DONE } else { EXIT_FAILED })
+}
+
+/// How long a connection may take to come about.
+const REACH_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Fails if nobody listens at `origin`.
+async fn reach(origin: &str) -> anyhow::Result<()> {
+    let url = url::Url::parse(origin).with_context(|| format!("{origin} is not a URL"))?;
+    let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']).to_owned();
+    let port = url.port_or_known_default().unwrap_or(80);
+    let connected = tokio::time::timeout(REACH_TIMEOUT, tokio::net::TcpStream::connect((host, port))).await;
+    let why = match connected {
+        Ok(Ok(_)) => return Ok(()),
+        Ok(Err(error)) if error.kind() == std::io::ErrorKind::ConnectionRefused => {
+            "connection refused".to_owned()
+        }
+        Ok(Err(error)) => error.to_string(),
+        Err(_) => format!("no connection within {} s", REACH_TIMEOUT.as_secs()),
+    };
+    anyhow::bail!(
+        "nobody listens at {origin}: {why}; nothing was sent. Is the gateway running, and is the URL right?"
+    )
 }
 
 fn retries(scenario: &Scenario) -> Retries {

@@ -82,10 +82,12 @@ async fn open_sqlite(url: &str, options: OpenOptions) -> Result<Database> {
         .pragma("temp_store", "memory");
     let file = connect.get_filename();
     if !options.create && !file.exists() {
+        // The whole path: a short one is looked for wherever the command was called.
+        let whole = std::path::absolute(file).unwrap_or_else(|_| file.to_path_buf());
         return Err(Error::Unfit(format!(
-            "there is no database file {}: is `database_url` right, and is this the right folder? `rewardgate \
-             migrate` makes one",
-            file.display()
+            "there is no database file {}, and this command makes none: call it in the folder where the server runs, or \
+             give `database_url` a whole path; for a new installation run `rewardgate migrate` first",
+            whole.display()
         )));
     }
     // Once by itself, so that an unfit file is an error at once: a pool would try again until its time is up.
@@ -191,10 +193,12 @@ impl Store {
         Ok(Some(TimestampMs(self.within(READ, now_ms).await?)))
     }
 
-    /// The latest time of the last thousand postbacks: unless a clock was set back, none of them lies in the future.
+    /// The latest time of the last thousand postbacks: unless a clock was set back, none of them lies in the future. Of
+    /// what was replayed it is the time of that: a thousand old calls at once must not hide a clock that is wrong.
     pub async fn newest_received_at(&self) -> Result<Option<TimestampMs>> {
         let newest: Option<i64> = crate::read!(self, pool => sqlx::query_scalar(
-            "SELECT MAX(received_at) FROM (SELECT received_at FROM postbacks ORDER BY id DESC LIMIT 1000) AS latest"
+            "SELECT MAX(recorded_at) FROM (SELECT COALESCE(recorded_at, received_at) AS recorded_at
+                                           FROM postbacks ORDER BY id DESC LIMIT 1000) AS latest"
         ).fetch_one(pool).await)?;
         Ok(newest.map(TimestampMs))
     }

@@ -155,7 +155,8 @@ impl Store {
         )
     }
 
-    /// What happened on a business day, by the hour from `from` on: acknowledged postbacks and steps.
+    /// What happened on a business day, by the hour from `from` on: acknowledged postbacks and steps. A refused call
+    /// that was replayed counts when it was taken.
     pub async fn hours(
         &self,
         business_date: &str,
@@ -165,17 +166,20 @@ impl Store {
         let first = self.first_postback_since(from).await?;
         let last = self.first_postback_since(TimestampMs(to.0 + 2 * MARGIN_MS)).await?;
         Ok(read!(self, pool => sqlx::query_as(
-            "SELECT 'acknowledged' AS what, (received_at - $1) / 3600000 AS hour, COUNT(*) AS count
-             FROM postbacks WHERE id >= $2 AND id < $3 AND received_at >= $1 AND received_at < $4
-             GROUP BY (received_at - $1) / 3600000
+            "SELECT 'acknowledged' AS what, (at - $1) / 3600000 AS hour, COUNT(*) AS count
+             FROM (SELECT COALESCE(recorded_at, received_at) AS at FROM postbacks
+                   WHERE id >= $2 AND id < $3) AS recorded
+             WHERE at >= $1 AND at < $4
+             GROUP BY (at - $1) / 3600000
              UNION ALL
              SELECT step, (taken_at - $1) / 3600000, COUNT(*) FROM steps
              WHERE business_date = $5 AND taken_at < $4 GROUP BY step, (taken_at - $1) / 3600000"
         ).bind(from.0).bind(first).bind(last).bind(to.0).bind(business_date).fetch_all(pool).await)?)
     }
 
-    /// The id from which on postbacks were received at `at` or later. Postbacks are numbered in the order in which they
-    /// are committed, which is that of their receipt within a batch's time, so the search allows for a margin.
+    /// The id from which on postbacks were recorded at `at` or later. Postbacks are numbered in the order in which they
+    /// are committed, which is that of their receipt within a batch's time, so the search allows for a margin. What
+    /// was replayed says itself when it was recorded.
     async fn first_postback_since(&self, at: TimestampMs) -> Result<i64> {
         let (mut low, mut high): (i64, i64) = read!(self, pool => sqlx::query_as(
             "SELECT COALESCE((SELECT MIN(id) FROM postbacks), 1), COALESCE((SELECT MAX(id) FROM postbacks), 0) + 1"
@@ -183,10 +187,10 @@ impl Store {
         while low < high {
             let middle = low + (high - low) / 2;
             let row: Option<(i64, i64)> = read!(self, pool => sqlx::query_as(
-                "SELECT id, received_at FROM postbacks WHERE id >= $1 ORDER BY id LIMIT 1"
+                "SELECT id, COALESCE(recorded_at, received_at) FROM postbacks WHERE id >= $1 ORDER BY id LIMIT 1"
             ).bind(middle).fetch_optional(pool).await)?;
             match row {
-                Some((id, received_at)) if received_at < at.0 - MARGIN_MS => low = id + 1,
+                Some((id, recorded_at)) if recorded_at < at.0 - MARGIN_MS => low = id + 1,
                 Some(_) | None => high = middle,
             }
         }

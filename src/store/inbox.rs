@@ -60,7 +60,7 @@ pub struct WaitingPostback {
 pub struct InboxDepth {
     /// How many postbacks wait.
     pub waiting: i64,
-    /// When the oldest of them was received.
+    /// When the oldest of them was received; of one that is replayed: when that was.
     pub oldest_received_at: Option<TimestampMs>,
 }
 
@@ -115,7 +115,8 @@ impl Store {
     /// How many postbacks wait, and since when.
     pub async fn inbox_depth(&self) -> Result<InboxDepth> {
         let (waiting, oldest): (i64, Option<i64>) = read!(self, pool => sqlx::query_as(
-            "SELECT CAST(COUNT(*) AS BIGINT), MIN(received_at) FROM postbacks WHERE outcome = 'received'"
+            "SELECT CAST(COUNT(*) AS BIGINT), MIN(COALESCE(recorded_at, received_at)) FROM postbacks
+             WHERE outcome = 'received'"
         ).fetch_one(pool).await)?;
         Ok(InboxDepth { waiting, oldest_received_at: oldest.map(TimestampMs) })
     }

@@ -1,4 +1,5 @@
-//! Calls whose signature did not verify: kept apart from the postbacks, and bounded, because anyone can send them.
+//! Calls whose signature did not verify, or that never were a postback: kept apart from the postbacks, and bounded,
+//! because anyone can send them.
 
 use std::sync::LazyLock;
 
@@ -12,13 +13,17 @@ use crate::{Result, Store, read};
 /// How many refused calls are kept; older ones make room.
 pub const MAX_REFUSED: i64 = 10_000;
 
+/// How the reason of a call begins whose source is not in the settings. Its name is anybody's text: reports count all of
+/// them as one.
+pub const UNKNOWN_SOURCE: &str = "there is no source";
+
 /// A refused call and why.
 #[derive(Clone, Debug, Serialize)]
 pub struct NewRefused {
     /// The call as it came off the socket.
     #[serde(flatten)]
     pub call: NewPostback,
-    /// What was wrong with its signature.
+    /// What was wrong with it.
     pub reason: String,
 }
 

@@ -36,6 +36,8 @@ pub struct RefusedCall {
     pub received_at: i64,
     /// Path and query, byte for byte.
     pub target: String,
+    /// Its body, percent-encoded, or the beginning of it; `None` if there was none.
+    pub body: Option<String>,
     /// Who called.
     pub remote_ip: String,
     /// Why it was refused.
@@ -83,14 +85,15 @@ pub struct ReplayRow {
     pub replayed_at: i64,
 }
 
-/// Refused calls that verify by now move over, whole; `given.id` names them.
+/// Refused calls that verify by now move over, whole; `given.id` names them. They keep the time at which they were
+/// received, which rules judge by; they get an id of now, and so the time of now to be found by.
 static TAKE_REFUSED: LazyStatement = LazyLock::new(|| {
     Statement::new(
-        "INSERT INTO postbacks (source, received_at, method, target, body, remote_ip, request_id)
-         SELECT source, received_at, method, target, body, remote_ip, request_id
-         FROM refused WHERE id IN (SELECT id FROM {given}) ORDER BY id
+        "INSERT INTO postbacks (source, received_at, method, target, body, remote_ip, request_id, recorded_at)
+         SELECT source, received_at, method, target, body, remote_ip, request_id, recorded_at
+         FROM {given} JOIN refused ON refused.id = given.id ORDER BY refused.id
          RETURNING id",
-        &[Column::Int("id")],
+        &[Column::Int("id"), Column::Int("recorded_at")],
     )
 });
 
@@ -144,6 +147,12 @@ struct IdRow {
     id: i64,
 }
 
+#[derive(Serialize)]
+struct TakenRow {
+    id: i64,
+    recorded_at: i64,
+}
+
 #[derive(sqlx::FromRow)]
 struct AsideRow {
     id: i64,
@@ -168,7 +177,7 @@ impl Store {
     /// Up to [`REPLAY_PAGE`] refused calls behind `after_id`, oldest first.
     pub async fn refused_calls(&self, source: Option<&str>, after_id: i64) -> Result<Vec<RefusedCall>> {
         Ok(read!(self, pool => sqlx::query_as(
-            "SELECT id, source, received_at, target, remote_ip, reason FROM refused
+            "SELECT id, source, received_at, target, body, remote_ip, reason FROM refused
              WHERE id > $1 AND ($2 IS NULL OR source = $2) ORDER BY id LIMIT $3"
         ).bind(after_id).bind(source).bind(REPLAY_PAGE).fetch_all(pool).await)?)
     }
@@ -176,7 +185,7 @@ impl Store {
     /// The newest refused call.
     pub async fn last_refused(&self, source: Option<&str>) -> Result<Option<RefusedCall>> {
         Ok(read!(self, pool => sqlx::query_as(
-            "SELECT id, source, received_at, target, remote_ip, reason FROM refused
+            "SELECT id, source, received_at, target, body, remote_ip, reason FROM refused
              WHERE $1 IS NULL OR source = $1 ORDER BY id DESC LIMIT 1"
         ).bind(source).fetch_optional(pool).await)?)
     }
@@ -246,7 +255,8 @@ async fn replay_refused(tx: &mut Tx, ids: &[IdRow], by: &Replayer) -> Result<usi
         return Ok(0);
     }
     let ids: Vec<_> = found.iter().map(|row| IdRow { id: row.id }).collect();
-    let mut taken: Vec<NewId> = tx.fetch(&TAKE_REFUSED, &ids).await?;
+    let given: Vec<_> = found.iter().map(|row| TakenRow { id: row.id, recorded_at: by.now.0 }).collect();
+    let mut taken: Vec<NewId> = tx.fetch(&TAKE_REFUSED, &given).await?;
     taken.sort_unstable_by_key(|row| row.id);
     guard("refused calls", tx.execute(&DELETE_REFUSED, &ids).await?, found.len())?;
     let pairs = taken.iter().map(|row| row.id).zip(&found);

@@ -19,6 +19,7 @@ use domain::time::TimestampMs;
 
 use crate::deadline::LONG;
 use crate::ledger::prove;
+use crate::refused::UNKNOWN_SOURCE;
 use crate::{Error, Result, Store, read_snapshot};
 
 /// How far the clocks of processes that record may be apart, in milliseconds. Ids are in the order of recording, so
@@ -224,6 +225,9 @@ const TOPS: [(&str, &str); 3] =
     [("offer", top!("offer_id")), ("country", top!("country_code")), ("sub1", top!("sub1"))];
 
 /// $1 to $2: ids between which the day's postbacks lie; $3 to before $4: the day; $5: why a credit credits nothing.
+///
+/// A call that was refused on one day and replayed on another counts on the day on which it was taken: the report of the
+/// day before may be closed, and says that it was refused.
 const FATES: &str = "
     SELECT postbacks.source,
            CASE WHEN outcome = 'set_aside' THEN 'quarantined'
@@ -235,12 +239,14 @@ const FATES: &str = "
            COUNT(*)
     FROM postbacks
     LEFT JOIN steps ON steps.reward_id = postbacks.reward_id AND steps.postback_id = postbacks.id
-    WHERE postbacks.id BETWEEN $1 AND $2 AND received_at >= $3 AND received_at < $4
+    WHERE postbacks.id BETWEEN $1 AND $2
+      AND COALESCE(recorded_at, received_at) >= $3 AND COALESCE(recorded_at, received_at) < $4
     GROUP BY 1, 2 ORDER BY 1, 2";
 
 const REFUSED: &str = "
-    SELECT source, 'refused', COUNT(*) FROM refused WHERE received_at >= $1 AND received_at < $2
-    GROUP BY source ORDER BY source";
+    SELECT CASE WHEN SUBSTR(reason, 1, LENGTH($3)) = $3 OR source = '' THEN 'unknown' ELSE source END, 'refused', COUNT(*)
+    FROM refused WHERE received_at >= $1 AND received_at < $2
+    GROUP BY 1 ORDER BY 1";
 
 const POLICIES: &str = "
     SELECT DISTINCT policy FROM steps JOIN verdicts ON verdicts.reward_id = steps.reward_id
@@ -270,7 +276,8 @@ const BOUNDS: &str = "
 const PREVIOUS: &str =
     "SELECT content, content_hash, transfers_upto FROM reports WHERE business_date = $1 AND state = 'final'";
 
-const POSTBACK_FROM: &str = "SELECT id, received_at FROM postbacks WHERE id >= $1 ORDER BY id LIMIT 1";
+const POSTBACK_FROM: &str =
+    "SELECT id, COALESCE(recorded_at, received_at) FROM postbacks WHERE id >= $1 ORDER BY id LIMIT 1";
 
 /// The rows of all statements, as they come.
 struct Rows {
@@ -294,8 +301,8 @@ type BalanceRow = (String, String, String, i64, i64, i64, i64, i64, i64);
 type TopRow = (String, String, i64, i64);
 type LineRow = (String, String, String, String, String, i64, i64, i64);
 
-/// The first id whose postback was received at or after `$at`; ids are in the order of receipt but for the skew.
-macro_rules! first_received {
+/// The first id whose postback was recorded at or after `$at`; ids are in that order but for the skew.
+macro_rules! first_recorded {
     ($snapshot:ident, $at:expr, $upto:expr) => {{
         let (mut low, mut high) = (0_i64, $upto + 1);
         while low < high {
@@ -303,7 +310,7 @@ macro_rules! first_received {
             let found: Option<(i64, i64)> =
                 sqlx::query_as(POSTBACK_FROM).bind(middle).fetch_optional(&mut *$snapshot).await?;
             match found {
-                Some((id, received_at)) if received_at < $at => low = id + 1,
+                Some((id, recorded_at)) if recorded_at < $at => low = id + 1,
                 _ => high = middle,
             }
         }
@@ -346,8 +353,8 @@ macro_rules! load {
             top.extend(rows.into_iter().map(|row| (of, row)));
         }
         let (starts_at, ends_at) = (day.starts_at().0, day.ends_at().0);
-        let first = first_received!($snapshot, starts_at - SKEW_MS, bounds.1);
-        let last = first_received!($snapshot, ends_at + SKEW_MS, bounds.1);
+        let first = first_recorded!($snapshot, starts_at - SKEW_MS, bounds.1);
+        let last = first_recorded!($snapshot, ends_at + SKEW_MS, bounds.1);
         let mut fates: Vec<(String, String, i64)> = sqlx::query_as(FATES)
             .bind(first)
             .bind(last)
@@ -356,8 +363,12 @@ macro_rules! load {
             .bind(REVERSED_BEFORE)
             .fetch_all(&mut *$snapshot)
             .await?;
-        let refused: Vec<(String, String, i64)> =
-            sqlx::query_as(REFUSED).bind(starts_at).bind(ends_at).fetch_all(&mut *$snapshot).await?;
+        let refused: Vec<(String, String, i64)> = sqlx::query_as(REFUSED)
+            .bind(starts_at)
+            .bind(ends_at)
+            .bind(UNKNOWN_SOURCE)
+            .fetch_all(&mut *$snapshot)
+            .await?;
         fates.extend(refused);
         let policies = sqlx::query_as(POLICIES).bind(&today).fetch_all(&mut *$snapshot).await?;
         let listening =

@@ -17,7 +17,7 @@ use crate::{Result, Store};
 /// How many rows one step looks at.
 pub const STEP_ROWS: i64 = 1_000;
 
-/// Raw postbacks received before these instants leave.
+/// Raw postbacks recorded before these instants leave.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PostbackTerms {
     /// Those that had their effect, repeats and information too; `None`: never.
@@ -28,13 +28,13 @@ pub struct PostbackTerms {
 
 impl PostbackTerms {
     /// True if a postback with this outcome is to leave. One that waits never is.
-    fn end(&self, outcome: &str, received_at: i64) -> bool {
+    fn end(&self, outcome: &str, recorded_at: i64) -> bool {
         let before = match outcome {
             "processed" | "repeat" | "information" => self.processed_before,
             "quarantined" | "set_aside" => self.quarantined_before,
             _ => None,
         };
-        before.is_some_and(|before| received_at < before.0)
+        before.is_some_and(|before| recorded_at < before.0)
     }
 
     /// From here on nothing can be due.
@@ -52,9 +52,14 @@ pub struct Purged {
     pub next: Option<i64>,
 }
 
-/// Walks in the order of ids, which is the order of receipt, so that no index on the time has to be kept.
+/// Walks in the order of ids, which is the order of recording, so that no index on the time has to be kept. The term of
+/// what was replayed begins when it was taken, not when it was refused: its raw form is evidence as long as any other's.
 static LOOK_AT_POSTBACKS: LazyStatement = LazyLock::new(|| {
-    Statement::new("SELECT id, received_at, outcome FROM postbacks WHERE id > $1 ORDER BY id LIMIT $2", &[])
+    Statement::new(
+        "SELECT id, COALESCE(recorded_at, received_at) AS recorded_at, outcome FROM postbacks
+         WHERE id > $1 ORDER BY id LIMIT $2",
+        &[],
+    )
 });
 
 static DELETE_POSTBACKS: LazyStatement = LazyLock::new(|| {
@@ -105,6 +110,17 @@ static SHORTEN_HOLDS: LazyStatement = LazyLock::new(|| {
     )
 });
 
+/// What is saved behind the place up to which addresses were shortened: no later step would come by it.
+static LOOK_AT_LATE_ADDRESSES: LazyStatement = LazyLock::new(|| {
+    Statement::new(
+        "SELECT rewards.id, rewards.received_at, ip FROM {given} JOIN rewards ON rewards.id = given.id
+         JOIN retention ON retention.subject = 'addresses'
+          AND (rewards.received_at, rewards.id) <= (retention.received_at, retention.id)
+         WHERE ip IS NOT NULL",
+        &[Column::Int("id")],
+    )
+});
+
 static NOTE_ADDRESSES: LazyStatement = LazyLock::new(|| {
     Statement::new(
         "INSERT INTO retention (subject, received_at, id) VALUES ('addresses', $1, $2)
@@ -116,7 +132,7 @@ static NOTE_ADDRESSES: LazyStatement = LazyLock::new(|| {
 #[derive(sqlx::FromRow)]
 struct PostbackAge {
     id: i64,
-    received_at: i64,
+    recorded_at: i64,
     outcome: String,
 }
 
@@ -180,10 +196,10 @@ async fn purge_postbacks(tx: &mut Tx, terms: PostbackTerms, after_id: i64) -> Re
             .fetch_all(connection)
             .await?);
     let more = is_full(rows.len());
-    let old: Vec<_> = rows.iter().take_while(|row| row.received_at < latest.0).collect();
+    let old: Vec<_> = rows.iter().take_while(|row| row.recorded_at < latest.0).collect();
     let ended: Vec<_> = old
         .iter()
-        .filter(|row| terms.end(&row.outcome, row.received_at))
+        .filter(|row| terms.end(&row.outcome, row.recorded_at))
         .map(|row| IdRow { id: row.id })
         .collect();
     let deleted = if ended.is_empty() { 0 } else { tx.execute(&DELETE_POSTBACKS, &ended).await? };
@@ -214,6 +230,27 @@ async fn shorten_addresses(tx: &mut Tx, before: TimestampMs) -> Result<Purged> {
         .fetch_all(connection)
         .await?);
     let Some(last) = rows.last() else { return Ok(Purged::default()) };
+    let shortened = shorten(tx, &rows).await?;
+    with_statement!(tx, NOTE_ADDRESSES, |sql, connection| {
+        sqlx::query(sql).bind(last.received_at).bind(last.id).execute(connection).await?;
+    });
+    let rows_done = u64::try_from(shortened).unwrap_or(u64::MAX);
+    Ok(Purged { rows: rows_done, next: is_full(rows.len()).then_some(0) })
+}
+
+/// Shortens the addresses of those `rewards` that were just saved although their term is over already: a call that was
+/// refused or quarantined long ago and replayed, or the credit of an old reversal.
+pub(crate) async fn shorten_late(tx: &mut Tx, rewards: Vec<i64>) -> Result<()> {
+    if rewards.is_empty() {
+        return Ok(());
+    }
+    let given: Vec<_> = rewards.into_iter().map(|id| IdRow { id }).collect();
+    let late: Vec<AddressRow> = tx.fetch(&LOOK_AT_LATE_ADDRESSES, &given).await?;
+    shorten(tx, &late).await.map(|_| ())
+}
+
+/// Shortens the addresses of `rows`, and answers with how many there were.
+async fn shorten(tx: &mut Tx, rows: &[AddressRow]) -> Result<usize> {
     let short: Vec<_> = rows
         .iter()
         .filter_map(|row| {
@@ -226,11 +263,7 @@ async fn shorten_addresses(tx: &mut Tx, before: TimestampMs) -> Result<Purged> {
         tx.execute(&SHORTEN_ADDRESSES, &short).await?;
         tx.execute(&SHORTEN_HOLDS, &short).await?;
     }
-    with_statement!(tx, NOTE_ADDRESSES, |sql, connection| {
-        sqlx::query(sql).bind(last.received_at).bind(last.id).execute(connection).await?;
-    });
-    let rows_done = u64::try_from(short.len()).unwrap_or(u64::MAX);
-    Ok(Purged { rows: rows_done, next: is_full(rows.len()).then_some(0) })
+    Ok(short.len())
 }
 
 fn is_full(rows: usize) -> bool {

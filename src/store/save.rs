@@ -8,12 +8,13 @@ use domain::event::Click;
 use domain::ledger::{Posting, Transfer};
 use domain::queue::address_group;
 use domain::settlement::{DataTally, Settled, Settlement, TakenStep};
-use domain::time::TimestampMs;
+use domain::time::{DAY_MS, TimestampMs};
 use domain::verdict::Decision;
 use serde::Serialize;
 
 use crate::glances::HOUR_MS;
 use crate::outbox::{self, Touched};
+use crate::retention;
 use crate::settle::Settle;
 use crate::statement::{Column, LazyStatement, Statement};
 use crate::unit::{Tx, guard};
@@ -210,6 +211,11 @@ pub(crate) async fn save(
 ) -> Result<bool> {
     let ids = rewards(tx, &settlement.rewards, by).await?;
     let settled = || settlement.rewards.iter().zip(&ids);
+    retention::shorten_late(
+        tx,
+        settled().filter(|(settled, _)| is_late(settled, now)).map(|(_, id)| *id).collect(),
+    )
+    .await?;
     let verdicts: Vec<_> = settled().filter_map(|(settled, id)| VerdictRow::of(settled, *id)).collect();
     if !verdicts.is_empty() {
         tx.execute(&INSERT_VERDICTS, &verdicts).await?;
@@ -230,6 +236,19 @@ pub(crate) async fn save(
     cases::save(tx, settlement, &ids, now).await?;
     tallies(tx, &settlement.tallies, now).await?;
     Ok(tells)
+}
+
+/// The shortest term of an address.
+const SHORTEST_TERM_MS: i64 = DAY_MS;
+
+/// Whether the address that is saved with `settled` may be past its term already: its postback is old, or the reward
+/// was known before, and may be older.
+fn is_late(settled: &Settled, now: TimestampMs) -> bool {
+    settled.details.as_ref().is_some_and(|details| {
+        details.event.ip.is_some()
+            && (settled.reward.id.is_some()
+                || now.0.saturating_sub(details.received_at.0) >= SHORTEST_TERM_MS)
+    })
 }
 
 /// Saves steps and what they move.

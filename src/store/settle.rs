@@ -17,13 +17,14 @@ use std::collections::HashSet;
 use std::sync::{Arc, LazyLock};
 
 use domain::delivery::Subscriptions;
-use domain::event::{Event, Quarantine};
+use domain::event::{Click, Event, Quarantine};
 use domain::ledger::Amounts;
 use domain::money::Micros;
 use domain::network::Kind;
 use domain::reversal::{Ending, KnownCase, Said, Situation};
 use domain::reward::Status;
 use domain::settlement::{Known, Reward, Settlement, SourceTerms, Task};
+use domain::skew::{AHEAD_MS, Clicks, MOST_CLICKS, WINDOW_MS};
 use domain::stated::StatedBy;
 use domain::time::TimestampMs;
 use serde::Serialize;
@@ -31,8 +32,8 @@ use serde::Serialize;
 use crate::deadline::SETTLE;
 use crate::inbox::{Claim, WaitingPostback, claim};
 use crate::statement::{Column, LazyStatement, Statement};
-use crate::unit::{Tx, own_task};
-use crate::{Error, Result, Store, quarantine, save};
+use crate::unit::{Tx, own_task, with_statement};
+use crate::{Error, Result, Store, quarantine, read, save};
 
 /// A claimed postback with what it says.
 #[derive(Clone, Debug)]
@@ -299,11 +300,51 @@ async fn load(tx: &mut Tx, batch: &[MappedPostback]) -> Result<Known> {
     let with_cases: Vec<_> = rewards.iter().filter(may_have_cases).map(|row| IdRow { id: row.id }).collect();
     let cases: Vec<CaseRow> =
         if with_cases.is_empty() { Vec::new() } else { tx.fetch(&LOAD_CASES, &with_cases).await? };
+    let clicks = clicks(tx, &events).await?;
     Ok(Known {
+        clicks,
         rewards: rewards.into_iter().map(Reward::try_from).collect::<Result<_>>()?,
         tasks: done.into_iter().flat_map(DoneRow::into_tasks).collect(),
         cases: cases.into_iter().map(CaseRow::into_case).collect::<Result<_>>()?,
     })
+}
+
+/// The newest clicks and those of the batch; looked for only if one of the batch lies ahead of us.
+async fn clicks(tx: &mut Tx, events: &[(&SourceTerms, &Event, TimestampMs)]) -> Result<Clicks> {
+    let of_batch = events.iter().filter_map(|(_, event, received_at)| match event.click {
+        Click::At(clicked_at) => Some((clicked_at.0, received_at.0)),
+        Click::Missing | Click::Unusable(_) => None,
+    });
+    let newest = events.iter().map(|(.., received_at)| received_at.0).max().unwrap_or_default();
+    let batch =
+        of_batch.fold(Clicks::default(), |clicks, (clicked, received)| clicks.with(clicked, received));
+    if batch.ahead == 0 {
+        return Ok(Clicks::default());
+    }
+    let (all, ahead): (i64, i64) = with_statement!(tx, CLICKS, |sql, connection| {
+        let clicks = sqlx::query_as(sql).bind(newest - WINDOW_MS).bind(AHEAD_MS).bind(MOST_CLICKS);
+        clicks.fetch_one(connection).await?
+    });
+    Ok(Clicks { all: batch.all + all, ahead: batch.ahead + ahead })
+}
+
+/// The newest clicks since $1, and how many of them lie ahead by more than $2; at most $3, by their ids, so that no
+/// index on the time has to be kept.
+const NEWEST_CLICKS: &str = "
+    SELECT CAST(COUNT(*) AS BIGINT),
+           CAST(COALESCE(SUM(CASE WHEN clicked_at - received_at > $2 THEN 1 ELSE 0 END), 0) AS BIGINT)
+    FROM (SELECT clicked_at, received_at FROM rewards ORDER BY id DESC LIMIT $3) AS newest
+    WHERE received_at >= $1 AND clicked_at IS NOT NULL";
+
+static CLICKS: LazyStatement = LazyLock::new(|| Statement::new(NEWEST_CLICKS, &[]));
+
+impl Store {
+    /// The newest clicks as they are known at `now`.
+    pub async fn newest_clicks(&self, now: TimestampMs) -> Result<Clicks> {
+        let (all, ahead): (i64, i64) = read!(self, pool => sqlx::query_as(NEWEST_CLICKS)
+            .bind(now.0 - WINDOW_MS).bind(AHEAD_MS).bind(MOST_CLICKS).fetch_one(pool).await)?;
+        Ok(Clicks { all, ahead })
+    }
 }
 
 #[derive(sqlx::FromRow)]

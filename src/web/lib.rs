@@ -8,6 +8,7 @@
 //! |---|---|
 //! | [`serve`] | connections: accepted, ended gracefully |
 //! | [`limits`], `patience`, `body` | what a caller may take up: connections, bytes, time |
+//! | `tap` | the request line as it came, for what hyper refuses by itself |
 //! | [`ingest`] | `GET` and `POST /pb/{source}`: verify, record, acknowledge |
 //! | [`api`] | `/api/v1`: rewards, balances, postbacks, reviews, proof |
 //! | [`statements`], [`export`], `files` | statements taken in as they come; tables and lists as files |
@@ -28,6 +29,7 @@ mod patience;
 pub mod serve;
 pub mod statements;
 pub mod stating;
+mod tap;
 pub mod watch;
 
 use std::convert::Infallible;
@@ -82,7 +84,7 @@ pub fn watch_only(watch: Arc<Watch>) -> impl Filter<Extract = (Response,), Error
 pub fn announce_metrics<'a>(sources: impl Iterator<Item = &'a str>) {
     describe_counter!(
         "rewardgate_calls_total",
-        "Calls of /pb/{source} by answer: recorded, bad_signature, caller_not_listed, unknown_source, not_recorded, …"
+        "Calls of /pb/{source} by answer: recorded, bad_signature, caller_not_listed, unknown_source, wrong_path, unparsable, not_recorded, …"
     );
     describe_histogram!(
         "rewardgate_acknowledge_seconds",
@@ -91,7 +93,7 @@ pub fn announce_metrics<'a>(sources: impl Iterator<Item = &'a str>) {
     describe_histogram!("rewardgate_recorder_batch", "Postbacks recorded in one transaction");
     describe_counter!(
         "rewardgate_refused_not_kept_total",
-        "Refused calls beyond what is kept of one caller, or of all"
+        "Refused and unparsable calls beyond what is kept of one caller, or of all"
     );
     describe_gauge!("rewardgate_connections", "Connections open");
     describe_counter!(

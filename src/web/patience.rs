@@ -12,6 +12,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep};
 
 use crate::limits::Limits;
+use crate::tap::Tap;
 
 /// How long a caller may leave an answer unread.
 const WRITE_TIME: Duration = Duration::from_secs(30);
@@ -54,15 +55,16 @@ pub(crate) struct Patient<S> {
     stream: S,
     limits: Limits,
     in_hand: InHand,
+    tap: Tap,
     phase: Phase,
     read_until: Pin<Box<Sleep>>,
     write_until: Option<Pin<Box<Sleep>>>,
 }
 
 impl<S> Patient<S> {
-    pub(crate) fn new(stream: S, limits: Limits, in_hand: InHand) -> Self {
+    pub(crate) fn new(stream: S, limits: Limits, in_hand: InHand, tap: Tap) -> Self {
         let read_until = Box::pin(tokio::time::sleep(limits.idle_time));
-        Self { stream, limits, in_hand, phase: Phase::Idle, read_until, write_until: None }
+        Self { stream, limits, in_hand, tap, phase: Phase::Idle, read_until, write_until: None }
     }
 
     fn enter(&mut self, phase: Phase) {
@@ -91,8 +93,13 @@ impl<S: AsyncRead + Unpin> AsyncRead for Patient<S> {
         let before = buffer.filled().len();
         match Pin::new(&mut this.stream).poll_read(context, buffer) {
             Poll::Ready(read) => {
-                if this.phase == Phase::Idle && buffer.filled().len() > before {
+                let came = &buffer.filled()[before..];
+                if this.phase == Phase::Idle && !came.is_empty() {
                     this.enter(Phase::Headers);
+                    this.tap.begin();
+                }
+                if this.phase == Phase::Headers {
+                    this.tap.read(came);
                 }
                 Poll::Ready(read)
             }
@@ -177,7 +184,7 @@ mod tests {
     fn connection() -> (DuplexStream, Patient<DuplexStream>, InHand) {
         let (caller, ours) = duplex(16);
         let in_hand = InHand::default();
-        (caller, Patient::new(ours, LIMITS, in_hand.clone()), in_hand)
+        (caller, Patient::new(ours, LIMITS, in_hand.clone(), Tap::default()), in_hand)
     }
 
     /// How long until reading fails, in seconds.

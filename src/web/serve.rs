@@ -7,6 +7,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use hyper::body::Body as _;
 use hyper::server::conn::http1;
 use hyper::service::{Service, service_fn};
 use hyper_util::rt::TokioIo;
@@ -22,9 +23,11 @@ use warp::reply::Response;
 
 use crate::body::TimedBody;
 use crate::caller::Peer;
+use crate::ingest::{Ingest, RawLine};
 use crate::limits::{Caller, Census, Counted, Limits};
 use crate::patience::{InHand, Patient};
 use crate::statements::UPLOAD_PATHS;
+use crate::tap::Tap;
 
 /// How long requests in hand may take once the process is told to stop.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(10);
@@ -40,9 +43,15 @@ fn body_time(method: &hyper::Method, path: &str, usual: Duration) -> Duration {
     if is_upload { usual.max(UPLOAD_TIME) } else { usual }
 }
 
-/// Serves `routes` on `listener` until `stop` is cancelled, then finishes what was begun.
-pub async fn serve<F>(listener: TcpListener, routes: F, limits: Limits, stop: CancellationToken)
-where
+/// Serves `routes` on `listener` until `stop` is cancelled, then finishes what was begun. Where networks call, `ingest`
+/// keeps what cannot be parsed.
+pub async fn serve<F>(
+    listener: TcpListener,
+    routes: F,
+    limits: Limits,
+    ingest: Option<Arc<Ingest>>,
+    stop: CancellationToken,
+) where
     F: Filter<Extract = (Response,), Error = Infallible> + Clone + Send + Sync + 'static,
     F::Future: Send,
 {
@@ -62,9 +71,14 @@ where
         let Some(Accepted { stream, peer, admission }) = accepted else { continue };
         let service = TowerToHyperService::new(warp::service(routes.clone()));
         let in_hand = InHand::default();
-        let stream = Patient::new(stream, limits, in_hand.clone());
+        let tap = Tap::default();
+        let stream = Patient::new(stream, limits, in_hand.clone(), tap.clone());
+        let lines = tap.clone();
         let service = service_fn(move |mut request: hyper::Request<hyper::body::Incoming>| {
             request.extensions_mut().insert(Peer(peer));
+            if let Some(line) = lines.understood(!request.body().is_end_stream()) {
+                request.extensions_mut().insert(RawLine(line));
+            }
             let time = body_time(request.method(), request.uri().path(), limits.body_time);
             let answer = service.call(request.map(|body| TimedBody::new(body, time)));
             let guard = in_hand.begin();
@@ -81,10 +95,14 @@ where
             .serve_connection(TokioIo::new(stream), service);
         let connection = graceful.watch(connection);
         let given_up = given_up.clone();
+        let ingest = ingest.clone();
         tokio::spawn(async move {
             tokio::select! {
                 ended = connection => if let Err(fault) = ended {
                     debug!(%fault, "a connection ended early");
+                    if let Some(ingest) = ingest.filter(|_| fault.is_parse()) {
+                        ingest.keep_unparsed(tap.line().as_deref(), peer.ip().to_canonical(), &fault.to_string());
+                    }
                 },
                 () = given_up.cancelled() => {}
             }

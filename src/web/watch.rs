@@ -83,7 +83,7 @@ pub fn guarded_routes(watch: Arc<Watch>) -> impl Filter<Extract = (Response,), E
             .and(warp::header::optional::<String>("authorization"))
             .map(move |header| (watch.clone(), Authorization(header)))
             .then(|(watch, authorization): (Arc<Watch>, Authorization)| async move {
-                match owner_of(&watch.store, &authorization).await {
+                match owner_of(&watch.store, &authorization, watch.clock.now()).await {
                     Ok(_) => metrics_text(&watch),
                     Err(error) => error.into_response(),
                 }
@@ -127,6 +127,7 @@ impl Watch {
         checks.extend(self.last_beat_ms.as_ref().map(|beat| self.worker(beat())));
         if checks.iter().all(|check| check.ok) {
             checks.push(self.inbox().await);
+            checks.push(self.clock().await);
         }
         let ready = checks.iter().all(|check| check.ok || check.advisory);
         Readiness { ready, checks }
@@ -188,6 +189,19 @@ impl Watch {
         let ok = silent_ms < BEAT_TIMEOUT_MS;
         let detail = format!("looked into the inbox {} ago", domain::text::duration(silent_ms.max(0)));
         Check { name: "worker", ok, advisory: false, detail }
+    }
+
+    /// A clock that is wrong takes nobody out of service: what is acknowledged is not lost.
+    async fn clock(&self) -> Check {
+        let clicks = tokio::time::timeout(DATABASE_TIMEOUT, self.store.newest_clicks(self.clock.now())).await;
+        let (ok, detail) = match clicks {
+            Ok(Ok(clicks)) => match clicks.sentence() {
+                Some(sentence) => (false, sentence),
+                None => (true, format!("{} of {} newest clicks lie ahead of us", clicks.ahead, clicks.all)),
+            },
+            _ => (false, "clicks cannot be looked at".into()),
+        };
+        Check { name: "clock", ok, advisory: true, detail }
     }
 
     async fn inbox(&self) -> Check {

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use domain::access::Role;
 use domain::money::Micros;
 use domain::queue::{AutoRelease, ReviewTerms, SecondPerson};
 use domain::review::Review;
@@ -11,7 +12,9 @@ use store::Store;
 use store::audit::AuditFilter;
 use store::decisions::{ACTOR_POLICY, Decide, Decision, Skip, Wanted};
 use store::holds::HoldFilter;
+use store::people::NewPerson;
 use store::reviews::{Reviewed, Reviewer};
+use store::tokens::NewToken;
 
 use crate::database::Home;
 use crate::story::{NOW, PAYOUT, RECEIVED_AT, TODAY, credit, reversal, suspicious};
@@ -31,6 +34,11 @@ contract! {
         nobody_is_their_own_second_person,
         of_two_who_disagree_a_third_decides,
         many_at_once_that_pay_much_together_wait_for_a_second_person,
+        a_persons_token_and_login_are_one_of_two_people,
+        a_service_is_neither_of_two_people,
+        small_clicks_of_one_day_are_one_large_one,
+        what_two_decided_or_was_undone_is_not_summed_up,
+        of_two_clicks_at_the_same_moment_one_sees_the_other,
         an_opinion_ends_with_a_reversal,
         the_api_asks_for_a_second_person_too,
         small_soft_holds_are_released_by_policy_and_nothing_else_is,
@@ -225,6 +233,122 @@ async fn many_at_once_that_pay_much_together_wait_for_a_second_person(home: &Hom
     let alone = decide(&store, &seen[2..3], Review::Release, "ann").await;
     assert_eq!(alone.waiting.len(), 1, "once asked for, a second person is not got rid of one by one");
     assert_eq!(decide(&store, &seen[2..], Review::Release, "bob").await.taken.len(), 3);
+    home.prove().await;
+}
+
+async fn add_token(home: &Home, name: &str, owner: Option<&str>) -> String {
+    let token =
+        NewToken { name: name.into(), owner: owner.map(Into::into), role: Role::Risk, expires_at: None };
+    assert!(home.store.add_token(token, name.into(), "admin".into(), NOW).await.expect("added"));
+    // What the API signs with.
+    home.store.token_owner(name, NOW).await.expect("found").expect("in force").name
+}
+
+async fn add_person(home: &Home, name: &str) {
+    let person = NewPerson { name: name.into(), role: Role::Risk, password_hash: "hash".into() };
+    assert!(home.store.add_person(person, "admin".into(), NOW).await.expect("added"));
+}
+
+async fn a_persons_token_and_login_are_one_of_two_people(home: &Home) {
+    let second = SecondPerson { hard: true, ..SecondPerson::default() };
+    let store = home.store.clone().reviewing(needing(second));
+    for name in ["mara", "joe"] {
+        add_person(home, name).await;
+    }
+    let (laptop, phone) =
+        (add_token(home, "laptop", Some("mara")).await, add_token(home, "phone", Some("mara")).await);
+    let of_joe = add_token(home, "desktop", Some("joe")).await;
+    let seen = hold(home, 1).await;
+    for by in ["mara", &laptop, &phone, "mara"] {
+        let done = decide(&store, &seen, Review::Release, by).await;
+        assert_eq!((done.taken.len(), done.waiting.len()), (0, 1), "{by}");
+    }
+    assert_eq!(decide(&store, &seen, Review::Release, &of_joe).await.taken.len(), 1);
+    let steps = home.store.steps(seen[0].reward_id).await.expect("listed");
+    assert_eq!(steps.last().expect("a step").actor, "mara, joe");
+}
+
+async fn a_service_is_neither_of_two_people(home: &Home) {
+    let second = SecondPerson { hard: true, ..SecondPerson::default() };
+    let store = home.store.clone().reviewing(needing(second));
+    add_person(home, "mara").await;
+    let (bot, cron) = (add_token(home, "bot", None).await, add_token(home, "cron", None).await);
+    let seen = hold(home, 2).await;
+    for by in [bot.as_str(), &cron, "mara", &bot] {
+        let done = decide(&store, &seen, Review::Release, by).await;
+        assert_eq!((done.taken.len(), done.waiting.len()), (0, 2), "{by}");
+    }
+    assert_eq!(decide(&store, &seen[..1], Review::Release, "joe").await.taken.len(), 1);
+    // Whoever makes a person of the service's name has made the token theirs.
+    add_person(home, "bot").await;
+    assert_eq!(decide(&store, &seen[1..], Review::Release, "bot").await.taken.len(), 1);
+    let alone = decide(&home.store, &hold(home, 3).await[..1], Review::Release, &cron).await;
+    assert_eq!(alone.taken.len(), 1, "what needs no second person a service may decide");
+    home.prove().await;
+}
+
+async fn decide_at(store: &Store, wanted: &[Wanted], decision: Review, person: &str, at_ms: i64) -> Decision {
+    let reviewer = Reviewer { now: TimestampMs(NOW.0 + at_ms), ..by(person) };
+    let decide = Decide { wanted: wanted.to_vec(), decision, overturn: false, reviewer };
+    store.decide(decide).await.expect("decided")
+}
+
+async fn small_clicks_of_one_day_are_one_large_one(home: &Home) {
+    let second = SecondPerson { bulk: Some(Micros(3 * PAYOUT)), ..SecondPerson::default() };
+    let store = home.store.clone().reviewing(needing(second));
+    let seen = hold(home, 9).await;
+    let click = async |index: usize, decision, person: &str, at_ms: i64| {
+        let done = decide_at(&store, &seen[index..=index], decision, person, at_ms).await;
+        (done.taken.len(), done.waiting.len())
+    };
+    let day_ms = 86_400_000;
+    assert_eq!(click(0, Review::Release, "ann", 0).await, (1, 0));
+    assert_eq!(click(1, Review::Release, "ann", 1_000).await, (1, 0));
+    assert_eq!(click(2, Review::Release, "ann", 2_000).await, (0, 1), "the third of the day");
+    assert_eq!(click(3, Review::Reject, "ann", 2_000).await, (1, 0), "what is rejected is another sum");
+    assert_eq!(
+        click(4, Review::Release, "bob", 2_000).await,
+        (1, 0),
+        "and so is what another person releases"
+    );
+    assert_eq!(click(5, Review::Release, "ann", day_ms - 1).await, (0, 1), "still within the day");
+    assert_eq!(click(6, Review::Release, "ann", day_ms + 1).await, (1, 0), "one has left the sum");
+    assert_eq!(click(7, Review::Release, "ann", day_ms + 2).await, (0, 1), "and another has come");
+    home.prove().await;
+}
+
+async fn what_two_decided_or_was_undone_is_not_summed_up(home: &Home) {
+    let second =
+        SecondPerson { bulk: Some(Micros(3 * PAYOUT)), single: Some(Micros(100 * PAYOUT)), hard: false };
+    let store = home.store.clone().telling(told()).reviewing(needing(second));
+    let seen = hold(home, 9).await;
+    assert_eq!(decide(&store, &seen[..4], Review::Release, "ann").await.waiting.len(), 4);
+    assert_eq!(decide(&store, &seen[..4], Review::Release, "bob").await.taken.len(), 4, "two agree");
+    let undone = decide(&store, &seen[4..6], Review::Release, "bob").await;
+    assert_eq!(undone.taken.len(), 2, "what both signed is not his alone");
+    store.undo_decision(undone.id.expect("kept"), by("bob")).await.expect("undone").expect("his");
+    let alone = store.decided_alone("bob", Review::Release, NOW).await.expect("summed up");
+    assert_eq!((alone.rewards, alone.payout), (0, Micros(0)));
+    assert_eq!(decide(&store, &seen[6..8], Review::Release, "bob").await.taken.len(), 2);
+    let alone = store.decided_alone("bob", Review::Release, NOW).await.expect("summed up");
+    assert_eq!((alone.rewards, alone.payout), (2, Micros(2 * PAYOUT)));
+    home.prove().await;
+}
+
+async fn of_two_clicks_at_the_same_moment_one_sees_the_other(home: &Home) {
+    let second = SecondPerson { bulk: Some(Micros(2 * PAYOUT)), ..SecondPerson::default() };
+    let seen = hold(home, 8).await;
+    let mut clicking = Vec::new();
+    for wanted in seen {
+        let store = home.another_process().await.reviewing(needing(second.clone()));
+        let click = async move { decide(&store, &[wanted], Review::Release, "ann").await.taken.len() };
+        clicking.push(tokio::spawn(click));
+    }
+    let mut taken = 0;
+    for click in clicking {
+        taken += click.await.expect("it ends");
+    }
+    assert_eq!(taken, 1, "the second reaches the limit, however many come at once");
     home.prove().await;
 }
 

@@ -11,7 +11,7 @@ use rand::{RngExt as _, SeedableRng as _};
 use store::inbox::Claim;
 use store::refused::NewRefused;
 use store::rewards::RewardFilter;
-use store::tokens::TokenOwner;
+use store::tokens::NewToken;
 use store::{OpenOptions, Store};
 
 use crate::database::{Home, eventually, within};
@@ -52,7 +52,7 @@ async fn a_write_is_finished_even_if_its_caller_is_dropped(home: &Home) {
     start_and_drop(store.settle(Claim::First(ALL), processor(), NOW)).await;
     arrives(&mut raw, released, 2).await;
 
-    start_and_drop(store.add_token(owner("ann"), "hash".into(), NOW)).await;
+    start_and_drop(store.add_token(owner("ann"), "hash".into(), "admin".into(), NOW)).await;
     arrives(&mut raw, "SELECT COUNT(*) FROM tokens", 1).await;
 
     start_and_drop(store.keep_policy("v".into(), "{}".into(), NOW)).await;
@@ -135,7 +135,7 @@ async fn caller(store: Store, number: usize, round: usize, held: i64) {
         }
         2 => drop(store.settle(Claim::First(2), processor(), NOW).await),
         3 => drop(store.review(held, Review::Release, ann()).await),
-        4 => drop(store.add_token(owner(&name), name.clone(), NOW).await),
+        4 => drop(store.add_token(owner(&name), name.clone(), "admin".into(), NOW).await),
         5 => drop(store.prove().await),
         6 => drop(store.rewards(&RewardFilter::default(), ALL).await),
         7 => drop(store.wake_other_processes().await),
@@ -168,7 +168,8 @@ async fn assert_what_is_written_next_is_there(home: &Home, store: &Store, round:
         }
     })
     .await;
-    eventually("a token is added", async || match store.add_token(owner(&name), name.clone(), NOW).await {
+    let add = || store.add_token(owner(&name), name.clone(), "admin".into(), NOW);
+    eventually("a token is added", async || match add().await {
         Ok(added) => Some(added),
         Err(why) if why.is_transient() => None,
         Err(why) => panic!("{why}"),
@@ -182,8 +183,8 @@ async fn assert_what_is_written_next_is_there(home: &Home, store: &Store, round:
     assert_eq!(direct.number(&tokens).await, 1, "round {round}");
 }
 
-fn owner(name: &str) -> TokenOwner {
-    TokenOwner { name: name.into(), role: Role::Risk }
+fn owner(name: &str) -> NewToken {
+    NewToken { name: name.into(), owner: None, role: Role::Risk, expires_at: None }
 }
 
 fn refused() -> NewRefused {

@@ -28,7 +28,7 @@ async fn reading_goes_on_while_somebody_writes_and_sees_nothing_of_it(home: &Hom
     assert_eq!(home.reward("T1").await, before);
     home.prove().await;
     assert_eq!(home.store.inbox_depth().await.expect("a depth").waiting, 0);
-    assert_eq!(home.store.token_owner("hash").await.expect("it is looked for"), None);
+    assert_eq!(home.store.token_owner("hash", NOW).await.expect("it is looked for"), None);
     somebody.execute("ROLLBACK").await;
 }
 

@@ -1,5 +1,6 @@
 //! Replays: put aside once, taken once more, and never with a second effect.
 
+use domain::time::{DAY_MS, TimestampMs};
 use store::refused::NewRefused;
 use store::replay::{QuarantineFilter, Replayed, Replayer};
 
@@ -14,6 +15,7 @@ contract! {
         quarantined_postbacks_are_found_by_id_source_reason_and_time,
         a_quarantined_postback_waits_again_and_is_noted,
         a_postback_that_is_not_quarantined_is_left_alone,
+        a_replayed_call_waits_since_its_replay_and_is_judged_by_its_receipt,
         dropped_refused_calls_are_counted;
 }
 
@@ -114,6 +116,18 @@ async fn a_postback_that_is_not_quarantined_is_left_alone(home: &Home) {
     assert_eq!(home.store.replay_quarantined(vec![postback], ann()).await.expect("an answer"), 0);
     assert_eq!(home.first_waiting(ALL).await, Vec::<i64>::new());
     assert_eq!(plain(&home.balances("targo").await), CREDITED);
+}
+
+async fn a_replayed_call_waits_since_its_replay_and_is_judged_by_its_receipt(home: &Home) {
+    let ids = keep(home, &["T1"]).await;
+    let later = TimestampMs(NOW.0 + 5 * DAY_MS);
+    let by = Replayer { now: later, ..ann() };
+    home.store.replay_refused(ids, by).await.expect("taken");
+    let depth = home.store.inbox_depth().await.expect("a depth");
+    assert_eq!((depth.waiting, depth.oldest_received_at), (1, Some(later)), "no five days of lag");
+    assert_eq!(home.store.newest_received_at().await.expect("a time"), Some(later));
+    home.settle(ALL).await;
+    assert_eq!(home.reward("T1").await.received_at, RECEIVED_AT);
 }
 
 async fn dropped_refused_calls_are_counted(home: &Home) {

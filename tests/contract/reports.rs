@@ -7,6 +7,7 @@ use domain::review::Review;
 use domain::time::{DAY_MS, TimestampMs};
 use store::inbox::Claim;
 use store::refused::NewRefused;
+use store::replay::Replayer;
 use store::reports::{Kept, ReportTerms, SignOff, Signed};
 
 use crate::database::Home;
@@ -17,6 +18,8 @@ contract! {
     both:
         a_report_counts_what_was_booked_on_its_day,
         every_postback_has_one_fate,
+        a_replayed_call_is_counted_once_on_the_day_on_which_it_was_taken,
+        many_replayed_calls_hide_nothing_from_the_figures_of_any_day,
         what_happens_after_the_day_does_not_change_its_report,
         holds_are_counted_as_they_stood_at_the_end_of_the_day,
         a_debt_that_arises_and_is_earned_back_rolls_forward,
@@ -123,6 +126,56 @@ async fn every_postback_has_one_fate(home: &Home) {
     assert_ties_out(&report);
     fates = report.postbacks[0].clone();
     assert_eq!((fates.acknowledged, fates.credits, fates.waiting), (10, 2, 0));
+}
+
+/// How many postbacks the report of the day so many days after today counts, and how many refused calls.
+async fn counted(home: &Home, days: i64) -> (i64, i64) {
+    let at = later(days);
+    let date = at.business_date(chrono_tz::Europe::Berlin);
+    let postbacks = report_at(home, &date, at).await.postbacks;
+    postbacks.iter().fold((0, 0), |(taken, refused), of| (taken + of.acknowledged, refused + of.refused))
+}
+
+async fn refuse(home: &Home, days: i64, tx_ids: std::ops::Range<i64>) {
+    let at = later(days).0 - 60_000;
+    let refused =
+        |n: i64| NewRefused { call: credit(&format!("R{n}")).received(at).postback(), reason: "no".into() };
+    home.store.keep_refused(tx_ids.map(refused).collect()).await.expect("they are kept");
+}
+
+async fn replay_all(home: &Home, days: i64) {
+    let calls = home.store.refused_calls(None, 0).await.expect("they are read");
+    let by = Replayer { actor: "ann".into(), now: later(days) };
+    let ids = calls.into_iter().map(|call| call.id).collect();
+    home.store.replay_refused(ids, by).await.expect("they are taken");
+    home.store.settle(Claim::First(ALL), processor(), later(days)).await.expect("they are settled");
+}
+
+async fn a_replayed_call_is_counted_once_on_the_day_on_which_it_was_taken(home: &Home) {
+    tell_later(home, 0, &[credit("T0")]).await;
+    refuse(home, 0, 0..3).await;
+    assert_eq!(counted(home, 0).await, (1, 3));
+    tell_later(home, 1, &[credit("T1")]).await;
+    tell_later(home, 5, &[credit("T5")]).await;
+    replay_all(home, 5).await;
+    tell_later(home, 6, &[credit("T6")]).await;
+    let counts =
+        [counted(home, 0).await, counted(home, 1).await, counted(home, 5).await, counted(home, 6).await];
+    assert_eq!(counts, [(1, 0), (1, 0), (4, 0), (1, 0)]);
+}
+
+async fn many_replayed_calls_hide_nothing_from_the_figures_of_any_day(home: &Home) {
+    refuse(home, -20, 0..40).await;
+    for day in 0..3 {
+        let calls: Vec<_> = (0..7).map(|n| credit(&format!("T{day}-{n}"))).collect();
+        tell_later(home, day, &calls).await;
+        if day == 1 {
+            // In the middle of the ids, and more than all the others.
+            replay_all(home, 1).await;
+        }
+    }
+    let counts = [counted(home, 0).await, counted(home, 1).await, counted(home, 2).await];
+    assert_eq!(counts, [(7, 0), (47, 0), (7, 0)]);
 }
 
 async fn what_happens_after_the_day_does_not_change_its_report(home: &Home) {

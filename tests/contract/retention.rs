@@ -2,6 +2,7 @@
 
 use domain::time::TimestampMs;
 use store::refused::NewRefused;
+use store::replay::Replayer;
 use store::retention::{PostbackTerms, STEP_ROWS};
 
 use crate::database::Home;
@@ -13,6 +14,8 @@ contract! {
         raw_postbacks_leave_at_the_end_of_their_term_and_rewards_and_books_stay,
         each_outcome_has_a_term_of_its_own_and_what_waits_never_leaves,
         a_purge_goes_on_step_by_step_until_nothing_is_due,
+        a_replayed_call_stays_for_a_term_from_its_replay_and_hides_none,
+        an_address_that_comes_after_its_term_is_shortened_at_once,
         without_a_term_nothing_leaves,
         refused_calls_leave_at_the_end_of_their_term,
         of_an_old_address_only_its_network_stays,
@@ -82,6 +85,44 @@ async fn a_purge_goes_on_step_by_step_until_nothing_is_due(home: &Home) {
     let second = home.store.purge_postbacks(BOTH, first.next.expect("more")).await.expect("a step");
     assert_eq!((second.rows, second.next), (200, None));
     assert_eq!(outcomes(home).await.len(), 1);
+}
+
+/// Refused so long ago, and replayed `at`.
+async fn replayed(home: &Home, call: Call, at: i64) {
+    let refused = NewRefused { call: call.postback(), reason: "wrong".into() };
+    home.store.keep_refused(vec![refused]).await.expect("it is kept");
+    let ids =
+        home.store.refused_calls(None, 0).await.expect("read").into_iter().map(|call| call.id).collect();
+    let by = Replayer { actor: "ann".into(), now: TimestampMs(at) };
+    home.store.replay_refused(ids, by).await.expect("it is taken");
+    home.settle(ALL).await;
+}
+
+async fn a_replayed_call_stays_for_a_term_from_its_replay_and_hides_none(home: &Home) {
+    home.tell(&[old(credit("T1"))]).await;
+    replayed(home, credit("T2").received(OLD - 100_000_000), OLD).await;
+    home.tell(&[old(credit("T3"))]).await;
+    replayed(home, old(credit("T4")), NOW.0).await;
+    home.tell(&[credit("T5")]).await;
+    assert_eq!(purge(home, BOTH).await, 3);
+    assert_eq!(outcomes(home).await.len(), 2, "T4 was taken now");
+}
+
+async fn an_address_that_comes_after_its_term_is_shortened_at_once(home: &Home) {
+    let from = |call: Call| call.with("ip", "203.0.113.77");
+    home.tell(&[old(reversal("T1")), from(old(credit("T2")))]).await;
+    home.store.shorten_addresses(BEFORE).await.expect("a step");
+    replayed(home, from(credit("T3").received(OLD - 1_000)), NOW.0).await;
+    replayed(home, from(suspicious("T4").received(OLD - 1_000)), NOW.0).await;
+    home.tell(&[from(credit("T1")), from(credit("T5"))]).await;
+    let ip = async |tx_id: &str| home.reward(tx_id).await.ip;
+    for tx_id in ["T1", "T2", "T3", "T4"] {
+        assert_eq!(ip(tx_id).await.as_deref(), Some("203.0.113.0/24"), "{tx_id}");
+    }
+    assert_eq!(ip("T5").await.as_deref(), Some("203.0.113.77"));
+    let held = home.raw().await.texts("SELECT address_group FROM holds").await;
+    assert_eq!(held, [""], "no address in the queue either");
+    home.prove().await;
 }
 
 async fn without_a_term_nothing_leaves(home: &Home) {

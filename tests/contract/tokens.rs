@@ -1,7 +1,9 @@
 //! Tokens: found by their hash, named once.
 
 use domain::access::{Role, token_hash};
-use store::tokens::TokenOwner;
+use domain::time::TimestampMs;
+use store::people::{NewPerson, PersonChange};
+use store::tokens::{NewToken, TokenOwner};
 
 use crate::database::Home;
 use crate::story::NOW;
@@ -14,6 +16,10 @@ contract! {
         a_token_is_never_two_peoples,
         of_two_tokens_of_one_name_at_the_same_time_one_is_added,
         a_token_works_in_every_process_at_once,
+        a_token_of_a_person_speaks_for_that_person,
+        a_token_of_somebody_who_is_disabled_is_refused,
+        a_token_ends_at_its_term_or_when_it_is_revoked,
+        the_use_of_a_token_is_noted_once_a_minute,
         a_role_that_nobody_knows_is_named_as_corrupt;
 }
 
@@ -21,12 +27,86 @@ fn owner(name: &str, role: Role) -> TokenOwner {
     TokenOwner { name: name.into(), role }
 }
 
+fn new(name: &str, role: Role) -> NewToken {
+    NewToken { name: name.into(), owner: None, role, expires_at: None }
+}
+
 async fn add(home: &Home, name: &str, role: Role, hash: &str) -> bool {
-    home.store.add_token(owner(name, role), hash.into(), NOW).await.expect("the answer is yes or no")
+    add_new(home, new(name, role), hash).await
+}
+
+async fn add_new(home: &Home, token: NewToken, hash: &str) -> bool {
+    home.store.add_token(token, hash.into(), "admin".into(), NOW).await.expect("the answer is yes or no")
 }
 
 async fn find(home: &Home, hash: &str) -> Option<TokenOwner> {
-    home.store.token_owner(hash).await.expect("it is looked for")
+    find_at(home, hash, 0).await
+}
+
+/// Whose it is so many milliseconds later.
+async fn find_at(home: &Home, hash: &str, later_ms: i64) -> Option<TokenOwner> {
+    home.store.token_owner(hash, TimestampMs(NOW.0 + later_ms)).await.expect("it is looked for")
+}
+
+async fn add_person(home: &Home, name: &str) {
+    let person = NewPerson { name: name.into(), role: Role::Risk, password_hash: "hash".into() };
+    assert!(home.store.add_person(person, "admin".into(), NOW).await.expect("the answer is yes or no"));
+}
+
+async fn a_token_of_a_person_speaks_for_that_person(home: &Home) {
+    add_person(home, "mara").await;
+    let of_mara = NewToken { owner: Some("mara".into()), ..new("laptop", Role::Risk) };
+    assert!(add_new(home, of_mara, "one").await);
+    assert_eq!(find(home, "one").await, Some(owner("mara", Role::Risk)));
+    assert!(add(home, "mara", Role::Finance, "two").await);
+    assert_eq!(find(home, "two").await, Some(owner("mara", Role::Finance)), "it has her name");
+    let of_nobody = NewToken { owner: Some("joe".into()), ..new("desktop", Role::Risk) };
+    assert!(add_new(home, of_nobody, "three").await);
+    assert_eq!(find(home, "three").await, None, "there is no joe");
+}
+
+async fn a_token_of_somebody_who_is_disabled_is_refused(home: &Home) {
+    add_person(home, "mara").await;
+    add_new(home, NewToken { owner: Some("mara".into()), ..new("laptop", Role::Risk) }, "one").await;
+    add(home, "mara", Role::Risk, "two").await;
+    add(home, "bot", Role::Risk, "three").await;
+    let change = |change| home.store.change_person("mara".into(), change, "admin".into(), NOW);
+    assert!(change(PersonChange::Disable).await.expect("changed"));
+    assert_eq!((find(home, "one").await, find(home, "two").await), (None, None));
+    assert_eq!(find(home, "three").await, Some(owner("bot", Role::Risk)), "a service is not concerned");
+    assert!(change(PersonChange::Enable).await.expect("changed"));
+    assert_eq!(find(home, "one").await, Some(owner("mara", Role::Risk)));
+}
+
+async fn a_token_ends_at_its_term_or_when_it_is_revoked(home: &Home) {
+    let term = NewToken { expires_at: Some(TimestampMs(NOW.0 + 1_000)), ..new("short", Role::Risk) };
+    add_new(home, term, "one").await;
+    assert!(find_at(home, "one", 999).await.is_some());
+    assert_eq!(find_at(home, "one", 1_000).await, None);
+    add(home, "bot", Role::Risk, "two").await;
+    let revoke = |name: &str| home.store.revoke_token(name.into(), "admin".into(), NOW);
+    assert!(revoke("bot").await.expect("revoked"));
+    assert_eq!(find(home, "two").await, None);
+    assert!(!revoke("bot").await.expect("asked"), "once");
+    assert!(!revoke("nobody").await.expect("asked"));
+    assert!(!add(home, "bot", Role::Risk, "three").await, "its name stands in the evidence");
+    let tokens = home.store.tokens().await.expect("listed");
+    let states: Vec<_> =
+        tokens.iter().map(|row| (row.name.as_str(), row.revoked_at, row.expires_at)).collect();
+    assert_eq!(states, [("bot", Some(NOW.0), None), ("short", None, Some(NOW.0 + 1_000))]);
+    let lines = home.raw().await.texts("SELECT action || ' ' || subject FROM audit ORDER BY id").await;
+    assert_eq!(lines, ["token_added token short", "token_added token bot", "token_revoked token bot"]);
+}
+
+async fn the_use_of_a_token_is_noted_once_a_minute(home: &Home) {
+    add(home, "bot", Role::Risk, "one").await;
+    let last = async || home.store.tokens().await.expect("listed")[0].last_used_at;
+    assert_eq!(last().await, None);
+    for (at, noted) in [(0, 0), (59_999, 0), (60_000, 60_000), (60_001, 60_000)] {
+        assert!(find_at(home, "one", at).await.is_some());
+        assert_eq!(last().await, Some(NOW.0 + noted), "after {at} ms");
+    }
+    find(home, "no such token").await;
 }
 
 async fn a_token_is_found_by_its_hash_with_its_name_and_role(home: &Home) {
@@ -70,7 +150,9 @@ async fn of_two_tokens_of_one_name_at_the_same_time_one_is_added(home: &Home) {
         let adding = [&home.store, &other].map(|store| {
             let (store, name) = (store.clone(), name.clone());
             let hash = format!("{round} {:p}", &raw const store);
-            tokio::spawn(async move { store.add_token(owner(&name, Role::Risk), hash, NOW).await })
+            tokio::spawn(
+                async move { store.add_token(new(&name, Role::Risk), hash, "admin".into(), NOW).await },
+            )
         });
         let mut added = 0;
         for answer in adding {
@@ -83,7 +165,7 @@ async fn of_two_tokens_of_one_name_at_the_same_time_one_is_added(home: &Home) {
 async fn a_token_works_in_every_process_at_once(home: &Home) {
     let other = home.another_process().await;
     add(home, "ann", Role::Finance, "one").await;
-    assert_eq!(other.token_owner("one").await.expect("found"), Some(owner("ann", Role::Finance)));
+    assert_eq!(other.token_owner("one", NOW).await.expect("found"), Some(owner("ann", Role::Finance)));
 }
 
 async fn a_role_that_nobody_knows_is_named_as_corrupt(home: &Home) {
@@ -97,7 +179,7 @@ async fn a_role_that_nobody_knows_is_named_as_corrupt(home: &Home) {
         }
     }
     raw.execute("UPDATE tokens SET role = 'root'").await;
-    let refused = home.store.token_owner("one").await.expect_err("it is corrupt");
+    let refused = home.store.token_owner("one", NOW).await.expect_err("it is corrupt");
     let store::Error::Corrupt { table, column, found, .. } = refused else { panic!("{refused}") };
     assert_eq!((table, column, found.as_str()), ("tokens", "role", "root"));
 }

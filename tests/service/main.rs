@@ -7,6 +7,8 @@
 //! | [`path`] | the way of one postback, and what people decide on it |
 //! | [`answers`], [`vectors`] | what networks are answered; the published signatures, and every forgery |
 //! | [`details`] | no credit and no reversal is lost to a detail of how it is written |
+//! | [`strays`] | calls that never were a postback are kept, too |
+//! | [`tokens`] | whose a token is, and for how long |
 //! | [`reversals`] | every order of credit and reversal |
 //! | [`exactly_once`], [`kills`] | one effect for each event: in a crowd, and whatever is killed meanwhile |
 //! | [`forward`], [`forward_crowd`] | the app hears of every credit and reversal |
@@ -123,6 +125,10 @@ mod starting;
 mod statement_files;
 #[cfg(test)]
 mod stopping;
+#[cfg(test)]
+mod strays;
+#[cfg(test)]
+mod tokens;
 #[cfg(test)]
 mod trouble;
 #[cfg(test)]

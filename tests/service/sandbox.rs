@@ -174,6 +174,21 @@ fn what_waits_for_a_retry_when_it_is_stopped_is_kept_or_at_least_told() {
 }
 
 #[test]
+fn where_nobody_listens_the_sandbox_says_so_and_fails() {
+    let gate = Gate::new(Kind::Sqlite);
+    let secret = format!("env:{SECRET_NAME}");
+    let url = "http://127.0.0.1:1/pb/targo";
+    let output = gate.run(&["sandbox", url, "--secret", &secret, "--count", "20"]);
+    let said = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(said.contains("nobody listens at http://127.0.0.1:1: connection refused"), "{said}");
+    let insisting = gate.run(&["sandbox", url, "--secret", &secret, "--count", "3", "--hour-ms", "1"]);
+    let said = text(&insisting.stdout);
+    assert_eq!(insisting.status.code(), Some(1), "{said}");
+    assert!(said.contains("nobody answered at http://127.0.0.1:1"), "{said}");
+}
+
+#[test]
 fn a_scenario_with_a_slip_of_the_pen_sends_nothing() {
     let gate = Gate::new(Kind::Sqlite);
     let scenario = gate.path("scenario.toml");

@@ -191,6 +191,7 @@ fn a_database_that_cannot_be_opened_ends_the_process_with_one() {
 #[test]
 fn a_token_has_a_name_of_its_own_and_is_shown_once_and_kept_nowhere() {
     let gate = Gate::new(Kind::Sqlite);
+    assert!(gate.run(&["migrate"]).status.success());
     let add = |name: &str| gate.run(&["token", "add", name, "--role", "risk"]);
     let first = add("till");
     assert_eq!(first.status.code(), Some(0));
@@ -205,6 +206,56 @@ fn a_token_has_a_name_of_its_own_and_is_shown_once_and_kept_nowhere() {
     for entry in fs::read_dir(gate.path("")).expect("a folder").flatten() {
         let content = fs::read(entry.path()).expect("a file");
         assert!(!content.windows(needle.len()).any(|window| window == needle), "{}", entry.path().display());
+    }
+}
+
+/// Every subcommand that works on a database that is there already, and makes none.
+const WORK_ON_ONE: [&[&str]; 14] = [
+    &["verify"],
+    &["check", "--offline"],
+    &["report", "2026-11-23"],
+    &["report", "sign-off", "2026-11-23", "--as", "mara", "--note", "fine"],
+    &["statement", "import", "settings.toml", "--source", "targo"],
+    &["statement", "show", "1"],
+    &["replay", "--refused"],
+    &["replay", "--quarantined"],
+    &["diagnose", "--last-refused"],
+    &["deliveries", "list"],
+    &["token", "add", "somebody", "--role", "risk"],
+    &["token", "list"],
+    &["user", "add", "mara", "--role", "risk"],
+    &["user", "list"],
+];
+
+#[test]
+fn in_a_wrong_folder_no_command_makes_an_empty_database() {
+    let gate = Gate::with(Kind::Sqlite, |settings| settings.with("database_url = \"sqlite://elsewhere.db\""));
+    for arguments in WORK_ON_ONE {
+        let output = gate.command(arguments).stdin(std::process::Stdio::null()).output().expect("it runs");
+        let said = format!("{}{}", text(&output.stdout), text(&output.stderr));
+        assert_eq!(output.status.code(), Some(1), "{arguments:?}: {said}");
+        let whole = gate.path("elsewhere.db");
+        assert!(said.contains(&whole.display().to_string()), "{arguments:?}: {said}");
+        assert!(said.contains("rewardgate migrate"), "{arguments:?}: {said}");
+        let files = fs::read_dir(gate.path("")).expect("a folder").flatten();
+        let made: Vec<_> =
+            files.map(|file| file.file_name()).filter(|name| name != "settings.toml").collect();
+        assert!(made.is_empty(), "{arguments:?} made {made:?}");
+    }
+    assert!(gate.run(&["migrate"]).status.success());
+    assert!(gate.run(&["token", "add", "somebody", "--role", "risk"]).status.success());
+}
+
+#[test]
+fn a_database_without_a_schema_is_left_alone_by_all_but_migrate() {
+    let gate = Gate::with(Kind::Sqlite, |settings| settings.with("database_url = \"sqlite://blank.db\""));
+    fs::write(gate.path("blank.db"), "").expect("room for nothing");
+    for arguments in
+        [&["token", "list"][..], &["token", "add", "x", "--role", "risk"], &["user", "list"], &["verify"]]
+    {
+        let output = gate.run(arguments);
+        assert_eq!(output.status.code(), Some(1), "{arguments:?}");
+        assert!(text(&output.stderr).contains("rewardgate migrate"), "{}", text(&output.stderr));
     }
 }
 

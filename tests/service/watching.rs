@@ -12,6 +12,7 @@ use crate::wait::until;
 on_both_databases!(
     a_request_id_follows_a_postback_from_the_answer_to_the_verdict,
     metrics_tell_what_came_in_and_what_became_of_it,
+    when_most_clicks_lie_ahead_our_clock_is_named_and_nobody_is_out_of_service,
 );
 
 fn a_request_id_follows_a_postback_from_the_answer_to_the_verdict(on: Kind) {
@@ -52,6 +53,46 @@ fn metrics_tell_what_came_in_and_what_became_of_it(on: Kind) {
         wanted.iter().all(|line| text.contains(line)).then_some(())
     });
     up.process.stop();
+}
+
+fn when_most_clicks_lie_ahead_our_clock_is_named_and_nobody_is_out_of_service(on: Kind) {
+    let gate = Gate::new(on);
+    let up = gate.up();
+    let api = gate.api(up.address);
+    let clock = || {
+        let ready = call(up.address, &Request::get("/readyz"));
+        let body = json_of(&ready);
+        let checks = body["checks"].as_array().expect("checks").clone();
+        let clock = checks.into_iter().find(|check| check["name"] == "clock").expect("a look at the clock");
+        (ready.status, clock["ok"] == true, clock["detail"].as_str().expect("words").to_owned())
+    };
+    let text = |tx: &str, rule: &str| {
+        let signals = api.reward(tx)["signals"].as_array().expect("signals").clone();
+        let signal = signals.into_iter().find(|signal| signal["code"] == rule).expect("every rule speaks");
+        signal["text"].as_str().expect("a sentence").to_owned()
+    };
+    let ahead = |number: u32, seconds: i64| {
+        let (user, tx) = (format!("u-{number}"), format!("T-{number}"));
+        deliver(up.address, &Event::honest(&user, &tx, 10).clicked_earlier(-600 - seconds).credit());
+        tx
+    };
+    let first = ahead(0, 400);
+    assert!(!text(&first, "Q1").contains("our clock"), "of one nobody can tell: {}", text(&first, "Q1"));
+    assert_eq!((clock().0, clock().1), (200, true));
+    for number in 1..12 {
+        ahead(number, 400);
+    }
+    let last = ahead(12, 100);
+    assert!(text(&last, "Q2b").contains("our clock is probably slow"), "{}", text(&last, "Q2b"));
+    let (status, is_good, words) = clock();
+    assert!(status == 200 && !is_good && words.contains("our clock"), "{words}");
+    until("the metric", || api.metrics().contains("rewardgate_clicks_ahead_ratio 1").then_some(()));
+    // Others whose click lies behind us outweigh them.
+    for number in 20..35 {
+        deliver(up.address, &Event::honest(&format!("u-{number}"), &format!("T-{number}"), 10).credit());
+    }
+    api.settle();
+    assert_eq!((clock().0, clock().1), (200, true));
 }
 
 fn checks(body: &Value) -> Vec<(String, bool)> {

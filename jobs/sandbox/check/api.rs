@@ -32,6 +32,8 @@ pub(super) struct RewardRow {
 #[derive(Deserialize)]
 struct PostbackRow {
     target: String,
+    /// Why it could not be mapped.
+    reason: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -72,14 +74,15 @@ impl<H: Http> Api<H> {
         self.walk(&format!("/api/v1/rewards?source={}", encoded(source)), each).await
     }
 
-    /// Tells `each` the target of every quarantined postback of `source`.
+    /// Tells `each` the target of every quarantined postback of `source`, and why it is.
     pub(super) async fn quarantined(
         &self,
         source: &str,
-        mut each: impl FnMut(&str),
+        mut each: impl FnMut(&str, &str),
     ) -> Result<(), CheckError> {
         let path = format!("/api/v1/postbacks?outcome=quarantined&source={}", encoded(source));
-        self.walk(&path, |row: PostbackRow| each(&row.target)).await
+        self.walk(&path, |row: PostbackRow| each(&row.target, row.reason.as_deref().unwrap_or("no reason")))
+            .await
     }
 
     /// The balances of a user, one for each currency.

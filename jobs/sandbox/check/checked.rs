@@ -1,6 +1,9 @@
 //! The result of a check: what differs, and how much of it there is.
 
+use std::collections::BTreeMap;
 use std::fmt;
+
+use crate::sandbox::template::Template;
 
 /// So many differences are listed; all are counted.
 pub const LISTED_DIFFERENCES: usize = 20;
@@ -16,6 +19,9 @@ pub struct Checked {
     pub differing: u64,
     /// The first of them, at most [`LISTED_DIFFERENCES`].
     pub differences: Vec<Difference>,
+    /// Why genuine postbacks were put aside instead of booked, and how many for each reason; at most
+    /// [`LISTED_DIFFERENCES`]. They are counted among the differences, and not listed there: one reason explains many.
+    pub quarantined: BTreeMap<String, u64>,
 }
 
 /// One thing that is not as it must be.
@@ -34,6 +40,16 @@ impl Checked {
     pub fn is_clean(&self) -> bool {
         self.differing == 0
     }
+
+    /// Adds to each reason what the URL says instead of what the gateway looks for.
+    pub fn explain(&mut self, template: &Template) {
+        let explained = std::mem::take(&mut self.quarantined).into_iter().map(|(reason, number)| {
+            let missing = reason.strip_suffix(" is missing").map(|name| name.trim_matches('`'));
+            let hint = missing.and_then(|name| template.instead_of(name));
+            (hint.map_or(reason.clone(), |hint| format!("{reason}; your URL says {hint}")), number)
+        });
+        self.quarantined = explained.collect();
+    }
 }
 
 impl fmt::Display for Difference {
@@ -49,8 +65,13 @@ impl fmt::Display for Checked {
             "checked {} events and {} balances: {} differences",
             self.events, self.users, self.differing
         )?;
+        for (reason, number) in &self.quarantined {
+            writeln!(out, "  {number} are quarantined: {reason}")?;
+        }
         self.differences.iter().try_for_each(|difference| writeln!(out, "  {difference}"))?;
-        let unlisted = self.differing - u64::try_from(self.differences.len()).unwrap_or_default();
+        let listed = self.quarantined.values().sum::<u64>()
+            + u64::try_from(self.differences.len()).unwrap_or_default();
+        let unlisted = self.differing.saturating_sub(listed);
         if unlisted > 0 { writeln!(out, "  and {unlisted} more") } else { Ok(()) }
     }
 }

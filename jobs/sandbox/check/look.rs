@@ -1,6 +1,6 @@
 //! One look at the gateway: what is, beside what must be.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use domain::money::Micros;
 use domain::reward::Status;
@@ -34,11 +34,12 @@ impl<H: Http> Look<'_, H> {
         let mut findings = Findings::default();
         self.compare_answers(&mut findings);
         let rewards = self.rewards().await?;
-        self.compare_rewards(&rewards, &mut findings);
+        let quarantined = self.quarantined(&rewards).await?;
+        self.compare_rewards(&rewards, &quarantined, &mut findings);
         if findings.may_heal && !is_last {
             return Ok(findings);
         }
-        self.compare_quarantine(&mut findings).await?;
+        self.compare_quarantine(&quarantined, &mut findings);
         self.compare_balances(&rewards, &mut findings).await?;
         if !self.api.is_proven().await? {
             findings.add(true, "ledger".into(), "proven".into(), "not proven".into());
@@ -70,7 +71,12 @@ impl<H: Http> Look<'_, H> {
         Ok(rewards)
     }
 
-    fn compare_rewards(&self, rewards: &HashMap<u64, Vec<RewardRow>>, findings: &mut Findings) {
+    fn compare_rewards(
+        &self,
+        rewards: &HashMap<u64, Vec<RewardRow>>,
+        quarantined: &HashMap<u64, String>,
+        findings: &mut Findings,
+    ) {
         for fate in self.expected.fates() {
             findings.checked.events += 1;
             let rows = rewards.get(&fate.event.number).map_or(&[][..], Vec::as_slice);
@@ -79,6 +85,11 @@ impl<H: Http> Look<'_, H> {
             if rows.len() > 1 {
                 let found = format!("{} rewards", rows.len());
                 findings.add(false, fate.event.tx_id(), "one reward".into(), found);
+            } else if !allowed.contains(status)
+                && status.is_none()
+                && let Some(reason) = quarantined.get(&fate.event.number)
+            {
+                findings.quarantined(reason);
             } else if !allowed.contains(status) {
                 // Missing, or waiting for its reversal; anything else stays as it is.
                 let may_heal = status.is_none() || allowed.contains(Some(Status::Reversed));
@@ -90,23 +101,35 @@ impl<H: Http> Look<'_, H> {
         }
     }
 
-    async fn compare_quarantine(&self, findings: &mut Findings) -> Result<(), CheckError> {
-        let fates = self.expected.fates();
-        let broken: Vec<_> = fates.into_iter().filter(|fate| fate.broken.acknowledged > 0).collect();
-        if broken.is_empty() {
-            return Ok(());
+    /// Which of our events are quarantined, by their number, and why. Asked for only if that can explain something.
+    async fn quarantined(
+        &self,
+        rewards: &HashMap<u64, Vec<RewardRow>>,
+    ) -> Result<HashMap<u64, String>, CheckError> {
+        let is_missing = |fate: &Fate| {
+            !rewards.contains_key(&fate.event.number) && !self.expected.allowed(fate).contains(None)
+        };
+        let is_worth_it = |fate: &Fate| fate.broken.acknowledged > 0 || is_missing(fate);
+        let mut quarantined = HashMap::new();
+        if !self.expected.fates().into_iter().any(is_worth_it) {
+            return Ok(quarantined);
         }
-        let mut quarantined = HashSet::new();
-        let take = |target: &str| {
+        let take = |target: &str, reason: &str| {
             // Our ids need no encoding, so they stand in the target as they are, under whatever name.
             let values = target.split(['?', '&']).filter_map(|pair| pair.split_once('='));
-            quarantined.extend(values.filter_map(|(_, value)| self.expected.number_of(value)));
+            let numbers = values.filter_map(|(_, value)| self.expected.number_of(value));
+            quarantined.extend(numbers.map(|number| (number, reason.to_owned())));
         };
         self.api.quarantined(&self.options.source, take).await?;
-        for fate in broken.into_iter().filter(|fate| !quarantined.contains(&fate.event.number)) {
+        Ok(quarantined)
+    }
+
+    fn compare_quarantine(&self, quarantined: &HashMap<u64, String>, findings: &mut Findings) {
+        let fates = self.expected.fates();
+        let broken = fates.into_iter().filter(|fate| fate.broken.acknowledged > 0);
+        for fate in broken.filter(|fate| !quarantined.contains_key(&fate.event.number)) {
             findings.add(true, fate.event.tx_id(), "quarantined".into(), "not among the quarantined".into());
         }
-        Ok(())
     }
 
     async fn compare_balances(
@@ -188,6 +211,15 @@ fn compare_balance(
 }
 
 impl Findings {
+    /// A genuine postback that was put aside: waiting does not mend that.
+    fn quarantined(&mut self, reason: &str) {
+        self.checked.differing += 1;
+        let reasons = &mut self.checked.quarantined;
+        if reasons.len() < LISTED_DIFFERENCES || reasons.contains_key(reason) {
+            *reasons.entry(reason.to_owned()).or_default() += 1;
+        }
+    }
+
     fn add(&mut self, may_heal: bool, subject: String, expected: String, found: String) {
         self.may_heal |= may_heal;
         self.checked.differing += 1;

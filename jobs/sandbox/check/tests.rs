@@ -82,6 +82,34 @@ async fn every_fault_of_a_gateway_is_found() {
 }
 
 #[tokio::test]
+async fn one_reason_that_explains_many_is_said_once_with_what_the_url_says() {
+    let address = Gateway::start(Flaw::None).await;
+    // The dashboard's URL names the user as the network does, and the gateway looks for another name.
+    let good = options(address);
+    let url = "uid={user_id}&tx={tx_id}&reward={reward}&payout={payout}&status={status}&timestamp={timestamp}\
+               &offer_id={offer_id}&ip={ip}&country_code={country_code}";
+    let url = format!("http://{address}/pb/targo-main?{}", url.replace("uid=", "user_id="));
+    let template = crate::sandbox::Template::parse(&url).expect("a good template");
+    let never = CancellationToken::new();
+    let options = SendOptions { template: template.clone(), ..good };
+    let report =
+        run_over(PlainHttp, &options, plan(3, 600, "forged=0.02,broken=0.02"), |_, _| {}, &never).await;
+    let report = report.expect("a run");
+    let patient = CheckOptions { deadline: Duration::from_mins(1), ..asking(address) };
+    let began = Instant::now();
+    let mut checked = check_over(PlainHttp, &patient, report.expected.as_ref().expect("remembered"))
+        .await
+        .expect("a check");
+    assert!(began.elapsed() < Duration::from_secs(30), "waiting does not mend it");
+    checked.explain(&template);
+    let text = checked.to_string();
+    let number = checked.quarantined.values().sum::<u64>();
+    assert!(number > 400 && number == checked.differing, "{text}");
+    let line = format!("{number} are quarantined: `uid` is missing; your URL says user_id");
+    assert!(text.contains(&line) && text.lines().count() == 2, "{text}");
+}
+
+#[tokio::test]
 async fn a_lost_repeat_is_found_too() {
     let (_, checked) = played(Flaw::Loses(10), 0, "honest,repeat=1").await;
     assert!(checked.to_string().contains("repeats: expected 1 to 1, found 0"), "{checked}");

@@ -152,6 +152,7 @@ impl Gateway {
             cases: Vec::new(),
             rewards: books.rewards.iter().filter(|reward| reward.key == key).cloned().collect(),
             tasks: books.tasks.iter().filter(|(known, _)| *known == task).cloned().collect(),
+            ..Known::default()
         };
         let incoming = Incoming {
             postback_id: 0,
@@ -184,6 +185,10 @@ impl Gateway {
         }
     }
 
+    fn reason(&self, target: &str) -> String {
+        map(target, &self.params).expect_err("it cannot be mapped").reason
+    }
+
     fn api(&self, target: &str) -> Value {
         let books = self.books.lock().expect("no panic");
         let (path, _) = target.split_once('?').unwrap_or((target, ""));
@@ -192,7 +197,9 @@ impl Gateway {
             "/api/v1/ledger/proof" => return json!({ "proven": self.flaw != Flaw::Unproven }),
             "/api/v1/rewards" => books.rewards.iter().map(row).collect(),
             "/api/v1/postbacks" => {
-                books.quarantined.iter().map(|target| json!({ "id": 1, "target": target })).collect()
+                let row =
+                    |target: &String| json!({ "id": 1, "target": target, "reason": self.reason(target) });
+                books.quarantined.iter().map(row).collect()
             }
             _ => {
                 let user_id = path.split('/').nth(4).expect("a user");

@@ -137,6 +137,10 @@ async fn a_report_reads_as_a_table() {
         report.add(call, &crate::sandbox::double::answer(status));
     }
     assert_eq!(report.unexpected, 0);
+    let forged = report.tallies[&crate::sandbox::mix::Variety::Forged];
+    let expected = calls.iter().filter(|call| !call.is_genuine()).count();
+    assert_eq!((forged.calls, forged.acknowledged), (u64::try_from(expected).expect("few"), 0), "{report}");
+    assert_eq!(report.nobody_answered(), None);
     report.add(&calls[0], &crate::sandbox::double::answer(404));
     report.elapsed = Duration::from_millis(1_500);
     let text = report.to_string();

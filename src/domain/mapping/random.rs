@@ -161,7 +161,7 @@ fn any_reversal_of_a_booked_reward_takes_it_back_or_waits_for_a_person() {
             settled.reward.id = Some(id);
             settled.reward
         });
-        let known = Known { rewards: rewards.collect(), tasks: Vec::new(), cases: Vec::new() };
+        let known = Known { rewards: rewards.collect(), ..Known::default() };
         let reversals = split(Kind::Reversal).map(|(event, id)| incoming(id, event)).collect();
         let second = Settlement::of(reversals, known, &policy, NOW);
         for (index, settled) in second.rewards.iter().enumerate() {

@@ -24,7 +24,10 @@ pub(super) fn q1(click: &Elapsed, facts: &Facts<'_>, rules: &Rules) -> Signal {
             (
                 true,
                 Some(ahead.clone()),
-                format!("The click lies {ahead} in the future; at most {limit} can be clocks."),
+                format!(
+                    "The click lies {ahead} in the future; at most {limit} can be clocks.{}",
+                    ours(facts)
+                ),
             )
         }
         _ => (false, None, "The click time can be judged.".into()),
@@ -52,7 +55,7 @@ pub(super) fn q2(click: &Elapsed, rules: &Rules) -> Signal {
 }
 
 /// Q2b: a click further ahead than clocks explain, but not absurd.
-pub(super) fn q2b(click: &Elapsed, rules: &Rules) -> Signal {
+pub(super) fn q2b(click: &Elapsed, facts: &Facts<'_>, rules: &Rules) -> Signal {
     let limit = duration(rules.q2.limit_s * SECOND_MS);
     let (fired, value, text) = match click {
         Elapsed::Ahead { ahead_ms, within_clocks: false, judgeable: true } => {
@@ -61,13 +64,19 @@ pub(super) fn q2b(click: &Elapsed, rules: &Rules) -> Signal {
                 true,
                 Some(ahead.clone()),
                 format!(
-                    "The click lies {ahead} in the future, more than the {limit} that two clocks differ."
+                    "The click lies {ahead} in the future, more than the {limit} that two clocks differ.{}",
+                    ours(facts)
                 ),
             )
         }
         _ => (false, None, "The click does not lie in the future beyond what clocks differ.".into()),
     };
     finding("Q2b", fired, value, Some(limit), text).weigh(rules.q2b.weight())
+}
+
+/// What else is to be said of a click ahead of us, if most are: the user has not done it.
+fn ours(facts: &Facts<'_>) -> String {
+    facts.clicks.sentence().map_or_else(String::new, |sentence| format!(" But {sentence}."))
 }
 
 /// Q4: an amount finer than a micro was rounded.

@@ -12,6 +12,7 @@ mod velocity;
 use crate::event::Event;
 use crate::location::{GeoResult, Location};
 use crate::policy::Rules;
+use crate::skew::Clicks;
 use crate::time::TimestampMs;
 use crate::verdict::Signal;
 
@@ -33,6 +34,8 @@ pub struct Facts<'a> {
     /// Earlier rewards of the same user for the same offer and event under other keys; `None` if the postback
     /// names no offer.
     pub same_task: Option<i64>,
+    /// The newest clicks of all: whose clock is it?
+    pub clicks: Clicks,
 }
 
 /// The code of every rule, in the order in which a person reads them.
@@ -47,7 +50,7 @@ pub(crate) fn look(facts: &Facts<'_>, rules: &Rules) -> Vec<Signal> {
     vec![
         data::q1(&click, facts, rules),
         data::q2(&click, rules),
-        data::q2b(&click, rules),
+        data::q2b(&click, facts, rules),
         money::q3(facts, rules),
         data::q4(facts, rules),
         data::q5(facts, rules),

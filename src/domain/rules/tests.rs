@@ -4,6 +4,7 @@ use crate::location::{NetworkTrait, compare};
 use crate::money::Micros;
 use crate::network::{Field, Kind};
 use crate::policy::Policy;
+use crate::skew::Clicks;
 use crate::verdict::{Decision, Verdict, decide};
 
 /// Noon, 23 November 2026.
@@ -16,6 +17,7 @@ struct Case {
     caller_listed: Option<bool>,
     same_task: Option<i64>,
     policy: &'static str,
+    clicks: Clicks,
 }
 
 impl Case {
@@ -42,7 +44,14 @@ impl Case {
             information: None,
         };
         let location = Location { country: Some("US".into()), ..Location::default() };
-        Self { event, location, caller_listed: None, same_task: Some(0), policy: "" }
+        Self {
+            event,
+            location,
+            caller_listed: None,
+            same_task: Some(0),
+            clicks: Clicks::default(),
+            policy: "",
+        }
     }
 
     fn took(mut self, ms: i64) -> Self {
@@ -60,6 +69,7 @@ impl Case {
             geo,
             caller_listed: self.caller_listed,
             same_task: self.same_task,
+            clicks: self.clicks,
         };
         decide(&facts, &Policy::parse(self.policy).expect("a valid policy"), NOW)
     }
@@ -346,4 +356,22 @@ fn a_further_hit_never_makes_a_verdict_milder() {
     case.location.network = vec![NetworkTrait::Hosting];
     let after = case.verdict();
     assert!(after.score >= before.score && after.decision == Decision::Hold);
+}
+
+#[test]
+fn when_most_clicks_lie_ahead_the_sentence_names_our_clock() {
+    let text = |case: &Case, code: &str| {
+        let signals = case.verdict().signals;
+        signals.into_iter().find(|signal| signal.code == code).map(|signal| signal.text).unwrap_or_default()
+    };
+    let many = Clicks { all: 40, ahead: 37 };
+    for (ahead_ms, code) in [(400_000, "Q1"), (60_000, "Q2b")] {
+        let alone = Case::honest().took(-ahead_ms);
+        assert!(!text(&alone, code).contains("our clock"), "{}", text(&alone, code));
+        let case = Case { clicks: many, ..alone };
+        assert!(text(&case, code).contains("37 of 40 clicks"), "{}", text(&case, code));
+        assert!(text(&case, code).contains("our clock"), "{}", text(&case, code));
+    }
+    let honest = Case { clicks: many, ..Case::honest() };
+    assert!(!text(&honest, "Q1").contains("our clock"), "a click that is not ahead needs no excuse");
 }

@@ -29,6 +29,7 @@ use crate::policy::Policy;
 use crate::reversal::{Ending, KnownCase, Said, Situation};
 use crate::reward::{Status, Step};
 use crate::rules::Facts;
+use crate::skew::Clicks;
 use crate::time::TimestampMs;
 use crate::verdict::{Decision, Family, Signal, Verdict, decide};
 
@@ -130,6 +131,8 @@ pub struct Known {
     pub tasks: Vec<(Task, String)>,
     /// Cases of those rewards: the reward's row, and the case.
     pub cases: Vec<(i64, KnownCase)>,
+    /// The newest clicks, if one of the batch lies ahead of us.
+    pub clicks: Clicks,
 }
 
 /// How many earlier rewards for a task are counted at most: the rule asks whether there is one.
@@ -299,6 +302,7 @@ struct Desk {
     tasks: HashMap<Task, HashSet<String>>,
     /// By index of the reward.
     cases: HashMap<usize, Vec<KnownCase>>,
+    clicks: Clicks,
 }
 
 impl Desk {
@@ -308,6 +312,7 @@ impl Desk {
             by_key: HashMap::new(),
             tasks: HashMap::new(),
             cases: HashMap::new(),
+            clicks: known.clicks,
         };
         let mut by_id = HashMap::new();
         for reward in known.rewards {
@@ -437,6 +442,7 @@ impl Desk {
             geo: incoming.geo,
             caller_listed: incoming.caller_listed,
             same_task,
+            clicks: self.clicks,
         };
         let verdict = decide(&facts, policy, now);
         let of_data = |signal: &&Signal| signal.fired && signal.family == Family::Data;

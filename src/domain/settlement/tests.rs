@@ -99,7 +99,7 @@ impl Books {
         let batch: Vec<_> = batch.collect();
         let untouched = self.rewards.clone();
         let (rewards, cases) = (std::mem::take(&mut self.rewards), self.cases.clone());
-        let known = Known { rewards, tasks: Vec::new(), cases };
+        let known = Known { rewards, cases, ..Known::default() };
         let policy = Policy::built_in().expect("valid");
         let settlement = Settlement::of(batch, known, &policy, self.now);
         assert_eq!(untouched.len(), settlement.rewards.iter().filter(|it| it.reward.id.is_some()).count());

@@ -4,21 +4,22 @@ use std::collections::{HashMap, HashSet};
 
 use domain::delivery::Subscriptions;
 use domain::money::Micros;
-use domain::queue::{Opinion, SecondPerson, Weighing, weigh};
+use domain::queue::{Alone, BULK_MS, Opinion, SecondPerson, Voice, Weighing, weigh};
 use domain::review::{self, Review};
 use domain::reward::Status;
 use domain::settlement::{Because, Reward};
 use domain::time::TimestampMs;
 
 use super::rows::{
-    CLAIMS, DecidedInsert, HARD, INSERT_DECIDED, INSERT_DECISION, INSERT_OPINIONS, IdRow, LAST_STEPS, LET_GO,
-    LastStepRow, OPINIONS, OpinionInsert,
+    CLAIMS, DECIDED_ALONE, DecidedInsert, HARD, INSERT_DECIDED, INSERT_DECISION, INSERT_OPINIONS, IdRow,
+    LAST_STEPS, LET_GO, LastStepRow, ONE_BY_ONE, OPINIONS, OpinionInsert,
 };
 use super::taking::{Taken, load, take};
 use super::{Decide, Decision, OpinionRow, Skip, Skipped, Wanted};
 use crate::Result;
 use crate::audit::{self, Line};
 use crate::reviews::Reviewer;
+use crate::tokens;
 use crate::unit::{Tx, with_statement};
 
 /// Everything that is known when a click is decided on.
@@ -28,10 +29,16 @@ pub(super) struct Desk {
     claims: HashMap<i64, String>,
     opinions: HashMap<i64, Vec<Opinion>>,
     last_steps: HashMap<i64, LastStepRow>,
+    /// Who decides.
+    by: Voice,
+    /// What they decided the same way and alone within [`BULK_MS`].
+    before: Alone,
 }
 
 impl Desk {
-    pub(super) async fn open(tx: &mut Tx, decide: &Decide) -> Result<Self> {
+    pub(super) async fn open(tx: &mut Tx, decide: &Decide, second: &SecondPerson) -> Result<Self> {
+        // The first lock of all, so that it never stands behind those that settling takes.
+        let before = if second.bulk.is_some() { decided_alone(tx, decide).await? } else { Alone::default() };
         let ids: Vec<IdRow> = decide.wanted.iter().map(|wanted| IdRow { id: wanted.reward_id }).collect();
         let rewards = load(tx, &ids).await?;
         let hard: Vec<(i64,)> = tx.fetch(&HARD, &ids).await?;
@@ -41,10 +48,19 @@ impl Desk {
             .map(|(reward_id, reward)| Wanted { reward_id: *reward_id, steps: reward.steps })
             .collect();
         let rows: Vec<OpinionRow> = tx.fetch(&OPINIONS, &now).await?;
+        let mut names: Vec<&str> = rows.iter().map(|row| row.person.as_str()).collect();
+        names.push(&decide.reviewer.actor);
+        names.sort_unstable();
+        names.dedup();
+        let services = tokens::services(tx, &names).await?;
+        let voice = |name: String| {
+            if services.contains(&name) { Voice::Service(name) } else { Voice::Person(name) }
+        };
+        let by = voice(decide.reviewer.actor.clone());
         let mut opinions: HashMap<i64, Vec<Opinion>> = HashMap::new();
         for row in rows {
             let decision = if row.decision == "release" { Review::Release } else { Review::Reject };
-            opinions.entry(row.reward_id).or_default().push(Opinion { person: row.person, decision });
+            opinions.entry(row.reward_id).or_default().push(Opinion { by: voice(row.person), decision });
         }
         let is_open = |id: &i64| rewards.get(id).is_some_and(|reward| reward.status == Status::Held);
         let seen: HashSet<&Wanted> = decide.wanted.iter().collect();
@@ -64,6 +80,8 @@ impl Desk {
                 .collect(),
             opinions,
             last_steps: last_steps.into_iter().map(|row| (row.reward_id, row)).collect(),
+            by,
+            before,
         })
     }
 
@@ -101,14 +119,16 @@ impl Desk {
             }
         }
         let payout = |reward: &Reward| reward.payout.unwrap_or_default();
-        let total = Micros(open.iter().fold(0_i64, |sum, (_, reward)| sum.saturating_add(payout(reward).0)));
+        let total =
+            open.iter().fold(self.before.payout.0, |sum, (_, reward)| sum.saturating_add(payout(reward).0));
+        let alone = Alone { payout: Micros(total), rewards: self.before.rewards.saturating_add(open.len()) };
         let (mut taken, mut opinions) = (Vec::new(), Vec::new());
         for (id, reward) in &open {
             let is_hard = self.hard.contains_key(id);
-            let needed = second.is_needed(payout(reward), is_hard, total, open.len());
+            let needed = second.is_needed(payout(reward), is_hard, alone);
             let earlier = self.opinions.get(id).map_or(&[][..], Vec::as_slice);
             let Reviewer { actor, note, .. } = &decide.reviewer;
-            match weigh(needed, earlier, actor, decide.decision) {
+            match weigh(needed, earlier, &self.by, decide.decision) {
                 Weighing::Take { with } => {
                     let Ok(step) = review::step(decide.decision, reward.status) else { continue };
                     let actor = with.map_or_else(|| actor.clone(), |with| format!("{with}, {actor}"));
@@ -146,7 +166,28 @@ impl Desk {
     }
 }
 
-fn decision_name(decision: Review) -> &'static str {
+/// What who decides here decided the same way, lately and alone. Holds back every other click of theirs until this one
+/// is saved: of two at the same moment, neither would see the other.
+async fn decided_alone(tx: &mut Tx, decide: &Decide) -> Result<Alone> {
+    let Reviewer { actor, now, .. } = &decide.reviewer;
+    with_statement!(tx, ONE_BY_ONE, |sql, connection| {
+        sqlx::query(sql).bind(format!("decisions of {actor}")).execute(connection).await?;
+    });
+    let decided: (i64, i64) = with_statement!(tx, DECIDED_ALONE, |sql, connection| {
+        let alone = sqlx::query_as(sql)
+            .bind(actor)
+            .bind(decision_name(decide.decision))
+            .bind(now.0.saturating_sub(BULK_MS));
+        alone.fetch_one(connection).await?
+    });
+    Ok(alone(decided))
+}
+
+pub(super) fn alone((rewards, payout): (i64, i64)) -> Alone {
+    Alone { payout: Micros(payout), rewards: usize::try_from(rewards).unwrap_or(usize::MAX) }
+}
+
+pub(super) fn decision_name(decision: Review) -> &'static str {
     match decision {
         Review::Release => "release",
         Review::Reject => "reject",

@@ -8,7 +8,7 @@ mod desk;
 mod rows;
 mod taking;
 
-use domain::queue::SecondPerson;
+use domain::queue::{Alone, BULK_MS, SecondPerson};
 use domain::review::Review;
 use domain::reward::{Status, Step};
 use domain::time::TimestampMs;
@@ -17,9 +17,9 @@ use serde::Serialize;
 use crate::reviews::Reviewer;
 use crate::unit::with_statement;
 use crate::{Result, Store, read};
-use desk::Desk;
+use desk::{Desk, alone, decision_name};
 pub(crate) use rows::IdRow;
-use rows::{DECIDED, DECISION};
+use rows::{ALONE, DECIDED, DECISION};
 use taking::take_back;
 pub(crate) use taking::{Taken, load, take};
 
@@ -149,7 +149,7 @@ impl Store {
         let subscriptions = self.subscriptions.clone();
         self.write_and_wake(move |tx| {
             Box::pin(async move {
-                let desk = Desk::open(tx, &decide).await?;
+                let desk = Desk::open(tx, &decide, &second).await?;
                 desk.decide(tx, &decide, &second, &subscriptions).await
             })
         })
@@ -175,6 +175,14 @@ impl Store {
             })
         })
         .await
+    }
+
+    /// What `person` decided in this way and alone in the [`BULK_MS`] before `now`.
+    pub async fn decided_alone(&self, person: &str, decision: Review, now: TimestampMs) -> Result<Alone> {
+        let decided = read!(self, pool => sqlx::query_as(ALONE)
+            .bind(person).bind(decision_name(decision)).bind(now.0.saturating_sub(BULK_MS))
+            .fetch_one(pool).await)?;
+        Ok(alone(decided))
     }
 
     /// The decision `id`.

@@ -81,6 +81,26 @@ pub(super) static INSERT_OPINIONS: LazyStatement = LazyLock::new(|| {
         &[Int("reward_id"), Int("steps"), Text("person"), Text("decision"), Text("note"), Int("given_at")],
     )
 });
+/// One row for each person, locked as long as a decision of theirs is made.
+pub(super) static ONE_BY_ONE: LazyStatement = LazyLock::new(|| {
+    Statement::new(
+        "INSERT INTO tallies (name, tally) VALUES ($1, 1)
+         ON CONFLICT (name) DO UPDATE SET tally = tallies.tally + 1",
+        &[],
+    )
+});
+/// What a person ($1) decided in one way ($2) since $3: without what two decided, whose step both signed, and without
+/// what was undone.
+pub(super) const ALONE: &str = "
+        SELECT CAST(COUNT(*) AS BIGINT), CAST(COALESCE(SUM(payout_micros), 0) AS BIGINT)
+         FROM (SELECT id FROM decisions WHERE person = $1 AND decision = $2 AND decided_at > $3) AS lately
+         JOIN decided ON decided.decision_id = lately.id
+         JOIN steps ON steps.reward_id = decided.reward_id AND steps.seq = decided.seq AND steps.actor = $1
+         JOIN rewards ON rewards.id = decided.reward_id
+         WHERE NOT EXISTS (SELECT 1 FROM steps AS undone
+                           WHERE undone.reward_id = decided.reward_id AND undone.seq = decided.seq + 1
+                             AND undone.step IN ('undo_release', 'undo_reject', 'undo_overturn'))";
+pub(super) static DECIDED_ALONE: LazyStatement = LazyLock::new(|| Statement::new(ALONE, &[]));
 pub(super) static LET_GO: LazyStatement = LazyLock::new(|| {
     Statement::new("DELETE FROM claims WHERE reward_id IN (SELECT id FROM {given})", &[Int("id")])
 });

@@ -1,6 +1,7 @@
 //! Who calls: a bearer token becomes its owner.
 
 use domain::access::{Role, token_hash};
+use domain::time::TimestampMs;
 use store::Store;
 use store::tokens::TokenOwner;
 
@@ -10,20 +11,24 @@ use super::{Call, error::ApiError};
 pub(crate) struct Authorization(pub(crate) Option<String>);
 
 /// The owner of the token that `authorization` carries.
-pub(crate) async fn owner_of(store: &Store, authorization: &Authorization) -> Result<TokenOwner, ApiError> {
+pub(crate) async fn owner_of(
+    store: &Store,
+    authorization: &Authorization,
+    now: TimestampMs,
+) -> Result<TokenOwner, ApiError> {
     let header = authorization.0.as_deref().unwrap_or_default();
     let token = match header.split_once(' ') {
         Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => token.trim(),
         _ => return Err(ApiError::Unauthorized),
     };
     // Found by its hash: what time the search takes tells nothing about the token.
-    store.token_owner(&token_hash(token)).await?.ok_or(ApiError::Unauthorized)
+    store.token_owner(&token_hash(token), now).await?.ok_or(ApiError::Unauthorized)
 }
 
 impl Call {
     /// The owner of the token. Every role may read.
     pub(crate) async fn reader(&self) -> Result<TokenOwner, ApiError> {
-        owner_of(&self.api.store, &self.authorization).await
+        owner_of(&self.api.store, &self.authorization, self.api.clock.now()).await
     }
 
     /// The owner of the token, who may sign reports off and settle statements.

@@ -54,7 +54,9 @@ pub(crate) async fn review(
         Ok(Reviewed::Done) => whole(&call.api, id).await,
         Ok(Reviewed::NotFound) => Err(ApiError::NotFound(format!("there is no reward {id}"))),
         Ok(Reviewed::Waits) => Err(ApiError::Conflict(
-            "this reward needs two persons: the decision is kept as an opinion, and waits for another person's".into(),
+            "this reward needs two persons: the decision is kept as an opinion, and waits for another person's; one \
+             by a token that belongs to no person counts as nobody's"
+                .into(),
         )),
         Ok(Reviewed::Claimed(person)) => {
             Err(ApiError::Conflict(format!("`{person}` has the reward open in the queue")))

@@ -3,6 +3,7 @@
 
 use askama::Template;
 use domain::money::Micros;
+use domain::queue::Alone;
 use domain::review::{MAX_NOTE_LEN, Review};
 use domain::time::TimestampMs;
 use store::decisions::{Decide, Decision, MAX_DECIDED, Skip, Skipped, Wanted};
@@ -288,9 +289,15 @@ async fn confirm(
             .push(format!("One click decides on at most {}; these are the oldest.", number(totals.rewards)));
     }
     let second = &console.terms.second;
-    if second.is_needed(Micros(0), false, Micros(totals.payout_micros), wanted.len()) {
+    let before = console.store.decided_alone(viewer.name(), act.decision, now).await?;
+    let alone = Alone {
+        payout: Micros(before.payout.0.saturating_add(totals.payout_micros)),
+        rewards: before.rewards.saturating_add(wanted.len()),
+    };
+    if second.is_needed(Micros(0), false, alone) {
         warnings.push(
-            "Together they pay so much that a second person must agree: your decision is kept as an opinion."
+            "Together, with what you decided so in the last 24 hours, they pay so much that a second person must agree: \
+             your decision is kept as an opinion."
                 .into(),
         );
     }

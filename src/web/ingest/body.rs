@@ -49,6 +49,27 @@ pub(super) async fn read(
     Ok((!bytes.is_empty()).then(|| percent_encode(&bytes, ENCODED).to_string()))
 }
 
+/// The first `most` bytes of the body, or as many of them as come in time, and how they are kept.
+pub(super) async fn begin(
+    body: impl Stream<Item = Result<impl Buf, warp::Error>>,
+    most: usize,
+) -> (Vec<u8>, Option<String>) {
+    let mut body = pin!(body);
+    let mut bytes = Vec::new();
+    while bytes.len() < most
+        && let Some(Ok(mut part)) = body.next().await
+    {
+        while part.has_remaining() && bytes.len() < most {
+            let chunk = part.chunk();
+            let taken = chunk.len().min(most - bytes.len());
+            bytes.extend_from_slice(&chunk[..taken]);
+            part.advance(taken);
+        }
+    }
+    let kept = (!bytes.is_empty()).then(|| percent_encode(&bytes, ENCODED).to_string());
+    (bytes, kept)
+}
+
 /// True if the time limit is somewhere among the causes.
 fn is_too_slow(error: &warp::Error) -> bool {
     std::iter::successors(Some(error as &dyn Error), |&error| error.source())

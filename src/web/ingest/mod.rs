@@ -5,9 +5,10 @@
 //! | signed, recorded (new or repeat) | `200`, body exactly `OK` |
 //! | signature missing or wrong | `403 bad signature`; the call is kept apart |
 //! | not from an address that the source enforces | `403 address not allowed`; kept apart too |
-//! | unknown source | `404` |
+//! | unknown source, another path | `404`; the call is kept apart |
 //! | target over 8 KiB, body over 64 KiB | `414` (`431` beyond `limits.header_kib`), `413` |
 //! | body not whole in time | `408` |
+//! | a request line that cannot be parsed | `400`, by hyper; kept apart |
 //! | cannot be recorded now | `503` with `Retry-After` |
 //!
 //! Every call has a request id: in the answer as `X-Request-Id`, in the logs, and beside the postback, so that a
@@ -15,6 +16,7 @@
 
 mod body;
 pub mod recorder;
+mod stray;
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -23,6 +25,7 @@ use std::time::Instant;
 
 use bytes::Buf;
 use domain::caller::CallerList;
+use domain::carried::Carried;
 use domain::location::shortened;
 use domain::signature::{BadSignature, Secret, SignatureForm, verify};
 use domain::time::Clock;
@@ -39,11 +42,14 @@ use warp::{Filter, Rejection, Reply};
 use crate::caller::{self, Peer};
 use crate::limits::{Caller, RefusedRate};
 use recorder::{NotRecorded, Recorder};
+pub use stray::Strays;
 
 /// The longest path and query, in bytes.
 pub const MAX_TARGET_LEN: usize = 8 * 1024;
 /// The largest body, in bytes. Networks send none; it is kept as evidence all the same.
 pub const MAX_BODY_LEN: usize = 64 * 1024;
+/// How much of the body of a refused call is kept, in bytes: anyone can send one.
+const MAX_REFUSED_BODY_LEN: usize = 8 * 1024;
 /// How long a network should wait after a 503, in seconds.
 const RETRY_AFTER_S: &str = "10";
 /// Names the call in the logs.
@@ -99,14 +105,34 @@ pub struct Ingest {
     pub trusted_proxies: usize,
     /// How many refused calls of each caller are kept.
     pub refused_rate: RefusedRate,
+    /// How many calls never were a postback.
+    pub strays: Strays,
     /// Where postbacks are recorded.
     pub recorder: Recorder,
     /// What time it is.
     pub clock: Clock,
 }
 
+/// What a parsed URL leaves out of the request line: the server puts the line beside such a request.
+#[derive(Clone, Debug)]
+pub(crate) struct RawLine(pub(crate) Vec<u8>);
+
 /// The routes of this module.
 pub fn routes(ingest: Arc<Ingest>) -> impl Filter<Extract = (Response,), Error = Rejection> + Clone {
+    let strays =
+        {
+            let ingest = ingest.clone();
+            warp::path::full()
+                .and_then(async |path: FullPath| {
+                    if stray::means_us(path.as_str()) { Ok(path) } else { Err(warp::reject::not_found()) }
+                })
+                .and(warp::any().map(move || ingest.clone()))
+                .and(warp::method())
+                .and(warp::query::raw().or(warp::any().map(String::new)).unify())
+                .and(warp::header::headers_cloned())
+                .and(warp::ext::get::<Peer>())
+                .map(stray_path)
+        };
     warp::path!("pb" / String)
         .and(warp::any().map(move || ingest.clone()))
         .and(warp::method())
@@ -114,8 +140,40 @@ pub fn routes(ingest: Arc<Ingest>) -> impl Filter<Extract = (Response,), Error =
         .and(warp::query::raw().or(warp::any().map(String::new)).unify())
         .and(warp::header::headers_cloned())
         .and(warp::ext::get::<Peer>())
+        .and(warp::ext::optional::<RawLine>())
         .and(warp::body::stream())
         .then(receive)
+        .or(strays)
+        .unify()
+}
+
+/// `/pb`, `/PB/x`, `/pb/x/y`: no endpoint, but meant for one.
+#[expect(clippy::needless_pass_by_value, reason = "warp hands over what it extracts")]
+fn stray_path(
+    path: FullPath,
+    ingest: Arc<Ingest>,
+    method: Method,
+    query: String,
+    headers: HeaderMap,
+    peer: Peer,
+) -> Response {
+    let answer = Answer::WrongPath;
+    counter!("rewardgate_calls_total", "source" => "unknown", "answer" => answer.name()).increment(1);
+    let target = whole_target(path.as_str(), &query);
+    let caller = caller::find(peer, &headers, ingest.trusted_proxies);
+    let remote_ip = caller.address;
+    let request_id = format!("{:016x}", rand::random::<u64>());
+    let source = stray::source_in(&target);
+    // What asks from outside whether a call would be understood leaves nothing, here neither.
+    if method != Method::OPTIONS {
+        let call = NewCall { source, request_id, method, target, caller };
+        ingest.keep_answered(remote_ip, call.into_row(&ingest.clock, None), answer);
+    }
+    answer.into_response()
+}
+
+fn whole_target(path: &str, query: &str) -> String {
+    if query.is_empty() { path.to_owned() } else { format!("{path}?{query}") }
 }
 
 #[expect(clippy::too_many_arguments, reason = "one for each filter of the route")]
@@ -127,6 +185,7 @@ async fn receive(
     query: String,
     headers: HeaderMap,
     peer: Peer,
+    line: Option<RawLine>,
     body: impl Stream<Item = Result<impl Buf, warp::Error>> + Send,
 ) -> Response {
     let began = Instant::now();
@@ -134,8 +193,10 @@ async fn receive(
     let endpoint = ingest.sources.get(&source);
     // A name that is not in the settings is anybody's text: it must not become a label.
     let label = if endpoint.is_some() { source.clone() } else { "unknown".to_owned() };
-    let path = path.as_str();
-    let target = if query.is_empty() { path.to_owned() } else { format!("{path}?{query}") };
+    // Exactly the bytes that came are signed, also those that no URL may hold.
+    let target = line
+        .and_then(|line| stray::target_of(&line.0))
+        .unwrap_or_else(|| whole_target(path.as_str(), &query));
     let caller = caller::find(peer, &headers, ingest.trusted_proxies);
     let call = NewCall { source, request_id: request_id.clone(), method, target, caller };
     let answer = take(&ingest, endpoint, call, &headers, body).await;
@@ -159,6 +220,21 @@ struct NewCall {
     caller: caller::Found,
 }
 
+impl NewCall {
+    fn into_row(self, clock: &Clock, body: Option<String>) -> NewPostback {
+        let NewCall { source, request_id, method, target, caller } = self;
+        NewPostback {
+            source,
+            received_at: clock.now(),
+            method: stray::method_name(&method),
+            target,
+            body,
+            remote_ip: caller.address.to_string(),
+            request_id,
+        }
+    }
+}
+
 async fn take(
     ingest: &Ingest,
     endpoint: Option<&SourceEndpoint>,
@@ -169,42 +245,38 @@ async fn take(
     if call.method == Method::OPTIONS {
         return probe(ingest, endpoint, &call.target);
     }
-    if call.method != Method::GET && call.method != Method::POST {
-        return Answer::MethodNotAllowed;
-    }
-    if call.target.len() > MAX_TARGET_LEN {
-        return Answer::TargetTooLong;
-    }
-    if body::announced_len(headers) > MAX_BODY_LEN {
-        return Answer::BodyTooLarge;
-    }
-    let Some(endpoint) = endpoint else {
-        return Answer::UnknownSource;
-    };
-    let NewCall { source, request_id, method, target, caller } = call;
+    let caller = call.caller;
     let remote_ip = caller.address;
-    let checked = endpoint.check(&ingest.origin, &target, Some(remote_ip)).map_err(|refusal| match refusal {
+    let stray = |postback: NewPostback, answer: Answer| {
+        ingest.keep_answered(remote_ip, postback, answer);
+        answer
+    };
+    let unusual = if call.method != Method::GET && call.method != Method::POST {
+        Some(Answer::MethodNotAllowed)
+    } else if call.target.len() > MAX_TARGET_LEN {
+        Some(Answer::TargetTooLong)
+    } else if body::announced_len(headers) > MAX_BODY_LEN {
+        Some(Answer::BodyTooLarge)
+    } else {
+        endpoint.is_none().then_some(Answer::UnknownSource)
+    };
+    let mut postback = call.into_row(&ingest.clock, None);
+    let (None, Some(endpoint)) = (unusual, endpoint) else {
+        return stray(postback, unusual.unwrap_or(Answer::UnknownSource));
+    };
+    let checked = endpoint.check(&ingest.origin, &postback.target, Some(remote_ip));
+    if let Err(refusal) = checked.map_err(|refusal| match refusal {
         // Not listed is the proxy, and nobody knows who called it: the call is kept, and can be replayed.
         Refusal::CallerNotListed if !caller.is_told => Refusal::CallerNotTold,
         other => other,
-    });
-    let mut postback = NewPostback {
-        source,
-        received_at: ingest.clock.now(),
-        method: method.to_string(),
-        target,
-        body: None,
-        remote_ip: remote_ip.to_string(),
-        request_id,
-    };
-    if let Err(refusal) = checked {
-        return refuse(ingest, remote_ip, postback, refusal);
+    }) {
+        return refuse(ingest, remote_ip, postback, refusal, body).await;
     }
     postback.body = match body::read(body).await {
         Ok(body) => body,
-        Err(body::BadBody::TooLarge) => return Answer::BodyTooLarge,
-        Err(body::BadBody::TooSlow) => return Answer::BodyTooSlow,
-        Err(body::BadBody::Broken) => return Answer::BodyBroken,
+        Err(body::BadBody::TooLarge) => return stray(postback, Answer::BodyTooLarge),
+        Err(body::BadBody::TooSlow) => return stray(postback, Answer::BodyTooSlow),
+        Err(body::BadBody::Broken) => return stray(postback, Answer::BodyBroken),
     };
     debug!(
         request_id = postback.request_id,
@@ -228,18 +300,53 @@ fn probe(ingest: &Ingest, endpoint: Option<&SourceEndpoint>, target: &str) -> An
     }
 }
 
-fn refuse(ingest: &Ingest, remote_ip: IpAddr, call: NewPostback, refusal: Refusal) -> Answer {
-    let (remote_net, reason) = (shortened(remote_ip), refusal.to_string());
+async fn refuse(
+    ingest: &Ingest,
+    remote_ip: IpAddr,
+    mut call: NewPostback,
+    refusal: Refusal,
+    body: impl Stream<Item = Result<impl Buf, warp::Error>> + Send,
+) -> Answer {
+    let (remote_net, mut reason) = (shortened(remote_ip), refusal.to_string());
     debug!(request_id = call.request_id, source = call.source, %remote_net, reason, "refused");
-    let kept = ingest.refused_rate.admits(Caller::of(remote_ip))
-        && ingest.recorder.keep_refused(NewRefused { call, reason });
-    if !kept {
-        counter!("rewardgate_refused_not_kept_total").increment(1);
+    // Beyond what is kept of a caller, nothing of a body is even read.
+    if ingest.refused_rate.admits(Caller::of(remote_ip)) {
+        let (bytes, body) = body::begin(body, MAX_REFUSED_BODY_LEN).await;
+        call.body = body;
+        // Somebody who reads the list of refused calls sees at once what to change.
+        let is_unsigned = matches!(refusal, Refusal::BadSignature(BadSignature::Missing));
+        if let Some(carried) = Carried::of(&bytes).filter(|_| is_unsigned) {
+            reason = format!("{reason}: {carried}");
+        }
+        ingest.keep_admitted(NewRefused { call, reason });
+    } else {
+        count_not_kept();
     }
     match refusal {
         Refusal::BadSignature(_) => Answer::BadSignature,
         Refusal::CallerNotListed | Refusal::CallerNotTold => Answer::CallerNotListed,
     }
+}
+
+impl Ingest {
+    /// Keeps a refused call of `remote_ip`, unless more of its come than are kept.
+    fn keep(&self, remote_ip: IpAddr, refused: NewRefused) {
+        if self.refused_rate.admits(Caller::of(remote_ip)) {
+            self.keep_admitted(refused);
+        } else {
+            count_not_kept();
+        }
+    }
+
+    fn keep_admitted(&self, refused: NewRefused) {
+        if !self.recorder.keep_refused(refused) {
+            count_not_kept();
+        }
+    }
+}
+
+fn count_not_kept() {
+    counter!("rewardgate_refused_not_kept_total").increment(1);
 }
 
 /// Every answer that a network can get.
@@ -250,11 +357,14 @@ enum Answer {
     BadSignature,
     CallerNotListed,
     UnknownSource,
+    WrongPath,
     MethodNotAllowed,
     TargetTooLong,
     BodyTooLarge,
     BodyTooSlow,
     BodyBroken,
+    /// By hyper; here only to be counted.
+    Unparsable,
     NotRecorded,
 }
 
@@ -267,6 +377,8 @@ impl Answer {
             Self::BadSignature => "bad_signature",
             Self::CallerNotListed => "caller_not_listed",
             Self::UnknownSource => "unknown_source",
+            Self::WrongPath => "wrong_path",
+            Self::Unparsable => "unparsable",
             Self::MethodNotAllowed => "method_not_allowed",
             Self::TargetTooLong => "target_too_long",
             Self::BodyTooLarge => "body_too_large",
@@ -283,6 +395,8 @@ impl Answer {
             Self::BadSignature => (StatusCode::FORBIDDEN, "bad signature"),
             Self::CallerNotListed => (StatusCode::FORBIDDEN, "address not allowed"),
             Self::UnknownSource => (StatusCode::NOT_FOUND, "unknown source"),
+            Self::WrongPath => (StatusCode::NOT_FOUND, "not found"),
+            Self::Unparsable => (StatusCode::BAD_REQUEST, "bad request"),
             Self::MethodNotAllowed => (StatusCode::METHOD_NOT_ALLOWED, "method not allowed"),
             Self::TargetTooLong => (StatusCode::URI_TOO_LONG, "the URL is longer than 8 KiB"),
             Self::BodyTooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "the body is larger than 64 KiB"),

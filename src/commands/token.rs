@@ -1,0 +1,168 @@
+//! `rewardgate token`: bearer tokens of the API.
+
+use domain::access::{Role, is_person_name, token_hash};
+use domain::time::{DAY_MS, TimestampMs};
+use store::people::Person;
+use store::tokens::{NewToken, TokenRow};
+
+use super::{new_token, say};
+use crate::EXIT_DONE;
+use crate::cli::TokenCommand;
+use crate::roles::Process;
+
+/// Who signs in the audit what was done here.
+const ACTOR: &str = "command line";
+const HOUR_MS: i64 = DAY_MS / 24;
+/// The longest that a token may be in force, if it ends at all: ten years.
+const MAX_TERM_MS: i64 = 3_650 * DAY_MS;
+
+/// Does what was asked.
+pub(crate) async fn token(process: &Process, command: TokenCommand) -> anyhow::Result<u8> {
+    process.store.assert_migrated().await?;
+    match command {
+        TokenCommand::Add { name, role, owner, expires } => {
+            add(process, name, role.into(), owner, expires).await
+        }
+        TokenCommand::List => list(process).await,
+        TokenCommand::Revoke { name } => {
+            let revoked = process.store.revoke_token(name.clone(), ACTOR.into(), process.clock.now()).await?;
+            anyhow::ensure!(revoked, "there is no token named `{name}`, or it is revoked already");
+            Ok(EXIT_DONE)
+        }
+    }
+}
+
+/// Makes a token and prints it alone on standard output; what it means goes to standard error.
+async fn add(
+    process: &Process,
+    name: String,
+    role: Role,
+    owner: Option<String>,
+    expires: Option<String>,
+) -> anyhow::Result<u8> {
+    anyhow::ensure!(
+        is_person_name(&name),
+        "`{name}` cannot name a token: 1 to 40 letters, digits, dots, dashes or underscores, and none that the gateway uses itself"
+    );
+    let now = process.clock.now();
+    let expires_at = expires.as_deref().map(|term| expiry(term, now)).transpose()?;
+    let owner = match owner_of(process, &name, owner.as_deref()).await? {
+        Some(person) => {
+            anyhow::ensure!(
+                person.role == Role::Admin || person.role == role,
+                "`{}` has the role {}: a token may not do more than its owner; use --role {}",
+                person.name,
+                person.role.name(),
+                person.role.name()
+            );
+            Some(person.name)
+        }
+        None => None,
+    };
+    let token = new_token()?;
+    let new = NewToken { name: name.clone(), owner: owner.clone(), role, expires_at };
+    let added = process.store.add_token(new, token_hash(&token), ACTOR.into(), now).await?;
+    anyhow::ensure!(
+        added,
+        "there is, or was, a token named `{name}`: names in the evidence are never given again"
+    );
+    match owner {
+        Some(owner) => eprintln!("the token `{name}` belongs to {owner}: what it does, {owner} does"),
+        None => eprintln!(
+            "the token `{name}` belongs to a service: where two people must agree it is neither of them (--owner PERSON \
+             makes a token a person's)"
+        ),
+    }
+    say(&token);
+    Ok(EXIT_DONE)
+}
+
+/// The person that a token is to belong to: the one who is named, or the one who has the token's name.
+async fn owner_of(process: &Process, name: &str, owner: Option<&str>) -> anyhow::Result<Option<Person>> {
+    let people = process.store.people().await?;
+    let person = people.into_iter().find(|person| person.name == owner.unwrap_or(name));
+    match (owner, person) {
+        (Some(owner), None) => {
+            anyhow::bail!(
+                "`--owner`: there is nobody named `{owner}`; `rewardgate user add {owner} --role …` adds them"
+            )
+        }
+        (_, Some(person)) if person.disabled_at.is_some() => {
+            anyhow::bail!("`{}` is disabled: a token of theirs would be refused", person.name)
+        }
+        (_, person) => Ok(person),
+    }
+}
+
+/// The instant that is `term` (`90d`, `12h`) after `now`.
+fn expiry(term: &str, now: TimestampMs) -> anyhow::Result<TimestampMs> {
+    let unit = match term.chars().last() {
+        Some('d') => Some(DAY_MS),
+        Some('h') => Some(HOUR_MS),
+        _ => None,
+    };
+    let number = term
+        .get(..term.len().saturating_sub(1))
+        .filter(|number| !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit()));
+    let term_ms = unit.zip(number).and_then(|(unit, number)| number.parse::<i64>().ok()?.checked_mul(unit));
+    match term_ms.filter(|term_ms| (1..=MAX_TERM_MS).contains(term_ms)) {
+        Some(term_ms) => Ok(TimestampMs(now.0.saturating_add(term_ms))),
+        None => anyhow::bail!(
+            "`--expires` must be a number of days or hours such as 90d or 12h, at most 3650d, not `{term}`"
+        ),
+    }
+}
+
+async fn list(process: &Process) -> anyhow::Result<u8> {
+    let now = process.clock.now();
+    let day = |at: i64| TimestampMs(at).rfc3339();
+    let tokens = process.store.tokens().await?;
+    if tokens.is_empty() {
+        say("there are no tokens; `rewardgate token add NAME --role ROLE` makes one");
+        return Ok(EXIT_DONE);
+    }
+    say(&format!(
+        "{:<24} {:<8} {:<24} {:<20} {:<20} {}",
+        "NAME", "ROLE", "OWNER", "ADDED", "LAST USED", "STATE"
+    ));
+    for token in tokens {
+        say(&format!(
+            "{:<24} {:<8} {:<24} {:<20} {:<20} {}",
+            token.name,
+            token.role,
+            token.owner.as_deref().unwrap_or("(a service)"),
+            day(token.created_at),
+            token.last_used_at.map_or_else(|| "never".to_owned(), day),
+            state(&token, now)
+        ));
+    }
+    Ok(EXIT_DONE)
+}
+
+fn state(token: &TokenRow, now: TimestampMs) -> String {
+    let at = |at: i64| TimestampMs(at).rfc3339();
+    match (token.revoked_at, token.expires_at) {
+        (Some(revoked_at), _) => format!("revoked {}", at(revoked_at)),
+        (None, Some(expires_at)) if expires_at <= now.0 => format!("expired {}", at(expires_at)),
+        (None, Some(expires_at)) => format!("in force until {}", at(expires_at)),
+        (None, None) => "in force".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_term_is_a_number_of_days_or_hours() {
+        let now = TimestampMs(1_000);
+        assert_eq!(expiry("90d", now).ok(), Some(TimestampMs(1_000 + 90 * DAY_MS)));
+        assert_eq!(expiry("12h", now).ok(), Some(TimestampMs(1_000 + 12 * HOUR_MS)));
+        for wrong in
+            ["", "d", "90", "0d", "-1d", "+1d", "1.5d", "90 d", "3651d", "99999999999999999999d", "9€"]
+        {
+            let error = expiry(wrong, now).expect_err(wrong).to_string();
+            assert!(error.contains("such as 90d or 12h"), "{error}");
+        }
+    }
+}
