@@ -3,8 +3,6 @@
 //! It says what it did, and leaves to the caller whether that is allowed: a name may lose a broken character, an id
 //! may not, because two ids could become one.
 
-use std::borrow::Cow;
-
 use crate::query::Query;
 use crate::unfilled::is_unfilled;
 
@@ -35,9 +33,9 @@ pub enum Value {
 /// Cleans one value of `query`, as it stands there.
 pub fn clean(query: &Query<'_>, raw: &str) -> Value {
     let bytes = query.decoded(raw);
-    let (decoded, broken) = match String::from_utf8_lossy(&bytes) {
-        Cow::Borrowed(text) => (text.to_owned(), false),
-        Cow::Owned(text) => (text, true),
+    let (decoded, broken) = match String::from_utf8(bytes.into_owned()) {
+        Ok(text) => (text, false),
+        Err(bytes) => (String::from_utf8_lossy(bytes.as_bytes()).into_owned(), true),
     };
     let inside = decoded.trim_matches(is_nothing);
     if inside.is_empty() {
@@ -48,8 +46,13 @@ pub fn clean(query: &Query<'_>, raw: &str) -> Value {
     if is_unfilled(inside) || ((broken || controls) && is_unfilled(raw)) {
         return Value::Unfilled(inside.to_owned());
     }
-    let text = if controls { inside.replace(is_dropped, "") } else { inside.to_owned() };
-    Value::Text(Cleaned { trimmed: inside.len() < decoded.len(), broken, controls, text })
+    let trimmed = inside.len() < decoded.len();
+    let text = match (controls, trimmed) {
+        (true, _) => inside.replace(is_dropped, ""),
+        (false, true) => inside.to_owned(),
+        (false, false) => decoded,
+    };
+    Value::Text(Cleaned { text, trimmed, broken, controls })
 }
 
 /// At either end of a value these are nothing.

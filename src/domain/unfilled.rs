@@ -29,6 +29,9 @@ const NAMES: [(&str, &str); 3] = [("{", "}"), ("[", "]"), ("$(", ")")];
 const KNOWN_NAMES: [(&str, &str); 6] =
     [("__", "__"), ("%%", "%%"), ("%", "%"), ("##", "##"), ("#", "#"), ("<", ">")];
 
+/// Pairs of brackets, and what may stand between them.
+type Group = (&'static [(&'static str, &'static str)], fn(&str) -> bool);
+
 /// Words in the names of macros.
 const WORDS: [&str; 38] = [
     "user",
@@ -77,11 +80,12 @@ pub fn is_unfilled(value: &str) -> bool {
     if is_macros(value) {
         return true;
     }
+    // Most values have nothing to decode.
+    if !value.contains('%') {
+        return false;
+    }
     let mut text = value.to_owned();
     for _ in 0..MAX_DECODINGS {
-        if !text.contains('%') {
-            return false;
-        }
         let Ok(decoded) = percent_decode_str(&text).decode_utf8() else { return false };
         if decoded == text {
             return false;
@@ -130,8 +134,7 @@ fn is_macros(text: &str) -> bool {
 
 /// What follows the macro that `text` begins with.
 fn after_macro(text: &str) -> Option<&str> {
-    let groups: [(&[(&str, &str)], fn(&str) -> bool); 3] =
-        [(&ANYTHING, is_anything), (&NAMES, is_name), (&KNOWN_NAMES, is_known_name)];
+    let groups: [Group; 3] = [(&ANYTHING, is_anything), (&NAMES, is_name), (&KNOWN_NAMES, is_known_name)];
     groups.into_iter().find_map(|(brackets, fits)| {
         brackets.iter().find_map(|(open, close)| {
             let (name, after) = text.strip_prefix(open)?.split_once(close)?;

@@ -1,6 +1,7 @@
 //! Fifty thousand postbacks of a network that writes whatever it likes, from a seed.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 
 use super::*;
 use crate::location::{GeoResult, Location};
@@ -8,6 +9,7 @@ use crate::network::Network;
 use crate::policy::Policy;
 use crate::reward::Status;
 use crate::settlement::{Incoming, Known, Outcome, Settlement, SourceTerms};
+use crate::time::TimestampMs;
 
 const NOW: TimestampMs = TimestampMs(1_795_435_200_000);
 const OPTIONAL: [&str; 10] = [
@@ -95,7 +97,11 @@ impl Dice {
         let mut value: String = (0..self.below(4)).map(|_| PIECES[self.below(PIECES.len())]).collect();
         match self.below(20) {
             0 => value.push_str(&"x".repeat(self.below(2_000))),
-            1 => (0..self.below(30)).for_each(|_| value.push_str(&format!("%{:02X}", self.below(256)))),
+            1 => {
+                for _ in 0..self.below(30) {
+                    let _ = write!(value, "%{:02X}", self.below(256));
+                }
+            }
             _ => {}
         }
         value
@@ -107,7 +113,7 @@ impl Dice {
         for _ in 0..self.below(names.len() + 3) {
             let separator = if self.below(10) == 0 { "&amp;" } else { "&" };
             let (name, value) = (names[self.below(names.len())], self.value());
-            query.push_str(&format!("{separator}{name}={value}"));
+            let _ = write!(query, "{separator}{name}={value}");
         }
         query
     }

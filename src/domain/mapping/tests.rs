@@ -3,6 +3,7 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 
 use super::*;
+use crate::event::Click;
 use crate::network::Network;
 use crate::query::Plus;
 
@@ -394,7 +395,8 @@ proptest! {
     ) {
         let status = if reversal { "2" } else { "1" };
         let others = values.iter().filter(|(field, _)| *field != 4);
-        let others: String = others.map(|(field, value)| format!("&{}={value}", FIELDS[*field])).collect();
+        let others: Vec<_> = others.map(|(field, value)| format!("&{}={value}", FIELDS[*field])).collect();
+        let others = others.concat();
         let event = map(&format!("/pb/t?user_id=u1&tx_id=T1&reward=500&status={status}{others}"), &params());
         let event = event.map_err(|why| TestCaseError::fail(why.reason))?;
         prop_assert_eq!((event.user_id.as_str(), event.tx_id.as_str()), ("u1", "T1"));

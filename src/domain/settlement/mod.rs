@@ -420,7 +420,7 @@ impl Desk {
             match tallies.iter_mut().find(|tally| tally.code == code && tally.source == source) {
                 Some(tally) => tally.count += 1,
                 None => {
-                    tallies.push(DataTally { source: source.to_owned(), code: code.to_owned(), count: 1 })
+                    tallies.push(DataTally { source: source.to_owned(), code: code.to_owned(), count: 1 });
                 }
             }
         }

@@ -1,0 +1,101 @@
+//! What is said of a postback: notes, and reasons that name the parameter and the cure.
+
+use super::Mapping;
+use crate::cleaning::shortened;
+use crate::event::{Note, NoteKind, Quarantine};
+use crate::network::Field;
+
+/// So much of a value is shown in a sentence.
+pub(super) const SHOWN_BYTES: usize = 60;
+
+impl Mapping<'_> {
+    pub(super) fn max_len(&self, field: Field) -> usize {
+        let definition = self.params.network().fields().iter().find(|definition| definition.field == field);
+        definition.map_or(0, |definition| definition.max_len)
+    }
+
+    pub(super) fn cleaned(&mut self, field: Field, what: &str) {
+        let text = format!("`{}` {what}", self.params.param(field));
+        self.note(Some(field), NoteKind::Cleaned, text);
+    }
+
+    pub(super) fn note(&mut self, field: Option<Field>, kind: NoteKind, text: String) {
+        self.notes.push(Note { field, kind, text });
+    }
+
+    pub(super) fn quarantine(&self, field: Field, what: &str) -> Quarantine {
+        Quarantine { reason: format!("`{}` {what}", self.params.param(field)) }
+    }
+
+    pub(super) fn not_filled_in(&self, field: Field, sent: &str) -> Quarantine {
+        let name = self.params.param(field);
+        Quarantine {
+            reason: format!(
+                "the network did not fill in `{name}`: it sent {}, a macro that it does not know; correct the URL in its \
+                 dashboard",
+                shown(sent)
+            ),
+        }
+    }
+
+    pub(super) fn missing(&self, field: Field) -> Quarantine {
+        self.quarantine(field, &format!("is missing{}", self.separators()))
+    }
+
+    /// What stands in the URL where `&` belongs, if anything does.
+    pub(super) fn separators(&self) -> &'static str {
+        let query = self.target.split_once('?').map_or("", |(_, query)| query);
+        let lower = query.to_ascii_lowercase();
+        if self.query.has_entities() || lower.contains("amp;") || lower.contains("amp%3b") {
+            "; the URL has `&amp;` where `&` belongs: correct it in the network's dashboard"
+        } else if query.contains(';') {
+            "; the URL has `;`, perhaps where `&` belongs: correct it in the network's dashboard"
+        } else if query.contains('?') {
+            "; the URL has a second `?`, perhaps where `&` belongs: correct it in the network's dashboard"
+        } else if self.is_encoded_twice(&lower) {
+            "; the URL has `%26` where `&` belongs: it is encoded twice"
+        } else {
+            ""
+        }
+    }
+
+    pub(super) fn is_encoded_twice(&self, lower_query: &str) -> bool {
+        ["%26", "%2526", "\\u0026"].iter().any(|separator| {
+            let mut names =
+                self.params.network().fields().iter().map(|definition| self.params.name_of(definition));
+            names.any(|name| lower_query.contains(&format!("{separator}{}", name.to_ascii_lowercase())))
+        })
+    }
+
+    /// The parameter that a value has swallowed because something else than `&` stands before it.
+    pub(super) fn swallowed(&self, text: &str) -> Option<&str> {
+        // Most values have no `=` at all.
+        if !text.contains('=') {
+            return None;
+        }
+        let separators = ["&", ";", "?", "u0026"];
+        self.params.network().fields().iter().map(|definition| self.params.name_of(definition)).find(|name| {
+            let mut places = text.match_indices(name).map(|(at, _)| at);
+            places.any(|at| {
+                let (before, after) = (&text[..at], &text[at + name.len()..]);
+                after.starts_with('=') && separators.iter().any(|separator| before.ends_with(separator))
+            })
+        })
+    }
+
+    /// A macro of the network inside a longer text: `user-{user_id}`.
+    pub(super) fn macro_inside(&self, text: &str) -> Option<&'static str> {
+        if !text.contains('{') {
+            return None;
+        }
+        let mut names = self.params.network().fields().iter().map(|definition| definition.name);
+        names.find(|name| text.contains(&format!("{{{name}}}")))
+    }
+}
+
+/// A value in a sentence.
+pub(super) fn shown(text: &str) -> String {
+    let start = shortened(text, SHOWN_BYTES).replace(char::is_control, " ");
+    let end = if start.len() < text.len() { "\u{2026}" } else { "" };
+    format!("\u{201c}{start}{end}\u{201d}")
+}
