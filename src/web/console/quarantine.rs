@@ -211,9 +211,8 @@ pub(crate) async fn set_many_aside(console: &Console, viewer: &Viewer, request: 
         }
     };
     for id in request.fields("id").filter_map(|id| id.parse::<i64>().ok()).take(MAX_SELECTED) {
-        match stating::set_aside(&console.store, id, by.clone()).await {
-            Err(Refused::Store(error)) => return Err(error.into()),
-            Ok(_) | Err(_) => {}
+        if let Err(Refused::Store(error)) = stating::set_aside(&console.store, id, by.clone()).await {
+            return Err(error.into());
         }
     }
     Ok(Answer::To("/postbacks?outcome=quarantined".into()))
