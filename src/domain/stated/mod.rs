@@ -260,8 +260,10 @@ pub fn gaps(target: &str, params: &Params) -> Vec<Gap> {
                 Err(BadParam::NotUtf8) => "not UTF-8".into(),
             };
             let rest = full.without(definition.field);
-            let read =
-                map_stated(target, params, &rest).ok().and_then(|event| said(&event, definition.field));
+            // How an amount is read may depend on the status; one that can be read counts.
+            let read = [rest.without(Field::Status), rest].iter().find_map(|rest| {
+                map_stated(target, params, rest).ok().and_then(|event| said(&event, definition.field))
+            });
             Gap { name, param, received, is_open: read.is_none() }
         })
         .collect()

@@ -1,5 +1,7 @@
 use std::collections::BTreeMap;
 
+use proptest::prelude::*;
+
 use super::*;
 use crate::ledger::Amounts;
 use crate::queue::SecondPerson;
@@ -216,4 +218,26 @@ fn a_step_that_was_stated_is_signed_by_the_person_with_the_reason() {
     assert_eq!(signed.rewards[0].steps[0].actor, "mara");
     assert!(note(&signed, 0).ends_with("Stated: reward 500. their mail of Monday"), "{}", note(&signed, 0));
     assert_eq!(signed.rewards[1], settled.rewards[1], "the other one is untouched");
+}
+
+proptest! {
+    #[test]
+    fn no_text_makes_stating_panic_and_gaps_are_all_that_it_fills(
+        typed in prop::collection::vec("[0-9a-z.{}, -]{0,12}|credit|reversal|\\PC{0,40}", 5),
+        raw in prop::collection::vec("[0-9]{1,3}|[0-9,]{1,6}|%FF||[a-z{}]{1,8}|[1-3]", 5),
+    ) {
+        let names = STATABLE.map(|(_, name)| name);
+        let query: Vec<_> = names.iter().zip(&raw).map(|(name, value)| format!("{name}={value}")).collect();
+        let target = format!("/pb/t?{}", query.join("&"));
+        let fields = STATABLE.iter().zip(&typed).map(|((field, _), text)| (*field, text.as_str()));
+        let gaps = gaps(&target, &params());
+        let Ok(stated) = Stated::read(Network::Targo, &fields.collect::<Vec<_>>()) else { return Ok(()) };
+        let Ok(event) = stated.event(&target, &params()) else { return Ok(()) };
+        for (field, name) in STATABLE {
+            if stated.value(field, Network::Targo).is_some() {
+                prop_assert!(gaps.iter().any(|gap| gap.name == name && gap.is_open), "{name} in {target}");
+            }
+        }
+        prop_assert!(event.user_id.len() <= 256 && event.tx_id.len() <= 256);
+    }
 }

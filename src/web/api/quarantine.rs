@@ -142,9 +142,10 @@ pub(crate) async fn state(call: Call, id: i64, body: Bytes) -> Result<StateDone,
         (Field::Payout, request.payout.as_str()),
     ];
     let look = call.api.stating.look(&call.api.store, id, &typed, by.now).await?;
-    let acted = match request.preview {
-        true => None,
-        false => Some(call.api.stating.state(&call.api.store, id, &look, by).await?),
+    let acted = if request.preview {
+        None
+    } else {
+        Some(call.api.stating.state(&call.api.store, id, &look, by).await?)
     };
     Ok(StateDone {
         id,

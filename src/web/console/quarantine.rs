@@ -141,11 +141,11 @@ async fn show(
 
 fn gap_view(gap: Gap, request: &Request) -> GapView {
     let (label, hint) = match gap.name {
-        "user_id" => ("User", "as the app knows them"),
-        "tx_id" => ("Transaction", "the network's id of this reward"),
+        "user_id" => ("User", "the app's id"),
+        "tx_id" => ("Transaction", "the network's id"),
         "status" => ("Status", ""),
-        "reward" => ("Reward", "in the user's currency, e.g. 1234.50"),
-        _ => ("Payout", "in USD, e.g. 1.50"),
+        "reward" => ("Reward", "e.g. 1234.50"),
+        _ => ("Payout", "USD, e.g. 1.50"),
     };
     let typed = request.field(gap.name).unwrap_or_default().to_owned();
     GapView { gap, label, hint, typed }
@@ -211,9 +211,8 @@ pub(crate) async fn set_many_aside(console: &Console, viewer: &Viewer, request: 
         }
     };
     for id in request.fields("id").filter_map(|id| id.parse::<i64>().ok()).take(MAX_SELECTED) {
-        match stating::set_aside(&console.store, id, by.clone()).await {
-            Err(Refused::Store(error)) => return Err(error.into()),
-            Ok(_) | Err(_) => {}
+        if let Err(Refused::Store(error)) = stating::set_aside(&console.store, id, by.clone()).await {
+            return Err(error.into());
         }
     }
     Ok(Answer::To("/postbacks?outcome=quarantined".into()))
