@@ -1,13 +1,20 @@
 //! A file on its way in: cut into pieces of whole lines and hashed as it comes. Never more than one piece is held in
 //! memory.
 
-use domain::statement::format::Format;
+use std::time::Duration;
+
+use domain::statement::format::{Format, LineReader};
+use domain::statement::period::Days;
 use domain::statement::pieces::{Cutter, Piece};
 use domain::text::hex;
 use sha2::{Digest, Sha256};
+use tokio::time::Instant;
 
-use super::{NewStatement, Received, Then};
-use crate::Store;
+use super::{Complete, NewStatement, Received, Supersedes, Then};
+use crate::{Error, Store};
+
+/// The pause before a busy database is tried again.
+const BUSY_PAUSE: Duration = Duration::from_millis(200);
 
 /// Why a file was not received.
 #[derive(Debug, thiserror::Error)]
@@ -29,14 +36,49 @@ pub struct Intake {
     cutter: Cutter,
     hash: Sha256,
     pieces: i64,
+    reader: Option<LineReader>,
+    days: Days,
+    supersedes: Supersedes,
+    patience: Duration,
+}
+
+/// Whether what failed is tried again: another process is writing, and there is time left.
+async fn is_tried_again<T>(done: &Result<T, Error>, give_up: Instant) -> bool {
+    let again = matches!(done, Err(Error::Unavailable(_))) && Instant::now() < give_up;
+    if again {
+        tokio::time::sleep(BUSY_PAUSE).await;
+    }
+    again
 }
 
 impl Intake {
     /// Begins to receive a file.
     pub async fn begin(store: &Store, new: NewStatement, format: Format) -> Result<Self, Refused> {
         let id = store.begin_statement(new).await?;
-        let (cutter, hash) = (Cutter::default(), Sha256::new());
-        Ok(Self { store: store.clone(), id, format, cutter, hash, pieces: 0 })
+        Ok(Self {
+            store: store.clone(),
+            id,
+            format,
+            cutter: Cutter::default(),
+            hash: Sha256::new(),
+            pieces: 0,
+            reader: None,
+            days: Days::default(),
+            supersedes: Supersedes::Decide,
+            patience: Duration::ZERO,
+        })
+    }
+
+    /// The same file, which counts instead of what a person says.
+    #[must_use]
+    pub fn superseding(self, supersedes: Supersedes) -> Self {
+        Self { supersedes, ..self }
+    }
+
+    /// The same file, which waits so long where another process is writing.
+    #[must_use]
+    pub fn patient(self, patience: Duration) -> Self {
+        Self { patience, ..self }
     }
 
     /// Takes the next bytes.
@@ -57,15 +99,40 @@ impl Intake {
             return Err(Refused::File("the file is empty".into()));
         }
         let hash = hex(&std::mem::take(&mut self.hash).finalize());
-        Ok((self.id, self.store.finish_receiving(self.id, hash, self.pieces, then).await?))
+        let give_up = Instant::now() + self.patience;
+        loop {
+            let complete = Complete {
+                hash: hash.clone(),
+                pieces: self.pieces,
+                days: self.days.clone(),
+                then,
+                supersedes: self.supersedes.clone(),
+            };
+            let received = self.store.finish_receiving(self.id, complete).await;
+            if !is_tried_again(&received, give_up).await {
+                return Ok((self.id, received?.map_err(Refused::File)?));
+            }
+        }
     }
 
     async fn keep(&mut self, piece: Piece) -> Result<(), Refused> {
-        if self.pieces == 0 {
+        let reader = match self.reader.take() {
+            Some(reader) => reader,
             // A file whose columns cannot be found is refused before it is kept.
-            self.format.reader_of(&piece.content).map_err(Refused::File)?;
+            None => self.format.reader_of(&piece.content).map_err(Refused::File)?,
+        };
+        for line in &self.format.read(&reader, &piece).lines {
+            self.days.add(line);
         }
-        self.store.add_statement_piece(self.id, self.pieces, piece).await?;
+        self.reader = Some(reader);
+        let give_up = Instant::now() + self.patience;
+        loop {
+            let kept = self.store.add_statement_piece(self.id, self.pieces, piece.clone()).await;
+            if !is_tried_again(&kept, give_up).await {
+                kept?;
+                break;
+            }
+        }
         self.pieces += 1;
         Ok(())
     }
