@@ -13,7 +13,6 @@ use domain::statement::pieces::{Cutter, Piece};
 use domain::statement::totals::Totals;
 use domain::statement::{LineState, payment};
 use domain::text::count;
-use domain::time::TimestampMs;
 use store::statements::{Accepted, BreakRow, Paid, Payment, Reading, StatementRow, TakenBack, Word};
 
 use web::statements::{self, lists};

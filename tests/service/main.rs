@@ -16,6 +16,7 @@
 //! | [`starting`], [`stopping`] | settings and the command line; the end in good order |
 //! | [`replay`] | what was put aside is taken once more after its cause is gone |
 //! | [`finance`] | statements over the API, reports and imports that are killed, the mail after a night |
+//! | [`statement_life`] | what statements are asked about, what fails, is taken back, and is paid |
 //! | [`small_holds`] | what the policy releases when nobody decided |
 //! | [`retention`] | what leaves at the end of its term |
 //! | [`callers`], [`watching`] | what a caller may take up; what monitoring sees |
@@ -111,6 +112,8 @@ mod settings;
 mod small_holds;
 #[cfg(test)]
 mod starting;
+#[cfg(test)]
+mod statement_life;
 #[cfg(test)]
 mod stopping;
 #[cfg(test)]

@@ -49,11 +49,11 @@ struct StatementPage {
 
 /// What a page says before anything else.
 #[derive(Default)]
-pub(super) struct Said {
+struct Said {
     /// What went wrong; may be empty.
-    pub(super) fault: String,
+    fault: String,
     /// A payment that a person is asked about.
-    pub(super) ask: Option<Ask>,
+    ask: Option<Ask>,
 }
 
 fn none(viewer: &Viewer) -> Answer {
