@@ -2,14 +2,14 @@
 //! what is paid, by the API and by command.
 
 use std::fs;
-use std::thread;
+use std::process::Stdio;
 
 use serde_json::{Value, json};
 
 use crate::api::{Api, json_of};
 use crate::database::Kind;
 use crate::finance::{days_ago, line};
-use crate::gate::{Gate, text};
+use crate::gate::{Gate, Listening, text};
 use crate::http::{Request, call};
 use crate::network::{Event, deliver};
 use crate::wait::until;
@@ -31,7 +31,7 @@ fn file(txs: &[&str]) -> String {
 }
 
 /// The transactions `T-1` to `T-6`, credited with a dollar each.
-fn six(gate: &Gate) -> (crate::process::Listening, Api) {
+fn six(gate: &Gate) -> (Listening, Api) {
     let up = gate.up();
     let api = gate.api(up.address);
     for number in 1..=6 {
@@ -122,22 +122,22 @@ fn an_import_by_command_beside_a_server_follows_it_to_the_end(on: Kind) {
         long += &line(&format!("X-{number}"), "approved", "u-2", "0.50");
     }
     let path = write(&gate, "long.csv", &long);
-    thread::scope(|scope| {
-        let imported = scope.spawn(|| command(&gate, &["import", &path, "--source", "targo"]));
-        if on == Kind::Sqlite {
-            // Another process has the file for longer than anybody waits for a lock.
-            gate.database.execute(
-                "BEGIN IMMEDIATE;
-                 CREATE TEMP TABLE spent AS
-                     WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 40000000)
-                     SELECT COUNT(*) AS c FROM n;
-                 COMMIT;",
-            );
-        }
-        let (code, said) = imported.join().expect("it ends");
-        assert_eq!(code, Some(1), "much is missing here: {said}");
-        assert!(said.contains("matched") && said.contains("4000"), "{said}");
-    });
+    let arguments = ["statement", "import", &path, "--source", "targo"];
+    let import = gate.command(&arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
+    if on == Kind::Sqlite {
+        // Another process has the file for longer than anybody waits for a lock.
+        gate.database.execute(
+            "BEGIN IMMEDIATE;
+             CREATE TEMP TABLE spent AS
+                 WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 40000000)
+                 SELECT COUNT(*) AS c FROM n;
+             COMMIT;",
+        );
+    }
+    let output = import.expect("the executable runs").wait_with_output().expect("it ends");
+    let said = text(&output.stdout) + &text(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "much is missing here: {said}");
+    assert!(said.contains("matched") && said.contains("4000"), "{said}");
     assert_eq!(statement(&api, 1)["lines"], json!(LINES + 1));
     assert_eq!(statement(&api, 1)["state"], "matched");
 }
