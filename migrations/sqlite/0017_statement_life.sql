@@ -26,6 +26,9 @@ CREATE TABLE statement_supersedes (
 
 INSERT INTO statement_supersedes (statement_id, superseded_id)
 SELECT superseded_by, id FROM statements WHERE superseded_by IS NOT NULL;
+-- What is being read and has no period waits for a person, who is shown which days its lines have.
+UPDATE statements SET state = 'received', chunks_done = 0
+WHERE state IN ('importing', 'matching') AND (period_from IS NULL OR period_to IS NULL);
 UPDATE statements SET supersedes_decided = 1 WHERE state NOT IN ('receiving', 'received');
 
 -- The other statement that has the same line, and counts it.

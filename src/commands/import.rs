@@ -170,7 +170,11 @@ async fn follow(process: &Process, id: i64, reading: &Reading) -> anyhow::Result
             Err(error) if error.is_broken() => return Err(error.into()),
             Err(error) => Some(error),
         };
-        let row = store.statement(turn).await?.context("the statement was discarded meanwhile")?;
+        let Some(row) = store.statement(turn).await? else {
+            anyhow::ensure!(turn != id, "statement {id} was discarded meanwhile");
+            turn = id;
+            continue;
+        };
         let now = (row.state.clone(), row.chunks_done, row.missing_upto.clone());
         if last.as_ref() != Some(&now) {
             (last, since) = (Some(now), Instant::now());
@@ -181,8 +185,10 @@ async fn follow(process: &Process, id: i64, reading: &Reading) -> anyhow::Result
         }
         match failed {
             None => {}
-            Some(error) if !error.is_transient() => {
+            // Where nobody else makes progress, it is given up after some tries, as a server does.
+            Some(error) if !matches!(error, Error::Unavailable(_)) => {
                 jobs::statement::gave_up(store, turn, error, process.clock.now()).await?;
+                tokio::time::sleep(LOOK_EVERY).await;
             }
             // Another process writes, perhaps on the same statement.
             Some(error) if since.elapsed() < PATIENCE => {

@@ -33,7 +33,7 @@ const AHEAD_DAYS: i64 = 1;
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Days {
     /// By date: credits and reversals.
-    days: BTreeMap<String, (i64, i64)>,
+    by_date: BTreeMap<String, (i64, i64)>,
     /// Lines without a day.
     undated: i64,
     /// Lines on further days than are told apart.
@@ -65,11 +65,11 @@ impl Days {
             self.undated += 1;
             return;
         };
-        if !self.days.contains_key(day) && self.days.len() >= MAX_DAYS {
+        if !self.by_date.contains_key(day) && self.by_date.len() >= MAX_DAYS {
             self.further += 1;
             return;
         }
-        let (credits, reversals) = self.days.entry(day.clone()).or_default();
+        let (credits, reversals) = self.by_date.entry(day.clone()).or_default();
         match line.kind {
             Kind::Credit => *credits += 1,
             Kind::Reversal => *reversals += 1,
@@ -80,13 +80,13 @@ impl Days {
     pub fn lines(&self) -> i64 {
         self.undated
             + self.further
-            + self.days.values().map(|(credits, reversals)| credits + reversals).sum::<i64>()
+            + self.by_date.values().map(|(credits, reversals)| credits + reversals).sum::<i64>()
     }
 
     /// How many lines lie outside of a period.
     pub fn outside(&self, period: &Period) -> i64 {
         let is_outside = |day: &str| day < period.from.as_str() || day > period.to.as_str();
-        let of_days = self.days.iter().filter(|(day, _)| is_outside(day));
+        let of_days = self.by_date.iter().filter(|(day, _)| is_outside(day));
         self.further + of_days.map(|(_, (credits, reversals))| credits + reversals).sum::<i64>()
     }
 
@@ -126,12 +126,12 @@ impl Days {
     }
 
     fn dated(&self) -> Vec<(NaiveDate, (i64, i64))> {
-        self.days.iter().filter_map(|(day, lines)| Some((date(day)?, *lines))).collect()
+        self.by_date.iter().filter_map(|(day, lines)| Some((date(day)?, *lines))).collect()
     }
 
     /// Days that no calendar of ours has, such as those of the year 58811.
     fn undatable(&self) -> impl Iterator<Item = Outlier> + '_ {
-        let strange = self.days.iter().filter(|(day, _)| date(day).is_none());
+        let strange = self.by_date.iter().filter(|(day, _)| date(day).is_none());
         strange.map(|(day, (credits, reversals))| Outlier { day: day.clone(), lines: credits + reversals })
     }
 
@@ -140,7 +140,7 @@ impl Days {
             day: day.clone(),
             lines: credits + reversals,
         };
-        self.days.iter().map(of).collect()
+        self.by_date.iter().map(of).collect()
     }
 }
 
@@ -251,14 +251,14 @@ mod tests {
 
     fn of(days: &[(&str, i64, i64)]) -> Days {
         let days = days.iter().map(|&(day, credits, reversals)| (day.to_owned(), (credits, reversals)));
-        Days { days: days.collect(), ..Days::default() }
+        Days { by_date: days.collect(), ..Days::default() }
     }
 
     /// Ten credits on each day of November.
     fn november(more: &[(&'static str, i64, i64)]) -> Days {
         let mut days = of(more);
         for day in 1..=30 {
-            days.days.entry(format!("2026-11-{day:02}")).or_default().0 += 10;
+            days.by_date.entry(format!("2026-11-{day:02}")).or_default().0 += 10;
         }
         days
     }
@@ -313,7 +313,7 @@ mod tests {
         let october: Vec<_> = (1..=31).map(|day| format!("2026-10-{day:02}")).collect();
         let october: Vec<_> = october.iter().map(|day| (&**day, 0, 3)).collect();
         let mut days = of(&october);
-        days.days.extend(november(&[]).days);
+        days.by_date.extend(november(&[]).by_date);
         assert_eq!(proposed(&days), (span("2026-11-01", "2026-11-30"), vec![]));
         // What is taken back after the last credit, on the day of taking back, still does.
         let (period, outliers) =
@@ -365,7 +365,7 @@ mod tests {
             let mut days = Days::default();
             for (offset, credits, reversals) in lines {
                 let day = NaiveDate::default() + chrono::Duration::days(offset);
-                days.days.insert(day.to_string(), (credits, reversals));
+                days.by_date.insert(day.to_string(), (credits, reversals));
             }
             let proposal = days.proposal(TODAY.parse().expect("a date"));
             match &proposal.period {
@@ -374,14 +374,14 @@ mod tests {
                     prop_assert_eq!(fault_of(from, to), None);
                     let told: i64 = proposal.outliers.iter().map(|it| it.lines).sum();
                     prop_assert!(days.outside(period) >= told);
-                    let credits = days.days.iter().filter(|(day, lines)| {
+                    let credits = days.by_date.iter().filter(|(day, lines)| {
                         lines.0 > 0 && (**day < period.from || **day > period.to)
                     });
                     for (day, _) in credits {
                         prop_assert!(proposal.outliers.iter().any(|it| it.day == *day), "{}", day);
                     }
                 }
-                None => prop_assert_eq!(proposal.outliers.len(), days.days.len()),
+                None => prop_assert_eq!(proposal.outliers.len(), days.by_date.len()),
             }
         }
     }

@@ -314,16 +314,15 @@ pub(super) async fn count_both(tx: &mut Tx, old: &StatementRow) -> Result<Option
     // The newer one may be superseded itself by now: the last of them counts.
     let mut seen = HashSet::from([old.id]);
     while let Some(row) = held(tx, newer).await?.filter(|_| seen.insert(newer)) {
-        match row.superseded_by {
-            Some(next) => newer = next,
-            None => {
-                if row.stands()? == State::Matched {
-                    reread(tx, newer).await?;
-                    let_go(tx, newer, &row.source).await?;
-                }
-                break;
-            }
+        if let Some(next) = row.superseded_by {
+            newer = next;
+            continue;
         }
+        if row.stands()? == State::Matched {
+            reread(tx, newer).await?;
+            let_go(tx, newer, &row.source).await?;
+        }
+        break;
     }
     Ok(Some(newer))
 }

@@ -157,6 +157,7 @@ fn days_and_payments_are_asked_about_without_script(on: Kind) {
     fin.says("1970-01-01");
     // The days that hold the bulk of the lines stand in the form: sending it states them.
     fin.click("[action$='/import'] button");
+    fin.until("the next page", |browser| !browser.text().contains("Which days is it about?"));
     fin.until("it is matched", |browser| {
         browser.go("/reports/statements/1");
         browser.text().contains("differences are open")
