@@ -63,7 +63,7 @@ pub async fn gave_up(store: &Store, id: i64, error: Error, now: TimestampMs) -> 
         Ok(false) => warn!(id, reason, "a statement cannot be read on; trying again"),
         Err(error) if error.is_broken() => return Err(error),
         Err(error) => {
-            warn!(id, reason, %error, "a statement cannot be read on, and that cannot be noted either")
+            warn!(id, reason, %error, "a statement cannot be read on, and that cannot be noted either");
         }
     }
     Ok(())

@@ -263,7 +263,10 @@ mod tests {
         days
     }
 
-    fn proposed(days: &Days) -> (Option<(String, String)>, Vec<(String, i64)>) {
+    /// The first and the last day.
+    type Span = Option<(String, String)>;
+
+    fn proposed(days: &Days) -> (Span, Vec<(String, i64)>) {
         let proposal = days.proposal(TODAY.parse().expect("a date"));
         assert_eq!(proposal.question().is_none(), proposal.is_certain());
         (
@@ -272,8 +275,8 @@ mod tests {
         )
     }
 
-    fn span(from: &str, to: &str) -> Option<(String, String)> {
-        Some((from.to_owned(), to.to_owned()))
+    fn span(from: &str, to: &str) -> Span {
+        Some((from, to)).map(|(from, to)| (from.to_owned(), to.to_owned()))
     }
 
     #[test]
@@ -368,20 +371,17 @@ mod tests {
                 days.by_date.insert(day.to_string(), (credits, reversals));
             }
             let proposal = days.proposal(TODAY.parse().expect("a date"));
-            match &proposal.period {
-                Some(period) => {
-                    let (from, to) = (date(&period.from).expect("a date"), date(&period.to).expect("a date"));
-                    prop_assert_eq!(fault_of(from, to), None);
-                    let told: i64 = proposal.outliers.iter().map(|it| it.lines).sum();
-                    prop_assert!(days.outside(period) >= told);
-                    let credits = days.by_date.iter().filter(|(day, lines)| {
-                        lines.0 > 0 && (**day < period.from || **day > period.to)
-                    });
-                    for (day, _) in credits {
-                        prop_assert!(proposal.outliers.iter().any(|it| it.day == *day), "{}", day);
-                    }
-                }
-                None => prop_assert_eq!(proposal.outliers.len(), days.by_date.len()),
+            let Some(period) = &proposal.period else {
+                prop_assert_eq!(proposal.outliers.len(), days.by_date.len());
+                return Ok(());
+            };
+            let (from, to) = (date(&period.from).expect("a date"), date(&period.to).expect("a date"));
+            prop_assert_eq!(fault_of(from, to), None);
+            let told: i64 = proposal.outliers.iter().map(|it| it.lines).sum();
+            prop_assert!(days.outside(period) >= told);
+            let outside = |day: &str| *day < *period.from || *day > *period.to;
+            for (day, _) in days.by_date.iter().filter(|(day, lines)| lines.0 > 0 && outside(day)) {
+                prop_assert!(proposal.outliers.iter().any(|it| it.day == *day), "{}", day);
             }
         }
     }

@@ -1,6 +1,7 @@
 //! Reading lines, and matching them: examples, and the identity that always holds.
 
 use std::collections::{BTreeSet, HashMap};
+use std::slice::from_ref;
 
 use proptest::prelude::*;
 
@@ -186,7 +187,7 @@ fn a_line_counts_once_in_all_statements_that_add_up() {
         ..known(&[booking(1, 10, true)])
     };
     let same = StatementLine { day: day("2026-11-30"), ..line(1, "T1", Kind::Credit, 10) };
-    let found = by_id(&[same.clone()], &mut known(), TOLERANCE).remove(0);
+    let found = by_id(from_ref(&same), &mut known(), TOLERANCE).remove(0);
     assert_eq!(
         (found.state, found.counted_in, found.reward_id),
         (LineState::CountedElsewhere, Some(7), Some(1))
@@ -206,7 +207,7 @@ fn a_line_counts_once_in_all_statements_that_add_up() {
     let reversal = StatementLine { kind: Kind::Reversal, ..same.clone() };
     assert_eq!(by_id(&[reversal], &mut known(), TOLERANCE)[0].state, LineState::Matched);
     let mut unknown = Known { by_tx: HashMap::new(), ..known() };
-    assert_eq!(by_id(&[same.clone()], &mut unknown, TOLERANCE)[0].state, LineState::CountedElsewhere);
+    assert_eq!(by_id(from_ref(&same), &mut unknown, TOLERANCE)[0].state, LineState::CountedElsewhere);
     // Another statement has the booking by its facts: the same money is the same line.
     let by_facts_only = || Known { lines_elsewhere: HashMap::new(), ..known() };
     let state = |line: StatementLine| by_id(&[line], &mut by_facts_only(), TOLERANCE)[0].state;
