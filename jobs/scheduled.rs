@@ -20,7 +20,7 @@ use tracing::{error, info, warn};
 use crate::mail::{Mail, MailError};
 use crate::purge::{self, Terms};
 use crate::report;
-use crate::statement;
+use crate::statement::{self, Worked};
 use crate::stopping::{rest, told};
 
 /// How often the clock is looked at.
@@ -107,17 +107,21 @@ async fn release_small_holds(scheduled: &Scheduled, now: TimestampMs) -> Result<
     Ok(())
 }
 
-/// Reads and matches statements as they come, and closes their lines when what was missing comes.
+/// Reads and matches statements as they come, closes their lines when what was missing comes, and clears what was taken
+/// back.
 async fn read_statements(scheduled: &Scheduled) {
     let mut looks = 0_u64;
     while !scheduled.stop.is_cancelled() {
         if let Err(error) = finish_statements(scheduled).await {
-            warn!(%error, "a statement cannot be read on; trying again");
+            warn!(%error, "statements cannot be looked up; trying again");
         }
-        if looks.is_multiple_of(CLOSE_EVERY_LOOKS)
-            && let Err(error) = close_late_lines(scheduled, scheduled.clock.now()).await
-        {
-            warn!(%error, "lines of statements cannot be looked at again; trying again");
+        if looks.is_multiple_of(CLOSE_EVERY_LOOKS) {
+            if let Err(error) = close_late_lines(scheduled, scheduled.clock.now()).await {
+                warn!(%error, "lines of statements cannot be looked at again; trying again");
+            }
+            if let Err(error) = clear_discarded(scheduled).await {
+                warn!(%error, "statements that were taken back cannot be cleared; trying again");
+            }
         }
         looks += 1;
         rest(&scheduled.stop, STATEMENTS_EVERY).await;
@@ -125,18 +129,25 @@ async fn read_statements(scheduled: &Scheduled) {
 }
 
 /// Reads and matches what was received and is not matched yet: by a page or the API, or by an import that was killed.
+/// None of them stops another one.
 async fn finish_statements(scheduled: &Scheduled) -> Result<(), store::Error> {
-    let Scheduled { store, statements, stop, .. } = scheduled;
+    let Scheduled { store, statements, stop, clock, .. } = scheduled;
     for id in store.unfinished_statements().await? {
+        if stop.is_cancelled() {
+            break;
+        }
         let Some(row) = store.statement(id).await? else { continue };
-        match statements.get(&row.source) {
-            Some(terms) => {
-                statement::work_off(store, id, *terms, || !stop.is_cancelled()).await?;
-                info!(id, source = row.source, "a statement is read and matched");
-            }
-            None => {
-                warn!(id, source = row.source, "a statement of a source that is not in the settings waits");
-            }
+        let worked = match statements.get(&row.source) {
+            Some(terms) => statement::work_off(store, id, *terms, || !stop.is_cancelled()).await,
+            None => Err(store::Error::Unfit(format!(
+                "its source `{}` is not in the settings: add it, then import the statement again",
+                row.source
+            ))),
+        };
+        match worked {
+            Ok(Worked::Done) => info!(id, source = row.source, "a statement is read and matched"),
+            Ok(Worked::Stopped | Worked::After(_)) => {}
+            Err(error) => statement::gave_up(store, id, error, clock.now()).await?,
         }
     }
     Ok(())
@@ -147,11 +158,24 @@ async fn close_late_lines(scheduled: &Scheduled, now: TimestampMs) -> Result<(),
     let Scheduled { store, statements, stop, .. } = scheduled;
     for (id, source) in store.statements_with_open_lines().await? {
         let Some(terms) = statements.get(&source).filter(|_| !stop.is_cancelled()) else { continue };
-        let closed = store.close_late_lines(id, *terms, now).await?;
-        if closed > 0 {
-            info!(id, closed, "postbacks arrived that a statement had and we had not: its lines are closed");
+        match store.close_late_lines(id, *terms, now).await {
+            Ok(0) => {}
+            Ok(closed) => {
+                info!(
+                    id,
+                    closed, "postbacks arrived that a statement had and we had not: its lines are closed"
+                );
+            }
+            Err(error) if error.is_broken() => return Err(error),
+            Err(error) => warn!(id, %error, "lines of a statement cannot be looked at again; trying again"),
         }
     }
+    Ok(())
+}
+
+/// Clears the lines of statements that were taken back, some at a time.
+async fn clear_discarded(scheduled: &Scheduled) -> Result<(), store::Error> {
+    while !scheduled.stop.is_cancelled() && scheduled.store.clear_discarded_statements().await? {}
     Ok(())
 }
 

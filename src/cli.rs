@@ -126,12 +126,16 @@ pub(crate) enum StatementCommand {
         /// The source whose network wrote it.
         #[arg(long, value_name = "NAME")]
         source: String,
-        /// Its first business day; without it, that of its lines.
+        /// Its first business day. Without it, that of its lines, unless some of them lie far off.
         #[arg(long, value_name = "DATE", requires = "to")]
         from: Option<String>,
         /// Its last business day.
         #[arg(long, value_name = "DATE", requires = "from")]
         to: Option<String>,
+        /// What it counts instead of: numbers of statements with commas between them, or `none`. Without it, an earlier
+        /// version of the same days.
+        #[arg(long, value_name = "ID|none")]
+        supersedes: Option<String>,
         /// Only show what would be read of its beginning.
         #[arg(long)]
         preview: bool,
@@ -177,6 +181,41 @@ pub(crate) enum StatementCommand {
         /// With which words, e.g. the reference of the payment.
         #[arg(long, value_name = "TEXT")]
         note: String,
+        /// What makes it one and the same payment when the command is run twice; amount and note, unless given.
+        #[arg(long, value_name = "TEXT")]
+        key: Option<String>,
+        /// Book it although it is more than is open.
+        #[arg(long)]
+        yes: bool,
+    },
+    /// Takes a payment back, by the opposite transfer.
+    TakeBack {
+        /// The statement.
+        id: i64,
+        /// The payment, as `show` numbers it.
+        payment: i64,
+        /// Who takes it back.
+        #[arg(long = "as", value_name = "NAME")]
+        actor: String,
+        /// Why.
+        #[arg(long, value_name = "TEXT")]
+        reason: String,
+    },
+    /// Takes a statement back: nothing of it counts, what it superseded counts again, and its file may come again.
+    Discard {
+        /// The statement.
+        id: i64,
+        /// Who discards it.
+        #[arg(long = "as", value_name = "NAME")]
+        actor: String,
+    },
+    /// Lets a superseded statement count again, beside the newer one; what both have counts once.
+    Restore {
+        /// The superseded statement.
+        id: i64,
+        /// Who says so.
+        #[arg(long = "as", value_name = "NAME")]
+        actor: String,
     },
 }
 

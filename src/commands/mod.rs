@@ -4,6 +4,7 @@
 pub(crate) mod check;
 pub(crate) mod deliveries;
 pub(crate) mod diagnose;
+mod import;
 pub(crate) mod postbacks;
 pub(crate) mod progress;
 pub(crate) mod replay;

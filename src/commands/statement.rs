@@ -5,32 +5,27 @@ use std::io::Read as _;
 use std::path::Path;
 
 use anyhow::Context as _;
-use domain::money::{Micros, Positive};
+use domain::money::Micros;
 use domain::report::amount::Amount;
-use domain::report::day::BusinessDay;
-use domain::statement::LineState;
 use domain::statement::controls::{self, Gap};
+use domain::statement::life::State;
 use domain::statement::pieces::{Cutter, SameReason};
 use domain::statement::totals::Totals;
+use domain::statement::{LineState, payment};
 use domain::text::count;
-use domain::time::TimestampMs;
-use jobs::statement::work_off;
-use store::statements::intake::Intake;
 use store::statements::notes::NoteKind;
-use store::statements::{Accepted, BreakRow, NewStatement, Reading, Received, StatementRow, Then, Word};
+use store::statements::{Accepted, BreakRow, Paid, Payment, Reading, StatementRow, TakenBack, Word};
 
-use web::statements::lists;
+use web::statements::{self, lists};
 
-use super::progress::during;
+use super::import;
 use super::say;
 use crate::cli::StatementCommand;
 use crate::roles::Process;
 use crate::{EXIT_DONE, EXIT_FAILED};
 
-/// Who imports, where nobody says a name.
-const ACTOR: &str = "command line";
 /// How much of a file is read at once, in bytes.
-const READ_LEN: usize = 64 * 1_024;
+pub(super) const READ_LEN: usize = 64 * 1_024;
 /// How many lines a preview shows.
 const PREVIEW_LINES: usize = 10;
 /// How many differences are read at once.
@@ -40,12 +35,17 @@ const PAGE: i64 = 1_000;
 pub(crate) async fn statement(process: &Process, command: StatementCommand) -> anyhow::Result<u8> {
     process.store.assert_migrated().await?;
     match command {
-        StatementCommand::Import { file, source, from, to, preview: true } => {
+        StatementCommand::Import { file, source, from, to, preview: true, .. } => {
             anyhow::ensure!(from.is_none() && to.is_none(), "`--preview` reads lines, whatever their days");
             preview(&settings_of(process, &source)?, &file)
         }
-        StatementCommand::Import { file, source, from, to, preview: false } => {
-            import(process, &file, source, from.zip(to)).await
+        StatementCommand::Import { file, source, from, to, supersedes, preview: false } => {
+            let reading = settings_of(process, &source)?;
+            let said = import::Said { source, from, to, supersedes };
+            match import::import(process, &file, &reading, said).await? {
+                Some(id) => show(process, id).await,
+                None => Ok(EXIT_FAILED),
+            }
         }
         StatementCommand::Show { id, state: None } => show(process, id).await,
         StatementCommand::Show { id, state: Some(state) } => list(process, id, &state).await,
@@ -53,8 +53,30 @@ pub(crate) async fn statement(process: &Process, command: StatementCommand) -> a
         StatementCommand::Accept { id, subject, actor, reason } => {
             accept(process, id, subject, actor, reason).await
         }
-        StatementCommand::Paid { id, amount, actor, note } => paid(process, id, &amount, actor, note).await,
+        StatementCommand::Paid { id, amount, actor, note, key, yes } => {
+            let word = word(process, actor, note)?;
+            paid(process, id, &amount, word, key, yes).await
+        }
+        StatementCommand::TakeBack { id, payment, actor, reason } => {
+            let word = word(process, actor, reason)?;
+            take_back(process, id, payment, word).await
+        }
+        StatementCommand::Discard { id, actor } => {
+            let done = process.store.discard_statement(id, actor, process.clock.now()).await?;
+            told(statements::discarded(id, &done), &format!("statement {id} is discarded"))
+        }
+        StatementCommand::Restore { id, actor } => {
+            let done = process.store.restore_statement(id, actor, process.clock.now()).await?;
+            told(statements::restored(id, &done), &format!("statement {id} counts again"))
+        }
     }
+}
+
+/// Says that it is done, or why not.
+fn told(done: Result<(), String>, words: &str) -> anyhow::Result<u8> {
+    done.map_err(anyhow::Error::msg)?;
+    say(words);
+    Ok(EXIT_DONE)
 }
 
 fn settings_of(process: &Process, source: &str) -> anyhow::Result<Reading> {
@@ -113,51 +135,6 @@ fn lines(number: usize) -> String {
     count(u64::try_from(number).unwrap_or(u64::MAX), "line")
 }
 
-async fn import(
-    process: &Process,
-    path: &Path,
-    source: String,
-    period: Option<(String, String)>,
-) -> anyhow::Result<u8> {
-    let statements = settings_of(process, &source)?;
-    for date in period.iter().flat_map(|(from, to)| [from, to]) {
-        BusinessDay::parse(date, process.settings.timezone)
-            .with_context(|| format!("`{date}` is no business day such as 2026-11-23"))?;
-    }
-    let mut file = File::open(path).with_context(|| format!("{} cannot be read", path.display()))?;
-    let new = NewStatement {
-        source,
-        file_name: path.file_name().unwrap_or_default().to_string_lossy().into_owned(),
-        format: serde_json::to_string(&statements.format)?,
-        period,
-        actor: ACTOR.into(),
-        now: process.clock.now(),
-    };
-    let mut intake = Intake::begin(&process.store, new, statements.format.clone()).await?;
-    let mut bytes = vec![0; READ_LEN];
-    loop {
-        let read = file.read(&mut bytes)?;
-        if read == 0 {
-            break;
-        }
-        intake.push(bytes.get(..read).unwrap_or_default()).await?;
-    }
-    let (mut id, received) = intake.finish(Then::Import).await?;
-    if let Received::Before(first) = received {
-        let row = process.store.statement(first).await?.context("the statement is gone")?;
-        anyhow::ensure!(
-            row.state != "matched",
-            "this file was imported before, as statement {first} on {}",
-            TimestampMs(row.received_at).rfc3339()
-        );
-        say(&format!("statement {first} was not finished: going on with it"));
-        id = first;
-    }
-    during("reading and matching the statement", work_off(&process.store, id, statements.terms, || true))
-        .await?;
-    show(process, id).await
-}
-
 /// From which business date on bookings of `source` that no line has are only pending.
 fn pending_from(process: &Process, source: &str) -> anyhow::Result<String> {
     Ok(settings_of(process, source)?.terms.pending_from(process.clock.now()))
@@ -179,8 +156,12 @@ async fn show(process: &Process, id: i64) -> anyhow::Result<u8> {
         row.version,
         date(&row.period_from),
         date(&row.period_to),
-        row.state
+        row.stands()?.name()
     ));
+    if let Some(failure) = row.failure.as_ref().filter(|_| row.state == "failed") {
+        say(&format!("it cannot be read: {failure}"));
+        say(&format!("change the settings and import the file again, or `statement discard {id}`"));
+    }
     for of in &totals.states {
         let accepted =
             if of.accepted_count > 0 { format!(" ({} accepted)", of.accepted_count) } else { String::new() };
@@ -215,15 +196,33 @@ async fn show(process: &Process, id: i64) -> anyhow::Result<u8> {
         ));
     }
     if let Some(newer) = row.superseded_by {
-        say(&format!("statement {newer} of the same days came after it and counts instead"));
+        say(&format!("statement {newer} counts instead: `statement restore {id}` lets both count"));
+    }
+    if let Some(before) = process.store.statement_before(id).await? {
+        say(&format!("it counts instead of statement {before}: `statement discard {id}` undoes that"));
+    }
+    let payments = process.store.statement_payments(id).await?;
+    for row in &payments {
+        let more = match (row.takes_back, row.taken_back_by) {
+            (Some(other), _) => format!(", takes payment {other} back"),
+            (None, Some(other)) => format!(", taken back by {other}"),
+            (None, None) => String::new(),
+        };
+        say(&format!(
+            "payment {}: {} USD by {}, {}{more}",
+            row.id,
+            Micros(row.signed()),
+            row.actor,
+            row.note
+        ));
     }
     let paid = process.store.statement_paid(id).await?;
-    if paid.0 > 0 {
+    if !payments.is_empty() {
         let rest = totals.theirs - Amount(paid.0);
         say(&format!("paid {paid} USD: {rest} USD of theirs not paid"));
     }
     anyhow::ensure!(totals.ties_out(), "the parts are not the whole");
-    let agreed = row.state == "matched" && totals.open_count == 0 && faulty == 0 && gaps.is_empty();
+    let agreed = row.stands()? == State::Matched && totals.open_count == 0 && faulty == 0 && gaps.is_empty();
     Ok(if agreed { EXIT_DONE } else { EXIT_FAILED })
 }
 
@@ -304,17 +303,44 @@ async fn accept(
     Ok(EXIT_FAILED)
 }
 
-async fn paid(process: &Process, id: i64, amount: &str, actor: String, note: String) -> anyhow::Result<u8> {
-    let parsed = Micros::parse(amount).ok().filter(|parsed| !parsed.rounded);
-    let positive = parsed.and_then(|parsed| Positive::new(parsed.amount));
-    let positive =
-        positive.with_context(|| format!("`{amount}` is no amount above zero with six decimals at most"))?;
-    let word = word(process, actor, note)?;
+async fn paid(
+    process: &Process,
+    id: i64,
+    amount: &str,
+    word: Word,
+    key: Option<String>,
+    confirmed: bool,
+) -> anyhow::Result<u8> {
+    let amount = payment::parse(amount).map_err(anyhow::Error::msg)?;
     let business_date = word.now.business_date(process.settings.timezone);
-    let booked = process.store.pay_statement(id, positive, word, business_date).await?;
-    anyhow::ensure!(booked, "there is no statement {id}");
-    say(&format!("{} USD are booked as paid", Micros(positive.micros())));
+    let payment = Payment { amount, key, confirmed };
+    let done = process.store.pay_statement(id, payment, word, business_date).await?;
+    let asks = matches!(done, Paid::Asks(_));
+    if let Err(why) = statements::paid(id, &done, amount) {
+        say(&if asks {
+            format!("nothing is booked: {why} by --yes")
+        } else {
+            format!("nothing is booked: {why}")
+        });
+        return Ok(EXIT_FAILED);
+    }
+    let is_new = done == Paid::Booked;
+    say(&format!(
+        "{} USD {} as paid",
+        Micros(amount.micros()),
+        if is_new { "are booked" } else { "were booked before" }
+    ));
+    let row = process.store.statement(id).await?.with_context(|| format!("there is no statement {id}"))?;
+    let totals = totals(process, id, &pending_from(process, &row.source)?).await?;
+    let rest = totals.theirs - Amount(process.store.statement_paid(id).await?.0);
+    say(&format!("{rest} USD of theirs not paid"));
     Ok(EXIT_DONE)
+}
+
+async fn take_back(process: &Process, id: i64, payment: i64, word: Word) -> anyhow::Result<u8> {
+    let business_date = word.now.business_date(process.settings.timezone);
+    let done: TakenBack = process.store.take_payment_back(id, payment, word, business_date).await?;
+    told(statements::taken_back(id, payment, done), &format!("payment {payment} is taken back"))
 }
 
 fn word(process: &Process, actor: String, reason: String) -> anyhow::Result<Word> {

@@ -132,11 +132,29 @@ pub(crate) const COUNTS: &str = "
     SELECT CAST((SELECT COUNT(*) FROM accounts) AS BIGINT), CAST((SELECT COUNT(*) FROM transfers) AS BIGINT),
            CAST((SELECT COUNT(*) FROM rewards) AS BIGINT)";
 
+/// What payments for statements come to, less what was taken back, beside what every `paid` account holds. The account
+/// is debited, so it holds the opposite.
+pub(crate) const DIFFERING_PAYMENTS: &str = "
+    SELECT 'payments noted for ' || source, 'USD', CAST(SUM(booked) AS BIGINT), CAST(SUM(noted) AS BIGINT)
+    FROM (
+        SELECT statements.source AS source, 0 AS booked,
+               SUM(CASE WHEN takes_back IS NULL THEN amount_micros ELSE -amount_micros END) AS noted
+        FROM statement_payments JOIN statements ON statements.id = statement_id
+        GROUP BY statements.source
+        UNION ALL
+        SELECT SUBSTR(name, 6), -balance_micros, 0 FROM accounts WHERE SUBSTR(name, 1, 5) = 'paid:'
+    ) AS both_sides
+    GROUP BY source HAVING SUM(booked) <> SUM(noted)
+    ORDER BY 1";
+
 /// The ledger proof on a snapshot; `$rewards` is what [`Store::differing_rewards`] answers.
 macro_rules! prove {
     ($snapshot:ident, $rewards:expr) => {{
-        let accounts: Vec<(String, String, i64, i64, i64, i64)> =
+        let mut accounts: Vec<(String, String, i64, i64, i64, i64)> =
             sqlx::query_as($crate::ledger::DIFFERING_ACCOUNTS).fetch_all(&mut *$snapshot).await?;
+        let payments: Vec<(String, String, i64, i64)> =
+            sqlx::query_as($crate::ledger::DIFFERING_PAYMENTS).fetch_all(&mut *$snapshot).await?;
+        accounts.extend(payments.into_iter().map($crate::ledger::in_halves));
         let rewards: Vec<(i64, String, i64, i64, i64)> =
             sqlx::query_as($rewards).fetch_all(&mut *$snapshot).await?;
         let counts: (i64, i64, i64) =
@@ -172,6 +190,14 @@ impl Store {
             crate::Database::Postgres(_) => DIFFERING_REWARDS,
         }
     }
+}
+
+/// What is kept and what is computed, each taken apart into its upper and its lower 32 bits.
+pub(crate) fn in_halves(
+    (name, currency, kept, computed): (String, String, i64, i64),
+) -> (String, String, i64, i64, i64, i64) {
+    let (high, low) = (|sum: i64| sum >> 32, |sum: i64| sum & 0xffff_ffff);
+    (name, currency, high(kept), low(kept), high(computed), low(computed))
 }
 
 /// A sum of halves; what one whole number cannot hold stays at its end.

@@ -24,6 +24,8 @@
 //! | `replay` | what was put aside is taken once more |
 //! | `reports`, `reconciled` | the reconciliation of a business day, and thirty of them against a naive computation |
 //! | `statements` | the network's own list of transactions, matched with ours |
+//! | `statement_life` | which of them count: parts, versions, failing, discarding, coming back |
+//! | `statement_payments` | what was paid for them, once for each key, and taken back |
 //! | `scheduled`, `retention` | work by the clock; what leaves at the end of its term |
 //! | `large` | ignored: how long a million rewards take |
 //! | `workers`, `waking` | many at once |
@@ -126,6 +128,10 @@ mod searching;
 mod settling;
 #[cfg(test)]
 mod statement_files;
+#[cfg(test)]
+mod statement_life;
+#[cfg(test)]
+mod statement_payments;
 #[cfg(test)]
 mod statements;
 #[cfg(test)]

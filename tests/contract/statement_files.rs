@@ -11,7 +11,7 @@ use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
 use store::statements::intake::{Intake, Refused};
 use store::statements::notes::{NoteKind, Notes};
-use store::statements::{MatchTerms, NewStatement, Received, Then};
+use store::statements::{Confirm, Confirmed, MatchTerms, NewStatement, Received, Supersedes, Then};
 
 use crate::database::Home;
 use crate::story::{NOW, SOURCE, credit};
@@ -143,7 +143,7 @@ async fn any_bytes_end_and_the_next_file_is_imported(home: &Home) {
                 assert!(!why.to_string().is_empty());
                 refused += 1;
             }
-            Err(Refused::Store(error)) => panic!("file {n}: {error}"),
+            Err(refused) => panic!("file {n}: {refused}"),
         }
     }
     assert!(read > 10 && refused > 0, "{read} were read and {refused} refused");
@@ -231,13 +231,10 @@ async fn spoiled_ids_are_asked_for_from_nobody(home: &Home) {
 async fn a_file_that_no_setting_fits_any_more_says_why(home: &Home) {
     let (id, _) = send(home, "a.csv", b"tx_id,amount\nT0,1.00\n", Then::Ask).await.expect("it is received");
     let format = Format { columns: [("amount".to_owned(), "Payout".to_owned())].into(), ..Format::default() };
-    let format = serde_json::to_string(&format).expect("JSON");
-    assert!(home.store.confirm_statement(id, format, "fay".into(), NOW).await.expect("an answer"));
-    match home.store.statement_step(id, TERMS).await {
-        Err(store::Error::Unreadable { statement, why }) => {
-            assert_eq!(statement, id);
-            assert!(why.to_string().contains("`Payout`"), "{why}");
-        }
+    let supersedes = Supersedes::Decide;
+    let confirm = Confirm { format, period: None, supersedes, actor: "fay".into(), now: NOW };
+    match home.store.confirm_statement(id, confirm).await.expect("an answer") {
+        Confirmed::Unfit(why) => assert!(why.contains("`Payout`"), "{why}"),
         other => panic!("{other:?}"),
     }
     // The next one is read all the same.

@@ -20,6 +20,7 @@
 //! | [`replay`] | what was put aside is taken once more after its cause is gone |
 //! | [`finishing`] | what is quarantined is finished by people, over the API and on the command line |
 //! | [`finance`] | statements over the API, reports and imports that are killed, the mail after a night |
+//! | [`statement_life`] | what statements are asked about, what fails, is taken back, and is paid |
 //! | [`small_holds`] | what the policy releases when nobody decided |
 //! | [`retention`] | what leaves at the end of its term |
 //! | [`callers`], [`watching`] | what a caller may take up; what monitoring sees |
@@ -123,6 +124,8 @@ mod small_holds;
 mod starting;
 #[cfg(test)]
 mod statement_files;
+#[cfg(test)]
+mod statement_life;
 #[cfg(test)]
 mod stopping;
 #[cfg(test)]

@@ -6,8 +6,9 @@
 //!
 //! 3. `day`: a line that stands for a day, against the sum of what was booked on it and no other line has taken.
 //!
-//! More than one candidate is ambiguous, and never confirmed by itself. What another statement counts for other days
-//! is counted twice.
+//! More than one candidate is ambiguous, and never confirmed by itself. Statements of one network add up, so that a line
+//! counts once in all of them: the same line in another statement that counts is `counted_elsewhere`, and the same
+//! transaction with other facts is a duplicate. What a statement supersedes is not among the others.
 
 use std::collections::{HashMap, HashSet};
 
@@ -67,10 +68,30 @@ pub struct Known {
     pub taken: HashSet<(i64, Kind)>,
     /// Transactions that earlier lines of the file speak of.
     pub seen: HashSet<(String, Kind)>,
-    /// Bookings that a line of another statement has: from which business date to which it goes.
-    pub elsewhere: HashMap<(i64, Kind), Vec<Period>>,
-    /// The period of this statement, if somebody said so.
-    pub period: Option<Period>,
+    /// Bookings that a line of another statement has, which counts beside this one: which statement.
+    pub elsewhere: HashMap<(i64, Kind), i64>,
+    /// Lines of such statements, by transaction.
+    pub lines_elsewhere: HashMap<(String, Kind), Vec<OtherLine>>,
+}
+
+/// A line of another statement.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OtherLine {
+    /// The statement.
+    pub statement_id: i64,
+    /// Its amount.
+    pub amount: Amount,
+    /// Of which currency.
+    pub currency: String,
+    /// Its day, if the file says so.
+    pub day: Option<String>,
+}
+
+impl OtherLine {
+    /// True if `line` says the same.
+    fn is_same(&self, line: &StatementLine) -> bool {
+        (self.amount, self.currency.as_str(), &self.day) == (line.amount, line.currency.as_str(), &line.day)
+    }
 }
 
 /// From one business date to another, both included.
@@ -80,19 +101,6 @@ pub struct Period {
     pub from: String,
     /// The last.
     pub to: String,
-}
-
-impl Known {
-    /// True if another statement, of other days, counts the booking already. One of the same days is only an earlier
-    /// version of this one.
-    fn is_counted_elsewhere(&self, reward_id: i64, line: &StatementLine) -> bool {
-        let Some(periods) = self.elsewhere.get(&(reward_id, line.kind)) else { return false };
-        periods.iter().any(|other| match (&line.day, &self.period) {
-            (Some(day), _) => *day < other.from || *day > other.to,
-            (None, Some(ours)) => ours.to < other.from || ours.from > other.to,
-            (None, None) => false,
-        })
-    }
 }
 
 /// What became of one line.
@@ -110,13 +118,26 @@ pub struct Match {
     pub theirs: Amount,
     /// What the booking it belongs to counts in ours.
     pub ours: Amount,
+    /// The other statement that counts it.
+    pub counted_in: Option<i64>,
 }
 
 impl Match {
     fn of(line: &StatementLine, state: LineState, rule: &'static str) -> Self {
         let theirs =
             if line.currency == PAYOUT_CURRENCY { signed(line.kind, line.amount) } else { Amount(0) };
-        Self { number: line.number, state, rule, reward_id: None, theirs, ours: Amount(0) }
+        Self { number: line.number, state, rule, reward_id: None, theirs, ours: Amount(0), counted_in: None }
+    }
+
+    /// Another statement counts it, so that it counts nothing here.
+    fn elsewhere(
+        line: &StatementLine,
+        rule: &'static str,
+        statement_id: i64,
+        reward_id: Option<i64>,
+    ) -> Self {
+        let found = Self::of(line, LineState::CountedElsewhere, rule);
+        Self { theirs: Amount(0), reward_id, counted_in: Some(statement_id), ..found }
     }
 
     fn with(line: &StatementLine, state: LineState, rule: &'static str, booking: &Booking) -> Self {
@@ -142,6 +163,13 @@ fn one_by_id(line: &StatementLine, known: &mut Known, tolerance: Tolerance) -> M
         let twice = Match::of(line, LineState::Duplicate, RULE);
         return Match { reward_id: known.by_tx.get(tx_id).map(|booking| booking.reward_id), ..twice };
     }
+    if let Some(others) = known.lines_elsewhere.get(&(tx_id.clone(), line.kind)) {
+        let reward_id = known.by_tx.get(tx_id).map(|booking| booking.reward_id);
+        return match others.iter().find(|other| other.is_same(line)) {
+            Some(other) => Match::elsewhere(line, RULE, other.statement_id, reward_id),
+            None => Match { reward_id, ..Match::of(line, LineState::Duplicate, RULE) },
+        };
+    }
     let Some(booking) = known.by_tx.get(tx_id) else { return Match::of(line, LineState::Open, RULE) };
     let booked = match line.kind {
         Kind::Credit => booking.approved,
@@ -150,9 +178,16 @@ fn one_by_id(line: &StatementLine, known: &mut Known, tolerance: Tolerance) -> M
     if !booked {
         return Match::with(line, LineState::StatusDiffers, RULE, booking);
     }
-    if known.is_counted_elsewhere(booking.reward_id, line)
-        || !known.taken.insert((booking.reward_id, line.kind))
-    {
+    // Another statement counts the booking by a line without an id, or in the sum of a day.
+    if let Some(other) = known.elsewhere.get(&(booking.reward_id, line.kind)) {
+        let is_same = line.currency == PAYOUT_CURRENCY && line.amount == booking.payout;
+        return if is_same {
+            Match::elsewhere(line, RULE, *other, Some(booking.reward_id))
+        } else {
+            Match::with(line, LineState::Duplicate, RULE, booking)
+        };
+    }
+    if !known.taken.insert((booking.reward_id, line.kind)) {
         return Match::with(line, LineState::Duplicate, RULE, booking);
     }
     let state = if line.currency != PAYOUT_CURRENCY {
@@ -197,15 +232,25 @@ fn one_by_facts(line: &StatementLine, known: &mut Known, tolerance: Tolerance, w
             && line.event_id.as_ref().is_none_or(|event| booking.event_id.as_ref() == Some(event))
             && tolerance.covers(booking.payout, line.amount)
             && !known.taken.contains(&(booking.reward_id, line.kind))
-            && !known.is_counted_elsewhere(booking.reward_id, line)
     };
-    let candidates: Vec<&Booking> = of_user.into_iter().flatten().filter(fits).collect();
+    let other = |booking: &Booking| known.elsewhere.get(&(booking.reward_id, line.kind)).copied();
+    let (candidates, elsewhere): (Vec<&Booking>, Vec<&Booking>) =
+        of_user.into_iter().flatten().filter(fits).partition(|booking| other(booking).is_none());
+    // Of two lines without an id that say the same, in two statements, the later one says nothing new.
+    let same_elsewhere = || {
+        let same = |booking: &&&Booking| line.tx_id.is_none() && booking.payout == line.amount;
+        let found = elsewhere.iter().find(same)?;
+        Some(Match::elsewhere(line, RULE, other(found)?, Some(found.reward_id)))
+    };
     let exact: Vec<&Booking> =
         candidates.iter().copied().filter(|booking| booking.payout == line.amount).collect();
     let found = match (exact.as_slice(), candidates.as_slice()) {
         ([booking], _) => Match::with(line, LineState::Matched, RULE, booking),
         ([], [booking]) => Match::with(line, LineState::MatchedInTolerance, RULE, booking),
-        ([], []) => return Match::of(line, alone, RULE),
+        ([], []) => match same_elsewhere() {
+            Some(found) => found,
+            None => return Match::of(line, alone, RULE),
+        },
         _ => return Match::of(line, LineState::Ambiguous, RULE),
     };
     known.taken.extend(found.reward_id.map(|reward_id| (reward_id, line.kind)));

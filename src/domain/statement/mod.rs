@@ -14,6 +14,9 @@
 //! | [`totals`] | what it all comes to, exactly |
 //! | [`pieces`] | a file in pieces, cut between records |
 //! | `records`, `encoding` | where a record ends, and what its bytes are |
+//! | [`period`] | which days it speaks of |
+//! | [`life`] | where a statement stands, and its steps |
+//! | [`payment`] | what was paid for it |
 //! | [`matching`] | which booking it belongs to, by which rule, with which difference |
 
 mod aside;
@@ -23,8 +26,11 @@ mod encoding;
 pub mod format;
 #[cfg(test)]
 mod fuzz;
+pub mod life;
 pub mod matching;
 pub mod number;
+pub mod payment;
+pub mod period;
 pub mod pieces;
 #[cfg(test)]
 mod reading;
@@ -112,7 +118,7 @@ pub enum LineState {
     MissingThere,
     /// We booked it, and the network does not count it yet: its cut-off is not over.
     PendingThere,
-    /// We booked it, and another statement of the network counts it.
+    /// Another statement of the network counts it: a booking of ours, or the same line once more.
     CountedElsewhere,
     /// The amounts differ.
     AmountDiffers,
@@ -197,11 +203,13 @@ impl LineState {
                 "It is booked here, and the network does not count it though its cut-off is over."
             }
             Self::PendingThere => "It is booked here, and the network has until its cut-off to count it.",
-            Self::CountedElsewhere => "It is booked here, and another statement of the network counts it.",
+            Self::CountedElsewhere => {
+                "Another statement of the network counts it, so it does not count here."
+            }
             Self::AmountDiffers => "Both sides have it, with different amounts.",
             Self::StatusDiffers => "One side has taken it back, or never approved it.",
             Self::CurrencyDiffers => "The network counts it in another currency than US dollars.",
-            Self::Duplicate => "The network counts it twice, in this statement or in one of other days.",
+            Self::Duplicate => "The network counts it twice, in this statement or otherwise in another.",
             Self::OrphanReversal => "The network takes back what was never booked here.",
             Self::Ambiguous => "More than one booking fits, so none is taken for it.",
             Self::Open => "The rules have not looked at it yet.",

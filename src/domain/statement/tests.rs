@@ -1,12 +1,13 @@
 //! Reading lines, and matching them: examples, and the identity that always holds.
 
 use std::collections::{BTreeSet, HashMap};
+use std::slice::from_ref;
 
 use proptest::prelude::*;
 
 use super::controls::Control;
 use super::format::Format;
-use super::matching::{Booking, Known, Match, Period, Tolerance, by_day, by_facts, by_id};
+use super::matching::{Booking, Known, Match, OtherLine, Tolerance, by_day, by_facts, by_id};
 use super::{LineState, StatementLine, signed};
 use crate::network::Kind;
 use crate::report::amount::{Amount, Sum};
@@ -176,24 +177,49 @@ fn the_sum_of_a_day_is_matched_with_what_was_booked_on_it() {
 }
 
 #[test]
-fn what_a_statement_of_other_days_counts_is_counted_twice_and_what_one_of_the_same_days_counts_is_not() {
-    let november = Period { from: "2026-11-01".into(), to: "2026-11-30".into() };
+fn a_line_counts_once_in_all_statements_that_add_up() {
+    let day = |day: &str| Some(day.to_owned());
+    let other =
+        OtherLine { statement_id: 7, amount: Amount(10), currency: "USD".into(), day: day("2026-11-30") };
     let known = || Known {
-        elsewhere: HashMap::from([((1, Kind::Credit), vec![november.clone()])]),
-        ..known(&[booking(1, 10, false)])
+        lines_elsewhere: HashMap::from([(("T1".to_owned(), Kind::Credit), vec![other.clone()])]),
+        elsewhere: HashMap::from([((1, Kind::Credit), 7)]),
+        ..known(&[booking(1, 10, true)])
     };
-    let of_day = |day: &str| StatementLine { day: Some(day.into()), ..line(1, "T1", Kind::Credit, 10) };
-    let state = |line: StatementLine, known: &mut Known| by_id(&[line], known, TOLERANCE)[0].state;
-    assert_eq!(state(of_day("2026-11-30"), &mut known()), LineState::Matched);
-    assert_eq!(state(of_day("2026-12-01"), &mut known()), LineState::Duplicate);
-    // Without a day of its own, the period of the statement decides.
-    let december = Some(Period { from: "2026-12-01".into(), to: "2026-12-31".into() });
-    let mut of_december = Known { period: december, ..known() };
-    assert_eq!(state(line(1, "T1", Kind::Credit, 10), &mut of_december), LineState::Duplicate);
-    assert_eq!(state(line(1, "T1", Kind::Credit, 10), &mut known()), LineState::Matched);
-    // Such a booking is no candidate for a line without an id, either.
-    let nameless = StatementLine { tx_id: None, ..of_day("2026-12-01") };
-    assert_eq!(by_facts(&[nameless], &mut known(), TOLERANCE, 1_000)[0].state, LineState::MissingHere);
+    let same = StatementLine { day: day("2026-11-30"), ..line(1, "T1", Kind::Credit, 10) };
+    let found = by_id(from_ref(&same), &mut known(), TOLERANCE).remove(0);
+    assert_eq!(
+        (found.state, found.counted_in, found.reward_id),
+        (LineState::CountedElsewhere, Some(7), Some(1))
+    );
+    assert_eq!((found.theirs, found.ours), (Amount(0), Amount(0)));
+    // The same transaction with any other fact is counted twice.
+    for otherwise in [
+        StatementLine { day: day("2026-12-01"), ..same.clone() },
+        StatementLine { day: None, ..same.clone() },
+        StatementLine { amount: Amount(11), ..same.clone() },
+        StatementLine { currency: "EUR".into(), ..same.clone() },
+    ] {
+        let found = by_id(&[otherwise], &mut known(), TOLERANCE).remove(0);
+        assert_eq!((found.state, found.reward_id), (LineState::Duplicate, Some(1)));
+    }
+    // Its reversal is another line, and so is what was never heard of here.
+    let reversal = StatementLine { kind: Kind::Reversal, ..same.clone() };
+    assert_eq!(by_id(&[reversal], &mut known(), TOLERANCE)[0].state, LineState::Matched);
+    let mut unknown = Known { by_tx: HashMap::new(), ..known() };
+    assert_eq!(by_id(from_ref(&same), &mut unknown, TOLERANCE)[0].state, LineState::CountedElsewhere);
+    // Another statement has the booking by its facts: the same money is the same line.
+    let by_facts_only = || Known { lines_elsewhere: HashMap::new(), ..known() };
+    let state = |line: StatementLine| by_id(&[line], &mut by_facts_only(), TOLERANCE)[0].state;
+    assert_eq!(state(same.clone()), LineState::CountedElsewhere);
+    assert_eq!(state(StatementLine { amount: Amount(11), ..same.clone() }), LineState::Duplicate);
+    let nameless = StatementLine { tx_id: None, ..same.clone() };
+    let twice = by_facts(&[nameless.clone(), nameless], &mut by_facts_only(), TOLERANCE, 1_000);
+    assert_eq!((twice[0].state, twice[0].counted_in), (LineState::CountedElsewhere, Some(7)));
+    assert_eq!(twice[1].state, LineState::MissingHere, "one booking stands for one line");
+    // A line with an id of its own is never taken for a booking of another id that is counted elsewhere.
+    let named = StatementLine { tx_id: Some("NEW".into()), ..same };
+    assert_eq!(by_facts(&[named], &mut by_facts_only(), TOLERANCE, 1_000)[0].state, LineState::MissingHere);
 }
 
 #[test]

@@ -93,7 +93,7 @@ macro_rules! breaks {
          FROM (
              SELECT statement_id, 'line ' || CAST(line AS TEXT) AS subject, line, state, rule, kind, tx_id, user_id, offer_id,
                     currency, amount_micros, happened_at, day, reward_id, theirs_micros, ours_micros, closed_at,
-                    CAST(NULL AS BIGINT) AS counted_in, line AS place
+                    counted_in, line AS place
              FROM statement_lines WHERE statement_id = $1
              UNION ALL
              SELECT statement_id, missing.kind || ' of reward ' || CAST(missing.reward_id AS TEXT), NULL,

@@ -1,31 +1,30 @@
-//! The end of matching: what was booked and has no line, day by day; which statement counts; and what closes later,
-//! when a postback arrives after all.
+//! The end of matching: what was booked and has no line, day by day; what a new version keeps; and what closes later, when
+//! a postback arrives after all.
 
 use std::sync::LazyLock;
 
-use domain::report::day::NaiveDate;
 use domain::statement::matching::{Known, by_id};
 use domain::time::TimestampMs;
 
-use super::StatementRow;
 use super::rows::{BookingRow, KeyRow, LineUpdate, OpenRow};
-use super::steps::{BY_TX, MatchTerms, STATEMENT, taken};
+use super::steps::{BY_TX, MatchTerms, taken};
+use super::{StatementRow, counting, held};
 use crate::statement::{Column, LazyStatement, Statement};
 use crate::unit::{Tx, guard, with_statement};
-use crate::{Error, Result, Store, read};
+use crate::{Result, Store, read};
 
 use Column::{Int, Text};
 
 /// Lines that are looked at again in one transaction.
 const STEP_LATE: i64 = 500;
 
-/// The statement of the network for other days than $5 to $6, and replaced by none, that counts a booking. What an
-/// earlier version of these days counts, this one forgets.
+/// The statement of the network that counts a booking beside this one. What this one supersedes does not.
 macro_rules! counted_elsewhere {
     () => {
         "(SELECT MIN(others.id) FROM statements AS others
           WHERE others.id <> $1 AND others.source = $4 AND others.state = 'matched' AND others.superseded_by IS NULL
-            AND (others.period_to < $5 OR others.period_from > $6)
+            AND NOT EXISTS (SELECT 1 FROM statement_supersedes AS said
+                            WHERE said.statement_id = $1 AND said.superseded_id = others.id)
             AND (EXISTS (SELECT 1 FROM statement_lines AS theirs
                          WHERE theirs.reward_id = booked.reward_id AND theirs.statement_id = others.id
                            AND theirs.kind = booked.kind
@@ -35,6 +34,14 @@ macro_rules! counted_elsewhere {
                            AND theirs.kind = booked.kind)))"
     };
 }
+
+/// The next day from $1 to $2 and behind $3 on which anything was booked, so that a walk never visits the days in between.
+static NEXT_DAY: LazyStatement = LazyLock::new(|| {
+    Statement::new(
+        "SELECT MIN(business_date) FROM steps WHERE business_date BETWEEN $1 AND $2 AND business_date > $3",
+        &[],
+    )
+});
 
 /// What was booked from $2 to $3, and what no line of the statement has.
 static INSERT_MISSING: LazyStatement = LazyLock::new(|| {
@@ -73,28 +80,88 @@ static INSERT_MISSING: LazyStatement = LazyLock::new(|| {
 });
 
 static MISSING_UPTO: LazyStatement = LazyLock::new(|| {
-    Statement::new("UPDATE statements SET missing_upto = $2 WHERE id = $1 AND state = 'matching'", &[])
+    Statement::new(
+        "UPDATE statements SET missing_upto = $2, tries = 0 WHERE id = $1 AND state = 'matching'",
+        &[],
+    )
 });
 
 static FINISH: LazyStatement = LazyLock::new(|| {
     Statement::new(
         "UPDATE statements
          SET state = 'matched',
-             version = (SELECT COUNT(*) + 1 FROM statements AS others
-                        WHERE others.source = statements.source AND others.id < statements.id
-                          AND others.state = 'matched' AND others.period_from <= statements.period_to
-                          AND others.period_to >= statements.period_from)
+             version = 1 + COALESCE((SELECT MAX(others.version)
+                                     FROM statement_supersedes JOIN statements AS others ON others.id = superseded_id
+                                     WHERE statement_id = $1), 0)
          WHERE id = $1 AND state = 'matching'",
         &[],
     )
 });
 
-/// Earlier ones of the same days give way.
-static SUPERSEDE: LazyStatement = LazyLock::new(|| {
+/// What was accepted in what a statement supersedes stays accepted where the difference is the same: lines by their
+/// transaction.
+static KEEP_LINES: LazyStatement = LazyLock::new(|| {
     Statement::new(
-        "UPDATE statements SET superseded_by = $1
-         WHERE source = $2 AND id < $1 AND state = 'matched' AND superseded_by IS NULL
-           AND period_from <= $4 AND period_to >= $3",
+        "INSERT INTO statement_accepted (statement_id, subject, actor, reason, accepted_at)
+         SELECT new.statement_id, 'line ' || CAST(new.line AS TEXT), accepted.actor, accepted.reason,
+                accepted.accepted_at
+         FROM statement_supersedes AS said
+         JOIN statement_accepted AS accepted ON accepted.statement_id = said.superseded_id
+         JOIN statement_lines AS old ON old.statement_id = accepted.statement_id
+              AND old.line = CASE WHEN subject LIKE 'line %' THEN CAST(SUBSTR(subject, 6) AS BIGINT) END
+         JOIN statement_lines AS new ON new.tx_id = old.tx_id AND new.statement_id = said.statement_id
+              AND new.kind = old.kind AND new.state = old.state AND new.theirs_micros = old.theirs_micros
+              AND new.ours_micros = old.ours_micros AND new.amount_micros = old.amount_micros
+              AND new.currency = old.currency
+         WHERE said.statement_id = $1
+         ON CONFLICT DO NOTHING",
+        &[],
+    )
+});
+
+/// Lines that name no transaction by all that they say.
+static KEEP_NAMELESS: LazyStatement = LazyLock::new(|| {
+    Statement::new(
+        "INSERT INTO statement_accepted (statement_id, subject, actor, reason, accepted_at)
+         WITH old AS MATERIALIZED (
+             SELECT lines.*, accepted.actor, accepted.reason, accepted.accepted_at
+             FROM statement_supersedes AS said
+             JOIN statement_accepted AS accepted ON accepted.statement_id = said.superseded_id
+             JOIN statement_lines AS lines ON lines.statement_id = accepted.statement_id
+                  AND lines.line = CASE WHEN subject LIKE 'line %' THEN CAST(SUBSTR(subject, 6) AS BIGINT) END
+             WHERE said.statement_id = $1 AND lines.tx_id IS NULL
+         ), new AS MATERIALIZED (
+             SELECT * FROM statement_lines WHERE statement_id = $1 AND tx_id IS NULL
+               AND EXISTS (SELECT 1 FROM old)
+         )
+         SELECT new.statement_id, 'line ' || CAST(new.line AS TEXT), old.actor, old.reason, old.accepted_at
+         FROM old JOIN new ON new.theirs_micros = old.theirs_micros AND new.ours_micros = old.ours_micros
+              AND new.kind = old.kind AND new.state = old.state AND new.amount_micros = old.amount_micros
+              AND new.currency = old.currency AND COALESCE(new.day, '') = COALESCE(old.day, '')
+              AND COALESCE(new.user_id, '') = COALESCE(old.user_id, '')
+              AND COALESCE(new.offer_id, '') = COALESCE(old.offer_id, '')
+              AND COALESCE(new.event_id, '') = COALESCE(old.event_id, '')
+         WHERE true
+         ON CONFLICT DO NOTHING",
+        &[],
+    )
+});
+
+/// And bookings that neither has.
+static KEEP_MISSING: LazyStatement = LazyLock::new(|| {
+    Statement::new(
+        "INSERT INTO statement_accepted (statement_id, subject, actor, reason, accepted_at)
+         SELECT new.statement_id, subject, accepted.actor, accepted.reason, accepted.accepted_at
+         FROM statement_supersedes AS said
+         JOIN statement_accepted AS accepted ON accepted.statement_id = said.superseded_id
+         JOIN statement_missing AS new ON new.statement_id = said.statement_id
+              AND new.kind = CASE WHEN subject LIKE 'credit %' THEN 'credit'
+                                  WHEN subject LIKE 'reversal %' THEN 'reversal' END
+              AND new.reward_id = CASE WHEN subject LIKE 'credit %' THEN CAST(SUBSTR(subject, 18) AS BIGINT)
+                                       WHEN subject LIKE 'reversal %' THEN CAST(SUBSTR(subject, 20) AS BIGINT) END
+              AND new.counted_in IS NULL
+         WHERE said.statement_id = $1
+         ON CONFLICT DO NOTHING",
         &[],
     )
 });
@@ -164,25 +231,23 @@ static CLOSE_MISSING: LazyStatement = LazyLock::new(|| {
     )
 });
 
-/// Looks through one more day of the statement's period, or says that it is matched.
-pub(super) async fn go_on(tx: &mut Tx, id: i64) -> Result<()> {
-    let statement: StatementRow = with_statement!(tx, STATEMENT, |sql, connection| sqlx::query_as(sql)
-        .bind(id)
+/// Looks through one more day of the statement's period on which anything was booked, or says that it is matched.
+pub(super) async fn go_on(tx: &mut Tx, statement: &StatementRow) -> Result<()> {
+    let id = statement.id;
+    let (Some(from), Some(to)) = (&statement.period_from, &statement.period_to) else {
+        return finish(tx, statement).await;
+    };
+    let done = statement.missing_upto.as_deref().unwrap_or_default();
+    let next: Option<String> = with_statement!(tx, NEXT_DAY, |sql, connection| sqlx::query_scalar(sql)
+        .bind(from)
+        .bind(to)
+        .bind(done)
         .fetch_one(connection)
         .await?);
-    let (Some(from), Some(to)) = (&statement.period_from, &statement.period_to) else {
-        return finish(tx, &statement).await;
-    };
-    let next = match &statement.missing_upto {
-        Some(done) => day_after(done, id)?,
-        None => from.clone(),
-    };
-    if next > *to {
-        return finish(tx, &statement).await;
-    }
+    let Some(next) = next else { return finish(tx, statement).await };
     with_statement!(tx, INSERT_MISSING, |sql, connection| {
         let insert = sqlx::query(sql).bind(id).bind(&next).bind(&next).bind(&statement.source);
-        insert.bind(from).bind(to).execute(connection).await?;
+        insert.execute(connection).await?;
     });
     let done = with_statement!(tx, MISSING_UPTO, |sql, connection| sqlx::query(sql)
         .bind(id)
@@ -193,17 +258,6 @@ pub(super) async fn go_on(tx: &mut Tx, id: i64) -> Result<()> {
     guard("statements", done, 1)
 }
 
-fn day_after(date: &str, row: i64) -> Result<String> {
-    let next = date.parse::<NaiveDate>().ok().and_then(|date| date.succ_opt());
-    let next = next.map(|date| date.to_string());
-    next.ok_or_else(|| Error::Corrupt {
-        table: "statements",
-        column: "missing_upto",
-        row,
-        found: date.to_owned(),
-    })
-}
-
 async fn finish(tx: &mut Tx, statement: &StatementRow) -> Result<()> {
     let (id, source) = (statement.id, statement.source.as_str());
     let done = with_statement!(tx, FINISH, |sql, connection| sqlx::query(sql)
@@ -212,11 +266,14 @@ async fn finish(tx: &mut Tx, statement: &StatementRow) -> Result<()> {
         .await?
         .rows_affected());
     guard("statements", done, 1)?;
-    if let (Some(from), Some(to)) = (&statement.period_from, &statement.period_to) {
-        with_statement!(tx, SUPERSEDE, |sql, connection| {
-            sqlx::query(sql).bind(id).bind(source).bind(from).bind(to).execute(connection).await?;
+    for statement in [&KEEP_LINES, &KEEP_NAMELESS, &KEEP_MISSING] {
+        with_statement!(tx, statement, |sql, connection| {
+            sqlx::query(sql).bind(id).execute(connection).await?;
         });
     }
+    // A step is not told the time: this is when it was said that it is read.
+    let now = TimestampMs(statement.begun_at.unwrap_or(statement.received_at));
+    counting::supersede(tx, statement, now).await?;
     with_statement!(tx, FOUND_HERE, |sql, connection| {
         sqlx::query(sql).bind(id).bind(source).execute(connection).await?;
     });
@@ -256,12 +313,7 @@ async fn close(
     terms: MatchTerms,
     now: TimestampMs,
 ) -> Result<usize> {
-    let statement: Option<StatementRow> =
-        with_statement!(tx, STATEMENT, |sql, connection| sqlx::query_as(sql)
-            .bind(id)
-            .fetch_optional(connection)
-            .await?);
-    let Some(statement) = statement else { return Ok(0) };
+    let Some(statement) = held(tx, id).await?.filter(|row| row.state == "matched") else { return Ok(0) };
     let lines = late.into_iter().map(OpenRow::line).collect::<Result<Vec<_>>>()?;
     let source = statement.source.as_str();
     let keys: Vec<_> =

@@ -1,14 +1,21 @@
 //! A file on its way in: cut into pieces of whole lines and hashed as it comes. Never more than one piece is held in
 //! memory.
 
+use std::time::Duration;
+
 use domain::statement::Unreadable;
-use domain::statement::format::Format;
+use domain::statement::format::{Format, LineReader};
+use domain::statement::period::Days;
 use domain::statement::pieces::{Cutter, Piece};
 use domain::text::hex;
 use sha2::{Digest, Sha256};
+use tokio::time::Instant;
 
-use super::{NewStatement, Received, Then};
-use crate::Store;
+use super::{Complete, NewStatement, Received, Supersedes, Then};
+use crate::{Error, Store};
+
+/// The pause before a busy database is tried again.
+const BUSY_PAUSE: Duration = Duration::from_millis(200);
 
 /// Why a file was not received.
 #[derive(Debug, thiserror::Error)]
@@ -16,6 +23,9 @@ pub enum Refused {
     /// The file cannot be read at all.
     #[error(transparent)]
     File(#[from] Unreadable),
+    /// It cannot count instead of what a person says; the sentence says why.
+    #[error("{0}")]
+    Supersedes(String),
     /// The database said no.
     #[error(transparent)]
     Store(#[from] crate::Error),
@@ -26,18 +36,54 @@ pub enum Refused {
 pub struct Intake {
     store: Store,
     id: i64,
+    format: Format,
     /// `None` at the end of the file.
     cutter: Option<Cutter>,
     hash: Sha256,
     pieces: i64,
+    reader: Option<LineReader>,
+    days: Days,
+    supersedes: Supersedes,
+    patience: Duration,
+}
+
+/// Whether what failed is tried again: another process is writing, and there is time left.
+async fn is_tried_again<T>(done: &Result<T, Error>, give_up: Instant) -> bool {
+    let again = matches!(done, Err(Error::Unavailable(_))) && Instant::now() < give_up;
+    if again {
+        tokio::time::sleep(BUSY_PAUSE).await;
+    }
+    again
 }
 
 impl Intake {
     /// Begins to receive a file.
     pub async fn begin(store: &Store, new: NewStatement, format: Format) -> Result<Self, Refused> {
         let id = store.begin_statement(new).await?;
-        let (cutter, hash) = (Cutter::new(format), Sha256::new());
-        Ok(Self { store: store.clone(), id, cutter: Some(cutter), hash, pieces: 0 })
+        Ok(Self {
+            store: store.clone(),
+            id,
+            cutter: Some(Cutter::new(format.clone())),
+            format,
+            hash: Sha256::new(),
+            pieces: 0,
+            reader: None,
+            days: Days::default(),
+            supersedes: Supersedes::Decide,
+            patience: Duration::ZERO,
+        })
+    }
+
+    /// The same file, which counts instead of what a person says.
+    #[must_use]
+    pub fn superseding(self, supersedes: Supersedes) -> Self {
+        Self { supersedes, ..self }
+    }
+
+    /// The same file, which waits so long where another process is writing.
+    #[must_use]
+    pub fn patient(self, patience: Duration) -> Self {
+        Self { patience, ..self }
     }
 
     /// Takes the next bytes. A file whose columns cannot be found is refused before anything of it is kept.
@@ -52,14 +98,48 @@ impl Intake {
         let rest = self.cutter.take().map(Cutter::finish).transpose()?;
         self.keep(rest.unwrap_or_default()).await?;
         let hash = hex(&std::mem::take(&mut self.hash).finalize());
-        Ok((self.id, self.store.finish_receiving(self.id, hash, self.pieces, then).await?))
+        let give_up = Instant::now() + self.patience;
+        loop {
+            let complete = Complete {
+                hash: hash.clone(),
+                pieces: self.pieces,
+                days: self.days.clone(),
+                then,
+                supersedes: self.supersedes.clone(),
+            };
+            let received = self.store.finish_receiving(self.id, complete).await;
+            if !is_tried_again(&received, give_up).await {
+                return Ok((self.id, received?.map_err(Refused::Supersedes)?));
+            }
+        }
     }
 
     async fn keep(&mut self, pieces: Vec<Piece>) -> Result<(), Refused> {
         for piece in pieces {
-            self.store.add_statement_piece(self.id, self.pieces, piece).await?;
-            self.pieces += 1;
+            self.keep_one(piece).await?;
         }
+        Ok(())
+    }
+
+    async fn keep_one(&mut self, piece: Piece) -> Result<(), Refused> {
+        let reader = match self.reader.take() {
+            Some(reader) => reader,
+            // A file whose columns cannot be found is refused before it is kept.
+            None => self.format.reader_of(&piece.content)?,
+        };
+        for line in &self.format.read(&reader, &piece).lines {
+            self.days.add(line);
+        }
+        self.reader = Some(reader);
+        let give_up = Instant::now() + self.patience;
+        loop {
+            let kept = self.store.add_statement_piece(self.id, self.pieces, piece.clone()).await;
+            if !is_tried_again(&kept, give_up).await {
+                kept?;
+                break;
+            }
+        }
+        self.pieces += 1;
         Ok(())
     }
 }

@@ -6,15 +6,21 @@
 //! | [`intake`] | takes a file as it comes |
 //! | `steps`, `rows` | reads and matches them step by step |
 //! | `sums` | matches lines that stand for a day |
-//! | `ending` | finds what no line has, which statement counts, and what closes later |
+//! | `ending` | finds what no line has, and what closes later |
+//! | `counting` | which statements count: what supersedes what, what comes back, what is read again |
 //! | [`breaks`] | what they hold, by state and line by line |
 //! | [`notes`] | what is to be said of single lines: no transactions, rounded, in another encoding |
-//! | [`words`] | what people say of them: read it, accept it, paid |
+//! | [`life`] | what people say of a whole statement: import it, discard it, let it count again; and its failures |
+//! | [`words`] | what people say of a difference: it is accepted |
+//! | [`payments`] | what was paid, and taken back |
 
 pub mod breaks;
+mod counting;
 mod ending;
 pub mod intake;
+pub mod life;
 pub mod notes;
+pub mod payments;
 mod rows;
 mod steps;
 mod sums;
@@ -22,15 +28,24 @@ pub mod words;
 
 use std::sync::LazyLock;
 
+use domain::report::day::NaiveDate;
+use domain::statement::format::Format;
+use domain::statement::life::State;
+use domain::statement::matching::Period;
+use domain::statement::period::{Days, Proposal};
 use domain::statement::pieces::Piece;
+use domain::text::hex;
 use domain::time::{DAY_MS, TimestampMs};
+use sha2::{Digest as _, Sha256};
 
 use crate::audit::{self, Line};
 use crate::statement::{LazyStatement, Statement};
-use crate::unit::{guard, with_statement};
-use crate::{Result, Store, read};
+use crate::unit::{Tx, guard, with_statement};
+use crate::{Error, Result, Store, read};
 
 pub use breaks::{BreakRow, StateTotal, totals};
+pub use life::{Confirm, Confirmed, Discarded, Restored};
+pub use payments::{Paid, Payment, PaymentRow, TakenBack};
 pub use steps::{MatchTerms, Reading, Step};
 pub use words::{Accepted, Word};
 
@@ -45,11 +60,11 @@ pub struct StatementRow {
     pub file_name: String,
     /// SHA-256 of the file; `None` while it is being received.
     pub file_hash: Option<String>,
-    /// `receiving`, `received`, `discarded`, `importing`, `matching` or `matched`.
+    /// As the table has it: see [`StatementRow::stands`].
     pub state: String,
-    /// 1, or more if an earlier one has days in common with it.
+    /// 1, or one more than what it supersedes.
     pub version: i64,
-    /// The statement of the same days that came after it.
+    /// The statement that counts instead.
     pub superseded_by: Option<i64>,
     /// How it is written, as JSON.
     pub format: String,
@@ -69,6 +84,83 @@ pub struct StatementRow {
     pub received_at: i64,
     /// When reading it began.
     pub begun_at: Option<i64>,
+    /// 1 if a person stated the period.
+    pub period_stated: i64,
+    /// 1 if it is decided what it supersedes.
+    pub supersedes_decided: i64,
+    /// Why it cannot be read.
+    pub failure: Option<String>,
+    /// How many lines lie on which day, as JSON.
+    pub days: Option<String>,
+}
+
+impl StatementRow {
+    /// Where it stands.
+    pub fn stands(&self) -> Result<State> {
+        match State::parse(&self.state) {
+            Some(State::Matched) if self.superseded_by.is_some() => Ok(State::Superseded),
+            Some(state) => Ok(state),
+            None => Err(self.corrupt("state", self.state.clone())),
+        }
+    }
+
+    /// How it is written.
+    pub fn format(&self) -> Result<Format> {
+        serde_json::from_str(&self.format).map_err(|error| self.corrupt("format", error.to_string()))
+    }
+
+    /// Its period.
+    pub fn period(&self) -> Option<Period> {
+        let (from, to) = self.period_from.clone().zip(self.period_to.clone())?;
+        Some(Period { from, to })
+    }
+
+    /// The period that its lines speak of, as it was read when it was received.
+    pub fn proposal(&self) -> Proposal {
+        let days: Option<Days> = self.days.as_deref().and_then(|days| serde_json::from_str(days).ok());
+        days.unwrap_or_default().proposal(date_of(TimestampMs(self.received_at)))
+    }
+
+    fn corrupt(&self, column: &'static str, found: String) -> Error {
+        Error::Corrupt { table: "statements", column, row: self.id, found }
+    }
+}
+
+/// The date of an instant in UTC; proposals allow for other zones.
+fn date_of(at: TimestampMs) -> NaiveDate {
+    at.business_date(domain::report::day::Tz::UTC).parse().unwrap_or_default()
+}
+
+/// What is compared of two formats of one file.
+fn hash_of(format: &str) -> String {
+    hex(&Sha256::digest(format.as_bytes()))
+}
+
+/// What a statement counts instead of.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Supersedes {
+    /// Those of the same source and period that have most of their transactions in common with it.
+    #[default]
+    Decide,
+    /// Exactly these, because a person says so; none if it is empty.
+    These(Vec<i64>),
+}
+
+impl Supersedes {
+    /// Reads what a person writes: nothing, `none`, or numbers of statements with commas between them.
+    pub fn parse(text: &str) -> std::result::Result<Self, String> {
+        let text = text.trim();
+        if text.is_empty() {
+            return Ok(Self::Decide);
+        }
+        if text.eq_ignore_ascii_case("none") {
+            return Ok(Self::These(Vec::new()));
+        }
+        let ids: std::result::Result<Vec<i64>, _> = text.split(',').map(|id| id.trim().parse()).collect();
+        let fault =
+            |_| format!("`supersedes` is `none` or numbers of statements such as 3 or 3,4, not `{text}`");
+        ids.map(Self::These).map_err(fault)
+    }
 }
 
 /// A statement that is about to be received.
@@ -80,7 +172,7 @@ pub struct NewStatement {
     pub file_name: String,
     /// How it is written, as JSON.
     pub format: String,
-    /// Its first and last business date; from its lines if nobody says so.
+    /// Its first and last business date, if a person states them.
     pub period: Option<(String, String)>,
     /// Who brings it.
     pub actor: String,
@@ -91,7 +183,7 @@ pub struct NewStatement {
 /// What is done with a file once it is received.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Then {
-    /// It is read and matched.
+    /// It is read and matched, if its period is certain; else it waits, too.
     Import,
     /// It waits until a person has seen the preview.
     Ask,
@@ -110,7 +202,8 @@ pub enum Received {
 macro_rules! statement_columns {
     () => {
         "SELECT id, source, file_name, file_hash, state, version, superseded_by, format, chunks, chunks_done,
-                period_from, period_to, missing_upto, actor, received_at, begun_at
+                period_from, period_to, missing_upto, actor, received_at, begun_at, period_stated,
+                supersedes_decided, failure, days
          FROM statements "
     };
 }
@@ -136,9 +229,10 @@ static FORGET_DRAFT_ROWS: LazyStatement = LazyLock::new(|| {
 
 static BEGIN: LazyStatement = LazyLock::new(|| {
     Statement::new(
-        "INSERT INTO statements (source, file_name, state, version, format, chunks, chunks_done,
-                                 period_from, period_to, actor, received_at)
-         VALUES ($1, $2, 'receiving', 1, $3, 0, 0, $4, $5, $6, $7) RETURNING id",
+        "INSERT INTO statements (source, file_name, state, version, format, format_hash, chunks, chunks_done,
+                                 period_from, period_to, period_stated, actor, received_at)
+         VALUES ($1, $2, 'receiving', 1, $3, $8, 0, 0, $4, $5, $9, $6, $7)
+         RETURNING id",
         &[],
     )
 });
@@ -153,17 +247,19 @@ static ADD_CHUNK: LazyStatement = LazyLock::new(|| {
 
 static SAME_FILE: LazyStatement = LazyLock::new(|| {
     Statement::new(
-        "SELECT others.id FROM statements JOIN statements AS others ON others.source = statements.source
-         WHERE statements.id = $1 AND others.file_hash = $2",
+        concat!(
+            statement_columns!(),
+            "WHERE file_hash = $2 AND source = (SELECT source FROM statements WHERE id = $1) ORDER BY id DESC"
+        ),
         &[],
     )
 });
 
 static RECEIVED: LazyStatement = LazyLock::new(|| {
     Statement::new(
-        "UPDATE statements SET state = $4, file_hash = $2, chunks = $3,
+        "UPDATE statements SET state = $4, file_hash = $2, chunks = $3, period_from = $5, period_to = $6, days = $7,
                 begun_at = CASE WHEN $4 = 'importing' THEN received_at END
-         WHERE id = $1 AND state = 'receiving' RETURNING source, file_name, actor, received_at",
+         WHERE id = $1 AND state = 'receiving'",
         &[],
     )
 });
@@ -173,6 +269,90 @@ pub(crate) static FORGET_CHUNKS: LazyStatement =
 
 static FORGET: LazyStatement =
     LazyLock::new(|| Statement::new("DELETE FROM statements WHERE id = $1 AND state = 'receiving'", &[]));
+
+/// A file that has arrived.
+#[derive(Debug)]
+pub(crate) struct Complete {
+    /// SHA-256 of it.
+    pub(crate) hash: String,
+    /// How many pieces it has.
+    pub(crate) pieces: i64,
+    /// On which days its lines lie.
+    pub(crate) days: Days,
+    pub(crate) then: Then,
+    pub(crate) supersedes: Supersedes,
+}
+
+/// A statement, held until the end of the transaction.
+async fn held(tx: &mut Tx, id: i64) -> Result<Option<StatementRow>> {
+    Ok(with_statement!(tx, steps::STATEMENT, |sql, connection| sqlx::query_as(sql)
+        .bind(id)
+        .fetch_optional(connection)
+        .await?))
+}
+
+async fn finish_receiving(
+    tx: &mut Tx,
+    id: i64,
+    complete: Complete,
+) -> Result<std::result::Result<Received, String>> {
+    let Some(row) = held(tx, id).await?.filter(|row| row.state == "receiving") else {
+        return guard("statements", 0, 1).map(|()| Ok(Received::New));
+    };
+    let same: Vec<StatementRow> = with_statement!(tx, SAME_FILE, |sql, connection| sqlx::query_as(sql)
+        .bind(id)
+        .bind(&complete.hash)
+        .fetch_all(connection)
+        .await?);
+    let mut supersedes = complete.supersedes;
+    for before in same {
+        match before.stands()? {
+            // It could not be read; now it is sent again.
+            State::Failed => life::discard(tx, &before, &row.actor, TimestampMs(row.received_at)).await?,
+            // Read with other settings, it is a new version of itself.
+            State::Matched if before.format()? != row.format()? => {
+                if supersedes == Supersedes::Decide {
+                    supersedes = Supersedes::These(vec![before.id]);
+                }
+            }
+            State::Superseded if before.format()? != row.format()? => {}
+            _ => {
+                for statement in [&FORGET_CHUNKS, &FORGET] {
+                    with_statement!(tx, statement, |sql, connection| {
+                        sqlx::query(sql).bind(id).execute(connection).await?;
+                    });
+                }
+                return Ok(Ok(Received::Before(before.id)));
+            }
+        }
+    }
+    if let Err(fault) = counting::say(tx, &row, &supersedes).await? {
+        return Ok(Err(fault));
+    }
+    let proposal = complete.days.proposal(date_of(TimestampMs(row.received_at)));
+    let is_certain = row.period_stated == 1 || proposal.is_certain();
+    let state = if complete.then == Then::Import && is_certain { State::Importing } else { State::Received };
+    let period = row.period().or(proposal.period.filter(|_| state == State::Importing));
+    let (from, to) = period.map(|period| (period.from, period.to)).unzip();
+    let days =
+        serde_json::to_string(&complete.days).map_err(|error| row.corrupt("days", error.to_string()))?;
+    let received = with_statement!(tx, RECEIVED, |sql, connection| sqlx::query(sql)
+        .bind(id)
+        .bind(&complete.hash)
+        .bind(complete.pieces)
+        .bind(state.name())
+        .bind(from)
+        .bind(to)
+        .bind(days)
+        .execute(connection)
+        .await?
+        .rows_affected());
+    guard("statements", received, 1)?;
+    let detail = format!("{} of {}", row.file_name, row.source);
+    let line = Line::new(&row.actor, "statement_received", subject(id), detail);
+    audit::note(tx, &line, TimestampMs(row.received_at)).await?;
+    Ok(Ok(Received::New))
+}
 
 impl Store {
     /// Begins to receive a file. What is left of an attempt that was killed is forgotten.
@@ -189,7 +369,9 @@ impl Store {
                             .await?;
                     });
                 }
+                let is_stated = i64::from(new.period.is_some());
                 let (from, to) = new.period.unzip();
+                let format_hash = hash_of(&new.format);
                 Ok(with_statement!(tx, BEGIN, |sql, connection| sqlx::query_scalar(sql)
                     .bind(new.source)
                     .bind(new.file_name)
@@ -198,6 +380,8 @@ impl Store {
                     .bind(to)
                     .bind(new.actor)
                     .bind(new.now.0)
+                    .bind(format_hash)
+                    .bind(is_stated)
                     .fetch_one(connection)
                     .await?))
             })
@@ -224,46 +408,14 @@ impl Store {
         .await
     }
 
-    /// The file is complete. One that was received before is forgotten again, with a pointer to the first.
-    pub async fn finish_receiving(&self, id: i64, hash: String, pieces: i64, then: Then) -> Result<Received> {
-        self.write(move |tx| {
-            Box::pin(async move {
-                let same: Option<i64> =
-                    with_statement!(tx, SAME_FILE, |sql, connection| sqlx::query_scalar(sql)
-                        .bind(id)
-                        .bind(&hash)
-                        .fetch_optional(connection)
-                        .await?);
-                if let Some(same) = same {
-                    for statement in [&FORGET_CHUNKS, &FORGET] {
-                        with_statement!(tx, statement, |sql, connection| {
-                            sqlx::query(sql).bind(id).execute(connection).await?;
-                        });
-                    }
-                    return Ok(Received::Before(same));
-                }
-                let state = match then {
-                    Then::Import => "importing",
-                    Then::Ask => "received",
-                };
-                let received: Option<(String, String, String, i64)> =
-                    with_statement!(tx, RECEIVED, |sql, connection| sqlx::query_as(sql)
-                        .bind(id)
-                        .bind(hash)
-                        .bind(pieces)
-                        .bind(state)
-                        .fetch_optional(connection)
-                        .await?);
-                let Some((source, file_name, actor, at)) = received else {
-                    return guard("statements", 0, 1).map(|()| Received::New);
-                };
-                let detail = format!("{file_name} of {source}");
-                let line = Line::new(&actor, "statement_received", subject(id), detail);
-                audit::note(tx, &line, TimestampMs(at)).await?;
-                Ok(Received::New)
-            })
-        })
-        .await
+    /// The file is complete. One that is here already, read with the same settings, is forgotten again, with a pointer
+    /// to the first; an error in words if it cannot supersede what a person says.
+    pub(crate) async fn finish_receiving(
+        &self,
+        id: i64,
+        complete: Complete,
+    ) -> Result<std::result::Result<Received, String>> {
+        self.write(move |tx| Box::pin(async move { finish_receiving(tx, id, complete).await })).await
     }
 
     /// A statement, unless it was discarded.

@@ -35,6 +35,18 @@ pub(super) struct UserRow<'a> {
 pub(super) struct SeenRow<'a> {
     pub(super) statement_id: i64,
     pub(super) tx_id: &'a str,
+    pub(super) source: &'a str,
+}
+
+/// A line of another statement: transaction, kind, statement, amount, currency, day.
+#[derive(sqlx::FromRow)]
+pub(super) struct OtherRow {
+    pub(super) tx_id: String,
+    pub(super) kind: String,
+    pub(super) statement_id: i64,
+    pub(super) amount_micros: i64,
+    pub(super) currency: String,
+    pub(super) day: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -141,6 +153,7 @@ pub(super) struct LineInsert<'a> {
     pub(super) reward_id: Option<i64>,
     pub(super) theirs_micros: i64,
     pub(super) ours_micros: i64,
+    pub(super) counted_in: Option<i64>,
 }
 
 impl<'a> LineInsert<'a> {
@@ -163,6 +176,7 @@ impl<'a> LineInsert<'a> {
             reward_id: found.reward_id,
             theirs_micros: found.theirs.0,
             ours_micros: found.ours.0,
+            counted_in: found.counted_in,
         }
     }
 }
@@ -177,6 +191,7 @@ pub(super) struct LineUpdate {
     pub(super) theirs_micros: i64,
     pub(super) ours_micros: i64,
     pub(super) closed_at: Option<i64>,
+    pub(super) counted_in: Option<i64>,
 }
 
 impl LineUpdate {
@@ -191,6 +206,7 @@ impl LineUpdate {
             theirs_micros: found.theirs.0,
             ours_micros: found.ours.0,
             closed_at: None,
+            counted_in: found.counted_in,
         }
     }
 }

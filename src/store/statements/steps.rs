@@ -5,17 +5,19 @@ use std::collections::HashSet;
 use std::sync::LazyLock;
 
 use domain::network::Kind;
+use domain::report::amount::Amount;
 use domain::report::day::{BusinessDay, Tz};
 use domain::statement::format::Format;
-use domain::statement::matching::{Known, Period, Tolerance, by_facts, by_id};
+use domain::statement::life::State;
+use domain::statement::matching::{Known, OtherLine, Tolerance, by_facts, by_id};
 use domain::statement::pieces::Piece;
 use domain::time::TimestampMs;
 
 use super::rows::{
-    BookingRow, ControlInsert, FaultInsert, KeyRow, LineInsert, LineUpdate, OpenRow, SeenRow, TakenRow,
-    UserRow, kind_of,
+    BookingRow, ControlInsert, FaultInsert, KeyRow, LineInsert, LineUpdate, OpenRow, OtherRow, SeenRow,
+    TakenRow, UserRow, kind_of,
 };
-use super::{StatementRow, ending, notes, statement_columns, sums};
+use super::{StatementRow, counting, ending, held, life, notes, statement_columns, sums};
 use crate::statement::{Column, LazyStatement, Statement};
 use crate::unit::{Tx, guard, with_statement};
 use crate::{Error, Result, Store};
@@ -60,6 +62,8 @@ pub struct Reading {
 pub enum Step {
     /// There is more to do.
     More,
+    /// An earlier one of the source comes first: what counts in it does not count in this one.
+    After(i64),
     /// It is read and matched.
     Done,
 }
@@ -106,17 +110,30 @@ static SEEN: LazyStatement = LazyLock::new(|| {
         "SELECT DISTINCT lines.tx_id, lines.kind
          FROM {given} JOIN statement_lines AS lines
               ON lines.statement_id = given.statement_id AND lines.tx_id = given.tx_id",
-        &[Int("statement_id"), Text("tx_id")],
+        &[Int("statement_id"), Text("tx_id"), Text("source")],
     )
 });
 
-/// What lines have: of this statement, and of others of the network that no newer one has replaced. Of one of this
-/// statement the period is null.
+/// What lines of other statements say of these transactions: of those that count beside this one.
+static OTHERS: LazyStatement = LazyLock::new(|| {
+    Statement::new(
+        "SELECT lines.tx_id, lines.kind, lines.statement_id, lines.amount_micros, lines.currency, lines.day
+         FROM {given} JOIN statement_lines AS lines
+              ON lines.tx_id = given.tx_id AND lines.statement_id <> given.statement_id
+         JOIN statements ON statements.id = lines.statement_id
+         WHERE statements.source = given.source AND statements.state = 'matched'
+           AND statements.superseded_by IS NULL AND lines.state NOT IN ('counted_elsewhere', 'duplicate')
+           AND NOT EXISTS (SELECT 1 FROM statement_supersedes AS said
+                           WHERE said.statement_id = given.statement_id AND said.superseded_id = lines.statement_id)
+         ORDER BY lines.statement_id, lines.line",
+        &[Int("statement_id"), Text("tx_id"), Text("source")],
+    )
+});
+
+/// What lines have: of this statement, and of those that count beside it.
 static TAKEN: LazyStatement = LazyLock::new(|| {
     Statement::new(
-        "SELECT DISTINCT taken.reward_id, taken.kind,
-                CASE WHEN taken.statement_id = taken.ours THEN NULL ELSE statements.period_from END,
-                CASE WHEN taken.statement_id = taken.ours THEN NULL ELSE statements.period_to END
+        "SELECT DISTINCT taken.reward_id, taken.kind, taken.statement_id
          FROM (
              SELECT lines.reward_id, lines.kind, lines.statement_id, given.statement_id AS ours, given.source
              FROM {given} JOIN statement_lines AS lines ON lines.reward_id = given.reward_id
@@ -127,8 +144,19 @@ static TAKEN: LazyStatement = LazyLock::new(|| {
          ) AS taken
          JOIN statements ON statements.id = taken.statement_id
          WHERE taken.statement_id = taken.ours
-            OR (statements.source = taken.source AND statements.state = 'matched' AND statements.superseded_by IS NULL)",
+            OR (statements.source = taken.source AND statements.state = 'matched' AND statements.superseded_by IS NULL
+                AND NOT EXISTS (SELECT 1 FROM statement_supersedes AS said
+                                WHERE said.statement_id = taken.ours AND said.superseded_id = taken.statement_id))
+         ORDER BY 3",
         &[Int("statement_id"), Int("reward_id"), Text("source")],
+    )
+});
+
+/// The first statement of the source before this one that a worker has.
+static EARLIER: LazyStatement = LazyLock::new(|| {
+    Statement::new(
+        "SELECT MIN(id) FROM statements WHERE source = $2 AND id < $1 AND state IN ('importing', 'matching')",
+        &[],
     )
 });
 
@@ -136,9 +164,10 @@ static INSERT_LINES: LazyStatement = LazyLock::new(|| {
     Statement::new(
         "INSERT INTO statement_lines (statement_id, line, tx_id, kind, user_id, offer_id, event_id, amount_micros,
                                       currency, happened_at, day, count, state, rule, reward_id, theirs_micros,
-                                      ours_micros)
+                                      ours_micros, counted_in)
          SELECT statement_id, line, tx_id, kind, user_id, offer_id, event_id, amount_micros,
-                currency, happened_at, day, count, state, rule, reward_id, theirs_micros, ours_micros FROM {given}",
+                currency, happened_at, day, count, state, rule, reward_id, theirs_micros, ours_micros, counted_in
+         FROM {given}",
         &[
             Int("statement_id"),
             Int("line"),
@@ -157,6 +186,7 @@ static INSERT_LINES: LazyStatement = LazyLock::new(|| {
             Int("reward_id"),
             Int("theirs_micros"),
             Int("ours_micros"),
+            Int("counted_in"),
         ],
     )
 });
@@ -180,7 +210,7 @@ static INSERT_FAULTS: LazyStatement = LazyLock::new(|| {
 
 static CHUNK_DONE: LazyStatement = LazyLock::new(|| {
     Statement::new(
-        "UPDATE statements SET chunks_done = chunks_done + 1,
+        "UPDATE statements SET chunks_done = chunks_done + 1, tries = 0,
                 state = CASE WHEN chunks_done + 1 = chunks THEN 'matching' ELSE state END
          WHERE id = $1 AND chunks_done = $2 AND state = 'importing'",
         &[],
@@ -202,7 +232,7 @@ pub(super) static UPDATE_LINES: LazyStatement = LazyLock::new(|| {
     Statement::new(
         "UPDATE statement_lines
          SET state = given.state, rule = given.rule, reward_id = given.reward_id,
-             theirs_micros = given.theirs_micros, ours_micros = given.ours_micros
+             theirs_micros = given.theirs_micros, ours_micros = given.ours_micros, counted_in = given.counted_in
          FROM {given}
          WHERE statement_lines.statement_id = given.statement_id AND statement_lines.line = given.line
            AND statement_lines.state = 'open'",
@@ -214,18 +244,8 @@ pub(super) static UPDATE_LINES: LazyStatement = LazyLock::new(|| {
             Int("reward_id"),
             Int("theirs_micros"),
             Int("ours_micros"),
+            Int("counted_in"),
         ],
-    )
-});
-
-/// The period of a statement, from its lines unless somebody said so.
-static PERIOD: LazyStatement = LazyLock::new(|| {
-    Statement::new(
-        "UPDATE statements
-         SET period_from = COALESCE(period_from, (SELECT MIN(day) FROM statement_lines WHERE statement_id = $1)),
-             period_to = COALESCE(period_to, (SELECT MAX(day) FROM statement_lines WHERE statement_id = $1))
-         WHERE id = $1",
-        &[],
     )
 });
 
@@ -237,47 +257,71 @@ impl Store {
 }
 
 async fn step(tx: &mut Tx, id: i64, terms: MatchTerms) -> Result<Step> {
-    let statement: Option<StatementRow> =
-        with_statement!(tx, STATEMENT, |sql, connection| sqlx::query_as(sql)
-            .bind(id)
-            .fetch_optional(connection)
-            .await?);
-    let Some(statement) = statement else { return Ok(Step::Done) };
-    match statement.state.as_str() {
-        "importing" => import(tx, &statement, terms).await.map(|()| Step::More),
-        "matching" => match_on(tx, &statement, terms).await.map(|()| Step::More),
-        _ => Ok(Step::Done),
+    let Some(statement) = held(tx, id).await? else { return Ok(Step::Done) };
+    let state = statement.stands()?;
+    if !state.is_worked_on() {
+        return Ok(Step::Done);
+    }
+    let earlier: Option<i64> = with_statement!(tx, EARLIER, |sql, connection| sqlx::query_scalar(sql)
+        .bind(id)
+        .bind(&statement.source)
+        .fetch_one(connection)
+        .await?);
+    if let Some(earlier) = earlier {
+        return Ok(Step::After(earlier));
+    }
+    match state {
+        State::Importing => import(tx, &statement, terms).await.map(|()| Step::More),
+        _ => match_on(tx, &statement, terms).await.map(|()| Step::More),
     }
 }
 
-async fn chunk(tx: &mut Tx, id: i64, seq: i64) -> Result<Piece> {
+pub(super) async fn chunk(tx: &mut Tx, id: i64, seq: i64) -> Result<Piece> {
     let found: Option<(i64, String)> = with_statement!(tx, CHUNK, |sql, connection| sqlx::query_as(sql)
         .bind(id)
         .bind(seq)
         .fetch_optional(connection)
         .await?);
     let (first_line, content) =
-        found.ok_or_else(|| Error::Aborted(format!("piece {seq} of statement {id} is gone")))?;
+        found.ok_or_else(|| Error::Unfit(format!("piece {seq} of the file of statement {id} is gone")))?;
     Ok(Piece::of_stored(first_line, content))
 }
 
 async fn import(tx: &mut Tx, statement: &StatementRow, terms: MatchTerms) -> Result<()> {
     let id = statement.id;
-    let format = format_of(statement)?;
+    if statement.chunks_done == 0 {
+        // What is left of an attempt before: it failed, or it is read again.
+        if life::clear_some(tx, id).await? {
+            return Ok(());
+        }
+        if statement.supersedes_decided == 0 {
+            counting::decide(tx, statement).await?;
+        }
+    }
+    let format = statement.format()?;
     let first = chunk(tx, id, 0).await?;
     let reader = format.reader_of(&first.content).map_err(|why| Error::Unreadable { statement: id, why })?;
     let piece = if statement.chunks_done == 0 { first } else { chunk(tx, id, statement.chunks_done).await? };
     let read = format.read(&reader, &piece);
     let ids: HashSet<&str> = read.lines.iter().filter_map(|line| line.tx_id.as_deref()).collect();
-    let mut known = Known { period: period_of(statement), ..Known::default() };
+    let mut known = Known::default();
     if !ids.is_empty() {
         let source = statement.source.as_str();
         let keys: Vec<_> = ids.iter().map(|event_key| KeyRow { event_key, source }).collect();
         let bookings: Vec<BookingRow> = tx.fetch(&BY_TX, &keys).await?;
         known.by_tx = bookings.into_iter().map(|row| (row.tx_id.clone(), row.into())).collect();
-        let seen: Vec<_> = ids.iter().map(|tx_id| SeenRow { statement_id: id, tx_id }).collect();
+        let seen: Vec<_> = ids.iter().map(|tx_id| SeenRow { statement_id: id, tx_id, source }).collect();
         for (tx_id, kind) in tx.fetch::<(String, String)>(&SEEN, &seen).await? {
             known.seen.insert((tx_id, kind_of(&kind, id)?));
+        }
+        for row in tx.fetch::<OtherRow>(&OTHERS, &seen).await? {
+            let other = OtherLine {
+                statement_id: row.statement_id,
+                amount: Amount(row.amount_micros),
+                currency: row.currency,
+                day: row.day,
+            };
+            known.lines_elsewhere.entry((row.tx_id, kind_of(&row.kind, id)?)).or_default().push(other);
         }
         let rewards: Vec<i64> = known.by_tx.values().map(|booking| booking.reward_id).collect();
         taken(tx, statement, &rewards, &mut known).await?;
@@ -332,39 +376,21 @@ pub(super) async fn taken(
     let (statement_id, source) = (statement.id, statement.source.as_str());
     let rows: Vec<_> =
         rewards.iter().map(|&reward_id| TakenRow { statement_id, reward_id, source }).collect();
-    let found: Vec<(i64, String, Option<String>, Option<String>)> = tx.fetch(&TAKEN, &rows).await?;
-    for (reward, kind, from, to) in found {
+    let found: Vec<(i64, String, i64)> = tx.fetch(&TAKEN, &rows).await?;
+    for (reward, kind, by) in found {
         let taken: (i64, Kind) = (reward, kind_of(&kind, statement_id)?);
-        match from.zip(to) {
-            Some((from, to)) => known.elsewhere.entry(taken).or_default().push(Period { from, to }),
-            None => drop(known.taken.insert(taken)),
+        if by == statement_id {
+            known.taken.insert(taken);
+        } else {
+            known.elsewhere.entry(taken).or_insert(by);
         }
     }
     Ok(())
 }
 
-pub(super) fn format_of(statement: &StatementRow) -> Result<Format> {
-    serde_json::from_str(&statement.format).map_err(|error| Error::Corrupt {
-        table: "statements",
-        column: "format",
-        row: statement.id,
-        found: error.to_string(),
-    })
-}
-
-fn period_of(statement: &StatementRow) -> Option<Period> {
-    let (from, to) = statement.period_from.clone().zip(statement.period_to.clone())?;
-    Some(Period { from, to })
-}
-
 /// What comes next when every piece is read: lines without an id, then sums of days, then the bookings without a line.
 async fn match_on(tx: &mut Tx, statement: &StatementRow, terms: MatchTerms) -> Result<()> {
     let id = statement.id;
-    if statement.period_from.is_none() || statement.period_to.is_none() {
-        with_statement!(tx, PERIOD, |sql, connection| {
-            sqlx::query(sql).bind(id).execute(connection).await?;
-        });
-    }
     let open: Vec<OpenRow> = with_statement!(tx, OPEN_LINES, |sql, connection| sqlx::query_as(sql)
         .bind(id)
         .bind(STEP_LINES)
@@ -376,7 +402,7 @@ async fn match_on(tx: &mut Tx, statement: &StatementRow, terms: MatchTerms) -> R
     if sums::match_some(tx, statement, terms).await? {
         return Ok(());
     }
-    ending::go_on(tx, id).await
+    ending::go_on(tx, statement).await
 }
 
 async fn match_by_facts(
@@ -389,7 +415,7 @@ async fn match_by_facts(
     let lines = open.into_iter().map(OpenRow::line).collect::<Result<Vec<_>>>()?;
     let pairs: HashSet<(&str, &str)> =
         lines.iter().filter_map(|line| Some((line.user_id.as_deref()?, line.offer_id.as_deref()?))).collect();
-    let mut known = Known { period: period_of(statement), ..Known::default() };
+    let mut known = Known::default();
     if !pairs.is_empty() {
         let source = statement.source.as_str();
         let keys: Vec<_> =

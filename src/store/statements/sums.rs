@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use super::StatementRow;
 use super::rows::{LineUpdate, OpenRow};
-use super::steps::{MatchTerms, UPDATE_LINES, format_of};
+use super::steps::{MatchTerms, UPDATE_LINES};
 use crate::statement::{Column, LazyStatement, Statement};
 use crate::unit::{Tx, guard, with_statement};
 use crate::{Error, Result};
@@ -120,7 +120,7 @@ pub(super) async fn match_some(tx: &mut Tx, statement: &StatementRow, terms: Mat
     if open.is_empty() {
         return Ok(false);
     }
-    let format = format_of(statement)?;
+    let format = statement.format()?;
     let zone = format.zone.parse().map_err(|_| Error::Unfit("`zone` is not known".into()))?;
     let lines = open.into_iter().map(OpenRow::line).collect::<Result<Vec<_>>>()?;
     let days: Vec<_> = lines

@@ -219,17 +219,35 @@ fn statement_routes(api: Arc<Api>) -> BoxedFilter<(Response,)> {
         .then(|id, call, body| answer(statements::accept(call, id, body)));
     let paid = warp::path!("statements" / i64 / "paid")
         .and(post.clone())
+        .and(warp::header::optional::<String>("idempotency-key"))
         .and(body)
-        .then(|id, call, body| answer(statements::paid(call, id, body)));
+        .then(|id, call, key, body| answer(statements::paid(call, id, key, body)));
+    let take_back = warp::path!("statements" / i64 / "take-back")
+        .and(post.clone())
+        .and(body)
+        .then(|id, call, body| answer(statements::take_back(call, id, body)));
+    let payments = warp::path!("statements" / i64 / "payments")
+        .and(get.clone())
+        .then(|id, call| answer(statements::payments(call, id)));
     let import = warp::path!("statements" / i64 / "import")
         .and(post.clone())
-        .then(|id, call| answer(statements::import(call, id)));
+        .and(query())
+        .then(|id, call, query| answer(statements::import(call, id, query)));
+    let discard = warp::path!("statements" / i64 / "discard")
+        .and(post.clone())
+        .then(|id, call| answer(statements::discard(call, id)));
+    let restore = warp::path!("statements" / i64 / "restore")
+        .and(post.clone())
+        .then(|id, call| answer(statements::restore(call, id)));
+    let lives = take_back.or(payments).unify().or(discard).unify().or(restore).unify().boxed();
     list_statements
         .or(upload)
         .unify()
         .or(statement)
         .unify()
         .or(statement_lines)
+        .unify()
+        .or(lives)
         .unify()
         .or(statement_file)
         .unify()

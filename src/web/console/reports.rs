@@ -2,6 +2,7 @@
 
 use askama::Template;
 use domain::report::figures::TotalFigures;
+use domain::statement::life::State;
 use serde::Deserialize;
 use store::reports::ReportRow;
 use store::statements::StatementRow;
@@ -94,7 +95,7 @@ impl StatementView {
         Self {
             id: row.id,
             period: period(&row),
-            state: state_words(&row.state),
+            state: state_words(row.stands().unwrap_or(State::Receiving)),
             superseded: row.superseded_by.is_some(),
             received: moment(row.received_at, now),
             source: row.source,
@@ -114,14 +115,17 @@ pub(super) fn period(row: &StatementRow) -> String {
     }
 }
 
-/// How far a statement is, in words.
-pub(super) fn state_words(state: &str) -> &'static str {
+/// Where a statement stands, in words.
+pub(super) fn state_words(state: State) -> &'static str {
     match state {
-        "received" => "waits for your word",
-        "importing" => "is being read",
-        "matching" => "is being matched",
-        "matched" => "matched",
-        _ => "is being received",
+        State::Receiving => "is being received",
+        State::Received => "waits for your word",
+        State::Importing => "is being read",
+        State::Matching => "is being matched",
+        State::Matched => "matched",
+        State::Superseded => "superseded",
+        State::Failed => "failed",
+        State::Discarded => "discarded",
     }
 }
 

@@ -260,13 +260,16 @@ async fn todos(
         });
     }
     for row in console.store.statements(i64::MAX, 20).await? {
-        if row.state == "received" {
-            todos.push(Todo {
-                text: format!("The statement {} of {} waits to be imported", row.file_name, row.source),
-                link: format!("/reports/statements/{}", row.id),
-                money: String::new(),
-            });
-        }
+        let waits = match row.state.as_str() {
+            "received" => "waits to be imported",
+            "failed" => "cannot be read",
+            _ => continue,
+        };
+        todos.push(Todo {
+            text: format!("The statement {} of {} {waits}", row.file_name, row.source),
+            link: format!("/reports/statements/{}", row.id),
+            money: String::new(),
+        });
     }
     if let Some((report, _)) = report.filter(|(report, _)| !report.ties_out) {
         todos.push(Todo {

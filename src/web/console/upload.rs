@@ -51,6 +51,7 @@ struct Form {
     source: String,
     from: String,
     to: String,
+    supersedes: String,
 }
 
 async fn taken<B: Buf>(
@@ -88,6 +89,7 @@ async fn taken<B: Buf>(
             "source" => form.source = text,
             "from" => form.from = text,
             "to" => form.to = text,
+            "supersedes" => form.supersedes = text,
             _ => {}
         }
     }
@@ -118,14 +120,16 @@ async fn file(console: &Console, viewer: &Viewer, form: &Form, field: Field<'_>)
         file_name: &file_name,
         from: Some(form.from.as_str()).filter(|text| filled(text)),
         to: Some(form.to.as_str()).filter(|text| filled(text)),
+        supersedes: Some(form.supersedes.as_str()).filter(|text| filled(text)),
         actor: viewer.name(),
         now: console.clock.now(),
     };
     match take(&console.store, &console.statements, upload, field, Then::Ask).await {
         Ok(id) => Ok(Answer::To(format!("/reports/statements/{id}"))),
-        Err(NotTaken::Before(first)) => {
-            let words =
-                format!("This file was received before, as statement {first}: /reports/statements/{first}");
+        Err(NotTaken::Before(first, stands)) => {
+            let words = format!(
+                "This file was received before, as statement {first}, which {stands}: /reports/statements/{first}"
+            );
             reports::show(console, viewer, None, &words).await
         }
         Err(NotTaken::Store(error)) => Err(error.into()),

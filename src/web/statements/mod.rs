@@ -17,6 +17,8 @@ use domain::report::day::BusinessDay;
 use domain::statement::Unreadable;
 use domain::statement::controls::{self, Gap};
 use domain::statement::format::Format;
+use domain::statement::life::State;
+use domain::statement::period::fault_of;
 use domain::statement::pieces::{Piece, PieceLines};
 use domain::statement::totals::Totals;
 use domain::time::TimestampMs;
@@ -24,7 +26,10 @@ use futures_util::{Stream, StreamExt as _};
 use store::Store;
 use store::statements::intake::{Intake, Refused};
 use store::statements::notes::{NoteKind, Notes};
-use store::statements::{NewStatement, Reading, Received, StatementRow, Then};
+use store::statements::{
+    Confirm, Confirmed, Discarded, NewStatement, Paid, Reading, Received, Restored, StatementRow, Supersedes,
+    TakenBack, Then,
+};
 
 /// How statements of each source are read and matched.
 pub type Readings = BTreeMap<String, Reading>;
@@ -47,6 +52,8 @@ pub(crate) struct Upload<'a> {
     pub(crate) file_name: &'a str,
     pub(crate) from: Option<&'a str>,
     pub(crate) to: Option<&'a str>,
+    /// What it counts instead of: see [`Supersedes::parse`].
+    pub(crate) supersedes: Option<&'a str>,
     pub(crate) actor: &'a str,
     pub(crate) now: TimestampMs,
 }
@@ -58,8 +65,8 @@ pub(crate) enum NotTaken {
     Invalid(String),
     #[error("the file is larger than {} MiB: send it in parts", MAX_FILE_LEN / 1024 / 1024)]
     TooLarge,
-    #[error("this file was received before, as statement {0}")]
-    Before(i64),
+    #[error("this file was received before, as statement {0}, which {1}")]
+    Before(i64, &'static str),
     #[error("the file did not arrive whole: {0}")]
     Broken(String),
     #[error(transparent)]
@@ -70,6 +77,7 @@ impl From<Refused> for NotTaken {
     fn from(refused: Refused) -> Self {
         match refused {
             Refused::File(why) => Self::Invalid(why.to_string()),
+            Refused::Supersedes(why) => Self::Invalid(why),
             Refused::Store(error) => Self::Store(error),
         }
     }
@@ -86,7 +94,8 @@ pub(crate) async fn take<B: Buf, E: std::fmt::Display>(
     let Some(reading) = readings.get(upload.source) else {
         return Err(NotTaken::Invalid(format!("`source`: `{}` is not in the settings", upload.source)));
     };
-    let period = period(&upload, reading)?;
+    let period = period(upload.from, upload.to, reading).map_err(NotTaken::Invalid)?;
+    let supersedes = Supersedes::parse(upload.supersedes.unwrap_or_default()).map_err(NotTaken::Invalid)?;
     let format = serde_json::to_string(&reading.format)
         .map_err(|error| NotTaken::Invalid(format!("the settings of the source cannot be kept: {error}")))?;
     let new = NewStatement {
@@ -97,7 +106,7 @@ pub(crate) async fn take<B: Buf, E: std::fmt::Display>(
         actor: upload.actor.to_owned(),
         now: upload.now,
     };
-    let mut intake = Intake::begin(store, new, reading.format.clone()).await?;
+    let mut intake = Intake::begin(store, new, reading.format.clone()).await?.superseding(supersedes);
     let mut len = 0_u64;
     let mut bytes = std::pin::pin!(bytes);
     while let Some(chunk) = bytes.next().await {
@@ -111,27 +120,157 @@ pub(crate) async fn take<B: Buf, E: std::fmt::Display>(
     }
     match intake.finish(then).await? {
         (id, Received::New) => Ok(id),
-        (_, Received::Before(first)) => Err(NotTaken::Before(first)),
+        (_, Received::Before(first)) => {
+            let row = store.statement(first).await.map_err(NotTaken::Store)?;
+            let state = row.and_then(|row| row.stands().ok()).unwrap_or(State::Received);
+            Err(NotTaken::Before(first, stands(state)))
+        }
     }
 }
 
-fn period(upload: &Upload<'_>, reading: &Reading) -> Result<Option<(String, String)>, NotTaken> {
+/// Where a statement stands, and what can be done about it, in words that go on a sentence.
+pub fn stands(state: State) -> &'static str {
+    match state {
+        State::Receiving => "is being received",
+        State::Received => "waits to be imported: import or discard it",
+        State::Importing | State::Matching => "is being read",
+        State::Matched => "is matched: discard it to import the file again",
+        State::Superseded => "is superseded: let it count again, or discard the newer one",
+        State::Failed => "failed: import it again, or discard it",
+        State::Discarded => "is discarded: send the file again",
+    }
+}
+
+/// The period that a person states, if they do; an error in words if it is none.
+pub fn period(
+    from: Option<&str>,
+    to: Option<&str>,
+    reading: &Reading,
+) -> Result<Option<(String, String)>, String> {
     let date = |name: &str, text: &str| {
         let day = BusinessDay::parse(text, reading.terms.timezone);
-        day.map(|day| day.date().to_string())
-            .ok_or_else(|| NotTaken::Invalid(format!("`{name}`: `{text}` is no date such as 2026-11-23")))
+        day.map(BusinessDay::date)
+            .ok_or_else(|| format!("`{name}`: `{text}` is not a valid date such as 2026-11-23"))
     };
-    match (upload.from, upload.to) {
+    match (from, to) {
         (None, None) => Ok(None),
         (Some(from), Some(to)) => {
             let (from, to) = (date("from", from)?, date("to", to)?);
-            if from > to {
-                return Err(NotTaken::Invalid("`from` lies after `to`".into()));
+            match fault_of(from, to) {
+                Some(fault) => Err(fault),
+                None => Ok(Some((from.to_string(), to.to_string()))),
             }
-            Ok(Some((from, to)))
         }
-        _ => Err(NotTaken::Invalid("`from` and `to` stand together or not at all".into())),
+        _ => Err("`from` and `to` stand together or not at all".into()),
     }
+}
+
+/// Why a person's word on a statement changed nothing, and what to do; `Ok` if it did.
+pub fn confirmed(id: i64, done: Confirmed) -> Result<(), String> {
+    match done {
+        Confirmed::Done => Ok(()),
+        Confirmed::NotNow(state) => Err(format!("statement {id} {}", stands(state))),
+        Confirmed::Asks(question) => Err(question),
+        Confirmed::Unfit(why) => Err(why),
+        Confirmed::Missing => Err(format!("there is no statement {id}")),
+    }
+}
+
+/// The same of taking it back.
+pub fn discarded(id: i64, done: &Discarded) -> Result<(), String> {
+    match done {
+        Discarded::Done => Ok(()),
+        Discarded::NotNow(state) => Err(format!("statement {id} {}", stands(*state))),
+        Discarded::Paid(paid) => {
+            Err(format!("{paid} USD are booked as paid for statement {id}: take these payments back first"))
+        }
+        Discarded::Missing => Err(format!("there is no statement {id}")),
+    }
+}
+
+/// The same of letting it count again.
+pub fn restored(id: i64, done: &Restored) -> Result<(), String> {
+    match done {
+        Restored::Beside(_) => Ok(()),
+        Restored::NotNow(state) => Err(format!("statement {id} is not superseded: it {}", stands(*state))),
+        Restored::Missing => Err(format!("there is no statement {id}")),
+    }
+}
+
+/// The same of a payment. One that was booked before is no error: it is booked once.
+pub fn paid(id: i64, done: &Paid, amount: Positive) -> Result<(), String> {
+    let amount = Micros(amount.micros());
+    match done {
+        Paid::Booked | Paid::Before => Ok(()),
+        Paid::OtherAmount(booked) => Err(format!(
+            "this key belongs to a payment of {booked} USD, not of {amount} USD: use another key"
+        )),
+        Paid::TakenBack => {
+            Err("this payment was booked and taken back: to book it again, give it another key".into())
+        }
+        Paid::Asks(open) if open.0 > 0 => Err(format!(
+            "{amount} USD are more than the {open} USD that are open of statement {id}: confirm that this is so"
+        )),
+        Paid::Asks(open) => Err(format!(
+            "nothing is open of statement {id} ({open} USD), and {amount} USD would be booked: confirm that this is so"
+        )),
+        Paid::NotNow(state) => Err(format!("nothing can be paid for statement {id}: it {}", stands(*state))),
+        Paid::Missing => Err(format!("there is no statement {id}")),
+    }
+}
+
+/// The same of taking a payment back.
+pub fn taken_back(id: i64, payment: i64, done: TakenBack) -> Result<(), String> {
+    match done {
+        TakenBack::Done => Ok(()),
+        TakenBack::Before => Err(format!("payment {payment} was taken back before")),
+        TakenBack::Missing => Err(format!("statement {id} has no payment {payment} that can be taken back")),
+    }
+}
+
+/// A person's word that a statement is imported with the settings of today.
+pub(crate) struct Import<'a> {
+    pub(crate) from: Option<&'a str>,
+    pub(crate) to: Option<&'a str>,
+    pub(crate) supersedes: Option<&'a str>,
+    pub(crate) actor: &'a str,
+    pub(crate) now: TimestampMs,
+}
+
+/// Why it is not imported.
+pub(crate) enum NotImported {
+    /// What was said cannot be right.
+    Invalid(String),
+    /// It does not fit how the statement stands.
+    Conflict(String),
+}
+
+/// Imports a statement that waits or failed, with the settings of today.
+pub(crate) async fn import(
+    store: &Store,
+    readings: &Readings,
+    row: &StatementRow,
+    import: Import<'_>,
+) -> store::Result<Result<(), NotImported>> {
+    let Some(reading) = readings.get(&row.source) else {
+        let why = format!("`{}` is not in the settings: add it first", row.source);
+        return Ok(Err(NotImported::Conflict(why)));
+    };
+    let period = period(import.from, import.to, reading);
+    let supersedes = Supersedes::parse(import.supersedes.unwrap_or_default());
+    let (period, supersedes) = match (period, supersedes) {
+        (Ok(period), Ok(supersedes)) => (period, supersedes),
+        (Err(why), _) | (_, Err(why)) => return Ok(Err(NotImported::Invalid(why))),
+    };
+    let confirm = Confirm {
+        format: reading.format.clone(),
+        period,
+        supersedes,
+        actor: import.actor.to_owned(),
+        now: import.now,
+    };
+    let done = store.confirm_statement(row.id, confirm).await?;
+    Ok(confirmed(row.id, done).map_err(NotImported::Conflict))
 }
 
 /// What people know the file by: its name without folders, and not longer than a line.
@@ -217,11 +356,6 @@ pub(crate) async fn known(
         pending_from,
         row,
     }))
-}
-
-/// An amount that can have been paid.
-pub(crate) fn paid_amount(text: &str) -> Option<Positive> {
-    Micros::parse(text).ok().filter(|parsed| !parsed.rounded).and_then(|parsed| Positive::new(parsed.amount))
 }
 
 #[cfg(test)]

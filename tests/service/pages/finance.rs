@@ -15,6 +15,7 @@ use crate::network::{Event, deliver};
 on_both_databases!(
     a_controller_uploads_looks_imports_accepts_pays_and_downloads,
     a_statement_is_uploaded_and_imported_without_script,
+    days_and_payments_are_asked_about_without_script,
     a_controller_signs_a_closed_day_off_once_and_its_files_add_up_to_the_page,
     risk_reads_what_finance_does_and_changes_nothing,
 );
@@ -139,6 +140,54 @@ fn a_statement_is_uploaded_and_imported_without_script(on: Kind) {
     fin.fill("[action$='/accept-all'] [name=reason]", "a test of theirs");
     fin.click("[action$='/accept-all'] button");
     fin.says("accepted by fin: a test of theirs");
+}
+
+fn days_and_payments_are_asked_about_without_script(on: Kind) {
+    let team = Team::new(on);
+    let today = days_ago(0).date().to_string();
+    let strange = line("T-3", "approved", "u-1", "1.00").replace(&today, "1970-01-01");
+    let path = team.gate.path("november.csv");
+    fs::write(&path, statement(&team) + &strange).expect("room for a file");
+    let fin = team.browser(Look { without_script: true, ..Look::default() });
+    fin.sign_in("fin", PASSWORD);
+    fin.go("/reports");
+    fin.choose("[name=file]", &path);
+    fin.click("[action='/reports/statements'] button");
+    fin.says("Which days is it about?");
+    fin.says("1970-01-01");
+    // The days that hold the bulk of the lines stand in the form: sending it states them.
+    fin.click("[action$='/import'] button");
+    fin.until("the next page", |browser| !browser.text().contains("Which days is it about?"));
+    fin.until("it is matched", |browser| {
+        browser.go("/reports/statements/1");
+        browser.text().contains("differences are open")
+    });
+    fin.says(&today);
+    let pay = |amount: &str| {
+        fin.fill("[action$='/paid'] [name=amount]", amount);
+        fin.fill("[action$='/paid'] [name=note]", "wire 17");
+        fin.click("[action$='/paid'] button");
+    };
+    pay("1,5");
+    fin.says("is not an amount such as 1234.50");
+    pay("30000");
+    fin.says("Is this payment meant?");
+    fin.says("more than the 10.75 USD that are open");
+    fin.go("/reports/statements/1");
+    fin.says("Nothing yet.");
+    pay("30000");
+    fin.says("Is this payment meant?");
+    fin.click("[action$='/paid'] button");
+    fin.says("Take back");
+    fin.fill("[action$='/take-back'] [name=reason]", "three of it");
+    fin.click("[action$='/take-back'] button");
+    fin.says("takes payment 1 back");
+    fin.says("$10.75 of theirs are not paid yet.");
+    // Nothing is left of it that counts, so that it may be discarded.
+    fin.click("details.discard summary");
+    fin.click("[action$='/discard'] button");
+    fin.says("None was sent yet.");
+    team.gate.assert_proven();
 }
 
 fn a_controller_signs_a_closed_day_off_once_and_its_files_add_up_to_the_page(on: Kind) {

@@ -5,9 +5,10 @@ mod shape;
 use bytes::{Buf, Bytes};
 use domain::statement::LineState;
 use domain::statement::format::Format;
+use domain::statement::payment;
 use futures_util::Stream;
 use serde::Deserialize;
-use store::statements::{Accepted, Then, Word};
+use store::statements::{Accepted, Payment, Then, Word};
 use utoipa::{IntoParams, ToSchema};
 use warp::Reply;
 use warp::http::StatusCode;
@@ -17,9 +18,10 @@ use super::error::{ApiError, ErrorBody};
 use super::page::{self, Page};
 use super::{Call, json};
 use crate::files::{XLSX, download};
-use crate::statements::{self, First, Known, MAX_WORDS_LEN, NotTaken, Upload, lists, paid_amount, workbook};
+use crate::statements::{self, First, Known, MAX_WORDS_LEN, NotImported, NotTaken, Upload, lists, workbook};
 use shape::{
-    Preview, PreviewFault, PreviewLine, Statement, StatementLine, WholeStatement, shape, shape_line, whole,
+    Outlier, Preview, PreviewFault, PreviewLine, Statement, StatementLine, StatementPayment, WholeStatement,
+    shape, shape_line, shape_payment, whole,
 };
 
 /// About a file that is sent.
@@ -32,12 +34,17 @@ pub(crate) struct UploadQuery {
     /// The name of the file.
     #[serde(deserialize_with = "page::filled")]
     name: Option<String>,
-    /// Its first business date; from its lines unless told.
+    /// Its first business date. Without it, that of its lines, if none of them lies far off; else it waits in
+    /// `received`, with a `question`.
     #[serde(deserialize_with = "page::filled")]
     from: Option<String>,
     /// Its last business date.
     #[serde(deserialize_with = "page::filled")]
     to: Option<String>,
+    /// What it counts instead of: ids with commas between them, or `none`. Without it, a statement of the same source
+    /// and days with which it has at least half of its transactions in common.
+    #[serde(deserialize_with = "page::filled")]
+    supersedes: Option<String>,
     /// `true`: only say what would be read; the file waits to be imported by a page or `…/import`.
     #[serde(deserialize_with = "page::filled")]
     #[param(value_type = Option<bool>)]
@@ -69,18 +76,48 @@ pub(crate) struct AcceptRequest {
     reason: String,
 }
 
+/// How a file that waits is imported.
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields, default)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct ImportQuery {
+    /// Its first business date; needed where the statement has a `question`.
+    #[serde(deserialize_with = "page::filled")]
+    from: Option<String>,
+    /// Its last business date.
+    #[serde(deserialize_with = "page::filled")]
+    to: Option<String>,
+    /// What it counts instead of: ids with commas between them, or `none`.
+    #[serde(deserialize_with = "page::filled")]
+    supersedes: Option<String>,
+}
+
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct PaidRequest {
-    /// In USD, above zero.
+    /// In USD, above zero: digits, one point, at most six decimals.
     amount: String,
     note: String,
+    /// The same key books once; so does the header `Idempotency-Key`. Without one, the same amount and note book once.
+    #[serde(default)]
+    key: Option<String>,
+    /// `true`: book it although it is more than is open.
+    #[serde(default)]
+    confirm: bool,
+}
+
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct TakeBackRequest {
+    /// The id of the payment.
+    payment: i64,
+    reason: String,
 }
 
 impl From<NotTaken> for ApiError {
     fn from(not_taken: NotTaken) -> Self {
         match not_taken {
-            NotTaken::Before(_) => Self::Conflict(not_taken.to_string()),
+            NotTaken::Before(..) => Self::Conflict(not_taken.to_string()),
             NotTaken::Store(error) => Self::Store(error),
             other => Self::Invalid(other.to_string()),
         }
@@ -122,6 +159,7 @@ async fn uploaded<B: Buf>(
         file_name: query.name.as_deref().unwrap_or("statement.csv"),
         from: query.from.as_deref(),
         to: query.to.as_deref(),
+        supersedes: query.supersedes.as_deref(),
         actor: &owner.name,
         now: api.clock.now(),
     };
@@ -156,7 +194,15 @@ async fn preview(call: &Call, id: i64) -> Result<Preview, ApiError> {
         day: line.day,
     };
     let fault = |(line, reason)| PreviewFault { line, reason };
+    let proposal = row.proposal();
+    let question = proposal.question().filter(|_| row.period_stated == 0);
+    let proposed = row.period().or(proposal.period);
     Ok(Preview {
+        id,
+        from: proposed.as_ref().map(|period| period.from.clone()),
+        to: proposed.map(|period| period.to),
+        outliers: proposal.outliers.into_iter().map(|it| Outlier { day: it.day, lines: it.lines }).collect(),
+        question,
         lines: read.lines.into_iter().take(PREVIEW_LINES).map(line).collect(),
         faults: read.faults.into_iter().take(PREVIEW_LINES).map(fault).collect(),
         not_transactions: read.asides.into_iter().take(PREVIEW_LINES).map(fault).collect(),
@@ -275,33 +321,112 @@ pub(crate) async fn accept(call: Call, id: i64, body: Bytes) -> Result<WholeStat
 }
 
 #[utoipa::path(post, path = "/api/v1/statements/{id}/paid", tag = "statements",
-    params(("id" = i64, Path)), request_body = PaidRequest,
-    responses((status = 200, body = WholeStatement), (status = 404, body = ErrorBody)))]
-/// Books what the network paid for a statement; by finance or admin.
-pub(crate) async fn paid(call: Call, id: i64, body: Bytes) -> Result<WholeStatement, ApiError> {
+    params(("id" = i64, Path), ("Idempotency-Key" = Option<String>, Header)), request_body = PaidRequest,
+    responses((status = 200, body = WholeStatement), (status = 404, body = ErrorBody), (status = 409, body = ErrorBody)))]
+/// Books what the network paid for a statement, once for each key; more than is open needs `confirm`. By finance or
+/// admin.
+pub(crate) async fn paid(
+    call: Call,
+    id: i64,
+    key: Option<String>,
+    body: Bytes,
+) -> Result<WholeStatement, ApiError> {
     let owner = call.controller().await?;
     let request: PaidRequest = read(&body)?;
     let api = &call.api;
     let now = api.clock.now();
     let word = Word { actor: owner.name, reason: words("note", request.note)?, now };
-    let amount = paid_amount(&request.amount)
-        .ok_or_else(|| ApiError::invalid("`amount` must be above zero, with six decimals at most"))?;
-    if !api.store.pay_statement(id, amount, word, now.business_date(api.timezone)).await? {
-        return Err(none(id));
-    }
+    let amount =
+        payment::parse(&request.amount).map_err(|why| ApiError::invalid(format!("`amount`: {why}")))?;
+    let key = key.or(request.key).map(|key| words("key", key)).transpose()?;
+    let payment = Payment { amount, key, confirmed: request.confirm };
+    known(&call, id).await?;
+    let done = api.store.pay_statement(id, payment, word, now.business_date(api.timezone)).await?;
+    statements::paid(id, &done, amount).map_err(|why| {
+        let asks = matches!(done, store::statements::Paid::Asks(_));
+        ApiError::Conflict(if asks { format!("{why} by \"confirm\": true") } else { why })
+    })?;
+    Ok(whole(known(&call, id).await?))
+}
+
+#[utoipa::path(get, path = "/api/v1/statements/{id}/payments", tag = "statements",
+    params(("id" = i64, Path)),
+    responses((status = 200, body = [StatementPayment]), (status = 404, body = ErrorBody)))]
+/// Every payment for a statement and for what it supersedes, and what was taken back; the oldest first.
+pub(crate) async fn payments(call: Call, id: i64) -> Result<Vec<StatementPayment>, ApiError> {
+    call.reader().await?;
+    known(&call, id).await?;
+    let payments = call.api.store.statement_payments(id).await?;
+    Ok(payments.into_iter().map(shape_payment).collect())
+}
+
+#[utoipa::path(post, path = "/api/v1/statements/{id}/take-back", tag = "statements",
+    params(("id" = i64, Path)), request_body = TakeBackRequest,
+    responses((status = 200, body = WholeStatement), (status = 404, body = ErrorBody), (status = 409, body = ErrorBody)))]
+/// Takes a payment back by the opposite transfer, once; by finance or admin.
+pub(crate) async fn take_back(call: Call, id: i64, body: Bytes) -> Result<WholeStatement, ApiError> {
+    let owner = call.controller().await?;
+    let request: TakeBackRequest = read(&body)?;
+    let api = &call.api;
+    let now = api.clock.now();
+    let word = Word { actor: owner.name, reason: words("reason", request.reason)?, now };
+    let (payment, date) = (request.payment, now.business_date(api.timezone));
+    let done = api.store.take_payment_back(id, payment, word, date).await?;
+    statements::taken_back(id, payment, done).map_err(|why| match done {
+        store::statements::TakenBack::Missing => ApiError::NotFound(why),
+        _ => ApiError::Conflict(why),
+    })?;
     Ok(whole(known(&call, id).await?))
 }
 
 #[utoipa::path(post, path = "/api/v1/statements/{id}/import", tag = "statements",
-    params(("id" = i64, Path)),
+    params(("id" = i64, Path), ImportQuery),
     responses((status = 200, body = WholeStatement), (status = 404, body = ErrorBody), (status = 409, body = ErrorBody)))]
-/// Lets a file be read that was only previewed; by finance or admin.
-pub(crate) async fn import(call: Call, id: i64) -> Result<WholeStatement, ApiError> {
+/// Lets a file be read that waits, or that failed, with the settings as they are now; by finance or admin.
+pub(crate) async fn import(call: Call, id: i64, query: String) -> Result<WholeStatement, ApiError> {
+    let owner = call.controller().await?;
+    let query: ImportQuery = page::parse(&query)?;
+    let api = &call.api;
+    let row = api.store.statement(id).await?.ok_or_else(|| none(id))?;
+    let import = statements::Import {
+        from: query.from.as_deref(),
+        to: query.to.as_deref(),
+        supersedes: query.supersedes.as_deref(),
+        actor: &owner.name,
+        now: api.clock.now(),
+    };
+    statements::import(&api.store, &api.statements, &row, import).await?.map_err(|not| match not {
+        NotImported::Invalid(why) => ApiError::Invalid(why),
+        NotImported::Conflict(why) => ApiError::Conflict(why),
+    })?;
+    Ok(whole(known(&call, id).await?))
+}
+
+#[utoipa::path(post, path = "/api/v1/statements/{id}/discard", tag = "statements",
+    params(("id" = i64, Path)),
+    responses((status = 200, body = Statement), (status = 404, body = ErrorBody), (status = 409, body = ErrorBody)))]
+/// Takes a statement back, whether it waits, failed or is matched: nothing of it counts, and what it superseded counts
+/// again. By finance or admin.
+pub(crate) async fn discard(call: Call, id: i64) -> Result<Statement, ApiError> {
     let owner = call.controller().await?;
     let api = &call.api;
     let row = api.store.statement(id).await?.ok_or_else(|| none(id))?;
-    if !api.store.confirm_statement(id, row.format, owner.name, api.clock.now()).await? {
-        return Err(ApiError::Conflict("it was said before that it is to be read".into()));
-    }
+    let done = api.store.discard_statement(id, owner.name, api.clock.now()).await?;
+    statements::discarded(id, &done).map_err(ApiError::Conflict)?;
+    Ok(shape(store::statements::StatementRow { state: "discarded".into(), superseded_by: None, ..row }))
+}
+
+#[utoipa::path(post, path = "/api/v1/statements/{id}/restore", tag = "statements",
+    params(("id" = i64, Path)),
+    responses((status = 200, body = WholeStatement), (status = 404, body = ErrorBody), (status = 409, body = ErrorBody)))]
+/// Lets a superseded statement count again, beside the newer one; what both have counts once. By finance or admin.
+pub(crate) async fn restore(call: Call, id: i64) -> Result<WholeStatement, ApiError> {
+    let owner = call.controller().await?;
+    let api = &call.api;
+    let done = api.store.restore_statement(id, owner.name, api.clock.now()).await?;
+    statements::restored(id, &done).map_err(|why| match done {
+        store::statements::Restored::Missing => ApiError::NotFound(why),
+        _ => ApiError::Conflict(why),
+    })?;
     Ok(whole(known(&call, id).await?))
 }

@@ -3,8 +3,9 @@
 use domain::money::Micros;
 use domain::report::amount::Amount;
 use domain::statement::controls::Gap;
+use domain::statement::life::{Act, State};
 use serde::Serialize;
-use store::statements::{BreakRow, StatementRow};
+use store::statements::{BreakRow, PaymentRow, StatementRow};
 use utoipa::ToSchema;
 
 use crate::api::shape::time;
@@ -18,10 +19,17 @@ pub(crate) struct Statement {
     pub(super) file: String,
     /// SHA-256 of the file.
     pub(super) hash: Option<String>,
-    /// received, importing, matching or matched
+    /// received, importing, matching, matched, superseded, failed or discarded
     pub(super) state: String,
+    /// What can be done now: import, accept, pay, restore, discard.
+    pub(super) can: Vec<&'static str>,
+    /// Why it waits although it was to be imported.
+    pub(super) question: Option<String>,
+    /// Why it cannot be read.
+    pub(super) failure: Option<String>,
     pub(super) version: i64,
     pub(super) superseded_by: Option<i64>,
+    /// The first business date that was stated, or that its lines have.
     pub(super) from: Option<String>,
     pub(super) to: Option<String>,
     pub(super) received_by: String,
@@ -90,6 +98,15 @@ pub(crate) struct StatementLine {
 /// What would be read of a file, from its beginning.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Preview {
+    /// The statement that waits: `POST statements/{id}/import` imports it, `…/discard` forgets it.
+    pub(super) id: i64,
+    /// The first business date that was stated, or on which the bulk of the lines begins.
+    pub(super) from: Option<String>,
+    pub(super) to: Option<String>,
+    /// Days that lie outside of these.
+    pub(super) outliers: Vec<Outlier>,
+    /// What is asked before it can be imported.
+    pub(super) question: Option<String>,
     pub(super) lines: Vec<PreviewLine>,
     /// Lines that cannot be read, and why.
     pub(super) faults: Vec<PreviewFault>,
@@ -101,6 +118,29 @@ pub(crate) struct Preview {
     pub(super) proposals: Vec<String>,
     /// The encoding, and which field is read of which column.
     pub(super) reading: Vec<String>,
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Outlier {
+    pub(super) day: String,
+    pub(super) lines: i64,
+}
+
+/// What the network paid, or what was taken back of it.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct StatementPayment {
+    pub(super) id: i64,
+    /// The statement it was booked for: this one, or one that it supersedes.
+    pub(super) statement: i64,
+    /// In USD; below zero for one that takes another back.
+    pub(super) amount: String,
+    pub(super) note: String,
+    pub(super) by: String,
+    pub(super) at: String,
+    /// The payment that this one takes back.
+    pub(super) takes_back: Option<i64>,
+    /// The payment that takes this one back.
+    pub(super) taken_back_by: Option<i64>,
 }
 
 #[derive(Debug, Serialize, ToSchema)]
@@ -122,13 +162,31 @@ pub(crate) struct PreviewFault {
     pub(super) reason: String,
 }
 
+pub(super) fn shape_payment(row: PaymentRow) -> StatementPayment {
+    StatementPayment {
+        amount: Micros(row.signed()).to_string(),
+        id: row.id,
+        statement: row.statement_id,
+        note: row.note,
+        by: row.actor,
+        at: time(row.paid_at),
+        takes_back: row.takes_back,
+        taken_back_by: row.taken_back_by,
+    }
+}
+
 pub(super) fn shape(row: StatementRow) -> Statement {
+    let state = row.stands().unwrap_or(State::Receiving);
+    let asks = state == State::Received && row.period_stated == 0;
     Statement {
+        can: state.acts().into_iter().map(Act::name).collect(),
+        question: if asks { row.proposal().question() } else { None },
+        failure: row.failure.clone(),
         id: row.id,
         source: row.source,
         file: row.file_name,
         hash: row.file_hash,
-        state: row.state,
+        state: state.name().to_owned(),
         version: row.version,
         superseded_by: row.superseded_by,
         from: row.period_from,

@@ -1,17 +1,17 @@
-//! What people say of a statement: read it, forget it, accept this, so much was paid.
+//! What people say of a statement: import it, discard it, let it count again, accept this, so much was paid.
 
-use domain::statement::LineState;
-use store::statements::{Accepted, StatementRow, Word};
+use domain::statement::{LineState, payment};
+use store::statements::{Accepted, Paid, Payment, StatementRow, Word};
 
-use super::waiting::current_format;
-use super::{none, not_yours, show};
+use super::outcome::Ask;
+use super::{Said, none, not_yours, show};
 use crate::console::Console;
 use crate::console::answer::{Answer, Answered, PageError};
 use crate::console::request::Request;
 use crate::console::session::Viewer;
-use crate::statements::{MAX_WORDS_LEN, paid_amount, pending_from};
+use crate::statements::{self, MAX_WORDS_LEN, NotImported, pending_from};
 
-/// `POST /reports/statements/{id}/import|discard|accept|accept-all|paid`
+/// `POST /reports/statements/{id}/import|discard|restore|accept|accept-all|paid|take-back`
 pub(crate) async fn act(
     console: &Console,
     viewer: &Viewer,
@@ -25,14 +25,19 @@ pub(crate) async fn act(
     let Ok(id) = id.parse::<i64>() else { return Ok(none(viewer)) };
     let Some(row) = console.store.statement(id).await? else { return Ok(none(viewer)) };
     let done = match act {
-        "import" => import(console, viewer, &row).await?,
-        "discard" => {
-            console.store.discard_statement(id, viewer.name().to_owned(), console.clock.now()).await?;
-            return Ok(Answer::To("/reports".into()));
-        }
+        "import" => import(console, viewer, request, &row).await?,
+        "discard" => match discard(console, viewer, id).await? {
+            Ok(()) => return Ok(Answer::To("/reports".into())),
+            Err(fault) => Err(fault),
+        },
+        "restore" => restore(console, viewer, id).await?,
         "accept" => accept(console, viewer, request, id).await?,
         "accept-all" => accept_all(console, viewer, request, &row).await?,
-        "paid" => paid(console, viewer, request, id).await?,
+        "paid" => match paid(console, viewer, request, id).await? {
+            Ok(()) => Ok(()),
+            Err(said) => return show(console, viewer, request, id, said).await,
+        },
+        "take-back" => take_back(console, viewer, request, id).await?,
         _ => return Ok(none(viewer)),
     };
     match done {
@@ -40,20 +45,39 @@ pub(crate) async fn act(
             let state = request.field("state").map_or_else(String::new, |state| format!("?state={state}"));
             Ok(Answer::To(format!("/reports/statements/{id}{state}")))
         }
-        Err(fault) => show(console, viewer, request, id, &fault).await,
+        Err(fault) => show(console, viewer, request, id, Said { fault, ask: None }).await,
     }
 }
 
 /// What a person wanted is done, or why it is not.
 type Done = Result<Result<(), String>, PageError>;
 
-async fn import(console: &Console, viewer: &Viewer, row: &StatementRow) -> Done {
-    let Ok(format) = serde_json::to_string(&current_format(console, row)) else {
-        return Ok(Err("The settings of the source cannot be kept.".into()));
-    };
+async fn import(console: &Console, viewer: &Viewer, request: &Request, row: &StatementRow) -> Done {
     // Whoever was first has said so: the page tells how far it is.
-    console.store.confirm_statement(row.id, format, viewer.name().to_owned(), console.clock.now()).await?;
-    Ok(Ok(()))
+    if row.stands()?.is_worked_on() {
+        return Ok(Ok(()));
+    }
+    let import = statements::Import {
+        from: request.field("from"),
+        to: request.field("to"),
+        supersedes: request.field("supersedes"),
+        actor: viewer.name(),
+        now: console.clock.now(),
+    };
+    let done = statements::import(&console.store, &console.statements, row, import).await?;
+    Ok(done.map_err(|not| match not {
+        NotImported::Invalid(why) | NotImported::Conflict(why) => format!("Nothing is imported: {why}."),
+    }))
+}
+
+async fn discard(console: &Console, viewer: &Viewer, id: i64) -> Done {
+    let done = console.store.discard_statement(id, viewer.name().to_owned(), console.clock.now()).await?;
+    Ok(statements::discarded(id, &done).map_err(|why| format!("Nothing is discarded: {why}.")))
+}
+
+async fn restore(console: &Console, viewer: &Viewer, id: i64) -> Done {
+    let done = console.store.restore_statement(id, viewer.name().to_owned(), console.clock.now()).await?;
+    Ok(statements::restored(id, &done).map_err(|why| format!("Nothing was changed: {why}.")))
 }
 
 fn word(console: &Console, viewer: &Viewer, request: &Request, field: &str) -> Result<Word, String> {
@@ -90,17 +114,50 @@ async fn accept_all(console: &Console, viewer: &Viewer, request: &Request, row: 
     Ok(Ok(()))
 }
 
-async fn paid(console: &Console, viewer: &Viewer, request: &Request, id: i64) -> Done {
-    let Some(amount) = request.field("amount").and_then(|text| paid_amount(&text.replace(',', ""))) else {
-        return Ok(Err(
-            "Nothing was booked: the amount must be above zero, with six decimals at most.".into()
-        ));
+/// The payment is booked; or what is shown instead: a fault, or the question whether it is really meant.
+async fn paid(
+    console: &Console,
+    viewer: &Viewer,
+    request: &Request,
+    id: i64,
+) -> Result<Result<(), Said>, PageError> {
+    let said = |fault: String| Ok(Err(Said { fault: format!("Nothing was booked: {fault}."), ask: None }));
+    let text = request.field("amount").unwrap_or_default();
+    let amount = match payment::parse(text) {
+        Ok(amount) => amount,
+        Err(why) => return said(why),
     };
     let word = match word(console, viewer, request, "note") {
         Ok(word) => word,
+        Err(fault) => return Ok(Err(Said { fault, ask: None })),
+    };
+    let key = request.field("key").map(str::to_owned);
+    if key.as_ref().is_some_and(|key| key.len() > MAX_WORDS_LEN) {
+        return said("the form's key is too long".into());
+    }
+    let business_date = word.now.business_date(console.timezone);
+    let note = word.reason.clone();
+    let payment = Payment { amount, key: key.clone(), confirmed: request.field("confirm") == Some("yes") };
+    let done = console.store.pay_statement(id, payment, word, business_date).await?;
+    match statements::paid(id, &done, amount) {
+        Ok(()) => Ok(Ok(())),
+        Err(words) if matches!(done, Paid::Asks(_)) => {
+            let ask = Ask { words, amount: text.to_owned(), note, key: key.unwrap_or_default() };
+            Ok(Err(Said { fault: String::new(), ask: Some(ask) }))
+        }
+        Err(why) => said(why),
+    }
+}
+
+async fn take_back(console: &Console, viewer: &Viewer, request: &Request, id: i64) -> Done {
+    let word = match word(console, viewer, request, "reason") {
+        Ok(word) => word,
         Err(fault) => return Ok(Err(fault)),
     };
+    let Some(payment) = request.field("payment").and_then(|text| text.parse().ok()) else {
+        return Ok(Err("Nothing was booked: say which payment.".into()));
+    };
     let business_date = word.now.business_date(console.timezone);
-    let is_booked = console.store.pay_statement(id, amount, word, business_date).await?;
-    Ok(if is_booked { Ok(()) } else { Err("Nothing was booked: there is no such statement.".into()) })
+    let done = console.store.take_payment_back(id, payment, word, business_date).await?;
+    Ok(statements::taken_back(id, payment, done).map_err(|why| format!("Nothing was booked: {why}.")))
 }

@@ -13,6 +13,7 @@ mod outcome;
 mod waiting;
 
 use askama::Template;
+use domain::statement::life::{Act, State};
 use warp::Reply;
 
 use super::Console;
@@ -25,7 +26,7 @@ use crate::export;
 use crate::files::{CSV, XLSX, download};
 use crate::statements::{Known, known, lists, workbook};
 pub(super) use acts::act;
-use outcome::{Outcome, outcome_of};
+use outcome::{Ask, Outcome, outcome_of};
 use waiting::{Preview, Progress, previewed, progress_of};
 
 #[derive(Template)]
@@ -34,12 +35,25 @@ struct StatementPage {
     frame: Frame,
     statement: StatementView,
     superseded_by: Option<i64>,
+    /// Why it cannot be read; empty unless it failed.
+    failure: String,
     hash: String,
     preview: Option<Preview>,
     progress: Option<Progress>,
     outcome: Option<Outcome>,
     may_settle: bool,
+    may_discard: bool,
+    may_restore: bool,
     fault: String,
+}
+
+/// What a page says before anything else.
+#[derive(Default)]
+struct Said {
+    /// What went wrong; may be empty.
+    fault: String,
+    /// A payment that a person is asked about.
+    ask: Option<Ask>,
 }
 
 fn none(viewer: &Viewer) -> Answer {
@@ -63,31 +77,38 @@ fn not_yours(viewer: &Viewer) -> Answer {
 /// `GET /reports/statements/{id}`
 pub(crate) async fn page(console: &Console, viewer: &Viewer, request: &Request, id: &str) -> Answered {
     match id.parse() {
-        Ok(id) => show(console, viewer, request, id, "").await,
+        Ok(id) => show(console, viewer, request, id, Said::default()).await,
         Err(_) => Ok(none(viewer)),
     }
 }
 
-async fn show(console: &Console, viewer: &Viewer, request: &Request, id: i64, fault: &str) -> Answered {
+async fn show(console: &Console, viewer: &Viewer, request: &Request, id: i64, said: Said) -> Answered {
     let now = console.clock.now();
     let row = console.store.statement(id).await?.filter(|row| row.state != "receiving");
     let Some(row) = row else { return Ok(none(viewer)) };
     let (mut preview, mut progress, mut outcome) = (None, None, None);
-    match row.state.as_str() {
-        "received" => preview = Some(previewed(console, &row).await?),
-        "matched" => outcome = outcome_of(console, viewer, request, &row, now).await?,
+    let state = row.stands()?;
+    match state {
+        State::Received | State::Failed => preview = Some(previewed(console, &row).await?),
+        State::Matched | State::Superseded => {
+            outcome = outcome_of(console, viewer, request, &row, now, said.ask).await?;
+        }
         _ => progress = Some(progress_of(console, &row, now).await?),
     }
+    let may = |act: Act| viewer.may_settle() && act.is_allowed(state);
     render(&StatementPage {
         frame: Frame::load(console, viewer, "/reports").await?,
         superseded_by: row.superseded_by,
+        failure: row.failure.clone().filter(|_| state == State::Failed).unwrap_or_default(),
         hash: row.file_hash.clone().unwrap_or_default(),
         statement: StatementView::of(row, now),
         preview,
         progress,
         outcome,
         may_settle: viewer.may_settle(),
-        fault: fault.to_owned(),
+        may_discard: may(Act::Discard),
+        may_restore: may(Act::Restore),
+        fault: said.fault,
     })
 }
 

@@ -4,9 +4,10 @@
 use domain::report::amount::Amount;
 use domain::statement::LineState;
 use domain::statement::controls::Gap;
+use domain::statement::life::Act;
 use domain::statement::totals::OfState;
 use domain::time::TimestampMs;
-use store::statements::{BreakRow, StatementRow};
+use store::statements::{BreakRow, PaymentRow, StatementRow};
 
 use super::waiting::by_reason;
 use crate::console::Console;
@@ -64,10 +65,22 @@ pub(super) struct Change {
 }
 
 pub(super) struct Payment {
+    pub(super) id: i64,
     pub(super) amount: String,
     pub(super) actor: String,
     pub(super) at: Moment,
     pub(super) note: String,
+    /// What else there is to say: for which statement, taken back or not.
+    pub(super) more: String,
+    pub(super) may_take_back: bool,
+}
+
+/// A payment that is more than is open: a person is asked whether it is meant.
+pub(super) struct Ask {
+    pub(super) words: String,
+    pub(super) amount: String,
+    pub(super) note: String,
+    pub(super) key: String,
 }
 
 /// What a matched statement comes to.
@@ -89,6 +102,10 @@ pub(super) struct Outcome {
     pub(super) payments: Vec<Payment>,
     pub(super) paid: String,
     pub(super) rest: String,
+    pub(super) may_pay: bool,
+    /// What makes a payment sent twice by this page one and the same.
+    pub(super) key: String,
+    pub(super) ask: Option<Ask>,
     pub(super) changes: Vec<Change>,
     pub(super) before: Option<i64>,
     pub(super) read: String,
@@ -105,6 +122,7 @@ pub(super) async fn outcome_of(
     request: &Request,
     row: &StatementRow,
     now: TimestampMs,
+    ask: Option<Ask>,
 ) -> Result<Option<Outcome>, PageError> {
     let store = &console.store;
     let Some(known) = known(store, &console.statements, row.id, now).await? else { return Ok(None) };
@@ -132,7 +150,7 @@ pub(super) async fn outcome_of(
         format!("/reports/statements/{}?state={}&after={}", row.id, chosen.name(), last.place)
     });
     let rest = totals.theirs - Amount(known.paid_micros);
-    let may_settle = viewer.may_settle();
+    let may_settle = viewer.may_settle() && Act::Pay.is_allowed(row.stands()?);
     let is_open = |row: &BreakRow| row.accepted_by.is_none();
     let may_accept = may_settle && (chosen.needs_a_person() || chosen == LineState::PendingThere);
     Ok(Some(Outcome {
@@ -159,13 +177,19 @@ pub(super) async fn outcome_of(
         has_missing: totals.states.iter().any(|of| of.state == LineState::MissingHere),
         payments: payments
             .into_iter()
-            .map(|row| Payment {
-                amount: usd(row.amount_micros),
-                actor: row.actor,
-                at: moment(row.paid_at, now),
-                note: row.note,
+            .map(|payment| Payment {
+                may_take_back: may_settle && payment.takes_back.is_none() && payment.taken_back_by.is_none(),
+                more: payment_words(&payment, row.id),
+                id: payment.id,
+                amount: usd(payment.signed()),
+                actor: payment.actor,
+                at: moment(payment.paid_at, now),
+                note: payment.note,
             })
             .collect(),
+        may_pay: may_settle,
+        key: format!("{:032x}", rand::random::<u128>()),
+        ask,
         paid: usd(known.paid_micros),
         rest: usd(rest.0),
         changes: changes
@@ -201,6 +225,16 @@ fn state_view(of: &OfState, chosen: LineState) -> StateView {
         here: of.state == chosen,
         needs: of.state.needs_a_person() && of.count > of.accepted_count,
     }
+}
+
+fn payment_words(payment: &PaymentRow, of: i64) -> String {
+    let mut words = Vec::new();
+    if payment.statement_id != of {
+        words.push(format!("booked for statement {}", payment.statement_id));
+    }
+    words.extend(payment.takes_back.map(|id| format!("takes payment {id} back")));
+    words.extend(payment.taken_back_by.map(|id| format!("taken back by {id}")));
+    words.join(", ")
 }
 
 /// By which rule, in words.

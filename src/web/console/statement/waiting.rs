@@ -3,17 +3,22 @@
 use domain::statement::controls::Control;
 use domain::statement::format::Format;
 use domain::statement::kind_name;
+use domain::statement::life::State;
+use domain::statement::period::Outlier;
 use domain::statement::pieces::{PieceLines, SameReason};
 use domain::time::TimestampMs;
 use store::statements::StatementRow;
 
 use crate::console::Console;
 use crate::console::answer::PageError;
+use crate::console::reports::period as period_words;
 use crate::console::show::{amount, number, span};
 use crate::statements::{First, first_lines};
 
-/// How many lines of a file a preview shows, and how many faults.
+/// How many lines of a file a preview shows, how many faults, and how many days outside of the period.
 const PREVIEW: usize = 20;
+/// Among how many statements those are looked for that it may count instead of.
+const OTHERS: i64 = 200;
 
 pub(super) struct PreviewLine {
     pub(super) number: i64,
@@ -32,6 +37,22 @@ pub(super) struct Preview {
     pub(super) proposals: Vec<String>,
     pub(super) controls: Vec<(&'static str, String)>,
     pub(super) read: String,
+    /// The period that is stated or proposed; empty if there is none.
+    pub(super) from: String,
+    pub(super) to: String,
+    pub(super) outliers: Vec<Outlier>,
+    /// How many further days lie outside.
+    pub(super) more_outliers: String,
+    /// What is asked before it is imported; empty if nothing is.
+    pub(super) question: String,
+    /// What it may count instead of.
+    pub(super) others: Vec<Other>,
+}
+
+/// A statement of the source that counts.
+pub(super) struct Other {
+    pub(super) id: i64,
+    pub(super) words: String,
 }
 
 /// How far it is.
@@ -41,7 +62,21 @@ pub(super) struct Progress {
 }
 
 pub(super) async fn previewed(console: &Console, row: &StatementRow) -> Result<Preview, PageError> {
-    let first = first_lines(&console.store, row.id, &current_format(console, row)).await?;
+    let format = current_format(console, row);
+    let first = first_lines(&console.store, row.id, &format).await?;
+    let days = console.store.statement_days(row, &format).await?.unwrap_or_default();
+    let today = domain::report::day::BusinessDay::of(TimestampMs(row.received_at), console.timezone);
+    let proposal = today.map(|today| days.proposal(today.date())).unwrap_or_default();
+    let period = row.period().filter(|_| row.period_stated == 1);
+    let question = if period.is_some() { None } else { proposal.question() };
+    let (from, to) = period.or(proposal.period).map(|period| (period.from, period.to)).unwrap_or_default();
+    let others = console.store.statements(i64::MAX, OTHERS).await?;
+    let others = others.into_iter().filter(|other| {
+        other.source == row.source
+            && other.id != row.id
+            && other.stands().is_ok_and(|it| it == State::Matched)
+    });
+    let more_outliers = proposal.outliers.len().saturating_sub(PREVIEW);
     let First { read, told } = first.unwrap_or_else(|why| First {
         read: PieceLines { faults: vec![(1, why.to_string())], ..PieceLines::default() },
         told: Vec::new(),
@@ -78,6 +113,17 @@ pub(super) async fn previewed(console: &Console, row: &StatementRow) -> Result<P
         marks: by_reason(&read.marks),
         told,
         proposals: read.proposals,
+        from,
+        to,
+        outliers: proposal.outliers.into_iter().take(PREVIEW).collect(),
+        more_outliers: if more_outliers > 0 { number(len(more_outliers)) } else { String::new() },
+        question: question.unwrap_or_default(),
+        others: others
+            .map(|other| Other {
+                id: other.id,
+                words: format!("{}, {}", other.file_name, period_words(&other)),
+            })
+            .collect(),
     })
 }
 
