@@ -269,6 +269,20 @@ mod tests {
     }
 
     #[test]
+    fn another_country_is_more_suspicious_than_any_network() {
+        let in_network = |kind| Location { network: vec![kind], ..located("US", "", "") };
+        let rising = [
+            (located("US", "", ""), GeoResult::Match),
+            (located("", "", ""), GeoResult::Unknown),
+            (in_network(NetworkTrait::Hosting), GeoResult::Match),
+            (in_network(NetworkTrait::Vpn), GeoResult::Match),
+            (in_network(NetworkTrait::Tor), GeoResult::Match),
+            (located("BR", "", ""), GeoResult::Mismatch),
+        ];
+        assert!(rising.is_sorted_by_key(|(location, geo)| suspicion(location, *geo)));
+    }
+
+    #[test]
     fn only_addresses_of_the_public_internet_are_located() {
         for public in ["8.8.8.8", "100.128.0.1", "2a00:1450::1", "::ffff:8.8.8.8"] {
             assert!(is_public(public.parse().expect("an address")), "{public}");

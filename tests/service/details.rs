@@ -10,6 +10,7 @@ use crate::network::{USER_IP, deliver, now_s, sign};
 on_both_databases!(
     a_reversal_takes_back_however_its_amounts_are_written,
     nothing_optional_keeps_money_from_moving,
+    an_address_that_is_made_up_in_front_of_a_list_hides_nothing,
     blanks_zeros_and_exponents_are_read_exactly,
     a_macro_that_was_not_filled_in_is_named_and_credits_nobody,
     a_user_that_is_nobody_waits_for_a_person,
@@ -161,6 +162,21 @@ fn nothing_optional_keeps_money_from_moving(on: Kind) {
         "{reward}"
     );
     network.gate.assert_proven();
+}
+
+fn an_address_that_is_made_up_in_front_of_a_list_hides_nothing(on: Kind) {
+    let network = Writing::on(on);
+    // Google's, in the registry of another country than the network says.
+    let elsewhere = "8.8.8.8";
+    for (tx, ip) in [("T-1", elsewhere.to_owned()), ("T-2", format!("{USER_IP},%20{elsewhere}"))] {
+        network.send(&[("tx", tx), ("ip", &ip)]);
+        let reward = network.api.reward(tx);
+        let mismatch = signal(&reward, "G1");
+        assert_eq!((&mismatch["fired"], &mismatch["points"]), (&json!(true), &json!(30)), "{ip}: {mismatch}");
+    }
+    assert_eq!(network.api.reward("T-2")["ip"], USER_IP, "the first public one is the user's");
+    network.send(&[("tx", "T-3"), ("ip", &format!("{USER_IP},%2010.0.0.1"))]);
+    assert_eq!(signal(&network.api.reward("T-3"), "G1")["fired"], json!(false));
 }
 
 fn blanks_zeros_and_exponents_are_read_exactly(on: Kind) {
