@@ -391,8 +391,8 @@ mod tests {
 
     #[test]
     fn no_name_of_a_file_makes_a_sentence_long_or_unprintable() {
-        let long = "x\0y\u{7}".repeat(10_000);
-        let names = [long.as_str(); 500];
+        let long = "x\0y\u{7}".repeat(100);
+        let names = [long.as_str(); 80];
         let says = refused(&[], &names);
         assert!(says.len() < 3_000 && !says.contains('\0'), "{}", says.len());
     }

@@ -123,8 +123,8 @@ impl Shape {
 
     /// True if the line alone, marks aside, has as many fields as a record.
     fn is_full(self, line: &[u8], width: Option<usize>) -> bool {
-        let delimiters = line.iter().filter(|byte| **byte == self.delimiter).count();
-        width.is_some_and(|width| width > 1 && delimiters + 1 >= width)
+        let fields = line.split(|byte| *byte == self.delimiter).count();
+        width.is_some_and(|width| width > 1 && fields >= width)
     }
 
     /// The fields of a record that begins in line `line`; `None` if a mark in it is never closed.
