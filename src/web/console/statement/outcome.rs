@@ -102,8 +102,7 @@ pub(super) struct Outcome {
     pub(super) payments: Vec<Payment>,
     pub(super) paid: String,
     pub(super) rest: String,
-    pub(super) may_pay: bool,
-    /// What makes a payment sent twice by this page one and the same.
+    /// What makes a payment sent twice by this page one and the same; empty where nothing can be paid.
     pub(super) key: String,
     pub(super) ask: Option<Ask>,
     pub(super) changes: Vec<Change>,
@@ -187,8 +186,7 @@ pub(super) async fn outcome_of(
                 note: payment.note,
             })
             .collect(),
-        may_pay: may_settle,
-        key: format!("{:032x}", rand::random::<u128>()),
+        key: if may_settle { format!("{:032x}", rand::random::<u128>()) } else { String::new() },
         ask,
         paid: usd(known.paid_micros),
         rest: usd(rest.0),
