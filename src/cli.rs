@@ -379,7 +379,7 @@ pub(crate) struct DeliveryArgs {
     /// Only of this app.
     #[arg(long, value_name = "NAME")]
     pub(crate) app: Option<String>,
-    /// Only of this status: waiting, behind, delivered, failed, given_up, withdrawn. Only failed and delivered are sent again.
+    /// Only of this status: waiting, behind, delivered, failed, `given_up`, withdrawn. Only failed and delivered are sent again.
     #[arg(long)]
     pub(crate) status: Option<String>,
     /// Only those caused at or after this time: RFC 3339, or a date in the settings' zone.

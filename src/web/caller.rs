@@ -98,22 +98,21 @@ fn complain(hop: Option<&str>, trusted_proxies: usize) {
     counter!("rewardgate_callers_untold_total").increment(1);
     let due = COMPLAINTS.lock().unwrap_or_else(PoisonError::into_inner).add(Instant::now());
     let Some(calls) = due else { return };
-    match hop {
-        Some(hop) => {
-            let hop: String = hop.chars().take(MAX_SAID_CHARS).collect();
-            tracing::warn!(
-                hop = ?hop,
-                calls,
-                "the hop of X-Forwarded-For that counts is no address: these calls count as the proxy's own; let the \
-                 proxy write the address it sees"
-            );
-        }
-        None => tracing::warn!(
+    if let Some(hop) = hop {
+        let hop: String = hop.chars().take(MAX_SAID_CHARS).collect();
+        tracing::warn!(
+            hop = ?hop,
+            calls,
+            "the hop of X-Forwarded-For that counts is no address: these calls count as the proxy's own; let the \
+             proxy write the address it sees"
+        );
+    } else {
+        tracing::warn!(
             trusted_proxies,
             calls,
             "X-Forwarded-For has fewer hops than `trusted_proxies`: these calls count as from the other end of their \
              connection; correct the setting, or let the proxy set the header"
-        ),
+        );
     }
 }
 

@@ -31,7 +31,7 @@ pub(crate) struct Delivery {
     /// `completed`, `reviewed`, `under_review`, `not_approved` or `taken_back`
     reason: String,
     /// waiting, behind (an earlier one of the user comes first), delivered, failed (waits for a person),
-    /// given_up (by a person) or withdrawn (never left)
+    /// `given_up` (by a person) or withdrawn (never left)
     status: String,
     /// RFC 3339: when it was caused
     born_at: String,
@@ -42,7 +42,7 @@ pub(crate) struct Delivery {
     /// Attempts that counted, since it was caused or sent again by a person.
     counted_attempts: i64,
     ended_at: Option<String>,
-    /// Who gave it up; null unless its status is given_up.
+    /// Who gave it up; null unless its status is `given_up`.
     given_up_by: Option<String>,
     /// Why.
     given_up_why: Option<String>,
@@ -72,7 +72,7 @@ pub(crate) struct Attempt {
 #[serde(deny_unknown_fields, default)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct DeliveryQuery {
-    /// waiting, behind, delivered, failed, given_up or withdrawn
+    /// waiting, behind, delivered, failed, `given_up` or withdrawn
     #[serde(deserialize_with = "page::filled")]
     status: Option<String>,
     #[serde(deserialize_with = "page::filled")]
