@@ -67,7 +67,7 @@ async fn run(cli: Cli) -> anyhow::Result<u8> {
     let existing = once(config, false);
     match cli.command.unwrap_or(Command::Up) {
         Command::Up => Box::pin(up(config)).await,
-        Command::Web => web(prepare(config).await?).await,
+        Command::Web => Box::pin(web(prepare(config).await?)).await,
         Command::Worker => Box::pin(worker(config)).await,
         Command::Migrate => commands::migrate(&once(config, true).await?).await,
         Command::Report(args) => commands::report::report(&existing.await?, args).await,
@@ -128,7 +128,7 @@ async fn up(config: Option<&Path>) -> anyhow::Result<u8> {
     let web = announce(start(&process).await?);
     commands::say("worker ready");
     let listening = async { stopping(&process, web.run(&process, true).await) };
-    let working = async { stopping(&process, roles::work(&process, geo, None).await) };
+    let working = async { stopping(&process, Box::pin(roles::work(&process, geo, None)).await) };
     let (listened, worked, ()) = tokio::join!(listening, working, watch::look(&process));
     process.store.close().await;
     listened.and(worked)
@@ -154,7 +154,7 @@ async fn worker(config: Option<&Path>) -> anyhow::Result<u8> {
     if let Some(monitored) = &monitored {
         commands::say(&format!("monitoring on http://{}", monitored.address));
     }
-    let working = async { stopping(&process, roles::work(&process, geo, None).await) };
+    let working = async { stopping(&process, Box::pin(roles::work(&process, geo, None)).await) };
     let monitoring = async {
         if let Some(monitored) = monitored {
             monitored.run(&process).await;

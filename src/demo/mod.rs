@@ -111,7 +111,7 @@ pub(crate) async fn demo(args: DemoArgs) -> anyhow::Result<u8> {
         ended
     };
     let working = async {
-        let ended = roles::work(&serving_process, geo, Some(observer)).await;
+        let ended = Box::pin(roles::work(&serving_process, geo, Some(observer))).await;
         process.stop.cancel();
         serving.cancel();
         ended

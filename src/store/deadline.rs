@@ -63,7 +63,7 @@ impl Store {
         let generation = line.generation();
         let is_lost = async {
             if limit < LONG {
-                std::future::pending().await
+                std::future::pending::<()>().await;
             }
             line.renewed(generation).await;
         };
@@ -98,7 +98,7 @@ impl Store {
 
 /// `read_only_sql_transaction`: the session or the server takes no writes.
 fn is_read_only(error: &sqlx::Error) -> bool {
-    error.as_database_error().and_then(|error| error.code()).is_some_and(|code| code == "25006")
+    error.as_database_error().and_then(sqlx::error::DatabaseError::code).is_some_and(|code| code == "25006")
 }
 
 /// Whether what is written can be committed at present.

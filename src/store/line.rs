@@ -28,7 +28,7 @@ const RENEW_PAUSE: Duration = Duration::from_millis(500);
 /// How long those that still use an old pool have before it is closed.
 const OLD_POOL_TIME: Duration = ACQUIRE_TIMEOUT;
 /// How long closing it may take. What is dark ends when the system gives its sockets up.
-const CLOSE_TIME: Duration = Duration::from_secs(60);
+const CLOSE_TIME: Duration = Duration::from_mins(1);
 
 /// The connections of this process to a Postgres server.
 #[derive(Debug)]
@@ -73,7 +73,7 @@ impl Line {
     pub(crate) async fn renewed(&self, generation: u64) {
         let mut pools = self.pool.subscribe();
         if pools.wait_for(|(current, _)| *current != generation).await.is_err() {
-            std::future::pending().await
+            std::future::pending::<()>().await;
         }
     }
 

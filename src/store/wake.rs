@@ -81,13 +81,11 @@ impl Store {
                 // Nothing else is ever said on this connection: without a question, nobody would see that it is dark.
                 () = tokio::time::sleep(ASK_EVERY) => {
                     let asked = sqlx::query("SELECT 1").execute(&mut listener);
-                    match tokio::time::timeout(SIGN_OF_LIFE, asked).await {
-                        Ok(answer) => drop(answer?),
-                        Err(_) => {
-                            line.renew(generation, "the connection that listens gives no sign of life");
-                            return Err(too_late(SIGN_OF_LIFE).into());
-                        }
-                    }
+                    let Ok(answer) = tokio::time::timeout(SIGN_OF_LIFE, asked).await else {
+                        line.renew(generation, "the connection that listens gives no sign of life");
+                        return Err(too_late(SIGN_OF_LIFE).into());
+                    };
+                    answer?;
                 }
             }
         }
