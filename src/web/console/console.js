@@ -56,6 +56,14 @@
     const answer = await fetch(url, { ...options, signal, headers: { accept: "text/html" } });
     return [answer, new DOMParser().parseFromString(await answer.text(), "text/html")];
   };
+  // An answer that something broke changes nothing here: whoever sees it presses again.
+  const broke = (answer, page) => {
+    if (answer.status < 500) return false;
+    const words = page.querySelector("main p:not(.brand)");
+    say(words ? words.textContent : "Something broke; try again.");
+    waiting.length = 0;
+    return true;
+  };
   const failed = (error, wrote) => {
     const what = error.name === "TimeoutError" ? "The server does not answer." : "The server cannot be reached.";
     say(what + (wrote ? " Load the page again to see whether it was done." : " Nothing was changed; try again."));
@@ -98,6 +106,7 @@
       set(null);
       return;
     }
+    if (broke(answer, page)) { set(null); return; }
     const next = page.querySelector("main");
     const stays = wrote && !answer.redirected;
     if (!next || (!stays && pageOf(new URL(answer.url).pathname) !== pageOf(location.pathname))) {
@@ -126,6 +135,12 @@
   };
 
   // What is open beside the list; the list stays as it is, with what is selected in it.
+  let opened = null; // the row that the pane belongs to
+  const reopen = () => {
+    if (!opened || !opened.isConnected) return;
+    here(opened, false);
+    opened.querySelector("a[data-open]").focus({ preventScroll: true });
+  };
   const peek = async (item) => {
     if (peeking) peeking.abort();
     const own = new AbortController();
@@ -139,12 +154,15 @@
       if (peeking !== own) return;
       peeking = null;
       failed(error, false);
+      reopen();
       set(null);
       return;
     }
     if (peeking !== own) return;
     peeking = null;
+    if (broke(answer, page)) { reopen(); set(null); return; }
     set(null);
+    opened = item;
     const [old, pane] = [document.querySelector("[data-pane]"), page.querySelector("[data-pane]")];
     if (!old || !pane || answer.redirected) {
       waiting.length = 0;
@@ -370,6 +388,7 @@
     const item = current() || items()[0];
     if (item && isDesk()) {
       here(item, false);
+      opened = item;
       item.querySelector("a[data-open]").focus({ preventScroll: true });
       if (isNarrow() && document.querySelector("[data-desk].opened")) document.querySelector("[data-pane]").scrollIntoView();
       else if (!first) item.scrollIntoView({ block: "nearest" });
