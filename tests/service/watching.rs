@@ -67,7 +67,7 @@ fn when_most_clicks_lie_ahead_our_clock_is_named_and_nobody_is_out_of_service(on
         (ready.status, clock["ok"] == true, clock["detail"].as_str().expect("words").to_owned())
     };
     let text = |tx: &str, rule: &str| {
-        let signals = api.reward(tx)["signals"].as_array().expect("signals").clone();
+        let signals = api.reward(tx)["verdict"]["signals"].as_array().expect("signals").clone();
         let signal = signals.into_iter().find(|signal| signal["code"] == rule).expect("every rule speaks");
         signal["text"].as_str().expect("a sentence").to_owned()
     };
