@@ -20,10 +20,12 @@ pub(crate) enum Tx {
 
 /// Runs `work` to its end even if the caller is dropped. Every method that writes goes through here: a transaction
 /// that is torn out of its future can come back to the pool half begun, and swallow the next write.
-pub(crate) async fn own_task<T: Send + 'static>(
+pub(crate) fn own_task<T: Send + 'static>(
     work: impl Future<Output = Result<T>> + Send + 'static,
-) -> Result<T> {
-    tokio::spawn(work).await.unwrap_or_else(|fault| Err(Error::Aborted(fault.to_string())))
+) -> impl Future<Output = Result<T>> + Send {
+    // Begun at once, so that the caller carries nothing of it.
+    let task = tokio::spawn(work);
+    async move { task.await.unwrap_or_else(|fault| Err(Error::Aborted(fault.to_string()))) }
 }
 
 /// What is done in a transaction. Boxed, because only a box may borrow the transaction for as long as it needs.

@@ -185,19 +185,18 @@ async fn grant_long_ago(home: &Home, user: &str, times: i64) {
     let account =
         |name: &str| format!("(SELECT id FROM accounts WHERE name = '{name}' AND currency = 'coins')");
     let (from, to) = (account("granted:targo"), account(&format!("user:main/{user}")));
-    let mut sql = format!(
+    let accounts = format!(
         "INSERT INTO accounts (name, currency, balance_micros)
          VALUES ('granted:targo', 'coins', 0), ('user:main/{user}', 'coins', 0) ON CONFLICT DO NOTHING;
          UPDATE accounts SET balance_micros = balance_micros + {times} * 1000000000000000000 WHERE id = {to};
          UPDATE accounts SET balance_micros = balance_micros - {times} * 1000000000000000000 WHERE id = {from};"
     );
-    for _ in 0..times {
-        sql += &format!(
-            "INSERT INTO transfers (debit_id, credit_id, amount_micros, currency, booked_at, business_date)
-             VALUES ({from}, {to}, 1000000000000000000, 'coins', 0, '2026-11-01');"
-        );
-    }
-    home.raw().await.execute(&sql).await;
+    let transfer = format!(
+        "INSERT INTO transfers (debit_id, credit_id, amount_micros, currency, booked_at, business_date)
+         VALUES ({from}, {to}, 1000000000000000000, 'coins', 0, '2026-11-01');"
+    );
+    let sql = std::iter::once(accounts).chain((0..times).map(|_| transfer.clone())).collect::<Vec<_>>();
+    home.raw().await.execute(&sql.concat()).await;
 }
 
 async fn a_source_goes_on_beyond_what_one_whole_number_holds(home: &Home) {

@@ -218,7 +218,8 @@ async fn a_file_that_is_read_anew_has_no_notes_of_another_reading(home: &Home) {
 
 async fn spoiled_ids_are_asked_for_from_nobody(home: &Home) {
     five(home).await;
-    let lines: String = (0..20).map(|n| format!("1.23457E+15,approved,u,{}.00,{TIME}\n", n + 1)).collect();
+    let lines: Vec<_> = (0..20).map(|n| format!("1.23457E+15,approved,u,{}.00,{TIME}\n", n + 1)).collect();
+    let lines = lines.concat();
     let id = import(home, "a.csv", format!("tx_id,status,user_id,amount,time\n{lines}").as_bytes()).await;
     for state in [LineState::Duplicate, LineState::MissingHere, LineState::OrphanReversal] {
         assert_eq!(count(home, id, state).await, 0, "{}", state.name());

@@ -111,7 +111,8 @@ fn of_one_caller_only_so_many_refused_calls_are_kept() {
 /// A signed credit as a proxy passes it on, with these lines of X-Forwarded-For.
 fn through_proxy(address: std::net::SocketAddr, event: &Event, lines: &[&str]) -> u16 {
     let target = event.credit();
-    let lines: String = lines.iter().map(|line| format!("X-Forwarded-For: {line}\r\n")).collect();
+    let lines: Vec<_> = lines.iter().map(|line| format!("X-Forwarded-For: {line}\r\n")).collect();
+    let lines = lines.concat();
     let mut connection = Connection::open(address).expect("a connection");
     let head = format!("GET {target} HTTP/1.1\r\nHost: x\r\n{lines}\r\n");
     connection.send(head.as_bytes()).expect("room");

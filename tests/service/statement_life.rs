@@ -228,7 +228,7 @@ fn a_payment_is_booked_once_asked_about_and_taken_back(on: Kind) {
             .header("Content-Type", "application/json")
             .header("Authorization", &format!("Bearer {}", api.token))
             .header("Idempotency-Key", "wire-17")
-            .body(&json!({ "amount": "2.50", "note": "wire 17" }).to_string());
+            .body(json!({ "amount": "2.50", "note": "wire 17" }).to_string());
         json_of(&call(up.address, &request))["paid"].clone()
     };
     assert_eq!((by_key(), by_key()), (json!("2.5"), json!("2.5")));

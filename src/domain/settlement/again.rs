@@ -55,7 +55,7 @@ impl Settled {
         match self.reward.reversed_at.filter(|at| is_no_retry(*at)) {
             Some(at) => {
                 self.reapprove(
-                    format!("The network approves again what it took back on {}.", at.rfc3339()),
+                    &format!("The network approves again what it took back on {}.", at.rfc3339()),
                     incoming.postback_id,
                     now,
                 );
@@ -102,7 +102,7 @@ impl Settled {
         match doubt {
             Some(note) => {
                 self.reversal_said = Some(reversal);
-                self.reapprove(note, incoming.postback_id, now);
+                self.reapprove(&note, incoming.postback_id, now);
                 Again { outcome: Outcome::Processed, reason: None, raises }
             }
             None => Again::processed(Some(REVERSED_BEFORE.into())),
@@ -110,7 +110,7 @@ impl Settled {
     }
 
     /// Holds a reward that was reversed, for a person.
-    fn reapprove(&mut self, note: String, postback_id: i64, now: TimestampMs) {
+    fn reapprove(&mut self, note: &str, postback_id: i64, now: TimestampMs) {
         let because = Because {
             actor: ACTOR_RULES,
             note: Some(format!("{REAPPROVED}: {note}")),

@@ -269,11 +269,11 @@ fn quarantine_routes(api: Arc<Api>) -> BoxedFilter<(Response,)> {
     let act = warp::path!("postbacks" / i64 / String).and(post).and(body).then(
         |id, act: String, call, body: bytes::Bytes| async move {
             match act.as_str() {
-                "state" => answer(quarantine::state(call, id, body)).await,
-                "confirm" => answer(quarantine::confirm(call, id, body)).await,
-                "decline" => answer(quarantine::decline(call, id, body)).await,
-                "set-aside" => answer(quarantine::set_aside(call, id, body)).await,
-                "take-up" => answer(quarantine::take_up(call, id, body)).await,
+                "state" => answer(Box::pin(quarantine::state(call, id, body))).await,
+                "confirm" => answer(Box::pin(quarantine::confirm(call, id, body))).await,
+                "decline" => answer(Box::pin(quarantine::decline(call, id, body))).await,
+                "set-aside" => answer(Box::pin(quarantine::set_aside(call, id, body))).await,
+                "take-up" => answer(Box::pin(quarantine::take_up(call, id, body))).await,
                 _ => ApiError::NotFound("no such resource".into()).into_response(),
             }
         },

@@ -263,7 +263,7 @@ async fn respond(
     let is_https = console.trusted_proxies > 0
         && headers.get("x-forwarded-proto").is_some_and(|proto| proto.as_bytes() == b"https");
     match Request::read(method, path.as_str(), &query, &headers, &form, address, is_https) {
-        Ok(request) => console.answer(&request).await.into_response(&request),
+        Ok(request) => Box::pin(console.answer(&request)).await.into_response(&request),
         Err(bad) => {
             debug!(%bad, "a request to the pages cannot be read");
             unfit(&console, &headers, peer, &UNREADABLE).await
@@ -312,7 +312,7 @@ impl Console {
         let answered = match (is_post, path.as_slice()) {
             (true, ["logout"]) => session::sign_out(self, &viewer, request).await,
             (false, []) => today::page(self, &viewer).await,
-            (false, ["review"]) => review::page(self, &viewer, request).await,
+            (false, ["review"]) => Box::pin(review::page(self, &viewer, request)).await,
             (false, ["review", "new"]) => review::new(self, request).await,
             (true, ["review", "decide"]) => decide::decide(self, &viewer, request).await,
             (true, ["decisions", id, "undo"]) => decide::undo(self, &viewer, request, id).await,

@@ -271,12 +271,9 @@ pub(crate) async fn decide(console: &Console, viewer: &Viewer, request: &Request
         return show(console, viewer, request, None, Some(fault)).await;
     }
     let reward_id = request.field("other").or_else(|| request.field("reward"));
-    let reward_id = match reward_id.map(str::parse::<i64>).transpose() {
-        Ok(reward_id) => reward_id,
-        Err(_) => {
-            let fault = "The number of a reward is digits only. Nothing was changed.".to_owned();
-            return show(console, viewer, request, None, Some(fault)).await;
-        }
+    let Ok(reward_id) = reward_id.map(str::parse::<i64>).transpose() else {
+        let fault = "The number of a reward is digits only. Nothing was changed.".to_owned();
+        return show(console, viewer, request, None, Some(fault)).await;
     };
     let now = console.clock.now();
     let reviewer = Reviewer {

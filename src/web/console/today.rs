@@ -156,21 +156,12 @@ fn counts(rows: &[HourRow], of: &[&str]) -> BTreeMap<i64, i64> {
     counts
 }
 
-/// What needs a person, by money first.
-async fn todos(
+/// Reversals that wait for a person, and what was approved again after one.
+async fn reversals_to_decide(
     console: &Console,
     now: TimestampMs,
-    totals: &store::holds::HoldTotals,
-    report: Option<&(Headline, String)>,
 ) -> Result<Vec<Todo>, super::answer::PageError> {
     let mut todos = Vec::new();
-    if totals.overdue > 0 {
-        todos.push(Todo {
-            text: format!("Overdue: {} on hold", counted(totals.overdue, "reward")),
-            link: "/review".into(),
-            money: usd(totals.overdue_payout_micros),
-        });
-    }
     for row in console.store.open_cases(now).await? {
         let Some(situation) = Situation::parse(&row.situation) else { continue };
         todos.push(Todo {
@@ -188,6 +179,49 @@ async fn todos(
             money: usd(again.payout_micros),
         });
     }
+    Ok(todos)
+}
+
+/// What often has to be cleaned or is not filled in, by source.
+async fn frequent_faults_of_data(
+    console: &Console,
+    now: TimestampMs,
+) -> Result<Vec<Todo>, super::answer::PageError> {
+    let mut todos = Vec::new();
+    for row in console.store.data_tallies(TimestampMs(now.0 - FREQUENT_WITHIN_MS)).await? {
+        if row.fired >= FREQUENT_FROM && row.fired * 100 > row.looked_at * FREQUENT_PERCENT {
+            todos.push(Todo {
+                text: format!(
+                    "{}: \u{201c}{}\u{201d} on {} of {} postbacks in 24 h; look at the URL in the network's dashboard",
+                    row.source,
+                    rule_name(&row.code),
+                    number(row.fired),
+                    number(row.looked_at)
+                ),
+                link: format!("/postbacks?source={}", row.source),
+                money: String::new(),
+            });
+        }
+    }
+    Ok(todos)
+}
+
+/// What needs a person, by money first.
+async fn todos(
+    console: &Console,
+    now: TimestampMs,
+    totals: &store::holds::HoldTotals,
+    report: Option<&(Headline, String)>,
+) -> Result<Vec<Todo>, super::answer::PageError> {
+    let mut todos = Vec::new();
+    if totals.overdue > 0 {
+        todos.push(Todo {
+            text: format!("Overdue: {} on hold", counted(totals.overdue, "reward")),
+            link: "/review".into(),
+            money: usd(totals.overdue_payout_micros),
+        });
+    }
+    todos.extend(reversals_to_decide(console, now).await?);
     for app in console.store.disabled_apps().await? {
         todos.push(Todo {
             text: format!(
@@ -222,21 +256,7 @@ async fn todos(
             money: String::new(),
         });
     }
-    for row in console.store.data_tallies(TimestampMs(now.0 - FREQUENT_WITHIN_MS)).await? {
-        if row.fired >= FREQUENT_FROM && row.fired * 100 > row.looked_at * FREQUENT_PERCENT {
-            todos.push(Todo {
-                text: format!(
-                    "{}: \u{201c}{}\u{201d} on {} of {} postbacks in 24 h; look at the URL in the network's dashboard",
-                    row.source,
-                    rule_name(&row.code),
-                    number(row.fired),
-                    number(row.looked_at)
-                ),
-                link: format!("/postbacks?source={}", row.source),
-                money: String::new(),
-            });
-        }
-    }
+    todos.extend(frequent_faults_of_data(console, now).await?);
     let proposals = console.store.proposals_waiting().await?;
     if proposals > 0 {
         todos.push(Todo {

@@ -101,7 +101,7 @@ impl Desk {
         let (source, situation) =
             (scenario.happenings.cases[index].source, scenario.happenings.cases[index].situation);
         let credits = scenario.rewards.iter().filter(|((of, _), known)| {
-            *of == source && known.credit_known && known.last.is_some() && known.status != Status::Reversed
+            *of == source && known.has_credit && known.last.is_some() && known.status != Status::Reversed
         });
         let credits: Vec<_> = credits.map(|(name, _)| name.clone()).collect();
         let name = match situation {

@@ -40,7 +40,7 @@ pub(super) struct Known {
     pub(super) status: Status,
     /// What is left of it: reward and payout.
     pub(super) left: (i64, i64),
-    pub(super) credit_known: bool,
+    pub(super) has_credit: bool,
     /// The last step that it took.
     pub(super) last: Option<Step>,
 }
@@ -228,13 +228,13 @@ impl Scenario<'_> {
             of: of.clone(),
             // The status is the one after its first step.
             status: Status::Reversed,
-            credit_known: is_credit,
+            has_credit: is_credit,
             last: None,
         });
-        if is_credit && !known.credit_known {
+        if is_credit && !known.has_credit {
             known.left = (of.reward, of.payout);
             known.of = Terms { converted: known.of.converted, ..of };
-            known.credit_known = true;
+            known.has_credit = true;
         }
     }
 
