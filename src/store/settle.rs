@@ -129,7 +129,7 @@ macro_rules! earlier_key {
 }
 
 /// Two keys of each task: one of them may be the postback's own, and the rule only asks whether there is another
-/// ([`SAME_TASK_CAP`]).
+/// ([`domain::settlement::SAME_TASK_CAP`]).
 static LOAD_TASKS: LazyStatement = LazyLock::new(|| {
     Statement::new(
         concat!(

@@ -157,9 +157,9 @@ async fn any_bytes_end_and_the_next_file_is_imported(home: &Home) {
 async fn every_kind_of_line_end_is_imported(home: &Home) {
     five(home).await;
     for (n, file) in [
-        "tx_id,amount\nT0,1.00\rX,1.00\n",
-        "tx_id,amount\rT1,1.00\rX,1.00\r",
-        "tx_id,amount\r\nT2,1.00\r\nX,1.00",
+        "tx_id,amount\nT0,1.00\rX0,1.00\n",
+        "tx_id,amount\rT1,1.00\rX1,1.00\r",
+        "tx_id,amount\r\nT2,1.00\r\nX2,1.00",
     ]
     .into_iter()
     .enumerate()
