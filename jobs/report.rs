@@ -113,12 +113,13 @@ async fn try_to_make(
     Ok(Made { report, kept })
 }
 
-/// The day with which the reports begin: the first that anything was received, booked or reported on. A report of an
-/// empty day before the first booking counts too: it is closed like any other, and the next day goes on from it.
+/// The day with which the reports begin: the first on which anybody listened, or anything was received, booked or
+/// reported. Nothing is known of a day before it, so nothing is reported of one.
 fn first_day(span: &ReportSpan, zone: Tz) -> Option<BusinessDay> {
     let parse = |date: &Option<String>| BusinessDay::parse(date.as_deref()?, zone);
     let received = span.first_received.and_then(|at| BusinessDay::of(TimestampMs(at), zone));
-    let days = [parse(&span.first_booked), parse(&span.first_reported), received];
+    let listened = span.first_listened.and_then(|at| BusinessDay::of(TimestampMs(at), zone));
+    let days = [parse(&span.first_booked), parse(&span.first_reported), received, listened];
     days.into_iter().flatten().min_by_key(|day| day.date())
 }
 
@@ -140,8 +141,8 @@ pub async fn make_up_to(
         return Ok(());
     };
     let span = store.report_span().await?;
-    // An empty book still has its day.
-    let first = first_day(&span, terms.timezone).unwrap_or(last);
+    // A new installation has no day that is over.
+    let Some(first) = first_day(&span, terms.timezone) else { return Ok(()) };
     let mut day = last_closed(&span, terms.timezone).map_or(first, BusinessDay::next);
     while day.date() <= last.date() && !stop.is_cancelled() {
         let made = make_from(store, terms, day, Some(first), clock.now()).await?;

@@ -19,7 +19,7 @@ use crate::inbox::WaitingPostback;
 use crate::replay::{self, Replayer};
 use crate::statement::{Column, LazyStatement, Statement};
 use crate::unit::{Tx, with_statement};
-use crate::{Error, Result, Store, read};
+use crate::{Error, Result, Store, read, tokens};
 
 /// The most acts that are listed of one postback, newest last.
 const MAX_ACTS: i64 = 1_000;
@@ -56,6 +56,8 @@ pub enum Acted {
     NoProposal,
     /// Nothing was changed: nobody agrees to what they proposed themselves.
     OwnProposal,
+    /// Nothing was changed: a service is neither of two people.
+    NotAPerson,
 }
 
 /// An act as it is kept.
@@ -219,6 +221,7 @@ impl Store {
                 match waiting(tx, id, proposal_id).await? {
                     Err(acted) => Ok(acted),
                     Ok(proposal) if proposal.actor == by.actor => Ok(Acted::OwnProposal),
+                    Ok(proposal) if !are_people(tx, &proposal, &by).await? => Ok(Acted::NotAPerson),
                     Ok(proposal) => {
                         let stated = proposal.stated()?;
                         holds(tx, id, "confirmed", Some(proposal.id), &stated, &by).await?;
@@ -304,11 +307,17 @@ async fn state(tx: &mut Tx, id: i64, stated: Stated, needs_second: bool, by: &By
     let proposal = last(tx, id).await?.filter(|act| act.is_proposal() && act.actor != by.actor);
     if let Some(proposal) = proposal
         && proposal.stated()? == stated
+        && are_people(tx, &proposal, by).await?
     {
         holds(tx, id, "confirmed", Some(proposal.id), &stated, by).await?;
         return Ok(Acted::Confirmed);
     }
     insert(tx, id, "proposed", None, &stated, by).await.map(Acted::Proposed)
+}
+
+/// Whether who proposed it and who agrees are people, and not services.
+async fn are_people(tx: &mut Tx, proposal: &ActRow, by: &By) -> Result<bool> {
+    Ok(tokens::services(tx, &[&proposal.actor, &by.actor]).await?.is_empty())
 }
 
 /// The proposal, if it waits; the postback is locked then.

@@ -90,6 +90,8 @@ pub struct ReportSpan {
     pub first_reported: Option<String>,
     /// When the first postback that is still kept was received, in unix milliseconds.
     pub first_received: Option<i64>,
+    /// When a process could acknowledge for the first time.
+    pub first_listened: Option<i64>,
     /// The last day that is closed.
     pub last_closed: Option<String>,
 }
@@ -199,6 +201,7 @@ impl Store {
             "SELECT (SELECT MIN(business_date) FROM steps) AS first_booked,
                     (SELECT MIN(business_date) FROM reports) AS first_reported,
                     (SELECT received_at FROM postbacks ORDER BY id LIMIT 1) AS first_received,
+                    (SELECT MIN(began_at) FROM listening) AS first_listened,
                     (SELECT MAX(business_date) FROM reports WHERE state = 'final') AS last_closed"
         ).fetch_one(pool).await)?)
     }

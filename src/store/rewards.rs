@@ -47,6 +47,8 @@ pub struct RewardRow {
     pub currency: String,
     pub reward_micros: Option<i64>,
     pub payout_micros: Option<i64>,
+    pub taken_back_micros: i64,
+    pub taken_back_payout_micros: i64,
     pub offer_id: Option<String>,
     pub offer_name: Option<String>,
     pub event_id: Option<String>,
@@ -71,7 +73,7 @@ pub struct RewardRow {
 
 const SELECT: &str =
     "SELECT rewards.id, source, app, user_id, tx_id, status, currency, reward_micros, payout_micros,
-            offer_id, offer_name, event_id, event_name, ip, country_code, clicked_at, sub1, sub2, received_at,
+            taken_back_micros, taken_back_payout_micros, offer_id, offer_name, event_id, event_name, ip, country_code, clicked_at, sub1, sub2, received_at,
             repeats, conflict, decision, score, hard, policy, decided_at, geo_result, location, signals
      FROM rewards LEFT JOIN verdicts ON verdicts.reward_id = rewards.id WHERE ";
 

@@ -81,6 +81,11 @@ pub enum Refused {
     /// Four eyes are two persons.
     #[error("you proposed this yourself: another person must agree")]
     OwnProposal,
+    /// Nobody stands behind a service.
+    #[error(
+        "a service's token is neither of two people: let two people state and confirm it, or give the token an owner"
+    )]
+    NotAPerson,
     /// Somebody else was faster.
     #[error("postback {0} was changed at the same moment: look at it again")]
     Contended(i64),
@@ -215,6 +220,7 @@ async fn done(
         Ok(Acted::Elsewhere(outcome)) => Err(Refused::Elsewhere { id, outcome }),
         Ok(Acted::NoProposal) => Err(Refused::NoProposal { id, proposal_id }),
         Ok(Acted::OwnProposal) => Err(Refused::OwnProposal),
+        Ok(Acted::NotAPerson) => Err(Refused::NotAPerson),
         Err(store::Error::Contended(_)) => Err(Refused::Contended(id)),
         Err(error) => Err(Refused::Store(error)),
     }

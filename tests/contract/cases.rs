@@ -9,6 +9,7 @@ use store::reviews::{Reviewed, Reviewer, Undone};
 
 use crate::database::Home;
 use crate::deliveries::{later, lines, said, take, telling};
+use crate::statements::{HEADER, counts, import, of, totals};
 use crate::story::{Call, NOW, RETRY_HORIZON_MS, credit, processor, reversal, suspicious};
 use crate::telling::{CREDITED, HELD, ann, plain, told};
 
@@ -30,6 +31,7 @@ contract! {
         what_is_approved_again_waits_in_the_queue_and_is_decided_like_a_hold,
         an_app_hears_of_a_part_as_a_part_and_of_the_rest_as_the_rest,
         a_reversal_that_took_all_of_a_part_leaves_no_word_to_an_app_that_heard_nothing,
+        a_statement_counts_a_part_and_what_was_approved_again,
         the_same_task_thirty_thousand_times_is_looked_up_twice;
 }
 
@@ -311,6 +313,23 @@ async fn a_reversal_that_took_all_of_a_part_leaves_no_word_to_an_app_that_heard_
         ["credited withdrawn", "reversed withdrawn", "reversed withdrawn"],
         "all of it ended before any of it left"
     );
+}
+
+/// The network lists the part that it took back of `T0`, leaves that of `T1` out, and lists `T2` as it stands again.
+async fn a_statement_counts_a_part_and_what_was_approved_again(home: &Home) {
+    let call = |n: usize| credit(&format!("T{n}")).by(&format!("u{n}")).with("offer_id", format!("o{n}"));
+    let taken = |n: usize| part(&format!("T{n}")).by(&format!("u{n}"));
+    home.tell(&[call(0), call(1), call(2), taken(0), taken(1), reversal("T2").by("u2")]).await;
+    for case in open(home, NOW).await {
+        done(home, &case, Resolution::Part).await;
+    }
+    home.tell(&[call(2).received(LATE.0)]).await;
+    let lines =
+        [of(0, "approved", "1"), of(1, "approved", "1"), of(2, "approved", "1"), of(0, "reversed", "0.4")];
+    let id = import(home, "november.csv", &(HEADER.to_owned() + &lines.concat())).await;
+    assert_eq!(counts(home, id).await, [("matched", 4), ("status_differs", 1)]);
+    let totals = totals(home, id).await;
+    assert_eq!((totals.theirs.0, totals.ours.0), (2_600_000, 2_200_000));
 }
 
 /// Not how long it takes, which is for benchmarks, but what it reads: two keys of each task, whatever the table holds.

@@ -1,6 +1,7 @@
 //! A way out of quarantine: what a person states is kept beside the raw bytes, signed, booked once, and agreed to by two
 //! where that is asked for; what is worth nothing is set aside.
 
+use domain::access::Role;
 use domain::network::Kind;
 use domain::stated::Stated;
 use domain::time::TimestampMs;
@@ -8,6 +9,7 @@ use store::postbacks::{OutcomeFilter, PostbackFilter, PostbackRow};
 use store::quarantine::{Acted, By};
 use store::replay::{QuarantineFilter, Replayed, Replayer};
 use store::retention::PostbackTerms;
+use store::tokens::NewToken;
 
 use crate::database::Home;
 use crate::story::{Call, NOW, credit, reversal, suspicious, unmappable};
@@ -25,6 +27,7 @@ contract! {
         a_stated_transaction_that_is_known_is_a_repeat_or_a_conflict,
         a_replay_after_a_statement_keeps_what_was_stated,
         what_needs_two_waits_for_another_person,
+        a_service_is_neither_of_two_who_state_something,
         two_who_propose_the_same_agree_and_otherwise_the_last_one_waits,
         a_declined_proposal_leaves_the_postback_where_it_was,
         two_who_agree_at_once_credit_once,
@@ -255,6 +258,21 @@ async fn what_needs_two_waits_for_another_person(home: &Home) {
     assert_eq!(steps[0].note.as_deref(), Some(note));
     assert_eq!(plain(&home.balances("targo").await), CREDITED);
     home.prove().await;
+}
+
+async fn a_service_is_neither_of_two_who_state_something(home: &Home) {
+    let bot = NewToken { name: "bot".into(), owner: None, role: Role::Risk, expires_at: None };
+    let added = home.store.add_token(bot, "hash".into(), "admin".into(), NOW).await.expect("an answer");
+    assert!(added);
+    let id = put_aside(home, credit("T1").with("reward", "x")).await;
+    let proposal = proposed(home, id, reward("500"), "mara").await;
+    let agreed = home.store.confirm_stated(id, proposal, by("bot")).await.expect("an answer");
+    assert_eq!(agreed, Acted::NotAPerson);
+    let same = home.store.state(id, reward("500"), true, by("bot")).await.expect("an answer");
+    assert!(matches!(same, Acted::Proposed(_)), "{same:?}");
+    let same = home.store.state(id, reward("500"), true, by("mara")).await.expect("an answer");
+    assert!(matches!(same, Acted::Proposed(_)), "{same:?}");
+    assert!(home.first_waiting(ALL).await.is_empty(), "nothing has moved");
 }
 
 async fn two_who_propose_the_same_agree_and_otherwise_the_last_one_waits(home: &Home) {

@@ -29,6 +29,7 @@ contract! {
         a_closed_report_is_signed_off_once,
         silence_of_every_process_is_a_loss_window,
         the_span_of_the_books_is_known,
+        a_new_installation_reports_nothing_before_its_first_day,
         an_empty_day_that_has_a_report_is_closed_before_the_first_booking,
         a_day_is_closed_only_while_what_it_goes_on_from_stands,
         a_day_is_not_closed_while_the_day_before_it_is_open,
@@ -367,8 +368,19 @@ fn dates(dates: &[&str]) -> Vec<(String, Option<String>)> {
     dates.iter().enumerate().map(|(at, date)| ((*date).to_owned(), before(at))).collect()
 }
 
+async fn a_new_installation_reports_nothing_before_its_first_day(home: &Home) {
+    make_up_to(home, "2026-11-22", NOW).await;
+    home.store.note_listening("web".into(), NOW, NOW).await.expect("it is noted");
+    make_up_to(home, "2026-11-22", NOW).await;
+    assert_eq!(home.raw().await.number("SELECT COUNT(*) FROM reports").await, 0);
+    make_up_to(home, TODAY, later(2)).await;
+    assert_eq!(home.raw().await.texts("SELECT business_date FROM reports").await, [TODAY]);
+}
+
 async fn an_empty_day_that_has_a_report_is_closed_before_the_first_booking(home: &Home) {
-    // Nothing was booked yet when the night's report was made.
+    // Somebody listened, and nothing was booked yet when the night's report was made.
+    let listened = TimestampMs(NOW.0 - DAY_MS);
+    home.store.note_listening("web".into(), listened, listened).await.expect("it is noted");
     make_up_to(home, "2026-11-22", NOW).await;
     home.tell(&[credit("T1")]).await;
     make_up_to(home, "2026-11-24", later(5)).await;

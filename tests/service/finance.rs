@@ -228,6 +228,10 @@ fn a_mail_server_that_is_away_delays_its_mail_and_nothing_else(on: Kind) {
         mailbox.port
     );
     let gate = Gate::with(on, |settings| settings.with(AT_MIDNIGHT).with_tail(&mail));
+    // It listened the day before: a new installation has nothing to report.
+    assert!(gate.run(&["migrate"]).status.success());
+    let at = days_ago(1).starts_at().0;
+    gate.database.execute(&format!("INSERT INTO listening VALUES ('before', {at}, {at})"));
     let up = gate.up();
     let api = gate.api(up.address);
     let yesterday = days_ago(1).date().to_string();

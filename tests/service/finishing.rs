@@ -43,6 +43,7 @@ fn refused(answer: &Answer) -> (u16, String) {
 }
 
 fn add(gate: &Gate, name: &str, role: &str) {
+    assert!(gate.run(&["migrate"]).status.success());
     let mut command = gate.command(&["user", "add", name, "--role", role]);
     let command = command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
     let mut child = command.spawn().expect("the executable runs");

@@ -14,6 +14,11 @@ on_both_databases!(
     a_released_reward_is_reversed_like_any_other,
     a_reversal_takes_back_its_own_reward_and_no_other,
     somebody_elses_reversal_takes_nothing_back,
+    a_part_is_taken_back_by_one_decision_and_the_rest_stands,
+    a_reversal_for_another_user_takes_back_when_a_person_says_so,
+    an_orphan_is_linked_to_its_credit_over_the_api,
+    what_is_approved_again_after_the_retry_horizon_is_held_and_can_be_released,
+    a_reversal_under_an_id_of_its_own_finds_its_credit_by_the_settings,
     a_different_credit_under_a_known_transaction_is_a_conflict_and_moves_nothing,
 );
 
@@ -187,4 +192,122 @@ fn one_held(on: Kind) -> (Gate, Listening, Api, Event) {
 /// The reason of one of the reward's postbacks.
 fn reason(reward: &Value, index: usize) -> &str {
     reward["postbacks"][index]["reason"].as_str().unwrap_or_default()
+}
+
+/// The only case that waits for a person.
+fn the_case(api: &Api) -> Value {
+    api.settle();
+    let cases = api.all("reversals", 100);
+    assert_eq!(cases.len(), 1, "{cases:?}");
+    cases[0].clone()
+}
+
+fn resolve(api: &Api, case: &Value, body: &Value) -> crate::http::Answer {
+    api.post(&format!("reversals/{}/resolve", case["id"]), &body.to_string())
+}
+
+fn a_part_is_taken_back_by_one_decision_and_the_rest_stands(on: Kind) {
+    let gate = Gate::new(on);
+    let up = gate.up();
+    let api = gate.api(up.address);
+    deliver(up.address, &Event::honest("u-1", "T-1", 500).credit());
+    api.settle();
+    deliver(up.address, &Event::honest("u-1", "T-1", 200).reversal());
+    let case = the_case(&api);
+    assert_eq!((&case["situation"], &case["stake_reward"]), (&json!("part"), &json!("200")));
+    assert_eq!(api.balance("u-1"), "500", "nothing moves before a person decides");
+
+    let refused = resolve(&api, &case, &json!({ "resolution": "part", "note": " " }));
+    assert_eq!(refused.status, 400, "a reason is required: {}", refused.body);
+    let answer = resolve(&api, &case, &json!({ "resolution": "part", "note": "as their mail says" }));
+    assert_eq!(answer.status, 200, "{}", answer.body);
+    assert_eq!(api.balance("u-1"), "300");
+    let reward = api.reward("T-1");
+    assert_eq!(field(&reward["steps"], "step"), ["credit", "reverse_credited_part"]);
+    assert_eq!((&reward["status"], &reward["taken_back"]), (&json!("credited"), &json!("200")));
+    let again = resolve(&api, &case, &json!({ "resolution": "all", "note": "once more" }));
+    assert_eq!(again.status, 409, "{}", again.body);
+    deliver(up.address, &Event::honest("u-1", "T-1", 300).reversal());
+    api.settle();
+    assert_eq!(api.balance("u-1"), "0", "the rest goes by itself");
+    gate.assert_proven();
+}
+
+fn a_reversal_for_another_user_takes_back_when_a_person_says_so(on: Kind) {
+    let gate = Gate::new(on);
+    let up = gate.up();
+    let api = gate.api(up.address);
+    deliver(up.address, &Event::honest("ann%2Btest%40x", "T-1", 500).credit());
+    api.settle();
+    deliver(up.address, &Event::honest("ann+test%40x", "T-1", 500).reversal());
+    let case = the_case(&api);
+    assert_eq!((&case["situation"], &case["said_user_id"]), (&json!("other_user"), &json!("ann test@x")));
+    let finance = Api { address: up.address, token: gate.token("finance") };
+    let body = json!({ "resolution": "all", "note": "the same person" });
+    assert_eq!(resolve(&finance, &case, &body).status, 403);
+    assert_eq!(resolve(&api, &case, &body).status, 200);
+    assert_eq!(api.reward("T-1")["status"], "reversed");
+    gate.assert_proven();
+}
+
+fn an_orphan_is_linked_to_its_credit_over_the_api(on: Kind) {
+    let gate = Gate::new(on);
+    let up = gate.up();
+    let api = gate.api(up.address);
+    deliver(up.address, &Event::honest("u-1", "T-0", 500).credit());
+    deliver(up.address, &Event::honest("u-1", "T-0-R", 500).reversal());
+    api.settle();
+    assert_eq!(api.all("reversals", 100), [] as [Value; 0], "its credit may still come");
+    gate.database.execute("UPDATE reversal_cases SET due_at = raised_at");
+    let case = the_case(&api);
+    let whole = api.get(&format!("reversals?id={}", case["id"]));
+    let partners = &whole["items"][0]["partners"];
+    assert_eq!(
+        (&partners[0]["tx_id"], &partners[0]["same_amount"]),
+        (&json!("T-0"), &json!(true)),
+        "{whole}"
+    );
+    let body = json!({ "resolution": "all", "reward_id": partners[0]["reward_id"], "note": "their mail" });
+    let answer = resolve(&api, &case, &body);
+    assert_eq!(answer.status, 200, "{}", answer.body);
+    assert_eq!((&*api.balance("u-1"), &api.reward("T-0")["status"]), ("0", &json!("reversed")));
+    gate.assert_proven();
+}
+
+fn what_is_approved_again_after_the_retry_horizon_is_held_and_can_be_released(on: Kind) {
+    let gate = Gate::new(on);
+    let event = Event::honest("u-1", "T-1", 500);
+    {
+        let up = gate.up();
+        let api = gate.api(up.address);
+        for target in [event.credit(), event.reversal()] {
+            deliver(up.address, &target);
+            api.settle();
+        }
+    }
+    let web = gate.web();
+    let api = gate.api(web.address);
+    deliver(web.address, &event.credit());
+    gate.database
+        .execute("UPDATE postbacks SET received_at = received_at + 864000000 WHERE outcome = 'received'");
+    let _worker = gate.worker();
+    let reward = api.reward("T-1");
+    assert_eq!(reward["status"], "held");
+    assert_eq!(field(&reward["steps"], "step"), ["credit", "reverse_credited", "reapprove"]);
+    let id = reward["id"].as_i64().expect("an id");
+    assert_eq!(api.decide(id, "release", "they paid it").status, 200);
+    assert_eq!(api.balance("u-1"), "500");
+    gate.assert_proven();
+}
+
+fn a_reversal_under_an_id_of_its_own_finds_its_credit_by_the_settings(on: Kind) {
+    let gate = Gate::with(on, |settings| settings.with_in_source("reversal_id = { suffix = \"-R\" }"));
+    let up = gate.up();
+    let api = gate.api(up.address);
+    for target in [Event::honest("u-1", "T-0", 500).credit(), Event::honest("u-1", "T-0-R", 500).reversal()] {
+        deliver(up.address, &target);
+        api.settle();
+    }
+    assert_eq!((&*api.balance("u-1"), &api.reward("T-0")["status"]), ("0", &json!("reversed")));
+    gate.assert_proven();
 }

@@ -53,8 +53,20 @@ pub struct Booking {
     pub received_at: i64,
     /// True if the network approved it: it was credited or held.
     pub approved: bool,
-    /// True if it was taken back after that.
+    /// True if it was taken back after that, or a part of it.
     pub reversed: bool,
+    /// How much of the payout was taken back: all of it, or the parts so far.
+    pub taken_back: Amount,
+}
+
+impl Booking {
+    /// What is booked of it by lines of this kind.
+    fn amount(&self, kind: Kind) -> Amount {
+        match kind {
+            Kind::Credit => self.payout,
+            Kind::Reversal => self.taken_back,
+        }
+    }
 }
 
 /// What is known beside a batch of lines.
@@ -141,7 +153,7 @@ impl Match {
     }
 
     fn with(line: &StatementLine, state: LineState, rule: &'static str, booking: &Booking) -> Self {
-        let ours = if state.has_booking() { signed(line.kind, booking.payout) } else { Amount(0) };
+        let ours = if state.has_booking() { signed(line.kind, booking.amount(line.kind)) } else { Amount(0) };
         Self { reward_id: Some(booking.reward_id), ours, ..Self::of(line, state, rule) }
     }
 
@@ -180,7 +192,7 @@ fn one_by_id(line: &StatementLine, known: &mut Known, tolerance: Tolerance) -> M
     }
     // Another statement counts the booking by a line without an id, or in the sum of a day.
     if let Some(other) = known.elsewhere.get(&(booking.reward_id, line.kind)) {
-        let is_same = line.currency == PAYOUT_CURRENCY && line.amount == booking.payout;
+        let is_same = line.currency == PAYOUT_CURRENCY && line.amount == booking.amount(line.kind);
         return if is_same {
             Match::elsewhere(line, RULE, *other, Some(booking.reward_id))
         } else {
@@ -192,9 +204,9 @@ fn one_by_id(line: &StatementLine, known: &mut Known, tolerance: Tolerance) -> M
     }
     let state = if line.currency != PAYOUT_CURRENCY {
         LineState::CurrencyDiffers
-    } else if line.amount == booking.payout {
+    } else if line.amount == booking.amount(line.kind) {
         LineState::Matched
-    } else if tolerance.covers(booking.payout, line.amount) {
+    } else if tolerance.covers(booking.amount(line.kind), line.amount) {
         LineState::MatchedInTolerance
     } else {
         LineState::AmountDiffers
@@ -230,7 +242,7 @@ fn one_by_facts(line: &StatementLine, known: &mut Known, tolerance: Tolerance, w
             && line.offer_id.is_some()
             && line.offer_id == booking.offer_id
             && line.event_id.as_ref().is_none_or(|event| booking.event_id.as_ref() == Some(event))
-            && tolerance.covers(booking.payout, line.amount)
+            && tolerance.covers(booking.amount(line.kind), line.amount)
             && !known.taken.contains(&(booking.reward_id, line.kind))
     };
     let other = |booking: &Booking| known.elsewhere.get(&(booking.reward_id, line.kind)).copied();
@@ -238,12 +250,12 @@ fn one_by_facts(line: &StatementLine, known: &mut Known, tolerance: Tolerance, w
         of_user.into_iter().flatten().filter(fits).partition(|booking| other(booking).is_none());
     // Of two lines without an id that say the same, in two statements, the later one says nothing new.
     let same_elsewhere = || {
-        let same = |booking: &&&Booking| line.tx_id.is_none() && booking.payout == line.amount;
+        let same = |booking: &&&Booking| line.tx_id.is_none() && booking.amount(line.kind) == line.amount;
         let found = elsewhere.iter().find(same)?;
         Some(Match::elsewhere(line, RULE, other(found)?, Some(found.reward_id)))
     };
     let exact: Vec<&Booking> =
-        candidates.iter().copied().filter(|booking| booking.payout == line.amount).collect();
+        candidates.iter().copied().filter(|booking| booking.amount(line.kind) == line.amount).collect();
     let found = match (exact.as_slice(), candidates.as_slice()) {
         ([booking], _) => Match::with(line, LineState::Matched, RULE, booking),
         ([], [booking]) => Match::with(line, LineState::MatchedInTolerance, RULE, booking),

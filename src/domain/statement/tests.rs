@@ -68,6 +68,7 @@ fn booking(reward_id: i64, payout: i64, reversed: bool) -> Booking {
         received_at: 0,
         approved: true,
         reversed,
+        taken_back: Amount(if reversed { payout } else { 0 }),
     }
 }
 

@@ -43,7 +43,8 @@ static NEXT_DAY: LazyStatement = LazyLock::new(|| {
     )
 });
 
-/// What was booked from $2 to $3, and what no line of the statement has.
+/// What was booked from $2 to $3, and what no line of the statement has. Parts of one reward that were taken back are one
+/// reversal, and what was approved again takes its reversal back.
 static INSERT_MISSING: LazyStatement = LazyLock::new(|| {
     Statement::new(
         concat!(
@@ -58,22 +59,34 @@ static INSERT_MISSING: LazyStatement = LazyLock::new(|| {
             counted_elsewhere!(),
             "
          FROM (
-             SELECT steps.reward_id, steps.business_date,
-                    CASE WHEN step IN ('credit', 'hold') THEN 'credit' ELSE 'reversal' END AS kind,
-                    CASE WHEN step IN ('credit', 'hold') THEN COALESCE(payout_micros, 0)
-                         ELSE -COALESCE(payout_micros, 0) END AS ours_micros
-             FROM steps JOIN rewards ON rewards.id = steps.reward_id
-             WHERE steps.business_date BETWEEN $2 AND $3 AND rewards.source = $4
-               AND step IN ('credit', 'hold', 'reverse_credited', 'reverse_held', 'reverse_rejected')
+             SELECT moved.reward_id, MAX(moved.business_date) AS business_date, moved.kind,
+                    CAST(SUM(moved.ours_micros) AS BIGINT) AS ours_micros, MAX(moved.again) AS again
+             FROM (
+                 SELECT steps.reward_id, steps.business_date,
+                        CASE WHEN steps.step IN ('credit', 'hold')
+                               OR (steps.step = 'reapprove' AND first.step = 'reverse_unseen')
+                             THEN 'credit' ELSE 'reversal' END AS kind,
+                        CASE WHEN steps.step IN ('credit', 'hold', 'reapprove') THEN 1 ELSE -1 END
+                            * COALESCE(steps.part_payout_micros, payout_micros, 0) AS ours_micros,
+                        CASE WHEN steps.step = 'reapprove' THEN 1 ELSE 0 END AS again
+                 FROM steps JOIN rewards ON rewards.id = steps.reward_id
+                 JOIN steps AS first ON first.reward_id = rewards.id AND first.seq = 1
+                 WHERE steps.business_date BETWEEN $2 AND $3 AND rewards.source = $4
+                   AND steps.step IN ('credit', 'hold', 'reapprove', 'reverse_credited', 'reverse_held',
+                                      'reverse_rejected', 'reverse_credited_part', 'reverse_held_part',
+                                      'reverse_rejected_part')
+             ) AS moved
+             GROUP BY moved.reward_id, moved.kind
          ) AS booked
-         WHERE NOT EXISTS (
+         WHERE (booked.kind = 'credit' OR booked.again = 0 OR booked.ours_micros <> 0) AND NOT EXISTS (
              SELECT 1 FROM statement_lines AS lines
              WHERE lines.reward_id = booked.reward_id AND lines.statement_id = $1 AND lines.kind = booked.kind
                AND lines.state IN ('matched', 'matched_in_tolerance', 'amount_differs', 'currency_differs'))
            AND NOT EXISTS (
              SELECT 1 FROM statement_sums AS sums
              WHERE sums.statement_id = $1 AND sums.reward_id = booked.reward_id AND sums.kind = booked.kind)
-         ON CONFLICT DO NOTHING"
+         ON CONFLICT (statement_id, reward_id, kind) DO UPDATE
+         SET ours_micros = statement_missing.ours_micros + excluded.ours_micros"
         ),
         &[],
     )

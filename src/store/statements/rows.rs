@@ -79,6 +79,7 @@ pub(super) struct BookingRow {
     pub(super) offer_id: Option<String>,
     pub(super) event_id: Option<String>,
     pub(super) payout_micros: i64,
+    pub(super) taken_back_payout_micros: i64,
     pub(super) received_at: i64,
     pub(super) status: String,
     pub(super) approved: i64,
@@ -95,7 +96,12 @@ impl From<BookingRow> for Booking {
             payout: Amount(row.payout_micros),
             received_at: row.received_at,
             approved: row.approved != 0,
-            reversed: row.status == "reversed",
+            reversed: row.status == "reversed" || row.taken_back_payout_micros > 0,
+            taken_back: Amount(if row.status == "reversed" {
+                row.payout_micros
+            } else {
+                row.taken_back_payout_micros
+            }),
         }
     }
 }

@@ -83,8 +83,11 @@ static CHUNK: LazyStatement = LazyLock::new(|| {
 pub(super) static BY_TX: LazyStatement = LazyLock::new(|| {
     Statement::new(
         "SELECT rewards.id, rewards.tx_id, rewards.user_id, rewards.offer_id, rewards.event_id,
-                COALESCE(payout_micros, 0) AS payout_micros, received_at, status,
-                CAST(CASE WHEN steps.step IN ('credit', 'hold') THEN 1 ELSE 0 END AS BIGINT) AS approved
+                COALESCE(payout_micros, 0) AS payout_micros, taken_back_payout_micros, received_at, status,
+                CAST(CASE WHEN steps.step IN ('credit', 'hold')
+                            OR EXISTS (SELECT 1 FROM steps AS again
+                                       WHERE again.reward_id = rewards.id AND again.step = 'reapprove')
+                          THEN 1 ELSE 0 END AS BIGINT) AS approved
          FROM {given} JOIN rewards ON rewards.event_key = given.event_key AND rewards.source = given.source
          JOIN steps ON steps.reward_id = rewards.id AND steps.seq = 1",
         &[Text("event_key"), Text("source")],
@@ -95,8 +98,11 @@ pub(super) static BY_TX: LazyStatement = LazyLock::new(|| {
 static BY_USER: LazyStatement = LazyLock::new(|| {
     Statement::new(
         "SELECT rewards.id, rewards.tx_id, rewards.user_id, rewards.offer_id, rewards.event_id,
-                COALESCE(payout_micros, 0) AS payout_micros, received_at, status,
-                CAST(CASE WHEN steps.step IN ('credit', 'hold') THEN 1 ELSE 0 END AS BIGINT) AS approved
+                COALESCE(payout_micros, 0) AS payout_micros, taken_back_payout_micros, received_at, status,
+                CAST(CASE WHEN steps.step IN ('credit', 'hold')
+                            OR EXISTS (SELECT 1 FROM steps AS again
+                                       WHERE again.reward_id = rewards.id AND again.step = 'reapprove')
+                          THEN 1 ELSE 0 END AS BIGINT) AS approved
          FROM {given} JOIN rewards ON rewards.user_id = given.user_id AND rewards.source = given.source
               AND rewards.offer_id = given.offer_id
          JOIN steps ON steps.reward_id = rewards.id AND steps.seq = 1

@@ -41,7 +41,9 @@ static TAKE: LazyStatement = LazyLock::new(|| {
          JOIN steps ON steps.business_date BETWEEN given.from_date AND given.to_date
               AND steps.taken_at >= given.from_ms AND steps.taken_at < given.to_ms
               AND ((given.kind = 'credit' AND steps.step IN ('credit', 'hold'))
-                OR (given.kind = 'reversal' AND steps.step IN ('reverse_credited', 'reverse_held', 'reverse_rejected')))
+                OR (given.kind = 'reversal' AND steps.step IN ('reverse_credited', 'reverse_held', 'reverse_rejected',
+                                                               'reverse_credited_part', 'reverse_held_part',
+                                                               'reverse_rejected_part')))
          JOIN rewards ON rewards.id = steps.reward_id AND rewards.source = given.source
               AND (given.offer_id IS NULL OR rewards.offer_id = given.offer_id)
               AND (given.event_id IS NULL OR rewards.event_id = given.event_id)
@@ -69,7 +71,8 @@ static TAKE: LazyStatement = LazyLock::new(|| {
 
 static SUMS: LazyStatement = LazyLock::new(|| {
     Statement::new(
-        "SELECT sums.line, COUNT(*), CAST(SUM(COALESCE(payout_micros, 0)) AS BIGINT)
+        "SELECT sums.line, COUNT(*), CAST(SUM(CASE WHEN sums.kind = 'reversal' AND status <> 'reversed' THEN taken_back_payout_micros
+                              ELSE COALESCE(payout_micros, 0) END) AS BIGINT)
          FROM {given} JOIN statement_sums AS sums
               ON sums.statement_id = given.statement_id AND sums.line = given.line
          JOIN rewards ON rewards.id = sums.reward_id

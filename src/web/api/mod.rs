@@ -178,15 +178,14 @@ fn reversal_routes(api: Arc<Api>) -> BoxedFilter<(Response,)> {
     let post = warp::post().and(call(api));
     let body = warp::body::content_length_limit(MAX_REQUEST_BODY_LEN).and(warp::body::bytes());
     let list = warp::path!("reversals")
-        .and(get.clone())
+        .and(get)
         .and(query())
         .then(|call, query| answer(reversals::list(call, query)));
-    let one = warp::path!("reversals" / i64).and(get).then(|id, call| answer(reversals::one(call, id)));
     let resolve = warp::path!("reversals" / i64 / "resolve")
         .and(post)
         .and(body)
         .then(|id, call, body| answer(reversals::resolve(call, id, body)));
-    list.or(one).unify().or(resolve).unify().boxed()
+    list.or(resolve).unify().boxed()
 }
 
 /// The networks' own statements.

@@ -22,7 +22,6 @@ use super::{
         reviews::reject,
         reviews::undo,
         reversals::list,
-        reversals::one,
         reversals::resolve,
         users::balance,
         postbacks::list,

@@ -1,4 +1,4 @@
-//! `GET reversals`, `GET reversals/{id}`, `POST reversals/{id}/resolve`: reversals that a person must look at.
+//! `GET reversals`, `POST reversals/{id}/resolve`: reversals that a person must look at.
 
 use bytes::Bytes;
 use domain::reversal::{Resolution, Situation};
@@ -49,7 +49,8 @@ pub(crate) struct ReversalCase {
     note: Option<String>,
     /// The reward that was taken back.
     taken_reward_id: Option<i64>,
-    /// Credits that an orphan may belong to, the likeliest first; only with `reversals/{id}`.
+    /// Credits that an orphan may belong to, the likeliest first; only with `id`, and in the
+    /// answer to a decision.
     #[serde(skip_serializing_if = "Option::is_none")]
     partners: Option<Vec<Partner>>,
 }
@@ -74,6 +75,10 @@ pub(crate) struct Partner {
 #[serde(deny_unknown_fields, default)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct ReversalQuery {
+    /// This one alone, open or ended, with the credits that it may belong to.
+    #[serde(deserialize_with = "page::filled")]
+    #[param(value_type = Option<i64>)]
+    id: Option<String>,
     /// open or ended; open unless told
     #[serde(deserialize_with = "page::filled")]
     state: Option<String>,
@@ -113,6 +118,10 @@ pub(crate) async fn list(call: Call, query: String) -> Result<Page<ReversalCase>
     call.reader().await?;
     let query: ReversalQuery = page::parse(&query)?;
     let limit = page::limit(query.limit.as_deref())?;
+    if let Some(id) = query.id {
+        let id = id.parse().map_err(|_| ApiError::invalid("`id` must be the number of a case".to_owned()))?;
+        return Ok(Page { items: vec![whole(&call, id).await?], next: None });
+    }
     let ended = match query.state.as_deref() {
         None | Some("open") => false,
         Some("ended") => true,
@@ -137,14 +146,6 @@ pub(crate) async fn list(call: Call, query: String) -> Result<Page<ReversalCase>
         format!("{at}-{}", row.id)
     };
     Page::of(rows, limit, cursor, |row| Ok(ReversalCase::of(row, None)))
-}
-
-#[utoipa::path(get, path = "/api/v1/reversals/{id}", params(("id" = i64, Path)), tag = "reversals",
-    responses((status = 200, body = ReversalCase), (status = 404, body = ErrorBody)))]
-/// One of them, with the credits that it may belong to.
-pub(crate) async fn one(call: Call, id: i64) -> Result<ReversalCase, ApiError> {
-    call.reader().await?;
-    whole(&call, id).await
 }
 
 async fn whole(call: &Call, id: i64) -> Result<ReversalCase, ApiError> {

@@ -32,6 +32,10 @@ pub(crate) struct Reward {
     /// Decimal, USD; null if the network does not send it.
     #[schema(example = "1.5")]
     payout: Option<String>,
+    /// The part of the reward that the network took back while the rest stands.
+    taken_back: String,
+    /// The part of the payout that it took back.
+    taken_back_payout: String,
     offer_id: Option<String>,
     offer_name: Option<String>,
     event_id: Option<String>,
@@ -229,6 +233,8 @@ impl Reward {
             currency: row.currency,
             reward: row.reward_micros.map(decimal),
             payout: row.payout_micros.map(decimal),
+            taken_back: decimal(row.taken_back_micros),
+            taken_back_payout: decimal(row.taken_back_payout_micros),
             offer_id: row.offer_id,
             offer_name: row.offer_name,
             event_id: row.event_id,

@@ -219,17 +219,17 @@ pub fn routes(console: Arc<Console>) -> BoxedFilter<(Response,)> {
 /// What no route wanted, for people: a page that says so. Networks and programs get words as before; a postback that was
 /// configured without its path must find no page.
 pub fn elsewhere(console: Arc<Console>) -> BoxedFilter<(Response,)> {
-    let wanted = warp::path::full().and(warp::header::headers_cloned()).and_then(
-        |path: FullPath, headers: HeaderMap| async move {
+    let wanted = warp::path::full().and(warp::method()).and(warp::header::headers_cloned()).and_then(
+        |path: FullPath, method: Method, headers: HeaderMap| async move {
             let accept = headers.get("accept").and_then(|accept| accept.to_str().ok()).unwrap_or_default();
             let root = path.as_str().split('/').nth(1).unwrap_or_default();
-            let is_a_person = accept.contains("text/html") && !NOT_FOR_PEOPLE.contains(&root);
+            let looks = method == Method::GET || method == Method::HEAD;
+            let is_a_person = looks && accept.contains("text/html") && !NOT_FOR_PEOPLE.contains(&root);
             if is_a_person { Ok((headers,)) } else { Err(warp::reject::not_found()) }
         },
     );
-    let method = warp::get().or(warp::head()).unify();
-    method
-        .and(wanted.untuple_one())
+    wanted
+        .untuple_one()
         .and(warp::ext::get::<Peer>())
         .and(warp::any().map(move || console.clone()))
         .then(|headers: HeaderMap, peer: Peer, console: Arc<Console>| async move {

@@ -194,6 +194,7 @@ fn case(row: CaseRow, partners: Vec<PartnerRow>, now: TimestampMs) -> Case {
     let ended = ending(&row, now);
     let money = match (row.stake_reward_micros, row.stake_payout_micros) {
         (0, 0) => "amount not named".to_owned(),
+        (reward, 0) => coins(reward),
         (reward, payout) => format!("{} · {}", coins(reward), usd(payout)),
     };
     Case {

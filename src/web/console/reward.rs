@@ -14,7 +14,7 @@ use super::decide::{Done, Undo};
 use super::frame::{Frame, refusal};
 use super::request::Request;
 use super::session::Viewer;
-use super::show::{Moment, counted, dollars_in, figure, happened, moment, short, sign, span, usd};
+use super::show::{Moment, counted, dollars_in, figure, happened, moment, priced, short, sign, span, usd};
 use super::{Console, evidence};
 
 pub(crate) struct SignalView {
@@ -116,6 +116,8 @@ pub(crate) struct RewardView {
     pub(crate) tx_id: String,
     pub(crate) tx_short: String,
     pub(crate) reward: String,
+    /// The part that the network took back; empty if it took none.
+    pub(crate) taken_back: String,
     pub(crate) currency: String,
     pub(crate) payout: String,
     pub(crate) offer: String,
@@ -231,6 +233,10 @@ pub(crate) async fn view(
         last: steps.last().map(|row| Head::of(row, now)),
         tx_short: short(&row.tx_id),
         reward: row.reward_micros.map_or_else(|| "unknown".into(), |micros| figure(micros, &row.currency)),
+        taken_back: match (row.taken_back_micros, row.taken_back_payout_micros) {
+            (0, 0) => String::new(),
+            (reward, payout) => format!("{} and {}", priced(reward, &row.currency), usd(payout)),
+        },
         payout: row.payout_micros.map_or_else(|| "nothing known".into(), usd),
         offer: evidence::offer(row.offer_name.as_deref(), row.offer_id.as_deref()),
         event: row.event_name.clone().unwrap_or_default(),
