@@ -42,9 +42,13 @@ impl Terms {
 /// How often a report is made again because the day before it was closed meanwhile.
 const TRIES: u32 = 5;
 
+/// How many days before the first one a report may be asked for and kept: each of them gets one in the night.
+const DAYS_BEFORE_THE_FIRST: u64 = 31;
+
 /// Makes the report of `day`, unless the day is closed: then what stands there stays, byte for byte. Days before it that
-/// are not closed are made first, because each goes on from the one before. A report of a day before everything that is
-/// known is made, and not kept: nothing could go on from it.
+/// are not closed are made first, because each goes on from the one before. Somebody who asks for a day a little before
+/// everything that is known lets the reports begin there, unless a day is closed already: then, as further back, the
+/// report is made and not kept, because nothing could go on from it.
 pub async fn make(
     store: &Store,
     terms: &Terms,
@@ -52,7 +56,15 @@ pub async fn make(
     now: TimestampMs,
 ) -> Result<Made, store::Error> {
     let span = store.report_span().await?;
-    let first = first_day(&span, terms.timezone);
+    let known = first_day(&span, terms.timezone);
+    let earlier =
+        known.filter(|_| span.last_closed.is_none()).map(|known| known.minus(DAYS_BEFORE_THE_FIRST));
+    let first = match earlier {
+        Some(earlier) if earlier.date() <= day.date() => {
+            known.into_iter().chain([day]).min_by_key(|day| day.date())
+        }
+        _ => known,
+    };
     if let Some(first) = first {
         let mut open = last_closed(&span, terms.timezone).map_or(first, BusinessDay::next);
         while open.date() < day.date() {

@@ -33,7 +33,8 @@ contract! {
         an_empty_day_that_has_a_report_is_closed_before_the_first_booking,
         a_day_is_closed_only_while_what_it_goes_on_from_stands,
         a_day_is_not_closed_while_the_day_before_it_is_open,
-        a_day_before_the_first_closed_one_is_not_kept,
+        a_day_shortly_before_the_first_is_kept_when_it_is_asked_for,
+    a_day_before_the_first_closed_one_is_not_kept,
         two_workers_that_report_at_once_make_one_chain,
         a_report_of_a_later_day_makes_the_days_before_it,
         a_hole_in_the_chain_of_closed_days_is_found;
@@ -418,13 +419,24 @@ async fn a_day_is_not_closed_while_the_day_before_it_is_open(home: &Home) {
     assert_eq!(chain(home).await, dates(&[TODAY, "2026-11-24", "2026-11-25"]));
 }
 
+async fn a_day_shortly_before_the_first_is_kept_when_it_is_asked_for(home: &Home) {
+    let made = async |date: &str| {
+        jobs::report::make(&home.store, &terms(), day(date), later(5)).await.expect("it is made").kept
+    };
+    home.tell(&[credit("T1")]).await;
+    assert_eq!(made("2026-10-22").await, Kept::BeforeTheFirst, "too far back");
+    assert_eq!(made("2026-11-20").await, Kept::Now);
+    make_up_to(home, TODAY, later(5)).await;
+    assert_eq!(chain(home).await, dates(&["2026-11-20", "2026-11-21", "2026-11-22", TODAY]));
+    assert_eq!(made("2026-11-19").await, Kept::BeforeTheFirst, "a day is closed");
+}
+
 async fn a_day_before_the_first_closed_one_is_not_kept(home: &Home) {
     let made = async |date: &str| {
         jobs::report::make(&home.store, &terms(), day(date), later(5)).await.expect("it is made").kept
     };
     assert_eq!(made("2020-01-01").await, Kept::BeforeTheFirst, "nothing is known at all");
     home.tell(&[credit("T1")]).await;
-    assert_eq!(made("2026-11-20").await, Kept::BeforeTheFirst, "before the first booking");
     close(home, TODAY, later(5)).await;
     assert_eq!(made("2026-11-22").await, Kept::BeforeTheFirst);
     let early = report_at(home, "2026-11-22", later(5)).await;
