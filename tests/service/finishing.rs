@@ -128,8 +128,11 @@ fn what_cannot_be_stated_is_refused_with_the_remedy(on: Kind) {
 fn above_the_limit_another_person_must_agree(on: Kind) {
     let limits = "[review]\nsecond_person_usd = \"50\"\nsecond_person_stated_reward = \"5000\"\n";
     let gate = Gate::with(on, |settings| settings.with_tail(limits));
+    add(&gate, "mara", "risk");
+    add(&gate, "joe", "risk");
     let mut up = gate.up();
-    let (mara, joe) = (gate.api(up.address), gate.api(up.address));
+    let of = |owner: &str| Api { address: up.address, token: gate.token_of("risk", owner) };
+    let (mara, joe) = (of("mara"), of("joe"));
     let stated = |reward: &str| json!({ "reward": reward, "reason": "r" });
     let small = quarantine(&mara, "T-1", "reward=500", "reward=x");
     assert_eq!(done(&mara, small, "state", &stated("4999"))["result"], "stated");

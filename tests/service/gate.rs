@@ -107,8 +107,17 @@ impl Gate {
 
     /// A new token of this role.
     pub(crate) fn token(&self, role: &str) -> String {
-        let name = format!("{role}-{:08x}", rand::random::<u32>());
-        let output = self.run(&["token", "add", &name, "--role", role]);
+        self.new_token(&["--role", role])
+    }
+
+    /// A token with which a person acts.
+    pub(crate) fn token_of(&self, role: &str, owner: &str) -> String {
+        self.new_token(&["--role", role, "--owner", owner])
+    }
+
+    fn new_token(&self, terms: &[&str]) -> String {
+        let name = format!("{}-{:08x}", terms[1], rand::random::<u32>());
+        let output = self.run(&[&["token", "add", &name], terms].concat());
         let (token, errors) = (text(&output.stdout), text(&output.stderr));
         assert!(output.status.success(), "{errors}");
         let token = token.strip_suffix('\n').expect("one line");

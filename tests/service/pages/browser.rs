@@ -79,7 +79,9 @@ impl Browser {
         });
         if look.narrow {
             // No window gets this narrow, a screen does.
-            let screen = json!({ "width": 360, "height": 780, "pixelRatio": 2.0 });
+            // Without script a tap never ends in the driver, a click does.
+            let touch = !look.without_script;
+            let screen = json!({ "width": 360, "height": 780, "pixelRatio": 2.0, "touch": touch });
             options["mobileEmulation"] = json!({ "deviceMetrics": screen });
         }
         let capabilities = json!({ "goog:chromeOptions": options });
