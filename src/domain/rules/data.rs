@@ -138,8 +138,8 @@ pub(super) fn q9(facts: &Facts<'_>, rules: &Rules) -> Signal {
     finding("Q9", fired, fired.then(|| user_id.clone()), None, text).weigh(rules.q9.weight())
 }
 
-/// True if `user_id` is one of `words` in any case and in quotes or brackets, or has nothing but punctuation and zeros
-/// (`-`, `0`, `00000000-0000-0000-0000-000000000000`).
+/// True if `user_id` is one of `words` in any case and in quotes or brackets, or has nothing but zeros and what stands for
+/// a value that is not there (`-`, `?`, `0`, `00000000-0000-0000-0000-000000000000`). Other signs may be somebody's name.
 fn is_nobody(user_id: &str, words: &[String]) -> bool {
     let brackets = ['"', '\'', '`', '(', ')', '[', ']', '<', '>', '{', '}'];
     let bare = user_id.trim_matches(|c: char| brackets.contains(&c) || c.is_whitespace());
@@ -149,7 +149,7 @@ fn is_nobody(user_id: &str, words: &[String]) -> bool {
     if words.iter().any(|word| is(word)) {
         return true;
     }
-    !words.is_empty() && bare.chars().all(|c| c == '0' || c.is_ascii_punctuation())
+    !words.is_empty() && bare.chars().all(|c| matches!(c, '0' | '-' | '_' | '?'))
 }
 
 fn finding(

@@ -304,9 +304,21 @@ fn a_user_that_is_nobody_is_held_whatever_its_spelling() {
         check(&case, Decision::Hold, 0, &["Q9"]);
         assert!(case.verdict().sentence().contains(user_id), "{user_id}");
     }
-    for user_id in
-        ["u1", "10", "a0", "tester", "nullable", "0x1", "Annull", "\u{1f600}", "nil@example.com", "guest42"]
-    {
+    for user_id in [
+        "u1",
+        "10",
+        "a0",
+        "tester",
+        "nullable",
+        "0x1",
+        "Annull",
+        "\u{1f600}",
+        "nil@example.com",
+        "guest42",
+        "'\"%\\",
+        "..",
+        "<3",
+    ] {
         let mut case = Case::honest();
         case.event.user_id = user_id.into();
         check(&case, Decision::Credit, 0, &[]);

@@ -1,8 +1,10 @@
-//! Who calls: a bearer token becomes its owner.
+//! Who calls: a bearer token becomes its owner, who says why.
 
 use domain::access::{Role, token_hash};
+use domain::review::MAX_NOTE_LEN;
 use domain::time::TimestampMs;
 use store::Store;
+use store::reviews::Reviewer;
 use store::tokens::TokenOwner;
 
 use super::{Call, error::ApiError};
@@ -25,7 +27,23 @@ pub(crate) async fn owner_of(
     store.token_owner(&token_hash(token), now).await?.ok_or(ApiError::Unauthorized)
 }
 
+/// Why somebody does something: `text`, which came in `field`, without blanks around it.
+pub(crate) fn reason(field: &str, text: &str) -> Result<String, ApiError> {
+    let text = text.trim();
+    if text.is_empty() || text.len() > MAX_NOTE_LEN || text.contains('\0') {
+        return Err(ApiError::invalid(format!("`{field}` must say why, in at most {MAX_NOTE_LEN} bytes")));
+    }
+    Ok(text.to_owned())
+}
+
 impl Call {
+    /// `owner` as one who decides now and says why in `note`.
+    pub(crate) fn deciding(&self, owner: TokenOwner, note: &str) -> Result<Reviewer, ApiError> {
+        let now = self.api.clock.now();
+        let business_date = now.business_date(self.api.timezone);
+        Ok(Reviewer { actor: owner.name, note: Some(reason("note", note)?), now, business_date })
+    }
+
     /// The owner of the token. Every role may read.
     pub(crate) async fn reader(&self) -> Result<TokenOwner, ApiError> {
         owner_of(&self.api.store, &self.authorization, self.api.clock.now()).await

@@ -2,13 +2,13 @@
 
 use bytes::Bytes;
 use domain::delivery::Status;
-use domain::review::MAX_NOTE_LEN;
 use serde::{Deserialize, Serialize};
 use store::deliveries::DisabledApp;
 use store::giving_up::{GiveUp, GivenUp};
 use store::resend::{AttemptRow, DeliveryFilter, DeliveryRow, ResendFilter, Resendable, Resent};
 use utoipa::{IntoParams, ToSchema};
 
+use super::access::reason;
 use super::error::{ApiError, ErrorBody};
 use super::page::{self, Page};
 use super::shape::time;
@@ -205,11 +205,8 @@ pub(crate) async fn give_up(call: Call, id: i64, body: Bytes) -> Result<ResentOn
     let owner = call.reviewer().await?;
     let request: GiveUpRequest = serde_json::from_slice(&body)
         .map_err(|error| ApiError::invalid(format!("the body must be {{\"reason\": \"…\"}}: {error}")))?;
-    let reason = request.reason.trim();
-    if reason.is_empty() || reason.len() > MAX_NOTE_LEN || reason.contains('\0') {
-        return Err(ApiError::invalid(format!("`reason` must say why, in at most {MAX_NOTE_LEN} bytes")));
-    }
-    let give_up = GiveUp { id, actor: owner.name, reason: reason.to_owned(), now: call.api.clock.now() };
+    let reason = reason("reason", &request.reason)?;
+    let give_up = GiveUp { id, actor: owner.name, reason, now: call.api.clock.now() };
     match call.api.store.give_up(give_up).await? {
         GivenUp::Done => Ok(ResentOne { id }),
         GivenUp::NotFound => Err(ApiError::NotFound(format!("there is no delivery {id}"))),

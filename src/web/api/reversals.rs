@@ -2,10 +2,8 @@
 
 use bytes::Bytes;
 use domain::reversal::{Resolution, Situation};
-use domain::review::MAX_NOTE_LEN;
 use serde::{Deserialize, Serialize};
 use store::cases::{CaseFilter, CasePlace, CaseRow, PartnerRow, Resolve, Resolved};
-use store::reviews::Reviewer;
 use utoipa::{IntoParams, ToSchema};
 
 use super::Call;
@@ -171,17 +169,7 @@ pub(crate) async fn resolve(call: Call, id: i64, body: Bytes) -> Result<Reversal
     })?;
     let resolution = Resolution::parse(&request.resolution)
         .ok_or_else(|| ApiError::invalid("`resolution` must be all, part or dismiss".to_owned()))?;
-    let note = request.note.trim();
-    if note.is_empty() || note.len() > MAX_NOTE_LEN || note.contains('\0') {
-        return Err(ApiError::invalid(format!("`note` must say why, in at most {MAX_NOTE_LEN} bytes")));
-    }
-    let now = call.api.clock.now();
-    let reviewer = Reviewer {
-        actor: owner.name,
-        note: Some(note.to_owned()),
-        now,
-        business_date: now.business_date(call.api.timezone),
-    };
+    let reviewer = call.deciding(owner, &request.note)?;
     let resolve = Resolve { case_id: id, resolution, reward_id: request.reward_id, reviewer };
     match call.api.store.resolve_case(resolve).await {
         Ok(Resolved::Done { .. }) => whole(&call, id).await,

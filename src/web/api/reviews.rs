@@ -1,7 +1,7 @@
 //! `POST rewards/{id}/release`, `POST rewards/{id}/reject` and `POST rewards/{id}/undo`.
 
 use bytes::Bytes;
-use domain::review::{MAX_NOTE_LEN, Review};
+use domain::review::Review;
 use serde::Deserialize;
 use store::reviews::{Reviewed, Reviewer, Undone};
 use utoipa::ToSchema;
@@ -38,17 +38,7 @@ pub(crate) async fn review(
     let owner = call.reviewer().await?;
     let request: ReviewRequest = serde_json::from_slice(&body)
         .map_err(|error| ApiError::invalid(format!("the body must be {{\"note\": \"…\"}}: {error}")))?;
-    let note = request.note.trim();
-    if note.is_empty() || note.len() > MAX_NOTE_LEN || note.contains('\0') {
-        return Err(ApiError::invalid(format!("`note` must say why, in at most {MAX_NOTE_LEN} bytes")));
-    }
-    let now = call.api.clock.now();
-    let reviewer = Reviewer {
-        actor: owner.name,
-        note: Some(note.to_owned()),
-        now,
-        business_date: now.business_date(call.api.timezone),
-    };
+    let reviewer = call.deciding(owner, &request.note)?;
     let Some(decision) = decision else { return take_back(&call, id, reviewer).await };
     match call.api.store.review(id, decision, reviewer).await {
         Ok(Reviewed::Done) => whole(&call.api, id).await,

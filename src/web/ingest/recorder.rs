@@ -31,6 +31,9 @@ const REFUSED_PAUSE: Duration = Duration::from_secs(1);
 /// How long a caller waits to hear that the call is recorded. What is recorded later all the same comes again as a
 /// repeat, which is harmless.
 const ANSWER_WITHIN: Duration = Duration::from_secs(5);
+/// How much of it may pass before its commit begins. Whoever has waited for longer stands behind a database that says
+/// nothing, and is told no without another attempt, of which they would not hear.
+const COMMIT_WITHIN: Duration = Duration::from_millis(2_500);
 /// A commit that is in hand for longer than this is not ordinary any more.
 const SLOW_COMMIT: Duration = Duration::from_secs(3);
 
@@ -54,6 +57,7 @@ pub struct Recorder {
 #[derive(Debug)]
 struct Waiting {
     postback: NewPostback,
+    since: Instant,
     recorded: oneshot::Sender<Result<(), NotRecorded>>,
     room: OwnedSemaphorePermit,
 }
@@ -97,7 +101,8 @@ impl Recorder {
         let kib = u32::try_from(bytes / 1_024 + 1).map_err(|_| NotRecorded)?;
         let room = self.room.clone().try_acquire_many_owned(kib).map_err(|_| NotRecorded)?;
         let (recorded, answer) = oneshot::channel();
-        self.waiting.try_send(Waiting { postback, recorded, room }).map_err(|_| NotRecorded)?;
+        let since = Instant::now();
+        self.waiting.try_send(Waiting { postback, since, recorded, room }).map_err(|_| NotRecorded)?;
         tokio::time::timeout(ANSWER_WITHIN, answer)
             .await
             .map_or(Err(NotRecorded), |answer| answer.unwrap_or(Err(NotRecorded)))
@@ -122,10 +127,19 @@ impl Recorder {
 }
 
 /// Commits `batch` and answers every call of it. An error means that the process must end.
-async fn record(store: &Store, batch: Vec<Waiting>) -> Result<(), store::Error> {
+async fn record(store: &Store, mut batch: Vec<Waiting>) -> Result<(), store::Error> {
+    // The way back is closed with the call.
+    let calls = batch.len();
+    batch.retain(|call| call.since.elapsed() < COMMIT_WITHIN);
+    if batch.len() < calls {
+        warn!(calls = calls - batch.len(), "calls that waited for too long behind a commit are put off");
+    }
+    if batch.is_empty() {
+        return Ok(());
+    }
     let (postbacks, answers): (Vec<_>, Vec<_>) = batch
         .into_iter()
-        .map(|Waiting { postback, recorded, room }| (postback, Answer { recorded, _room: room }))
+        .map(|Waiting { postback, recorded, room, .. }| (postback, Answer { recorded, _room: room }))
         .unzip();
     let postbacks = Arc::new(postbacks);
     histogram!("rewardgate_recorder_batch").record(f64_of(postbacks.len()));
