@@ -1,5 +1,6 @@
 //! Money: day by day, and from one balance to the next. Axes start at zero.
 
+use domain::money::MICROS_PER_UNIT;
 use plotters::prelude::*;
 
 use super::{LINE, SERIES, SOFT, Sheet, chart_error, drawn, height_of, twice, width_of};
@@ -32,8 +33,9 @@ pub(crate) fn days(days: &[Day]) -> Result<String, PageError> {
 }
 
 fn days_on(days: &[Day], sheet: Sheet) -> Result<String, PageError> {
-    let highest =
-        days.iter().map(|day| day.approved_micros.max(day.reversed_micros)).max().unwrap_or(0).max(1);
+    let amounts = days.iter().map(|day| day.approved_micros.max(day.reversed_micros));
+    // Days without money have an axis all the same.
+    let highest = amounts.max().filter(|highest| *highest > 0).unwrap_or(MICROS_PER_UNIT);
     let lowest = days.iter().map(Day::net_micros).min().unwrap_or(0).min(0);
     let title = format!("Payout, reversals and net of {} days, in US dollars, from zero", days.len());
     let (width, height) = (sheet.width(), 160_i32);
