@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
+use super::tests::{OPTIONAL, REQUIRED};
 use super::*;
 use crate::location::{GeoResult, Location};
 use crate::network::Network;
@@ -12,19 +13,6 @@ use crate::settlement::{Incoming, Known, Outcome, Settlement, SourceTerms};
 use crate::time::TimestampMs;
 
 const NOW: TimestampMs = TimestampMs(1_795_435_200_000);
-const OPTIONAL: [&str; 10] = [
-    "payout",
-    "offer_id",
-    "offer_name",
-    "event_id",
-    "event_name",
-    "ip",
-    "country_code",
-    "timestamp",
-    "sub1",
-    "sub2",
-];
-const REQUIRED: [&str; 4] = ["user_id", "tx_id", "reward", "status"];
 
 /// Pieces that values are made of: what encodings, templates and databases leave behind.
 const PIECES: [&str; 52] = [
