@@ -67,6 +67,7 @@ impl Store {
             subscriptions: Arc::default(),
             terms: Arc::default(),
             commits: Arc::default(),
+            moment: None,
         })
     }
 }

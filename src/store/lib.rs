@@ -13,6 +13,7 @@
 //! | [`connect`] | opening either database, and proving that what it acknowledges is durable |
 //! | [`deadline`], `line` | nothing waits for ever: what misses its deadline, what gives no sign of life, what takes no writes |
 //! | [`migrate`] | the schema |
+//! | [`moment`] | an answer made of several readings is of one moment |
 //! | `statement`, `columns`, `unit` | one SQL text for two databases; one transaction in one task |
 //! | [`inbox`] | recording postbacks, and claiming the ones that wait |
 //! | [`settle`], `save` | loading what a batch touches, saving what became of it |
@@ -54,6 +55,7 @@ pub mod integrity;
 pub mod ledger;
 mod line;
 pub mod migrate;
+pub mod moment;
 mod outbox;
 pub mod people;
 pub mod policies;
@@ -96,6 +98,8 @@ pub struct Store {
     subscriptions: Arc<Subscriptions>,
     terms: Arc<ReviewTerms>,
     commits: Arc<deadline::Commits>,
+    /// What it reads on, if all of it must be of one moment.
+    moment: Option<moment::Moment>,
 }
 
 /// More connections than any pool has.
@@ -191,6 +195,18 @@ macro_rules! read {
     ($store:expr, $pool:ident => $body:expr) => {
         $store
             .within($crate::deadline::READ, async {
+                if let Some(moment) = &$store.moment {
+                    return match &mut *moment.lock().await {
+                        $crate::unit::Tx::Sqlite(tx) => {
+                            let $pool = &mut **tx;
+                            $body
+                        }
+                        $crate::unit::Tx::Postgres(tx) => {
+                            let $pool = &mut **tx;
+                            $body
+                        }
+                    };
+                }
                 match &$store.database {
                     $crate::Database::Sqlite { readers: $pool, .. } => $body,
                     $crate::Database::Postgres(line) => {

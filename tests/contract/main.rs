@@ -30,6 +30,7 @@
 //! | `large` | ignored: how long a million rewards take |
 //! | `workers`, `waking` | many at once |
 //! | `schema`, `durability`, `outages` | what the store asks of its database, and gets through |
+//! | `moments` | answers that are made of several readings |
 //! | `dropping`, `proxy` | callers that go away in the middle |
 
 /// Makes one test of each rule for each database: `both: a_rule, another;`. A rule that is about one of them alone
@@ -85,6 +86,7 @@ mod holds;
 #[cfg(test)]
 mod large;
 #[cfg(test)]
+mod moments;
 mod outages;
 #[cfg(test)]
 mod people;

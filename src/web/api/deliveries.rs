@@ -3,16 +3,17 @@
 use bytes::Bytes;
 use domain::delivery::Status;
 use serde::{Deserialize, Serialize};
+use store::Store;
 use store::deliveries::DisabledApp;
 use store::giving_up::{GiveUp, GivenUp};
 use store::resend::{AttemptRow, DeliveryFilter, DeliveryRow, ResendFilter, Resendable, Resent};
 use utoipa::{IntoParams, ToSchema};
 
+use super::Call;
 use super::access::reason;
 use super::error::{ApiError, ErrorBody};
 use super::page::{self, Page};
 use super::shape::time;
-use super::{Api, Call};
 
 /// Steps of one call that resends: with 500 deliveries each, 10,000 in all. A call is to end; the next one goes on.
 const MAX_STEPS: usize = 20;
@@ -164,9 +165,9 @@ pub(crate) async fn list(call: Call, query: String) -> Result<Page<Delivery>, Ap
 }
 
 /// The deliveries of a reward, with every attempt.
-pub(crate) async fn of_reward(api: &Api, reward_id: i64) -> Result<Vec<Delivery>, ApiError> {
-    let mut attempts = api.store.attempts_of_reward(reward_id).await?;
-    let rows = api.store.deliveries_of_reward(reward_id).await?;
+pub(crate) async fn of_reward(store: &Store, reward_id: i64) -> Result<Vec<Delivery>, ApiError> {
+    let mut attempts = store.attempts_of_reward(reward_id).await?;
+    let rows = store.deliveries_of_reward(reward_id).await?;
     let delivery = |row: DeliveryRow| {
         let of_this = attempts.extract_if(.., |attempt| attempt.delivery_id == row.id);
         let of_this = of_this.map(Attempt::from).collect();

@@ -147,10 +147,11 @@ pub(crate) async fn list(call: Call, query: String) -> Result<Page<ReversalCase>
 }
 
 async fn whole(call: &Call, id: i64) -> Result<ReversalCase, ApiError> {
-    let row = call.api.store.case(id).await?;
+    let store = call.api.store.at_one_moment().await?;
+    let row = store.case(id).await?;
     let row = row.ok_or_else(|| ApiError::NotFound(format!("there is no case {id}")))?;
     let partners = if row.situation == Situation::Orphan.name() {
-        call.api.store.partners(&row).await?.into_iter().map(Partner::from).collect()
+        store.partners(&row).await?.into_iter().map(Partner::from).collect()
     } else {
         Vec::new()
     };

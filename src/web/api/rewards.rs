@@ -62,16 +62,17 @@ pub(crate) async fn one(call: Call, id: i64) -> Result<RewardWhole, ApiError> {
 
 /// The reward `id` with everything that belongs to it.
 pub(crate) async fn whole(api: &Api, id: i64) -> Result<RewardWhole, ApiError> {
+    let store = api.store.at_one_moment().await?;
     let row =
-        api.store.reward(id).await?.ok_or_else(|| ApiError::NotFound(format!("there is no reward {id}")))?;
-    let rows = api.store.postbacks_of_reward(id).await?;
-    let mut past = postbacks::past(&api.store, &rows).await?;
+        store.reward(id).await?.ok_or_else(|| ApiError::NotFound(format!("there is no reward {id}")))?;
+    let rows = store.postbacks_of_reward(id).await?;
+    let mut past = postbacks::past(&store, &rows).await?;
     Ok(RewardWhole {
         reward: Reward::of(row)?,
-        steps: api.store.steps(id).await?.into_iter().map(Into::into).collect(),
-        transfers: api.store.transfers(id).await?.into_iter().map(Into::into).collect(),
+        steps: store.steps(id).await?.into_iter().map(Into::into).collect(),
+        transfers: store.transfers(id).await?.into_iter().map(Into::into).collect(),
         postbacks: rows.into_iter().map(|row| postbacks::with_past(row, &mut past)).collect(),
-        deliveries: deliveries::of_reward(api, id).await?,
+        deliveries: deliveries::of_reward(&store, id).await?,
     })
 }
 

@@ -69,11 +69,10 @@ pub(crate) async fn page(console: &Console, viewer: &Viewer, request: &Request) 
     });
     let status = request.query("status").and_then(Status::parse);
     let filter = DeliveryFilter { status, after, ..DeliveryFilter::default() };
-    let (rows, backlog, disabled) = tokio::try_join!(
-        console.store.deliveries(&filter, PAGE),
-        console.store.backlog(),
-        console.store.disabled_apps(),
-    )?;
+    let store = console.store.at_one_moment().await?;
+    let (rows, backlog, disabled) =
+        tokio::try_join!(store.deliveries(&filter, PAGE), store.backlog(), store.disabled_apps())?;
+    drop(store);
     let full = i64::try_from(rows.len()).is_ok_and(|rows| rows == PAGE);
     let next = rows.last().filter(|_| full).map_or_else(String::new, |last| {
         super::said::with(&request.target, &[("after", format!("{},{}", last.born_at, last.id))])

@@ -276,9 +276,10 @@ pub(crate) async fn new(console: &Console, request: &Request) -> Answered {
     let now = console.clock.now();
     let after: i64 = request.query("after").and_then(|after| after.parse().ok()).unwrap_or_default();
     let filter = Scope::of_query(request).filter(now);
-    let all = console.store.hold_totals(&filter, now).await?.rewards;
+    let store = console.store.at_one_moment().await?;
+    let all = store.hold_totals(&filter, now).await?.rewards;
     let seen = HoldFilter { upto_id: Some(after), ..filter };
-    let seen = console.store.hold_totals(&seen, now).await?.rewards;
+    let seen = store.hold_totals(&seen, now).await?.rewards;
     Ok(Answer::Json(format!("{{\"rewards\":{}}}", all - seen)))
 }
 

@@ -189,7 +189,7 @@ pub(crate) async fn view(
     claims: bool,
 ) -> Result<Option<RewardView>, PageError> {
     let Ok(id) = id.parse::<i64>() else { return Ok(None) };
-    let store = &console.store;
+    let store = console.store.at_one_moment().await?;
     let Some(row) = store.reward(id).await? else { return Ok(None) };
     let now = console.clock.now();
     let (steps, transfers, postbacks, deliveries, attempts) = tokio::try_join!(
@@ -205,11 +205,12 @@ pub(crate) async fn view(
     let step_count = i64::try_from(steps.len()).unwrap_or(i64::MAX);
     let mut told = Vec::new();
     let opinions = if is_held { store.opinions(id, step_count).await? } else { Vec::new() };
+    drop(store);
     // Whoever has given an opinion waits for another person, who must be able to open it. And another site that makes a
     // browser load this page claims nothing in its owner's name.
     let has_said = opinions.iter().any(|opinion| opinion.person == viewer.name());
     if claims && is_held && viewer.may_review() && !has_said && !request.is_cross_site {
-        match store.claim(id, viewer.name(), now, console.terms.claim_ms).await? {
+        match console.store.claim(id, viewer.name(), now, console.terms.claim_ms).await? {
             Claimed::Others { person, until } => told.push(format!(
                 "{person} has this open for another {}. A decision here is refused until then.",
                 span(until.0 - now.0)

@@ -74,11 +74,13 @@ fn unknown(viewer: &Viewer) -> Answer {
 /// `GET /users/{app}/{id}`
 pub(crate) async fn page(console: &Console, viewer: &Viewer, app: &str, user_id: &str) -> Answered {
     let now = console.clock.now();
+    let store = console.store.at_one_moment().await?;
     let (statuses, rows, balances) = tokio::try_join!(
-        console.store.user_statuses(app, user_id),
-        console.store.user_rewards(app, user_id),
-        console.store.balances(app, user_id),
+        store.user_statuses(app, user_id),
+        store.user_rewards(app, user_id),
+        store.balances(app, user_id),
     )?;
+    drop(store);
     if statuses.is_empty() {
         return Ok(unknown(viewer));
     }

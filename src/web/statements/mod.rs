@@ -335,6 +335,7 @@ pub(crate) async fn known(
     id: i64,
     now: TimestampMs,
 ) -> store::Result<Option<Known>> {
+    let store = store.at_one_moment().await?;
     let Some(row) = store.statement(id).await? else { return Ok(None) };
     let pending_from = pending_from(readings, &row.source, now);
     let currency = readings.get(&row.source).map_or("USD", |reading| reading.format.currency.as_str());

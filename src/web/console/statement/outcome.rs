@@ -123,8 +123,8 @@ pub(super) async fn outcome_of(
     now: TimestampMs,
     ask: Option<Ask>,
 ) -> Result<Option<Outcome>, PageError> {
-    let store = &console.store;
-    let Some(known) = known(store, &console.statements, row.id, now).await? else { return Ok(None) };
+    let store = console.store.at_one_moment().await?;
+    let Some(known) = known(&store, &console.statements, row.id, now).await? else { return Ok(None) };
     let totals = &known.totals;
     // What somebody wants to see, else what needs somebody most.
     let wanted = request.query("state").and_then(LineState::parse);
