@@ -79,7 +79,7 @@ fn kill(on: Kind, victim: Victim, seed: u64) {
         interrupted += unacknowledged.len();
         standing.revive(&gate);
     }
-    // The death of a worker interrupts nobody who calls; any other came too late to show anything if it did not.
+    // The death of a worker interrupts nobody who calls.
     assert_eq!(interrupted > 0, !matches!(victim, Victim::Worker), "{interrupted} calls were interrupted");
     Load::new(unacknowledged).deliver(standing.web.address, CONNECTIONS);
     let api = gate.api(standing.web.address);

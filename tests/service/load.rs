@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -15,6 +15,8 @@ pub(crate) struct Load {
     waiting: Mutex<VecDeque<String>>,
     acknowledged: AtomicUsize,
     senders: AtomicUsize,
+    /// True while something is done that must happen under load.
+    meanwhile: AtomicBool,
     /// Calls a second over all connections; as fast as they are answered if there is none.
     rate: Option<u32>,
     begun: AtomicUsize,
@@ -26,7 +28,8 @@ impl Load {
     pub(crate) fn new(targets: Vec<String>) -> Self {
         let (acknowledged, senders) = (AtomicUsize::new(0), AtomicUsize::new(0));
         let (rate, begun, since) = (None, AtomicUsize::new(0), Instant::now());
-        Self { waiting: Mutex::new(targets.into()), acknowledged, senders, rate, begun, since }
+        let (waiting, meanwhile) = (Mutex::new(targets.into()), AtomicBool::new(false));
+        Self { waiting, acknowledged, senders, meanwhile, rate, begun, since }
     }
 
     /// These, so many a second.
@@ -40,7 +43,8 @@ impl Load {
     }
 
     /// Sends over this many connections until everything is acknowledged, or until whoever is called is gone.
-    /// Meanwhile `meanwhile` runs on this thread.
+    /// Meanwhile `meanwhile` runs on this thread; the last calls are sent when it is over, so that it is never too late,
+    /// however slow this machine is.
     pub(crate) fn send_while<T>(
         &self,
         address: SocketAddr,
@@ -48,13 +52,16 @@ impl Load {
         meanwhile: impl FnOnce() -> T,
     ) -> T {
         self.senders.store(connections, Ordering::SeqCst);
+        self.meanwhile.store(true, Ordering::SeqCst);
         thread::scope(|scope| {
             for _ in 0..connections {
                 scope.spawn(|| {
-                    self.send(address);
+                    self.send(address, connections);
                     self.senders.fetch_sub(1, Ordering::SeqCst);
                 });
             }
+            // Also if it fails: the senders are waited for.
+            let _over = Over(&self.meanwhile);
             meanwhile()
         })
     }
@@ -79,11 +86,11 @@ impl Load {
         });
     }
 
-    fn send(&self, address: SocketAddr) {
+    fn send(&self, address: SocketAddr, connections: usize) {
         let Ok(mut connection) = Connection::open(address) else { return };
         let mut since = Instant::now();
         loop {
-            let Some(target) = self.waiting().pop_front() else { return };
+            let Some(target) = self.next(connections) else { return };
             if let Some(rate) = self.rate {
                 let before =
                     u32::try_from(self.begun.fetch_add(1, Ordering::SeqCst)).expect("a small number");
@@ -109,7 +116,29 @@ impl Load {
         }
     }
 
+    /// The next call; none if there is none left.
+    fn next(&self, kept_back: usize) -> Option<String> {
+        loop {
+            let is_over = !self.meanwhile.load(Ordering::SeqCst);
+            let mut waiting = self.waiting();
+            if is_over || waiting.len() > kept_back {
+                return waiting.pop_front();
+            }
+            drop(waiting);
+            thread::sleep(PAUSE);
+        }
+    }
+
     fn waiting(&self) -> MutexGuard<'_, VecDeque<String>> {
         self.waiting.lock().expect("no sender failed while it held this")
+    }
+}
+
+/// Ends what is done under load.
+struct Over<'a>(&'a AtomicBool);
+
+impl Drop for Over<'_> {
+    fn drop(&mut self) {
+        self.0.store(false, Ordering::SeqCst);
     }
 }

@@ -36,7 +36,7 @@ fn stop_under_load(on: Kind, start: fn(&Gate) -> Listening) {
         stopped.process.stop();
     });
     let left = load.into_left();
-    assert!(!left.is_empty(), "it was stopped too late to show anything");
+    assert!(!left.is_empty(), "it was stopped under load");
 
     // Only what was not acknowledged is sent again: whatever else is missing was lost.
     let up = gate.up();
