@@ -87,6 +87,7 @@ mod holds;
 mod large;
 #[cfg(test)]
 mod moments;
+#[cfg(test)]
 mod outages;
 #[cfg(test)]
 mod people;
