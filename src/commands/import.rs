@@ -2,18 +2,19 @@
 //! the same database, and may well read the statement first: then its progress is followed.
 
 use std::fs::File;
-use std::io::{IsTerminal as _, Read as _};
+use std::io::Read as _;
 use std::path::Path;
 use std::time::Duration;
 
 use anyhow::Context as _;
+use chrono::NaiveDate;
 use domain::statement::life::{Act, State};
 use store::Error;
 use store::statements::intake::{Intake, Refused};
 use store::statements::{Confirm, NewStatement, Reading, Received, StatementRow, Step, Supersedes, Then};
 use tokio::time::Instant;
 
-use super::progress::during;
+use super::progress::{Progress, during};
 use super::say;
 use super::statement::READ_LEN;
 use crate::roles::Process;
@@ -24,8 +25,6 @@ const ACTOR: &str = "command line";
 const PATIENCE: Duration = Duration::from_mins(2);
 /// The pause between two looks at a statement that another process has.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
-/// Work that takes longer tells how far it is, and then so often again.
-const TELL_EVERY: Duration = Duration::from_secs(2);
 
 /// What is said of a file.
 pub(super) struct Said {
@@ -141,13 +140,13 @@ async fn patiently<T>(mut work: impl AsyncFnMut() -> Result<T, Error>) -> Result
 }
 
 /// How far a statement is; another value is progress.
-type Progress = (String, i64, Option<String>);
+type Stand = (String, i64, Option<String>);
 
 /// Works a statement off, or follows whoever does, until it is matched or has failed.
 async fn follow(process: &Process, id: i64, reading: &Reading) -> anyhow::Result<()> {
     let store = &process.store;
-    let (mut last, mut since): (Option<Progress>, Instant) = (None, Instant::now());
-    let mut told = Instant::now();
+    let (mut last, mut since): (Option<Stand>, Instant) = (None, Instant::now());
+    let mut told: Option<(&'static str, Progress)> = None;
     // An earlier one of the same source may come first: it is read by the same terms.
     let mut turn = id;
     loop {
@@ -180,10 +179,7 @@ async fn follow(process: &Process, id: i64, reading: &Reading) -> anyhow::Result
         if last.as_ref() != Some(&now) {
             (last, since) = (Some(now), Instant::now());
         }
-        if told.elapsed() >= TELL_EVERY {
-            told = Instant::now();
-            tell(&row);
-        }
+        tell(&row, &mut told);
         match failed {
             None => {}
             // Where nobody else makes progress, it is given up after some tries, as a server does.
@@ -206,18 +202,28 @@ async fn follow(process: &Process, id: i64, reading: &Reading) -> anyhow::Result
     }
 }
 
-/// How far it is, for people at a terminal and in logs; the result goes to standard output.
-fn tell(row: &StatementRow) {
-    let words = match row.state.as_str() {
-        "importing" => format!("{} of {} parts read", row.chunks_done, row.chunks),
-        _ => format!(
-            "every line read; looked through up to {}",
-            row.missing_upto.as_deref().unwrap_or("its first day")
-        ),
+/// Says how far it is, in parts that are read and then in days that are looked through.
+fn tell(row: &StatementRow, told: &mut Option<(&'static str, Progress)>) {
+    let (what, done, all) = match row.state.as_str() {
+        "importing" => ("reading the statement", row.chunks_done, Some(row.chunks)),
+        _ => days_looked_through(row),
     };
-    if std::io::stderr().is_terminal() {
-        eprint!("\rstatement {}: {words}   ", row.id);
-    } else {
-        eprintln!("statement {}: {words}", row.id);
+    if told.as_ref().is_none_or(|(before, _)| *before != what) {
+        *told = Some((what, Progress::of(what, all.map(i64::unsigned_abs))));
     }
+    if let Some((_, progress)) = told {
+        progress.reach(done.unsigned_abs());
+    }
+}
+
+/// Of a statement whose every line is read: how many days were looked through for what it lacks, and how many there are.
+fn days_looked_through(row: &StatementRow) -> (&'static str, i64, Option<i64>) {
+    let date = |date: &Option<String>| date.as_deref().and_then(|date| date.parse::<NaiveDate>().ok());
+    let days = date(&row.period_from).zip(date(&row.period_to)).map(|(first, last)| {
+        let done = date(&row.missing_upto).map_or(0, |upto| (upto - first).num_days());
+        let all = (last - first).num_days() + 1;
+        (done.clamp(0, all), Some(all))
+    });
+    let (done, all) = days.unwrap_or((0, None));
+    ("looking for what the statement lacks, by day", done, all)
 }

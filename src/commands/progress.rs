@@ -56,6 +56,12 @@ impl Progress {
         self.look();
     }
 
+    /// So many are done in all.
+    pub(crate) fn reach(&self, done: u64) {
+        self.bar.set_position(done);
+        self.look();
+    }
+
     /// Says how far it is, if it is time to.
     fn look(&self) {
         let now = Instant::now();

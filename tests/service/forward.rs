@@ -16,6 +16,7 @@ use crate::wait::until;
 on_both_databases!(
     a_credit_and_its_reversal_are_told_in_the_networks_own_form,
     a_webhook_is_signed_with_both_secrets_while_they_rotate,
+    a_webhook_has_the_same_body_before_and_after_its_secret_is_changed,
     what_is_not_acknowledged_is_told_again_under_the_same_id,
     a_decision_is_told_after_its_grace_and_never_if_it_is_undone,
     what_failed_waits_for_a_person_and_is_sent_again,
@@ -107,6 +108,35 @@ fn a_webhook_is_signed_with_both_secrets_while_they_rotate(on: Kind) {
         assert!(arrival.verified, "{arrival:?}");
         assert_eq!((arrival.status, arrival.tx_id.as_str(), arrival.balance.as_str()), (1, "T-1", "500"));
     }
+}
+
+fn a_webhook_has_the_same_body_before_and_after_its_secret_is_changed(on: Kind) {
+    const OLD: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
+    const NEW: &str = "whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
+    let app = app_with([OLD, NEW].map(|secret| webhook_secret(secret).expect("a secret")).to_vec());
+    app.answer_with(|_| Reply::Refuse(500));
+    let gate = Gate::with(on, |settings| {
+        settings.with_variable("HOOK_SECRET", OLD).with_tail(&format!(
+            "[deliveries]\nallow_networks = [\"127.0.0.1\"]\n[[apps]]\nname = \"main\"\n[apps.forward]\n\
+             form = \"standard-webhooks\"\nurl = \"{}/hook\"\nsecret = \"env:HOOK_SECRET\"\n\
+             schedule = [0.2, 0.2, 0.2, 0.2, 0.2, 0.2, 0.2, 0.2]",
+            app.origin()
+        ))
+    });
+    let mut up = gate.up();
+    deliver(up.address, &Event::honest("u-1", "T-1", 500).credit());
+    until("a first call", || (app.calls() > 0).then_some(()));
+    // Meanwhile the balance is another.
+    deliver(up.address, &Event::honest("u-1", "T-2", 7).credit());
+    gate.api(up.address).reward("T-2");
+    up.process.stop();
+    gate.change(|settings| settings.with_variable("HOOK_SECRET", NEW));
+    let up = gate.up();
+    app.answer_with(|_| Reply::Acknowledge);
+    deliveries(&gate.api(up.address), "T-1", &["credited delivered"]);
+    let calls: Vec<_> = app.arrivals().into_iter().filter(|call| call.tx_id == "T-1").collect();
+    assert!(calls.len() >= 2 && calls.iter().all(|call| call.verified), "{calls:?}");
+    assert!(calls.iter().all(|call| call.content == calls[0].content), "{calls:?}");
 }
 
 fn what_is_not_acknowledged_is_told_again_under_the_same_id(on: Kind) {

@@ -9,6 +9,7 @@ mod keys;
 mod paper;
 mod pictures;
 mod reach;
+mod reversals;
 mod reviewing;
 mod sessions;
 
