@@ -14,7 +14,7 @@ use store::statements::intake::{Intake, Refused};
 use store::statements::{Confirm, NewStatement, Reading, Received, StatementRow, Step, Supersedes, Then};
 use tokio::time::Instant;
 
-use super::progress::{Progress, during};
+use super::progress::Progress;
 use super::say;
 use super::statement::READ_LEN;
 use crate::roles::Process;
@@ -70,7 +70,7 @@ pub(super) async fn import(
     if Act::Import.is_allowed(row.stands()?) && !confirm(process, &row, reading, period, supersedes).await? {
         return Ok(None);
     }
-    during("reading and matching the statement", follow(process, id, reading)).await?;
+    follow(process, id, reading).await?;
     Ok(Some(id))
 }
 
@@ -205,7 +205,7 @@ async fn follow(process: &Process, id: i64, reading: &Reading) -> anyhow::Result
 /// Says how far it is, in parts that are read and then in days that are looked through.
 fn tell(row: &StatementRow, told: &mut Option<(&'static str, Progress)>) {
     let (what, done, all) = match row.state.as_str() {
-        "importing" => ("reading the statement", row.chunks_done, Some(row.chunks)),
+        "importing" => ("reading the statement, by parts", row.chunks_done, Some(row.chunks)),
         _ => days_looked_through(row),
     };
     if told.as_ref().is_none_or(|(before, _)| *before != what) {

@@ -8,7 +8,7 @@
 //! | [`answers`], [`vectors`] | what networks are answered; the published signatures, and every forgery |
 //! | [`details`] | no credit and no reversal is lost to a detail of how it is written |
 //! | [`strays`] | calls that never were a postback are kept, too |
-//! | [`tokens`] | whose a token is, and for how long |
+//! | [`tokens`], [`rights`] | whose a token is, and for how long; who may do what |
 //! | [`reversals`] | every order of credit and reversal |
 //! | [`exactly_once`], [`kills`] | one effect for each event: in a crowd, and whatever is killed meanwhile |
 //! | [`forward`], [`forward_crowd`] | the app hears of every credit and reversal |
@@ -110,6 +110,8 @@ mod replay;
 mod retention;
 #[cfg(test)]
 mod reversals;
+#[cfg(test)]
+mod rights;
 #[cfg(test)]
 mod sandbox;
 #[cfg(test)]
