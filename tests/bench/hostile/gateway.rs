@@ -1,6 +1,6 @@
 //! The real executable as it faces the internet, on SQLite and with the default limits.
 
-use std::io::{BufRead as _, BufReader};
+use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::SocketAddr;
 use std::process::{Child, Command, Stdio};
 
@@ -8,6 +8,9 @@ use std::process::{Child, Command, Stdio};
 pub(crate) const ORIGIN: &str = "https://gw.example.com";
 /// And with.
 pub(crate) const SECRET: &str = "benchmark-secret";
+/// Who may sign in, and how.
+pub(crate) const PERSON: &str = "mara";
+pub(crate) const PASSWORD: &str = "correct horse battery";
 
 pub(crate) struct Gateway {
     child: Child,
@@ -26,9 +29,18 @@ impl Gateway {
             folder.path().display()
         );
         std::fs::write(&config, settings).expect("settings");
-        let mut command = Command::new(env!("CARGO_BIN_EXE_rewardgate"));
-        command.arg("--config").arg(config).env("BENCH_SECRET", SECRET).stdout(Stdio::piped());
-        let mut child = command.spawn().expect("starts");
+        let command = || {
+            let mut command = Command::new(env!("CARGO_BIN_EXE_rewardgate"));
+            command.arg("--config").arg(&config).env("BENCH_SECRET", SECRET).stdout(Stdio::piped());
+            command
+        };
+        assert!(command().arg("migrate").status().expect("starts").success());
+        let mut add = command();
+        add.args(["user", "add", PERSON, "--role", "finance"]).stdin(Stdio::piped()).stderr(Stdio::null());
+        let mut add = add.spawn().expect("starts");
+        writeln!(add.stdin.take().expect("piped"), "{PASSWORD}").expect("it listens");
+        assert!(add.wait().expect("ends").success());
+        let mut child = command().spawn().expect("starts");
         let mut line = String::new();
         BufReader::new(child.stdout.take().expect("piped")).read_line(&mut line).expect("a first line");
         let address = line.trim().strip_prefix("listening on http://").expect("it listens");

@@ -3,10 +3,11 @@
 //!
 //!     cargo bench --bench hostile
 //!     cargo bench --bench hostile -- --requests 100000
+//!     cargo bench --bench hostile -- attacks --seconds 10
 //!
 //! Eight addresses of this machine send malformed, oversized and unsigned requests as fast as they are answered, and
 //! hold as many slow connections as they are given. Beside them one caller sends signed postbacks on a fixed
-//! schedule.
+//! schedule. `attacks` tries one way in after the other instead, and compares acknowledgements before and meanwhile.
 
 #![expect(
     clippy::expect_used,
@@ -14,19 +15,17 @@
     reason = "a benchmark prints, and ends at the first thing that is not as it should be"
 )]
 
+mod attacks;
 mod gateway;
+mod honest;
 mod strangers;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use domain::signature::{Secret, SignatureForm, sign};
-use hdrhistogram::Histogram;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpStream;
-
-use gateway::{Gateway, ORIGIN, SECRET};
+use gateway::Gateway;
+use honest::honest;
 use strangers::{Kind, Stranger};
 
 /// Requests in all, unless told.
@@ -36,14 +35,21 @@ const ADDRESSES: u8 = 8;
 /// Connections of each address that send as fast as they are answered, and that are slow.
 const QUICK: usize = 8;
 const SLOW: usize = 240;
-/// Signed postbacks a second.
-const SIGNED_PER_S: u64 = 200;
+/// How long each attack lasts, unless told.
+const ATTACK_S: u64 = 10;
 
 fn main() {
     let arguments: Vec<String> = std::env::args().collect();
-    let requests = arguments.iter().position(|argument| argument == "--requests");
-    let requests = requests.and_then(|at| arguments.get(at + 1)?.parse().ok()).unwrap_or(REQUESTS);
-    tokio::runtime::Runtime::new().expect("a runtime").block_on(run(requests));
+    let number = |name: &str| {
+        let at = arguments.iter().position(|argument| argument == name)?;
+        arguments.get(at + 1)?.parse().ok()
+    };
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    if arguments.iter().any(|argument| argument == "attacks") {
+        runtime.block_on(attacks::run(Duration::from_secs(number("--seconds").unwrap_or(ATTACK_S))));
+    } else {
+        runtime.block_on(run(number("--requests").unwrap_or(REQUESTS)));
+    }
 }
 
 async fn run(requests: u64) {
@@ -90,52 +96,4 @@ async fn run(requests: u64) {
     println!("resident memory: {} MiB before, {} MiB at most", mib(before_kib), mib(most_kib));
     println!("{honest}");
     gateway.stop();
-}
-
-/// Signed postbacks on a fixed schedule; what became of them.
-async fn honest(to: std::net::SocketAddr, over: Arc<AtomicBool>) -> String {
-    let secret = Secret::new(SECRET).expect("not empty");
-    let began = Instant::now();
-    let (mut acknowledged, mut failed) = (0_u64, 0_u64);
-    let mut latency_us = Histogram::<u64>::new(3).expect("a histogram");
-    let mut connection: Option<TcpStream> = None;
-    let mut number = 0;
-    while !over.load(Ordering::Relaxed) {
-        let due = began + Duration::from_micros(1_000_000 / SIGNED_PER_S * number);
-        tokio::time::sleep_until(due.into()).await;
-        let target = format!(
-            "/pb/bench?user_id=u{}&tx_id=T{number}&reward=5&payout=0.01&status=1&timestamp=1795000000",
-            number % 1_000
-        );
-        let signed = sign(ORIGIN, &target, SignatureForm::Empty, &secret);
-        if ask(&mut connection, to, &signed).await.is_some_and(|answer| answer.starts_with("HTTP/1.1 200")) {
-            acknowledged += 1;
-        } else {
-            failed += 1;
-            connection = None;
-        }
-        let elapsed_us = u64::try_from(due.elapsed().as_micros()).expect("hours at most");
-        latency_us.record(elapsed_us).expect("it grows");
-        number += 1;
-    }
-    let ms = |quantile| latency_us.value_at_quantile(quantile) / 1_000;
-    format!(
-        "signed postbacks at {SIGNED_PER_S}/s: {acknowledged} acknowledged, {failed} not; ms from the scheduled \
-         instant: p50 {} p99 {} max {}",
-        ms(0.5),
-        ms(0.99),
-        ms(1.0)
-    )
-}
-
-async fn ask(connection: &mut Option<TcpStream>, to: std::net::SocketAddr, target: &str) -> Option<String> {
-    let stream = match connection {
-        Some(stream) => stream,
-        None => connection.insert(TcpStream::connect(to).await.ok()?),
-    };
-    let request = format!("GET {target} HTTP/1.1\r\nhost: gw.example.com\r\n\r\n");
-    stream.write_all(request.as_bytes()).await.ok()?;
-    let mut answer = [0; 1_024];
-    let length = stream.read(&mut answer).await.ok()?;
-    Some(String::from_utf8_lossy(&answer[..length]).into_owned())
 }

@@ -65,7 +65,7 @@ impl Kind {
 }
 
 impl Stranger {
-    async fn connect(self) -> Option<TcpStream> {
+    pub(crate) async fn connect(self) -> Option<TcpStream> {
         let socket = TcpSocket::new_v4().ok()?;
         // The same address may be used again at once.
         socket.set_reuseaddr(true).ok()?;
