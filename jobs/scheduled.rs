@@ -33,6 +33,8 @@ const STATEMENTS_EVERY: Duration = Duration::from_secs(2);
 const CLOSE_EVERY_LOOKS: u64 = 5;
 /// The pause before a worker that died is started again.
 const RESTART_PAUSE: Duration = Duration::from_secs(5);
+/// How many jobs one process works on at once: one that has years to make up stops none of the others.
+const JOBS_AT_ONCE: usize = 4;
 /// How often a job is begun before it is given up.
 const MAX_ATTEMPTS: i64 = 5;
 /// How long after a failure a job is begun again.
@@ -198,7 +200,7 @@ async fn supervise(scheduled: &Arc<Scheduled>) {
             JobStorage::Sqlite(storage) => {
                 let worker = WorkerBuilder::new(name.as_str())
                     .backend(storage.poll_with_interval(POLL_INTERVAL))
-                    .concurrency(1)
+                    .concurrency(JOBS_AT_ONCE)
                     .data(scheduled.clone())
                     .build(work);
                 worker.run_until(told(scheduled.stop.clone())).await
@@ -206,7 +208,7 @@ async fn supervise(scheduled: &Arc<Scheduled>) {
             JobStorage::Postgres(storage) => {
                 let worker = WorkerBuilder::new(name.as_str())
                     .backend(storage.poll_with_interval(POLL_INTERVAL))
-                    .concurrency(1)
+                    .concurrency(JOBS_AT_ONCE)
                     .data(scheduled.clone())
                     .build(work);
                 tokio::select! {
