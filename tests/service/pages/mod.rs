@@ -11,6 +11,7 @@ mod pictures;
 mod reach;
 mod reviewing;
 mod sessions;
+mod sign_ins;
 
 use std::io::Write as _;
 use std::process::Stdio;
