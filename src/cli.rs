@@ -446,6 +446,22 @@ pub(crate) enum UserCommand {
         /// Whose.
         name: String,
     },
+    /// Gives somebody another role, and ends their sessions.
+    Role {
+        /// Who.
+        name: String,
+        /// What they may do from now on.
+        #[arg(long)]
+        role: RoleArg,
+    },
+    /// Lists somebody's sessions, or ends them.
+    Sessions {
+        /// Whose.
+        name: String,
+        /// Ends all of them.
+        #[arg(long)]
+        end: bool,
+    },
 }
 
 /// Bearer tokens of the API.

@@ -4,6 +4,7 @@ use std::io::{BufRead as _, IsTerminal as _};
 
 use anyhow::Context as _;
 use domain::access::{Role, is_person_name};
+use domain::time::TimestampMs;
 use store::people::{NewPerson, PersonChange};
 use web::console::password;
 
@@ -23,6 +24,8 @@ pub(crate) async fn user(process: &Process, command: UserCommand) -> anyhow::Res
         UserCommand::List => list(process).await,
         UserCommand::Disable { name } => change(process, name, PersonChange::Disable).await,
         UserCommand::Enable { name } => change(process, name, PersonChange::Enable).await,
+        UserCommand::Role { name, role } => change(process, name, PersonChange::Role(role.into())).await,
+        UserCommand::Sessions { name, end } => sessions(process, name, end).await,
         UserCommand::Passwd { name } => {
             let (password, is_new) = read_password()?;
             let code = change(process, name, PersonChange::Password(hash(&password)?)).await?;
@@ -60,6 +63,23 @@ async fn change(process: &Process, name: String, change: PersonChange) -> anyhow
     let now = process.clock.now();
     let changed = process.store.change_person(name.clone(), change, ACTOR.into(), now).await?;
     anyhow::ensure!(changed, "there is nobody named `{name}`, or nothing to change");
+    Ok(EXIT_DONE)
+}
+
+async fn sessions(process: &Process, name: String, end: bool) -> anyhow::Result<u8> {
+    let Process { store, clock, .. } = process;
+    let people = store.people().await?;
+    anyhow::ensure!(people.iter().any(|person| person.name == name), "there is nobody named `{name}`");
+    if end {
+        let ended = store.end_sessions(name, None, ACTOR.into(), clock.now()).await?;
+        say(&format!("sessions ended: {ended}"));
+        return Ok(EXIT_DONE);
+    }
+    for row in store.sessions_of(&name, clock.now()).await? {
+        let (began, used) = (TimestampMs(row.began_at).rfc3339(), TimestampMs(row.seen_at).rfc3339());
+        let from = row.began_from.unwrap_or_else(|| "not known".into());
+        say(&format!("{}  from {from:<20} began {began}  last used {used}", row.id));
+    }
     Ok(EXIT_DONE)
 }
 

@@ -46,10 +46,18 @@ impl Role {
 /// Who signs what nobody did in person: no person can have one of these names.
 const RESERVED_NAMES: [&str; 5] = ["rules", "network", "policy", "nobody", "command"];
 
+/// The longest name of a person, in bytes.
+pub const MAX_PERSON_NAME_LEN: usize = 40;
+
+/// From how many wrong passwords on their person is told of them; fewer are their own typing.
+pub const MANY_FAILED_TRIES: i64 = 3;
+
 /// Whether `name` may be a person's: short, and free of what separates names in the evidence.
 pub fn is_person_name(name: &str) -> bool {
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
-    (1..=40).contains(&name.len()) && name.bytes().all(is_plain) && !RESERVED_NAMES.contains(&name)
+    (1..=MAX_PERSON_NAME_LEN).contains(&name.len())
+        && name.bytes().all(is_plain)
+        && !RESERVED_NAMES.contains(&name)
 }
 
 /// The token that the forms of a session carry: derived from the session's own token, so that it ends with it.

@@ -34,7 +34,7 @@
 //! | [`quarantine`] | what people do about quarantined postbacks: state what is missing, set one aside |
 //! | [`retention`] | what leaves at the end of its term |
 //! | [`tokens`] | who may call the API |
-//! | [`people`], [`sessions`], [`audit`] | who may sign in to the pages, their sessions, and who did what |
+//! | [`people`], [`sign_ins`], [`sessions`], [`audit`] | who may sign in to the pages, how they do, their sessions, and who did what |
 //! | [`wake`] | telling workers that something waits |
 
 pub mod audit;
@@ -73,6 +73,7 @@ pub mod rewards;
 mod save;
 pub mod sessions;
 pub mod settle;
+pub mod sign_ins;
 mod statement;
 pub mod statements;
 pub mod tokens;

@@ -23,6 +23,23 @@ pub struct Person {
     pub created_at: TimestampMs,
     /// Since when they may no longer sign in.
     pub disabled_at: Option<TimestampMs>,
+    /// What their sessions rest on; another one ends them.
+    pub sign_in_version: i64,
+    /// Wrong passwords since they last saw them.
+    pub failed: Option<FailedTries>,
+}
+
+/// Tries to sign in with a wrong password.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FailedTries {
+    /// How many.
+    pub tries: i64,
+    /// When the first was.
+    pub since: TimestampMs,
+    /// When the last was.
+    pub last_at: TimestampMs,
+    /// The network that the last came from, e.g. `203.0.113.0/24`.
+    pub last_from: String,
 }
 
 /// A person who is to be added.
@@ -36,7 +53,29 @@ pub struct NewPerson {
     pub password_hash: String,
 }
 
-pub(crate) type PersonRow = (i64, String, String, i64, Option<i64>);
+/// A row of `people`, by the columns of `person_columns`.
+#[derive(sqlx::FromRow)]
+pub(crate) struct PersonRow {
+    id: i64,
+    name: String,
+    role: String,
+    created_at: i64,
+    disabled_at: Option<i64>,
+    sign_in_version: i64,
+    failed_tries: i64,
+    failed_since: Option<i64>,
+    failed_at: Option<i64>,
+    failed_from: Option<String>,
+}
+
+/// The columns of [`PersonRow`].
+macro_rules! person_columns {
+    () => {
+        "people.id, name, role, created_at, disabled_at, people.sign_in_version, failed_tries, failed_since, \
+         failed_at, failed_from"
+    };
+}
+pub(crate) use person_columns;
 
 static INSERT: LazyStatement = LazyLock::new(|| {
     Statement::new(
@@ -45,13 +84,41 @@ static INSERT: LazyStatement = LazyLock::new(|| {
     )
 });
 static DISABLE: LazyStatement = LazyLock::new(|| {
-    Statement::new("UPDATE people SET disabled_at = $1 WHERE name = $2 AND disabled_at IS NULL", &[])
+    Statement::new(
+        "UPDATE people SET disabled_at = $1, sign_in_version = sign_in_version + 1
+         WHERE name = $2 AND disabled_at IS NULL",
+        &[],
+    )
 });
 static ENABLE: LazyStatement = LazyLock::new(|| {
-    Statement::new("UPDATE people SET disabled_at = NULL WHERE name = $1 AND disabled_at IS NOT NULL", &[])
+    Statement::new(
+        "UPDATE people SET disabled_at = NULL, sign_in_version = sign_in_version + 1
+         WHERE name = $1 AND disabled_at IS NOT NULL",
+        &[],
+    )
 });
-static PASSWORD: LazyStatement =
-    LazyLock::new(|| Statement::new("UPDATE people SET password_hash = $1 WHERE name = $2", &[]));
+static PASSWORD: LazyStatement = LazyLock::new(|| {
+    Statement::new(
+        "UPDATE people SET password_hash = $1, sign_in_version = sign_in_version + 1 WHERE name = $2",
+        &[],
+    )
+});
+static OWN_PASSWORD: LazyStatement = LazyLock::new(|| {
+    Statement::new(
+        "UPDATE people SET password_hash = $1, sign_in_version = sign_in_version + 1
+         WHERE id = $2 AND sign_in_version = $3 AND disabled_at IS NULL",
+        &[],
+    )
+});
+static ROLE: LazyStatement = LazyLock::new(|| {
+    Statement::new(
+        "UPDATE people SET role = $1, sign_in_version = sign_in_version + 1 WHERE name = $2 AND role <> $1",
+        &[],
+    )
+});
+static FORGET_PLACES: LazyStatement = LazyLock::new(|| {
+    Statement::new("DELETE FROM known_places WHERE person_id = (SELECT id FROM people WHERE name = $1)", &[])
+});
 static END_SESSIONS: LazyStatement = LazyLock::new(|| {
     Statement::new("DELETE FROM sessions WHERE person_id = (SELECT id FROM people WHERE name = $1)", &[])
 });
@@ -65,6 +132,8 @@ pub enum PersonChange {
     Enable,
     /// A new password, as its hash; their sessions end.
     Password(String),
+    /// Another role; their sessions end.
+    Role(Role),
 }
 
 impl Store {
@@ -103,6 +172,7 @@ impl Store {
     ) -> Result<bool> {
         self.write(move |tx| {
             Box::pin(async move {
+                let mut detail = String::new();
                 let (action, changed) = match &change {
                     PersonChange::Disable => ("person_disabled", {
                         with_statement!(tx, DISABLE, |sql, connection| {
@@ -121,16 +191,50 @@ impl Store {
                             update.execute(connection).await?.rows_affected()
                         })
                     }),
+                    PersonChange::Role(role) => ("role_changed", {
+                        detail = format!("role {}", role.name());
+                        with_statement!(tx, ROLE, |sql, connection| {
+                            let update = sqlx::query(sql).bind(role.name()).bind(&name);
+                            update.execute(connection).await?.rows_affected()
+                        })
+                    }),
                 };
                 if changed == 0 {
                     return Ok(false);
                 }
+                if matches!(change, PersonChange::Disable) {
+                    with_statement!(tx, FORGET_PLACES, |sql, connection| {
+                        sqlx::query(sql).bind(&name).execute(connection).await?;
+                    });
+                }
                 with_statement!(tx, END_SESSIONS, |sql, connection| {
                     sqlx::query(sql).bind(&name).execute(connection).await?;
                 });
-                let line = Line::new(&actor, action, format!("person {name}"), String::new());
+                let line = Line::new(&actor, action, format!("person {name}"), detail);
                 audit::note(tx, &line, now).await?;
                 Ok(true)
+            })
+        })
+        .await
+    }
+
+    /// Gives `person` a new password, by its hash, if the one that they have proven is still theirs; their sessions end.
+    pub async fn change_own_password(&self, person: Person, hash: String, now: TimestampMs) -> Result<bool> {
+        self.write(move |tx| {
+            Box::pin(async move {
+                let changed = with_statement!(tx, OWN_PASSWORD, |sql, connection| {
+                    let update = sqlx::query(sql).bind(hash).bind(person.id).bind(person.sign_in_version);
+                    update.execute(connection).await?.rows_affected()
+                });
+                if changed == 1 {
+                    with_statement!(tx, END_SESSIONS, |sql, connection| {
+                        sqlx::query(sql).bind(&person.name).execute(connection).await?;
+                    });
+                    let subject = format!("person {}", person.name);
+                    let line = Line::new(&person.name, "password_changed", subject, String::new());
+                    audit::note(tx, &line, now).await?;
+                }
+                Ok(changed == 1)
             })
         })
         .await
@@ -139,27 +243,49 @@ impl Store {
     /// Everybody, by name.
     pub async fn people(&self) -> Result<Vec<Person>> {
         let rows: Vec<PersonRow> = read!(self, pool => sqlx::query_as(
-            "SELECT id, name, role, created_at, disabled_at FROM people ORDER BY name"
+            concat!("SELECT ", person_columns!(), " FROM people ORDER BY name")
         ).fetch_all(pool).await)?;
-        rows.into_iter().map(person).collect()
+        rows.into_iter().map(PersonRow::person).collect()
     }
 
     /// The person called `name` who may sign in, with the hash of their password.
     pub async fn person_to_sign_in(&self, name: &str) -> Result<Option<(Person, String)>> {
-        let row: Option<(i64, String, String, i64, Option<i64>, String)> = read!(self, pool => sqlx::query_as(
-            "SELECT id, name, role, created_at, disabled_at, password_hash FROM people
-             WHERE name = $1 AND disabled_at IS NULL"
+        #[derive(sqlx::FromRow)]
+        struct Row {
+            #[sqlx(flatten)]
+            person: PersonRow,
+            password_hash: String,
+        }
+        let row: Option<Row> = read!(self, pool => sqlx::query_as(
+            concat!("SELECT ", person_columns!(), ", password_hash FROM people WHERE name = $1 AND disabled_at IS NULL")
         ).bind(name).fetch_optional(pool).await)?;
-        row.map(|(id, name, role, created_at, disabled_at, hash)| {
-            Ok((person((id, name, role, created_at, disabled_at))?, hash))
-        })
-        .transpose()
+        row.map(|Row { person, password_hash }| Ok((person.person()?, password_hash))).transpose()
     }
 }
 
-pub(crate) fn person((id, name, role, created_at, disabled_at): PersonRow) -> Result<Person> {
-    let role =
-        Role::parse(&role).ok_or(Error::Corrupt { table: "people", column: "role", row: id, found: role })?;
-    let disabled_at = disabled_at.map(TimestampMs);
-    Ok(Person { id, name, role, created_at: TimestampMs(created_at), disabled_at })
+impl PersonRow {
+    pub(crate) fn person(self) -> Result<Person> {
+        let Self { id, name, role, .. } = self;
+        let role = Role::parse(&role).ok_or(Error::Corrupt {
+            table: "people",
+            column: "role",
+            row: id,
+            found: role,
+        })?;
+        let failed = self.failed_at.filter(|_| self.failed_tries > 0).map(|last_at| FailedTries {
+            tries: self.failed_tries,
+            since: TimestampMs(self.failed_since.unwrap_or(last_at)),
+            last_at: TimestampMs(last_at),
+            last_from: self.failed_from.unwrap_or_default(),
+        });
+        Ok(Person {
+            id,
+            name,
+            role,
+            created_at: TimestampMs(self.created_at),
+            disabled_at: self.disabled_at.map(TimestampMs),
+            sign_in_version: self.sign_in_version,
+            failed,
+        })
+    }
 }

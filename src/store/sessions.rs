@@ -5,9 +5,9 @@ use std::sync::LazyLock;
 use domain::time::TimestampMs;
 
 use crate::audit::{self, Line};
-use crate::people::{Person, PersonRow, person};
+use crate::people::{Person, PersonRow, person_columns};
 use crate::statement::{LazyStatement, Statement};
-use crate::unit::with_statement;
+use crate::unit::{Tx, with_statement};
 use crate::{Result, Store, read};
 
 /// How long a session may go unused.
@@ -19,7 +19,8 @@ const NOTED_EVERY_MS: i64 = 60 * 1_000;
 
 static INSERT: LazyStatement = LazyLock::new(|| {
     Statement::new(
-        "INSERT INTO sessions (token_hash, person_id, began_at, seen_at) VALUES ($1, $2, $3, $3)",
+        "INSERT INTO sessions (token_hash, person_id, began_at, seen_at, sign_in_version, began_from)
+         VALUES ($1, $2, $3, $3, $4, $5)",
         &[],
     )
 });
@@ -30,42 +31,51 @@ static SEEN: LazyStatement = LazyLock::new(|| {
 });
 static DELETE: LazyStatement =
     LazyLock::new(|| Statement::new("DELETE FROM sessions WHERE token_hash = $1", &[]));
+static DELETE_ALL: LazyStatement = LazyLock::new(|| {
+    Statement::new("DELETE FROM sessions WHERE person_id = (SELECT id FROM people WHERE name = $1)", &[])
+});
+static DELETE_ONE: LazyStatement = LazyLock::new(|| {
+    Statement::new(
+        "DELETE FROM sessions WHERE person_id = (SELECT id FROM people WHERE name = $1)
+         AND substr(token_hash, 1, 12) = $2",
+        &[],
+    )
+});
+
+/// A session as people see it.
+#[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
+pub struct SessionRow {
+    /// What it is called: the beginning of its hash, which opens nothing.
+    pub id: String,
+    /// When it began.
+    pub began_at: i64,
+    /// When it was last used, to the minute.
+    pub seen_at: i64,
+    /// The network it was begun from; `None` if an older version began it.
+    pub began_from: Option<String>,
+}
+
+/// What the session with the token of this hash is called.
+pub fn session_id(token_hash: &str) -> &str {
+    token_hash.get(..12).unwrap_or(token_hash)
+}
 
 impl Store {
-    /// Begins a session of `person` who called from `from`; sweeps out those that have ended.
-    pub async fn begin_session(
-        &self,
-        token_hash: String,
-        person: Person,
-        from: String,
-        now: TimestampMs,
-    ) -> Result<()> {
-        self.write(move |tx| {
-            Box::pin(async move {
-                with_statement!(tx, SWEEP, |sql, connection| {
-                    let sweep = sqlx::query(sql).bind(now.0 - IDLE_MS).bind(now.0 - ABSOLUTE_MS);
-                    sweep.execute(connection).await?;
-                });
-                with_statement!(tx, INSERT, |sql, connection| {
-                    let insert = sqlx::query(sql).bind(token_hash).bind(person.id).bind(now.0);
-                    insert.execute(connection).await?;
-                });
-                let subject = format!("person {}", person.name);
-                audit::note(tx, &Line::new(&person.name, "signed_in", subject, format!("from {from}")), now)
-                    .await
-            })
-        })
-        .await
-    }
-
     /// Whose session this is, if it has not ended and the person may still sign in. Notes that it is used.
     pub async fn session(&self, token_hash: &str, now: TimestampMs) -> Result<Option<Person>> {
-        let row: Option<(i64, String, String, i64, Option<i64>, i64)> = read!(self, pool => sqlx::query_as(
-            "SELECT people.id, name, role, created_at, disabled_at, seen_at
+        #[derive(sqlx::FromRow)]
+        struct Row {
+            #[sqlx(flatten)]
+            person: PersonRow,
+            seen_at: i64,
+        }
+        let row: Option<Row> = read!(self, pool => sqlx::query_as(concat!(
+            "SELECT ", person_columns!(), ", seen_at
              FROM sessions JOIN people ON people.id = sessions.person_id
-             WHERE token_hash = $1 AND seen_at >= $2 AND began_at >= $3 AND disabled_at IS NULL"
-        ).bind(token_hash).bind(now.0 - IDLE_MS).bind(now.0 - ABSOLUTE_MS).fetch_optional(pool).await)?;
-        let Some((id, name, role, created_at, disabled_at, seen_at)) = row else { return Ok(None) };
+             WHERE token_hash = $1 AND seen_at >= $2 AND began_at >= $3 AND disabled_at IS NULL
+               AND sessions.sign_in_version = people.sign_in_version"
+        )).bind(token_hash).bind(now.0 - IDLE_MS).bind(now.0 - ABSOLUTE_MS).fetch_optional(pool).await)?;
+        let Some(Row { person, seen_at }) = row else { return Ok(None) };
         if now.0 - seen_at >= NOTED_EVERY_MS {
             let token_hash = token_hash.to_owned();
             self.write(move |tx| {
@@ -78,8 +88,7 @@ impl Store {
             })
             .await?;
         }
-        let row: PersonRow = (id, name, role, created_at, disabled_at);
-        person(row).map(Some)
+        person.person().map(Some)
     }
 
     /// Ends a session.
@@ -95,4 +104,75 @@ impl Store {
         })
         .await
     }
+
+    /// The sessions of the person called `name` that have not ended, the one used last first.
+    pub async fn sessions_of(&self, name: &str, now: TimestampMs) -> Result<Vec<SessionRow>> {
+        Ok(read!(self, pool => sqlx::query_as(
+            "SELECT substr(token_hash, 1, 12) AS id, began_at, seen_at, began_from
+             FROM sessions JOIN people ON people.id = sessions.person_id
+             WHERE name = $1 AND seen_at >= $2 AND began_at >= $3 AND disabled_at IS NULL
+               AND sessions.sign_in_version = people.sign_in_version
+             ORDER BY seen_at DESC, token_hash"
+        ).bind(name).bind(now.0 - IDLE_MS).bind(now.0 - ABSOLUTE_MS).fetch_all(pool).await)?)
+    }
+
+    /// How many sessions each person has that have not ended, by name.
+    pub async fn session_counts(&self, now: TimestampMs) -> Result<Vec<(String, i64)>> {
+        Ok(read!(self, pool => sqlx::query_as(
+            "SELECT name, COUNT(*) FROM sessions JOIN people ON people.id = sessions.person_id
+             WHERE seen_at >= $1 AND began_at >= $2 AND disabled_at IS NULL
+               AND sessions.sign_in_version = people.sign_in_version
+             GROUP BY name"
+        ).bind(now.0 - IDLE_MS).bind(now.0 - ABSOLUTE_MS).fetch_all(pool).await)?)
+    }
+
+    /// Ends the sessions of the person called `name`, or the one of this id; answers with how many had not ended before.
+    pub async fn end_sessions(
+        &self,
+        name: String,
+        only: Option<String>,
+        actor: String,
+        now: TimestampMs,
+    ) -> Result<u64> {
+        self.write(move |tx| {
+            Box::pin(async move {
+                let ended = match &only {
+                    Some(id) => with_statement!(tx, DELETE_ONE, |sql, connection| {
+                        let delete = sqlx::query(sql).bind(&name).bind(id);
+                        delete.execute(connection).await?.rows_affected()
+                    }),
+                    None => with_statement!(tx, DELETE_ALL, |sql, connection| {
+                        sqlx::query(sql).bind(&name).execute(connection).await?.rows_affected()
+                    }),
+                };
+                if ended > 0 {
+                    let detail =
+                        if ended == 1 { "1 session".to_owned() } else { format!("{ended} sessions") };
+                    let line = Line::new(&actor, "sessions_ended", format!("person {name}"), detail);
+                    audit::note(tx, &line, now).await?;
+                }
+                Ok(ended)
+            })
+        })
+        .await
+    }
+}
+
+/// Begins a session of `person` who called from `from`; sweeps out those that have ended.
+pub(crate) async fn insert(
+    tx: &mut Tx,
+    token_hash: &str,
+    person: &Person,
+    from: &str,
+    now: TimestampMs,
+) -> Result<()> {
+    with_statement!(tx, SWEEP, |sql, connection| {
+        let sweep = sqlx::query(sql).bind(now.0 - IDLE_MS).bind(now.0 - ABSOLUTE_MS);
+        sweep.execute(connection).await?;
+    });
+    with_statement!(tx, INSERT, |sql, connection| {
+        let insert = sqlx::query(sql).bind(token_hash).bind(person.id).bind(now.0);
+        insert.bind(person.sign_in_version).bind(from).execute(connection).await?;
+    });
+    Ok(())
 }

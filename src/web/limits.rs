@@ -44,6 +44,11 @@ impl Caller {
             v4 @ IpAddr::V4(_) => v4,
         })
     }
+
+    /// The address, or the first of the network.
+    pub(crate) fn address(self) -> IpAddr {
+        self.0
+    }
 }
 
 /// Who has how many connections open.

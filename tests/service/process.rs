@@ -72,6 +72,13 @@ impl Process {
         self.child.try_wait().expect("a process").is_none()
     }
 
+    /// The most memory it has had so far, where the system tells.
+    pub(crate) fn peak_kib(&self) -> Option<u64> {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).ok()?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+        line.split_whitespace().next()?.parse().ok()
+    }
+
     /// Everything it has written to standard error.
     pub(crate) fn log(&self) -> String {
         fs::read_to_string(&self.log).expect("the log")

@@ -7,6 +7,7 @@ use warp::Reply;
 use warp::http::{HeaderMap, HeaderValue, StatusCode, header};
 use warp::reply::Response;
 
+use super::hashing::NotHashed;
 use super::request::{LOGIN_COOKIE, Request, SESSION_COOKIE};
 use domain::text::sha256;
 
@@ -47,6 +48,8 @@ pub(crate) enum Answer {
     Plain(u16, String),
     /// A file to be saved.
     Download(Response),
+    /// The same, and after how many seconds to try again.
+    Later(u64, Box<Self>),
 }
 
 /// What a page could not do.
@@ -58,8 +61,8 @@ pub(crate) enum PageError {
     Template(#[from] askama::Error),
     #[error("{0}")]
     Chart(String),
-    #[error("the password cannot be hashed: {0}")]
-    Password(String),
+    #[error(transparent)]
+    NotHashed(#[from] NotHashed),
     #[error("the file cannot be written: {0}")]
     File(String),
 }
@@ -72,8 +75,25 @@ pub(crate) fn page(template: &impl Template) -> Answered {
     Ok(Answer::Page(200, template.render()?))
 }
 
+/// `answer`, and after how many seconds to try again.
+pub(crate) fn later(seconds: u64, answer: Answer) -> Answer {
+    Answer::Later(seconds, Box::new(answer))
+}
+
+/// A page with another status.
+pub(crate) fn with_status(status: u16, answer: Answer) -> Answer {
+    match answer {
+        Answer::Page(_, page) => Answer::Page(status, page),
+        other => other,
+    }
+}
+
 /// What is shown when something broke: that nothing was lost, and what to do.
 pub(crate) fn fault(fault: &PageError) -> Answer {
+    if let PageError::NotHashed(NotHashed::Busy { retry_after_s }) = fault {
+        let words = "Too many passwords are being checked at the moment. Nothing was changed; try again in a few seconds.";
+        return later(*retry_after_s, lone(429, "Not now", words));
+    }
     let (status, words) = match fault {
         PageError::Store(error) if error.is_transient() => (
             503,
@@ -126,6 +146,11 @@ impl Answer {
             guard(response.headers_mut());
             return response;
         }
+        if let Self::Later(seconds, answer) = self {
+            let mut response = answer.with_cookie_of(is_https);
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+            return response;
+        }
         let (status, kind, body) = match &self {
             Self::Page(status, body) | Self::Login(status, body, _) => {
                 (*status, "text/html; charset=utf-8", body.clone())
@@ -135,7 +160,7 @@ impl Answer {
             Self::File(kind, body) => (200, *kind, (*body).to_owned()),
             Self::Json(body) => (200, "application/json", body.clone()),
             Self::Plain(status, body) => (*status, "text/plain; charset=utf-8", body.clone()),
-            Self::Download(_) => (200, "text/plain; charset=utf-8", String::new()),
+            Self::Download(_) | Self::Later(..) => (200, "text/plain; charset=utf-8", String::new()),
         };
         let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let mut response = warp::reply::with_status(body, status).into_response();

@@ -4,6 +4,7 @@ use askama::Template;
 use store::postbacks::{OutcomeFilter, PostbackFilter};
 
 use super::Console;
+use super::account::Warning;
 use super::answer::{Answer, PageError, fault, script_path, style_path};
 use super::session::Viewer;
 use super::show::{moment, number, span};
@@ -29,6 +30,8 @@ pub(crate) struct Frame {
     pub(crate) name: String,
     pub(crate) role: &'static str,
     pub(crate) entries: Vec<Entry>,
+    /// Wrong passwords that were tried with this name.
+    pub(crate) warning: Option<Warning>,
     /// How the gateway fares, in one line.
     pub(crate) health: String,
     /// The instants of that line.
@@ -111,6 +114,7 @@ impl Frame {
             name: viewer.person.name.clone(),
             role: viewer.person.role.name(),
             entries,
+            warning: Warning::of(viewer),
             health: String::new(),
             health_exact: String::new(),
         }

@@ -3,7 +3,9 @@
 //! | module | what stands there |
 //! |---|---|
 //! | `request`, `answer` | what a browser sent; what it gets, with the headers of every page |
-//! | `session`, `kept`, [`password`] | signing in and out, who somebody is, what they wrote when their session was over |
+//! | `session`, `kept` | who somebody is, what they wrote when their session was over |
+//! | `sign_in`, `logins`, `throttle`, `hashing`, [`password`] | signing in: how often one may fail, where passwords are hashed |
+//! | `account` | one's own password and sessions |
 //! | `frame`, `show` | what every page has around it; how money, time and words are written |
 //! | `chart` | drawings |
 //! | `today`, `review`, `reversals`, `going_on`, `scope`, `decide`, `reward`, `evidence`, `rewards`, `user` | what the risk team works with |
@@ -14,6 +16,7 @@
 //! Everything works as plain links and forms; the one script adds keys and changes pages without a flicker. Nobody
 //! without a session sees anything, and no form does anything without its token.
 
+mod account;
 pub(crate) mod answer;
 mod audit;
 mod chart;
@@ -22,7 +25,9 @@ mod deliveries;
 mod evidence;
 mod frame;
 mod going_on;
+mod hashing;
 mod kept;
+mod logins;
 pub mod password;
 mod people;
 mod policy;
@@ -39,8 +44,10 @@ mod said;
 mod scope;
 mod session;
 mod show;
+mod sign_in;
 mod statement;
 mod tables;
+mod throttle;
 mod today;
 mod upload;
 mod user;
@@ -66,8 +73,8 @@ use crate::ingest::Ingest;
 use crate::statements::Readings;
 use crate::stating::Stating;
 use answer::{Answer, PageError};
+pub use logins::Logins;
 use request::Request;
-pub use session::Logins;
 
 /// The largest form: a note, and the ids of what was selected on one page.
 const MAX_FORM_LEN: u64 = 64 * 1024;
@@ -92,7 +99,7 @@ pub struct Console {
     pub ingest: Arc<Ingest>,
     /// How many proxies' `X-Forwarded-…` entries are believed.
     pub trusted_proxies: usize,
-    /// Who tried to sign in lately.
+    /// What stands at the door.
     pub logins: Logins,
     /// What the filters of the queue offer.
     pub choices: Choices,
@@ -292,7 +299,7 @@ impl Console {
         match (is_post, path.as_slice()) {
             (false, ["static", name]) => return answer::file(name),
             (false, ["login"]) => return session::ask(self, request).await,
-            (true, ["login"]) => return session::sign_in(self, request).await,
+            (true, ["login"]) => return sign_in::sign_in(self, request).await,
             _ => {}
         }
         let viewer = match session::viewer(self, request).await {
@@ -352,8 +359,11 @@ impl Console {
             (false, ["people"]) => people::page(self, &viewer).await,
             (true, ["people"]) => people::add(self, &viewer, request).await,
             (true, ["people", name, what]) => people::change(self, &viewer, request, name, what).await,
-            (false, ["password"]) => people::own_password(&viewer),
-            (true, ["password"]) => people::change_own_password(self, &viewer, request).await,
+            (false, ["password"]) => account::page(self, &viewer).await,
+            (true, ["password"]) => account::change_password(self, &viewer, request).await,
+            (true, ["password", "seen"]) => account::saw(self, &viewer, request).await,
+            (true, ["password", "sign-out"]) => account::sign_out_everywhere(self, &viewer).await,
+            (true, ["password", "sessions", id, "end"]) => account::end_session(self, &viewer, id).await,
             _ => Ok(frame::refusal(&viewer, NO_SUCH_PAGE.status, NO_SUCH_PAGE.title, NO_SUCH_PAGE.words)),
         };
         answered.unwrap_or_else(|error| answer::fault(&error))

@@ -1,9 +1,10 @@
-//! Passwords: Argon2id with the parameters that OWASP names first, and never kept as they are.
+//! Passwords: Argon2id with the parameters that OWASP names first, and never kept as they are. Who listens hashes only
+//! in [turns](super::hashing).
 
 use argon2::password_hash::phc::PasswordHash;
 use argon2::{Argon2, PasswordHasher as _, PasswordVerifier as _};
 
-use super::answer::PageError;
+use super::hashing::{NotHashed, Turn};
 
 /// The shortest password.
 pub const MIN_PASSWORD_LEN: usize = 10;
@@ -45,26 +46,19 @@ pub(crate) fn is_right(password: &str, hash: &str) -> bool {
         .is_ok_and(|hash| Argon2::default().verify_password(password.as_bytes(), &hash).is_ok())
 }
 
-/// [`is_right`] away from the threads that serve others; with no hash the work is the same and the answer no, so that
-/// the time taken does not tell which names exist.
-pub(crate) async fn verify(password: String, hash: Option<String>) -> Result<bool, PageError> {
+/// [`is_right`], in its turn; with no hash the work is the same and the answer no, so that the time taken does not tell
+/// which names exist.
+pub(crate) async fn verify(turn: Turn, password: String, hash: Option<String>) -> Result<bool, NotHashed> {
     let work = move || match hash {
         Some(hash) => Ok(is_right(&password, &hash)),
         None => self::hash(&password).map(|_| false),
     };
-    run(work).await
+    turn.take(work).await
 }
 
-/// [`hash`] away from the threads that serve others.
-pub(crate) async fn hash_apart(password: String) -> Result<String, PageError> {
-    run(move || hash(&password)).await
-}
-
-async fn run<T: Send + 'static>(
-    work: impl FnOnce() -> Result<T, String> + Send + 'static,
-) -> Result<T, PageError> {
-    let done = tokio::task::spawn_blocking(work).await;
-    done.map_err(|error| PageError::Password(error.to_string()))?.map_err(PageError::Password)
+/// [`hash`], in its turn.
+pub(crate) async fn hash_apart(turn: Turn, password: String) -> Result<String, NotHashed> {
+    turn.take(move || hash(&password)).await
 }
 
 #[cfg(test)]

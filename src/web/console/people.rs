@@ -1,22 +1,26 @@
-//! `/people` for admins, and everybody's own password.
+//! `/people`, for admins.
+
+use std::collections::BTreeMap;
 
 use askama::Template;
 use domain::access::{Role, is_person_name};
 use store::people::{NewPerson, PersonChange};
 
 use super::Console;
-use super::answer::{Answer, Answered, page as render};
+use super::answer::{Answer, Answered, PageError, page as render};
 use super::frame::{Frame, refusal};
 use super::password;
 use super::request::Request;
 use super::session::Viewer;
 use super::show::{Moment, moment};
+use crate::limits::Caller;
 
 struct Row {
     name: String,
     role: &'static str,
     added: Moment,
     disabled: Option<Moment>,
+    sessions: i64,
     is_self: bool,
 }
 
@@ -29,16 +33,20 @@ struct PeoplePage {
     fault: String,
 }
 
-#[derive(Template)]
-#[template(path = "password.html")]
-struct PasswordPage {
-    frame: Frame,
-    fault: Option<String>,
-    min: usize,
-}
-
 fn not_yours(viewer: &Viewer) -> Answer {
     refusal(viewer, 403, "This is for admins", "Nothing was changed: managing people needs the role admin.")
+}
+
+/// The hash of a password that this admin gives to somebody.
+async fn hash(
+    console: &Console,
+    viewer: &Viewer,
+    request: &Request,
+    password: &str,
+) -> Result<String, PageError> {
+    let keys = console.logins.throttle.keys(viewer.name(), Caller::of(request.address));
+    let turn = console.logins.known.turn(keys.pair).await?;
+    Ok(password::hash_apart(turn, password.to_owned()).await?)
 }
 
 /// `GET /people`
@@ -51,11 +59,13 @@ async fn show(console: &Console, viewer: &Viewer, said: &str, fault: &str) -> An
         return Ok(not_yours(viewer));
     }
     let now = console.clock.now();
-    let people = console.store.people().await?;
+    let (people, counts) = tokio::try_join!(console.store.people(), console.store.session_counts(now))?;
+    let counts: BTreeMap<String, i64> = counts.into_iter().collect();
     let rows = people.into_iter().map(|person| Row {
         role: person.role.name(),
         added: moment(person.created_at.0, now),
         disabled: person.disabled_at.map(|at| moment(at.0, now)),
+        sessions: counts.get(&person.name).copied().unwrap_or_default(),
         is_self: person.name == viewer.name(),
         name: person.name,
     });
@@ -84,7 +94,7 @@ pub(crate) async fn add(console: &Console, viewer: &Viewer, request: &Request) -
     if let Err(bad) = password::check(password) {
         return show(console, viewer, "", &format!("Nobody was added: {bad}.")).await;
     }
-    let password_hash = password::hash_apart(password.to_owned()).await?;
+    let password_hash = hash(console, viewer, request, password).await?;
     let person = NewPerson { name: name.clone(), role, password_hash };
     let actor = viewer.person.name.clone();
     if console.store.add_person(person, actor, console.clock.now()).await? {
@@ -100,7 +110,7 @@ pub(crate) async fn add(console: &Console, viewer: &Viewer, request: &Request) -
     }
 }
 
-/// `POST /people/{name}/disable|enable|password`
+/// `POST /people/{name}/disable|enable|password|sessions`
 pub(crate) async fn change(
     console: &Console,
     viewer: &Viewer,
@@ -110,6 +120,15 @@ pub(crate) async fn change(
 ) -> Answered {
     if !viewer.is_admin() {
         return Ok(not_yours(viewer));
+    }
+    let actor = viewer.person.name.clone();
+    if what == "sessions" {
+        let ended = console.store.end_sessions(name.to_owned(), None, actor, console.clock.now()).await?;
+        let said = match ended {
+            0 => format!("{name} has no session."),
+            _ => format!("Done. The sessions of {name} have ended."),
+        };
+        return show(console, viewer, &said, "").await;
     }
     let change = match what {
         "disable" if name == viewer.name() => {
@@ -122,11 +141,10 @@ pub(crate) async fn change(
             if let Err(bad) = password::check(password) {
                 return show(console, viewer, "", &format!("Nothing was changed: {bad}.")).await;
             }
-            PersonChange::Password(password::hash_apart(password.to_owned()).await?)
+            PersonChange::Password(hash(console, viewer, request, password).await?)
         }
         _ => return Ok(refusal(viewer, 404, "There is no such page", "Nothing was changed.")),
     };
-    let actor = viewer.person.name.clone();
     let changed = console.store.change_person(name.to_owned(), change, actor, console.clock.now()).await?;
     let said = if changed {
         format!("Done. The sessions of {name} have ended.")
@@ -134,34 +152,4 @@ pub(crate) async fn change(
         "There was nothing to change.".into()
     };
     show(console, viewer, &said, "").await
-}
-
-/// `GET /password`
-pub(crate) fn own_password(viewer: &Viewer) -> Answered {
-    let frame = Frame::bare(viewer, "");
-    render(&PasswordPage { frame, fault: None, min: password::MIN_PASSWORD_LEN })
-}
-
-/// `POST /password`: ends all sessions of this person, this one too.
-pub(crate) async fn change_own_password(console: &Console, viewer: &Viewer, request: &Request) -> Answered {
-    let fault = |fault: String| {
-        let frame = Frame::bare(viewer, "");
-        render(&PasswordPage { frame, fault: Some(fault), min: password::MIN_PASSWORD_LEN })
-    };
-    if !console.logins.admits(viewer.name(), request.address) {
-        return fault("Too many tries. Wait a minute, then try again.".into());
-    }
-    let known = console.store.person_to_sign_in(viewer.name()).await?;
-    let old = request.password("old").to_owned();
-    if !password::verify(old, known.map(|(_, hash)| hash)).await? {
-        return fault("Nothing was changed: the old password is not right.".into());
-    }
-    let new = request.password("new");
-    if let Err(bad) = password::check(new) {
-        return fault(format!("Nothing was changed: {bad}."));
-    }
-    let change = PersonChange::Password(password::hash_apart(new.to_owned()).await?);
-    let name = viewer.person.name.clone();
-    console.store.change_person(name.clone(), change, name, console.clock.now()).await?;
-    Ok(Answer::WithSession("/login".into(), String::new()))
 }

@@ -1,68 +1,17 @@
 //! Signing in and out, and who somebody is.
 //!
 //! A session is a random token in a cookie, of which only the hash is kept. The token of its forms is derived from it,
-//! so it needs no place of its own and ends with it. Guessing passwords is slowed down for each name and each address.
-
-use std::net::IpAddr;
-use std::num::NonZeroU32;
+//! so it needs no place of its own and ends with it.
 
 use askama::Template;
 use domain::access::{Role, csrf_token, same_text, token_hash};
-use governor::clock::DefaultClock;
-use governor::state::keyed::HashMapStateStore;
-use governor::{Quota, RateLimiter};
 use rand::RngExt as _;
-use store::audit::Line;
 use store::people::Person;
 
+use super::Console;
 use super::answer::{Answer, Answered, PageError, script_path, style_path};
 use super::kept::Kept;
-use super::request::{LOGIN_COOKIE, Request, SESSION_COOKIE};
-use super::{Console, password};
-use crate::limits::Caller;
-
-/// Tries for one name at once, and then one more every twelve seconds.
-const TRIES_PER_MINUTE_OF_A_NAME: NonZeroU32 = match NonZeroU32::new(5) {
-    Some(tries) => tries,
-    None => NonZeroU32::MIN,
-};
-/// Tries from one address (or /64) at once, and per minute: a whole office may sit behind it.
-const TRIES_PER_MINUTE_OF_AN_ADDRESS: NonZeroU32 = match NonZeroU32::new(30) {
-    Some(tries) => tries,
-    None => NonZeroU32::MIN,
-};
-/// How many names and addresses are remembered.
-const MAX_REMEMBERED: usize = 10_000;
-
-type Limiter<K> = RateLimiter<K, HashMapStateStore<K>, DefaultClock>;
-
-/// Who tried to sign in lately.
-#[derive(Debug)]
-pub struct Logins {
-    names: Limiter<String>,
-    addresses: Limiter<Caller>,
-}
-
-impl Default for Logins {
-    fn default() -> Self {
-        Self {
-            names: RateLimiter::hashmap(Quota::per_minute(TRIES_PER_MINUTE_OF_A_NAME)),
-            addresses: RateLimiter::hashmap(Quota::per_minute(TRIES_PER_MINUTE_OF_AN_ADDRESS)),
-        }
-    }
-}
-
-impl Logins {
-    /// Whether one more try is admitted.
-    pub(crate) fn admits(&self, name: &str, address: IpAddr) -> bool {
-        self.names.retain_recent();
-        self.addresses.retain_recent();
-        self.names.len() < MAX_REMEMBERED
-            && self.addresses.len() < MAX_REMEMBERED
-            && self.addresses.check_key(&Caller::of(address)).is_ok()
-            && self.names.check_key(&name.to_owned()).is_ok()
-    }
-}
+use super::request::{Request, SESSION_COOKIE};
 
 /// Who looks at a page.
 #[derive(Clone, Debug)]
@@ -70,10 +19,15 @@ pub(crate) struct Viewer {
     pub(crate) person: Person,
     /// The token of every form of this session.
     pub(crate) csrf: String,
-    token_hash: String,
+    pub(super) token_hash: String,
 }
 
 impl Viewer {
+    /// What the session is kept under.
+    pub(crate) fn token_hash(&self) -> &str {
+        &self.token_hash
+    }
+
     /// True if the form came from a page of this session.
     pub(crate) fn form_is_ours(&self, request: &Request) -> bool {
         request.field("csrf").is_some_and(|token| same_text(token, &self.csrf))
@@ -97,7 +51,7 @@ impl Viewer {
 }
 
 /// 256 random bits, as text that may stand in a cookie.
-fn new_token() -> String {
+pub(super) fn new_token() -> String {
     let mut bytes = [0_u8; 32];
     rand::rng().fill(&mut bytes);
     domain::text::hex(&bytes)
@@ -172,7 +126,7 @@ pub(super) fn next_page(wanted: Option<&str>) -> String {
 }
 
 /// The form for signing in again, with everything that it carries.
-fn again(request: &Request, status: u16, fault: &'static str) -> Answered {
+pub(super) fn again(request: &Request, status: u16, fault: &'static str) -> Answered {
     form(status, Some(fault), next_page(request.field("next")), Kept::of_login(request))
 }
 
@@ -194,47 +148,6 @@ pub(crate) async fn ask(console: &Console, request: &Request) -> Answer {
         }
         Err(error) => super::answer::fault(&error),
     }
-}
-
-/// `POST /login`
-pub(crate) async fn sign_in(console: &Console, request: &Request) -> Answer {
-    try_to_sign_in(console, request).await.unwrap_or_else(|error| super::answer::fault(&error))
-}
-
-async fn try_to_sign_in(console: &Console, request: &Request) -> Answered {
-    // No other site can send both: a cookie of ours and the same token in the form.
-    let cookie = request.cookie(LOGIN_COOKIE).unwrap_or_default();
-    if cookie.is_empty() || !request.field("csrf").is_some_and(|token| same_text(token, cookie)) {
-        return again(request, 403, "This form is too old. Please try again.");
-    }
-    let name = request.field("name").unwrap_or_default();
-    let password = request.password("password");
-    if !console.logins.admits(name, request.address) {
-        return again(request, 429, "Too many tries. Wait a minute, then try again.");
-    }
-    if password.len() > password::MAX_PASSWORD_LEN {
-        return again(request, 401, "Name and password do not belong together.");
-    }
-    let found = console.store.person_to_sign_in(name).await?;
-    let (person, hash) = found.map_or((None, None), |(person, hash)| (Some(person), Some(hash)));
-    let is_right = password::verify(password.to_owned(), hash).await?;
-    let now = console.clock.now();
-    let from = domain::location::shortened(request.address).to_string();
-    if let Some(person) = person.filter(|_| is_right) {
-        let token = new_token();
-        console.store.begin_session(token_hash(&token), person.clone(), from, now).await?;
-        let kept = Kept::of_login(request);
-        if !kept.is_empty() {
-            let viewer = Viewer { person, csrf: csrf_token(&token), token_hash: token_hash(&token) };
-            return super::kept::page(&viewer, &kept, next_page(request.field("next")), token);
-        }
-        return Ok(Answer::WithSession(next_page(request.field("next")), token));
-    }
-    // Somebody else's text: kept short, and never as the actor.
-    let tried: String = name.chars().take(40).collect();
-    let line = Line::new("nobody", "sign_in_refused", format!("person {tried}"), format!("from {from}"));
-    console.store.note_in_audit(line, now).await?;
-    again(request, 401, "Name and password do not belong together.")
 }
 
 /// `POST /logout`
@@ -262,16 +175,5 @@ mod tests {
         ] {
             assert_eq!(next_page(wanted), page, "{wanted:?}");
         }
-    }
-
-    #[test]
-    fn guessing_is_slowed_down_for_each_name_and_each_address() {
-        let logins = Logins::default();
-        let address = |last: u8| IpAddr::from([203, 0, 113, last]);
-        assert_eq!((0..20).filter(|_| logins.admits("mara", address(1))).count(), 5);
-        assert!(!logins.admits("mara", address(2)), "another address does not help");
-        assert!(logins.admits("joe", address(2)));
-        let names = (0..100).filter(|n| logins.admits(&format!("name {n}"), address(3))).count();
-        assert_eq!(names, 30, "many names from one address");
     }
 }

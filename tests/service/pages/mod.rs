@@ -12,6 +12,7 @@ mod reach;
 mod reversals;
 mod reviewing;
 mod sessions;
+mod sign_ins;
 
 use std::io::Write as _;
 use std::process::Stdio;
