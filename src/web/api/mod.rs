@@ -354,7 +354,7 @@ fn no_object(body: &[u8]) -> Option<&'static str> {
 fn file() -> impl Filter<Extract = (), Error = Rejection> + Clone {
     warp::header::headers_cloned()
         .and_then(|headers: HeaderMap| async move {
-            let is_envelope = |kind: String| kind.starts_with("multipart/") || kind == "application/json";
+            let is_envelope = |kind: String| kind.starts_with("multipart/");
             if content_type(&headers).is_some_and(is_envelope) {
                 let what = "the body must be the file itself: send it with Content-Type: text/csv";
                 return Err(unread(ApiError::UnsupportedType(what)));
