@@ -105,12 +105,13 @@ macro_rules! breaks {
             ") AS lines
              UNION ALL
              SELECT * FROM (
-             SELECT statement_id, missing.kind || ' of reward ' || CAST(missing.reward_id AS TEXT), NULL,
-                    CASE WHEN counted_in IS NOT NULL THEN 'counted_elsewhere'
+             SELECT statement_id, missing.kind || ' of reward ' || CAST(missing.reward_id AS TEXT),
+                    CAST(NULL AS BIGINT), CASE WHEN counted_in IS NOT NULL THEN 'counted_elsewhere'
                          WHEN missing.state = 'missing_there' AND booked_on >= $2 THEN 'pending_there'
                          ELSE missing.state END, 'period',
                     missing.kind, rewards.tx_id, rewards.user_id, rewards.offer_id, 'USD', 0, rewards.received_at,
-                    missing.booked_on, missing.reward_id, 0, missing.ours_micros, NULL, counted_in,
+                    missing.booked_on, missing.reward_id, 0, missing.ours_micros, CAST(NULL AS BIGINT),
+                    counted_in,
                     1000000000 + 2 * missing.reward_id + CASE missing.kind WHEN 'credit' THEN 0 ELSE 1 END
              FROM statement_missing AS missing JOIN rewards ON rewards.id = missing.reward_id
              WHERE missing.statement_id = $1 ",
