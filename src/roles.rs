@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use domain::delivery::Subscriptions;
+use domain::proxies::Proxies;
 use domain::report::losses::BEAT_MS;
 use domain::settlement::SourceTerms;
 use domain::time::{Clock, TimestampMs};
@@ -26,7 +27,7 @@ use web::console::{Choices, Console, Logins};
 use web::ingest::recorder::Recorder;
 use web::ingest::{Ingest, SourceEndpoint, Strays};
 use web::limits::RefusedRate;
-use web::serve::serve;
+use web::serve::{Entrance, serve};
 use web::stating::{Mapping, Stating};
 use web::watch::{LastBeat, Metrics, Watch};
 
@@ -128,7 +129,7 @@ impl Web {
         let ingest = Arc::new(Ingest {
             origin: settings.public_url.clone(),
             sources: endpoints(settings),
-            trusted_proxies: settings.trusted_proxies,
+            trusted_proxies: settings.trusted_proxies.clone(),
             refused_rate: RefusedRate::new(settings.limits.refused_per_minute),
             strays: Strays::default(),
             recorder,
@@ -154,29 +155,25 @@ impl Web {
             policy: settings.policy.clone(),
             apps: settings.apps.clone(),
             ingest: ingest.clone(),
-            trusted_proxies: settings.trusted_proxies,
+            trusted_proxies: pages_proxies(settings).clone(),
             logins: Logins::default(),
             choices: Choices::default(),
             statements,
             stating,
         });
-        let mut limits = settings.limits;
-        if settings.trusted_proxies > 0 {
-            // Every connection comes from the proxy.
-            limits.connections_per_address = limits.connections;
-        }
-        let unparsed = Some(ingest.clone());
+        let (entrance, admin_entrance) = entrances(settings, &ingest);
         let served = async {
             if let Some(admin_listener) = self.admin_listener {
+                let (limits, admin_limits) = settings.limits.shared_out();
                 let (outside, inside) =
                     (web::ingest_only(ingest, watch.clone()), web::admin_only(api, console, watch));
                 tokio::join!(
-                    serve(self.listener, outside, limits, unparsed, stop.clone()),
-                    serve(admin_listener, inside, settings.limits, None, stop.clone()),
+                    serve(self.listener, outside, limits, entrance, stop.clone()),
+                    serve(admin_listener, inside, admin_limits, admin_entrance, stop.clone()),
                 );
             } else {
                 let routes = web::routes(ingest, api, console, watch);
-                serve(self.listener, routes, limits, unparsed, stop.clone()).await;
+                serve(self.listener, routes, settings.limits, entrance, stop.clone()).await;
             }
         };
         // The recorder ends after the last request that could record; if it ends before, the process cannot go on.
@@ -188,6 +185,28 @@ impl Web {
         let ((), ended, ()) = tokio::join!(served, recorded, say_that_it_listens(process));
         ended.context("recording had to end")
     }
+}
+
+/// The proxies in front of the pages.
+pub(crate) fn pages_proxies(settings: &Settings) -> &Proxies {
+    if settings.admin_listen.is_some() { &settings.admin_trusted_proxies } else { &settings.trusted_proxies }
+}
+
+/// What `listen` and `admin_listen` hold of whoever calls.
+fn entrances(settings: &Settings, ingest: &Arc<Ingest>) -> (Entrance, Entrance) {
+    let host = |url: &str| url.strip_prefix("https://").map(str::to_owned);
+    let pages_url = settings.mail.as_ref().and_then(|mail| host(&mail.pages_url));
+    let public = Entrance {
+        proxies: settings.trusted_proxies.clone(),
+        https_hosts: host(&settings.public_url).into_iter().chain(pages_url.clone()).collect(),
+        ingest: Some(ingest.clone()),
+    };
+    let admin = Entrance {
+        proxies: settings.admin_trusted_proxies.clone(),
+        https_hosts: pages_url.into_iter().collect(),
+        ingest: None,
+    };
+    (public, admin)
 }
 
 /// The pause after a beat that could not be noted.
@@ -234,7 +253,7 @@ impl WorkerWatch {
     /// Serves until the process stops.
     pub(crate) async fn run(self, process: &Process) {
         let watch = web::watch_only(process.watch(None, true));
-        serve(self.listener, watch, process.settings.limits, None, process.stop.clone()).await;
+        serve(self.listener, watch, process.settings.limits, Entrance::default(), process.stop.clone()).await;
     }
 }
 

@@ -1,10 +1,12 @@
 //! `rewardgate check`: everything that can be known before the first postback, and what to paste into the dashboard.
 
 use std::fmt;
+use std::net::SocketAddr;
 use std::path::Path;
 
 use domain::dashboard;
 use domain::delivery::schedule::Class;
+use domain::proxies::Proxies;
 use domain::text::{count, duration};
 use domain::time::{Clock, TimestampMs};
 use geo::Geo;
@@ -69,6 +71,7 @@ pub(crate) async fn check(config: Option<&Path>, args: CheckArgs) -> anyhow::Res
     if settings.sources.is_empty() {
         findings.add(Mark::Bad, "settings", "no [[sources]]: nothing can be received");
     }
+    listeners(&settings, &mut findings);
     let store = database(&settings, &mut findings).await;
     geo(&settings, &clock, &mut findings);
     against_database(store.as_ref(), &clock, &mut findings).await;
@@ -86,6 +89,31 @@ pub(crate) async fn check(config: Option<&Path>, args: CheckArgs) -> anyhow::Res
     }
     say(&format!("{} to mend: see ✗ above", count(findings.bad, "thing")));
     Ok(EXIT_FAILED)
+}
+
+/// What is served where, and what is believed there.
+fn listeners(settings: &Settings, findings: &mut Findings) {
+    let everything = "networks, pages and API";
+    let mut add = |key, address: SocketAddr, serves, proxies: &Proxies| {
+        let (mark, cure) = match proxies {
+            Proxies::Anyone { .. } => {
+                (Mark::Warning, "; name the proxies' addresses, unless nobody else can connect")
+            }
+            _ => (Mark::Good, ""),
+        };
+        findings.add(mark, key, &format!("{address} serves {serves}; {proxies}{cure}"));
+    };
+    match settings.admin_listen {
+        Some(admin) => {
+            add("listen", settings.listen, "networks and health", &settings.trusted_proxies);
+            add("admin_listen", admin, "pages and API", &settings.admin_trusted_proxies);
+        }
+        None => add("listen", settings.listen, everything, &settings.trusted_proxies),
+    }
+    if settings.admin_listen.is_none() && !settings.listen.ip().is_loopback() {
+        let text = "pages and API are served where networks call; `admin_listen` serves them at an address of their own";
+        findings.add(Mark::Warning, "listen", text);
+    }
 }
 
 async fn database(settings: &Settings, findings: &mut Findings) -> Option<Store> {

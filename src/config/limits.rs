@@ -23,6 +23,7 @@ pub(super) fn limits(top: &mut Section<'_>) -> Option<Limits> {
     let header_seconds = number(&mut section, "header_seconds", 10, 1..=300);
     let body_seconds = number(&mut section, "body_seconds", 10, 1..=300);
     let idle_seconds = number(&mut section, "idle_seconds", 60, 1..=3_600);
+    let life_seconds = number(&mut section, "life_seconds", 600, 1..=86_400);
     let refused_per_minute = number(&mut section, "refused_per_minute", 60, 1..=10_000);
     section.finish();
     Some(Limits {
@@ -32,6 +33,7 @@ pub(super) fn limits(top: &mut Section<'_>) -> Option<Limits> {
         header_time: Duration::from_secs(u64::from(header_seconds)),
         body_time: Duration::from_secs(u64::from(body_seconds)),
         idle_time: Duration::from_secs(u64::from(idle_seconds)),
+        life_time: Duration::from_secs(u64::from(life_seconds)),
         refused_per_minute: NonZeroU32::new(refused_per_minute)?,
     })
 }

@@ -7,6 +7,7 @@ mod forward;
 mod layers;
 mod limits;
 mod mail;
+mod proxies;
 mod public_url;
 mod reports;
 mod review;
@@ -22,6 +23,7 @@ use std::path::{Path, PathBuf};
 
 use chrono_tz::Tz;
 use domain::policy::Policy;
+use domain::proxies::Proxies;
 use domain::queue::ReviewTerms;
 use jobs::purge::Terms;
 use serde::Deserialize;
@@ -51,8 +53,10 @@ pub(crate) struct Settings {
     pub(crate) timezone: Tz,
     /// `.mmdb` files; none: registry data.
     pub(crate) geo_databases: Vec<PathBuf>,
-    /// How many hops of `X-Forwarded-For` are believed.
-    pub(crate) trusted_proxies: usize,
+    /// The proxies in front of `listen` that are believed.
+    pub(crate) trusted_proxies: Proxies,
+    /// The same of `admin_listen`.
+    pub(crate) admin_trusted_proxies: Proxies,
     /// Rules, thresholds, points.
     pub(crate) policy: Policy,
     /// Connections to the database.
@@ -173,7 +177,8 @@ impl Settings {
         }
         let timezone = timezone(&mut top);
         let geo_databases: Vec<PathBuf> = top.or("geo_databases", Vec::new());
-        let trusted_proxies = bounded(&mut top, "trusted_proxies", 0, 0..=16);
+        let trusted_proxies = proxies::public(&mut top);
+        let admin_trusted_proxies = proxies::admin(&mut top, admin_listen.is_some());
         let policy_file: Option<PathBuf> = top.optional("policy");
         let policy = policy(&mut top, policy_file.as_deref());
         let database_connections = bounded(&mut top, "database_connections", 8, 1..=100);
@@ -211,7 +216,8 @@ impl Settings {
             database_url: DatabaseUrl(database_url),
             timezone: timezone?,
             geo_databases,
-            trusted_proxies: usize::try_from(trusted_proxies).ok()?,
+            trusted_proxies,
+            admin_trusted_proxies,
             policy: policy?,
             database_connections: u32::try_from(database_connections).ok()?,
             workers: usize::try_from(workers).ok()?,

@@ -62,7 +62,7 @@ fn all_faults_are_listed_at_once_each_with_its_key() {
         "`timezone` must be a name",
         "`batch` must be",
         "`database_url` must start with",
-        "`trusted_proxies` must be between 0 and 16",
+        "`trusted_proxies` must be between 0 and 16 hops",
         "`speed` is not a setting",
         "`policy` cannot be read",
         "`sources.0.name` must have",
@@ -163,5 +163,65 @@ fn what_cannot_be_forwarded_is_a_fault_with_its_key() {
     ] {
         let faults = forwarding(&[line]).expect_err(line).join("\n");
         assert!(faults.contains(says), "{line}: {faults}");
+    }
+}
+
+/// What a line says of the proxies in front of both listeners.
+fn proxies(line: &str) -> Result<(String, String), Vec<String>> {
+    let source = "[[sources]]\nname = \"a\"\nnetwork = \"targo\"\nsecret = \"env:PATH\"\ncurrency = \"c\"\n";
+    let text = format!("public_url = \"https://x\"\n{line}\n{source}");
+    let settings = Settings::parse(&text, Environment::Ignored)?;
+    Ok((settings.trusted_proxies.to_string(), settings.admin_trusted_proxies.to_string()))
+}
+
+#[test]
+fn proxies_are_named_by_address_hops_or_both_and_for_each_listener() {
+    const NONE: &str = "no forwarding header is believed";
+    for (line, public, admin) in [
+        ("", NONE, NONE),
+        ("trusted_proxies = 0", NONE, NONE),
+        ("trusted_proxies = []", NONE, NONE),
+        ("trusted_proxies = 2", "X-Forwarded-For is believed from whoever connects, 2 from its end", NONE),
+        (
+            "trusted_proxies = [\"127.0.0.1\", \"10.0.0.0/8\"]",
+            "X-Forwarded-For is believed from 127.0.0.1/32, 10.0.0.0/8",
+            NONE,
+        ),
+        (
+            "trusted_proxies = { from = [\"10.0.0.7\"], hops = 2 }\nadmin_listen = \"127.0.0.1:1\"",
+            "X-Forwarded-For is believed from 10.0.0.7/32, 2 from its end",
+            NONE,
+        ),
+        (
+            "admin_trusted_proxies = \"::1\"\nadmin_listen = \"127.0.0.1:1\"",
+            NONE,
+            "X-Forwarded-For is believed from ::1/128",
+        ),
+    ] {
+        assert_eq!(proxies(line), Ok((public.to_owned(), admin.to_owned())), "{line}");
+    }
+}
+
+#[test]
+fn faults_of_proxies_name_their_key_and_the_cure() {
+    for (line, fault) in [
+        ("trusted_proxies = -1", "`trusted_proxies` must be between 0 and 16 hops"),
+        ("trusted_proxies = true", "`trusted_proxies` must be a list of the proxies' addresses"),
+        (
+            "trusted_proxies = [\"gw.example.com\"]",
+            "`trusted_proxies` holds `gw.example.com`, which is neither",
+        ),
+        ("trusted_proxies = [\"0.0.0.0/0\"]", "`trusted_proxies` holds `0.0.0.0/0`, which is everybody"),
+        ("trusted_proxies = [1]", "`trusted_proxies` must be a list of the proxies' addresses"),
+        ("trusted_proxies = { hops = 1 }", "`trusted_proxies` needs `from`"),
+        ("trusted_proxies = { from = [\"::1\"], hops = 0 }", "`trusted_proxies` holds `hops`, which must be"),
+        (
+            "trusted_proxies = { from = [\"::1\"], hop = 1 }",
+            "`trusted_proxies` holds `hop`; known here: from, hops",
+        ),
+        ("admin_trusted_proxies = [\"::1\"]", "`admin_trusted_proxies` is set without `admin_listen`"),
+    ] {
+        let faults = proxies(line).expect_err(line).join("\n");
+        assert!(faults.contains(fault), "{line}: {faults}");
     }
 }

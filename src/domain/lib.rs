@@ -34,6 +34,7 @@
 //! | [`report`] | the reconciliation of a business day |
 //! | [`statement`] | the network's own list of transactions, matched with ours |
 //! | [`caller`] | does the network call from this address? |
+//! | [`proxies`] | which proxies are believed when they say who called |
 //! | [`review`], [`access`] | a person's decision on a held reward, and who may make it |
 //! | [`queue`] | what waits for a person: in which groups, how long, and when two persons must agree |
 //! | [`money`], [`time`], [`text`] | exact amounts, instants and business days, words for people |
@@ -56,6 +57,7 @@ pub mod money;
 pub mod network;
 pub mod policy;
 pub mod proof;
+pub mod proxies;
 pub mod query;
 pub mod queue;
 pub mod report;

@@ -1,17 +1,26 @@
-//! A request's body with a time limit: one that trickles in for ever is an error, whoever reads it.
+//! Bodies with limits: a request's, of time and length; and an answer's, during which a request is still in hand.
 
-use std::pin::Pin;
+use std::error::Error;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use bytes::Buf;
+use futures_util::{Stream, StreamExt as _};
 use hyper::body::{Body, Frame, SizeHint};
 use tokio::time::Sleep;
+use warp::http::{HeaderMap, header};
+
+use crate::patience::InHandGuard;
+use crate::room::Place;
 
 /// Fails when it is not whole in time, counted from when it is first waited for.
 pub(crate) struct TimedBody<B> {
     body: B,
     time: Duration,
     until: Option<Pin<Box<Sleep>>>,
+    place: Arc<Place>,
 }
 
 /// The body did not come whole.
@@ -26,8 +35,8 @@ pub(crate) enum BodyError<E: std::error::Error + 'static> {
 }
 
 impl<B> TimedBody<B> {
-    pub(crate) fn new(body: B, time: Duration) -> Self {
-        Self { body, time, until: None }
+    pub(crate) fn new(body: B, time: Duration, place: Arc<Place>) -> Self {
+        Self { body, time, until: None, place }
     }
 }
 
@@ -41,6 +50,9 @@ impl<B: Body<Error: std::error::Error + 'static> + Unpin> Body for TimedBody<B> 
     ) -> Poll<Option<Result<Frame<Self::Data>, Self::Error>>> {
         let this = &mut *self;
         if let Poll::Ready(frame) = Pin::new(&mut this.body).poll_frame(context) {
+            if frame.is_none() || this.body.is_end_stream() {
+                this.place.body_ended();
+            }
             return Poll::Ready(frame.map(|frame| frame.map_err(BodyError::Broken)));
         }
         let time = this.time;
@@ -55,4 +67,106 @@ impl<B: Body<Error: std::error::Error + 'static> + Unpin> Body for TimedBody<B> 
     fn size_hint(&self) -> SizeHint {
         self.body.size_hint()
     }
+}
+
+/// A request in hand: until it is dropped, the caller waits for us.
+pub(crate) struct Served {
+    _in_hand: InHandGuard,
+    place: Arc<Place>,
+}
+
+impl Served {
+    pub(crate) fn new(in_hand: InHandGuard, place: Arc<Place>) -> Self {
+        Self { _in_hand: in_hand, place }
+    }
+}
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        self.place.end();
+    }
+}
+
+/// The body of an answer: the request is in hand until it is sent.
+pub(crate) struct ServedBody<B> {
+    body: B,
+    _served: Served,
+}
+
+impl<B> ServedBody<B> {
+    pub(crate) fn new(body: B, served: Served) -> Self {
+        Self { body, _served: served }
+    }
+}
+
+impl<B: Body + Unpin> Body for ServedBody<B> {
+    type Data = B::Data;
+    type Error = B::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Self::Data>, Self::Error>>> {
+        Pin::new(&mut self.body).poll_frame(context)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+/// Why a body was not taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum BadBody {
+    TooLarge,
+    TooSlow,
+    Broken,
+}
+
+/// The length that the headers announce; 0 if they announce none.
+pub(crate) fn announced_len(headers: &HeaderMap) -> usize {
+    let text = headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok());
+    // A number too large for memory is also too large for us.
+    text.map_or(0, |text| text.trim().parse().unwrap_or(usize::MAX))
+}
+
+/// The whole body, if it has at most `most` bytes. Of one that announces more nothing is read.
+pub(crate) async fn whole(
+    headers: &HeaderMap,
+    body: impl Stream<Item = Result<impl Buf, warp::Error>>,
+    most: usize,
+) -> Result<Vec<u8>, BadBody> {
+    if announced_len(headers) > most {
+        return Err(BadBody::TooLarge);
+    }
+    let mut body = pin!(body);
+    let mut bytes = Vec::new();
+    while let Some(part) = body.next().await {
+        let mut part =
+            part.map_err(|error| if is_too_slow(&error) { BadBody::TooSlow } else { BadBody::Broken })?;
+        if bytes.len() + part.remaining() > most {
+            return Err(BadBody::TooLarge);
+        }
+        while part.has_remaining() {
+            bytes.extend_from_slice(part.chunk());
+            part.advance(part.chunk().len());
+        }
+    }
+    Ok(bytes)
+}
+
+/// True if the time limit is somewhere among the causes.
+fn is_too_slow(error: &warp::Error) -> bool {
+    std::iter::successors(Some(error as &dyn Error), |&error| error.source())
+        .any(|error| matches!(error.downcast_ref(), Some(BodyError::<hyper::Error>::TooSlow)))
+}
+
+/// What the `Content-Type` of a request says, without its parameters; `None` if there is none.
+pub(crate) fn content_type(headers: &HeaderMap) -> Option<String> {
+    let value = headers.get(header::CONTENT_TYPE)?.to_str().unwrap_or("?");
+    Some(value.split(';').next().unwrap_or_default().trim().to_ascii_lowercase())
 }

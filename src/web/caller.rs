@@ -5,7 +5,8 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use domain::caller::{parse_hop, trusted_hop};
+use domain::caller::parse_hop;
+use domain::proxies::Proxies;
 use metrics::counter;
 use warp::http::HeaderMap;
 
@@ -16,7 +17,12 @@ const MAX_SAID_CHARS: usize = 60;
 
 /// The other end of a connection; the server puts it beside every request.
 #[derive(Clone, Copy, Debug)]
-pub struct Peer(pub SocketAddr);
+pub struct Peer {
+    /// Its address: that of the caller, or of a proxy.
+    pub address: SocketAddr,
+    /// True if the caller came by https, which a proxy ended.
+    pub is_https: bool,
+}
 
 /// Who called.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,47 +33,54 @@ pub struct Found {
     pub is_told: bool,
 }
 
-/// The address of whoever called, believing exactly `trusted_proxies` hops of `X-Forwarded-For`. What stands further
-/// left is the caller's own claim and is never used, whatever is wrong with the hop that counts: then it is the proxy
-/// who called, which is on no list.
-pub fn address(peer: Peer, headers: &HeaderMap, trusted_proxies: usize) -> IpAddr {
-    match hop(headers, trusted_proxies) {
+/// The address of whoever called, believing what the proxies in front of this listener wrote into `X-Forwarded-For`.
+/// What stands further left is the caller's own claim and is never used, whatever is wrong with the hop that counts:
+/// then it is the proxy who called, which is on no list.
+pub fn address(peer: Peer, headers: &HeaderMap, proxies: &Proxies) -> IpAddr {
+    match hop(peer, headers, proxies) {
         Hop::Address(address) => address,
-        Hop::NotAsked | Hop::Missing | Hop::Unreadable(_) => peer.0.ip().to_canonical(),
+        Hop::NotAsked | Hop::Missing | Hop::Unreadable(_) => peer.address.ip().to_canonical(),
     }
 }
 
 /// The same for a call that has to come through the proxies: one of which they do not say who called is logged.
-pub fn find(peer: Peer, headers: &HeaderMap, trusted_proxies: usize) -> Found {
-    let other_end = peer.0.ip().to_canonical();
-    let unreadable = match hop(headers, trusted_proxies) {
+pub fn find(peer: Peer, headers: &HeaderMap, proxies: &Proxies) -> Found {
+    let other_end = peer.address.ip().to_canonical();
+    let unreadable = match hop(peer, headers, proxies) {
         Hop::Address(address) => return Found { address, is_told: true },
         Hop::NotAsked => return Found { address: other_end, is_told: true },
         Hop::Missing => None,
         Hop::Unreadable(text) => Some(text),
     };
-    complain(unreadable.as_deref(), trusted_proxies);
+    complain(unreadable.as_deref(), proxies);
     Found { address: other_end, is_told: false }
+}
+
+/// Whether a believed proxy says that the caller came by https: the last word is the proxy's.
+pub(crate) fn came_by_https(peer: SocketAddr, headers: &HeaderMap, proxies: &Proxies) -> bool {
+    let last = headers.get_all("x-forwarded-proto").iter().next_back().and_then(|value| value.to_str().ok());
+    let last = last.and_then(|value| value.rsplit(',').next()).unwrap_or_default().trim();
+    proxies.believes(peer.ip()) && last.eq_ignore_ascii_case("https")
 }
 
 /// What the outermost trusted proxy says.
 #[derive(Debug)]
 enum Hop {
-    /// No proxy is trusted.
+    /// The connection is none of a trusted proxy.
     NotAsked,
     Missing,
     Unreadable(String),
     Address(IpAddr),
 }
 
-fn hop(headers: &HeaderMap, trusted_proxies: usize) -> Hop {
-    if trusted_proxies == 0 {
+fn hop(peer: Peer, headers: &HeaderMap, proxies: &Proxies) -> Hop {
+    if !proxies.believes(peer.address.ip()) {
         return Hop::NotAsked;
     }
     // A claim that is no text must not take a proxy's hop away with it.
     let lines = headers.get_all("x-forwarded-for").iter();
     let lines: Vec<Cow<'_, str>> = lines.map(|value| String::from_utf8_lossy(value.as_bytes())).collect();
-    match trusted_hop(lines.iter().map(AsRef::as_ref), trusted_proxies) {
+    match proxies.hop(lines.iter().map(AsRef::as_ref)) {
         None => Hop::Missing,
         Some(text) => parse_hop(text).map_or_else(|| Hop::Unreadable(text.to_owned()), Hop::Address),
     }
@@ -93,7 +106,7 @@ impl Complaints {
 }
 
 /// Once a minute: whoever calls can send as many as they like.
-fn complain(hop: Option<&str>, trusted_proxies: usize) {
+fn complain(hop: Option<&str>, proxies: &Proxies) {
     static COMPLAINTS: Mutex<Complaints> = Mutex::new(Complaints { said_at: None, unsaid: 0 });
     counter!("rewardgate_callers_untold_total").increment(1);
     let due = COMPLAINTS.lock().unwrap_or_else(PoisonError::into_inner).add(Instant::now());
@@ -108,7 +121,7 @@ fn complain(hop: Option<&str>, trusted_proxies: usize) {
         );
     } else {
         tracing::warn!(
-            trusted_proxies,
+            %proxies,
             calls,
             "X-Forwarded-For has fewer hops than `trusted_proxies`: these calls count as from the other end of their \
              connection; correct the setting, or let the proxy set the header"
@@ -120,9 +133,39 @@ fn complain(hop: Option<&str>, trusted_proxies: usize) {
 mod tests {
     use super::*;
 
+    fn peer(address: &str) -> Peer {
+        Peer { address: address.parse().unwrap(), is_https: false }
+    }
+
+    #[test]
+    fn a_header_from_anyone_but_a_listed_proxy_is_ignored() {
+        let network = domain::caller::parse_network("10.0.0.0/24").unwrap();
+        let proxies = Proxies::Listed { networks: vec![network], hops: None };
+        let mut map = HeaderMap::new();
+        map.append("x-forwarded-for", "6.6.6.6, 9.9.9.9, 10.0.0.7".parse().unwrap());
+        map.append("x-forwarded-proto", "http, https".parse().unwrap());
+        for (other_end, expected, is_https) in [
+            ("10.0.0.1:5000", "9.9.9.9", true),
+            ("[::ffff:10.0.0.1]:5000", "9.9.9.9", true),
+            ("10.0.1.1:5000", "10.0.1.1", false),
+            ("9.9.9.9:5000", "9.9.9.9", false),
+        ] {
+            let peer = peer(other_end);
+            let expected = Found { address: expected.parse().unwrap(), is_told: true };
+            assert_eq!(find(peer, &map, &proxies), expected, "{other_end}");
+            assert_eq!(came_by_https(peer.address, &map, &proxies), is_https, "{other_end}");
+            assert!(!came_by_https(peer.address, &map, &Proxies::None));
+        }
+        map.append("x-forwarded-proto", "http".parse().unwrap());
+        assert!(
+            !came_by_https(peer("10.0.0.1:5000").address, &map, &proxies),
+            "the last word is the proxy's"
+        );
+    }
+
     #[test]
     fn only_the_hop_written_by_the_outermost_trusted_proxy_is_believed() {
-        let peer = Peer("10.0.0.1:5000".parse().unwrap());
+        let peer = peer("10.0.0.1:5000");
         for (headers, trusted, expected) in [
             (vec![], 0, "10.0.0.1"),
             (vec!["9.9.9.9"], 0, "10.0.0.1"),
@@ -142,8 +185,9 @@ mod tests {
             for header in &headers {
                 map.append("x-forwarded-for", header.parse().unwrap());
             }
+            let proxies = if trusted == 0 { Proxies::None } else { Proxies::Anyone { hops: trusted } };
             assert_eq!(
-                address(peer, &map, trusted),
+                address(peer, &map, &proxies),
                 expected.parse::<IpAddr>().unwrap(),
                 "{headers:?} {trusted}"
             );
@@ -152,12 +196,12 @@ mod tests {
 
     #[test]
     fn a_claim_that_is_no_text_does_not_take_the_hop_with_it() {
-        let peer = Peer("10.0.0.1:5000".parse().unwrap());
+        let (peer, one) = (peer("10.0.0.1:5000"), Proxies::Anyone { hops: 1 });
         let mut map = HeaderMap::new();
         map.append("x-forwarded-for", warp::http::HeaderValue::from_bytes(b"\xff\xfe, 9.9.9.9").unwrap());
-        assert_eq!(find(peer, &map, 1), Found { address: "9.9.9.9".parse().unwrap(), is_told: true });
+        assert_eq!(find(peer, &map, &one), Found { address: "9.9.9.9".parse().unwrap(), is_told: true });
         map.append("x-forwarded-for", warp::http::HeaderValue::from_bytes(b"\xff").unwrap());
-        assert_eq!(find(peer, &map, 1), Found { address: "10.0.0.1".parse().unwrap(), is_told: false });
+        assert_eq!(find(peer, &map, &one), Found { address: "10.0.0.1".parse().unwrap(), is_told: false });
     }
 
     #[test]

@@ -7,7 +7,8 @@
 //! | module | what stands there |
 //! |---|---|
 //! | [`serve`] | connections: accepted, ended gracefully |
-//! | [`limits`], `patience`, `body` | what a caller may take up: connections, bytes, time |
+//! | [`limits`], `room`, `patience`, `body` | what a caller may take up: connections, bytes, time |
+//! | `front` | what holds for every request before it is routed, and for every answer before it is sent |
 //! | `tap` | the request line as it came, for what hyper refuses by itself |
 //! | [`ingest`] | `GET` and `POST /pb/{source}`: verify, record, acknowledge |
 //! | [`api`] | `/api/v1`: rewards, balances, postbacks, reviews, proof |
@@ -23,9 +24,11 @@ pub mod caller;
 pub mod console;
 pub mod export;
 mod files;
+mod front;
 pub mod ingest;
 pub mod limits;
 mod patience;
+mod room;
 pub mod serve;
 pub mod statements;
 pub mod stating;
@@ -106,7 +109,12 @@ pub fn announce_metrics<'a>(sources: impl Iterator<Item = &'a str>) {
     );
     counter!("rewardgate_callers_untold_total").absolute(0);
     counter!("rewardgate_refused_not_kept_total").absolute(0);
+    describe_counter!(
+        "rewardgate_connections_sent_away_total",
+        "Connections that waited, closed because room was short"
+    );
     counter!("rewardgate_connections_refused_total").absolute(0);
+    counter!("rewardgate_connections_sent_away_total").absolute(0);
     gauge!("rewardgate_connections").set(0.0);
     sources.for_each(ingest::announce_metrics);
 }

@@ -13,10 +13,10 @@ use governor::{Quota, RateLimiter};
 /// What a caller may take up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// Connections open at once, in all; more wait in the kernel's queue.
+    /// Connections open at once, of one listener. When they are all taken, the one that waits longest is closed.
     pub connections: usize,
-    /// Connections open at once from one address (IPv6: from one /64); more are closed at once. Not counted behind
-    /// trusted proxies, where every connection comes from them.
+    /// Connections open at once from one address (IPv6: from one /64); more are closed at once. Those of believed
+    /// proxies are not counted.
     pub connections_per_address: usize,
     /// Request line and headers together, in bytes.
     pub header_bytes: usize,
@@ -24,10 +24,24 @@ pub struct Limits {
     pub header_time: Duration,
     /// From the end of the headers to the end of the body.
     pub body_time: Duration,
-    /// Between two requests of one connection, and before the first.
+    /// Between two requests of one connection, before the first, and without a byte taken of an answer.
     pub idle_time: Duration,
+    /// From when a connection is this old on, its next answer is its last.
+    pub life_time: Duration,
     /// Refused calls of one address that are kept in a minute; more are counted only.
     pub refused_per_minute: NonZeroU32,
+}
+
+/// What part of all connections `admin_listen` has, where it is set.
+const ADMIN_PART: usize = 8;
+
+impl Limits {
+    /// The connections shared out: between the listener that networks call, and that of people and programs.
+    pub fn shared_out(self) -> (Self, Self) {
+        let of_admin = (self.connections / ADMIN_PART).max(1);
+        let of_networks = self.connections.saturating_sub(of_admin).max(1);
+        (Self { connections: of_networks, ..self }, Self { connections: of_admin, ..self })
+    }
 }
 
 /// One caller: an address, or the network that one IPv6 customer is given.

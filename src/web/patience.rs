@@ -1,21 +1,21 @@
 //! A connection that does not wait for ever: for a request to begin, for its headers to end, for its answer to be
-//! read. Whoever takes longer loses the connection; what it held is free again.
+//! read. Whoever takes longer loses the connection; what it held is free again. An answer may take as long as it
+//! needs while its bytes are taken.
+//!
+//! What hyper answers by itself, because a head cannot be understood, passes here and gets the headers of all others.
 
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
-use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep};
 
+use crate::front;
 use crate::limits::Limits;
 use crate::tap::Tap;
-
-/// How long a caller may leave an answer unread.
-const WRITE_TIME: Duration = Duration::from_secs(30);
 
 /// True while a request is in hand: then the caller waits for us, and not we for it.
 #[derive(Clone, Debug, Default)]
@@ -59,12 +59,31 @@ pub(crate) struct Patient<S> {
     phase: Phase,
     read_until: Pin<Box<Sleep>>,
     write_until: Option<Pin<Box<Sleep>>>,
+    /// An answer of hyper's own with our headers in it, while it is written.
+    patched: Option<Patched>,
+}
+
+/// Bytes that are written instead of others.
+#[derive(Debug)]
+struct Patched {
+    bytes: Vec<u8>,
+    written: usize,
+    instead_of: usize,
 }
 
 impl<S> Patient<S> {
     pub(crate) fn new(stream: S, limits: Limits, in_hand: InHand, tap: Tap) -> Self {
         let read_until = Box::pin(tokio::time::sleep(limits.idle_time));
-        Self { stream, limits, in_hand, tap, phase: Phase::Idle, read_until, write_until: None }
+        Self {
+            stream,
+            limits,
+            in_hand,
+            tap,
+            phase: Phase::Idle,
+            read_until,
+            write_until: None,
+            patched: None,
+        }
     }
 
     fn enter(&mut self, phase: Phase) {
@@ -110,18 +129,51 @@ impl<S: AsyncRead + Unpin> AsyncRead for Patient<S> {
 }
 
 impl<S: AsyncWrite + Unpin> Patient<S> {
-    /// Gives up on an answer that is not read.
+    /// Gives up on an answer of which nothing is taken.
     fn written<T>(&mut self, context: &mut Context<'_>, written: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
         match written {
             Poll::Ready(written) => {
                 self.write_until = None;
+                // The rest of an answer is being taken: the time in which another request has to come is not over.
+                if self.phase == Phase::Idle {
+                    self.enter(Phase::Idle);
+                }
                 Poll::Ready(written)
             }
             Poll::Pending => {
-                let until = self.write_until.get_or_insert_with(|| Box::pin(tokio::time::sleep(WRITE_TIME)));
+                let time = self.limits.idle_time;
+                let until = self.write_until.get_or_insert_with(|| Box::pin(tokio::time::sleep(time)));
                 until.as_mut().poll(context).map(|()| Err(too_slow()))
             }
         }
+    }
+
+    /// Puts our headers into `bytes`, if they are an answer that hyper gives by itself.
+    fn patch(&mut self, bytes: &[u8]) {
+        let is_own = self.phase == Phase::Headers && !self.in_hand.0.load(Ordering::Relaxed);
+        if is_own && self.patched.is_none() && bytes.starts_with(b"HTTP/1.1 4") {
+            let end = bytes.windows(2).position(|line_end| line_end == b"\r\n").map_or(0, |at| at + 2);
+            let (line, rest) = bytes.split_at(end);
+            let patched = [line, front::bare_headers().as_bytes(), rest].concat();
+            self.patched = Some(Patched { bytes: patched, written: 0, instead_of: bytes.len() });
+        }
+    }
+
+    /// Writes what stands in place of the answer; `None` if nothing does.
+    fn write_patched(&mut self, context: &mut Context<'_>) -> Option<Poll<io::Result<usize>>> {
+        let patched = self.patched.as_mut()?;
+        while patched.written < patched.bytes.len() {
+            let rest = &patched.bytes[patched.written..];
+            match Pin::new(&mut self.stream).poll_write(context, rest) {
+                Poll::Ready(Ok(0)) => return Some(Poll::Ready(Err(io::ErrorKind::WriteZero.into()))),
+                Poll::Ready(Ok(written)) => patched.written += written,
+                Poll::Ready(Err(error)) => return Some(Poll::Ready(Err(error))),
+                Poll::Pending => return Some(Poll::Pending),
+            }
+        }
+        let instead_of = patched.instead_of;
+        self.patched = None;
+        Some(Poll::Ready(Ok(instead_of)))
     }
 }
 
@@ -131,7 +183,11 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Patient<S> {
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        let written = Pin::new(&mut self.stream).poll_write(context, bytes);
+        self.patch(bytes);
+        let written = match self.write_patched(context) {
+            Some(written) => written,
+            None => Pin::new(&mut self.stream).poll_write(context, bytes),
+        };
         self.written(context, written)
     }
 
@@ -150,7 +206,13 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Patient<S> {
         context: &mut Context<'_>,
         parts: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        let written = Pin::new(&mut self.stream).poll_write_vectored(context, parts);
+        if let Some(first) = parts.first() {
+            self.patch(first);
+        }
+        let written = match self.write_patched(context) {
+            Some(written) => written,
+            None => Pin::new(&mut self.stream).poll_write_vectored(context, parts),
+        };
         self.written(context, written)
     }
 
@@ -166,6 +228,7 @@ fn too_slow() -> io::Error {
 #[cfg(test)]
 mod tests {
     use std::num::NonZeroU32;
+    use std::time::Duration;
 
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream, duplex};
 
@@ -178,6 +241,7 @@ mod tests {
         header_time: Duration::from_secs(10),
         body_time: Duration::from_secs(10),
         idle_time: Duration::from_mins(1),
+        life_time: Duration::from_hours(1),
         refused_per_minute: NonZeroU32::MIN,
     };
 
@@ -237,6 +301,47 @@ mod tests {
         let (_caller, mut ours, _) = connection();
         let start = Instant::now();
         let error = ours.write_all(&[0; 64]).await.expect_err("it is given up");
-        assert_eq!((error.kind(), start.elapsed()), (io::ErrorKind::TimedOut, WRITE_TIME));
+        assert_eq!((error.kind(), start.elapsed()), (io::ErrorKind::TimedOut, LIMITS.idle_time));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_answer_that_is_read_slowly_takes_as_long_as_it_needs() {
+        let (mut caller, mut ours, in_hand) = connection();
+        caller.write_u8(b'x').await.expect("room");
+        ours.read_u8().await.expect("a byte");
+        drop(in_hand.begin());
+        let reading = async {
+            for _ in 0..20 {
+                tokio::time::sleep(LIMITS.idle_time - Duration::from_secs(1)).await;
+                let mut taken = [0; 16];
+                caller.read_exact(&mut taken).await.expect("the next bytes");
+            }
+        };
+        // Reading goes on meanwhile, as hyper does it.
+        let (mut read, mut write) = tokio::io::split(ours);
+        let nothing_comes = async {
+            let gone = read.read_u8().await;
+            panic!("it was given up: {gone:?}");
+        };
+        tokio::select! {
+            ((), written) = async { tokio::join!(reading, write.write_all(&[0; 320])) } => {
+                written.expect("everything is written");
+            }
+            () = nothing_comes => {}
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_answer_that_hyper_gives_by_itself_gets_our_headers() {
+        let (mut caller, ours) = duplex(4_096);
+        let mut ours = Patient::new(ours, LIMITS, InHand::default(), Tap::default());
+        caller.write_u8(b'x').await.expect("room");
+        ours.read_u8().await.expect("a byte");
+        ours.write_all(b"HTTP/1.1 431 Too Large\r\ncontent-length: 0\r\n\r\n").await.expect("room");
+        drop(ours);
+        let mut said = String::new();
+        caller.read_to_string(&mut said).await.expect("text");
+        let ours = front::bare_headers();
+        assert_eq!(said, format!("HTTP/1.1 431 Too Large\r\n{ours}content-length: 0\r\n\r\n"));
     }
 }

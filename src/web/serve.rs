@@ -5,9 +5,11 @@
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use hyper::body::Body as _;
+use bytes::Bytes;
+use domain::proxies::Proxies;
+use hyper::body::{Body, Incoming};
 use hyper::server::conn::http1;
 use hyper::service::{Service, service_fn};
 use hyper_util::rt::TokioIo;
@@ -15,17 +17,20 @@ use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
 use metrics::{counter, gauge};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
 use warp::Filter;
+use warp::http::{HeaderMap, HeaderValue, Method, header};
 use warp::reply::Response;
 
-use crate::body::TimedBody;
-use crate::caller::Peer;
+use crate::body::{Served, ServedBody, TimedBody};
+use crate::caller::{self, Peer};
+use crate::console::request::SESSION_COOKIE;
+use crate::front;
 use crate::ingest::{Ingest, RawLine};
 use crate::limits::{Caller, Census, Counted, Limits};
 use crate::patience::{InHand, Patient};
+use crate::room::{Place, Room};
 use crate::statements::UPLOAD_PATHS;
 use crate::tap::Tap;
 
@@ -36,20 +41,41 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// How long the body of a statement may take: half a gigabyte on a line of ten megabits.
 const UPLOAD_TIME: Duration = Duration::from_mins(10);
+/// By how much connections end before their time, so that those that began together do not end together.
+const LIFE_JITTER: f64 = 0.2;
 
 /// How long the body of a request may take.
-fn body_time(method: &hyper::Method, path: &str, usual: Duration) -> Duration {
-    let is_upload = method == hyper::Method::POST && UPLOAD_PATHS.contains(&path);
+fn body_time(method: &Method, path: &str, usual: Duration) -> Duration {
+    let is_upload = method == Method::POST && UPLOAD_PATHS.contains(&path);
     if is_upload { usual.max(UPLOAD_TIME) } else { usual }
 }
 
-/// Serves `routes` on `listener` until `stop` is cancelled, then finishes what was begun. Where networks call, `ingest`
-/// keeps what cannot be parsed.
+/// What a listener holds of whoever calls.
+#[derive(Clone, Default)]
+pub struct Entrance {
+    /// The proxies in front that are believed.
+    pub proxies: Proxies,
+    /// The hosts (with a port, if it is not the usual one) under which this listener is called by https.
+    pub https_hosts: Vec<String>,
+    /// Where networks call: keeps what cannot be parsed.
+    pub ingest: Option<Arc<Ingest>>,
+}
+
+impl Entrance {
+    /// Whether a request came by https, which we never end ourselves: a proxy says so, or the name that was called.
+    fn is_https(&self, peer: SocketAddr, headers: &HeaderMap) -> bool {
+        let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
+        caller::came_by_https(peer, headers, &self.proxies)
+            || self.https_hosts.iter().any(|known| known.eq_ignore_ascii_case(host))
+    }
+}
+
+/// Serves `routes` on `listener` until `stop` is cancelled, then finishes what was begun.
 pub async fn serve<F>(
     listener: TcpListener,
     routes: F,
     limits: Limits,
-    ingest: Option<Arc<Ingest>>,
+    entrance: Entrance,
     stop: CancellationToken,
 ) where
     F: Filter<Extract = (Response,), Error = Infallible> + Clone + Send + Sync + 'static,
@@ -57,35 +83,38 @@ pub async fn serve<F>(
 {
     let door = Door {
         listener,
-        room: Arc::new(Semaphore::new(limits.connections)),
+        room: Room::new(limits.connections),
         census: Census::new(limits.connections_per_address),
     };
+    let entrance = Arc::new(entrance);
     let graceful = GracefulShutdown::new();
     // Cancelled when the time for stopping is up: whoever never finishes sending must not keep the process alive.
     let given_up = CancellationToken::new();
     loop {
         let accepted = tokio::select! {
             () = stop.cancelled() => break,
-            accepted = door.accept() => accepted,
+            accepted = door.accept(&entrance.proxies) => accepted,
         };
         let Some(Accepted { stream, peer, admission }) = accepted else { continue };
         let service = TowerToHyperService::new(warp::service(routes.clone()));
-        let in_hand = InHand::default();
         let tap = Tap::default();
-        let stream = Patient::new(stream, limits, in_hand.clone(), tap.clone());
-        let lines = tap.clone();
-        let service = service_fn(move |mut request: hyper::Request<hyper::body::Incoming>| {
-            request.extensions_mut().insert(Peer(peer));
-            if let Some(line) = lines.understood(!request.body().is_end_stream()) {
-                request.extensions_mut().insert(RawLine(line));
-            }
-            let time = body_time(request.method(), request.uri().path(), limits.body_time);
-            let answer = service.call(request.map(|body| TimedBody::new(body, time)));
-            let guard = in_hand.begin();
+        let talk = Talk::new(peer, limits, entrance.clone(), admission.place.clone(), tap.clone());
+        let stream = Patient::new(stream, limits, talk.in_hand.clone(), tap.clone());
+        let service = service_fn(move |mut request: hyper::Request<Incoming>| {
+            let turn = talk.begin(&mut request);
+            let answer = match turn.refused {
+                None => {
+                    let (time, place) = (turn.body_time, talk.place.clone());
+                    Ok(service.call(request.map(|body| TimedBody::new(body, time, place))))
+                }
+                Some(unfit) => Err(unfit.answer()),
+            };
             async move {
-                let answer = answer.await;
-                drop(guard);
-                answer
+                let answer = match answer {
+                    Ok(answer) => answer.await?,
+                    Err(refusal) => refusal,
+                };
+                Ok::<_, Infallible>(turn.finish(answer))
             }
         });
         let connection = http1::Builder::new()
@@ -94,8 +123,8 @@ pub async fn serve<F>(
             .max_buf_size(limits.header_bytes)
             .serve_connection(TokioIo::new(stream), service);
         let connection = graceful.watch(connection);
-        let given_up = given_up.clone();
-        let ingest = ingest.clone();
+        let (given_up, gone) = (given_up.clone(), admission.place.gone());
+        let ingest = entrance.ingest.clone();
         tokio::spawn(async move {
             tokio::select! {
                 ended = connection => if let Err(fault) = ended {
@@ -104,6 +133,7 @@ pub async fn serve<F>(
                         ingest.keep_unparsed(tap.line().as_deref(), peer.ip().to_canonical(), &fault.to_string());
                     }
                 },
+                () = gone.cancelled() => debug!("a connection that waited made room for another"),
                 () = given_up.cancelled() => {}
             }
             drop(admission);
@@ -116,10 +146,112 @@ pub async fn serve<F>(
     }
 }
 
+/// One connection: what its requests have in common.
+struct Talk {
+    peer: SocketAddr,
+    limits: Limits,
+    entrance: Arc<Entrance>,
+    place: Arc<Place>,
+    in_hand: InHand,
+    tap: Tap,
+    /// From then on its next answer is its last.
+    ends_at: Instant,
+}
+
+/// One request of it.
+struct Turn {
+    method: Method,
+    uri: hyper::Uri,
+    is_https: bool,
+    has_session: bool,
+    body_time: Duration,
+    refused: Option<front::Unfit>,
+    is_last: bool,
+    served: Served,
+    place: Arc<Place>,
+}
+
+impl Talk {
+    fn new(peer: SocketAddr, limits: Limits, entrance: Arc<Entrance>, place: Arc<Place>, tap: Tap) -> Self {
+        let life_time = limits.life_time.mul_f64(1.0 - LIFE_JITTER * rand::random::<f64>());
+        let ends_at = Instant::now() + life_time;
+        Self { peer, limits, entrance, place, in_hand: InHand::default(), tap, ends_at }
+    }
+
+    /// Looks at a request before it is routed, and puts beside it what routes need to know.
+    fn begin(&self, request: &mut hyper::Request<Incoming>) -> Turn {
+        let has_body = !request.body().is_end_stream();
+        let is_gone = !self.place.begin(has_body);
+        let served = Served::new(self.in_hand.begin(), self.place.clone());
+        if let Some(line) = self.tap.understood(has_body) {
+            request.extensions_mut().insert(RawLine(line));
+        }
+        let is_https = self.entrance.is_https(self.peer, request.headers());
+        request.extensions_mut().insert(Peer { address: self.peer, is_https });
+        let refused = front::examine(request.method(), request.uri(), request.headers()).err();
+        if let Some(unfit) = refused {
+            self.keep(request, unfit);
+        }
+        let (method, uri) = (request.method().clone(), request.uri().clone());
+        // HEAD is GET without the body, which hyper leaves out; only networks are told that they should not ask so.
+        if method == Method::HEAD && !front::is_for_networks(uri.path()) {
+            *request.method_mut() = Method::GET;
+        }
+        Turn {
+            is_https,
+            has_session: has_session(request.headers()),
+            body_time: body_time(&method, uri.path(), self.limits.body_time),
+            refused,
+            is_last: is_gone || Instant::now() >= self.ends_at,
+            served,
+            place: self.place.clone(),
+            method,
+            uri,
+        }
+    }
+
+    /// A network's call that is not even looked at leaves its trace.
+    fn keep(&self, request: &hyper::Request<Incoming>, unfit: front::Unfit) {
+        if let Some(ingest) = &self.entrance.ingest
+            && front::is_for_networks(request.uri().path())
+        {
+            let line = format!("{} {} HTTP/1.1", request.method(), request.uri());
+            let proxies = &self.entrance.proxies;
+            let peer = Peer { address: self.peer, is_https: false };
+            let caller = caller::address(peer, request.headers(), proxies);
+            ingest.keep_unparsed(Some(line.as_bytes()), caller, &unfit.to_string());
+        }
+    }
+}
+
+impl Turn {
+    /// Completes the answer; the request is in hand until that is sent.
+    fn finish(
+        self,
+        mut answer: Response,
+    ) -> hyper::Response<impl Body<Data = Bytes, Error = warp::Error> + use<>> {
+        let path = self.uri.path();
+        if front::is_business(&self.method, path, self.has_session, answer.status()) {
+            self.place.know();
+        }
+        front::finish(&mut answer, &self.method, path, self.is_https);
+        if self.is_last {
+            answer.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+        }
+        answer.map(|body| ServedBody::new(body, self.served))
+    }
+}
+
+/// Whether a browser sends the cookie of a session along.
+fn has_session(headers: &HeaderMap) -> bool {
+    let mut cookies = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
+    cookies.any(|cookies| cookies.contains(SESSION_COOKIE))
+}
+
 /// Where callers come in.
 struct Door {
     listener: TcpListener,
-    room: Arc<Semaphore>,
+    room: Arc<Room>,
     census: Census,
 }
 
@@ -132,16 +264,19 @@ struct Accepted {
 
 /// The room that a connection takes up until it is dropped.
 struct Admission {
-    _room: OwnedSemaphorePermit,
-    _counted: Counted,
+    place: Arc<Place>,
+    _counted: Option<Counted>,
 }
 
 impl Door {
-    async fn accept(&self) -> Option<Accepted> {
-        let room = self.room.clone().acquire_owned().await.ok()?;
+    async fn accept(&self, proxies: &Proxies) -> Option<Accepted> {
         match self.listener.accept().await {
             Ok((stream, peer)) => {
-                let Some(counted) = self.census.admit(Caller::of(peer.ip())) else {
+                let counted = if proxies.believes(peer.ip()) {
+                    None
+                } else if let Some(counted) = self.census.admit(Caller::of(peer.ip())) {
+                    Some(counted)
+                } else {
                     counter!("rewardgate_connections_refused_total").increment(1);
                     return None;
                 };
@@ -149,8 +284,9 @@ impl Door {
                 if let Err(fault) = stream.set_nodelay(true) {
                     debug!(%fault, "a connection was gone before it was served");
                 }
+                let place = Arc::new(self.room.enter().await);
                 gauge!("rewardgate_connections").increment(1);
-                Some(Accepted { stream, peer, admission: Admission { _room: room, _counted: counted } })
+                Some(Accepted { stream, peer, admission: Admission { place, _counted: counted } })
             }
             Err(fault) => {
                 warn!(%fault, "a connection could not be accepted");

@@ -10,6 +10,7 @@ use crate::wait::DEADLINE;
 pub(crate) struct Request {
     method: String,
     target: Vec<u8>,
+    host: String,
     headers: String,
     body: Vec<u8>,
 }
@@ -28,7 +29,8 @@ pub(crate) struct Connection(BufReader<TcpStream>);
 impl Request {
     pub(crate) fn new(method: &str, target: impl AsRef<[u8]>) -> Self {
         let target = target.as_ref().to_vec();
-        Self { method: method.into(), target, headers: String::new(), body: Vec::new() }
+        let host = "localhost".to_owned();
+        Self { method: method.into(), target, host, headers: String::new(), body: Vec::new() }
     }
 
     pub(crate) fn get(target: impl AsRef<[u8]>) -> Self {
@@ -39,6 +41,12 @@ impl Request {
     pub(crate) fn header(mut self, name: &str, value: &str) -> Self {
         self.headers.extend([name, ": ", value, "\r\n"]);
         self
+    }
+
+    /// Of this host.
+    #[must_use]
+    pub(crate) fn host(self, host: &str) -> Self {
+        Self { host: host.to_owned(), ..self }
     }
 
     /// With a body and its length.
@@ -62,7 +70,7 @@ impl Request {
     }
 
     fn bytes(&self) -> Vec<u8> {
-        let rest = format!(" HTTP/1.1\r\nHost: localhost\r\n{}\r\n", self.headers);
+        let rest = format!(" HTTP/1.1\r\nHost: {}\r\n{}\r\n", self.host, self.headers);
         [self.method.as_bytes(), b" ", &self.target, rest.as_bytes(), &self.body].concat()
     }
 }
@@ -118,7 +126,7 @@ impl Connection {
             headers.push((name.to_owned(), value.trim().to_owned()));
         }
         let mut answer = Answer { status, headers, body: String::new() };
-        if to_head || status < 200 {
+        if to_head || status < 200 || status == 204 {
             return Ok(answer);
         }
         let body = if answer.header("transfer-encoding") == Some("chunked") {

@@ -24,6 +24,8 @@
 //! | [`small_holds`] | what the policy releases when nobody decided |
 //! | [`retention`] | what leaves at the end of its term |
 //! | [`callers`], [`watching`] | what a caller may take up; what monitoring sees |
+//! | [`crowds`], [`downloads`] | who makes room when it is short; long answers |
+//! | [`headers`], [`manners`] | what every answer carries; HTTP as it is meant |
 //! | [`geo_files`] | files that are replaced while a process runs |
 //! | [`alerts`], [`units`] | the alert rules, the dashboard and the systemd units that are shipped |
 //! | [`listeners`], [`lists`], [`proof`], [`secrecy`] | who listens where; the API's lists; `verify`; what logs never hold |
@@ -57,9 +59,13 @@ mod callers;
 #[cfg(test)]
 mod check;
 #[cfg(test)]
+mod crowds;
+#[cfg(test)]
 mod database;
 #[cfg(test)]
 mod details;
+#[cfg(test)]
+mod downloads;
 #[cfg(test)]
 mod effects;
 #[cfg(test)]
@@ -77,6 +83,8 @@ mod gate;
 #[cfg(test)]
 mod geo_files;
 #[cfg(test)]
+mod headers;
+#[cfg(test)]
 mod http;
 #[cfg(test)]
 mod kills;
@@ -88,6 +96,8 @@ mod lists;
 mod load;
 #[cfg(test)]
 mod mailbox;
+#[cfg(test)]
+mod manners;
 #[cfg(test)]
 mod network;
 #[cfg(test)]
@@ -120,6 +130,8 @@ mod scale;
 mod secrecy;
 #[cfg(test)]
 mod settings;
+#[cfg(test)]
+mod signed_in;
 #[cfg(test)]
 mod small_holds;
 #[cfg(test)]

@@ -25,3 +25,28 @@ fn the_systemd_units_are_valid() {
         assert!(verified.status.success() && !said.contains(name), "{name}: {said}");
     }
 }
+
+/// A proxy that looks at a decoded path lets `/reports/..%2fpb%2fx` through to whatever listens behind it.
+#[test]
+fn proxies_tell_what_may_pass_by_the_path_as_it_was_sent() {
+    let nginx = include_str!("../../src/config/running/nginx.conf");
+    let caddy = include_str!("../../src/config/running/Caddyfile");
+    let directives = |text: &str| -> Vec<String> {
+        let lines = text.lines().map(str::trim).filter(|line| !line.starts_with('#') && !line.is_empty());
+        lines.map(str::to_owned).collect()
+    };
+    let (nginx, caddy) = (directives(nginx), directives(caddy));
+    for line in ["map $request_uri $is_postback {", r#""~^/pb(/|\?|$)" 1;"#, "if ($is_postback = 0) {"] {
+        assert!(nginx.iter().any(|known| known == line), "{line}");
+    }
+    assert!(!nginx.iter().any(|line| line.starts_with("location") && line.contains("/pb/")), "{nginx:?}");
+    assert!(caddy.iter().any(|line| line == r"@postback vars_regexp {http.request.uri} ^/pb(/|\?|$)"));
+    assert!(!caddy.iter().any(|line| line.contains("/pb/*")), "{caddy:?}");
+    // The console stands behind TLS, and says so.
+    for line in ["server_name gate.example.com;", "proxy_set_header X-Forwarded-Proto $scheme;"] {
+        assert!(nginx.iter().any(|known| known == line), "{line}");
+    }
+    assert!(caddy.iter().any(|line| line == "gate.example.com {"));
+    let hsts = |lines: &[String]| lines.iter().any(|line| line.contains("Strict-Transport-Security"));
+    assert!(hsts(&nginx) && hsts(&caddy));
+}

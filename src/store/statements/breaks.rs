@@ -86,28 +86,41 @@ pub struct ChangeRow {
 }
 
 /// Lines and missing bookings of a statement ($1) under the same columns. What was booked on or after $2 is only
-/// pending.
+/// pending. What is given besides narrows lines and bookings down where they are read, so that a page of a long list
+/// reads no more than itself.
 macro_rules! breaks {
     () => {
-        "SELECT breaks.*, accepted.actor AS accepted_by, accepted.reason AS accepted_reason
+        breaks!("", "")
+    };
+    ($lines:literal, $missing:literal) => {
+        concat!(
+            "SELECT breaks.*, accepted.actor AS accepted_by, accepted.reason AS accepted_reason
          FROM (
+             SELECT * FROM (
              SELECT statement_id, 'line ' || CAST(line AS TEXT) AS subject, line, state, rule, kind, tx_id, user_id, offer_id,
                     currency, amount_micros, happened_at, day, reward_id, theirs_micros, ours_micros, closed_at,
                     counted_in, line AS place
-             FROM statement_lines WHERE statement_id = $1
+             FROM statement_lines WHERE statement_id = $1 ",
+            $lines,
+            ") AS lines
              UNION ALL
-             SELECT statement_id, missing.kind || ' of reward ' || CAST(missing.reward_id AS TEXT), NULL,
-                    CASE WHEN counted_in IS NOT NULL THEN 'counted_elsewhere'
+             SELECT * FROM (
+             SELECT statement_id, missing.kind || ' of reward ' || CAST(missing.reward_id AS TEXT),
+                    CAST(NULL AS BIGINT), CASE WHEN counted_in IS NOT NULL THEN 'counted_elsewhere'
                          WHEN missing.state = 'missing_there' AND booked_on >= $2 THEN 'pending_there'
                          ELSE missing.state END, 'period',
                     missing.kind, rewards.tx_id, rewards.user_id, rewards.offer_id, 'USD', 0, rewards.received_at,
-                    missing.booked_on, missing.reward_id, 0, missing.ours_micros, NULL, counted_in,
-                    1000000000 + missing.reward_id
+                    missing.booked_on, missing.reward_id, 0, missing.ours_micros, CAST(NULL AS BIGINT),
+                    counted_in,
+                    1000000000 + 2 * missing.reward_id + CASE missing.kind WHEN 'credit' THEN 0 ELSE 1 END
              FROM statement_missing AS missing JOIN rewards ON rewards.id = missing.reward_id
-             WHERE missing.statement_id = $1
+             WHERE missing.statement_id = $1 ",
+            $missing,
+            ") AS bookings
          ) AS breaks
          LEFT JOIN statement_accepted AS accepted
               ON accepted.statement_id = breaks.statement_id AND accepted.subject = breaks.subject "
+        )
     };
 }
 pub(super) use breaks;
@@ -146,7 +159,19 @@ const TOTALS: &str = "
     ) AS parts
     GROUP BY state ORDER BY state";
 
-const BREAKS: &str = concat!(breaks!(), "WHERE state = $3 AND place > $4 ORDER BY place, kind LIMIT $5");
+/// A page of them, of one state.
+const BREAKS: &str = concat!(
+    breaks!(
+        "AND state = $3 AND line > $4 ORDER BY line LIMIT $5",
+        "AND CASE WHEN counted_in IS NOT NULL THEN 'counted_elsewhere'
+                  WHEN missing.state = 'missing_there' AND booked_on >= $2 THEN 'pending_there'
+                  ELSE missing.state END = $3
+         AND missing.reward_id >= ($4 - 1000000000) / 2
+         AND 1000000000 + 2 * missing.reward_id + CASE missing.kind WHEN 'credit' THEN 0 ELSE 1 END > $4
+         ORDER BY missing.reward_id, missing.kind LIMIT $5"
+    ),
+    "ORDER BY place LIMIT $5"
+);
 
 /// Lines of $1 whose twin in $2 is missing or has another amount, and lines of $2 that are gone.
 const CHANGES: &str = "

@@ -29,6 +29,12 @@ pub(crate) enum ApiError {
     /// The request's body is too large.
     #[error("the request's body is larger than {} KiB", super::MAX_REQUEST_BODY_LEN / 1024)]
     TooLarge,
+    /// The request's body did not come in time.
+    #[error("the request's body took too long")]
+    TooSlow,
+    /// The request's body is of another kind.
+    #[error("{0}")]
+    UnsupportedType(&'static str),
     /// A fault of ours; the text says which.
     #[error("{0}")]
     Failed(String),
@@ -57,6 +63,16 @@ impl ApiError {
         Self::Invalid(message.into())
     }
 
+    /// The same once more, of those that are found before a handler: a rejection is only lent.
+    pub(super) fn again(&self) -> Self {
+        match self {
+            Self::TooLarge => Self::TooLarge,
+            Self::TooSlow => Self::TooSlow,
+            Self::UnsupportedType(what) => Self::UnsupportedType(what),
+            other => Self::Invalid(other.to_string()),
+        }
+    }
+
     pub(crate) fn into_response(self) -> Response {
         let (status, code) = match &self {
             Self::Invalid(_) => (StatusCode::BAD_REQUEST, "invalid_request"),
@@ -66,6 +82,8 @@ impl ApiError {
             Self::MethodNotAllowed => (StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed"),
             Self::Conflict(_) => (StatusCode::CONFLICT, "conflict"),
             Self::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "too_large"),
+            Self::TooSlow => (StatusCode::REQUEST_TIMEOUT, "too_slow"),
+            Self::UnsupportedType(_) => (StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_type"),
             Self::Store(error) if error.is_transient() => (StatusCode::SERVICE_UNAVAILABLE, "unavailable"),
             Self::Failed(_) | Self::Store(_) => (StatusCode::INTERNAL_SERVER_ERROR, "internal"),
         };

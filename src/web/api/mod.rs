@@ -25,20 +25,22 @@ use std::sync::Arc;
 
 use chrono_tz::Tz;
 use domain::time::Clock;
+use futures_util::Stream;
 use serde::Serialize;
 use store::Store;
 use warp::filters::BoxedFilter;
-use warp::http::{HeaderValue, StatusCode, header};
+use warp::http::{HeaderMap, HeaderValue, StatusCode, header};
 use warp::reply::Response;
 use warp::{Filter, Rejection, Reply};
 
+use crate::body::{BadBody, content_type, whole};
 use crate::statements::Readings;
 use crate::stating::Stating;
 use access::Authorization;
 use error::ApiError;
 
 /// The largest JSON body of a request.
-const MAX_REQUEST_BODY_LEN: u64 = 16 * 1024;
+const MAX_REQUEST_BODY_LEN: usize = 16 * 1024;
 
 /// Everything that the API needs.
 #[derive(Debug)]
@@ -62,7 +64,7 @@ pub fn routes(api: Arc<Api>) -> impl Filter<Extract = (Response,), Error = Rejec
     let v1 = warp::path!("api" / "v1" / ..);
     let get = warp::get().and(call(api.clone()));
     let post = warp::post().and(call(api.clone()));
-    let body = warp::body::content_length_limit(MAX_REQUEST_BODY_LEN).and(warp::body::bytes());
+    let body = json_body();
 
     let document =
         warp::path!("openapi.json").and(warp::get()).map(|| json(StatusCode::OK, &openapi::document()));
@@ -74,7 +76,7 @@ pub fn routes(api: Arc<Api>) -> impl Filter<Extract = (Response,), Error = Rejec
         warp::path!("rewards" / i64).and(get.clone()).then(|id, call| answer(rewards::one(call, id)));
     let review = warp::path!("rewards" / i64 / String)
         .and(post.clone())
-        .and(body)
+        .and(body.clone())
         .then(|id, decision, call, body| answer(reviews::review(call, id, decision, body)));
     let balance = warp::path!("users" / String / "balance")
         .and(get.clone())
@@ -93,14 +95,14 @@ pub fn routes(api: Arc<Api>) -> impl Filter<Extract = (Response,), Error = Rejec
         .then(|call, query| answer(deliveries::list(call, query)));
     let resend = warp::path!("deliveries" / "resend")
         .and(post.clone())
-        .and(body)
+        .and(body.clone())
         .then(|call, body| answer(deliveries::resend(call, body)));
     let resend_one = warp::path!("deliveries" / i64 / "resend")
         .and(post.clone())
         .then(|id, call| answer(deliveries::resend_one(call, id)));
     let give_up = warp::path!("deliveries" / i64 / "give-up")
         .and(post.clone())
-        .and(body)
+        .and(body.clone())
         .then(|id, call, body| answer(deliveries::give_up(call, id, body)));
     let apps = warp::path!("apps").and(get.clone()).then(|call| answer(deliveries::apps(call)));
     let enable = warp::path!("apps" / String / "enable")
@@ -156,7 +158,7 @@ pub fn routes(api: Arc<Api>) -> impl Filter<Extract = (Response,), Error = Rejec
 fn report_routes(api: Arc<Api>) -> BoxedFilter<(Response,)> {
     let get = warp::get().and(call(api.clone()));
     let post = warp::post().and(call(api));
-    let body = warp::body::content_length_limit(MAX_REQUEST_BODY_LEN).and(warp::body::bytes());
+    let body = json_body();
     let list_reports = warp::path!("reports")
         .and(get.clone())
         .and(query())
@@ -167,7 +169,7 @@ fn report_routes(api: Arc<Api>) -> BoxedFilter<(Response,)> {
         .then(|name: String, call, query: String| async move { reports::one(call, &name, &query).await });
     let sign_off = warp::path!("reports" / String / "sign-off")
         .and(post.clone())
-        .and(body)
+        .and(body.clone())
         .then(|date, call, body| answer(reports::sign_off(call, date, body)));
     list_reports.or(report).unify().or(sign_off).unify().boxed()
 }
@@ -176,14 +178,14 @@ fn report_routes(api: Arc<Api>) -> BoxedFilter<(Response,)> {
 fn reversal_routes(api: Arc<Api>) -> BoxedFilter<(Response,)> {
     let get = warp::get().and(call(api.clone()));
     let post = warp::post().and(call(api));
-    let body = warp::body::content_length_limit(MAX_REQUEST_BODY_LEN).and(warp::body::bytes());
+    let body = json_body();
     let list = warp::path!("reversals")
         .and(get)
         .and(query())
         .then(|call, query| answer(reversals::list(call, query)));
     let resolve = warp::path!("reversals" / i64 / "resolve")
         .and(post)
-        .and(body)
+        .and(body.clone())
         .then(|id, call, body| answer(reversals::resolve(call, id, body)));
     list.or(resolve).unify().boxed()
 }
@@ -192,7 +194,7 @@ fn reversal_routes(api: Arc<Api>) -> BoxedFilter<(Response,)> {
 fn statement_routes(api: Arc<Api>) -> BoxedFilter<(Response,)> {
     let get = warp::get().and(call(api.clone()));
     let post = warp::post().and(call(api));
-    let body = warp::body::content_length_limit(MAX_REQUEST_BODY_LEN).and(warp::body::bytes());
+    let body = json_body();
     let list_statements = warp::path!("statements")
         .and(get.clone())
         .and(query())
@@ -200,6 +202,7 @@ fn statement_routes(api: Arc<Api>) -> BoxedFilter<(Response,)> {
     let upload = warp::path!("statements")
         .and(post.clone())
         .and(query())
+        .and(file())
         .and(warp::body::stream())
         .then(statements::upload);
     let statement = warp::path!("statements" / String)
@@ -214,16 +217,16 @@ fn statement_routes(api: Arc<Api>) -> BoxedFilter<(Response,)> {
     );
     let accept = warp::path!("statements" / i64 / "accept")
         .and(post.clone())
-        .and(body)
+        .and(body.clone())
         .then(|id, call, body| answer(statements::accept(call, id, body)));
     let paid = warp::path!("statements" / i64 / "paid")
         .and(post.clone())
         .and(warp::header::optional::<String>("idempotency-key"))
-        .and(body)
+        .and(body.clone())
         .then(|id, call, key, body| answer(statements::paid(call, id, key, body)));
     let take_back = warp::path!("statements" / i64 / "take-back")
         .and(post.clone())
-        .and(body)
+        .and(body.clone())
         .then(|id, call, body| answer(statements::take_back(call, id, body)));
     let payments = warp::path!("statements" / i64 / "payments")
         .and(get.clone())
@@ -263,7 +266,7 @@ fn statement_routes(api: Arc<Api>) -> BoxedFilter<(Response,)> {
 fn quarantine_routes(api: Arc<Api>) -> BoxedFilter<(Response,)> {
     let get = warp::get().and(call(api.clone()));
     let post = warp::post().and(call(api));
-    let body = warp::body::content_length_limit(MAX_REQUEST_BODY_LEN).and(warp::body::bytes());
+    let body = json_body();
     let one = warp::path!("postbacks" / i64).and(get).then(|id, call| answer(postbacks::one(call, id)));
     let act = warp::path!("postbacks" / i64 / String).and(post).and(body).then(
         |id, act: String, call, body: bytes::Bytes| async move {
@@ -296,6 +299,114 @@ fn query() -> impl Filter<Extract = (String,), Error = std::convert::Infallible>
     warp::query::raw().or(warp::any().map(String::new)).unify()
 }
 
+/// What a request cannot have sent, as a rejection on its way to [`refuse`].
+#[derive(Debug)]
+struct Unread(ApiError);
+
+impl warp::reject::Reject for Unread {}
+
+fn unread(error: ApiError) -> Rejection {
+    warp::reject::custom(Unread(error))
+}
+
+/// The body of a request, which is a JSON object or empty.
+fn json_body() -> BoxedFilter<(bytes::Bytes,)> {
+    warp::header::headers_cloned().and(warp::body::stream()).and_then(read_json).boxed()
+}
+
+async fn read_json<B: bytes::Buf>(
+    headers: HeaderMap,
+    body: impl Stream<Item = Result<B, warp::Error>> + Send + 'static,
+) -> Result<bytes::Bytes, Rejection> {
+    let is_json = |kind: String| kind == "application/json" || kind.ends_with("+json");
+    if !content_type(&headers).is_none_or(is_json) {
+        let what = "the body must be JSON: send it with Content-Type: application/json";
+        return Err(unread(ApiError::UnsupportedType(what)));
+    }
+    let body = whole(&headers, body, MAX_REQUEST_BODY_LEN).await.map_err(|bad| {
+        unread(match bad {
+            BadBody::TooLarge => ApiError::TooLarge,
+            BadBody::TooSlow => ApiError::TooSlow,
+            BadBody::Broken => ApiError::invalid("the body ended early"),
+        })
+    })?;
+    match no_object(&body) {
+        Some(what) => Err(unread(ApiError::invalid(format!("the body must be a JSON object, not {what}")))),
+        None => Ok(body.into()),
+    }
+}
+
+/// What JSON text is, if it is no object: structures would be read from arrays, too.
+fn no_object(body: &[u8]) -> Option<&'static str> {
+    Some(match body.trim_ascii_start().first()? {
+        b'{' => return None,
+        b'[' => "an array",
+        b'"' => "a text",
+        b'-' | b'0'..=b'9' => "a number",
+        b't' | b'f' => "a truth value",
+        b'n' => "null",
+        // The parser says where it is wrong.
+        _ => return None,
+    })
+}
+
+/// A file comes as it is, not in an envelope.
+fn file() -> impl Filter<Extract = (), Error = Rejection> + Clone {
+    warp::header::headers_cloned()
+        .and_then(|headers: HeaderMap| async move {
+            let is_envelope = |kind: String| kind.starts_with("multipart/");
+            if content_type(&headers).is_some_and(is_envelope) {
+                let what = "the body must be the file itself: send it with Content-Type: text/csv";
+                return Err(unread(ApiError::UnsupportedType(what)));
+            }
+            Ok(())
+        })
+        .untuple_one()
+}
+
+/// The methods that a path knows, as the document says.
+pub(crate) fn allowed(path: &str) -> String {
+    let path = path.strip_prefix("/api/v1").unwrap_or(path);
+    let mut methods = BTreeSet::new();
+    if path == "/openapi.json" {
+        methods.insert("GET");
+    }
+    for (template, item) in openapi::document().paths.paths {
+        if is_of(template.strip_prefix("/api/v1").unwrap_or(&template), path) {
+            methods.extend(item.get.map(|_| "GET"));
+            methods.extend(item.post.map(|_| "POST"));
+        }
+    }
+    if methods.remove("GET") {
+        methods.extend(["GET", "HEAD"]);
+    }
+    methods.insert("OPTIONS");
+    methods.into_iter().collect::<Vec<_>>().join(", ")
+}
+
+/// Whether a path is one of a template such as `/rewards/{id}`.
+fn is_of(template: &str, path: &str) -> bool {
+    let (mut parts, mut of_path) = (template.split('/'), path.split('/'));
+    loop {
+        match (parts.next(), of_path.next()) {
+            (None, None) => return true,
+            (Some(part), Some(given)) => {
+                let (begin, rest) = part.split_once('{').unwrap_or((part, ""));
+                let end = rest.split_once('}').map_or("", |(_, end)| end);
+                let fits = if rest.is_empty() {
+                    part == given
+                } else {
+                    given.len() > begin.len() + end.len() && given.starts_with(begin) && given.ends_with(end)
+                };
+                if !fits {
+                    return false;
+                }
+            }
+            _ => return false,
+        }
+    }
+}
+
 async fn answer<T: Serialize>(handled: impl Future<Output = Result<T, ApiError>>) -> Response {
     match handled.await {
         Ok(value) => json(StatusCode::OK, &value),
@@ -312,14 +423,50 @@ fn json(status: StatusCode, value: &impl Serialize) -> Response {
 
 /// What no handler took, under `/api/v1`.
 async fn refuse(rejection: Rejection) -> Result<Response, Rejection> {
-    let error = if rejection.find::<warp::reject::MethodNotAllowed>().is_some() {
+    let error = if let Some(Unread(error)) = rejection.find() {
+        error.again()
+    } else if rejection.find::<warp::reject::MethodNotAllowed>().is_some() {
         ApiError::MethodNotAllowed
-    } else if rejection.find::<warp::reject::PayloadTooLarge>().is_some() {
-        ApiError::TooLarge
-    } else if rejection.find::<warp::reject::LengthRequired>().is_some() {
-        ApiError::invalid("the request needs a body with its length: {\"note\": \"…\"}")
     } else {
         ApiError::NotFound("no such resource".into())
     };
     Ok(error.into_response())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_knows_the_methods_that_the_document_names() {
+        for (path, methods) in [
+            ("/api/v1/openapi.json", "GET, HEAD, OPTIONS"),
+            ("/api/v1/rewards", "GET, HEAD, OPTIONS"),
+            ("/api/v1/rewards/7", "GET, HEAD, OPTIONS"),
+            ("/api/v1/rewards/7/release", "OPTIONS, POST"),
+            ("/api/v1/statements", "GET, HEAD, OPTIONS, POST"),
+            ("/api/v1/ledger/proof", "GET, HEAD, OPTIONS"),
+            ("/api/v1/nothing", "OPTIONS"),
+        ] {
+            assert_eq!(allowed(path), methods, "{path}");
+        }
+    }
+
+    #[test]
+    fn only_an_object_is_an_object() {
+        for (body, what) in [
+            ("{}", None),
+            ("", None),
+            (" \n{\"note\":1}", None),
+            ("[1]", Some("an array")),
+            (" 7", Some("a number")),
+            ("-7", Some("a number")),
+            ("\"x\"", Some("a text")),
+            ("null", Some("null")),
+            ("true", Some("a truth value")),
+            ("x", None),
+        ] {
+            assert_eq!(no_object(body.as_bytes()), what, "{body}");
+        }
+    }
 }

@@ -8,7 +8,7 @@ use warp::http::{HeaderMap, HeaderValue, StatusCode, header};
 use warp::reply::Response;
 
 use super::hashing::NotHashed;
-use super::request::{LOGIN_COOKIE, Request, SESSION_COOKIE};
+use super::request::{LOGIN_COOKIE, Request, SESSION_COOKIE, cookie_name};
 use domain::text::sha256;
 
 const STYLE: &str = include_str!("style.css");
@@ -178,6 +178,7 @@ impl Answer {
         if let Some((name, token)) = cookie {
             let secure = if is_https { "; Secure" } else { "" };
             let gone = if token.is_empty() { "; Max-Age=0" } else { "" };
+            let name = cookie_name(name, is_https);
             let cookie = format!("{name}={token}; Path=/; HttpOnly; SameSite=Lax{secure}{gone}");
             if let Ok(cookie) = HeaderValue::from_str(&cookie) {
                 headers.insert(header::SET_COOKIE, cookie);

@@ -10,7 +10,7 @@
 //! | `chart` | drawings |
 //! | `today`, `review`, `reversals`, `going_on`, `scope`, `decide`, `reward`, `evidence`, `rewards`, `user` | what the risk team works with |
 //! | `said` | what a click did, told by the next page |
-//! | `reports`, `report`, `tables`, `statement`, `upload` | what finance works with |
+//! | `reports`, `report`, `tables`, `statement`, `upload`, `parts` | what finance works with |
 //! | `postbacks`, `quarantine`, `deliveries`, `policy`, `audit`, `people` | what else there is to see |
 //!
 //! Everything works as plain links and forms; the one script adds keys and changes pages without a flicker. Nobody
@@ -28,6 +28,7 @@ mod going_on;
 mod hashing;
 mod kept;
 mod logins;
+mod parts;
 pub mod password;
 mod people;
 mod policy;
@@ -57,6 +58,7 @@ use std::sync::Arc;
 
 use chrono_tz::Tz;
 use domain::policy::Policy;
+use domain::proxies::Proxies;
 use domain::queue::ReviewTerms;
 use domain::time::{Clock, TimestampMs};
 use store::Store;
@@ -68,6 +70,7 @@ use warp::http::{HeaderMap, HeaderValue, Method};
 use warp::path::FullPath;
 use warp::reply::Response;
 
+use crate::body::{BadBody, content_type, whole};
 use crate::caller::{self, Peer};
 use crate::ingest::Ingest;
 use crate::statements::Readings;
@@ -77,7 +80,9 @@ pub use logins::Logins;
 use request::Request;
 
 /// The largest form: a note, and the ids of what was selected on one page.
-const MAX_FORM_LEN: u64 = 64 * 1024;
+const MAX_FORM_LEN: usize = 64 * 1024;
+/// How forms are sent.
+const FORM: &str = "application/x-www-form-urlencoded";
 
 /// Everything that the pages need.
 pub struct Console {
@@ -97,8 +102,8 @@ pub struct Console {
     pub apps: BTreeSet<String>,
     /// The endpoints: which sources there are, and whether a refused call would be taken now.
     pub ingest: Arc<Ingest>,
-    /// How many proxies' `X-Forwarded-…` entries are believed.
-    pub trusted_proxies: usize,
+    /// The proxies whose `X-Forwarded-For` is believed.
+    pub trusted_proxies: Proxies,
     /// What stands at the door.
     pub logins: Logins,
     /// What the filters of the queue offer.
@@ -141,8 +146,10 @@ const NOT_FOR_PEOPLE: [&str; 5] = ["pb", "api", "healthz", "readyz", "metrics"];
 enum Sent {
     /// A form, empty if there is none.
     Form(bytes::Bytes),
-    /// A form that is too long, or does not say how long it is.
-    Unread,
+    /// A form that did not come whole.
+    Unread(BadBody),
+    /// Something else than a form.
+    NoForm,
     /// A method that no page has.
     OtherMethod,
 }
@@ -161,6 +168,21 @@ const TOO_LARGE: Unfit = Unfit {
     title: "This form is too large",
     words: "Nothing was changed: a form has at most 64 KiB. Select fewer rewards at once, or write less.",
 };
+const TOO_SLOW: Unfit = Unfit {
+    status: 408,
+    title: "This form took too long to arrive",
+    words: "Nothing was changed: the connection is slow, or was interrupted. Go back and try again.",
+};
+const BROKEN: Unfit = Unfit {
+    status: 400,
+    title: "This form did not arrive whole",
+    words: "Nothing was changed: the connection was interrupted. Go back and try again.",
+};
+const NO_FORM: Unfit = Unfit {
+    status: 415,
+    title: "This is no form",
+    words: "Nothing was changed: pages take forms as browsers send them (application/x-www-form-urlencoded).",
+};
 const NO_SUCH_METHOD: Unfit = Unfit {
     status: 405,
     title: "Pages are read and forms are sent",
@@ -174,8 +196,8 @@ const UNREADABLE: Unfit = Unfit {
 
 /// Says so, with the frame for whoever is signed in.
 async fn unfit(console: &Console, headers: &HeaderMap, peer: Peer, unfit: &Unfit) -> Response {
-    let address = caller::address(peer, headers, console.trusted_proxies);
-    let viewer = match Request::read(Method::GET, "/", "", headers, &[], address, false) {
+    let address = caller::address(peer, headers, &console.trusted_proxies);
+    let viewer = match Request::read(Method::GET, "/", "", headers, &[], address, peer.is_https) {
         Ok(request) => session::viewer(console, &request).await.ok().flatten(),
         Err(_) => None,
     };
@@ -185,7 +207,7 @@ async fn unfit(console: &Console, headers: &HeaderMap, peer: Peer, unfit: &Unfit
     );
     let mut response = answer.plain();
     if unfit.status == NO_SUCH_METHOD.status {
-        response.headers_mut().insert("allow", HeaderValue::from_static("GET, HEAD, POST"));
+        response.headers_mut().insert("allow", HeaderValue::from_static("GET, HEAD, POST, OPTIONS"));
     }
     response
 }
@@ -193,8 +215,7 @@ async fn unfit(console: &Console, headers: &HeaderMap, peer: Peer, unfit: &Unfit
 /// The routes of this module.
 pub fn routes(console: Arc<Console>) -> BoxedFilter<(Response,)> {
     let get = warp::get().or(warp::head()).unify().map(|| Sent::Form(bytes::Bytes::new()));
-    let form = warp::body::content_length_limit(MAX_FORM_LEN).and(warp::body::bytes()).map(Sent::Form);
-    let post = warp::post().and(form.or(warp::any().map(|| Sent::Unread)).unify());
+    let post = warp::post().and(warp::header::headers_cloned()).and(warp::body::stream()).then(form);
     let other = warp::any().map(|| Sent::OtherMethod);
     let query = warp::query::raw().or(warp::any().map(String::new)).unify();
     let ours = warp::path::full().and(query).and_then(|path: FullPath, query: String| async move {
@@ -252,6 +273,20 @@ fn is_ours(path: &str, query: &str) -> bool {
     if root.is_empty() { path == "/" && query.is_empty() } else { ROOTS.contains(&root) }
 }
 
+/// Reads a form.
+async fn form<B: bytes::Buf>(
+    headers: HeaderMap,
+    body: impl futures_util::Stream<Item = Result<B, warp::Error>> + Send + 'static,
+) -> Sent {
+    if content_type(&headers).is_some_and(|kind| kind != FORM) {
+        return Sent::NoForm;
+    }
+    match whole(&headers, body, MAX_FORM_LEN).await {
+        Ok(form) => Sent::Form(form.into()),
+        Err(bad) => Sent::Unread(bad),
+    }
+}
+
 async fn respond(
     path: FullPath,
     query: String,
@@ -263,13 +298,19 @@ async fn respond(
 ) -> Response {
     let form = match sent {
         Sent::Form(form) => form,
-        Sent::Unread => return unfit(&console, &headers, peer, &TOO_LARGE).await,
+        Sent::Unread(bad) => {
+            let bad = match bad {
+                BadBody::TooLarge => &TOO_LARGE,
+                BadBody::TooSlow => &TOO_SLOW,
+                BadBody::Broken => &BROKEN,
+            };
+            return unfit(&console, &headers, peer, bad).await;
+        }
+        Sent::NoForm => return unfit(&console, &headers, peer, &NO_FORM).await,
         Sent::OtherMethod => return unfit(&console, &headers, peer, &NO_SUCH_METHOD).await,
     };
-    let address = caller::address(peer, &headers, console.trusted_proxies);
-    let is_https = console.trusted_proxies > 0
-        && headers.get("x-forwarded-proto").is_some_and(|proto| proto.as_bytes() == b"https");
-    match Request::read(method, path.as_str(), &query, &headers, &form, address, is_https) {
+    let address = caller::address(peer, &headers, &console.trusted_proxies);
+    match Request::read(method, path.as_str(), &query, &headers, &form, address, peer.is_https) {
         Ok(request) => Box::pin(console.answer(&request)).await.into_response(&request),
         Err(bad) => {
             debug!(%bad, "a request to the pages cannot be read");

@@ -25,7 +25,7 @@ pub(crate) struct Request {
     cookies: Vec<(String, String)>,
     /// Who called.
     pub(crate) address: IpAddr,
-    /// True if a trusted proxy says that the browser came by https.
+    /// True if the browser came by https.
     pub(crate) is_https: bool,
     /// True if another site made the browser ask for this.
     pub(crate) is_cross_site: bool,
@@ -106,9 +106,16 @@ impl Request {
         self.form.iter().find(|(key, _)| key == name).map_or("", |(_, value)| value)
     }
 
+    /// A cookie of ours, under the name that it has on this connection.
     pub(crate) fn cookie(&self, name: &str) -> Option<&str> {
-        find(&self.cookies, name)
+        find(&self.cookies, &cookie_name(name, self.is_https))
     }
+}
+
+/// The name that a cookie of ours has in a browser. By https the browser itself sees to it that no other host of the
+/// domain and no plain connection can set it; by http, on a developer's machine, it would refuse such a name.
+pub(crate) fn cookie_name(name: &str, is_https: bool) -> String {
+    if is_https { format!("__Host-{name}") } else { name.to_owned() }
 }
 
 fn find<'a>(pairs: &'a [(String, String)], name: &str) -> Option<&'a str> {

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use bytes::{Buf, Bytes};
+use bytes::Buf;
 use domain::access::same_text;
-use futures_util::{Stream, StreamExt as _};
+use futures_util::Stream;
 use multer::{Constraints, Field, Multipart, SizeLimit};
 use store::statements::Then;
 use warp::http::{HeaderMap, Method};
@@ -13,14 +13,15 @@ use warp::reply::Response;
 
 use super::answer::{Answer, Answered, fault};
 use super::frame::refusal;
+use super::parts::{Allowance, MAX_FIELD_LEN, MAX_HEAD_LEN, MAX_PARTS, Metered};
 use super::request::Request;
 use super::session::{self, Viewer};
 use super::{Console, reports};
 use crate::caller::{self, Peer};
 use crate::statements::{NotTaken, Upload, take};
 
-/// The longest field of the form but the file, in bytes.
-const MAX_FIELD_LEN: u64 = 4_096;
+/// What may carry the form's token instead of its first field.
+const TOKEN_HEADER: &str = "x-csrf-token";
 
 /// Takes the form.
 pub(super) async fn receive<B: Buf>(
@@ -30,8 +31,9 @@ pub(super) async fn receive<B: Buf>(
     bytes: impl Stream<Item = Result<B, warp::Error>> + Send + 'static,
     console: Arc<Console>,
 ) -> Response {
-    let address = caller::address(peer, &headers, console.trusted_proxies);
-    let request = match Request::read(Method::POST, path.as_str(), "", &headers, &[], address, false) {
+    let address = caller::address(peer, &headers, &console.trusted_proxies);
+    let request = match Request::read(Method::POST, path.as_str(), "", &headers, &[], address, peer.is_https)
+    {
         Ok(request) => request,
         Err(bad) => return Answer::Plain(400, bad.to_string()).plain(),
     };
@@ -47,45 +49,65 @@ pub(super) async fn receive<B: Buf>(
 /// What the form says before the file.
 #[derive(Default)]
 struct Form {
-    csrf: String,
     source: String,
     from: String,
     to: String,
     supersedes: String,
 }
 
+/// Role and token come before everything else: of a form that may not be sent, no more is read than its first part.
 async fn taken<B: Buf>(
     console: &Console,
     viewer: &Viewer,
     headers: &HeaderMap,
     bytes: impl Stream<Item = Result<B, warp::Error>> + Send + 'static,
 ) -> Answered {
-    let not_changed =
-        |title, words: &str| Ok(refusal(viewer, 400, title, &format!("Nothing was changed: {words}.")));
+    let not_changed = |status, title, words: &str| {
+        Ok(refusal(viewer, status, title, &format!("Nothing was changed: {words}.")))
+    };
+    if !viewer.may_settle() {
+        return not_changed(403, "This is for finance", "statements need the role finance or admin");
+    }
     let boundary = headers.get("content-type").and_then(|kind| kind.to_str().ok());
     let Some(boundary) = boundary.and_then(|kind| multer::parse_boundary(kind).ok()) else {
-        return not_changed("This is no form with a file", "send it from the page Reports");
+        return not_changed(415, "This is no form with a file", "send it from the page Reports");
     };
-    let limits = SizeLimit::new().per_field(MAX_FIELD_LEN).for_field("file", u64::MAX);
-    let bytes = bytes.map(|chunk| chunk.map(|mut chunk| -> Bytes { chunk.copy_to_bytes(chunk.remaining()) }));
+    let allowance = Allowance::default();
+    let limits = SizeLimit::new().per_field(MAX_FIELD_LEN as u64).for_field("file", u64::MAX);
+    let bytes = Metered::new(bytes, allowance.clone());
     let mut parts = Multipart::with_constraints(bytes, boundary, Constraints::new().size_limit(limits));
     let mut form = Form::default();
-    loop {
+    let token = headers.get(TOKEN_HEADER).and_then(|token| token.to_str().ok()).unwrap_or_default();
+    let mut is_ours = same_text(token, &viewer.csrf);
+    for _ in 0..MAX_PARTS {
+        allowance.set(MAX_HEAD_LEN);
         let field = match parts.next_field().await {
             Ok(Some(field)) => field,
-            Ok(None) => return not_changed("There is no file", "choose one"),
-            Err(error) => return not_changed("The form did not arrive whole", &error.to_string()),
+            Ok(None) => return not_changed(400, "There is no file", "choose one"),
+            Err(error) => return not_changed(400, "The form did not arrive whole", &why(&error)),
         };
-        if field.name() == Some("file") {
+        let name = field.name().unwrap_or_default().to_owned();
+        if is_ours && name == "file" {
+            allowance.lift();
             return file(console, viewer, &form, field).await;
         }
-        let name = field.name().unwrap_or_default().to_owned();
-        let text = match field.text().await {
+        // The longest field, and the boundary behind it.
+        allowance.set(MAX_FIELD_LEN + MAX_HEAD_LEN);
+        let text = if name == "file" { Ok(String::new()) } else { field.text().await };
+        let text = match text {
             Ok(text) => text.trim().to_owned(),
-            Err(error) => return not_changed("The form did not arrive whole", &error.to_string()),
+            Err(error) => return not_changed(400, "The form did not arrive whole", &why(&error)),
         };
+        is_ours |= name == "csrf" && same_text(&text, &viewer.csrf);
+        if !is_ours {
+            return not_changed(
+                403,
+                "This form is too old",
+                "the form's token is missing, does not come first, or belongs to another session. Load the page again \
+                 and repeat what you did",
+            );
+        }
         match name.as_str() {
-            "csrf" => form.csrf = text,
             "source" => form.source = text,
             "from" => form.from = text,
             "to" => form.to = text,
@@ -93,26 +115,16 @@ async fn taken<B: Buf>(
             _ => {}
         }
     }
+    not_changed(400, "There is no file", "the form has too many fields before it")
+}
+
+/// What of a form cannot be read, without the words of the parser around it.
+fn why(error: &multer::Error) -> String {
+    let ended = std::error::Error::source(error).map(ToString::to_string);
+    ended.unwrap_or_else(|| error.to_string())
 }
 
 async fn file(console: &Console, viewer: &Viewer, form: &Form, field: Field<'_>) -> Answered {
-    if !same_text(&form.csrf, &viewer.csrf) {
-        return Ok(refusal(
-            viewer,
-            403,
-            "This form is too old",
-            "Nothing was changed: the form's token is missing or belongs to another session. Load the page again and \
-             repeat what you did.",
-        ));
-    }
-    if !viewer.may_settle() {
-        return Ok(refusal(
-            viewer,
-            403,
-            "This is for finance",
-            "Nothing was changed: statements need the role finance or admin.",
-        ));
-    }
     let file_name = field.file_name().unwrap_or_default().to_owned();
     let filled = |text: &'_ str| -> bool { !text.is_empty() };
     let upload = Upload {

@@ -27,6 +27,7 @@ use bytes::Buf;
 use domain::caller::CallerList;
 use domain::carried::Carried;
 use domain::location::shortened;
+use domain::proxies::Proxies;
 use domain::signature::{BadSignature, Secret, SignatureForm, verify};
 use domain::time::Clock;
 use futures_util::Stream;
@@ -39,6 +40,7 @@ use warp::path::FullPath;
 use warp::reply::Response;
 use warp::{Filter, Rejection, Reply};
 
+use crate::body::{BadBody, announced_len};
 use crate::caller::{self, Peer};
 use crate::limits::{Caller, RefusedRate};
 use recorder::{NotRecorded, Recorder};
@@ -101,8 +103,8 @@ pub struct Ingest {
     pub origin: String,
     /// The endpoints by source name.
     pub sources: BTreeMap<String, SourceEndpoint>,
-    /// How many proxies' `X-Forwarded-For` entries are believed.
-    pub trusted_proxies: usize,
+    /// The proxies whose `X-Forwarded-For` is believed.
+    pub trusted_proxies: Proxies,
     /// How many refused calls of each caller are kept.
     pub refused_rate: RefusedRate,
     /// How many calls never were a postback.
@@ -160,7 +162,7 @@ fn stray_path(
     let answer = Answer::WrongPath;
     counter!("rewardgate_calls_total", "source" => "unknown", "answer" => answer.name()).increment(1);
     let target = whole_target(path.as_str(), &query);
-    let caller = caller::find(peer, &headers, ingest.trusted_proxies);
+    let caller = caller::find(peer, &headers, &ingest.trusted_proxies);
     let remote_ip = caller.address;
     let request_id = format!("{:016x}", rand::random::<u64>());
     let source = stray::source_in(&target);
@@ -197,7 +199,7 @@ async fn receive(
     let target = line
         .and_then(|line| stray::target_of(&line.0))
         .unwrap_or_else(|| whole_target(path.as_str(), &query));
-    let caller = caller::find(peer, &headers, ingest.trusted_proxies);
+    let caller = caller::find(peer, &headers, &ingest.trusted_proxies);
     let call = NewCall { source, request_id: request_id.clone(), method, target, caller };
     let answer = take(&ingest, endpoint, call, &headers, body).await;
     counter!("rewardgate_calls_total", "source" => label.clone(), "answer" => answer.name()).increment(1);
@@ -255,7 +257,7 @@ async fn take(
         Some(Answer::MethodNotAllowed)
     } else if call.target.len() > MAX_TARGET_LEN {
         Some(Answer::TargetTooLong)
-    } else if body::announced_len(headers) > MAX_BODY_LEN {
+    } else if announced_len(headers) > MAX_BODY_LEN {
         Some(Answer::BodyTooLarge)
     } else {
         endpoint.is_none().then_some(Answer::UnknownSource)
@@ -272,11 +274,11 @@ async fn take(
     }) {
         return refuse(ingest, remote_ip, postback, refusal, body).await;
     }
-    postback.body = match body::read(body).await {
+    postback.body = match body::read(headers, body).await {
         Ok(body) => body,
-        Err(body::BadBody::TooLarge) => return stray(postback, Answer::BodyTooLarge),
-        Err(body::BadBody::TooSlow) => return stray(postback, Answer::BodyTooSlow),
-        Err(body::BadBody::Broken) => return stray(postback, Answer::BodyBroken),
+        Err(BadBody::TooLarge) => return stray(postback, Answer::BodyTooLarge),
+        Err(BadBody::TooSlow) => return stray(postback, Answer::BodyTooSlow),
+        Err(BadBody::Broken) => return stray(postback, Answer::BodyBroken),
     };
     debug!(
         request_id = postback.request_id,

@@ -1,0 +1,111 @@
+//! When room is short: whoever waits makes room for whoever calls, and strangers keep nobody out.
+
+use std::io::{Read as _, Write as _};
+use std::net::{SocketAddr, TcpStream};
+
+use crate::database::Kind;
+use crate::gate::Gate;
+use crate::http::{Connection, Request};
+use crate::network::{Event, deliver};
+use crate::wait::{DEADLINE, until};
+
+/// More strangers than there is room.
+const CROWD: usize = 40;
+const SMALL: &str =
+    "limits = { connections = 8, header_seconds = 300, body_seconds = 300, idle_seconds = 3600 }";
+
+/// Connections that send this and then nothing.
+fn crowd(address: SocketAddr, beginning: &str) -> Vec<TcpStream> {
+    let stranger = |_| {
+        let mut stream = TcpStream::connect(address).expect("the kernel takes it");
+        // One that was sent away already cannot be written to.
+        let _ = stream.write_all(beginning.as_bytes());
+        stream
+    };
+    (0..CROWD).map(stranger).collect()
+}
+
+/// True once the other end has closed the connection.
+fn is_closed(stream: &mut TcpStream) -> bool {
+    stream.set_read_timeout(Some(DEADLINE)).expect("a socket");
+    let mut byte = [0];
+    // An end, or a reset where something was sent that nobody read.
+    !matches!(stream.read(&mut byte), Ok(1))
+}
+
+#[test]
+fn strangers_that_wait_or_dawdle_make_room_for_a_networks_call() {
+    let gate = Gate::with(Kind::Sqlite, |settings| settings.with(SMALL));
+    let mut up = gate.up();
+    let form = "POST /login HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: 99\r\n\r\n";
+    let json = "POST /api/v1/rewards/1/release HTTP/1.1\r\nHost: x\r\nContent-Length: 99\r\n\r\n{";
+    let answered = "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n";
+    let forged = "GET /pb/targo?hash=0 HTTP/1.1\r\nHost: x\r\n\r\n";
+    for (number, beginning) in
+        ["", "GET /pb/targo?uid=", "GET / HTTP/1.1\r\nHost: x\r\nX:", form, json, answered, forged]
+            .into_iter()
+            .enumerate()
+    {
+        let mut strangers = crowd(up.address, beginning);
+        deliver(up.address, &Event::honest("u-1", &format!("T-{number}"), 10).credit());
+        // Those that came first were closed first.
+        if !beginning.starts_with("GET /healthz") && !beginning.starts_with("GET /pb/targo?hash") {
+            assert!(is_closed(&mut strangers[0]), "after {beginning:?}");
+        }
+    }
+    up.process.stop();
+}
+
+#[test]
+fn a_connection_with_a_verified_call_stays_however_many_strangers_come() {
+    let gate = Gate::with(Kind::Sqlite, |settings| settings.with(SMALL));
+    let mut up = gate.up();
+    let api = gate.api(up.address);
+    let mut network = Connection::open(up.address).expect("a connection");
+    let call = |network: &mut Connection, tx: &str| {
+        let request = Request::get(Event::honest("u-1", tx, 10).credit());
+        network.call(&request).expect("it is answered").said() == (200, "OK")
+    };
+    assert!(call(&mut network, "T-1"));
+    for number in 0..3 {
+        let strangers = crowd(up.address, "");
+        assert!(call(&mut network, &format!("T-2{number}")), "the same connection serves on");
+        drop(strangers);
+    }
+    until("strangers that were sent away being counted", || {
+        let metrics = api.metrics();
+        let line = metrics.lines().find(|line| line.starts_with("rewardgate_connections_sent_away_total "));
+        line.and_then(|line| line.rsplit(' ').next()?.parse::<u64>().ok()).filter(|count| *count > 20)
+    });
+    up.process.stop();
+}
+
+#[test]
+fn known_ones_that_wait_make_room_for_each_other() {
+    let gate = Gate::with(Kind::Sqlite, |settings| settings.with(SMALL));
+    let mut up = gate.up();
+    let mut kept = Vec::new();
+    for number in 0..CROWD {
+        let mut network = Connection::open(up.address).expect("a connection");
+        let request = Request::get(Event::honest("u-1", &format!("T-{number}"), 10).credit());
+        assert_eq!(network.call(&request).expect("it is answered").said(), (200, "OK"));
+        kept.push(network);
+    }
+    assert!(kept[0].call(&Request::get("/healthz")).is_err(), "the one that waited longest is gone");
+    assert!(kept[CROWD - 1].call(&Request::get("/healthz")).is_ok());
+    up.process.stop();
+}
+
+#[test]
+fn a_connection_ends_between_two_requests_when_its_life_is_over() {
+    let gate = Gate::with(Kind::Sqlite, |settings| settings.with("limits = { life_seconds = 2 }"));
+    let mut up = gate.up();
+    let mut connection = Connection::open(up.address).expect("a connection");
+    let last = until("the last answer", || {
+        let answer = connection.call(&Request::get("/healthz")).expect("every request is answered");
+        (answer.header("connection") == Some("close")).then_some(answer)
+    });
+    assert_eq!(last.said(), (200, "OK"));
+    assert!(connection.call(&Request::get("/healthz")).is_err(), "then it is closed");
+    up.process.stop();
+}
