@@ -64,7 +64,7 @@ pub(crate) fn line(row: &BreakRow) -> String {
     let text = |text: &Option<String>| text.clone().unwrap_or_default();
     let amount = Amount(row.amount_micros).to_string();
     let (theirs, ours) = (Amount(row.theirs_micros), Amount(row.ours_micros));
-    let texts = [
+    let fields = [
         row.subject.clone(),
         row.state.clone(),
         row.rule.clone(),
@@ -72,23 +72,18 @@ pub(crate) fn line(row: &BreakRow) -> String {
         text(&row.tx_id),
         text(&row.user_id),
         text(&row.offer_id),
-    ];
-    let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
-    let figures = [
         amount,
-        // The network's own text, like those before.
-        csv_line(&[&row.currency]),
+        row.currency.clone(),
         time(row),
         text(&row.day),
         row.reward_id.map(|id| id.to_string()).unwrap_or_default(),
         theirs.to_string(),
         ours.to_string(),
         (theirs - ours).to_string(),
+        text(&row.accepted_by),
+        text(&row.accepted_reason),
     ];
-    let words = [text(&row.accepted_by), text(&row.accepted_reason)];
-    let words: Vec<&str> = words.iter().map(String::as_str).collect();
-    // Amounts begin with a minus sign and are no formulas.
-    format!("{},{},{}", csv_line(&texts), figures.join(","), csv_line(&words))
+    csv_line(&fields.each_ref().map(String::as_str))
 }
 
 /// A list as bytes: `head`, then each line of a state as `write` has it, each with its end.
