@@ -13,7 +13,7 @@ use jobs::forward::trial::{TRIAL_USER, Tried, try_out};
 use jobs::probe::{Probed, probe};
 use store::Store;
 
-use super::say;
+use super::{say, say_lines};
 use crate::cli::CheckArgs;
 use crate::config::{Settings, Source};
 use crate::{EXIT_DONE, EXIT_FAILED, clock, roles};
@@ -279,12 +279,12 @@ fn sources_in_dashboard(
             );
             findings.add(Mark::Warning, "params", &text);
         }
-        say(&format!(
+        say_lines(&format!(
             "\n{}: paste this into the dashboard of {}",
             source.name,
             source.params.network().name()
         ));
-        say(&format!("{}\n", dashboard::url(origin, &source.name, &source.params)));
+        say_lines(&format!("{}\n", dashboard::url(origin, &source.name, &source.params)));
     }
     Ok(())
 }

@@ -17,7 +17,7 @@ pub(crate) mod verify;
 use std::io::Write as _;
 
 use anyhow::Context as _;
-use domain::text::hex;
+use domain::text::{hex, visible, visible_lines};
 use domain::time::TimestampMs;
 use rand::TryRng as _;
 use rand::rngs::SysRng;
@@ -30,8 +30,19 @@ const TOKEN_LEN: usize = 32;
 /// So that a token is known for what it is where it turns up by mistake.
 const TOKEN_PREFIX: &str = "rwg_";
 
-/// One line on standard output. A closed pipe is no reason to end.
+/// One line on standard output, in which nothing that others wrote (a user's id, a cell, a note) can hide or end the
+/// line. A closed pipe is no reason to end.
 pub(crate) fn say(line: &str) {
+    say_raw(&visible(line));
+}
+
+/// The same for a text of ours that has lines.
+pub(crate) fn say_lines(text: &str) {
+    say_raw(&visible_lines(text));
+}
+
+/// A line for programs, as it is.
+pub(crate) fn say_raw(line: &str) {
     let mut out = std::io::stdout().lock();
     let _ = writeln!(out, "{line}").and_then(|()| out.flush());
 }

@@ -9,7 +9,7 @@ use jobs::report::make;
 use store::reports::{SignOff, Signed};
 
 use super::progress::during;
-use super::say;
+use super::{say, say_raw};
 use crate::cli::{ReportArgs, ReportCommand};
 use crate::roles::Process;
 use crate::{EXIT_DONE, EXIT_FAILED};
@@ -38,7 +38,7 @@ async fn show(process: &Process, args: &ReportArgs) -> anyhow::Result<u8> {
         write(path, &web::export::xlsx(&format!("Reconciliation {text}"), &report.sheets())?)?;
     }
     if args.json {
-        say(&serde_json::to_string_pretty(&report)?);
+        say_raw(&serde_json::to_string_pretty(&report)?);
     } else {
         for line in letter::lines(&report) {
             say(&line);

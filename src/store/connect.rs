@@ -66,6 +66,7 @@ impl Store {
             wake_forwarders: Arc::new(tokio::sync::watch::Sender::new(())),
             subscriptions: Arc::default(),
             terms: Arc::default(),
+            body_bytes_per_hour: crate::bodies::BODY_BYTES_PER_HOUR,
             commits: Arc::default(),
             moment: None,
         })

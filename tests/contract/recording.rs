@@ -143,6 +143,7 @@ fn odd(target: &str, body: Option<&str>, number: i64) -> NewPostback {
         method: if body.is_some() { "POST" } else { "GET" }.into(),
         target: target.to_owned(),
         body: body.map(str::to_owned),
+        body_left_out: None,
         remote_ip: format!("2001:db8::{number:x}"),
         request_id: format!("{number:016x}"),
     }
@@ -168,6 +169,7 @@ impl KeptRow {
             method,
             target,
             body,
+            body_left_out: None,
             remote_ip,
             request_id,
         }

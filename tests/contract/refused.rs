@@ -46,6 +46,7 @@ async fn a_refused_call_is_kept_with_its_reason_and_never_settled(home: &Home) {
         request_id: Some(call.request_id),
         outcome: "refused".into(),
         reason: Some("reason 1".into()),
+        body_left_out: None,
         reward_id: None,
     };
     assert_eq!(rows, [row]);

@@ -4,7 +4,7 @@
 //! |---|---|
 //! | `request`, `answer` | what a browser sent; what it gets, with the headers of every page |
 //! | `session`, `kept`, [`password`] | signing in and out, who somebody is, what they wrote when their session was over |
-//! | `frame`, `show` | what every page has around it; how money, time and words are written |
+//! | `frame`, `show`, `visible` | what every page has around it; how money, time, words and texts of others are written |
 //! | `chart` | drawings |
 //! | `today`, `review`, `reversals`, `going_on`, `scope`, `decide`, `reward`, `evidence`, `rewards`, `user` | what the risk team works with |
 //! | `said` | what a click did, told by the next page |
@@ -44,6 +44,7 @@ mod tables;
 mod today;
 mod upload;
 mod user;
+mod visible;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
