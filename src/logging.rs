@@ -50,7 +50,11 @@ fn but_colours(line: &str) -> Cow<'_, str> {
             None => COLOUR.0.len_utf8(),
         };
         let (mark, after) = from.split_at(length);
-        if length > 1 { out.push_str(mark) } else { out.push_str(&visible(mark)) }
+        if length > 1 {
+            out.push_str(mark)
+        } else {
+            out.push_str(&visible(mark))
+        }
         rest = after;
     }
     out.push_str(&visible(rest));

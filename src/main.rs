@@ -122,6 +122,9 @@ async fn open(settings: Settings) -> anyhow::Result<Process> {
     log_to_standard_error(&settings.log, settings.log_format)?;
     let metrics = watch::measure()?;
     let store = roles::open(&settings, true).await?;
+    for warning in settings.warnings.iter().chain(&roles::open_to_all(&settings)) {
+        tracing::warn!("{warning}");
+    }
     Ok(Process::new(settings, store, metrics))
 }
 
@@ -195,7 +198,9 @@ fn log_to_standard_error(log: &str, format: LogFormat) -> anyhow::Result<()> {
     let lines = tracing_subscriber::fmt().with_env_filter(filter).with_ansi(colours);
     match format {
         LogFormat::Json => lines.json().with_writer(std::io::stderr).init(),
-        LogFormat::Text => lines.with_writer(move || logging::Visible::new(std::io::stderr(), colours)).init(),
+        LogFormat::Text => {
+            lines.with_writer(move || logging::Visible::new(std::io::stderr(), colours)).init()
+        }
     }
     Ok(())
 }

@@ -69,7 +69,13 @@ pub(crate) async fn check(config: Option<&Path>, args: CheckArgs) -> anyhow::Res
     if settings.sources.is_empty() {
         findings.add(Mark::Bad, "settings", "no [[sources]]: nothing can be received");
     }
+    for warning in &settings.warnings {
+        findings.add(Mark::Warning, "secrets", warning);
+    }
     let store = database(&settings, &mut findings).await;
+    for warning in roles::open_to_all(&settings) {
+        findings.add(Mark::Warning, "database", &warning);
+    }
     geo(&settings, &clock, &mut findings);
     against_database(store.as_ref(), &clock, &mut findings).await;
     for source in &settings.sources {

@@ -14,7 +14,9 @@ pub(crate) mod token;
 pub(crate) mod user;
 pub(crate) mod verify;
 
+use std::fs::{File, OpenOptions};
 use std::io::Write as _;
+use std::path::Path;
 
 use anyhow::Context as _;
 use domain::text::{hex, visible, visible_lines};
@@ -45,6 +47,21 @@ pub(crate) fn say_lines(text: &str) {
 pub(crate) fn say_raw(line: &str) {
     let mut out = std::io::stdout().lock();
     let _ = writeln!(out, "{line}").and_then(|()| out.flush());
+}
+
+/// A file of ours at `path`, empty, which nobody else on this machine can open if it is new: it holds money and people.
+pub(crate) fn private_file(path: &Path) -> std::io::Result<File> {
+    use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
+    let mut options = OpenOptions::new();
+    options.write(true).create(true).truncate(true).mode(0o600);
+    let file = options.open(path)?;
+    if file.metadata().is_ok_and(|data| data.permissions().mode() & 0o007 != 0) {
+        let shown = path.display();
+        eprintln!(
+            "{shown} was there already, and every account of this machine may open it: chmod o= {shown}"
+        );
+    }
+    Ok(file)
 }
 
 /// Brings the schema up to date.

@@ -1,5 +1,6 @@
 //! `rewardgate report`: makes the reconciliation of a day, writes it as files, and signs it off.
 
+use std::io::Write as _;
 use std::path::Path;
 
 use anyhow::Context as _;
@@ -9,7 +10,7 @@ use jobs::report::make;
 use store::reports::{SignOff, Signed};
 
 use super::progress::during;
-use super::{say, say_raw};
+use super::{private_file, say, say_raw};
 use crate::cli::{ReportArgs, ReportCommand};
 use crate::roles::Process;
 use crate::{EXIT_DONE, EXIT_FAILED};
@@ -48,7 +49,9 @@ async fn show(process: &Process, args: &ReportArgs) -> anyhow::Result<u8> {
 }
 
 fn write(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
-    std::fs::write(path, bytes).with_context(|| format!("{} cannot be written", path.display()))
+    private_file(path)
+        .and_then(|mut file| file.write_all(bytes))
+        .with_context(|| format!("{} cannot be written", path.display()))
 }
 
 async fn sign_off(process: &Process, date: &str, actor: String, note: String) -> anyhow::Result<u8> {

@@ -24,6 +24,7 @@ pub(super) fn limits(top: &mut Section<'_>) -> Option<Limits> {
     let body_seconds = number(&mut section, "body_seconds", 10, 1..=300);
     let idle_seconds = number(&mut section, "idle_seconds", 60, 1..=3_600);
     let refused_per_minute = number(&mut section, "refused_per_minute", 60, 1..=10_000);
+    let body_mib_per_hour = super::bounded(&mut section, "body_mib_per_hour", 8, 0..=1_024);
     section.finish();
     Some(Limits {
         connections: usize::try_from(connections).ok()?,
@@ -33,6 +34,7 @@ pub(super) fn limits(top: &mut Section<'_>) -> Option<Limits> {
         body_time: Duration::from_secs(u64::from(body_seconds)),
         idle_time: Duration::from_secs(u64::from(idle_seconds)),
         refused_per_minute: NonZeroU32::new(refused_per_minute)?,
+        body_bytes_per_hour: body_mib_per_hour * 1_024 * 1_024,
     })
 }
 

@@ -9,10 +9,42 @@ use percent_encoding::percent_decode_str;
 
 /// Parameters whose value is never shown, in small letters and without `-` and `_`.
 const SECRET_NAMES: [&str; 36] = [
-    "hash", "sig", "sign", "signature", "hmac", "mac", "digest", "checksum", "chk", "verify", "verifier", "md5", "sha1",
-    "sha256", "sha512", "key", "apikey", "appkey", "secretkey", "privatekey", "accesskey", "securitykey", "secret",
-    "appsecret", "clientsecret", "sharedsecret", "token", "apitoken", "accesstoken", "securitytoken", "auth",
-    "authorization", "password", "passwd", "pass", "pwd",
+    "hash",
+    "sig",
+    "sign",
+    "signature",
+    "hmac",
+    "mac",
+    "digest",
+    "checksum",
+    "chk",
+    "verify",
+    "verifier",
+    "md5",
+    "sha1",
+    "sha256",
+    "sha512",
+    "key",
+    "apikey",
+    "appkey",
+    "secretkey",
+    "privatekey",
+    "accesskey",
+    "securitykey",
+    "secret",
+    "appsecret",
+    "clientsecret",
+    "sharedsecret",
+    "token",
+    "apitoken",
+    "accesstoken",
+    "securitytoken",
+    "auth",
+    "authorization",
+    "password",
+    "passwd",
+    "pass",
+    "pwd",
 ];
 
 /// So many characters of a value stay, to tell one from another.
@@ -64,7 +96,8 @@ fn is_secret_name(name: &str) -> bool {
 /// often the id of a transaction.
 fn is_digest(value: &str) -> bool {
     let text = percent_decode_str(value).decode_utf8_lossy();
-    let is_hex = matches!(text.len(), 40 | 56 | 64 | 96 | 128) && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let is_hex =
+        matches!(text.len(), 40 | 56 | 64 | 96 | 128) && text.bytes().all(|byte| byte.is_ascii_hexdigit());
     let in_base64 = |byte: u8| byte.is_ascii_alphanumeric() || b"+/-_ ".contains(&byte);
     let is_base64 = matches!(text.len(), 28 | 44 | 88)
         && text.ends_with('=')

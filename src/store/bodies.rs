@@ -161,7 +161,8 @@ fn choose(
                 remote_ip: &postback.remote_ip,
                 request_id: &postback.request_id,
             };
-            let nothing = |why: Option<String>| Recorded { call, body: None, body_of: None, body_left_out: why };
+            let nothing =
+                |why: Option<String>| Recorded { call, body: None, body_of: None, body_left_out: why };
             let Some(body) = postback.body.as_deref() else {
                 return nothing(postback.body_left_out.clone());
             };

@@ -154,9 +154,8 @@ async fn keep(tx: &mut Tx, refused: &[NewRefused]) -> Result<()> {
         .map(|it| Row { refused: it, share: it.share(), network: it.network(), kind: it.kind() })
         .collect();
     tx.execute(&INSERT, &rows).await?;
-    let kept: i64 = with_statement!(tx, COUNT, |sql, connection| sqlx::query_scalar(sql)
-        .fetch_one(connection)
-        .await?);
+    let kept: i64 =
+        with_statement!(tx, COUNT, |sql, connection| sqlx::query_scalar(sql).fetch_one(connection).await?);
     if kept <= MAX_REFUSED {
         return Ok(());
     }

@@ -224,7 +224,8 @@ mod tests {
             ("1;-2", "\"1;-2\""),
         ] {
             assert_eq!(csv_line(&[text]), written, "{text:?}");
-            let sheet = Sheet { name: "S", columns: vec!["c".into()], rows: vec![vec![Value::Text(text.into())]] };
+            let sheet =
+                Sheet { name: "S", columns: vec!["c".into()], rows: vec![vec![Value::Text(text.into())]] };
             assert_eq!(csv_of(&sheet), format!("c\r\n{written}\r\n"));
             assert_eq!(csv(&[sheet]), format!("sheet,row,column,value\r\nS,1,c,{written}\r\n"));
         }

@@ -8,6 +8,7 @@
 //! |---|---|
 //! | [`serve`] | connections: accepted, ended gracefully |
 //! | [`limits`], `patience`, `body` | what a caller may take up: connections, bytes, time |
+//! | `texts` | where text of callers comes in: what no database keeps is named |
 //! | `tap` | the request line as it came, for what hyper refuses by itself |
 //! | [`ingest`] | `GET` and `POST /pb/{source}`: verify, record, acknowledge |
 //! | [`api`] | `/api/v1`: rewards, balances, postbacks, reviews, proof |
@@ -30,6 +31,7 @@ pub mod serve;
 pub mod statements;
 pub mod stating;
 mod tap;
+mod texts;
 pub mod watch;
 
 use std::convert::Infallible;

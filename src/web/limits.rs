@@ -28,6 +28,8 @@ pub struct Limits {
     pub idle_time: Duration,
     /// Refused calls of one address that are kept in a minute; more are counted only.
     pub refused_per_minute: NonZeroU32,
+    /// Bytes of bodies that no signature covers that are kept of one source in an hour.
+    pub body_bytes_per_hour: i64,
 }
 
 /// One caller: an address, or the network that one IPv6 customer is given.

@@ -179,6 +179,7 @@ mod tests {
         body_time: Duration::from_secs(10),
         idle_time: Duration::from_mins(1),
         refused_per_minute: NonZeroU32::MIN,
+        body_bytes_per_hour: 0,
     };
 
     fn connection() -> (DuplexStream, Patient<DuplexStream>, InHand) {

@@ -46,6 +46,7 @@ mod upload;
 mod user;
 mod visible;
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -67,7 +68,7 @@ use crate::ingest::Ingest;
 use crate::statements::Readings;
 use crate::stating::Stating;
 use answer::{Answer, PageError};
-use request::Request;
+use request::{BadRequest, Request};
 pub use session::Logins;
 
 /// The largest form: a note, and the ids of what was selected on one page.
@@ -145,26 +146,34 @@ enum Sent {
 struct Unfit {
     status: u16,
     title: &'static str,
-    words: &'static str,
+    words: Cow<'static, str>,
 }
 
-const NO_SUCH_PAGE: Unfit =
-    Unfit { status: 404, title: "There is no such page", words: "Check the address, or go to Today." };
+const NO_SUCH_PAGE: Unfit = Unfit {
+    status: 404,
+    title: "There is no such page",
+    words: Cow::Borrowed("Check the address, or go to Today."),
+};
 const TOO_LARGE: Unfit = Unfit {
     status: 413,
     title: "This form is too large",
-    words: "Nothing was changed: a form has at most 64 KiB. Select fewer rewards at once, or write less.",
+    words: Cow::Borrowed(
+        "Nothing was changed: a form has at most 64 KiB. Select fewer rewards at once, or write less.",
+    ),
 };
 const NO_SUCH_METHOD: Unfit = Unfit {
     status: 405,
     title: "Pages are read and forms are sent",
-    words: "Nothing was changed: a page knows GET, HEAD and POST.",
+    words: Cow::Borrowed("Nothing was changed: a page knows GET, HEAD and POST."),
 };
-const UNREADABLE: Unfit = Unfit {
-    status: 400,
-    title: "This address or form cannot be read",
-    words: "Nothing was changed: it holds bytes that are not text. Go back and try again.",
-};
+/// What is no text, with what is known of it.
+fn unreadable(bad: &BadRequest) -> Unfit {
+    let words = match bad {
+        BadRequest::Text(bad) => format!("Nothing was changed: {bad}. Go back and try again."),
+        _ => "Nothing was changed: it holds bytes that are not text. Go back and try again.".into(),
+    };
+    Unfit { status: 400, title: "This address or form cannot be read", words: words.into() }
+}
 
 /// Says so, with the frame for whoever is signed in.
 async fn unfit(console: &Console, headers: &HeaderMap, peer: Peer, unfit: &Unfit) -> Response {
@@ -174,8 +183,8 @@ async fn unfit(console: &Console, headers: &HeaderMap, peer: Peer, unfit: &Unfit
         Err(_) => None,
     };
     let answer = viewer.map_or_else(
-        || answer::lone(unfit.status, unfit.title, unfit.words),
-        |viewer| frame::refusal(&viewer, unfit.status, unfit.title, unfit.words),
+        || answer::lone(unfit.status, unfit.title, &unfit.words),
+        |viewer| frame::refusal(&viewer, unfit.status, unfit.title, &unfit.words),
     );
     let mut response = answer.plain();
     if unfit.status == NO_SUCH_METHOD.status {
@@ -267,7 +276,7 @@ async fn respond(
         Ok(request) => Box::pin(console.answer(&request)).await.into_response(&request),
         Err(bad) => {
             debug!(%bad, "a request to the pages cannot be read");
-            unfit(&console, &headers, peer, &UNREADABLE).await
+            unfit(&console, &headers, peer, &unreadable(&bad)).await
         }
     }
 }
@@ -355,7 +364,7 @@ impl Console {
             (true, ["people", name, what]) => people::change(self, &viewer, request, name, what).await,
             (false, ["password"]) => people::own_password(&viewer),
             (true, ["password"]) => people::change_own_password(self, &viewer, request).await,
-            _ => Ok(frame::refusal(&viewer, NO_SUCH_PAGE.status, NO_SUCH_PAGE.title, NO_SUCH_PAGE.words)),
+            _ => Ok(frame::refusal(&viewer, NO_SUCH_PAGE.status, NO_SUCH_PAGE.title, &NO_SUCH_PAGE.words)),
         };
         answered.unwrap_or_else(|error| answer::fault(&error))
     }

@@ -18,6 +18,7 @@ use super::session::{self, Viewer};
 use super::{Console, reports};
 use crate::caller::{self, Peer};
 use crate::statements::{NotTaken, Upload, take};
+use crate::texts;
 
 /// The longest field of the form but the file, in bytes.
 const MAX_FIELD_LEN: u64 = 4_096;
@@ -84,6 +85,9 @@ async fn taken<B: Buf>(
             Ok(text) => text.trim().to_owned(),
             Err(error) => return not_changed("The form did not arrive whole", &error.to_string()),
         };
+        if let Err(bad) = texts::plain(&name, &text) {
+            return not_changed("The form cannot be read", &bad.to_string());
+        }
         match name.as_str() {
             "csrf" => form.csrf = text,
             "source" => form.source = text,
@@ -114,6 +118,10 @@ async fn file(console: &Console, viewer: &Viewer, form: &Form, field: Field<'_>)
         ));
     }
     let file_name = field.file_name().unwrap_or_default().to_owned();
+    if let Err(bad) = texts::plain("file", &file_name) {
+        let words = format!("Nothing was changed: the name of {bad}.");
+        return Ok(refusal(viewer, 400, "The form cannot be read", &words));
+    }
     let filled = |text: &'_ str| -> bool { !text.is_empty() };
     let upload = Upload {
         source: &form.source,

@@ -71,12 +71,8 @@ impl<T> Drop for Room<T> {
 
 impl<T> Lanes<T> {
     pub(super) fn new(most: Held) -> Arc<Self> {
-        let state = State {
-            lanes: BTreeMap::new(),
-            held: Held::default(),
-            served: String::new(),
-            is_closed: false,
-        };
+        let state =
+            State { lanes: BTreeMap::new(), held: Held::default(), served: String::new(), is_closed: false };
         Arc::new(Self { state: Mutex::new(state), changed: Notify::new(), most })
     }
 
@@ -171,8 +167,12 @@ impl<T> Lanes<T> {
 
 impl<T> State<T> {
     fn take(&mut self, most: usize) -> Vec<T> {
-        let mut names: Vec<String> =
-            self.lanes.iter().filter(|(_, lane)| !lane.waiting.is_empty()).map(|(name, _)| name.clone()).collect();
+        let mut names: Vec<String> = self
+            .lanes
+            .iter()
+            .filter(|(_, lane)| !lane.waiting.is_empty())
+            .map(|(name, _)| name.clone())
+            .collect();
         // Whoever comes after the last one that was served is first.
         let first = names.partition_point(|name| *name <= self.served);
         names.rotate_left(first);

@@ -150,9 +150,9 @@ impl Recorder {
         let lanes = &self.open.refused;
         // Full: dropped. Whoever floods us with unsigned calls gets no more than this, and the others have room.
         let of = format!("{} {}", refused.share(), refused.network());
-        lanes.room(&of, kib(&refused.call)).is_some_and(|room| {
-            lanes.push(&of, WaitingRefused { refused, _room: room }).is_ok()
-        })
+        lanes
+            .room(&of, kib(&refused.call))
+            .is_some_and(|room| lanes.push(&of, WaitingRefused { refused, _room: room }).is_ok())
     }
 
     /// How long the commit in hand has taken so far, if it takes longer than it should.
