@@ -12,6 +12,7 @@
 //! | [`commands`] | what runs once and ends |
 //! | [`demo`], [`sandbox`] | showing it all; playing the network |
 //! | [`watch`] | what monitoring sees |
+//! | [`logging`] | log lines for people: one for each event, nothing hidden in them |
 //! | [`clock`] | the one place that asks for the time |
 
 mod cli;
@@ -20,6 +21,7 @@ mod commands;
 mod config;
 mod demo;
 mod health;
+mod logging;
 mod roles;
 mod sandbox;
 mod watch;
@@ -30,6 +32,7 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use clap::Parser as _;
+use domain::text::visible_lines;
 
 use cli::{Cli, Command};
 use config::{BadSettings, LogFormat, Settings};
@@ -49,11 +52,11 @@ async fn main() -> ExitCode {
     let code = match Box::pin(run(cli)).await {
         Ok(code) => code,
         Err(error) if error.is::<BadSettings>() => {
-            eprintln!("{error}");
+            eprintln!("{}", visible_lines(&error.to_string()));
             EXIT_USAGE
         }
         Err(error) => {
-            eprintln!("rewardgate: {error:#}");
+            eprintln!("rewardgate: {}", visible_lines(&format!("{error:#}")));
             EXIT_FAILED
         }
     };
@@ -119,6 +122,9 @@ async fn open(settings: Settings) -> anyhow::Result<Process> {
     log_to_standard_error(&settings.log, settings.log_format)?;
     let metrics = watch::measure()?;
     let store = roles::open(&settings, true).await?;
+    for warning in settings.warnings.iter().chain(&roles::open_to_all(&settings)) {
+        tracing::warn!("{warning}");
+    }
     Ok(Process::new(settings, store, metrics))
 }
 
@@ -188,13 +194,13 @@ fn stopping(process: &Process, ended: anyhow::Result<()>) -> anyhow::Result<u8> 
 fn log_to_standard_error(log: &str, format: LogFormat) -> anyhow::Result<()> {
     let filter = tracing_subscriber::EnvFilter::try_new(log)
         .with_context(|| format!("`log`: `{log}` is not a filter such as info or jobs=debug,info"))?;
-    let lines = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .with_ansi(commands::progress::may_colour());
+    let colours = commands::progress::may_colour();
+    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_ansi(colours);
     match format {
-        LogFormat::Json => lines.json().init(),
-        LogFormat::Text => lines.init(),
+        LogFormat::Json => lines.json().with_writer(std::io::stderr).init(),
+        LogFormat::Text => {
+            lines.with_writer(move || logging::Visible::new(std::io::stderr(), colours)).init()
+        }
     }
     Ok(())
 }

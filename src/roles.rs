@@ -74,7 +74,17 @@ pub(crate) async fn open(settings: &Settings, create: bool) -> anyhow::Result<St
     let options = OpenOptions { max_connections: settings.database_connections, create };
     let store =
         Store::open(&settings.database_url.0, options).await.context("the database cannot be opened")?;
-    Ok(store.telling(subscriptions(settings)).reviewing(settings.review.clone()))
+    let store = store.telling(subscriptions(settings)).reviewing(settings.review.clone());
+    Ok(store.keeping_bodies(settings.limits.body_bytes_per_hour))
+}
+
+/// Files of the database that every account of this machine may open, a sentence each.
+pub(crate) fn open_to_all(settings: &Settings) -> Vec<String> {
+    let sentence = |path: std::path::PathBuf| {
+        let shown = path.display();
+        format!("the database file {shown} may be opened by every account of this machine: chmod o= {shown}")
+    };
+    store::connect::open_to_all(&settings.database_url.0).into_iter().map(sentence).collect()
 }
 
 /// Who is told what.

@@ -7,6 +7,7 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 use domain::network::targo::is_acknowledged;
@@ -16,6 +17,9 @@ use super::call::Call;
 use super::http::{Get, Http, client};
 use super::send::{Answer, MAX_ANSWER_BYTES};
 use super::template::{Signer, Template};
+
+/// Rights of a file: it holds calls with their signatures.
+const FOR_US_ALONE: u32 = 0o600;
 
 /// So many are sent again before the file is written anew: what a killed resend sends twice is a repeat.
 const RESEND_BATCH: usize = 50;
@@ -115,7 +119,12 @@ impl Keep {
     pub fn add(&self, kept: &Kept) -> Result<(), KeepError> {
         let _lock = self.lock()?;
         let append = || {
-            let mut file = OpenOptions::new().create(true).read(true).append(true).open(&self.path)?;
+            let mut file = OpenOptions::new()
+                .create(true)
+                .read(true)
+                .append(true)
+                .mode(FOR_US_ALONE)
+                .open(&self.path)?;
             drop_torn_line(&mut file)?;
             file.write_all(line(kept)?.as_bytes())?;
             file.sync_data()
@@ -161,7 +170,8 @@ impl Keep {
         }
         let new = self.path.with_extension("new");
         let write = || {
-            let mut file = File::create(&new)?;
+            let mut file =
+                OpenOptions::new().create(true).write(true).truncate(true).mode(FOR_US_ALONE).open(&new)?;
             for one in &left {
                 file.write_all(line(one)?.as_bytes())?;
             }

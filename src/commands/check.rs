@@ -15,7 +15,7 @@ use jobs::forward::trial::{TRIAL_USER, Tried, try_out};
 use jobs::probe::{Probed, probe};
 use store::Store;
 
-use super::say;
+use super::{say, say_lines};
 use crate::cli::CheckArgs;
 use crate::config::{Settings, Source};
 use crate::{EXIT_DONE, EXIT_FAILED, clock, roles};
@@ -72,7 +72,13 @@ pub(crate) async fn check(config: Option<&Path>, args: CheckArgs) -> anyhow::Res
         findings.add(Mark::Bad, "settings", "no [[sources]]: nothing can be received");
     }
     listeners(&settings, &mut findings);
+    for warning in &settings.warnings {
+        findings.add(Mark::Warning, "secrets", warning);
+    }
     let store = database(&settings, &mut findings).await;
+    for warning in roles::open_to_all(&settings) {
+        findings.add(Mark::Warning, "database", &warning);
+    }
     geo(&settings, &clock, &mut findings);
     against_database(store.as_ref(), &clock, &mut findings).await;
     for source in &settings.sources {
@@ -307,12 +313,12 @@ fn sources_in_dashboard(
             );
             findings.add(Mark::Warning, "params", &text);
         }
-        say(&format!(
+        say_lines(&format!(
             "\n{}: paste this into the dashboard of {}",
             source.name,
             source.params.network().name()
         ));
-        say(&format!("{}\n", dashboard::url(origin, &source.name, &source.params)));
+        say_lines(&format!("{}\n", dashboard::url(origin, &source.name, &source.params)));
     }
     Ok(())
 }

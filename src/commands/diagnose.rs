@@ -4,7 +4,7 @@ use anyhow::Context as _;
 use domain::carried::Carried;
 use domain::diagnosis::{Diagnosis, Suspect, diagnose as look};
 
-use super::say;
+use super::{say, say_lines};
 use crate::cli::DiagnoseArgs;
 use crate::config::Settings;
 use crate::roles::Process;
@@ -27,7 +27,7 @@ pub(crate) async fn diagnose(process: &Process, args: DiagnoseArgs) -> anyhow::R
     let seen =
         Seen { target: &target, host, carried: carried.as_ref(), dashboard: args.dashboard.as_deref() };
     let diagnosis = of(settings, &source, seen)?;
-    say(&diagnosis.to_string());
+    say_lines(&diagnosis.to_string());
     Ok(if diagnosis == Diagnosis::Verifies { EXIT_DONE } else { EXIT_FAILED })
 }
 

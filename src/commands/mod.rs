@@ -14,10 +14,12 @@ pub(crate) mod token;
 pub(crate) mod user;
 pub(crate) mod verify;
 
+use std::fs::{File, OpenOptions};
 use std::io::Write as _;
+use std::path::Path;
 
 use anyhow::Context as _;
-use domain::text::hex;
+use domain::text::{hex, visible, visible_lines};
 use domain::time::TimestampMs;
 use rand::TryRng as _;
 use rand::rngs::SysRng;
@@ -30,10 +32,36 @@ const TOKEN_LEN: usize = 32;
 /// So that a token is known for what it is where it turns up by mistake.
 const TOKEN_PREFIX: &str = "rwg_";
 
-/// One line on standard output. A closed pipe is no reason to end.
+/// One line on standard output, in which nothing that others wrote (a user's id, a cell, a note) can hide or end the
+/// line. A closed pipe is no reason to end.
 pub(crate) fn say(line: &str) {
+    say_raw(&visible(line));
+}
+
+/// The same for a text of ours that has lines.
+pub(crate) fn say_lines(text: &str) {
+    say_raw(&visible_lines(text));
+}
+
+/// A line for programs, as it is.
+pub(crate) fn say_raw(line: &str) {
     let mut out = std::io::stdout().lock();
     let _ = writeln!(out, "{line}").and_then(|()| out.flush());
+}
+
+/// A file of ours at `path`, empty, which nobody else on this machine can open if it is new: it holds money and people.
+pub(crate) fn private_file(path: &Path) -> std::io::Result<File> {
+    use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
+    let mut options = OpenOptions::new();
+    options.write(true).create(true).truncate(true).mode(0o600);
+    let file = options.open(path)?;
+    if file.metadata().is_ok_and(|data| data.permissions().mode() & 0o007 != 0) {
+        let shown = path.display();
+        eprintln!(
+            "{shown} was there already, and every account of this machine may open it: chmod o= {shown}"
+        );
+    }
+    Ok(file)
 }
 
 /// Brings the schema up to date.

@@ -1,6 +1,7 @@
 //! `rewardgate postbacks`: finishes what is quarantined, as the pages do it.
 
 use anyhow::Context as _;
+use domain::masked::masked;
 use domain::network::Field;
 use domain::time::TimestampMs;
 use store::quarantine::{Acted, By};
@@ -107,7 +108,10 @@ async fn show(process: &Process, stating: &Stating, id: i64) -> anyhow::Result<u
     if let Some(reason) = &postback.reason {
         say(reason);
     }
-    say(&postback.target);
+    say(&masked(&postback.target));
+    if let Some(left_out) = &postback.body_left_out {
+        say(left_out);
+    }
     if postback.outcome == "quarantined" {
         for gap in stating.gaps(&postback).into_iter().filter(|gap| gap.is_open) {
             say(&format!(

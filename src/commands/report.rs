@@ -1,5 +1,6 @@
 //! `rewardgate report`: makes the reconciliation of a day, writes it as files, and signs it off.
 
+use std::io::Write as _;
 use std::path::Path;
 
 use anyhow::Context as _;
@@ -9,7 +10,7 @@ use jobs::report::make;
 use store::reports::{SignOff, Signed};
 
 use super::progress::during;
-use super::say;
+use super::{private_file, say, say_raw};
 use crate::cli::{ReportArgs, ReportCommand};
 use crate::roles::Process;
 use crate::{EXIT_DONE, EXIT_FAILED};
@@ -38,7 +39,7 @@ async fn show(process: &Process, args: &ReportArgs) -> anyhow::Result<u8> {
         write(path, &web::export::xlsx(&format!("Reconciliation {text}"), &report.sheets())?)?;
     }
     if args.json {
-        say(&serde_json::to_string_pretty(&report)?);
+        say_raw(&serde_json::to_string_pretty(&report)?);
     } else {
         for line in letter::lines(&report) {
             say(&line);
@@ -48,7 +49,9 @@ async fn show(process: &Process, args: &ReportArgs) -> anyhow::Result<u8> {
 }
 
 fn write(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
-    std::fs::write(path, bytes).with_context(|| format!("{} cannot be written", path.display()))
+    private_file(path)
+        .and_then(|mut file| file.write_all(bytes))
+        .with_context(|| format!("{} cannot be written", path.display()))
 }
 
 async fn sign_off(process: &Process, date: &str, actor: String, note: String) -> anyhow::Result<u8> {

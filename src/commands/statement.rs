@@ -19,7 +19,7 @@ use store::statements::{Accepted, BreakRow, Paid, Payment, Reading, StatementRow
 use web::statements::{self, lists};
 
 use super::import;
-use super::say;
+use super::{say, say_raw};
 use crate::cli::StatementCommand;
 use crate::roles::Process;
 use crate::{EXIT_DONE, EXIT_FAILED};
@@ -116,16 +116,16 @@ fn preview(statements: &Reading, path: &Path) -> anyhow::Result<u8> {
             text(&line.tx_id),
         ));
     }
-    say_lines("is no transaction", SameReason::of(&read.asides));
-    say_lines("is not read quite as it stands there", SameReason::of(&read.marks));
-    say_lines("cannot be read", SameReason::of(&read.faults));
+    say_reasons("is no transaction", SameReason::of(&read.asides));
+    say_reasons("is not read quite as it stands there", SameReason::of(&read.marks));
+    say_reasons("cannot be read", SameReason::of(&read.faults));
     read.proposals.iter().for_each(|proposal| say(proposal));
     say(&format!("of the beginning: {} read, {} faulty", lines(read.lines.len()), lines(read.faults.len())));
     Ok(if read.faults.is_empty() { EXIT_DONE } else { EXIT_FAILED })
 }
 
 /// Says what is the matter with lines, each reason once.
-fn say_lines(what: &str, reasons: Vec<SameReason>) {
+fn say_reasons(what: &str, reasons: Vec<SameReason>) {
     for same in reasons.into_iter().take(PREVIEW_LINES) {
         say(&format!("line {} {what}: {}", same.lines(), same.reason));
     }
@@ -170,7 +170,7 @@ async fn show(process: &Process, id: i64) -> anyhow::Result<u8> {
     }
     let faults = process.store.statement_fault_reasons(id, PAGE).await?;
     let faulty: i64 = faults.iter().map(|same| same.count).sum();
-    say_lines("cannot be read", faults);
+    say_reasons("cannot be read", faults);
     if faulty > 0 {
         say(&format!("{} cannot be read", lines(usize::try_from(faulty).unwrap_or(usize::MAX))));
     }
@@ -178,7 +178,7 @@ async fn show(process: &Process, id: i64) -> anyhow::Result<u8> {
         [("is no transaction", NoteKind::Aside), ("is not read quite as it stands there", NoteKind::Mark)]
     {
         let notes = process.store.statement_notes(id, kind, PAGE).await?;
-        say_lines(what, SameReason::of(&notes.first));
+        say_reasons(what, SameReason::of(&notes.first));
     }
     say(&format!(
         "theirs {} USD, ours {} USD, difference {} USD",
@@ -273,13 +273,14 @@ async fn list(process: &Process, id: i64, state: &str) -> anyhow::Result<u8> {
 
 async fn missing(process: &Process, id: i64, as_text: bool) -> anyhow::Result<u8> {
     let row = process.store.statement(id).await?.with_context(|| format!("there is no statement {id}"))?;
+    // Both are what others read: the letter is clean already, the table is for programs.
     let (head, line): (_, fn(&BreakRow) -> String) = if as_text {
         (lists::missing_text_head(&row.file_name), lists::missing_text_line)
     } else {
         (lists::MISSING_HEAD.to_owned(), lists::missing_csv_line)
     };
-    say(&head);
-    each(process, id, "", LineState::MissingHere, |row| say(&line(row))).await?;
+    say_raw(&head);
+    each(process, id, "", LineState::MissingHere, |row| say_raw(&line(row))).await?;
     Ok(EXIT_DONE)
 }
 

@@ -17,7 +17,7 @@ use serde::Deserialize;
 
 use super::bounded;
 use super::layers::Section;
-use super::sources::{OneOrMore, reference};
+use super::sources::OneOrMore;
 
 /// What holds for every app.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -139,7 +139,7 @@ fn secrets(section: &mut Section<'_>, form: Form) -> Option<Vec<Secret>> {
     }
     let mut secrets = Vec::new();
     for given in references {
-        let secret = reference(&given).and_then(|text| match form {
+        let secret = section.secret("secret", &given).and_then(|text| match form {
             Form::Postback => Secret::new(text).ok_or_else(|| "refers to something empty".to_owned()),
             Form::StandardWebhooks => webhook_secret(&text).map_err(|bad| format!("{bad} (of a webhook)")),
         });

@@ -5,7 +5,8 @@ use figment::value::{Dict, Value};
 use figment::{Figment, error::Kind};
 use serde::de::DeserializeOwned;
 
-use super::Environment;
+use super::sources::reference;
+use super::{Environment, secrecy};
 
 /// What names an environment variable of ours.
 pub(super) const ENV_PREFIX: &str = "REWARDGATE_";
@@ -27,12 +28,13 @@ pub(super) struct Section<'f> {
     path: String,
     asked: Vec<&'static str>,
     faults: &'f mut Vec<String>,
+    warnings: &'f mut Vec<String>,
 }
 
 impl<'f> Section<'f> {
     /// The top.
-    pub(super) fn top(figment: Figment, faults: &'f mut Vec<String>) -> Self {
-        Self { figment, path: String::new(), asked: Vec::new(), faults }
+    pub(super) fn top(figment: Figment, faults: &'f mut Vec<String>, warnings: &'f mut Vec<String>) -> Self {
+        Self { figment, path: String::new(), asked: Vec::new(), faults, warnings }
     }
 
     /// The sections of a list, such as `[[sources]]`.
@@ -63,7 +65,7 @@ impl<'f> Section<'f> {
     /// A section of a list, or of its own.
     pub(super) fn inner(&mut self, path: String, dict: Dict) -> Section<'_> {
         let figment = Figment::from(Serialized::defaults(dict));
-        Section { figment, path, asked: Vec::new(), faults: self.faults }
+        Section { figment, path, asked: Vec::new(), faults: self.faults, warnings: self.warnings }
     }
 
     /// A key that must be there.
@@ -99,6 +101,13 @@ impl<'f> Section<'f> {
                 None
             }
         }
+    }
+
+    /// What `env:NAME` or `file:PATH` refers to, which stands under `key`; warns if it is no good secret.
+    pub(super) fn secret(&mut self, key: &str, given: &str) -> Result<String, String> {
+        let text = reference(given)?;
+        self.warnings.extend(secrecy::of_secret(&format!("{}{key}", self.path), given, &text));
+        Ok(text)
     }
 
     /// Notes what is wrong with a key.

@@ -25,6 +25,7 @@ pub(super) fn limits(top: &mut Section<'_>) -> Option<Limits> {
     let idle_seconds = number(&mut section, "idle_seconds", 60, 1..=3_600);
     let life_seconds = number(&mut section, "life_seconds", 600, 1..=86_400);
     let refused_per_minute = number(&mut section, "refused_per_minute", 60, 1..=10_000);
+    let body_mib_per_hour = super::bounded(&mut section, "body_mib_per_hour", 8, 0..=1_024);
     section.finish();
     Some(Limits {
         connections: usize::try_from(connections).ok()?,
@@ -35,6 +36,7 @@ pub(super) fn limits(top: &mut Section<'_>) -> Option<Limits> {
         idle_time: Duration::from_secs(u64::from(idle_seconds)),
         life_time: Duration::from_secs(u64::from(life_seconds)),
         refused_per_minute: NonZeroU32::new(refused_per_minute)?,
+        body_bytes_per_hour: body_mib_per_hour * 1_024 * 1_024,
     })
 }
 

@@ -4,7 +4,6 @@ use jobs::mail::{Credentials, Mail, Protection};
 use serde::Deserialize;
 
 use super::layers::Section;
-use super::sources::reference;
 
 #[derive(Clone, Copy, Deserialize)]
 enum Protected {
@@ -33,7 +32,7 @@ pub(super) fn mail(top: &mut Section<'_>, public_url: Option<&str>) -> Option<Ma
     let password: Option<String> = section.optional("password");
     let credentials = match (user, password) {
         (None, None) => None,
-        (Some(user), Some(password)) => match reference(&password) {
+        (Some(user), Some(password)) => match section.secret("password", &password) {
             Ok(password) => Some(Credentials::new(user, password)),
             Err(what) => {
                 section.fault("password", &what);

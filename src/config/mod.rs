@@ -11,6 +11,7 @@ mod proxies;
 mod public_url;
 mod reports;
 mod review;
+mod secrecy;
 mod sources;
 mod statements;
 #[cfg(test)]
@@ -87,6 +88,8 @@ pub(crate) struct Settings {
     pub(crate) forwards: Vec<Forward>,
     /// What holds for telling all of them.
     pub(crate) deliveries: Deliveries,
+    /// What works, but somebody should know: secrets that are not as secret as they should be.
+    pub(crate) warnings: Vec<String>,
 }
 
 /// How log lines look.
@@ -135,7 +138,10 @@ impl Settings {
         let file = format!(" in {}", path.display());
         match std::fs::read_to_string(&path) {
             Ok(text) => {
-                Self::parse(&text, Environment::Counts).map_err(|faults| BadSettings { file, faults })
+                let mut settings =
+                    Self::parse(&text, Environment::Counts).map_err(|faults| BadSettings { file, faults })?;
+                settings.warnings.extend(secrecy::of_settings(&path, &text));
+                Ok(settings)
             }
             Err(why) if config.is_none() && why.kind() == std::io::ErrorKind::NotFound => {
                 let file = format!(" (no {DEFAULT_FILE} here, so from the environment)");
@@ -155,10 +161,10 @@ impl Settings {
         if let Err(error) = text.parse::<toml::Table>() {
             return Err(vec![format!("not TOML: {error}")]);
         }
-        let mut faults = Vec::new();
-        let settings = Self::read(Section::top(layered(text, environment), &mut faults));
+        let (mut faults, mut warnings) = (Vec::new(), Vec::new());
+        let settings = Self::read(Section::top(layered(text, environment), &mut faults, &mut warnings));
         match settings {
-            Some(settings) if faults.is_empty() => Ok(settings),
+            Some(settings) if faults.is_empty() => Ok(Self { warnings, ..settings }),
             _ => Err(faults),
         }
     }
@@ -233,6 +239,7 @@ impl Settings {
             apps,
             forwards,
             deliveries,
+            warnings: Vec::new(),
         })
     }
 }

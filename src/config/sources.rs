@@ -180,7 +180,8 @@ fn secrets(section: &mut Section<'_>) -> Vec<Secret> {
     }
     let mut secrets = Vec::new();
     for reference in references {
-        match secret(&reference) {
+        let secret = section.secret("secret", &reference);
+        match secret.and_then(|text| Secret::new(text).ok_or_else(|| "refers to something empty".into())) {
             Ok(secret) => secrets.push(secret),
             Err(what) => section.fault("secret", &what),
         }

@@ -95,6 +95,7 @@ pub(super) async fn fill(
                 method: "GET".into(),
                 target,
                 body: None,
+                body_left_out: None,
                 remote_ip: "192.0.2.10".into(),
                 request_id: format!("{:016x}", rand::random::<u64>()),
             };

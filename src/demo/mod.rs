@@ -30,7 +30,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use crate::cli::DemoArgs;
-use crate::commands::{new_password, new_token, say};
+use crate::commands::{new_password, new_token, say, say_lines};
 use crate::config::{Environment, Settings};
 use crate::roles::{self, Process, Web};
 use crate::{EXIT_DONE, EXIT_FAILED, watch};
@@ -412,7 +412,7 @@ impl Totals {
         while !stop.is_cancelled() {
             tokio::select! {
                 () = stop.cancelled() => {}
-                _ = every.tick() => say(&format!("\n{}\n", self.line())),
+                _ = every.tick() => say_lines(&format!("\n{}\n", self.line())),
             }
         }
     }

@@ -53,6 +53,7 @@ pub mod ledger;
 pub mod location;
 pub mod macros;
 mod mapping;
+pub mod masked;
 pub mod money;
 pub mod network;
 pub mod policy;

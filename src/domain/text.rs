@@ -1,4 +1,8 @@
-//! Words for people: durations and counts as a reviewer would say them; and hexadecimal digits.
+//! Words for people: durations and counts as a reviewer would say them, text of others with nothing hidden in it; and
+//! hexadecimal digits.
+
+use std::borrow::Cow;
+use std::fmt::Write as _;
 
 /// A span of time in its two largest units: `4 s`, `9 min 3 s`, `2 h 5 min`, `41 days`.
 pub fn duration(ms: i64) -> String {
@@ -26,6 +30,44 @@ pub fn count(number: u64, noun: &str) -> String {
     }
 }
 
+/// `text`, which somebody else wrote, so that a person sees all of it and nothing else: control characters, line breaks
+/// and tabs, marks without width and those that turn the direction of what follows stand there as `\u{202e}`. For pages,
+/// letters, terminals and logs; what programs read stays as it is.
+pub fn visible(text: &str) -> Cow<'_, str> {
+    shown(text, is_hidden)
+}
+
+/// The same for a text that may have lines, such as a note: breaks and tabs stay.
+pub fn visible_lines(text: &str) -> Cow<'_, str> {
+    shown(text, |letter| is_hidden(letter) && !matches!(letter, '\n' | '\r' | '\t'))
+}
+
+fn shown(text: &str, hidden: impl Fn(char) -> bool) -> Cow<'_, str> {
+    if !text.contains(&hidden) {
+        return Cow::Borrowed(text);
+    }
+    let mut out = String::with_capacity(text.len() + 8);
+    for letter in text.chars() {
+        if hidden(letter) {
+            let _ = write!(out, "\\u{{{:x}}}", u32::from(letter));
+        } else {
+            out.push(letter);
+        }
+    }
+    Cow::Owned(out)
+}
+
+/// Whether a character does something without being seen.
+fn is_hidden(letter: char) -> bool {
+    letter.is_control()
+        || matches!(
+            letter,
+            '\u{ad}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{180e}'
+                | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}'
+                | '\u{3164}' | '\u{feff}' | '\u{ffa0}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}'
+        )
+}
+
 /// Lowercase hexadecimal digits.
 pub fn hex(bytes: &[u8]) -> String {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
@@ -41,6 +83,31 @@ pub fn sha256(bytes: &[u8]) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::*;
+
+    #[test]
+    fn what_hides_in_a_text_is_shown_and_everything_else_stays() {
+        for (text, shown) in [
+            ("a\0b", "a\\u{0}b"),
+            ("a\nb\r\tc", "a\\u{a}b\\u{d}\\u{9}c"),
+            ("\u{1b}[31mred\u{1b}[0m", "\\u{1b}[31mred\\u{1b}[0m"),
+            ("\u{9b}31m", "\\u{9b}31m"),
+            ("\u{85}", "\\u{85}"),
+            ("\u{7f}", "\\u{7f}"),
+            ("u\u{202e}gpj", "u\\u{202e}gpj"),
+            ("\u{2066}x\u{2069}", "\\u{2066}x\\u{2069}"),
+            ("a\u{200b}b\u{200d}c\u{feff}", "a\\u{200b}b\\u{200d}c\\u{feff}"),
+            ("a\u{2028}b\u{2029}", "a\\u{2028}b\\u{2029}"),
+            ("\u{e0041}", "\\u{e0041}"),
+        ] {
+            assert_eq!(visible(text), shown);
+        }
+        for plain in ["", "Nordbank", "Café 😀 日本語 العربية", "a\\u{202e}", "<b>&\"'"] {
+            assert!(matches!(visible(plain), Cow::Borrowed(same) if same == plain), "{plain}");
+        }
+        assert_eq!(visible_lines("a\r\n\tb\u{1b}\u{85}"), "a\r\n\tb\\u{1b}\\u{85}");
+    }
+
     #[test]
     fn durations_read_as_people_say_them() {
         for (ms, text) in [
@@ -51,7 +118,7 @@ mod tests {
             (7_500_000, "2 h 5 min"),
             (3_542_400_000, "41 days"),
         ] {
-            assert_eq!(super::duration(ms), text);
+            assert_eq!(duration(ms), text);
         }
     }
 }

@@ -3,7 +3,6 @@
 mod scenario;
 
 use std::collections::{BTreeSet, HashMap};
-use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -22,7 +21,7 @@ use rand::RngExt as _;
 use tokio_util::sync::CancellationToken;
 
 use crate::commands::progress::{Progress, during};
-use crate::commands::say;
+use crate::commands::{private_file, say};
 use crate::{EXIT_DONE, EXIT_FAILED, config, roles};
 use scenario::Scenario;
 
@@ -340,7 +339,7 @@ impl<'s> GivenUp<'s> {
 
 fn statement(expected: &Expected, path: &Path) -> anyhow::Result<()> {
     let file =
-        File::create(path).with_context(|| format!("--statement: {} cannot be written", path.display()))?;
+        private_file(path).with_context(|| format!("--statement: {} cannot be written", path.display()))?;
     let totals = write_statement(expected, file).context("--statement")?;
     say(&format!(
         "statement: {}, {} USD owed, {} never acknowledged",

@@ -1,5 +1,7 @@
 //! Opening either database, and proving that what it acknowledges is durable.
 
+use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -26,6 +28,10 @@ const FULL: i64 = 2;
 
 /// How long a connection waits for another writer before it gives up.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+/// Rights of a file: its owner reads and writes.
+const FOR_US_ALONE: u32 = 0o600;
+/// Those of every account of the machine.
+const FOR_ALL: u32 = 0o007;
 /// The pause before a file that another process is putting into WAL mode is opened again.
 const SWITCH_PAUSE: Duration = Duration::from_millis(20);
 /// How long a caller waits for a connection.
@@ -66,6 +72,7 @@ impl Store {
             wake_forwarders: Arc::new(tokio::sync::watch::Sender::new(())),
             subscriptions: Arc::default(),
             terms: Arc::default(),
+            body_bytes_per_hour: crate::bodies::BODY_BYTES_PER_HOUR,
             commits: Arc::default(),
             moment: None,
         })
@@ -91,6 +98,11 @@ async fn open_sqlite(url: &str, options: OpenOptions) -> Result<Database> {
             whole.display()
         )));
     }
+    if options.create {
+        make_for_us_alone(file).map_err(|why| {
+            Error::Unfit(format!("the database file {} cannot be made: {why}", file.display()))
+        })?;
+    }
     // Once by itself, so that an unfit file is an error at once: a pool would try again until its time is up.
     let mut first = first_connection(&connect).await?;
     assert_durable(&mut first).await?;
@@ -113,6 +125,32 @@ async fn open_sqlite(url: &str, options: OpenOptions) -> Result<Database> {
         .after_release(|connection, _| Box::pin(async { Ok(!connection.is_in_transaction()) }))
         .connect_lazy_with(connect.pragma("query_only", "on"));
     Ok(Database::Sqlite { writer, readers })
+}
+
+/// Makes the file, if it is not there, so that nobody else on this machine can read it, whatever the umask. What SQLite
+/// makes beside it gets the same rights.
+fn make_for_us_alone(file: &Path) -> std::io::Result<()> {
+    let made = std::fs::OpenOptions::new().write(true).create_new(true).mode(FOR_US_ALONE).open(file);
+    match made {
+        Ok(made) => made.set_permissions(std::fs::Permissions::from_mode(FOR_US_ALONE)),
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Ok(()),
+        Err(error) => Err(error),
+    }
+}
+
+/// Those files of a SQLite database that every account of this machine may read or write; none of a server's.
+pub fn open_to_all(url: &str) -> Vec<PathBuf> {
+    if !url.starts_with("sqlite:") {
+        return Vec::new();
+    }
+    let Ok(connect) = SqliteConnectOptions::from_str(url) else { return Vec::new() };
+    let beside = |end: &str| {
+        let mut path = connect.get_filename().as_os_str().to_owned();
+        path.push(end);
+        PathBuf::from(path)
+    };
+    let is_open = |path: &PathBuf| path.metadata().is_ok_and(|data| data.permissions().mode() & FOR_ALL != 0);
+    ["", "-wal", "-shm"].into_iter().map(beside).filter(is_open).collect()
 }
 
 /// The connection that makes the file and puts it into WAL mode. SQLite answers a process that switches while another

@@ -12,7 +12,7 @@ use serde::Serialize;
 use crate::deadline::RECORD;
 use crate::statement::{Column, LazyStatement, Statement};
 use crate::unit::{Tx, with_statement};
-use crate::{Result, Store, read};
+use crate::{Result, Store, bodies, read};
 
 /// A postback as it came off the socket, its signature checked.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -27,6 +27,8 @@ pub struct NewPostback {
     pub target: String,
     /// The body, percent-encoded; `None` if there was none.
     pub body: Option<String>,
+    /// Why a body that came is not there.
+    pub body_left_out: Option<String>,
     /// Who called.
     pub remote_ip: String,
     /// What names the call in the logs.
@@ -66,14 +68,17 @@ pub struct InboxDepth {
 
 static INSERT: LazyStatement = LazyLock::new(|| {
     Statement::new(
-        "INSERT INTO postbacks (source, received_at, method, target, body, remote_ip, request_id)
-         SELECT source, received_at, method, target, body, remote_ip, request_id FROM {given}",
+        "INSERT INTO postbacks
+             (source, received_at, method, target, body, body_of, body_left_out, remote_ip, request_id)
+         SELECT source, received_at, method, target, body, body_of, body_left_out, remote_ip, request_id FROM {given}",
         &[
             Column::Text("source"),
             Column::Int("received_at"),
             Column::Text("method"),
             Column::Text("target"),
             Column::Text("body"),
+            Column::Text("body_of"),
+            Column::Text("body_left_out"),
             Column::Text("remote_ip"),
             Column::Text("request_id"),
         ],
@@ -97,10 +102,14 @@ static CLAIM: LazyStatement = LazyLock::new(|| {
 });
 
 impl Store {
-    /// Records `postbacks` in one transaction. When this returns `Ok`, they are on disk.
+    /// Records `postbacks` in one transaction; of their bodies, what there is room for. When this returns `Ok`, they are on disk.
     pub async fn record(&self, postbacks: Arc<Vec<NewPostback>>) -> Result<()> {
+        let per_hour = self.body_bytes_per_hour;
         self.write_within(RECORD, move |tx| {
-            Box::pin(async move { tx.execute(&INSERT, &*postbacks).await.map(|_| ()) })
+            Box::pin(async move {
+                let rows = bodies::bounded(tx, &postbacks, per_hour).await?;
+                tx.execute(&INSERT, &rows).await.map(|_| ())
+            })
         })
         .await
     }

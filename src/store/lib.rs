@@ -15,6 +15,7 @@
 //! | [`migrate`] | the schema |
 //! | [`moment`] | an answer made of several readings is of one moment |
 //! | `statement`, `columns`, `unit` | one SQL text for two databases; one transaction in one task |
+//! | [`bodies`] | what is kept of bodies that no signature covers |
 //! | [`inbox`] | recording postbacks, and claiming the ones that wait |
 //! | [`settle`], `save` | loading what a batch touches, saving what became of it |
 //! | `outbox`, [`deliveries`], [`resend`] | what apps are told: born with its cause, sent by workers, looked at by people |
@@ -38,6 +39,7 @@
 //! | [`wake`] | telling workers that something waits |
 
 pub mod audit;
+pub mod bodies;
 pub mod cases;
 pub mod claims;
 mod columns;
@@ -98,6 +100,8 @@ pub struct Store {
     wake_forwarders: Arc<tokio::sync::watch::Sender<()>>,
     subscriptions: Arc<Subscriptions>,
     terms: Arc<ReviewTerms>,
+    /// How much of unsigned bodies is kept of one source in an hour.
+    body_bytes_per_hour: i64,
     commits: Arc<deadline::Commits>,
     /// What it reads on, if all of it must be of one moment.
     moment: Option<moment::Moment>,
@@ -137,6 +141,12 @@ impl Store {
     #[must_use]
     pub fn reviewing(self, terms: ReviewTerms) -> Self {
         Self { terms: Arc::new(terms), ..self }
+    }
+
+    /// The same store, which from now on keeps so many bytes of unsigned bodies of one source in an hour.
+    #[must_use]
+    pub fn keeping_bodies(self, body_bytes_per_hour: i64) -> Self {
+        Self { body_bytes_per_hour, ..self }
     }
 
     /// `sqlite` or `postgres`.

@@ -86,14 +86,16 @@ pub struct PostbackRow {
     pub outcome: String,
     /// Why, if that needs saying.
     pub reason: Option<String>,
+    /// Why its body is not kept, if one came and is not.
+    pub body_left_out: Option<String>,
     /// The reward it belongs to.
     pub reward_id: Option<i64>,
 }
 
-const KEPT: &str = "SELECT id, source, received_at, method, target, remote_ip, request_id, outcome, reason, reward_id FROM postbacks WHERE ";
+const KEPT: &str = "SELECT id, source, received_at, method, target, remote_ip, request_id, outcome, reason, body_left_out, reward_id FROM postbacks WHERE ";
 const REFUSED: &str =
     "SELECT id, source, received_at, method, target, remote_ip, request_id, 'refused' AS outcome, reason,
-     CAST(NULL AS BIGINT) AS reward_id FROM refused WHERE ";
+     CAST(NULL AS TEXT) AS body_left_out,     CAST(NULL AS BIGINT) AS reward_id FROM refused WHERE ";
 
 impl Store {
     /// Up to `limit` postbacks, newest first.
@@ -125,7 +127,7 @@ impl Store {
     /// The postback `id`.
     pub async fn postback(&self, id: i64) -> Result<Option<PostbackRow>> {
         Ok(read!(self, pool => sqlx::query_as(
-            "SELECT id, source, received_at, method, target, remote_ip, request_id, outcome, reason, reward_id
+            "SELECT id, source, received_at, method, target, remote_ip, request_id, outcome, reason, body_left_out, reward_id
              FROM postbacks WHERE id = $1"
         ).bind(id).fetch_optional(pool).await)?)
     }
@@ -133,7 +135,7 @@ impl Store {
     /// The postbacks of a reward, in the order received.
     pub async fn postbacks_of_reward(&self, reward_id: i64) -> Result<Vec<PostbackRow>> {
         Ok(read!(self, pool => sqlx::query_as(
-            "SELECT id, source, received_at, method, target, remote_ip, request_id, outcome, reason, reward_id FROM postbacks
+            "SELECT id, source, received_at, method, target, remote_ip, request_id, outcome, reason, body_left_out, reward_id FROM postbacks
              WHERE reward_id = $1 ORDER BY id LIMIT 1000"
         ).bind(reward_id).fetch_all(pool).await)?)
     }

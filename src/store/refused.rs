@@ -1,8 +1,10 @@
 //! Calls whose signature did not verify, or that never were a postback: kept apart from the postbacks, and bounded,
 //! because anyone can send them.
 
+use std::net::IpAddr;
 use std::sync::LazyLock;
 
+use domain::location::shortened;
 use serde::Serialize;
 
 use crate::inbox::NewPostback;
@@ -10,8 +12,14 @@ use crate::statement::{Column, LazyStatement, Statement};
 use crate::unit::{Tx, with_statement};
 use crate::{Result, Store, read};
 
-/// How many refused calls are kept; older ones make room.
+/// How many refused calls are kept; others make room. The room is shared out evenly: among the sources (all that are not
+/// in the settings are one), and within a source among the networks that call, so that nobody who floods us with calls
+/// pushes out what others sent. Whatever is not needed by one is used by the others.
 pub const MAX_REFUSED: i64 = 10_000;
+/// How many of each kind of refusal of each source stay whatever else comes.
+const ALWAYS_KEPT: i64 = 8;
+/// The longest name of a kind, in bytes.
+const MAX_KIND_LEN: usize = 40;
 
 /// How the reason of a call begins whose source is not in the settings. Its name is anybody's text: reports count all of
 /// them as one.
@@ -29,8 +37,10 @@ pub struct NewRefused {
 
 static INSERT: LazyStatement = LazyLock::new(|| {
     Statement::new(
-        "INSERT INTO refused (source, received_at, method, target, body, remote_ip, request_id, reason)
-         SELECT source, received_at, method, target, body, remote_ip, request_id, reason FROM {given}",
+        "INSERT INTO refused
+             (source, received_at, method, target, body, remote_ip, request_id, reason, share, network, kind)
+         SELECT source, received_at, method, target, body, remote_ip, request_id, reason, share, network, kind
+         FROM {given}",
         &[
             Column::Text("source"),
             Column::Int("received_at"),
@@ -40,13 +50,70 @@ static INSERT: LazyStatement = LazyLock::new(|| {
             Column::Text("remote_ip"),
             Column::Text("request_id"),
             Column::Text("reason"),
+            Column::Text("share"),
+            Column::Text("network"),
+            Column::Text("kind"),
         ],
     )
 });
 
+static COUNT: LazyStatement =
+    LazyLock::new(|| Statement::new("SELECT CAST(COUNT(*) AS BIGINT) AS kept FROM refused", &[]));
+
+/// What has the highest place leaves. `in_network` counts from the newest of a network, `in_share` goes round the networks
+/// of a source, taking the newest of each, then the second, and so on; and so do the sources among each other. All that
+/// is read stands in one index.
 static TRIM: LazyStatement = LazyLock::new(|| {
-    Statement::new("DELETE FROM refused WHERE id <= (SELECT MAX(id) FROM refused) - $1", &[])
+    Statement::new(
+        "DELETE FROM refused WHERE id IN (
+             SELECT id FROM (
+                 SELECT id, ROW_NUMBER() OVER (
+                     ORDER BY CASE WHEN in_kind <= $2 THEN 0 ELSE in_share END, id DESC) AS place
+                 FROM (
+                     SELECT id, in_kind,
+                            ROW_NUMBER() OVER (PARTITION BY share ORDER BY in_network, id DESC) AS in_share
+                     FROM (
+                         SELECT id, share,
+                                ROW_NUMBER() OVER (PARTITION BY share, network ORDER BY id DESC) AS in_network,
+                                ROW_NUMBER() OVER (PARTITION BY share, kind ORDER BY id DESC) AS in_kind
+                         FROM refused
+                     ) AS ranked
+                 ) AS shared
+             ) AS placed
+             WHERE place > $1
+         )",
+        &[],
+    )
 });
+
+/// A refused call as it is inserted.
+#[derive(Serialize)]
+struct Row<'a> {
+    #[serde(flatten)]
+    refused: &'a NewRefused,
+    share: &'a str,
+    network: String,
+    kind: &'a str,
+}
+
+impl NewRefused {
+    /// Whose room it takes up: its source's, or (empty) that of all that are not in the settings.
+    pub fn share(&self) -> &str {
+        if self.reason.starts_with(UNKNOWN_SOURCE) { "" } else { &self.call.source }
+    }
+
+    /// The network that called: /24, or /48; empty if that is not known.
+    pub fn network(&self) -> String {
+        self.call.remote_ip.parse::<IpAddr>().map_or_else(|_| String::new(), |ip| shortened(ip).to_string())
+    }
+
+    /// What kind of refusal it is: its reason up to the first word that is the call's own.
+    fn kind(&self) -> &str {
+        let own = |letter: char| matches!(letter, '`' | ':' | ';' | '(') || letter.is_ascii_digit();
+        let kind = self.reason.split(own).next().unwrap_or_default().trim_end();
+        domain::cleaning::shortened(kind, MAX_KIND_LEN)
+    }
+}
 
 static COUNT_DROPPED: LazyStatement = LazyLock::new(|| {
     Statement::new(
@@ -75,22 +142,29 @@ impl Store {
         Ok(RefusedCount { kept, dropped })
     }
 
-    /// Keeps `refused`, and drops the oldest beyond [`MAX_REFUSED`].
+    /// Keeps `refused`, and drops what is beyond [`MAX_REFUSED`]: of whoever has most, the oldest.
     pub async fn keep_refused(&self, refused: Vec<NewRefused>) -> Result<()> {
         self.write(move |tx| Box::pin(async move { keep(tx, &refused).await })).await
     }
 }
 
 async fn keep(tx: &mut Tx, refused: &[NewRefused]) -> Result<()> {
-    tx.execute(&INSERT, &refused).await?;
-    let dropped = with_statement!(tx, TRIM, |sql, connection| {
-        sqlx::query(sql).bind(MAX_REFUSED).execute(connection).await?.rows_affected()
-    });
-    if dropped > 0 {
-        let dropped = i64::try_from(dropped).unwrap_or(i64::MAX);
-        with_statement!(tx, COUNT_DROPPED, |sql, connection| {
-            sqlx::query(sql).bind(dropped).execute(connection).await?;
-        });
+    let rows: Vec<_> = refused
+        .iter()
+        .map(|it| Row { refused: it, share: it.share(), network: it.network(), kind: it.kind() })
+        .collect();
+    tx.execute(&INSERT, &rows).await?;
+    let kept: i64 =
+        with_statement!(tx, COUNT, |sql, connection| sqlx::query_scalar(sql).fetch_one(connection).await?);
+    if kept <= MAX_REFUSED {
+        return Ok(());
     }
+    let dropped = with_statement!(tx, TRIM, |sql, connection| {
+        sqlx::query(sql).bind(MAX_REFUSED).bind(ALWAYS_KEPT).execute(connection).await?.rows_affected()
+    });
+    let dropped = i64::try_from(dropped).unwrap_or(i64::MAX);
+    with_statement!(tx, COUNT_DROPPED, |sql, connection| {
+        sqlx::query(sql).bind(dropped).execute(connection).await?;
+    });
     Ok(())
 }

@@ -129,6 +129,9 @@ static NOTE_ADDRESSES: LazyStatement = LazyLock::new(|| {
     )
 });
 
+static DELETE_BODY_TALLIES: LazyStatement =
+    LazyLock::new(|| Statement::new("DELETE FROM body_tallies WHERE hour < $1", &[]));
+
 #[derive(sqlx::FromRow)]
 struct PostbackAge {
     id: i64,
@@ -165,16 +168,18 @@ impl Store {
         self.write(move |tx| Box::pin(async move { purge_refused(tx, before).await })).await
     }
 
-    /// Forgets how often data was found wanting before `before`.
+    /// Forgets how often data was found wanting, and how much of bodies was kept, before `before`.
     pub async fn forget_tallies(&self, before: TimestampMs) -> Result<()> {
         let hour = before.0 / HOUR_MS;
         self.write(move |tx| {
             Box::pin(async move {
-                let _rows = with_statement!(tx, DELETE_TALLIES, |sql, connection| sqlx::query(sql)
-                    .bind(hour)
-                    .execute(connection)
-                    .await?
-                    .rows_affected());
+                for statement in [&DELETE_TALLIES, &DELETE_BODY_TALLIES] {
+                    let _rows = with_statement!(tx, statement, |sql, connection| sqlx::query(sql)
+                        .bind(hour)
+                        .execute(connection)
+                        .await?
+                        .rows_affected());
+                }
                 Ok(())
             })
         })

@@ -1,5 +1,6 @@
 //! Tables as files: CSV, and XLSX with a sheet for each table and typed cells. The same tables give the same bytes.
 
+use std::borrow::Cow;
 use std::fmt::Write as _;
 
 use domain::report::sheets::{Sheet, Value};
@@ -38,31 +39,72 @@ pub fn csv_of(sheet: &Sheet) -> String {
 
 /// One line of a CSV file without its end; no field is taken for a formula.
 pub fn csv_line(fields: &[&str]) -> String {
-    let fields: Vec<_> = fields.iter().map(|text| field(&harmless(text))).collect();
+    let fields: Vec<_> = fields.iter().map(|text| field(text)).collect();
     fields.join(",")
 }
 
 fn cell(value: &Value) -> String {
     match value {
         Value::Open => String::from("open"),
-        Value::Text(text) => field(&harmless(text)),
+        Value::Text(text) => field(text),
         Value::Count(count) => count.to_string(),
         Value::Money(amount) => amount.to_string(),
     }
 }
 
-/// A text that a spreadsheet would take for a formula gets an apostrophe in front (OWASP, "CSV Injection").
-fn harmless(text: &str) -> String {
-    if text.starts_with(['=', '+', '-', '@', '\t', '\r']) { format!("'{text}") } else { text.to_owned() }
-}
-
-/// RFC 4180.
+/// One field: no formula, and quoted (RFC 4180) wherever it holds what some spreadsheet takes for the end of a cell.
 fn field(text: &str) -> String {
-    if text.contains([',', '"', '\r', '\n']) {
+    let text = harmless(text);
+    if text.contains(ENDS_A_CELL) || text.contains('"') || text.starts_with(' ') || text.ends_with(' ') {
         format!("\"{}\"", text.replace('"', "\"\""))
     } else {
-        text.to_owned()
+        text.into_owned()
     }
+}
+
+/// What ends a cell, in one locale or another.
+const ENDS_A_CELL: [char; 6] = [',', ';', '|', '\t', '\r', '\n'];
+/// What begins a formula, also as wide signs, which some spreadsheets take for the narrow ones.
+const BEGINS_A_FORMULA: [char; 8] = ['=', '+', '-', '@', '\u{ff1d}', '\u{ff0b}', '\u{ff0d}', '\u{ff20}'];
+
+/// `text` with an apostrophe in front of whatever a spreadsheet would take for a formula (OWASP, "CSV Injection"): at
+/// the beginning, and behind each sign that ends a cell, because quotes do not help where a file is opened with another
+/// separator than it was written with.
+fn harmless(text: &str) -> Cow<'_, str> {
+    if !text.contains(BEGINS_A_FORMULA) && !text.starts_with(['\t', '\r']) {
+        return Cow::Borrowed(text);
+    }
+    let mut out = String::with_capacity(text.len() + 1);
+    // A cell that begins with a tab or a break is a formula to some; every other one of these begins a new cell.
+    if text.starts_with(['\t', '\r']) {
+        out.push('\'');
+    }
+    for part in text.split_inclusive(ENDS_A_CELL) {
+        if is_formula(part.trim_end_matches(ENDS_A_CELL)) {
+            out.push('\'');
+        }
+        out.push_str(part);
+    }
+    Cow::Owned(out)
+}
+
+/// Whether a cell with this text is a formula, and not a plain number such as `-1.5`.
+fn is_formula(cell: &str) -> bool {
+    let begins = |letter: char| letter.is_whitespace() || letter.is_control() || is_left_out(letter);
+    cell.trim_start_matches(begins).starts_with(BEGINS_A_FORMULA) && !is_negative_number(cell)
+}
+
+/// Quotes, marks that nobody sees: what a spreadsheet may leave out at the beginning of a cell.
+fn is_left_out(letter: char) -> bool {
+    matches!(letter, '"' | '\'' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
+}
+
+fn is_negative_number(cell: &str) -> bool {
+    let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    cell.strip_prefix('-').is_some_and(|number| match number.split_once('.') {
+        Some((whole, fraction)) => digits(whole) && digits(fraction),
+        None => digits(number),
+    })
 }
 
 /// Every table as a sheet of one workbook. `title` stands in its properties.
@@ -73,6 +115,8 @@ pub fn xlsx(title: &str, sheets: &[Sheet]) -> Result<Vec<u8>, XlsxError> {
     workbook.set_properties(&DocProperties::new().set_title(title).set_creation_datetime(&written));
     let head = Format::new().set_bold();
     let money = Format::new().set_num_format(MONEY_FORMAT);
+    // The mark of a text: it stays one when somebody edits the cell, or saves the sheet as CSV.
+    let words = Format::new().set_quote_prefix();
     for table in sheets {
         let sheet = workbook.add_worksheet();
         sheet.set_name(table.name)?;
@@ -87,6 +131,9 @@ pub fn xlsx(title: &str, sheets: &[Sheet]) -> Result<Vec<u8>, XlsxError> {
             for (column, value) in (0_u16..).zip(cells) {
                 match value {
                     Value::Open => sheet.write_string(row, column, "open")?,
+                    Value::Text(text) if matches!(harmless(text), Cow::Owned(_)) => {
+                        sheet.write_string_with_format(row, column, text, &words)?
+                    }
                     Value::Text(text) => sheet.write_string(row, column, text)?,
                     Value::Count(count) => match number(count.unsigned_abs(), &count.to_string()) {
                         Some(number) => sheet.write_number(row, column, number)?,
@@ -143,6 +190,45 @@ mod tests {
             "source,count,net USD\r\n'=1+1,7,-1.500001\r\n\"a \"\"b\"\", c\",open,9223372036854.775807\r\n";
         assert_eq!(csv_of(&table()), expected);
         assert!(csv(&[table()]).contains("Figures,1,net USD,-1.500001\r\n"));
+    }
+
+    #[test]
+    fn no_cell_of_a_csv_file_is_a_formula_whatever_separates_cells() {
+        for (text, written) in [
+            ("=1+1", "'=1+1"),
+            ("+49", "'+49"),
+            ("-cmd", "'-cmd"),
+            ("-1+1", "'-1+1"),
+            ("@SUM(A1)", "'@SUM(A1)"),
+            ("\t=1", "\"'\t'=1\""),
+            ("\r=1", "\"'\r'=1\""),
+            ("\u{ff1d}1", "'\u{ff1d}1"),
+            ("\u{ff0b}1", "'\u{ff0b}1"),
+            ("\u{ff0d}1", "'\u{ff0d}1"),
+            ("\u{ff20}A1", "'\u{ff20}A1"),
+            ("  =1", "\"'  =1\""),
+            ("\u{a0}\u{200b}=1", "'\u{a0}\u{200b}=1"),
+            ("\"=1", "\"'\"\"=1\""),
+            ("M;=cmd|' /C calc'!A0", "\"M;'=cmd|' /C calc'!A0\""),
+            ("M; \"=1", "\"M;' \"\"=1\""),
+            ("a,=1", "\"a,'=1\""),
+            ("a\n=1", "\"a\n'=1\""),
+            ("a\tb", "\"a\tb\""),
+            ("a;b", "\"a;b\""),
+            ("", ""),
+            ("a=b", "a=b"),
+            ("u-1", "u-1"),
+            ("-5", "-5"),
+            ("-1.500001", "-1.500001"),
+            ("-1.", "'-1."),
+            ("1;-2", "\"1;-2\""),
+        ] {
+            assert_eq!(csv_line(&[text]), written, "{text:?}");
+            let sheet =
+                Sheet { name: "S", columns: vec!["c".into()], rows: vec![vec![Value::Text(text.into())]] };
+            assert_eq!(csv_of(&sheet), format!("c\r\n{written}\r\n"));
+            assert_eq!(csv(&[sheet]), format!("sheet,row,column,value\r\nS,1,c,{written}\r\n"));
+        }
     }
 
     #[test]

@@ -9,6 +9,7 @@
 //! | [`serve`] | connections: accepted, ended gracefully |
 //! | [`limits`], `room`, `patience`, `body` | what a caller may take up: connections, bytes, time |
 //! | `front` | what holds for every request before it is routed, and for every answer before it is sent |
+//! | `texts` | where text of callers comes in: what no database keeps is named |
 //! | `tap` | the request line as it came, for what hyper refuses by itself |
 //! | [`ingest`] | `GET` and `POST /pb/{source}`: verify, record, acknowledge |
 //! | [`api`] | `/api/v1`: rewards, balances, postbacks, reviews, proof |
@@ -33,6 +34,7 @@ pub mod serve;
 pub mod statements;
 pub mod stating;
 mod tap;
+mod texts;
 pub mod watch;
 
 use std::convert::Infallible;

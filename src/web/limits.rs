@@ -30,6 +30,8 @@ pub struct Limits {
     pub life_time: Duration,
     /// Refused calls of one address that are kept in a minute; more are counted only.
     pub refused_per_minute: NonZeroU32,
+    /// Bytes of bodies that no signature covers that are kept of one source in an hour.
+    pub body_bytes_per_hour: i64,
 }
 
 /// What part of all connections `admin_listen` has, where it is set.

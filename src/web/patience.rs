@@ -243,6 +243,7 @@ mod tests {
         idle_time: Duration::from_mins(1),
         life_time: Duration::from_hours(1),
         refused_per_minute: NonZeroU32::MIN,
+        body_bytes_per_hour: 0,
     };
 
     fn connection() -> (DuplexStream, Patient<DuplexStream>, InHand) {

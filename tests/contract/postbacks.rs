@@ -61,6 +61,7 @@ async fn postbacks_are_listed_newest_first_with_what_became_of_them(home: &Home)
         request_id: Some("request".into()),
         outcome: outcome.into(),
         reason: reason.map(str::to_owned),
+        body_left_out: None,
         reward_id,
     };
     let other_money = credit("T1").with("reward", 9);

@@ -21,6 +21,8 @@ contract! {
         a_recorded_postback_is_due_at_once,
         the_oldest_that_waits_is_the_one_received_first,
         what_waits_is_listed_in_the_order_recorded,
+        bodies_of_one_url_are_bounded_and_what_is_left_out_is_said,
+        bodies_of_one_source_are_bounded_in_each_hour,
         a_batch_is_recorded_whole_or_not_at_all,
         what_one_process_records_another_finds;
 }
@@ -116,6 +118,61 @@ async fn what_waits_is_listed_in_the_order_recorded(home: &Home) {
     assert_eq!(home.first_waiting(ALL).await, waiting[1..]);
 }
 
+/// What was kept of bodies, and what was said instead, in the order recorded.
+async fn bodies(home: &Home) -> (Vec<String>, Vec<String>) {
+    let kept = "SELECT COALESCE(body, '-') FROM postbacks ORDER BY id";
+    let said = "SELECT COALESCE(body_left_out, '-') FROM postbacks ORDER BY id";
+    let mut raw = home.raw().await;
+    (raw.texts(kept).await, raw.texts(said).await)
+}
+
+async fn bodies_of_one_url_are_bounded_and_what_is_left_out_is_said(home: &Home) {
+    let call = |target: &str, body: Option<&str>| {
+        let mut call = credit("T1").postback();
+        (call.target, call.body) = (target.to_owned(), body.map(str::to_owned));
+        call
+    };
+    // In one batch, in others, and by another process.
+    let first = vec![call("/1", Some("a")), call("/1", Some("a")), call("/1", None), call("/2", Some("a"))];
+    home.store.record(Arc::new(first)).await.expect("they are recorded");
+    for body in ["a", "b"] {
+        home.store.record(Arc::new(vec![call("/1", Some(body))])).await.expect("it is recorded");
+    }
+    let other = home.another_process().await;
+    for body in ["c", "d%00"] {
+        other.record(Arc::new(vec![call("/1", Some(body))])).await.expect("it is recorded");
+    }
+    other.close().await;
+    let (kept, said) = bodies(home).await;
+    assert_eq!(kept, ["a", "-", "-", "a", "-", "b", "c", "-"]);
+    let same = "body of 1 bytes not kept: an earlier call of this URL had the same";
+    let enough = "body of 2 bytes not kept: enough bodies of this URL are kept";
+    assert_eq!(said, ["-", same, "-", "-", same, "-", "-", enough]);
+    let listed = home.store.postbacks(&PostbackFilter::default(), ALL).await.expect("they are listed");
+    assert_eq!(listed[0].body_left_out.as_deref(), Some(enough));
+}
+
+async fn bodies_of_one_source_are_bounded_in_each_hour(home: &Home) {
+    const HOUR_MS: i64 = 3_600_000;
+    let call = |source: &str, number: i64, at: i64| {
+        let mut call = credit("T1").received(RECEIVED_AT - RECEIVED_AT % HOUR_MS + at).postback();
+        (call.source, call.target, call.body) = (source.into(), format!("/{number}"), Some("12345".into()));
+        call
+    };
+    let store = home.store.clone().keeping_bodies(10);
+    for (number, (source, at)) in
+        [("a", 0), ("a", 1), ("a", 2), ("b", 2), ("a", HOUR_MS - 1), ("a", HOUR_MS)].into_iter().enumerate()
+    {
+        let number = i64::try_from(number).expect("small");
+        store.record(Arc::new(vec![call(source, number, at)])).await.expect("it is recorded");
+    }
+    let (kept, said) = bodies(home).await;
+    assert_eq!(kept, ["12345", "12345", "-", "12345", "-", "12345"]);
+    assert!(said[2].starts_with("body of 5 bytes not kept: the source had its share"), "{said:?}");
+    store.forget_tallies(TimestampMs(RECEIVED_AT + 2 * HOUR_MS)).await.expect("they are forgotten");
+    assert_eq!(home.raw().await.number("SELECT COUNT(*) FROM body_tallies").await, 0);
+}
+
 async fn a_batch_is_recorded_whole_or_not_at_all(home: &Home) {
     let mut raw = home.raw().await;
     raw.forbid("INSERT", "postbacks", "NEW.target LIKE '%poison%'").await;
@@ -143,6 +200,7 @@ fn odd(target: &str, body: Option<&str>, number: i64) -> NewPostback {
         method: if body.is_some() { "POST" } else { "GET" }.into(),
         target: target.to_owned(),
         body: body.map(str::to_owned),
+        body_left_out: None,
         remote_ip: format!("2001:db8::{number:x}"),
         request_id: format!("{number:016x}"),
     }
@@ -168,6 +226,7 @@ impl KeptRow {
             method,
             target,
             body,
+            body_left_out: None,
             remote_ip,
             request_id,
         }

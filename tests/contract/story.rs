@@ -137,6 +137,7 @@ impl Call {
             method: "GET".into(),
             target: self.target(),
             body: None,
+            body_left_out: None,
             remote_ip: "198.51.100.7".into(),
             request_id: "request".into(),
         }

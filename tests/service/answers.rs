@@ -1,5 +1,6 @@
 //! What networks are answered, with GET and with POST.
 
+use domain::masked::masked;
 use serde_json::json;
 
 use crate::api::{Api, field};
@@ -75,7 +76,12 @@ fn an_unsigned_call_is_refused_kept_apart_and_has_no_effect(on: Kind) {
         (kept.len() == refused.len()).then_some(kept)
     });
     for (method, forged, reason) in refused {
-        let found = kept.iter().find(|kept| kept["method"] == method && kept["target"] == json!(forged));
+        // Of a hash, right or wrong, nobody is shown more than its beginning.
+        let found = kept.iter().find(|kept| {
+            kept["method"] == method
+                && kept["target"] == json!(masked(&forged))
+                && kept["reason"].as_str().is_some_and(|said| said.contains(reason))
+        });
         let found = found.unwrap_or_else(|| panic!("{method} {forged} was not kept"));
         assert_eq!(found["outcome"], "refused");
         assert!(found["reason"].as_str().is_some_and(|said| said.contains(reason)), "{found}");
@@ -206,7 +212,7 @@ fn what_is_signed_and_cannot_be_understood_is_acknowledged_and_put_aside(on: Kin
         assert_eq!(send(up.address, &target).said(), (200, "OK"), "{query}");
         api.settle();
         let newest = &api.get("postbacks?limit=1")["items"][0];
-        assert_eq!(newest["target"], json!(target));
+        assert_eq!(newest["target"], json!(masked(&target)));
         assert_eq!(newest["outcome"], "quarantined");
         // Behind a colon stands what can be done.
         let said = newest["reason"].as_str().and_then(|said| said.split(':').next());

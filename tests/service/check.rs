@@ -7,6 +7,7 @@ on_both_databases!(
     check_says_what_is_ready_and_what_to_paste,
     a_public_url_that_leads_elsewhere_or_is_rewritten_is_named,
     a_url_from_the_dashboard_is_compared_with_the_settings,
+    secrets_that_are_none_are_warned_of_and_never_told,
 );
 
 const DASHBOARD: &str = "uid={user_id}&tx={tx_id}&reward={reward}&payout={payout}&status={status}&offer_id={offer_id}\
@@ -59,6 +60,55 @@ fn check_says_what_is_ready_and_what_to_paste(on: Kind) {
     assert_eq!(api.all("postbacks?outcome=received", 10).len(), 0, "the probe is no postback");
     assert_eq!(api.all("postbacks?outcome=refused", 10).len(), 0, "nor a refused one");
     up.process.stop();
+}
+
+fn secrets_that_are_none_are_warned_of_and_never_told(on: Kind) {
+    use std::fs::{Permissions, set_permissions, write};
+    use std::os::unix::fs::PermissionsExt as _;
+
+    let gate = Gate::new(on);
+    let (short, open) = ("hunter2", "a-secret-that-is-long-enough");
+    write(gate.path("open"), open).expect("written");
+    set_permissions(gate.path("open"), Permissions::from_mode(0o644)).expect("set");
+    let mode = |name: &str| gate.path(name).metadata().map(|data| data.permissions().mode() & 0o777).ok();
+    gate.change(|settings| {
+        settings
+            .with_in_source(&format!("secret = [\"env:SHORT\", \"file:{}\"]", gate.path("open").display()))
+            .with_variable("SHORT", short)
+    });
+    // Whatever the umask is, the database is its owner's alone.
+    let migrate = gate.command(&["migrate"]);
+    let mut shell = std::process::Command::new("sh");
+    shell.args(["-c", "umask 0; exec \"$0\" \"$@\""]).arg(migrate.get_program()).args(migrate.get_args());
+    shell.env_clear().envs(migrate.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    assert!(shell.current_dir(gate.path("")).status().expect("a shell").success());
+    let mut up = gate.up();
+    if on == Kind::Sqlite {
+        for name in ["rewardgate.db", "rewardgate.db-wal", "rewardgate.db-shm"] {
+            assert_eq!(mode(name), Some(0o600), "{name}");
+        }
+        set_permissions(gate.path("rewardgate.db"), Permissions::from_mode(0o644)).expect("set");
+    }
+    up.process.stop();
+    assert!(gate.run(&["report", "2020-01-01", "--csv", "report.csv"]).status.code().is_some());
+    if let Some(mode) = mode("report.csv") {
+        assert_eq!(mode, 0o600);
+    }
+    let mut up = gate.up();
+    let (code, said) = check(&gate, &["--offline"]);
+    assert_eq!(code, Some(0), "{said}");
+    up.process.stop();
+    let log = up.process.log();
+    for told in [&said, &log] {
+        assert!(told.contains("`sources.0.secret` refers to a secret of fewer than 16 bytes"), "{told}");
+        assert!(told.contains("which every account of this machine may open: chmod o= "), "{told}");
+        assert_eq!(
+            on == Kind::Sqlite,
+            told.contains("rewardgate.db may be opened by every account"),
+            "{told}"
+        );
+        assert!(!told.contains(short) && !told.contains(open), "{told}");
+    }
 }
 
 fn a_public_url_that_leads_elsewhere_or_is_rewritten_is_named(on: Kind) {

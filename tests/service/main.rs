@@ -7,6 +7,7 @@
 //! | [`path`] | the way of one postback, and what people decide on it |
 //! | [`answers`], [`vectors`] | what networks are answered; the published signatures, and every forgery |
 //! | [`details`] | no credit and no reversal is lost to a detail of how it is written |
+//! | [`evidence`] | what is kept stays bounded, and nobody is shown what would let them send it again |
 //! | [`strays`] | calls that never were a postback are kept, too |
 //! | [`tokens`], [`rights`] | whose a token is, and for how long; who may do what |
 //! | [`reversals`] | every order of credit and reversal |
@@ -68,6 +69,8 @@ mod details;
 mod downloads;
 #[cfg(test)]
 mod effects;
+#[cfg(test)]
+mod evidence;
 #[cfg(test)]
 mod exactly_once;
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::{Report, State};
-use crate::text::count;
+use crate::text::{count, visible};
 
 /// What a person reads first, a line each.
 pub fn lines(report: &Report) -> Vec<String> {
@@ -37,7 +37,7 @@ pub fn lines(report: &Report) -> Vec<String> {
     if report.ties_out {
         lines.push("ties out".into());
     }
-    lines
+    lines.iter().map(|line| visible(line).into_owned()).collect()
 }
 
 fn figures(report: &Report) -> [(&'static str, String, Option<i64>); 3] {

@@ -204,8 +204,7 @@ pub(crate) async fn resend_one(call: Call, id: i64) -> Result<ResentOne, ApiErro
 /// the role risk or admin.
 pub(crate) async fn give_up(call: Call, id: i64, body: Bytes) -> Result<ResentOne, ApiError> {
     let owner = call.reviewer().await?;
-    let request: GiveUpRequest = serde_json::from_slice(&body)
-        .map_err(|error| ApiError::invalid(format!("the body must be {{\"reason\": \"…\"}}: {error}")))?;
+    let request: GiveUpRequest = page::body(&body, "the body must be {\"reason\": \"…\"}: ")?;
     let reason = reason("reason", &request.reason)?;
     let give_up = GiveUp { id, actor: owner.name, reason, now: call.api.clock.now() };
     match call.api.store.give_up(give_up).await? {
@@ -227,11 +226,8 @@ pub(crate) async fn give_up(call: Call, id: i64, body: Bytes) -> Result<ResentOn
 /// given twice sends nothing twice. Needs the role risk or admin.
 pub(crate) async fn resend(call: Call, body: Bytes) -> Result<ResendDone, ApiError> {
     let owner = call.reviewer().await?;
-    let request: ResendRequest = if body.is_empty() {
-        ResendRequest::default()
-    } else {
-        serde_json::from_slice(&body).map_err(|error| ApiError::invalid(format!("the body: {error}")))?
-    };
+    let request: ResendRequest =
+        if body.is_empty() { ResendRequest::default() } else { page::body(&body, "the body: ")? };
     let api = &call.api;
     let now = api.clock.now();
     let resendable = request.status.as_deref().map(|name| {

@@ -58,6 +58,12 @@ pub(crate) struct ErrorDetail {
     message: String,
 }
 
+impl From<crate::texts::BadText> for ApiError {
+    fn from(bad: crate::texts::BadText) -> Self {
+        Self::Invalid(bad.to_string())
+    }
+}
+
 impl ApiError {
     pub(crate) fn invalid(message: impl Into<String>) -> Self {
         Self::Invalid(message.into())

@@ -30,12 +30,14 @@ use serde::Serialize;
 use store::Store;
 use warp::filters::BoxedFilter;
 use warp::http::{HeaderMap, HeaderValue, StatusCode, header};
+use warp::path::FullPath;
 use warp::reply::Response;
 use warp::{Filter, Rejection, Reply};
 
 use crate::body::{BadBody, content_type, whole};
 use crate::statements::Readings;
 use crate::stating::Stating;
+use crate::texts;
 use access::Authorization;
 use error::ApiError;
 
@@ -139,16 +141,26 @@ pub fn routes(api: Arc<Api>) -> impl Filter<Extract = (Response,), Error = Rejec
         .unify()
         .boxed();
     // Boxed by themselves: each further route makes one chain of types much longer to compile.
+    let clean = warp::path::full()
+        .and(query())
+        .and_then(|path: FullPath, query: String| async move {
+            let looked = texts::path(path.as_str()).and_then(|()| texts::pairs(query.as_bytes()));
+            looked.map_err(|bad| warp::reject::custom(Unclean(bad)))
+        })
+        .untuple_one();
     v1.and(
-        known
-            .or(report_routes(api.clone()))
-            .unify()
-            .or(statement_routes(api.clone()))
-            .unify()
-            .or(reversal_routes(api.clone()))
-            .unify()
-            .or(quarantine_routes(api))
-            .unify()
+        clean
+            .and(
+                known
+                    .or(report_routes(api.clone()))
+                    .unify()
+                    .or(statement_routes(api.clone()))
+                    .unify()
+                    .or(reversal_routes(api.clone()))
+                    .unify()
+                    .or(quarantine_routes(api))
+                    .unify(),
+            )
             .recover(refuse)
             .unify(),
     )
@@ -421,10 +433,20 @@ fn json(status: StatusCode, value: &impl Serialize) -> Response {
     response
 }
 
+/// A path or a query that is no text.
+#[derive(Debug)]
+struct Unclean(texts::BadText);
+
+impl warp::reject::Reject for Unclean {}
+
 /// What no handler took, under `/api/v1`.
 async fn refuse(rejection: Rejection) -> Result<Response, Rejection> {
     let error = if let Some(Unread(error)) = rejection.find() {
         error.again()
+    } else if let Some(Unclean(bad)) = rejection.find() {
+        bad.clone().into()
+    } else if let Some(header) = rejection.find::<warp::reject::InvalidHeader>() {
+        ApiError::invalid(format!("the header `{}` must be plain text", header.name()))
     } else if rejection.find::<warp::reject::MethodNotAllowed>().is_some() {
         ApiError::MethodNotAllowed
     } else {

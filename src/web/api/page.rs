@@ -8,6 +8,7 @@ use utoipa::ToSchema;
 
 use super::Api;
 use super::error::ApiError;
+use crate::texts;
 
 /// How many items a page holds unless told.
 const DEFAULT_LIMIT: i64 = 200;
@@ -41,7 +42,14 @@ impl<T> Page<T> {
 
 /// Reads a query; an unknown or malformed parameter is named.
 pub(crate) fn parse<T: DeserializeOwned>(query: &str) -> Result<T, ApiError> {
+    texts::pairs(query.as_bytes())?;
     serde_urlencoded::from_str(query).map_err(|error| ApiError::invalid(error.to_string()))
+}
+
+/// Reads a JSON body; `else_say` begins what is said of one that cannot be read.
+pub(crate) fn body<'b, T: Deserialize<'b>>(body: &'b [u8], else_say: &str) -> Result<T, ApiError> {
+    texts::json(body)?;
+    serde_json::from_slice(body).map_err(|error| ApiError::invalid(format!("{else_say}{error}")))
 }
 
 /// The number of items asked for, within its bounds.

@@ -9,6 +9,7 @@ use utoipa::ToSchema;
 
 use super::Call;
 use super::error::{ApiError, ErrorBody};
+use super::page;
 use super::postbacks::one_of;
 use super::shape::{Postback, time};
 use crate::stating::{self, Refused};
@@ -114,8 +115,7 @@ impl From<Refused> for ApiError {
 }
 
 fn parse<T: DeserializeOwned>(body: &Bytes) -> Result<T, ApiError> {
-    serde_json::from_slice(body)
-        .map_err(|error| ApiError::invalid(format!("the body cannot be read: {error}")))
+    page::body(body, "the body cannot be read: ")
 }
 
 fn by(call: &Call, actor: String, reason: &str, required: bool) -> Result<By, ApiError> {

@@ -170,8 +170,7 @@ fn sheet<'s>(sheets: &'s [Sheet], name: &str) -> Result<&'s Sheet, ApiError> {
 /// Vouches for the closed report of a day; once, by finance or admin.
 pub(crate) async fn sign_off(call: Call, date: String, body: Bytes) -> Result<ReportSummary, ApiError> {
     let owner = call.controller().await?;
-    let request: SignOffRequest =
-        serde_json::from_slice(&body).map_err(|error| ApiError::invalid(error.to_string()))?;
+    let request: SignOffRequest = page::body(&body, "")?;
     if request.note.trim().is_empty() || request.note.len() > MAX_WORDS_LEN {
         return Err(ApiError::invalid(format!("`note` must have 1 to {MAX_WORDS_LEN} bytes")));
     }

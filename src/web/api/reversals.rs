@@ -165,9 +165,8 @@ async fn whole(call: &Call, id: i64) -> Result<ReversalCase, ApiError> {
 /// Decides on one, once. Needs the role risk or admin.
 pub(crate) async fn resolve(call: Call, id: i64, body: Bytes) -> Result<ReversalCase, ApiError> {
     let owner = call.reviewer().await?;
-    let request: ResolveRequest = serde_json::from_slice(&body).map_err(|error| {
-        ApiError::invalid(format!("the body must be {{\"resolution\": \"…\", \"note\": \"…\"}}: {error}"))
-    })?;
+    let request: ResolveRequest =
+        page::body(&body, "the body must be {\"resolution\": \"…\", \"note\": \"…\"}: ")?;
     let resolution = Resolution::parse(&request.resolution)
         .ok_or_else(|| ApiError::invalid("`resolution` must be all, part or dismiss".to_owned()))?;
     let reviewer = call.deciding(owner, &request.note)?;

@@ -8,6 +8,7 @@ use utoipa::ToSchema;
 
 use super::Call;
 use super::error::{ApiError, ErrorBody};
+use super::page;
 use super::rewards::whole;
 use super::shape::RewardWhole;
 
@@ -36,8 +37,7 @@ pub(crate) async fn review(
         }
     };
     let owner = call.reviewer().await?;
-    let request: ReviewRequest = serde_json::from_slice(&body)
-        .map_err(|error| ApiError::invalid(format!("the body must be {{\"note\": \"…\"}}: {error}")))?;
+    let request: ReviewRequest = page::body(&body, "the body must be {\"note\": \"…\"}: ")?;
     let reviewer = call.deciding(owner, &request.note)?;
     let Some(decision) = decision else { return take_back(&call, id, reviewer).await };
     match call.api.store.review(id, decision, reviewer).await {

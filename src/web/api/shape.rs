@@ -1,5 +1,6 @@
 //! The shapes of the API: what a reward and a postback look like from outside.
 
+use domain::masked::masked;
 use domain::money::Micros;
 use domain::reward::{Status, Step};
 use domain::time::TimestampMs;
@@ -164,7 +165,7 @@ pub(crate) struct Postback {
     source: String,
     received_at: String,
     method: String,
-    /// Path and query, byte for byte.
+    /// Path and query as received; signatures and secrets are cut to their first characters.
     target: String,
     remote_ip: String,
     /// What names the call in the logs.
@@ -172,6 +173,8 @@ pub(crate) struct Postback {
     /// received, processed, repeat, quarantined, `set_aside`, information or refused
     outcome: String,
     reason: Option<String>,
+    /// Why the body that came with it is not kept, if one came and is not.
+    body_left_out: Option<String>,
     reward_id: Option<i64>,
     /// Each time that it was put aside and taken once more.
     pub(crate) replays: Vec<Replay>,
@@ -322,11 +325,12 @@ impl From<PostbackRow> for Postback {
             source: row.source,
             received_at: time(row.received_at),
             method: row.method,
-            target: row.target,
+            target: masked(&row.target).into_owned(),
             remote_ip: row.remote_ip,
             request_id: row.request_id,
             outcome: row.outcome,
             reason: row.reason,
+            body_left_out: row.body_left_out,
             reward_id: row.reward_id,
             replays: Vec::new(),
             acts: Vec::new(),

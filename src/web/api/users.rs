@@ -7,6 +7,7 @@ use utoipa::{IntoParams, ToSchema};
 use super::error::{ApiError, ErrorBody};
 use super::shape::decimal;
 use super::{Api, Call, page};
+use crate::texts;
 
 /// Of which app.
 #[derive(Debug, Default, Deserialize, IntoParams)]
@@ -43,6 +44,7 @@ pub(crate) async fn balance(call: Call, user_id: String, query: String) -> Resul
     call.reader().await?;
     let query: BalanceQuery = page::parse(&query)?;
     let app = app(&call.api, query.app)?;
+    texts::path(&format!("users/{user_id}"))?;
     let user_id = percent_decode_str(&user_id)
         .decode_utf8()
         .map_err(|_| ApiError::invalid("the user id is not UTF-8"))?

@@ -18,6 +18,7 @@ use super::said::{telling, told};
 use super::scope::Scope;
 use super::session::Viewer;
 use super::show::{counted, happened, number, priced, span, usd};
+use super::visible::filters;
 
 /// What a click did, in words.
 pub(crate) struct Done {

@@ -7,6 +7,7 @@ use super::answer::{Answer, Answered};
 use super::frame::Frame;
 use super::request::{Request, SESSION_COOKIE};
 use super::session::{Viewer, next_page};
+use super::visible::filters;
 
 /// The longest form that is kept, in bytes as it is sent: it travels once more inside the form for signing in.
 const MAX_KEPT_LEN: usize = 20_000;

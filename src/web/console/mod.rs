@@ -6,7 +6,7 @@
 //! | `session`, `kept` | who somebody is, what they wrote when their session was over |
 //! | `sign_in`, `logins`, `throttle`, `hashing`, [`password`] | signing in: how often one may fail, where passwords are hashed |
 //! | `account` | one's own password and sessions |
-//! | `frame`, `show` | what every page has around it; how money, time and words are written |
+//! | `frame`, `show`, `visible` | what every page has around it; how money, time, words and texts of others are written |
 //! | `chart` | drawings |
 //! | `today`, `review`, `reversals`, `going_on`, `scope`, `decide`, `reward`, `evidence`, `rewards`, `user` | what the risk team works with |
 //! | `said` | what a click did, told by the next page |
@@ -52,7 +52,9 @@ mod throttle;
 mod today;
 mod upload;
 mod user;
+mod visible;
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -77,7 +79,7 @@ use crate::statements::Readings;
 use crate::stating::Stating;
 use answer::{Answer, PageError};
 pub use logins::Logins;
-use request::Request;
+use request::{BadRequest, Request};
 
 /// The largest form: a note, and the ids of what was selected on one page.
 const MAX_FORM_LEN: usize = 64 * 1024;
@@ -158,41 +160,49 @@ enum Sent {
 struct Unfit {
     status: u16,
     title: &'static str,
-    words: &'static str,
+    words: Cow<'static, str>,
 }
 
-const NO_SUCH_PAGE: Unfit =
-    Unfit { status: 404, title: "There is no such page", words: "Check the address, or go to Today." };
+const NO_SUCH_PAGE: Unfit = Unfit {
+    status: 404,
+    title: "There is no such page",
+    words: Cow::Borrowed("Check the address, or go to Today."),
+};
 const TOO_LARGE: Unfit = Unfit {
     status: 413,
     title: "This form is too large",
-    words: "Nothing was changed: a form has at most 64 KiB. Select fewer rewards at once, or write less.",
+    words: Cow::Borrowed(
+        "Nothing was changed: a form has at most 64 KiB. Select fewer rewards at once, or write less.",
+    ),
 };
 const TOO_SLOW: Unfit = Unfit {
     status: 408,
     title: "This form took too long to arrive",
-    words: "Nothing was changed: the connection is slow, or was interrupted. Go back and try again.",
+    words: Cow::Borrowed("Nothing was changed: the connection is slow, or was interrupted. Go back and try again."),
 };
 const BROKEN: Unfit = Unfit {
     status: 400,
     title: "This form did not arrive whole",
-    words: "Nothing was changed: the connection was interrupted. Go back and try again.",
+    words: Cow::Borrowed("Nothing was changed: the connection was interrupted. Go back and try again."),
 };
 const NO_FORM: Unfit = Unfit {
     status: 415,
     title: "This is no form",
-    words: "Nothing was changed: pages take forms as browsers send them (application/x-www-form-urlencoded).",
+    words: Cow::Borrowed("Nothing was changed: pages take forms as browsers send them (application/x-www-form-urlencoded)."),
 };
 const NO_SUCH_METHOD: Unfit = Unfit {
     status: 405,
     title: "Pages are read and forms are sent",
-    words: "Nothing was changed: a page knows GET, HEAD and POST.",
+    words: Cow::Borrowed("Nothing was changed: a page knows GET, HEAD and POST."),
 };
-const UNREADABLE: Unfit = Unfit {
-    status: 400,
-    title: "This address or form cannot be read",
-    words: "Nothing was changed: it holds bytes that are not text. Go back and try again.",
-};
+/// What is no text, with what is known of it.
+fn unreadable(bad: &BadRequest) -> Unfit {
+    let words = match bad {
+        BadRequest::Text(bad) => format!("Nothing was changed: {bad}. Go back and try again."),
+        _ => "Nothing was changed: it holds bytes that are not text. Go back and try again.".into(),
+    };
+    Unfit { status: 400, title: "This address or form cannot be read", words: words.into() }
+}
 
 /// Says so, with the frame for whoever is signed in.
 async fn unfit(console: &Console, headers: &HeaderMap, peer: Peer, unfit: &Unfit) -> Response {
@@ -202,8 +212,8 @@ async fn unfit(console: &Console, headers: &HeaderMap, peer: Peer, unfit: &Unfit
         Err(_) => None,
     };
     let answer = viewer.map_or_else(
-        || answer::lone(unfit.status, unfit.title, unfit.words),
-        |viewer| frame::refusal(&viewer, unfit.status, unfit.title, unfit.words),
+        || answer::lone(unfit.status, unfit.title, &unfit.words),
+        |viewer| frame::refusal(&viewer, unfit.status, unfit.title, &unfit.words),
     );
     let mut response = answer.plain();
     if unfit.status == NO_SUCH_METHOD.status {
@@ -314,7 +324,7 @@ async fn respond(
         Ok(request) => Box::pin(console.answer(&request)).await.into_response(&request),
         Err(bad) => {
             debug!(%bad, "a request to the pages cannot be read");
-            unfit(&console, &headers, peer, &UNREADABLE).await
+            unfit(&console, &headers, peer, &unreadable(&bad)).await
         }
     }
 }
@@ -405,7 +415,7 @@ impl Console {
             (true, ["password", "seen"]) => account::saw(self, &viewer, request).await,
             (true, ["password", "sign-out"]) => account::sign_out_everywhere(self, &viewer).await,
             (true, ["password", "sessions", id, "end"]) => account::end_session(self, &viewer, id).await,
-            _ => Ok(frame::refusal(&viewer, NO_SUCH_PAGE.status, NO_SUCH_PAGE.title, NO_SUCH_PAGE.words)),
+            _ => Ok(frame::refusal(&viewer, NO_SUCH_PAGE.status, NO_SUCH_PAGE.title, &NO_SUCH_PAGE.words)),
         };
         answered.unwrap_or_else(|error| answer::fault(&error))
     }

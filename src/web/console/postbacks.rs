@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use askama::Template;
+use domain::masked::masked;
 use store::audit::Line;
 use store::postbacks::{OutcomeFilter, PostbackFilter};
 use store::replay::{Replayed, Replayer};
@@ -99,8 +100,8 @@ pub(crate) async fn page(console: &Console, viewer: &Viewer, request: &Request) 
                 sign: sign(&row.outcome),
                 received: moment(row.received_at, now),
                 remote_ip: row.remote_ip,
-                reason: row.reason.unwrap_or_default(),
-                target: row.target,
+                reason: row.reason.into_iter().chain(row.body_left_out).collect::<Vec<_>>().join("; "),
+                target: masked(&row.target).into_owned(),
                 reward_id: row.reward_id,
                 outcome: row.outcome,
                 source: row.source,

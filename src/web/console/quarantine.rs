@@ -2,6 +2,7 @@
 //! missing, agree to what somebody else stated, set it aside. What would happen is shown before anything does.
 
 use askama::Template;
+use domain::masked::masked;
 use domain::stated::{Gap, STATABLE};
 use store::postbacks::PostbackRow;
 use store::quarantine::{ActRow, By};
@@ -12,6 +13,7 @@ use super::frame::{Frame, refusal};
 use super::request::Request;
 use super::session::Viewer;
 use super::show::{Moment, moment, sign};
+use super::visible::filters;
 use crate::stating::{self, Look, Refused, act_words};
 
 /// How many postbacks one click may set aside: more than a page lists.
@@ -92,7 +94,7 @@ async fn show(
     preview: Option<Preview>,
     fault: &str,
 ) -> Answered {
-    let Some(row) = console.store.postback(id).await? else { return Ok(none(viewer)) };
+    let Some(mut row) = console.store.postback(id).await? else { return Ok(none(viewer)) };
     let now = console.clock.now();
     let (acts, replays) = tokio::try_join!(async { console.store.quarantine_acts(&[id]).await }, async {
         console.store.replays(&[id]).await
@@ -120,6 +122,7 @@ async fn show(
         }))
         .collect();
     events.sort_by_key(|(at, _)| *at);
+    row.target = masked(&row.target).into_owned();
     let page = PostbackPage {
         frame: Frame::load(console, viewer, "/postbacks").await?,
         sign: sign(&row.outcome),

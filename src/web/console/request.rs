@@ -5,6 +5,8 @@ use std::net::IpAddr;
 use percent_encoding::percent_decode_str;
 use warp::http::{HeaderMap, Method};
 
+use crate::texts::{self, BadText};
+
 /// The cookie that carries a session.
 pub(crate) const SESSION_COOKIE: &str = "rewardgate_session";
 /// The cookie that carries the token of the form for signing in.
@@ -34,14 +36,12 @@ pub(crate) struct Request {
 /// What of a request cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum BadRequest {
-    #[error("the path is not UTF-8")]
-    Path,
     #[error("the query cannot be read: {0}")]
     Query(serde_urlencoded::de::Error),
     #[error("the form cannot be read: {0}")]
     Form(serde_urlencoded::de::Error),
-    #[error("a field contains a NUL character")]
-    Nul,
+    #[error(transparent)]
+    Text(#[from] BadText),
 }
 
 impl Request {
@@ -55,16 +55,13 @@ impl Request {
         is_https: bool,
     ) -> Result<Self, BadRequest> {
         let target = if query.is_empty() { path.to_owned() } else { format!("{path}?{query}") };
+        texts::path(path)?;
+        texts::pairs(query.as_bytes())?;
+        texts::pairs(form)?;
         let parts = path.split('/').filter(|part| !part.is_empty());
-        let path: Result<Vec<String>, _> =
-            parts.map(|part| Ok(percent_decode_str(part).decode_utf8()?.into_owned())).collect();
-        let path = path.map_err(|_: std::str::Utf8Error| BadRequest::Path)?;
+        let path = parts.map(|part| percent_decode_str(part).decode_utf8_lossy().into_owned()).collect();
         let query: Vec<(String, String)> = serde_urlencoded::from_str(query).map_err(BadRequest::Query)?;
         let form: Vec<(String, String)> = serde_urlencoded::from_bytes(form).map_err(BadRequest::Form)?;
-        let has_nul = |pairs: &[(String, String)]| pairs.iter().any(|(_, value)| value.contains('\0'));
-        if path.iter().any(|part| part.contains('\0')) || has_nul(&query) || has_nul(&form) {
-            return Err(BadRequest::Nul);
-        }
         let is_cross_site =
             headers.get("sec-fetch-site").is_some_and(|site| site.as_bytes() == b"cross-site");
         let cookies = cookies(headers);

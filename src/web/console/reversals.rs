@@ -16,6 +16,7 @@ use super::request::Request;
 use super::said::{telling, told, with};
 use super::session::Viewer;
 use super::show::{Moment, moment, number, priced, short, sign, usd};
+use super::visible::filters;
 
 /// How many cases a page shows; each orphan among them asks for its likely credits.
 const PAGE: i64 = 20;

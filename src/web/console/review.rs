@@ -20,6 +20,7 @@ use super::said::with;
 use super::scope::Scope;
 use super::session::Viewer;
 use super::show::{Moment, Timer, counted, moment, number, priced, rule_name, short, timer, usd};
+use super::visible::filters;
 
 /// Clusters or rewards on one page.
 const PAGE: i64 = 50;

@@ -1,6 +1,7 @@
 //! `/rewards/{id}`: one reward with everything that is known of it. The same stands beside the queue.
 
 use askama::Template;
+use domain::masked::masked;
 use domain::reward::Status;
 use domain::time::TimestampMs;
 use store::claims::Claimed;
@@ -314,8 +315,8 @@ fn postback_view(row: PostbackRow, acts: &[ActRow], now: TimestampMs) -> Postbac
         outcome: row.outcome,
         method: row.method,
         remote_ip: row.remote_ip,
-        reason: row.reason.unwrap_or_default(),
-        target: row.target,
+        reason: row.reason.into_iter().chain(row.body_left_out).collect::<Vec<_>>().join("; "),
+        target: masked(&row.target).into_owned(),
     }
 }
 

@@ -11,6 +11,7 @@ use super::frame::Frame;
 use super::request::Request;
 use super::session::Viewer;
 use super::show::{Moment, moment, priced, short, sign, usd};
+use super::visible::filters;
 
 const PAGE: i64 = 50;
 

@@ -19,6 +19,7 @@ use super::session::{self, Viewer};
 use super::{Console, reports};
 use crate::caller::{self, Peer};
 use crate::statements::{NotTaken, Upload, take};
+use crate::texts;
 
 /// What may carry the form's token instead of its first field.
 const TOKEN_HEADER: &str = "x-csrf-token";
@@ -107,6 +108,9 @@ async fn taken<B: Buf>(
                  and repeat what you did",
             );
         }
+        if let Err(bad) = texts::plain(&name, &text) {
+            return not_changed(400, "The form cannot be read", &bad.to_string());
+        }
         match name.as_str() {
             "source" => form.source = text,
             "from" => form.from = text,
@@ -126,6 +130,10 @@ fn why(error: &multer::Error) -> String {
 
 async fn file(console: &Console, viewer: &Viewer, form: &Form, field: Field<'_>) -> Answered {
     let file_name = field.file_name().unwrap_or_default().to_owned();
+    if let Err(bad) = texts::plain("file", &file_name) {
+        let words = format!("Nothing was changed: the name of {bad}.");
+        return Ok(refusal(viewer, 400, "The form cannot be read", &words));
+    }
     let filled = |text: &'_ str| -> bool { !text.is_empty() };
     let upload = Upload {
         source: &form.source,

@@ -15,6 +15,7 @@
 //! worker's lines name the same call.
 
 mod body;
+mod lanes;
 pub mod recorder;
 mod stray;
 
@@ -231,6 +232,7 @@ impl NewCall {
             method: stray::method_name(&method),
             target,
             body,
+            body_left_out: None,
             remote_ip: caller.address.to_string(),
             request_id,
         }

@@ -2,29 +2,30 @@
 //!
 //! Group commit without a timer: while one commit is on its way to the disk, the next calls gather, and are
 //! committed together. A call that comes alone waits for nothing but its own commit. The queue is bounded in number
-//! and in bytes; when it is full, the database says no, or says nothing for some seconds, the call is answered 503 and
-//! the network tries again.
+//! and in bytes, and every source has room in it, however many calls another one sends; when there is none, the database
+//! says no, or says nothing for some seconds, the call is answered 503 and the network tries again.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use metrics::histogram;
 use store::Store;
+use store::bodies::left_out;
 use store::inbox::NewPostback;
 use store::refused::NewRefused;
-use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
+use tokio::sync::{Notify, oneshot, watch};
 use tracing::{error, warn};
 
-/// How many calls wait at most.
-const MAX_WAITING: usize = 8_192;
-/// How many bytes they hold together at most, in KiB.
-const MAX_WAITING_KIB: usize = 32 * 1_024;
+use super::lanes::{Held, Lanes, Room};
+
+/// How many calls wait at most, and what they hold together: of one source alone two thirds of it.
+const MAX_WAITING: Held = Held { items: 12_288, kib: 48 * 1_024 };
 /// How many are committed at once at most.
 const MAX_BATCH: usize = 512;
 
 /// Refused calls: how many wait, how many are kept at once, and the pause after that. Together the most that anyone
 /// can make us write without a signature: 64 rows of 8 KiB a second.
-const MAX_REFUSED_WAITING: usize = 256;
+const MAX_REFUSED_WAITING: Held = Held { items: 256, kib: 8 * 1_024 };
 const MAX_REFUSED_BATCH: usize = 64;
 const REFUSED_PAUSE: Duration = Duration::from_secs(1);
 
@@ -47,9 +48,7 @@ pub struct NotRecorded;
 /// The way in. Cheap to clone; when the last one is dropped, the recorder records what it has and ends.
 #[derive(Clone, Debug)]
 pub struct Recorder {
-    waiting: mpsc::Sender<Waiting>,
-    room: Arc<Semaphore>,
-    refused: mpsc::Sender<NewRefused>,
+    open: Arc<Open>,
     /// Since when the commit in hand is in hand.
     committing: Arc<watch::Sender<Option<Instant>>>,
 }
@@ -59,26 +58,54 @@ struct Waiting {
     postback: NewPostback,
     since: Instant,
     recorded: oneshot::Sender<Result<(), NotRecorded>>,
-    room: OwnedSemaphorePermit,
+    room: Room<Waiting>,
+}
+
+#[derive(Debug)]
+struct WaitingRefused {
+    refused: NewRefused,
+    _room: Room<WaitingRefused>,
+}
+
+/// Both queues, for as long as somebody may put something in.
+#[derive(Debug)]
+struct Open {
+    waiting: Arc<Lanes<Waiting>>,
+    refused: Arc<Lanes<WaitingRefused>>,
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.waiting.close();
+        self.refused.close();
+    }
+}
+
+/// Whoever waits is told at once when nobody records any more.
+struct Abandoned(Arc<Lanes<Waiting>>);
+
+impl Drop for Abandoned {
+    fn drop(&mut self) {
+        self.0.abandon();
+    }
 }
 
 impl Recorder {
     /// Starts recording into `store`. The second value ends when every [`Recorder`] is dropped and everything taken
     /// is recorded; its error means that the process must end.
     pub fn start(store: Store) -> (Self, impl Future<Output = Result<(), store::Error>> + Send) {
-        let (waiting, mut calls) = mpsc::channel::<Waiting>(MAX_WAITING);
-        let (refused, refused_calls) = mpsc::channel(MAX_REFUSED_WAITING);
+        let (waiting, refused) = (Lanes::new(MAX_WAITING), Lanes::new(MAX_REFUSED_WAITING));
         let committing = Arc::new(watch::Sender::new(None));
-        let room = Arc::new(Semaphore::new(MAX_WAITING_KIB));
-        let recorder = Self { waiting, room, refused, committing: committing.clone() };
+        let open = Arc::new(Open { waiting: waiting.clone(), refused: refused.clone() });
+        let recorder = Self { open, committing: committing.clone() };
         let notices = Arc::new(Notify::new());
         let notifier = tokio::spawn(notify_others(store.clone(), notices.clone()));
-        let keeper = tokio::spawn(keep_refused(store.clone(), refused_calls));
+        let keeper = tokio::spawn(keep_refused(store.clone(), refused));
         let work = tokio::spawn(async move {
-            let mut batch = Vec::with_capacity(MAX_BATCH);
-            while calls.recv_many(&mut batch, MAX_BATCH).await > 0 {
+            let abandoned = Abandoned(waiting);
+            while let Some(batch) = abandoned.0.take(MAX_BATCH).await {
                 committing.send_replace(Some(Instant::now()));
-                record(&store, std::mem::take(&mut batch)).await?;
+                record(&store, batch).await?;
                 committing.send_replace(None);
                 store.wake_workers();
                 notices.notify_one();
@@ -95,23 +122,37 @@ impl Recorder {
         })
     }
 
-    /// Records `postback`; `Ok` means that it is on disk.
-    pub async fn record(&self, postback: NewPostback) -> Result<(), NotRecorded> {
-        let bytes = postback.target.len() + postback.body.as_ref().map_or(0, String::len);
-        let kib = u32::try_from(bytes / 1_024 + 1).map_err(|_| NotRecorded)?;
-        let room = self.room.clone().try_acquire_many_owned(kib).map_err(|_| NotRecorded)?;
+    /// Records `postback`; `Ok` means that it is on disk. If there is room for it, but not for its body, the body is left
+    /// out: nothing that moves money depends on it.
+    pub async fn record(&self, mut postback: NewPostback) -> Result<(), NotRecorded> {
+        let lanes = &self.open.waiting;
+        let of = postback.source.clone();
+        let room = match lanes.room(&of, kib(&postback)) {
+            Some(room) => room,
+            None => {
+                let body = postback.body.take().ok_or(NotRecorded)?;
+                postback.body_left_out = Some(left_out(&body, "too many calls of this source at once"));
+                lanes.room(&of, kib(&postback)).ok_or(NotRecorded)?
+            }
+        };
         let (recorded, answer) = oneshot::channel();
         let since = Instant::now();
-        self.waiting.try_send(Waiting { postback, since, recorded, room }).map_err(|_| NotRecorded)?;
+        let waiting = Waiting { postback, since, recorded, room };
+        // What is not taken is dropped here, outside the lock, because it gives its room back.
+        lanes.push(&of, waiting).map_err(|_| NotRecorded)?;
         tokio::time::timeout(ANSWER_WITHIN, answer)
             .await
             .map_or(Err(NotRecorded), |answer| answer.unwrap_or(Err(NotRecorded)))
     }
 
-    /// Keeps a refused call, unless more come than are kept; true if it is.
+    /// Keeps a refused call, unless more come of its network than are kept; true if it is.
     pub fn keep_refused(&self, refused: NewRefused) -> bool {
-        // Full: dropped. Whoever floods us with unsigned calls gets no more than this.
-        self.refused.try_send(refused).is_ok()
+        let lanes = &self.open.refused;
+        // Full: dropped. Whoever floods us with unsigned calls gets no more than this, and the others have room.
+        let of = format!("{} {}", refused.share(), refused.network());
+        lanes
+            .room(&of, kib(&refused.call))
+            .is_some_and(|room| lanes.push(&of, WaitingRefused { refused, _room: room }).is_ok())
     }
 
     /// How long the commit in hand has taken so far, if it takes longer than it should.
@@ -122,8 +163,13 @@ impl Recorder {
 
     /// How many calls wait, and how many can.
     pub fn waiting(&self) -> (usize, usize) {
-        (MAX_WAITING - self.waiting.capacity(), MAX_WAITING)
+        (self.open.waiting.held().items, MAX_WAITING.items)
     }
+}
+
+/// What a call takes up.
+fn kib(call: &NewPostback) -> usize {
+    (call.target.len() + call.body.as_ref().map_or(0, String::len)) / 1_024 + 1
 }
 
 /// Commits `batch` and answers every call of it. An error means that the process must end.
@@ -174,7 +220,7 @@ fn f64_of(count: usize) -> f64 {
 /// The way back to one caller, and the room that their call takes up until then.
 struct Answer {
     recorded: oneshot::Sender<Result<(), NotRecorded>>,
-    _room: OwnedSemaphorePermit,
+    _room: Room<Waiting>,
 }
 
 fn send_all(answers: Vec<Answer>, result: Result<(), NotRecorded>) {
@@ -190,10 +236,10 @@ impl Answer {
     }
 }
 
-async fn keep_refused(store: Store, mut calls: mpsc::Receiver<NewRefused>) {
-    let mut batch = Vec::with_capacity(MAX_REFUSED_BATCH);
-    while calls.recv_many(&mut batch, MAX_REFUSED_BATCH).await > 0 {
-        if let Err(error) = store.keep_refused(std::mem::take(&mut batch)).await {
+async fn keep_refused(store: Store, calls: Arc<Lanes<WaitingRefused>>) {
+    while let Some(batch) = calls.take(MAX_REFUSED_BATCH).await {
+        let batch = batch.into_iter().map(|waiting| waiting.refused).collect();
+        if let Err(error) = store.keep_refused(batch).await {
             warn!(%error, "refused calls could not be kept");
         }
         if !calls.is_closed() {

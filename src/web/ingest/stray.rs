@@ -59,6 +59,7 @@ impl Ingest {
             method,
             target,
             body: None,
+            body_left_out: None,
             remote_ip: remote_ip.to_string(),
             request_id: format!("{:016x}", rand::random::<u64>()),
         };

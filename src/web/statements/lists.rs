@@ -3,6 +3,7 @@
 use bytes::Bytes;
 use domain::report::amount::Amount;
 use domain::statement::LineState;
+use domain::text::visible;
 use domain::time::TimestampMs;
 use futures_util::{Stream, stream};
 use store::Store;
@@ -33,13 +34,14 @@ pub fn missing_csv_line(row: &BreakRow) -> String {
 pub fn missing_text_head(file_name: &str) -> String {
     format!(
         "Of your statement {file_name} we never received the postbacks of the transactions below. Please send them \
-         again.\n"
+         again.\n",
+        file_name = visible(file_name)
     )
 }
 
 /// One line of it.
 pub fn missing_text_line(row: &BreakRow) -> String {
-    let text = |text: &Option<String>| text.clone().unwrap_or_else(|| "-".into());
+    let text = |text: &Option<String>| visible(text.as_deref().unwrap_or("-")).into_owned();
     format!(
         "{}  transaction {}, user {}, offer {}: {} {}",
         time(row),
@@ -47,7 +49,7 @@ pub fn missing_text_line(row: &BreakRow) -> String {
         text(&row.user_id),
         text(&row.offer_id),
         Amount(row.amount_micros),
-        row.currency
+        visible(&row.currency)
     )
 }
 
@@ -64,7 +66,7 @@ pub(crate) fn line(row: &BreakRow) -> String {
     let text = |text: &Option<String>| text.clone().unwrap_or_default();
     let amount = Amount(row.amount_micros).to_string();
     let (theirs, ours) = (Amount(row.theirs_micros), Amount(row.ours_micros));
-    let texts = [
+    let fields = [
         row.subject.clone(),
         row.state.clone(),
         row.rule.clone(),
@@ -72,23 +74,18 @@ pub(crate) fn line(row: &BreakRow) -> String {
         text(&row.tx_id),
         text(&row.user_id),
         text(&row.offer_id),
-    ];
-    let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
-    let figures = [
         amount,
-        // The network's own text, like those before.
-        csv_line(&[&row.currency]),
+        row.currency.clone(),
         time(row),
         text(&row.day),
         row.reward_id.map(|id| id.to_string()).unwrap_or_default(),
         theirs.to_string(),
         ours.to_string(),
         (theirs - ours).to_string(),
+        text(&row.accepted_by),
+        text(&row.accepted_reason),
     ];
-    let words = [text(&row.accepted_by), text(&row.accepted_reason)];
-    let words: Vec<&str> = words.iter().map(String::as_str).collect();
-    // Amounts begin with a minus sign and are no formulas.
-    format!("{},{},{}", csv_line(&texts), figures.join(","), csv_line(&words))
+    csv_line(&fields.each_ref().map(String::as_str))
 }
 
 /// A list as bytes: `head`, then each line of a state as `write` has it, each with its end.
@@ -168,10 +165,8 @@ impl<S: Stream + ?Sized> Stream for SyncStream<S> {
 mod tests {
     use super::*;
 
-    #[test]
-    fn no_text_of_the_network_breaks_a_line_or_is_a_formula() {
-        let nasty = Some("=1+1,\"x\"\n".to_owned());
-        let row = BreakRow {
+    fn row(nasty: Option<String>) -> BreakRow {
+        BreakRow {
             subject: "line 2".into(),
             place: 2,
             line: Some(2),
@@ -181,7 +176,7 @@ mod tests {
             tx_id: nasty.clone(),
             user_id: nasty.clone(),
             offer_id: nasty.clone(),
-            currency: "=1+1,\"X\"".into(),
+            currency: "USD".into(),
             amount_micros: 1_000_000,
             happened_at: Some(0),
             day: None,
@@ -192,7 +187,23 @@ mod tests {
             counted_in: None,
             accepted_by: Some("fay".into()),
             accepted_reason: nasty,
-        };
+        }
+    }
+
+    #[test]
+    fn the_letter_shows_what_hides_in_ids_and_file_names() {
+        let mut row = row(Some("T\u{202e}1\nForged: line".to_owned()));
+        row.currency = "US\u{1b}[2KD".into();
+        let line = missing_text_line(&row);
+        assert!(line.contains("transaction T\\u{202e}1\\u{a}Forged: line, user T\\u{202e}1"), "{line}");
+        assert!(line.ends_with("US\\u{1b}[2KD"), "{line}");
+        assert!(missing_text_head("a\r\nb.csv").contains("a\\u{d}\\u{a}b.csv"));
+        assert!(missing_csv_line(&row).contains('\u{202e}'), "a program reads what was sent");
+    }
+
+    #[test]
+    fn no_text_of_the_network_breaks_a_line_or_is_a_formula() {
+        let row = BreakRow { currency: "=1+1,\"X\"".into(), ..row(Some("=1+1,\"x\"\n".to_owned())) };
         let columns = LINES_HEAD.split(',').count();
         for (line, columns) in
             [(line(&row), columns), (missing_csv_line(&row), MISSING_HEAD.split(',').count())]

@@ -301,7 +301,7 @@ fn words(name: &str, text: String) -> Result<String, ApiError> {
 }
 
 fn read<'b, T: Deserialize<'b>>(body: &'b [u8]) -> Result<T, ApiError> {
-    serde_json::from_slice(body).map_err(|error| ApiError::invalid(error.to_string()))
+    page::body(body, "")
 }
 
 #[utoipa::path(post, path = "/api/v1/statements/{id}/accept", tag = "statements",

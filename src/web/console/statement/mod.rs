@@ -22,6 +22,7 @@ use super::frame::{Frame, refusal};
 use super::reports::StatementView;
 use super::request::Request;
 use super::session::Viewer;
+use super::visible::filters;
 use crate::export;
 use crate::files::{CSV, XLSX, download};
 use crate::statements::{Known, known, lists, workbook};

@@ -1,0 +1,260 @@
+//! What is kept of bodies that no signature covers.
+//!
+//! A signed URL can be called again and again, each time with another body: only the first few bodies of a URL are kept,
+//! and only so much of a source in an hour. What is left out is said beside the postback; nothing about money depends on
+//! a body.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::LazyLock;
+
+use domain::text::sha256;
+use serde::Serialize;
+
+use crate::Result;
+use crate::glances::HOUR_MS;
+use crate::inbox::NewPostback;
+use crate::statement::{Column, LazyStatement, Statement};
+use crate::unit::Tx;
+
+/// How many bodies of one URL are kept at most.
+pub const MAX_BODIES: usize = 3;
+/// From how many bytes on, as they are kept, a URL gets no further body. The first may be larger.
+pub const MAX_BODY_BYTES: usize = 64 * 1_024;
+/// How many bytes of bodies are kept of one source in an hour, unless told.
+pub const BODY_BYTES_PER_HOUR: i64 = 8 * 1_024 * 1_024;
+
+static KEPT: LazyStatement = LazyLock::new(|| {
+    Statement::new(
+        "SELECT body_of, body FROM postbacks
+         WHERE body_of IS NOT NULL AND body_of IN (SELECT body_of FROM {given})",
+        &[Column::Text("body_of")],
+    )
+});
+
+static TALLIED: LazyStatement = LazyLock::new(|| {
+    Statement::new(
+        "SELECT tallied.source, tallied.hour, tallied.bytes FROM {given}
+         JOIN body_tallies AS tallied ON tallied.source = given.source AND tallied.hour = given.hour",
+        &[Column::Text("source"), Column::Int("hour")],
+    )
+});
+
+static TALLY: LazyStatement = LazyLock::new(|| {
+    Statement::new(
+        "INSERT INTO body_tallies (source, hour, bytes) SELECT source, hour, bytes FROM {given} WHERE true
+         ON CONFLICT (source, hour) DO UPDATE SET bytes = body_tallies.bytes + excluded.bytes",
+        &[Column::Text("source"), Column::Int("hour"), Column::Int("bytes")],
+    )
+});
+
+#[derive(Serialize)]
+struct UrlRow<'a> {
+    body_of: &'a str,
+}
+
+#[derive(sqlx::FromRow)]
+struct KeptRow {
+    body_of: String,
+    body: Option<String>,
+}
+
+#[derive(Serialize, sqlx::FromRow)]
+struct TallyRow {
+    source: String,
+    hour: i64,
+    bytes: i64,
+}
+
+/// A postback as it is inserted.
+#[derive(Serialize)]
+pub(crate) struct Recorded<'a> {
+    #[serde(flatten)]
+    call: Call<'a>,
+    body: Option<&'a str>,
+    body_of: Option<String>,
+    body_left_out: Option<String>,
+}
+
+#[derive(Clone, Copy, Serialize)]
+struct Call<'a> {
+    source: &'a str,
+    received_at: i64,
+    method: &'a str,
+    target: &'a str,
+    remote_ip: &'a str,
+    request_id: &'a str,
+}
+
+/// What is known of bodies before a batch is recorded.
+#[derive(Default)]
+struct Known {
+    /// By what names the URL.
+    kept: BTreeMap<String, BTreeSet<String>>,
+    /// Bytes by source and hour.
+    tallies: BTreeMap<(String, i64), i64>,
+}
+
+/// `postbacks` as they are inserted: with the bodies that are kept, and of the others why not.
+pub(crate) async fn bounded<'a>(
+    tx: &mut Tx,
+    postbacks: &'a [NewPostback],
+    per_hour: i64,
+) -> Result<Vec<Recorded<'a>>> {
+    let known = known(tx, postbacks).await?;
+    let (recorded, more) = choose(postbacks, known, per_hour);
+    if !more.is_empty() {
+        // Last, and in one order: whoever else keeps bodies waits for no longer than a commit takes.
+        let more: Vec<_> =
+            more.into_iter().map(|((source, hour), bytes)| TallyRow { source, hour, bytes }).collect();
+        tx.execute(&TALLY, &more).await?;
+    }
+    Ok(recorded)
+}
+
+async fn known(tx: &mut Tx, postbacks: &[NewPostback]) -> Result<Known> {
+    let with_body: Vec<_> = postbacks.iter().filter(|postback| postback.body.is_some()).collect();
+    let mut known = Known::default();
+    if with_body.is_empty() {
+        return Ok(known);
+    }
+    let urls: BTreeSet<String> = with_body.iter().map(|postback| url_of(postback)).collect();
+    let given: Vec<_> = urls.iter().map(|url| UrlRow { body_of: url }).collect();
+    let kept: Vec<KeptRow> = tx.fetch(&KEPT, &given).await?;
+    for row in kept {
+        known.kept.entry(row.body_of).or_default().extend(row.body);
+    }
+    let hours: BTreeSet<(&str, i64)> =
+        with_body.iter().map(|postback| (postback.source.as_str(), hour_of(postback))).collect();
+    let given: Vec<_> = hours
+        .into_iter()
+        .map(|(source, hour)| TallyRow { source: source.to_owned(), hour, bytes: 0 })
+        .collect();
+    let tallies: Vec<TallyRow> = tx.fetch(&TALLIED, &given).await?;
+    known.tallies = tallies.into_iter().map(|row| ((row.source, row.hour), row.bytes)).collect();
+    Ok(known)
+}
+
+/// What names the URL of a call.
+fn url_of(postback: &NewPostback) -> String {
+    sha256(format!("{}\n{}", postback.source, postback.target).as_bytes())
+}
+
+fn hour_of(postback: &NewPostback) -> i64 {
+    postback.received_at.0.div_euclid(HOUR_MS)
+}
+
+/// Chooses which bodies are kept, in the order received, and how many bytes of them are new, by source and hour.
+fn choose(
+    postbacks: &[NewPostback],
+    mut known: Known,
+    per_hour: i64,
+) -> (Vec<Recorded<'_>>, BTreeMap<(String, i64), i64>) {
+    let mut more = BTreeMap::new();
+    let recorded = postbacks
+        .iter()
+        .map(|postback| {
+            let call = Call {
+                source: &postback.source,
+                received_at: postback.received_at.0,
+                method: &postback.method,
+                target: &postback.target,
+                remote_ip: &postback.remote_ip,
+                request_id: &postback.request_id,
+            };
+            let nothing =
+                |why: Option<String>| Recorded { call, body: None, body_of: None, body_left_out: why };
+            let Some(body) = postback.body.as_deref() else {
+                return nothing(postback.body_left_out.clone());
+            };
+            let url = url_of(postback);
+            let place = (postback.source.clone(), hour_of(postback));
+            let tally = known.tallies.entry(place.clone()).or_default();
+            let kept = known.kept.entry(url.clone()).or_default();
+            let bytes = i64::try_from(body.len()).unwrap_or(i64::MAX);
+            if let Some(why) = why_not(body, kept, tally.saturating_add(bytes) > per_hour) {
+                return nothing(Some(left_out(body, why)));
+            }
+            *tally += bytes;
+            *more.entry(place).or_default() += bytes;
+            kept.insert(body.to_owned());
+            Recorded { call, body: Some(body), body_of: Some(url), body_left_out: None }
+        })
+        .collect();
+    (recorded, more)
+}
+
+/// Why `body` is not kept beside those that are.
+fn why_not(body: &str, kept: &BTreeSet<String>, is_over: bool) -> Option<&'static str> {
+    let bytes: usize = kept.iter().map(String::len).sum();
+    if kept.contains(body) {
+        Some("an earlier call of this URL had the same")
+    } else if kept.len() >= MAX_BODIES || (!kept.is_empty() && bytes + body.len() > MAX_BODY_BYTES) {
+        Some("enough bodies of this URL are kept")
+    } else if is_over {
+        Some("the source had its share of this hour, see `limits.body_mib_per_hour`")
+    } else {
+        None
+    }
+}
+
+/// What is said instead of a body, which is percent-encoded.
+pub fn left_out(body: &str, why: &str) -> String {
+    let bytes = body.len() - 2 * body.matches('%').count();
+    format!("body of {bytes} bytes not kept: {why}")
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::time::TimestampMs;
+
+    use super::*;
+
+    fn call(target: &str, body: &str, at: i64) -> NewPostback {
+        NewPostback {
+            source: "s".into(),
+            received_at: TimestampMs(at),
+            method: "POST".into(),
+            target: target.into(),
+            body: Some(body.into()),
+            body_left_out: None,
+            remote_ip: "::1".into(),
+            request_id: String::new(),
+        }
+    }
+
+    fn kept(calls: &[NewPostback], per_hour: i64) -> Vec<bool> {
+        choose(calls, Known::default(), per_hour).0.iter().map(|row| row.body.is_some()).collect()
+    }
+
+    #[test]
+    fn a_url_keeps_its_first_bodies_and_no_body_twice() {
+        let calls = ["a", "a", "b", "c", "d", "a"].map(|body| call("/1", body, 0));
+        assert_eq!(kept(&calls, 1_000), [true, false, true, true, false, false]);
+        let rows = choose(&calls, Known::default(), 1_000).0;
+        assert_eq!(
+            rows[1].body_left_out.as_deref(),
+            Some("body of 1 bytes not kept: an earlier call of this URL had the same")
+        );
+        let large = "x".repeat(MAX_BODY_BYTES + 1);
+        let calls = [call("/1", &large, 0), call("/1", "b", 0), call("/2", "b", 0), call("/2", &large, 0)];
+        assert_eq!(kept(&calls, i64::MAX), [true, false, true, false]);
+    }
+
+    #[test]
+    fn a_source_has_its_share_of_an_hour_and_repeats_use_none_of_it() {
+        let calls = [
+            call("/1", "aaaaa", 0),
+            call("/1", "aaaaa", 0),
+            call("/2", "bbbbb", 1),
+            call("/3", "c", 2),
+            call("/4", "d", HOUR_MS),
+        ];
+        assert_eq!(kept(&calls, 10), [true, false, true, false, true]);
+        assert_eq!(kept(&calls, 0), [false; 5]);
+    }
+
+    #[test]
+    fn what_is_left_out_is_said_in_the_bytes_that_came() {
+        assert_eq!(left_out("a%00%FF", "why"), "body of 3 bytes not kept: why");
+    }
+}
