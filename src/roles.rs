@@ -26,6 +26,7 @@ use web::console::{Choices, Console, Logins};
 use web::ingest::recorder::Recorder;
 use web::ingest::{Ingest, SourceEndpoint, Strays};
 use web::limits::RefusedRate;
+use web::refusals::Refusals;
 use web::serve::serve;
 use web::stating::{Mapping, Stating};
 use web::watch::{LastBeat, Metrics, Watch};
@@ -137,6 +138,7 @@ impl Web {
         let statements: Arc<web::statements::Readings> =
             Arc::new(settings.sources.iter().map(|it| (it.name.clone(), it.statements.clone())).collect());
         let stating = Arc::new(stating(settings));
+        let refusals = Arc::new(Refusals::default());
         let api = Arc::new(Api {
             store: store.clone(),
             apps: settings.apps.clone(),
@@ -144,6 +146,8 @@ impl Web {
             clock: clock.clone(),
             statements: statements.clone(),
             stating: stating.clone(),
+            trusted_proxies: settings.trusted_proxies,
+            refusals: refusals.clone(),
         });
         let console = Arc::new(Console {
             store: store.clone(),
@@ -159,6 +163,7 @@ impl Web {
             choices: Choices::default(),
             statements,
             stating,
+            refusals,
         });
         let mut limits = settings.limits;
         if settings.trusted_proxies > 0 {

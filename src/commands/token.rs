@@ -5,13 +5,12 @@ use domain::time::{DAY_MS, TimestampMs};
 use store::people::Person;
 use store::tokens::{NewToken, TokenRow};
 
+use super::acting::command_line;
 use super::{new_token, say};
 use crate::EXIT_DONE;
 use crate::cli::TokenCommand;
 use crate::roles::Process;
 
-/// Who signs in the audit what was done here.
-const ACTOR: &str = "command line";
 const HOUR_MS: i64 = DAY_MS / 24;
 /// The longest that a token may be in force, if it ends at all: ten years.
 const MAX_TERM_MS: i64 = 3_650 * DAY_MS;
@@ -25,7 +24,7 @@ pub(crate) async fn token(process: &Process, command: TokenCommand) -> anyhow::R
         }
         TokenCommand::List => list(process).await,
         TokenCommand::Revoke { name } => {
-            let revoked = process.store.revoke_token(name.clone(), ACTOR.into(), process.clock.now()).await?;
+            let revoked = process.store.revoke_token(name.clone(), command_line(), process.clock.now()).await?;
             anyhow::ensure!(revoked, "there is no token named `{name}`, or it is revoked already");
             Ok(EXIT_DONE)
         }
@@ -61,7 +60,7 @@ async fn add(
     };
     let token = new_token()?;
     let new = NewToken { name: name.clone(), owner: owner.clone(), role, expires_at };
-    let added = process.store.add_token(new, token_hash(&token), ACTOR.into(), now).await?;
+    let added = process.store.add_token(new, token_hash(&token), command_line(), now).await?;
     anyhow::ensure!(
         added,
         "there is, or was, a token named `{name}`: names in the evidence are never given again"

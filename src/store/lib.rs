@@ -197,11 +197,11 @@ macro_rules! read {
             .within($crate::deadline::READ, async {
                 if let Some(moment) = &$store.moment {
                     return match &mut *moment.lock().await {
-                        $crate::unit::Tx::Sqlite(tx) => {
+                        $crate::unit::Tx::Sqlite(tx, _) => {
                             let $pool = &mut **tx;
                             $body
                         }
-                        $crate::unit::Tx::Postgres(tx) => {
+                        $crate::unit::Tx::Postgres(tx, _) => {
                             let $pool = &mut **tx;
                             $body
                         }

@@ -3,6 +3,7 @@
 use std::sync::LazyLock;
 
 use domain::access::Role;
+use domain::actor::Actor;
 use domain::time::TimestampMs;
 
 use crate::audit::{self, Line};
@@ -69,7 +70,7 @@ pub enum PersonChange {
 
 impl Store {
     /// Adds a person; `false` if the name is taken, also by somebody who is disabled.
-    pub async fn add_person(&self, person: NewPerson, actor: String, now: TimestampMs) -> Result<bool> {
+    pub async fn add_person(&self, person: NewPerson, actor: Actor, now: TimestampMs) -> Result<bool> {
         self.write(move |tx| {
             Box::pin(async move {
                 let NewPerson { name, role, password_hash } = person;
@@ -84,8 +85,7 @@ impl Store {
                         tx,
                         &Line::new(&actor, "person_added", format!("person {name}"), detail),
                         now,
-                    )
-                    .await?;
+                    );
                 }
                 Ok(added == 1)
             })
@@ -98,7 +98,7 @@ impl Store {
         &self,
         name: String,
         change: PersonChange,
-        actor: String,
+        actor: Actor,
         now: TimestampMs,
     ) -> Result<bool> {
         self.write(move |tx| {
@@ -129,7 +129,7 @@ impl Store {
                     sqlx::query(sql).bind(&name).execute(connection).await?;
                 });
                 let line = Line::new(&actor, action, format!("person {name}"), String::new());
-                audit::note(tx, &line, now).await?;
+                audit::note(tx, &line, now);
                 Ok(true)
             })
         })

@@ -8,6 +8,7 @@
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
+use domain::actor::Actor;
 use domain::network::Kind;
 use domain::stated::{Stated, StatedBy, kind_name, parse_kind};
 use domain::time::TimestampMs;
@@ -28,7 +29,7 @@ const MAX_ACTS: i64 = 1_000;
 #[derive(Clone, Debug)]
 pub struct By {
     /// The name of the person or token.
-    pub actor: String,
+    pub actor: Actor,
     /// Why; may be empty where a person only agrees.
     pub reason: String,
     /// When.
@@ -220,7 +221,7 @@ impl Store {
             Box::pin(async move {
                 match waiting(tx, id, proposal_id).await? {
                     Err(acted) => Ok(acted),
-                    Ok(proposal) if proposal.actor == by.actor => Ok(Acted::OwnProposal),
+                    Ok(proposal) if proposal.actor == by.actor.name() => Ok(Acted::OwnProposal),
                     Ok(proposal) if !are_people(tx, &proposal, &by).await? => Ok(Acted::NotAPerson),
                     Ok(proposal) => {
                         let stated = proposal.stated()?;
@@ -304,7 +305,7 @@ async fn state(tx: &mut Tx, id: i64, stated: Stated, needs_second: bool, by: &By
         holds(tx, id, "stated", None, &stated, by).await?;
         return Ok(Acted::Stated);
     }
-    let proposal = last(tx, id).await?.filter(|act| act.is_proposal() && act.actor != by.actor);
+    let proposal = last(tx, id).await?.filter(|act| act.is_proposal() && act.actor != by.actor.name());
     if let Some(proposal) = proposal
         && proposal.stated()? == stated
         && are_people(tx, &proposal, by).await?
@@ -393,7 +394,7 @@ async fn insert(
             .bind(stated.status.map(|kind: Kind| kind_name(kind)))
             .bind(&stated.reward)
             .bind(&stated.payout)
-            .bind(&by.actor)
+            .bind(by.actor.name())
             .bind(&by.reason)
             .bind(by.now.0);
         insert.fetch_one(connection).await?
@@ -409,6 +410,6 @@ async fn insert(
     let detail = [stated.to_string(), by.reason.clone()];
     let detail: Vec<String> = detail.into_iter().filter(|part| !part.is_empty()).collect();
     let line = Line::new(&by.actor, action, format!("postback {id}"), detail.join(". "));
-    audit::note(tx, &line, by.now).await?;
+    audit::note(tx, &line, by.now);
     Ok(act_id)
 }

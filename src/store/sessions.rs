@@ -1,7 +1,9 @@
 //! Sessions of people at the pages: found by the hash of a random token, ended by disuse, by age or by hand.
 
+use std::net::IpAddr;
 use std::sync::LazyLock;
 
+use domain::actor::{Actor, Via};
 use domain::time::TimestampMs;
 
 use crate::audit::{self, Line};
@@ -32,12 +34,12 @@ static DELETE: LazyStatement =
     LazyLock::new(|| Statement::new("DELETE FROM sessions WHERE token_hash = $1", &[]));
 
 impl Store {
-    /// Begins a session of `person` who called from `from`; sweeps out those that have ended.
+    /// Begins a session of `person`, who signs in from the address `from`; sweeps out those that have ended.
     pub async fn begin_session(
         &self,
         token_hash: String,
         person: Person,
-        from: String,
+        from: Option<IpAddr>,
         now: TimestampMs,
     ) -> Result<()> {
         self.write(move |tx| {
@@ -51,8 +53,8 @@ impl Store {
                     insert.execute(connection).await?;
                 });
                 let subject = format!("person {}", person.name);
-                audit::note(tx, &Line::new(&person.name, "signed_in", subject, format!("from {from}")), now)
-                    .await
+                audit::note(tx, &Line::new(&Actor::new(person.name, Via::Page, from), "signed_in", subject, String::new()), now);
+    Ok(())
             })
         })
         .await
@@ -83,14 +85,15 @@ impl Store {
     }
 
     /// Ends a session.
-    pub async fn end_session(&self, token_hash: String, person: String, now: TimestampMs) -> Result<()> {
+    pub async fn end_session(&self, token_hash: String, person: Actor, now: TimestampMs) -> Result<()> {
         self.write(move |tx| {
             Box::pin(async move {
                 with_statement!(tx, DELETE, |sql, connection| {
                     sqlx::query(sql).bind(token_hash).execute(connection).await?;
                 });
                 let subject = format!("person {person}");
-                audit::note(tx, &Line::new(&person, "signed_out", subject, String::new()), now).await
+                audit::note(tx, &Line::new(&person, "signed_out", subject, String::new()), now);
+    Ok(())
             })
         })
         .await

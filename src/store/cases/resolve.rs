@@ -183,7 +183,7 @@ async fn decide(tx: &mut Tx, wanted: Resolve, subscriptions: &Subscriptions) -> 
         Resolution::Dismiss => "reversal_dismissed",
     };
     let line = Line::new(&reviewer.actor, action, format!("case {case_id}"), detail);
-    audit::note(tx, &line, reviewer.now).await?;
+    audit::note(tx, &line, reviewer.now);
     Ok(Resolved::Done { reward_id: target, moved })
 }
 
@@ -203,7 +203,7 @@ async fn end(
             .bind(case_id)
             .bind(resolution.ending().name())
             .bind(reviewer.now.0)
-            .bind(&reviewer.actor)
+            .bind(reviewer.actor.name())
             .bind(reviewer.note.as_deref())
             .bind(target);
         update.execute(connection).await?.rows_affected()
@@ -211,7 +211,7 @@ async fn end(
     guard("reversal_cases", ended, 1)?;
     if let (Resolution::All, Some(id)) = (resolution, target) {
         with_statement!(tx, END_OTHERS, |sql, connection| {
-            sqlx::query(sql).bind(id).bind(reviewer.now.0).bind(&reviewer.actor).execute(connection).await?;
+            sqlx::query(sql).bind(id).bind(reviewer.now.0).bind(reviewer.actor.name()).execute(connection).await?;
         });
     }
     Ok(())

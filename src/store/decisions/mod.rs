@@ -165,7 +165,7 @@ impl Store {
                 let person: Option<(String,)> = with_statement!(tx, DECISION, |sql, connection| {
                     sqlx::query_as(sql).bind(id).fetch_optional(connection).await?
                 });
-                if person.is_none_or(|(person,)| person != reviewer.actor) {
+                if person.is_none_or(|(person,)| person != *reviewer.actor) {
                     return Ok(None);
                 }
                 let decided: Vec<(i64, i64)> = with_statement!(tx, DECIDED, |sql, connection| {

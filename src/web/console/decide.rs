@@ -122,7 +122,7 @@ pub(crate) async fn decide(console: &Console, viewer: &Viewer, request: &Request
     }
     let now = console.clock.now();
     let reviewer = Reviewer {
-        actor: viewer.person.name.clone(),
+        actor: viewer.actor(),
         note,
         now,
         business_date: now.business_date(console.timezone),
@@ -335,7 +335,7 @@ pub(crate) async fn undo(console: &Console, viewer: &Viewer, request: &Request, 
     let Ok(id) = id.parse::<i64>() else { return Ok(Answer::To(back)) };
     let now = console.clock.now();
     let reviewer = Reviewer {
-        actor: viewer.person.name.clone(),
+        actor: viewer.actor(),
         note: Some(format!("undo of decision {id}")),
         now,
         business_date: now.business_date(console.timezone),
@@ -384,7 +384,7 @@ pub(crate) async fn overturn(console: &Console, viewer: &Viewer, request: &Reque
     };
     let now = console.clock.now();
     let reviewer = Reviewer {
-        actor: viewer.person.name.clone(),
+        actor: viewer.actor(),
         note: Some(note.to_owned()),
         now,
         business_date: now.business_date(console.timezone),

@@ -63,11 +63,13 @@ use warp::reply::Response;
 
 use crate::caller::{self, Peer};
 use crate::ingest::Ingest;
+use crate::refusals::Refusals;
 use crate::statements::Readings;
 use crate::stating::Stating;
 use answer::{Answer, PageError};
 use request::Request;
 pub use session::Logins;
+use session::Viewer;
 
 /// The largest form: a note, and the ids of what was selected on one page.
 const MAX_FORM_LEN: u64 = 64 * 1024;
@@ -100,6 +102,8 @@ pub struct Console {
     pub statements: Arc<Readings>,
     /// How quarantined postbacks are finished.
     pub stating: Arc<Stating>,
+    /// Which refusals stand in the audit.
+    pub refusals: Arc<Refusals>,
 }
 
 /// What the filters of the queue offer, and when it was looked up: a long queue is counted for all who look at it, not
@@ -349,6 +353,7 @@ impl Console {
             }
             (false, ["policy"]) => policy::page(self, &viewer).await,
             (false, ["audit"]) => audit::page(self, &viewer, request).await,
+            (false, ["audit", "audit.csv"]) => Ok(audit::file(self, &viewer, request)),
             (false, ["people"]) => people::page(self, &viewer).await,
             (true, ["people"]) => people::add(self, &viewer, request).await,
             (true, ["people", name, what]) => people::change(self, &viewer, request, name, what).await,
@@ -356,6 +361,16 @@ impl Console {
             (true, ["password"]) => people::change_own_password(self, &viewer, request).await,
             _ => Ok(frame::refusal(&viewer, NO_SUCH_PAGE.status, NO_SUCH_PAGE.title, NO_SUCH_PAGE.words)),
         };
-        answered.unwrap_or_else(|error| answer::fault(&error))
+        let answer = answered.unwrap_or_else(|error| answer::fault(&error));
+        if matches!(answer, Answer::Page(403, _)) {
+            let method = if is_post { "POST" } else { "GET" };
+            self.note_refused(&viewer, format!("{method} /{}", path.join("/"))).await;
+        }
+        answer
+    }
+
+    /// Notes that somebody who is signed in has no right to `what`.
+    async fn note_refused(&self, viewer: &Viewer, what: String) {
+        self.refusals.note(&self.store, viewer.actor(), "right_refused", what, self.clock.now()).await;
     }
 }

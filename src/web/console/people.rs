@@ -86,7 +86,7 @@ pub(crate) async fn add(console: &Console, viewer: &Viewer, request: &Request) -
     }
     let password_hash = password::hash_apart(password.to_owned()).await?;
     let person = NewPerson { name: name.clone(), role, password_hash };
-    let actor = viewer.person.name.clone();
+    let actor = viewer.actor();
     if console.store.add_person(person, actor, console.clock.now()).await? {
         show(console, viewer, &format!("{name} may sign in now."), "").await
     } else {
@@ -126,7 +126,7 @@ pub(crate) async fn change(
         }
         _ => return Ok(refusal(viewer, 404, "There is no such page", "Nothing was changed.")),
     };
-    let actor = viewer.person.name.clone();
+    let actor = viewer.actor();
     let changed = console.store.change_person(name.to_owned(), change, actor, console.clock.now()).await?;
     let said = if changed {
         format!("Done. The sessions of {name} have ended.")
@@ -162,6 +162,6 @@ pub(crate) async fn change_own_password(console: &Console, viewer: &Viewer, requ
     }
     let change = PersonChange::Password(password::hash_apart(new.to_owned()).await?);
     let name = viewer.person.name.clone();
-    console.store.change_person(name.clone(), change, name, console.clock.now()).await?;
+    console.store.change_person(name, change, viewer.actor(), console.clock.now()).await?;
     Ok(Answer::WithSession("/login".into(), String::new()))
 }

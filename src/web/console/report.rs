@@ -246,7 +246,7 @@ pub(crate) async fn sign_off(console: &Console, viewer: &Viewer, request: &Reque
         "Not signed: a note is needed, of 4,096 bytes at most.".to_owned()
     } else {
         let sign_off =
-            SignOff { actor: viewer.name().to_owned(), note: note.to_owned(), now: console.clock.now() };
+            SignOff { actor: viewer.actor(), note: note.to_owned(), now: console.clock.now() };
         match console.store.sign_off(date, sign_off).await? {
             Signed::Done => return Ok(Answer::To(format!("/reports/{date}"))),
             Signed::Before(by) => format!("{by} has signed it off already."),

@@ -278,7 +278,7 @@ pub(crate) async fn decide(console: &Console, viewer: &Viewer, request: &Request
     };
     let now = console.clock.now();
     let reviewer = Reviewer {
-        actor: viewer.name().to_owned(),
+        actor: viewer.actor(),
         note: Some(note.to_owned()),
         now,
         business_date: now.business_date(console.timezone),

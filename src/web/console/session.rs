@@ -7,6 +7,7 @@ use std::net::IpAddr;
 use std::num::NonZeroU32;
 
 use askama::Template;
+use domain::actor::{Actor, NOBODY, Via};
 use domain::access::{Role, csrf_token, same_text, token_hash};
 use governor::clock::DefaultClock;
 use governor::state::keyed::HashMapStateStore;
@@ -68,6 +69,8 @@ impl Logins {
 #[derive(Clone, Debug)]
 pub(crate) struct Viewer {
     pub(crate) person: Person,
+    /// From where.
+    pub(crate) address: IpAddr,
     /// The token of every form of this session.
     pub(crate) csrf: String,
     token_hash: String,
@@ -77,6 +80,11 @@ impl Viewer {
     /// True if the form came from a page of this session.
     pub(crate) fn form_is_ours(&self, request: &Request) -> bool {
         request.field("csrf").is_some_and(|token| same_text(token, &self.csrf))
+    }
+
+    /// What they do is signed with this.
+    pub(crate) fn actor(&self) -> Actor {
+        Actor::new(self.person.name.clone(), Via::Page, Some(self.address))
     }
 
     pub(crate) fn name(&self) -> &str {
@@ -108,7 +116,7 @@ pub(crate) async fn viewer(console: &Console, request: &Request) -> Result<Optio
     let Some(token) = request.cookie(SESSION_COOKIE) else { return Ok(None) };
     let token_hash = token_hash(token);
     let person = console.store.session(&token_hash, console.clock.now()).await?;
-    Ok(person.map(|person| Viewer { person, csrf: csrf_token(token), token_hash }))
+    Ok(person.map(|person| Viewer { person, address: request.address, csrf: csrf_token(token), token_hash }))
 }
 
 #[derive(Template)]
@@ -219,20 +227,21 @@ async fn try_to_sign_in(console: &Console, request: &Request) -> Answered {
     let (person, hash) = found.map_or((None, None), |(person, hash)| (Some(person), Some(hash)));
     let is_right = password::verify(password.to_owned(), hash).await?;
     let now = console.clock.now();
-    let from = domain::location::shortened(request.address).to_string();
     if let Some(person) = person.filter(|_| is_right) {
         let token = new_token();
-        console.store.begin_session(token_hash(&token), person.clone(), from, now).await?;
+        console.store.begin_session(token_hash(&token), person.clone(), Some(request.address), now).await?;
         let kept = Kept::of_login(request);
         if !kept.is_empty() {
-            let viewer = Viewer { person, csrf: csrf_token(&token), token_hash: token_hash(&token) };
+            let (csrf, token_hash) = (csrf_token(&token), token_hash(&token));
+            let viewer = Viewer { person, address: request.address, csrf, token_hash };
             return super::kept::page(&viewer, &kept, next_page(request.field("next")), token);
         }
         return Ok(Answer::WithSession(next_page(request.field("next")), token));
     }
     // Somebody else's text: kept short, and never as the actor.
     let tried: String = name.chars().take(40).collect();
-    let line = Line::new("nobody", "sign_in_refused", format!("person {tried}"), format!("from {from}"));
+    let nobody = Actor::new(NOBODY, Via::Page, Some(request.address));
+    let line = Line::new(&nobody, "sign_in_refused", format!("person {tried}"), String::new());
     console.store.note_in_audit(line, now).await?;
     again(request, 401, "Name and password do not belong together.")
 }
@@ -241,7 +250,7 @@ async fn try_to_sign_in(console: &Console, request: &Request) -> Answered {
 pub(crate) async fn sign_out(console: &Console, viewer: &Viewer, _request: &Request) -> Answered {
     console
         .store
-        .end_session(viewer.token_hash.clone(), viewer.person.name.clone(), console.clock.now())
+        .end_session(viewer.token_hash.clone(), viewer.actor(), console.clock.now())
         .await?;
     Ok(Answer::WithSession("/login".into(), String::new()))
 }

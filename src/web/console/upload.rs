@@ -106,6 +106,7 @@ async fn file(console: &Console, viewer: &Viewer, form: &Form, field: Field<'_>)
         ));
     }
     if !viewer.may_settle() {
+        console.note_refused(viewer, "POST /reports/statements".into()).await;
         return Ok(refusal(
             viewer,
             403,
@@ -121,7 +122,7 @@ async fn file(console: &Console, viewer: &Viewer, form: &Form, field: Field<'_>)
         from: Some(form.from.as_str()).filter(|text| filled(text)),
         to: Some(form.to.as_str()).filter(|text| filled(text)),
         supersedes: Some(form.supersedes.as_str()).filter(|text| filled(text)),
-        actor: viewer.name(),
+        actor: &viewer.actor(),
         now: console.clock.now(),
     };
     match take(&console.store, &console.statements, upload, field, Then::Ask).await {
