@@ -485,12 +485,16 @@ pub(crate) enum TokenCommand {
         /// unless a person has its name.
         #[arg(long, value_name = "PERSON")]
         owner: Option<String>,
-        /// How long it is in force, e.g. 90d or 12h; without it until it is revoked.
+        /// How long it is in force, e.g. 90d or 12h; without it 365d.
         #[arg(long, value_name = "TERM")]
         expires: Option<String>,
     },
     /// Lists every token: whose it is, until when, and when it was last used.
-    List,
+    List {
+        /// As JSON.
+        #[arg(long)]
+        json: bool,
+    },
     /// Refuses a token from now on.
     Revoke {
         /// Its name.

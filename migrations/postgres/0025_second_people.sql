@@ -2,8 +2,10 @@
 ALTER TABLE people ADD COLUMN since BIGINT NOT NULL DEFAULT 0;
 UPDATE people SET since = created_at;
 
--- What a person stated of a postback alone, in the user's currency; null of what two people agreed on, and of other acts.
+-- What moves by what a person stated alone, in the user's currency and in USD; null of what two people agreed on, and of
+-- other acts.
 ALTER TABLE quarantine_acts ADD COLUMN alone_micros BIGINT;
+ALTER TABLE quarantine_acts ADD COLUMN alone_payout_micros BIGINT;
 CREATE INDEX quarantine_acts_actor ON quarantine_acts (actor, acted_at);
 
 -- Who would dismiss a reversal case that needs two people.

@@ -41,7 +41,8 @@ async fn add(process: &Process, name: String, role: Role) -> anyhow::Result<u8> 
     let added = process.store.add_person(person, command_line(), process.clock.now()).await?;
     anyhow::ensure!(
         added,
-        "there is, or was, somebody named `{name}`: names in the evidence are never given again"
+        "there is, or was, a person or a service named `{name}`, or so that it looks the same: names in the evidence are never \
+         given again"
     );
     print_new(&password, is_new);
     Ok(EXIT_DONE)

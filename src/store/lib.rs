@@ -33,7 +33,7 @@
 //! | [`replay`] | taking once more what was put aside |
 //! | [`quarantine`] | what people do about quarantined postbacks: state what is missing, set one aside |
 //! | [`retention`] | what leaves at the end of its term |
-//! | [`tokens`] | who may call the API |
+//! | [`tokens`], `names` | who may call the API; names are given once |
 //! | [`people`], [`sessions`], [`audit`] | who may sign in to the pages, their sessions, and who did what |
 //! | [`wake`] | telling workers that something waits |
 
@@ -56,6 +56,7 @@ pub mod ledger;
 mod line;
 pub mod migrate;
 pub mod moment;
+mod names;
 mod outbox;
 pub mod people;
 pub mod policies;

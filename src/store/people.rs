@@ -4,11 +4,13 @@ use std::sync::LazyLock;
 
 use domain::access::Role;
 use domain::actor::Actor;
+use domain::queue::NEW_MS;
 use domain::time::TimestampMs;
 
 use crate::audit::{self, Line};
-use crate::statement::{LazyStatement, Statement};
-use crate::unit::with_statement;
+use crate::names;
+use crate::statement::{Column, LazyStatement, Statement};
+use crate::unit::{Tx, with_statement};
 use crate::{Error, Result, Store, read};
 
 /// A person, without the hash of the password.
@@ -37,11 +39,36 @@ pub struct NewPerson {
     pub password_hash: String,
 }
 
+/// Which of these people were added, or enabled again, too lately to be one of two. (A process of an older version keeps only
+/// when they were added.)
+static NEW: LazyStatement = LazyLock::new(|| {
+    Statement::new(
+        "SELECT given.name, given.acted_at FROM {given} JOIN people ON people.name = given.name
+         WHERE since > given.acted_at - given.new_ms OR created_at > given.acted_at - given.new_ms",
+        &[Column::Text("name"), Column::Int("acted_at"), Column::Int("new_ms")],
+    )
+});
+
+#[derive(serde::Serialize)]
+struct ActedRow<'a> {
+    name: &'a str,
+    acted_at: i64,
+    new_ms: i64,
+}
+
+/// Who of those who acted, and when, was too new then to be one of two.
+pub(crate) async fn new_ones(tx: &mut Tx, acted: &[(&str, i64)]) -> Result<Vec<(String, i64)>> {
+    let rows = acted.iter().map(|(name, acted_at)| ActedRow { name, acted_at: *acted_at, new_ms: NEW_MS });
+    let given: Vec<ActedRow<'_>> = rows.collect();
+    tx.fetch(&NEW, &given).await
+}
+
 pub(crate) type PersonRow = (i64, String, String, i64, Option<i64>);
 
 static INSERT: LazyStatement = LazyLock::new(|| {
     Statement::new(
-        "INSERT INTO people (name, role, password_hash, created_at) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING",
+        "INSERT INTO people (name, role, password_hash, created_at, since) VALUES ($1, $2, $3, $4, $4)
+         ON CONFLICT DO NOTHING",
         &[],
     )
 });
@@ -49,7 +76,7 @@ static DISABLE: LazyStatement = LazyLock::new(|| {
     Statement::new("UPDATE people SET disabled_at = $1 WHERE name = $2 AND disabled_at IS NULL", &[])
 });
 static ENABLE: LazyStatement = LazyLock::new(|| {
-    Statement::new("UPDATE people SET disabled_at = NULL WHERE name = $1 AND disabled_at IS NOT NULL", &[])
+    Statement::new("UPDATE people SET disabled_at = NULL, since = $2 WHERE name = $1 AND disabled_at IS NOT NULL", &[])
 });
 static PASSWORD: LazyStatement =
     LazyLock::new(|| Statement::new("UPDATE people SET password_hash = $1 WHERE name = $2", &[]));
@@ -69,11 +96,15 @@ pub enum PersonChange {
 }
 
 impl Store {
-    /// Adds a person; `false` if the name is taken, also by somebody who is disabled.
+    /// Adds a person; `false` if the name, or one that looks the same, is taken: by a person or a service, also by one who is
+    /// disabled or revoked.
     pub async fn add_person(&self, person: NewPerson, actor: Actor, now: TimestampMs) -> Result<bool> {
         self.write(move |tx| {
             Box::pin(async move {
                 let NewPerson { name, role, password_hash } = person;
+                if names::is_taken(tx, &name, None).await? {
+                    return Ok(false);
+                }
                 let added = with_statement!(tx, INSERT, |sql, connection| {
                     let insert =
                         sqlx::query(sql).bind(&name).bind(role.name()).bind(password_hash).bind(now.0);
@@ -112,7 +143,7 @@ impl Store {
                     }),
                     PersonChange::Enable => ("person_enabled", {
                         with_statement!(tx, ENABLE, |sql, connection| {
-                            sqlx::query(sql).bind(&name).execute(connection).await?.rows_affected()
+                            sqlx::query(sql).bind(&name).bind(now.0).execute(connection).await?.rows_affected()
                         })
                     }),
                     PersonChange::Password(hash) => ("password_changed", {

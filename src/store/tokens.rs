@@ -10,6 +10,7 @@ use domain::actor::Actor;
 use domain::time::TimestampMs;
 
 use crate::audit::{self, Line};
+use crate::names;
 use crate::statement::{Column, LazyStatement, Statement};
 use crate::unit::{Tx, with_statement};
 use crate::{Error, Result, Store, read};
@@ -80,7 +81,8 @@ static SERVICES: LazyStatement = LazyLock::new(|| {
 });
 
 impl Store {
-    /// Adds a token by its hash; `false` if the name is taken, also by one that was revoked.
+    /// Adds a token by its hash; `false` if the name, or one that looks the same, is taken: by another token, also one that was
+    /// revoked, or by a person who is not its owner.
     pub async fn add_token(
         &self,
         token: NewToken,
@@ -91,6 +93,9 @@ impl Store {
         self.write(move |tx| {
             Box::pin(async move {
                 let NewToken { name, owner, role, expires_at } = token;
+                if names::is_taken(tx, &name, owner.as_deref()).await? {
+                    return Ok(false);
+                }
                 let added = with_statement!(tx, INSERT, |sql, connection| {
                     let insert = sqlx::query(sql)
                         .bind(&name)

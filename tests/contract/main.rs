@@ -14,6 +14,7 @@
 //! | `story`, `telling` | postbacks in few words; telling them to the store and looking at what became of them |
 //! | `recording`, `settling`, `conflicts`, `quarantine` | from the inbox to rewards |
 //! | `books`, `proof`, `verdicts` | what is booked and written down for good |
+//! | `audit` | the chain of who did what |
 //! | `reviews`, `decisions` | a person's decision, and one click on many |
 //! | `cases` | reversals that do not simply reverse |
 //! | `holds`, `searching`, `crowded` | the queue; searches in a long one; ignored: how long a very long one takes |
@@ -57,6 +58,8 @@ macro_rules! contract {
 
 #[cfg(test)]
 mod apps;
+#[cfg(test)]
+mod audit;
 #[cfg(test)]
 mod books;
 #[cfg(test)]

@@ -31,7 +31,7 @@ async fn person(home: &Home, name: &str) -> Person {
 
 async fn begin(home: &Home, token: &str, name: &str) {
     let person = person(home, name).await;
-    home.store.begin_session(token.into(), person, "203.0.113.0/24".into(), NOW).await.expect("begun");
+    home.store.begin_session(token.into(), person, Some([203, 0, 113, 7].into()), NOW).await.expect("begun");
 }
 
 async fn whose(home: &Home, token: &str, after_ms: i64) -> Option<String> {
@@ -103,7 +103,7 @@ async fn a_session_in_use_lasts_until_its_day_is_over(home: &Home) {
 async fn the_audit_lists_newest_first_by_who_and_what_page_by_page(home: &Home) {
     add(home, "ann", Role::Risk).await;
     for number in 0..5 {
-        let line = Line::new("ann", "looked", format!("page {number}"), String::new());
+        let line = Line::new(&"ann".into(), "looked", format!("page {number}"), String::new());
         home.store.note_in_audit(line, NOW).await.expect("noted");
     }
     let of = |actor: Option<&str>, action: Option<&str>, before| AuditFilter {

@@ -19,7 +19,7 @@ use super::{Decide, Decision, OpinionRow, Skip, Skipped, Wanted};
 use crate::Result;
 use crate::audit::{self, Line};
 use crate::reviews::Reviewer;
-use crate::tokens;
+use crate::{people, tokens};
 use crate::unit::{Tx, with_statement};
 
 /// Everything that is known when a click is decided on.
@@ -53,14 +53,24 @@ impl Desk {
         names.sort_unstable();
         names.dedup();
         let services = tokens::services(tx, &names).await?;
-        let voice = |name: String| {
-            if services.contains(&name) { Voice::Service(name) } else { Voice::Person(name) }
+        let now_ms = decide.reviewer.now.0;
+        let mut acted: Vec<(&str, i64)> = rows.iter().map(|row| (row.person.as_str(), row.given_at)).collect();
+        acted.push((&decide.reviewer.actor, now_ms));
+        let new = people::new_ones(tx, &acted).await?;
+        let voice = |name: String, at: i64| {
+            if services.contains(&name) {
+                Voice::Service(name)
+            } else if new.iter().any(|(new, acted_at)| *new == name && *acted_at == at) {
+                Voice::New(name)
+            } else {
+                Voice::Person(name)
+            }
         };
-        let by = voice(decide.reviewer.actor.name().to_owned());
+        let by = voice(decide.reviewer.actor.name().to_owned(), now_ms);
         let mut opinions: HashMap<i64, Vec<Opinion>> = HashMap::new();
         for row in rows {
             let decision = if row.decision == "release" { Review::Release } else { Review::Reject };
-            opinions.entry(row.reward_id).or_default().push(Opinion { by: voice(row.person), decision });
+            opinions.entry(row.reward_id).or_default().push(Opinion { by: voice(row.person, row.given_at), decision });
         }
         let is_open = |id: &i64| rewards.get(id).is_some_and(|reward| reward.status == Status::Held);
         let seen: HashSet<&Wanted> = decide.wanted.iter().collect();

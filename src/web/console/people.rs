@@ -94,7 +94,7 @@ pub(crate) async fn add(console: &Console, viewer: &Viewer, request: &Request) -
             console,
             viewer,
             "",
-            "This name is taken, or was once: names in the evidence are never given again.",
+            "This name, or one that looks the same, is taken or was once: names in the evidence are never given again.",
         )
         .await
     }
