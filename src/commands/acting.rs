@@ -60,7 +60,8 @@ mod tests {
 
     #[test]
     fn the_user_of_the_system_is_named_as_its_users_are() {
-        let users = "root:x:0:0:root:/root:/bin/sh\nbroken\n:x:7:7::/:\ndeploy:x:1000:1000::/home/deploy:/bin/sh\n";
+        let users =
+            "root:x:0:0:root:/root:/bin/sh\nbroken\n:x:7:7::/:\ndeploy:x:1000:1000::/home/deploy:/bin/sh\n";
         assert_eq!(name_of(users, 0).as_deref(), Some("root"));
         assert_eq!(name_of(users, 1000).as_deref(), Some("deploy"));
         assert_eq!((name_of(users, 7), name_of(users, 8)), (None, None));

@@ -26,7 +26,8 @@ pub(crate) async fn token(process: &Process, command: TokenCommand) -> anyhow::R
         }
         TokenCommand::List { json } => list(process, json).await,
         TokenCommand::Revoke { name } => {
-            let revoked = process.store.revoke_token(name.clone(), command_line(), process.clock.now()).await?;
+            let revoked =
+                process.store.revoke_token(name.clone(), command_line(), process.clock.now()).await?;
             anyhow::ensure!(revoked, "there is no token named `{name}`, or it is revoked already");
             Ok(EXIT_DONE)
         }

@@ -13,7 +13,6 @@ use crate::EXIT_DONE;
 use crate::cli::UserCommand;
 use crate::roles::Process;
 
-
 /// Does what was asked.
 pub(crate) async fn user(process: &Process, command: UserCommand) -> anyhow::Result<u8> {
     process.store.assert_migrated().await?;

@@ -58,7 +58,9 @@ pub fn folded(name: &str) -> String {
 /// Whether `name` may be a person's: short, and free of what separates names in the evidence.
 pub fn is_person_name(name: &str) -> bool {
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
-    (1..=40).contains(&name.len()) && name.bytes().all(is_plain) && !RESERVED_NAMES.contains(&folded(name).as_str())
+    (1..=40).contains(&name.len())
+        && name.bytes().all(is_plain)
+        && !RESERVED_NAMES.contains(&folded(name).as_str())
 }
 
 /// The token that the forms of a session carry: derived from the session's own token, so that it ends with it.
@@ -84,9 +86,13 @@ mod tests {
 
     #[test]
     fn names_that_look_the_same_are_the_same() {
-        for (one, other) in
-            [("mara", "Mara"), ("mara", "MARA"), ("mara", "\u{ff4d}ara"), ("\u{fb01}n", "FIN"), ("\u{e9}", "E\u{301}")]
-        {
+        for (one, other) in [
+            ("mara", "Mara"),
+            ("mara", "MARA"),
+            ("mara", "\u{ff4d}ara"),
+            ("\u{fb01}n", "FIN"),
+            ("\u{e9}", "E\u{301}"),
+        ] {
             assert_eq!(folded(one), folded(other), "{one} {other}");
         }
         assert_ne!(folded("mara"), folded("mar"));
@@ -98,9 +104,21 @@ mod tests {
             assert!(is_person_name(name), "{name}");
         }
         let long = "x".repeat(41);
-        for name in
-            ["", " mara", "mara ", "ma ra", "mara\n", "ma\tra", "mara\0", "m\u{e4}ra", "a, b", "Policy", "RULES", "command", &long]
-        {
+        for name in [
+            "",
+            " mara",
+            "mara ",
+            "ma ra",
+            "mara\n",
+            "ma\tra",
+            "mara\0",
+            "m\u{e4}ra",
+            "a, b",
+            "Policy",
+            "RULES",
+            "command",
+            &long,
+        ] {
             assert!(!is_person_name(name), "{name:?}");
         }
     }

@@ -106,7 +106,9 @@ pub fn words(actor: &str, via: Option<&str>, detail: Option<&str>) -> String {
     match (via, detail) {
         (Some("page"), _) => "on a page".into(),
         (Some("token"), Some(token)) => format!("by the token {token}"),
-        (Some("command"), Some(user)) if actor == COMMAND_LINE => format!("by command on the machine (user {user})"),
+        (Some("command"), Some(user)) if actor == COMMAND_LINE => {
+            format!("by command on the machine (user {user})")
+        }
         (Some("command"), Some(user)) => format!("by command on the machine, as {actor} (user {user})"),
         (Some("gateway"), _) => "by RewardGate itself".into(),
         _ => String::new(),

@@ -78,8 +78,11 @@ async fn give_up_one(tx: &mut Tx, give_up: &GiveUp) -> Result<GivenUp> {
     let Some(found) = load(tx, give_up.id).await? else { return Ok(GivenUp::NotFound) };
     let users = lock_users(tx, vec![user(&found)]).await?;
     let given_up = with_statement!(tx, GIVE_UP, |sql, connection| {
-        let update =
-            sqlx::query(sql).bind(give_up.id).bind(give_up.now.0).bind(give_up.actor.name()).bind(&give_up.reason);
+        let update = sqlx::query(sql)
+            .bind(give_up.id)
+            .bind(give_up.now.0)
+            .bind(give_up.actor.name())
+            .bind(&give_up.reason);
         update.execute(connection).await?.rows_affected()
     });
     if given_up == 0 {

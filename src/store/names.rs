@@ -27,11 +27,9 @@ pub(crate) async fn is_taken(tx: &mut Tx, name: &str, but_of: Option<&str>) -> R
     with_statement!(tx, ONE_BY_ONE, |sql, connection| {
         sqlx::query(sql).execute(connection).await?;
     });
-    let taken: Vec<(String,)> = with_statement!(tx, TAKEN, |sql, connection| {
-        sqlx::query_as(sql).fetch_all(connection).await?
-    });
+    let taken: Vec<(String,)> =
+        with_statement!(tx, TAKEN, |sql, connection| { sqlx::query_as(sql).fetch_all(connection).await? });
     let looks = folded(name);
     let others = taken.iter().filter(|(taken,)| Some(taken.as_str()) != but_of);
-    // The same name once more is left to the unique index of its table.
     Ok(others.into_iter().any(|(taken,)| folded(taken) == looks))
 }

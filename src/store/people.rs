@@ -76,7 +76,10 @@ static DISABLE: LazyStatement = LazyLock::new(|| {
     Statement::new("UPDATE people SET disabled_at = $1 WHERE name = $2 AND disabled_at IS NULL", &[])
 });
 static ENABLE: LazyStatement = LazyLock::new(|| {
-    Statement::new("UPDATE people SET disabled_at = NULL, since = $2 WHERE name = $1 AND disabled_at IS NOT NULL", &[])
+    Statement::new(
+        "UPDATE people SET disabled_at = NULL, since = $2 WHERE name = $1 AND disabled_at IS NOT NULL",
+        &[],
+    )
 });
 static PASSWORD: LazyStatement =
     LazyLock::new(|| Statement::new("UPDATE people SET password_hash = $1 WHERE name = $2", &[]));
@@ -143,7 +146,12 @@ impl Store {
                     }),
                     PersonChange::Enable => ("person_enabled", {
                         with_statement!(tx, ENABLE, |sql, connection| {
-                            sqlx::query(sql).bind(&name).bind(now.0).execute(connection).await?.rows_affected()
+                            sqlx::query(sql)
+                                .bind(&name)
+                                .bind(now.0)
+                                .execute(connection)
+                                .await?
+                                .rows_affected()
                         })
                     }),
                     PersonChange::Password(hash) => ("password_changed", {

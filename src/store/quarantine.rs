@@ -18,11 +18,11 @@ use serde::Serialize;
 use sqlx::QueryBuilder;
 
 use crate::audit::{self, Line};
+use crate::decisions::ONE_BY_ONE;
 use crate::inbox::WaitingPostback;
 use crate::replay::{self, Replayer};
 use crate::statement::{Column, LazyStatement, Statement};
 use crate::unit::{Tx, with_statement};
-use crate::decisions::ONE_BY_ONE;
 use crate::{Error, Result, Store, people, read, tokens};
 
 /// The most acts that are listed of one postback, newest last.
@@ -347,7 +347,8 @@ async fn adds_up(tx: &mut Tx, stake: Stake, terms: &ReviewTerms, by: &By) -> Res
     let reaches = |limit: Option<Micros>, before: i64, more: Micros| {
         more.0 != 0 && limit.is_some_and(|limit| before.saturating_add(more.0) >= limit.0)
     };
-    Ok(acts > 0 && (reaches(reward_limit, reward, stake.reward) || reaches(payout_limit, payout, stake.payout)))
+    Ok(acts > 0
+        && (reaches(reward_limit, reward, stake.reward) || reaches(payout_limit, payout, stake.payout)))
 }
 
 async fn state(

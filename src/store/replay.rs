@@ -200,7 +200,12 @@ impl Store {
             Box::pin(async move {
                 let taken = replay_refused(tx, &rows_of(&ids), &by).await?;
                 if taken > 0 {
-                    let line = Line::new(&by.actor, "refused_call_replayed", subject(&ids, taken, "refused call"), String::new());
+                    let line = Line::new(
+                        &by.actor,
+                        "refused_call_replayed",
+                        subject(&ids, taken, "refused call"),
+                        String::new(),
+                    );
                     audit::note(tx, &line, by.now);
                 }
                 Ok(taken)
@@ -236,7 +241,12 @@ impl Store {
             Box::pin(async move {
                 let taken = replay_quarantined(tx, &rows_of(&ids), &by).await?;
                 if taken > 0 {
-                    let line = Line::new(&by.actor, "postback_replayed", subject(&ids, taken, "postback"), String::new());
+                    let line = Line::new(
+                        &by.actor,
+                        "postback_replayed",
+                        subject(&ids, taken, "postback"),
+                        String::new(),
+                    );
                     audit::note(tx, &line, by.now);
                 }
                 Ok(taken)

@@ -135,9 +135,10 @@ async fn load(tx: &mut Tx, id: i64) -> Result<Option<Reward>> {
 
 async fn undo(tx: &mut Tx, id: i64, reviewer: Reviewer, subscriptions: &Subscriptions) -> Result<Undone> {
     let Some(reward) = load(tx, id).await? else { return Ok(Undone::NotFound) };
-    let (name, actor, taken_at, tries): (String, String, i64, i64) = with_statement!(tx, LAST_STEP, |sql, connection| {
-        sqlx::query_as(sql).bind(id).bind(reward.steps).fetch_one(connection).await?
-    });
+    let (name, actor, taken_at, tries): (String, String, i64, i64) =
+        with_statement!(tx, LAST_STEP, |sql, connection| {
+            sqlx::query_as(sql).bind(id).bind(reward.steps).fetch_one(connection).await?
+        });
     let step =
         Step::parse(&name).ok_or(Error::Corrupt { table: "steps", column: "step", row: id, found: name })?;
     let last = LastStep { step, taken_at: TimestampMs(taken_at), told: tries > 0 };

@@ -53,8 +53,17 @@ impl Store {
                     insert.execute(connection).await?;
                 });
                 let subject = format!("person {}", person.name);
-                audit::note(tx, &Line::new(&Actor::new(person.name, Via::Page, from), "signed_in", subject, String::new()), now);
-    Ok(())
+                audit::note(
+                    tx,
+                    &Line::new(
+                        &Actor::new(person.name, Via::Page, from),
+                        "signed_in",
+                        subject,
+                        String::new(),
+                    ),
+                    now,
+                );
+                Ok(())
             })
         })
         .await
@@ -93,7 +102,7 @@ impl Store {
                 });
                 let subject = format!("person {person}");
                 audit::note(tx, &Line::new(&person, "signed_out", subject, String::new()), now);
-    Ok(())
+                Ok(())
             })
         })
         .await

@@ -81,7 +81,9 @@ impl Store {
         #[expect(clippy::disallowed_methods, reason = "this is the one place that the ban points to")]
         Ok(match &self.database {
             // dialect: SQLite takes the write lock at once; a later upgrade would fail without waiting
-            Database::Sqlite { writer, .. } => Tx::Sqlite(writer.begin_with("BEGIN IMMEDIATE").await?, Vec::new()),
+            Database::Sqlite { writer, .. } => {
+                Tx::Sqlite(writer.begin_with("BEGIN IMMEDIATE").await?, Vec::new())
+            }
             Database::Postgres(line) => Tx::Postgres(line.pool().begin().await?, Vec::new()),
         })
     }

@@ -15,8 +15,18 @@ pub const PAGE: i64 = 1_000;
 
 /// What each line of the file says. `number` is the place in the chain; empty for lines that are older than the chain.
 const COLUMNS: [&str; 12] = [
-    "number", "at", "actor", "via", "via_name", "network", "address", "action", "subject", "detail",
-    "address_digest", "hash",
+    "number",
+    "at",
+    "actor",
+    "via",
+    "via_name",
+    "network",
+    "address",
+    "action",
+    "subject",
+    "detail",
+    "address_digest",
+    "hash",
 ];
 
 /// The first line of a CSV file.
@@ -77,17 +87,18 @@ pub(crate) fn stream(
     with_addresses: bool,
 ) -> impl Stream<Item = Result<Bytes, store::Error>> + Send + Sync + 'static {
     let begun = (Some(csv_head()), 0_i64);
-    let pages = stream::try_unfold((store, filter, begun), move |(store, filter, (head, after))| async move {
-        if let Some(head) = head {
-            return Ok(Some((Bytes::from(head), (store, filter, (None, after)))));
-        }
-        let mut rows = store.audit_export(&filter, after, PAGE).await?;
-        let Some(last) = rows.last().map(|row| row.id) else { return Ok(None) };
-        if !with_addresses {
-            rows.iter_mut().for_each(|row| row.address = None);
-        }
-        let lines: String = rows.iter().map(csv_line).collect();
-        Ok(Some((Bytes::from(lines), (store, filter, (None, last)))))
-    });
+    let pages =
+        stream::try_unfold((store, filter, begun), move |(store, filter, (head, after))| async move {
+            if let Some(head) = head {
+                return Ok(Some((Bytes::from(head), (store, filter, (None, after)))));
+            }
+            let mut rows = store.audit_export(&filter, after, PAGE).await?;
+            let Some(last) = rows.last().map(|row| row.id) else { return Ok(None) };
+            if !with_addresses {
+                rows.iter_mut().for_each(|row| row.address = None);
+            }
+            let lines: String = rows.iter().map(csv_line).collect();
+            Ok(Some((Bytes::from(lines), (store, filter, (None, last)))))
+        });
     SyncStream::of(pages)
 }

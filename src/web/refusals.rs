@@ -98,7 +98,8 @@ mod tests {
         assert_eq!(noted, 10);
         assert_eq!(refusals.count(of([203, 0, 113, 7]), at(2)), Some(1), "another one");
         assert_eq!(refusals.count(known(), at(HOUR_MS)), Some(1), "the next hour");
-        let many = (0..5_000_u32).filter(|n| refusals.count(of(n.to_be_bytes()), at(HOUR_MS)).is_some()).count();
+        let many =
+            (0..5_000_u32).filter(|n| refusals.count(of(n.to_be_bytes()), at(HOUR_MS)).is_some()).count();
         assert_eq!(many, ONES_AN_HOUR - 1);
     }
 }

@@ -81,16 +81,14 @@ pub fn guarded_routes(
 ) -> impl Filter<Extract = (Response,), Error = Rejection> + Clone {
     let metrics = {
         let watch = watch.clone();
-        warp::path!("metrics")
-            .and(warp::get())
-            .and(call(api))
-            .map(move |call| (watch.clone(), call))
-            .then(|(watch, call): (Arc<Watch>, Call)| async move {
+        warp::path!("metrics").and(warp::get()).and(call(api)).map(move |call| (watch.clone(), call)).then(
+            |(watch, call): (Arc<Watch>, Call)| async move {
                 match call.reader().await {
                     Ok(_) => metrics_text(&watch),
                     Err(error) => error.into_response(),
                 }
-            })
+            },
+        )
     };
     health_routes(watch).or(metrics).unify()
 }

@@ -94,7 +94,13 @@ async fn a_line_says_by_what_means_and_from_where(home: &Home) {
         .rev()
         .map(|row| {
             let text = |text: &Option<String>| text.clone().unwrap_or_default();
-            (row.actor.as_str(), text(&row.via), text(&row.via_name), text(&row.from_network), text(&row.address))
+            (
+                row.actor.as_str(),
+                text(&row.via),
+                text(&row.via_name),
+                text(&row.from_network),
+                text(&row.address),
+            )
         })
         .collect();
     let line = |actor, via: &str, name: &str, network: &str, address: &str| {
@@ -166,7 +172,9 @@ async fn nothing_in_the_audit_can_be_changed_deleted_or_replaced(home: &Home) {
     ];
     match &raw {
         Raw::Sqlite(_) => attempts.extend([
-            format!("INSERT OR REPLACE INTO audit (id, seq, {line}) VALUES (2, 2, 0, 'x', 'x', 'x', '', 'x')"),
+            format!(
+                "INSERT OR REPLACE INTO audit (id, seq, {line}) VALUES (2, 2, 0, 'x', 'x', 'x', '', 'x')"
+            ),
             format!("REPLACE INTO audit (id, seq, {line}) VALUES (3, 9, 0, 'x', 'x', 'x', '', 'x')"),
             format!("REPLACE INTO audit (seq, {line}) VALUES (3, 0, 'x', 'x', 'x', '', 'x')"),
             "UPDATE OR REPLACE audit SET seq = 1 WHERE seq = 2".into(),

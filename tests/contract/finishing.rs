@@ -145,7 +145,9 @@ async fn a_postback_is_stated_once_however_many_try_at_once(home: &Home) {
     for number in 0..6 {
         let store = home.another_process().await;
         let stated = transaction(&format!("T{number}"));
-        tries.push(tokio::spawn(async move { store.state(id, stated, false, Stake::default(), by("mara")).await }));
+        tries.push(tokio::spawn(async move {
+            store.state(id, stated, false, Stake::default(), by("mara")).await
+        }));
     }
     let mut held = 0;
     for attempt in tries {
@@ -268,9 +270,11 @@ async fn a_service_is_neither_of_two_who_state_something(home: &Home) {
     let proposal = proposed(home, id, reward("500"), "mara").await;
     let agreed = home.store.confirm_stated(id, proposal, by("bot")).await.expect("an answer");
     assert_eq!(agreed, Acted::NotAPerson);
-    let same = home.store.state(id, reward("500"), true, Stake::default(), by("bot")).await.expect("an answer");
+    let same =
+        home.store.state(id, reward("500"), true, Stake::default(), by("bot")).await.expect("an answer");
     assert!(matches!(same, Acted::Proposed(_)), "{same:?}");
-    let same = home.store.state(id, reward("500"), true, Stake::default(), by("mara")).await.expect("an answer");
+    let same =
+        home.store.state(id, reward("500"), true, Stake::default(), by("mara")).await.expect("an answer");
     assert!(matches!(same, Acted::Proposed(_)), "{same:?}");
     assert!(home.first_waiting(ALL).await.is_empty(), "nothing has moved");
 }

@@ -201,7 +201,9 @@ fn everything() -> ResendFilter {
 async fn a_filter_sends_again_what_it_names_however_often_it_is_run(home: &Home) {
     let store = telling(home);
     failed(home, &store, 6).await;
-    let step = async |filter| store.resend_step(filter, None, "risk".into(), later(1)).await.expect("a step").deliveries;
+    let step = async |filter| {
+        store.resend_step(filter, None, "risk".into(), later(1)).await.expect("a step").deliveries
+    };
     assert_eq!(step(ResendFilter { app: Some("other".into()), ..everything() }).await, 0);
     assert_eq!(step(ResendFilter { from: Some(later(1)), ..everything() }).await, 0);
     assert_eq!(step(ResendFilter { to: Some(NOW), ..everything() }).await, 0);

@@ -147,7 +147,10 @@ async fn a_name_is_given_only_once(home: &Home) {
     add_person(home, "bob").await;
     assert!(!add(home, "Bob", Role::Admin, "two").await, "nor like a person");
     let person = NewPerson { name: "ANN".into(), role: Role::Risk, password_hash: "hash".into() };
-    assert!(!home.store.add_person(person, "admin".into(), NOW).await.expect("asked"), "nor a person like a service");
+    assert!(
+        !home.store.add_person(person, "admin".into(), NOW).await.expect("asked"),
+        "nor a person like a service"
+    );
     assert!(add(home, "anna", Role::Admin, "two").await);
 }
 

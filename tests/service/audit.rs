@@ -58,7 +58,8 @@ impl<'g> Book<'g> {
     fn one(&mut self, action: &str, (actor, via, via_name, network): Signed<'_>) {
         let new = self.new_lines();
         let [found] = new.as_slice() else { panic!("{action}: {new:?}") };
-        let said = json!([found["action"], found["actor"], found["via"], found["via_name"], found["network"]]);
+        let said =
+            json!([found["action"], found["actor"], found["via"], found["via_name"], found["network"]]);
         assert_eq!(said, json!([action, actor, via, via_name, network]), "{found}");
         let address = network.map(|_| "127.0.0.1");
         assert_eq!(found["address"], json!(address), "{found}");
@@ -142,10 +143,18 @@ fn every_api_call_that_changes_something_leaves_one_line(on: Kind) {
     for (path, body, action) in [
         (format!("rewards/{one}/release"), &note, "released"),
         (format!("rewards/{two}/reject"), &note, "rejected"),
-        (format!("reversals/{case}/resolve"), &json!({ "resolution": "dismiss", "note": "why" }), "reversal_dismissed"),
+        (
+            format!("reversals/{case}/resolve"),
+            &json!({ "resolution": "dismiss", "note": "why" }),
+            "reversal_dismissed",
+        ),
         (format!("postbacks/{quarantined}/set-aside"), &reason, "postback_set_aside"),
         (format!("postbacks/{quarantined}/take-up"), &reason, "postback_taken_up"),
-        (format!("postbacks/{quarantined}/state"), &json!({ "reward": "500", "reason": "why" }), "postback_stated"),
+        (
+            format!("postbacks/{quarantined}/state"),
+            &json!({ "reward": "500", "reason": "why" }),
+            "postback_stated",
+        ),
         (format!("deliveries/{dead}/give-up"), &reason, "delivery_given_up"),
     ] {
         acts(&mut book, &api, (&path, body, action), by);
@@ -242,7 +251,10 @@ impl Visitor {
     }
 
     fn get(&self, path: &str) -> Answer {
-        call(self.address, &Request::get(path).header("Cookie", &format!("rewardgate_session={}", self.session)))
+        call(
+            self.address,
+            &Request::get(path).header("Cookie", &format!("rewardgate_session={}", self.session)),
+        )
     }
 
     fn upload(&self, name: &str, file: &str) -> Answer {
@@ -252,7 +264,9 @@ impl Visitor {
         };
         let body = field("csrf", &csrf)
             + &field("source", "targo")
-            + &format!("--b\r\nContent-Disposition: form-data; name=\"file\"; filename=\"{name}\"\r\n\r\n{file}\r\n--b--\r\n");
+            + &format!(
+                "--b\r\nContent-Disposition: form-data; name=\"file\"; filename=\"{name}\"\r\n\r\n{file}\r\n--b--\r\n"
+            );
         let request = Request::new("POST", "/reports/statements")
             .header("Content-Type", "multipart/form-data; boundary=b")
             .header("Cookie", &format!("rewardgate_session={}", self.session))
@@ -387,22 +401,47 @@ fn every_command_that_changes_something_leaves_one_line(on: Kind) {
     let fay = ("fay", "command", Some(user.as_str()), None);
     for (arguments, action, by) in [
         (&["deliveries", "give-up", &dead, "--as", "mara", "--reason", "why"][..], "delivery_given_up", mara),
-        (&["postbacks", "set-aside", &quarantined, "--as", "mara", "--reason", "why"], "postback_set_aside", mara),
-        (&["postbacks", "take-up", &quarantined, "--as", "mara", "--reason", "why"], "postback_taken_up", mara),
+        (
+            &["postbacks", "set-aside", &quarantined, "--as", "mara", "--reason", "why"],
+            "postback_set_aside",
+            mara,
+        ),
+        (
+            &["postbacks", "take-up", &quarantined, "--as", "mara", "--reason", "why"],
+            "postback_taken_up",
+            mara,
+        ),
         (
             &["postbacks", "state", &quarantined, "--reward", "500", "--as", "mara", "--reason", "why"],
             "postback_stated",
             mara,
         ),
         (&["statement", "import", &file, "--source", "targo"], "statement_received", machine),
-        (&["statement", "accept", "1", "line 3", "--as", "fay", "--reason", "late"], "difference_accepted", fay),
-        (&["statement", "paid", "1", "1.00", "--as", "fay", "--note", "wire", "--yes"], "statement_paid", fay),
-        (&["statement", "take-back", "1", "1", "--as", "fay", "--reason", "a slip"], "payment_taken_back", fay),
+        (
+            &["statement", "accept", "1", "line 3", "--as", "fay", "--reason", "late"],
+            "difference_accepted",
+            fay,
+        ),
+        (
+            &["statement", "paid", "1", "1.00", "--as", "fay", "--note", "wire", "--yes"],
+            "statement_paid",
+            fay,
+        ),
+        (
+            &["statement", "take-back", "1", "1", "--as", "fay", "--reason", "a slip"],
+            "payment_taken_back",
+            fay,
+        ),
         (&["statement", "discard", "1", "--as", "fay"], "statement_discarded", fay),
     ] {
         let done = gate.run(arguments);
         let is_import = arguments.contains(&"import");
-        assert!(done.status.success() || is_import, "{arguments:?}: {}{}", text(&done.stdout), text(&done.stderr));
+        assert!(
+            done.status.success() || is_import,
+            "{arguments:?}: {}{}",
+            text(&done.stdout),
+            text(&done.stderr)
+        );
         book.one(action, by);
         if !is_import {
             assert!(!gate.run(arguments).status.success(), "{arguments:?} once more");

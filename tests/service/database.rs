@@ -71,7 +71,8 @@ impl Database {
                     sqlx::query_scalar(sql).fetch_one(&mut connection).await.expect("a number")
                 }
                 Self::Postgres { .. } => {
-                    let mut connection = PgConnection::connect(&self.url()).await.expect("the server answers");
+                    let mut connection =
+                        PgConnection::connect(&self.url()).await.expect("the server answers");
                     sqlx::query_scalar(sql).fetch_one(&mut connection).await.expect("a number")
                 }
             }

@@ -345,7 +345,8 @@ impl Outlook {
 
     /// What moves, in the user's currency and in USD: what adds up of one person.
     pub fn stake(&self) -> Stake {
-        let of = |amount: Option<Micros>| if self.moves { amount.unwrap_or_default() } else { Micros::default() };
+        let of =
+            |amount: Option<Micros>| if self.moves { amount.unwrap_or_default() } else { Micros::default() };
         Stake { reward: of(self.reward), payout: of(self.payout) }
     }
 

@@ -196,7 +196,9 @@ impl Store {
             "SELECT number, hash, lines_before, (SELECT COUNT(*) FROM audit WHERE seq IS NULL) AS lines_outside
              FROM audit_head WHERE one = 1"
         ).fetch_optional(pool).await)?;
-        head.ok_or_else(|| crate::Error::Unfit("the end of the audit is missing: was the table audit_head emptied?".into()))
+        head.ok_or_else(|| {
+            crate::Error::Unfit("the end of the audit is missing: was the table audit_head emptied?".into())
+        })
     }
 
     /// The next lines of the chain behind the line `after`, in order; none at its end.

@@ -85,7 +85,8 @@ pub struct ExportFilter {
     pub to: Option<TimestampMs>,
 }
 
-const SELECT: &str = "SELECT id, audit.seq, happened_at, actor, via, via_name, from_network, address, action, subject, \
+const SELECT: &str =
+    "SELECT id, audit.seq, happened_at, actor, via, via_name, from_network, address, action, subject, \
                       detail, address_digest, hash
                       FROM audit LEFT JOIN audit_addresses ON audit_addresses.seq = audit.seq WHERE true";
 

@@ -36,7 +36,8 @@ pub(super) async fn dismissed_alone(tx: &mut Tx, reviewer: &Reviewer) -> Result<
         sqlx::query(sql).bind(format!("dismissals of {}", reviewer.actor)).execute(connection).await?;
     });
     let (cases, payout): (i64, i64) = with_statement!(tx, ALONE, |sql, connection| {
-        let alone = sqlx::query_as(sql).bind(reviewer.actor.name()).bind(reviewer.now.0.saturating_sub(BULK_MS));
+        let alone =
+            sqlx::query_as(sql).bind(reviewer.actor.name()).bind(reviewer.now.0.saturating_sub(BULK_MS));
         alone.fetch_one(connection).await?
     });
     Ok(Alone { payout: Micros(payout), rewards: usize::try_from(cases).unwrap_or(usize::MAX) })
@@ -76,7 +77,8 @@ pub(super) async fn weigh(
     if weighed == Weighing::Wait {
         let note = reviewer.note.as_deref().unwrap_or_default();
         with_statement!(tx, INSERT, |sql, connection| {
-            let insert = sqlx::query(sql).bind(case_id).bind(reviewer.actor.name()).bind(note).bind(reviewer.now.0);
+            let insert =
+                sqlx::query(sql).bind(case_id).bind(reviewer.actor.name()).bind(note).bind(reviewer.now.0);
             insert.execute(connection).await?;
         });
         let line = Line::new(&reviewer.actor, "opinion_given", format!("case {case_id}"), String::new());

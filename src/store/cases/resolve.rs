@@ -247,7 +247,12 @@ async fn end(
     guard("reversal_cases", ended, 1)?;
     if let (Resolution::All, Some(id)) = (resolution, target) {
         with_statement!(tx, END_OTHERS, |sql, connection| {
-            sqlx::query(sql).bind(id).bind(reviewer.now.0).bind(reviewer.actor.name()).execute(connection).await?;
+            sqlx::query(sql)
+                .bind(id)
+                .bind(reviewer.now.0)
+                .bind(reviewer.actor.name())
+                .execute(connection)
+                .await?;
         });
     }
     Ok(())

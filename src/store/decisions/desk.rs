@@ -19,8 +19,8 @@ use super::{Decide, Decision, OpinionRow, Skip, Skipped, Wanted};
 use crate::Result;
 use crate::audit::{self, Line};
 use crate::reviews::Reviewer;
-use crate::{people, tokens};
 use crate::unit::{Tx, with_statement};
+use crate::{people, tokens};
 
 /// Everything that is known when a click is decided on.
 pub(super) struct Desk {
@@ -54,7 +54,8 @@ impl Desk {
         names.dedup();
         let services = tokens::services(tx, &names).await?;
         let now_ms = decide.reviewer.now.0;
-        let mut acted: Vec<(&str, i64)> = rows.iter().map(|row| (row.person.as_str(), row.given_at)).collect();
+        let mut acted: Vec<(&str, i64)> =
+            rows.iter().map(|row| (row.person.as_str(), row.given_at)).collect();
         acted.push((&decide.reviewer.actor, now_ms));
         let new = people::new_ones(tx, &acted).await?;
         let voice = |name: String, at: i64| {
@@ -70,7 +71,10 @@ impl Desk {
         let mut opinions: HashMap<i64, Vec<Opinion>> = HashMap::new();
         for row in rows {
             let decision = if row.decision == "release" { Review::Release } else { Review::Reject };
-            opinions.entry(row.reward_id).or_default().push(Opinion { by: voice(row.person, row.given_at), decision });
+            opinions
+                .entry(row.reward_id)
+                .or_default()
+                .push(Opinion { by: voice(row.person, row.given_at), decision });
         }
         let is_open = |id: &i64| rewards.get(id).is_some_and(|reward| reward.status == Status::Held);
         let seen: HashSet<&Wanted> = decide.wanted.iter().collect();
@@ -141,7 +145,8 @@ impl Desk {
             match weigh(needed, earlier, &self.by, decide.decision) {
                 Weighing::Take { with } => {
                     let Ok(step) = review::step(decide.decision, reward.status) else { continue };
-                    let actor = with.map_or_else(|| actor.name().to_owned(), |with| format!("{with}, {actor}"));
+                    let actor =
+                        with.map_or_else(|| actor.name().to_owned(), |with| format!("{with}, {actor}"));
                     let now = decide.reviewer.now;
                     let because = Because { actor: &actor, note: note.clone(), postback_id: None, now };
                     let step = Reward::clone(reward).take(step, because);

@@ -18,8 +18,8 @@ use crate::reviews::Reviewer;
 use crate::unit::with_statement;
 use crate::{Result, Store, read};
 use desk::{Desk, alone, decision_name};
-pub(crate) use rows::{IdRow, ONE_BY_ONE};
 use rows::{ALONE, DECIDED, DECISION};
+pub(crate) use rows::{IdRow, ONE_BY_ONE};
 use taking::take_back;
 pub(crate) use taking::{Taken, load, take};
 

@@ -270,7 +270,11 @@ pub(super) async fn supersede(tx: &mut Tx, row: &StatementRow, now: TimestampMs)
         .await?);
     for (id,) in gone {
         let detail = format!("by statement {}, of {}", row.id, row.actor);
-        audit::note(tx, &Line::new(&Actor::from(SUPERSEDER), "statement_superseded", subject(id), detail), now);
+        audit::note(
+            tx,
+            &Line::new(&Actor::from(SUPERSEDER), "statement_superseded", subject(id), detail),
+            now,
+        );
         let_go(tx, id, &row.source).await?;
     }
     Ok(())

@@ -121,12 +121,8 @@ pub(crate) async fn decide(console: &Console, viewer: &Viewer, request: &Request
         return confirm(console, viewer, act, &wanted, scope, &back, fault).await;
     }
     let now = console.clock.now();
-    let reviewer = Reviewer {
-        actor: viewer.actor(),
-        note,
-        now,
-        business_date: now.business_date(console.timezone),
-    };
+    let reviewer =
+        Reviewer { actor: viewer.actor(), note, now, business_date: now.business_date(console.timezone) };
     let decide = Decide { wanted, decision: act.decision, overturn: false, reviewer };
     let decision = match console.store.decide(decide).await {
         // Somebody was faster by a hair: nothing was saved, and the list will say who.

@@ -130,9 +130,7 @@ pub(crate) async fn resend(console: &Console, viewer: &Viewer, id: &str) -> Answ
     let Ok(id) = id.parse::<i64>() else { return Ok(Answer::To("/deliveries".into())) };
     let now = console.clock.now();
     match console.store.resend(id, viewer.actor(), now).await? {
-        Resent::Done => {
-            Ok(back(viewer, format!("Delivery {id} is sent again.")))
-        }
+        Resent::Done => Ok(back(viewer, format!("Delivery {id} is sent again."))),
         Resent::NotFound => Ok(back(viewer, format!("There is no delivery {id}."))),
         Resent::NotPossible(status) => {
             Ok(back(viewer, format!("Delivery {id} is {}: it is not sent again.", status.name())))
@@ -150,8 +148,7 @@ pub(crate) async fn give_up(console: &Console, viewer: &Viewer, request: &Reques
         let words = format!("Nothing was changed. Say why, in at most {MAX_NOTE_LEN} bytes.");
         return Ok(refusal(viewer, 400, "A reason is required", &words));
     };
-    let give_up =
-        GiveUp { id, actor: viewer.actor(), reason: reason.to_owned(), now: console.clock.now() };
+    let give_up = GiveUp { id, actor: viewer.actor(), reason: reason.to_owned(), now: console.clock.now() };
     let said = match console.store.give_up(give_up).await? {
         GivenUp::Done => format!("Delivery {id} is given up: it is not sent any more."),
         GivenUp::NotFound => format!("There is no delivery {id}."),

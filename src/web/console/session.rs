@@ -7,8 +7,8 @@ use std::net::IpAddr;
 use std::num::NonZeroU32;
 
 use askama::Template;
-use domain::actor::{Actor, NOBODY, Via};
 use domain::access::{Role, csrf_token, same_text, token_hash};
+use domain::actor::{Actor, NOBODY, Via};
 use governor::clock::DefaultClock;
 use governor::state::keyed::HashMapStateStore;
 use governor::{Quota, RateLimiter};
@@ -248,10 +248,7 @@ async fn try_to_sign_in(console: &Console, request: &Request) -> Answered {
 
 /// `POST /logout`
 pub(crate) async fn sign_out(console: &Console, viewer: &Viewer, _request: &Request) -> Answered {
-    console
-        .store
-        .end_session(viewer.token_hash.clone(), viewer.actor(), console.clock.now())
-        .await?;
+    console.store.end_session(viewer.token_hash.clone(), viewer.actor(), console.clock.now()).await?;
     Ok(Answer::WithSession("/login".into(), String::new()))
 }
 
