@@ -28,7 +28,7 @@ pub struct Terms {
     pub quarantined_days: u32,
     /// Refused calls.
     pub refused_days: u32,
-    /// Users' addresses.
+    /// Users' addresses, and those in the audit.
     pub addresses_days: u32,
 }
 
@@ -52,6 +52,7 @@ pub(crate) async fn purge(
         Some(Due::Postbacks(postbacks)),
         before(now, terms.refused_days).map(Due::Refused),
         before(now, terms.addresses_days).map(Due::Addresses),
+        before(now, terms.addresses_days).map(Due::AuditAddresses),
     ];
     for due in due.into_iter().flatten() {
         due.step_by_step(store, stop).await?;
@@ -71,6 +72,7 @@ enum Due {
     Postbacks(PostbackTerms),
     Refused(TimestampMs),
     Addresses(TimestampMs),
+    AuditAddresses(TimestampMs),
 }
 
 impl Due {
@@ -106,6 +108,7 @@ impl Due {
             Self::Postbacks(terms) => store.purge_postbacks(terms, after).await,
             Self::Refused(before) => store.purge_refused(before).await,
             Self::Addresses(before) => store.shorten_addresses(before).await,
+            Self::AuditAddresses(before) => store.forget_audit_addresses(before).await,
         }
     }
 
@@ -114,6 +117,7 @@ impl Due {
             Self::Postbacks(_) => "postbacks",
             Self::Refused(_) => "refused",
             Self::Addresses(_) => "addresses",
+            Self::AuditAddresses(_) => "audit_addresses",
         }
     }
 }

@@ -37,8 +37,11 @@ pub(crate) enum Command {
     Migrate,
     /// Asks the process that these settings start whether it is ready. Exit 1 if it is not, with the reasons.
     Healthcheck(HealthcheckArgs),
-    /// Proves the ledger: recomputes every balance from the transfers. Exit 1 if anything differs.
+    /// Proves the ledger, the chain of reports and the chain of the audit. Exit 1 if anything differs.
     Verify,
+    /// Who did what, by what means and from where.
+    #[command(subcommand)]
+    Audit(AuditCommand),
     /// Makes the reconciliation of a business day, or shows the closed one. Exit 1 if it does not tie out.
     Report(ReportArgs),
     /// The network's own statements: importing, looking at differences, accepting, paying.
@@ -112,6 +115,26 @@ pub(crate) enum ReportCommand {
         /// With which words.
         #[arg(long, value_name = "TEXT")]
         note: String,
+    },
+}
+
+/// The audit.
+#[derive(Debug, Subcommand)]
+pub(crate) enum AuditCommand {
+    /// Prints the audit, the oldest line first, with the hashes of its chain.
+    Export {
+        /// Only what happened at or after this time: RFC 3339, or a date in the settings' zone.
+        #[arg(long, value_name = "TIME")]
+        from: Option<String>,
+        /// Only what happened before this time.
+        #[arg(long, value_name = "TIME")]
+        to: Option<String>,
+        /// As CSV; the default.
+        #[arg(long, conflicts_with = "json")]
+        csv: bool,
+        /// As JSON, an object a line.
+        #[arg(long)]
+        json: bool,
     },
 }
 
@@ -478,12 +501,16 @@ pub(crate) enum TokenCommand {
         /// unless a person has its name.
         #[arg(long, value_name = "PERSON")]
         owner: Option<String>,
-        /// How long it is in force, e.g. 90d or 12h; without it until it is revoked.
+        /// How long it is in force, e.g. 90d or 12h; without it 365d.
         #[arg(long, value_name = "TERM")]
         expires: Option<String>,
     },
     /// Lists every token: whose it is, until when, and when it was last used.
-    List,
+    List {
+        /// As JSON.
+        #[arg(long)]
+        json: bool,
+    },
     /// Refuses a token from now on.
     Revoke {
         /// Its name.

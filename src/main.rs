@@ -80,6 +80,7 @@ async fn run(cli: Cli) -> anyhow::Result<u8> {
         Command::Diagnose(args) => commands::diagnose::diagnose(&existing.await?, args).await,
         Command::Healthcheck(args) => health::healthcheck(&Settings::load(config)?, &args).await,
         Command::Check(args) => commands::check::check(config, args).await,
+        Command::Audit(command) => commands::audit::audit(&existing.await?, command).await,
         Command::Verify => commands::verify::verify(&existing.await?).await,
         Command::Deliveries(command) => commands::deliveries::deliveries(&existing.await?, command).await,
         Command::Token(command) => commands::token::token(&existing.await?, command).await,

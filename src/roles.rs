@@ -27,6 +27,7 @@ use web::console::{Choices, Console, Logins};
 use web::ingest::recorder::Recorder;
 use web::ingest::{Ingest, SourceEndpoint, Strays};
 use web::limits::RefusedRate;
+use web::refusals::Refusals;
 use web::serve::{Entrance, serve};
 use web::stating::{Mapping, Stating};
 use web::watch::{LastBeat, Metrics, Watch};
@@ -148,6 +149,7 @@ impl Web {
         let statements: Arc<web::statements::Readings> =
             Arc::new(settings.sources.iter().map(|it| (it.name.clone(), it.statements.clone())).collect());
         let stating = Arc::new(stating(settings));
+        let refusals = Arc::new(Refusals::default());
         let api = Arc::new(Api {
             store: store.clone(),
             apps: settings.apps.clone(),
@@ -155,6 +157,8 @@ impl Web {
             clock: clock.clone(),
             statements: statements.clone(),
             stating: stating.clone(),
+            trusted_proxies: pages_proxies(settings).clone(),
+            refusals: refusals.clone(),
         });
         let console = Arc::new(Console {
             store: store.clone(),
@@ -170,6 +174,7 @@ impl Web {
             choices: Choices::default(),
             statements,
             stating,
+            refusals,
         });
         let (entrance, admin_entrance) = entrances(settings, &ingest);
         let served = async {

@@ -1,5 +1,6 @@
 //! `rewardgate deliveries`: what apps are told, sending again, giving up, and switching an app on again.
 
+use domain::access::Role;
 use domain::delivery::Status;
 use domain::review::MAX_NOTE_LEN;
 use domain::text::count;
@@ -8,7 +9,7 @@ use store::giving_up::{GiveUp, GivenUp};
 use store::resend::{DeliveryFilter, DeliveryRow, ResendFilter, Resendable, Resent};
 use store::rewards::Place;
 
-use super::{say, time};
+use super::{acting, say, time};
 use crate::cli::{DeliveriesCommand, DeliveryArgs};
 use crate::roles::Process;
 use crate::{EXIT_DONE, EXIT_FAILED};
@@ -74,8 +75,8 @@ fn given_up(row: &DeliveryRow) -> String {
 }
 
 async fn give_up(process: &Process, id: i64, actor: String, reason: &str) -> anyhow::Result<u8> {
-    let (actor, reason) = (actor.trim().to_owned(), reason.trim().to_owned());
-    anyhow::ensure!(!actor.is_empty(), "`--as` is empty: say who gives the delivery up");
+    let reason = reason.trim().to_owned();
+    let actor = acting::named(process, &actor, Role::may_review, "give deliveries up").await?;
     anyhow::ensure!(
         !reason.is_empty() && reason.len() <= MAX_NOTE_LEN,
         "`--reason` must say why, in at most {MAX_NOTE_LEN} bytes"
@@ -98,7 +99,7 @@ async fn give_up(process: &Process, id: i64, actor: String, reason: &str) -> any
 }
 
 async fn resend_one(process: &Process, id: i64) -> anyhow::Result<u8> {
-    match process.store.resend(id, process.clock.now()).await? {
+    match process.store.resend(id, acting::command_line(), process.clock.now()).await? {
         Resent::Done => {
             say(&format!("delivery {id} is sent again"));
             Ok(EXIT_DONE)
@@ -126,7 +127,7 @@ async fn resend(process: &Process, args: &DeliveryArgs) -> anyhow::Result<u8> {
     };
     let (mut resent, mut after) = (0, None);
     loop {
-        let step = process.store.resend_step(filter.clone(), after, now).await?;
+        let step = process.store.resend_step(filter.clone(), after, acting::command_line(), now).await?;
         resent += step.deliveries;
         after = step.next;
         if after.is_none() {
@@ -152,7 +153,7 @@ async fn resend(process: &Process, args: &DeliveryArgs) -> anyhow::Result<u8> {
 
 async fn enable(process: &Process, app: String) -> anyhow::Result<u8> {
     anyhow::ensure!(process.settings.apps.contains(&app), "`{app}` is not in [[apps]]");
-    let enabled = process.store.enable_app(app.clone()).await?;
+    let enabled = process.store.enable_app(app.clone(), acting::command_line(), process.clock.now()).await?;
     say(&format!("{app} {}", if enabled { "is called again" } else { "was not switched off" }));
     let backlog = process.store.backlog().await?;
     if let Some(failed) = backlog.iter().find(|one| one.app == app && one.status == Status::Failed.name()) {

@@ -14,13 +14,12 @@ use store::statements::intake::{Intake, Refused};
 use store::statements::{Confirm, NewStatement, Reading, Received, StatementRow, Step, Supersedes, Then};
 use tokio::time::Instant;
 
+use super::acting::command_line;
 use super::progress::Progress;
 use super::say;
 use super::statement::READ_LEN;
 use crate::roles::Process;
 
-/// Who imports, where nobody says a name.
-const ACTOR: &str = "command line";
 /// How long it is waited for another process that writes, and for any progress of a statement.
 const PATIENCE: Duration = Duration::from_mins(2);
 /// The pause between two looks at a statement that another process has.
@@ -50,7 +49,7 @@ pub(super) async fn import(
         file_name: path.file_name().unwrap_or_default().to_string_lossy().into_owned(),
         format: serde_json::to_string(&reading.format)?,
         period: period.clone(),
-        actor: ACTOR.into(),
+        actor: command_line(),
         now: process.clock.now(),
     };
     let (mut id, received) = receive(process, path, reading, new, supersedes.clone()).await?;
@@ -113,7 +112,7 @@ async fn confirm(
         format: reading.format.clone(),
         period,
         supersedes,
-        actor: ACTOR.into(),
+        actor: command_line(),
         now: process.clock.now(),
     };
     let id = row.id;

@@ -1,6 +1,8 @@
 //! What runs once and ends: migrate; in files of their own check, deliveries, diagnose, postbacks, replay, report,
 //! statement, token, user and verify.
 
+pub(crate) mod acting;
+pub(crate) mod audit;
 pub(crate) mod check;
 pub(crate) mod deliveries;
 pub(crate) mod diagnose;

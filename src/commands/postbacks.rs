@@ -1,13 +1,14 @@
 //! `rewardgate postbacks`: finishes what is quarantined, as the pages do it.
 
 use anyhow::Context as _;
+use domain::access::Role;
 use domain::masked::masked;
 use domain::network::Field;
 use domain::time::TimestampMs;
 use store::quarantine::{Acted, By};
 use web::stating::{self, Stating, act_words};
 
-use super::say;
+use super::{acting, say};
 use crate::EXIT_DONE;
 use crate::cli::{AsideArgs, PostbacksCommand, StateArgs};
 use crate::roles::{self, Process};
@@ -55,21 +56,10 @@ async fn aside(process: &Process, args: AsideArgs) -> anyhow::Result<(By, Vec<i6
     Ok((by(process, actor, &reason, true).await?, ids))
 }
 
-/// Who acts. The command line asks for no password, but for somebody who could do the same on the pages: otherwise one
-/// person could be both of four eyes under a name that nobody has.
+/// Who acts: somebody who could do the same on the pages, or one person could be both of four eyes under a name that nobody
+/// has.
 async fn by(process: &Process, actor: String, reason: &str, required: bool) -> anyhow::Result<By> {
-    let people = process.store.people().await?;
-    let person = people.iter().find(|person| person.name == actor && person.disabled_at.is_none());
-    let person = person.with_context(|| {
-        format!(
-            "`--as`: nobody named `{actor}` may sign in; add them: rewardgate user add {actor} --role risk"
-        )
-    })?;
-    anyhow::ensure!(
-        person.role.may_review(),
-        "`--as`: {actor} has the role {}; only risk and admin state what is missing",
-        person.role.name()
-    );
+    let actor = acting::named(process, &actor, Role::may_review, "state what is missing").await?;
     let reason = stating::reason(reason, required).context("`--reason`")?;
     Ok(By { actor, reason, now: process.clock.now() })
 }

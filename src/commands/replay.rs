@@ -5,14 +5,12 @@ use std::collections::BTreeMap;
 use domain::text::count;
 use store::replay::{QuarantineFilter, Replayer};
 
+use super::acting::command_line;
 use super::progress::Progress;
 use super::{say, time};
 use crate::EXIT_DONE;
 use crate::cli::ReplayArgs;
 use crate::roles::{self, Process};
-
-/// Who replays, where nobody says a name.
-const ACTOR: &str = "command line";
 
 /// Replays what `args` name.
 pub(crate) async fn replay(process: &Process, args: ReplayArgs) -> anyhow::Result<u8> {
@@ -25,7 +23,7 @@ pub(crate) async fn replay(process: &Process, args: ReplayArgs) -> anyhow::Resul
 }
 
 fn replayer(process: &Process) -> Replayer {
-    Replayer { actor: ACTOR.into(), now: process.clock.now() }
+    Replayer { actor: command_line(), now: process.clock.now() }
 }
 
 /// Refused calls that verify as the settings are now, page by page.

@@ -4,13 +4,14 @@ use std::io::Write as _;
 use std::path::Path;
 
 use anyhow::Context as _;
+use domain::access::Role;
 use domain::report::day::BusinessDay;
 use domain::report::letter;
 use jobs::report::make;
 use store::reports::{SignOff, Signed};
 
 use super::progress::during;
-use super::{private_file, say, say_raw};
+use super::{acting, private_file, say, say_raw};
 use crate::cli::{ReportArgs, ReportCommand};
 use crate::roles::Process;
 use crate::{EXIT_DONE, EXIT_FAILED};
@@ -55,9 +56,8 @@ fn write(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
 }
 
 async fn sign_off(process: &Process, date: &str, actor: String, note: String) -> anyhow::Result<u8> {
-    for (what, text) in [("--as", &actor), ("--note", &note)] {
-        anyhow::ensure!(!text.trim().is_empty(), "`{what}` must not be empty");
-    }
+    anyhow::ensure!(!note.trim().is_empty(), "`--note` must not be empty");
+    let actor = acting::named(process, &actor, Role::may_settle, "sign reports off").await?;
     let sign_off = SignOff { actor, note, now: process.clock.now() };
     match process.store.sign_off(date, sign_off).await? {
         Signed::Done => {

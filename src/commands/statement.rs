@@ -5,6 +5,8 @@ use std::io::Read as _;
 use std::path::Path;
 
 use anyhow::Context as _;
+use domain::access::Role;
+use domain::actor::Actor;
 use domain::money::Micros;
 use domain::report::amount::Amount;
 use domain::statement::controls::{self, Gap};
@@ -18,8 +20,7 @@ use store::statements::{Accepted, BreakRow, Paid, Payment, Reading, StatementRow
 
 use web::statements::{self, lists};
 
-use super::import;
-use super::{say, say_raw};
+use super::{acting, import, say, say_raw};
 use crate::cli::StatementCommand;
 use crate::roles::Process;
 use crate::{EXIT_DONE, EXIT_FAILED};
@@ -54,22 +55,29 @@ pub(crate) async fn statement(process: &Process, command: StatementCommand) -> a
             accept(process, id, subject, actor, reason).await
         }
         StatementCommand::Paid { id, amount, actor, note, key, yes } => {
-            let word = word(process, actor, note)?;
+            let word = word(process, &actor, note).await?;
             paid(process, id, &amount, word, key, yes).await
         }
         StatementCommand::TakeBack { id, payment, actor, reason } => {
-            let word = word(process, actor, reason)?;
+            let word = word(process, &actor, reason).await?;
             take_back(process, id, payment, word).await
         }
         StatementCommand::Discard { id, actor } => {
+            let actor = controller(process, &actor).await?;
             let done = process.store.discard_statement(id, actor, process.clock.now()).await?;
             told(statements::discarded(id, &done), &format!("statement {id} is discarded"))
         }
         StatementCommand::Restore { id, actor } => {
+            let actor = controller(process, &actor).await?;
             let done = process.store.restore_statement(id, actor, process.clock.now()).await?;
             told(statements::restored(id, &done), &format!("statement {id} counts again"))
         }
     }
+}
+
+/// The person who settles, whom `--as` names.
+async fn controller(process: &Process, name: &str) -> anyhow::Result<Actor> {
+    acting::named(process, name, Role::may_settle, "settle statements").await
 }
 
 /// Says that it is done, or why not.
@@ -291,7 +299,7 @@ async fn accept(
     actor: String,
     reason: String,
 ) -> anyhow::Result<u8> {
-    let word = word(process, actor, reason)?;
+    let word = word(process, &actor, reason).await?;
     let said = match process.store.accept_difference(id, subject.clone(), word).await? {
         Accepted::Done => {
             say(&format!("{subject} is accepted"));
@@ -344,7 +352,8 @@ async fn take_back(process: &Process, id: i64, payment: i64, word: Word) -> anyh
     told(statements::taken_back(id, payment, done), &format!("payment {payment} is taken back"))
 }
 
-fn word(process: &Process, actor: String, reason: String) -> anyhow::Result<Word> {
-    anyhow::ensure!(!actor.trim().is_empty() && !reason.trim().is_empty(), "a name and words are needed");
+async fn word(process: &Process, actor: &str, reason: String) -> anyhow::Result<Word> {
+    anyhow::ensure!(!reason.trim().is_empty(), "a reason is required: say why, in words");
+    let actor = controller(process, actor).await?;
     Ok(Word { actor, reason, now: process.clock.now() })
 }

@@ -5,15 +5,16 @@ use domain::time::{DAY_MS, TimestampMs};
 use store::people::Person;
 use store::tokens::{NewToken, TokenRow};
 
+use super::acting::command_line;
 use super::{new_token, say};
 use crate::EXIT_DONE;
 use crate::cli::TokenCommand;
 use crate::roles::Process;
 
-/// Who signs in the audit what was done here.
-const ACTOR: &str = "command line";
+/// How long a token is in force if nothing else is said.
+const DEFAULT_TERM: &str = "365d";
 const HOUR_MS: i64 = DAY_MS / 24;
-/// The longest that a token may be in force, if it ends at all: ten years.
+/// The longest that a token may be in force: ten years.
 const MAX_TERM_MS: i64 = 3_650 * DAY_MS;
 
 /// Does what was asked.
@@ -23,9 +24,10 @@ pub(crate) async fn token(process: &Process, command: TokenCommand) -> anyhow::R
         TokenCommand::Add { name, role, owner, expires } => {
             add(process, name, role.into(), owner, expires).await
         }
-        TokenCommand::List => list(process).await,
+        TokenCommand::List { json } => list(process, json).await,
         TokenCommand::Revoke { name } => {
-            let revoked = process.store.revoke_token(name.clone(), ACTOR.into(), process.clock.now()).await?;
+            let revoked =
+                process.store.revoke_token(name.clone(), command_line(), process.clock.now()).await?;
             anyhow::ensure!(revoked, "there is no token named `{name}`, or it is revoked already");
             Ok(EXIT_DONE)
         }
@@ -45,7 +47,7 @@ async fn add(
         "`{name}` cannot name a token: 1 to 40 letters, digits, dots, dashes or underscores, and none that the gateway uses itself"
     );
     let now = process.clock.now();
-    let expires_at = expires.as_deref().map(|term| expiry(term, now)).transpose()?;
+    let expires_at = Some(expiry(expires.as_deref().unwrap_or(DEFAULT_TERM), now)?);
     let owner = match owner_of(process, &name, owner.as_deref()).await? {
         Some(person) => {
             anyhow::ensure!(
@@ -61,10 +63,11 @@ async fn add(
     };
     let token = new_token()?;
     let new = NewToken { name: name.clone(), owner: owner.clone(), role, expires_at };
-    let added = process.store.add_token(new, token_hash(&token), ACTOR.into(), now).await?;
+    let added = process.store.add_token(new, token_hash(&token), command_line(), now).await?;
     anyhow::ensure!(
         added,
-        "there is, or was, a token named `{name}`: names in the evidence are never given again"
+        "there is, or was, a token or a person named `{name}`, or so that it looks the same: names in the evidence are never given \
+         again"
     );
     match owner {
         Some(owner) => eprintln!("the token `{name}` belongs to {owner}: what it does, {owner} does"),
@@ -113,10 +116,15 @@ fn expiry(term: &str, now: TimestampMs) -> anyhow::Result<TimestampMs> {
     }
 }
 
-async fn list(process: &Process) -> anyhow::Result<u8> {
+async fn list(process: &Process, json: bool) -> anyhow::Result<u8> {
     let now = process.clock.now();
     let day = |at: i64| TimestampMs(at).rfc3339();
     let tokens = process.store.tokens().await?;
+    if json {
+        let tokens: Vec<_> = tokens.iter().map(|token| as_json(token, now)).collect();
+        say(&serde_json::to_string_pretty(&tokens)?);
+        return Ok(EXIT_DONE);
+    }
     if tokens.is_empty() {
         say("there are no tokens; `rewardgate token add NAME --role ROLE` makes one");
         return Ok(EXIT_DONE);
@@ -128,7 +136,7 @@ async fn list(process: &Process) -> anyhow::Result<u8> {
     for token in tokens {
         say(&format!(
             "{:<24} {:<8} {:<24} {:<20} {:<20} {}",
-            token.name,
+            token.name.escape_debug().to_string(),
             token.role,
             token.owner.as_deref().unwrap_or("(a service)"),
             day(token.created_at),
@@ -137,6 +145,20 @@ async fn list(process: &Process) -> anyhow::Result<u8> {
         ));
     }
     Ok(EXIT_DONE)
+}
+
+fn as_json(token: &TokenRow, now: TimestampMs) -> serde_json::Value {
+    let at = |at: Option<i64>| at.map(|at| TimestampMs(at).rfc3339());
+    serde_json::json!({
+        "name": token.name,
+        "role": token.role,
+        "owner": token.owner,
+        "added_at": at(Some(token.created_at)),
+        "expires_at": at(token.expires_at),
+        "revoked_at": at(token.revoked_at),
+        "last_used_at": at(token.last_used_at),
+        "in_force": token.revoked_at.is_none() && token.expires_at.is_none_or(|expires| expires > now.0),
+    })
 }
 
 fn state(token: &TokenRow, now: TimestampMs) -> String {

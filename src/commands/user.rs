@@ -8,13 +8,11 @@ use domain::time::TimestampMs;
 use store::people::{NewPerson, PersonChange};
 use web::console::password;
 
+use super::acting::command_line;
 use super::{new_password, say};
 use crate::EXIT_DONE;
 use crate::cli::UserCommand;
 use crate::roles::Process;
-
-/// Who signs in the audit what was done here.
-const ACTOR: &str = "command line";
 
 /// Does what was asked.
 pub(crate) async fn user(process: &Process, command: UserCommand) -> anyhow::Result<u8> {
@@ -42,10 +40,11 @@ async fn add(process: &Process, name: String, role: Role) -> anyhow::Result<u8> 
     );
     let (password, is_new) = read_password()?;
     let person = NewPerson { name: name.clone(), role, password_hash: hash(&password)? };
-    let added = process.store.add_person(person, ACTOR.into(), process.clock.now()).await?;
+    let added = process.store.add_person(person, command_line(), process.clock.now()).await?;
     anyhow::ensure!(
         added,
-        "there is, or was, somebody named `{name}`: names in the evidence are never given again"
+        "there is, or was, a person or a service named `{name}`, or so that it looks the same: names in the evidence are never \
+         given again"
     );
     print_new(&password, is_new);
     Ok(EXIT_DONE)
@@ -61,7 +60,7 @@ async fn list(process: &Process) -> anyhow::Result<u8> {
 
 async fn change(process: &Process, name: String, change: PersonChange) -> anyhow::Result<u8> {
     let now = process.clock.now();
-    let changed = process.store.change_person(name.clone(), change, ACTOR.into(), now).await?;
+    let changed = process.store.change_person(name.clone(), change, command_line(), now).await?;
     anyhow::ensure!(changed, "there is nobody named `{name}`, or nothing to change");
     Ok(EXIT_DONE)
 }
@@ -71,7 +70,7 @@ async fn sessions(process: &Process, name: String, end: bool) -> anyhow::Result<
     let people = store.people().await?;
     anyhow::ensure!(people.iter().any(|person| person.name == name), "there is nobody named `{name}`");
     if end {
-        let ended = store.end_sessions(name, None, ACTOR.into(), clock.now()).await?;
+        let ended = store.end_sessions(name, None, command_line(), clock.now()).await?;
         say(&format!("sessions ended: {ended}"));
         return Ok(EXIT_DONE);
     }

@@ -1,8 +1,10 @@
 //! `rewardgate verify`: proves that the database is whole, the ledger follows from its transfers, and the closed reports
 //! are a chain without a hole; and says up to which postback all that reaches.
 
+use domain::audit::{Chain, Fault};
 use domain::text::count;
 
+use super::progress::Progress;
 use super::{progress, say};
 use crate::roles::Process;
 use crate::{EXIT_DONE, EXIT_FAILED};
@@ -37,6 +39,10 @@ pub(crate) async fn verify(process: &Process) -> anyhow::Result<u8> {
     for fault in chain.faults() {
         say(fault);
     }
+    let audit = audited(process).await?;
+    for fault in &audit.faults {
+        say(fault);
+    }
     say(&match process.store.reach().await? {
         Some(reach) => {
             format!("reaches up to postback {}, received {}", reach.postback_id, reach.received_at.rfc3339())
@@ -48,13 +54,56 @@ pub(crate) async fn verify(process: &Process) -> anyhow::Result<u8> {
         (proof.transfers.unsigned_abs(), "transfer"),
         (proof.rewards.unsigned_abs(), "reward"),
         (chain.closed(), "closed report"),
+        (audit.lines.unsigned_abs(), "audit line"),
     ];
     let counts = counts.map(|(number, noun)| count(number, noun)).join(", ");
-    if damage.is_empty() && proof.is_proven() && chain.faults().is_empty() {
+    if damage.is_empty() && proof.is_proven() && chain.faults().is_empty() && audit.faults.is_empty() {
         say(&format!("proven: {counts}"));
         Ok(EXIT_DONE)
     } else {
         say(&format!("NOT proven: see above ({counts})"));
         Ok(EXIT_FAILED)
     }
+}
+
+/// What the walk along the audit found.
+struct Audited {
+    /// Lines of the chain that fit.
+    lines: i64,
+    faults: Vec<String>,
+}
+
+/// Walks the chain of the audit. Its end is read first, so that lines which are added meanwhile do not matter.
+async fn audited(process: &Process) -> anyhow::Result<Audited> {
+    let head = match process.store.audit_head().await {
+        Err(store::Error::Unfit(fault)) => return Ok(Audited { lines: 0, faults: vec![fault] }),
+        head => head?,
+    };
+    let progress = Progress::of("verifying the audit", u64::try_from(head.number).ok());
+    let (mut chain, mut faults) = (Chain::default(), Vec::new());
+    'walk: loop {
+        let lines = process.store.audit_chain(chain.last()).await?;
+        if lines.is_empty() {
+            break;
+        }
+        for line in &lines {
+            let looked = chain.look_at(&line.kept()).and_then(|()| chain.compare(head.number, &head.hash));
+            if let Err(fault) = looked {
+                faults.push(fault.to_string());
+                break 'walk;
+            }
+        }
+        progress.advance(lines.len());
+    }
+    if faults.is_empty() {
+        faults.extend(chain.end(head.number).err().map(|fault| fault.to_string()));
+    }
+    if head.lines_outside != head.lines_before {
+        let fault = Fault::Outside { found: head.lines_outside, kept: head.lines_before };
+        faults.push(fault.to_string());
+    }
+    if faults.is_empty() {
+        say(&format!("the audit ends at line {}, hash {}", head.number, head.hash));
+    }
+    Ok(Audited { lines: chain.last(), faults })
 }

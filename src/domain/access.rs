@@ -1,6 +1,7 @@
 //! Who may do what.
 
 use serde::{Deserialize, Serialize};
+use unicode_normalization::UnicodeNormalization as _;
 
 /// What a person or a token may do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -44,7 +45,15 @@ impl Role {
 }
 
 /// Who signs what nobody did in person: no person can have one of these names.
-const RESERVED_NAMES: [&str; 5] = ["rules", "network", "policy", "nobody", "command"];
+const RESERVED_NAMES: [&str; 8] =
+    ["rules", "network", "policy", "nobody", "command", "worker", "gateway", "service"];
+
+/// What `name` looks like: two names that are the same then are told apart by no reader.
+pub fn folded(name: &str) -> String {
+    // Lowercase letters of compatibility forms may themselves be composed anew.
+    let lower: String = name.nfkc().flat_map(char::to_lowercase).collect();
+    lower.nfkc().collect()
+}
 
 /// The longest name of a person, in bytes.
 pub const MAX_PERSON_NAME_LEN: usize = 40;
@@ -57,7 +66,7 @@ pub fn is_person_name(name: &str) -> bool {
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
     (1..=MAX_PERSON_NAME_LEN).contains(&name.len())
         && name.bytes().all(is_plain)
-        && !RESERVED_NAMES.contains(&name)
+        && !RESERVED_NAMES.contains(&folded(name).as_str())
 }
 
 /// The token that the forms of a session carry: derived from the session's own token, so that it ends with it.
@@ -75,4 +84,48 @@ pub fn same_text(left: &str, right: &str) -> bool {
 pub fn token_hash(token: &str) -> String {
     use sha2::{Digest, Sha256};
     crate::text::hex(&Sha256::digest(token.as_bytes()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_that_look_the_same_are_the_same() {
+        for (one, other) in [
+            ("mara", "Mara"),
+            ("mara", "MARA"),
+            ("mara", "\u{ff4d}ara"),
+            ("\u{fb01}n", "FIN"),
+            ("\u{e9}", "E\u{301}"),
+        ] {
+            assert_eq!(folded(one), folded(other), "{one} {other}");
+        }
+        assert_ne!(folded("mara"), folded("mar"));
+    }
+
+    #[test]
+    fn a_name_is_short_plain_and_nobody_elses() {
+        for name in ["mara", "m", "mara.m-2_x", &"x".repeat(40)] {
+            assert!(is_person_name(name), "{name}");
+        }
+        let long = "x".repeat(41);
+        for name in [
+            "",
+            " mara",
+            "mara ",
+            "ma ra",
+            "mara\n",
+            "ma\tra",
+            "mara\0",
+            "m\u{e4}ra",
+            "a, b",
+            "Policy",
+            "RULES",
+            "command",
+            &long,
+        ] {
+            assert!(!is_person_name(name), "{name:?}");
+        }
+    }
 }

@@ -83,6 +83,9 @@ impl ReviewTerms {
     }
 }
 
+/// How long a person is no second one after they were added or enabled again: so long others have to notice.
+pub const NEW_MS: i64 = 24 * HOUR_MS;
+
 /// How far back what one person decided alone counts: a large click that is made as many small ones is the same.
 pub const BULK_MS: i64 = 24 * HOUR_MS;
 
@@ -138,6 +141,8 @@ pub struct Opinion {
 pub enum Voice {
     /// A person, signed in or by a token of theirs: the same either way.
     Person(String),
+    /// A person who was added, or enabled again, within [`NEW_MS`]: whoever may add people could be both of two.
+    New(String),
     /// A token with nobody behind it, or nobody known: it may be anybody's, also that of the other one of two.
     Service(String),
 }
@@ -155,12 +160,12 @@ pub enum Weighing {
 }
 
 /// Weighs what `by` decides against the opinions that others gave before, the oldest first. As soon as two different
-/// persons agree the decision is taken; of three, two always do. A service is neither of the two: its opinion is kept,
-/// and decides nothing that needs two.
+/// persons agree the decision is taken; of three, two always do. A service is neither of the two, and a person who is new is
+/// not either: their opinion is kept, and decides nothing that needs two.
 pub fn weigh(needs_second: bool, earlier: &[Opinion], by: &Voice, decision: Review) -> Weighing {
     let name = |opinion: &Opinion| match &opinion.by {
         Voice::Person(name) if opinion.by != *by => Some(name.clone()),
-        Voice::Person(_) | Voice::Service(_) => None,
+        Voice::Person(_) | Voice::New(_) | Voice::Service(_) => None,
     };
     let others: Vec<(String, Review)> =
         earlier.iter().filter_map(|opinion| Some((name(opinion)?, opinion.decision))).collect();
@@ -171,7 +176,7 @@ pub fn weigh(needs_second: bool, earlier: &[Opinion], by: &Voice, decision: Revi
     };
     let agreeing = match by {
         Voice::Person(_) => others.iter().map(|(person, _)| person).find(|person| agrees(person)),
-        Voice::Service(_) => None,
+        Voice::New(_) | Voice::Service(_) => None,
     };
     match agreeing {
         Some(agreeing) => Weighing::Take { with: Some(agreeing.clone()) },
@@ -255,6 +260,18 @@ mod tests {
         assert_eq!(weigh(true, &both, "bob", Review::Release), Weighing::Take { with: Some("ann".into()) });
         let another = Voice::Service("cron".into());
         assert_eq!(super::weigh(true, &[by_bot(Review::Reject)], &another, Review::Reject), Weighing::Wait);
+    }
+
+    #[test]
+    fn a_person_who_is_new_is_neither_of_two() {
+        let new = Voice::New("cid".into());
+        let by_new = Opinion { by: new.clone(), decision: Review::Release };
+        let by_ann = opinion("ann", Review::Release);
+        assert_eq!(super::weigh(true, std::slice::from_ref(&by_ann), &new, Review::Release), Weighing::Wait);
+        assert_eq!(weigh(true, std::slice::from_ref(&by_new), "ann", Review::Release), Weighing::Wait);
+        assert_eq!(super::weigh(false, &[], &new, Review::Release), Weighing::Take { with: None });
+        let with_ann = Weighing::Take { with: Some("ann".into()) };
+        assert_eq!(weigh(true, &[by_new, by_ann], "bob", Review::Release), with_ann);
     }
 
     #[test]

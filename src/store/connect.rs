@@ -87,7 +87,9 @@ async fn open_sqlite(url: &str, options: OpenOptions) -> Result<Database> {
         .synchronous(SqliteSynchronous::Full)
         .busy_timeout(BUSY_TIMEOUT)
         .pragma("cache_size", "-65536")
-        .pragma("temp_store", "memory");
+        .pragma("temp_store", "memory")
+        // So that REPLACE asks the triggers that keep evidence from being deleted.
+        .pragma("recursive_triggers", "on");
     let file = connect.get_filename();
     if !options.create && !file.exists() {
         // The whole path: a short one is looked for wherever the command was called.

@@ -7,6 +7,7 @@
 use std::collections::BTreeSet;
 use std::sync::LazyLock;
 
+use domain::actor::Actor;
 use domain::delivery::message::Message;
 use domain::delivery::schedule::{Class, Next};
 use domain::delivery::{Event, Reason, Status};
@@ -14,6 +15,7 @@ use domain::money::Micros;
 use domain::time::TimestampMs;
 use serde::Serialize;
 
+use crate::audit::{self, Line};
 use crate::gone::{count_gone, end_run};
 use crate::outbox::{UserRow, corrupt, lock_users, move_up};
 use crate::statement::{Column, LazyStatement, Statement};
@@ -223,8 +225,17 @@ impl Store {
     }
 
     /// Switches an app on again; false if it was not off.
-    pub async fn enable_app(&self, app: String) -> Result<bool> {
-        self.write_and_wake(move |tx| Box::pin(async move { enable(tx, &app).await })).await
+    pub async fn enable_app(&self, app: String, by: Actor, now: TimestampMs) -> Result<bool> {
+        self.write_and_wake(move |tx| {
+            Box::pin(async move {
+                let is_enabled = enable(tx, &app).await?;
+                if is_enabled {
+                    audit::note(tx, &Line::new(&by, "app_enabled", format!("app {app}"), String::new()), now);
+                }
+                Ok(is_enabled)
+            })
+        })
+        .await
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::sync::LazyLock;
 
+use domain::actor::Actor;
 use domain::delivery::Status;
 use domain::time::TimestampMs;
 
@@ -18,7 +19,7 @@ pub struct GiveUp {
     /// The delivery.
     pub id: i64,
     /// A person, a token, or `command line`.
-    pub actor: String,
+    pub actor: Actor,
     /// Why; not empty.
     pub reason: String,
     /// When.
@@ -77,8 +78,11 @@ async fn give_up_one(tx: &mut Tx, give_up: &GiveUp) -> Result<GivenUp> {
     let Some(found) = load(tx, give_up.id).await? else { return Ok(GivenUp::NotFound) };
     let users = lock_users(tx, vec![user(&found)]).await?;
     let given_up = with_statement!(tx, GIVE_UP, |sql, connection| {
-        let update =
-            sqlx::query(sql).bind(give_up.id).bind(give_up.now.0).bind(&give_up.actor).bind(&give_up.reason);
+        let update = sqlx::query(sql)
+            .bind(give_up.id)
+            .bind(give_up.now.0)
+            .bind(give_up.actor.name())
+            .bind(&give_up.reason);
         update.execute(connection).await?.rows_affected()
     });
     if given_up == 0 {
@@ -91,7 +95,7 @@ async fn give_up_one(tx: &mut Tx, give_up: &GiveUp) -> Result<GivenUp> {
     move_up(tx, &users).await?;
     let subject = format!("delivery {}", give_up.id);
     let line = Line::new(&give_up.actor, "delivery_given_up", subject, give_up.reason.clone());
-    note(tx, &line, give_up.now).await?;
+    note(tx, &line, give_up.now);
     Ok(GivenUp::Done)
 }
 

@@ -34,7 +34,7 @@
 //! | [`replay`] | taking once more what was put aside |
 //! | [`quarantine`] | what people do about quarantined postbacks: state what is missing, set one aside |
 //! | [`retention`] | what leaves at the end of its term |
-//! | [`tokens`] | who may call the API |
+//! | [`tokens`], `names` | who may call the API; names are given once |
 //! | [`people`], [`sign_ins`], [`sessions`], [`audit`] | who may sign in to the pages, how they do, their sessions, and who did what |
 //! | [`wake`] | telling workers that something waits |
 
@@ -58,6 +58,7 @@ pub mod ledger;
 mod line;
 pub mod migrate;
 pub mod moment;
+mod names;
 mod outbox;
 pub mod people;
 pub mod policies;
@@ -208,11 +209,11 @@ macro_rules! read {
             .within($crate::deadline::READ, async {
                 if let Some(moment) = &$store.moment {
                     return match &mut *moment.lock().await {
-                        $crate::unit::Tx::Sqlite(tx) => {
+                        $crate::unit::Tx::Sqlite(tx, _) => {
                             let $pool = &mut **tx;
                             $body
                         }
-                        $crate::unit::Tx::Postgres(tx) => {
+                        $crate::unit::Tx::Postgres(tx, _) => {
                             let $pool = &mut **tx;
                             $body
                         }

@@ -42,10 +42,11 @@ impl Store {
 
     async fn begin_reading(&self) -> Result<Tx> {
         Ok(match &self.database {
-            Database::Sqlite { readers, .. } => Tx::Sqlite(readers.begin_with("BEGIN").await?),
-            Database::Postgres(line) => {
-                Tx::Postgres(line.pool().begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await?)
-            }
+            Database::Sqlite { readers, .. } => Tx::Sqlite(readers.begin_with("BEGIN").await?, Vec::new()),
+            Database::Postgres(line) => Tx::Postgres(
+                line.pool().begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await?,
+                Vec::new(),
+            ),
         })
     }
 }

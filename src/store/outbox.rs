@@ -122,7 +122,7 @@ pub(crate) async fn lock_users(tx: &mut Tx, mut users: Vec<UserRow>) -> Result<V
     users.sort_unstable();
     users.dedup();
     // dialect: SQLite's transaction has the whole file to itself
-    if matches!(tx, Tx::Postgres(_)) {
+    if matches!(tx, Tx::Postgres(..)) {
         tx.execute(&LOCK_USERS, &users).await?;
     }
     Ok(users)

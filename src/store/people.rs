@@ -3,11 +3,14 @@
 use std::sync::LazyLock;
 
 use domain::access::Role;
+use domain::actor::Actor;
+use domain::queue::NEW_MS;
 use domain::time::TimestampMs;
 
 use crate::audit::{self, Line};
-use crate::statement::{LazyStatement, Statement};
-use crate::unit::with_statement;
+use crate::names;
+use crate::statement::{Column, LazyStatement, Statement};
+use crate::unit::{Tx, with_statement};
 use crate::{Error, Result, Store, read};
 
 /// A person, without the hash of the password.
@@ -77,9 +80,34 @@ macro_rules! person_columns {
 }
 pub(crate) use person_columns;
 
+/// Which of these people were added, enabled again, or given another role, too lately to be one of two. (A process of an older version keeps only
+/// when they were added.)
+static NEW: LazyStatement = LazyLock::new(|| {
+    Statement::new(
+        "SELECT given.name, given.acted_at FROM {given} JOIN people ON people.name = given.name
+         WHERE since > given.acted_at - given.new_ms OR created_at > given.acted_at - given.new_ms",
+        &[Column::Text("name"), Column::Int("acted_at"), Column::Int("new_ms")],
+    )
+});
+
+#[derive(serde::Serialize)]
+struct ActedRow<'a> {
+    name: &'a str,
+    acted_at: i64,
+    new_ms: i64,
+}
+
+/// Who of those who acted, and when, was too new then to be one of two.
+pub(crate) async fn new_ones(tx: &mut Tx, acted: &[(&str, i64)]) -> Result<Vec<(String, i64)>> {
+    let rows = acted.iter().map(|(name, acted_at)| ActedRow { name, acted_at: *acted_at, new_ms: NEW_MS });
+    let given: Vec<ActedRow<'_>> = rows.collect();
+    tx.fetch(&NEW, &given).await
+}
+
 static INSERT: LazyStatement = LazyLock::new(|| {
     Statement::new(
-        "INSERT INTO people (name, role, password_hash, created_at) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING",
+        "INSERT INTO people (name, role, password_hash, created_at, since) VALUES ($1, $2, $3, $4, $4)
+         ON CONFLICT DO NOTHING",
         &[],
     )
 });
@@ -92,7 +120,7 @@ static DISABLE: LazyStatement = LazyLock::new(|| {
 });
 static ENABLE: LazyStatement = LazyLock::new(|| {
     Statement::new(
-        "UPDATE people SET disabled_at = NULL, sign_in_version = sign_in_version + 1
+        "UPDATE people SET disabled_at = NULL, since = $2, sign_in_version = sign_in_version + 1
          WHERE name = $1 AND disabled_at IS NOT NULL",
         &[],
     )
@@ -112,7 +140,8 @@ static OWN_PASSWORD: LazyStatement = LazyLock::new(|| {
 });
 static ROLE: LazyStatement = LazyLock::new(|| {
     Statement::new(
-        "UPDATE people SET role = $1, sign_in_version = sign_in_version + 1 WHERE name = $2 AND role <> $1",
+        "UPDATE people SET role = $1, since = $3, sign_in_version = sign_in_version + 1
+         WHERE name = $2 AND role <> $1",
         &[],
     )
 });
@@ -137,11 +166,15 @@ pub enum PersonChange {
 }
 
 impl Store {
-    /// Adds a person; `false` if the name is taken, also by somebody who is disabled.
-    pub async fn add_person(&self, person: NewPerson, actor: String, now: TimestampMs) -> Result<bool> {
+    /// Adds a person; `false` if the name, or one that looks the same, is taken: by a person or a service, also by one who is
+    /// disabled or revoked.
+    pub async fn add_person(&self, person: NewPerson, actor: Actor, now: TimestampMs) -> Result<bool> {
         self.write(move |tx| {
             Box::pin(async move {
                 let NewPerson { name, role, password_hash } = person;
+                if names::is_taken(tx, &name, None).await? {
+                    return Ok(false);
+                }
                 let added = with_statement!(tx, INSERT, |sql, connection| {
                     let insert =
                         sqlx::query(sql).bind(&name).bind(role.name()).bind(password_hash).bind(now.0);
@@ -153,8 +186,7 @@ impl Store {
                         tx,
                         &Line::new(&actor, "person_added", format!("person {name}"), detail),
                         now,
-                    )
-                    .await?;
+                    );
                 }
                 Ok(added == 1)
             })
@@ -167,7 +199,7 @@ impl Store {
         &self,
         name: String,
         change: PersonChange,
-        actor: String,
+        actor: Actor,
         now: TimestampMs,
     ) -> Result<bool> {
         self.write(move |tx| {
@@ -182,7 +214,12 @@ impl Store {
                     }),
                     PersonChange::Enable => ("person_enabled", {
                         with_statement!(tx, ENABLE, |sql, connection| {
-                            sqlx::query(sql).bind(&name).execute(connection).await?.rows_affected()
+                            sqlx::query(sql)
+                                .bind(&name)
+                                .bind(now.0)
+                                .execute(connection)
+                                .await?
+                                .rows_affected()
                         })
                     }),
                     PersonChange::Password(hash) => ("password_changed", {
@@ -194,7 +231,7 @@ impl Store {
                     PersonChange::Role(role) => ("role_changed", {
                         detail = format!("role {}", role.name());
                         with_statement!(tx, ROLE, |sql, connection| {
-                            let update = sqlx::query(sql).bind(role.name()).bind(&name);
+                            let update = sqlx::query(sql).bind(role.name()).bind(&name).bind(now.0);
                             update.execute(connection).await?.rows_affected()
                         })
                     }),
@@ -211,7 +248,7 @@ impl Store {
                     sqlx::query(sql).bind(&name).execute(connection).await?;
                 });
                 let line = Line::new(&actor, action, format!("person {name}"), detail);
-                audit::note(tx, &line, now).await?;
+                audit::note(tx, &line, now);
                 Ok(true)
             })
         })
@@ -219,7 +256,13 @@ impl Store {
     }
 
     /// Gives `person` a new password, by its hash, if the one that they have proven is still theirs; their sessions end.
-    pub async fn change_own_password(&self, person: Person, hash: String, now: TimestampMs) -> Result<bool> {
+    pub async fn change_own_password(
+        &self,
+        person: Person,
+        hash: String,
+        actor: Actor,
+        now: TimestampMs,
+    ) -> Result<bool> {
         self.write(move |tx| {
             Box::pin(async move {
                 let changed = with_statement!(tx, OWN_PASSWORD, |sql, connection| {
@@ -231,8 +274,8 @@ impl Store {
                         sqlx::query(sql).bind(&person.name).execute(connection).await?;
                     });
                     let subject = format!("person {}", person.name);
-                    let line = Line::new(&person.name, "password_changed", subject, String::new());
-                    audit::note(tx, &line, now).await?;
+                    let line = Line::new(&actor, "password_changed", subject, String::new());
+                    audit::note(tx, &line, now);
                 }
                 Ok(changed == 1)
             })

@@ -8,18 +8,22 @@
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
+use domain::actor::Actor;
+use domain::money::Micros;
 use domain::network::Kind;
-use domain::stated::{Stated, StatedBy, kind_name, parse_kind};
+use domain::queue::{BULK_MS, ReviewTerms};
+use domain::stated::{Stake, Stated, StatedBy, kind_name, parse_kind};
 use domain::time::TimestampMs;
 use serde::Serialize;
 use sqlx::QueryBuilder;
 
 use crate::audit::{self, Line};
+use crate::decisions::ONE_BY_ONE;
 use crate::inbox::WaitingPostback;
 use crate::replay::{self, Replayer};
 use crate::statement::{Column, LazyStatement, Statement};
 use crate::unit::{Tx, with_statement};
-use crate::{Error, Result, Store, read, tokens};
+use crate::{Error, Result, Store, people, read, tokens};
 
 /// The most acts that are listed of one postback, newest last.
 const MAX_ACTS: i64 = 1_000;
@@ -28,7 +32,7 @@ const MAX_ACTS: i64 = 1_000;
 #[derive(Clone, Debug)]
 pub struct By {
     /// The name of the person or token.
-    pub actor: String,
+    pub actor: Actor,
     /// Why; may be empty where a person only agrees.
     pub reason: String,
     /// When.
@@ -58,6 +62,8 @@ pub enum Acted {
     OwnProposal,
     /// Nothing was changed: a service is neither of two people.
     NotAPerson,
+    /// Nothing was changed: whoever was added or enabled again lately is neither of two people.
+    TooNew,
 }
 
 /// An act as it is kept.
@@ -124,8 +130,8 @@ static LAST: LazyStatement = LazyLock::new(|| {
 static INSERT: LazyStatement = LazyLock::new(|| {
     Statement::new(
         "INSERT INTO quarantine_acts (postback_id, act, proposal_id, user_id, tx_id, status, reward, payout, actor,
-                                      reason, acted_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) RETURNING id",
+                                      reason, acted_at, alone_micros, alone_payout_micros)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) RETURNING id",
         &[],
     )
 });
@@ -138,6 +144,16 @@ static MOVE: LazyStatement =
 
 static OUTCOME: LazyStatement =
     LazyLock::new(|| Statement::new("SELECT outcome FROM postbacks WHERE id = $1", &[]));
+
+/// What a person ($1) stated alone since $2.
+static ALONE: LazyStatement = LazyLock::new(|| {
+    Statement::new(
+        "SELECT CAST(COUNT(*) AS BIGINT), CAST(COALESCE(SUM(alone_micros), 0) AS BIGINT),
+                CAST(COALESCE(SUM(alone_payout_micros), 0) AS BIGINT)
+         FROM quarantine_acts WHERE actor = $1 AND acted_at > $2 AND alone_micros IS NOT NULL",
+        &[],
+    )
+});
 
 /// Acts that hold; of one that was confirmed also who proposed it, and why.
 static HOLDING: LazyStatement = LazyLock::new(|| {
@@ -210,8 +226,24 @@ pub(crate) async fn fill(tx: &mut Tx, claimed: &mut [WaitingPostback]) -> Result
 impl Store {
     /// States `stated` of the quarantined postback `id`. If `needs_second`, it is kept as a proposal, unless another
     /// person has proposed the very same: then the two agree.
-    pub async fn state(&self, id: i64, stated: Stated, needs_second: bool, by: By) -> Result<Acted> {
-        self.write(move |tx| Box::pin(async move { state(tx, id, stated, needs_second, &by).await })).await
+    /// A second one is also needed if all that they stated alone in the [`BULK_MS`] before, and `stake` with it, reaches a
+    /// limit of the terms.
+    pub async fn state(
+        &self,
+        id: i64,
+        stated: Stated,
+        needs_second: bool,
+        stake: Stake,
+        by: By,
+    ) -> Result<Acted> {
+        let terms = self.terms.clone();
+        self.write(move |tx| {
+            Box::pin(async move {
+                let needs_second = needs_second || adds_up(tx, stake, &terms, &by).await?;
+                state(tx, id, stated, needs_second, stake, &by).await
+            })
+        })
+        .await
     }
 
     /// Agrees to the proposal `proposal_id` on the postback `id`, which must be another person's and wait still.
@@ -220,11 +252,13 @@ impl Store {
             Box::pin(async move {
                 match waiting(tx, id, proposal_id).await? {
                     Err(acted) => Ok(acted),
-                    Ok(proposal) if proposal.actor == by.actor => Ok(Acted::OwnProposal),
-                    Ok(proposal) if !are_people(tx, &proposal, &by).await? => Ok(Acted::NotAPerson),
+                    Ok(proposal) if proposal.actor == by.actor.name() => Ok(Acted::OwnProposal),
                     Ok(proposal) => {
+                        if let Some(why) = no_second(tx, &proposal, &by).await? {
+                            return Ok(why);
+                        }
                         let stated = proposal.stated()?;
-                        holds(tx, id, "confirmed", Some(proposal.id), &stated, &by).await?;
+                        holds(tx, id, "confirmed", Some(proposal.id), &stated, None, &by).await?;
                         Ok(Acted::Confirmed)
                     }
                 }
@@ -240,7 +274,7 @@ impl Store {
                 match waiting(tx, id, proposal_id).await? {
                     Err(acted) => Ok(acted),
                     Ok(proposal) => {
-                        insert(tx, id, "declined", Some(proposal.id), &Stated::default(), &by).await?;
+                        insert(tx, id, "declined", Some(proposal.id), &Stated::default(), None, &by).await?;
                         Ok(Acted::Declined)
                     }
                 }
@@ -296,28 +330,61 @@ impl Store {
     }
 }
 
-async fn state(tx: &mut Tx, id: i64, stated: Stated, needs_second: bool, by: &By) -> Result<Acted> {
+/// Whether `stake`, with what this person stated alone lately, is so much that two must agree. Holds back every other
+/// statement of theirs until this one is saved: of two at the same moment, neither would see the other.
+async fn adds_up(tx: &mut Tx, stake: Stake, terms: &ReviewTerms, by: &By) -> Result<bool> {
+    let (reward_limit, payout_limit) = (terms.second_person_stated_reward, terms.second.bulk);
+    if reward_limit.is_none() && payout_limit.is_none() {
+        return Ok(false);
+    }
+    with_statement!(tx, ONE_BY_ONE, |sql, connection| {
+        sqlx::query(sql).bind(format!("statements of {}", by.actor)).execute(connection).await?;
+    });
+    let (acts, reward, payout): (i64, i64, i64) = with_statement!(tx, ALONE, |sql, connection| {
+        let alone = sqlx::query_as(sql).bind(by.actor.name()).bind(by.now.0.saturating_sub(BULK_MS));
+        alone.fetch_one(connection).await?
+    });
+    let reaches = |limit: Option<Micros>, before: i64, more: Micros| {
+        more.0 != 0 && limit.is_some_and(|limit| before.saturating_add(more.0) >= limit.0)
+    };
+    Ok(acts > 0
+        && (reaches(reward_limit, reward, stake.reward) || reaches(payout_limit, payout, stake.payout)))
+}
+
+async fn state(
+    tx: &mut Tx,
+    id: i64,
+    stated: Stated,
+    needs_second: bool,
+    stake: Stake,
+    by: &By,
+) -> Result<Acted> {
     if !replay::lock(tx, id).await? {
         return elsewhere(tx, id).await;
     }
     if !needs_second {
-        holds(tx, id, "stated", None, &stated, by).await?;
+        holds(tx, id, "stated", None, &stated, Some(stake), by).await?;
         return Ok(Acted::Stated);
     }
-    let proposal = last(tx, id).await?.filter(|act| act.is_proposal() && act.actor != by.actor);
+    let proposal = last(tx, id).await?.filter(|act| act.is_proposal() && act.actor != by.actor.name());
     if let Some(proposal) = proposal
         && proposal.stated()? == stated
-        && are_people(tx, &proposal, by).await?
+        && no_second(tx, &proposal, by).await?.is_none()
     {
-        holds(tx, id, "confirmed", Some(proposal.id), &stated, by).await?;
+        holds(tx, id, "confirmed", Some(proposal.id), &stated, None, by).await?;
         return Ok(Acted::Confirmed);
     }
-    insert(tx, id, "proposed", None, &stated, by).await.map(Acted::Proposed)
+    insert(tx, id, "proposed", None, &stated, None, by).await.map(Acted::Proposed)
 }
 
-/// Whether who proposed it and who agrees are people, and not services.
-async fn are_people(tx: &mut Tx, proposal: &ActRow, by: &By) -> Result<bool> {
-    Ok(tokens::services(tx, &[&proposal.actor, &by.actor]).await?.is_empty())
+/// Why who proposed it and who agrees are not two people, if they are not.
+async fn no_second(tx: &mut Tx, proposal: &ActRow, by: &By) -> Result<Option<Acted>> {
+    if !tokens::services(tx, &[&proposal.actor, &by.actor]).await?.is_empty() {
+        return Ok(Some(Acted::NotAPerson));
+    }
+    let acted = [(proposal.actor.as_str(), proposal.acted_at), (by.actor.name(), by.now.0)];
+    let new = people::new_ones(tx, &acted).await?;
+    Ok((!new.is_empty()).then_some(Acted::TooNew))
 }
 
 /// The proposal, if it waits; the postback is locked then.
@@ -336,9 +403,10 @@ async fn holds(
     act: &'static str,
     proposal_id: Option<i64>,
     stated: &Stated,
+    alone: Option<Stake>,
     by: &By,
 ) -> Result<()> {
-    let act_id = insert(tx, id, act, proposal_id, stated, by).await?;
+    let act_id = insert(tx, id, act, proposal_id, stated, alone, by).await?;
     with_statement!(tx, HOLDS_NOW, |sql, connection| {
         sqlx::query(sql).bind(act_id).bind(id).execute(connection).await?;
     });
@@ -357,7 +425,7 @@ async fn shift(tx: &mut Tx, id: i64, act: &'static str, (from, to): (&str, &str)
     if moved == 0 {
         return elsewhere(tx, id).await;
     }
-    insert(tx, id, act, None, &Stated::default(), by).await?;
+    insert(tx, id, act, None, &Stated::default(), None, by).await?;
     Ok(Acted::Moved)
 }
 
@@ -381,6 +449,7 @@ async fn insert(
     act: &'static str,
     proposal_id: Option<i64>,
     stated: &Stated,
+    alone: Option<Stake>,
     by: &By,
 ) -> Result<i64> {
     let (act_id,): (i64,) = with_statement!(tx, INSERT, |sql, connection| {
@@ -393,9 +462,11 @@ async fn insert(
             .bind(stated.status.map(|kind: Kind| kind_name(kind)))
             .bind(&stated.reward)
             .bind(&stated.payout)
-            .bind(&by.actor)
+            .bind(by.actor.name())
             .bind(&by.reason)
-            .bind(by.now.0);
+            .bind(by.now.0)
+            .bind(alone.map(|stake| stake.reward.0))
+            .bind(alone.map(|stake| stake.payout.0));
         insert.fetch_one(connection).await?
     });
     let action = match act {
@@ -409,6 +480,6 @@ async fn insert(
     let detail = [stated.to_string(), by.reason.clone()];
     let detail: Vec<String> = detail.into_iter().filter(|part| !part.is_empty()).collect();
     let line = Line::new(&by.actor, action, format!("postback {id}"), detail.join(". "));
-    audit::note(tx, &line, by.now).await?;
+    audit::note(tx, &line, by.now);
     Ok(act_id)
 }

@@ -5,10 +5,13 @@
 
 use std::sync::LazyLock;
 
+use domain::actor::Actor;
+use domain::text::count;
 use domain::time::TimestampMs;
 use serde::Serialize;
 use sqlx::QueryBuilder;
 
+use crate::audit::{self, Line};
 use crate::statement::{Column, LazyStatement, Statement};
 use crate::unit::{Tx, guard, with_statement};
 use crate::{Result, Store, read};
@@ -20,7 +23,7 @@ pub const REPLAY_PAGE: i64 = 500;
 #[derive(Clone, Debug)]
 pub struct Replayer {
     /// The name of a person, a token, or the command line.
-    pub actor: String,
+    pub actor: Actor,
     /// When.
     pub now: TimestampMs,
 }
@@ -193,7 +196,22 @@ impl Store {
     /// Puts the refused calls `ids` into the inbox, in the order received, and answers with how many of them were
     /// still there.
     pub async fn replay_refused(&self, ids: Vec<i64>, by: Replayer) -> Result<usize> {
-        self.write(move |tx| Box::pin(async move { replay_refused(tx, &rows_of(&ids), &by).await })).await
+        self.write(move |tx| {
+            Box::pin(async move {
+                let taken = replay_refused(tx, &rows_of(&ids), &by).await?;
+                if taken > 0 {
+                    let line = Line::new(
+                        &by.actor,
+                        "refused_call_replayed",
+                        subject(&ids, taken, "refused call"),
+                        String::new(),
+                    );
+                    audit::note(tx, &line, by.now);
+                }
+                Ok(taken)
+            })
+        })
+        .await
     }
 
     /// The ids of up to [`REPLAY_PAGE`] quarantined postbacks behind `after_id`, oldest first.
@@ -219,7 +237,22 @@ impl Store {
     /// Puts the quarantined postbacks `ids` back into the inbox, and answers with how many of them were still
     /// quarantined.
     pub async fn replay_quarantined(&self, ids: Vec<i64>, by: Replayer) -> Result<usize> {
-        self.write(move |tx| Box::pin(async move { replay_quarantined(tx, &rows_of(&ids), &by).await })).await
+        self.write(move |tx| {
+            Box::pin(async move {
+                let taken = replay_quarantined(tx, &rows_of(&ids), &by).await?;
+                if taken > 0 {
+                    let line = Line::new(
+                        &by.actor,
+                        "postback_replayed",
+                        subject(&ids, taken, "postback"),
+                        String::new(),
+                    );
+                    audit::note(tx, &line, by.now);
+                }
+                Ok(taken)
+            })
+        })
+        .await
     }
 
     /// Puts one quarantined postback back into the inbox.
@@ -242,6 +275,14 @@ impl Store {
             }
             query.push(") ORDER BY id").build_query_as().fetch_all(pool).await
         })?)
+    }
+}
+
+/// `postback 7`, or `3 postbacks`.
+fn subject(ids: &[i64], taken: usize, noun: &str) -> String {
+    match ids {
+        [one] => format!("{noun} {one}"),
+        _ => count(u64::try_from(taken).unwrap_or(u64::MAX), noun),
     }
 }
 
@@ -288,6 +329,8 @@ pub(crate) async fn lock(tx: &mut Tx, id: i64) -> Result<bool> {
 
 async fn replay_one(tx: &mut Tx, id: i64, by: &Replayer) -> Result<Replayed> {
     if replay_quarantined(tx, &[IdRow { id }], by).await? == 1 {
+        let line = Line::new(&by.actor, "postback_replayed", format!("postback {id}"), String::new());
+        audit::note(tx, &line, by.now);
         return Ok(Replayed::Done);
     }
     let exists: Option<NewId> = with_statement!(tx, EXISTS, |sql, connection| sqlx::query_as(sql)

@@ -5,6 +5,7 @@
 
 use std::sync::LazyLock;
 
+use domain::actor::Actor;
 use domain::report::chain::Chain;
 use domain::report::day::{BusinessDay, NaiveDate};
 use domain::report::{Report, State};
@@ -74,7 +75,7 @@ pub enum Signed {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SignOff {
     /// Who.
-    pub actor: String,
+    pub actor: Actor,
     /// Why, or with which reservation.
     pub note: String,
     /// When.
@@ -246,7 +247,7 @@ impl Store {
                 }
                 let signed = with_statement!(tx, SIGN, |sql, connection| sqlx::query(sql)
                     .bind(&date)
-                    .bind(&sign_off.actor)
+                    .bind(sign_off.actor.name())
                     .bind(sign_off.now.0)
                     .bind(&sign_off.note)
                     .bind(hash)
@@ -256,7 +257,7 @@ impl Store {
                 if signed == 1 {
                     let line =
                         Line::new(&sign_off.actor, "report_signed", format!("report {date}"), sign_off.note);
-                    audit::note(tx, &line, sign_off.now).await?;
+                    audit::note(tx, &line, sign_off.now);
                     return Ok(Signed::Done);
                 }
                 let by: String = with_statement!(tx, SIGNED_BY, |sql, connection| sqlx::query_scalar(sql)
@@ -326,7 +327,7 @@ impl Link {
     /// Locks the chain and compares: an error unless the report still goes on from what stands there; true if the
     /// chain begins behind it.
     async fn precedes_the_chain(&self, tx: &mut Tx) -> Result<bool> {
-        if let Tx::Postgres(tx) = tx {
+        if let Tx::Postgres(tx, _) = tx {
             sqlx::query(LOCK_REPORTS).execute(&mut **tx).await?;
         }
         let (stands, begins, earlier): (Option<String>, Option<String>, Option<String>) =

@@ -2,11 +2,13 @@
 
 use std::sync::LazyLock;
 
+use domain::actor::Actor;
 use domain::delivery::Status;
 use domain::time::TimestampMs;
 use serde::Serialize;
 use sqlx::QueryBuilder;
 
+use crate::audit::{self, Line};
 use crate::giving_up::take_up_again;
 use crate::outbox::{UserRow, corrupt, lock_users, move_up};
 use crate::rewards::Place;
@@ -210,8 +212,18 @@ impl Store {
     }
 
     /// Sends one delivery again.
-    pub async fn resend(&self, id: i64, now: TimestampMs) -> Result<Resent> {
-        self.write_and_wake(move |tx| Box::pin(async move { resend_one(tx, id, now).await })).await
+    pub async fn resend(&self, id: i64, by: Actor, now: TimestampMs) -> Result<Resent> {
+        self.write_and_wake(move |tx| {
+            Box::pin(async move {
+                let resent = resend_one(tx, id, now).await?;
+                if resent == Resent::Done {
+                    let line = Line::new(&by, "delivery_resent", format!("delivery {id}"), String::new());
+                    audit::note(tx, &line, now);
+                }
+                Ok(resent)
+            })
+        })
+        .await
     }
 
     /// One step of sending again what `filter` names, from the oldest to the newest, behind `after`.
@@ -219,12 +231,25 @@ impl Store {
         &self,
         filter: ResendFilter,
         after: Option<Place>,
+        by: Actor,
         now: TimestampMs,
     ) -> Result<ResentStep> {
         let page: Vec<Candidate> = self.candidates(&filter, after).await?;
         let next = page.last().filter(|_| i64::try_from(page.len()) == Ok(STEP_ROWS)).map(Candidate::place);
-        let deliveries =
-            self.write_and_wake(move |tx| Box::pin(async move { put_back(tx, &page, now).await })).await?;
+        let deliveries = self
+            .write_and_wake(move |tx| {
+                Box::pin(async move {
+                    let deliveries = put_back(tx, &page, now).await?;
+                    if deliveries > 0 {
+                        let status = filter.status.status().name();
+                        let subject = format!("{deliveries} {status} deliveries");
+                        let detail = filter.app.map_or_else(String::new, |app| format!("of the app {app}"));
+                        audit::note(tx, &Line::new(&by, "deliveries_resent", subject, detail), now);
+                    }
+                    Ok(deliveries)
+                })
+            })
+            .await?;
         Ok(ResentStep { deliveries, next })
     }
 

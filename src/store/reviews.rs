@@ -2,12 +2,14 @@
 
 use std::sync::LazyLock;
 
+use domain::actor::Actor;
 use domain::delivery::Subscriptions;
 use domain::review::{self, LastStep, NotAllowed, NotUndoable, Review};
 use domain::reward::Step;
 use domain::settlement::{Because, Reward};
 use domain::time::TimestampMs;
 
+use crate::audit::{self, Line};
 use crate::decisions::{Decide, Skip, Wanted};
 use crate::outbox::{self, Touched, UserRow, lock_users};
 use crate::settle::{RewardRow, reward_columns, status};
@@ -18,8 +20,8 @@ use crate::{Error, Result, Store, read, save};
 /// Who decides, why and when.
 #[derive(Clone, Debug)]
 pub struct Reviewer {
-    /// The name of the person or token.
-    pub actor: String,
+    /// The person or the service.
+    pub actor: Actor,
     /// Why.
     pub note: Option<String>,
     /// When.
@@ -56,7 +58,7 @@ static OWNER: LazyStatement =
 
 static LAST_STEP: LazyStatement = LazyLock::new(|| {
     Statement::new(
-        "SELECT step, taken_at,
+        "SELECT step, actor, taken_at,
                 COALESCE((SELECT tries FROM deliveries
                           WHERE deliveries.reward_id = steps.reward_id AND deliveries.seq = steps.seq
                           {for_update}), 0) AS tries
@@ -66,12 +68,14 @@ static LAST_STEP: LazyStatement = LazyLock::new(|| {
 });
 
 /// What became of the wish to undo.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Undone {
     /// The decision is taken back, and nobody was told of it.
     Done,
     /// There is no such reward.
     NotFound,
+    /// It is the decision of this other one; nothing was saved.
+    NotYours(String),
     /// It cannot be taken back; nothing was saved.
     NotUndoable(NotUndoable),
 }
@@ -131,14 +135,22 @@ async fn load(tx: &mut Tx, id: i64) -> Result<Option<Reward>> {
 
 async fn undo(tx: &mut Tx, id: i64, reviewer: Reviewer, subscriptions: &Subscriptions) -> Result<Undone> {
     let Some(reward) = load(tx, id).await? else { return Ok(Undone::NotFound) };
-    let (name, taken_at, tries): (String, i64, i64) = with_statement!(tx, LAST_STEP, |sql, connection| {
-        sqlx::query_as(sql).bind(id).bind(reward.steps).fetch_one(connection).await?
-    });
+    let (name, actor, taken_at, tries): (String, String, i64, i64) =
+        with_statement!(tx, LAST_STEP, |sql, connection| {
+            sqlx::query_as(sql).bind(id).bind(reward.steps).fetch_one(connection).await?
+        });
     let step =
         Step::parse(&name).ok_or(Error::Corrupt { table: "steps", column: "step", row: id, found: name })?;
     let last = LastStep { step, taken_at: TimestampMs(taken_at), told: tries > 0 };
     match review::undo(last, subscriptions.grace_ms, reviewer.now) {
-        Ok(step) => take(tx, id, &reward, step, reviewer, subscriptions).await.map(|()| Undone::Done),
+        // Where two agreed, it is the second one's click, as on the page.
+        Ok(_) if actor.rsplit(", ").next() != Some(reviewer.actor.name()) => Ok(Undone::NotYours(actor)),
+        Ok(step) => {
+            let detail = reviewer.note.clone().unwrap_or_default();
+            let line = Line::new(&reviewer.actor, "undone", format!("reward {id}"), detail);
+            audit::note(tx, &line, reviewer.now);
+            take(tx, id, &reward, step, reviewer, subscriptions).await.map(|()| Undone::Done)
+        }
         Err(not_undoable) => Ok(Undone::NotUndoable(not_undoable)),
     }
 }

@@ -2,6 +2,7 @@
 
 use std::sync::LazyLock;
 
+use domain::actor::Actor;
 use domain::time::TimestampMs;
 
 use crate::audit::{self, Line};
@@ -92,14 +93,15 @@ impl Store {
     }
 
     /// Ends a session.
-    pub async fn end_session(&self, token_hash: String, person: String, now: TimestampMs) -> Result<()> {
+    pub async fn end_session(&self, token_hash: String, person: Actor, now: TimestampMs) -> Result<()> {
         self.write(move |tx| {
             Box::pin(async move {
                 with_statement!(tx, DELETE, |sql, connection| {
                     sqlx::query(sql).bind(token_hash).execute(connection).await?;
                 });
                 let subject = format!("person {person}");
-                audit::note(tx, &Line::new(&person, "signed_out", subject, String::new()), now).await
+                audit::note(tx, &Line::new(&person, "signed_out", subject, String::new()), now);
+                Ok(())
             })
         })
         .await
@@ -131,7 +133,7 @@ impl Store {
         &self,
         name: String,
         only: Option<String>,
-        actor: String,
+        actor: Actor,
         now: TimestampMs,
     ) -> Result<u64> {
         self.write(move |tx| {
@@ -149,7 +151,7 @@ impl Store {
                     let detail =
                         if ended == 1 { "1 session".to_owned() } else { format!("{ended} sessions") };
                     let line = Line::new(&actor, "sessions_ended", format!("person {name}"), detail);
-                    audit::note(tx, &line, now).await?;
+                    audit::note(tx, &line, now);
                 }
                 Ok(ended)
             })
@@ -163,7 +165,7 @@ pub(crate) async fn insert(
     tx: &mut Tx,
     token_hash: &str,
     person: &Person,
-    from: &str,
+    from: Option<&str>,
     now: TimestampMs,
 ) -> Result<()> {
     with_statement!(tx, SWEEP, |sql, connection| {

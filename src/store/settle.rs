@@ -273,7 +273,7 @@ async fn load(tx: &mut Tx, batch: &[MappedPostback]) -> Result<Known> {
     users.dedup_by(|later, first| (later.app, later.user_id) == (first.app, first.user_id));
     tx.execute(&ADD_USERS, &users).await?;
     // dialect: SQLite's transaction has the whole file to itself; on Postgres two workers may meet on one user
-    if matches!(tx, Tx::Postgres(_)) {
+    if matches!(tx, Tx::Postgres(..)) {
         tx.execute(&LOCK_USERS, &users).await?;
     }
     let keys: Vec<_> = events

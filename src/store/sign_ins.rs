@@ -1,9 +1,11 @@
 //! Signing in: a session begins only with the password of this moment; from where people are known; and what was tried
 //! in vain, so that its person is told.
 
+use std::net::IpAddr;
 use std::sync::LazyLock;
 
 use domain::access::MANY_FAILED_TRIES;
+use domain::actor::{Actor, NOBODY, Via};
 use domain::time::{DAY_MS, TimestampMs};
 
 use crate::audit::{self, Line};
@@ -65,8 +67,8 @@ pub struct NewSession {
     pub token_hash: String,
     /// Whose, as they were when their password was checked.
     pub person: Person,
-    /// The network it is begun from, e.g. `203.0.113.0/24`.
-    pub from: String,
+    /// The address it is begun from.
+    pub from: Option<IpAddr>,
     /// The place it is begun from, as a hash; they are known there from now on.
     pub place: String,
     /// Tries that failed and are not yet kept.
@@ -89,7 +91,8 @@ impl Store {
                 if taken == 0 {
                     return Ok(false);
                 }
-                sessions::insert(tx, &token_hash, &person, &from, now).await?;
+                let network = from.map(|from| domain::location::shortened(from).to_string());
+                sessions::insert(tx, &token_hash, &person, network.as_deref(), now).await?;
                 with_statement!(tx, KNOW, |sql, connection| {
                     sqlx::query(sql).bind(person.id).bind(place).bind(now.0).execute(connection).await?;
                 });
@@ -98,8 +101,13 @@ impl Store {
                     forget.execute(connection).await?;
                 });
                 let subject = format!("person {}", person.name);
-                let line = Line::new(&person.name, "signed_in", subject, format!("from {from}"));
-                audit::note(tx, &line, now).await?;
+                let line = Line::new(
+                    &Actor::new(&*person.name, Via::Page, from),
+                    "signed_in",
+                    subject,
+                    String::new(),
+                );
+                audit::note(tx, &line, now);
                 Ok(true)
             })
         })
@@ -124,7 +132,7 @@ impl Store {
     ) -> Result<()> {
         self.write(move |tx| {
             Box::pin(async move {
-                audit::note(tx, &line, now).await?;
+                audit::note(tx, &line, now);
                 for (person_id, failed) in &failed {
                     add_failed(tx, *person_id, failed, now).await?;
                 }
@@ -135,7 +143,13 @@ impl Store {
     }
 
     /// The person has seen that so many tries failed.
-    pub async fn saw_failed_sign_ins(&self, person: Person, tries: i64, now: TimestampMs) -> Result<()> {
+    pub async fn saw_failed_sign_ins(
+        &self,
+        person: Person,
+        tries: i64,
+        actor: Actor,
+        now: TimestampMs,
+    ) -> Result<()> {
         self.write(move |tx| {
             Box::pin(async move {
                 let seen = with_statement!(tx, SEEN, |sql, connection| {
@@ -143,9 +157,8 @@ impl Store {
                 });
                 if seen == 1 {
                     let subject = format!("person {}", person.name);
-                    let line =
-                        Line::new(&person.name, "saw_refused_sign_ins", subject, format!("{tries} tries"));
-                    audit::note(tx, &line, now).await?;
+                    let line = Line::new(&actor, "saw_refused_sign_ins", subject, format!("{tries} tries"));
+                    audit::note(tx, &line, now);
                 }
                 Ok(())
             })
@@ -163,8 +176,8 @@ async fn add_failed(tx: &mut Tx, person_id: i64, failed: &FailedTries, now: Time
     let Some((name, tries)) = sum else { return Ok(()) };
     if tries >= MANY_FAILED_TRIES && tries - failed.tries < MANY_FAILED_TRIES {
         let detail = format!("{tries} tries since they last signed in, the last from {}", failed.last_from);
-        let line = Line::new("nobody", "many_sign_ins_refused", format!("person {name}"), detail);
-        audit::note(tx, &line, now).await?;
+        let line = Line::new(&NOBODY.into(), "many_sign_ins_refused", format!("person {name}"), detail);
+        audit::note(tx, &line, now);
     }
     Ok(())
 }

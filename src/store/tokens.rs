@@ -6,9 +6,11 @@
 use std::sync::LazyLock;
 
 use domain::access::Role;
+use domain::actor::Actor;
 use domain::time::TimestampMs;
 
 use crate::audit::{self, Line};
+use crate::names;
 use crate::statement::{Column, LazyStatement, Statement};
 use crate::unit::{Tx, with_statement};
 use crate::{Error, Result, Store, read};
@@ -23,6 +25,8 @@ pub struct TokenOwner {
     pub name: String,
     /// What it may do.
     pub role: Role,
+    /// The token's own name.
+    pub token: String,
 }
 
 /// A token that is to be added.
@@ -77,17 +81,21 @@ static SERVICES: LazyStatement = LazyLock::new(|| {
 });
 
 impl Store {
-    /// Adds a token by its hash; `false` if the name is taken, also by one that was revoked.
+    /// Adds a token by its hash; `false` if the name, or one that looks the same, is taken: by another token, also one that was
+    /// revoked, or by a person who is not its owner.
     pub async fn add_token(
         &self,
         token: NewToken,
         token_hash: String,
-        actor: String,
+        actor: Actor,
         now: TimestampMs,
     ) -> Result<bool> {
         self.write(move |tx| {
             Box::pin(async move {
                 let NewToken { name, owner, role, expires_at } = token;
+                if names::is_taken(tx, &name, owner.as_deref()).await? {
+                    return Ok(false);
+                }
                 let added = with_statement!(tx, INSERT, |sql, connection| {
                     let insert = sqlx::query(sql)
                         .bind(&name)
@@ -103,7 +111,7 @@ impl Store {
                     let until = expires_at.map_or_else(String::new, |at| format!(", until {}", at.rfc3339()));
                     let detail = format!("role {}, of {of}{until}", role.name());
                     let line = Line::new(&actor, "token_added", format!("token {name}"), detail);
-                    audit::note(tx, &line, now).await?;
+                    audit::note(tx, &line, now);
                 }
                 Ok(added == 1)
             })
@@ -112,7 +120,7 @@ impl Store {
     }
 
     /// Refuses the token called `name` from now on; `false` if there is none that is not refused already.
-    pub async fn revoke_token(&self, name: String, actor: String, now: TimestampMs) -> Result<bool> {
+    pub async fn revoke_token(&self, name: String, actor: Actor, now: TimestampMs) -> Result<bool> {
         self.write(move |tx| {
             Box::pin(async move {
                 let revoked = with_statement!(tx, REVOKE, |sql, connection| {
@@ -120,7 +128,7 @@ impl Store {
                 });
                 if revoked == 1 {
                     let line = Line::new(&actor, "token_revoked", format!("token {name}"), String::new());
-                    audit::note(tx, &line, now).await?;
+                    audit::note(tx, &line, now);
                 }
                 Ok(revoked == 1)
             })
@@ -138,13 +146,13 @@ impl Store {
     /// Who the token with this hash speaks for, if it is in force at `now` and its person may still sign in. Notes that
     /// it is used.
     pub async fn token_owner(&self, token_hash: &str, now: TimestampMs) -> Result<Option<TokenOwner>> {
-        let row: Option<(i64, String, String, Option<i64>)> = read!(self, pool => sqlx::query_as(
-            "SELECT tokens.id, COALESCE(people.name, tokens.name), tokens.role, last_used_at
+        let row: Option<(i64, String, String, String, Option<i64>)> = read!(self, pool => sqlx::query_as(
+            "SELECT tokens.id, tokens.name, COALESCE(people.name, tokens.name), tokens.role, last_used_at
              FROM tokens LEFT JOIN people ON people.name = COALESCE(owner, tokens.name)
              WHERE token_hash = $1 AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > $2)
                AND disabled_at IS NULL AND (owner IS NULL OR people.name IS NOT NULL)"
         ).bind(token_hash).bind(now.0).fetch_optional(pool).await)?;
-        let Some((id, name, role, last_used_at)) = row else { return Ok(None) };
+        let Some((id, token, name, role, last_used_at)) = row else { return Ok(None) };
         let Some(role) = Role::parse(&role) else {
             return Err(Error::Corrupt { table: "tokens", column: "role", row: id, found: role });
         };
@@ -152,7 +160,7 @@ impl Store {
             // A call is worth more than the note of it.
             drop(self.note_use(id, now).await);
         }
-        Ok(Some(TokenOwner { name, role }))
+        Ok(Some(TokenOwner { name, role, token }))
     }
 
     async fn note_use(&self, id: i64, now: TimestampMs) -> Result<()> {

@@ -7,15 +7,16 @@ use std::time::Duration;
 use serde::Serialize;
 use sqlx::{FromRow, Postgres, Sqlite, Transaction};
 
+use crate::audit::{Noted, chain};
 use crate::columns::arrays;
 use crate::deadline::WRITE;
 use crate::statement::Statement;
 use crate::{Database, Error, Result, Store};
 
-/// An open transaction. Dropped without [`Tx::end`], it is rolled back.
+/// An open transaction, with the lines that it leaves in the audit. Dropped without [`Tx::end`], it is rolled back.
 pub(crate) enum Tx {
-    Sqlite(Transaction<'static, Sqlite>),
-    Postgres(Transaction<'static, Postgres>),
+    Sqlite(Transaction<'static, Sqlite>, Vec<Noted>),
+    Postgres(Transaction<'static, Postgres>, Vec<Noted>),
 }
 
 /// Runs `work` to its end even if the caller is dropped. Every method that writes goes through here: a transaction
@@ -80,8 +81,10 @@ impl Store {
         #[expect(clippy::disallowed_methods, reason = "this is the one place that the ban points to")]
         Ok(match &self.database {
             // dialect: SQLite takes the write lock at once; a later upgrade would fail without waiting
-            Database::Sqlite { writer, .. } => Tx::Sqlite(writer.begin_with("BEGIN IMMEDIATE").await?),
-            Database::Postgres(line) => Tx::Postgres(line.pool().begin().await?),
+            Database::Sqlite { writer, .. } => {
+                Tx::Sqlite(writer.begin_with("BEGIN IMMEDIATE").await?, Vec::new())
+            }
+            Database::Postgres(line) => Tx::Postgres(line.pool().begin().await?, Vec::new()),
         })
     }
 }
@@ -90,11 +93,11 @@ impl Store {
 macro_rules! with_statement {
     ($tx:expr, $statement:expr, |$sql:ident, $connection:ident| $body:expr) => {
         match $tx {
-            $crate::unit::Tx::Sqlite(tx) => {
+            $crate::unit::Tx::Sqlite(tx, _) => {
                 let ($sql, $connection) = ($statement.sqlite, &mut **tx);
                 $body
             }
-            $crate::unit::Tx::Postgres(tx) => {
+            $crate::unit::Tx::Postgres(tx, _) => {
                 let ($sql, $connection) = ($statement.postgres, &mut **tx);
                 $body
             }
@@ -125,11 +128,11 @@ impl Tx {
         rows: &(impl Serialize + Sync),
     ) -> Result<u64> {
         match self {
-            Self::Sqlite(tx) => {
+            Self::Sqlite(tx, _) => {
                 let touched = sqlx::query(statement.sqlite).bind(json(rows)?).execute(&mut **tx).await?;
                 Ok(touched.rows_affected())
             }
-            Self::Postgres(tx) => {
+            Self::Postgres(tx, _) => {
                 let arguments = arrays(&statement.columns, rows)?;
                 let touched = sqlx::query_with(statement.postgres, arguments).execute(&mut **tx).await?;
                 Ok(touched.rows_affected())
@@ -144,25 +147,37 @@ impl Tx {
         rows: &(impl Serialize + Sync),
     ) -> Result<Vec<T>> {
         match self {
-            Self::Sqlite(tx) => {
+            Self::Sqlite(tx, _) => {
                 Ok(sqlx::query_as(statement.sqlite).bind(json(rows)?).fetch_all(&mut **tx).await?)
             }
-            Self::Postgres(tx) => {
+            Self::Postgres(tx, _) => {
                 let arguments = arrays(&statement.columns, rows)?;
                 Ok(sqlx::query_as_with(statement.postgres, arguments).fetch_all(&mut **tx).await?)
             }
         }
     }
 
-    /// Makes it durable if `work` went well; else takes it back, and answers only when every lock is let go of.
-    pub(crate) async fn end<T>(self, work: Result<T>) -> Result<T> {
+    /// The lines that it leaves in the audit.
+    pub(crate) fn noted(&mut self) -> &mut Vec<Noted> {
+        let (Self::Sqlite(_, noted) | Self::Postgres(_, noted)) = self;
+        noted
+    }
+
+    /// Makes it durable if `work` went well; else takes it back, and answers only when every lock is let go of. Its lines
+    /// are added to the audit here and all at once, because the end of the audit is one row that every act locks: the
+    /// last lock of all, held for no longer than the commit takes.
+    pub(crate) async fn end<T>(mut self, work: Result<T>) -> Result<T> {
+        let work = match work {
+            Ok(done) => chain::add(&mut self).await.map(|()| done),
+            failed => failed,
+        };
         match (self, work) {
-            (Self::Sqlite(tx), Ok(done)) => tx.commit().await.map(|()| done).map_err(Error::from),
-            (Self::Postgres(tx), Ok(done)) => tx.commit().await.map(|()| done).map_err(Error::from),
+            (Self::Sqlite(tx, _), Ok(done)) => tx.commit().await.map(|()| done).map_err(Error::from),
+            (Self::Postgres(tx, _), Ok(done)) => tx.commit().await.map(|()| done).map_err(Error::from),
             (tx, Err(error)) => {
                 let taken_back = match tx {
-                    Self::Sqlite(tx) => tx.rollback().await,
-                    Self::Postgres(tx) => tx.rollback().await,
+                    Self::Sqlite(tx, _) => tx.rollback().await,
+                    Self::Postgres(tx, _) => tx.rollback().await,
                 };
                 // A connection that is gone has let go of everything, too.
                 drop(taken_back);

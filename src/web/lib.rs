@@ -20,6 +20,7 @@
 //! | [`caller`] | who called, behind how many proxies |
 
 pub mod api;
+pub mod audit_file;
 mod body;
 pub mod caller;
 pub mod console;
@@ -29,6 +30,7 @@ mod front;
 pub mod ingest;
 pub mod limits;
 mod patience;
+pub mod refusals;
 mod room;
 pub mod serve;
 pub mod statements;
@@ -56,7 +58,8 @@ pub fn routes(
     console: Arc<Console>,
     watch: Arc<Watch>,
 ) -> impl Filter<Extract = (Response,), Error = Infallible> + Clone {
-    let routes = ingest::routes(ingest).or(api::routes(api)).unify().or(watch::guarded_routes(watch)).unify();
+    let guarded = watch::guarded_routes(watch, api.clone());
+    let routes = ingest::routes(ingest).or(api::routes(api)).unify().or(guarded).unify();
     let pages = console::routes(console.clone()).or(console::elsewhere(console)).unify();
     routes.or(pages).unify().recover(not_found).unify()
 }

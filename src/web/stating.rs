@@ -86,6 +86,12 @@ pub enum Refused {
         "a service's token is neither of two people: let two people state and confirm it, or give the token an owner"
     )]
     NotAPerson,
+    /// Whoever may add people could be both of two.
+    #[error(
+        "somebody who was added or enabled again within 24 hours is neither of two people: let two others state and confirm it, \
+         or propose it again later"
+    )]
+    TooNew,
     /// Somebody else was faster.
     #[error("postback {0} was changed at the same moment: look at it again")]
     Contended(i64),
@@ -158,7 +164,7 @@ impl Stating {
 
     /// States what `look` showed.
     pub async fn state(&self, store: &Store, id: i64, look: &Look, by: By) -> Result<Acted, Refused> {
-        let acted = store.state(id, look.stated.clone(), look.needs_second, by).await;
+        let acted = store.state(id, look.stated.clone(), look.needs_second, look.outlook.stake(), by).await;
         done(store, id, 0, acted).await
     }
 
@@ -221,6 +227,7 @@ async fn done(
         Ok(Acted::NoProposal) => Err(Refused::NoProposal { id, proposal_id }),
         Ok(Acted::OwnProposal) => Err(Refused::OwnProposal),
         Ok(Acted::NotAPerson) => Err(Refused::NotAPerson),
+        Ok(Acted::TooNew) => Err(Refused::TooNew),
         Err(store::Error::Contended(_)) => Err(Refused::Contended(id)),
         Err(error) => Err(Refused::Store(error)),
     }

@@ -13,7 +13,7 @@ use warp::http::{StatusCode, header};
 use warp::reply::Response;
 use warp::{Filter, Rejection, Reply};
 
-use crate::api::access::{Authorization, owner_of};
+use crate::api::{Api, Call, call};
 use crate::ingest::recorder::Recorder;
 
 /// How long the database may take to answer.
@@ -75,19 +75,20 @@ pub fn open_routes(watch: Arc<Watch>) -> impl Filter<Extract = (Response,), Erro
 }
 
 /// The same, `/metrics` for whoever has a token: on an address that others reach too.
-pub fn guarded_routes(watch: Arc<Watch>) -> impl Filter<Extract = (Response,), Error = Rejection> + Clone {
+pub fn guarded_routes(
+    watch: Arc<Watch>,
+    api: Arc<Api>,
+) -> impl Filter<Extract = (Response,), Error = Rejection> + Clone {
     let metrics = {
         let watch = watch.clone();
-        warp::path!("metrics")
-            .and(warp::get())
-            .and(warp::header::optional::<String>("authorization"))
-            .map(move |header| (watch.clone(), Authorization(header)))
-            .then(|(watch, authorization): (Arc<Watch>, Authorization)| async move {
-                match owner_of(&watch.store, &authorization, watch.clock.now()).await {
+        warp::path!("metrics").and(warp::get()).and(call(api)).map(move |call| (watch.clone(), call)).then(
+            |(watch, call): (Arc<Watch>, Call)| async move {
+                match call.reader().await {
                     Ok(_) => metrics_text(&watch),
                     Err(error) => error.into_response(),
                 }
-            })
+            },
+        )
     };
     health_routes(watch).or(metrics).unify()
 }

@@ -55,7 +55,7 @@ async fn one_user_who_is_gone_leaves_the_app_on(home: &Home) {
         assert!(!is_off(&store).await);
         leased = if next.is_empty() {
             for id in failed(&store).await {
-                assert_eq!(store.resend(id, NOW).await.expect("answered"), Resent::Done);
+                assert_eq!(store.resend(id, "risk".into(), NOW).await.expect("answered"), Resent::Done);
             }
             take(&store, NOW).await
         } else {
@@ -98,7 +98,7 @@ async fn a_yes_in_between_begins_the_count_anew(home: &Home) {
         hand_over(&store, vec![ended(&leased[2], yes, Next::Done)], "main", NOW).await;
         hand_over(&store, vec![gone(&leased[3]), gone(&leased[4])], "main", NOW).await;
         assert!(!is_off(&store).await, "{yes:?}");
-        assert!(store.enable_app("main".into()).await.is_ok());
+        assert!(store.enable_app("main".into(), "risk".into(), NOW).await.is_ok());
     }
     let leased = crowd(home, &store, 30..34).await;
     let batch = vec![gone(&leased[0]), gone(&leased[1]), gone(&leased[2]), delivered(&leased[3])];
@@ -129,10 +129,10 @@ async fn after_it_is_switched_on_the_count_begins_anew_and_others_leave_first(ho
     let leased = crowd(home, &store, 1..5).await;
     hand_over(&store, leased[..3].iter().map(gone).collect(), "main", NOW).await;
     assert!(is_off(&store).await);
-    assert!(store.enable_app("main".into()).await.expect("switched on"));
-    assert!(!store.enable_app("main".into()).await.expect("it was on"));
+    assert!(store.enable_app("main".into(), "risk".into(), NOW).await.expect("switched on"));
+    assert!(!store.enable_app("main".into(), "risk".into(), NOW).await.expect("it was on"));
     assert_eq!(said(&take(&store, later(60_000)).await), ["T4 credited"], "not what the app called gone");
-    let resent = store.resend(leased[0].id, NOW).await.expect("answered");
+    let resent = store.resend(leased[0].id, "risk".into(), NOW).await.expect("answered");
     assert_eq!(resent, Resent::Done);
     let again = take(&store, NOW).await;
     hand_over(&store, again.iter().map(gone).collect(), "main", NOW).await;
@@ -160,7 +160,7 @@ async fn a_delivery_that_is_sent_again_says_what_it_said_first(home: &Home) {
     let first = take(&store, NOW).await;
     hand_over(&store, vec![delivered(&first[0])], "main", NOW).await;
     settle(home, &store, &[reversal("T1"), credit("T2")]).await;
-    store.resend(first[0].id, later(9)).await.expect("it is sent again");
+    store.resend(first[0].id, "risk".into(), later(9)).await.expect("it is sent again");
     let mut again = take(&store, later(9)).await;
     while again.iter().all(|one| one.message.id() != first[0].message.id()) {
         again = hand_over(&store, again.iter().map(delivered).collect(), "main", later(9)).await;
@@ -273,7 +273,7 @@ async fn what_was_given_up_can_be_sent_again_until_its_reversal_left(home: &Home
     let first = take(&store, NOW).await;
     hand_over(&store, vec![ended(&first[0], Class::Rejected, Next::GiveUp)], "main", NOW).await;
     store.give_up(give_up(first[0].id)).await.expect("answered");
-    assert_eq!(store.resend(first[0].id, NOW).await.expect("answered"), Resent::Done);
+    assert_eq!(store.resend(first[0].id, "risk".into(), NOW).await.expect("answered"), Resent::Done);
     let again = take(&store, NOW).await;
     assert_eq!((said(&again), &again[0].message), (vec!["T1 credited".to_owned()], &first[0].message));
     hand_over(&store, vec![ended(&again[0], Class::Rejected, Next::GiveUp)], "main", NOW).await;
@@ -281,6 +281,6 @@ async fn what_was_given_up_can_be_sent_again_until_its_reversal_left(home: &Home
     settle(home, &store, &[reversal("T1")]).await;
     let reversed = take(&store, NOW).await;
     assert_eq!(said(&reversed), ["T1 reversed"]);
-    let answer = store.resend(first[0].id, NOW).await.expect("answered");
+    let answer = store.resend(first[0].id, "risk".into(), NOW).await.expect("answered");
     assert_eq!(answer, Resent::NotPossible(Status::GivenUp), "the app would credit for good");
 }

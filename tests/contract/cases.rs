@@ -213,7 +213,7 @@ async fn a_case_is_decided_once_however_many_try(home: &Home) {
     let tries: Vec<_> = (0..6)
         .map(|n| {
             let store = home.store.clone();
-            let reviewer = Reviewer { actor: format!("person {n}"), ..ann() };
+            let reviewer = Reviewer { actor: format!("person {n}").into(), ..ann() };
             let resolution = if n % 2 == 0 { Resolution::Part } else { Resolution::All };
             let resolve = Resolve { case_id: case.id, resolution, reward_id: None, reviewer };
             tokio::spawn(async move { store.resolve_case(resolve).await })

@@ -273,7 +273,7 @@ async fn a_failed_delivery_lets_others_of_the_user_pass_but_not_its_own_reversal
     assert_eq!(said(&next), ["T3 credited"]);
     deliver(&store, &next).await;
     // A person sends it again: the pair leaves in order.
-    store.resend(first[0].id, NOW).await.expect("it is sent again");
+    store.resend(first[0].id, "risk".into(), NOW).await.expect("it is sent again");
     let again = take(&store, NOW).await;
     assert_eq!(said(&again), ["T1 credited"]);
     assert_eq!(said(&deliver(&store, &again).await), ["T1 reversed"]);

@@ -3,7 +3,7 @@
 
 use domain::access::Role;
 use domain::network::Kind;
-use domain::stated::Stated;
+use domain::stated::{Stake, Stated};
 use domain::time::TimestampMs;
 use store::postbacks::{OutcomeFilter, PostbackFilter, PostbackRow};
 use store::quarantine::{Acted, By};
@@ -60,7 +60,7 @@ async fn put_aside(home: &Home, call: Call) -> i64 {
 }
 
 async fn state(home: &Home, id: i64, stated: Stated, actor: &str) -> Acted {
-    home.store.state(id, stated, false, by(actor)).await.expect("an answer")
+    home.store.state(id, stated, false, Stake::default(), by(actor)).await.expect("an answer")
 }
 
 async fn postback(home: &Home, id: i64) -> PostbackRow {
@@ -145,7 +145,9 @@ async fn a_postback_is_stated_once_however_many_try_at_once(home: &Home) {
     for number in 0..6 {
         let store = home.another_process().await;
         let stated = transaction(&format!("T{number}"));
-        tries.push(tokio::spawn(async move { store.state(id, stated, false, by("mara")).await }));
+        tries.push(tokio::spawn(async move {
+            store.state(id, stated, false, Stake::default(), by("mara")).await
+        }));
     }
     let mut held = 0;
     for attempt in tries {
@@ -226,7 +228,7 @@ async fn a_replay_after_a_statement_keeps_what_was_stated(home: &Home) {
 }
 
 async fn propose(home: &Home, id: i64, stated: Stated, actor: &str) -> Acted {
-    home.store.state(id, stated, true, by(actor)).await.expect("an answer")
+    home.store.state(id, stated, true, Stake::default(), by(actor)).await.expect("an answer")
 }
 
 async fn proposed(home: &Home, id: i64, stated: Stated, actor: &str) -> i64 {
@@ -268,9 +270,11 @@ async fn a_service_is_neither_of_two_who_state_something(home: &Home) {
     let proposal = proposed(home, id, reward("500"), "mara").await;
     let agreed = home.store.confirm_stated(id, proposal, by("bot")).await.expect("an answer");
     assert_eq!(agreed, Acted::NotAPerson);
-    let same = home.store.state(id, reward("500"), true, by("bot")).await.expect("an answer");
+    let same =
+        home.store.state(id, reward("500"), true, Stake::default(), by("bot")).await.expect("an answer");
     assert!(matches!(same, Acted::Proposed(_)), "{same:?}");
-    let same = home.store.state(id, reward("500"), true, by("mara")).await.expect("an answer");
+    let same =
+        home.store.state(id, reward("500"), true, Stake::default(), by("mara")).await.expect("an answer");
     assert!(matches!(same, Acted::Proposed(_)), "{same:?}");
     assert!(home.first_waiting(ALL).await.is_empty(), "nothing has moved");
 }

@@ -14,7 +14,9 @@
 //! | `story`, `telling` | postbacks in few words; telling them to the store and looking at what became of them |
 //! | `recording`, `settling`, `conflicts`, `quarantine` | from the inbox to rewards |
 //! | `books`, `proof`, `verdicts` | what is booked and written down for good |
+//! | `audit` | the chain of who did what |
 //! | `reviews`, `decisions` | a person's decision, and one click on many |
+//! | `second_people` | who is a second person, and what of one person adds up |
 //! | `cases` | reversals that do not simply reverse |
 //! | `holds`, `searching`, `crowded` | the queue; searches in a long one; ignored: how long a very long one takes |
 //! | `deliveries`, `resending` | what apps are told: in line, leased, taken back, sent again |
@@ -57,6 +59,8 @@ macro_rules! contract {
 
 #[cfg(test)]
 mod apps;
+#[cfg(test)]
+mod audit;
 #[cfg(test)]
 mod books;
 #[cfg(test)]
@@ -127,6 +131,8 @@ mod scheduled;
 mod schema;
 #[cfg(test)]
 mod searching;
+#[cfg(test)]
+mod second_people;
 #[cfg(test)]
 mod settling;
 #[cfg(test)]

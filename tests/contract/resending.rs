@@ -167,7 +167,7 @@ async fn deliveries_are_listed_newest_first_page_by_page(home: &Home) {
 
 async fn only_what_has_ended_is_sent_again(home: &Home) {
     let store = telling(home);
-    let resend = async |id| store.resend(id, NOW).await.expect("answered");
+    let resend = async |id| store.resend(id, "risk".into(), NOW).await.expect("answered");
     settle(home, &store, &[credit("T1"), credit("T2"), credit("T3"), reversal("T3")]).await;
     let leased = take(&store, NOW).await;
     let id = leased[0].id;
@@ -201,7 +201,9 @@ fn everything() -> ResendFilter {
 async fn a_filter_sends_again_what_it_names_however_often_it_is_run(home: &Home) {
     let store = telling(home);
     failed(home, &store, 6).await;
-    let step = async |filter| store.resend_step(filter, None, later(1)).await.expect("a step").deliveries;
+    let step = async |filter| {
+        store.resend_step(filter, None, "risk".into(), later(1)).await.expect("a step").deliveries
+    };
     assert_eq!(step(ResendFilter { app: Some("other".into()), ..everything() }).await, 0);
     assert_eq!(step(ResendFilter { from: Some(later(1)), ..everything() }).await, 0);
     assert_eq!(step(ResendFilter { to: Some(NOW), ..everything() }).await, 0);
@@ -222,12 +224,12 @@ async fn sending_again_goes_on_where_it_stopped(home: &Home) {
     let store = telling(home);
     let step_rows = usize::try_from(STEP_ROWS).expect("a number");
     failed(home, &store, step_rows + 3).await;
-    let first = store.resend_step(everything(), None, NOW).await.expect("a step");
+    let first = store.resend_step(everything(), None, "risk".into(), NOW).await.expect("a step");
     assert_eq!((first.deliveries, first.next.is_some()), (500, true));
     // Whoever lost the place begins anew, and doubles nothing.
-    let anew = store.resend_step(everything(), None, NOW).await.expect("a step");
+    let anew = store.resend_step(everything(), None, "risk".into(), NOW).await.expect("a step");
     assert_eq!((anew.deliveries, anew.next), (3, None));
-    let second = store.resend_step(everything(), first.next, NOW).await.expect("a step");
+    let second = store.resend_step(everything(), first.next, "risk".into(), NOW).await.expect("a step");
     assert_eq!((second.deliveries, second.next), (0, None));
     assert_eq!(take(&store, NOW).await.len(), step_rows + 3);
 }

@@ -24,7 +24,12 @@ contract! {
 }
 
 fn owner(name: &str, role: Role) -> TokenOwner {
-    TokenOwner { name: name.into(), role }
+    owner_of(name, name, role)
+}
+
+/// Of the token of this name.
+fn owner_of(token: &str, name: &str, role: Role) -> TokenOwner {
+    TokenOwner { name: name.into(), role, token: token.into() }
 }
 
 fn new(name: &str, role: Role) -> NewToken {
@@ -57,8 +62,10 @@ async fn a_token_of_a_person_speaks_for_that_person(home: &Home) {
     add_person(home, "mara").await;
     let of_mara = NewToken { owner: Some("mara".into()), ..new("laptop", Role::Risk) };
     assert!(add_new(home, of_mara, "one").await);
-    assert_eq!(find(home, "one").await, Some(owner("mara", Role::Risk)));
-    assert!(add(home, "mara", Role::Finance, "two").await);
+    assert_eq!(find(home, "one").await, Some(owner_of("laptop", "mara", Role::Risk)));
+    assert!(!add(home, "mara", Role::Finance, "two").await, "no service has the name of a person");
+    let of_mara = NewToken { owner: Some("mara".into()), ..new("mara", Role::Finance) };
+    assert!(add_new(home, of_mara, "two").await);
     assert_eq!(find(home, "two").await, Some(owner("mara", Role::Finance)), "it has her name");
     let of_nobody = NewToken { owner: Some("joe".into()), ..new("desktop", Role::Risk) };
     assert!(add_new(home, of_nobody, "three").await);
@@ -68,14 +75,14 @@ async fn a_token_of_a_person_speaks_for_that_person(home: &Home) {
 async fn a_token_of_somebody_who_is_disabled_is_refused(home: &Home) {
     add_person(home, "mara").await;
     add_new(home, NewToken { owner: Some("mara".into()), ..new("laptop", Role::Risk) }, "one").await;
-    add(home, "mara", Role::Risk, "two").await;
+    add_new(home, NewToken { owner: Some("mara".into()), ..new("mara", Role::Risk) }, "two").await;
     add(home, "bot", Role::Risk, "three").await;
     let change = |change| home.store.change_person("mara".into(), change, "admin".into(), NOW);
     assert!(change(PersonChange::Disable).await.expect("changed"));
     assert_eq!((find(home, "one").await, find(home, "two").await), (None, None));
     assert_eq!(find(home, "three").await, Some(owner("bot", Role::Risk)), "a service is not concerned");
     assert!(change(PersonChange::Enable).await.expect("changed"));
-    assert_eq!(find(home, "one").await, Some(owner("mara", Role::Risk)));
+    assert_eq!(find(home, "one").await, Some(owner_of("laptop", "mara", Role::Risk)));
 }
 
 async fn a_token_ends_at_its_term_or_when_it_is_revoked(home: &Home) {
@@ -134,7 +141,17 @@ async fn a_name_is_given_only_once(home: &Home) {
     assert!(!add(home, "ann", Role::Admin, "two").await);
     assert_eq!(find(home, "one").await, Some(owner("ann", Role::Risk)));
     assert_eq!(find(home, "two").await, None);
-    assert!(add(home, "Ann", Role::Admin, "two").await);
+    for looks in ["Ann", "ANN", "\u{ff41}nn"] {
+        assert!(!add(home, looks, Role::Admin, "two").await, "{looks}");
+    }
+    add_person(home, "bob").await;
+    assert!(!add(home, "Bob", Role::Admin, "two").await, "nor like a person");
+    let person = NewPerson { name: "ANN".into(), role: Role::Risk, password_hash: "hash".into() };
+    assert!(
+        !home.store.add_person(person, "admin".into(), NOW).await.expect("asked"),
+        "nor a person like a service"
+    );
+    assert!(add(home, "anna", Role::Admin, "two").await);
 }
 
 async fn a_token_is_never_two_peoples(home: &Home) {

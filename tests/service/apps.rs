@@ -216,6 +216,7 @@ fn a_delivery_is_given_up_by_command_and_api_with_a_reason(on: Kind) {
     until("the next of the user", || {
         api.reward("T-2")["deliveries"][0]["attempts"][0].is_object().then_some(())
     });
+    gate.add_person("mara", "risk");
     let other = waits("T-3", "u-3").to_string();
     let usage = gate.run(&["deliveries", "give-up", &other]);
     assert_eq!(usage.status.code(), Some(2), "by whom, and why?");

@@ -60,6 +60,25 @@ impl Database {
         }
     }
 
+    /// The number that `sql` asks for.
+    pub(crate) fn number(&self, sql: &str) -> i64 {
+        let sql = AssertSqlSafe(sql.to_owned());
+        block_on(async {
+            match self {
+                Self::Sqlite(_) => {
+                    let options: sqlx::sqlite::SqliteConnectOptions = self.url().parse().expect("a URL");
+                    let mut connection: SqliteConnection = options.connect().await.expect("the file opens");
+                    sqlx::query_scalar(sql).fetch_one(&mut connection).await.expect("a number")
+                }
+                Self::Postgres { .. } => {
+                    let mut connection =
+                        PgConnection::connect(&self.url()).await.expect("the server answers");
+                    sqlx::query_scalar(sql).fetch_one(&mut connection).await.expect("a number")
+                }
+            }
+        })
+    }
+
     /// Lets nobody in and sends everybody away, as a maintenance does; returns when the last one is gone.
     pub(crate) fn close(&self) {
         let name = self.name();

@@ -2,9 +2,10 @@
 
 use std::cell::{Cell, RefCell};
 use std::fs;
+use std::io::Write as _;
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 
 use tempfile::TempDir;
 
@@ -12,6 +13,9 @@ use crate::api::Api;
 use crate::database::{Database, Kind};
 use crate::process::Process;
 use crate::settings::Settings;
+
+/// Everybody's password.
+pub(crate) const PASSWORD: &str = "correct horse";
 
 /// Where the settings and the database of a test stand, and what starts its processes.
 pub(crate) struct Gate {
@@ -123,6 +127,30 @@ impl Gate {
         let token = token.strip_suffix('\n').expect("one line");
         assert!(!token.is_empty() && !token.contains(char::is_whitespace), "not a token alone: {token:?}");
         token.to_owned()
+    }
+
+    /// Adds somebody with the password [`PASSWORD`], who has been there for two days: whoever is new is no second person.
+    pub(crate) fn add_person(&self, name: &str, role: &str) {
+        self.add_new_person(name, role);
+        let days = 2 * 86_400_000_i64;
+        self.database.execute(&format!(
+            "UPDATE people SET created_at = created_at - {days}, since = since - {days} WHERE name = '{name}'"
+        ));
+    }
+
+    /// Adds somebody with the password [`PASSWORD`] now.
+    pub(crate) fn add_new_person(&self, name: &str, role: &str) {
+        let output = self.run_with_input(&["user", "add", name, "--role", role], PASSWORD);
+        assert!(output.status.success(), "{}", text(&output.stderr));
+    }
+
+    /// Runs a subcommand that ends and reads `line`.
+    pub(crate) fn run_with_input(&self, arguments: &[&str], line: &str) -> Output {
+        let mut command = self.command(arguments);
+        let command = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().expect("the executable runs");
+        writeln!(child.stdin.take().expect("its input"), "{line}").expect("it listens");
+        child.wait_with_output().expect("it ends")
     }
 
     /// The API at `address`, as somebody who may do everything sees it.

@@ -2,13 +2,11 @@
 //! that are no longer in force.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::Write as _;
 use std::net::SocketAddr;
-use std::process::Stdio;
 
 use crate::api::{Api, json_of};
 use crate::database::Kind;
-use crate::gate::{Gate, Listening};
+use crate::gate::{Gate, Listening, PASSWORD};
 use crate::http::{Answer, Request, call};
 use crate::network::{Event, deliver};
 
@@ -29,7 +27,6 @@ enum May {
 use May::{Admin, Everybody, Review, Settle};
 
 const ROLES: [&str; 3] = ["finance", "risk", "admin"];
-const PASSWORD: &str = "correct horse battery";
 /// What takes long to be right: nothing of it exists, so that nothing is changed by whoever may.
 const NONE: &str = "987654321";
 
@@ -151,11 +148,7 @@ fn staffed(on: Kind) -> Staffed {
     deliver(up.address, &Event::too_fast("u-1", "T-1", 10).credit());
     gate.api(up.address).reward("T-1");
     for role in ROLES {
-        let mut add = gate.command(&["user", "add", &format!("person-{role}"), "--role", role]);
-        let add = add.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null()).spawn();
-        let mut add = add.expect("the executable runs");
-        writeln!(add.stdin.take().expect("its input"), "{PASSWORD}").expect("it listens");
-        assert!(add.wait().expect("it ends").success());
+        gate.add_person(&format!("person-{role}"), role);
     }
     Staffed { up, gate }
 }

@@ -1,14 +1,9 @@
 //! Somebody who signed in without a browser: what goes out is exactly what a test says.
 
-use std::io::Write as _;
 use std::net::SocketAddr;
-use std::process::Stdio;
 
-use crate::gate::Gate;
+use crate::gate::PASSWORD;
 use crate::http::{Answer, Request, call};
-
-/// Everybody's password.
-const PASSWORD: &str = "correct horse";
 
 /// A session.
 pub(crate) struct SignedIn {
@@ -17,19 +12,6 @@ pub(crate) struct SignedIn {
     pub(crate) cookie: String,
     /// The token of its forms.
     pub(crate) csrf: String,
-}
-
-impl Gate {
-    /// Adds a person who may sign in.
-    pub(crate) fn add_person(&self, name: &str, role: &str) {
-        let mut add = self.command(&["user", "add", name, "--role", role]);
-        add.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
-        let mut add = add.spawn().expect("the executable runs");
-        let mut typed = add.stdin.take().expect("its input");
-        writeln!(typed, "{PASSWORD}").expect("it listens");
-        drop(typed);
-        assert!(add.wait().expect("it ends").success());
-    }
 }
 
 impl SignedIn {

@@ -107,6 +107,7 @@ fn a_preview_by_the_api_is_imported_by_command(on: Kind) {
     // Once more it is here already; taken back, it may come again.
     let (code, said) = command(&gate, &["import", &path, "--source", "targo"]);
     assert!(code == Some(1) && said.contains("statement discard 1"), "{said}");
+    gate.add_person("fay", "finance");
     assert_eq!(command(&gate, &["discard", "1", "--as", "fay"]).0, Some(0));
     assert_eq!(api.ask("statements/1").status, 404);
     let (code, said) = command(&gate, &["import", &path, "--source", "targo"]);
@@ -239,6 +240,7 @@ fn a_payment_is_booked_once_asked_about_and_taken_back(on: Kind) {
     assert!(too_much.status == 409 && too_much.body.contains("3.5 USD"), "{}", too_much.body);
     // The command: the same words are the same payment.
     let number = id.to_string();
+    gate.add_person("fay", "finance");
     let paid = |amount: &str, more: &[&str]| {
         command(&gate, &[&["paid", &number, amount, "--as", "fay", "--note", "wire 18"], more].concat())
     };

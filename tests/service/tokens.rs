@@ -18,18 +18,12 @@ fn token(gate: &Gate, arguments: &[&str]) -> String {
     text(&output.stdout).trim_end().to_owned()
 }
 
-fn add_person(gate: &Gate, name: &str, role: &str) {
-    let mut add = gate.command(&["user", "add", name, "--role", role]);
-    let output = add.stdin(std::process::Stdio::null()).output().expect("the executable runs");
-    assert!(output.status.success(), "{}", text(&output.stderr));
-}
-
 fn a_persons_tokens_are_one_voice_and_a_services_token_is_none(on: Kind) {
     let gate = Gate::with(on, |settings| settings.with_tail("[review]\nsecond_person_hard = true\n"));
     let up = gate.up();
     let api = gate.api(up.address);
     for name in ["mara", "joe"] {
-        add_person(&gate, name, "risk");
+        gate.add_person(name, "risk");
     }
     deliver(up.address, &Event::too_fast("u-1", "T-1", 10).credit());
     let id = api.reward("T-1")["id"].as_i64().expect("an id");
@@ -54,7 +48,7 @@ fn a_persons_tokens_are_one_voice_and_a_services_token_is_none(on: Kind) {
 fn a_token_is_listed_expires_and_is_revoked(on: Kind) {
     let gate = Gate::new(on);
     let up = gate.up();
-    add_person(&gate, "mara", "risk");
+    gate.add_person("mara", "risk");
     let laptop = Api {
         address: up.address,
         token: token(&gate, &["laptop", "--role", "risk", "--owner", "mara", "--expires", "90d"]),

@@ -343,6 +343,13 @@ impl Outlook {
         Self { sentence, reward: moves.then_some(amount), payout: reward.payout.filter(|_| moves), moves }
     }
 
+    /// What moves, in the user's currency and in USD: what adds up of one person.
+    pub fn stake(&self) -> Stake {
+        let of =
+            |amount: Option<Micros>| if self.moves { amount.unwrap_or_default() } else { Micros::default() };
+        Stake { reward: of(self.reward), payout: of(self.payout) }
+    }
+
     /// Whether a second person must agree: the limit of one reward in USD is reached, or nobody knows the payout while
     /// there is such a limit, or the limit of a stated reward is reached.
     pub fn needs_second(&self, terms: &ReviewTerms) -> bool {
@@ -351,6 +358,15 @@ impl Outlook {
         self.moves
             && (terms.second.single.is_some_and(pays) || terms.second_person_stated_reward.is_some_and(gives))
     }
+}
+
+/// What moves by what a person states.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Stake {
+    /// In the user's currency.
+    pub reward: Micros,
+    /// In USD.
+    pub payout: Micros,
 }
 
 /// An amount with two decimals, or more where it has them.

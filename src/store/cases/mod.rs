@@ -1,5 +1,6 @@
 //! Reversals that a person must look at: raised by a batch, listed, and decided once.
 
+mod dismissing;
 mod resolve;
 
 use std::collections::BTreeSet;

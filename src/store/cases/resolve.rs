@@ -2,12 +2,15 @@
 
 use std::sync::LazyLock;
 
+use domain::actor::Actor;
 use domain::delivery::Subscriptions;
 use domain::ledger::Amounts;
 use domain::money::Micros;
+use domain::queue::{Alone, SecondPerson, Weighing};
 use domain::reversal::{Ending, NotPossible, Resolution, Said, Situation, resolve};
 use domain::settlement::Because;
 
+use super::dismissing::{self, dismissed_alone};
 use crate::audit::{self, Line};
 use crate::decisions::{IdRow, Taken, load, take};
 use crate::reviews::Reviewer;
@@ -51,6 +54,8 @@ pub enum Resolved {
     BadReward(String),
     /// It cannot be decided like that.
     NotPossible(NotPossible),
+    /// Another person must agree to dismiss it; kept as an opinion.
+    Waits,
 }
 
 #[derive(sqlx::FromRow)]
@@ -62,12 +67,13 @@ struct Row {
     said_user_id: String,
     said_reward_micros: Option<i64>,
     said_payout_micros: Option<i64>,
+    stake_payout_micros: i64,
     ending: Option<String>,
     ended_by: Option<String>,
 }
 
 const COLUMNS: &str = "SELECT reward_id, postback_id, source, situation, said_user_id, said_reward_micros,
-                              said_payout_micros, ending, ended_by
+                              said_payout_micros, stake_payout_micros, ending, ended_by
                        FROM reversal_cases WHERE id = $1";
 
 static FIND: LazyStatement = LazyLock::new(|| Statement::new(COLUMNS, &[]));
@@ -95,8 +101,11 @@ impl Store {
     /// Decides a case: books what is taken back, tells the app of it, and ends the case, in one transaction.
     pub async fn resolve_case(&self, resolve: Resolve) -> Result<Resolved> {
         let subscriptions = self.subscriptions.clone();
-        self.write_and_wake(move |tx| Box::pin(async move { decide(tx, resolve, &subscriptions).await }))
-            .await
+        let second = self.terms.second.clone();
+        self.write_and_wake(move |tx| {
+            Box::pin(async move { decide(tx, resolve, &second, &subscriptions).await })
+        })
+        .await
     }
 }
 
@@ -106,8 +115,18 @@ async fn find(tx: &mut Tx, statement: &LazyStatement, id: i64) -> Result<Option<
     }))
 }
 
-async fn decide(tx: &mut Tx, wanted: Resolve, subscriptions: &Subscriptions) -> Result<Resolved> {
-    let Resolve { case_id, resolution, reward_id, reviewer } = wanted;
+async fn decide(
+    tx: &mut Tx,
+    wanted: Resolve,
+    second: &SecondPerson,
+    subscriptions: &Subscriptions,
+) -> Result<Resolved> {
+    let Resolve { case_id, resolution, reward_id, mut reviewer } = wanted;
+    // The first lock of all, so that it never stands behind those that settling takes.
+    let before = match (resolution, second.bulk) {
+        (Resolution::Dismiss, Some(_)) => dismissed_alone(tx, &reviewer).await?,
+        _ => Alone::default(),
+    };
     let Some(row) = find(tx, &FIND, case_id).await? else { return Ok(Resolved::NotFound) };
     let is_orphan = row.situation == Situation::Orphan.name();
     let target = match (resolution, is_orphan, reward_id) {
@@ -135,6 +154,23 @@ async fn decide(tx: &mut Tx, wanted: Resolve, subscriptions: &Subscriptions) -> 
             found: ending.clone(),
         })?;
         return Ok(Resolved::Ended { ending, by: row.ended_by.unwrap_or_default() });
+    }
+    let by = reviewer.actor.clone();
+    if resolution == Resolution::Dismiss {
+        let stake = Micros(row.stake_payout_micros);
+        let alone = Alone {
+            payout: Micros(before.payout.0.saturating_add(stake.0)),
+            rewards: before.rewards.saturating_add(1),
+        };
+        match dismissing::weigh(tx, case_id, second.is_needed(stake, false, alone), &reviewer).await? {
+            Weighing::Wait => return Ok(Resolved::Waits),
+            Weighing::Take { with: Some(with) } => {
+                // Both have signed it.
+                let names = format!("{with}, {by}");
+                reviewer.actor = Actor::new(names, by.via().clone(), by.address());
+            }
+            Weighing::Take { with: None } => {}
+        }
     }
     let mut moved = Amounts::default();
     if let Some(id) = target {
@@ -182,8 +218,8 @@ async fn decide(tx: &mut Tx, wanted: Resolve, subscriptions: &Subscriptions) -> 
         Resolution::Part => "reversal_part_taken_back",
         Resolution::Dismiss => "reversal_dismissed",
     };
-    let line = Line::new(&reviewer.actor, action, format!("case {case_id}"), detail);
-    audit::note(tx, &line, reviewer.now).await?;
+    let line = Line::new(&by, action, format!("case {case_id}"), detail);
+    audit::note(tx, &line, reviewer.now);
     Ok(Resolved::Done { reward_id: target, moved })
 }
 
@@ -203,7 +239,7 @@ async fn end(
             .bind(case_id)
             .bind(resolution.ending().name())
             .bind(reviewer.now.0)
-            .bind(&reviewer.actor)
+            .bind(reviewer.actor.name())
             .bind(reviewer.note.as_deref())
             .bind(target);
         update.execute(connection).await?.rows_affected()
@@ -211,7 +247,12 @@ async fn end(
     guard("reversal_cases", ended, 1)?;
     if let (Resolution::All, Some(id)) = (resolution, target) {
         with_statement!(tx, END_OTHERS, |sql, connection| {
-            sqlx::query(sql).bind(id).bind(reviewer.now.0).bind(&reviewer.actor).execute(connection).await?;
+            sqlx::query(sql)
+                .bind(id)
+                .bind(reviewer.now.0)
+                .bind(reviewer.actor.name())
+                .execute(connection)
+                .await?;
         });
     }
     Ok(())

@@ -19,8 +19,8 @@ use super::{Decide, Decision, OpinionRow, Skip, Skipped, Wanted};
 use crate::Result;
 use crate::audit::{self, Line};
 use crate::reviews::Reviewer;
-use crate::tokens;
 use crate::unit::{Tx, with_statement};
+use crate::{people, tokens};
 
 /// Everything that is known when a click is decided on.
 pub(super) struct Desk {
@@ -53,14 +53,28 @@ impl Desk {
         names.sort_unstable();
         names.dedup();
         let services = tokens::services(tx, &names).await?;
-        let voice = |name: String| {
-            if services.contains(&name) { Voice::Service(name) } else { Voice::Person(name) }
+        let now_ms = decide.reviewer.now.0;
+        let mut acted: Vec<(&str, i64)> =
+            rows.iter().map(|row| (row.person.as_str(), row.given_at)).collect();
+        acted.push((&decide.reviewer.actor, now_ms));
+        let new = people::new_ones(tx, &acted).await?;
+        let voice = |name: String, at: i64| {
+            if services.contains(&name) {
+                Voice::Service(name)
+            } else if new.iter().any(|(new, acted_at)| *new == name && *acted_at == at) {
+                Voice::New(name)
+            } else {
+                Voice::Person(name)
+            }
         };
-        let by = voice(decide.reviewer.actor.clone());
+        let by = voice(decide.reviewer.actor.name().to_owned(), now_ms);
         let mut opinions: HashMap<i64, Vec<Opinion>> = HashMap::new();
         for row in rows {
             let decision = if row.decision == "release" { Review::Release } else { Review::Reject };
-            opinions.entry(row.reward_id).or_default().push(Opinion { by: voice(row.person), decision });
+            opinions
+                .entry(row.reward_id)
+                .or_default()
+                .push(Opinion { by: voice(row.person, row.given_at), decision });
         }
         let is_open = |id: &i64| rewards.get(id).is_some_and(|reward| reward.status == Status::Held);
         let seen: HashSet<&Wanted> = decide.wanted.iter().collect();
@@ -74,7 +88,7 @@ impl Desk {
             claims: claims
                 .into_iter()
                 .filter(|(_, person, until)| {
-                    *until > decide.reviewer.now.0 && *person != decide.reviewer.actor
+                    *until > decide.reviewer.now.0 && **person != *decide.reviewer.actor
                 })
                 .map(|(id, person, _)| (id, person))
                 .collect(),
@@ -131,7 +145,8 @@ impl Desk {
             match weigh(needed, earlier, &self.by, decide.decision) {
                 Weighing::Take { with } => {
                     let Ok(step) = review::step(decide.decision, reward.status) else { continue };
-                    let actor = with.map_or_else(|| actor.clone(), |with| format!("{with}, {actor}"));
+                    let actor =
+                        with.map_or_else(|| actor.name().to_owned(), |with| format!("{with}, {actor}"));
                     let now = decide.reviewer.now;
                     let because = Because { actor: &actor, note: note.clone(), postback_id: None, now };
                     let step = Reward::clone(reward).take(step, because);
@@ -175,7 +190,7 @@ async fn decided_alone(tx: &mut Tx, decide: &Decide) -> Result<Alone> {
     });
     let decided: (i64, i64) = with_statement!(tx, DECIDED_ALONE, |sql, connection| {
         let alone = sqlx::query_as(sql)
-            .bind(actor)
+            .bind(actor.name())
             .bind(decision_name(decide.decision))
             .bind(now.0.saturating_sub(BULK_MS));
         alone.fetch_one(connection).await?
@@ -198,7 +213,7 @@ pub(super) fn decision_name(decision: Review) -> &'static str {
 async fn keep(tx: &mut Tx, decide: &Decide, decision: &Decision, taken: &[Taken<'_>]) -> Result<i64> {
     let (id,): (i64,) = with_statement!(tx, INSERT_DECISION, |sql, connection| {
         let insert = sqlx::query_as(sql)
-            .bind(&decide.reviewer.actor)
+            .bind(decide.reviewer.actor.name())
             .bind(decision_name(decide.decision))
             .bind(decide.reviewer.note.as_deref())
             .bind(decide.reviewer.now.0)
@@ -225,12 +240,12 @@ async fn note(tx: &mut Tx, decide: &Decide, decision: &Decision) -> Result<()> {
     if let Some(id) = decision.id {
         let action = if decide.decision == Review::Release { "released" } else { "rejected" };
         let detail = format!("decision {id}, ${}. {note}", Micros(decision.payout_micros));
-        audit::note(tx, &Line::new(actor, action, subject(&decision.taken), detail), *now).await?;
+        audit::note(tx, &Line::new(actor, action, subject(&decision.taken), detail), *now);
     }
     if !decision.waiting.is_empty() {
         // Not what was said: the second person is not to know.
         let line = Line::new(actor, "opinion_given", subject(&decision.waiting), String::new());
-        audit::note(tx, &line, *now).await?;
+        audit::note(tx, &line, *now);
     }
     Ok(())
 }

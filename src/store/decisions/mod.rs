@@ -18,8 +18,8 @@ use crate::reviews::Reviewer;
 use crate::unit::with_statement;
 use crate::{Result, Store, read};
 use desk::{Desk, alone, decision_name};
-pub(crate) use rows::IdRow;
 use rows::{ALONE, DECIDED, DECISION};
+pub(crate) use rows::{IdRow, ONE_BY_ONE};
 use taking::take_back;
 pub(crate) use taking::{Taken, load, take};
 
@@ -165,7 +165,7 @@ impl Store {
                 let person: Option<(String,)> = with_statement!(tx, DECISION, |sql, connection| {
                     sqlx::query_as(sql).bind(id).fetch_optional(connection).await?
                 });
-                if person.is_none_or(|(person,)| person != reviewer.actor) {
+                if person.is_none_or(|(person,)| person != *reviewer.actor) {
                     return Ok(None);
                 }
                 let decided: Vec<(i64, i64)> = with_statement!(tx, DECIDED, |sql, connection| {

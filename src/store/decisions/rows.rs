@@ -82,7 +82,7 @@ pub(super) static INSERT_OPINIONS: LazyStatement = LazyLock::new(|| {
     )
 });
 /// One row for each person, locked as long as a decision of theirs is made.
-pub(super) static ONE_BY_ONE: LazyStatement = LazyLock::new(|| {
+pub(crate) static ONE_BY_ONE: LazyStatement = LazyLock::new(|| {
     Statement::new(
         "INSERT INTO tallies (name, tally) VALUES ($1, 1)
          ON CONFLICT (name) DO UPDATE SET tally = tallies.tally + 1",

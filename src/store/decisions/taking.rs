@@ -112,7 +112,7 @@ pub(super) async fn take_back(
     if !undone.undone.is_empty() {
         let subject = format!("decision {id}");
         let detail = format!("{} of {} rewards are held again", undone.undone.len(), decided.len());
-        audit::note(tx, &Line::new(&reviewer.actor, "undone", subject, detail), reviewer.now).await?;
+        audit::note(tx, &Line::new(&reviewer.actor, "undone", subject, detail), reviewer.now);
     }
     Ok(undone)
 }

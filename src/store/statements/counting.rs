@@ -5,6 +5,7 @@
 use std::collections::{BTreeMap, HashSet};
 use std::sync::LazyLock;
 
+use domain::actor::Actor;
 use domain::statement::kind_name;
 use domain::statement::life::{State, Step};
 use domain::statement::period::Days;
@@ -258,6 +259,9 @@ async fn sample(tx: &mut Tx, row: &StatementRow) -> Result<(HashSet<(String, &'s
     Ok((found, lines))
 }
 
+/// Who reads and matches: a worker, whoever brought the file.
+const SUPERSEDER: &str = "worker";
+
 /// A statement is matched: what it supersedes gives way.
 pub(super) async fn supersede(tx: &mut Tx, row: &StatementRow, now: TimestampMs) -> Result<()> {
     let gone: Vec<(i64,)> = with_statement!(tx, SUPERSEDE, |sql, connection| sqlx::query_as(sql)
@@ -265,15 +269,19 @@ pub(super) async fn supersede(tx: &mut Tx, row: &StatementRow, now: TimestampMs)
         .fetch_all(connection)
         .await?);
     for (id,) in gone {
-        let detail = format!("by statement {}", row.id);
-        audit::note(tx, &Line::new(&row.actor, "statement_superseded", subject(id), detail), now).await?;
+        let detail = format!("by statement {}, of {}", row.id, row.actor);
+        audit::note(
+            tx,
+            &Line::new(&Actor::from(SUPERSEDER), "statement_superseded", subject(id), detail),
+            now,
+        );
         let_go(tx, id, &row.source).await?;
     }
     Ok(())
 }
 
 /// A statement counts no more: what it superseded comes back, and what only counted in it is looked for anew.
-pub(super) async fn leave(tx: &mut Tx, row: &StatementRow, actor: &str, now: TimestampMs) -> Result<()> {
+pub(super) async fn leave(tx: &mut Tx, row: &StatementRow, actor: &Actor, now: TimestampMs) -> Result<()> {
     let back: Vec<StatementRow> = with_statement!(tx, SUPERSEDED_BY, |sql, connection| sqlx::query_as(sql)
         .bind(row.id)
         .fetch_all(connection)
@@ -281,7 +289,7 @@ pub(super) async fn leave(tx: &mut Tx, row: &StatementRow, actor: &str, now: Tim
     for old in back {
         come_back(tx, &old, row.id).await?;
         let detail = format!("statement {} does not count any more", row.id);
-        audit::note(tx, &Line::new(actor, "statement_restored", subject(old.id), detail), now).await?;
+        audit::note(tx, &Line::new(actor, "statement_restored", subject(old.id), detail), now);
     }
     let_go(tx, row.id, &row.source).await
 }

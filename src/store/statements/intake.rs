@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use domain::actor::Actor;
 use domain::statement::Unreadable;
 use domain::statement::format::{Format, LineReader};
 use domain::statement::period::Days;
@@ -44,6 +45,7 @@ pub struct Intake {
     reader: Option<LineReader>,
     days: Days,
     supersedes: Supersedes,
+    actor: Actor,
     patience: Duration,
 }
 
@@ -59,6 +61,7 @@ async fn is_tried_again<T>(done: &Result<T, Error>, give_up: Instant) -> bool {
 impl Intake {
     /// Begins to receive a file.
     pub async fn begin(store: &Store, new: NewStatement, format: Format) -> Result<Self, Refused> {
+        let actor = new.actor.clone();
         let id = store.begin_statement(new).await?;
         Ok(Self {
             store: store.clone(),
@@ -70,6 +73,7 @@ impl Intake {
             reader: None,
             days: Days::default(),
             supersedes: Supersedes::Decide,
+            actor,
             patience: Duration::ZERO,
         })
     }
@@ -106,6 +110,7 @@ impl Intake {
                 days: self.days.clone(),
                 then,
                 supersedes: self.supersedes.clone(),
+                actor: self.actor.clone(),
             };
             let received = self.store.finish_receiving(self.id, complete).await;
             if !is_tried_again(&received, give_up).await {

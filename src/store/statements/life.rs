@@ -2,6 +2,7 @@
 
 use std::sync::LazyLock;
 
+use domain::actor::Actor;
 use domain::money::Micros;
 use domain::statement::format::Format;
 use domain::statement::life::{Act, State, Step};
@@ -32,7 +33,7 @@ pub struct Confirm {
     /// What it counts instead of.
     pub supersedes: Supersedes,
     /// Who says so.
-    pub actor: String,
+    pub actor: Actor,
     /// When.
     pub now: TimestampMs,
 }
@@ -146,7 +147,7 @@ pub(super) async fn clear_some(tx: &mut Tx, id: i64) -> Result<bool> {
 }
 
 /// Takes a statement back. Its lines are cleared by and by: nothing looks at lines of one that is discarded.
-pub(super) async fn discard(tx: &mut Tx, row: &StatementRow, actor: &str, now: TimestampMs) -> Result<()> {
+pub(super) async fn discard(tx: &mut Tx, row: &StatementRow, actor: &Actor, now: TimestampMs) -> Result<()> {
     let gone = with_statement!(tx, DISCARD, |sql, connection| sqlx::query(sql)
         .bind(row.id)
         .bind(&row.state)
@@ -161,7 +162,8 @@ pub(super) async fn discard(tx: &mut Tx, row: &StatementRow, actor: &str, now: T
         });
     }
     let detail = format!("{} of {}, {}", row.file_name, row.source, row.stands()?.name());
-    audit::note(tx, &Line::new(actor, "statement_discarded", subject(row.id), detail), now).await
+    audit::note(tx, &Line::new(actor, "statement_discarded", subject(row.id), detail), now);
+    Ok(())
 }
 
 async fn fail(tx: &mut Tx, row: &StatementRow, reason: &str, now: TimestampMs) -> Result<bool> {
@@ -177,8 +179,9 @@ async fn fail(tx: &mut Tx, row: &StatementRow, reason: &str, now: TimestampMs) -
         .await?
         .rows_affected());
     guard("statements", failed, 1)?;
-    counting::leave(tx, row, WORKER, now).await?;
-    audit::note(tx, &Line::new(WORKER, "statement_failed", subject(row.id), reason), now).await?;
+    let worker = Actor::from(WORKER);
+    counting::leave(tx, row, &worker, now).await?;
+    audit::note(tx, &Line::new(&worker, "statement_failed", subject(row.id), reason), now);
     Ok(true)
 }
 
@@ -227,7 +230,7 @@ impl Store {
 
     /// Takes a statement back: a file that was not read, cannot be read, or was imported by mistake. What it superseded
     /// counts again.
-    pub async fn discard_statement(&self, id: i64, actor: String, now: TimestampMs) -> Result<Discarded> {
+    pub async fn discard_statement(&self, id: i64, actor: Actor, now: TimestampMs) -> Result<Discarded> {
         self.write(move |tx| {
             Box::pin(async move {
                 let Some(row) = held(tx, id).await? else { return Ok(Discarded::Missing) };
@@ -251,7 +254,7 @@ impl Store {
 
     /// Lets a superseded statement count again, beside the one that superseded it, which is read again so that what both
     /// have counts once. (Discarding the newer one brings the old one back alone.)
-    pub async fn restore_statement(&self, id: i64, actor: String, now: TimestampMs) -> Result<Restored> {
+    pub async fn restore_statement(&self, id: i64, actor: Actor, now: TimestampMs) -> Result<Restored> {
         self.write(move |tx| {
             Box::pin(async move {
                 let Some(row) = held(tx, id).await?.filter(|row| row.state != "discarded") else {
@@ -265,7 +268,7 @@ impl Store {
                     return Ok(Restored::NotNow(state));
                 };
                 let detail = format!("beside statement {newer}");
-                audit::note(tx, &Line::new(&actor, "statement_restored", subject(id), detail), now).await?;
+                audit::note(tx, &Line::new(&actor, "statement_restored", subject(id), detail), now);
                 Ok(Restored::Beside(newer))
             })
         })
@@ -372,7 +375,6 @@ async fn confirmed(tx: &mut Tx, id: i64, confirm: Confirm, days: Days) -> Result
         .await?
         .rows_affected());
     guard("statements", done, 1)?;
-    audit::note(tx, &Line::new(&confirm.actor, "statement_imported", subject(id), detail), confirm.now)
-        .await?;
+    audit::note(tx, &Line::new(&confirm.actor, "statement_imported", subject(id), detail), confirm.now);
     Ok(Confirmed::Done)
 }

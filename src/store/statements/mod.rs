@@ -28,6 +28,7 @@ pub mod words;
 
 use std::sync::LazyLock;
 
+use domain::actor::Actor;
 use domain::report::day::NaiveDate;
 use domain::statement::format::Format;
 use domain::statement::life::State;
@@ -175,7 +176,7 @@ pub struct NewStatement {
     /// Its first and last business date, if a person states them.
     pub period: Option<(String, String)>,
     /// Who brings it.
-    pub actor: String,
+    pub actor: Actor,
     /// When.
     pub now: TimestampMs,
 }
@@ -281,6 +282,8 @@ pub(crate) struct Complete {
     pub(crate) days: Days,
     pub(crate) then: Then,
     pub(crate) supersedes: Supersedes,
+    /// Who brings it.
+    pub(crate) actor: Actor,
 }
 
 /// A statement, held until the end of the transaction.
@@ -308,7 +311,9 @@ async fn finish_receiving(
     for before in same {
         match before.stands()? {
             // It could not be read; now it is sent again.
-            State::Failed => life::discard(tx, &before, &row.actor, TimestampMs(row.received_at)).await?,
+            State::Failed => {
+                life::discard(tx, &before, &complete.actor, TimestampMs(row.received_at)).await?
+            }
             // Read with other settings, it is a new version of itself.
             State::Matched if before.format()? != row.format()? => {
                 if supersedes == Supersedes::Decide {
@@ -349,8 +354,8 @@ async fn finish_receiving(
         .rows_affected());
     guard("statements", received, 1)?;
     let detail = format!("{} of {}", row.file_name, row.source);
-    let line = Line::new(&row.actor, "statement_received", subject(id), detail);
-    audit::note(tx, &line, TimestampMs(row.received_at)).await?;
+    let line = Line::new(&complete.actor, "statement_received", subject(id), detail);
+    audit::note(tx, &line, TimestampMs(row.received_at));
     Ok(Ok(Received::New))
 }
 
@@ -378,7 +383,7 @@ impl Store {
                     .bind(new.format)
                     .bind(from)
                     .bind(to)
-                    .bind(new.actor)
+                    .bind(new.actor.name())
                     .bind(new.now.0)
                     .bind(format_hash)
                     .bind(is_stated)

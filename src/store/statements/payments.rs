@@ -224,7 +224,7 @@ async fn pay(tx: &mut Tx, id: i64, payment: Payment, word: Word, business_date: 
     };
     book(tx, &[(None, transfer.posting())], &business_date, word.now).await?;
     let detail = format!("{} USD: {}", Micros(payment.amount.micros()), word.reason);
-    audit::note(tx, &Line::new(&word.actor, "statement_paid", subject(id), detail), word.now).await?;
+    audit::note(tx, &Line::new(&word.actor, "statement_paid", subject(id), detail), word.now);
     Ok(Paid::Booked)
 }
 
@@ -240,7 +240,7 @@ async fn note_payment(
         sqlx::query(sql)
             .bind(id)
             .bind(amount.micros())
-            .bind(&word.actor)
+            .bind(word.actor.name())
             .bind(&word.reason)
             .bind(word.now.0)
             .bind(key)
@@ -277,7 +277,7 @@ async fn take_back(
     };
     book(tx, &[(None, transfer.posting())], &business_date, word.now).await?;
     let detail = format!("payment {payment}, {} USD: {}", Micros(amount.micros()), word.reason);
-    audit::note(tx, &Line::new(&word.actor, "payment_taken_back", subject(id), detail), word.now).await?;
+    audit::note(tx, &Line::new(&word.actor, "payment_taken_back", subject(id), detail), word.now);
     Ok(TakenBack::Done)
 }
 

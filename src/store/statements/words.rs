@@ -2,6 +2,7 @@
 
 use std::sync::LazyLock;
 
+use domain::actor::Actor;
 use domain::statement::LineState;
 use domain::time::TimestampMs;
 
@@ -16,7 +17,7 @@ use crate::{Result, Store};
 #[derive(Clone, Debug)]
 pub struct Word {
     /// Who.
-    pub actor: String,
+    pub actor: Actor,
     /// Why.
     pub reason: String,
     /// When.
@@ -76,7 +77,7 @@ impl Store {
                     .bind(id)
                     .bind(none_pending)
                     .bind("")
-                    .bind(&word.actor)
+                    .bind(word.actor.name())
                     .bind(&word.reason)
                     .bind(word.now.0)
                     .bind(&difference)
@@ -88,7 +89,7 @@ impl Store {
                 }
                 let detail = format!("{difference}: {}", word.reason);
                 let line = Line::new(&word.actor, "difference_accepted", subject(id), detail);
-                audit::note(tx, &line, word.now).await?;
+                audit::note(tx, &line, word.now);
                 Ok(Accepted::Done)
             })
         })
@@ -109,7 +110,7 @@ impl Store {
                     .bind(id)
                     .bind(pending_from)
                     .bind(state.name())
-                    .bind(&word.actor)
+                    .bind(word.actor.name())
                     .bind(&word.reason)
                     .bind(word.now.0)
                     .bind("")
@@ -119,7 +120,7 @@ impl Store {
                 if accepted > 0 {
                     let detail = format!("all {accepted} of {}: {}", state.name(), word.reason);
                     let line = Line::new(&word.actor, "difference_accepted", subject(id), detail);
-                    audit::note(tx, &line, word.now).await?;
+                    audit::note(tx, &line, word.now);
                 }
                 Ok(accepted)
             })

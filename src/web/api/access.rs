@@ -1,30 +1,51 @@
 //! Who calls: a bearer token becomes its owner, who says why.
 
+use std::net::IpAddr;
+
 use domain::access::{Role, token_hash};
+use domain::actor::{Actor, NOBODY, Via};
 use domain::review::MAX_NOTE_LEN;
 use domain::time::TimestampMs;
 use store::Store;
 use store::reviews::Reviewer;
-use store::tokens::TokenOwner;
 
-use super::{Call, error::ApiError};
+use super::{Api, Call, error::ApiError};
+use crate::refusals::Refusals;
 
 /// The `Authorization` header as it came, if it came.
 pub(crate) struct Authorization(pub(crate) Option<String>);
 
-/// The owner of the token that `authorization` carries.
+/// Who calls, as their token says.
+#[derive(Debug)]
+pub(crate) struct Owner {
+    /// What they do is signed with this.
+    pub(crate) actor: Actor,
+    /// What they may do.
+    pub(crate) role: Role,
+}
+
+/// The owner of the token that `authorization` carries, who calls from `from`. A token that is not known is noted, as
+/// often as `refusals` allows.
 pub(crate) async fn owner_of(
     store: &Store,
+    refusals: &Refusals,
     authorization: &Authorization,
+    from: IpAddr,
     now: TimestampMs,
-) -> Result<TokenOwner, ApiError> {
+) -> Result<Owner, ApiError> {
     let header = authorization.0.as_deref().unwrap_or_default();
     let token = match header.split_once(' ') {
         Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => token.trim(),
         _ => return Err(ApiError::Unauthorized),
     };
     // Found by its hash: what time the search takes tells nothing about the token.
-    store.token_owner(&token_hash(token), now).await?.ok_or(ApiError::Unauthorized)
+    if let Some(owner) = store.token_owner(&token_hash(token), now).await? {
+        let actor = Actor::new(owner.name, Via::Token(owner.token), Some(from));
+        return Ok(Owner { actor, role: owner.role });
+    }
+    let via = Via::Token("unknown".into());
+    refusals.note(store, Actor::new(NOBODY, via, Some(from)), "token_refused", "api".into(), now).await;
+    Err(ApiError::Unauthorized)
 }
 
 /// Why somebody does something: `text`, which came in `field`, without blanks around it.
@@ -38,33 +59,36 @@ pub(crate) fn reason(field: &str, text: &str) -> Result<String, ApiError> {
 
 impl Call {
     /// `owner` as one who decides now and says why in `note`.
-    pub(crate) fn deciding(&self, owner: TokenOwner, note: &str) -> Result<Reviewer, ApiError> {
+    pub(crate) fn deciding(&self, owner: Owner, note: &str) -> Result<Reviewer, ApiError> {
         let now = self.api.clock.now();
         let business_date = now.business_date(self.api.timezone);
-        Ok(Reviewer { actor: owner.name, note: Some(reason("note", note)?), now, business_date })
+        Ok(Reviewer { actor: owner.actor, note: Some(reason("note", note)?), now, business_date })
     }
 
     /// The owner of the token. Every role may read.
-    pub(crate) async fn reader(&self) -> Result<TokenOwner, ApiError> {
-        owner_of(&self.api.store, &self.authorization, self.api.clock.now()).await
+    pub(crate) async fn reader(&self) -> Result<Owner, ApiError> {
+        let api = &self.api;
+        owner_of(&api.store, &api.refusals, &self.authorization, self.from, api.clock.now()).await
     }
 
     /// The owner of the token, who may sign reports off and settle statements.
-    pub(crate) async fn controller(&self) -> Result<TokenOwner, ApiError> {
+    pub(crate) async fn controller(&self) -> Result<Owner, ApiError> {
         self.owner_who(Role::may_settle, "only finance and admin sign off and settle").await
     }
 
     /// The owner of the token, who may decide on rewards.
-    pub(crate) async fn reviewer(&self) -> Result<TokenOwner, ApiError> {
+    pub(crate) async fn reviewer(&self) -> Result<Owner, ApiError> {
         self.owner_who(Role::may_review, "only risk and admin decide on rewards").await
     }
 
-    async fn owner_who(&self, may: fn(Role) -> bool, else_say: &str) -> Result<TokenOwner, ApiError> {
+    async fn owner_who(&self, may: fn(Role) -> bool, else_say: &str) -> Result<Owner, ApiError> {
         let owner = self.reader().await?;
         if may(owner.role) {
             return Ok(owner);
         }
-        let message = format!("`{}` has the role {}: {else_say}", owner.name, owner.role.name());
+        let message = format!("`{}` has the role {}: {else_say}", owner.actor, owner.role.name());
+        let Api { store, refusals, clock, .. } = &*self.api;
+        refusals.note(store, owner.actor, "right_refused", self.path.clone(), clock.now()).await;
         Err(ApiError::Forbidden(message))
     }
 }

@@ -182,9 +182,9 @@ pub(crate) async fn of_reward(store: &Store, reward_id: i64) -> Result<Vec<Deliv
 /// Sends one delivery again that failed, or that the app has lost. Needs the role risk or admin.
 pub(crate) async fn resend_one(call: Call, id: i64) -> Result<ResentOne, ApiError> {
     let owner = call.reviewer().await?;
-    match call.api.store.resend(id, call.api.clock.now()).await? {
+    match call.api.store.resend(id, owner.actor.clone(), call.api.clock.now()).await? {
         Resent::Done => {
-            tracing::info!(delivery_id = id, actor = owner.name, "a delivery is sent again");
+            tracing::info!(delivery_id = id, actor = %owner.actor, "a delivery is sent again");
             Ok(ResentOne { id })
         }
         Resent::NotFound => Err(ApiError::NotFound(format!("there is no delivery {id}"))),
@@ -206,7 +206,7 @@ pub(crate) async fn give_up(call: Call, id: i64, body: Bytes) -> Result<ResentOn
     let owner = call.reviewer().await?;
     let request: GiveUpRequest = page::body(&body, "the body must be {\"reason\": \"…\"}: ")?;
     let reason = reason("reason", &request.reason)?;
-    let give_up = GiveUp { id, actor: owner.name, reason, now: call.api.clock.now() };
+    let give_up = GiveUp { id, actor: owner.actor, reason, now: call.api.clock.now() };
     match call.api.store.give_up(give_up).await? {
         GivenUp::Done => Ok(ResentOne { id }),
         GivenUp::NotFound => Err(ApiError::NotFound(format!("there is no delivery {id}"))),
@@ -244,14 +244,14 @@ pub(crate) async fn resend(call: Call, body: Bytes) -> Result<ResendDone, ApiErr
     let mut after = request.cursor.as_deref().map(page::place).transpose()?;
     let mut deliveries = 0;
     for _ in 0..MAX_STEPS {
-        let step = api.store.resend_step(filter.clone(), after, now).await?;
+        let step = api.store.resend_step(filter.clone(), after, owner.actor.clone(), now).await?;
         deliveries += step.deliveries;
         after = step.next;
         if after.is_none() {
             break;
         }
     }
-    tracing::info!(deliveries, actor = owner.name, "deliveries are sent again");
+    tracing::info!(deliveries, actor = %owner.actor, "deliveries are sent again");
     let next = after.map(|place| format!("{}-{}", place.received_at.0, place.id));
     Ok(ResendDone { deliveries, next, ended_by: filter.ended_by.rfc3339() })
 }
@@ -272,8 +272,8 @@ pub(crate) async fn enable(call: Call, app: String) -> Result<App, ApiError> {
     if !call.api.apps.contains(&app) {
         return Err(ApiError::NotFound(format!("there is no app `{app}`")));
     }
-    if call.api.store.enable_app(app.clone()).await? {
-        tracing::info!(app, actor = owner.name, "an app is switched on again");
+    if call.api.store.enable_app(app.clone(), owner.actor.clone(), call.api.clock.now()).await? {
+        tracing::info!(app, actor = %owner.actor, "an app is switched on again");
     }
     Ok(App::of(&app, &[]))
 }

@@ -21,20 +21,24 @@ pub(crate) mod statements;
 mod users;
 
 use std::collections::BTreeSet;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use chrono_tz::Tz;
+use domain::proxies::Proxies;
 use domain::time::Clock;
 use futures_util::Stream;
 use serde::Serialize;
 use store::Store;
 use warp::filters::BoxedFilter;
-use warp::http::{HeaderMap, HeaderValue, StatusCode, header};
+use warp::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use warp::path::FullPath;
 use warp::reply::Response;
 use warp::{Filter, Rejection, Reply};
 
 use crate::body::{BadBody, content_type, whole};
+use crate::caller::{self, Peer};
+use crate::refusals::Refusals;
 use crate::statements::Readings;
 use crate::stating::Stating;
 use crate::texts;
@@ -59,6 +63,10 @@ pub struct Api {
     pub statements: Arc<Readings>,
     /// How quarantined postbacks are finished.
     pub stating: Arc<Stating>,
+    /// The proxies whose `X-Forwarded-For` is believed.
+    pub trusted_proxies: Proxies,
+    /// Which refusals stand in the audit.
+    pub refusals: Arc<Refusals>,
 }
 
 /// The routes of this module.
@@ -299,11 +307,24 @@ fn quarantine_routes(api: Arc<Api>) -> BoxedFilter<(Response,)> {
 pub(crate) struct Call {
     api: Arc<Api>,
     authorization: Authorization,
+    /// From where.
+    from: IpAddr,
+    /// What is called: method and path.
+    path: String,
 }
 
-fn call(api: Arc<Api>) -> impl Filter<Extract = (Call,), Error = Rejection> + Clone {
+/// The call of a request.
+pub(crate) fn call(api: Arc<Api>) -> impl Filter<Extract = (Call,), Error = Rejection> + Clone {
     warp::header::optional::<String>("authorization")
-        .map(move |header| Call { api: api.clone(), authorization: Authorization(header) })
+        .and(warp::header::headers_cloned())
+        .and(warp::ext::get::<Peer>())
+        .and(warp::method())
+        .and(warp::path::full())
+        .map(move |header, headers: HeaderMap, peer: Peer, method: Method, path: FullPath| {
+            let from = caller::address(peer, &headers, &api.trusted_proxies);
+            let path = format!("{method} {}", path.as_str());
+            Call { api: api.clone(), authorization: Authorization(header), from, path }
+        })
 }
 
 /// The raw query; empty if there is none.

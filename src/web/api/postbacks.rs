@@ -105,7 +105,7 @@ pub(crate) fn with_past(row: PostbackRow, past: &mut Past) -> Postback {
 /// admin.
 pub(crate) async fn replay(call: Call, id: i64) -> Result<ReplayDone, ApiError> {
     let owner = call.reviewer().await?;
-    let by = Replayer { actor: owner.name, now: call.api.clock.now() };
+    let by = Replayer { actor: owner.actor, now: call.api.clock.now() };
     match call.api.store.replay(id, by).await {
         Ok(Replayed::Done) => {
             call.api.store.wake_workers();

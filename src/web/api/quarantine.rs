@@ -1,6 +1,7 @@
 //! `POST postbacks/{id}/state`, `…/confirm`, `…/decline`, `…/set-aside` and `…/take-up`: finishing what is quarantined.
 
 use bytes::Bytes;
+use domain::actor::Actor;
 use domain::network::Field;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -118,7 +119,7 @@ fn parse<T: DeserializeOwned>(body: &Bytes) -> Result<T, ApiError> {
     page::body(body, "the body cannot be read: ")
 }
 
-fn by(call: &Call, actor: String, reason: &str, required: bool) -> Result<By, ApiError> {
+fn by(call: &Call, actor: Actor, reason: &str, required: bool) -> Result<By, ApiError> {
     let reason = stating::reason(reason, required).map_err(Refused::NotStated)?;
     Ok(By { actor, reason, now: call.api.clock.now() })
 }
@@ -133,7 +134,7 @@ fn by(call: &Call, actor: String, reason: &str, required: bool) -> Result<By, Ap
 pub(crate) async fn state(call: Call, id: i64, body: Bytes) -> Result<StateDone, ApiError> {
     let owner = call.reviewer().await?;
     let request: StateRequest = parse(&body)?;
-    let by = by(&call, owner.name, &request.reason, !request.preview)?;
+    let by = by(&call, owner.actor, &request.reason, !request.preview)?;
     let typed = [
         (Field::UserId, request.user_id.as_str()),
         (Field::TxId, request.tx_id.as_str()),
@@ -172,7 +173,7 @@ pub(crate) async fn state(call: Call, id: i64, body: Bytes) -> Result<StateDone,
 pub(crate) async fn confirm(call: Call, id: i64, body: Bytes) -> Result<Postback, ApiError> {
     let owner = call.reviewer().await?;
     let request: SecondRequest = parse(&body)?;
-    let by = by(&call, owner.name, &request.reason, false)?;
+    let by = by(&call, owner.actor, &request.reason, false)?;
     call.api.stating.confirm(&call.api.store, id, request.proposal, by).await?;
     one_of(&call.api, id).await
 }
@@ -185,7 +186,7 @@ pub(crate) async fn confirm(call: Call, id: i64, body: Bytes) -> Result<Postback
 pub(crate) async fn decline(call: Call, id: i64, body: Bytes) -> Result<Postback, ApiError> {
     let owner = call.reviewer().await?;
     let request: SecondRequest = parse(&body)?;
-    let by = by(&call, owner.name, &request.reason, true)?;
+    let by = by(&call, owner.actor, &request.reason, true)?;
     stating::decline(&call.api.store, id, request.proposal, by).await?;
     one_of(&call.api, id).await
 }
@@ -198,7 +199,7 @@ pub(crate) async fn decline(call: Call, id: i64, body: Bytes) -> Result<Postback
 pub(crate) async fn set_aside(call: Call, id: i64, body: Bytes) -> Result<Postback, ApiError> {
     let owner = call.reviewer().await?;
     let request: AsideRequest = parse(&body)?;
-    stating::set_aside(&call.api.store, id, by(&call, owner.name, &request.reason, true)?).await?;
+    stating::set_aside(&call.api.store, id, by(&call, owner.actor, &request.reason, true)?).await?;
     one_of(&call.api, id).await
 }
 
@@ -210,6 +211,6 @@ pub(crate) async fn set_aside(call: Call, id: i64, body: Bytes) -> Result<Postba
 pub(crate) async fn take_up(call: Call, id: i64, body: Bytes) -> Result<Postback, ApiError> {
     let owner = call.reviewer().await?;
     let request: AsideRequest = parse(&body)?;
-    stating::take_up(&call.api.store, id, by(&call, owner.name, &request.reason, true)?).await?;
+    stating::take_up(&call.api.store, id, by(&call, owner.actor, &request.reason, true)?).await?;
     one_of(&call.api, id).await
 }

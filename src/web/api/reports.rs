@@ -174,7 +174,7 @@ pub(crate) async fn sign_off(call: Call, date: String, body: Bytes) -> Result<Re
     if request.note.trim().is_empty() || request.note.len() > MAX_WORDS_LEN {
         return Err(ApiError::invalid(format!("`note` must have 1 to {MAX_WORDS_LEN} bytes")));
     }
-    let sign_off = SignOff { actor: owner.name, note: request.note, now: call.api.clock.now() };
+    let sign_off = SignOff { actor: owner.actor, note: request.note, now: call.api.clock.now() };
     match call.api.store.sign_off(&date, sign_off).await? {
         Signed::Done => {}
         Signed::Before(by) => return Err(ApiError::Conflict(format!("`{by}` has signed it already"))),

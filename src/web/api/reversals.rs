@@ -178,6 +178,9 @@ pub(crate) async fn resolve(call: Call, id: i64, body: Bytes) -> Result<Reversal
             Err(ApiError::Conflict(format!("the case has ended: {} by {by}", ending.name())))
         }
         Ok(Resolved::BadReward(why)) => Err(ApiError::invalid(why)),
+        Ok(Resolved::Waits) => Err(ApiError::Conflict(
+            "dismissing this case needs two persons: your decision is kept as an opinion, and waits for another person's".into(),
+        )),
         Ok(Resolved::NotPossible(why)) => Err(ApiError::Conflict(why.to_string())),
         Err(store::Error::Contended(_)) => {
             Err(ApiError::Conflict("the reward was changed at the same moment; look at it again".into()))

@@ -64,6 +64,9 @@ async fn take_back(call: &Call, id: i64, reviewer: Reviewer) -> Result<RewardWho
     match call.api.store.undo(id, reviewer).await {
         Ok(Undone::Done) => whole(&call.api, id).await,
         Ok(Undone::NotFound) => Err(ApiError::NotFound(format!("there is no reward {id}"))),
+        Ok(Undone::NotYours(by)) => Err(ApiError::Conflict(format!(
+            "the last decision on reward {id} is of {by}: only whoever decided takes it back"
+        ))),
         Ok(Undone::NotUndoable(why)) => Err(ApiError::Conflict(why.to_string())),
         Err(store::Error::Contended(_)) => {
             Err(ApiError::Conflict("the reward was changed at the same moment; look at it again".into()))

@@ -71,8 +71,7 @@ pub(crate) async fn change_password(console: &Console, viewer: &Viewer, request:
     let turn = logins.known.turn(keys.pair).await?;
     ticket.spend();
     if !password::verify(turn, request.password("old").to_owned(), hash).await? {
-        let from = domain::location::shortened(request.address).to_string();
-        note_failure(console, Some(viewer.person.id), viewer.name(), &from).await?;
+        note_failure(console, Some(viewer.person.id), viewer.name(), request.address).await?;
         return fault(200, "Nothing was changed: the old password is not right.".into()).await;
     }
     ticket.give_back();
@@ -83,16 +82,15 @@ pub(crate) async fn change_password(console: &Console, viewer: &Viewer, request:
     let hash = password::hash_apart(logins.known.turn(keys.pair).await?, new.to_owned()).await?;
     // If somebody else was first, with that password too, this session is over and the page for signing in says so.
     if let Some(person) = person {
-        console.store.change_own_password(person, hash, console.clock.now()).await?;
+        console.store.change_own_password(person, hash, viewer.actor(), console.clock.now()).await?;
     }
     Ok(Answer::WithSession("/login".into(), String::new()))
 }
 
 /// `POST /password/sessions/{id}/end`
 pub(crate) async fn end_session(console: &Console, viewer: &Viewer, id: &str) -> Answered {
-    let name = viewer.name().to_owned();
-    let ended =
-        console.store.end_sessions(name.clone(), Some(id.to_owned()), name, console.clock.now()).await?;
+    let (name, actor) = (viewer.name().to_owned(), viewer.actor());
+    let ended = console.store.end_sessions(name, Some(id.to_owned()), actor, console.clock.now()).await?;
     if id == session_id(viewer.token_hash()) {
         return Ok(Answer::WithSession("/login".into(), String::new()));
     }
@@ -102,8 +100,8 @@ pub(crate) async fn end_session(console: &Console, viewer: &Viewer, id: &str) ->
 
 /// `POST /password/sign-out`: everywhere, here too.
 pub(crate) async fn sign_out_everywhere(console: &Console, viewer: &Viewer) -> Answered {
-    let name = viewer.name().to_owned();
-    console.store.end_sessions(name.clone(), None, name, console.clock.now()).await?;
+    let (name, actor) = (viewer.name().to_owned(), viewer.actor());
+    console.store.end_sessions(name, None, actor, console.clock.now()).await?;
     Ok(Answer::WithSession("/login".into(), String::new()))
 }
 
@@ -111,7 +109,10 @@ pub(crate) async fn sign_out_everywhere(console: &Console, viewer: &Viewer) -> A
 pub(crate) async fn saw(console: &Console, viewer: &Viewer, request: &Request) -> Answered {
     let tries = request.field("tries").and_then(|tries| tries.parse().ok());
     if let Some(tries) = tries.filter(|tries| *tries > 0) {
-        console.store.saw_failed_sign_ins(viewer.person.clone(), tries, console.clock.now()).await?;
+        console
+            .store
+            .saw_failed_sign_ins(viewer.person.clone(), tries, viewer.actor(), console.clock.now())
+            .await?;
     }
     Ok(Answer::To(next_page(request.came_from.as_deref())))
 }

@@ -1,14 +1,18 @@
 //! `/audit`: who did what, newest first. Nothing here ever changes.
 
 use askama::Template;
-use store::audit::{AuditFilter, AuditRow};
+use domain::actor::words;
+use store::audit::{AuditFilter, AuditRow, ExportFilter};
+use warp::Reply as _;
 
 use super::Console;
-use super::answer::{Answered, page as render};
+use super::answer::{Answer, Answered, page as render};
 use super::frame::Frame;
 use super::request::Request;
 use super::session::Viewer;
 use super::show::{Moment, dollars_in, moment};
+use crate::audit_file;
+use crate::files::{CSV, download};
 
 const PAGE: i64 = 100;
 
@@ -16,6 +20,8 @@ struct Row {
     at: Moment,
     line: AuditRow,
     words: String,
+    /// By what means, and from which network.
+    by: String,
 }
 
 #[derive(Template)]
@@ -27,6 +33,8 @@ struct AuditPage {
     actions: Vec<(String, bool)>,
     is_set: bool,
     next: String,
+    /// The same lines as a file.
+    file: String,
 }
 
 /// `GET /audit`
@@ -57,10 +65,29 @@ pub(crate) async fn page(console: &Console, viewer: &Viewer, request: &Request) 
             .map(|row| Row {
                 at: moment(row.happened_at, now),
                 words: row.action.replace('_', " "),
+                by: by(&row),
                 line: AuditRow { detail: dollars_in(&row.detail), ..row },
             })
             .collect(),
         next,
+        file: super::said::with(&request.target.replacen("/audit", "/audit/audit.csv", 1), &[]),
     };
     render(&page)
+}
+
+/// By what means it was done, and from which network.
+fn by(row: &AuditRow) -> String {
+    let by = words(&row.actor, row.via.as_deref(), row.via_name.as_deref());
+    match &row.from_network {
+        Some(network) => format!("{by} from {network}"),
+        None => by,
+    }
+}
+
+/// `GET /audit/audit.csv`: the lines of the filter as a file, the oldest first. Whole addresses are for admins.
+pub(crate) fn file(console: &Console, viewer: &Viewer, request: &Request) -> Answer {
+    let text = |name: &str| request.query(name).map(str::to_owned);
+    let filter = ExportFilter { actor: text("actor"), action: text("action"), ..ExportFilter::default() };
+    let lines = audit_file::stream(console.store.clone(), filter, viewer.is_admin());
+    Answer::Download(download("audit.csv", CSV, warp::reply::stream(lines).into_response()))
 }

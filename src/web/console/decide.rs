@@ -122,12 +122,8 @@ pub(crate) async fn decide(console: &Console, viewer: &Viewer, request: &Request
         return confirm(console, viewer, act, &wanted, scope, &back, fault).await;
     }
     let now = console.clock.now();
-    let reviewer = Reviewer {
-        actor: viewer.person.name.clone(),
-        note,
-        now,
-        business_date: now.business_date(console.timezone),
-    };
+    let reviewer =
+        Reviewer { actor: viewer.actor(), note, now, business_date: now.business_date(console.timezone) };
     let decide = Decide { wanted, decision: act.decision, overturn: false, reviewer };
     let decision = match console.store.decide(decide).await {
         // Somebody was faster by a hair: nothing was saved, and the list will say who.
@@ -336,7 +332,7 @@ pub(crate) async fn undo(console: &Console, viewer: &Viewer, request: &Request, 
     let Ok(id) = id.parse::<i64>() else { return Ok(Answer::To(back)) };
     let now = console.clock.now();
     let reviewer = Reviewer {
-        actor: viewer.person.name.clone(),
+        actor: viewer.actor(),
         note: Some(format!("undo of decision {id}")),
         now,
         business_date: now.business_date(console.timezone),
@@ -385,7 +381,7 @@ pub(crate) async fn overturn(console: &Console, viewer: &Viewer, request: &Reque
     };
     let now = console.clock.now();
     let reviewer = Reviewer {
-        actor: viewer.person.name.clone(),
+        actor: viewer.actor(),
         note: Some(note.to_owned()),
         now,
         business_date: now.business_date(console.timezone),

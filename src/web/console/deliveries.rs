@@ -4,7 +4,6 @@ use askama::Template;
 use domain::delivery::Status;
 use domain::review::MAX_NOTE_LEN;
 use domain::time::TimestampMs;
-use store::audit::Line;
 use store::giving_up::{GiveUp, GivenUp};
 use store::resend::{DeliveryFilter, DeliveryRow, ResendFilter, Resendable, Resent};
 use store::rewards::Place;
@@ -130,11 +129,8 @@ pub(crate) async fn resend(console: &Console, viewer: &Viewer, id: &str) -> Answ
     }
     let Ok(id) = id.parse::<i64>() else { return Ok(Answer::To("/deliveries".into())) };
     let now = console.clock.now();
-    match console.store.resend(id, now).await? {
-        Resent::Done => {
-            note(console, viewer, "delivery_resent", format!("delivery {id}")).await?;
-            Ok(back(viewer, format!("Delivery {id} is sent again.")))
-        }
+    match console.store.resend(id, viewer.actor(), now).await? {
+        Resent::Done => Ok(back(viewer, format!("Delivery {id} is sent again."))),
         Resent::NotFound => Ok(back(viewer, format!("There is no delivery {id}."))),
         Resent::NotPossible(status) => {
             Ok(back(viewer, format!("Delivery {id} is {}: it is not sent again.", status.name())))
@@ -152,8 +148,7 @@ pub(crate) async fn give_up(console: &Console, viewer: &Viewer, request: &Reques
         let words = format!("Nothing was changed. Say why, in at most {MAX_NOTE_LEN} bytes.");
         return Ok(refusal(viewer, 400, "A reason is required", &words));
     };
-    let give_up =
-        GiveUp { id, actor: viewer.name().to_owned(), reason: reason.to_owned(), now: console.clock.now() };
+    let give_up = GiveUp { id, actor: viewer.actor(), reason: reason.to_owned(), now: console.clock.now() };
     let said = match console.store.give_up(give_up).await? {
         GivenUp::Done => format!("Delivery {id} is given up: it is not sent any more."),
         GivenUp::NotFound => format!("There is no delivery {id}."),
@@ -187,14 +182,13 @@ pub(crate) async fn resend_failed(console: &Console, viewer: &Viewer, _request: 
     let filter = ResendFilter { app: None, status: Resendable::Failed, from: None, to: None, ended_by: now };
     let (mut deliveries, mut after) = (0_u64, None);
     for _ in 0..MAX_STEPS {
-        let step = console.store.resend_step(filter.clone(), after, now).await?;
+        let step = console.store.resend_step(filter.clone(), after, viewer.actor(), now).await?;
         deliveries += step.deliveries;
         after = step.next;
         if after.is_none() {
             break;
         }
     }
-    note(console, viewer, "deliveries_resent", format!("{deliveries} failed deliveries")).await?;
     let rest = if after.is_some() { " There are more: click again." } else { "" };
     Ok(back(
         viewer,
@@ -210,9 +204,7 @@ pub(crate) async fn enable(console: &Console, viewer: &Viewer, app: &str) -> Ans
     if !viewer.may_review() {
         return Ok(not_yours(viewer));
     }
-    if console.store.enable_app(app.to_owned()).await? {
-        note(console, viewer, "app_enabled", format!("app {app}")).await?;
-    }
+    console.store.enable_app(app.to_owned(), viewer.actor(), console.clock.now()).await?;
     Ok(back(viewer, format!("The app {app} is called again.")))
 }
 
@@ -223,16 +215,6 @@ fn not_yours(viewer: &Viewer) -> Answer {
         "This is for the risk team",
         "Nothing was changed: deliveries are sent again and given up with the role risk or admin.",
     )
-}
-
-async fn note(
-    console: &Console,
-    viewer: &Viewer,
-    action: &'static str,
-    subject: String,
-) -> store::Result<()> {
-    let line = Line::new(viewer.name(), action, subject, String::new());
-    console.store.note_in_audit(line, console.clock.now()).await
 }
 
 fn back(viewer: &Viewer, said: String) -> Answer {

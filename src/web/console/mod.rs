@@ -75,11 +75,13 @@ use warp::reply::Response;
 use crate::body::{BadBody, content_type, whole};
 use crate::caller::{self, Peer};
 use crate::ingest::Ingest;
+use crate::refusals::Refusals;
 use crate::statements::Readings;
 use crate::stating::Stating;
 use answer::{Answer, PageError};
 pub use logins::Logins;
 use request::{BadRequest, Request};
+use session::Viewer;
 
 /// The largest form: a note, and the ids of what was selected on one page.
 const MAX_FORM_LEN: usize = 64 * 1024;
@@ -114,6 +116,8 @@ pub struct Console {
     pub statements: Arc<Readings>,
     /// How quarantined postbacks are finished.
     pub stating: Arc<Stating>,
+    /// Which refusals stand in the audit.
+    pub refusals: Arc<Refusals>,
 }
 
 /// What the filters of the queue offer, and when it was looked up: a long queue is counted for all who look at it, not
@@ -178,7 +182,9 @@ const TOO_LARGE: Unfit = Unfit {
 const TOO_SLOW: Unfit = Unfit {
     status: 408,
     title: "This form took too long to arrive",
-    words: Cow::Borrowed("Nothing was changed: the connection is slow, or was interrupted. Go back and try again."),
+    words: Cow::Borrowed(
+        "Nothing was changed: the connection is slow, or was interrupted. Go back and try again.",
+    ),
 };
 const BROKEN: Unfit = Unfit {
     status: 400,
@@ -188,7 +194,9 @@ const BROKEN: Unfit = Unfit {
 const NO_FORM: Unfit = Unfit {
     status: 415,
     title: "This is no form",
-    words: Cow::Borrowed("Nothing was changed: pages take forms as browsers send them (application/x-www-form-urlencoded)."),
+    words: Cow::Borrowed(
+        "Nothing was changed: pages take forms as browsers send them (application/x-www-form-urlencoded).",
+    ),
 };
 const NO_SUCH_METHOD: Unfit = Unfit {
     status: 405,
@@ -407,6 +415,7 @@ impl Console {
             }
             (false, ["policy"]) => policy::page(self, &viewer).await,
             (false, ["audit"]) => audit::page(self, &viewer, request).await,
+            (false, ["audit", "audit.csv"]) => Ok(audit::file(self, &viewer, request)),
             (false, ["people"]) => people::page(self, &viewer).await,
             (true, ["people"]) => people::add(self, &viewer, request).await,
             (true, ["people", name, what]) => people::change(self, &viewer, request, name, what).await,
@@ -417,6 +426,16 @@ impl Console {
             (true, ["password", "sessions", id, "end"]) => account::end_session(self, &viewer, id).await,
             _ => Ok(frame::refusal(&viewer, NO_SUCH_PAGE.status, NO_SUCH_PAGE.title, &NO_SUCH_PAGE.words)),
         };
-        answered.unwrap_or_else(|error| answer::fault(&error))
+        let answer = answered.unwrap_or_else(|error| answer::fault(&error));
+        if matches!(answer, Answer::Page(403, _)) {
+            let method = if is_post { "POST" } else { "GET" };
+            self.note_refused(&viewer, format!("{method} /{}", path.join("/"))).await;
+        }
+        answer
+    }
+
+    /// Notes that somebody who is signed in has no right to `what`.
+    async fn note_refused(&self, viewer: &Viewer, what: String) {
+        self.refusals.note(&self.store, viewer.actor(), "right_refused", what, self.clock.now()).await;
     }
 }

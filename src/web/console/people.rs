@@ -96,7 +96,7 @@ pub(crate) async fn add(console: &Console, viewer: &Viewer, request: &Request) -
     }
     let password_hash = hash(console, viewer, request, password).await?;
     let person = NewPerson { name: name.clone(), role, password_hash };
-    let actor = viewer.person.name.clone();
+    let actor = viewer.actor();
     if console.store.add_person(person, actor, console.clock.now()).await? {
         show(console, viewer, &format!("{name} may sign in now."), "").await
     } else {
@@ -104,7 +104,7 @@ pub(crate) async fn add(console: &Console, viewer: &Viewer, request: &Request) -
             console,
             viewer,
             "",
-            "This name is taken, or was once: names in the evidence are never given again.",
+            "This name, or one that looks the same, is taken or was once: names in the evidence are never given again.",
         )
         .await
     }
@@ -121,7 +121,7 @@ pub(crate) async fn change(
     if !viewer.is_admin() {
         return Ok(not_yours(viewer));
     }
-    let actor = viewer.person.name.clone();
+    let actor = viewer.actor();
     if what == "sessions" {
         let ended = console.store.end_sessions(name.to_owned(), None, actor, console.clock.now()).await?;
         let said = match ended {
@@ -145,6 +145,7 @@ pub(crate) async fn change(
         }
         _ => return Ok(refusal(viewer, 404, "There is no such page", "Nothing was changed.")),
     };
+    let actor = viewer.actor();
     let changed = console.store.change_person(name.to_owned(), change, actor, console.clock.now()).await?;
     let said = if changed {
         format!("Done. The sessions of {name} have ended.")

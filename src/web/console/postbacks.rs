@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 
 use askama::Template;
 use domain::masked::masked;
-use store::audit::Line;
 use store::postbacks::{OutcomeFilter, PostbackFilter};
 use store::replay::{Replayed, Replayer};
 
@@ -118,7 +117,7 @@ pub(crate) async fn replay(console: &Console, viewer: &Viewer, id: &str) -> Answ
         return Ok(refusal(viewer, 403, "This is for the risk team", "Nothing was changed."));
     }
     let Ok(id) = id.parse::<i64>() else { return Ok(Answer::To("/postbacks".into())) };
-    let by = Replayer { actor: viewer.person.name.clone(), now: console.clock.now() };
+    let by = Replayer { actor: viewer.actor(), now: console.clock.now() };
     let said = match console.store.replay(id, by).await? {
         Replayed::Done => format!("Postback {id} waits in the inbox again."),
         Replayed::NotFound => return Ok(back(viewer, "quarantined", &format!("There is no postback {id}."))),
@@ -126,7 +125,6 @@ pub(crate) async fn replay(console: &Console, viewer: &Viewer, id: &str) -> Answ
             return Ok(back(viewer, "quarantined", &format!("Postback {id} is not quarantined any more.")));
         }
     };
-    note(console, viewer, "postback_replayed", format!("postback {id}")).await?;
     Ok(back(viewer, "quarantined", &said))
 }
 
@@ -151,25 +149,14 @@ pub(crate) async fn replay_refused(console: &Console, viewer: &Viewer, id: &str)
     if let Err(why) = endpoint.check(&console.ingest.origin, &call.target, call.remote_ip.parse().ok()) {
         return Ok(back(viewer, "refused", &format!("Call {id} is left: {why}.")));
     }
-    let by = Replayer { actor: viewer.person.name.clone(), now: console.clock.now() };
+    let by = Replayer { actor: viewer.actor(), now: console.clock.now() };
     let taken = console.store.replay_refused(vec![id], by).await?;
-    note(console, viewer, "refused_call_replayed", format!("refused call {id}")).await?;
     let said = if taken == 1 {
         format!("Call {id} verifies now and waits in the inbox.")
     } else {
         format!("Call {id} is gone.")
     };
     Ok(back(viewer, "refused", &said))
-}
-
-async fn note(
-    console: &Console,
-    viewer: &Viewer,
-    action: &'static str,
-    subject: String,
-) -> store::Result<()> {
-    let line = Line::new(viewer.name(), action, subject, String::new());
-    console.store.note_in_audit(line, console.clock.now()).await
 }
 
 fn back(viewer: &Viewer, outcome: &str, said: &str) -> Answer {

@@ -227,7 +227,7 @@ fn not_yours(viewer: &Viewer) -> Answer {
 
 fn by(console: &Console, viewer: &Viewer, request: &Request, required: bool) -> Result<By, Refused> {
     let reason = stating::reason(request.field("reason").unwrap_or_default(), required)?;
-    Ok(By { actor: viewer.name().to_owned(), reason, now: console.clock.now() })
+    Ok(By { actor: viewer.actor(), reason, now: console.clock.now() })
 }
 
 /// The same page with what was wrong; what was typed stays.

@@ -245,8 +245,7 @@ pub(crate) async fn sign_off(console: &Console, viewer: &Viewer, request: &Reque
     let said = if note.is_empty() || note.len() > MAX_WORDS_LEN {
         "Not signed: a note is needed, of 4,096 bytes at most.".to_owned()
     } else {
-        let sign_off =
-            SignOff { actor: viewer.name().to_owned(), note: note.to_owned(), now: console.clock.now() };
+        let sign_off = SignOff { actor: viewer.actor(), note: note.to_owned(), now: console.clock.now() };
         match console.store.sign_off(date, sign_off).await? {
             Signed::Done => return Ok(Answer::To(format!("/reports/{date}"))),
             Signed::Before(by) => format!("{by} has signed it off already."),

@@ -279,7 +279,7 @@ pub(crate) async fn decide(console: &Console, viewer: &Viewer, request: &Request
     };
     let now = console.clock.now();
     let reviewer = Reviewer {
-        actor: viewer.name().to_owned(),
+        actor: viewer.actor(),
         note: Some(note.to_owned()),
         now,
         business_date: now.business_date(console.timezone),
@@ -293,6 +293,10 @@ pub(crate) async fn decide(console: &Console, viewer: &Viewer, request: &Request
         Ok(Resolved::NotFound) => "There is no such case.".to_owned(),
         Ok(Resolved::Ended { by, .. }) => format!("Too late: {by} ended this case already."),
         Ok(Resolved::BadReward(why)) => format!("Nothing was changed: {why}."),
+        Ok(Resolved::Waits) => {
+            let said = "1 case now waits for another person to agree that it is dismissed.".to_owned();
+            return Ok(Answer::To(telling(viewer, PATH, &[said])));
+        }
         Ok(Resolved::NotPossible(why)) => format!("Nothing was changed: {why}."),
         Err(store::Error::Contended(_)) => {
             "The reward was changed at the same moment. Nothing was changed; look at it again.".to_owned()

@@ -3,8 +3,11 @@
 //! A session is a random token in a cookie, of which only the hash is kept. The token of its forms is derived from it,
 //! so it needs no place of its own and ends with it.
 
+use std::net::IpAddr;
+
 use askama::Template;
 use domain::access::{Role, csrf_token, same_text, token_hash};
+use domain::actor::{Actor, Via};
 use rand::RngExt as _;
 use store::people::Person;
 
@@ -17,6 +20,8 @@ use super::request::{Request, SESSION_COOKIE};
 #[derive(Clone, Debug)]
 pub(crate) struct Viewer {
     pub(crate) person: Person,
+    /// From where.
+    pub(crate) address: IpAddr,
     /// The token of every form of this session.
     pub(crate) csrf: String,
     pub(super) token_hash: String,
@@ -31,6 +36,11 @@ impl Viewer {
     /// True if the form came from a page of this session.
     pub(crate) fn form_is_ours(&self, request: &Request) -> bool {
         request.field("csrf").is_some_and(|token| same_text(token, &self.csrf))
+    }
+
+    /// What they do is signed with this.
+    pub(crate) fn actor(&self) -> Actor {
+        Actor::new(self.person.name.clone(), Via::Page, Some(self.address))
     }
 
     pub(crate) fn name(&self) -> &str {
@@ -62,7 +72,7 @@ pub(crate) async fn viewer(console: &Console, request: &Request) -> Result<Optio
     let Some(token) = request.cookie(SESSION_COOKIE) else { return Ok(None) };
     let token_hash = token_hash(token);
     let person = console.store.session(&token_hash, console.clock.now()).await?;
-    Ok(person.map(|person| Viewer { person, csrf: csrf_token(token), token_hash }))
+    Ok(person.map(|person| Viewer { person, address: request.address, csrf: csrf_token(token), token_hash }))
 }
 
 #[derive(Template)]
@@ -152,10 +162,7 @@ pub(crate) async fn ask(console: &Console, request: &Request) -> Answer {
 
 /// `POST /logout`
 pub(crate) async fn sign_out(console: &Console, viewer: &Viewer, _request: &Request) -> Answered {
-    console
-        .store
-        .end_session(viewer.token_hash.clone(), viewer.person.name.clone(), console.clock.now())
-        .await?;
+    console.store.end_session(viewer.token_hash.clone(), viewer.actor(), console.clock.now()).await?;
     Ok(Answer::WithSession("/login".into(), String::new()))
 }
 

@@ -3,7 +3,10 @@
 //! In this order, so that each step costs no more than the one before has earned: the form's token, lengths, who it is
 //! and whether they are known there, how often they may fail, a turn to hash, the hash, the session.
 
+use std::net::IpAddr;
+
 use domain::access::{MAX_PERSON_NAME_LEN, csrf_token, same_text, token_hash};
+use domain::actor::{Actor, NOBODY, Via};
 use store::audit::Line;
 use store::sign_ins::NewSession;
 
@@ -60,7 +63,6 @@ async fn try_to(console: &Console, request: &Request) -> Answered {
     };
     ticket.spend();
     let is_right = password::verify(turn, password.to_owned(), hash).await?;
-    let from = domain::location::shortened(request.address).to_string();
     let person_id = person.as_ref().map(|person| person.id);
     if let Some(person) = person.filter(|_| is_right) {
         let token = new_token();
@@ -69,7 +71,7 @@ async fn try_to(console: &Console, request: &Request) -> Answered {
         let new = NewSession {
             token_hash: token_hash.clone(),
             person: person.clone(),
-            from: from.clone(),
+            from: Some(request.address),
             place,
             failed,
         };
@@ -81,11 +83,12 @@ async fn try_to(console: &Console, request: &Request) -> Answered {
             if kept.is_empty() {
                 return Ok(Answer::WithSession(next, token));
             }
-            let viewer = Viewer { person, csrf: csrf_token(&token), token_hash };
+            let csrf = csrf_token(&token);
+            let viewer = Viewer { person, address: request.address, csrf, token_hash };
             return kept::page(&viewer, &kept, next, token);
         }
     }
-    note_failure(console, person_id, name, &from).await?;
+    note_failure(console, person_id, name, request.address).await?;
     again(request, 401, WRONG)
 }
 
@@ -94,18 +97,19 @@ pub(super) async fn note_failure(
     console: &Console,
     person_id: Option<i64>,
     name: &str,
-    from: &str,
+    from: IpAddr,
 ) -> store::Result<()> {
     let now = console.clock.now();
-    let Some(due) = console.logins.failures.note(person_id, from, now) else { return Ok(()) };
+    let network = domain::location::shortened(from).to_string();
+    let Some(due) = console.logins.failures.note(person_id, &network, now) else { return Ok(()) };
     // Somebody else's text: kept short and on one line, and never as the actor.
     let tried = name.escape_debug();
     let unsaid = match due.unsaid {
         0 => String::new(),
-        more => format!("; and {more} more since the line before"),
+        more => format!("and {more} more since the line before"),
     };
-    let line =
-        Line::new("nobody", "sign_in_refused", format!("person {tried}"), format!("from {from}{unsaid}"));
+    let nobody = Actor::new(NOBODY, Via::Page, Some(from));
+    let line = Line::new(&nobody, "sign_in_refused", format!("person {tried}"), unsaid);
     console.store.note_failed_sign_ins(line, due.people, now).await
 }
 

@@ -141,7 +141,7 @@ async fn file(console: &Console, viewer: &Viewer, form: &Form, field: Field<'_>)
         from: Some(form.from.as_str()).filter(|text| filled(text)),
         to: Some(form.to.as_str()).filter(|text| filled(text)),
         supersedes: Some(form.supersedes.as_str()).filter(|text| filled(text)),
-        actor: viewer.name(),
+        actor: &viewer.actor(),
         now: console.clock.now(),
     };
     match take(&console.store, &console.statements, upload, field, Then::Ask).await {

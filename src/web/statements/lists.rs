@@ -111,7 +111,7 @@ pub(crate) fn listed(
             Ok(Some((Bytes::from(text), (store, pending_from, (None, after)))))
         },
     );
-    SyncStream(std::sync::Mutex::new(Box::pin(pages)))
+    SyncStream::of(pages)
 }
 
 /// A list of a statement as a file; `None` if there is none of that name.
@@ -141,11 +141,17 @@ pub(crate) fn file(
         let piece = store.statement_piece(id, seq).await?;
         Ok(piece.map(|piece| (Bytes::from(piece.content), (store, seq + 1))))
     });
-    SyncStream(std::sync::Mutex::new(Box::pin(pieces)))
+    SyncStream::of(pieces)
 }
 
 /// A stream that can be shared, because a body has to be; it never is.
-struct SyncStream<S: ?Sized>(std::sync::Mutex<std::pin::Pin<Box<S>>>);
+pub(crate) struct SyncStream<S: ?Sized>(std::sync::Mutex<std::pin::Pin<Box<S>>>);
+
+impl<S> SyncStream<S> {
+    pub(crate) fn of(stream: S) -> Self {
+        Self(std::sync::Mutex::new(Box::pin(stream)))
+    }
+}
 
 impl<S: Stream + ?Sized> Stream for SyncStream<S> {
     type Item = S::Item;

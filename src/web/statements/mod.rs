@@ -12,6 +12,7 @@ pub(crate) mod workbook;
 use std::collections::BTreeMap;
 
 use bytes::Buf;
+use domain::actor::Actor;
 use domain::money::{Micros, Positive};
 use domain::report::day::BusinessDay;
 use domain::statement::Unreadable;
@@ -54,7 +55,7 @@ pub(crate) struct Upload<'a> {
     pub(crate) to: Option<&'a str>,
     /// What it counts instead of: see [`Supersedes::parse`].
     pub(crate) supersedes: Option<&'a str>,
-    pub(crate) actor: &'a str,
+    pub(crate) actor: &'a Actor,
     pub(crate) now: TimestampMs,
 }
 
@@ -103,7 +104,7 @@ pub(crate) async fn take<B: Buf, E: std::fmt::Display>(
         file_name: short_name(upload.file_name),
         format,
         period,
-        actor: upload.actor.to_owned(),
+        actor: upload.actor.clone(),
         now: upload.now,
     };
     let mut intake = Intake::begin(store, new, reading.format.clone()).await?.superseding(supersedes);
@@ -233,7 +234,7 @@ pub(crate) struct Import<'a> {
     pub(crate) from: Option<&'a str>,
     pub(crate) to: Option<&'a str>,
     pub(crate) supersedes: Option<&'a str>,
-    pub(crate) actor: &'a str,
+    pub(crate) actor: &'a Actor,
     pub(crate) now: TimestampMs,
 }
 
@@ -266,7 +267,7 @@ pub(crate) async fn import(
         format: reading.format.clone(),
         period,
         supersedes,
-        actor: import.actor.to_owned(),
+        actor: import.actor.clone(),
         now: import.now,
     };
     let done = store.confirm_statement(row.id, confirm).await?;

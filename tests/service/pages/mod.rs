@@ -14,18 +14,12 @@ mod reviewing;
 mod sessions;
 mod sign_ins;
 
-use std::io::Write as _;
-use std::process::Stdio;
-
 use crate::api::Api;
 use crate::database::Kind;
-use crate::gate::{Gate, Listening};
+use crate::gate::{Gate, Listening, PASSWORD};
 use crate::network::{Event, deliver};
 use crate::settings::Settings;
 use browser::{Browser, Look};
-
-/// Everybody's password.
-const PASSWORD: &str = "correct horse";
 
 /// A gate with people and held rewards.
 struct Team {
@@ -47,17 +41,7 @@ impl Team {
         let up = gate.up();
         let api = gate.api(up.address);
         for (name, role) in [("mara", "risk"), ("joe", "risk"), ("fin", "finance"), ("root", "admin")] {
-            let mut add = gate.command(&["user", "add", name, "--role", role]);
-            let mut add = add
-                .stdin(Stdio::piped())
-                .stdout(Stdio::null())
-                .stderr(Stdio::null())
-                .spawn()
-                .expect("the executable runs");
-            let mut typed = add.stdin.take().expect("its input");
-            writeln!(typed, "{PASSWORD}").expect("it listens");
-            drop(typed);
-            assert!(add.wait().expect("it ends").success());
+            gate.add_person(name, role);
         }
         Self { up, gate, api }
     }

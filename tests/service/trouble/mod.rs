@@ -171,6 +171,8 @@ fn a_clock_that_is_set_back_neither_loses_nor_doubles_anything(on: Kind) {
     let api = gate.api(up.address);
     let mut all = events("before", 50);
     Load::new(credits(&all)).deliver(up.address, CONNECTIONS);
+    // They are decided on by the right clock.
+    api.settle();
     machine.set_clock(-SET_BACK_S);
     // To this clock the clicks are in the future: the network has the right time. People look at such rewards, so
     // these are of users whose clicks are as old as the clock believes.

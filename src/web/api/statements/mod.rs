@@ -160,7 +160,7 @@ async fn uploaded<B: Buf>(
         from: query.from.as_deref(),
         to: query.to.as_deref(),
         supersedes: query.supersedes.as_deref(),
-        actor: &owner.name,
+        actor: &owner.actor,
         now: api.clock.now(),
     };
     let only_preview = query.preview.as_deref() == Some("true");
@@ -312,7 +312,7 @@ pub(crate) async fn accept(call: Call, id: i64, body: Bytes) -> Result<WholeStat
     let owner = call.controller().await?;
     let request: AcceptRequest = read(&body)?;
     let (api, subject) = (&call.api, request.subject);
-    let word = Word { actor: owner.name, reason: words("reason", request.reason)?, now: api.clock.now() };
+    let word = Word { actor: owner.actor, reason: words("reason", request.reason)?, now: api.clock.now() };
     match api.store.accept_difference(id, subject.clone(), word).await? {
         Accepted::Done => Ok(whole(known(&call, id).await?)),
         Accepted::Before => Err(ApiError::Conflict(format!("`{subject}` was accepted before"))),
@@ -335,7 +335,7 @@ pub(crate) async fn paid(
     let request: PaidRequest = read(&body)?;
     let api = &call.api;
     let now = api.clock.now();
-    let word = Word { actor: owner.name, reason: words("note", request.note)?, now };
+    let word = Word { actor: owner.actor, reason: words("note", request.note)?, now };
     let amount =
         payment::parse(&request.amount).map_err(|why| ApiError::invalid(format!("`amount`: {why}")))?;
     let key = key.or(request.key).map(|key| words("key", key)).transpose()?;
@@ -369,7 +369,7 @@ pub(crate) async fn take_back(call: Call, id: i64, body: Bytes) -> Result<WholeS
     let request: TakeBackRequest = read(&body)?;
     let api = &call.api;
     let now = api.clock.now();
-    let word = Word { actor: owner.name, reason: words("reason", request.reason)?, now };
+    let word = Word { actor: owner.actor, reason: words("reason", request.reason)?, now };
     let (payment, date) = (request.payment, now.business_date(api.timezone));
     let done = api.store.take_payment_back(id, payment, word, date).await?;
     statements::taken_back(id, payment, done).map_err(|why| match done {
@@ -392,7 +392,7 @@ pub(crate) async fn import(call: Call, id: i64, query: String) -> Result<WholeSt
         from: query.from.as_deref(),
         to: query.to.as_deref(),
         supersedes: query.supersedes.as_deref(),
-        actor: &owner.name,
+        actor: &owner.actor,
         now: api.clock.now(),
     };
     statements::import(&api.store, &api.statements, &row, import).await?.map_err(|not| match not {
@@ -411,7 +411,7 @@ pub(crate) async fn discard(call: Call, id: i64) -> Result<Statement, ApiError> 
     let owner = call.controller().await?;
     let api = &call.api;
     let row = api.store.statement(id).await?.ok_or_else(|| none(id))?;
-    let done = api.store.discard_statement(id, owner.name, api.clock.now()).await?;
+    let done = api.store.discard_statement(id, owner.actor, api.clock.now()).await?;
     statements::discarded(id, &done).map_err(ApiError::Conflict)?;
     Ok(shape(store::statements::StatementRow { state: "discarded".into(), superseded_by: None, ..row }))
 }
@@ -423,7 +423,7 @@ pub(crate) async fn discard(call: Call, id: i64) -> Result<Statement, ApiError> 
 pub(crate) async fn restore(call: Call, id: i64) -> Result<WholeStatement, ApiError> {
     let owner = call.controller().await?;
     let api = &call.api;
-    let done = api.store.restore_statement(id, owner.name, api.clock.now()).await?;
+    let done = api.store.restore_statement(id, owner.actor, api.clock.now()).await?;
     statements::restored(id, &done).map_err(|why| match done {
         store::statements::Restored::Missing => ApiError::NotFound(why),
         _ => ApiError::Conflict(why),

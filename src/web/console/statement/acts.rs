@@ -61,7 +61,7 @@ async fn import(console: &Console, viewer: &Viewer, request: &Request, row: &Sta
         from: request.field("from"),
         to: request.field("to"),
         supersedes: request.field("supersedes"),
-        actor: viewer.name(),
+        actor: &viewer.actor(),
         now: console.clock.now(),
     };
     let done = statements::import(&console.store, &console.statements, row, import).await?;
@@ -71,12 +71,12 @@ async fn import(console: &Console, viewer: &Viewer, request: &Request, row: &Sta
 }
 
 async fn discard(console: &Console, viewer: &Viewer, id: i64) -> Done {
-    let done = console.store.discard_statement(id, viewer.name().to_owned(), console.clock.now()).await?;
+    let done = console.store.discard_statement(id, viewer.actor(), console.clock.now()).await?;
     Ok(statements::discarded(id, &done).map_err(|why| format!("Nothing is discarded: {why}.")))
 }
 
 async fn restore(console: &Console, viewer: &Viewer, id: i64) -> Done {
-    let done = console.store.restore_statement(id, viewer.name().to_owned(), console.clock.now()).await?;
+    let done = console.store.restore_statement(id, viewer.actor(), console.clock.now()).await?;
     Ok(statements::restored(id, &done).map_err(|why| format!("Nothing was changed: {why}.")))
 }
 
@@ -85,7 +85,7 @@ fn word(console: &Console, viewer: &Viewer, request: &Request, field: &str) -> R
     if reason.is_empty() || reason.len() > MAX_WORDS_LEN {
         return Err("Nothing was changed: it needs words, of 4,096 bytes at most.".into());
     }
-    Ok(Word { actor: viewer.name().to_owned(), reason: reason.to_owned(), now: console.clock.now() })
+    Ok(Word { actor: viewer.actor(), reason: reason.to_owned(), now: console.clock.now() })
 }
 
 async fn accept(console: &Console, viewer: &Viewer, request: &Request, id: i64) -> Done {

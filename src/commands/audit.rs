@@ -1,0 +1,38 @@
+//! `rewardgate audit`: who did what, as a file.
+
+use std::io::Write as _;
+
+use store::audit::ExportFilter;
+use web::audit_file::{PAGE, csv_head, csv_line, json_line};
+
+use super::time;
+use crate::EXIT_DONE;
+use crate::cli::AuditCommand;
+use crate::roles::Process;
+
+/// Does what `command` says.
+pub(crate) async fn audit(process: &Process, command: AuditCommand) -> anyhow::Result<u8> {
+    let AuditCommand::Export { from, to, json, csv: _ } = command;
+    process.store.assert_migrated().await?;
+    let filter = ExportFilter {
+        from: time(process, "from", from.as_ref())?,
+        to: time(process, "to", to.as_ref())?,
+        ..ExportFilter::default()
+    };
+    let mut out = std::io::BufWriter::new(std::io::stdout().lock());
+    if !json {
+        out.write_all(csv_head().as_bytes())?;
+    }
+    let mut after_id = 0;
+    loop {
+        let page = process.store.audit_export(&filter, after_id, PAGE).await?;
+        let Some(last) = page.last() else { break };
+        after_id = last.id;
+        for row in &page {
+            let line = if json { json_line(row) } else { csv_line(row) };
+            out.write_all(line.as_bytes())?;
+        }
+    }
+    out.flush()?;
+    Ok(EXIT_DONE)
+}

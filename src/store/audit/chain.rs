@@ -1,0 +1,213 @@
+//! Adding lines to the chain of the audit, and walking it.
+//!
+//! The chain has one end, the row of `audit_head`. Whoever adds a line locks it, goes on from its hash, and moves it
+//! forward, all in the transaction of the act. It is the last lock in the order of locks (persons' tallies, users, rewards,
+//! cases, postbacks, statements, then this): [`crate::unit::Tx::end`] takes it right before it commits, so that nobody who
+//! holds it waits for anything but the disk.
+
+use std::sync::LazyLock;
+
+use domain::audit::{Entry, Kept, address_digest, hash};
+use domain::location::shortened;
+use domain::text::hex;
+use serde::Serialize;
+
+use crate::statement::{Column, LazyStatement, Statement};
+use crate::unit::{Tx, guard, with_statement};
+use crate::{Result, Store, read};
+
+/// How many lines one step of a walk reads.
+const WALK_ROWS: i64 = 1_000;
+
+static LOCK_HEAD: LazyStatement =
+    LazyLock::new(|| Statement::new("SELECT number, hash FROM audit_head WHERE one = 1 {for_update}", &[]));
+
+static MOVE_HEAD: LazyStatement = LazyLock::new(|| {
+    Statement::new("UPDATE audit_head SET number = $1, hash = $2 WHERE one = 1 AND number = $3", &[])
+});
+
+static INSERT: LazyStatement = LazyLock::new(|| {
+    Statement::new(
+        "INSERT INTO audit (seq, happened_at, actor, via, via_name, from_network, address_digest, action, subject, detail,
+                            hash)
+         SELECT seq, happened_at, actor, via, via_name, from_network, address_digest, action, subject, detail, hash
+         FROM {given} ORDER BY given.seq",
+        &[
+            Column::Int("seq"),
+            Column::Int("happened_at"),
+            Column::Text("actor"),
+            Column::Text("via"),
+            Column::Text("via_name"),
+            Column::Text("from_network"),
+            Column::Text("address_digest"),
+            Column::Text("action"),
+            Column::Text("subject"),
+            Column::Text("detail"),
+            Column::Text("hash"),
+        ],
+    )
+});
+
+static INSERT_ADDRESSES: LazyStatement = LazyLock::new(|| {
+    Statement::new(
+        "INSERT INTO audit_addresses (seq, address, salt, noted_at) SELECT seq, address, salt, noted_at FROM {given}",
+        &[Column::Int("seq"), Column::Text("address"), Column::Text("salt"), Column::Int("noted_at")],
+    )
+});
+
+#[derive(Serialize)]
+struct LineRow<'a> {
+    seq: i64,
+    happened_at: i64,
+    actor: &'a str,
+    via: &'static str,
+    via_name: Option<&'a str>,
+    from_network: Option<String>,
+    address_digest: Option<String>,
+    action: &'static str,
+    subject: &'a str,
+    detail: &'a str,
+    hash: String,
+}
+
+#[derive(Serialize)]
+struct AddressRow {
+    seq: i64,
+    address: String,
+    salt: String,
+    noted_at: i64,
+}
+
+/// Adds the lines that `tx` has noted to the chain.
+pub(crate) async fn add(tx: &mut Tx) -> Result<()> {
+    let noted = std::mem::take(tx.noted());
+    if noted.is_empty() {
+        return Ok(());
+    }
+    let (number, head): (i64, String) = with_statement!(tx, LOCK_HEAD, |sql, connection| {
+        sqlx::query_as(sql).fetch_one(connection).await?
+    });
+    let (mut seq, mut previous) = (number, head);
+    let (mut lines, mut addresses) = (Vec::with_capacity(noted.len()), Vec::new());
+    for one in &noted {
+        seq = seq.saturating_add(1);
+        let (line, actor) = (&one.line, &one.line.actor);
+        let from_network = actor.address().map(|from| shortened(from).to_string());
+        let address = actor.address().map(|from| (from.to_string(), hex(&rand::random::<[u8; 16]>())));
+        let digest = address.as_ref().map(|(address, salt)| address_digest(salt, address));
+        let entry = Entry {
+            seq,
+            happened_at: one.now.0,
+            actor,
+            via: Some(actor.via().name()),
+            via_name: actor.via().detail(),
+            from_network: from_network.as_deref(),
+            address_digest: digest.as_deref(),
+            action: line.action,
+            subject: &line.subject,
+            detail: &line.detail,
+        };
+        previous = hash(&previous, &entry);
+        lines.push(LineRow {
+            seq,
+            happened_at: one.now.0,
+            actor: actor.name(),
+            via: actor.via().name(),
+            via_name: actor.via().detail(),
+            from_network,
+            address_digest: digest,
+            action: line.action,
+            subject: &line.subject,
+            detail: &line.detail,
+            hash: previous.clone(),
+        });
+        if let Some((address, salt)) = address {
+            addresses.push(AddressRow { seq, address, salt, noted_at: one.now.0 });
+        }
+    }
+    tx.execute(&INSERT, &lines).await?;
+    if !addresses.is_empty() {
+        tx.execute(&INSERT_ADDRESSES, &addresses).await?;
+    }
+    let moved = with_statement!(tx, MOVE_HEAD, |sql, connection| {
+        sqlx::query(sql).bind(seq).bind(previous).bind(number).execute(connection).await?.rows_affected()
+    });
+    guard("audit_head", moved, 1)
+}
+
+/// How far the chain has come.
+#[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
+pub struct Head {
+    /// The last line, 0 if there is none.
+    pub number: i64,
+    /// Its hash.
+    pub hash: String,
+    /// How many older lines stood outside the chain when it began.
+    pub lines_before: i64,
+    /// How many stand there now.
+    pub lines_outside: i64,
+}
+
+/// A line of the chain as it is kept.
+#[derive(Clone, Debug, sqlx::FromRow)]
+pub struct ChainRow {
+    seq: i64,
+    happened_at: i64,
+    actor: String,
+    via: Option<String>,
+    via_name: Option<String>,
+    from_network: Option<String>,
+    address_digest: Option<String>,
+    action: String,
+    subject: String,
+    detail: String,
+    hash: Option<String>,
+    address: Option<String>,
+    salt: Option<String>,
+}
+
+impl ChainRow {
+    /// As the domain looks at it.
+    pub fn kept(&self) -> Kept<'_> {
+        let entry = Entry {
+            seq: self.seq,
+            happened_at: self.happened_at,
+            actor: &self.actor,
+            via: self.via.as_deref(),
+            via_name: self.via_name.as_deref(),
+            from_network: self.from_network.as_deref(),
+            address_digest: self.address_digest.as_deref(),
+            action: &self.action,
+            subject: &self.subject,
+            detail: &self.detail,
+        };
+        Kept {
+            entry,
+            hash: self.hash.as_deref().unwrap_or_default(),
+            address: self.address.as_deref().zip(self.salt.as_deref()),
+        }
+    }
+}
+
+impl Store {
+    /// How far the audit has come.
+    pub async fn audit_head(&self) -> Result<Head> {
+        let head: Option<Head> = read!(self, pool => sqlx::query_as(
+            "SELECT number, hash, lines_before, (SELECT COUNT(*) FROM audit WHERE seq IS NULL) AS lines_outside
+             FROM audit_head WHERE one = 1"
+        ).fetch_optional(pool).await)?;
+        head.ok_or_else(|| {
+            crate::Error::Unfit("the end of the audit is missing: was the table audit_head emptied?".into())
+        })
+    }
+
+    /// The next lines of the chain behind the line `after`, in order; none at its end.
+    pub async fn audit_chain(&self, after: i64) -> Result<Vec<ChainRow>> {
+        Ok(read!(self, pool => sqlx::query_as(
+            "SELECT audit.seq, happened_at, actor, via, via_name, from_network, address_digest, action, subject, detail,
+                    hash, address, salt
+             FROM audit LEFT JOIN audit_addresses ON audit_addresses.seq = audit.seq
+             WHERE audit.seq > $1 ORDER BY audit.seq LIMIT $2"
+        ).bind(after).bind(WALK_ROWS).fetch_all(pool).await)?)
+    }
+}

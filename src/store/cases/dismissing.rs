@@ -1,0 +1,88 @@
+//! Dismissing a case leaves the user what the network takes back, so that it needs two people where crediting does.
+
+use std::sync::LazyLock;
+
+use domain::money::Micros;
+use domain::queue::{Alone, BULK_MS, Opinion, Voice, Weighing};
+use domain::review::Review;
+
+use crate::audit::{self, Line};
+use crate::decisions::ONE_BY_ONE;
+use crate::reviews::Reviewer;
+use crate::statement::{LazyStatement, Statement};
+use crate::unit::{Tx, with_statement};
+use crate::{Result, people, tokens};
+
+/// What a person ($1) dismissed alone since $2. What two dismissed is signed by both.
+static ALONE: LazyStatement = LazyLock::new(|| {
+    Statement::new(
+        "SELECT CAST(COUNT(*) AS BIGINT), CAST(COALESCE(SUM(stake_payout_micros), 0) AS BIGINT)
+         FROM reversal_cases WHERE ended_by = $1 AND ended_at > $2 AND ending = 'dismissed'",
+        &[],
+    )
+});
+
+static OPINIONS: LazyStatement = LazyLock::new(|| {
+    Statement::new("SELECT person, given_at FROM case_opinions WHERE case_id = $1 ORDER BY id", &[])
+});
+
+static INSERT: LazyStatement = LazyLock::new(|| {
+    Statement::new("INSERT INTO case_opinions (case_id, person, note, given_at) VALUES ($1, $2, $3, $4)", &[])
+});
+
+/// What `reviewer` dismissed alone lately. Holds back every other dismissal of theirs until this one is saved.
+pub(super) async fn dismissed_alone(tx: &mut Tx, reviewer: &Reviewer) -> Result<Alone> {
+    with_statement!(tx, ONE_BY_ONE, |sql, connection| {
+        sqlx::query(sql).bind(format!("dismissals of {}", reviewer.actor)).execute(connection).await?;
+    });
+    let (cases, payout): (i64, i64) = with_statement!(tx, ALONE, |sql, connection| {
+        let alone =
+            sqlx::query_as(sql).bind(reviewer.actor.name()).bind(reviewer.now.0.saturating_sub(BULK_MS));
+        alone.fetch_one(connection).await?
+    });
+    Ok(Alone { payout: Micros(payout), rewards: usize::try_from(cases).unwrap_or(usize::MAX) })
+}
+
+/// Whether the case is dismissed now, and with whom; if not, the opinion is kept. The case is locked.
+pub(super) async fn weigh(
+    tx: &mut Tx,
+    case_id: i64,
+    needs_second: bool,
+    reviewer: &Reviewer,
+) -> Result<Weighing> {
+    let rows: Vec<(String, i64)> = with_statement!(tx, OPINIONS, |sql, connection| {
+        sqlx::query_as(sql).bind(case_id).fetch_all(connection).await?
+    });
+    let mut acted: Vec<(&str, i64)> = rows.iter().map(|(name, at)| (name.as_str(), *at)).collect();
+    acted.push((&reviewer.actor, reviewer.now.0));
+    let names: Vec<&str> = acted.iter().map(|(name, _)| *name).collect();
+    let services = tokens::services(tx, &names).await?;
+    let new = people::new_ones(tx, &acted).await?;
+    let voice = |(name, at): &(&str, i64)| {
+        let name = (*name).to_owned();
+        if services.contains(&name) {
+            Voice::Service(name)
+        } else if new.contains(&(name.clone(), *at)) {
+            Voice::New(name)
+        } else {
+            Voice::Person(name)
+        }
+    };
+    let mut voices: Vec<Voice> = acted.iter().map(voice).collect();
+    let Some(by) = voices.pop() else { return Ok(Weighing::Wait) };
+    // There is one thing to say: that the reversal is dismissed.
+    let opinion = |by| Opinion { by, decision: Review::Reject };
+    let earlier: Vec<Opinion> = voices.into_iter().map(opinion).collect();
+    let weighed = domain::queue::weigh(needs_second, &earlier, &by, Review::Reject);
+    if weighed == Weighing::Wait {
+        let note = reviewer.note.as_deref().unwrap_or_default();
+        with_statement!(tx, INSERT, |sql, connection| {
+            let insert =
+                sqlx::query(sql).bind(case_id).bind(reviewer.actor.name()).bind(note).bind(reviewer.now.0);
+            insert.execute(connection).await?;
+        });
+        let line = Line::new(&reviewer.actor, "opinion_given", format!("case {case_id}"), String::new());
+        audit::note(tx, &line, reviewer.now);
+    }
+    Ok(weighed)
+}
