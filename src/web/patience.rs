@@ -19,13 +19,25 @@ use crate::tap::Tap;
 
 /// True while a request is in hand: then the caller waits for us, and not we for it.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct InHand(Arc<AtomicBool>);
+pub(crate) struct InHand(Arc<Hand>);
+
+#[derive(Debug, Default)]
+struct Hand {
+    is_full: AtomicBool,
+    /// A request was in hand since somebody looked: one can come and go between two looks.
+    was_full: AtomicBool,
+}
 
 impl InHand {
     /// A request is in hand until the answer is dropped.
     pub(crate) fn begin(&self) -> InHandGuard {
-        self.0.store(true, Ordering::Relaxed);
+        self.0.is_full.store(true, Ordering::Relaxed);
+        self.0.was_full.store(true, Ordering::Relaxed);
         InHandGuard(self.clone())
+    }
+
+    fn is_full(&self) -> bool {
+        self.0.is_full.load(Ordering::Relaxed)
     }
 }
 
@@ -34,7 +46,7 @@ pub(crate) struct InHandGuard(InHand);
 
 impl Drop for InHandGuard {
     fn drop(&mut self) {
-        self.0.0.store(false, Ordering::Relaxed);
+        self.0.0.is_full.store(false, Ordering::Relaxed);
     }
 }
 
@@ -104,10 +116,11 @@ impl<S: AsyncRead + Unpin> AsyncRead for Patient<S> {
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let this = &mut *self;
-        match (this.in_hand.0.load(Ordering::Relaxed), this.phase) {
-            (true, Phase::Idle | Phase::Headers) => this.enter(Phase::InHand),
-            (false, Phase::InHand) => this.enter(Phase::Idle),
-            _ => {}
+        let is_in_hand = this.in_hand.is_full();
+        if is_in_hand && this.phase != Phase::InHand {
+            this.enter(Phase::InHand);
+        } else if !is_in_hand && this.in_hand.0.was_full.swap(false, Ordering::Relaxed) {
+            this.enter(Phase::Idle);
         }
         let before = buffer.filled().len();
         match Pin::new(&mut this.stream).poll_read(context, buffer) {
@@ -150,7 +163,7 @@ impl<S: AsyncWrite + Unpin> Patient<S> {
 
     /// Puts our headers into `bytes`, if they are an answer that hyper gives by itself.
     fn patch(&mut self, bytes: &[u8]) {
-        let is_own = self.phase == Phase::Headers && !self.in_hand.0.load(Ordering::Relaxed);
+        let is_own = self.phase == Phase::Headers && !self.in_hand.is_full();
         if is_own && self.patched.is_none() && bytes.starts_with(b"HTTP/1.1 4") {
             let end = bytes.windows(2).position(|line_end| line_end == b"\r\n").map_or(0, |at| at + 2);
             let (line, rest) = bytes.split_at(end);
@@ -344,5 +357,14 @@ mod tests {
         caller.read_to_string(&mut said).await.expect("text");
         let ours = front::bare_headers();
         assert_eq!(said, format!("HTTP/1.1 431 Too Large\r\n{ours}content-length: 0\r\n\r\n"));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_request_that_is_answered_at_once_leaves_the_connection_idle() {
+        let (mut caller, mut ours, in_hand) = connection();
+        caller.write_u8(b'x').await.expect("room");
+        ours.read_u8().await.expect("a byte");
+        drop(in_hand.begin());
+        assert_eq!(fails_after_s(&mut ours).await, 60);
     }
 }

@@ -13,7 +13,7 @@ use warp::reply::Response;
 
 use super::answer::{Answer, Answered, fault};
 use super::frame::refusal;
-use super::parts::{Allowance, MAX_FIELD_LEN, MAX_HEAD_LEN, MAX_PARTS, Metered};
+use super::parts::{Allowance, MAX_FIELD_LEN, MAX_HEAD_LEN, MAX_PARTS, Metered, why};
 use super::request::Request;
 use super::session::{self, Viewer};
 use super::{Console, reports};
@@ -120,12 +120,6 @@ async fn taken<B: Buf>(
         }
     }
     not_changed(400, "There is no file", "the form has too many fields before it")
-}
-
-/// What of a form cannot be read, without the words of the parser around it.
-fn why(error: &multer::Error) -> String {
-    let ended = std::error::Error::source(error).map(ToString::to_string);
-    ended.unwrap_or_else(|| error.to_string())
 }
 
 async fn file(console: &Console, viewer: &Viewer, form: &Form, field: Field<'_>) -> Answered {

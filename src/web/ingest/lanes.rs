@@ -40,7 +40,8 @@ struct State<T> {
 
 #[derive(Debug)]
 struct Lane<T> {
-    waiting: VecDeque<T>,
+    /// Each with its KiB.
+    waiting: VecDeque<(usize, T)>,
     /// Also by what was taken and is in hand.
     held: Held,
 }
@@ -106,13 +107,13 @@ impl<T> Lanes<T> {
     }
 
     /// Puts `item` where it has room.
-    pub(super) fn push(&self, of: &str, item: T) -> Result<(), T> {
+    pub(super) fn push(&self, of: &str, kib: usize, item: T) -> Result<(), T> {
         let mut state = self.lock();
         if state.is_closed {
             return Err(item);
         }
         match state.lanes.get_mut(of) {
-            Some(lane) => lane.waiting.push_back(item),
+            Some(lane) => lane.waiting.push_back((kib, item)),
             None => return Err(item),
         }
         drop(state);
@@ -120,8 +121,8 @@ impl<T> Lanes<T> {
         Ok(())
     }
 
-    /// Up to `most` items, the lanes in turn, as soon as there are some; `None` when nothing more comes.
-    pub(super) async fn take(&self, most: usize) -> Option<Vec<T>> {
+    /// Up to `most`, and one at least, the lanes in turn, as soon as there are some; `None` when nothing more comes.
+    pub(super) async fn take(&self, most: Held) -> Option<Vec<T>> {
         loop {
             let changed = self.changed.notified();
             {
@@ -149,7 +150,8 @@ impl<T> Lanes<T> {
         let waiting: Vec<T> = {
             let mut state = self.lock();
             state.is_closed = true;
-            state.lanes.values_mut().flat_map(|lane| std::mem::take(&mut lane.waiting)).collect()
+            let waiting = state.lanes.values_mut().flat_map(|lane| std::mem::take(&mut lane.waiting));
+            waiting.map(|(_, item)| item).collect()
         };
         // Outside the lock: each gives its room back.
         drop(waiting);
@@ -166,28 +168,27 @@ impl<T> Lanes<T> {
 }
 
 impl<T> State<T> {
-    fn take(&mut self, most: usize) -> Vec<T> {
-        let mut names: Vec<String> = self
-            .lanes
-            .iter()
-            .filter(|(_, lane)| !lane.waiting.is_empty())
-            .map(|(name, _)| name.clone())
-            .collect();
+    fn take(&mut self, most: Held) -> Vec<T> {
+        let waits = self.lanes.iter().filter(|(_, lane)| !lane.waiting.is_empty());
+        let mut names: Vec<String> = waits.map(|(name, _)| name.clone()).collect();
         // Whoever comes after the last one that was served is first.
         let first = names.partition_point(|name| *name <= self.served);
         names.rotate_left(first);
-        let mut taken = Vec::new();
-        while taken.len() < most && !names.is_empty() {
-            let share = ((most - taken.len()) / names.len()).max(1);
-            names.retain(|name| {
-                let Some(lane) = self.lanes.get_mut(name) else { return false };
-                let number = share.min(lane.waiting.len()).min(most - taken.len());
-                if number > 0 {
-                    taken.extend(lane.waiting.drain(..number));
-                    self.served.clone_from(name);
-                }
-                !lane.waiting.is_empty()
-            });
+        let (mut taken, mut kib) = (Vec::new(), 0);
+        // Large ones are taken in turn, too: nobody waits for a commit that is full of another's.
+        let mut turn = names.into_iter().collect::<VecDeque<_>>();
+        while taken.len() < most.items
+            && let Some(name) = turn.pop_front()
+        {
+            let Some(lane) = self.lanes.get_mut(&name) else { continue };
+            let fits = |(size, _): &mut (usize, T)| taken.is_empty() || kib + *size <= most.kib;
+            let Some((size, item)) = lane.waiting.pop_front_if(fits) else { continue };
+            taken.push(item);
+            kib += size;
+            self.served.clone_from(&name);
+            if !lane.waiting.is_empty() {
+                turn.push_back(name);
+            }
         }
         taken
     }
@@ -235,17 +236,34 @@ mod tests {
         for (of, number) in [("a", 100), ("b", 2), ("c", 1)] {
             for item in 0..number {
                 rooms.push(lanes.room(of, 1).expect("room"));
-                lanes.push(of, (of, item)).expect("taken");
+                lanes.push(of, 1, (of, item)).expect("taken");
             }
         }
-        let first = lanes.take(6).await.expect("some");
-        assert_eq!(first, [("a", 0), ("a", 1), ("b", 0), ("b", 1), ("c", 0), ("a", 2)]);
-        assert_eq!(lanes.take(2).await.expect("some"), [("a", 3), ("a", 4)]);
+        let first = lanes.take(Held { items: 6, kib: 1_000 }).await.expect("some");
+        assert_eq!(first, [("a", 0), ("b", 0), ("c", 0), ("a", 1), ("b", 1), ("a", 2)]);
+        assert_eq!(lanes.take(Held { items: 2, kib: 1_000 }).await.expect("some"), [("a", 3), ("a", 4)]);
         lanes.close();
-        assert_eq!(lanes.take(1_000).await.expect("what waits is taken").len(), 95);
-        assert_eq!(lanes.take(1).await, None);
-        assert_eq!(lanes.push("a", ("a", 0)), Err(("a", 0)));
+        assert_eq!(
+            lanes.take(Held { items: 1_000, kib: 1_000 }).await.expect("what waits is taken").len(),
+            95
+        );
+        assert_eq!(lanes.take(Held { items: 1, kib: 1_000 }).await, None);
+        assert_eq!(lanes.push("a", 1, ("a", 0)), Err(("a", 0)));
         assert!(lanes.room("a", 1).is_none());
+    }
+
+    #[tokio::test]
+    async fn a_batch_is_bounded_in_kib_and_what_is_too_large_for_one_goes_alone() {
+        let lanes: Arc<Lanes<(&str, usize)>> = Lanes::new(Held { items: 1_000, kib: 1_000 });
+        let mut rooms = Vec::new();
+        for (of, kib) in [("a", 40), ("a", 40), ("a", 150), ("b", 1), ("b", 2)] {
+            rooms.push(lanes.room(of, kib).expect("room"));
+            lanes.push(of, kib, (of, kib)).expect("taken");
+        }
+        let most = Held { items: 100, kib: 60 };
+        assert_eq!(lanes.take(most).await.expect("some"), [("a", 40), ("b", 1), ("b", 2)]);
+        assert_eq!(lanes.take(most).await.expect("some"), [("a", 40)]);
+        assert_eq!(lanes.take(most).await.expect("some"), [("a", 150)]);
     }
 
     #[tokio::test]
@@ -256,12 +274,12 @@ mod tests {
             for _ in 0..2 {
                 let of = number.to_string();
                 rooms.push(lanes.room(&of, 1).expect("room"));
-                lanes.push(&of, number).expect("taken");
+                lanes.push(&of, 1, number).expect("taken");
             }
         }
         let mut taken = Vec::new();
         for _ in 0..6 {
-            taken.extend(lanes.take(2).await.expect("some"));
+            taken.extend(lanes.take(Held { items: 2, kib: 1_000 }).await.expect("some"));
         }
         assert_eq!(taken, [0, 1, 2, 3, 4, 5, 0, 1, 2, 3, 4, 5]);
     }

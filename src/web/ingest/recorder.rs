@@ -20,13 +20,14 @@ use super::lanes::{Held, Lanes, Room};
 
 /// How many calls wait at most, and what they hold together: of one source alone two thirds of it.
 const MAX_WAITING: Held = Held { items: 12_288, kib: 48 * 1_024 };
-/// How many are committed at once at most.
-const MAX_BATCH: usize = 512;
+/// How many are committed at once at most, and what they hold together: a commit that is full of large bodies must not
+/// take so long that those behind it are put off.
+const MAX_BATCH: Held = Held { items: 512, kib: 4 * 1_024 };
 
 /// Refused calls: how many wait, how many are kept at once, and the pause after that. Together the most that anyone
 /// can make us write without a signature: 64 rows of 8 KiB a second.
 const MAX_REFUSED_WAITING: Held = Held { items: 256, kib: 8 * 1_024 };
-const MAX_REFUSED_BATCH: usize = 64;
+const MAX_REFUSED_BATCH: Held = Held { items: 64, kib: 2 * 1_024 };
 const REFUSED_PAUSE: Duration = Duration::from_secs(1);
 
 /// How long a caller waits to hear that the call is recorded. What is recorded later all the same comes again as a
@@ -127,19 +128,21 @@ impl Recorder {
     pub async fn record(&self, mut postback: NewPostback) -> Result<(), NotRecorded> {
         let lanes = &self.open.waiting;
         let of = postback.source.clone();
-        let room = match lanes.room(&of, kib(&postback)) {
-            Some(room) => room,
+        let whole = kib(&postback);
+        let (size, room) = match lanes.room(&of, whole) {
+            Some(room) => (whole, room),
             None => {
                 let body = postback.body.take().ok_or(NotRecorded)?;
                 postback.body_left_out = Some(left_out(&body, "too many calls of this source at once"));
-                lanes.room(&of, kib(&postback)).ok_or(NotRecorded)?
+                let size = kib(&postback);
+                (size, lanes.room(&of, size).ok_or(NotRecorded)?)
             }
         };
         let (recorded, answer) = oneshot::channel();
         let since = Instant::now();
         let waiting = Waiting { postback, since, recorded, room };
         // What is not taken is dropped here, outside the lock, because it gives its room back.
-        lanes.push(&of, waiting).map_err(|_| NotRecorded)?;
+        lanes.push(&of, size, waiting).map_err(|_| NotRecorded)?;
         tokio::time::timeout(ANSWER_WITHIN, answer)
             .await
             .map_or(Err(NotRecorded), |answer| answer.unwrap_or(Err(NotRecorded)))
@@ -149,10 +152,10 @@ impl Recorder {
     pub fn keep_refused(&self, refused: NewRefused) -> bool {
         let lanes = &self.open.refused;
         // Full: dropped. Whoever floods us with unsigned calls gets no more than this, and the others have room.
-        let of = format!("{} {}", refused.share(), refused.network());
+        let (of, size) = (format!("{} {}", refused.share(), refused.network()), kib(&refused.call));
         lanes
             .room(&of, kib(&refused.call))
-            .is_some_and(|room| lanes.push(&of, WaitingRefused { refused, _room: room }).is_ok())
+            .is_some_and(|room| lanes.push(&of, size, WaitingRefused { refused, _room: room }).is_ok())
     }
 
     /// How long the commit in hand has taken so far, if it takes longer than it should.
