@@ -51,9 +51,9 @@ fn but_colours(line: &str) -> Cow<'_, str> {
         };
         let (mark, after) = from.split_at(length);
         if length > 1 {
-            out.push_str(mark)
+            out.push_str(mark);
         } else {
-            out.push_str(&visible(mark))
+            out.push_str(&visible(mark));
         }
         rest = after;
     }

@@ -200,7 +200,7 @@ fn log_to_standard_error(log: &str, format: LogFormat) -> anyhow::Result<()> {
     match format {
         LogFormat::Json => lines.json().with_writer(std::io::stderr).init(),
         LogFormat::Text => {
-            lines.with_writer(move || logging::Visible::new(std::io::stderr(), colours)).init()
+            lines.with_writer(move || logging::Visible::new(std::io::stderr(), colours)).init();
         }
     }
     Ok(())

@@ -16,7 +16,12 @@ impl Escaper for Visible {
 }
 
 /// What templates call.
-#[expect(unreachable_pub, reason = "what the macro makes of a filter")]
+#[expect(
+    unreachable_pub,
+    clippy::inline_always,
+    clippy::unused_self,
+    reason = "what the macro makes of a filter"
+)]
 pub(crate) mod filters {
     use std::fmt::{self, Display};
 

@@ -129,14 +129,13 @@ impl Recorder {
         let lanes = &self.open.waiting;
         let of = postback.source.clone();
         let whole = kib(&postback);
-        let (size, room) = match lanes.room(&of, whole) {
-            Some(room) => (whole, room),
-            None => {
-                let body = postback.body.take().ok_or(NotRecorded)?;
-                postback.body_left_out = Some(left_out(&body, "too many calls of this source at once"));
-                let size = kib(&postback);
-                (size, lanes.room(&of, size).ok_or(NotRecorded)?)
-            }
+        let (size, room) = if let Some(room) = lanes.room(&of, whole) {
+            (whole, room)
+        } else {
+            let body = postback.body.take().ok_or(NotRecorded)?;
+            postback.body_left_out = Some(left_out(&body, "too many calls of this source at once"));
+            let size = kib(&postback);
+            (size, lanes.room(&of, size).ok_or(NotRecorded)?)
         };
         let (recorded, answer) = oneshot::channel();
         let since = Instant::now();
