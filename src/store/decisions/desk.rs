@@ -176,7 +176,7 @@ impl Desk {
         if !taken.is_empty() {
             decision.id = Some(keep(tx, decide, &decision, &taken).await?);
         }
-        note(tx, decide, &decision).await?;
+        note(tx, decide, &decision);
         Ok(decision)
     }
 }
@@ -230,7 +230,7 @@ async fn keep(tx: &mut Tx, decide: &Decide, decision: &Decision, taken: &[Taken<
 }
 
 /// Says in the audit who did what.
-async fn note(tx: &mut Tx, decide: &Decide, decision: &Decision) -> Result<()> {
+fn note(tx: &mut Tx, decide: &Decide, decision: &Decision) {
     let subject = |ids: &[i64]| match ids {
         [one] => format!("reward {one}"),
         many => format!("{} rewards", many.len()),
@@ -247,5 +247,4 @@ async fn note(tx: &mut Tx, decide: &Decide, decision: &Decision) -> Result<()> {
         let line = Line::new(actor, "opinion_given", subject(&decision.waiting), String::new());
         audit::note(tx, &line, *now);
     }
-    Ok(())
 }

@@ -312,7 +312,7 @@ async fn finish_receiving(
         match before.stands()? {
             // It could not be read; now it is sent again.
             State::Failed => {
-                life::discard(tx, &before, &complete.actor, TimestampMs(row.received_at)).await?
+                life::discard(tx, &before, &complete.actor, TimestampMs(row.received_at)).await?;
             }
             // Read with other settings, it is a new version of itself.
             State::Matched if before.format()? != row.format()? => {
