@@ -272,7 +272,6 @@ mod tests {
 
     #[test]
     fn one_address_never_uses_up_what_a_person_has() {
-        assert!(OF_A_PAIR.every_ms > OF_A_PERSON.every_ms && OF_A_PAIR.at_once < OF_A_PERSON.at_once);
         let throttle = Throttle::default();
         for second in 0..3_600 {
             let now = TimestampMs(NOW.0 + second * 1_000);
