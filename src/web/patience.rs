@@ -326,7 +326,7 @@ mod tests {
         drop(in_hand.begin());
         let reading = async {
             for _ in 0..20 {
-                tokio::time::sleep(LIMITS.idle_time - Duration::from_secs(1)).await;
+                tokio::time::sleep(LIMITS.idle_time * 9 / 10).await;
                 let mut taken = [0; 16];
                 caller.read_exact(&mut taken).await.expect("the next bytes");
             }

@@ -51,13 +51,13 @@ fn the_api_is_only_at_admin_listen_and_ingest_only_at_listen(on: Kind) {
 }
 
 fn proxies_are_believed_only_at_the_listener_that_names_them(on: Kind) {
+    const HERE: &str = "[\"127.0.0.1/32\"]";
+    const ELSEWHERE: &str = "[\"203.0.113.1/32\"]";
     let https = |address| {
         let request = Request::get("/login").header("X-Forwarded-Proto", "https");
         let answer = call(address, &request.header("X-Forwarded-For", "203.0.113.7"));
         answer.header("set-cookie").is_some_and(|cookie| cookie.starts_with("__Host-"))
     };
-    const HERE: &str = "[\"127.0.0.1/32\"]";
-    const ELSEWHERE: &str = "[\"203.0.113.1/32\"]";
     // The proxies of each; whether networks' calls come from where the header says, and people by https.
     for (public, admin, of_networks, of_people) in [
         (HERE, "[]", 200, false),

@@ -372,13 +372,12 @@ async fn read_json<B: bytes::Buf>(
 /// What JSON text is, if it is no object: structures would be read from arrays, too.
 fn no_object(body: &[u8]) -> Option<&'static str> {
     Some(match body.trim_ascii_start().first()? {
-        b'{' => return None,
         b'[' => "an array",
         b'"' => "a text",
         b'-' | b'0'..=b'9' => "a number",
         b't' | b'f' => "a truth value",
         b'n' => "null",
-        // The parser says where it is wrong.
+        // An object; or no JSON, of which the parser says where it is wrong.
         _ => return None,
     })
 }
