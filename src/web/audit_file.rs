@@ -95,7 +95,9 @@ pub(crate) fn stream(
             let mut rows = store.audit_export(&filter, after, PAGE).await?;
             let Some(last) = rows.last().map(|row| row.id) else { return Ok(None) };
             if !with_addresses {
-                rows.iter_mut().for_each(|row| row.address = None);
+                for row in &mut rows {
+                    row.address = None;
+                }
             }
             let lines: String = rows.iter().map(csv_line).collect();
             Ok(Some((Bytes::from(lines), (store, filter, (None, last)))))

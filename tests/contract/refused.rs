@@ -95,7 +95,7 @@ async fn a_flood_from_many_networks_pushes_out_nobody_elses_calls(home: &Home) {
         (0..10_000_u32)
             .map(|number| {
                 let network = number % 200;
-                if round % 2 == 0 {
+                if round.is_multiple_of(2) {
                     let address = match network % 2 {
                         0 => format!("203.0.{network}.{}", number % 250),
                         _ => format!("2001:db8:1{network:x}::{number:x}"),

@@ -301,7 +301,7 @@ fn every_page_form_that_changes_something_leaves_one_line(on: Kind) {
     let wrong = Visitor::sign_in(up.address, "mara", "wrong horse").err().expect("refused");
     assert_eq!(wrong.status, 401);
     book.one("sign_in_refused", ("nobody", "page", None, HERE));
-    let mara = Visitor::sign_in(up.address, "mara", PASSWORD).ok().expect("signed in");
+    let mara = Visitor::sign_in(up.address, "mara", PASSWORD).expect("signed in");
     book.one("signed_in", by);
     let forms: [(String, String, &str); 14] = [
         ("/review/decide".into(), format!("do=release&id={}:1&note=why", held[0]), "released"),
@@ -356,7 +356,7 @@ fn every_page_form_that_changes_something_leaves_one_line(on: Kind) {
     book.none("a wrong old password");
     assert_eq!(mara.post("/password", "old=correct%20horse&new=another%20horse").status, 303);
     book.one("password_changed", by);
-    let mara = Visitor::sign_in(up.address, "mara", "another horse").ok().expect("signed in");
+    let mara = Visitor::sign_in(up.address, "mara", "another horse").expect("signed in");
     book.one("signed_in", by);
     assert_eq!(mara.post("/logout", "").status, 303);
     book.one("signed_out", by);
@@ -472,7 +472,7 @@ fn refusals_leave_bounded_lines(on: Kind) {
         finance.decide(id, "release", "why");
     }
     assert_eq!(book.new_lines().len(), 9, "ten in an hour");
-    let fin = Visitor::sign_in(up.address, "fin", PASSWORD).ok().expect("signed in");
+    let fin = Visitor::sign_in(up.address, "fin", PASSWORD).expect("signed in");
     book.one("signed_in", ("fin", "page", None, HERE));
     assert_eq!(fin.post("/review/decide", &format!("do=release&id={id}:1")).status, 403);
     book.one("right_refused", ("fin", "page", None, HERE));
@@ -506,8 +506,8 @@ fn the_audit_is_exported_and_its_chain_is_verified(on: Kind) {
     assert_eq!(gate.run(&["audit", "export", "--from", "yesterday"]).status.code(), Some(1));
     // Whole addresses are for admins.
     let (mara, root) = (
-        Visitor::sign_in(up.address, "mara", PASSWORD).ok().expect("signed in"),
-        Visitor::sign_in(up.address, "root", PASSWORD).ok().expect("signed in"),
+        Visitor::sign_in(up.address, "mara", PASSWORD).expect("signed in"),
+        Visitor::sign_in(up.address, "root", PASSWORD).expect("signed in"),
     );
     let (of_mara, of_root) = (mara.get("/audit/audit.csv"), root.get("/audit/audit.csv?actor=mara"));
     assert!(of_mara.body.contains("127.0.0.0/24") && !of_mara.body.contains("127.0.0.1"), "{}", of_mara.body);
