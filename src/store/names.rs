@@ -30,6 +30,6 @@ pub(crate) async fn is_taken(tx: &mut Tx, name: &str, but_of: Option<&str>) -> R
     let taken: Vec<(String,)> =
         with_statement!(tx, TAKEN, |sql, connection| sqlx::query_as(sql).fetch_all(connection).await?);
     let looks = folded(name);
-    let others = taken.iter().filter(|(taken,)| Some(taken.as_str()) != but_of);
-    Ok(others.into_iter().any(|(taken,)| folded(taken) == looks))
+    let mut others = taken.iter().filter(|(taken,)| Some(taken.as_str()) != but_of);
+    Ok(others.any(|(taken,)| folded(taken) == looks))
 }

@@ -92,7 +92,7 @@ mod tests {
     #[test]
     fn refusals_are_bounded_for_each_one_and_in_all() {
         let refusals = Refusals::default();
-        let at = |ms| TimestampMs(ms);
+        let at = TimestampMs;
         let known = || One::Known("mara".into());
         let noted = (0..50).filter(|_| refusals.count(known(), at(1)).is_some()).count();
         assert_eq!(noted, 10);

@@ -111,8 +111,12 @@ async fn a_failed_migration_is_an_error_of_the_schema(home: &Home) {
 async fn both_databases_have_the_same_schema(home: &Home) {
     let sqlite = Home::on(Kind::Sqlite).await;
     let (ours, theirs) = (schema(&mut home.raw().await).await, schema(&mut sqlite.raw().await).await);
-    let only_in =
-        |one: &BTreeSet<String>, other: &BTreeSet<String>| one.difference(other).cloned().collect::<Vec<_>>();
+    // Each has a way of its own past a trigger for DELETE, and a guard on it: TRUNCATE on Postgres, REPLACE on SQLite.
+    let is_own_guard =
+        |line: &&String| line.contains("_not_emptied on ") || line.contains("_not_replaced on ");
+    let only_in = |one: &BTreeSet<String>, other: &BTreeSet<String>| {
+        one.difference(other).filter(|line| !is_own_guard(line)).cloned().collect::<Vec<_>>()
+    };
     assert_eq!((only_in(&ours, &theirs), only_in(&theirs, &ours)), (vec![], vec![]), "Postgres, SQLite");
     // Should both questions ever find nothing, nothing would differ.
     for line in [

@@ -198,7 +198,7 @@ fn statements_by_api(book: &mut Book<'_>, api: &Api, by: Signed<'_>) {
     let answer = api.post(&format!("statements/{id}/paid"), &paid);
     assert_eq!(answer.status, 200, "{}", answer.body);
     book.one("statement_paid", by);
-    let payment = api.get(&format!("statements/{id}/payments"))["items"][0]["id"].clone();
+    let payment = api.get(&format!("statements/{id}/payments"))[0]["id"].clone();
     let back = json!({ "payment": payment, "reason": "a slip" });
     let answer = api.post(&format!("statements/{id}/take-back"), &back.to_string());
     assert_eq!(answer.status, 200, "{}", answer.body);
@@ -285,7 +285,7 @@ fn cookie(answer: &Answer) -> String {
 fn every_page_form_that_changes_something_leaves_one_line(on: Kind) {
     let app = app();
     let gate = gate_with_app(on, &app);
-    gate.change(|settings| settings.with_tail(GRACE));
+    gate.change(|settings| settings.replace_in_tail("[deliveries]\n", GRACE));
     for name in ["mara", "joe"] {
         gate.add_person(name, "admin");
     }
@@ -444,12 +444,14 @@ fn every_command_that_changes_something_leaves_one_line(on: Kind) {
         );
         book.one(action, by);
         if !is_import {
-            assert!(!gate.run(arguments).status.success(), "{arguments:?} once more");
+            // The same payment once more is the same payment.
+            let is_again = gate.run(arguments).status.success();
+            assert_eq!(is_again, arguments.contains(&"paid"), "{arguments:?} once more");
             book.none(&format!("{arguments:?} once more"));
         }
     }
     let replayed = quarantine(&api, "Q-2", "reward=500", "reward=x").to_string();
-    assert!(gate.run(&["replay", "--id", &replayed]).status.success());
+    assert!(gate.run(&["replay", "--quarantined", "--id", &replayed]).status.success());
     book.one("postback_replayed", machine);
     gate.assert_proven();
 }
