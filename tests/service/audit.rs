@@ -353,7 +353,7 @@ fn every_page_form_that_changes_something_leaves_one_line(on: Kind) {
     assert_eq!(discarded.status, 303, "{}", discarded.body);
     book.one("statement_discarded", by);
     assert_eq!(mara.post("/password", "old=wrong&new=another%20horse").status, 200);
-    book.none("a wrong old password");
+    book.one("sign_in_refused", ("nobody", "page", None, HERE));
     assert_eq!(mara.post("/password", "old=correct%20horse&new=another%20horse").status, 303);
     book.one("password_changed", by);
     let mara = Visitor::sign_in(up.address, "mara", "another horse").expect("signed in");
