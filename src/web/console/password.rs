@@ -1,5 +1,5 @@
 //! Passwords: Argon2id with the parameters that OWASP names first, and never kept as they are. Who listens hashes only
-//! in [turns](super::hashing).
+//! in turns.
 
 use argon2::password_hash::phc::PasswordHash;
 use argon2::{Argon2, PasswordHasher as _, PasswordVerifier as _};
