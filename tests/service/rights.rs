@@ -6,9 +6,10 @@ use std::net::SocketAddr;
 
 use crate::api::{Api, json_of};
 use crate::database::Kind;
-use crate::gate::{Gate, Listening, PASSWORD};
+use crate::gate::{Gate, Listening};
 use crate::http::{Answer, Request, call};
 use crate::network::{Event, deliver};
+use crate::signed_in::SignedIn;
 
 on_both_databases!(
     every_call_of_the_api_is_refused_to_whoever_has_no_right_to_it,
@@ -204,34 +205,6 @@ fn every_call_of_the_api_is_refused_to_whoever_has_no_right_to_it(on: Kind) {
     }
 }
 
-/// A browser's cookies and the token of its forms.
-struct Session {
-    cookies: String,
-    csrf: String,
-}
-
-impl Session {
-    fn begin(address: SocketAddr, name: &str) -> Self {
-        let asked = call(address, &Request::get("/login"));
-        let form = format!("csrf={}&name={name}&password={}", csrf(&asked), PASSWORD.replace(' ', "+"));
-        let answer = post(address, "/login", &cookies(&asked), &form);
-        assert_eq!(answer.status, 303, "{name} signs in: {}", answer.body);
-        let cookies = cookies(&answer);
-        let csrf = csrf(&get(address, "/", &cookies));
-        Self { cookies, csrf }
-    }
-}
-
-fn cookies(answer: &Answer) -> String {
-    let set = answer.headers.iter().filter(|(name, _)| name.eq_ignore_ascii_case("set-cookie"));
-    set.filter_map(|(_, value)| value.split(';').next()).collect::<Vec<_>>().join("; ")
-}
-
-fn csrf(answer: &Answer) -> String {
-    let (_, after) = answer.body.split_once("name=\"csrf\" value=\"").expect("a form");
-    after.split('"').next().expect("a token").to_owned()
-}
-
 fn get(address: SocketAddr, path: &str, cookies: &str) -> Answer {
     call(address, &Request::get(path).header("Cookie", cookies))
 }
@@ -244,18 +217,20 @@ fn post(address: SocketAddr, path: &str, cookies: &str, form: &str) -> Answer {
 fn every_page_and_form_is_refused_to_whoever_has_no_right_to_it(on: Kind) {
     let staffed = staffed(on);
     let (up, gate) = (&staffed.up, &staffed.gate);
-    let sessions: BTreeMap<_, _> =
-        ROLES.into_iter().map(|role| (role, Session::begin(up.address, &format!("person-{role}")))).collect();
-    let ended = Session::begin(up.address, "person-admin");
+    let sessions: BTreeMap<_, _> = ROLES
+        .into_iter()
+        .map(|role| (role, SignedIn::new(up.address, &format!("person-{role}"), &[])))
+        .collect();
+    let ended = SignedIn::new(up.address, "person-admin", &[]);
     let hash = {
-        let token = ended.cookies.split('=').nth(1).expect("a token");
+        let token = ended.cookie.split('=').nth(1).expect("a token");
         domain::access::token_hash(token.split(';').next().unwrap_or(token))
     };
     gate.database
         .execute(&format!("UPDATE sessions SET seen_at = 1, began_at = 1 WHERE token_hash = '{hash}'"));
 
     for (path, may) in PAGES {
-        for (who, cookies) in [("nobody", ""), ("an ended session", &*ended.cookies)] {
+        for (who, cookies) in [("nobody", ""), ("an ended session", &*ended.cookie)] {
             let answer = get(up.address, path, cookies);
             let to = answer.header("location").unwrap_or_default();
             let is_sent_to_sign_in =
@@ -263,7 +238,7 @@ fn every_page_and_form_is_refused_to_whoever_has_no_right_to_it(on: Kind) {
             assert!(is_sent_to_sign_in || path == "/no-such-page", "{path} by {who}: {answer:?}");
         }
         for (role, session) in &sessions {
-            let status = get(up.address, path, &session.cookies).status;
+            let status = get(up.address, path, &session.cookie).status;
             if may.allows(role) {
                 assert!([200, 404].contains(&status), "{path} by {role}: {status}");
             } else {
@@ -273,7 +248,7 @@ fn every_page_and_form_is_refused_to_whoever_has_no_right_to_it(on: Kind) {
     }
     for (path, fields, may) in FORMS {
         let form = |csrf: &str| format!("csrf={csrf}&{fields}");
-        for (who, cookies) in [("nobody", ""), ("an ended session", &*ended.cookies)] {
+        for (who, cookies) in [("nobody", ""), ("an ended session", &*ended.cookie)] {
             let answer = post(up.address, path, cookies, &form(&ended.csrf));
             // What was written is kept in the form that asks who it is.
             let asks = answer.status == 401 && answer.body.contains("name=\"password\"");
@@ -282,10 +257,10 @@ fn every_page_and_form_is_refused_to_whoever_has_no_right_to_it(on: Kind) {
         }
         for (role, session) in &sessions {
             for foreign in ["", &*ended.csrf] {
-                let status = post(up.address, path, &session.cookies, &form(foreign)).status;
+                let status = post(up.address, path, &session.cookie, &form(foreign)).status;
                 assert_eq!(status, 403, "{path} by {role} without the token of its form");
             }
-            let answer = post(up.address, path, &session.cookies, &form(&session.csrf));
+            let answer = post(up.address, path, &session.cookie, &form(&session.csrf));
             if may.allows(role) {
                 assert!(
                     ![401, 403].contains(&answer.status) && answer.status < 500,
