@@ -242,8 +242,7 @@ macro_rules! read_snapshot {
                 $body
             }
             $crate::Database::Postgres(line) => {
-                let mut $snapshot =
-                    line.pool().begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await?;
+                let mut $snapshot = line.pool().begin_with($crate::moment::POSTGRES_SNAPSHOT).await?;
                 $body
             }
         }

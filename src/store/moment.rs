@@ -10,6 +10,9 @@ use crate::deadline::READ;
 use crate::unit::{Tx, own_task};
 use crate::{Database, Result, Store};
 
+/// Begins a transaction in which everything that is read is of one moment.
+pub(crate) const POSTGRES_SNAPSHOT: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
+
 /// One snapshot of the database, on a connection of its own.
 #[derive(Clone)]
 pub(crate) struct Moment(Arc<Mutex<Tx>>);
@@ -43,10 +46,9 @@ impl Store {
     async fn begin_reading(&self) -> Result<Tx> {
         Ok(match &self.database {
             Database::Sqlite { readers, .. } => Tx::Sqlite(readers.begin_with("BEGIN").await?, Vec::new()),
-            Database::Postgres(line) => Tx::Postgres(
-                line.pool().begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await?,
-                Vec::new(),
-            ),
+            Database::Postgres(line) => {
+                Tx::Postgres(line.pool().begin_with(POSTGRES_SNAPSHOT).await?, Vec::new())
+            }
         })
     }
 }
