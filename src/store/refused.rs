@@ -57,34 +57,35 @@ static INSERT: LazyStatement = LazyLock::new(|| {
     )
 });
 
-static COUNT: LazyStatement =
-    LazyLock::new(|| Statement::new("SELECT CAST(COUNT(*) AS BIGINT) AS kept FROM refused", &[]));
-
 /// What has the highest place leaves. `in_network` counts from the newest of a network, `in_share` goes round the networks
 /// of a source, taking the newest of each, then the second, and so on; and so do the sources among each other. All that
-/// is read stands in one index.
-static TRIM: LazyStatement = LazyLock::new(|| {
-    Statement::new(
-        "DELETE FROM refused WHERE id IN (
-             SELECT id FROM (
-                 SELECT id, ROW_NUMBER() OVER (
-                     ORDER BY CASE WHEN in_kind <= $2 THEN 0 ELSE in_share END, id DESC) AS place
-                 FROM (
-                     SELECT id, in_kind,
-                            ROW_NUMBER() OVER (PARTITION BY share ORDER BY in_network, id DESC) AS in_share
-                     FROM (
-                         SELECT id, share,
-                                ROW_NUMBER() OVER (PARTITION BY share, network ORDER BY id DESC) AS in_network,
-                                ROW_NUMBER() OVER (PARTITION BY share, kind ORDER BY id DESC) AS in_kind
-                         FROM refused
-                     ) AS ranked
-                 ) AS shared
-             ) AS placed
-             WHERE place > $1
-         )",
-        &[],
-    )
+/// is read stands in one index; and it is read outside of the transaction that deletes, because placing ten thousand
+/// takes longer than anybody who records should wait.
+const EXCESS: &str = "
+    SELECT id FROM (
+        SELECT id, ROW_NUMBER() OVER (
+            ORDER BY CASE WHEN in_kind <= $2 THEN 0 ELSE in_share END, id DESC) AS place
+        FROM (
+            SELECT id, in_kind, ROW_NUMBER() OVER (PARTITION BY share ORDER BY in_network, id DESC) AS in_share
+            FROM (
+                SELECT id, share,
+                       ROW_NUMBER() OVER (PARTITION BY share, network ORDER BY id DESC) AS in_network,
+                       ROW_NUMBER() OVER (PARTITION BY share, kind ORDER BY id DESC) AS in_kind
+                FROM refused
+            ) AS ranked
+        ) AS shared
+    ) AS placed
+    WHERE place > $1";
+
+static DELETE: LazyStatement = LazyLock::new(|| {
+    Statement::new("DELETE FROM refused WHERE id IN (SELECT id FROM {given})", &[Column::Int("id")])
 });
+
+/// One that leaves.
+#[derive(Serialize)]
+struct Leaving {
+    id: i64,
+}
 
 /// A refused call as it is inserted.
 #[derive(Serialize)]
@@ -144,7 +145,14 @@ impl Store {
 
     /// Keeps `refused`, and drops what is beyond [`MAX_REFUSED`]: of whoever has most, the oldest.
     pub async fn keep_refused(&self, refused: Vec<NewRefused>) -> Result<()> {
-        self.write(move |tx| Box::pin(async move { keep(tx, &refused).await })).await
+        self.write(move |tx| Box::pin(async move { keep(tx, &refused).await })).await?;
+        if self.refused_count().await?.kept <= MAX_REFUSED {
+            return Ok(());
+        }
+        let excess: Vec<i64> = read!(self, pool => sqlx::query_scalar(EXCESS)
+            .bind(MAX_REFUSED).bind(ALWAYS_KEPT).fetch_all(pool).await)?;
+        let leaving: Vec<_> = excess.into_iter().map(|id| Leaving { id }).collect();
+        self.write(move |tx| Box::pin(async move { drop_excess(tx, &leaving).await })).await
     }
 }
 
@@ -154,14 +162,12 @@ async fn keep(tx: &mut Tx, refused: &[NewRefused]) -> Result<()> {
         .map(|it| Row { refused: it, share: it.share(), network: it.network(), kind: it.kind() })
         .collect();
     tx.execute(&INSERT, &rows).await?;
-    let kept: i64 =
-        with_statement!(tx, COUNT, |sql, connection| sqlx::query_scalar(sql).fetch_one(connection).await?);
-    if kept <= MAX_REFUSED {
-        return Ok(());
-    }
-    let dropped = with_statement!(tx, TRIM, |sql, connection| {
-        sqlx::query(sql).bind(MAX_REFUSED).bind(ALWAYS_KEPT).execute(connection).await?.rows_affected()
-    });
+    Ok(())
+}
+
+/// Only what is deleted here counts as dropped: another process may have dropped some of them meanwhile.
+async fn drop_excess(tx: &mut Tx, leaving: &[Leaving]) -> Result<()> {
+    let dropped = tx.execute(&DELETE, &leaving).await?;
     let dropped = i64::try_from(dropped).unwrap_or(i64::MAX);
     with_statement!(tx, COUNT_DROPPED, |sql, connection| {
         sqlx::query(sql).bind(dropped).execute(connection).await?;
