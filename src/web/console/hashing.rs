@@ -5,7 +5,8 @@
 //! for everybody else. However full the second is, the first is free. Whoever goes away while waiting costs nothing.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
@@ -45,6 +46,41 @@ const BUSY: NotHashed = NotHashed::Busy { retry_after_s: RETRY_AFTER_S };
 pub(crate) struct Lane {
     room: Arc<Semaphore>,
     waiting: Arc<Waiting>,
+    hasher: Arc<Hasher>,
+}
+
+/// The thread of a lane, from its first hash on. It stays, because an allocator keeps memory for each thread there ever
+/// was at once: with a new thread for each hash that came to hundreds of megabytes.
+#[derive(Debug, Default)]
+struct Hasher(Mutex<Option<mpsc::Sender<Job>>>);
+
+type Job = Box<dyn FnOnce() + Send>;
+
+impl Hasher {
+    /// Has `job` done next.
+    fn hand(&self, job: Job) -> std::io::Result<()> {
+        let mut jobs = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let job = match &*jobs {
+            Some(thread) => match thread.send(job) {
+                Ok(()) => return Ok(()),
+                Err(mpsc::SendError(job)) => job,
+            },
+            None => job,
+        };
+        let (thread, given) = mpsc::channel::<Job>();
+        std::thread::Builder::new().name("password".into()).spawn(move || {
+            #[cfg(target_os = "linux")]
+            crate::apart::yield_by(NICENESS);
+            for job in given {
+                // Whoever waits hears of it, because the answer is dropped.
+                drop(catch_unwind(AssertUnwindSafe(job)));
+            }
+        })?;
+        // It listens until it ends.
+        let _ = thread.send(job);
+        *jobs = Some(thread);
+        Ok(())
+    }
 }
 
 /// How many wait, by caller.
@@ -85,7 +121,7 @@ impl Drop for Place {
 
 impl Default for Lane {
     fn default() -> Self {
-        Self { room: Arc::new(Semaphore::new(AT_ONCE)), waiting: Arc::default() }
+        Self { room: Arc::new(Semaphore::new(AT_ONCE)), waiting: Arc::default(), hasher: Arc::default() }
     }
 }
 
@@ -95,7 +131,7 @@ impl Lane {
         let _place = self.waiting.enter(caller).ok_or(BUSY)?;
         let room = tokio::time::timeout(MAX_WAIT, self.room.clone().acquire_owned()).await;
         let room = room.map_err(|_| BUSY)?.map_err(|closed| NotHashed::Failed(closed.to_string()))?;
-        Ok(Turn { _room: room })
+        Ok(Turn { _room: room, hasher: self.hasher.clone() })
     }
 }
 
@@ -103,33 +139,26 @@ impl Lane {
 #[derive(Debug)]
 pub(crate) struct Turn {
     _room: OwnedSemaphorePermit,
+    hasher: Arc<Hasher>,
 }
 
 impl Turn {
-    /// Does `work` on a thread of its own. The turn lasts as long as the work, also if nobody waits for it any more.
+    /// Does `work` on the thread of its lane. The turn lasts as long as the work, also if nobody waits for it any more.
     pub(crate) async fn take<T: Send + 'static>(
         self,
         work: impl FnOnce() -> Result<T, String> + Send + 'static,
     ) -> Result<T, NotHashed> {
         let (answer, answered) = oneshot::channel();
+        let hasher = self.hasher.clone();
         let hashing = move || {
-            yield_to_others();
             let done = work();
             drop(self);
             let _ = answer.send(done);
         };
-        let started = std::thread::Builder::new().name("password".into()).spawn(hashing);
-        started.map_err(|error| NotHashed::Failed(format!("no thread for it: {error}")))?;
+        let handed = hasher.hand(Box::new(hashing));
+        handed.map_err(|error| NotHashed::Failed(format!("no thread for it: {error}")))?;
         let done = answered.await.map_err(|_| NotHashed::Failed("its thread ended early".into()))?;
         done.map_err(NotHashed::Failed)
-    }
-}
-
-/// Lowers the priority of this thread. Where that is refused hashing goes on as it is.
-fn yield_to_others() {
-    #[cfg(target_os = "linux")]
-    if let Err(error) = rustix::process::setpriority_process(Some(rustix::thread::gettid()), NICENESS) {
-        tracing::debug!(%error, "a thread that hashes keeps its priority");
     }
 }
 
@@ -214,5 +243,13 @@ mod tests {
         let broken = lane.turn(0).await.expect("a turn").take(|| Err::<(), _>("no".into())).await;
         assert_eq!(broken, Err(NotHashed::Failed("no".into())));
         lane.turn(0).await.expect("free again");
+    }
+
+    #[tokio::test]
+    async fn after_a_hash_that_panics_the_next_one_is_made() {
+        let lane = Lane::default();
+        let broken = lane.turn(0).await.expect("a turn").take(|| -> Result<(), String> { panic!("broken") });
+        assert_eq!(broken.await, Err(NotHashed::Failed("its thread ended early".into())));
+        lane.turn(0).await.expect("free again").take(|| Ok(())).await.expect("done");
     }
 }
