@@ -172,7 +172,7 @@ fn choose(
             let kept = known.kept.entry(url.clone()).or_default();
             let bytes = i64::try_from(body.len()).unwrap_or(i64::MAX);
             if let Some(why) = why_not(body, kept, tally.saturating_add(bytes) > per_hour) {
-                return nothing(Some(left_out(body, why)));
+                return nothing(Some(left_out(bytes_of(body), why)));
             }
             *tally += bytes;
             *more.entry(place).or_default() += bytes;
@@ -197,10 +197,14 @@ fn why_not(body: &str, kept: &BTreeSet<String>, is_over: bool) -> Option<&'stati
     }
 }
 
-/// What is said instead of a body, which is percent-encoded.
-pub fn left_out(body: &str, why: &str) -> String {
-    let bytes = body.len() - 2 * body.matches('%').count();
+/// What is said instead of a body of so many bytes.
+pub fn left_out(bytes: usize, why: &str) -> String {
     format!("body of {bytes} bytes not kept: {why}")
+}
+
+/// How many bytes came of a body, which is kept percent-encoded.
+pub fn bytes_of(body: &str) -> usize {
+    body.len() - 2 * body.matches('%').count()
 }
 
 #[cfg(test)]
@@ -255,6 +259,6 @@ mod tests {
 
     #[test]
     fn what_is_left_out_is_said_in_the_bytes_that_came() {
-        assert_eq!(left_out("a%00%FF", "why"), "body of 3 bytes not kept: why");
+        assert_eq!(left_out(bytes_of("a%00%FF"), "why"), "body of 3 bytes not kept: why");
     }
 }

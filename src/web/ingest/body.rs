@@ -14,13 +14,17 @@ use crate::body::{BadBody, whole};
 /// always encoded.
 const ENCODED: &AsciiSet = &CONTROLS.add(b'%');
 
-/// The whole body, percent-encoded; `None` if it is empty.
+/// The whole body.
 pub(super) async fn read(
     headers: &HeaderMap,
     body: impl Stream<Item = Result<impl Buf, warp::Error>>,
-) -> Result<Option<String>, BadBody> {
-    let bytes = whole(headers, body, MAX_BODY_LEN).await?;
-    Ok((!bytes.is_empty()).then(|| percent_encode(&bytes, ENCODED).to_string()))
+) -> Result<Vec<u8>, BadBody> {
+    whole(headers, body, MAX_BODY_LEN).await
+}
+
+/// How a body is kept: percent-encoded; `None` if it is empty.
+pub(super) fn kept(bytes: &[u8]) -> Option<String> {
+    (!bytes.is_empty()).then(|| percent_encode(bytes, ENCODED).to_string())
 }
 
 /// The first `most` bytes of the body, or as many of them as come in time, and how they are kept.
@@ -40,6 +44,6 @@ pub(super) async fn begin(
             part.advance(taken);
         }
     }
-    let kept = (!bytes.is_empty()).then(|| percent_encode(&bytes, ENCODED).to_string());
+    let kept = kept(&bytes);
     (bytes, kept)
 }

@@ -14,6 +14,7 @@
 //! Every call has a request id: in the answer as `X-Request-Id`, in the logs, and beside the postback, so that a
 //! worker's lines name the same call.
 
+mod again;
 mod body;
 mod lanes;
 pub mod recorder;
@@ -33,6 +34,7 @@ use domain::signature::{BadSignature, Secret, SignatureForm, verify};
 use domain::time::Clock;
 use futures_util::Stream;
 use metrics::{counter, histogram};
+use store::bodies::left_out;
 use store::inbox::NewPostback;
 use store::refused::NewRefused;
 use tracing::debug;
@@ -44,6 +46,7 @@ use warp::{Filter, Rejection, Reply};
 use crate::body::{BadBody, announced_len};
 use crate::caller::{self, Peer};
 use crate::limits::{Caller, RefusedRate};
+pub use again::CalledAgain;
 use recorder::{NotRecorded, Recorder};
 pub use stray::Strays;
 
@@ -110,6 +113,8 @@ pub struct Ingest {
     pub refused_rate: RefusedRate,
     /// How many calls never were a postback.
     pub strays: Strays,
+    /// Which URLs are called with bodies again and again.
+    pub called_again: CalledAgain,
     /// Where postbacks are recorded.
     pub recorder: Recorder,
     /// What time it is.
@@ -276,12 +281,19 @@ async fn take(
     }) {
         return refuse(ingest, remote_ip, postback, refusal, body).await;
     }
-    postback.body = match body::read(headers, body).await {
+    let body = match body::read(headers, body).await {
         Ok(body) => body,
         Err(BadBody::TooLarge) => return stray(postback, Answer::BodyTooLarge),
         Err(BadBody::TooSlow) => return stray(postback, Answer::BodyTooSlow),
         Err(BadBody::Broken) => return stray(postback, Answer::BodyBroken),
     };
+    if body.is_empty() || ingest.called_again.admits(&postback.source, &postback.target, postback.received_at)
+    {
+        postback.body = body::kept(&body);
+    } else {
+        postback.body_left_out = Some(left_out(body.len(), again::WHY));
+    }
+    drop(body);
     debug!(
         request_id = postback.request_id,
         source = postback.source,

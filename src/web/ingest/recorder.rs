@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use metrics::histogram;
 use store::Store;
-use store::bodies::left_out;
+use store::bodies::{bytes_of, left_out};
 use store::inbox::NewPostback;
 use store::refused::NewRefused;
 use tokio::sync::{Notify, oneshot, watch};
@@ -133,7 +133,7 @@ impl Recorder {
             (whole, room)
         } else {
             let body = postback.body.take().ok_or(NotRecorded)?;
-            postback.body_left_out = Some(left_out(&body, "too many calls of this source at once"));
+            postback.body_left_out = Some(left_out(bytes_of(&body), "too many calls of this source at once"));
             let size = kib(&postback);
             (size, lanes.room(&of, size).ok_or(NotRecorded)?)
         };
