@@ -8,10 +8,11 @@ use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
+use tokio::runtime::Runtime;
 use tokio::task::JoinSet;
 
 use crate::gateway::{Gateway, PASSWORD, PERSON};
-use crate::honest::{Honest, honest, signed};
+use crate::honest::{ANEW_PER_S, Honest, KEPT_PER_S, Network, signed};
 use crate::strangers::{Answers, Stranger};
 
 /// How long acknowledgements are measured before each attack.
@@ -20,6 +21,8 @@ const BEFORE: Duration = Duration::from_secs(5);
 const PAUSE: Duration = Duration::from_secs(2);
 /// Between two calls of one attacker: their own load on this machine must not be what is measured.
 const BETWEEN: Duration = Duration::from_millis(100);
+/// How far attackers yield to the gateway, as `nice` counts.
+const NICENESS: i32 = 19;
 /// Nothing is waited for longer.
 const TOO_LONG: Duration = Duration::from_secs(15);
 /// The largest form and the largest body of a call.
@@ -92,17 +95,21 @@ struct Session {
     csrf: String,
 }
 
-/// Tries each, and prints a table.
-pub(crate) async fn run(lasts: Duration) {
+/// Tries each whose name holds `only`, and prints a table.
+pub(crate) async fn run(lasts: Duration, only: Option<&str>) {
     let gateway = Gateway::start();
     let session = sign_in(gateway.address).await;
+    let attackers = elsewhere();
     println!(
-        "| attack | acks before: p50, p99 ms | meanwhile: p50, p99 ms | most memory | signed postbacks refused |"
+        "| attack | acks before: p50, p99 ms | meanwhile | on new connections before | meanwhile | most memory | signed \
+         postbacks refused |"
     );
-    println!("|---|---|---|---|---|");
+    println!("|---|---|---|---|---|---|---|");
     let mut answers = Vec::new();
-    for attack in Attack::ALL {
-        let before = acknowledged(&gateway, BEFORE).await.0;
+    let mut networks =
+        [Network::new(gateway.address, KEPT_PER_S, true), Network::new(gateway.address, ANEW_PER_S, false)];
+    for attack in Attack::ALL.into_iter().filter(|it| only.is_none_or(|only| it.name().contains(only))) {
+        let ([kept_before, anew_before], _) = acknowledged(&gateway, &mut networks, BEFORE).await;
         let over = Arc::new(AtomicBool::new(false));
         let mut callers = JoinSet::new();
         let (addresses, each) = attack.callers();
@@ -110,10 +117,10 @@ pub(crate) async fn run(lasts: Duration) {
             let stranger = Stranger { from: [127, 0, 2, address].into(), to: gateway.address };
             for number in 0..each {
                 let caller = Caller { stranger, number, session: session.clone(), over: over.clone() };
-                callers.spawn(Box::pin(caller.strike(attack)));
+                callers.spawn_on(Box::pin(caller.strike(attack)), attackers.handle());
             }
         }
-        let (meanwhile, most_kib) = acknowledged(&gateway, lasts).await;
+        let ([kept, anew], most_kib) = acknowledged(&gateway, &mut networks, lasts).await;
         over.store(true, Ordering::Relaxed);
         let mut all = Answers::new();
         while let Ok(Some(Ok(some))) = tokio::time::timeout(TOO_LONG, callers.join_next()).await {
@@ -122,15 +129,15 @@ pub(crate) async fn run(lasts: Duration) {
             }
         }
         println!(
-            "| {} | {:.1}, {:.1} | {:.1}, {:.1} | {} MiB | {} of {} |",
+            "| {} | {} | {} | {} | {} | {} MiB | {} of {} |",
             attack.name(),
-            before.ms(0.5),
-            before.ms(0.99),
-            meanwhile.ms(0.5),
-            meanwhile.ms(0.99),
+            shown(&kept_before),
+            shown(&kept),
+            shown(&anew_before),
+            shown(&anew),
             most_kib / 1_024,
-            meanwhile.failed,
-            meanwhile.failed + meanwhile.acknowledged
+            kept.failed + anew.failed,
+            kept.failed + anew.failed + kept.acknowledged + anew.acknowledged
         );
         answers.push((attack, all));
         tokio::time::sleep(PAUSE).await;
@@ -140,21 +147,40 @@ pub(crate) async fn run(lasts: Duration) {
         let list: Vec<_> = answers.iter().map(|(answer, count)| format!("{answer} {count}")).collect();
         println!("{}: {}", attack.name(), list.join(", "));
     }
+    attackers.shutdown_background();
     gateway.stop();
 }
 
-/// The honest caller for so long, and the most memory meanwhile, in KiB.
-async fn acknowledged(gateway: &Gateway, lasts: Duration) -> (Honest, u64) {
+/// Threads for the attackers. They yield to the gateway: on the internet, attackers have machines of their own.
+fn elsewhere() -> Runtime {
+    let mut builder = tokio::runtime::Builder::new_multi_thread();
+    builder.enable_all().on_thread_start(|| {
+        let me = Some(rustix::thread::gettid());
+        rustix::process::setpriority_process(me, NICENESS).expect("anybody may yield");
+    });
+    builder.build().expect("a runtime")
+}
+
+fn shown(honest: &Honest) -> String {
+    format!("{:.1}, {:.1}", honest.ms(0.5), honest.ms(0.99))
+}
+
+/// Both networks for so long, and the most memory meanwhile, in KiB.
+async fn acknowledged(gateway: &Gateway, networks: &mut [Network; 2], lasts: Duration) -> ([Honest; 2], u64) {
     let over = Arc::new(AtomicBool::new(false));
-    let honest = tokio::spawn(honest(gateway.address, over.clone()));
-    let began = Instant::now();
-    let mut most_kib = 0;
-    while began.elapsed() < lasts {
-        most_kib = gateway.resident_kib().max(most_kib);
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
-    over.store(true, Ordering::Relaxed);
-    (honest.await.expect("ends"), most_kib)
+    let [kept, anew] = networks;
+    let watched = async {
+        let began = Instant::now();
+        let mut most_kib = 0;
+        while began.elapsed() < lasts {
+            most_kib = gateway.resident_kib().max(most_kib);
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        over.store(true, Ordering::Relaxed);
+        most_kib
+    };
+    let (kept, anew, most_kib) = tokio::join!(kept.sends(over.clone()), anew.sends(over.clone()), watched);
+    ([kept, anew], most_kib)
 }
 
 struct Caller {

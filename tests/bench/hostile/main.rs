@@ -4,6 +4,7 @@
 //!     cargo bench --bench hostile
 //!     cargo bench --bench hostile -- --requests 100000
 //!     cargo bench --bench hostile -- attacks --seconds 10
+//!     cargo bench --bench hostile -- attacks --only idle
 //!
 //! Eight addresses of this machine send malformed, oversized and unsigned requests as fast as they are answered, and
 //! hold as many slow connections as they are given. Beside them one caller sends signed postbacks on a fixed
@@ -25,7 +26,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use gateway::Gateway;
-use honest::honest;
+use honest::{KEPT_PER_S, Network};
 use strangers::{Kind, Stranger};
 
 /// Requests in all, unless told.
@@ -46,7 +47,10 @@ fn main() {
     };
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
     if arguments.iter().any(|argument| argument == "attacks") {
-        runtime.block_on(attacks::run(Duration::from_secs(number("--seconds").unwrap_or(ATTACK_S))));
+        let at = arguments.iter().position(|argument| argument == "--only");
+        let only = at.and_then(|at| arguments.get(at + 1)).map(String::as_str);
+        let lasts = Duration::from_secs(number("--seconds").unwrap_or(ATTACK_S));
+        runtime.block_on(attacks::run(lasts, only));
     } else {
         runtime.block_on(run(number("--requests").unwrap_or(REQUESTS)));
     }
@@ -57,7 +61,11 @@ async fn run(requests: u64) {
     let before_kib = gateway.resident_kib();
     let over = Arc::new(AtomicBool::new(false));
     let left = Arc::new(AtomicU64::new(requests));
-    let honest = tokio::spawn(honest(gateway.address, over.clone()));
+    let mut network = Network::new(gateway.address, KEPT_PER_S, true);
+    let honest = tokio::spawn({
+        let over = over.clone();
+        async move { network.sends(over).await }
+    });
     let mut strangers = Vec::new();
     let mut slow = Vec::new();
     for address in 1..=ADDRESSES {
