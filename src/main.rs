@@ -9,6 +9,7 @@
 //! | [`cli`] | the subcommands |
 //! | [`config`] | every setting, from file and environment |
 //! | [`roles`] | listening and working |
+//! | [`threads`] | those of ingest, and those of the rest |
 //! | [`commands`] | what runs once and ends |
 //! | [`demo`], [`sandbox`] | showing it all; playing the network |
 //! | [`watch`] | what monitoring sees |
@@ -24,6 +25,7 @@ mod health;
 mod logging;
 mod roles;
 mod sandbox;
+mod threads;
 mod watch;
 
 use std::path::Path;
@@ -46,10 +48,14 @@ const EXIT_FAILED: u8 = 1;
 /// Wrong usage or settings.
 const EXIT_USAGE: u8 = 2;
 
-#[tokio::main]
-async fn main() -> ExitCode {
+fn main() -> ExitCode {
     let cli = Cli::parse();
-    let code = match Box::pin(run(cli)).await {
+    let listens = matches!(cli.command, None | Some(Command::Up | Command::Web));
+    let code = match threads::of_the_rest(listens).context("threads cannot be started") {
+        Ok(runtime) => runtime.block_on(Box::pin(run(cli))),
+        Err(error) => Err(error),
+    };
+    let code = match code {
         Ok(code) => code,
         Err(error) if error.is::<BadSettings>() => {
             eprintln!("{}", visible_lines(&error.to_string()));
@@ -155,7 +161,7 @@ async fn worker(config: Option<&Path>) -> anyhow::Result<u8> {
     let (process, geo) = prepare_to_work(config).await?;
     process.store.migrate().await?;
     roles::stop_on_signals(process.stop.clone())?;
-    let monitored = WorkerWatch::bind(&process.settings).await?;
+    let monitored = WorkerWatch::bind(&process.settings)?;
     watch::announce(&process);
     commands::say("worker ready");
     if let Some(monitored) = &monitored {
@@ -176,7 +182,7 @@ async fn start(process: &Process) -> anyhow::Result<Web> {
     process.store.migrate().await?;
     roles::stop_on_signals(process.stop.clone())?;
     watch::announce(process);
-    Web::bind(&process.settings).await
+    Web::bind(&process.settings)
 }
 
 fn announce(web: Web) -> Web {

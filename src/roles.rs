@@ -20,12 +20,13 @@ use jobs::process::{Observer, Processing, Processor, SourceSettings};
 use jobs::scheduled::Scheduled;
 use store::{OpenOptions, Store};
 use tokio::net::TcpListener;
+use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 use web::api::Api;
 use web::console::{Choices, Console, Logins};
 use web::ingest::recorder::Recorder;
-use web::ingest::{Ingest, SourceEndpoint, Strays};
+use web::ingest::{CalledAgain, Ingest, SourceEndpoint, Strays};
 use web::limits::RefusedRate;
 use web::refusals::Refusals;
 use web::serve::{Entrance, serve};
@@ -33,6 +34,7 @@ use web::stating::{Mapping, Stating};
 use web::watch::{LastBeat, Metrics, Watch};
 
 use crate::config::{BadSettings, Settings};
+use crate::threads::IngestThreads;
 use crate::{clock, watch};
 
 /// A process that is about to run: settings read, database open and up to date.
@@ -109,21 +111,20 @@ pub(crate) struct Web {
     pub(crate) admin_address: Option<SocketAddr>,
 }
 
-async fn bind(address: SocketAddr, key: &str) -> anyhow::Result<(TcpListener, SocketAddr)> {
-    let listener = TcpListener::bind(address)
-        .await
-        .with_context(|| format!("`{key}`: {address} cannot be listened on"))?;
+fn bind(address: SocketAddr, key: &str) -> anyhow::Result<(TcpListener, SocketAddr)> {
+    let listener =
+        web::serve::listen(address).with_context(|| format!("`{key}`: {address} cannot be listened on"))?;
     let address = listener.local_addr().context("the address of the listener")?;
     Ok((listener, address))
 }
 
 impl Web {
     /// Binds what the settings name.
-    pub(crate) async fn bind(settings: &Settings) -> anyhow::Result<Self> {
-        let (listener, address) = bind(settings.listen, "listen").await?;
+    pub(crate) fn bind(settings: &Settings) -> anyhow::Result<Self> {
+        let (listener, address) = bind(settings.listen, "listen")?;
         let (admin_listener, admin_address) = match settings.admin_listen {
             Some(address) => {
-                let (listener, address) = bind(address, "admin_listen").await?;
+                let (listener, address) = bind(address, "admin_listen")?;
                 (Some(listener), Some(address))
             }
             None => (None, None),
@@ -135,7 +136,8 @@ impl Web {
     /// there are workers in this process, too.
     pub(crate) async fn run(self, process: &Process, works: bool) -> anyhow::Result<()> {
         let Process { settings, store, clock, stop, .. } = process;
-        let (recorder, recorded) = Recorder::start(store.clone());
+        let ingest_threads = IngestThreads::start()?;
+        let (recorder, recorded) = ingest_threads.start_recorder(store);
         let watch = process.watch(Some(recorder.clone()), works);
         let ingest = Arc::new(Ingest {
             origin: settings.public_url.clone(),
@@ -143,6 +145,7 @@ impl Web {
             trusted_proxies: settings.trusted_proxies.clone(),
             refused_rate: RefusedRate::new(settings.limits.refused_per_minute),
             strays: Strays::default(),
+            called_again: CalledAgain::default(),
             recorder,
             clock: clock.clone(),
         });
@@ -176,19 +179,21 @@ impl Web {
             stating,
             refusals,
         });
-        let (entrance, admin_entrance) = entrances(settings, &ingest);
+        let (mut entrance, admin_entrance) = entrances(settings, &ingest);
+        entrance.rest = Some(Handle::current());
         let served = async {
             if let Some(admin_listener) = self.admin_listener {
                 let (limits, admin_limits) = settings.limits.shared_out();
                 let (outside, inside) =
                     (web::ingest_only(ingest, watch.clone()), web::admin_only(api, console, watch));
                 tokio::join!(
-                    serve(self.listener, outside, limits, entrance, stop.clone()),
+                    ingest_threads.run(serve(self.listener, outside, limits, entrance, stop.clone())),
                     serve(admin_listener, inside, admin_limits, admin_entrance, stop.clone()),
                 );
             } else {
                 let routes = web::routes(ingest, api, console, watch);
-                serve(self.listener, routes, settings.limits, entrance, stop.clone()).await;
+                let serving = serve(self.listener, routes, settings.limits, entrance, stop.clone());
+                ingest_threads.run(serving).await;
             }
         };
         // The recorder ends after the last request that could record; if it ends before, the process cannot go on.
@@ -215,11 +220,13 @@ fn entrances(settings: &Settings, ingest: &Arc<Ingest>) -> (Entrance, Entrance) 
         proxies: settings.trusted_proxies.clone(),
         https_hosts: host(&settings.public_url).into_iter().chain(pages_url.clone()).collect(),
         ingest: Some(ingest.clone()),
+        rest: None,
     };
     let admin = Entrance {
         proxies: settings.admin_trusted_proxies.clone(),
         https_hosts: pages_url.into_iter().collect(),
         ingest: None,
+        rest: None,
     };
     (public, admin)
 }
@@ -259,9 +266,9 @@ pub(crate) struct WorkerWatch {
 
 impl WorkerWatch {
     /// Binds `worker_listen`, if the settings name it.
-    pub(crate) async fn bind(settings: &Settings) -> anyhow::Result<Option<Self>> {
+    pub(crate) fn bind(settings: &Settings) -> anyhow::Result<Option<Self>> {
         let Some(address) = settings.worker_listen else { return Ok(None) };
-        let (listener, address) = bind(address, "worker_listen").await?;
+        let (listener, address) = bind(address, "worker_listen")?;
         Ok(Some(Self { listener, address }))
     }
 

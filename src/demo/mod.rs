@@ -80,7 +80,7 @@ pub(crate) async fn demo(args: DemoArgs) -> anyhow::Result<u8> {
     let geo = roles::locate(&process.settings)?;
     let password = add_person(&process, REVIEWER, Role::Risk).await?;
     let controllers = add_person(&process, finance::CONTROLLER, Role::Finance).await?;
-    let web = Web::bind(&process.settings).await?;
+    let web = Web::bind(&process.settings)?;
     let url = format!("http://{}", web.address);
     let template = template(&url)?;
     eprintln!("filling the sixty days before today …");

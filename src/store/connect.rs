@@ -34,6 +34,9 @@ const FOR_US_ALONE: u32 = 0o600;
 const FOR_ALL: u32 = 0o007;
 /// The pause before a file that another process is putting into WAL mode is opened again.
 const SWITCH_PAUSE: Duration = Duration::from_millis(20);
+/// Postgres: how many connections ingest has for itself, beyond those of the settings. One records, one
+/// tells workers, one keeps refused calls.
+pub const INGEST_CONNECTIONS: u32 = 3;
 /// How long a caller waits for a connection.
 pub(crate) const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
 /// A transaction that nobody continues holds locks: the server ends its session. Whoever held it may be dark.
@@ -50,7 +53,7 @@ const LOCK_TIMEOUT: &str = "10s";
 /// Limits of the connections.
 #[derive(Clone, Copy, Debug)]
 pub struct OpenOptions {
-    /// Postgres: connections in all. SQLite: connections that read; one more writes.
+    /// Postgres: connections in all, without those of ingest. SQLite: connections that read; one more writes.
     pub max_connections: u32,
     /// SQLite: whether a file that does not exist is made.
     pub create: bool,
@@ -59,10 +62,11 @@ pub struct OpenOptions {
 impl Store {
     /// Opens `url` (`sqlite://FILE` or `postgres://…`) and checks that it is fit for money.
     pub async fn open(url: &str, options: OpenOptions) -> Result<Self> {
-        let database = if url.starts_with("sqlite:") {
-            open_sqlite(url, options).await?
+        let (database, ingest_line) = if url.starts_with("sqlite:") {
+            (open_sqlite(url, options).await?, None)
         } else if url.starts_with("postgres:") || url.starts_with("postgresql:") {
-            open_postgres(url, options).await?
+            let (line, ingest_line) = open_postgres(url, options).await?;
+            (Database::Postgres(line), Some(ingest_line))
         } else {
             return Err(Error::Unfit("a database URL starts with sqlite:// or postgres://".into()));
         };
@@ -74,6 +78,7 @@ impl Store {
             terms: Arc::default(),
             body_bytes_per_hour: crate::bodies::BODY_BYTES_PER_HOUR,
             commits: Arc::default(),
+            ingest_line,
             moment: None,
         })
     }
@@ -100,7 +105,8 @@ async fn open_sqlite(url: &str, options: OpenOptions) -> Result<Database> {
             whole.display()
         )));
     }
-    if options.create {
+    // A database in memory has no file, only a name; that it is not durable is said below.
+    if options.create && !is_in_memory(file) {
         make_for_us_alone(file).map_err(|why| {
             Error::Unfit(format!("the database file {} cannot be made: {why}", file.display()))
         })?;
@@ -127,6 +133,11 @@ async fn open_sqlite(url: &str, options: OpenOptions) -> Result<Database> {
         .after_release(|connection, _| Box::pin(async { Ok(!connection.is_in_transaction()) }))
         .connect_lazy_with(connect.pragma("query_only", "on"));
     Ok(Database::Sqlite { writer, readers })
+}
+
+/// Whether this is the name that sqlx gives to a database in memory.
+fn is_in_memory(file: &Path) -> bool {
+    file.to_str().is_some_and(|name| name.starts_with("file:sqlx-in-memory"))
 }
 
 /// Makes the file, if it is not there, so that nobody else on this machine can read it, whatever the umask. What SQLite
@@ -190,7 +201,8 @@ async fn assert_durable(connection: &mut SqliteConnection) -> std::result::Resul
     Ok(())
 }
 
-async fn open_postgres(url: &str, options: OpenOptions) -> Result<Database> {
+/// The line of everybody, and that of ingest.
+async fn open_postgres(url: &str, options: OpenOptions) -> Result<(Arc<Line>, Arc<Line>)> {
     let connect = PgConnectOptions::from_str(url)?.application_name("rewardgate").options([
         ("idle_in_transaction_session_timeout", IDLE_IN_TRANSACTION_TIMEOUT),
         ("lock_timeout", LOCK_TIMEOUT),
@@ -199,6 +211,7 @@ async fn open_postgres(url: &str, options: OpenOptions) -> Result<Database> {
         ("plan_cache_mode", "force_custom_plan"),
     ]);
     let connect = connect.options(TCP_KEEPALIVE);
+    let ingest_line = Line::new(connect.clone(), INGEST_CONNECTIONS);
     let line = Line::new(connect, options.max_connections.max(2));
     let pool = line.pool();
     let setting =
@@ -216,7 +229,7 @@ async fn open_postgres(url: &str, options: OpenOptions) -> Result<Database> {
             return Err(Error::Unfit(format!("Postgres runs with {name} = off: {why}; set it to on")));
         }
     }
-    Ok(Database::Postgres(line))
+    Ok((line, ingest_line))
 }
 
 impl Store {

@@ -104,6 +104,8 @@ pub struct Store {
     /// How much of unsigned bodies is kept of one source in an hour.
     body_bytes_per_hour: i64,
     commits: Arc<deadline::Commits>,
+    /// Postgres: the connections that only ingest uses. None of them is open before it does.
+    ingest_line: Option<Arc<line::Line>>,
     /// What it reads on, if all of it must be of one moment.
     moment: Option<moment::Moment>,
 }
@@ -150,6 +152,17 @@ impl Store {
         Self { body_bytes_per_hour, ..self }
     }
 
+    /// The same store for whoever records postbacks: on Postgres it has [`connect::INGEST_CONNECTIONS`] of its own, so
+    /// that nobody who reads or works can keep ingest waiting for one. SQLite has one that writes, and takes turns.
+    #[must_use]
+    pub fn for_ingest(&self) -> Self {
+        let mut store = self.clone();
+        if let Some(line) = self.ingest_line.clone() {
+            store.database = Database::Postgres(line);
+        }
+        store
+    }
+
     /// `sqlite` or `postgres`.
     pub fn database_name(&self) -> &'static str {
         match self.database {
@@ -181,8 +194,11 @@ impl Store {
                 Connections { open: writer.open + readers.open, idle: writer.idle + readers.idle }
             }
             Database::Postgres(line) => {
-                let pool = line.pool();
-                of(pool.size(), pool.num_idle())
+                let lines = [Some(line), self.ingest_line.as_ref()].into_iter().flatten();
+                lines.map(|line| line.pool()).fold(Connections { open: 0, idle: 0 }, |sum, pool| {
+                    let these = of(pool.size(), pool.num_idle());
+                    Connections { open: sum.open + these.open, idle: sum.idle + these.idle }
+                })
             }
         }
     }
@@ -195,7 +211,12 @@ impl Store {
                     readers.close().await;
                     writer.close().await;
                 }
-                Database::Postgres(line) => line.pool().close().await,
+                Database::Postgres(line) => {
+                    if let Some(line) = &self.ingest_line {
+                        line.pool().close().await;
+                    }
+                    line.pool().close().await;
+                }
             }
         };
         let _ = tokio::time::timeout(deadline::WRITE, closed).await;

@@ -82,6 +82,12 @@ pub(crate) fn is_for_networks(path: &str) -> bool {
     first(path).is_some_and(|first| first.eq_ignore_ascii_case("pb"))
 }
 
+/// Whether a path is answered by those who acknowledge postbacks: also when pages are slow, a load balancer must hear
+/// that they can.
+pub(crate) fn is_of_ingest(path: &str) -> bool {
+    is_for_networks(path) || matches!(first(path), Some("healthz" | "readyz"))
+}
+
 fn first(path: &str) -> Option<&str> {
     path.split('/').find(|part| !part.is_empty())
 }

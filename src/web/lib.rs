@@ -7,7 +7,8 @@
 //! | module | what stands there |
 //! |---|---|
 //! | [`serve`] | connections: accepted, ended gracefully |
-//! | [`limits`], `room`, `patience`, `body` | what a caller may take up: connections, bytes, time |
+//! | [`apart`] | the threads of whoever is no network |
+//! | `door`, `room`, [`limits`], `patience`, `body` | what a caller may take up: connections, bytes, time |
 //! | `front` | what holds for every request before it is routed, and for every answer before it is sent |
 //! | `texts` | where text of callers comes in: what no database keeps is named |
 //! | `tap` | the request line as it came, for what hyper refuses by itself |
@@ -19,11 +20,13 @@
 //! | [`stating`] | finishing what is quarantined, for pages, the API and the command line |
 //! | [`caller`] | who called, behind how many proxies |
 
+pub mod apart;
 pub mod api;
 pub mod audit_file;
 mod body;
 pub mod caller;
 pub mod console;
+mod door;
 pub mod export;
 mod files;
 mod front;

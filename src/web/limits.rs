@@ -47,7 +47,7 @@ impl Limits {
 }
 
 /// One caller: an address, or the network that one IPv6 customer is given.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Caller(IpAddr);
 
 impl Caller {

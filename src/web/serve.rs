@@ -15,30 +15,30 @@ use hyper::service::{Service, service_fn};
 use hyper_util::rt::TokioIo;
 use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
-use metrics::{counter, gauge};
-use tokio::net::{TcpListener, TcpStream};
+use metrics::gauge;
+use tokio::net::{TcpListener, TcpSocket};
+use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
 use warp::Filter;
 use warp::http::{HeaderMap, HeaderValue, Method, header};
 use warp::reply::Response;
 
+use crate::apart;
 use crate::body::{Served, ServedBody, TimedBody};
 use crate::caller::{self, Peer};
 use crate::console::request::SESSION_COOKIE;
+use crate::door::{Accepted, Door};
 use crate::front;
 use crate::ingest::{Ingest, RawLine};
-use crate::limits::{Caller, Census, Counted, Limits};
+use crate::limits::{Counted, Limits};
 use crate::patience::{InHand, Patient};
-use crate::room::{Place, Room};
+use crate::room::Place;
 use crate::statements::UPLOAD_PATHS;
 use crate::tap::Tap;
 
 /// How long requests in hand may take once the process is told to stop.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(10);
-/// The pause after the system refused a connection, for want of file handles for example.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
-
 /// How long the body of a statement may take: half a gigabyte on a line of ten megabits.
 const UPLOAD_TIME: Duration = Duration::from_mins(10);
 /// By how much connections end before their time, so that those that began together do not end together.
@@ -59,6 +59,8 @@ pub struct Entrance {
     pub https_hosts: Vec<String>,
     /// Where networks call: keeps what cannot be parsed.
     pub ingest: Option<Arc<Ingest>>,
+    /// Where whoever is no network is answered, if not here.
+    pub rest: Option<Handle>,
 }
 
 impl Entrance {
@@ -68,6 +70,19 @@ impl Entrance {
         caller::came_by_https(peer, headers, &self.proxies)
             || self.https_hosts.iter().any(|known| known.eq_ignore_ascii_case(host))
     }
+}
+
+/// How many connections the system keeps for us between two looks; Linux bounds it by `net.core.somaxconn`, which is as
+/// much. Whoever comes when it is full comes again after a second.
+const BACKLOG: u32 = 4_096;
+
+/// Listens on `address`.
+pub fn listen(address: SocketAddr) -> std::io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    // As `TcpListener::bind` does: after a restart, old connections must not keep us from listening.
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
 }
 
 /// Serves `routes` on `listener` until `stop` is cancelled, then finishes what was begun.
@@ -81,11 +96,7 @@ pub async fn serve<F>(
     F: Filter<Extract = (Response,), Error = Infallible> + Clone + Send + Sync + 'static,
     F::Future: Send,
 {
-    let door = Door {
-        listener,
-        room: Room::new(limits.connections),
-        census: Census::new(limits.connections_per_address),
-    };
+    let mut door = Door::new(listener, &limits);
     let entrance = Arc::new(entrance);
     let graceful = GracefulShutdown::new();
     // Cancelled when the time for stopping is up: whoever never finishes sending must not keep the process alive.
@@ -95,7 +106,8 @@ pub async fn serve<F>(
             () = stop.cancelled() => break,
             accepted = door.accept(&entrance.proxies) => accepted,
         };
-        let Some(Accepted { stream, peer, admission }) = accepted else { continue };
+        let Accepted { stream, peer, place, counted } = accepted;
+        let admission = Admission::new(place, counted);
         let service = TowerToHyperService::new(warp::service(routes.clone()));
         let tap = Tap::default();
         let talk = Talk::new(peer, limits, entrance.clone(), admission.place.clone(), tap.clone());
@@ -109,10 +121,12 @@ pub async fn serve<F>(
                 }
                 Some(unfit) => Err(unfit.answer()),
             };
+            let rest = talk.entrance.rest.clone().filter(|_| !front::is_of_ingest(turn.uri.path()));
             async move {
-                let answer = match answer {
-                    Ok(answer) => answer.await?,
-                    Err(refusal) => refusal,
+                let answer = match (answer, rest) {
+                    (Ok(answer), None) => answer.await?,
+                    (Ok(answer), Some(rest)) => apart::answer(&rest, answer).await,
+                    (Err(refusal), _) => refusal,
                 };
                 Ok::<_, Infallible>(turn.finish(answer))
             }
@@ -248,52 +262,16 @@ fn has_session(headers: &HeaderMap) -> bool {
     cookies.any(|cookies| cookies.contains(SESSION_COOKIE))
 }
 
-/// Where callers come in.
-struct Door {
-    listener: TcpListener,
-    room: Arc<Room>,
-    census: Census,
-}
-
-/// A caller who came in.
-struct Accepted {
-    stream: TcpStream,
-    peer: SocketAddr,
-    admission: Admission,
-}
-
 /// The room that a connection takes up until it is dropped.
 struct Admission {
     place: Arc<Place>,
     _counted: Option<Counted>,
 }
 
-impl Door {
-    async fn accept(&self, proxies: &Proxies) -> Option<Accepted> {
-        match self.listener.accept().await {
-            Ok((stream, peer)) => {
-                let counted = if proxies.believes(peer.ip()) {
-                    None
-                } else if let Some(counted) = self.census.admit(Caller::of(peer.ip())) {
-                    Some(counted)
-                } else {
-                    counter!("rewardgate_connections_refused_total").increment(1);
-                    return None;
-                };
-                // Answers are one small packet each: waiting to fill it would only cost time.
-                if let Err(fault) = stream.set_nodelay(true) {
-                    debug!(%fault, "a connection was gone before it was served");
-                }
-                let place = Arc::new(self.room.enter().await);
-                gauge!("rewardgate_connections").increment(1);
-                Some(Accepted { stream, peer, admission: Admission { place, _counted: counted } })
-            }
-            Err(fault) => {
-                warn!(%fault, "a connection could not be accepted");
-                tokio::time::sleep(ACCEPT_PAUSE).await;
-                None
-            }
-        }
+impl Admission {
+    fn new(place: Place, counted: Option<Counted>) -> Self {
+        gauge!("rewardgate_connections").increment(1);
+        Self { place: Arc::new(place), _counted: counted }
     }
 }
 

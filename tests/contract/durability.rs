@@ -110,6 +110,12 @@ async fn what_is_acknowledged_is_in_the_files_while_the_store_is_open(home: &Hom
 
 async fn a_database_in_memory_is_refused_as_unfit(_: &Home) {
     assert_unfit("sqlite::memory:", &["journal_mode=memory", "WAL"]).await;
+    let here = std::fs::read_dir(".").expect("a folder").map(|entry| entry.expect("a file").file_name());
+    assert_eq!(
+        here.filter(|name| name.to_string_lossy().contains("sqlx-in-memory")).count(),
+        0,
+        "it has no file"
+    );
 }
 
 async fn a_file_that_cannot_have_a_write_ahead_log_is_refused_as_unfit(home: &Home) {

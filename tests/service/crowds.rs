@@ -80,6 +80,42 @@ fn a_connection_with_a_verified_call_stays_however_many_strangers_come() {
     up.process.stop();
 }
 
+/// A connection from `caller`, an address of this machine.
+fn connected(caller: [u8; 4], address: SocketAddr) -> TcpStream {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build().expect("a runtime");
+    runtime.block_on(async {
+        let socket = tokio::net::TcpSocket::new_v4().expect("a socket");
+        socket.bind((caller, 0).into()).expect("an address of this machine");
+        let stream = socket.connect(address).await.expect("the kernel takes it");
+        stream.into_std().expect("a socket")
+    })
+}
+
+/// What the other end sends within so long; nothing if it closes.
+fn heard(stream: &mut TcpStream) -> String {
+    stream.set_nonblocking(false).expect("a socket");
+    stream.set_read_timeout(Some(DEADLINE)).expect("a socket");
+    let mut answer = [0; 1_024];
+    let length = stream.read(&mut answer).unwrap_or(0);
+    String::from_utf8_lossy(&answer[..length]).into_owned()
+}
+
+#[test]
+fn one_caller_who_fills_the_room_stands_in_line_and_another_is_served() {
+    let gate = Gate::with(Kind::Sqlite, |settings| settings.with(SMALL));
+    let mut up = gate.up();
+    let mut crowd: Vec<_> = (0..14).map(|_| connected([127, 0, 0, 5], up.address)).collect();
+    for number in 0..3 {
+        deliver(up.address, &Event::honest("u-1", &format!("T-{number}"), 10).credit());
+    }
+    // The seats of those that came first are given on, and the last one was never told to come again.
+    let last = crowd.last_mut().expect("a crowd");
+    last.write_all(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n").expect("it is open");
+    assert!(heard(last).starts_with("HTTP/1.1 200"));
+    assert_eq!(heard(&mut crowd[0]), "", "the first one has had its time");
+    up.process.stop();
+}
+
 #[test]
 fn known_ones_that_wait_make_room_for_each_other() {
     let gate = Gate::with(Kind::Sqlite, |settings| settings.with(SMALL));
