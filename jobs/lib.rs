@@ -1,4 +1,4 @@
-//! # jobs: does the work behind the acknowledgement, and plays the network
+//! # jobs: does the work behind the acknowledgement
 //!
 //! The only crate that runs apalis workers and makes outgoing calls. It holds no rule and no SQL: every job is
 //! the same sandwich of load (`store`), decide (`domain`), save (`store`), and is safe to run twice.
@@ -17,7 +17,6 @@
 //! | [`probe`] | asks from outside whether the public URL leads here, unchanged |
 //! | [`telling`] | metrics and log lines about what became of postbacks |
 //! | `stopping`, `causes` | ending in good order; errors with their causes |
-//! | [`sandbox`] | plays the network: signs, sends, and checks that every acknowledged event had one effect |
 
 mod causes;
 pub mod forward;
@@ -27,7 +26,6 @@ pub mod probe;
 pub mod process;
 pub mod purge;
 pub mod report;
-pub mod sandbox;
 pub mod scheduled;
 pub mod statement;
 mod stopping;

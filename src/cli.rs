@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use domain::access::Role;
 
-use crate::sandbox::SandboxArgs;
+use crate::commands::sandbox::SandboxArgs;
 
 /// Checks, records and books the rewards that offerwall networks report to a publisher.
 #[derive(Debug, Parser)]

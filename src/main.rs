@@ -11,7 +11,6 @@
 //! | [`roles`] | listening and working |
 //! | [`threads`] | those of ingest, and those of the rest |
 //! | [`commands`] | what runs once and ends |
-//! | [`demo`], [`sandbox`] | showing it all; playing the network |
 //! | [`watch`] | what monitoring sees |
 //! | [`logging`] | log lines for people: one for each event, nothing hidden in them |
 //! | [`clock`] | the one place that asks for the time |
@@ -20,11 +19,9 @@ mod cli;
 mod clock;
 mod commands;
 mod config;
-mod demo;
 mod health;
 mod logging;
 mod roles;
-mod sandbox;
 mod threads;
 mod watch;
 
@@ -94,11 +91,11 @@ async fn run(cli: Cli) -> anyhow::Result<u8> {
         // These two need no settings: they bring their own.
         Command::Demo(args) => {
             log_to_standard_error("warn", LogFormat::Text)?;
-            Box::pin(demo::demo(args)).await
+            Box::pin(commands::demo::demo(args)).await
         }
         Command::Sandbox(args) => {
             log_to_standard_error("warn", LogFormat::Text)?;
-            sandbox::sandbox(*args).await
+            commands::sandbox::sandbox(*args).await
         }
     }
 }

@@ -215,7 +215,7 @@ impl fmt::Display for Allowed {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sandbox::double::{answer, plan};
+    use crate::double::{answer, plan};
 
     /// The first event of a plan of nothing but `mix`, after its calls were answered with `answers`: sent,
     /// answered (ms after the start), status.

@@ -1,11 +1,10 @@
 //! The one door to the gateway: a GET, its answer, and the limits of both.
 
+use std::error::Error;
 use std::time::Duration;
 
 use reqwest::redirect::Policy;
 use reqwest::{Client, ClientBuilder};
-
-use crate::causes::sentence;
 
 /// A network gives up on a host that does not take the connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -83,6 +82,8 @@ impl Http for Client {
 impl From<reqwest::Error> for NoReply {
     fn from(error: reqwest::Error) -> Self {
         let (unreachable, error) = (error.is_connect(), error.without_url());
-        Self { reason: sentence(&error), unreachable }
+        let causes = std::iter::successors(Some(&error as &dyn Error), |&cause| cause.source());
+        let reason = causes.map(ToString::to_string).collect::<Vec<_>>().join(": ");
+        Self { reason, unreachable }
     }
 }

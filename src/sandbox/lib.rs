@@ -1,4 +1,6 @@
-//! Plays the network: invents reward events, signs and sends them, and checks that each had exactly one effect.
+//! # sandbox: plays the network and the app
+//!
+//! Invents reward events, signs and sends them, and checks that each had exactly one effect.
 //!
 //! It never touches the gateway otherwise than from outside: through the publisher's URL, like a network, and through
 //! the JSON API, like an app. It never prints: reports and differences are values, with a `Display` for a terminal.

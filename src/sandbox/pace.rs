@@ -106,7 +106,7 @@ impl<P: Iterator<Item = Call>> Feed<P> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sandbox::double::plan;
+    use crate::double::plan;
 
     fn ms(since: Instant, due: &Due) -> u128 {
         due.at.duration_since(since).as_millis()

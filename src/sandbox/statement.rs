@@ -141,14 +141,14 @@ fn record(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sandbox::double::{answer, plan};
+    use crate::double::{answer, plan};
 
     #[test]
     fn a_statement_says_what_the_network_counts_and_its_sums_are_what_it_owes() {
         let mut expected = Expected::default();
         let mut owed = 0;
         for (call, status) in plan(1, 4, "honest,reversal=1").zip([200, 503, 200, 503]) {
-            let sign = if call.act == crate::sandbox::Act::Credit { 1 } else { -1 };
+            let sign = if call.act == crate::Act::Credit { 1 } else { -1 };
             owed += sign * call.event.payout.0;
             expected.observe(&call, &answer(status));
         }
@@ -179,7 +179,7 @@ mod tests {
             expected.observe(&call, &answer(status));
         }
         let totals = write_statement(&expected, io::sink()).expect("it is written");
-        let genuine = plan(3, 20, "honest,forged=1").filter(crate::sandbox::Call::is_genuine).count();
+        let genuine = plan(3, 20, "honest,forged=1").filter(crate::Call::is_genuine).count();
         assert_eq!((totals.lines, totals.undelivered), (genuine as u64, 0));
     }
 

@@ -97,7 +97,7 @@ impl Gateway {
 
     /// The same, with an app at `origin` that is told everything.
     pub(crate) fn telling(self, origin: &str) -> Self {
-        let url = jobs::sandbox::app::postback_url(origin);
+        let url = sandbox::app::postback_url(origin);
         let app = format!(
             "[deliveries]\nallow_networks = [\"127.0.0.0/8\"]\n[[apps]]\nname = \"main\"\n[apps.forward]\n\
              url = \"{url}\"\nsecret = \"env:BENCH_SECRET\"\nconcurrency = 32\n"

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use domain::signature::Secret;
 use hdrhistogram::Histogram;
-use jobs::sandbox::app::App;
+use sandbox::app::App;
 
 use crate::load::Load;
 use crate::processes::{Gateway, SECRET};

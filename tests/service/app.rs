@@ -3,7 +3,7 @@
 use std::sync::LazyLock;
 
 use domain::signature::Secret;
-use jobs::sandbox::app::{App, postback_url};
+use sandbox::app::{App, postback_url};
 use tokio::runtime::Runtime;
 
 use crate::settings::Settings;

@@ -1,6 +1,6 @@
 //! What an app's answers mean, at the real executable: yes, no, "I have it already", gone.
 
-use jobs::sandbox::app::{App, Reply};
+use sandbox::app::{App, Reply};
 use serde_json::{Value, json};
 
 use crate::api::{Api, field};

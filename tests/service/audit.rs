@@ -108,8 +108,8 @@ fn statement(tx: &str) -> String {
 const GRACE: &str = "[deliveries]\ngrace_seconds = 600\n";
 
 /// An app that says no for good, and what was credited is told at once.
-fn gate_with_app(on: Kind, app: &jobs::sandbox::app::App) -> Gate {
-    app.answer_with(|_| jobs::sandbox::app::Reply::Refuse(400));
+fn gate_with_app(on: Kind, app: &sandbox::app::App) -> Gate {
+    app.answer_with(|_| sandbox::app::Reply::Refuse(400));
     let gate = Gate::with(on, |settings| settings.telling(app, "schedule = [0.01]"));
     assert!(gate.run(&["migrate"]).status.success());
     gate

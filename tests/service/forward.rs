@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use domain::delivery::sign::webhook_secret;
-use jobs::sandbox::app::{App, Reply};
+use sandbox::app::{App, Reply};
 use serde_json::{Value, json};
 
 use crate::api::{Api, field, json_of};

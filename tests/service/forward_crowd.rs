@@ -10,9 +10,9 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use domain::time::TimestampMs;
-use jobs::sandbox::app::{App, Reply};
 use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
+use sandbox::app::{App, Reply};
 
 use crate::api::Api;
 use crate::app::app;

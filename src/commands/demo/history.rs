@@ -11,7 +11,7 @@ use domain::signature::{Secret, SignatureForm};
 use domain::time::{Clock, TimestampMs};
 use geo::Geo;
 use jobs::process::Processing;
-use jobs::sandbox::{Mix, Plan, PlanOptions, Signer, Template};
+use sandbox::{Mix, Plan, PlanOptions, Signer, Template};
 use store::decisions::{Decide, Wanted};
 use store::holds::{HoldFilter, HoldRow, HoldSort};
 use store::inbox::NewPostback;

@@ -21,8 +21,8 @@ use domain::reward::Step;
 use domain::settlement::{Outcome, Settled, Settlement};
 use domain::signature::{Secret, SignatureForm};
 use domain::time::{DAY_MS, TimestampMs};
-use jobs::sandbox::app::{App, Reply, postback_url};
-use jobs::sandbox::{
+use sandbox::app::{App, Reply, postback_url};
+use sandbox::{
     Act, Answer, Call, Forgery, Mix, Plan, PlanOptions, Retries, SendOptions, Signer, Template, run,
 };
 use store::people::NewPerson;
@@ -442,7 +442,7 @@ fn line(mark: char, word: &str, amount: &str, whom: &str, why: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use jobs::sandbox::Variety;
+    use sandbox::Variety;
 
     use super::*;
 

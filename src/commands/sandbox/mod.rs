@@ -13,11 +13,11 @@ use domain::event::Params;
 use domain::network::Network;
 use domain::signature::SignatureForm;
 use domain::text::count;
-use jobs::sandbox::{
+use rand::RngExt as _;
+use sandbox::{
     Answer, Call, CheckOptions, Expected, Keep, Kept, Mix, Plan, PlanOptions, Retries, SendOptions, Signer,
     Template, check, mark_delivered, run, write_statement,
 };
-use rand::RngExt as _;
 use tokio_util::sync::CancellationToken;
 
 use crate::commands::progress::{Progress, during};

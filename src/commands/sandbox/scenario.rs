@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use jobs::sandbox::{MAX_CONNECTIONS, MAX_RATE_PER_S, Mix, Retries};
+use sandbox::{MAX_CONNECTIONS, MAX_RATE_PER_S, Mix, Retries};
 use serde::Deserialize;
 
 use super::{MAX_HOUR_MS, SandboxArgs};

@@ -7,7 +7,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::CheckError;
-use crate::sandbox::http::{Get, Http};
+use crate::http::{Get, Http};
 
 /// The largest page that the API gives.
 const PAGE_ITEMS: u32 = 1_000;

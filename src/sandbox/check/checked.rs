@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use crate::sandbox::template::Template;
+use crate::template::Template;
 
 /// So many differences are listed; all are counted.
 pub const LISTED_DIFFERENCES: usize = 20;

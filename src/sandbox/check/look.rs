@@ -9,9 +9,9 @@ use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use super::api::{Api, BalanceRow, RewardRow};
 use super::checked::{Checked, Difference, LISTED_DIFFERENCES};
 use super::{BALANCES_AT_A_TIME, CheckError, CheckOptions};
-use crate::sandbox::call::Act;
-use crate::sandbox::expected::{Expected, Fate};
-use crate::sandbox::http::Http;
+use crate::call::Act;
+use crate::expected::{Expected, Fate};
+use crate::http::Http;
 
 /// Looks at the gateway once.
 pub(super) struct Look<'a, H> {

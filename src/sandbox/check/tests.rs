@@ -3,9 +3,9 @@ use std::net::SocketAddr;
 use tokio_util::sync::CancellationToken;
 
 use super::*;
-use crate::sandbox::double::{Flaw, Gateway, PlainHttp, TOKEN, options, plan, serve};
-use crate::sandbox::send::run_over;
-use crate::sandbox::{Report, Retries, SendOptions};
+use crate::double::{Flaw, Gateway, PlainHttp, TOKEN, options, plan, serve};
+use crate::send::run_over;
+use crate::{Report, Retries, SendOptions};
 
 const DEADLINE: Duration = Duration::from_millis(300);
 
@@ -89,7 +89,7 @@ async fn one_reason_that_explains_many_is_said_once_with_what_the_url_says() {
     let url = "uid={user_id}&tx={tx_id}&reward={reward}&payout={payout}&status={status}&timestamp={timestamp}\
                &offer_id={offer_id}&ip={ip}&country_code={country_code}";
     let url = format!("http://{address}/pb/targo-main?{}", url.replace("uid=", "user_id="));
-    let template = crate::sandbox::Template::parse(&url).expect("a good template");
+    let template = crate::Template::parse(&url).expect("a good template");
     let never = CancellationToken::new();
     let options = SendOptions { template: template.clone(), ..good };
     let report =

@@ -5,7 +5,7 @@ use domain::network::{Kind, Network};
 use domain::signature::{BadSignature, Secret, SignatureForm, verify};
 
 use super::*;
-use crate::sandbox::template::Signer;
+use crate::template::Signer;
 
 const NOW_MS: i64 = 1_795_000_000_123;
 const ORIGIN: &str = "https://gw.example.com";

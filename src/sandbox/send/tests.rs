@@ -1,8 +1,8 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::*;
-use crate::sandbox::Outlook;
-use crate::sandbox::double::{PlainHttp, options, plan, serve, target};
+use crate::Outlook;
+use crate::double::{PlainHttp, options, plan, serve, target};
 
 async fn ok(_: String) -> (u16, String) {
     (200, "OK".into())
@@ -134,14 +134,14 @@ async fn a_report_reads_as_a_table() {
     let mut report = Report::new(&options(([127, 0, 0, 1], 1).into())).expect("good bounds");
     for call in &calls {
         let status = if call.is_genuine() { 200 } else { 403 };
-        report.add(call, &crate::sandbox::double::answer(status));
+        report.add(call, &crate::double::answer(status));
     }
     assert_eq!(report.unexpected, 0);
-    let forged = report.tallies[&crate::sandbox::mix::Variety::Forged];
+    let forged = report.tallies[&crate::mix::Variety::Forged];
     let expected = calls.iter().filter(|call| !call.is_genuine()).count();
     assert_eq!((forged.calls, forged.acknowledged), (u64::try_from(expected).expect("few"), 0), "{report}");
     assert_eq!(report.nobody_answered(), None);
-    report.add(&calls[0], &crate::sandbox::double::answer(404));
+    report.add(&calls[0], &crate::double::answer(404));
     report.elapsed = Duration::from_millis(1_500);
     let text = report.to_string();
     assert!(text.starts_with("201 calls in 1.5 s, closed loop, 8 connections: "), "{text}");
