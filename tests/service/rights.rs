@@ -85,7 +85,7 @@ const CALLS: [(&str, &str, May); 36] = [
 const MORE_CALLS: [(&str, &str, May); 2] =
     [("get", "statements/{id}/missing.csv", Everybody), ("get", "ledger/proof", Everybody)];
 
-const PAGES: [(&str, May); 20] = [
+const PAGES: [(&str, May); 23] = [
     ("/", Everybody),
     ("/review", Everybody),
     ("/review/new?after=0", Everybody),
@@ -103,6 +103,9 @@ const PAGES: [(&str, May); 20] = [
     ("/reports/statements/987654321/missing.csv", Everybody),
     ("/policy", Everybody),
     ("/audit", Everybody),
+    ("/help", Everybody),
+    ("/help/settings", Everybody),
+    ("/help/no-such-chapter", Everybody),
     ("/password", Everybody),
     ("/people", Admin),
     ("/no-such-page", Everybody),

@@ -6,6 +6,7 @@ use store::postbacks::{OutcomeFilter, PostbackFilter};
 use super::Console;
 use super::account::Warning;
 use super::answer::{Answer, PageError, fault, script_path, style_path};
+use super::help;
 use super::session::Viewer;
 use super::show::{moment, number, span};
 
@@ -30,6 +31,8 @@ pub(crate) struct Frame {
     pub(crate) name: String,
     pub(crate) role: &'static str,
     pub(crate) entries: Vec<Entry>,
+    /// Where this page is explained.
+    pub(crate) help: &'static str,
     /// Wrong passwords that were tried with this name.
     pub(crate) warning: Option<Warning>,
     /// How the gateway fares, in one line.
@@ -38,7 +41,7 @@ pub(crate) struct Frame {
     pub(crate) health_exact: String,
 }
 
-const PAGES: [(&str, &str); 8] = [
+const PAGES: [(&str, &str); 9] = [
     ("/", "Today"),
     ("/review", "Review"),
     ("/rewards", "Rewards"),
@@ -47,6 +50,7 @@ const PAGES: [(&str, &str); 8] = [
     ("/reports", "Reports"),
     ("/policy", "Policy"),
     ("/audit", "Audit"),
+    ("/help", "Help"),
 ];
 
 impl Frame {
@@ -114,6 +118,7 @@ impl Frame {
             name: viewer.person.name.clone(),
             role: viewer.person.role.name(),
             entries,
+            help: help::of(here),
             warning: Warning::of(viewer),
             health: String::new(),
             health_exact: String::new(),

@@ -12,6 +12,7 @@
 //! | `said` | what a click did, told by the next page |
 //! | `reports`, `report`, `tables`, `statement`, `upload`, `parts` | what finance works with |
 //! | `postbacks`, `quarantine`, `deliveries`, `policy`, `audit`, `people` | what else there is to see |
+//! | `help` | the handbook |
 //!
 //! Everything works as plain links and forms; the one script adds keys and changes pages without a flicker. Nobody
 //! without a session sees anything, and no form does anything without its token.
@@ -26,6 +27,7 @@ mod evidence;
 mod frame;
 mod going_on;
 mod hashing;
+mod help;
 mod kept;
 mod logins;
 mod parts;
@@ -128,7 +130,7 @@ pub type Choices = tokio::sync::Mutex<Option<(TimestampMs, Vec<Choice>)>>;
 const CHOICES_MS: i64 = 10_000;
 
 /// The first parts of all paths of this module; every other path is somebody else's.
-const ROOTS: [&str; 14] = [
+const ROOTS: [&str; 15] = [
     "login",
     "logout",
     "review",
@@ -139,6 +141,7 @@ const ROOTS: [&str; 14] = [
     "reports",
     "policy",
     "audit",
+    "help",
     "people",
     "static",
     "password",
@@ -416,6 +419,8 @@ impl Console {
             (false, ["policy"]) => policy::page(self, &viewer).await,
             (false, ["audit"]) => audit::page(self, &viewer, request).await,
             (false, ["audit", "audit.csv"]) => Ok(audit::file(self, &viewer, request)),
+            (false, ["help"]) => help::contents(&viewer, request),
+            (false, ["help", name]) => Ok(help::chapter(&viewer, name)),
             (false, ["people"]) => people::page(self, &viewer).await,
             (true, ["people"]) => people::add(self, &viewer, request).await,
             (true, ["people", name, what]) => people::change(self, &viewer, request, name, what).await,

@@ -17,7 +17,7 @@ on_both_databases!(
     a_refused_call_is_taken_once_its_secret_is_put_right_and_a_quarantined_one_again,
 );
 
-const PAGES: [&str; 14] = [
+const PAGES: [&str; 16] = [
     "/",
     "/review",
     "/rewards",
@@ -32,6 +32,8 @@ const PAGES: [&str; 14] = [
     "/reports/statements/1",
     "/policy",
     "/audit",
+    "/help",
+    "/help/review",
 ];
 
 fn nobody_sees_anything_without_a_session(on: Kind) {
