@@ -6,6 +6,7 @@
 use std::sync::LazyLock;
 
 use domain::actor::Actor;
+use domain::audit::Action;
 use domain::text::count;
 use domain::time::TimestampMs;
 use serde::Serialize;
@@ -202,7 +203,7 @@ impl Store {
                 if taken > 0 {
                     let line = Line::new(
                         &by.actor,
-                        "refused_call_replayed",
+                        Action::RefusedCallReplayed,
                         subject(&ids, taken, "refused call"),
                         String::new(),
                     );
@@ -243,7 +244,7 @@ impl Store {
                 if taken > 0 {
                     let line = Line::new(
                         &by.actor,
-                        "postback_replayed",
+                        Action::PostbackReplayed,
                         subject(&ids, taken, "postback"),
                         String::new(),
                     );
@@ -329,7 +330,7 @@ pub(crate) async fn lock(tx: &mut Tx, id: i64) -> Result<bool> {
 
 async fn replay_one(tx: &mut Tx, id: i64, by: &Replayer) -> Result<Replayed> {
     if replay_quarantined(tx, &[IdRow { id }], by).await? == 1 {
-        let line = Line::new(&by.actor, "postback_replayed", format!("postback {id}"), String::new());
+        let line = Line::new(&by.actor, Action::PostbackReplayed, format!("postback {id}"), String::new());
         audit::note(tx, &line, by.now);
         return Ok(Replayed::Done);
     }

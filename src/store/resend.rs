@@ -3,6 +3,7 @@
 use std::sync::LazyLock;
 
 use domain::actor::Actor;
+use domain::audit::Action;
 use domain::delivery::Status;
 use domain::time::TimestampMs;
 use serde::Serialize;
@@ -217,7 +218,8 @@ impl Store {
             Box::pin(async move {
                 let resent = resend_one(tx, id, now).await?;
                 if resent == Resent::Done {
-                    let line = Line::new(&by, "delivery_resent", format!("delivery {id}"), String::new());
+                    let line =
+                        Line::new(&by, Action::DeliveryResent, format!("delivery {id}"), String::new());
                     audit::note(tx, &line, now);
                 }
                 Ok(resent)
@@ -244,7 +246,7 @@ impl Store {
                         let status = filter.status.status().name();
                         let subject = format!("{deliveries} {status} deliveries");
                         let detail = filter.app.map_or_else(String::new, |app| format!("of the app {app}"));
-                        audit::note(tx, &Line::new(&by, "deliveries_resent", subject, detail), now);
+                        audit::note(tx, &Line::new(&by, Action::DeliveriesResent, subject, detail), now);
                     }
                     Ok(deliveries)
                 })

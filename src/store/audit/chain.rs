@@ -103,7 +103,7 @@ pub(crate) async fn add(tx: &mut Tx) -> Result<()> {
             via_name: actor.via().detail(),
             from_network: from_network.as_deref(),
             address_digest: digest.as_deref(),
-            action: line.action,
+            action: line.action.name(),
             subject: &line.subject,
             detail: &line.detail,
         };
@@ -116,7 +116,7 @@ pub(crate) async fn add(tx: &mut Tx) -> Result<()> {
             via_name: actor.via().detail(),
             from_network,
             address_digest: digest,
-            action: line.action,
+            action: line.action.name(),
             subject: &line.subject,
             detail: &line.detail,
             hash: previous.clone(),

@@ -59,6 +59,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use chrono_tz::Tz;
+use domain::audit::Action;
 use domain::policy::Policy;
 use domain::proxies::Proxies;
 use domain::queue::ReviewTerms;
@@ -436,6 +437,6 @@ impl Console {
 
     /// Notes that somebody who is signed in has no right to `what`.
     async fn note_refused(&self, viewer: &Viewer, what: String) {
-        self.refusals.note(&self.store, viewer.actor(), "right_refused", what, self.clock.now()).await;
+        self.refusals.note(&self.store, viewer.actor(), Action::RightRefused, what, self.clock.now()).await;
     }
 }
