@@ -90,6 +90,8 @@ actions! {
     DeliveriesResent = "deliveries_resent",
     /// A delivery is not sent any more.
     DeliveryGivenUp = "delivery_given_up",
+    /// An app is called no more, because it says that it is gone.
+    AppDisabled = "app_disabled",
     /// An app that was switched off is called again.
     AppEnabled = "app_enabled",
     /// A closed report was signed off.
