@@ -80,13 +80,13 @@ actions! {
     PostbackSetAside = "postback_set_aside",
     /// A postback that was set aside is quarantined again.
     PostbackTakenUp = "postback_taken_up",
-    /// Quarantined postbacks were put back into the inbox.
+    /// Quarantined postbacks were put back into the inbox, or ordered to be.
     PostbackReplayed = "postback_replayed",
-    /// Refused calls that verify by now were put into the inbox.
+    /// Refused calls that verify by now were put into the inbox, or ordered to be.
     RefusedCallReplayed = "refused_call_replayed",
     /// One delivery was sent again.
     DeliveryResent = "delivery_resent",
-    /// All deliveries that a filter names were sent again.
+    /// All deliveries that a filter names were ordered to be sent again.
     DeliveriesResent = "deliveries_resent",
     /// A delivery is not sent any more.
     DeliveryGivenUp = "delivery_given_up",
@@ -114,6 +114,8 @@ actions! {
     StatementPaid = "statement_paid",
     /// A payment was taken back.
     PaymentTakenBack = "payment_taken_back",
+    /// Another policy than before decides from now on.
+    PolicyChanged = "policy_changed",
     /// The audit was written to a file.
     AuditExported = "audit_exported",
 }

@@ -416,7 +416,7 @@ impl Console {
             }
             (false, ["policy"]) => policy::page(self, &viewer).await,
             (false, ["audit"]) => audit::page(self, &viewer, request).await,
-            (false, ["audit", "audit.csv"]) => Ok(audit::file(self, &viewer, request)),
+            (false, ["audit", "audit.csv"]) => audit::file(self, &viewer, request).await,
             (false, ["people"]) => people::page(self, &viewer).await,
             (true, ["people"]) => people::add(self, &viewer, request).await,
             (true, ["people", name, what]) => people::change(self, &viewer, request, name, what).await,
