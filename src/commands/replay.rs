@@ -55,12 +55,11 @@ async fn refused(process: &Process, args: &ReplayArgs) -> anyhow::Result<u8> {
         }
     }
     drop(progress);
-    let taken = match args.dry_run {
-        true => verified.len(),
-        false => {
-            let order = process.store.replay_refused(verified, replayer(process));
-            during("taking refused calls once more", order).await?
-        }
+    let taken = if args.dry_run {
+        verified.len()
+    } else {
+        let order = process.store.replay_refused(verified, replayer(process));
+        during("taking refused calls once more", order).await?
     };
     process.store.wake_other_processes().await?;
     let taken_over = if args.dry_run { "would be taken" } else { "are taken" };
@@ -97,12 +96,11 @@ async fn quarantined(process: &Process, args: &ReplayArgs) -> anyhow::Result<u8>
     drop(progress);
     let seen = found.len();
     anyhow::ensure!(args.id.is_none() || seen == 1, "there is no quarantined postback of this id");
-    let taken = match args.dry_run {
-        true => 0,
-        false => {
-            let order = process.store.replay_quarantined(found, replayer(process));
-            during("taking quarantined postbacks once more", order).await?
-        }
+    let taken = if args.dry_run {
+        0
+    } else {
+        let order = process.store.replay_quarantined(found, replayer(process));
+        during("taking quarantined postbacks once more", order).await?
     };
     process.store.wake_other_processes().await?;
     let seen = count(u64::try_from(seen).unwrap_or(u64::MAX), "quarantined postback");
