@@ -90,16 +90,14 @@ impl Desk<'_> {
 
 /// A path as the document of the API names it.
 fn template(path: &str) -> String {
-    let mut parts: Vec<&str> = path.split('?').next().unwrap_or_default().split('/').collect();
-    for at in 0..parts.len() {
-        match parts[at] {
-            part if part.parse::<i64>().is_ok() => parts[at] = "{id}",
-            part if part.starts_with("20") => parts[at] = "{date}",
-            "main" => parts[at] = "{app}",
-            _ => {}
-        }
-    }
-    format!("/api/v1/{}", parts.join("/"))
+    let path = path.split('?').next().unwrap_or_default();
+    let parts = path.split('/').map(|part| match part {
+        "main" => "{app}",
+        number if number.parse::<i64>().is_ok() => "{id}",
+        date if date.starts_with("20") => "{date}",
+        word => word,
+    });
+    format!("/api/v1/{}", parts.collect::<Vec<_>>().join("/"))
 }
 
 fn every_call_of_the_api_that_changes_something_leaves_one_line(on: Kind) {

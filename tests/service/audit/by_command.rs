@@ -246,12 +246,12 @@ fn statements(gate: &Gate, shell: &mut Shell<'_>) {
     };
     let of = |id: i64| format!("statement {id}");
     let (a, b) = (write("a.csv", 0), write("b.csv", 1));
-    let import =
-        |file: &str| -> [String; 5] { ["statement", "import", file, "--source", "targo"].map(str::to_owned) };
-    fn words(import: &[String; 5]) -> [&str; 5] {
-        import.each_ref().map(String::as_str)
-    }
-    shell.act(NOBODY_NAMED, &words(&import(&a)), Action::StatementReceived, &of(1));
+    shell.act(
+        NOBODY_NAMED,
+        &["statement", "import", &a, "--source", "targo"],
+        Action::StatementReceived,
+        &of(1),
+    );
     let by = ["--as", "joe", "--reason", "why"];
     let accept = [&["statement", "accept", "1", "line 3"][..], &by].concat();
     shell.once("joe", &accept, Action::DifferenceAccepted, &of(1));
@@ -264,7 +264,12 @@ fn statements(gate: &Gate, shell: &mut Shell<'_>) {
     let looked = api.post("statements?source=targo&preview=true&name=b.csv", &statement("L-1", 1));
     assert_eq!(json_of(&looked)["id"], 2, "{}", looked.body);
     shell.book.new_lines();
-    shell.act(NOBODY_NAMED, &words(&import(&b)), Action::StatementImported, &of(2));
+    shell.act(
+        NOBODY_NAMED,
+        &["statement", "import", &b, "--source", "targo"],
+        Action::StatementImported,
+        &of(2),
+    );
     until_statement(&api, 1, "superseded");
     shell.once("joe", &["statement", "restore", "1", "--as", "joe"], Action::StatementRestored, &of(1));
     shell.once("joe", &["statement", "discard", "1", "--as", "joe"], Action::StatementDiscarded, &of(1));
