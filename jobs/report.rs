@@ -1,5 +1,7 @@
 //! The nightly reconciliation: reports of the days that are over, in order, preliminary at first and then closed.
 
+use std::ops::Range;
+
 use chrono_tz::Tz;
 use domain::report::day::{BusinessDay, NaiveTime};
 use domain::report::{Report, State};
@@ -66,13 +68,31 @@ pub async fn make(
         _ => known,
     };
     if let Some(first) = first {
-        let mut open = last_closed(&span, terms.timezone).map_or(first, BusinessDay::next);
-        while open.date() < day.date() {
-            make_from(store, terms, open, Some(first), now).await?;
-            open = open.next();
-        }
+        make_open(store, terms, &span, first..day, || Some(now)).await?;
     }
     make_from(store, terms, day, first, now).await
+}
+
+/// Makes the report of each day of `days` that is not closed yet, in order, until there is no `now` any more. Reports begin
+/// with the first of these days.
+async fn make_open(
+    store: &Store,
+    terms: &Terms,
+    span: &ReportSpan,
+    days: Range<BusinessDay>,
+    now: impl Fn() -> Option<TimestampMs>,
+) -> Result<(), store::Error> {
+    let Range { start: first, end } = days;
+    let mut day = last_closed(span, terms.timezone).map_or(first, BusinessDay::next);
+    while day.date() < end.date()
+        && let Some(now) = now()
+    {
+        let made = make_from(store, terms, day, Some(first), now).await?;
+        let (state, ties_out) = (made.report.state.name(), made.report.ties_out);
+        info!(date = made.report.date, state, ties_out, "reported");
+        day = day.next();
+    }
+    Ok(())
 }
 
 /// Makes the report of `day`, where reports begin with the day `first`.
@@ -155,16 +175,5 @@ pub async fn make_up_to(
     let span = store.report_span().await?;
     // A new installation has no day that is over.
     let Some(first) = first_day(&span, terms.timezone) else { return Ok(()) };
-    let mut day = last_closed(&span, terms.timezone).map_or(first, BusinessDay::next);
-    while day.date() <= last.date() && !stop.is_cancelled() {
-        let made = make_from(store, terms, day, Some(first), clock.now()).await?;
-        info!(
-            date = made.report.date,
-            state = made.report.state.name(),
-            ties_out = made.report.ties_out,
-            "reported"
-        );
-        day = day.next();
-    }
-    Ok(())
+    make_open(store, terms, &span, first..last.next(), || (!stop.is_cancelled()).then(|| clock.now())).await
 }

@@ -3,8 +3,9 @@
 use std::io::Write as _;
 
 use store::audit::ExportFilter;
-use web::audit_file::{PAGE, csv_head, csv_line, json_line};
+use web::audit_file::{PAGE, csv_head, csv_line, json_line, note_export};
 
+use super::acting::command_line;
 use super::time;
 use crate::EXIT_DONE;
 use crate::cli::AuditCommand;
@@ -19,6 +20,8 @@ pub(crate) async fn audit(process: &Process, command: AuditCommand) -> anyhow::R
         to: time(process, "to", to.as_ref())?,
         ..ExportFilter::default()
     };
+    let format = if json { "JSON" } else { "CSV" };
+    note_export(&process.store, &command_line(), &filter, format, process.clock.now()).await?;
     let mut out = std::io::BufWriter::new(std::io::stdout().lock());
     if !json {
         out.write_all(csv_head().as_bytes())?;

@@ -9,6 +9,7 @@ use store::giving_up::{GiveUp, GivenUp};
 use store::resend::{DeliveryFilter, DeliveryRow, ResendFilter, Resendable, Resent};
 use store::rewards::Place;
 
+use super::progress::during;
 use super::{acting, say, time};
 use crate::cli::{DeliveriesCommand, DeliveryArgs};
 use crate::roles::Process;
@@ -125,15 +126,8 @@ async fn resend(process: &Process, args: &DeliveryArgs) -> anyhow::Result<u8> {
         to: time(process, "to", args.to.as_ref())?,
         ended_by: time(process, "ended-by", args.ended_by.as_ref())?.unwrap_or(now),
     };
-    let (mut resent, mut after) = (0, None);
-    loop {
-        let step = process.store.resend_step(filter.clone(), after, acting::command_line(), now).await?;
-        resent += step.deliveries;
-        after = step.next;
-        if after.is_none() {
-            break;
-        }
-    }
+    let order = process.store.resend_many(filter.clone(), None, None, acting::command_line(), now);
+    let resent = during("sending again", order).await?.deliveries;
     let again = match filter.status {
         Resendable::Failed => String::new(),
         Resendable::Delivered => {

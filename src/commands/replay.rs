@@ -6,7 +6,7 @@ use domain::text::count;
 use store::replay::{QuarantineFilter, Replayer};
 
 use super::acting::command_line;
-use super::progress::Progress;
+use super::progress::{Progress, during};
 use super::{say, time};
 use crate::EXIT_DONE;
 use crate::cli::ReplayArgs;
@@ -26,9 +26,10 @@ fn replayer(process: &Process) -> Replayer {
     Replayer { actor: command_line(), now: process.clock.now() }
 }
 
-/// Refused calls that verify as the settings are now, page by page.
+/// Refused calls that verify as the settings are now: looked at page by page, and then taken by one order. Their number is
+/// bounded, and only their ids are kept.
 async fn refused(process: &Process, args: &ReplayArgs) -> anyhow::Result<u8> {
-    let (mut seen, mut taken, mut after_id) = (0, 0, 0);
+    let (mut seen, mut verified, mut after_id) = (0, Vec::new(), 0);
     let mut left: BTreeMap<String, usize> = BTreeMap::new();
     let (origin, endpoints) = (&process.settings.public_url, roles::endpoints(&process.settings));
     let kept = process.store.refused_count().await?.kept;
@@ -40,7 +41,6 @@ async fn refused(process: &Process, args: &ReplayArgs) -> anyhow::Result<u8> {
         after_id = last.id;
         seen += page.len();
         progress.advance(page.len());
-        let mut verified = Vec::new();
         for call in page {
             let checked = match endpoints.get(&call.source) {
                 Some(endpoint) => endpoint
@@ -53,13 +53,14 @@ async fn refused(process: &Process, args: &ReplayArgs) -> anyhow::Result<u8> {
                 Err(why) => *left.entry(why).or_default() += 1,
             }
         }
-        taken += match (args.dry_run, verified.is_empty()) {
-            (_, true) => 0,
-            (true, false) => verified.len(),
-            (false, false) => process.store.replay_refused(verified, replayer(process)).await?,
-        };
     }
     drop(progress);
+    let taken = if args.dry_run {
+        verified.len()
+    } else {
+        let order = process.store.replay_refused(verified, replayer(process));
+        during("taking refused calls once more", order).await?
+    };
     process.store.wake_other_processes().await?;
     let taken_over = if args.dry_run { "would be taken" } else { "are taken" };
     say(&format!("{} looked at: {taken} verify now and {taken_over}", calls(seen)));
@@ -73,8 +74,8 @@ fn calls(number: usize) -> String {
     count(u64::try_from(number).unwrap_or(u64::MAX), "refused call")
 }
 
-/// Quarantined postbacks, page by page. The ids behind the last one of a page are newer, so one that is quarantined
-/// again at once is not taken twice.
+/// Quarantined postbacks: looked for page by page, and then taken by one order, so that one that is quarantined again at
+/// once is not taken twice. Only their ids are kept, 8 bytes each.
 async fn quarantined(process: &Process, args: &ReplayArgs) -> anyhow::Result<u8> {
     let filter = QuarantineFilter {
         id: args.id,
@@ -83,20 +84,24 @@ async fn quarantined(process: &Process, args: &ReplayArgs) -> anyhow::Result<u8>
         from: time(process, "from", args.from.as_ref())?,
         to: time(process, "to", args.to.as_ref())?,
     };
-    let (mut seen, mut taken, mut after_id) = (0, 0, 0);
-    let progress = Progress::of("replaying quarantined postbacks", None);
+    let (mut found, mut after_id) = (Vec::new(), 0);
+    let progress = Progress::of("looking for quarantined postbacks", None);
     loop {
         let page = process.store.quarantined(&filter, after_id).await?;
         let Some(last) = page.last() else { break };
         after_id = *last;
-        seen += page.len();
         progress.advance(page.len());
-        if !args.dry_run {
-            taken += process.store.replay_quarantined(page, replayer(process)).await?;
-        }
+        found.extend(page);
     }
-    anyhow::ensure!(args.id.is_none() || seen == 1, "there is no quarantined postback of this id");
     drop(progress);
+    let seen = found.len();
+    anyhow::ensure!(args.id.is_none() || seen == 1, "there is no quarantined postback of this id");
+    let taken = if args.dry_run {
+        0
+    } else {
+        let order = process.store.replay_quarantined(found, replayer(process));
+        during("taking quarantined postbacks once more", order).await?
+    };
     process.store.wake_other_processes().await?;
     let seen = count(u64::try_from(seen).unwrap_or(u64::MAX), "quarantined postback");
     if args.dry_run {

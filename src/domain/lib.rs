@@ -36,7 +36,7 @@
 //! | [`caller`] | does the network call from this address? |
 //! | [`proxies`] | which proxies are believed when they say who called |
 //! | [`review`], [`access`] | a person's decision on a held reward, and who may make it |
-//! | [`actor`], [`audit`] | who acts, by what means and from where; the chain of the audit |
+//! | [`actor`], [`audit`] | who acts, by what means and from where; what is noted of it, and the chain of the audit |
 //! | [`queue`] | what waits for a person: in which groups, how long, and when two persons must agree |
 //! | [`money`], [`time`], [`text`] | exact amounts, instants and business days, words for people |
 

@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 use std::sync::LazyLock;
 
 use domain::actor::Actor;
+use domain::audit::Action;
 use domain::delivery::message::Message;
 use domain::delivery::schedule::{Class, Next};
 use domain::delivery::{Event, Reason, Status};
@@ -230,7 +231,11 @@ impl Store {
             Box::pin(async move {
                 let is_enabled = enable(tx, &app).await?;
                 if is_enabled {
-                    audit::note(tx, &Line::new(&by, "app_enabled", format!("app {app}"), String::new()), now);
+                    audit::note(
+                        tx,
+                        &Line::new(&by, Action::AppEnabled, format!("app {app}"), String::new()),
+                        now,
+                    );
                 }
                 Ok(is_enabled)
             })

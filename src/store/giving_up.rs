@@ -3,6 +3,7 @@
 use std::sync::LazyLock;
 
 use domain::actor::Actor;
+use domain::audit::Action;
 use domain::delivery::Status;
 use domain::time::TimestampMs;
 
@@ -94,7 +95,7 @@ async fn give_up_one(tx: &mut Tx, give_up: &GiveUp) -> Result<GivenUp> {
     }
     move_up(tx, &users).await?;
     let subject = format!("delivery {}", give_up.id);
-    let line = Line::new(&give_up.actor, "delivery_given_up", subject, give_up.reason.clone());
+    let line = Line::new(&give_up.actor, Action::DeliveryGivenUp, subject, give_up.reason.clone());
     note(tx, &line, give_up.now);
     Ok(GivenUp::Done)
 }

@@ -2,17 +2,22 @@
 
 use std::sync::LazyLock;
 
+use domain::audit::Action;
 use domain::delivery::gone::{Run, USERS_IN_A_ROW};
 use domain::delivery::schedule::Class;
 use domain::time::TimestampMs;
 use serde::Serialize;
 
 use crate::Result;
+use crate::audit::{self, Line};
 use crate::deliveries::Ended;
 use crate::statement::{Column, LazyStatement, Statement};
 use crate::unit::{Tx, with_statement};
 
 use Column::{Int, Text};
+
+/// Who switches an app off.
+const FORWARDER: &str = "forwarder";
 
 static DISABLE: LazyStatement = LazyLock::new(|| {
     Statement::new(
@@ -55,11 +60,18 @@ pub(crate) async fn count_gone(tx: &mut Tx, app: &str, ended: &[Ended], now: Tim
         sqlx::query_scalar(sql).bind(app).fetch_one(connection).await?
     });
     if usize::try_from(users).is_ok_and(|users| users >= USERS_IN_A_ROW) {
-        with_statement!(tx, DISABLE, |sql, connection| {
-            let last = gone.last().map_or(0, |ended| ended.id);
-            let why = format!("it answered 410 for {users} users in a row, the last time to delivery {last}");
-            sqlx::query(sql).bind(app).bind(now.0).bind(why).execute(connection).await?;
+        let last = gone.last().map_or(0, |ended| ended.id);
+        let why = format!("it answered 410 for {users} users in a row, the last time to delivery {last}");
+        let disabled = with_statement!(tx, DISABLE, |sql, connection| {
+            sqlx::query(sql).bind(app).bind(now.0).bind(&why).execute(connection).await?.rows_affected()
         });
+        if disabled == 1 {
+            audit::note(
+                tx,
+                &Line::new(&FORWARDER.into(), Action::AppDisabled, format!("app {app}"), why),
+                now,
+            );
+        }
     }
     Ok(())
 }

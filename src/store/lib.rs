@@ -257,15 +257,9 @@ pub(crate) use read;
 /// it only reads, and it reads much, so that its caller gives it a deadline of its own.
 macro_rules! read_snapshot {
     ($store:expr, $snapshot:ident => $body:expr) => {
-        match &$store.database {
-            $crate::Database::Sqlite { readers, .. } => {
-                let mut $snapshot = readers.begin_with("BEGIN").await?;
-                $body
-            }
-            $crate::Database::Postgres(line) => {
-                let mut $snapshot = line.pool().begin_with($crate::moment::POSTGRES_SNAPSHOT).await?;
-                $body
-            }
+        match $store.begin_reading().await? {
+            $crate::unit::Tx::Sqlite(mut $snapshot, _) => $body,
+            $crate::unit::Tx::Postgres(mut $snapshot, _) => $body,
         }
     };
 }

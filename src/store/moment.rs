@@ -10,9 +10,6 @@ use crate::deadline::READ;
 use crate::unit::{Tx, own_task};
 use crate::{Database, Result, Store};
 
-/// Begins a transaction in which everything that is read is of one moment.
-pub(crate) const POSTGRES_SNAPSHOT: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
-
 /// One snapshot of the database, on a connection of its own.
 #[derive(Clone)]
 pub(crate) struct Moment(Arc<Mutex<Tx>>);
@@ -43,12 +40,13 @@ impl Store {
         Ok(Self { moment: Some(Moment(Arc::new(Mutex::new(begin.await?)))), ..self.clone() })
     }
 
-    async fn begin_reading(&self) -> Result<Tx> {
+    /// Begins a transaction in which everything that is read is of one moment. Only to be called inside [`own_task`].
+    pub(crate) async fn begin_reading(&self) -> Result<Tx> {
+        // dialect: SQLite's transactions are snapshots, those of Postgres only at this level.
+        const POSTGRES: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
         Ok(match &self.database {
             Database::Sqlite { readers, .. } => Tx::Sqlite(readers.begin_with("BEGIN").await?, Vec::new()),
-            Database::Postgres(line) => {
-                Tx::Postgres(line.pool().begin_with(POSTGRES_SNAPSHOT).await?, Vec::new())
-            }
+            Database::Postgres(line) => Tx::Postgres(line.pool().begin_with(POSTGRES).await?, Vec::new()),
         })
     }
 }

@@ -4,6 +4,7 @@ use std::sync::LazyLock;
 
 use domain::access::Role;
 use domain::actor::Actor;
+use domain::audit::Action;
 use domain::queue::NEW_MS;
 use domain::time::TimestampMs;
 
@@ -184,7 +185,7 @@ impl Store {
                     let detail = format!("role {}", role.name());
                     audit::note(
                         tx,
-                        &Line::new(&actor, "person_added", format!("person {name}"), detail),
+                        &Line::new(&actor, Action::PersonAdded, format!("person {name}"), detail),
                         now,
                     );
                 }
@@ -206,13 +207,13 @@ impl Store {
             Box::pin(async move {
                 let mut detail = String::new();
                 let (action, changed) = match &change {
-                    PersonChange::Disable => ("person_disabled", {
+                    PersonChange::Disable => (Action::PersonDisabled, {
                         with_statement!(tx, DISABLE, |sql, connection| {
                             let update = sqlx::query(sql).bind(now.0).bind(&name);
                             update.execute(connection).await?.rows_affected()
                         })
                     }),
-                    PersonChange::Enable => ("person_enabled", {
+                    PersonChange::Enable => (Action::PersonEnabled, {
                         with_statement!(tx, ENABLE, |sql, connection| {
                             sqlx::query(sql)
                                 .bind(&name)
@@ -222,13 +223,13 @@ impl Store {
                                 .rows_affected()
                         })
                     }),
-                    PersonChange::Password(hash) => ("password_changed", {
+                    PersonChange::Password(hash) => (Action::PasswordChanged, {
                         with_statement!(tx, PASSWORD, |sql, connection| {
                             let update = sqlx::query(sql).bind(hash).bind(&name);
                             update.execute(connection).await?.rows_affected()
                         })
                     }),
-                    PersonChange::Role(role) => ("role_changed", {
+                    PersonChange::Role(role) => (Action::RoleChanged, {
                         detail = format!("role {}", role.name());
                         with_statement!(tx, ROLE, |sql, connection| {
                             let update = sqlx::query(sql).bind(role.name()).bind(&name).bind(now.0);
@@ -274,7 +275,7 @@ impl Store {
                         sqlx::query(sql).bind(&person.name).execute(connection).await?;
                     });
                     let subject = format!("person {}", person.name);
-                    let line = Line::new(&actor, "password_changed", subject, String::new());
+                    let line = Line::new(&actor, Action::PasswordChanged, subject, String::new());
                     audit::note(tx, &line, now);
                 }
                 Ok(changed == 1)

@@ -9,6 +9,7 @@ use std::collections::HashMap;
 use std::sync::LazyLock;
 
 use domain::actor::Actor;
+use domain::audit::Action;
 use domain::money::Micros;
 use domain::network::Kind;
 use domain::queue::{BULK_MS, ReviewTerms};
@@ -470,12 +471,12 @@ async fn insert(
         insert.fetch_one(connection).await?
     });
     let action = match act {
-        "stated" => "postback_stated",
-        "proposed" => "postback_proposed",
-        "confirmed" => "postback_confirmed",
-        "declined" => "postback_declined",
-        "set_aside" => "postback_set_aside",
-        _ => "postback_taken_up",
+        "stated" => Action::PostbackStated,
+        "proposed" => Action::PostbackProposed,
+        "confirmed" => Action::PostbackConfirmed,
+        "declined" => Action::PostbackDeclined,
+        "set_aside" => Action::PostbackSetAside,
+        _ => Action::PostbackTakenUp,
     };
     let detail = [stated.to_string(), by.reason.clone()];
     let detail: Vec<String> = detail.into_iter().filter(|part| !part.is_empty()).collect();

@@ -6,6 +6,7 @@
 use std::sync::LazyLock;
 
 use domain::actor::Actor;
+use domain::audit::Action;
 use domain::text::count;
 use domain::time::TimestampMs;
 use serde::Serialize;
@@ -13,11 +14,12 @@ use sqlx::QueryBuilder;
 
 use crate::audit::{self, Line};
 use crate::statement::{Column, LazyStatement, Statement};
-use crate::unit::{Tx, guard, with_statement};
+use crate::unit::{Tx, guard, own_task, with_statement};
 use crate::{Result, Store, read};
 
 /// How many rows one page of a replay holds.
 pub const REPLAY_PAGE: i64 = 500;
+const REPLAY_PAGE_LEN: usize = 500;
 
 /// Who takes it once more, and when.
 #[derive(Clone, Debug)]
@@ -193,25 +195,10 @@ impl Store {
         ).bind(source).fetch_optional(pool).await)?)
     }
 
-    /// Puts the refused calls `ids` into the inbox, in the order received, and answers with how many of them were
-    /// still there.
+    /// Puts the refused calls `ids` into the inbox, in the order given, and answers with how many of them were still
+    /// there.
     pub async fn replay_refused(&self, ids: Vec<i64>, by: Replayer) -> Result<usize> {
-        self.write(move |tx| {
-            Box::pin(async move {
-                let taken = replay_refused(tx, &rows_of(&ids), &by).await?;
-                if taken > 0 {
-                    let line = Line::new(
-                        &by.actor,
-                        "refused_call_replayed",
-                        subject(&ids, taken, "refused call"),
-                        String::new(),
-                    );
-                    audit::note(tx, &line, by.now);
-                }
-                Ok(taken)
-            })
-        })
-        .await
+        self.replay_many(Aside::Refused, ids, by).await
     }
 
     /// The ids of up to [`REPLAY_PAGE`] quarantined postbacks behind `after_id`, oldest first.
@@ -237,17 +224,41 @@ impl Store {
     /// Puts the quarantined postbacks `ids` back into the inbox, and answers with how many of them were still
     /// quarantined.
     pub async fn replay_quarantined(&self, ids: Vec<i64>, by: Replayer) -> Result<usize> {
+        self.replay_many(Aside::Quarantined, ids, by).await
+    }
+
+    /// Each [`REPLAY_PAGE`] of them in a transaction of its own; the first one that takes something notes the whole order
+    /// in the audit. Whoever asked may hang up: what the audit says is ordered goes on.
+    async fn replay_many(&self, aside: Aside, ids: Vec<i64>, by: Replayer) -> Result<usize> {
+        let store = self.clone();
+        own_task(async move {
+            let (mut taken, mut rest) = (0, ids.as_slice());
+            while !rest.is_empty() {
+                let (page, left) = rest.split_at(rest.len().min(REPLAY_PAGE_LEN));
+                rest = left;
+                let note = (taken == 0).then_some(Order { aside, is_one: ids.len() == 1, rest: left.len() });
+                taken += store.replay_page(aside, rows_of(page), by.clone(), note).await?;
+            }
+            Ok(taken)
+        })
+        .await
+    }
+
+    async fn replay_page(
+        &self,
+        aside: Aside,
+        ids: Vec<IdRow>,
+        by: Replayer,
+        note: Option<Order>,
+    ) -> Result<usize> {
         self.write(move |tx| {
             Box::pin(async move {
-                let taken = replay_quarantined(tx, &rows_of(&ids), &by).await?;
-                if taken > 0 {
-                    let line = Line::new(
-                        &by.actor,
-                        "postback_replayed",
-                        subject(&ids, taken, "postback"),
-                        String::new(),
-                    );
-                    audit::note(tx, &line, by.now);
+                let taken = match aside {
+                    Aside::Refused => replay_refused(tx, &ids, &by).await?,
+                    Aside::Quarantined => replay_quarantined(tx, &ids, &by).await?,
+                };
+                if let Some(order) = note.filter(|_| taken > 0) {
+                    audit::note(tx, &order.line(&ids, taken, &by), by.now);
                 }
                 Ok(taken)
             })
@@ -278,11 +289,35 @@ impl Store {
     }
 }
 
-/// `postback 7`, or `3 postbacks`.
-fn subject(ids: &[i64], taken: usize, noun: &str) -> String {
-    match ids {
-        [one] => format!("{noun} {one}"),
-        _ => count(u64::try_from(taken).unwrap_or(u64::MAX), noun),
+/// What is put aside.
+#[derive(Clone, Copy)]
+enum Aside {
+    Refused,
+    Quarantined,
+}
+
+/// What the audit says of an order to take many once more.
+#[derive(Clone, Copy)]
+struct Order {
+    aside: Aside,
+    /// It names one.
+    is_one: bool,
+    /// How many are ordered behind the page that notes it.
+    rest: usize,
+}
+
+impl Order {
+    /// `postback 7`, or `3 postbacks`.
+    fn line(self, page: &[IdRow], taken: usize, by: &Replayer) -> Line {
+        let (action, noun) = match self.aside {
+            Aside::Refused => (Action::RefusedCallReplayed, "refused call"),
+            Aside::Quarantined => (Action::PostbackReplayed, "postback"),
+        };
+        let subject = match page {
+            [one] if self.is_one => format!("{noun} {}", one.id),
+            _ => count(u64::try_from(taken.saturating_add(self.rest)).unwrap_or(u64::MAX), noun),
+        };
+        Line::new(&by.actor, action, subject, String::new())
     }
 }
 
@@ -329,7 +364,7 @@ pub(crate) async fn lock(tx: &mut Tx, id: i64) -> Result<bool> {
 
 async fn replay_one(tx: &mut Tx, id: i64, by: &Replayer) -> Result<Replayed> {
     if replay_quarantined(tx, &[IdRow { id }], by).await? == 1 {
-        let line = Line::new(&by.actor, "postback_replayed", format!("postback {id}"), String::new());
+        let line = Line::new(&by.actor, Action::PostbackReplayed, format!("postback {id}"), String::new());
         audit::note(tx, &line, by.now);
         return Ok(Replayed::Done);
     }

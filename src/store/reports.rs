@@ -6,6 +6,7 @@
 use std::sync::LazyLock;
 
 use domain::actor::Actor;
+use domain::audit::Action;
 use domain::report::chain::Chain;
 use domain::report::day::{BusinessDay, NaiveDate};
 use domain::report::{Report, State};
@@ -255,8 +256,12 @@ impl Store {
                     .await?
                     .rows_affected());
                 if signed == 1 {
-                    let line =
-                        Line::new(&sign_off.actor, "report_signed", format!("report {date}"), sign_off.note);
+                    let line = Line::new(
+                        &sign_off.actor,
+                        Action::ReportSigned,
+                        format!("report {date}"),
+                        sign_off.note,
+                    );
                     audit::note(tx, &line, sign_off.now);
                     return Ok(Signed::Done);
                 }

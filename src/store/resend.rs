@@ -3,7 +3,9 @@
 use std::sync::LazyLock;
 
 use domain::actor::Actor;
+use domain::audit::Action;
 use domain::delivery::Status;
+use domain::text::count;
 use domain::time::TimestampMs;
 use serde::Serialize;
 use sqlx::QueryBuilder;
@@ -13,11 +15,15 @@ use crate::giving_up::take_up_again;
 use crate::outbox::{UserRow, corrupt, lock_users, move_up};
 use crate::rewards::Place;
 use crate::statement::{Column, LazyStatement, Statement};
-use crate::unit::{Tx, with_statement};
+use crate::unit::{Tx, own_task, with_statement};
 use crate::{Result, Store, read};
 
 /// How many deliveries one step of resending takes.
 pub const STEP_ROWS: i64 = 500;
+
+/// How many deliveries behind the first step of an order are counted for its line in the audit: more of them are said
+/// to be more, so that the count stays well within the deadline of a reading.
+const MAX_COUNTED: i64 = 1_000_000;
 
 /// Which deliveries to list.
 #[derive(Clone, Debug, Default)]
@@ -78,12 +84,12 @@ impl Resendable {
     }
 }
 
-/// What one step of resending did.
+/// What an order to send many again did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct ResentStep {
+pub struct ResentMany {
     /// How many wait to be sent now.
     pub deliveries: u64,
-    /// Where the next step goes on; `None` if nothing is left.
+    /// Where the next order goes on; `None` if nothing is left.
     pub next: Option<Place>,
 }
 
@@ -168,6 +174,21 @@ macro_rules! by_filter {
     };
 }
 
+macro_rules! resendable {
+    ($query:ident, $filter:expr, $after:expr) => {
+        $query.push(match $filter.status {
+            Resendable::Failed => "status = 'failed'",
+            Resendable::Delivered => "status = 'delivered'",
+        });
+        $query.push(" AND ended_at <= ").push_bind($filter.ended_by.0);
+        by_filter!($query, $filter);
+        if let Some(place) = $after {
+            $query.push(" AND (born_at, id) > (").push_bind(place.received_at.0);
+            $query.push(", ").push_bind(place.id).push(")");
+        }
+    };
+}
+
 impl Store {
     /// Up to `limit` deliveries, newest first.
     pub async fn deliveries(&self, filter: &DeliveryFilter, limit: i64) -> Result<Vec<DeliveryRow>> {
@@ -217,7 +238,8 @@ impl Store {
             Box::pin(async move {
                 let resent = resend_one(tx, id, now).await?;
                 if resent == Resent::Done {
-                    let line = Line::new(&by, "delivery_resent", format!("delivery {id}"), String::new());
+                    let line =
+                        Line::new(&by, Action::DeliveryResent, format!("delivery {id}"), String::new());
                     audit::note(tx, &line, now);
                 }
                 Ok(resent)
@@ -226,46 +248,77 @@ impl Store {
         .await
     }
 
-    /// One step of sending again what `filter` names, from the oldest to the newest, behind `after`.
-    pub async fn resend_step(
+    /// Sends again what `filter` names, from the oldest to the newest, behind `after`, and at most `most` if that is
+    /// said (a multiple of [`STEP_ROWS`]). Each step is a transaction of its own, so that a process can end at any moment
+    /// and be asked again; the first one that changes something notes the whole order in the audit.
+    pub async fn resend_many(
         &self,
         filter: ResendFilter,
         after: Option<Place>,
+        most: Option<i64>,
         by: Actor,
         now: TimestampMs,
-    ) -> Result<ResentStep> {
-        let page: Vec<Candidate> = self.candidates(&filter, after).await?;
-        let next = page.last().filter(|_| i64::try_from(page.len()) == Ok(STEP_ROWS)).map(Candidate::place);
-        let deliveries = self
-            .write_and_wake(move |tx| {
-                Box::pin(async move {
-                    let deliveries = put_back(tx, &page, now).await?;
-                    if deliveries > 0 {
-                        let status = filter.status.status().name();
-                        let subject = format!("{deliveries} {status} deliveries");
-                        let detail = filter.app.map_or_else(String::new, |app| format!("of the app {app}"));
-                        audit::note(tx, &Line::new(&by, "deliveries_resent", subject, detail), now);
-                    }
-                    Ok(deliveries)
+    ) -> Result<ResentMany> {
+        let store = self.clone();
+        // Whoever asked may hang up: what the audit says is ordered goes on.
+        own_task(async move { store.resend_steps(filter, after, most, by, now).await }).await
+    }
+
+    async fn resend_steps(
+        &self,
+        filter: ResendFilter,
+        mut after: Option<Place>,
+        most: Option<i64>,
+        by: Actor,
+        now: TimestampMs,
+    ) -> Result<ResentMany> {
+        let (mut deliveries, mut is_noted, mut steps) = (0, false, 0);
+        loop {
+            let page: Vec<Candidate> = self.candidates(&filter, after).await?;
+            let next =
+                page.last().filter(|_| i64::try_from(page.len()) == Ok(STEP_ROWS)).map(Candidate::place);
+            let left = most.map(|most| most - steps * STEP_ROWS);
+            let rest = match next {
+                Some(_) if !is_noted => self.rest(&filter, next, left).await?,
+                _ => 0,
+            };
+            let line = (!is_noted).then(|| Order { rest, filter: filter.clone(), by: by.clone() });
+            let put_back = self
+                .write_and_wake(move |tx| {
+                    Box::pin(async move {
+                        let put_back = put_back(tx, &page, now).await?;
+                        if let Some(order) = line.filter(|_| put_back > 0) {
+                            audit::note(tx, &order.line(put_back), now);
+                        }
+                        Ok(put_back)
+                    })
                 })
-            })
-            .await?;
-        Ok(ResentStep { deliveries, next })
+                .await?;
+            deliveries += put_back;
+            is_noted |= put_back > 0;
+            steps += 1;
+            after = next;
+            if after.is_none() || most.is_some_and(|most| steps * STEP_ROWS >= most) {
+                return Ok(ResentMany { deliveries, next: after });
+            }
+        }
+    }
+
+    /// How many more there are behind `after`; of an order of at most `left`, the first step included.
+    async fn rest(&self, filter: &ResendFilter, after: Option<Place>, left: Option<i64>) -> Result<i64> {
+        let limit = left.map_or(MAX_COUNTED, |left| (left - STEP_ROWS).clamp(0, MAX_COUNTED));
+        Ok(read!(self, pool => {
+            let mut query = QueryBuilder::new("SELECT COUNT(*) FROM (SELECT 1 AS one FROM deliveries WHERE ");
+            resendable!(query, filter, after);
+            query.push(" LIMIT ").push_bind(limit).push(") AS rest");
+            query.build_query_scalar().fetch_one(pool).await
+        })?)
     }
 
     async fn candidates(&self, filter: &ResendFilter, after: Option<Place>) -> Result<Vec<Candidate>> {
         Ok(read!(self, pool => {
             let mut query = QueryBuilder::new("SELECT id, app, user_id, status, born_at FROM deliveries WHERE ");
-            query.push(match filter.status {
-                Resendable::Failed => "status = 'failed'",
-                Resendable::Delivered => "status = 'delivered'",
-            });
-            query.push(" AND ended_at <= ").push_bind(filter.ended_by.0);
-            by_filter!(query, filter);
-            if let Some(place) = after {
-                query.push(" AND (born_at, id) > (").push_bind(place.received_at.0);
-                query.push(", ").push_bind(place.id).push(")");
-            }
+            resendable!(query, filter, after);
             query.push(" ORDER BY born_at, id LIMIT ").push_bind(STEP_ROWS);
             query.build_query_as().fetch_all(pool).await
         })?)
@@ -285,6 +338,32 @@ pub(crate) struct Candidate {
 impl Candidate {
     fn place(&self) -> Place {
         Place { received_at: TimestampMs(self.born_at), id: self.id }
+    }
+}
+
+/// What the audit says of an order to send many again.
+struct Order {
+    filter: ResendFilter,
+    /// How many there are behind its first step.
+    rest: i64,
+    by: Actor,
+}
+
+impl Order {
+    /// `first` is how many the first step sends again. What is behind it is counted as it stands when the order begins.
+    fn line(self, first: u64) -> Line {
+        let over = if self.rest == MAX_COUNTED { "over " } else { "" };
+        let all = first.saturating_add(self.rest.unsigned_abs());
+        let subject =
+            format!("{over}{}", count(all, &format!("{} delivery", self.filter.status.status().name())));
+        let instant = |at: TimestampMs| at.rfc3339();
+        let terms = [
+            self.filter.app.map(|app| format!("of the app {app}")),
+            self.filter.from.map(|from| format!("from {}", instant(from))),
+            self.filter.to.map(|to| format!("before {}", instant(to))),
+        ];
+        let detail: Vec<String> = terms.into_iter().flatten().collect();
+        Line::new(&self.by, Action::DeliveriesResent, subject, detail.join(", "))
     }
 }
 

@@ -3,6 +3,7 @@
 use std::sync::LazyLock;
 
 use domain::actor::Actor;
+use domain::audit::Action;
 use domain::delivery::Subscriptions;
 use domain::review::{self, LastStep, NotAllowed, NotUndoable, Review};
 use domain::reward::Step;
@@ -147,7 +148,7 @@ async fn undo(tx: &mut Tx, id: i64, reviewer: Reviewer, subscriptions: &Subscrip
         Ok(_) if actor.rsplit(", ").next() != Some(reviewer.actor.name()) => Ok(Undone::NotYours(actor)),
         Ok(step) => {
             let detail = reviewer.note.clone().unwrap_or_default();
-            let line = Line::new(&reviewer.actor, "undone", format!("reward {id}"), detail);
+            let line = Line::new(&reviewer.actor, Action::Undone, format!("reward {id}"), detail);
             audit::note(tx, &line, reviewer.now);
             take(tx, id, &reward, step, reviewer, subscriptions).await.map(|()| Undone::Done)
         }

@@ -3,6 +3,7 @@
 use std::sync::LazyLock;
 
 use domain::actor::Actor;
+use domain::audit::Action;
 use domain::time::TimestampMs;
 
 use crate::audit::{self, Line};
@@ -100,7 +101,7 @@ impl Store {
                     sqlx::query(sql).bind(token_hash).execute(connection).await?;
                 });
                 let subject = format!("person {person}");
-                audit::note(tx, &Line::new(&person, "signed_out", subject, String::new()), now);
+                audit::note(tx, &Line::new(&person, Action::SignedOut, subject, String::new()), now);
                 Ok(())
             })
         })
@@ -150,7 +151,7 @@ impl Store {
                 if ended > 0 {
                     let detail =
                         if ended == 1 { "1 session".to_owned() } else { format!("{ended} sessions") };
-                    let line = Line::new(&actor, "sessions_ended", format!("person {name}"), detail);
+                    let line = Line::new(&actor, Action::SessionsEnded, format!("person {name}"), detail);
                     audit::note(tx, &line, now);
                 }
                 Ok(ended)

@@ -6,6 +6,7 @@ use std::sync::LazyLock;
 
 use domain::access::MANY_FAILED_TRIES;
 use domain::actor::{Actor, NOBODY, Via};
+use domain::audit::Action;
 use domain::time::{DAY_MS, TimestampMs};
 
 use crate::audit::{self, Line};
@@ -103,7 +104,7 @@ impl Store {
                 let subject = format!("person {}", person.name);
                 let line = Line::new(
                     &Actor::new(&*person.name, Via::Page, from),
-                    "signed_in",
+                    Action::SignedIn,
                     subject,
                     String::new(),
                 );
@@ -157,7 +158,8 @@ impl Store {
                 });
                 if seen == 1 {
                     let subject = format!("person {}", person.name);
-                    let line = Line::new(&actor, "saw_refused_sign_ins", subject, format!("{tries} tries"));
+                    let line =
+                        Line::new(&actor, Action::SawRefusedSignIns, subject, format!("{tries} tries"));
                     audit::note(tx, &line, now);
                 }
                 Ok(())
@@ -176,7 +178,7 @@ async fn add_failed(tx: &mut Tx, person_id: i64, failed: &FailedTries, now: Time
     let Some((name, tries)) = sum else { return Ok(()) };
     if tries >= MANY_FAILED_TRIES && tries - failed.tries < MANY_FAILED_TRIES {
         let detail = format!("{tries} tries since they last signed in, the last from {}", failed.last_from);
-        let line = Line::new(&NOBODY.into(), "many_sign_ins_refused", format!("person {name}"), detail);
+        let line = Line::new(&NOBODY.into(), Action::ManySignInsRefused, format!("person {name}"), detail);
         audit::note(tx, &line, now);
     }
     Ok(())

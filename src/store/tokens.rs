@@ -7,6 +7,7 @@ use std::sync::LazyLock;
 
 use domain::access::Role;
 use domain::actor::Actor;
+use domain::audit::Action;
 use domain::time::TimestampMs;
 
 use crate::audit::{self, Line};
@@ -110,7 +111,7 @@ impl Store {
                     let of = owner.map_or_else(|| "a service".to_owned(), |owner| format!("person {owner}"));
                     let until = expires_at.map_or_else(String::new, |at| format!(", until {}", at.rfc3339()));
                     let detail = format!("role {}, of {of}{until}", role.name());
-                    let line = Line::new(&actor, "token_added", format!("token {name}"), detail);
+                    let line = Line::new(&actor, Action::TokenAdded, format!("token {name}"), detail);
                     audit::note(tx, &line, now);
                 }
                 Ok(added == 1)
@@ -127,7 +128,8 @@ impl Store {
                     sqlx::query(sql).bind(now.0).bind(&name).execute(connection).await?.rows_affected()
                 });
                 if revoked == 1 {
-                    let line = Line::new(&actor, "token_revoked", format!("token {name}"), String::new());
+                    let line =
+                        Line::new(&actor, Action::TokenRevoked, format!("token {name}"), String::new());
                     audit::note(tx, &line, now);
                 }
                 Ok(revoked == 1)

@@ -1,11 +1,13 @@
 //! The audit as a file: one line of CSV, or one line of JSON, for each line of the audit.
 
 use bytes::Bytes;
+use domain::actor::Actor;
+use domain::audit::Action;
 use domain::time::TimestampMs;
 use futures_util::{Stream, stream};
 use serde_json::json;
 use store::Store;
-use store::audit::{AuditRow, ExportFilter};
+use store::audit::{AuditRow, ExportFilter, Line};
 
 use crate::export;
 use crate::statements::lists::SyncStream;
@@ -78,6 +80,26 @@ pub fn json_line(row: &AuditRow) -> String {
         "hash": row.hash,
     });
     format!("{value}\n")
+}
+
+/// Notes that `actor` takes the lines of `filter` along as `format`. Whoever does not get this far gets no line.
+pub async fn note_export(
+    store: &Store,
+    actor: &Actor,
+    filter: &ExportFilter,
+    format: &str,
+    now: TimestampMs,
+) -> store::Result<()> {
+    let terms = [
+        Some(format.to_owned()),
+        filter.actor.as_ref().map(|actor| format!("of {actor}")),
+        filter.action.as_ref().map(|action| format!("only {action}")),
+        filter.from.map(|from| format!("from {}", from.rfc3339())),
+        filter.to.map(|to| format!("before {}", to.rfc3339())),
+    ];
+    let detail: Vec<String> = terms.into_iter().flatten().collect();
+    let line = Line::new(actor, Action::AuditExported, "audit".into(), detail.join(", "));
+    store.note_in_audit(line, now).await
 }
 
 /// The lines of `filter` as CSV, read page by page while they are sent; whole addresses only if `with_addresses`.

@@ -6,6 +6,7 @@ use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
 use domain::actor::Actor;
+use domain::audit::Action;
 use domain::time::TimestampMs;
 use store::Store;
 use store::audit::Line;
@@ -39,7 +40,7 @@ impl Refusals {
         &self,
         store: &Store,
         actor: Actor,
-        action: &'static str,
+        action: Action,
         subject: String,
         now: TimestampMs,
     ) {
@@ -56,7 +57,7 @@ impl Refusals {
         };
         let subject: String = subject.chars().take(MAX_SUBJECT_CHARS).collect();
         if let Err(error) = store.note_in_audit(Line::new(&actor, action, subject, detail), now).await {
-            warn!(%error, actor = %actor, action, "a refusal could not be noted in the audit");
+            warn!(%error, actor = %actor, action = action.name(), "a refusal could not be noted in the audit");
         }
     }
 

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use domain::access::Role;
 use domain::actor::{Actor, Via};
-use domain::audit::{Chain, Fault};
+use domain::audit::{Action, Chain, Fault};
 use domain::time::TimestampMs;
 use store::Store;
 use store::audit::{AuditFilter, ExportFilter, Line};
@@ -37,7 +37,10 @@ fn mara() -> Actor {
 }
 
 async fn note(store: &Store, actor: &Actor, subject: &str, now: TimestampMs) {
-    store.note_in_audit(Line::new(actor, "looked", subject.into(), String::new()), now).await.expect("noted");
+    store
+        .note_in_audit(Line::new(actor, Action::Released, subject.into(), String::new()), now)
+        .await
+        .expect("noted");
 }
 
 /// What a walk along the chain finds.
@@ -142,7 +145,7 @@ async fn what_fails_leaves_no_line_and_no_gap(home: &Home) {
         "INSERT INTO audit (seq, happened_at, actor, action, subject, detail, hash) VALUES (2, 0, 'x', 'x', 'x', '', 'x')",
     )
     .await;
-    let ann = Line::new(&mara(), "looked", "page".into(), String::new());
+    let ann = Line::new(&mara(), Action::Released, "page".into(), String::new());
     assert!(home.store.note_in_audit(ann, NOW).await.is_err());
     disarm(&mut raw).await;
     raw.execute("DELETE FROM audit WHERE seq = 2").await;

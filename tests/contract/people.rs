@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use domain::access::Role;
+use domain::audit::Action;
 use domain::time::{DAY_MS, TimestampMs};
 use store::audit::{AuditFilter, Line};
 use store::people::{FailedTries, NewPerson, Person, PersonChange};
@@ -231,7 +232,7 @@ async fn a_person_is_told_of_many_failed_tries_until_they_have_seen_them(home: &
     let fail = async |tries: i64, at: i64| {
         let (at, last_from) = (TimestampMs(NOW.0 + at), "198.51.100.0/24".to_owned());
         let failed = FailedTries { tries, since: at, last_at: at, last_from };
-        let line = Line::new(&"nobody".into(), "sign_in_refused", "person ann".into(), String::new());
+        let line = Line::new(&"nobody".into(), Action::SignInRefused, "person ann".into(), String::new());
         home.store.note_failed_sign_ins(line, vec![(ann.id, failed)], at).await.expect("noted");
     };
     let told = async || {
@@ -289,7 +290,7 @@ async fn a_session_in_use_lasts_until_its_day_is_over(home: &Home) {
 async fn the_audit_lists_newest_first_by_who_and_what_page_by_page(home: &Home) {
     add(home, "ann", Role::Risk).await;
     for number in 0..5 {
-        let line = Line::new(&"ann".into(), "looked", format!("page {number}"), String::new());
+        let line = Line::new(&"ann".into(), Action::Released, format!("page {number}"), String::new());
         home.store.note_in_audit(line, NOW).await.expect("noted");
     }
     let of = |actor: Option<&str>, action: Option<&str>, before| AuditFilter {
@@ -302,13 +303,13 @@ async fn the_audit_lists_newest_first_by_who_and_what_page_by_page(home: &Home) 
         rows.into_iter().map(|row| row.subject).collect::<Vec<_>>()
     };
     assert_eq!(subjects(of(Some("root"), None, None), 9).await, ["person ann"]);
-    assert_eq!(subjects(of(None, Some("looked"), None), 2).await, ["page 4", "page 3"]);
+    assert_eq!(subjects(of(None, Some("released"), None), 2).await, ["page 4", "page 3"]);
     let rows = home.store.audit(&of(Some("ann"), None, None), 2).await.expect("listed");
     assert_eq!(subjects(of(Some("ann"), None, Some(rows[1].id)), 2).await, ["page 2", "page 1"]);
     let (actors, actions) = home.store.audit_choices().await.expect("listed");
     assert_eq!(
         (actors, actions),
-        (vec!["ann".into(), "root".into()], vec!["looked".into(), "person_added".into()])
+        (vec!["ann".into(), "root".into()], vec!["person_added".into(), "released".into()])
     );
 }
 

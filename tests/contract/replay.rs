@@ -1,8 +1,9 @@
 //! Replays: put aside once, taken once more, and never with a second effect.
 
 use domain::time::{DAY_MS, TimestampMs};
+use store::audit::AuditFilter;
 use store::refused::NewRefused;
-use store::replay::{QuarantineFilter, Replayed, Replayer};
+use store::replay::{QuarantineFilter, REPLAY_PAGE, Replayed, Replayer};
 
 use crate::database::Home;
 use crate::story::{NOW, RECEIVED_AT, SECOND_SOURCE, credit, unmappable};
@@ -16,7 +17,8 @@ contract! {
         a_quarantined_postback_waits_again_and_is_noted,
         a_postback_that_is_not_quarantined_is_left_alone,
         a_replayed_call_waits_since_its_replay_and_is_judged_by_its_receipt,
-        dropped_refused_calls_are_counted;
+        dropped_refused_calls_are_counted,
+        an_order_to_replay_leaves_one_line_with_its_count;
 }
 
 fn ann() -> Replayer {
@@ -138,4 +140,45 @@ async fn dropped_refused_calls_are_counted(home: &Home) {
     }
     let count = home.store.refused_count().await.expect("they are counted");
     assert_eq!((count.kept, count.dropped), (store::refused::MAX_REFUSED, 8));
+}
+
+async fn an_order_to_replay_leaves_one_line_with_its_count(home: &Home) {
+    let many = 2 * usize::try_from(REPLAY_PAGE).expect("a number") + 3;
+    let lines = async || {
+        let rows = home.store.audit(&AuditFilter::default(), 99).await.expect("listed");
+        rows.into_iter()
+            .rev()
+            .map(|row| format!("{} {} {}", row.actor, row.action, row.subject))
+            .collect::<Vec<_>>()
+    };
+    let calls: Vec<_> = (0..many).map(|_| unmappable()).collect();
+    home.tell(&calls).await;
+    let (mut quarantined, mut after) = (Vec::new(), 0);
+    while quarantined.len() < many {
+        let page =
+            home.store.quarantined(&QuarantineFilter::default(), after).await.expect("they are listed");
+        after = *page.last().expect("more of them");
+        quarantined.extend(page);
+    }
+    // The first page is taken already: the line stands where the order takes something.
+    let first = quarantined[..500].to_vec();
+    assert_eq!(home.store.replay_quarantined(first, ann()).await.expect("taken"), 500);
+    assert_eq!(home.store.replay_quarantined(quarantined.clone(), ann()).await.expect("taken"), 503);
+    assert_eq!(home.store.replay_quarantined(quarantined.clone(), ann()).await.expect("taken"), 0);
+    let replayed = ["ann postback_replayed 500 postbacks", "ann postback_replayed 503 postbacks"];
+    assert_eq!(lines().await, replayed);
+    let refused =
+        |number| NewRefused { call: credit(&format!("T{number}")).postback(), reason: "wrong".into() };
+    home.store.keep_refused((0..many).map(refused).collect()).await.expect("they are kept");
+    let (mut ids, mut after) = (Vec::new(), 0);
+    loop {
+        let page = home.store.refused_calls(None, after).await.expect("they are read");
+        let Some(last) = page.last() else { break };
+        after = last.id;
+        ids.extend(page.iter().map(|call| call.id));
+    }
+    assert!(ids.len() > 1_000, "{} are kept", ids.len());
+    assert_eq!(home.store.replay_refused(ids.clone(), ann()).await.expect("taken"), ids.len());
+    let all = format!("ann refused_call_replayed {} refused calls", ids.len());
+    assert_eq!(lines().await[2..], [all]);
 }

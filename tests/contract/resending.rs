@@ -5,6 +5,7 @@ use domain::delivery::schedule::{Class, Next};
 use domain::review::{NotUndoable, Review};
 use domain::time::TimestampMs;
 use store::Store;
+use store::audit::AuditFilter;
 use store::resend::{DeliveryFilter, ResendFilter, Resendable, Resent, STEP_ROWS};
 use store::reviews::{Reviewer, Undone};
 use store::rewards::Place;
@@ -24,7 +25,8 @@ contract! {
         deliveries_are_listed_newest_first_page_by_page,
         only_what_has_ended_is_sent_again,
         a_filter_sends_again_what_it_names_however_often_it_is_run,
-        sending_again_goes_on_where_it_stopped;
+        sending_again_goes_on_where_it_stopped,
+        an_order_to_resend_leaves_one_line_with_its_count;
 }
 
 const GRACE_MS: i64 = 10_000;
@@ -202,7 +204,7 @@ async fn a_filter_sends_again_what_it_names_however_often_it_is_run(home: &Home)
     let store = telling(home);
     failed(home, &store, 6).await;
     let step = async |filter| {
-        store.resend_step(filter, None, "risk".into(), later(1)).await.expect("a step").deliveries
+        store.resend_many(filter, None, None, "risk".into(), later(1)).await.expect("sent again").deliveries
     };
     assert_eq!(step(ResendFilter { app: Some("other".into()), ..everything() }).await, 0);
     assert_eq!(step(ResendFilter { from: Some(later(1)), ..everything() }).await, 0);
@@ -224,12 +226,50 @@ async fn sending_again_goes_on_where_it_stopped(home: &Home) {
     let store = telling(home);
     let step_rows = usize::try_from(STEP_ROWS).expect("a number");
     failed(home, &store, step_rows + 3).await;
-    let first = store.resend_step(everything(), None, "risk".into(), NOW).await.expect("a step");
+    let first =
+        store.resend_many(everything(), None, Some(STEP_ROWS), "risk".into(), NOW).await.expect("a step");
     assert_eq!((first.deliveries, first.next.is_some()), (500, true));
     // Whoever lost the place begins anew, and doubles nothing.
-    let anew = store.resend_step(everything(), None, "risk".into(), NOW).await.expect("a step");
+    let anew =
+        store.resend_many(everything(), None, Some(STEP_ROWS), "risk".into(), NOW).await.expect("a step");
     assert_eq!((anew.deliveries, anew.next), (3, None));
-    let second = store.resend_step(everything(), first.next, "risk".into(), NOW).await.expect("a step");
+    let second = store
+        .resend_many(everything(), first.next, Some(STEP_ROWS), "risk".into(), NOW)
+        .await
+        .expect("a step");
     assert_eq!((second.deliveries, second.next), (0, None));
     assert_eq!(take(&store, NOW).await.len(), step_rows + 3);
+}
+
+async fn an_order_to_resend_leaves_one_line_with_its_count(home: &Home) {
+    let store = telling(home);
+    let many = 2 * usize::try_from(STEP_ROWS).expect("a number") + 3;
+    failed(home, &store, many).await;
+    let resend = async |filter: ResendFilter, most| {
+        store.resend_many(filter, None, most, "risk".into(), later(1)).await.expect("sent again").deliveries
+    };
+    let lines = async || {
+        let filter = AuditFilter { action: Some("deliveries_resent".into()), ..AuditFilter::default() };
+        let rows = home.store.audit(&filter, 99).await.expect("listed");
+        rows.into_iter().rev().map(|row| (row.actor, row.subject, row.detail)).collect::<Vec<_>>()
+    };
+    let line = |subject: &str, detail: &str| ("risk".to_owned(), subject.to_owned(), detail.to_owned());
+    assert_eq!(resend(ResendFilter { to: Some(NOW), ..everything() }, None).await, 0);
+    assert_eq!(lines().await, [], "nothing was sent again");
+    // An order of at most one step, then everything that is left, in two steps.
+    assert_eq!(resend(everything(), Some(STEP_ROWS)).await, 500);
+    assert_eq!(lines().await, [line("500 failed deliveries", "")]);
+    let of_main = ResendFilter { app: Some("main".into()), from: Some(NOW), ..everything() };
+    assert_eq!(resend(of_main.clone(), Some(9 * STEP_ROWS)).await, 503);
+    let from = format!("of the app main, from {}", NOW.rfc3339());
+    assert_eq!(lines().await[1..], [line("503 failed deliveries", &from)]);
+    assert_eq!(resend(of_main, None).await, 0);
+    assert_eq!(lines().await.len(), 2);
+    // The same ones, all at once, when they have failed once more.
+    let leased = take(&store, later(1)).await;
+    assert_eq!(leased.len(), many);
+    let ended = leased.iter().map(|one| ended(one, Class::Rejected, Next::GiveUp)).collect();
+    hand_over(&store, ended, "main", later(1)).await;
+    assert_eq!(resend(ResendFilter { ended_by: later(1), ..everything() }, None).await, 1_003);
+    assert_eq!(lines().await[2..], [line("1003 failed deliveries", "")]);
 }

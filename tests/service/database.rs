@@ -2,7 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, PgConnection, SqliteConnection};
+use sqlx::{
+    AssertSqlSafe, ColumnIndex, ConnectOptions as _, Connection as _, PgConnection, Row, SqliteConnection,
+};
 
 /// Which system.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,6 +76,32 @@ impl Database {
                     let mut connection =
                         PgConnection::connect(&self.url()).await.expect("the server answers");
                     sqlx::query_scalar(sql).fetch_one(&mut connection).await.expect("a number")
+                }
+            }
+        })
+    }
+
+    /// The rows that `sql` asks for, of texts.
+    pub(crate) fn texts(&self, sql: &str) -> Vec<Vec<Option<String>>> {
+        fn texts<R: Row>(rows: &[R]) -> Vec<Vec<Option<String>>>
+        where
+            usize: ColumnIndex<R>,
+            for<'r> Option<String>: sqlx::Decode<'r, R::Database> + sqlx::Type<R::Database>,
+        {
+            rows.iter().map(|row| (0..row.len()).map(|column| row.get(column)).collect()).collect()
+        }
+        let sql = AssertSqlSafe(sql.to_owned());
+        block_on(async {
+            match self {
+                Self::Sqlite(_) => {
+                    let options: sqlx::sqlite::SqliteConnectOptions = self.url().parse().expect("a URL");
+                    let mut connection: SqliteConnection = options.connect().await.expect("the file opens");
+                    texts(&sqlx::query(sql).fetch_all(&mut connection).await.expect("rows"))
+                }
+                Self::Postgres { .. } => {
+                    let mut connection =
+                        PgConnection::connect(&self.url()).await.expect("the server answers");
+                    texts(&sqlx::query(sql).fetch_all(&mut connection).await.expect("rows"))
                 }
             }
         })

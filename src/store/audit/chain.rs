@@ -103,7 +103,7 @@ pub(crate) async fn add(tx: &mut Tx) -> Result<()> {
             via_name: actor.via().detail(),
             from_network: from_network.as_deref(),
             address_digest: digest.as_deref(),
-            action: line.action,
+            action: line.action.name(),
             subject: &line.subject,
             detail: &line.detail,
         };
@@ -116,7 +116,7 @@ pub(crate) async fn add(tx: &mut Tx) -> Result<()> {
             via_name: actor.via().detail(),
             from_network,
             address_digest: digest,
-            action: line.action,
+            action: line.action.name(),
             subject: &line.subject,
             detail: &line.detail,
             hash: previous.clone(),
@@ -203,10 +203,12 @@ impl Store {
 
     /// The next lines of the chain behind the line `after`, in order; none at its end.
     pub async fn audit_chain(&self, after: i64) -> Result<Vec<ChainRow>> {
+        // Addresses are bounded by themselves: else Postgres may walk all of those before the page, for each page.
         Ok(read!(self, pool => sqlx::query_as(
             "SELECT audit.seq, happened_at, actor, via, via_name, from_network, address_digest, action, subject, detail,
                     hash, address, salt
-             FROM audit LEFT JOIN audit_addresses ON audit_addresses.seq = audit.seq
+             FROM audit LEFT JOIN audit_addresses
+                  ON audit_addresses.seq = audit.seq AND audit_addresses.seq > $1
              WHERE audit.seq > $1 ORDER BY audit.seq LIMIT $2"
         ).bind(after).bind(WALK_ROWS).fetch_all(pool).await)?)
     }

@@ -5,6 +5,7 @@ pub(crate) mod chain;
 use std::sync::LazyLock;
 
 use domain::actor::Actor;
+use domain::audit::Action;
 use domain::time::TimestampMs;
 use sqlx::QueryBuilder;
 
@@ -20,8 +21,8 @@ use crate::{Result, Store, read};
 pub struct Line {
     /// A person, a service, a part of RewardGate, or `command line`; by what means and from where.
     pub actor: Actor,
-    /// What, e.g. `released`.
-    pub action: &'static str,
+    /// What.
+    pub action: Action,
     /// To what, e.g. `reward 12`.
     pub subject: String,
     /// Whatever else needs saying; may be empty.
@@ -30,7 +31,7 @@ pub struct Line {
 
 impl Line {
     /// A line.
-    pub fn new(actor: &Actor, action: &'static str, subject: String, detail: String) -> Self {
+    pub fn new(actor: &Actor, action: Action, subject: String, detail: String) -> Self {
         Self { actor: actor.clone(), action, subject, detail }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::sync::LazyLock;
 
+use domain::audit::Action;
 use domain::money::Micros;
 use domain::queue::{Alone, BULK_MS, Opinion, Voice, Weighing};
 use domain::review::Review;
@@ -81,7 +82,7 @@ pub(super) async fn weigh(
                 sqlx::query(sql).bind(case_id).bind(reviewer.actor.name()).bind(note).bind(reviewer.now.0);
             insert.execute(connection).await?;
         });
-        let line = Line::new(&reviewer.actor, "opinion_given", format!("case {case_id}"), String::new());
+        let line = Line::new(&reviewer.actor, Action::OpinionGiven, format!("case {case_id}"), String::new());
         audit::note(tx, &line, reviewer.now);
     }
     Ok(weighed)

@@ -3,6 +3,7 @@
 use std::sync::LazyLock;
 
 use domain::actor::Actor;
+use domain::audit::Action;
 use domain::delivery::Subscriptions;
 use domain::ledger::Amounts;
 use domain::money::Micros;
@@ -214,9 +215,9 @@ async fn decide(
         None => note(&reviewer).to_owned(),
     };
     let action = match resolution {
-        Resolution::All => "reversal_taken_back",
-        Resolution::Part => "reversal_part_taken_back",
-        Resolution::Dismiss => "reversal_dismissed",
+        Resolution::All => Action::ReversalTakenBack,
+        Resolution::Part => Action::ReversalPartTakenBack,
+        Resolution::Dismiss => Action::ReversalDismissed,
     };
     let line = Line::new(&by, action, format!("case {case_id}"), detail);
     audit::note(tx, &line, reviewer.now);

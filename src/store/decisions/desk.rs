@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
+use domain::audit::Action;
 use domain::delivery::Subscriptions;
 use domain::money::Micros;
 use domain::queue::{Alone, BULK_MS, Opinion, SecondPerson, Voice, Weighing, weigh};
@@ -238,13 +239,13 @@ fn note(tx: &mut Tx, decide: &Decide, decision: &Decision) {
     let Reviewer { actor, note, now, .. } = &decide.reviewer;
     let note = note.as_deref().unwrap_or_default();
     if let Some(id) = decision.id {
-        let action = if decide.decision == Review::Release { "released" } else { "rejected" };
+        let action = if decide.decision == Review::Release { Action::Released } else { Action::Rejected };
         let detail = format!("decision {id}, ${}. {note}", Micros(decision.payout_micros));
         audit::note(tx, &Line::new(actor, action, subject(&decision.taken), detail), *now);
     }
     if !decision.waiting.is_empty() {
         // Not what was said: the second person is not to know.
-        let line = Line::new(actor, "opinion_given", subject(&decision.waiting), String::new());
+        let line = Line::new(actor, Action::OpinionGiven, subject(&decision.waiting), String::new());
         audit::note(tx, &line, *now);
     }
 }

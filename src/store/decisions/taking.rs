@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use domain::audit::Action;
 use domain::delivery::Subscriptions;
 use domain::review::{self, LastStep};
 use domain::settlement::{Because, Reward, TakenStep};
@@ -112,7 +113,7 @@ pub(super) async fn take_back(
     if !undone.undone.is_empty() {
         let subject = format!("decision {id}");
         let detail = format!("{} of {} rewards are held again", undone.undone.len(), decided.len());
-        audit::note(tx, &Line::new(&reviewer.actor, "undone", subject, detail), reviewer.now);
+        audit::note(tx, &Line::new(&reviewer.actor, Action::Undone, subject, detail), reviewer.now);
     }
     Ok(undone)
 }

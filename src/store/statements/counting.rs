@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, HashSet};
 use std::sync::LazyLock;
 
 use domain::actor::Actor;
+use domain::audit::Action;
 use domain::statement::kind_name;
 use domain::statement::life::{State, Step};
 use domain::statement::period::Days;
@@ -272,7 +273,7 @@ pub(super) async fn supersede(tx: &mut Tx, row: &StatementRow, now: TimestampMs)
         let detail = format!("by statement {}, of {}", row.id, row.actor);
         audit::note(
             tx,
-            &Line::new(&Actor::from(SUPERSEDER), "statement_superseded", subject(id), detail),
+            &Line::new(&Actor::from(SUPERSEDER), Action::StatementSuperseded, subject(id), detail),
             now,
         );
         let_go(tx, id, &row.source).await?;
@@ -289,7 +290,7 @@ pub(super) async fn leave(tx: &mut Tx, row: &StatementRow, actor: &Actor, now: T
     for old in back {
         come_back(tx, &old, row.id).await?;
         let detail = format!("statement {} does not count any more", row.id);
-        audit::note(tx, &Line::new(actor, "statement_restored", subject(old.id), detail), now);
+        audit::note(tx, &Line::new(actor, Action::StatementRestored, subject(old.id), detail), now);
     }
     let_go(tx, row.id, &row.source).await
 }

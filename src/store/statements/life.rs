@@ -3,6 +3,7 @@
 use std::sync::LazyLock;
 
 use domain::actor::Actor;
+use domain::audit::Action;
 use domain::money::Micros;
 use domain::statement::format::Format;
 use domain::statement::life::{Act, State, Step};
@@ -162,7 +163,7 @@ pub(super) async fn discard(tx: &mut Tx, row: &StatementRow, actor: &Actor, now:
         });
     }
     let detail = format!("{} of {}, {}", row.file_name, row.source, row.stands()?.name());
-    audit::note(tx, &Line::new(actor, "statement_discarded", subject(row.id), detail), now);
+    audit::note(tx, &Line::new(actor, Action::StatementDiscarded, subject(row.id), detail), now);
     Ok(())
 }
 
@@ -181,7 +182,7 @@ async fn fail(tx: &mut Tx, row: &StatementRow, reason: &str, now: TimestampMs) -
     guard("statements", failed, 1)?;
     let worker = Actor::from(WORKER);
     counting::leave(tx, row, &worker, now).await?;
-    audit::note(tx, &Line::new(&worker, "statement_failed", subject(row.id), reason), now);
+    audit::note(tx, &Line::new(&worker, Action::StatementFailed, subject(row.id), reason), now);
     Ok(true)
 }
 
@@ -268,7 +269,7 @@ impl Store {
                     return Ok(Restored::NotNow(state));
                 };
                 let detail = format!("beside statement {newer}");
-                audit::note(tx, &Line::new(&actor, "statement_restored", subject(id), detail), now);
+                audit::note(tx, &Line::new(&actor, Action::StatementRestored, subject(id), detail), now);
                 Ok(Restored::Beside(newer))
             })
         })
@@ -375,6 +376,6 @@ async fn confirmed(tx: &mut Tx, id: i64, confirm: Confirm, days: Days) -> Result
         .await?
         .rows_affected());
     guard("statements", done, 1)?;
-    audit::note(tx, &Line::new(&confirm.actor, "statement_imported", subject(id), detail), confirm.now);
+    audit::note(tx, &Line::new(&confirm.actor, Action::StatementImported, subject(id), detail), confirm.now);
     Ok(Confirmed::Done)
 }

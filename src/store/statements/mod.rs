@@ -29,6 +29,7 @@ pub mod words;
 use std::sync::LazyLock;
 
 use domain::actor::Actor;
+use domain::audit::Action;
 use domain::report::day::NaiveDate;
 use domain::statement::format::Format;
 use domain::statement::life::State;
@@ -354,7 +355,7 @@ async fn finish_receiving(
         .rows_affected());
     guard("statements", received, 1)?;
     let detail = format!("{} of {}", row.file_name, row.source);
-    let line = Line::new(&complete.actor, "statement_received", subject(id), detail);
+    let line = Line::new(&complete.actor, Action::StatementReceived, subject(id), detail);
     audit::note(tx, &line, TimestampMs(row.received_at));
     Ok(Ok(Received::New))
 }

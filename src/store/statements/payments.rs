@@ -3,6 +3,7 @@
 
 use std::sync::LazyLock;
 
+use domain::audit::Action;
 use domain::ledger::{PayoutAccount, Transfer};
 use domain::money::{Micros, Positive};
 use domain::report::amount::Amount;
@@ -224,7 +225,7 @@ async fn pay(tx: &mut Tx, id: i64, payment: Payment, word: Word, business_date: 
     };
     book(tx, &[(None, transfer.posting())], &business_date, word.now).await?;
     let detail = format!("{} USD: {}", Micros(payment.amount.micros()), word.reason);
-    audit::note(tx, &Line::new(&word.actor, "statement_paid", subject(id), detail), word.now);
+    audit::note(tx, &Line::new(&word.actor, Action::StatementPaid, subject(id), detail), word.now);
     Ok(Paid::Booked)
 }
 
@@ -277,7 +278,7 @@ async fn take_back(
     };
     book(tx, &[(None, transfer.posting())], &business_date, word.now).await?;
     let detail = format!("payment {payment}, {} USD: {}", Micros(amount.micros()), word.reason);
-    audit::note(tx, &Line::new(&word.actor, "payment_taken_back", subject(id), detail), word.now);
+    audit::note(tx, &Line::new(&word.actor, Action::PaymentTakenBack, subject(id), detail), word.now);
     Ok(TakenBack::Done)
 }
 

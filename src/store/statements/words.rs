@@ -3,6 +3,7 @@
 use std::sync::LazyLock;
 
 use domain::actor::Actor;
+use domain::audit::Action;
 use domain::statement::LineState;
 use domain::time::TimestampMs;
 
@@ -88,7 +89,7 @@ impl Store {
                     return Ok(Accepted::Missing);
                 }
                 let detail = format!("{difference}: {}", word.reason);
-                let line = Line::new(&word.actor, "difference_accepted", subject(id), detail);
+                let line = Line::new(&word.actor, Action::DifferenceAccepted, subject(id), detail);
                 audit::note(tx, &line, word.now);
                 Ok(Accepted::Done)
             })
@@ -119,7 +120,7 @@ impl Store {
                     .rows_affected());
                 if accepted > 0 {
                     let detail = format!("all {accepted} of {}: {}", state.name(), word.reason);
-                    let line = Line::new(&word.actor, "difference_accepted", subject(id), detail);
+                    let line = Line::new(&word.actor, Action::DifferenceAccepted, subject(id), detail);
                     audit::note(tx, &line, word.now);
                 }
                 Ok(accepted)

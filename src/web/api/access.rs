@@ -4,6 +4,7 @@ use std::net::IpAddr;
 
 use domain::access::{Role, token_hash};
 use domain::actor::{Actor, NOBODY, Via};
+use domain::audit::Action;
 use domain::review::MAX_NOTE_LEN;
 use domain::time::TimestampMs;
 use store::Store;
@@ -44,7 +45,7 @@ pub(crate) async fn owner_of(
         return Ok(Owner { actor, role: owner.role });
     }
     let via = Via::Token("unknown".into());
-    refusals.note(store, Actor::new(NOBODY, via, Some(from)), "token_refused", "api".into(), now).await;
+    refusals.note(store, Actor::new(NOBODY, via, Some(from)), Action::TokenRefused, "api".into(), now).await;
     Err(ApiError::Unauthorized)
 }
 
@@ -88,7 +89,7 @@ impl Call {
         }
         let message = format!("`{}` has the role {}: {else_say}", owner.actor, owner.role.name());
         let Api { store, refusals, clock, .. } = &*self.api;
-        refusals.note(store, owner.actor, "right_refused", self.path.clone(), clock.now()).await;
+        refusals.note(store, owner.actor, Action::RightRefused, self.path.clone(), clock.now()).await;
         Err(ApiError::Forbidden(message))
     }
 }

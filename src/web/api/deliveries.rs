@@ -6,7 +6,9 @@ use serde::{Deserialize, Serialize};
 use store::Store;
 use store::deliveries::DisabledApp;
 use store::giving_up::{GiveUp, GivenUp};
-use store::resend::{AttemptRow, DeliveryFilter, DeliveryRow, ResendFilter, Resendable, Resent};
+use store::resend::{
+    AttemptRow, DeliveryFilter, DeliveryRow, ResendFilter, Resendable, Resent, ResentMany, STEP_ROWS,
+};
 use utoipa::{IntoParams, ToSchema};
 
 use super::Call;
@@ -15,8 +17,8 @@ use super::error::{ApiError, ErrorBody};
 use super::page::{self, Page};
 use super::shape::time;
 
-/// Steps of one call that resends: with 500 deliveries each, 10,000 in all. A call is to end; the next one goes on.
-const MAX_STEPS: usize = 20;
+/// How many deliveries one call sends again: a call is to end; the next one goes on.
+const MOST: i64 = 20 * STEP_ROWS;
 
 /// Something that an app is told of a reward.
 #[derive(Debug, Serialize, ToSchema)]
@@ -241,18 +243,12 @@ pub(crate) async fn resend(call: Call, body: Bytes) -> Result<ResendDone, ApiErr
         to: page::instant(api, "to", request.to.as_deref())?,
         ended_by: page::instant(api, "ended_by", request.ended_by.as_deref())?.unwrap_or(now),
     };
-    let mut after = request.cursor.as_deref().map(page::place).transpose()?;
-    let mut deliveries = 0;
-    for _ in 0..MAX_STEPS {
-        let step = api.store.resend_step(filter.clone(), after, owner.actor.clone(), now).await?;
-        deliveries += step.deliveries;
-        after = step.next;
-        if after.is_none() {
-            break;
-        }
-    }
+    let after = request.cursor.as_deref().map(page::place).transpose()?;
+    let by = owner.actor.clone();
+    let ResentMany { deliveries, next } =
+        api.store.resend_many(filter.clone(), after, Some(MOST), by, now).await?;
     tracing::info!(deliveries, actor = %owner.actor, "deliveries are sent again");
-    let next = after.map(|place| format!("{}-{}", place.received_at.0, place.id));
+    let next = next.map(|place| format!("{}-{}", place.received_at.0, place.id));
     Ok(ResendDone { deliveries, next, ended_by: filter.ended_by.rfc3339() })
 }
 

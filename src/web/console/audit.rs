@@ -85,9 +85,11 @@ fn by(row: &AuditRow) -> String {
 }
 
 /// `GET /audit/audit.csv`: the lines of the filter as a file, the oldest first. Whole addresses are for admins.
-pub(crate) fn file(console: &Console, viewer: &Viewer, request: &Request) -> Answer {
+pub(crate) async fn file(console: &Console, viewer: &Viewer, request: &Request) -> Answered {
     let text = |name: &str| request.query(name).map(str::to_owned);
     let filter = ExportFilter { actor: text("actor"), action: text("action"), ..ExportFilter::default() };
+    let now = console.clock.now();
+    audit_file::note_export(&console.store, &viewer.actor(), &filter, "CSV", now).await?;
     let lines = audit_file::stream(console.store.clone(), filter, viewer.is_admin());
-    Answer::Download(download("audit.csv", CSV, warp::reply::stream(lines).into_response()))
+    Ok(Answer::Download(download("audit.csv", CSV, warp::reply::stream(lines).into_response())))
 }

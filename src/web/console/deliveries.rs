@@ -5,7 +5,7 @@ use domain::delivery::Status;
 use domain::review::MAX_NOTE_LEN;
 use domain::time::TimestampMs;
 use store::giving_up::{GiveUp, GivenUp};
-use store::resend::{DeliveryFilter, DeliveryRow, ResendFilter, Resendable, Resent};
+use store::resend::{DeliveryFilter, DeliveryRow, ResendFilter, Resendable, Resent, ResentMany, STEP_ROWS};
 use store::rewards::Place;
 
 use super::Console;
@@ -16,8 +16,8 @@ use super::session::Viewer;
 use super::show::{Moment, counted, moment, number, short, sign};
 
 const PAGE: i64 = 50;
-/// How many steps of resending one click takes at most; a longer backlog takes another click.
-const MAX_STEPS: usize = 100;
+/// How many deliveries one click sends again; a longer backlog takes another click.
+const MOST: i64 = 100 * STEP_ROWS;
 
 struct Row {
     id: i64,
@@ -180,16 +180,10 @@ pub(crate) async fn resend_failed(console: &Console, viewer: &Viewer, _request: 
     }
     let now = console.clock.now();
     let filter = ResendFilter { app: None, status: Resendable::Failed, from: None, to: None, ended_by: now };
-    let (mut deliveries, mut after) = (0_u64, None);
-    for _ in 0..MAX_STEPS {
-        let step = console.store.resend_step(filter.clone(), after, viewer.actor(), now).await?;
-        deliveries += step.deliveries;
-        after = step.next;
-        if after.is_none() {
-            break;
-        }
-    }
-    let rest = if after.is_some() { " There are more: click again." } else { "" };
+    let by = viewer.actor();
+    let ResentMany { deliveries, next } =
+        console.store.resend_many(filter, None, Some(MOST), by, now).await?;
+    let rest = if next.is_some() { " There are more: click again." } else { "" };
     Ok(back(
         viewer,
         format!(

@@ -61,6 +61,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use chrono_tz::Tz;
+use domain::audit::Action;
 use domain::policy::Policy;
 use domain::proxies::Proxies;
 use domain::queue::ReviewTerms;
@@ -418,7 +419,7 @@ impl Console {
             }
             (false, ["policy"]) => policy::page(self, &viewer).await,
             (false, ["audit"]) => audit::page(self, &viewer, request).await,
-            (false, ["audit", "audit.csv"]) => Ok(audit::file(self, &viewer, request)),
+            (false, ["audit", "audit.csv"]) => audit::file(self, &viewer, request).await,
             (false, ["help"]) => help::contents(&viewer, request),
             (false, ["help", name]) => Ok(help::chapter(&viewer, name)),
             (false, ["people"]) => people::page(self, &viewer).await,
@@ -441,6 +442,6 @@ impl Console {
 
     /// Notes that somebody who is signed in has no right to `what`.
     async fn note_refused(&self, viewer: &Viewer, what: String) {
-        self.refusals.note(&self.store, viewer.actor(), "right_refused", what, self.clock.now()).await;
+        self.refusals.note(&self.store, viewer.actor(), Action::RightRefused, what, self.clock.now()).await;
     }
 }

@@ -7,6 +7,7 @@ use std::net::IpAddr;
 
 use domain::access::{MAX_PERSON_NAME_LEN, csrf_token, same_text, token_hash};
 use domain::actor::{Actor, NOBODY, Via};
+use domain::audit::Action;
 use store::audit::Line;
 use store::sign_ins::NewSession;
 
@@ -109,7 +110,7 @@ pub(super) async fn note_failure(
         more => format!("and {more} more since the line before"),
     };
     let nobody = Actor::new(NOBODY, Via::Page, Some(from));
-    let line = Line::new(&nobody, "sign_in_refused", format!("person {tried}"), unsaid);
+    let line = Line::new(&nobody, Action::SignInRefused, format!("person {tried}"), unsaid);
     console.store.note_failed_sign_ins(line, due.people, now).await
 }
 

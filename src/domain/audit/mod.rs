@@ -1,13 +1,17 @@
-//! The chain of the audit: each line carries a hash over itself and over the hash of the line before it, so that a line
+//! What a line of the audit can tell of ([`Action`]), and its chain: each line carries a hash over itself and over the hash of the line before it, so that a line
 //! that is changed, added or taken away is found.
 //!
 //! The hash is SHA-256 over the fields in the order of [`Entry`], each as `length:bytes;` and `-;` if there is none, behind
 //! the hash of the line before in the same form (empty for the first line). Of a whole address it covers a salted digest
 //! and not the address, so that the address can be deleted at the end of its term.
 
+mod action;
+
 use std::fmt::Write as _;
 
 use crate::text::sha256;
+
+pub use action::Action;
 
 /// A line of the audit as its hash covers it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
