@@ -19,8 +19,8 @@ use domain::time::{Clock, TimestampMs};
 use geo::Geo;
 use metrics::{counter, gauge, histogram};
 use store::Store;
-use store::inbox::{Claim, WaitingPostback};
-use store::settle::{Mapped, MappedPostback, Settle};
+use store::postbacks::inbox::{Claim, WaitingPostback};
+use store::rewards::process::{Mapped, MappedPostback, Settle};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, error, warn};
 

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use domain::time::TimestampMs;
 use metrics::counter;
 use store::Store;
-use store::retention::{PostbackTerms, Purged};
+use store::operations::retention::{PostbackTerms, Purged};
 use tokio_util::sync::CancellationToken;
 use tracing::info;
 

@@ -12,7 +12,7 @@ use apalis_core::backend::ext::BackendExt as _;
 use chrono_tz::Tz;
 use domain::time::{Clock, TimestampMs};
 use store::Store;
-use store::queue::{Begun, Job, JobStorage};
+use store::operations::jobs::{Begun, Job, JobStorage};
 use store::statements::MatchTerms;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};

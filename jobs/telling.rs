@@ -7,7 +7,7 @@ use domain::settlement::{Outcome, Processed, Settlement};
 use domain::time::TimestampMs;
 use domain::verdict::Decision;
 use metrics::{counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
-use store::inbox::WaitingPostback;
+use store::postbacks::inbox::WaitingPostback;
 use tracing::{debug, info};
 
 /// Says what this crate measures, and makes every series exist from the start.

@@ -87,7 +87,7 @@ pub(crate) fn open_to_all(settings: &Settings) -> Vec<String> {
         let shown = path.display();
         format!("the database file {shown} may be opened by every account of this machine: chmod o= {shown}")
     };
-    store::connect::open_to_all(&settings.database_url.0).into_iter().map(sentence).collect()
+    store::db::connect::open_to_all(&settings.database_url.0).into_iter().map(sentence).collect()
 }
 
 /// Who is told what.

@@ -10,7 +10,7 @@ use domain::time::TimestampMs;
 use geo::refresh::Refresh;
 use metrics::{describe_gauge, gauge};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder};
-use store::deliveries::Backlog;
+use store::deliveries::lease::Backlog;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 use web::watch::Metrics;

@@ -10,7 +10,7 @@ use domain::delivery::schedule::{Class, Next, Outcome, next};
 use domain::time::{Clock, TimestampMs};
 use metrics::{counter, gauge, histogram};
 use store::Store;
-use store::deliveries::{Ended, Leased, Take};
+use store::deliveries::lease::{Ended, Leased, Take};
 use tokio::sync::{Mutex, watch};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;

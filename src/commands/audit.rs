@@ -2,7 +2,7 @@
 
 use std::io::Write as _;
 
-use store::audit::ExportFilter;
+use store::access::audit::ExportFilter;
 use web::audit_file::{PAGE, csv_head, csv_line, json_line, note_export};
 
 use super::acting::command_line;

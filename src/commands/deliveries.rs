@@ -5,9 +5,9 @@ use domain::delivery::Status;
 use domain::review::MAX_NOTE_LEN;
 use domain::text::count;
 use domain::time::TimestampMs;
-use store::giving_up::{GiveUp, GivenUp};
-use store::resend::{DeliveryFilter, DeliveryRow, ResendFilter, Resendable, Resent};
-use store::rewards::Place;
+use store::deliveries::giving_up::{GiveUp, GivenUp};
+use store::deliveries::resend::{DeliveryFilter, DeliveryRow, ResendFilter, Resendable, Resent};
+use store::rewards::list::Place;
 
 use super::progress::during;
 use super::{acting, say, time};

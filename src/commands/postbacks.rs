@@ -5,7 +5,7 @@ use domain::access::Role;
 use domain::masked::masked;
 use domain::network::Field;
 use domain::time::TimestampMs;
-use store::quarantine::{Acted, By};
+use store::postbacks::quarantine::{Acted, By};
 use web::stating::{self, Stating, act_words};
 
 use super::{acting, say};

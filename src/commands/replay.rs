@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use domain::text::count;
-use store::replay::{QuarantineFilter, Replayer};
+use store::postbacks::replay::{QuarantineFilter, Replayer};
 
 use super::acting::command_line;
 use super::progress::{Progress, during};

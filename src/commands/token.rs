@@ -2,8 +2,8 @@
 
 use domain::access::{Role, is_person_name, token_hash};
 use domain::time::{DAY_MS, TimestampMs};
-use store::people::Person;
-use store::tokens::{NewToken, TokenRow};
+use store::access::staff::Person;
+use store::access::tokens::{NewToken, TokenRow};
 
 use super::acting::command_line;
 use super::{new_token, say};

@@ -5,7 +5,7 @@ use std::io::{BufRead as _, IsTerminal as _};
 use anyhow::Context as _;
 use domain::access::{Role, is_person_name};
 use domain::time::TimestampMs;
-use store::people::{NewPerson, PersonChange};
+use store::access::staff::{NewPerson, PersonChange};
 use web::console::password;
 
 use super::acting::command_line;

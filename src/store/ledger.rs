@@ -3,7 +3,7 @@
 use domain::money::Micros;
 use domain::proof::{DifferingAccount, DifferingReward, Proof};
 
-use crate::deadline::LONG;
+use crate::db::deadline::LONG;
 use crate::{Result, Store, read, read_snapshot};
 
 /// One balance of a user.
@@ -176,7 +176,7 @@ impl Store {
     /// Recomputes everything from the transfers, on one snapshot, and names what differs.
     pub async fn prove(&self) -> Result<Proof> {
         let (store, rewards) = (self.clone(), self.differing_rewards());
-        crate::unit::own_task(async move {
+        crate::db::tx::own_task(async move {
             let proof = async { read_snapshot!(store, snapshot => Ok(prove!(snapshot, rewards))) };
             store.within(LONG, proof).await
         })

@@ -8,80 +8,48 @@
 //! dropped (a client that hangs up, a time-out) can neither tear a transaction nor hand a half-begun one back to the
 //! pool.
 //!
-//! | module | what it keeps |
+//! | room | what it keeps |
 //! |---|---|
-//! | [`connect`] | opening either database, and proving that what it acknowledges is durable |
-//! | [`deadline`], `line` | nothing waits for ever: what misses its deadline, what gives no sign of life, what takes no writes |
-//! | [`migrate`] | the schema |
-//! | [`moment`] | an answer made of several readings is of one moment |
-//! | `statement`, `columns`, `unit` | one SQL text for two databases; one transaction in one task |
-//! | [`bodies`] | what is kept of bodies that no signature covers |
-//! | [`inbox`] | recording postbacks, and claiming the ones that wait |
-//! | [`settle`], `save` | loading what a batch touches, saving what became of it |
-//! | `outbox`, [`deliveries`], [`resend`] | what apps are told: born with its cause, sent by workers, looked at by people |
-//! | [`refused`] | calls whose signature did not verify, bounded in number |
-//! | [`postbacks`], [`rewards`] | reading them back, page by page |
-//! | [`cases`] | reversals that a person must look at, and the decision on each |
-//! | [`holds`], [`claims`] | the queue of held rewards; who has one of them open |
-//! | [`glances`] | what pages show beside a reward or a user, and of today |
-//! | [`reviews`], [`decisions`] | a person's decision on one reward; one click that decides on many |
+//! | [`db`] | connections, schema, deadlines, one SQL text for two databases, one transaction in one task |
+//! | [`postbacks`] | the inbox, refused calls, quarantine, replay, and lists of them |
+//! | [`rewards`] | processing: what a batch touches is loaded, what the domain decided is saved; lists |
 //! | [`ledger`] | balances and their proof |
-//! | [`integrity`] | whether the database itself is whole, and up to where it reaches |
-//! | [`reports`], `report_facts` | the reconciliation of a business day, kept; what it is made from |
-//! | [`statements`] | the network's own statements, read and matched step by step |
-//! | [`policies`] | the content behind each policy version |
-//! | [`queue`] | work by the clock or by a click, in apalis's own storage |
-//! | [`replay`] | taking once more what was put aside |
-//! | [`quarantine`] | what people do about quarantined postbacks: state what is missing, set one aside |
-//! | [`retention`] | what leaves at the end of its term |
-//! | [`tokens`], `names` | who may call the API; names are given once |
-//! | [`people`], [`sign_ins`], [`sessions`], [`audit`] | who may sign in to the pages, how they do, their sessions, and who did what |
-//! | [`wake`] | telling workers that something waits |
+//! | [`deliveries`] | the outbox of every app: created with its cause, leased by workers, sent again by people |
+//! | [`review`] | holds, claims, the context of a decision, decisions, reversals that a person must look at |
+//! | [`reports`] | the reconciliation of a business day, and what it is made from |
+//! | [`statements`] | the network's own statements, imported and matched step by step |
+//! | [`access`] | staff, sign-ins, sessions, tokens, and the audit |
+//! | [`operations`] | scheduled jobs, retention, policies |
+//!
+//! # Lock order
+//!
+//! Every transaction locks in this order, so that no two wait for each other:
+//!
+//! | | what | by whom |
+//! |---|---|---|
+//! | 1 | the person's row in `tallies` | decisions, if `review.second_person_bulk_usd` is set |
+//! | 2 | users, by app and id | processing, decisions, cases, deliveries |
+//! | 3 | rewards, by id | the same |
+//! | 4 | reversal cases, by id | cases, processing |
+//! | 5 | postbacks, by id (`SKIP LOCKED` where workers claim) | processing, quarantine, replay |
+//! | 6 | statements, by id | statements |
+//! | 7 | accounts, by name and currency | whoever moves money |
+//! | 8 | deliveries, by id (`SKIP LOCKED` where workers lease) | whoever changes what an app hears; under the user's row |
+//! | 9 | `audit_head` | every act, right before the commit |
+//!
+//! A transaction that loses a conflict begins again with fresh facts. On SQLite a writing transaction owns the whole
+//! file from its beginning.
 
-pub mod audit;
-pub mod bodies;
-pub mod cases;
-pub mod claims;
-mod columns;
-pub mod connect;
-pub mod deadline;
-pub mod decisions;
+pub mod access;
+pub mod db;
 pub mod deliveries;
-pub mod error;
-pub mod giving_up;
-pub mod glances;
-mod gone;
-pub mod holds;
-pub mod inbox;
-pub mod integrity;
 pub mod ledger;
-mod line;
-pub mod migrate;
-pub mod moment;
-mod names;
-mod outbox;
-pub mod people;
-pub mod policies;
+pub mod operations;
 pub mod postbacks;
-pub mod quarantine;
-pub mod queue;
-pub mod refused;
-pub mod replay;
-mod report_facts;
 pub mod reports;
-pub mod resend;
-pub mod retention;
-pub mod reviews;
+pub mod review;
 pub mod rewards;
-mod save;
-pub mod sessions;
-pub mod settle;
-pub mod sign_ins;
-mod statement;
 pub mod statements;
-pub mod tokens;
-mod unit;
-pub mod wake;
 
 use std::sync::Arc;
 
@@ -89,8 +57,10 @@ use domain::delivery::Subscriptions;
 use domain::queue::ReviewTerms;
 use sqlx::SqlitePool;
 
-pub use connect::OpenOptions;
-pub use error::{Error, Result};
+use db::{deadline, line, moment};
+
+pub use db::connect::OpenOptions;
+pub use db::error::{Error, Result};
 
 /// An open database. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -227,14 +197,14 @@ impl Store {
 macro_rules! read {
     ($store:expr, $pool:ident => $body:expr) => {
         $store
-            .within($crate::deadline::READ, async {
+            .within($crate::db::deadline::READ, async {
                 if let Some(moment) = &$store.moment {
                     return match &mut *moment.lock().await {
-                        $crate::unit::Tx::Sqlite(tx, _) => {
+                        $crate::db::tx::Tx::Sqlite(tx, _) => {
                             let $pool = &mut **tx;
                             $body
                         }
-                        $crate::unit::Tx::Postgres(tx, _) => {
+                        $crate::db::tx::Tx::Postgres(tx, _) => {
                             let $pool = &mut **tx;
                             $body
                         }
@@ -258,8 +228,8 @@ pub(crate) use read;
 macro_rules! read_snapshot {
     ($store:expr, $snapshot:ident => $body:expr) => {
         match $store.begin_reading().await? {
-            $crate::unit::Tx::Sqlite(mut $snapshot, _) => $body,
-            $crate::unit::Tx::Postgres(mut $snapshot, _) => $body,
+            $crate::db::tx::Tx::Sqlite(mut $snapshot, _) => $body,
+            $crate::db::tx::Tx::Postgres(mut $snapshot, _) => $body,
         }
     };
 }

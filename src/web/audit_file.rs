@@ -7,7 +7,7 @@ use domain::time::TimestampMs;
 use futures_util::{Stream, stream};
 use serde_json::json;
 use store::Store;
-use store::audit::{AuditRow, ExportFilter, Line};
+use store::access::audit::{AuditRow, ExportFilter, Line};
 
 use crate::export;
 use crate::statements::lists::SyncStream;

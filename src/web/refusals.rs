@@ -9,7 +9,7 @@ use domain::actor::Actor;
 use domain::audit::Action;
 use domain::time::TimestampMs;
 use store::Store;
-use store::audit::Line;
+use store::access::audit::Line;
 use tracing::warn;
 
 use crate::limits::Caller;

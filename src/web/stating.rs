@@ -12,8 +12,8 @@ use domain::settlement::SourceTerms;
 use domain::stated::{Gap, NotStated, Outlook, Stated, gaps};
 use domain::time::TimestampMs;
 use store::Store;
-use store::postbacks::PostbackRow;
-use store::quarantine::{ActRow, Acted, By};
+use store::postbacks::list::PostbackRow;
+use store::postbacks::quarantine::{ActRow, Acted, By};
 
 /// Everything that looking ahead needs besides the database.
 #[derive(Debug)]

@@ -3,10 +3,10 @@
 use domain::delivery::Status;
 use domain::delivery::schedule::{Class, Next};
 use store::Store;
-use store::audit::AuditFilter;
-use store::deliveries::Leased;
-use store::giving_up::{GiveUp, GivenUp};
-use store::resend::Resent;
+use store::access::audit::AuditFilter;
+use store::deliveries::giving_up::{GiveUp, GivenUp};
+use store::deliveries::lease::Leased;
+use store::deliveries::resend::Resent;
 
 use crate::database::Home;
 use crate::deliveries::{delivered, ended, hand_over, later, lines, said, settle, take, telling};
@@ -37,7 +37,7 @@ async fn crowd(home: &Home, store: &Store, users: std::ops::Range<usize>) -> Vec
     take(store, NOW).await
 }
 
-fn gone(leased: &Leased) -> store::deliveries::Ended {
+fn gone(leased: &Leased) -> store::deliveries::lease::Ended {
     ended(leased, Class::Gone, Next::GiveUp)
 }
 
@@ -65,7 +65,8 @@ async fn one_user_who_is_gone_leaves_the_app_on(home: &Home) {
 }
 
 async fn failed(store: &Store) -> Vec<i64> {
-    let filter = store::resend::DeliveryFilter { status: Some(Status::Failed), ..Default::default() };
+    let filter =
+        store::deliveries::resend::DeliveryFilter { status: Some(Status::Failed), ..Default::default() };
     store.deliveries(&filter, 100).await.expect("they are listed").into_iter().map(|row| row.id).collect()
 }
 

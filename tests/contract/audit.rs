@@ -7,8 +7,8 @@ use domain::actor::{Actor, Via};
 use domain::audit::{Action, Chain, Fault};
 use domain::time::TimestampMs;
 use store::Store;
-use store::audit::{AuditFilter, ExportFilter, Line};
-use store::people::NewPerson;
+use store::access::audit::{AuditFilter, ExportFilter, Line};
+use store::access::staff::NewPerson;
 
 use crate::database::Home;
 use crate::raw::Raw;

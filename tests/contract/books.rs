@@ -2,7 +2,7 @@
 
 use domain::review::Review;
 use store::ledger::BalanceRow;
-use store::reviews::Reviewed;
+use store::review::reviews::Reviewed;
 
 use crate::database::Home;
 use crate::story::{GEMS_SOURCE, NOW, PAYOUT, REWARD, TODAY, credit, reversal, suspicious};

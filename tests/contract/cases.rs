@@ -3,9 +3,9 @@
 use domain::reversal::{Ending, NotPossible, Resolution, Situation};
 use domain::review::Review;
 use domain::time::TimestampMs;
-use store::cases::{CaseFilter, CaseRow, Resolve, Resolved};
-use store::inbox::Claim;
-use store::reviews::{Reviewed, Reviewer, Undone};
+use store::postbacks::inbox::Claim;
+use store::review::cases::{CaseFilter, CaseRow, Resolve, Resolved};
+use store::review::reviews::{Reviewed, Reviewer, Undone};
 
 use crate::database::Home;
 use crate::deliveries::{later, lines, said, take, telling};
@@ -92,7 +92,8 @@ async fn a_part_of_a_hold_is_taken_back_and_the_rest_can_be_released(home: &Home
     done(home, &the_case(home, NOW).await, Resolution::Part).await;
     let left = [("earned", 600_000), ("granted", -300_000_000), ("held", 300_000_000), ("network", -600_000)];
     assert_eq!(plain(&home.balances("targo").await), left);
-    let totals = home.store.hold_totals(&store::holds::HoldFilter::default(), NOW).await.expect("totals");
+    let totals =
+        home.store.hold_totals(&store::review::holds::HoldFilter::default(), NOW).await.expect("totals");
     assert_eq!((totals.reward_micros, totals.payout_micros), (Some(300_000_000), 600_000));
     let id = home.reward("T1").await.id;
     assert_eq!(home.decide(id, Review::Release).await.expect("an answer"), Reviewed::Done);
@@ -234,7 +235,7 @@ async fn a_case_is_decided_once_however_many_try(home: &Home) {
 async fn a_decision_on_a_case_needs_a_reward_that_fits(home: &Home) {
     home.tell(&[credit("T0"), reversal("T0-R"), credit("X").of_source("gems"), reversal("T8")]).await;
     let cases = open(home, LATE).await;
-    let gems = home.store.rewards(&store::rewards::RewardFilter::default(), 10).await.expect("rewards");
+    let gems = home.store.rewards(&store::rewards::list::RewardFilter::default(), 10).await.expect("rewards");
     let gems = gems.iter().find(|row| row.source == "gems").expect("it is there").id;
     let other_orphan = cases[1].reward_id;
     for reward_id in [None, Some(gems), Some(other_orphan), Some(999_999)] {
@@ -267,7 +268,7 @@ async fn what_is_approved_again_waits_in_the_queue_and_is_decided_like_a_hold(ho
     home.tell(&[credit("T1").received(LATE.0)]).await;
     assert_eq!(home.reward("T1").await.status, "held");
     assert_eq!(plain(&home.balances("targo").await), HELD);
-    let filter = store::holds::HoldFilter { rule: Some("C2".into()), ..Default::default() };
+    let filter = store::review::holds::HoldFilter { rule: Some("C2".into()), ..Default::default() };
     let totals = home.store.hold_totals(&filter, LATE).await.expect("totals");
     assert_eq!((totals.rewards, totals.reward_micros), (1, Some(500_000_000)));
     let id = home.reward("T1").await.id;
@@ -345,6 +346,7 @@ async fn the_same_task_thirty_thousand_times_is_looked_up_twice(home: &Home) {
         assert!(v3.fired, "{v3:?}");
         assert_eq!(v3.value.as_deref(), Some("1"), "a count stops at what the rule asks for");
     }
-    let held = home.store.hold_totals(&store::holds::HoldFilter::default(), NOW).await.expect("totals");
+    let held =
+        home.store.hold_totals(&store::review::holds::HoldFilter::default(), NOW).await.expect("totals");
     assert_eq!(held.rewards, 201, "all but the first");
 }

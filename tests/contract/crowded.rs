@@ -8,9 +8,9 @@ use domain::money::Micros;
 use domain::queue::Grouping;
 use domain::review::Review;
 use domain::time::TimestampMs;
-use store::decisions::{Decide, Wanted};
-use store::holds::{Cluster, ClusterKey, ClusterPlace, HoldFilter, HoldPlace, HoldSort};
-use store::reviews::Reviewer;
+use store::review::decisions::{Decide, Wanted};
+use store::review::holds::{Cluster, ClusterKey, ClusterPlace, HoldFilter, HoldPlace, HoldSort};
+use store::review::reviews::Reviewer;
 
 use crate::database::{Home, check};
 use crate::ground::Kind;

@@ -9,12 +9,12 @@ use domain::review::Review;
 use domain::reward::{Status, Step};
 use domain::time::TimestampMs;
 use store::Store;
-use store::audit::AuditFilter;
-use store::decisions::{ACTOR_POLICY, Decide, Decision, Skip, Wanted};
-use store::holds::HoldFilter;
-use store::people::NewPerson;
-use store::reviews::{Reviewed, Reviewer};
-use store::tokens::NewToken;
+use store::access::audit::AuditFilter;
+use store::access::staff::NewPerson;
+use store::access::tokens::NewToken;
+use store::review::decisions::{ACTOR_POLICY, Decide, Decision, Skip, Wanted};
+use store::review::holds::HoldFilter;
+use store::review::reviews::{Reviewed, Reviewer};
 
 use crate::database::Home;
 use crate::story::{NOW, PAYOUT, RECEIVED_AT, TODAY, credit, reversal, suspicious};

@@ -7,8 +7,8 @@ use domain::delivery::{Subscriptions, Wanted};
 use domain::review::Review;
 use domain::time::TimestampMs;
 use store::Store;
-use store::deliveries::{Ended, Leased, Take};
-use store::inbox::Claim;
+use store::deliveries::lease::{Ended, Leased, Take};
+use store::postbacks::inbox::Claim;
 
 use crate::database::Home;
 use crate::story::{Call, NOW, REWARD, SECOND_SOURCE, credit, processor, reversal, suspicious};

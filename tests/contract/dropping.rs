@@ -8,10 +8,10 @@ use domain::access::Role;
 use domain::review::Review;
 use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
-use store::inbox::Claim;
-use store::refused::NewRefused;
-use store::rewards::RewardFilter;
-use store::tokens::NewToken;
+use store::access::tokens::NewToken;
+use store::postbacks::inbox::Claim;
+use store::postbacks::refused::NewRefused;
+use store::rewards::list::RewardFilter;
 use store::{OpenOptions, Store};
 
 use crate::database::{Home, eventually, within};

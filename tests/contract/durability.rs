@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use store::Error;
-use store::inbox::Claim;
+use store::postbacks::inbox::Claim;
 
 use crate::database::{Home, open};
 use crate::story::{NOW, credit, processor};

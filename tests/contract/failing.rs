@@ -6,9 +6,9 @@ use std::time::Duration;
 use domain::review::Review;
 use domain::settlement::{Known, Settlement};
 use domain::time::TimestampMs;
-use store::inbox::{Claim, WaitingPostback};
-use store::reviews::Reviewed;
-use store::settle::{MappedPostback, Settle};
+use store::postbacks::inbox::{Claim, WaitingPostback};
+use store::review::reviews::Reviewed;
+use store::rewards::process::{MappedPostback, Settle};
 
 use crate::database::{Home, eventually, open};
 use crate::proxy::{Proxy, Slow};

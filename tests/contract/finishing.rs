@@ -5,11 +5,11 @@ use domain::access::Role;
 use domain::network::Kind;
 use domain::stated::{Stake, Stated};
 use domain::time::TimestampMs;
-use store::postbacks::{OutcomeFilter, PostbackFilter, PostbackRow};
-use store::quarantine::{Acted, By};
-use store::replay::{QuarantineFilter, Replayed, Replayer};
-use store::retention::PostbackTerms;
-use store::tokens::NewToken;
+use store::access::tokens::NewToken;
+use store::operations::retention::PostbackTerms;
+use store::postbacks::list::{OutcomeFilter, PostbackFilter, PostbackRow};
+use store::postbacks::quarantine::{Acted, By};
+use store::postbacks::replay::{QuarantineFilter, Replayed, Replayer};
 
 use crate::database::Home;
 use crate::story::{Call, NOW, credit, reversal, suspicious, unmappable};

@@ -4,8 +4,8 @@ use domain::money::Micros;
 use domain::queue::{Grouping, ReviewTerms};
 use domain::review::Review;
 use domain::time::TimestampMs;
-use store::claims::Claimed;
-use store::holds::{ClusterKey, ClusterPlace, HoldFilter, HoldPlace, HoldSort};
+use store::review::claims::Claimed;
+use store::review::holds::{ClusterKey, ClusterPlace, HoldFilter, HoldPlace, HoldSort};
 
 use crate::database::Home;
 use crate::story::{Call, NOW, PAYOUT, RECEIVED_AT, credit, reversal, suspicious};
@@ -80,7 +80,7 @@ async fn a_conflict_of_a_held_reward_shows_in_the_queue(home: &Home) {
     assert_eq!(one(home).await.conflict, 1);
 }
 
-async fn one(home: &Home) -> store::holds::HoldRow {
+async fn one(home: &Home) -> store::review::holds::HoldRow {
     let rows = home.store.holds(&HoldFilter::default(), HoldSort::Age, None, NOW, 9).await.expect("listed");
     rows.into_iter().next().expect("one is held")
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use domain::review::Review;
-use store::rewards::RewardFilter;
+use store::rewards::list::RewardFilter;
 
 use crate::database::Home;
 use crate::story::{credit, reversal, suspicious};

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use store::Error;
-use store::inbox::Claim;
+use store::postbacks::inbox::Claim;
 
 use crate::database::{Home, eventually};
 use crate::raw::Raw;

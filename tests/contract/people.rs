@@ -5,10 +5,10 @@ use std::collections::BTreeSet;
 use domain::access::Role;
 use domain::audit::Action;
 use domain::time::{DAY_MS, TimestampMs};
-use store::audit::{AuditFilter, Line};
-use store::people::{FailedTries, NewPerson, Person, PersonChange};
-use store::sessions::{ABSOLUTE_MS, IDLE_MS};
-use store::sign_ins::NewSession;
+use store::access::audit::{AuditFilter, Line};
+use store::access::sessions::{ABSOLUTE_MS, IDLE_MS};
+use store::access::sign_ins::NewSession;
+use store::access::staff::{FailedTries, NewPerson, Person, PersonChange};
 
 use crate::database::Home;
 use crate::story::NOW;

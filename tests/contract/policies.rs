@@ -1,7 +1,7 @@
 //! Policies: the content behind each version, kept once.
 
 use domain::time::TimestampMs;
-use store::audit::AuditFilter;
+use store::access::audit::AuditFilter;
 
 use crate::database::Home;
 use crate::story::{NOW, processor};

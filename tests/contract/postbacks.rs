@@ -1,8 +1,8 @@
 //! Listing postbacks: newest first, by what became of them, page by page.
 
-use store::postbacks::{OutcomeFilter, PostbackFilter, PostbackRow};
-use store::quarantine::By;
-use store::refused::NewRefused;
+use store::postbacks::list::{OutcomeFilter, PostbackFilter, PostbackRow};
+use store::postbacks::quarantine::By;
+use store::postbacks::refused::NewRefused;
 
 use crate::database::Home;
 use crate::story::{Call, NOW, RECEIVED_AT, SECOND_SOURCE, credit, reversal, unmappable, without_money};

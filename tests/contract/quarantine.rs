@@ -1,7 +1,7 @@
 //! Quarantine: what cannot be mapped or saved is put aside with its reason, and stops nothing else.
 
-use store::inbox::Claim;
-use store::postbacks::{OutcomeFilter, PostbackFilter, PostbackRow};
+use store::postbacks::inbox::Claim;
+use store::postbacks::list::{OutcomeFilter, PostbackFilter, PostbackRow};
 
 use crate::database::Home;
 use crate::story::{NOW, credit, processor, unmappable};

@@ -5,9 +5,9 @@ use std::sync::{Arc, Mutex};
 use domain::settlement::{Known, Settlement};
 use domain::time::TimestampMs;
 use jobs::process::Processor;
-use store::inbox::{Claim, InboxDepth, NewPostback, WaitingPostback};
-use store::postbacks::PostbackFilter;
-use store::settle::{MappedPostback, Settle};
+use store::postbacks::inbox::{Claim, InboxDepth, NewPostback, WaitingPostback};
+use store::postbacks::list::PostbackFilter;
+use store::rewards::process::{MappedPostback, Settle};
 
 use crate::database::Home;
 use crate::story::{NOW, RECEIVED_AT, credit, processor};

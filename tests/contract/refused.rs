@@ -1,7 +1,7 @@
 //! Refused calls: kept apart, bounded in number, the oldest dropped first.
 
-use store::postbacks::{OutcomeFilter, PostbackFilter, PostbackRow};
-use store::refused::{MAX_REFUSED, NewRefused};
+use store::postbacks::list::{OutcomeFilter, PostbackFilter, PostbackRow};
+use store::postbacks::refused::{MAX_REFUSED, NewRefused};
 
 use crate::database::Home;
 use crate::story::credit;

@@ -1,9 +1,9 @@
 //! Replays: put aside once, taken once more, and never with a second effect.
 
 use domain::time::{DAY_MS, TimestampMs};
-use store::audit::AuditFilter;
-use store::refused::NewRefused;
-use store::replay::{QuarantineFilter, REPLAY_PAGE, Replayed, Replayer};
+use store::access::audit::AuditFilter;
+use store::postbacks::refused::NewRefused;
+use store::postbacks::replay::{QuarantineFilter, REPLAY_PAGE, Replayed, Replayer};
 
 use crate::database::Home;
 use crate::story::{NOW, RECEIVED_AT, SECOND_SOURCE, credit, unmappable};
@@ -134,12 +134,12 @@ async fn a_replayed_call_waits_since_its_replay_and_is_judged_by_its_receipt(hom
 
 async fn dropped_refused_calls_are_counted(home: &Home) {
     let refused = || NewRefused { call: credit("T1").postback(), reason: "no".into() };
-    let most = usize::try_from(store::refused::MAX_REFUSED).expect("small");
+    let most = usize::try_from(store::postbacks::refused::MAX_REFUSED).expect("small");
     for more in [most, 1, 7] {
         home.store.keep_refused(std::iter::repeat_with(refused).take(more).collect()).await.expect("kept");
     }
     let count = home.store.refused_count().await.expect("they are counted");
-    assert_eq!((count.kept, count.dropped), (store::refused::MAX_REFUSED, 8));
+    assert_eq!((count.kept, count.dropped), (store::postbacks::refused::MAX_REFUSED, 8));
 }
 
 async fn an_order_to_replay_leaves_one_line_with_its_count(home: &Home) {

@@ -5,9 +5,9 @@ use domain::report::day::BusinessDay;
 use domain::report::{Report, State};
 use domain::review::Review;
 use domain::time::{DAY_MS, TimestampMs};
-use store::inbox::Claim;
-use store::refused::NewRefused;
-use store::replay::Replayer;
+use store::postbacks::inbox::Claim;
+use store::postbacks::refused::NewRefused;
+use store::postbacks::replay::Replayer;
 use store::reports::{Kept, ReportTerms, SignOff, Signed};
 
 use crate::database::Home;

@@ -5,10 +5,10 @@ use domain::delivery::schedule::{Class, Next};
 use domain::review::{NotUndoable, Review};
 use domain::time::TimestampMs;
 use store::Store;
-use store::audit::AuditFilter;
-use store::resend::{DeliveryFilter, ResendFilter, Resendable, Resent, STEP_ROWS};
-use store::reviews::{Reviewer, Undone};
-use store::rewards::Place;
+use store::access::audit::AuditFilter;
+use store::deliveries::resend::{DeliveryFilter, ResendFilter, Resendable, Resent, STEP_ROWS};
+use store::review::reviews::{Reviewer, Undone};
+use store::rewards::list::Place;
 
 use crate::database::Home;
 use crate::deliveries::{delivered, ended, hand_over, later, lines, said, settle, take, telling};

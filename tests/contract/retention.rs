@@ -1,9 +1,9 @@
 //! Terms: what leaves at their end, and what stays whatever they are.
 
 use domain::time::TimestampMs;
-use store::refused::NewRefused;
-use store::replay::Replayer;
-use store::retention::{PostbackTerms, STEP_ROWS};
+use store::operations::retention::{PostbackTerms, STEP_ROWS};
+use store::postbacks::refused::NewRefused;
+use store::postbacks::replay::Replayer;
 
 use crate::database::Home;
 use crate::story::{Call, NOW, credit, reversal, suspicious, unmappable};

@@ -2,8 +2,8 @@
 
 use domain::review::{NotAllowed, Review};
 use domain::reward::Status;
-use store::inbox::Claim;
-use store::reviews::Reviewed;
+use store::postbacks::inbox::Claim;
+use store::review::reviews::Reviewed;
 
 use crate::database::Home;
 use crate::story::{NOW, credit, processor, reversal, suspicious};

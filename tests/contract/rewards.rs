@@ -3,7 +3,7 @@
 use domain::review::Review;
 use domain::reward::Status;
 use domain::time::TimestampMs;
-use store::rewards::{Place, RewardFilter, RewardRow};
+use store::rewards::list::{Place, RewardFilter, RewardRow};
 
 use crate::database::Home;
 use crate::story::{Call, GEMS_SOURCE, RECEIVED_AT, SECOND_SOURCE, credit, reversal, suspicious};

@@ -1,7 +1,7 @@
 //! Work by the clock: each slot is pushed once, attempts are counted, what is finished does not pile up.
 
 use domain::time::TimestampMs;
-use store::queue::{Begun, Job};
+use store::operations::jobs::{Begun, Job};
 
 use crate::database::Home;
 use crate::ground::Kind;

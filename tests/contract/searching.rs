@@ -1,7 +1,7 @@
 //! Long queues: a search finds the same whichever way it goes, and every value fits.
 
 use domain::queue::Grouping;
-use store::holds::{HoldFilter, HoldSort};
+use store::review::holds::{HoldFilter, HoldSort};
 
 use crate::database::Home;
 use crate::story::{NOW, suspicious};

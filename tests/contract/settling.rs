@@ -1,6 +1,6 @@
 //! Settling batches: what counts, what is a repeat, what takes back.
 
-use store::inbox::Claim;
+use store::postbacks::inbox::Claim;
 
 use crate::database::Home;
 use crate::story::{

@@ -6,7 +6,7 @@ use domain::statement::LineState;
 use domain::statement::format::Format;
 use domain::statement::life::State;
 use jobs::statement::{Worked, gave_up, work_off};
-use store::audit::AuditFilter;
+use store::access::audit::AuditFilter;
 use store::statements::intake::Intake;
 use store::statements::life::MAX_TRIES;
 use store::statements::{

@@ -11,7 +11,7 @@ use domain::statement::matching::Tolerance;
 use domain::statement::totals::Totals;
 use domain::time::{DAY_MS, TimestampMs};
 use jobs::statement::work_off;
-use store::audit::AuditFilter;
+use store::access::audit::AuditFilter;
 use store::statements::intake::Intake;
 use store::statements::{
     Accepted, Confirm, Confirmed, Discarded, MatchTerms, NewStatement, Paid, Payment, Received, StateTotal,

@@ -12,7 +12,7 @@ use domain::policy::Policy;
 use domain::settlement::SourceTerms;
 use domain::time::TimestampMs;
 use jobs::process::{Processor, SourceSettings};
-use store::inbox::NewPostback;
+use store::postbacks::inbox::NewPostback;
 
 /// The instant at which every story is settled and reviewed.
 pub(crate) const NOW: TimestampMs = TimestampMs(1_795_428_000_000);

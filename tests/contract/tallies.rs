@@ -1,7 +1,7 @@
 //! How often the network's data was found wanting, by source and rule, of the last hours.
 
 use domain::time::TimestampMs;
-use store::glances::DataTallyRow;
+use store::review::context::DataTallyRow;
 
 use crate::database::Home;
 use crate::story::{NOW, SECOND_SOURCE, credit, reversal, unmappable, without_money};

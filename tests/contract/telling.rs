@@ -6,9 +6,9 @@ use domain::delivery::Subscriptions;
 use domain::money::Micros;
 use domain::review::Review;
 use domain::settlement::Settlement;
-use store::inbox::Claim;
-use store::reviews::{Reviewed, Reviewer};
-use store::rewards::{RewardFilter, RewardRow};
+use store::postbacks::inbox::Claim;
+use store::review::reviews::{Reviewed, Reviewer};
+use store::rewards::list::{RewardFilter, RewardRow};
 
 use crate::database::Home;
 use crate::story::{Call, NOW, PAYOUT, REWARD, SECOND_SOURCE, SOURCE, TODAY, app_of, processor};

@@ -2,8 +2,8 @@
 
 use domain::access::{Role, token_hash};
 use domain::time::TimestampMs;
-use store::people::{NewPerson, PersonChange};
-use store::tokens::{NewToken, TokenOwner};
+use store::access::staff::{NewPerson, PersonChange};
+use store::access::tokens::{NewToken, TokenOwner};
 
 use crate::database::Home;
 use crate::story::NOW;

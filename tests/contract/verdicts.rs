@@ -4,7 +4,7 @@ use domain::location::Location;
 use domain::review::Review;
 use domain::settlement::Judgement;
 use domain::verdict::Signal;
-use store::rewards::{RewardRow, StepRow};
+use store::rewards::list::{RewardRow, StepRow};
 
 use crate::database::Home;
 use crate::story::{NOW, RECEIVED_AT, credit, processor, reversal, suspicious};

@@ -8,7 +8,7 @@ use rand::SeedableRng as _;
 use rand::rngs::StdRng;
 use rand::seq::SliceRandom as _;
 use store::Store;
-use store::inbox::{Claim, NewPostback};
+use store::postbacks::inbox::{Claim, NewPostback};
 
 use crate::database::{DEADLINE, Home};
 use crate::story::{Call, NOW, credit, processor, reversal, suspicious, unmappable};

@@ -12,11 +12,11 @@ use domain::time::{Clock, TimestampMs};
 use geo::Geo;
 use jobs::process::Processing;
 use sandbox::{Mix, Plan, PlanOptions, Signer, Template};
-use store::decisions::{Decide, Wanted};
-use store::holds::{HoldFilter, HoldRow, HoldSort};
-use store::inbox::NewPostback;
-use store::refused::NewRefused;
-use store::reviews::Reviewer;
+use store::postbacks::inbox::NewPostback;
+use store::postbacks::refused::NewRefused;
+use store::review::decisions::{Decide, Wanted};
+use store::review::holds::{HoldFilter, HoldRow, HoldSort};
+use store::review::reviews::Reviewer;
 
 use super::finance::{self, Told};
 use crate::roles::{self, Process};

@@ -25,8 +25,8 @@ use sandbox::app::{App, Reply, postback_url};
 use sandbox::{
     Act, Answer, Call, Forgery, Mix, Plan, PlanOptions, Retries, SendOptions, Signer, Template, run,
 };
-use store::people::NewPerson;
-use store::tokens::NewToken;
+use store::access::staff::NewPerson;
+use store::access::tokens::NewToken;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 

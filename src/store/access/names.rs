@@ -6,8 +6,8 @@ use std::sync::LazyLock;
 use domain::access::folded;
 
 use crate::Result;
-use crate::statement::{LazyStatement, Statement};
-use crate::unit::{Tx, with_statement};
+use crate::db::sql::{LazyStatement, Statement};
+use crate::db::tx::{Tx, with_statement};
 
 /// Locked while a name is given, so that of two that look the same one comes second.
 static ONE_BY_ONE: LazyStatement = LazyLock::new(|| {

@@ -6,10 +6,10 @@ use domain::actor::Actor;
 use domain::audit::Action;
 use domain::time::TimestampMs;
 
-use crate::audit::{self, Line};
-use crate::people::{Person, PersonRow, person_columns};
-use crate::statement::{LazyStatement, Statement};
-use crate::unit::{Tx, with_statement};
+use crate::access::audit::{self, Line};
+use crate::access::staff::{Person, PersonRow, person_columns};
+use crate::db::sql::{LazyStatement, Statement};
+use crate::db::tx::{Tx, with_statement};
 use crate::{Result, Store, read};
 
 /// How long a session may go unused.

@@ -9,11 +9,11 @@ use domain::actor::{Actor, NOBODY, Via};
 use domain::audit::Action;
 use domain::time::{DAY_MS, TimestampMs};
 
-use crate::audit::{self, Line};
-use crate::people::{FailedTries, Person};
-use crate::sessions;
-use crate::statement::{LazyStatement, Statement};
-use crate::unit::{Tx, with_statement};
+use crate::access::audit::{self, Line};
+use crate::access::sessions;
+use crate::access::staff::{FailedTries, Person};
+use crate::db::sql::{LazyStatement, Statement};
+use crate::db::tx::{Tx, with_statement};
 use crate::{Result, Store, read};
 
 /// From how many places a person is known at most: home, work, a telephone, and a few more.

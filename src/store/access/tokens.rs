@@ -10,10 +10,10 @@ use domain::actor::Actor;
 use domain::audit::Action;
 use domain::time::TimestampMs;
 
-use crate::audit::{self, Line};
-use crate::names;
-use crate::statement::{Column, LazyStatement, Statement};
-use crate::unit::{Tx, with_statement};
+use crate::access::audit::{self, Line};
+use crate::access::names;
+use crate::db::sql::{Column, LazyStatement, Statement};
+use crate::db::tx::{Tx, with_statement};
 use crate::{Error, Result, Store, read};
 
 /// The use of a token is noted at most this often.

@@ -11,8 +11,8 @@ use sqlx::postgres::PgConnectOptions;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{ConnectOptions, Connection, SqliteConnection, SqlitePool};
 
-use crate::deadline::READ;
-use crate::line::Line;
+use crate::db::deadline::READ;
+use crate::db::line::Line;
 use crate::{Database, Error, Result, Store};
 
 /// Below this, SQLite's write-ahead log can be corrupted by two connections that checkpoint at once
@@ -76,7 +76,7 @@ impl Store {
             wake_forwarders: Arc::new(tokio::sync::watch::Sender::new(())),
             subscriptions: Arc::default(),
             terms: Arc::default(),
-            body_bytes_per_hour: crate::bodies::BODY_BYTES_PER_HOUR,
+            body_bytes_per_hour: crate::postbacks::bodies::BODY_BYTES_PER_HOUR,
             commits: Arc::default(),
             ingest_line,
             moment: None,

@@ -69,7 +69,7 @@ impl Store {
         };
         let done = tokio::select! {
             done = timeout(limit, work) => done.unwrap_or_else(|_| Err(too_late(limit).into())),
-            () = is_lost => Err(too_late(crate::line::SIGN_OF_LIFE).into()),
+            () = is_lost => Err(too_late(crate::db::line::SIGN_OF_LIFE).into()),
         };
         match done.as_ref().err().and_then(Fault::of_database) {
             Some(sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut) if line.is_silent() => {

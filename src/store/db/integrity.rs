@@ -3,7 +3,7 @@
 
 use domain::time::TimestampMs;
 
-use crate::deadline::LONG;
+use crate::db::deadline::LONG;
 use crate::{Database, Error, Result, Store, read};
 
 /// How many faults of the file are listed.
@@ -24,7 +24,7 @@ impl Store {
     pub async fn integrity(&self) -> Result<Vec<String>> {
         let store = self.clone();
         let found =
-            crate::unit::own_task(async move { store.within(LONG, store.look_for_damage()).await }).await;
+            crate::db::tx::own_task(async move { store.within(LONG, store.look_for_damage()).await }).await;
         match found {
             Err(error) if error.is_broken() => Ok(vec![format!("the file is damaged: {error}")]),
             found => found,

@@ -1,7 +1,7 @@
 //! The line to a Postgres server, which can go dark: no answer comes any more, and nobody says so.
 //!
 //! sqlx 0.9 sets neither a TCP keepalive nor a user time-out, and its pool waits without an end for a connection that
-//! is given back in the middle of an answer. So every use has a deadline ([`crate::deadline`]), every connection is
+//! is given back in the middle of an answer. So every use has a deadline ([`crate::db::deadline`]), every connection is
 //! asked for a sign of life before it is used, and once one of them is found dark **all of them are replaced**: a new
 //! pool takes the place of the old one, which is closed when those that still use it have had their time.
 
@@ -15,8 +15,8 @@ use tokio::sync::watch;
 use tokio::time::timeout;
 use tracing::warn;
 
-use crate::connect::ACQUIRE_TIMEOUT;
-use crate::deadline::too_late;
+use crate::db::connect::ACQUIRE_TIMEOUT;
+use crate::db::deadline::too_late;
 
 /// How long a connection that nobody uses may take to show that it lives.
 pub(crate) const SIGN_OF_LIFE: Duration = Duration::from_secs(2);

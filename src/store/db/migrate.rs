@@ -25,7 +25,7 @@ impl Store {
     /// Brings the schema up to date. Any number of processes may do so at once.
     pub async fn migrate(&self) -> Result<()> {
         let store = self.clone();
-        crate::unit::own_task(async move {
+        crate::db::tx::own_task(async move {
             match &store.database {
                 // Postgres: the migrator holds an advisory lock.
                 Database::Postgres(line) => {

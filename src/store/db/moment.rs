@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use tokio::sync::{Mutex, MutexGuard};
 
-use crate::deadline::READ;
-use crate::unit::{Tx, own_task};
+use crate::db::deadline::READ;
+use crate::db::tx::{Tx, own_task};
 use crate::{Database, Result, Store};
 
 /// One snapshot of the database, on a connection of its own.

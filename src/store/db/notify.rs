@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use sqlx::postgres::PgListener;
 
-use crate::deadline::{READ, too_late};
-use crate::line::SIGN_OF_LIFE;
+use crate::db::deadline::{READ, too_late};
+use crate::db::line::SIGN_OF_LIFE;
 use crate::{Database, Result, Store};
 
 /// The Postgres channel that says "the inbox has something".

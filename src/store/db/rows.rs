@@ -5,7 +5,7 @@ use serde_json::Value;
 use sqlx::Arguments as _;
 use sqlx::postgres::PgArguments;
 
-use crate::statement::Column;
+use crate::db::sql::Column;
 use crate::{Error, Result};
 
 /// `rows` as the arguments of a statement with `columns`, in their order.

@@ -7,10 +7,10 @@ use std::time::Duration;
 use serde::Serialize;
 use sqlx::{FromRow, Postgres, Sqlite, Transaction};
 
-use crate::audit::{Noted, chain};
-use crate::columns::arrays;
-use crate::deadline::WRITE;
-use crate::statement::Statement;
+use crate::access::audit::{Noted, chain};
+use crate::db::deadline::WRITE;
+use crate::db::rows::arrays;
+use crate::db::sql::Statement;
 use crate::{Database, Error, Result, Store};
 
 /// An open transaction, with the lines that it leaves in the audit. Dropped without [`Tx::end`], it is rolled back.
@@ -93,11 +93,11 @@ impl Store {
 macro_rules! with_statement {
     ($tx:expr, $statement:expr, |$sql:ident, $connection:ident| $body:expr) => {
         match $tx {
-            $crate::unit::Tx::Sqlite(tx, _) => {
+            $crate::db::tx::Tx::Sqlite(tx, _) => {
                 let ($sql, $connection) = ($statement.sqlite, &mut **tx);
                 $body
             }
-            $crate::unit::Tx::Postgres(tx, _) => {
+            $crate::db::tx::Tx::Postgres(tx, _) => {
                 let ($sql, $connection) = ($statement.postgres, &mut **tx);
                 $body
             }

@@ -7,11 +7,11 @@ use domain::audit::Action;
 use domain::delivery::Status;
 use domain::time::TimestampMs;
 
-use crate::audit::{Line, note};
-use crate::outbox::{UserRow, corrupt, lock_users, move_up};
-use crate::resend::{Candidate, Resent, load};
-use crate::statement::{LazyStatement, Statement};
-use crate::unit::{Tx, with_statement};
+use crate::access::audit::{Line, note};
+use crate::db::sql::{LazyStatement, Statement};
+use crate::db::tx::{Tx, with_statement};
+use crate::deliveries::outbox::{UserRow, corrupt, lock_users, move_up};
+use crate::deliveries::resend::{Candidate, Resent, load};
 use crate::{Result, Store};
 
 /// Who gives which delivery up, why and when.

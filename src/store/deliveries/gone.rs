@@ -9,10 +9,10 @@ use domain::time::TimestampMs;
 use serde::Serialize;
 
 use crate::Result;
-use crate::audit::{self, Line};
-use crate::deliveries::Ended;
-use crate::statement::{Column, LazyStatement, Statement};
-use crate::unit::{Tx, with_statement};
+use crate::access::audit::{self, Line};
+use crate::db::sql::{Column, LazyStatement, Statement};
+use crate::db::tx::{Tx, with_statement};
+use crate::deliveries::lease::Ended;
 
 use Column::{Int, Text};
 

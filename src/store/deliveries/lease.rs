@@ -16,11 +16,11 @@ use domain::money::Micros;
 use domain::time::TimestampMs;
 use serde::Serialize;
 
-use crate::audit::{self, Line};
-use crate::gone::{count_gone, end_run};
-use crate::outbox::{UserRow, corrupt, lock_users, move_up};
-use crate::statement::{Column, LazyStatement, Statement};
-use crate::unit::{Tx, with_statement};
+use crate::access::audit::{self, Line};
+use crate::db::sql::{Column, LazyStatement, Statement};
+use crate::db::tx::{Tx, with_statement};
+use crate::deliveries::gone::{count_gone, end_run};
+use crate::deliveries::outbox::{UserRow, corrupt, lock_users, move_up};
 use crate::{Result, Store, read};
 
 use Column::{Int, Text};

@@ -13,8 +13,8 @@ use domain::settlement::TakenStep;
 use domain::time::TimestampMs;
 use serde::Serialize;
 
-use crate::statement::{Column, LazyStatement, Statement};
-use crate::unit::{Tx, guard};
+use crate::db::sql::{Column, LazyStatement, Statement};
+use crate::db::tx::{Tx, guard};
 use crate::{Error, Result};
 
 use Column::{Int, Text};

@@ -10,12 +10,12 @@ use domain::time::TimestampMs;
 use serde::Serialize;
 use sqlx::QueryBuilder;
 
-use crate::audit::{self, Line};
-use crate::giving_up::take_up_again;
-use crate::outbox::{UserRow, corrupt, lock_users, move_up};
-use crate::rewards::Place;
-use crate::statement::{Column, LazyStatement, Statement};
-use crate::unit::{Tx, own_task, with_statement};
+use crate::access::audit::{self, Line};
+use crate::db::sql::{Column, LazyStatement, Statement};
+use crate::db::tx::{Tx, own_task, with_statement};
+use crate::deliveries::giving_up::take_up_again;
+use crate::deliveries::outbox::{UserRow, corrupt, lock_users, move_up};
+use crate::rewards::list::Place;
 use crate::{Result, Store, read};
 
 /// How many deliveries one step of resending takes.

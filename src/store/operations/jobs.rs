@@ -18,8 +18,8 @@ use domain::time::{SECOND_MS, TimestampMs};
 use serde::{Deserialize, Serialize};
 use sqlx::migrate::Migrator;
 
-use crate::statement::{LazyStatement, Statement};
-use crate::unit::{Tx, with_statement};
+use crate::db::sql::{LazyStatement, Statement};
+use crate::db::tx::{Tx, with_statement};
 use crate::{Database, Error, Result, Store};
 
 /// The queue's name in apalis's tables.

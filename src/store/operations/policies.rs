@@ -5,9 +5,9 @@ use std::sync::LazyLock;
 use domain::audit::Action;
 use domain::time::TimestampMs;
 
-use crate::audit::{self, Line};
-use crate::statement::{LazyStatement, Statement};
-use crate::unit::with_statement;
+use crate::access::audit::{self, Line};
+use crate::db::sql::{LazyStatement, Statement};
+use crate::db::tx::with_statement;
 use crate::{Result, Store};
 
 static INSERT: LazyStatement = LazyLock::new(|| {

@@ -9,9 +9,9 @@ use domain::location::shortened;
 use domain::time::TimestampMs;
 use serde::Serialize;
 
-use crate::glances::HOUR_MS;
-use crate::statement::{Column, LazyStatement, Statement};
-use crate::unit::{Tx, with_statement};
+use crate::db::sql::{Column, LazyStatement, Statement};
+use crate::db::tx::{Tx, with_statement};
+use crate::review::context::HOUR_MS;
 use crate::{Result, Store};
 
 /// How many rows one step looks at.

@@ -11,10 +11,10 @@ use domain::text::sha256;
 use serde::Serialize;
 
 use crate::Result;
-use crate::glances::HOUR_MS;
-use crate::inbox::NewPostback;
-use crate::statement::{Column, LazyStatement, Statement};
-use crate::unit::Tx;
+use crate::db::sql::{Column, LazyStatement, Statement};
+use crate::db::tx::Tx;
+use crate::postbacks::inbox::NewPostback;
+use crate::review::context::HOUR_MS;
 
 /// How many bodies of one URL are kept at most.
 pub const MAX_BODIES: usize = 3;

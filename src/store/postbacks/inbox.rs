@@ -9,10 +9,11 @@ use domain::stated::StatedBy;
 use domain::time::TimestampMs;
 use serde::Serialize;
 
-use crate::deadline::RECORD;
-use crate::statement::{Column, LazyStatement, Statement};
-use crate::unit::{Tx, with_statement};
-use crate::{Result, Store, bodies, read};
+use crate::db::deadline::RECORD;
+use crate::db::sql::{Column, LazyStatement, Statement};
+use crate::db::tx::{Tx, with_statement};
+use crate::postbacks::bodies;
+use crate::{Result, Store, read};
 
 /// A postback as it came off the socket, its signature checked.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]

@@ -18,13 +18,15 @@ use domain::time::TimestampMs;
 use serde::Serialize;
 use sqlx::QueryBuilder;
 
-use crate::audit::{self, Line};
-use crate::decisions::ONE_BY_ONE;
-use crate::inbox::WaitingPostback;
-use crate::replay::{self, Replayer};
-use crate::statement::{Column, LazyStatement, Statement};
-use crate::unit::{Tx, with_statement};
-use crate::{Error, Result, Store, people, read, tokens};
+use crate::access::audit::{self, Line};
+use crate::access::staff;
+use crate::access::tokens;
+use crate::db::sql::{Column, LazyStatement, Statement};
+use crate::db::tx::{Tx, with_statement};
+use crate::postbacks::inbox::WaitingPostback;
+use crate::postbacks::replay::{self, Replayer};
+use crate::review::decisions::ONE_BY_ONE;
+use crate::{Error, Result, Store, read};
 
 /// The most acts that are listed of one postback, newest last.
 const MAX_ACTS: i64 = 1_000;
@@ -384,7 +386,7 @@ async fn no_second(tx: &mut Tx, proposal: &ActRow, by: &By) -> Result<Option<Act
         return Ok(Some(Acted::NotAPerson));
     }
     let acted = [(proposal.actor.as_str(), proposal.acted_at), (by.actor.name(), by.now.0)];
-    let new = people::new_ones(tx, &acted).await?;
+    let new = staff::new_ones(tx, &acted).await?;
     Ok((!new.is_empty()).then_some(Acted::TooNew))
 }
 

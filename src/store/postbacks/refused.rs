@@ -7,9 +7,9 @@ use std::sync::LazyLock;
 use domain::location::shortened;
 use serde::Serialize;
 
-use crate::inbox::NewPostback;
-use crate::statement::{Column, LazyStatement, Statement};
-use crate::unit::{Tx, with_statement};
+use crate::db::sql::{Column, LazyStatement, Statement};
+use crate::db::tx::{Tx, with_statement};
+use crate::postbacks::inbox::NewPostback;
 use crate::{Result, Store, read};
 
 /// How many refused calls are kept; others make room. The room is shared out evenly: among the sources (all that are not

@@ -12,9 +12,9 @@ use domain::time::TimestampMs;
 use serde::Serialize;
 use sqlx::QueryBuilder;
 
-use crate::audit::{self, Line};
-use crate::statement::{Column, LazyStatement, Statement};
-use crate::unit::{Tx, guard, own_task, with_statement};
+use crate::access::audit::{self, Line};
+use crate::db::sql::{Column, LazyStatement, Statement};
+use crate::db::tx::{Tx, guard, own_task, with_statement};
 use crate::{Result, Store, read};
 
 /// How many rows one page of a replay holds.

@@ -17,9 +17,9 @@ use domain::reward::Step;
 use domain::settlement::REVERSED_BEFORE;
 use domain::time::TimestampMs;
 
-use crate::deadline::LONG;
+use crate::db::deadline::LONG;
 use crate::ledger::prove;
-use crate::refused::UNKNOWN_SOURCE;
+use crate::postbacks::refused::UNKNOWN_SOURCE;
 use crate::{Error, Result, Store, read_snapshot};
 
 /// How far the clocks of processes that record may be apart, in milliseconds. Ids are in the order of recording, so
@@ -408,7 +408,7 @@ impl Store {
     /// Everything that the report of `day` is made from, as it stands in one snapshot.
     pub async fn report_facts(&self, day: BusinessDay, terms: ReportTerms) -> Result<Fact> {
         let (store, rewards) = (self.clone(), self.differing_rewards());
-        let rows: Rows = crate::unit::own_task(async move {
+        let rows: Rows = crate::db::tx::own_task(async move {
             let rows = async { read_snapshot!(store, snapshot => load!(snapshot, day, rewards)) };
             store.within(LONG, rows).await
         })
@@ -419,7 +419,7 @@ impl Store {
 
 fn facts(rows: Rows, day: BusinessDay, terms: ReportTerms) -> Result<Fact> {
     let previous_report: Option<Report> = match &rows.previous {
-        Some((content, ..)) => Some(super::reports::read_back(content, day.previous())?),
+        Some((content, ..)) => Some(super::read_back(content, day.previous())?),
         None => None,
     };
     let previous = rows.previous.map(|(_, hash, transfers_upto)| Previous {

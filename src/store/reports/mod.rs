@@ -3,6 +3,8 @@
 //! Closed reports are a chain: each names the hash of the day before. A report is kept only while what it names still
 //! stands, which is looked up in the transaction that keeps it, with every other writer of reports locked out.
 
+pub(crate) mod facts;
+
 use std::sync::LazyLock;
 
 use domain::actor::Actor;
@@ -12,10 +14,10 @@ use domain::report::day::{BusinessDay, NaiveDate};
 use domain::report::{Report, State};
 use domain::time::TimestampMs;
 
-use crate::audit::{self, Line};
-pub use crate::report_facts::ReportTerms;
-use crate::statement::{LazyStatement, Statement};
-use crate::unit::{Tx, with_statement};
+use crate::access::audit::{self, Line};
+use crate::db::sql::{LazyStatement, Statement};
+use crate::db::tx::{Tx, with_statement};
+pub use crate::reports::facts::ReportTerms;
 use crate::{Error, Result, Store, read};
 
 /// A report as it is kept.

@@ -4,8 +4,8 @@ use std::sync::LazyLock;
 
 use domain::time::TimestampMs;
 
-use crate::statement::{LazyStatement, Statement};
-use crate::unit::with_statement;
+use crate::db::sql::{LazyStatement, Statement};
+use crate::db::tx::with_statement;
 use crate::{Result, Store};
 
 /// What became of the wish to have a reward for oneself.

@@ -10,13 +10,14 @@ use domain::reward::Step;
 use domain::settlement::{Because, Reward};
 use domain::time::TimestampMs;
 
-use crate::audit::{self, Line};
-use crate::decisions::{Decide, Skip, Wanted};
-use crate::outbox::{self, Touched, UserRow, lock_users};
-use crate::settle::{RewardRow, reward_columns, status};
-use crate::statement::{LazyStatement, Statement};
-use crate::unit::{Tx, guard, own_task, with_statement};
-use crate::{Error, Result, Store, read, save};
+use crate::access::audit::{self, Line};
+use crate::db::sql::{LazyStatement, Statement};
+use crate::db::tx::{Tx, guard, own_task, with_statement};
+use crate::deliveries::outbox::{self, Touched, UserRow, lock_users};
+use crate::review::decisions::{Decide, Skip, Wanted};
+use crate::rewards::process::{RewardRow, reward_columns, status};
+use crate::rewards::save;
+use crate::{Error, Result, Store, read};
 
 /// Who decides, why and when.
 #[derive(Clone, Debug)]

@@ -29,11 +29,13 @@ use domain::stated::StatedBy;
 use domain::time::TimestampMs;
 use serde::Serialize;
 
-use crate::deadline::SETTLE;
-use crate::inbox::{Claim, WaitingPostback, claim};
-use crate::statement::{Column, LazyStatement, Statement};
-use crate::unit::{Tx, own_task, with_statement};
-use crate::{Error, Result, Store, quarantine, read, save};
+use crate::db::deadline::SETTLE;
+use crate::db::sql::{Column, LazyStatement, Statement};
+use crate::db::tx::{Tx, own_task, with_statement};
+use crate::postbacks::inbox::{Claim, WaitingPostback, claim};
+use crate::postbacks::quarantine;
+use crate::rewards::save;
+use crate::{Error, Result, Store, read};
 
 /// A claimed postback with what it says.
 #[derive(Clone, Debug)]

@@ -12,13 +12,14 @@ use domain::time::{DAY_MS, TimestampMs};
 use domain::verdict::Decision;
 use serde::Serialize;
 
-use crate::glances::HOUR_MS;
-use crate::outbox::{self, Touched};
-use crate::retention;
-use crate::settle::Settle;
-use crate::statement::{Column, LazyStatement, Statement};
-use crate::unit::{Tx, guard};
-use crate::{Error, Result, cases};
+use crate::db::sql::{Column, LazyStatement, Statement};
+use crate::db::tx::{Tx, guard};
+use crate::deliveries::outbox::{self, Touched};
+use crate::operations::retention;
+use crate::review::cases;
+use crate::review::context::HOUR_MS;
+use crate::rewards::process::Settle;
+use crate::{Error, Result};
 
 use Column::{Int, Text};
 

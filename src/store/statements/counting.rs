@@ -14,11 +14,11 @@ use domain::statement::pieces::Piece;
 use domain::time::TimestampMs;
 use serde::Serialize;
 
-use super::{StatementRow, Supersedes, held, statement_columns, steps, subject};
+use super::{StatementRow, Supersedes, held, import, statement_columns, subject};
 use crate::Result;
-use crate::audit::{self, Line};
-use crate::statement::{Column, LazyStatement, Statement};
-use crate::unit::{Tx, guard, with_statement};
+use crate::access::audit::{self, Line};
+use crate::db::sql::{Column, LazyStatement, Statement};
+use crate::db::tx::{Tx, guard, with_statement};
 
 use Column::{Int, Text};
 
@@ -242,7 +242,7 @@ pub(super) async fn decide(tx: &mut Tx, row: &StatementRow) -> Result<()> {
 /// The transactions of some pieces from all over the file, and how many lines these have.
 async fn sample(tx: &mut Tx, row: &StatementRow) -> Result<(HashSet<(String, &'static str)>, i64)> {
     let format = row.format()?;
-    let first: Piece = steps::chunk(tx, row.id, 0).await?;
+    let first: Piece = import::chunk(tx, row.id, 0).await?;
     let reader = format
         .reader_of(&first.content)
         .map_err(|why| crate::Error::Unreadable { statement: row.id, why })?;
@@ -251,7 +251,7 @@ async fn sample(tx: &mut Tx, row: &StatementRow) -> Result<(HashSet<(String, &'s
     let mut places: Vec<i64> = (0..SAMPLE_PIECES).map(|part| last * part / (SAMPLE_PIECES - 1)).collect();
     places.dedup();
     for place in places {
-        let piece = if place == 0 { first.clone() } else { steps::chunk(tx, row.id, place).await? };
+        let piece = if place == 0 { first.clone() } else { import::chunk(tx, row.id, place).await? };
         for line in format.read(&reader, &piece).lines {
             lines += 1;
             found.extend(line.tx_id.map(|tx_id| (tx_id, kind_name(line.kind))));

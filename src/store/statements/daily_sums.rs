@@ -10,10 +10,10 @@ use domain::statement::{StatementLine, kind_name};
 use serde::Serialize;
 
 use super::StatementRow;
+use super::import::{MatchTerms, UPDATE_LINES};
 use super::rows::{LineUpdate, OpenRow};
-use super::steps::{MatchTerms, UPDATE_LINES};
-use crate::statement::{Column, LazyStatement, Statement};
-use crate::unit::{Tx, guard, with_statement};
+use crate::db::sql::{Column, LazyStatement, Statement};
+use crate::db::tx::{Tx, guard, with_statement};
 use crate::{Error, Result};
 
 use Column::{Int, Text};

@@ -6,11 +6,11 @@ use std::sync::LazyLock;
 use domain::statement::matching::{Known, by_id};
 use domain::time::TimestampMs;
 
+use super::import::{BY_TX, MatchTerms, taken};
 use super::rows::{BookingRow, KeyRow, LineUpdate, OpenRow};
-use super::steps::{BY_TX, MatchTerms, taken};
 use super::{StatementRow, counting, held};
-use crate::statement::{Column, LazyStatement, Statement};
-use crate::unit::{Tx, guard, with_statement};
+use crate::db::sql::{Column, LazyStatement, Statement};
+use crate::db::tx::{Tx, guard, with_statement};
 use crate::{Result, Store, read};
 
 use Column::{Int, Text};

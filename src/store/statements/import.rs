@@ -17,9 +17,9 @@ use super::rows::{
     BookingRow, ControlInsert, FaultInsert, KeyRow, LineInsert, LineUpdate, OpenRow, OtherRow, SeenRow,
     TakenRow, UserRow, kind_of,
 };
-use super::{StatementRow, counting, ending, held, life, notes, statement_columns, sums};
-use crate::statement::{Column, LazyStatement, Statement};
-use crate::unit::{Tx, guard, with_statement};
+use super::{StatementRow, counting, daily_sums, finish, held, life, notes, statement_columns};
+use crate::db::sql::{Column, LazyStatement, Statement};
+use crate::db::tx::{Tx, guard, with_statement};
 use crate::{Error, Result, Store};
 
 use Column::{Int, Text};
@@ -405,10 +405,10 @@ async fn match_on(tx: &mut Tx, statement: &StatementRow, terms: MatchTerms) -> R
     if !open.is_empty() {
         return match_by_facts(tx, statement, open, terms).await;
     }
-    if sums::match_some(tx, statement, terms).await? {
+    if daily_sums::match_some(tx, statement, terms).await? {
         return Ok(());
     }
-    ending::go_on(tx, statement).await
+    finish::go_on(tx, statement).await
 }
 
 async fn match_by_facts(

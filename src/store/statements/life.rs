@@ -12,9 +12,9 @@ use domain::statement::period::Days;
 use domain::time::TimestampMs;
 
 use super::{FORGET_CHUNKS, StatementRow, Supersedes, counting, date_of, hash_of, held, payments, subject};
-use crate::audit::{self, Line};
-use crate::statement::{LazyStatement, Statement};
-use crate::unit::{Tx, guard, with_statement};
+use crate::access::audit::{self, Line};
+use crate::db::sql::{LazyStatement, Statement};
+use crate::db::tx::{Tx, guard, with_statement};
 use crate::{Error, Result, Store, read};
 
 /// How often in a row a statement is tried whose steps fail for a reason that may pass.

@@ -4,27 +4,27 @@
 //! |---|---|
 //! | this one | keeps files, and lists statements |
 //! | [`intake`] | takes a file as it comes |
-//! | `steps`, `rows` | reads and matches them step by step |
-//! | `sums` | matches lines that stand for a day |
-//! | `ending` | finds what no line has, and what closes later |
+//! | `import`, `rows` | reads and matches them step by step |
+//! | `daily_sums` | matches lines that stand for a day |
+//! | `finish` | finds what no line has, and what closes later |
 //! | `counting` | which statements count: what supersedes what, what comes back, what is read again |
 //! | [`breaks`] | what they hold, by state and line by line |
 //! | [`notes`] | what is to be said of single lines: no transactions, rounded, in another encoding |
 //! | [`life`] | what people say of a whole statement: import it, discard it, let it count again; and its failures |
-//! | [`words`] | what people say of a difference: it is accepted |
+//! | [`resolve`] | what people say of a difference: it is accepted |
 //! | [`payments`] | what was paid, and taken back |
 
 pub mod breaks;
 mod counting;
-mod ending;
+mod daily_sums;
+mod finish;
+mod import;
 pub mod intake;
 pub mod life;
 pub mod notes;
 pub mod payments;
+pub mod resolve;
 mod rows;
-mod steps;
-mod sums;
-pub mod words;
 
 use std::sync::LazyLock;
 
@@ -40,16 +40,16 @@ use domain::text::hex;
 use domain::time::{DAY_MS, TimestampMs};
 use sha2::{Digest as _, Sha256};
 
-use crate::audit::{self, Line};
-use crate::statement::{LazyStatement, Statement};
-use crate::unit::{Tx, guard, with_statement};
+use crate::access::audit::{self, Line};
+use crate::db::sql::{LazyStatement, Statement};
+use crate::db::tx::{Tx, guard, with_statement};
 use crate::{Error, Result, Store, read};
 
 pub use breaks::{BreakRow, StateTotal, totals};
+pub use import::{MatchTerms, Reading, Step};
 pub use life::{Confirm, Confirmed, Discarded, Restored};
 pub use payments::{Paid, Payment, PaymentRow, TakenBack};
-pub use steps::{MatchTerms, Reading, Step};
-pub use words::{Accepted, Word};
+pub use resolve::{Accepted, Word};
 
 /// A statement.
 #[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
@@ -289,7 +289,7 @@ pub(crate) struct Complete {
 
 /// A statement, held until the end of the transaction.
 async fn held(tx: &mut Tx, id: i64) -> Result<Option<StatementRow>> {
-    Ok(with_statement!(tx, steps::STATEMENT, |sql, connection| sqlx::query_as(sql)
+    Ok(with_statement!(tx, import::STATEMENT, |sql, connection| sqlx::query_as(sql)
         .bind(id)
         .fetch_optional(connection)
         .await?))

@@ -6,8 +6,8 @@ use std::sync::LazyLock;
 use domain::statement::pieces::PieceLines;
 use serde::Serialize;
 
-use crate::statement::{Column, LazyStatement, Statement};
-use crate::unit::{Tx, with_statement};
+use crate::db::sql::{Column, LazyStatement, Statement};
+use crate::db::tx::{Tx, with_statement};
 use crate::{Result, Store, read};
 
 use Column::{Int, Text};

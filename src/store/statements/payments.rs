@@ -13,10 +13,10 @@ use domain::text::hex;
 use sha2::{Digest as _, Sha256};
 
 use super::{Word, held, subject};
-use crate::audit::{self, Line};
-use crate::save::book;
-use crate::statement::{LazyStatement, Statement};
-use crate::unit::{Tx, with_statement};
+use crate::access::audit::{self, Line};
+use crate::db::sql::{LazyStatement, Statement};
+use crate::db::tx::{Tx, with_statement};
+use crate::rewards::save::book;
 use crate::{Result, Store, read};
 
 /// A payment that a person says was made.

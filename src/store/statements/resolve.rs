@@ -9,9 +9,9 @@ use domain::time::TimestampMs;
 
 use super::breaks::breaks;
 use super::subject;
-use crate::audit::{self, Line};
-use crate::statement::{LazyStatement, Statement};
-use crate::unit::with_statement;
+use crate::access::audit::{self, Line};
+use crate::db::sql::{LazyStatement, Statement};
+use crate::db::tx::with_statement;
 use crate::{Result, Store};
 
 /// A person's word on a statement.

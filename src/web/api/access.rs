@@ -8,7 +8,7 @@ use domain::audit::Action;
 use domain::review::MAX_NOTE_LEN;
 use domain::time::TimestampMs;
 use store::Store;
-use store::reviews::Reviewer;
+use store::review::reviews::Reviewer;
 
 use super::{Api, Call, error::ApiError};
 use crate::refusals::Refusals;

@@ -4,9 +4,9 @@ use bytes::Bytes;
 use domain::delivery::Status;
 use serde::{Deserialize, Serialize};
 use store::Store;
-use store::deliveries::DisabledApp;
-use store::giving_up::{GiveUp, GivenUp};
-use store::resend::{
+use store::deliveries::giving_up::{GiveUp, GivenUp};
+use store::deliveries::lease::DisabledApp;
+use store::deliveries::resend::{
     AttemptRow, DeliveryFilter, DeliveryRow, ResendFilter, Resendable, Resent, ResentMany, STEP_ROWS,
 };
 use utoipa::{IntoParams, ToSchema};

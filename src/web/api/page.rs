@@ -3,7 +3,7 @@
 use domain::time::TimestampMs;
 use serde::de::{DeserializeOwned, Deserializer};
 use serde::{Deserialize, Serialize};
-use store::rewards::Place;
+use store::rewards::list::Place;
 use utoipa::ToSchema;
 
 use super::Api;

@@ -4,8 +4,8 @@ use std::collections::HashMap;
 
 use serde::{Deserialize, Serialize};
 use store::Store;
-use store::postbacks::{OutcomeFilter, PostbackFilter, PostbackRow};
-use store::replay::{Replayed, Replayer};
+use store::postbacks::list::{OutcomeFilter, PostbackFilter, PostbackRow};
+use store::postbacks::replay::{Replayed, Replayer};
 use utoipa::{IntoParams, ToSchema};
 
 use super::error::{ApiError, ErrorBody};

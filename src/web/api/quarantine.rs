@@ -5,7 +5,7 @@ use domain::actor::Actor;
 use domain::network::Field;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use store::quarantine::{ActRow, Acted, By};
+use store::postbacks::quarantine::{ActRow, Acted, By};
 use utoipa::ToSchema;
 
 use super::Call;

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use domain::reversal::{Resolution, Situation};
 use serde::{Deserialize, Serialize};
-use store::cases::{CaseFilter, CasePlace, CaseRow, PartnerRow, Resolve, Resolved};
+use store::review::cases::{CaseFilter, CasePlace, CaseRow, PartnerRow, Resolve, Resolved};
 use utoipa::{IntoParams, ToSchema};
 
 use super::Call;

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use domain::review::Review;
 use serde::Deserialize;
-use store::reviews::{Reviewed, Reviewer, Undone};
+use store::review::reviews::{Reviewed, Reviewer, Undone};
 use utoipa::ToSchema;
 
 use super::Call;

@@ -2,7 +2,7 @@
 
 use domain::reward::Status;
 use serde::Deserialize;
-use store::rewards::RewardFilter;
+use store::rewards::list::RewardFilter;
 use utoipa::IntoParams;
 
 use super::error::{ApiError, ErrorBody};

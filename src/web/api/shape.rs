@@ -6,9 +6,9 @@ use domain::reward::{Status, Step};
 use domain::time::TimestampMs;
 use domain::verdict::{self, Family};
 use serde::Serialize;
-use store::postbacks::PostbackRow;
-use store::replay::ReplayRow;
-use store::rewards::{RewardRow, StepRow, TransferRow};
+use store::postbacks::list::PostbackRow;
+use store::postbacks::replay::ReplayRow;
+use store::rewards::list::{RewardRow, StepRow, TransferRow};
 use utoipa::ToSchema;
 
 use super::deliveries::Delivery;

@@ -2,7 +2,7 @@
 
 use askama::Template;
 use domain::access::MANY_FAILED_TRIES;
-use store::sessions::session_id;
+use store::access::sessions::session_id;
 
 use super::answer::{Answer, Answered, later, page as render, with_status};
 use super::frame::Frame;

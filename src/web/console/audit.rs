@@ -2,7 +2,7 @@
 
 use askama::Template;
 use domain::actor::words;
-use store::audit::{AuditFilter, AuditRow, ExportFilter};
+use store::access::audit::{AuditFilter, AuditRow, ExportFilter};
 use warp::Reply as _;
 
 use super::Console;

@@ -6,9 +6,9 @@ use domain::money::Micros;
 use domain::queue::Alone;
 use domain::review::{MAX_NOTE_LEN, Review};
 use domain::time::TimestampMs;
-use store::decisions::{Decide, Decision, MAX_DECIDED, Skip, Skipped, Wanted};
-use store::holds::HoldFilter;
-use store::reviews::{Reviewed, Reviewer};
+use store::review::decisions::{Decide, Decision, MAX_DECIDED, Skip, Skipped, Wanted};
+use store::review::holds::HoldFilter;
+use store::review::reviews::{Reviewed, Reviewer};
 
 use super::Console;
 use super::answer::{Answer, Answered, PageError, page as render};

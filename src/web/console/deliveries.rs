@@ -4,9 +4,11 @@ use askama::Template;
 use domain::delivery::Status;
 use domain::review::MAX_NOTE_LEN;
 use domain::time::TimestampMs;
-use store::giving_up::{GiveUp, GivenUp};
-use store::resend::{DeliveryFilter, DeliveryRow, ResendFilter, Resendable, Resent, ResentMany, STEP_ROWS};
-use store::rewards::Place;
+use store::deliveries::giving_up::{GiveUp, GivenUp};
+use store::deliveries::resend::{
+    DeliveryFilter, DeliveryRow, ResendFilter, Resendable, Resent, ResentMany, STEP_ROWS,
+};
+use store::rewards::list::Place;
 
 use super::Console;
 use super::answer::{Answer, Answered, page as render};

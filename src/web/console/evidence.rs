@@ -4,9 +4,9 @@ use domain::location::Location;
 use domain::reward::Status;
 use domain::time::TimestampMs;
 use domain::verdict::{Decision, Signal, Verdict};
-use store::decisions::OpinionRow;
-use store::glances::BesideRow;
-use store::rewards::RewardRow;
+use store::review::context::BesideRow;
+use store::review::decisions::OpinionRow;
+use store::rewards::list::RewardRow;
 
 use super::answer::PageError;
 use super::reward::{Beside, Related, SignalView};

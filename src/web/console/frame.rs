@@ -1,7 +1,7 @@
 //! What every page has around it: where one is, who one is, and how the gateway fares.
 
 use askama::Template;
-use store::postbacks::{OutcomeFilter, PostbackFilter};
+use store::postbacks::list::{OutcomeFilter, PostbackFilter};
 
 use super::Console;
 use super::account::Warning;

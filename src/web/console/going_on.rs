@@ -1,7 +1,7 @@
 //! How the queue goes on: the reward that is open, what comes after it, and the next cluster after the last reward.
 
 use domain::time::TimestampMs;
-use store::holds::{Cluster, ClusterPlace, HoldRow};
+use store::review::holds::{Cluster, ClusterPlace, HoldRow};
 
 use super::Console;
 use super::answer::PageError;

@@ -6,7 +6,7 @@ use std::sync::{Mutex, PoisonError};
 
 use domain::access::token_hash;
 use domain::time::TimestampMs;
-use store::people::FailedTries;
+use store::access::staff::FailedTries;
 
 use super::hashing::Lane;
 use super::throttle::{Allowance, Table, Throttle};

@@ -67,7 +67,7 @@ use domain::proxies::Proxies;
 use domain::queue::ReviewTerms;
 use domain::time::{Clock, TimestampMs};
 use store::Store;
-use store::holds::Choice;
+use store::review::holds::Choice;
 use tracing::debug;
 use warp::Filter;
 use warp::filters::BoxedFilter;

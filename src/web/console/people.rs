@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use askama::Template;
 use domain::access::{Role, is_person_name};
-use store::people::{NewPerson, PersonChange};
+use store::access::staff::{NewPerson, PersonChange};
 
 use super::Console;
 use super::answer::{Answer, Answered, PageError, page as render};

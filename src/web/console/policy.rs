@@ -47,7 +47,7 @@ pub(crate) async fn page(console: &Console, viewer: &Viewer) -> Answered {
     let rules = domain::rules::CODES.into_iter().map(|code| {
         let settings = content.get("rules").and_then(|rules| rules.get(code));
         let outcome = outcomes.iter().find(|row| row.rule == code);
-        let count = |of: fn(&store::glances::RuleRow) -> i64| outcome.map_or(0, of);
+        let count = |of: fn(&store::review::context::RuleRow) -> i64| outcome.map_or(0, of);
         let holds = count(|row| row.holds);
         Rule {
             code,

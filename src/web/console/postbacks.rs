@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use askama::Template;
 use domain::masked::masked;
-use store::postbacks::{OutcomeFilter, PostbackFilter};
-use store::replay::{Replayed, Replayer};
+use store::postbacks::list::{OutcomeFilter, PostbackFilter};
+use store::postbacks::replay::{Replayed, Replayer};
 
 use super::Console;
 use super::answer::{Answer, Answered, page as render};

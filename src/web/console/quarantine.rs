@@ -4,8 +4,8 @@
 use askama::Template;
 use domain::masked::masked;
 use domain::stated::{Gap, STATABLE};
-use store::postbacks::PostbackRow;
-use store::quarantine::{ActRow, By};
+use store::postbacks::list::PostbackRow;
+use store::postbacks::quarantine::{ActRow, By};
 
 use super::Console;
 use super::answer::{Answer, Answered, PageError};

@@ -5,9 +5,9 @@ use domain::money::Micros;
 use domain::reversal::{Extent, REAPPROVED, Resolution, Situation, extent};
 use domain::review::MAX_NOTE_LEN;
 use domain::time::TimestampMs;
-use store::cases::{CaseFilter, CasePlace, CaseRow, PartnerRow, Resolve, Resolved};
-use store::holds::HoldFilter;
-use store::reviews::Reviewer;
+use store::review::cases::{CaseFilter, CasePlace, CaseRow, PartnerRow, Resolve, Resolved};
+use store::review::holds::HoldFilter;
+use store::review::reviews::Reviewer;
 
 use super::Console;
 use super::answer::{Answer, Answered, PageError, page as render};

@@ -4,11 +4,11 @@ use askama::Template;
 use domain::masked::masked;
 use domain::reward::Status;
 use domain::time::TimestampMs;
-use store::claims::Claimed;
-use store::postbacks::PostbackRow;
-use store::quarantine::ActRow;
-use store::resend::{AttemptRow, DeliveryRow};
-use store::rewards::{StepRow, TransferRow};
+use store::deliveries::resend::{AttemptRow, DeliveryRow};
+use store::postbacks::list::PostbackRow;
+use store::postbacks::quarantine::ActRow;
+use store::review::claims::Claimed;
+use store::rewards::list::{StepRow, TransferRow};
 
 use super::answer::{Answered, PageError, page as render};
 use super::decide::{Done, Undo};

@@ -3,7 +3,7 @@
 use askama::Template;
 use domain::reward::Status;
 use domain::time::TimestampMs;
-use store::rewards::{Place, RewardFilter};
+use store::rewards::list::{Place, RewardFilter};
 
 use super::Console;
 use super::answer::{Answered, page as render};

@@ -3,7 +3,7 @@
 use domain::money::Micros;
 use domain::queue::Grouping;
 use domain::time::TimestampMs;
-use store::holds::{ClusterKey, HoldFilter, HoldRow, HoldSort};
+use store::review::holds::{ClusterKey, HoldFilter, HoldRow, HoldSort};
 
 use super::request::Request;
 

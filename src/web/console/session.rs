@@ -9,7 +9,7 @@ use askama::Template;
 use domain::access::{Role, csrf_token, same_text, token_hash};
 use domain::actor::{Actor, Via};
 use rand::RngExt as _;
-use store::people::Person;
+use store::access::staff::Person;
 
 use super::Console;
 use super::answer::{Answer, Answered, PageError, script_path, style_path};

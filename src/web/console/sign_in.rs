@@ -8,8 +8,8 @@ use std::net::IpAddr;
 use domain::access::{MAX_PERSON_NAME_LEN, csrf_token, same_text, token_hash};
 use domain::actor::{Actor, NOBODY, Via};
 use domain::audit::Action;
-use store::audit::Line;
-use store::sign_ins::NewSession;
+use store::access::audit::Line;
+use store::access::sign_ins::NewSession;
 
 use super::answer::{Answer, Answered, later};
 use super::hashing::NotHashed;

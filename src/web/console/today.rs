@@ -6,9 +6,9 @@ use askama::Template;
 use domain::report::day::BusinessDay;
 use domain::reversal::{REAPPROVED, Situation};
 use domain::time::TimestampMs;
-use store::glances::HourRow;
-use store::holds::HoldFilter;
-use store::postbacks::{OutcomeFilter, PostbackFilter};
+use store::postbacks::list::{OutcomeFilter, PostbackFilter};
+use store::review::context::HourRow;
+use store::review::holds::HoldFilter;
 
 use super::Console;
 use super::answer::{Answered, page as render};
@@ -210,7 +210,7 @@ async fn frequent_faults_of_data(
 async fn todos(
     console: &Console,
     now: TimestampMs,
-    totals: &store::holds::HoldTotals,
+    totals: &store::review::holds::HoldTotals,
     report: Option<&(Headline, String)>,
 ) -> Result<Vec<Todo>, super::answer::PageError> {
     let mut todos = Vec::new();

@@ -10,9 +10,9 @@ use std::time::{Duration, Instant};
 
 use metrics::histogram;
 use store::Store;
-use store::bodies::{bytes_of, left_out};
-use store::inbox::NewPostback;
-use store::refused::NewRefused;
+use store::postbacks::bodies::{bytes_of, left_out};
+use store::postbacks::inbox::NewPostback;
+use store::postbacks::refused::NewRefused;
 use tokio::sync::{Notify, oneshot, watch};
 use tracing::{error, warn};
 

@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 use domain::location::shortened;
 use metrics::counter;
 use percent_encoding::{NON_ALPHANUMERIC, percent_encode, percent_encode_byte};
-use store::inbox::NewPostback;
-use store::refused::{NewRefused, UNKNOWN_SOURCE};
+use store::postbacks::inbox::NewPostback;
+use store::postbacks::refused::{NewRefused, UNKNOWN_SOURCE};
 use tracing::warn;
 use warp::http::Method;
 

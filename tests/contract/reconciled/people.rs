@@ -6,8 +6,8 @@ use domain::reward::{Status, Step};
 use domain::time::TimestampMs;
 use rand::RngExt as _;
 use store::Store;
-use store::cases::{CaseFilter, Resolve, Resolved};
-use store::reviews::{Reviewed, Reviewer, Undone};
+use store::review::cases::{CaseFilter, Resolve, Resolved};
+use store::review::reviews::{Reviewed, Reviewer, Undone};
 
 use super::cohorts::nearest;
 use super::happened::{Fate, date};

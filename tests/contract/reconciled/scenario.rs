@@ -12,8 +12,8 @@ use domain::time::{DAY_MS, TimestampMs};
 use jobs::process::Processor;
 use rand::rngs::SmallRng;
 use rand::{RngExt as _, SeedableRng as _};
-use store::inbox::Claim;
-use store::refused::NewRefused;
+use store::postbacks::inbox::Claim;
+use store::postbacks::refused::NewRefused;
 
 use super::happened::{Case, Fate, Happenings, Moved, Terms, Told, Zone, date};
 use super::network::SKEW_MS;

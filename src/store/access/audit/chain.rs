@@ -2,7 +2,7 @@
 //!
 //! The chain has one end, the row of `audit_head`. Whoever adds a line locks it, goes on from its hash, and moves it
 //! forward, all in the transaction of the act. It is the last lock in the order of locks (persons' tallies, users, rewards,
-//! cases, postbacks, statements, then this): [`crate::unit::Tx::end`] takes it right before it commits, so that nobody who
+//! cases, postbacks, statements, then this): [`crate::db::tx::Tx::end`] takes it right before it commits, so that nobody who
 //! holds it waits for anything but the disk.
 
 use std::sync::LazyLock;
@@ -12,8 +12,8 @@ use domain::location::shortened;
 use domain::text::hex;
 use serde::Serialize;
 
-use crate::statement::{Column, LazyStatement, Statement};
-use crate::unit::{Tx, guard, with_statement};
+use crate::db::sql::{Column, LazyStatement, Statement};
+use crate::db::tx::{Tx, guard, with_statement};
 use crate::{Result, Store, read};
 
 /// How many lines one step of a walk reads.

@@ -11,9 +11,9 @@ use sqlx::QueryBuilder;
 
 pub use chain::{ChainRow, Head};
 
-use crate::retention::{Purged, STEP_ROWS};
-use crate::statement::{LazyStatement, Statement};
-use crate::unit::{Tx, with_statement};
+use crate::db::sql::{LazyStatement, Statement};
+use crate::db::tx::{Tx, with_statement};
+use crate::operations::retention::{Purged, STEP_ROWS};
 use crate::{Result, Store, read};
 
 /// What somebody did.

@@ -7,12 +7,14 @@ use domain::money::Micros;
 use domain::queue::{Alone, BULK_MS, Opinion, Voice, Weighing};
 use domain::review::Review;
 
-use crate::audit::{self, Line};
-use crate::decisions::ONE_BY_ONE;
-use crate::reviews::Reviewer;
-use crate::statement::{LazyStatement, Statement};
-use crate::unit::{Tx, with_statement};
-use crate::{Result, people, tokens};
+use crate::Result;
+use crate::access::audit::{self, Line};
+use crate::access::staff;
+use crate::access::tokens;
+use crate::db::sql::{LazyStatement, Statement};
+use crate::db::tx::{Tx, with_statement};
+use crate::review::decisions::ONE_BY_ONE;
+use crate::review::reviews::Reviewer;
 
 /// What a person ($1) dismissed alone since $2. What two dismissed is signed by both.
 static ALONE: LazyStatement = LazyLock::new(|| {
@@ -58,7 +60,7 @@ pub(super) async fn weigh(
     acted.push((&reviewer.actor, reviewer.now.0));
     let names: Vec<&str> = acted.iter().map(|(name, _)| *name).collect();
     let services = tokens::services(tx, &names).await?;
-    let new = people::new_ones(tx, &acted).await?;
+    let new = staff::new_ones(tx, &acted).await?;
     let voice = |(name, at): &(&str, i64)| {
         let name = (*name).to_owned();
         if services.contains(&name) {

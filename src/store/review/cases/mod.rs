@@ -12,8 +12,8 @@ use domain::time::TimestampMs;
 use serde::Serialize;
 use sqlx::QueryBuilder;
 
-use crate::statement::{Column, LazyStatement, Statement};
-use crate::unit::Tx;
+use crate::db::sql::{Column, LazyStatement, Statement};
+use crate::db::tx::Tx;
 use crate::{Result, Store, read};
 
 pub use resolve::{Resolve, Resolved};

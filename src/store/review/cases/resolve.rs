@@ -12,11 +12,11 @@ use domain::reversal::{Ending, NotPossible, Resolution, Said, Situation, resolve
 use domain::settlement::Because;
 
 use super::dismissing::{self, dismissed_alone};
-use crate::audit::{self, Line};
-use crate::decisions::{IdRow, Taken, load, take};
-use crate::reviews::Reviewer;
-use crate::statement::{LazyStatement, Statement};
-use crate::unit::{Tx, guard, with_statement};
+use crate::access::audit::{self, Line};
+use crate::db::sql::{LazyStatement, Statement};
+use crate::db::tx::{Tx, guard, with_statement};
+use crate::review::decisions::{IdRow, Taken, load, take};
+use crate::review::reviews::Reviewer;
 use crate::{Error, Result, Store};
 
 /// What a person decides on a case.

@@ -10,12 +10,13 @@ use domain::time::TimestampMs;
 
 use super::rows::{IdRow, LAST_STEPS, LOAD, LastStepRow, OWNERS, UPDATE, UpdateRow};
 use super::{UndoneDecision, Wanted};
-use crate::audit::{self, Line};
-use crate::outbox::{self, Touched, UserRow, lock_users};
-use crate::reviews::Reviewer;
-use crate::settle::RewardRow;
-use crate::unit::{Tx, guard};
-use crate::{Result, save};
+use crate::Result;
+use crate::access::audit::{self, Line};
+use crate::db::tx::{Tx, guard};
+use crate::deliveries::outbox::{self, Touched, UserRow, lock_users};
+use crate::review::reviews::Reviewer;
+use crate::rewards::process::RewardRow;
+use crate::rewards::save;
 
 pub(crate) async fn load(tx: &mut Tx, ids: &[IdRow]) -> Result<HashMap<i64, Reward>> {
     let owners: Vec<(String, String)> = tx.fetch(&OWNERS, &ids).await?;

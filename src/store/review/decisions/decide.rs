@@ -11,17 +11,18 @@ use domain::reward::Status;
 use domain::settlement::{Because, Reward};
 use domain::time::TimestampMs;
 
+use super::apply::{Taken, load, take};
 use super::rows::{
     CLAIMS, DECIDED_ALONE, DecidedInsert, HARD, INSERT_DECIDED, INSERT_DECISION, INSERT_OPINIONS, IdRow,
     LAST_STEPS, LET_GO, LastStepRow, ONE_BY_ONE, OPINIONS, OpinionInsert,
 };
-use super::taking::{Taken, load, take};
 use super::{Decide, Decision, OpinionRow, Skip, Skipped, Wanted};
 use crate::Result;
-use crate::audit::{self, Line};
-use crate::reviews::Reviewer;
-use crate::unit::{Tx, with_statement};
-use crate::{people, tokens};
+use crate::access::audit::{self, Line};
+use crate::access::staff;
+use crate::access::tokens;
+use crate::db::tx::{Tx, with_statement};
+use crate::review::reviews::Reviewer;
 
 /// Everything that is known when a click is decided on.
 pub(super) struct Desk {
@@ -58,7 +59,7 @@ impl Desk {
         let mut acted: Vec<(&str, i64)> =
             rows.iter().map(|row| (row.person.as_str(), row.given_at)).collect();
         acted.push((&decide.reviewer.actor, now_ms));
-        let new = people::new_ones(tx, &acted).await?;
+        let new = staff::new_ones(tx, &acted).await?;
         let voice = |name: String, at: i64| {
             if services.contains(&name) {
                 Voice::Service(name)

@@ -4,9 +4,9 @@
 //! neither overturn what somebody else decided nor decide it again. What could not be decided comes back with what
 //! happened instead.
 
-mod desk;
+mod apply;
+mod decide;
 mod rows;
-mod taking;
 
 use domain::queue::{Alone, BULK_MS, SecondPerson};
 use domain::review::Review;
@@ -14,14 +14,14 @@ use domain::reward::{Status, Step};
 use domain::time::TimestampMs;
 use serde::Serialize;
 
-use crate::reviews::Reviewer;
-use crate::unit::with_statement;
+use crate::db::tx::with_statement;
+use crate::review::reviews::Reviewer;
 use crate::{Result, Store, read};
-use desk::{Desk, alone, decision_name};
+use apply::take_back;
+pub(crate) use apply::{Taken, load, take};
+use decide::{Desk, alone, decision_name};
 use rows::{ALONE, DECIDED, DECISION};
 pub(crate) use rows::{IdRow, ONE_BY_ONE};
-use taking::take_back;
-pub(crate) use taking::{Taken, load, take};
 
 /// How many rewards one click may decide on.
 pub const MAX_DECIDED: usize = 5_000;

@@ -5,9 +5,9 @@ use std::sync::LazyLock;
 use domain::reward::Step;
 use serde::Serialize;
 
-use crate::settle::reward_columns;
-use crate::statement::Column::{Int, Text};
-use crate::statement::{LazyStatement, Statement};
+use crate::db::sql::Column::{Int, Text};
+use crate::db::sql::{LazyStatement, Statement};
+use crate::rewards::process::reward_columns;
 use crate::{Error, Result};
 
 #[derive(Serialize)]

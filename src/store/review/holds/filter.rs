@@ -151,7 +151,7 @@ pub(super) fn columns(grouping: Grouping) -> (&'static str, &'static str) {
 /// different types.
 macro_rules! by_filter {
     ($query:ident, $filter:expr) => {{
-        let filter: &$crate::holds::HoldFilter = $filter;
+        let filter: &$crate::review::holds::HoldFilter = $filter;
         for (column, value) in [
             ("rule", &filter.rule),
             ("source", &filter.source),
@@ -187,7 +187,7 @@ macro_rules! by_filter {
             $query.push(")");
         }
         if let Some(key) = &filter.cluster {
-            let (first, second) = $crate::holds::filter::columns(key.grouping);
+            let (first, second) = $crate::review::holds::filter::columns(key.grouping);
             $query.push(" AND ").push(first).push(" = ").push_bind(&key.first);
             $query.push(" AND ").push(second).push(" = ").push_bind(&key.second);
         }
@@ -198,8 +198,8 @@ pub(super) use by_filter;
 /// Appends that a reward is one of those in which a text was found.
 macro_rules! by_found {
     ($query:ident, $text:expr, $found:expr) => {{
-        use $crate::holds::filter::Names;
-        let found: &$crate::holds::filter::Found = $found;
+        use $crate::review::holds::filter::Names;
+        let found: &$crate::review::holds::filter::Found = $found;
         // A column that is cast to what it is has no index on SQLite, which would follow it however much was found.
         let (cast, as_text) = if found.is_few { ("", "") } else { ("CAST(", " AS TEXT)") };
         let mut either = " AND (";
