@@ -5,29 +5,27 @@
 //!
 //! | module | what it does |
 //! |---|---|
-//! | [`process`] | the inbox: postbacks become rewards, verdicts and books |
-//! | [`worker`] | runs it on apalis, supervised |
-//! | [`forward`] | tells apps of credits and reversals |
-//! | [`scheduled`] | work by the clock, on apalis's own storage |
-//! | [`report`] | the reconciliation of the days that are over |
-//! | [`mail`] | tells finance of them |
-//! | [`statement`] | the network's statements: read and matched, once received |
-//! | [`purge`] | what is at the end of its term leaves |
+//! | [`postbacks`] | processes the inbox: postbacks become rewards, verdicts and books |
+//! | [`deliveries`] | notifies apps of credits and reversals |
+//! | [`scheduler`] | work by the clock, on apalis's own storage |
+//! | [`reports`] | the reconciliation of the days that are over |
+//! | [`mail`] | sends it to finance |
+//! | [`statements`] | the network's statements: imported and matched, once received |
+//! | [`retention`] | deletes expired data |
 //! | [`health`] | asks another process of ours whether it is ready |
 //! | [`probe`] | asks from outside whether the public URL leads here, unchanged |
-//! | [`telling`] | metrics and log lines about what became of postbacks |
-//! | `stopping`, `causes` | ending in good order; errors with their causes |
+//! | [`metrics`] | metrics and log lines about processed postbacks |
+//! | `shutdown`, `causes` | ending in good order; errors with their causes |
 
 mod causes;
-pub mod forward;
+pub mod deliveries;
 pub mod health;
 pub mod mail;
+pub mod metrics;
+pub mod postbacks;
 pub mod probe;
-pub mod process;
-pub mod purge;
-pub mod report;
-pub mod scheduled;
-pub mod statement;
-mod stopping;
-pub mod telling;
-pub mod worker;
+pub mod reports;
+pub mod retention;
+pub mod scheduler;
+mod shutdown;
+pub mod statements;

@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use domain::batch::{Outcome, Processed, Settlement};
 use domain::rules::CODES;
-use domain::settlement::{Outcome, Processed, Settlement};
 use domain::time::TimestampMs;
 use domain::verdict::Decision;
 use metrics::{counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
@@ -72,7 +72,7 @@ fn rules_fired(source: &str, code: &str, count: u64) {
 }
 
 /// Counts one batch, and logs what a person may ask about.
-pub(crate) fn tell(claimed: &[WaitingPostback], settlement: &Settlement, now: TimestampMs) {
+pub(crate) fn record(claimed: &[WaitingPostback], settlement: &Settlement, now: TimestampMs) {
     let claimed: HashMap<i64, &WaitingPostback> =
         claimed.iter().map(|postback| (postback.id, postback)).collect();
     let mut outcomes: BTreeMap<(&str, &'static str), u64> = BTreeMap::new();

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use domain::signature::{Secret, SignatureForm, sign};
+use domain::postback::signature::{Secret, SignatureForm, sign};
 use domain::time::TimestampMs;
 use reqwest::header::DATE;
 use reqwest::redirect::Policy;

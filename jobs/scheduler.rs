@@ -18,10 +18,10 @@ use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
 use crate::mail::{Mail, MailError};
-use crate::purge::{self, Terms};
-use crate::report;
-use crate::statement::{self, Worked};
-use crate::stopping::{rest, told};
+use crate::reports;
+use crate::retention::{self, Terms};
+use crate::shutdown::{rest, told};
+use crate::statements::{self, Worked};
 
 /// How often the clock is looked at.
 const LOOK_EVERY: Duration = Duration::from_mins(1);
@@ -64,7 +64,7 @@ pub struct Scheduled {
     /// How long what is kept.
     pub terms: Terms,
     /// When reports are made and closed.
-    pub reports: report::Terms,
+    pub reports: reports::Terms,
     /// Who is told of them by mail.
     pub mail: Option<Mail>,
     /// How statements of each source are matched.
@@ -140,7 +140,7 @@ async fn finish_statements(scheduled: &Scheduled) -> Result<(), store::Error> {
         }
         let Some(row) = store.statement(id).await? else { continue };
         let worked = match statements.get(&row.source) {
-            Some(terms) => statement::work_off(store, id, *terms, || !stop.is_cancelled()).await,
+            Some(terms) => statements::work_off(store, id, *terms, || !stop.is_cancelled()).await,
             None => Err(store::Error::Unfit(format!(
                 "its source `{}` is not in the settings: add it, then import the statement again",
                 row.source
@@ -149,7 +149,7 @@ async fn finish_statements(scheduled: &Scheduled) -> Result<(), store::Error> {
         match worked {
             Ok(Worked::Done) => info!(id, source = row.source, "a statement is read and matched"),
             Ok(Worked::Stopped | Worked::After(_)) => {}
-            Err(error) => statement::gave_up(store, id, error, clock.now()).await?,
+            Err(error) => statements::gave_up(store, id, error, clock.now()).await?,
         }
     }
     Ok(())
@@ -243,7 +243,7 @@ async fn work(job: Job, scheduled: Data<Arc<Scheduled>>) -> Result<(), BoxDynErr
         Begun::Attempt(attempt) => attempt,
     };
     let done: Result<(), Fault> = match job.name.as_str() {
-        PURGE => purge::purge(store, *terms, now, stop).await.map_err(Fault::from),
+        PURGE => retention::purge(store, *terms, now, stop).await.map_err(Fault::from),
         REPORT => report_and_tell(&scheduled, &job, now).await.map_err(Fault::from),
         MAIL => tell(&scheduled, &job).await,
         unknown => {
@@ -279,7 +279,7 @@ enum Fault {
 /// Makes reports, and then has them told; whoever is killed in between does both again, and nothing twice.
 async fn report_and_tell(scheduled: &Scheduled, job: &Job, now: TimestampMs) -> Result<(), store::Error> {
     let Scheduled { store, clock, reports, stop, .. } = scheduled;
-    report::make_up_to(store, reports, &job.slot, clock, stop).await?;
+    reports::make_up_to(store, reports, &job.slot, clock, stop).await?;
     if scheduled.mail.is_some() && !stop.is_cancelled() {
         store.schedule(Job { name: MAIL.into(), slot: job.slot.clone() }, now).await?;
     }

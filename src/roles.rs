@@ -7,17 +7,17 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use anyhow::Context as _;
+use domain::batch::SourceTerms;
 use domain::delivery::Subscriptions;
 use domain::proxies::Proxies;
 use domain::report::losses::BEAT_MS;
-use domain::settlement::SourceTerms;
 use domain::time::{Clock, TimestampMs};
 use geo::Geo;
 use geo::refresh::Refresh;
-use jobs::forward::Forwarding;
-use jobs::forward::outgoing::Outgoing;
-use jobs::process::{Observer, Processing, Processor, SourceSettings};
-use jobs::scheduled::Scheduled;
+use jobs::deliveries::Forwarding;
+use jobs::deliveries::outgoing::Outgoing;
+use jobs::postbacks::process::{Observer, Processing, Processor, SourceSettings};
+use jobs::scheduler::Scheduled;
 use store::{OpenOptions, Store};
 use tokio::net::TcpListener;
 use tokio::runtime::Handle;
@@ -316,19 +316,19 @@ pub(crate) async fn work(process: &Process, geo: Geo, observer: Option<Observer>
         stop: stop.clone(),
     };
     let worked = async {
-        let worked = jobs::worker::run(processing, settings.workers).await;
+        let worked = jobs::postbacks::worker::run(processing, settings.workers).await;
         stop.cancel();
         worked
     };
     let forwarded = async {
-        let forwarded = jobs::forward::run(forwarding).await;
+        let forwarded = jobs::deliveries::run(forwarding).await;
         if forwarded.is_err() {
             stop.cancel();
         }
         forwarded
     };
     let (worked, forwarded, (), ()) =
-        tokio::join!(worked, forwarded, refreshed, jobs::scheduled::run(scheduled));
+        tokio::join!(worked, forwarded, refreshed, jobs::scheduler::run(scheduled));
     worked.and(forwarded).inspect_err(|error| error!(%error, "working had to end"))?;
     Ok(())
 }

@@ -48,9 +48,9 @@ pub(crate) fn measure() -> anyhow::Result<Metrics> {
 pub(crate) fn announce(process: &Process) {
     let sources = || process.settings.sources.iter().map(|source| source.name.as_str());
     web::announce_metrics(sources());
-    jobs::telling::announce_metrics(sources());
+    jobs::metrics::announce_metrics(sources());
     let apps = || process.settings.forwards.iter().map(|forward| forward.target.app.as_str());
-    jobs::forward::announce_metrics(apps());
+    jobs::deliveries::announce_metrics(apps());
     describe_gauge!("rewardgate_deliveries", "Deliveries that are not done, by app and status");
     describe_gauge!(
         "rewardgate_deliveries_oldest_age_seconds",

@@ -18,7 +18,7 @@ use tracing::{error, info, warn};
 
 use super::outgoing::{Answered, Outgoing};
 use super::{Target, attempts};
-use crate::telling::seconds;
+use crate::metrics::seconds;
 
 /// How long a lost hint can cost.
 const POLL_INTERVAL_MS: i64 = 1_000;

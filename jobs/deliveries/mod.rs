@@ -36,7 +36,7 @@ use tracing::{error, info, warn};
 use lane::Lane;
 use outgoing::Outgoing;
 
-use crate::stopping::{rest, told};
+use crate::shutdown::{rest, told};
 
 /// The pause before a lane that died is started again.
 const RESTART_PAUSE: Duration = Duration::from_secs(1);

@@ -10,11 +10,11 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, Instant};
 
 use chrono_tz::Tz;
+use domain::batch::{Incoming, Known, Settlement, SourceTerms};
 use domain::caller::CallerList;
-use domain::event::{Params, Quarantine, map_stated};
 use domain::location::{compare, suspicion};
 use domain::policy::Policy;
-use domain::settlement::{Incoming, Known, Settlement, SourceTerms};
+use domain::postback::event::{Params, Quarantine, map_stated};
 use domain::time::{Clock, TimestampMs};
 use geo::Geo;
 use metrics::{counter, gauge, histogram};
@@ -24,8 +24,8 @@ use store::rewards::process::{Mapped, MappedPostback, Settle};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, error, warn};
 
-use crate::stopping::rest;
-use crate::telling::{self, seconds};
+use crate::metrics::{record, seconds};
+use crate::shutdown::rest;
 
 /// How often a batch that met another worker is tried again before it is taken apart.
 const CONTENDED_TRIES: u32 = 10;
@@ -103,7 +103,7 @@ impl Settle for Processor {
     }
 
     fn saved(&self, claimed: &[WaitingPostback], settlement: &Settlement, now: TimestampMs) {
-        telling::tell(claimed, settlement, now);
+        record(claimed, settlement, now);
         if let Some(observer) = &self.observer {
             observer(settlement);
         }

@@ -13,8 +13,8 @@ use futures_util::StreamExt;
 use tokio::task::JoinSet;
 use tracing::{error, info, warn};
 
-use crate::process::Processing;
-use crate::stopping::{rest, told};
+use crate::postbacks::process::Processing;
+use crate::shutdown::{rest, told};
 
 /// How long a lost hint can cost.
 const POLL_INTERVAL: Duration = Duration::from_secs(1);

@@ -10,8 +10,8 @@ use domain::proxies::Proxies;
 use domain::text::{count, duration};
 use domain::time::{Clock, TimestampMs};
 use geo::Geo;
-use jobs::forward::outgoing::Outgoing;
-use jobs::forward::trial::{TRIAL_USER, Tried, try_out};
+use jobs::deliveries::outgoing::Outgoing;
+use jobs::deliveries::trial::{TRIAL_USER, Tried, try_out};
 use jobs::probe::{Probed, probe};
 use store::Store;
 

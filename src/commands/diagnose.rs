@@ -1,8 +1,8 @@
 //! `rewardgate diagnose`: why a signature does not match, and what to change.
 
 use anyhow::Context as _;
-use domain::carried::Carried;
-use domain::diagnosis::{Diagnosis, Suspect, diagnose as look};
+use domain::postback::carried::Carried;
+use domain::postback::diagnosis::{Diagnosis, Suspect, diagnose as look};
 
 use super::{say, say_lines};
 use crate::cli::DiagnoseArgs;

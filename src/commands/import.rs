@@ -183,7 +183,7 @@ async fn follow(process: &Process, id: i64, reading: &Reading) -> anyhow::Result
             None => {}
             // Where nobody else makes progress, it is given up after some tries, as a server does.
             Some(error) if !matches!(error, Error::Unavailable(_)) => {
-                jobs::statement::gave_up(store, turn, error, process.clock.now()).await?;
+                jobs::statements::gave_up(store, turn, error, process.clock.now()).await?;
                 tokio::time::sleep(LOOK_EVERY).await;
             }
             // Another process writes, perhaps on the same statement.

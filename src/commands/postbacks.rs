@@ -3,7 +3,7 @@
 use anyhow::Context as _;
 use domain::access::Role;
 use domain::masked::masked;
-use domain::network::Field;
+use domain::postback::network::Field;
 use domain::time::TimestampMs;
 use store::postbacks::quarantine::{Acted, By};
 use web::stating::{self, Stating, act_words};

@@ -7,7 +7,7 @@ use anyhow::Context as _;
 use domain::access::Role;
 use domain::report::day::BusinessDay;
 use domain::report::letter;
-use jobs::report::make;
+use jobs::reports::make;
 use store::reports::{SignOff, Signed};
 
 use super::progress::during;

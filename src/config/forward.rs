@@ -9,10 +9,10 @@ use domain::delivery::message::Letterhead;
 use domain::delivery::schedule::{Form, MAX_PAUSE_MS, MAX_PAUSES, Schedule};
 use domain::delivery::sign::{HashAlgorithm, webhook_secret};
 use domain::delivery::template::Template;
-use domain::signature::Secret;
+use domain::postback::signature::Secret;
 use domain::time::SECOND_MS;
 use ipnet::IpNet;
-use jobs::forward::Target;
+use jobs::deliveries::Target;
 use serde::Deserialize;
 
 use super::bounded;

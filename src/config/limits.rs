@@ -4,7 +4,7 @@ use std::num::NonZeroU32;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use jobs::purge::Terms;
+use jobs::retention::Terms;
 use web::limits::Limits;
 
 use super::layers::Section;

@@ -25,8 +25,8 @@ use std::path::{Path, PathBuf};
 use chrono_tz::Tz;
 use domain::policy::Policy;
 use domain::proxies::Proxies;
-use domain::queue::ReviewTerms;
-use jobs::purge::Terms;
+use domain::review::queue::ReviewTerms;
+use jobs::retention::Terms;
 use serde::Deserialize;
 use web::limits::Limits;
 
@@ -75,7 +75,7 @@ pub(crate) struct Settings {
     /// How long what is kept.
     pub(crate) retention: Terms,
     /// When reports are made and closed.
-    pub(crate) reports: jobs::report::Terms,
+    pub(crate) reports: jobs::reports::Terms,
     /// Who is told of them by mail.
     pub(crate) mail: Option<jobs::mail::Mail>,
     /// How held rewards are decided on.

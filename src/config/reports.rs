@@ -1,9 +1,9 @@
 //! When reports are made and closed.
 
 use chrono_tz::Tz;
-use domain::network::Network;
+use domain::postback::network::Network;
 use domain::report::day::parse_time;
-use jobs::report::Terms;
+use jobs::reports::Terms;
 
 use super::layers::Section;
 

@@ -1,7 +1,7 @@
 //! How held rewards are decided on.
 
 use domain::money::Micros;
-use domain::queue::{AutoRelease, ReviewTerms, SecondPerson};
+use domain::review::queue::{AutoRelease, ReviewTerms, SecondPerson};
 
 use super::layers::Section;
 

@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono_tz::Tz;
 use domain::caller::{CallerList, IpPolicy, parse_network};
-use domain::event::{Meaning, Params, ReversalId};
-use domain::network::Network;
-use domain::query::Plus;
-use domain::signature::{Secret, SignatureForm};
+use domain::postback::event::{Meaning, Params, ReversalId};
+use domain::postback::network::Network;
+use domain::postback::query::Plus;
+use domain::postback::signature::{Secret, SignatureForm};
 use serde::Deserialize;
 use store::statements::Reading;
 

@@ -2,9 +2,9 @@
 
 use std::fmt;
 
-use crate::event::Params;
-use crate::network::Field;
-use crate::signature::HASH_PARAM;
+use crate::postback::event::Params;
+use crate::postback::network::Field;
+use crate::postback::signature::HASH_PARAM;
 
 /// Without these no postback can be mapped, or a reversal looks like a credit.
 pub const REQUIRED: [Field; 4] = [Field::UserId, Field::TxId, Field::Reward, Field::Status];
@@ -149,7 +149,7 @@ mod tests {
     use std::collections::BTreeMap;
 
     use super::*;
-    use crate::network::Network;
+    use crate::postback::network::Network;
 
     const ORIGIN: &str = "https://gw.example.com";
 

@@ -12,8 +12,8 @@ use std::time::Duration;
 
 use domain::delivery::sign;
 use domain::money::Micros;
-use domain::query::Query;
-use domain::signature::{Secret, SignatureForm, verify};
+use domain::postback::query::Query;
+use domain::postback::signature::{Secret, SignatureForm, verify};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 

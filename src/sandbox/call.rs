@@ -5,9 +5,9 @@ use std::net::IpAddr;
 use std::sync::{Arc, OnceLock};
 
 use domain::money::Micros;
-use domain::network::Field;
+use domain::postback::network::Field;
+use domain::postback::signature::HASH_PARAM;
 use domain::reward::Status;
-use domain::signature::HASH_PARAM;
 use domain::time::SECOND_MS;
 
 use super::mix::Variety;

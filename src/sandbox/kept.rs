@@ -10,7 +10,7 @@ use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
-use domain::network::targo::is_acknowledged;
+use domain::postback::network::targo::is_acknowledged;
 use serde::{Deserialize, Serialize};
 
 use super::call::Call;

@@ -1,9 +1,9 @@
 //! The publisher's URL template: literal text and macros, as it is pasted into the network's dashboard.
 
 use domain::dashboard::REQUIRED;
-use domain::macros::{self, LoneBrace, encoded};
-use domain::network::{Field, Network};
-use domain::signature::{HASH_PARAM, Secret, SignatureForm, sign};
+use domain::postback::macros::{self, LoneBrace, encoded};
+use domain::postback::network::{Field, Network};
+use domain::postback::signature::{HASH_PARAM, Secret, SignatureForm, sign};
 use reqwest::Url;
 
 /// The network that the sandbox plays.

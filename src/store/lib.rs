@@ -54,7 +54,7 @@ pub mod statements;
 use std::sync::Arc;
 
 use domain::delivery::Subscriptions;
-use domain::queue::ReviewTerms;
+use domain::review::queue::ReviewTerms;
 use sqlx::SqlitePool;
 
 use db::{deadline, line, moment};

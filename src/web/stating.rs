@@ -3,13 +3,13 @@
 
 use std::collections::BTreeMap;
 
-use domain::event::{Event, Params};
-use domain::network::Field;
+use domain::batch::SourceTerms;
 use domain::policy::Policy;
-use domain::queue::ReviewTerms;
-use domain::review::MAX_NOTE_LEN;
-use domain::settlement::SourceTerms;
-use domain::stated::{Gap, NotStated, Outlook, Stated, gaps};
+use domain::postback::event::{Event, Params};
+use domain::postback::network::Field;
+use domain::postback::stated::{Gap, NotStated, Outlook, Stated, gaps};
+use domain::review::decision::MAX_NOTE_LEN;
+use domain::review::queue::ReviewTerms;
 use domain::time::TimestampMs;
 use store::Store;
 use store::postbacks::list::PostbackRow;

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
-use domain::signature::Secret;
+use domain::postback::signature::Secret;
 use hdrhistogram::Histogram;
 use sandbox::app::App;
 

@@ -1,6 +1,6 @@
 //! The books: what each step moves, and what that leaves on the accounts. Nothing else ever moves.
 
-use domain::review::Review;
+use domain::review::decision::Review;
 use store::ledger::BalanceRow;
 use store::review::reviews::Reviewed;
 

@@ -1,7 +1,7 @@
 //! Reversals that do not simply reverse: what a person sees of them, and the one decision on each.
 
-use domain::reversal::{Ending, NotPossible, Resolution, Situation};
-use domain::review::Review;
+use domain::review::decision::Review;
+use domain::review::reversal::{Ending, NotPossible, Resolution, Situation};
 use domain::time::TimestampMs;
 use store::postbacks::inbox::Claim;
 use store::review::cases::{CaseFilter, CaseRow, Resolve, Resolved};

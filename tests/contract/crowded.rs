@@ -5,8 +5,8 @@
 use std::time::{Duration, Instant};
 
 use domain::money::Micros;
-use domain::queue::Grouping;
-use domain::review::Review;
+use domain::review::decision::Review;
+use domain::review::queue::Grouping;
 use domain::time::TimestampMs;
 use store::review::decisions::{Decide, Wanted};
 use store::review::holds::{Cluster, ClusterKey, ClusterPlace, HoldFilter, HoldPlace, HoldSort};

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use domain::access::Role;
 use domain::money::Micros;
-use domain::queue::{AutoRelease, ReviewTerms, SecondPerson};
-use domain::review::Review;
+use domain::review::decision::Review;
+use domain::review::queue::{AutoRelease, ReviewTerms, SecondPerson};
 use domain::reward::{Status, Step};
 use domain::time::TimestampMs;
 use store::Store;

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use domain::delivery::schedule::{Class, Next};
 use domain::delivery::{Subscriptions, Wanted};
-use domain::review::Review;
+use domain::review::decision::Review;
 use domain::time::TimestampMs;
 use store::Store;
 use store::deliveries::lease::{Ended, Leased, Take};

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use domain::access::Role;
-use domain::review::Review;
+use domain::review::decision::Review;
 use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
 use store::access::tokens::NewToken;

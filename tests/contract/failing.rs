@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use domain::review::Review;
-use domain::settlement::{Known, Settlement};
+use domain::batch::{Known, Settlement};
+use domain::review::decision::Review;
 use domain::time::TimestampMs;
 use store::postbacks::inbox::{Claim, WaitingPostback};
 use store::review::reviews::Reviewed;

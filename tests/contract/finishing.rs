@@ -2,8 +2,8 @@
 //! where that is asked for; what is worth nothing is set aside.
 
 use domain::access::Role;
-use domain::network::Kind;
-use domain::stated::{Stake, Stated};
+use domain::postback::network::Kind;
+use domain::postback::stated::{Stake, Stated};
 use domain::time::TimestampMs;
 use store::access::tokens::NewToken;
 use store::operations::retention::PostbackTerms;

@@ -1,8 +1,8 @@
 //! The queue of held rewards: which rewards stand in it, in which groups and order; and who has one of them open.
 
 use domain::money::Micros;
-use domain::queue::{Grouping, ReviewTerms};
-use domain::review::Review;
+use domain::review::decision::Review;
+use domain::review::queue::{Grouping, ReviewTerms};
 use domain::time::TimestampMs;
 use store::review::claims::Claimed;
 use store::review::holds::{ClusterKey, ClusterPlace, HoldFilter, HoldPlace, HoldSort};

@@ -11,7 +11,7 @@ use domain::report::day::BusinessDay;
 use domain::statement::format::Format;
 use domain::statement::matching::Tolerance;
 use domain::time::{DAY_MS, TimestampMs};
-use jobs::statement::work_off;
+use jobs::statements::work_off;
 use store::reports::ReportTerms;
 use store::statements::intake::Intake;
 use store::statements::{MatchTerms, NewStatement, Then};

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use domain::review::Review;
+use domain::review::decision::Review;
 use store::rewards::list::RewardFilter;
 
 use crate::database::Home;

@@ -2,7 +2,7 @@
 
 use domain::money::Micros;
 use domain::proof::{DifferingAccount, DifferingReward, Proof};
-use domain::review::Review;
+use domain::review::decision::Review;
 
 use crate::database::Home;
 use crate::story::{PAYOUT, REWARD, credit, reversal, suspicious};

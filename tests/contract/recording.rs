@@ -2,9 +2,9 @@
 
 use std::sync::{Arc, Mutex};
 
-use domain::settlement::{Known, Settlement};
+use domain::batch::{Known, Settlement};
 use domain::time::TimestampMs;
-use jobs::process::Processor;
+use jobs::postbacks::process::Processor;
 use store::postbacks::inbox::{Claim, InboxDepth, NewPostback, WaitingPostback};
 use store::postbacks::list::PostbackFilter;
 use store::rewards::process::{MappedPostback, Settle};

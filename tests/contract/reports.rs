@@ -3,7 +3,7 @@
 use domain::report::amount::{Amount, Sum};
 use domain::report::day::BusinessDay;
 use domain::report::{Report, State};
-use domain::review::Review;
+use domain::review::decision::Review;
 use domain::time::{DAY_MS, TimestampMs};
 use store::postbacks::inbox::Claim;
 use store::postbacks::refused::NewRefused;
@@ -337,8 +337,8 @@ async fn the_span_of_the_books_is_known(home: &Home) {
     assert_eq!(span().await.last_closed.as_deref(), Some(TODAY));
 }
 
-fn terms() -> jobs::report::Terms {
-    jobs::report::Terms {
+fn terms() -> jobs::reports::Terms {
+    jobs::reports::Terms {
         timezone: chrono_tz::Europe::Berlin,
         time: "02:00".parse().expect("a time"),
         cut_off_hours: 24,
@@ -350,7 +350,7 @@ fn terms() -> jobs::report::Terms {
 async fn make_up_to(home: &Home, date: &str, now: TimestampMs) {
     let clock = domain::time::Clock::new(move || now);
     let stop = tokio_util::sync::CancellationToken::new();
-    jobs::report::make_up_to(&home.store, &terms(), date, &clock, &stop).await.expect("they are made");
+    jobs::reports::make_up_to(&home.store, &terms(), date, &clock, &stop).await.expect("they are made");
 }
 
 /// The dates of closed reports with what each goes on from, first day first; the proof that it is a chain.
@@ -421,7 +421,7 @@ async fn a_day_is_not_closed_while_the_day_before_it_is_open(home: &Home) {
 
 async fn a_day_shortly_before_the_first_is_kept_when_it_is_asked_for(home: &Home) {
     let made = async |date: &str| {
-        jobs::report::make(&home.store, &terms(), day(date), later(5)).await.expect("it is made").kept
+        jobs::reports::make(&home.store, &terms(), day(date), later(5)).await.expect("it is made").kept
     };
     home.tell(&[credit("T1")]).await;
     assert_eq!(made("2026-10-22").await, Kept::BeforeTheFirst, "too far back");
@@ -433,7 +433,7 @@ async fn a_day_shortly_before_the_first_is_kept_when_it_is_asked_for(home: &Home
 
 async fn a_day_before_the_first_closed_one_is_not_kept(home: &Home) {
     let made = async |date: &str| {
-        jobs::report::make(&home.store, &terms(), day(date), later(5)).await.expect("it is made").kept
+        jobs::reports::make(&home.store, &terms(), day(date), later(5)).await.expect("it is made").kept
     };
     assert_eq!(made("2020-01-01").await, Kept::BeforeTheFirst, "nothing is known at all");
     home.tell(&[credit("T1")]).await;
@@ -460,7 +460,7 @@ async fn two_workers_that_report_at_once_make_one_chain(home: &Home) {
 
 async fn a_report_of_a_later_day_makes_the_days_before_it(home: &Home) {
     home.tell(&[credit("T1")]).await;
-    let made = jobs::report::make(&home.store, &terms(), day("2026-11-25"), later(9)).await;
+    let made = jobs::reports::make(&home.store, &terms(), day("2026-11-25"), later(9)).await;
     let made = made.expect("it is made");
     assert_eq!((made.kept, made.report.state), (Kept::Now, State::Final));
     assert_eq!(chain(home).await, dates(&[TODAY, "2026-11-24", "2026-11-25"]));

@@ -2,7 +2,7 @@
 
 use domain::delivery::Status;
 use domain::delivery::schedule::{Class, Next};
-use domain::review::{NotUndoable, Review};
+use domain::review::decision::{NotUndoable, Review};
 use domain::time::TimestampMs;
 use store::Store;
 use store::access::audit::AuditFilter;

@@ -1,6 +1,6 @@
 //! A person's decision: what is possible, and who wins when several decide at once.
 
-use domain::review::{NotAllowed, Review};
+use domain::review::decision::{NotAllowed, Review};
 use domain::reward::Status;
 use store::postbacks::inbox::Claim;
 use store::review::reviews::Reviewed;

@@ -1,6 +1,6 @@
 //! Listing rewards: newest first, filtered, page by page.
 
-use domain::review::Review;
+use domain::review::decision::Review;
 use domain::reward::Status;
 use domain::time::TimestampMs;
 use store::rewards::list::{Place, RewardFilter, RewardRow};

@@ -1,6 +1,6 @@
 //! Long queues: a search finds the same whichever way it goes, and every value fits.
 
-use domain::queue::Grouping;
+use domain::review::queue::Grouping;
 use store::review::holds::{HoldFilter, HoldSort};
 
 use crate::database::Home;

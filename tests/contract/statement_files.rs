@@ -6,7 +6,7 @@ use domain::report::amount::Amount;
 use domain::statement::LineState;
 use domain::statement::format::Format;
 use domain::statement::matching::Tolerance;
-use jobs::statement::work_off;
+use jobs::statements::work_off;
 use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
 use store::statements::intake::{Intake, Refused};

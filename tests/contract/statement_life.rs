@@ -5,7 +5,7 @@ use domain::report::amount::Amount;
 use domain::statement::LineState;
 use domain::statement::format::Format;
 use domain::statement::life::State;
-use jobs::statement::{Worked, gave_up, work_off};
+use jobs::statements::{Worked, gave_up, work_off};
 use store::access::audit::AuditFilter;
 use store::statements::intake::Intake;
 use store::statements::life::MAX_TRIES;

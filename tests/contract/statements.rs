@@ -10,7 +10,7 @@ use domain::statement::life::State;
 use domain::statement::matching::Tolerance;
 use domain::statement::totals::Totals;
 use domain::time::{DAY_MS, TimestampMs};
-use jobs::statement::work_off;
+use jobs::statements::work_off;
 use store::access::audit::AuditFilter;
 use store::statements::intake::Intake;
 use store::statements::{

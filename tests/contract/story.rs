@@ -4,14 +4,14 @@ use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::sync::{Arc, LazyLock};
 
+use domain::batch::SourceTerms;
 use domain::caller::CallerList;
-use domain::event::Params;
 use domain::money::MICROS_PER_UNIT;
-use domain::network::Network;
 use domain::policy::Policy;
-use domain::settlement::SourceTerms;
+use domain::postback::event::Params;
+use domain::postback::network::Network;
 use domain::time::TimestampMs;
-use jobs::process::{Processor, SourceSettings};
+use jobs::postbacks::process::{Processor, SourceSettings};
 use store::postbacks::inbox::NewPostback;
 
 /// The instant at which every story is settled and reviewed.

@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
+use domain::batch::Settlement;
 use domain::delivery::Subscriptions;
 use domain::money::Micros;
-use domain::review::Review;
-use domain::settlement::Settlement;
+use domain::review::decision::Review;
 use store::postbacks::inbox::Claim;
 use store::review::reviews::{Reviewed, Reviewer};
 use store::rewards::list::{RewardFilter, RewardRow};

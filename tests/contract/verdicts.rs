@@ -1,8 +1,8 @@
 //! What is written down of a decision: the verdict with everything that was looked at, and every step.
 
+use domain::batch::Judgement;
 use domain::location::Location;
-use domain::review::Review;
-use domain::settlement::Judgement;
+use domain::review::decision::Review;
 use domain::verdict::Signal;
 use store::rewards::list::{RewardRow, StepRow};
 

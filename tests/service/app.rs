@@ -2,7 +2,7 @@
 
 use std::sync::LazyLock;
 
-use domain::signature::Secret;
+use domain::postback::signature::Secret;
 use sandbox::app::{App, postback_url};
 use tokio::runtime::Runtime;
 

@@ -5,7 +5,7 @@ use std::thread;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use domain::money::Micros;
-use domain::signature::{self, Secret, SignatureForm};
+use domain::postback::signature::{self, Secret, SignatureForm};
 
 use crate::http::{Answer, Request, call};
 use crate::settings::{PUBLIC_URL, SECRET, SOURCE};

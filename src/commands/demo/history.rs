@@ -5,12 +5,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use anyhow::Context as _;
+use domain::postback::signature::{Secret, SignatureForm};
 use domain::report::day::BusinessDay;
-use domain::review::Review;
-use domain::signature::{Secret, SignatureForm};
+use domain::review::decision::Review;
 use domain::time::{Clock, TimestampMs};
 use geo::Geo;
-use jobs::process::Processing;
+use jobs::postbacks::process::Processing;
 use sandbox::{Mix, Plan, PlanOptions, Signer, Template};
 use store::postbacks::inbox::NewPostback;
 use store::postbacks::refused::NewRefused;

@@ -14,12 +14,12 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use domain::access::{Role, token_hash};
-use domain::event::Params;
+use domain::batch::{Outcome, Settled, Settlement};
 use domain::money::Micros;
-use domain::network::Network;
+use domain::postback::event::Params;
+use domain::postback::network::Network;
+use domain::postback::signature::{Secret, SignatureForm};
 use domain::reward::Step;
-use domain::settlement::{Outcome, Settled, Settlement};
-use domain::signature::{Secret, SignatureForm};
 use domain::time::{DAY_MS, TimestampMs};
 use sandbox::app::{App, Reply, postback_url};
 use sandbox::{

@@ -9,9 +9,9 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use clap::{Args, Subcommand, ValueEnum};
-use domain::event::Params;
-use domain::network::Network;
-use domain::signature::SignatureForm;
+use domain::postback::event::Params;
+use domain::postback::network::Network;
+use domain::postback::signature::SignatureForm;
 use domain::text::count;
 use rand::RngExt as _;
 use sandbox::{

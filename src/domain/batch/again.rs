@@ -3,9 +3,11 @@
 use super::conflict;
 use super::reward::Because;
 use super::{ACTOR_NETWORK, ACTOR_RULES, Details, Incoming, Outcome, REVERSED_BEFORE, Settled};
-use crate::event::Event;
 use crate::ledger::Amounts;
-use crate::reversal::{Ending, Extent, KnownCase, MAX_OPEN_CASES, REAPPROVED, Said, Situation, extent};
+use crate::postback::event::Event;
+use crate::review::reversal::{
+    Ending, Extent, KnownCase, MAX_OPEN_CASES, REAPPROVED, Said, Situation, extent,
+};
 use crate::reward::Step;
 use crate::time::TimestampMs;
 

@@ -1,9 +1,9 @@
 //! Conflicts: the same key with another user, other money, another offer or event is not a repeat.
 
 use super::Reward;
-use crate::event::Event;
 use crate::money::Micros;
-use crate::network::Kind;
+use crate::postback::event::Event;
+use crate::postback::network::Kind;
 
 /// What `event` says otherwise than `known`, one phrase each; empty for a true repeat.
 ///

@@ -3,13 +3,13 @@
 //! | phase | where |
 //! |---|---|
 //! | claim the batch and load what it touches | `store` |
-//! | map, locate | [`crate::event`], `geo` |
+//! | map, locate | [`crate::postback::event`], `geo` |
 //! | **settle, in the order received** | here, in memory, without a way to fail |
 //! | save it all in one transaction | `store` |
 //!
 //! The rules for repeats and conflicts live here and in `again`: a repeat never credits twice, a reversal is never
 //! taken for a repeat, a reversal before its credit waits and wins. What a reversal says that does not fit its credit
-//! becomes a case ([`crate::reversal`]) that a person decides.
+//! becomes a case ([`crate::review::reversal`]) that a person decides.
 
 mod again;
 mod conflict;
@@ -21,12 +21,12 @@ use std::collections::{HashMap, HashSet};
 
 pub use reward::{Because, Reward};
 
-use crate::event::{Event, NoteKind, Quarantine};
 use crate::ledger::{Amounts, Transfer};
 use crate::location::{GeoResult, Location};
-use crate::network::{Field, Kind};
 use crate::policy::Policy;
-use crate::reversal::{Ending, KnownCase, Said, Situation};
+use crate::postback::event::{Event, NoteKind, Quarantine};
+use crate::postback::network::{Field, Kind};
+use crate::review::reversal::{Ending, KnownCase, Said, Situation};
 use crate::reward::{Status, Step};
 use crate::rules::Facts;
 use crate::skew::Clicks;

@@ -3,11 +3,11 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 
 use super::*;
-use crate::event::Click;
 use crate::ledger::Posting;
 use crate::money::Micros;
-use crate::reversal::{Ending, MAX_OPEN_CASES};
-use crate::review::{self, Review};
+use crate::postback::event::Click;
+use crate::review::decision::{self, Review};
+use crate::review::reversal::{Ending, MAX_OPEN_CASES};
 
 const NOW: TimestampMs = TimestampMs(1_795_435_200_000);
 const HORIZON_MS: i64 = 30 * 3_600_000;
@@ -129,7 +129,7 @@ impl Books {
 
     fn review(&mut self, key: &str, review: Review) {
         let Some(reward) = self.rewards.iter_mut().find(|reward| reward.key == key) else { return };
-        if let Ok(step) = review::step(review, reward.status) {
+        if let Ok(step) = decision::step(review, reward.status) {
             let because = Because { actor: "ann", note: None, postback_id: None, now: self.now };
             self.postings.extend(reward.take(step, because).transfers.iter().map(Transfer::posting));
         }
@@ -298,7 +298,7 @@ fn information_moves_nothing_and_is_no_first_word_on_its_key() {
 #[test]
 fn what_was_done_to_the_values_of_a_reversal_stands_with_its_postback() {
     let text = "`reward` is not a decimal number and was left out";
-    let note = crate::event::Note { field: None, kind: NoteKind::Cleaned, text: text.into() };
+    let note = crate::postback::event::Note { field: None, kind: NoteKind::Cleaned, text: text.into() };
     let noted = |event: Event| Event { notes: vec![note.clone()], ..event };
     let books = check(&[credit("T1"), noted(reversal("T1"))], Status::Reversed, &[]);
     assert_eq!(books.outcomes[1].1.as_deref(), Some(format!("cleaned: {text}").as_str()));
@@ -309,7 +309,7 @@ fn what_was_done_to_the_values_of_a_reversal_stands_with_its_postback() {
 
 #[test]
 fn faults_of_data_are_tallied_by_source_and_rule() {
-    let note = |kind| crate::event::Note { field: None, kind, text: "x".into() };
+    let note = |kind| crate::postback::event::Note { field: None, kind, text: "x".into() };
     let mut cleaned = credit("T1");
     cleaned.notes = vec![note(NoteKind::Cleaned), note(NoteKind::NotFilledIn)];
     let mut unfilled = reversal("T2");
@@ -460,7 +460,7 @@ fn a_credit_long_after_its_reversal_is_held_and_a_retry_is_a_repeat() {
 fn two_events_that_the_network_could_not_name_are_not_taken_for_one() {
     let unnamed = |key: &str| Event {
         offer_id: Some("7".into()),
-        notes: vec![crate::event::Note {
+        notes: vec![crate::postback::event::Note {
             field: Some(Field::EventId),
             kind: NoteKind::NotFilledIn,
             text: "`event_id`".into(),

@@ -7,7 +7,7 @@ use super::sign::{self, HashAlgorithm};
 use super::template::Template;
 use super::{Event, Reason};
 use crate::money::Micros;
-use crate::signature::Secret;
+use crate::postback::signature::Secret;
 use crate::time::{SECOND_MS, TimestampMs};
 
 /// Everything that an app can be told of one delivery.

@@ -10,7 +10,7 @@ use serde::Deserialize;
 use sha1::Sha1;
 use sha2::Sha256;
 
-use crate::signature::{HASH_PARAM, Secret};
+use crate::postback::signature::{HASH_PARAM, Secret};
 use crate::text::hex;
 
 /// What stands before a secret of Standard Webhooks.
@@ -85,7 +85,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::signature::{SignatureForm, verify};
+    use crate::postback::signature::{SignatureForm, verify};
 
     fn secret(text: &str) -> Secret {
         Secret::new(text).expect("not empty")

@@ -1,8 +1,8 @@
 //! The app's URL: literal text and macros, as the publisher had it in the network's dashboard.
 
-use crate::macros::{self, LoneBrace, encoded};
-use crate::network::Network;
-use crate::signature::HASH_PARAM;
+use crate::postback::macros::{self, LoneBrace, encoded};
+use crate::postback::network::Network;
+use crate::postback::signature::HASH_PARAM;
 
 /// What the networks' own macros do not say.
 const EXTRA: [&str; 7] = ["reward_id", "sequence", "event", "reason", "balance", "currency", "source"];

@@ -3,8 +3,8 @@
 //! It says what it did, and leaves to the caller whether that is allowed: a name may lose a broken character, an id
 //! may not, because two ids could become one.
 
-use crate::query::Query;
-use crate::unfilled::is_unfilled;
+use crate::postback::query::Query;
+use crate::postback::unfilled::is_unfilled;
 
 /// A value as it can be used, and what was done to it.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -7,8 +7,8 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
-use crate::carried::Carried;
-use crate::signature::{HASH_PARAM, Secret, SignatureForm, digest};
+use crate::postback::carried::Carried;
+use crate::postback::signature::{HASH_PARAM, Secret, SignatureForm, digest};
 
 /// What is known of a call, and of the source that it was meant for.
 #[derive(Clone, Copy, Debug)]
@@ -508,7 +508,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::signature::sign;
+    use crate::postback::signature::sign;
 
     const ORIGIN: &str = "https://gw.example.com";
     const TARGET: &str = "/pb/targo?uid=a%20b%2Bc&tx=T-1&name=Caf%C3%A9+Quest&status=1";

@@ -7,11 +7,11 @@ use std::net::IpAddr;
 use serde::{Deserialize, Serialize};
 
 use crate::money::Micros;
-use crate::network::{Field, FieldDefinition, Kind, Network};
-use crate::query::Plus;
+use crate::postback::network::{Field, FieldDefinition, Kind, Network};
+use crate::postback::query::Plus;
 use crate::time::TimestampMs;
 
-pub use crate::mapping::{map, map_stated};
+pub use crate::postback::mapping::{map, map_stated};
 
 /// How the parameters of one source are named and read; starts from the network's own names and states.
 #[derive(Clone, Debug)]
@@ -102,7 +102,7 @@ impl Params {
             statuses: BTreeMap::new(),
             reversal_id: ReversalId::default(),
         };
-        let mut taken = vec![crate::signature::HASH_PARAM];
+        let mut taken = vec![crate::postback::signature::HASH_PARAM];
         for definition in network.fields() {
             let param = naming.name_of(definition);
             if taken.contains(&param) {

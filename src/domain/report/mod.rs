@@ -42,7 +42,7 @@ use forecast::Forecast;
 use losses::LossWindow;
 use rolls::{AccountRoll, DebtRoll, Receivable, UserRoll};
 
-use crate::reversal::Situation;
+use crate::review::reversal::Situation;
 use crate::reward::Step;
 
 /// Whether a report may still change.

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use crate::money::Micros;
-use crate::review::Review;
+use crate::review::decision::Review;
 use crate::time::TimestampMs;
 
 const HOUR_MS: i64 = 3_600_000;

@@ -2,8 +2,8 @@
 
 use super::Facts;
 use super::speed::Elapsed;
-use crate::event::{Click, NoteKind};
 use crate::policy::Rules;
+use crate::postback::event::{Click, NoteKind};
 use crate::text::duration;
 use crate::time::SECOND_MS;
 use crate::verdict::{Family, Finding, Signal};

@@ -6,8 +6,8 @@
 use super::Facts;
 use crate::country::{Hidden, hidden};
 use crate::location::{GeoResult, NetworkTrait};
-use crate::network::Field;
 use crate::policy::{NetworkPoints, Rules, Weight};
+use crate::postback::network::Field;
 use crate::verdict::{Family, Finding, Signal};
 
 /// G1: the address is in another country than the network says.

@@ -9,9 +9,9 @@ mod money;
 mod speed;
 mod velocity;
 
-use crate::event::Event;
 use crate::location::{GeoResult, Location};
 use crate::policy::Rules;
+use crate::postback::event::Event;
 use crate::skew::Clicks;
 use crate::time::TimestampMs;
 use crate::verdict::Signal;

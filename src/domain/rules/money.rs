@@ -1,10 +1,10 @@
 //! Q3 and M1: do reward and payout fit, and how much is at stake?
 
 use super::Facts;
-use crate::event::{Note, NoteKind};
 use crate::money::Micros;
-use crate::network::Field;
 use crate::policy::Rules;
+use crate::postback::event::{Note, NoteKind};
+use crate::postback::network::Field;
 use crate::verdict::{Family, Finding, Signal};
 
 /// Q3: reward or payout not above zero, or their ratio off. Feeds reconciliation, says nothing about the user.

@@ -4,8 +4,8 @@
 //! shorter, so "too fast" stays sound.
 
 use super::Facts;
-use crate::event::Click;
 use crate::policy::{OfferClass, Rules, TaskFloor};
+use crate::postback::event::Click;
 use crate::text::duration;
 use crate::time::SECOND_MS;
 use crate::verdict::{Family, Finding, Signal};

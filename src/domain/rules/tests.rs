@@ -1,9 +1,9 @@
 use super::*;
-use crate::event::{Click, Note, NoteKind};
 use crate::location::{NetworkTrait, compare};
 use crate::money::Micros;
-use crate::network::{Field, Kind};
 use crate::policy::Policy;
+use crate::postback::event::{Click, Note, NoteKind};
+use crate::postback::network::{Field, Kind};
 use crate::skew::Clicks;
 use crate::verdict::{Decision, Verdict, decide};
 

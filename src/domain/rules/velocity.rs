@@ -1,8 +1,8 @@
 //! V3: the same task again under a new transaction.
 
 use super::Facts;
-use crate::network::Field;
 use crate::policy::Rules;
+use crate::postback::network::Field;
 use crate::verdict::{Family, Finding, Signal};
 
 /// V3: offers are done once; the same user, offer and event under another key is a duplicate.

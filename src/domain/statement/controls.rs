@@ -2,7 +2,7 @@
 //! is named; no line is ever altered to make it fit.
 
 use super::signed;
-use crate::network::Kind;
+use crate::postback::network::Kind;
 use crate::report::amount::{Amount, Sum};
 
 /// One figure that a file states.

@@ -11,7 +11,7 @@ use super::number::{self, AmountForm, Figure};
 use super::pieces::Layout;
 use super::{StatementLine, Unreadable, aside, spoiled, times};
 use crate::money::PAYOUT_CURRENCY;
-use crate::network::Kind;
+use crate::postback::network::Kind;
 
 /// The longest field that is taken, in bytes; ids of networks are far shorter.
 const MAX_FIELD_LEN: usize = 256;

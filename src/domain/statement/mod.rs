@@ -43,7 +43,7 @@ pub mod totals;
 
 use serde::{Deserialize, Serialize};
 
-use crate::network::Kind;
+use crate::postback::network::Kind;
 use crate::report::amount::Amount;
 use crate::time::TimestampMs;
 

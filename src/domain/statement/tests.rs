@@ -9,7 +9,7 @@ use super::controls::Control;
 use super::format::Format;
 use super::matching::{Booking, Known, Match, OtherLine, Tolerance, by_day, by_facts, by_id};
 use super::{LineState, StatementLine, signed};
-use crate::network::Kind;
+use crate::postback::network::Kind;
 use crate::report::amount::{Amount, Sum};
 
 fn read(format: &Format, header: &[&str], fields: &[&str]) -> Result<StatementLine, String> {

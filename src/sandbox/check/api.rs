@@ -1,6 +1,6 @@
 //! What the gateway says through its API: rewards, quarantined postbacks, balances, the ledger proof.
 
-use domain::macros::encoded;
+use domain::postback::macros::encoded;
 use domain::reward::Status;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;

@@ -5,16 +5,16 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use domain::event::{Params, map};
+use domain::batch::{Incoming, Known, Reward, Settlement, SourceTerms, Task};
 use domain::ledger::Transfer;
 use domain::location::{Location, compare};
 use domain::money::Micros;
-use domain::network::Network;
 use domain::policy::Policy;
-use domain::query::Query;
+use domain::postback::event::{Params, map};
+use domain::postback::network::Network;
+use domain::postback::query::Query;
+use domain::postback::signature::{SignatureForm, verify};
 use domain::reward::Status;
-use domain::settlement::{Incoming, Known, Reward, Settlement, SourceTerms, Task};
-use domain::signature::{SignatureForm, verify};
 use domain::time::TimestampMs;
 use serde_json::{Value, json};
 use tokio::time::Instant;
@@ -89,7 +89,7 @@ impl Gateway {
                 name: "targo-main".into(),
                 app: "main".into(),
                 currency: "coins".into(),
-                retry_horizon_ms: domain::network::Network::Targo.retry_horizon_ms(),
+                retry_horizon_ms: domain::postback::network::Network::Targo.retry_horizon_ms(),
             },
             params: Params::new(Network::Targo, &renames.into()).expect("good names"),
             policy: Policy::parse(policy).expect("a good policy"),
@@ -137,7 +137,7 @@ impl Gateway {
             }
             return;
         };
-        if self.flaw == Flaw::IgnoresReversals && event.kind == domain::network::Kind::Reversal {
+        if self.flaw == Flaw::IgnoresReversals && event.kind == domain::postback::network::Kind::Reversal {
             return;
         }
         if self.flaw == Flaw::Rounds {

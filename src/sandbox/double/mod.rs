@@ -5,7 +5,7 @@ mod gateway;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use domain::signature::{Secret, SignatureForm};
+use domain::postback::signature::{Secret, SignatureForm};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
 
 use domain::money::{MICROS_PER_UNIT, Micros};
-use domain::network::Field;
+use domain::postback::network::Field;
 use domain::time::SECOND_MS;
 use rand::rngs::Xoshiro256PlusPlus;
 use rand::{RngExt as _, SeedableRng as _};

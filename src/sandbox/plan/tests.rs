@@ -1,8 +1,8 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use domain::event::{Click, Event as Mapped, Params, map};
-use domain::network::{Kind, Network};
-use domain::signature::{BadSignature, Secret, SignatureForm, verify};
+use domain::postback::event::{Click, Event as Mapped, Params, map};
+use domain::postback::network::{Kind, Network};
+use domain::postback::signature::{BadSignature, Secret, SignatureForm, verify};
 
 use super::*;
 use crate::template::Signer;

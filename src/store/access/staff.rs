@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 use domain::access::Role;
 use domain::actor::Actor;
 use domain::audit::Action;
-use domain::queue::NEW_MS;
+use domain::review::queue::NEW_MS;
 use domain::time::TimestampMs;
 
 use crate::access::audit::{self, Line};

@@ -7,9 +7,9 @@
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
+use domain::batch::TakenStep;
 use domain::delivery::{Birth, Event, Known, Plan, Status, Subscriptions, plan};
 use domain::reward::Step;
-use domain::settlement::TakenStep;
 use domain::time::TimestampMs;
 use serde::Serialize;
 

@@ -5,7 +5,7 @@
 
 use std::sync::{Arc, LazyLock};
 
-use domain::stated::StatedBy;
+use domain::postback::stated::StatedBy;
 use domain::time::TimestampMs;
 use serde::Serialize;
 

@@ -112,7 +112,7 @@ impl NewRefused {
     fn kind(&self) -> &str {
         let own = |letter: char| matches!(letter, '`' | ':' | ';' | '(') || letter.is_ascii_digit();
         let kind = self.reason.split(own).next().unwrap_or_default().trim_end();
-        domain::cleaning::shortened(kind, MAX_KIND_LEN)
+        domain::postback::cleaning::shortened(kind, MAX_KIND_LEN)
     }
 }
 

@@ -3,6 +3,7 @@
 //! The way in is the index of steps by business date; transfers follow by their reward, so that the ledger needs no
 //! index by date. Nothing here writes, and a snapshot disturbs neither recording nor settling.
 
+use domain::batch::REVERSED_BEFORE;
 use domain::report::amount::{Amount, Sum};
 use domain::report::cohort::HORIZON_DAYS;
 use domain::report::day::BusinessDay;
@@ -12,9 +13,8 @@ use domain::report::facts::{
 use domain::report::losses::Listening;
 use domain::report::rolls::DebtRoll;
 use domain::report::{CaseFigures, NEGATIVE_ENTRIES, Negative, ProofFigures, Report, TOP_DAYS, TOP_ENTRIES};
-use domain::reversal::Situation;
+use domain::review::reversal::Situation;
 use domain::reward::Step;
-use domain::settlement::REVERSED_BEFORE;
 use domain::time::TimestampMs;
 
 use crate::db::deadline::LONG;

@@ -4,10 +4,10 @@ use std::sync::LazyLock;
 
 use domain::actor::Actor;
 use domain::audit::Action;
+use domain::batch::{Because, Reward};
 use domain::delivery::Subscriptions;
-use domain::review::{self, LastStep, NotAllowed, NotUndoable, Review};
+use domain::review::decision::{self, LastStep, NotAllowed, NotUndoable, Review};
 use domain::reward::Step;
-use domain::settlement::{Because, Reward};
 use domain::time::TimestampMs;
 
 use crate::access::audit::{self, Line};
@@ -95,7 +95,7 @@ impl Store {
         ).bind(id).fetch_optional(pool).await)?;
         let Some((name, steps)) = row else { return Ok(Reviewed::NotFound) };
         let status = status(id, &name)?;
-        if let Err(not_allowed) = review::step(decision, status) {
+        if let Err(not_allowed) = decision::step(decision, status) {
             return Ok(Reviewed::NotAllowed(not_allowed));
         }
         let wanted = vec![Wanted { reward_id: id, steps }];
@@ -103,7 +103,7 @@ impl Store {
         match done.skipped.into_iter().next().map(|skipped| skipped.why) {
             Some(Skip::NotFound) => Ok(Reviewed::NotFound),
             Some(Skip::Claimed { person }) => Ok(Reviewed::Claimed(person)),
-            Some(Skip::Changed { status, .. }) => match review::step(decision, status) {
+            Some(Skip::Changed { status, .. }) => match decision::step(decision, status) {
                 Err(not_allowed) => Ok(Reviewed::NotAllowed(not_allowed)),
                 Ok(_) => Err(Error::Contended(format!("reward {id} took another step"))),
             },
@@ -144,7 +144,7 @@ async fn undo(tx: &mut Tx, id: i64, reviewer: Reviewer, subscriptions: &Subscrip
     let step =
         Step::parse(&name).ok_or(Error::Corrupt { table: "steps", column: "step", row: id, found: name })?;
     let last = LastStep { step, taken_at: TimestampMs(taken_at), told: tries > 0 };
-    match review::undo(last, subscriptions.grace_ms, reviewer.now) {
+    match decision::undo(last, subscriptions.grace_ms, reviewer.now) {
         // Where two agreed, it is the second one's click, as on the page.
         Ok(_) if actor.rsplit(", ").next() != Some(reviewer.actor.name()) => Ok(Undone::NotYours(actor)),
         Ok(step) => {

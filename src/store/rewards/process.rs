@@ -16,16 +16,16 @@
 use std::collections::HashSet;
 use std::sync::{Arc, LazyLock};
 
+use domain::batch::{Known, Reward, Settlement, SourceTerms, Task};
 use domain::delivery::Subscriptions;
-use domain::event::{Click, Event, Quarantine};
 use domain::ledger::Amounts;
 use domain::money::Micros;
-use domain::network::Kind;
-use domain::reversal::{Ending, KnownCase, Said, Situation};
+use domain::postback::event::{Click, Event, Quarantine};
+use domain::postback::network::Kind;
+use domain::postback::stated::StatedBy;
+use domain::review::reversal::{Ending, KnownCase, Said, Situation};
 use domain::reward::Status;
-use domain::settlement::{Known, Reward, Settlement, SourceTerms, Task};
 use domain::skew::{AHEAD_MS, Clicks, MOST_CLICKS, WINDOW_MS};
-use domain::stated::StatedBy;
 use domain::time::TimestampMs;
 use serde::Serialize;
 
@@ -131,7 +131,7 @@ macro_rules! earlier_key {
 }
 
 /// Two keys of each task: one of them may be the postback's own, and the rule only asks whether there is another
-/// ([`domain::settlement::SAME_TASK_CAP`]).
+/// ([`domain::batch::SAME_TASK_CAP`]).
 static LOAD_TASKS: LazyStatement = LazyLock::new(|| {
     Statement::new(
         concat!(
@@ -150,7 +150,7 @@ static LOAD_TASKS: LazyStatement = LazyLock::new(|| {
     )
 });
 
-/// At most [`MAX_OPEN_CASES`](domain::reversal::MAX_OPEN_CASES) of a reward are open; the others a person has ended.
+/// At most [`MAX_OPEN_CASES`](domain::review::reversal::MAX_OPEN_CASES) of a reward are open; the others a person has ended.
 static LOAD_CASES: LazyStatement = LazyLock::new(|| {
     Statement::new(
         "SELECT cases.reward_id, situation, said_user_id, said_reward_micros, said_payout_micros, raised_at, ending

@@ -3,11 +3,11 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::LazyLock;
 
+use domain::batch::{DataTally, Settled, Settlement, TakenStep};
 use domain::delivery::Subscriptions;
-use domain::event::Click;
 use domain::ledger::{Posting, Transfer};
-use domain::queue::address_group;
-use domain::settlement::{DataTally, Settled, Settlement, TakenStep};
+use domain::postback::event::Click;
+use domain::review::queue::address_group;
 use domain::time::{DAY_MS, TimestampMs};
 use domain::verdict::Decision;
 use serde::Serialize;

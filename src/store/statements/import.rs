@@ -4,7 +4,7 @@
 use std::collections::HashSet;
 use std::sync::LazyLock;
 
-use domain::network::Kind;
+use domain::postback::network::Kind;
 use domain::report::amount::Amount;
 use domain::report::day::{BusinessDay, Tz};
 use domain::statement::format::Format;

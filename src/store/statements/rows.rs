@@ -1,6 +1,6 @@
 //! Rows of statements on their way into the database and back.
 
-use domain::network::Kind;
+use domain::postback::network::Kind;
 use domain::report::amount::Amount;
 use domain::statement::matching::{Booking, Match};
 use domain::statement::{LineState, StatementLine, kind_name, parse_kind};

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use domain::access::{Role, token_hash};
 use domain::actor::{Actor, NOBODY, Via};
 use domain::audit::Action;
-use domain::review::MAX_NOTE_LEN;
+use domain::review::decision::MAX_NOTE_LEN;
 use domain::time::TimestampMs;
 use store::Store;
 use store::review::reviews::Reviewer;

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use domain::actor::Actor;
-use domain::network::Field;
+use domain::postback::network::Field;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use store::postbacks::quarantine::{ActRow, Acted, By};

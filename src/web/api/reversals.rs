@@ -1,7 +1,7 @@
 //! `GET reversals`, `POST reversals/{id}/resolve`: reversals that a person must look at.
 
 use bytes::Bytes;
-use domain::reversal::{Resolution, Situation};
+use domain::review::reversal::{Resolution, Situation};
 use serde::{Deserialize, Serialize};
 use store::review::cases::{CaseFilter, CasePlace, CaseRow, PartnerRow, Resolve, Resolved};
 use utoipa::{IntoParams, ToSchema};

@@ -1,7 +1,7 @@
 //! `POST rewards/{id}/release`, `POST rewards/{id}/reject` and `POST rewards/{id}/undo`.
 
 use bytes::Bytes;
-use domain::review::Review;
+use domain::review::decision::Review;
 use serde::Deserialize;
 use store::review::reviews::{Reviewed, Reviewer, Undone};
 use utoipa::ToSchema;

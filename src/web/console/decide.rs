@@ -3,8 +3,8 @@
 
 use askama::Template;
 use domain::money::Micros;
-use domain::queue::Alone;
-use domain::review::{MAX_NOTE_LEN, Review};
+use domain::review::decision::{MAX_NOTE_LEN, Review};
+use domain::review::queue::Alone;
 use domain::time::TimestampMs;
 use store::review::decisions::{Decide, Decision, MAX_DECIDED, Skip, Skipped, Wanted};
 use store::review::holds::HoldFilter;

@@ -2,7 +2,7 @@
 
 use askama::Template;
 use domain::delivery::Status;
-use domain::review::MAX_NOTE_LEN;
+use domain::review::decision::MAX_NOTE_LEN;
 use domain::time::TimestampMs;
 use store::deliveries::giving_up::{GiveUp, GivenUp};
 use store::deliveries::resend::{

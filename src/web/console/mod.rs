@@ -64,7 +64,7 @@ use chrono_tz::Tz;
 use domain::audit::Action;
 use domain::policy::Policy;
 use domain::proxies::Proxies;
-use domain::queue::ReviewTerms;
+use domain::review::queue::ReviewTerms;
 use domain::time::{Clock, TimestampMs};
 use store::Store;
 use store::review::holds::Choice;

@@ -3,7 +3,7 @@
 
 use askama::Template;
 use domain::masked::masked;
-use domain::stated::{Gap, STATABLE};
+use domain::postback::stated::{Gap, STATABLE};
 use store::postbacks::list::PostbackRow;
 use store::postbacks::quarantine::{ActRow, By};
 

@@ -2,8 +2,8 @@
 
 use askama::Template;
 use domain::money::Micros;
-use domain::reversal::{Extent, REAPPROVED, Resolution, Situation, extent};
-use domain::review::MAX_NOTE_LEN;
+use domain::review::decision::MAX_NOTE_LEN;
+use domain::review::reversal::{Extent, REAPPROVED, Resolution, Situation, extent};
 use domain::time::TimestampMs;
 use store::review::cases::{CaseFilter, CasePlace, CaseRow, PartnerRow, Resolve, Resolved};
 use store::review::holds::HoldFilter;
@@ -241,7 +241,7 @@ fn partner(row: PartnerRow, now: TimestampMs) -> Partner {
 
 /// How a case ended, in a sentence.
 fn ending(row: &CaseRow, now: TimestampMs) -> Option<(String, Moment, String)> {
-    use domain::reversal::Ending;
+    use domain::review::reversal::Ending;
     let ending = row.ended()?;
     let by = row.ended_by.as_deref().unwrap_or("network");
     let target = row.linked_reward_id.unwrap_or(row.reward_id);

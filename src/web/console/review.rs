@@ -3,7 +3,7 @@
 
 use askama::Template;
 use domain::money::Micros;
-use domain::queue::Grouping;
+use domain::review::queue::Grouping;
 use domain::time::TimestampMs;
 use store::review::holds::{
     Choice, Cluster, ClusterPart, ClusterPlace, ClusterUsers, HoldFilter, HoldPlace, HoldRow,

@@ -1,7 +1,7 @@
 //! What part of the queue somebody looks at. All of it stands in the URL, and in the forms of the page.
 
 use domain::money::Micros;
-use domain::queue::Grouping;
+use domain::review::queue::Grouping;
 use domain::time::TimestampMs;
 use store::review::holds::{ClusterKey, HoldFilter, HoldRow, HoldSort};
 

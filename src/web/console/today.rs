@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use askama::Template;
 use domain::report::day::BusinessDay;
-use domain::reversal::{REAPPROVED, Situation};
+use domain::review::reversal::{REAPPROVED, Situation};
 use domain::time::TimestampMs;
 use store::postbacks::list::{OutcomeFilter, PostbackFilter};
 use store::review::context::HourRow;

@@ -27,10 +27,10 @@ use std::time::Instant;
 
 use bytes::Buf;
 use domain::caller::CallerList;
-use domain::carried::Carried;
 use domain::location::shortened;
+use domain::postback::carried::Carried;
+use domain::postback::signature::{BadSignature, Secret, SignatureForm, verify};
 use domain::proxies::Proxies;
-use domain::signature::{BadSignature, Secret, SignatureForm, verify};
 use domain::time::Clock;
 use futures_util::Stream;
 use metrics::{counter, histogram};

@@ -1,7 +1,7 @@
 //! What happened in a scenario, as whoever looks at the reports knows it: the list that the naive computation reads.
 
 use chrono_tz::Tz;
-use domain::reversal::Situation;
+use domain::review::reversal::Situation;
 use domain::reward::Step;
 use domain::time::{DAY_MS, TimestampMs};
 

@@ -21,7 +21,7 @@ mod traffic;
 use std::collections::BTreeSet;
 
 use domain::report::{Report, State};
-use domain::reversal::Situation;
+use domain::review::reversal::Situation;
 use domain::reward::Step;
 
 use crate::database::Home;

@@ -1,7 +1,7 @@
 //! Whoever is there in a scenario: people who decide and change their minds, processes that listen or do not.
 
-use domain::reversal::{Resolution, Situation};
-use domain::review::Review;
+use domain::review::decision::Review;
+use domain::review::reversal::{Resolution, Situation};
 use domain::reward::{Status, Step};
 use domain::time::TimestampMs;
 use rand::RngExt as _;

@@ -4,12 +4,12 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use domain::batch::{Outcome, REVERSED_BEFORE, Settlement};
 use domain::policy::Policy;
-use domain::reversal::Situation;
+use domain::review::reversal::Situation;
 use domain::reward::{Status, Step};
-use domain::settlement::{Outcome, REVERSED_BEFORE, Settlement};
 use domain::time::{DAY_MS, TimestampMs};
-use jobs::process::Processor;
+use jobs::postbacks::process::Processor;
 use rand::rngs::SmallRng;
 use rand::{RngExt as _, SeedableRng as _};
 use store::postbacks::inbox::Claim;
@@ -306,7 +306,7 @@ impl Scenario<'_> {
     }
 
     /// Notes a case that was raised.
-    fn case(&mut self, source: &'static str, key: &str, case: &domain::settlement::NewCase, booked: i64) {
+    fn case(&mut self, source: &'static str, key: &str, case: &domain::batch::NewCase, booked: i64) {
         let known = &self.rewards[&(source, key.to_owned())];
         let (reward, payout) = known.left;
         let said = case.said.reward.map_or(reward, |said| said.0).min(reward);

@@ -14,12 +14,12 @@ use std::collections::BTreeMap;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
 use self::words::{SHOWN_BYTES, shown};
-use crate::cleaning::{Cleaned, Value, clean, is_nothing, shortened};
-use crate::event::{Event, Meaning, Note, NoteKind, Params, Quarantine};
 use crate::money::{Micros, MoneyError, Parsed, Sent};
-use crate::network::{Field, Kind};
-use crate::query::Query;
-use crate::stated::{STATABLE, Stated};
+use crate::postback::cleaning::{Cleaned, Value, clean, is_nothing, shortened};
+use crate::postback::event::{Event, Meaning, Note, NoteKind, Params, Quarantine};
+use crate::postback::network::{Field, Kind};
+use crate::postback::query::Query;
+use crate::postback::stated::{STATABLE, Stated};
 
 /// Seconds beyond this are milliseconds by mistake: it is the year 5138.
 const MAX_PLAUSIBLE_SECONDS: i64 = 99_999_999_999;

@@ -5,11 +5,11 @@ use std::net::IpAddr;
 use super::words::shown;
 use super::{MAX_PLAUSIBLE_SECONDS, Mapping, sent_in};
 use crate::address::addresses;
-use crate::cleaning::{Cleaned, marked, shortened};
 use crate::country::{self, Reported};
-use crate::event::{Click, Meaning, NoteKind};
 use crate::money::{MoneyError, Parsed, Sent};
-use crate::network::Field;
+use crate::postback::cleaning::{Cleaned, marked, shortened};
+use crate::postback::event::{Click, Meaning, NoteKind};
+use crate::postback::network::Field;
 use crate::time::{SECOND_MS, TimestampMs};
 
 impl Mapping<'_> {

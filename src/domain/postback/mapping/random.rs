@@ -5,11 +5,11 @@ use std::fmt::Write as _;
 
 use super::tests::{OPTIONAL, REQUIRED};
 use super::*;
+use crate::batch::{Incoming, Known, Outcome, Settlement, SourceTerms};
 use crate::location::{GeoResult, Location};
-use crate::network::Network;
 use crate::policy::Policy;
+use crate::postback::network::Network;
 use crate::reward::Status;
-use crate::settlement::{Incoming, Known, Outcome, Settlement, SourceTerms};
 use crate::time::TimestampMs;
 
 const NOW: TimestampMs = TimestampMs(1_795_435_200_000);

@@ -3,9 +3,9 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 
 use super::*;
-use crate::event::Click;
-use crate::network::Network;
-use crate::query::Plus;
+use crate::postback::event::Click;
+use crate::postback::network::Network;
+use crate::postback::query::Plus;
 
 /// What a credit cannot be booked without.
 pub(super) const REQUIRED: [&str; 4] = ["user_id", "tx_id", "reward", "status"];
@@ -397,7 +397,7 @@ proptest! {
 #[test]
 fn a_reversal_with_a_transaction_of_its_own_names_its_credit() {
     let rule = |prefix: &str, suffix: &str| {
-        let rule = crate::event::ReversalId { prefix: prefix.into(), suffix: suffix.into() };
+        let rule = crate::postback::event::ReversalId { prefix: prefix.into(), suffix: suffix.into() };
         Params::new(Network::Targo, &BTreeMap::new()).expect("valid").with_reversal_id(rule)
     };
     let key = |params: &Params, tx: &str, status: u8| {

@@ -1,9 +1,9 @@
 //! What is said of a postback: notes, and reasons that name the parameter and the cure.
 
 use super::Mapping;
-use crate::cleaning::shortened;
-use crate::event::{Note, NoteKind, Quarantine};
-use crate::network::Field;
+use crate::postback::cleaning::shortened;
+use crate::postback::event::{Note, NoteKind, Quarantine};
+use crate::postback::network::Field;
 
 /// So much of a value is shown in a sentence.
 pub(super) const SHOWN_BYTES: usize = 60;

@@ -5,16 +5,16 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use crate::event::{Event, Params, Quarantine, map_stated};
+use crate::batch::{Incoming, Known, Reward, Settlement, SourceTerms};
 use crate::location::{GeoResult, Location};
 use crate::money::Micros;
-use crate::network::{Field, Kind, Network};
 use crate::policy::Policy;
-use crate::query::{BadParam, Query};
-use crate::queue::ReviewTerms;
-use crate::review::MAX_NOTE_LEN;
+use crate::postback::event::{Event, Params, Quarantine, map_stated};
+use crate::postback::network::{Field, Kind, Network};
+use crate::postback::query::{BadParam, Query};
+use crate::review::decision::MAX_NOTE_LEN;
+use crate::review::queue::ReviewTerms;
 use crate::reward::{Status, Step};
-use crate::settlement::{Incoming, Known, Reward, Settlement, SourceTerms};
 use crate::time::TimestampMs;
 
 /// What can be stated, with its name in the API, on pages and on the command line. Nothing else quarantines.

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::ledger::Amounts;
-use crate::queue::SecondPerson;
+use crate::review::queue::SecondPerson;
 
 const BASE: &str = "/pb/t?user_id=u1&tx_id=T1&reward=500&payout=1&status=1";
 

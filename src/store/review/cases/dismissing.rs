@@ -4,8 +4,8 @@ use std::sync::LazyLock;
 
 use domain::audit::Action;
 use domain::money::Micros;
-use domain::queue::{Alone, BULK_MS, Opinion, Voice, Weighing};
-use domain::review::Review;
+use domain::review::decision::Review;
+use domain::review::queue::{Alone, BULK_MS, Opinion, Voice, Weighing};
 
 use crate::Result;
 use crate::access::audit::{self, Line};
@@ -76,7 +76,7 @@ pub(super) async fn weigh(
     // There is one thing to say: that the reversal is dismissed.
     let opinion = |by| Opinion { by, decision: Review::Reject };
     let earlier: Vec<Opinion> = voices.into_iter().map(opinion).collect();
-    let weighed = domain::queue::weigh(needs_second, &earlier, &by, Review::Reject);
+    let weighed = domain::review::queue::weigh(needs_second, &earlier, &by, Review::Reject);
     if weighed == Weighing::Wait {
         let note = reviewer.note.as_deref().unwrap_or_default();
         with_statement!(tx, INSERT, |sql, connection| {

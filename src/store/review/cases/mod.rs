@@ -6,8 +6,8 @@ mod resolve;
 use std::collections::BTreeSet;
 use std::sync::LazyLock;
 
-use domain::reversal::{Ending, Extent, Situation, extent};
-use domain::settlement::{NewCase, Reward, Settlement};
+use domain::batch::{NewCase, Reward, Settlement};
+use domain::review::reversal::{Ending, Extent, Situation, extent};
 use domain::time::TimestampMs;
 use serde::Serialize;
 use sqlx::QueryBuilder;

@@ -4,12 +4,12 @@ use std::sync::LazyLock;
 
 use domain::actor::Actor;
 use domain::audit::Action;
+use domain::batch::Because;
 use domain::delivery::Subscriptions;
 use domain::ledger::Amounts;
 use domain::money::Micros;
-use domain::queue::{Alone, SecondPerson, Weighing};
-use domain::reversal::{Ending, NotPossible, Resolution, Said, Situation, resolve};
-use domain::settlement::Because;
+use domain::review::queue::{Alone, SecondPerson, Weighing};
+use domain::review::reversal::{Ending, NotPossible, Resolution, Said, Situation, resolve};
 
 use super::dismissing::{self, dismissed_alone};
 use crate::access::audit::{self, Line};

@@ -3,9 +3,9 @@
 use std::collections::HashMap;
 
 use domain::audit::Action;
+use domain::batch::{Because, Reward, TakenStep};
 use domain::delivery::Subscriptions;
-use domain::review::{self, LastStep};
-use domain::settlement::{Because, Reward, TakenStep};
+use domain::review::decision::{self, LastStep};
 use domain::time::TimestampMs;
 
 use super::rows::{IdRow, LAST_STEPS, LOAD, LastStepRow, OWNERS, UPDATE, UpdateRow};
@@ -100,7 +100,7 @@ pub(super) async fn take_back(
         };
         let step =
             LastStep { step: last.step()?, taken_at: TimestampMs(last.taken_at), told: last.tries > 0 };
-        let Ok(step) = review::undo(step, subscriptions.grace_ms, reviewer.now) else {
+        let Ok(step) = decision::undo(step, subscriptions.grace_ms, reviewer.now) else {
             undone.too_late.push(*reward_id);
             continue;
         };

@@ -3,12 +3,12 @@
 use std::collections::{HashMap, HashSet};
 
 use domain::audit::Action;
+use domain::batch::{Because, Reward};
 use domain::delivery::Subscriptions;
 use domain::money::Micros;
-use domain::queue::{Alone, BULK_MS, Opinion, SecondPerson, Voice, Weighing, weigh};
-use domain::review::{self, Review};
+use domain::review::decision::{self, Review};
+use domain::review::queue::{Alone, BULK_MS, Opinion, SecondPerson, Voice, Weighing, weigh};
 use domain::reward::Status;
-use domain::settlement::{Because, Reward};
 use domain::time::TimestampMs;
 
 use super::apply::{Taken, load, take};
@@ -146,7 +146,7 @@ impl Desk {
             let Reviewer { actor, note, .. } = &decide.reviewer;
             match weigh(needed, earlier, &self.by, decide.decision) {
                 Weighing::Take { with } => {
-                    let Ok(step) = review::step(decide.decision, reward.status) else { continue };
+                    let Ok(step) = decision::step(decide.decision, reward.status) else { continue };
                     let actor =
                         with.map_or_else(|| actor.name().to_owned(), |with| format!("{with}, {actor}"));
                     let now = decide.reviewer.now;

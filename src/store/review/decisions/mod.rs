@@ -8,8 +8,8 @@ mod apply;
 mod decide;
 mod rows;
 
-use domain::queue::{Alone, BULK_MS, SecondPerson};
-use domain::review::Review;
+use domain::review::decision::Review;
+use domain::review::queue::{Alone, BULK_MS, SecondPerson};
 use domain::reward::{Status, Step};
 use domain::time::TimestampMs;
 use serde::Serialize;

@@ -1,6 +1,6 @@
 //! The queue in clusters: what has a rule and an offer, an address, a `sub1` or a user in common.
 
-use domain::queue::Grouping;
+use domain::review::queue::Grouping;
 use sqlx::QueryBuilder;
 
 use super::filter::{by_filter, by_found, columns};

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use domain::money::Micros;
-use domain::queue::Grouping;
+use domain::review::queue::Grouping;
 use domain::time::TimestampMs;
 
 use crate::{Result, Store, read};

@@ -106,7 +106,7 @@ pub struct Choice {
 /// Appends what a row of `holds` is due at.
 macro_rules! due_at {
     ($query:ident, $terms:expr) => {{
-        let terms: &domain::queue::ReviewTerms = $terms;
+        let terms: &domain::review::queue::ReviewTerms = $terms;
         match terms.urgent {
             Some(urgent) => {
                 $query.push("(received_at + CASE WHEN payout_micros >= ").push_bind(urgent.0);

@@ -1,0 +1,4 @@
+//! Processing the inbox: load, decide, save.
+
+pub mod process;
+pub mod worker;

@@ -1,0 +1,26 @@
+//! What a network says, in the order in which it is read.
+//!
+//! | module | what it answers |
+//! |---|---|
+//! | [`signature`] | was this URL signed with one of our secrets? |
+//! | [`diagnosis`] | if not: what the network must have signed instead |
+//! | [`carried`] | which fields came in a body instead, where nothing is signed |
+//! | [`query`] | which parameters stand in it, decoded |
+//! | [`macros`], [`unfilled`] | URLs with macros; whether a value is a macro that nobody filled in |
+//! | [`network`] | how this network names its fields and states ([`network::targo`]) |
+//! | [`cleaning`] | a value as it can be used |
+//! | `mapping` | parameters become an event |
+//! | [`event`] | a credit or a reversal of one reward, or why it cannot be mapped |
+//! | [`stated`] | what a person states of a quarantined postback, and what it would become |
+
+pub mod carried;
+pub mod cleaning;
+pub mod diagnosis;
+pub mod event;
+pub mod macros;
+pub(crate) mod mapping;
+pub mod network;
+pub mod query;
+pub mod signature;
+pub mod stated;
+pub mod unfilled;
