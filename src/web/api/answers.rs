@@ -66,6 +66,9 @@ const KINDS: [Kind; 13] = [
         .with("Retry-After", "In how many seconds to try again."),
 ];
 
+/// Calls, by their handlers' names, that mean something without a body.
+const MAY_LACK_ITS_BODY: [&str; 1] = ["resend"];
+
 /// Adds to every call of the document what any of its kind can answer, and what OpenAPI wants of it.
 pub(super) struct EveryAnswer;
 
@@ -125,6 +128,11 @@ fn complete(operation: &mut Operation, is_named: bool, changes: bool) {
         }
     }
     say_what_is_fine(answers);
+    if let Some(RefOr::T(body)) = &mut operation.request_body
+        && MAY_LACK_ITS_BODY.iter().any(|name| operation.operation_id.as_deref() == Some(name))
+    {
+        body.required = Some(Required::False);
+    }
     if let (Some(tag), Some(name)) = (operation.tags.iter().flatten().next(), &operation.operation_id) {
         operation.operation_id = Some(format!("{tag}_{name}"));
     }

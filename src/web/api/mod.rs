@@ -408,6 +408,16 @@ fn file() -> impl Filter<Extract = (), Error = Rejection> + Clone {
         .untuple_one()
 }
 
+/// The refusal of a request that is not even routed.
+pub(crate) fn unfit(status: StatusCode, why: String) -> Response {
+    let error = match status {
+        StatusCode::NOT_FOUND => ApiError::NotFound(why),
+        StatusCode::METHOD_NOT_ALLOWED => ApiError::MethodNotAllowed,
+        _ => ApiError::Invalid(why),
+    };
+    error.into_response()
+}
+
 async fn answer<T: Serialize>(handled: impl Future<Output = Result<T, ApiError>>) -> Response {
     match handled.await {
         Ok(value) => json(StatusCode::OK, &value),

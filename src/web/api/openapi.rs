@@ -1,10 +1,12 @@
 //! The OpenAPI document, made from the handlers and shapes of this module.
 
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
-use utoipa::{Modify, OpenApi};
+use utoipa::openapi::{RefOr, Schema};
+use utoipa::{Modify, OpenApi, ToSchema};
 
 use super::answers::EveryAnswer;
 use super::error::{ErrorBody, ErrorDetail};
+use super::quarantine::StateRequest;
 use super::{
     deliveries, ledger, postbacks, quarantine, reports, reversals, reviews, rewards, statements, terms, users,
 };
@@ -83,7 +85,12 @@ struct EveryTerm;
 
 impl Modify for EveryTerm {
     fn modify(&self, openapi: &mut utoipa::openapi::OpenApi) {
-        openapi.components.get_or_insert_default().schemas.extend(terms::all());
+        let schemas = &mut openapi.components.get_or_insert_default().schemas;
+        schemas.extend(terms::all());
+        if let Some(RefOr::T(Schema::Object(object))) = schemas.get_mut(StateRequest::name().as_ref()) {
+            let whole = [("allOf".to_owned(), terms::state_request())];
+            object.extensions.get_or_insert_default().merge(whole.into_iter().collect());
+        }
     }
 }
 

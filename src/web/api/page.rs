@@ -79,6 +79,25 @@ pub(crate) fn words(field: &str, text: String, most: usize) -> Result<String, Ap
     Ok(text)
 }
 
+/// Reads a number that names a thing. JSON knows no other numbers than `7.0` is one of, too.
+pub(crate) fn one_id<'de, D: Deserializer<'de>>(deserializer: D) -> Result<i64, D::Error> {
+    let number = serde_json::Number::deserialize(deserializer)?;
+    let whole = || number.as_f64().filter(|it| it.fract() == 0.0 && (1.0..MAX_EXACT).contains(it));
+    #[expect(clippy::cast_possible_truncation, reason = "it is whole, and bounded in the line above")]
+    let id = number.as_i64().filter(|id| *id > 0).or_else(|| whole().map(|it| it as i64));
+    id.ok_or_else(|| serde::de::Error::custom("an id must be a whole number above zero"))
+}
+
+/// The same, or none.
+pub(crate) fn optional_id<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<i64>, D::Error> {
+    #[derive(Deserialize)]
+    struct One(#[serde(deserialize_with = "one_id")] i64);
+    Ok(Option::<One>::deserialize(deserializer)?.map(|One(id)| id))
+}
+
+/// From here on a floating point number is no certain whole number.
+const MAX_EXACT: f64 = 9_007_199_254_740_992.0;
+
 /// A number that names a thing.
 pub(crate) fn id(text: &str) -> Result<i64, ApiError> {
     let id = are_digits(text).then(|| text.parse().ok()).flatten().filter(|id| *id > 0);
@@ -131,6 +150,17 @@ fn bad_cursor() -> ApiError {
     ApiError::invalid("`cursor` must be the `next` of a page")
 }
 
+/// What a statement counts instead of, as it is written in a parameter.
+pub(crate) fn supersedes(text: Option<&str>) -> Result<Option<&str>, ApiError> {
+    let is_written = |text: &str| text == "none" || text.split(',').all(|id| cursor_number(id).is_some());
+    match text {
+        Some(text) if !is_written(text) => Err(ApiError::invalid(
+            "`supersedes` must be `none` or numbers of statements such as 3 or 3,4, without blanks",
+        )),
+        text => Ok(text),
+    }
+}
+
 /// What is switched on or off.
 pub(crate) fn switch(name: &str, text: Option<&str>) -> Result<bool, ApiError> {
     match text {
@@ -148,7 +178,10 @@ pub(crate) fn filled<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Optio
 /// The instant that the parameter `name` says, if it is there.
 pub(crate) fn instant(api: &Api, name: &str, text: Option<&str>) -> Result<Option<TimestampMs>, ApiError> {
     text.map(|text| {
-        TimestampMs::parse(text, api.timezone).ok_or_else(|| {
+        // Both are read more loosely than they are written: a blank for the T, a month of one digit.
+        let is_as_written = text.as_bytes().get(10).is_none_or(|byte| byte.eq_ignore_ascii_case(&b'T'))
+            && (text.len() > 10 || BusinessDay::parse(text, api.timezone).is_some());
+        TimestampMs::parse(text, api.timezone).filter(|_| is_as_written).ok_or_else(|| {
             ApiError::invalid(format!("`{name}` must be RFC 3339 or a date, `{text}` is neither"))
         })
     })

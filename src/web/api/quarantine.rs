@@ -61,6 +61,7 @@ pub(crate) struct AsideRequest {
 #[serde(deny_unknown_fields)]
 pub(crate) struct ConfirmRequest {
     /// The `proposal` that was answered when it was made; so nothing else is agreed to.
+    #[serde(deserialize_with = "page::one_id")]
     #[schema(value_type = Id)]
     proposal: i64,
     #[serde(default)]
@@ -73,6 +74,7 @@ pub(crate) struct ConfirmRequest {
 #[serde(deny_unknown_fields)]
 pub(crate) struct DeclineRequest {
     /// The `proposal` that was answered when it was made.
+    #[serde(deserialize_with = "page::one_id")]
     #[schema(value_type = Id)]
     proposal: i64,
     #[schema(value_type = Note)]
@@ -176,6 +178,13 @@ pub(crate) async fn state(call: Call, id: i64, body: Bytes) -> Result<StateDone,
     let owner = call.reviewer().await?;
     let request: StateRequest = parse(&body)?;
     let by = by(&call, owner.actor, &request.reason, !request.preview)?;
+    for (name, text) in
+        [("status", &request.status), ("reward", &request.reward), ("payout", &request.payout)]
+    {
+        if text.trim() != text {
+            return Err(ApiError::invalid(format!("`{name}` has blanks around it: leave them out")));
+        }
+    }
     let typed = [
         (Field::UserId, request.user_id.as_str()),
         (Field::TxId, request.tx_id.as_str()),

@@ -121,7 +121,7 @@ pub(crate) struct ResolveRequest {
     #[schema(value_type = CaseResolution, example = "part")]
     resolution: String,
     /// Of an orphan: the credit that is taken back.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "page::optional_id")]
     #[schema(value_type = Option<Id>)]
     reward_id: Option<i64>,
     /// Why.
@@ -130,7 +130,7 @@ pub(crate) struct ResolveRequest {
 }
 
 #[utoipa::path(get, path = "/api/v1/reversals", params(ReversalQuery), tag = "reversals",
-    responses((status = 200, body = Page<ReversalCase>)))]
+    responses((status = 200, body = Page<ReversalCase>), (status = 404)))]
 /// Reversals that a person must look at, the oldest first; or those that have ended, the newest first.
 pub(crate) async fn list(call: Call, query: String) -> Result<Page<ReversalCase>, ApiError> {
     call.reader().await?;
@@ -196,7 +196,7 @@ pub(crate) async fn resolve(call: Call, id: i64, body: Bytes) -> Result<Reversal
         Ok(Resolved::Ended { ending, by }) => {
             Err(ApiError::Conflict(format!("the case has ended: {} by {by}", ending.name())))
         }
-        Ok(Resolved::BadReward(why)) => Err(ApiError::invalid(why)),
+        Ok(Resolved::BadReward(why)) => Err(ApiError::Conflict(why)),
         Ok(Resolved::Waits) => Err(ApiError::Conflict(
             "dismissing this case needs two persons: your decision is kept as an opinion, and waits for another person's".into(),
         )),

@@ -118,7 +118,7 @@ pub(crate) struct Geo {
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Database {
     name: String,
-    #[schema(value_type = Time)]
+    /// When it was built, or its version.
     built_at: String,
 }
 

@@ -9,6 +9,7 @@ use domain::review::MAX_NOTE_LEN;
 use domain::reward::{Status, Step};
 use domain::statement::LineState;
 use domain::statement::life::{Act, State};
+use serde_json::json;
 use store::postbacks::OutcomeFilter;
 use utoipa::openapi::schema::AnyOfBuilder;
 use utoipa::openapi::schema::{KnownFormat, Object, ObjectBuilder, SchemaFormat, Type};
@@ -32,6 +33,8 @@ const DATE: &str = "^[0-9]{4}-[0-9]{2}-[0-9]{2}$";
 const DECIMAL: &str = r"^-?[0-9]+(\.[0-9]{1,6})?$";
 /// An amount above zero, below ten thousand million, with at most six decimals.
 const PAYMENT: &str = r"^(0*[1-9][0-9]{0,8}(\.[0-9]{1,6})?|0*1000000000(\.0{1,6})?|0+\.(0{0,5}[1-9]|0{0,4}[1-9][0-9]|0{0,3}[1-9][0-9]{2}|0{0,2}[1-9][0-9]{3}|0?[1-9][0-9]{4}|[1-9][0-9]{5}))$";
+/// The longest value that is stated: what most networks' ids may have.
+const MAX_STATED_LEN: usize = 256;
 /// An amount as it is stated: a point may begin or end it, and what is beyond six decimals is rounded.
 const STATED_AMOUNT: &str = r"^(0*[0-9]{1,9}(\.[0-9]*)?|0*1000000000(\.0*)?|\.[0-9]+)?$";
 
@@ -130,9 +133,11 @@ terms! {
     /// In USD, above zero: digits, one point, at most six decimals.
     Paid = string().max_length(Some(64)).pattern(Some(PAYMENT));
     /// A value that a network could have sent, or nothing. The definition of the network may allow less.
-    StatedText = string().max_length(Some(MAX_TEXT_LEN)).pattern(Some(r"^[^\u0000-\u001F\u007F-\u009F]*$"));
+    StatedText = string().max_length(Some(MAX_STATED_LEN)).pattern(Some(r"^[^\u0000-\u001F\u007F-\u009F]*$"));
     /// An amount with digits and at most one point, up to a thousand million; or nothing.
     StatedAmount = string().max_length(Some(64)).pattern(Some(STATED_AMOUNT));
+    /// A file, as it is.
+    File = string().min_length(Some(1));
     /// A table of a report.
     SheetName = one_of(Sheet::NAMES);
     /// Digits, and six decimals at most.
@@ -181,4 +186,23 @@ terms! {
     ActName = one_of(["stated", "proposed", "confirmed", "declined", "set_aside", "taken_up"]);
     /// What kind of error it is.
     ErrorCode = one_of(super::error::CODES);
+}
+
+/// What [`StateRequest`](super::quarantine::StateRequest) must say as a whole: a reason unless it is a preview, and at
+/// least one value.
+pub(super) fn state_request() -> serde_json::Value {
+    let has =
+        |name: &str, what: serde_json::Value| json!({ "required": [name], "properties": { name: what } });
+    let words = json!({ "pattern": WORDS });
+    let filled = json!({ "minLength": 1 });
+    json!([
+        { "anyOf": [has("reason", words.clone()), has("preview", json!({ "enum": [true] }))] },
+        { "anyOf": [
+            has("user_id", words.clone()),
+            has("tx_id", words),
+            has("status", filled.clone()),
+            has("reward", filled.clone()),
+            has("payout", filled),
+        ] },
+    ])
 }

@@ -19,7 +19,7 @@ use warp::reply::Response;
 use super::error::ApiError;
 use super::page::{self, MAX_KEY_LEN, Page};
 use super::terms::{
-    Day, HeaderKey, Id, Key, Limit, LineStateName, NumberCursor, Paid, Subject, Superseded, Text, Words,
+    Day, File, HeaderKey, Id, Key, Limit, LineStateName, NumberCursor, Paid, Subject, Superseded, Text, Words,
 };
 use super::{Call, json};
 use crate::files::{XLSX, download};
@@ -151,6 +151,7 @@ pub(crate) struct PaidRequest {
 #[serde(deny_unknown_fields)]
 pub(crate) struct TakeBackRequest {
     /// The id of the payment.
+    #[serde(deserialize_with = "page::one_id")]
     #[schema(value_type = Id)]
     payment: i64,
     #[schema(value_type = Words)]
@@ -182,8 +183,8 @@ async fn known(call: &Call, id: i64) -> Result<Known, ApiError> {
 }
 
 #[utoipa::path(post, path = "/api/v1/statements", params(UploadQuery), tag = "statements",
-    request_body(content((String = "text/csv"), (String = "*/*")), description = "The file itself, in no envelope"),
-    responses((status = 202, body = Statement), (status = 200, body = Preview), (status = 409)))]
+    request_body(content((File = "text/csv"), (File = "text/*"), (File = "application/*")), description = "The file itself, in no envelope"),
+    responses((status = 202, body = Statement), (status = 200, body = Preview), (status = 404), (status = 409)))]
 /// Takes a CSV file of up to a million lines in; a worker reads and matches it. The same file twice is refused.
 pub(crate) async fn upload<B: Buf>(
     call: Call,
@@ -206,7 +207,7 @@ async fn uploaded<B: Buf>(
         file_name: query.name.as_deref().unwrap_or("statement.csv"),
         from: query.from.as_deref(),
         to: query.to.as_deref(),
-        supersedes: query.supersedes.as_deref(),
+        supersedes: page::supersedes(query.supersedes.as_deref())?,
         actor: &owner.actor,
         now: api.clock.now(),
     };
@@ -475,7 +476,7 @@ pub(crate) async fn import(call: Call, id: i64, query: String) -> Result<WholeSt
     let import = statements::Import {
         from: query.from.as_deref(),
         to: query.to.as_deref(),
-        supersedes: query.supersedes.as_deref(),
+        supersedes: page::supersedes(query.supersedes.as_deref())?,
         actor: &owner.actor,
         now: api.clock.now(),
     };
