@@ -224,6 +224,7 @@ pub(crate) async fn confirm(call: Call, id: i64, body: Bytes) -> Result<Postback
     let owner = call.reviewer().await?;
     let request: ConfirmRequest = parse(&body)?;
     let by = by(&call, owner.actor, &request.reason, false)?;
+    one_of(&call.api, id).await?;
     call.api.stating.confirm(&call.api.store, id, request.proposal, by).await?;
     one_of(&call.api, id).await
 }
@@ -237,6 +238,7 @@ pub(crate) async fn decline(call: Call, id: i64, body: Bytes) -> Result<Postback
     let owner = call.reviewer().await?;
     let request: DeclineRequest = parse(&body)?;
     let by = by(&call, owner.actor, &request.reason, true)?;
+    one_of(&call.api, id).await?;
     stating::decline(&call.api.store, id, request.proposal, by).await?;
     one_of(&call.api, id).await
 }
