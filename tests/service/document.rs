@@ -12,6 +12,7 @@ use crate::gate::{Gate, Listening};
 use crate::http::{self, Answer, Connection, Request, call};
 use crate::network::{Event, deliver, sign};
 use crate::schema::{faults, first, invalid, object, resolved, valid};
+use crate::settings::SOURCE;
 
 on_both_databases!(
     what_is_wrong_with_a_request_is_answered_as_the_document_says,
@@ -125,7 +126,10 @@ impl Asking {
         let (mut path, mut query) = (call.path.clone(), Vec::new());
         for parameter in call.parameters() {
             let name = parameter["name"].as_str().expect("a name");
-            let value = text(&first(call.document, &parameter["schema"]));
+            // Of an unknown source nothing else is looked at.
+            let of_upload = name == "source" && call.method == "POST";
+            let value =
+                if of_upload { SOURCE.into() } else { text(&first(call.document, &parameter["schema"])) };
             match parameter["in"].as_str() {
                 Some("path") => path = path.replace(&format!("{{{name}}}"), &encoded(&value)),
                 Some("query") if parameter["required"] == true => query.push((name.to_owned(), value)),
@@ -390,6 +394,8 @@ fn ask_fields(asked: &Asked, call: &Documented<'_>, right: &Asking, schema: &Val
         asked.ask(call, &right.with_body("application/json", body.to_string()), expected, what);
     };
     ask(&with("no_such", json!("x")), &[400], "with an unknown field");
+    // What a postback may be stated to say is looked at when the postback is known to lack it.
+    let refused: &[u16] = if call.path.ends_with("/state") { &[400, 409] } else { &[400] };
     for (name, schema) in whole["properties"].as_object().expect("properties") {
         for value in valid(document, schema) {
             let body = with(name, value);
@@ -399,7 +405,7 @@ fn ask_fields(asked: &Asked, call: &Documented<'_>, right: &Asking, schema: &Val
         }
         for value in invalid(document, schema) {
             let body = with(name, value);
-            ask(&body, &[400], &format!("with {name} in {:.80}", body.to_string()));
+            ask(&body, refused, &format!("with {name} in {:.80}", body.to_string()));
         }
         let mut without = base.clone();
         without.as_object_mut().expect("an object").remove(name);

@@ -149,6 +149,14 @@ fn xlsx() {}
 async fn answered(call: Call, name: &str, query: &str) -> Result<Response, ApiError> {
     call.reader().await?;
     let query: FileQuery = page::parse(query)?;
+    if let Some(name) = query.sheet.as_deref().filter(|name| !Sheet::NAMES.contains(name)) {
+        return Err(ApiError::invalid(format!(
+            "`sheet`: `{name}` is not one of {}",
+            Sheet::NAMES.join(", ")
+        )));
+    }
+    let name = page::segment("date", name)?;
+    let name = name.as_str();
     let (date, form) = name.split_once('.').map_or((name, None), |(date, form)| (date, Some(form)));
     let row = call.api.store.report(date).await?;
     let row = row.ok_or_else(|| ApiError::NotFound(format!("there is no report of `{date}`")))?;
@@ -193,6 +201,7 @@ fn sheet<'s>(sheets: &'s [Sheet], name: &str) -> Result<&'s Sheet, ApiError> {
 /// Vouches for the closed report of a day; once, by finance or admin.
 pub(crate) async fn sign_off(call: Call, date: String, body: Bytes) -> Result<ReportSummary, ApiError> {
     let owner = call.controller().await?;
+    let date = page::segment("date", &date)?;
     let request: SignOffRequest = page::body(&body, "")?;
     let sign_off = SignOff {
         actor: owner.actor,
