@@ -160,8 +160,8 @@ pub(crate) async fn whole(
 }
 
 /// True if the time limit is somewhere among the causes.
-fn is_too_slow(error: &warp::Error) -> bool {
-    std::iter::successors(Some(error as &dyn Error), |&error| error.source())
+pub(crate) fn is_too_slow(error: &(dyn Error + 'static)) -> bool {
+    std::iter::successors(Some(error), |&error| error.source())
         .any(|error| matches!(error.downcast_ref(), Some(BodyError::<hyper::Error>::TooSlow)))
 }
 

@@ -38,12 +38,16 @@ pub(crate) enum Unfit {
 }
 
 impl Unfit {
-    pub(crate) fn answer(self) -> Response {
+    /// The answer to a request for `path`, in the form that whoever asks there reads.
+    pub(crate) fn answer(self, path: &str) -> Response {
         let status = match self {
             Self::TwoHosts | Self::BadHost | Self::OtherHost => StatusCode::BAD_REQUEST,
             Self::OtherPath => StatusCode::NOT_FOUND,
             Self::Tunnel => StatusCode::METHOD_NOT_ALLOWED,
         };
+        if first(path) == Some("api") {
+            return api::unfit(status, self.to_string());
+        }
         warp::reply::with_status(self.to_string(), status).into_response()
     }
 }

@@ -119,7 +119,7 @@ pub async fn serve<F>(
                     let (time, place) = (turn.body_time, talk.place.clone());
                     Ok(service.call(request.map(|body| TimedBody::new(body, time, place))))
                 }
-                Some(unfit) => Err(unfit.answer()),
+                Some(unfit) => Err(unfit.answer(turn.uri.path())),
             };
             let rest = talk.entrance.rest.clone().filter(|_| !front::is_of_ingest(turn.uri.path()));
             async move {

@@ -111,8 +111,9 @@ fn elsewhere(id: i64, outcome: &str) -> String {
 
 /// A reason as it is kept; an empty one only where `required` is false.
 pub fn reason(text: &str, required: bool) -> Result<String, NotStated> {
+    let is_too_long = text.chars().count() > MAX_NOTE_LEN;
     let text = text.trim();
-    let is_bad = text.len() > MAX_NOTE_LEN || text.contains('\0') || (required && text.is_empty());
+    let is_bad = is_too_long || text.contains('\0') || (required && text.is_empty());
     if is_bad { Err(NotStated::Reason) } else { Ok(text.to_owned()) }
 }
 

@@ -112,7 +112,7 @@ fn a_statement_over_the_api_is_read_matched_accepted_and_paid(on: Kind) {
     assert_eq!(api.post("statements/1/paid", r#"{"amount":"-1","note":"x"}"#).status, 400);
     let risk = Api { address: up.address, token: gate.token("risk") };
     assert_eq!(risk.post("statements?source=targo", &file).status, 403);
-    assert_eq!(api.post("statements?source=nowhere", &file).status, 400);
+    assert_eq!(api.post("statements?source=nowhere", &file).status, 404);
     gate.assert_proven();
 }
 

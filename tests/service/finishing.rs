@@ -214,7 +214,7 @@ fn a_forged_reason_stays_text_and_lengths_are_named(on: Kind) {
     let id = quarantine(&api, "T-1", "uid=u-1", "uid=u-1&uid=u-2");
     let long = "x".repeat(2_001);
     let (status, why) = refused(&act(&api, id, "state", &json!({ "user_id": "u-1", "reason": long })));
-    assert_eq!((status, why.as_str()), (400, "a reason is required, of at most 2000 bytes"));
+    assert_eq!((status, why.as_str()), (400, "a reason is required, of at most 2000 characters"));
     let (status, why) =
         refused(&act(&api, id, "state", &json!({ "user_id": "x".repeat(257), "reason": "r" })));
     assert_eq!((status, why.as_str()), (400, "`user_id` is longer than 256 bytes"));

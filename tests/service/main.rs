@@ -27,6 +27,7 @@
 //! | [`callers`], [`watching`] | what a caller may take up; what monitoring sees |
 //! | [`crowds`], [`downloads`] | who makes room when it is short; long answers |
 //! | [`headers`], [`manners`] | what every answer carries; HTTP as it is meant |
+//! | [`document`], [`schema`] | every call of the API, asked rightly and wrongly, beside its document |
 //! | [`geo_files`] | files that are replaced while a process runs |
 //! | [`alerts`], [`units`] | the alert rules, the dashboard and the systemd units that are shipped |
 //! | [`listeners`], [`lists`], [`proof`], [`secrecy`] | who listens where; the API's lists; `verify`; what logs never hold |
@@ -67,6 +68,8 @@ mod crowds;
 mod database;
 #[cfg(test)]
 mod details;
+#[cfg(test)]
+mod document;
 #[cfg(test)]
 mod downloads;
 #[cfg(test)]
@@ -131,6 +134,8 @@ mod rights;
 mod sandbox;
 #[cfg(test)]
 mod scale;
+#[cfg(test)]
+mod schema;
 #[cfg(test)]
 mod secrecy;
 #[cfg(test)]

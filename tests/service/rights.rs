@@ -82,8 +82,15 @@ const CALLS: [(&str, &str, May); 36] = [
 ];
 
 /// What the document has besides [`CALLS`].
-const MORE_CALLS: [(&str, &str, May); 2] =
-    [("get", "statements/{id}/missing.csv", Everybody), ("get", "ledger/proof", Everybody)];
+const MORE_CALLS: [(&str, &str, May); 7] = [
+    ("get", "statements/{id}/missing.csv", Everybody),
+    ("get", "ledger/proof", Everybody),
+    ("get", "statements/{id}/missing.txt", Everybody),
+    ("get", "statements/{id}/lines.csv", Everybody),
+    ("get", "statements/{id}.xlsx", Everybody),
+    ("get", "reports/{date}.csv", Everybody),
+    ("get", "reports/{date}.xlsx", Everybody),
+];
 
 const PAGES: [(&str, May); 23] = [
     ("/", Everybody),

@@ -210,7 +210,7 @@ fn parts_add_up_and_a_version_is_taken_back_by_the_api(on: Kind) {
     assert_eq!(sent.status, 202, "{}", sent.body);
     until_it_is(&api, second, "superseded");
     assert_eq!(api.post("statements?source=targo&name=x.csv&supersedes=x", &file(&["T-2"])).status, 400);
-    assert_eq!(api.post("statements?source=targo&name=x.csv&supersedes=99", &file(&["T-2"])).status, 400);
+    assert_eq!(api.post("statements?source=targo&name=x.csv&supersedes=99", &file(&["T-2"])).status, 409);
     let risk = Api { address: api.address, token: gate.token("risk") };
     for act in ["discard", "restore", "take-back", "import"] {
         let body = r#"{"payment":1,"reason":"x"}"#;

@@ -37,6 +37,26 @@ fn sum(sum: Sum) -> [Value; 2] {
 }
 
 impl Sheet {
+    /// The names of all sheets of a report, in their order.
+    pub const NAMES: [&str; 16] = [
+        "Summary",
+        "Figures",
+        "Receivable",
+        "Users hold",
+        "Users owe",
+        "Accounts",
+        "Holds",
+        "Cohorts",
+        "Forecast",
+        "Prior periods",
+        "Late entries",
+        "Top reversals",
+        "Negative balances",
+        "Postbacks",
+        "Reversals to decide",
+        "Loss windows",
+    ];
+
     fn new(name: &'static str, columns: &[&str]) -> Self {
         Self { name, columns: columns.iter().map(|&column| column.to_owned()).collect(), rows: Vec::new() }
     }

@@ -5,6 +5,7 @@ use chrono::NaiveDate;
 use super::amount::{Amount, Sum};
 use super::day::BusinessDay;
 use super::facts::{AccountFact, ClosingFact, Fact, FateFact, HoldFact, Inputs, Line, Previous};
+use super::sheets::Sheet;
 use super::{ProofFigures, Report, State};
 use crate::reward::Step;
 use crate::time::TimestampMs;
@@ -216,6 +217,7 @@ fn the_same_facts_give_the_same_bytes_and_read_back() {
     let json = serde_json::to_string(&report).expect("JSON");
     assert_eq!(serde_json::to_string(&Report::of(&busy())).expect("JSON"), json);
     assert_eq!(serde_json::from_str::<Report>(&json).expect("it reads back"), report);
+    assert!(report.sheets().iter().map(|sheet| sheet.name).eq(Sheet::NAMES));
     for sheet in report.sheets() {
         assert!(sheet.name.len() <= 31);
         assert!(sheet.rows.iter().all(|row| row.len() == sheet.columns.len()), "{}", sheet.name);

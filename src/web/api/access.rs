@@ -10,7 +10,7 @@ use domain::time::TimestampMs;
 use store::Store;
 use store::review::reviews::Reviewer;
 
-use super::{Api, Call, error::ApiError};
+use super::{Api, Call, error::ApiError, known, page};
 use crate::refusals::Refusals;
 
 /// The `Authorization` header as it came, if it came.
@@ -51,9 +51,12 @@ pub(crate) async fn owner_of(
 
 /// Why somebody does something: `text`, which came in `field`, without blanks around it.
 pub(crate) fn reason(field: &str, text: &str) -> Result<String, ApiError> {
+    page::at_most(field, text, MAX_NOTE_LEN)?;
     let text = text.trim();
-    if text.is_empty() || text.len() > MAX_NOTE_LEN || text.contains('\0') {
-        return Err(ApiError::invalid(format!("`{field}` must say why, in at most {MAX_NOTE_LEN} bytes")));
+    if text.is_empty() || text.contains('\0') {
+        return Err(ApiError::invalid(format!(
+            "`{field}` must say why, in at most {MAX_NOTE_LEN} characters"
+        )));
     }
     Ok(text.to_owned())
 }
@@ -68,8 +71,19 @@ impl Call {
 
     /// The owner of the token. Every role may read.
     pub(crate) async fn reader(&self) -> Result<Owner, ApiError> {
+        let owner = self.owner().await?;
+        self.look()?;
+        Ok(owner)
+    }
+
+    async fn owner(&self) -> Result<Owner, ApiError> {
         let api = &self.api;
         owner_of(&api.store, &api.refusals, &self.authorization, self.from, api.clock.now()).await
+    }
+
+    /// Only who may call is told what else is wrong.
+    fn look(&self) -> Result<(), ApiError> {
+        known::look(&self.method, self.path.as_str(), &self.query)
     }
 
     /// The owner of the token, who may sign reports off and settle statements.
@@ -83,13 +97,15 @@ impl Call {
     }
 
     async fn owner_who(&self, may: fn(Role) -> bool, else_say: &str) -> Result<Owner, ApiError> {
-        let owner = self.reader().await?;
+        let owner = self.owner().await?;
         if may(owner.role) {
+            self.look()?;
             return Ok(owner);
         }
         let message = format!("`{}` has the role {}: {else_say}", owner.actor, owner.role.name());
         let Api { store, refusals, clock, .. } = &*self.api;
-        refusals.note(store, owner.actor, Action::RightRefused, self.path.clone(), clock.now()).await;
+        let called = format!("{} {}", self.method, self.path.as_str());
+        refusals.note(store, owner.actor, Action::RightRefused, called, clock.now()).await;
         Err(ApiError::Forbidden(message))
     }
 }

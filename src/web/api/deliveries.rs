@@ -13,9 +13,13 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::Call;
 use super::access::reason;
-use super::error::{ApiError, ErrorBody};
+use super::error::ApiError;
 use super::page::{self, Page};
 use super::shape::time;
+use super::terms::{
+    Cursor, DeliveryEvent, DeliveryReason, DeliveryStatus, Id, Instant, Limit, Note, ResendStatus, Text,
+    Time, UserId,
+};
 
 /// How many deliveries one call sends again: a call is to end; the next one goes on.
 const MOST: i64 = 20 * STEP_ROWS;
@@ -29,21 +33,25 @@ pub(crate) struct Delivery {
     sequence: i64,
     app: String,
     user_id: String,
-    /// credited, reversed, held or rejected
+    #[schema(value_type = DeliveryEvent)]
     event: String,
-    /// `completed`, `reviewed`, `under_review`, `not_approved` or `taken_back`
+    #[schema(value_type = DeliveryReason)]
     reason: String,
     /// waiting, behind (an earlier one of the user comes first), delivered, failed (waits for a person),
     /// `given_up` (by a person) or withdrawn (never left)
+    #[schema(value_type = DeliveryStatus)]
     status: String,
     /// RFC 3339: when it was caused
+    #[schema(value_type = Time)]
     born_at: String,
     /// RFC 3339: not sent before; of one that is being sent, when it would be sent again
+    #[schema(value_type = Time)]
     due_at: String,
     /// How often a worker took it.
     tries: i64,
     /// Attempts that counted, since it was caused or sent again by a person.
     counted_attempts: i64,
+    #[schema(value_type = Option<Time>)]
     ended_at: Option<String>,
     /// Who gave it up; null unless its status is `given_up`.
     given_up_by: Option<String>,
@@ -58,6 +66,7 @@ pub(crate) struct Delivery {
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Attempt {
     number: i64,
+    #[schema(value_type = Time)]
     began_at: String,
     duration_ms: i64,
     /// delivered, or what went wrong
@@ -75,23 +84,26 @@ pub(crate) struct Attempt {
 #[serde(deny_unknown_fields, default)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct DeliveryQuery {
-    /// waiting, behind, delivered, failed, `given_up` or withdrawn
     #[serde(deserialize_with = "page::filled")]
+    #[param(value_type = Option<DeliveryStatus>)]
     status: Option<String>,
     #[serde(deserialize_with = "page::filled")]
+    #[param(value_type = Option<Text>)]
     app: Option<String>,
     /// Caused at or after: RFC 3339, or a date in the configured time zone.
     #[serde(deserialize_with = "page::filled")]
+    #[param(value_type = Option<Instant>)]
     from: Option<String>,
     /// Caused before: RFC 3339, or a date in the configured time zone.
     #[serde(deserialize_with = "page::filled")]
+    #[param(value_type = Option<Instant>)]
     to: Option<String>,
-    /// `next` of the page before.
     #[serde(deserialize_with = "page::filled")]
+    #[param(value_type = Option<Cursor>)]
     cursor: Option<String>,
-    /// 1 to 1000; 200 unless told.
+    /// 200 unless told.
     #[serde(deserialize_with = "page::filled")]
-    #[param(value_type = Option<i64>)]
+    #[param(value_type = Option<Limit>)]
     limit: Option<String>,
 }
 
@@ -99,16 +111,22 @@ pub(crate) struct DeliveryQuery {
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct ResendRequest {
+    #[schema(value_type = Option<Text>)]
     app: Option<String>,
-    /// failed or delivered; failed unless told
+    /// failed unless told
+    #[schema(value_type = Option<ResendStatus>)]
     status: Option<String>,
     /// Caused at or after: RFC 3339, or a date in the configured time zone.
+    #[schema(value_type = Option<Instant>)]
     from: Option<String>,
     /// Caused before.
+    #[schema(value_type = Option<Instant>)]
     to: Option<String>,
     /// `ended_by` of the call before, to go on with the same order: what ended later is not sent once more.
+    #[schema(value_type = Option<Instant>)]
     ended_by: Option<String>,
     /// `next` of the call before.
+    #[schema(value_type = Option<Cursor>)]
     cursor: Option<String>,
 }
 
@@ -120,6 +138,7 @@ pub(crate) struct ResendDone {
     /// Where to go on with the same filter; null if nothing is left.
     next: Option<String>,
     /// To be sent along when going on.
+    #[schema(value_type = Time)]
     ended_by: String,
 }
 
@@ -127,8 +146,8 @@ pub(crate) struct ResendDone {
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct GiveUpRequest {
-    /// For whoever reads the audit; at most 2,000 bytes.
-    #[schema(example = "the user was deleted in the app")]
+    /// For whoever reads the audit.
+    #[schema(value_type = Note, example = "the user was deleted in the app")]
     reason: String,
 }
 
@@ -144,12 +163,13 @@ pub(crate) struct ResentOne {
 pub(crate) struct App {
     app: String,
     /// RFC 3339: since when it is switched off; null while it is called.
+    #[schema(value_type = Option<Time>)]
     disabled_at: Option<String>,
     why: Option<String>,
 }
 
 #[utoipa::path(get, path = "/api/v1/deliveries", params(DeliveryQuery), tag = "deliveries",
-    responses((status = 200, body = Page<Delivery>), (status = 400, body = ErrorBody)))]
+    responses((status = 200, body = Page<Delivery>)))]
 /// What apps are told, newest first.
 pub(crate) async fn list(call: Call, query: String) -> Result<Page<Delivery>, ApiError> {
     call.reader().await?;
@@ -178,9 +198,9 @@ pub(crate) async fn of_reward(store: &Store, reward_id: i64) -> Result<Vec<Deliv
     Ok(rows.into_iter().map(delivery).collect())
 }
 
-#[utoipa::path(post, path = "/api/v1/deliveries/{id}/resend", params(("id" = i64, Path)), tag = "deliveries",
-    responses((status = 200, body = ResentOne), (status = 403, body = ErrorBody), (status = 404, body = ErrorBody),
-              (status = 409, body = ErrorBody)))]
+#[utoipa::path(post, path = "/api/v1/deliveries/{id}/resend", params(("id" = Id, Path)), tag = "deliveries",
+    responses((status = 200, body = ResentOne),
+              (status = 409)))]
 /// Sends one delivery again that failed, or that the app has lost. Needs the role risk or admin.
 pub(crate) async fn resend_one(call: Call, id: i64) -> Result<ResentOne, ApiError> {
     let owner = call.reviewer().await?;
@@ -198,10 +218,9 @@ pub(crate) async fn resend_one(call: Call, id: i64) -> Result<ResentOne, ApiErro
     }
 }
 
-#[utoipa::path(post, path = "/api/v1/deliveries/{id}/give-up", params(("id" = i64, Path)), tag = "deliveries",
+#[utoipa::path(post, path = "/api/v1/deliveries/{id}/give-up", params(("id" = Id, Path)), tag = "deliveries",
     request_body = GiveUpRequest,
-    responses((status = 200, body = ResentOne), (status = 400, body = ErrorBody), (status = 403, body = ErrorBody),
-              (status = 404, body = ErrorBody), (status = 409, body = ErrorBody)))]
+    responses((status = 200, body = ResentOne), (status = 409)))]
 /// Gives one delivery up that is not delivered: it is not sent any more, and what waits behind it is sent next. Needs
 /// the role risk or admin.
 pub(crate) async fn give_up(call: Call, id: i64, body: Bytes) -> Result<ResentOne, ApiError> {
@@ -223,7 +242,7 @@ pub(crate) async fn give_up(call: Call, id: i64, body: Bytes) -> Result<ResentOn
 }
 
 #[utoipa::path(post, path = "/api/v1/deliveries/resend", tag = "deliveries", request_body = ResendRequest,
-    responses((status = 200, body = ResendDone), (status = 400, body = ErrorBody), (status = 403, body = ErrorBody)))]
+    responses((status = 200, body = ResendDone)))]
 /// Sends again what the filter names, at most 10,000 in one call; go on with `next` and `ended_by`. The same order
 /// given twice sends nothing twice. Needs the role risk or admin.
 pub(crate) async fn resend(call: Call, body: Bytes) -> Result<ResendDone, ApiError> {
@@ -232,6 +251,7 @@ pub(crate) async fn resend(call: Call, body: Bytes) -> Result<ResendDone, ApiErr
         if body.is_empty() { ResendRequest::default() } else { page::body(&body, "the body: ")? };
     let api = &call.api;
     let now = api.clock.now();
+    page::at_most("app", request.app.as_deref().unwrap_or_default(), page::MAX_TEXT_LEN)?;
     let resendable = request.status.as_deref().map(|name| {
         let found = status(name).ok().and_then(Resendable::of);
         found.ok_or_else(|| ApiError::invalid("`status` must be failed or delivered"))
@@ -260,11 +280,12 @@ pub(crate) async fn apps(call: Call) -> Result<Vec<App>, ApiError> {
     Ok(call.api.apps.iter().map(|app| App::of(app, &disabled)).collect())
 }
 
-#[utoipa::path(post, path = "/api/v1/apps/{app}/enable", params(("app" = String, Path)), tag = "deliveries",
-    responses((status = 200, body = App), (status = 403, body = ErrorBody), (status = 404, body = ErrorBody)))]
+#[utoipa::path(post, path = "/api/v1/apps/{app}/enable", params(("app" = UserId, Path)), tag = "deliveries",
+    responses((status = 200, body = App)))]
 /// Calls an app again that was switched off because it answered 410 for several users in a row. Needs the role risk or admin.
 pub(crate) async fn enable(call: Call, app: String) -> Result<App, ApiError> {
     let owner = call.reviewer().await?;
+    let app = page::segment("app", &app)?;
     if !call.api.apps.contains(&app) {
         return Err(ApiError::NotFound(format!("there is no app `{app}`")));
     }

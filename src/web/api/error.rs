@@ -2,8 +2,28 @@
 
 use serde::Serialize;
 use utoipa::ToSchema;
-use warp::http::StatusCode;
+use warp::http::{HeaderValue, StatusCode, header};
 use warp::reply::Response;
+
+use super::terms::ErrorCode;
+
+/// Every `code` of an error.
+pub(super) const CODES: [&str; 11] = [
+    "invalid_request",
+    "unauthorized",
+    "forbidden",
+    "not_found",
+    "method_not_allowed",
+    "conflict",
+    "too_large",
+    "too_slow",
+    "unsupported_type",
+    "unavailable",
+    "internal",
+];
+
+/// In how many seconds to try again what failed because the database did not answer.
+const RETRY_AFTER: &str = "1";
 
 /// Why a call was not answered.
 #[derive(Debug, thiserror::Error)]
@@ -29,6 +49,9 @@ pub(crate) enum ApiError {
     /// The request's body is too large.
     #[error("the request's body is larger than {} KiB", super::MAX_REQUEST_BODY_LEN / 1024)]
     TooLarge,
+    /// A file is too large.
+    #[error("{0}")]
+    FileTooLarge(String),
     /// The request's body did not come in time.
     #[error("the request's body took too long")]
     TooSlow,
@@ -52,7 +75,7 @@ pub(crate) struct ErrorBody {
 #[derive(Serialize, ToSchema)]
 pub(crate) struct ErrorDetail {
     /// For programs.
-    #[schema(example = "not_found")]
+    #[schema(value_type = ErrorCode, example = "not_found")]
     code: &'static str,
     /// For people: what was wrong, and what to do.
     message: String,
@@ -87,7 +110,7 @@ impl ApiError {
             Self::NotFound(_) => (StatusCode::NOT_FOUND, "not_found"),
             Self::MethodNotAllowed => (StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed"),
             Self::Conflict(_) => (StatusCode::CONFLICT, "conflict"),
-            Self::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "too_large"),
+            Self::TooLarge | Self::FileTooLarge(_) => (StatusCode::PAYLOAD_TOO_LARGE, "too_large"),
             Self::TooSlow => (StatusCode::REQUEST_TIMEOUT, "too_slow"),
             Self::UnsupportedType(_) => (StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_type"),
             Self::Store(error) if error.is_transient() => (StatusCode::SERVICE_UNAVAILABLE, "unavailable"),
@@ -101,6 +124,10 @@ impl ApiError {
             }
             other => other.to_string(),
         };
-        super::json(status, &ErrorBody { error: ErrorDetail { code, message } })
+        let mut response = super::json(status, &ErrorBody { error: ErrorDetail { code, message } });
+        if status == StatusCode::SERVICE_UNAVAILABLE {
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static(RETRY_AFTER));
+        }
+        response
     }
 }

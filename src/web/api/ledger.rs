@@ -4,7 +4,8 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::Call;
-use super::error::{ApiError, ErrorBody};
+use super::error::ApiError;
+use super::terms::{Decimal, RewardStatus};
 
 /// Whether the kept balances follow from the transfers, and the transfers from the statuses.
 #[derive(Debug, Serialize, ToSchema)]
@@ -25,21 +26,27 @@ pub(crate) struct LedgerProof {
 struct DifferingAccount {
     account: String,
     currency: String,
+    #[schema(value_type = Decimal)]
     kept: String,
+    #[schema(value_type = Decimal)]
     computed: String,
 }
 
 #[derive(Debug, Serialize, ToSchema)]
 struct DifferingReward {
     id: i64,
+    #[schema(value_type = RewardStatus)]
     status: String,
+    #[schema(value_type = Decimal)]
     user: String,
+    #[schema(value_type = Decimal)]
     held: String,
+    #[schema(value_type = Decimal)]
     earned: String,
 }
 
 #[utoipa::path(get, path = "/api/v1/ledger/proof", tag = "ledger",
-    responses((status = 200, body = LedgerProof), (status = 401, body = ErrorBody)))]
+    responses((status = 200, body = LedgerProof)))]
 /// Recomputes every balance from the transfers and names what differs.
 pub(crate) async fn proof(call: Call) -> Result<LedgerProof, ApiError> {
     call.reader().await?;

@@ -1,10 +1,14 @@
 //! The OpenAPI document, made from the handlers and shapes of this module.
 
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
-use utoipa::{Modify, OpenApi};
+use utoipa::openapi::{RefOr, Schema};
+use utoipa::{Modify, OpenApi, ToSchema};
 
+use super::answers::EveryAnswer;
+use super::error::{ErrorBody, ErrorDetail};
+use super::quarantine::StateRequest;
 use super::{
-    deliveries, ledger, postbacks, quarantine, reports, reversals, reviews, rewards, statements, users,
+    deliveries, ledger, postbacks, quarantine, reports, reversals, reviews, rewards, statements, terms, users,
 };
 
 #[derive(OpenApi)]
@@ -40,12 +44,17 @@ use super::{
         deliveries::enable,
         reports::list,
         reports::one,
+        reports::csv,
+        reports::xlsx,
         reports::sign_off,
         statements::upload,
         statements::list,
         statements::one,
+        statements::xlsx,
         statements::lines,
         statements::file,
+        statements::missing_text,
+        statements::lines_file,
         statements::accept,
         statements::paid,
         statements::payments,
@@ -55,7 +64,8 @@ use super::{
         statements::restore,
         ledger::proof,
     ),
-    modifiers(&BearerToken),
+    components(schemas(ErrorBody, ErrorDetail)),
+    modifiers(&BearerToken, &EveryTerm, &EveryAnswer),
     security(("token" = [])),
 )]
 struct Document;
@@ -67,6 +77,20 @@ impl Modify for BearerToken {
         let scheme = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).build();
         let components = openapi.components.get_or_insert_default();
         components.add_security_scheme("token", SecurityScheme::Http(scheme));
+    }
+}
+
+/// Parameters name terms, too, and nobody else says what those are.
+struct EveryTerm;
+
+impl Modify for EveryTerm {
+    fn modify(&self, openapi: &mut utoipa::openapi::OpenApi) {
+        let schemas = &mut openapi.components.get_or_insert_default().schemas;
+        schemas.extend(terms::all());
+        if let Some(RefOr::T(Schema::Object(object))) = schemas.get_mut(StateRequest::name().as_ref()) {
+            let whole = [("allOf".to_owned(), terms::state_request())];
+            object.extensions.get_or_insert_default().merge(whole.into_iter().collect());
+        }
     }
 }
 

@@ -8,10 +8,11 @@ use store::postbacks::list::{OutcomeFilter, PostbackFilter, PostbackRow};
 use store::postbacks::replay::{Replayed, Replayer};
 use utoipa::{IntoParams, ToSchema};
 
-use super::error::{ApiError, ErrorBody};
+use super::error::ApiError;
 use super::page::{self, Page};
 use super::quarantine::QuarantineAct;
 use super::shape::{Postback, Replay};
+use super::terms::{Id, Limit, NumberCursor, Outcome, Text};
 use super::{Api, Call};
 
 /// Which postbacks to list.
@@ -19,23 +20,24 @@ use super::{Api, Call};
 #[serde(deny_unknown_fields, default)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct PostbackQuery {
-    /// received, processed, repeat, quarantined, `set_aside`, information or refused; without it everything that was
-    /// accepted
+    /// Without it everything that was accepted.
     #[serde(deserialize_with = "page::filled")]
+    #[param(value_type = Option<Outcome>)]
     outcome: Option<String>,
     #[serde(deserialize_with = "page::filled")]
+    #[param(value_type = Option<Text>)]
     source: Option<String>,
-    /// `next` of the page before.
     #[serde(deserialize_with = "page::filled")]
+    #[param(value_type = Option<NumberCursor>)]
     cursor: Option<String>,
-    /// 1 to 1000; 200 unless told.
+    /// 200 unless told.
     #[serde(deserialize_with = "page::filled")]
-    #[param(value_type = Option<i64>)]
+    #[param(value_type = Option<Limit>)]
     limit: Option<String>,
 }
 
 #[utoipa::path(get, path = "/api/v1/postbacks", params(PostbackQuery), tag = "postbacks",
-    responses((status = 200, body = Page<Postback>), (status = 400, body = ErrorBody)))]
+    responses((status = 200, body = Page<Postback>)))]
 /// Postbacks as received, newest first, with what became of each.
 pub(crate) async fn list(call: Call, query: String) -> Result<Page<Postback>, ApiError> {
     call.reader().await?;
@@ -48,8 +50,7 @@ pub(crate) async fn list(call: Call, query: String) -> Result<Page<Postback>, Ap
             )
         })
     });
-    let before_id = query.cursor.as_deref().map(str::parse).transpose();
-    let before_id = before_id.map_err(|_| ApiError::invalid("`cursor` must be the `next` of a page"))?;
+    let before_id = query.cursor.is_some().then(|| page::number(query.cursor.as_deref(), 0)).transpose()?;
     let filter = PostbackFilter { outcome: outcome.transpose()?, source: query.source, before_id };
     let rows = call.api.store.postbacks(&filter, limit + 1).await?;
     // Refused calls are numbered apart, and leave their list when they are replayed.
@@ -58,8 +59,8 @@ pub(crate) async fn list(call: Call, query: String) -> Result<Page<Postback>, Ap
     Page::of(rows, limit, |row| row.id.to_string(), |row| Ok(with_past(row, &mut past)))
 }
 
-#[utoipa::path(get, path = "/api/v1/postbacks/{id}", params(("id" = i64, Path)), tag = "postbacks",
-    responses((status = 200, body = Postback), (status = 404, body = ErrorBody)))]
+#[utoipa::path(get, path = "/api/v1/postbacks/{id}", params(("id" = Id, Path)), tag = "postbacks",
+    responses((status = 200, body = Postback)))]
 /// One postback that was accepted, with its replays and what people stated of it.
 pub(crate) async fn one(call: Call, id: i64) -> Result<Postback, ApiError> {
     call.reader().await?;
@@ -98,9 +99,9 @@ pub(crate) fn with_past(row: PostbackRow, past: &mut Past) -> Postback {
     postback
 }
 
-#[utoipa::path(post, path = "/api/v1/postbacks/{id}/replay", params(("id" = i64, Path)), tag = "postbacks",
-    responses((status = 200, body = ReplayDone), (status = 403, body = ErrorBody), (status = 404, body = ErrorBody),
-              (status = 409, body = ErrorBody)))]
+#[utoipa::path(post, path = "/api/v1/postbacks/{id}/replay", params(("id" = Id, Path)), tag = "postbacks",
+    responses((status = 200, body = ReplayDone),
+              (status = 409)))]
 /// Puts a quarantined postback back into the inbox, to be mapped as the settings are now. Needs the role risk or
 /// admin.
 pub(crate) async fn replay(call: Call, id: i64) -> Result<ReplayDone, ApiError> {
@@ -126,6 +127,6 @@ pub(crate) async fn replay(call: Call, id: i64) -> Result<ReplayDone, ApiError> 
 pub(crate) struct ReplayDone {
     id: i64,
     /// Where it stands now.
-    #[schema(example = "received")]
+    #[schema(value_type = Outcome, example = "received")]
     outcome: &'static str,
 }

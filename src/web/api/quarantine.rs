@@ -1,5 +1,7 @@
 //! `POST postbacks/{id}/state`, `…/confirm`, `…/decline`, `…/set-aside` and `…/take-up`: finishing what is quarantined.
 
+use std::str::FromStr;
+
 use bytes::Bytes;
 use domain::actor::Actor;
 use domain::postback::network::Field;
@@ -9,10 +11,11 @@ use store::postbacks::quarantine::{ActRow, Acted, By};
 use utoipa::ToSchema;
 
 use super::Call;
-use super::error::{ApiError, ErrorBody};
+use super::error::ApiError;
 use super::page;
 use super::postbacks::one_of;
 use super::shape::{Postback, time};
+use super::terms::{ActName, Id, KindName, Note, OptionalNote, StateResult, StatedAmount, StatedText, Time};
 use crate::stating::{self, Refused};
 
 /// What is missing or cannot be read, and how it is known.
@@ -20,23 +23,25 @@ use crate::stating::{self, Refused};
 #[serde(deny_unknown_fields)]
 pub(crate) struct StateRequest {
     #[serde(default)]
+    #[schema(value_type = StatedText)]
     user_id: String,
     #[serde(default)]
+    #[schema(value_type = StatedText)]
     tx_id: String,
-    /// credit or reversal
     #[serde(default)]
-    #[schema(example = "credit")]
+    #[schema(value_type = KindName, example = "credit")]
     status: String,
-    /// Decimal, in the user's currency.
+    /// In the user's currency.
     #[serde(default)]
-    #[schema(example = "1234.50")]
+    #[schema(value_type = StatedAmount, example = "1234.50")]
     reward: String,
-    /// Decimal, USD.
+    /// In USD.
     #[serde(default)]
+    #[schema(value_type = StatedAmount)]
     payout: String,
-    /// How it is known; at most 2,000 bytes. Not needed for a preview.
+    /// How it is known. Not needed for a preview.
     #[serde(default)]
-    #[schema(example = "their mail of 2 December")]
+    #[schema(value_type = OptionalNote, example = "their mail of 2 December")]
     reason: String,
     /// Only say what the postback would become.
     #[serde(default)]
@@ -47,20 +52,58 @@ pub(crate) struct StateRequest {
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct AsideRequest {
-    /// At most 2,000 bytes.
-    #[schema(example = "a test call of the network")]
+    #[schema(value_type = Note, example = "a test call of the network")]
     reason: String,
 }
 
-/// What another person says to a proposal.
+/// That another person agrees to a proposal.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct SecondRequest {
+pub(crate) struct ConfirmRequest {
     /// The `proposal` that was answered when it was made; so nothing else is agreed to.
+    #[serde(deserialize_with = "page::one_id")]
+    #[schema(value_type = Id)]
     proposal: i64,
-    /// Required to decline.
     #[serde(default)]
+    #[schema(value_type = OptionalNote)]
     reason: String,
+}
+
+/// Why a proposal is declined.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct DeclineRequest {
+    /// The `proposal` that was answered when it was made.
+    #[serde(deserialize_with = "page::one_id")]
+    #[schema(value_type = Id)]
+    proposal: i64,
+    #[schema(value_type = Note)]
+    reason: String,
+}
+
+/// What is done, as the last part of the path; nothing else is a resource.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Doing {
+    State,
+    Confirm,
+    Decline,
+    SetAside,
+    TakeUp,
+}
+
+impl FromStr for Doing {
+    type Err = ();
+
+    fn from_str(name: &str) -> Result<Self, ()> {
+        Ok(match name {
+            "state" => Self::State,
+            "confirm" => Self::Confirm,
+            "decline" => Self::Decline,
+            "set-aside" => Self::SetAside,
+            "take-up" => Self::TakeUp,
+            _ => return Err(()),
+        })
+    }
 }
 
 /// What became of a statement.
@@ -68,7 +111,7 @@ pub(crate) struct SecondRequest {
 pub(crate) struct StateDone {
     id: i64,
     /// preview; stated or confirmed: it waits in the inbox again; proposed: another person must agree
-    #[schema(example = "stated")]
+    #[schema(value_type = StateResult, example = "stated")]
     result: &'static str,
     /// What happens with it, in words.
     outlook: String,
@@ -82,7 +125,7 @@ pub(crate) struct StateDone {
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct QuarantineAct {
     id: i64,
-    /// stated, proposed, confirmed, declined, `set_aside` or `taken_up`
+    #[schema(value_type = ActName)]
     act: String,
     /// Of confirmed and declined: what was proposed.
     proposal: Option<i64>,
@@ -93,6 +136,7 @@ pub(crate) struct QuarantineAct {
     payout: Option<String>,
     actor: String,
     reason: String,
+    #[schema(value_type = Time)]
     at: String,
 }
 
@@ -124,10 +168,9 @@ fn by(call: &Call, actor: Actor, reason: &str, required: bool) -> Result<By, Api
     Ok(By { actor, reason, now: call.api.clock.now() })
 }
 
-#[utoipa::path(post, path = "/api/v1/postbacks/{id}/state", params(("id" = i64, Path)), tag = "postbacks",
+#[utoipa::path(post, path = "/api/v1/postbacks/{id}/state", params(("id" = Id, Path)), tag = "postbacks",
     request_body = StateRequest,
-    responses((status = 200, body = StateDone), (status = 400, body = ErrorBody), (status = 403, body = ErrorBody),
-              (status = 404, body = ErrorBody), (status = 409, body = ErrorBody)))]
+    responses((status = 200, body = StateDone), (status = 409)))]
 /// States what is missing or unreadable in a quarantined postback, which then waits in the inbox again; or proposes it,
 /// if the settings ask for a second person. What was received and can be read is never replaced. Needs the role risk or
 /// admin.
@@ -135,6 +178,13 @@ pub(crate) async fn state(call: Call, id: i64, body: Bytes) -> Result<StateDone,
     let owner = call.reviewer().await?;
     let request: StateRequest = parse(&body)?;
     let by = by(&call, owner.actor, &request.reason, !request.preview)?;
+    for (name, text) in
+        [("status", &request.status), ("reward", &request.reward), ("payout", &request.payout)]
+    {
+        if text.trim() != text {
+            return Err(ApiError::invalid(format!("`{name}` has blanks around it: leave them out")));
+        }
+    }
     let typed = [
         (Field::UserId, request.user_id.as_str()),
         (Field::TxId, request.tx_id.as_str()),
@@ -165,36 +215,38 @@ pub(crate) async fn state(call: Call, id: i64, body: Bytes) -> Result<StateDone,
     })
 }
 
-#[utoipa::path(post, path = "/api/v1/postbacks/{id}/confirm", params(("id" = i64, Path)), tag = "postbacks",
-    request_body = SecondRequest,
-    responses((status = 200, body = Postback), (status = 403, body = ErrorBody), (status = 404, body = ErrorBody),
-              (status = 409, body = ErrorBody)))]
+#[utoipa::path(post, path = "/api/v1/postbacks/{id}/confirm", params(("id" = Id, Path)), tag = "postbacks",
+    request_body = ConfirmRequest,
+    responses((status = 200, body = Postback),
+              (status = 409)))]
 /// Agrees to what another person proposed. Needs the role risk or admin.
 pub(crate) async fn confirm(call: Call, id: i64, body: Bytes) -> Result<Postback, ApiError> {
     let owner = call.reviewer().await?;
-    let request: SecondRequest = parse(&body)?;
+    let request: ConfirmRequest = parse(&body)?;
     let by = by(&call, owner.actor, &request.reason, false)?;
+    one_of(&call.api, id).await?;
     call.api.stating.confirm(&call.api.store, id, request.proposal, by).await?;
     one_of(&call.api, id).await
 }
 
-#[utoipa::path(post, path = "/api/v1/postbacks/{id}/decline", params(("id" = i64, Path)), tag = "postbacks",
-    request_body = SecondRequest,
-    responses((status = 200, body = Postback), (status = 403, body = ErrorBody), (status = 404, body = ErrorBody),
-              (status = 409, body = ErrorBody)))]
+#[utoipa::path(post, path = "/api/v1/postbacks/{id}/decline", params(("id" = Id, Path)), tag = "postbacks",
+    request_body = DeclineRequest,
+    responses((status = 200, body = Postback),
+              (status = 409)))]
 /// Declines what was proposed; whoever proposed it takes it back in this way. Needs the role risk or admin.
 pub(crate) async fn decline(call: Call, id: i64, body: Bytes) -> Result<Postback, ApiError> {
     let owner = call.reviewer().await?;
-    let request: SecondRequest = parse(&body)?;
+    let request: DeclineRequest = parse(&body)?;
     let by = by(&call, owner.actor, &request.reason, true)?;
+    one_of(&call.api, id).await?;
     stating::decline(&call.api.store, id, request.proposal, by).await?;
     one_of(&call.api, id).await
 }
 
-#[utoipa::path(post, path = "/api/v1/postbacks/{id}/set-aside", params(("id" = i64, Path)), tag = "postbacks",
+#[utoipa::path(post, path = "/api/v1/postbacks/{id}/set-aside", params(("id" = Id, Path)), tag = "postbacks",
     request_body = AsideRequest,
-    responses((status = 200, body = Postback), (status = 403, body = ErrorBody), (status = 404, body = ErrorBody),
-              (status = 409, body = ErrorBody)))]
+    responses((status = 200, body = Postback),
+              (status = 409)))]
 /// Sets a quarantined postback aside: nobody needs to look at it any more. Needs the role risk or admin.
 pub(crate) async fn set_aside(call: Call, id: i64, body: Bytes) -> Result<Postback, ApiError> {
     let owner = call.reviewer().await?;
@@ -203,10 +255,10 @@ pub(crate) async fn set_aside(call: Call, id: i64, body: Bytes) -> Result<Postba
     one_of(&call.api, id).await
 }
 
-#[utoipa::path(post, path = "/api/v1/postbacks/{id}/take-up", params(("id" = i64, Path)), tag = "postbacks",
+#[utoipa::path(post, path = "/api/v1/postbacks/{id}/take-up", params(("id" = Id, Path)), tag = "postbacks",
     request_body = AsideRequest,
-    responses((status = 200, body = Postback), (status = 403, body = ErrorBody), (status = 404, body = ErrorBody),
-              (status = 409, body = ErrorBody)))]
+    responses((status = 200, body = Postback),
+              (status = 409)))]
 /// Takes a postback up again that was set aside: it is quarantined as before. Needs the role risk or admin.
 pub(crate) async fn take_up(call: Call, id: i64, body: Bytes) -> Result<Postback, ApiError> {
     let owner = call.reviewer().await?;

@@ -10,9 +10,10 @@ use warp::Reply;
 use warp::http::StatusCode;
 use warp::reply::Response;
 
-use super::error::{ApiError, ErrorBody};
+use super::error::ApiError;
 use super::page::{self, Page};
 use super::shape::time;
+use super::terms::{Day, DayCursor, Decimal, Limit, ReportState, SheetName, Time, Words};
 use super::{Call, json};
 use crate::export;
 use crate::files::{CSV, XLSX, download};
@@ -24,14 +25,19 @@ const NO_CURSOR: &str = "9999-12-31";
 /// The headline of a report.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct ReportSummary {
+    #[schema(value_type = Day)]
     date: String,
-    /// preliminary or final
+    #[schema(value_type = ReportState)]
     state: String,
     ties_out: bool,
     /// In USD.
+    #[schema(value_type = Decimal)]
     approved: String,
+    #[schema(value_type = Decimal)]
     reversed: String,
+    #[schema(value_type = Decimal)]
     net: String,
+    #[schema(value_type = Time)]
     made_at: String,
     signed_off: Option<SignedOff>,
 }
@@ -40,6 +46,7 @@ pub(crate) struct ReportSummary {
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct SignedOff {
     by: String,
+    #[schema(value_type = Time)]
     at: String,
     note: String,
 }
@@ -47,6 +54,7 @@ pub(crate) struct SignedOff {
 /// A report, with what stands beside it.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct KeptReport {
+    #[schema(value_type = Time)]
     made_at: String,
     /// SHA-256 of the report as it is kept.
     hash: String,
@@ -61,12 +69,12 @@ pub(crate) struct KeptReport {
 #[serde(deny_unknown_fields, default)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct ReportQuery {
-    /// `next` of the page before.
     #[serde(deserialize_with = "page::filled")]
+    #[param(value_type = Option<DayCursor>)]
     cursor: Option<String>,
-    /// 1 to 1000; 200 unless told.
+    /// 200 unless told.
     #[serde(deserialize_with = "page::filled")]
-    #[param(value_type = Option<i64>)]
+    #[param(value_type = Option<Limit>)]
     limit: Option<String>,
 }
 
@@ -77,23 +85,26 @@ pub(crate) struct ReportQuery {
 pub(crate) struct FileQuery {
     /// Of `.csv`: only this table, as a table; without it every table, a cell a line.
     #[serde(deserialize_with = "page::filled")]
+    #[param(value_type = Option<SheetName>)]
     sheet: Option<String>,
 }
 
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct SignOffRequest {
+    #[schema(value_type = Words)]
     note: String,
 }
 
 #[utoipa::path(get, path = "/api/v1/reports", params(ReportQuery), tag = "reports",
-    responses((status = 200, body = Page<ReportSummary>), (status = 400, body = ErrorBody)))]
+    responses((status = 200, body = Page<ReportSummary>)))]
 /// The reports, newest first.
 pub(crate) async fn list(call: Call, query: String) -> Result<Page<ReportSummary>, ApiError> {
     call.reader().await?;
     let query: ReportQuery = page::parse(&query)?;
     let limit = page::limit(query.limit.as_deref())?;
-    let rows = call.api.store.reports(query.cursor.as_deref().unwrap_or(NO_CURSOR), limit + 1).await?;
+    let cursor = page::day(&call.api, query.cursor.as_deref(), NO_CURSOR)?;
+    let rows = call.api.store.reports(cursor, limit + 1).await?;
     Page::of(rows, limit, |row| row.business_date.clone(), summary)
 }
 
@@ -116,16 +127,36 @@ fn signed_off(row: &ReportRow) -> Option<SignedOff> {
 }
 
 #[utoipa::path(get, path = "/api/v1/reports/{date}", tag = "reports",
-    params(("date" = String, Path, description = "The business day; with `.csv` or `.xlsx` behind it a file"), FileQuery),
-    responses((status = 200, body = KeptReport), (status = 404, body = ErrorBody)))]
+    params(("date" = Day, Path)), responses((status = 200, body = KeptReport)))]
 /// The reconciliation of one business day.
 pub(crate) async fn one(call: Call, name: &str, query: &str) -> Response {
     answered(call, name, query).await.unwrap_or_else(ApiError::into_response)
 }
 
+#[utoipa::path(get, path = "/api/v1/reports/{date}.csv", tag = "reports", params(("date" = Day, Path), FileQuery),
+    responses((status = 200, body = String, content_type = "text/csv")))]
+/// The same as CSV: every table, a cell a line, or one table as a table.
+#[expect(dead_code, reason = "describes `one` in the OpenAPI document, which has a path for each form")]
+fn csv() {}
+
+#[utoipa::path(get, path = "/api/v1/reports/{date}.xlsx", tag = "reports", params(("date" = Day, Path)),
+    responses((status = 200, body = Vec<u8>,
+               content_type = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet")))]
+/// The same as a workbook.
+#[expect(dead_code, reason = "describes `one` in the OpenAPI document, which has a path for each form")]
+fn xlsx() {}
+
 async fn answered(call: Call, name: &str, query: &str) -> Result<Response, ApiError> {
     call.reader().await?;
     let query: FileQuery = page::parse(query)?;
+    if let Some(name) = query.sheet.as_deref().filter(|name| !Sheet::NAMES.contains(name)) {
+        return Err(ApiError::invalid(format!(
+            "`sheet`: `{name}` is not one of {}",
+            Sheet::NAMES.join(", ")
+        )));
+    }
+    let name = page::segment("date", name)?;
+    let name = name.as_str();
     let (date, form) = name.split_once('.').map_or((name, None), |(date, form)| (date, Some(form)));
     let row = call.api.store.report(date).await?;
     let row = row.ok_or_else(|| ApiError::NotFound(format!("there is no report of `{date}`")))?;
@@ -165,16 +196,18 @@ fn sheet<'s>(sheets: &'s [Sheet], name: &str) -> Result<&'s Sheet, ApiError> {
 }
 
 #[utoipa::path(post, path = "/api/v1/reports/{date}/sign-off", tag = "reports",
-    params(("date" = String, Path)), request_body = SignOffRequest,
-    responses((status = 200, body = ReportSummary), (status = 409, body = ErrorBody)))]
+    params(("date" = Day, Path)), request_body = SignOffRequest,
+    responses((status = 200, body = ReportSummary), (status = 409)))]
 /// Vouches for the closed report of a day; once, by finance or admin.
 pub(crate) async fn sign_off(call: Call, date: String, body: Bytes) -> Result<ReportSummary, ApiError> {
     let owner = call.controller().await?;
+    let date = page::segment("date", &date)?;
     let request: SignOffRequest = page::body(&body, "")?;
-    if request.note.trim().is_empty() || request.note.len() > MAX_WORDS_LEN {
-        return Err(ApiError::invalid(format!("`note` must have 1 to {MAX_WORDS_LEN} bytes")));
-    }
-    let sign_off = SignOff { actor: owner.actor, note: request.note, now: call.api.clock.now() };
+    let sign_off = SignOff {
+        actor: owner.actor,
+        note: page::words("note", request.note, MAX_WORDS_LEN)?,
+        now: call.api.clock.now(),
+    };
     match call.api.store.sign_off(&date, sign_off).await? {
         Signed::Done => {}
         Signed::Before(by) => return Err(ApiError::Conflict(format!("`{by}` has signed it already"))),

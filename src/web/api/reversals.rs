@@ -7,41 +7,55 @@ use store::review::cases::{CaseFilter, CasePlace, CaseRow, PartnerRow, Resolve, 
 use utoipa::{IntoParams, ToSchema};
 
 use super::Call;
-use super::error::{ApiError, ErrorBody};
+use super::error::ApiError;
 use super::page::{self, Page};
 use super::shape::{decimal, time};
+use super::terms::{
+    CaseEnding, CaseResolution, CaseSituation, CaseState, Cursor, Decimal, Id, Limit, Note, RewardStatus,
+    Text, Time,
+};
 
 /// A reversal that does not simply reverse.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct ReversalCase {
     id: i64,
-    /// orphan (no credit came within the retry horizon), `other_user` or part
+    /// orphan: no credit came within the retry horizon
+    #[schema(value_type = CaseSituation)]
     situation: String,
     source: String,
     tx_id: String,
     /// The reward of its transaction; of an orphan it knows nothing but the reversal.
     reward_id: i64,
     /// Where that reward stands.
+    #[schema(value_type = RewardStatus)]
     status: String,
     /// Whose it is.
     user_id: String,
     currency: String,
     /// What the reversal says; null where it says nothing.
     said_user_id: String,
+    #[schema(value_type = Option<Decimal>)]
     said_reward: Option<String>,
+    #[schema(value_type = Option<Decimal>)]
     said_payout: Option<String>,
     /// What is at stake, in the user's currency.
+    #[schema(value_type = Decimal)]
     stake_reward: String,
     /// What is at stake, in USD.
+    #[schema(value_type = Decimal)]
     stake_payout: String,
     /// The postback that raised it.
     postback_id: i64,
     /// RFC 3339
+    #[schema(value_type = Time)]
     raised_at: String,
     /// RFC 3339: since when a person must look at it.
+    #[schema(value_type = Time)]
     due_at: String,
-    /// `taken_back`, `part_taken_back`, dismissed, `credit_came` or reversed; null while it is open
+    /// null while it is open
+    #[schema(value_type = Option<CaseEnding>)]
     ending: Option<String>,
+    #[schema(value_type = Option<Time>)]
     ended_at: Option<String>,
     ended_by: Option<String>,
     note: Option<String>,
@@ -59,9 +73,12 @@ pub(crate) struct Partner {
     reward_id: i64,
     tx_id: String,
     user_id: String,
+    #[schema(value_type = RewardStatus)]
     status: String,
+    #[schema(value_type = Decimal)]
     reward: String,
     currency: String,
+    #[schema(value_type = Decimal)]
     payout: String,
     offer_id: Option<String>,
     same_offer: bool,
@@ -75,22 +92,24 @@ pub(crate) struct Partner {
 pub(crate) struct ReversalQuery {
     /// This one alone, open or ended, with the credits that it may belong to.
     #[serde(deserialize_with = "page::filled")]
-    #[param(value_type = Option<i64>)]
+    #[param(value_type = Option<Id>)]
     id: Option<String>,
-    /// open or ended; open unless told
+    /// open unless told
     #[serde(deserialize_with = "page::filled")]
+    #[param(value_type = Option<CaseState>)]
     state: Option<String>,
-    /// orphan, `other_user` or part
     #[serde(deserialize_with = "page::filled")]
+    #[param(value_type = Option<CaseSituation>)]
     situation: Option<String>,
     #[serde(deserialize_with = "page::filled")]
+    #[param(value_type = Option<Text>)]
     source: Option<String>,
-    /// `next` of the page before.
     #[serde(deserialize_with = "page::filled")]
+    #[param(value_type = Option<Cursor>)]
     cursor: Option<String>,
-    /// 1 to 1000; 200 unless told.
+    /// 200 unless told.
     #[serde(deserialize_with = "page::filled")]
-    #[param(value_type = Option<i64>)]
+    #[param(value_type = Option<Limit>)]
     limit: Option<String>,
 }
 
@@ -99,25 +118,26 @@ pub(crate) struct ReversalQuery {
 #[serde(deny_unknown_fields)]
 pub(crate) struct ResolveRequest {
     /// all (take back what is left), part (take back what the reversal names) or dismiss
-    #[schema(example = "part")]
+    #[schema(value_type = CaseResolution, example = "part")]
     resolution: String,
     /// Of an orphan: the credit that is taken back.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "page::optional_id")]
+    #[schema(value_type = Option<Id>)]
     reward_id: Option<i64>,
-    /// Why; at most 2,000 bytes.
-    #[schema(example = "the network confirmed it by mail")]
+    /// Why.
+    #[schema(value_type = Note, example = "the network confirmed it by mail")]
     note: String,
 }
 
 #[utoipa::path(get, path = "/api/v1/reversals", params(ReversalQuery), tag = "reversals",
-    responses((status = 200, body = Page<ReversalCase>), (status = 400, body = ErrorBody)))]
+    responses((status = 200, body = Page<ReversalCase>), (status = 404)))]
 /// Reversals that a person must look at, the oldest first; or those that have ended, the newest first.
 pub(crate) async fn list(call: Call, query: String) -> Result<Page<ReversalCase>, ApiError> {
     call.reader().await?;
     let query: ReversalQuery = page::parse(&query)?;
     let limit = page::limit(query.limit.as_deref())?;
     if let Some(id) = query.id {
-        let id = id.parse().map_err(|_| ApiError::invalid("`id` must be the number of a case".to_owned()))?;
+        let id = page::id(&id)?;
         return Ok(Page { items: vec![whole(&call, id).await?], next: None });
     }
     let ended = match query.state.as_deref() {
@@ -158,10 +178,9 @@ async fn whole(call: &Call, id: i64) -> Result<ReversalCase, ApiError> {
     Ok(ReversalCase::of(row, Some(partners)))
 }
 
-#[utoipa::path(post, path = "/api/v1/reversals/{id}/resolve", params(("id" = i64, Path)), tag = "reversals",
+#[utoipa::path(post, path = "/api/v1/reversals/{id}/resolve", params(("id" = Id, Path)), tag = "reversals",
     request_body = ResolveRequest,
-    responses((status = 200, body = ReversalCase), (status = 400, body = ErrorBody), (status = 403, body = ErrorBody),
-              (status = 404, body = ErrorBody), (status = 409, body = ErrorBody)))]
+    responses((status = 200, body = ReversalCase), (status = 409)))]
 /// Decides on one, once. Needs the role risk or admin.
 pub(crate) async fn resolve(call: Call, id: i64, body: Bytes) -> Result<ReversalCase, ApiError> {
     let owner = call.reviewer().await?;
@@ -177,7 +196,7 @@ pub(crate) async fn resolve(call: Call, id: i64, body: Bytes) -> Result<Reversal
         Ok(Resolved::Ended { ending, by }) => {
             Err(ApiError::Conflict(format!("the case has ended: {} by {by}", ending.name())))
         }
-        Ok(Resolved::BadReward(why)) => Err(ApiError::invalid(why)),
+        Ok(Resolved::BadReward(why)) => Err(ApiError::Conflict(why)),
         Ok(Resolved::Waits) => Err(ApiError::Conflict(
             "dismissing this case needs two persons: your decision is kept as an opinion, and waits for another person's".into(),
         )),

@@ -1,5 +1,7 @@
 //! `POST rewards/{id}/release`, `POST rewards/{id}/reject` and `POST rewards/{id}/undo`.
 
+use std::str::FromStr;
+
 use bytes::Bytes;
 use domain::review::decision::Review;
 use serde::Deserialize;
@@ -7,39 +9,57 @@ use store::review::reviews::{Reviewed, Reviewer, Undone};
 use utoipa::ToSchema;
 
 use super::Call;
-use super::error::{ApiError, ErrorBody};
+use super::error::ApiError;
 use super::page;
 use super::rewards::whole;
 use super::shape::RewardWhole;
+use super::terms::{Id, Note};
 
 /// Why the decision is made.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ReviewRequest {
-    /// For whoever reads the steps later; at most 2,000 bytes.
-    #[schema(example = "played with the user on the phone")]
+    /// For whoever reads the steps later.
+    #[schema(value_type = Note, example = "played with the user on the phone")]
     note: String,
+}
+
+/// What is decided, as the last part of the path; nothing else is a resource.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Decision {
+    Release,
+    Reject,
+    Undo,
+}
+
+impl FromStr for Decision {
+    type Err = ();
+
+    fn from_str(name: &str) -> Result<Self, ()> {
+        Ok(match name {
+            "release" => Self::Release,
+            "reject" => Self::Reject,
+            "undo" => Self::Undo,
+            _ => return Err(()),
+        })
+    }
 }
 
 /// Decides on the reward `id` and answers with it as it stands then.
 pub(crate) async fn review(
     call: Call,
     id: i64,
-    decision: String,
+    decision: Decision,
     body: Bytes,
 ) -> Result<RewardWhole, ApiError> {
-    let decision = match decision.as_str() {
-        "release" => Some(Review::Release),
-        "reject" => Some(Review::Reject),
-        "undo" => None,
-        other => {
-            return Err(ApiError::NotFound(format!("`{other}` is no decision: release, reject or undo")));
-        }
-    };
     let owner = call.reviewer().await?;
     let request: ReviewRequest = page::body(&body, "the body must be {\"note\": \"…\"}: ")?;
     let reviewer = call.deciding(owner, &request.note)?;
-    let Some(decision) = decision else { return take_back(&call, id, reviewer).await };
+    let decision = match decision {
+        Decision::Release => Review::Release,
+        Decision::Reject => Review::Reject,
+        Decision::Undo => return take_back(&call, id, reviewer).await,
+    };
     match call.api.store.review(id, decision, reviewer).await {
         Ok(Reviewed::Done) => whole(&call.api, id).await,
         Ok(Reviewed::NotFound) => Err(ApiError::NotFound(format!("there is no reward {id}"))),
@@ -75,9 +95,9 @@ async fn take_back(call: &Call, id: i64, reviewer: Reviewer) -> Result<RewardWho
     }
 }
 
-#[utoipa::path(post, path = "/api/v1/rewards/{id}/release", params(("id" = i64, Path)), tag = "rewards",
+#[utoipa::path(post, path = "/api/v1/rewards/{id}/release", params(("id" = Id, Path)), tag = "rewards",
     request_body = ReviewRequest,
-    responses((status = 200, body = RewardWhole), (status = 403, body = ErrorBody), (status = 409, body = ErrorBody)))]
+    responses((status = 200, body = RewardWhole), (status = 409)))]
 /// Gives the user a held reward, or one that was rejected before. Needs the role risk or admin.
 #[expect(
     dead_code,
@@ -85,9 +105,9 @@ async fn take_back(call: &Call, id: i64, reviewer: Reviewer) -> Result<RewardWho
 )]
 fn release() {}
 
-#[utoipa::path(post, path = "/api/v1/rewards/{id}/reject", params(("id" = i64, Path)), tag = "rewards",
+#[utoipa::path(post, path = "/api/v1/rewards/{id}/reject", params(("id" = Id, Path)), tag = "rewards",
     request_body = ReviewRequest,
-    responses((status = 200, body = RewardWhole), (status = 403, body = ErrorBody), (status = 409, body = ErrorBody)))]
+    responses((status = 200, body = RewardWhole), (status = 409)))]
 /// Refuses a held reward. Needs the role risk or admin.
 #[expect(
     dead_code,
@@ -95,9 +115,9 @@ fn release() {}
 )]
 fn reject() {}
 
-#[utoipa::path(post, path = "/api/v1/rewards/{id}/undo", params(("id" = i64, Path)), tag = "rewards",
+#[utoipa::path(post, path = "/api/v1/rewards/{id}/undo", params(("id" = Id, Path)), tag = "rewards",
     request_body = ReviewRequest,
-    responses((status = 200, body = RewardWhole), (status = 403, body = ErrorBody), (status = 409, body = ErrorBody)))]
+    responses((status = 200, body = RewardWhole), (status = 409)))]
 /// Takes back the last decision of a person while its grace lasts, before anybody is told of it. Needs the role risk or
 /// admin.
 #[expect(

@@ -5,10 +5,11 @@ use serde::Deserialize;
 use store::rewards::list::RewardFilter;
 use utoipa::IntoParams;
 
-use super::error::{ApiError, ErrorBody};
+use super::error::ApiError;
 use super::page::{self, Page};
 use super::postbacks;
 use super::shape::{Reward, RewardWhole};
+use super::terms::{Cursor, Id, Instant, Limit, RewardStatus, Text};
 use super::{Api, Call, deliveries};
 
 /// Which rewards to list.
@@ -16,32 +17,37 @@ use super::{Api, Call, deliveries};
 #[serde(deny_unknown_fields, default)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct RewardQuery {
-    /// credited, held, rejected or reversed
     #[serde(deserialize_with = "page::filled")]
+    #[param(value_type = Option<RewardStatus>)]
     status: Option<String>,
     #[serde(deserialize_with = "page::filled")]
+    #[param(value_type = Option<Text>)]
     source: Option<String>,
     #[serde(deserialize_with = "page::filled")]
+    #[param(value_type = Option<Text>)]
     user_id: Option<String>,
     #[serde(deserialize_with = "page::filled")]
+    #[param(value_type = Option<Text>)]
     tx_id: Option<String>,
     /// Received at or after: RFC 3339, or a date in the configured time zone.
     #[serde(deserialize_with = "page::filled")]
+    #[param(value_type = Option<Instant>)]
     from: Option<String>,
     /// Received before: RFC 3339, or a date in the configured time zone.
     #[serde(deserialize_with = "page::filled")]
+    #[param(value_type = Option<Instant>)]
     to: Option<String>,
-    /// `next` of the page before.
     #[serde(deserialize_with = "page::filled")]
+    #[param(value_type = Option<Cursor>)]
     cursor: Option<String>,
-    /// 1 to 1000; 200 unless told.
+    /// 200 unless told.
     #[serde(deserialize_with = "page::filled")]
-    #[param(value_type = Option<i64>)]
+    #[param(value_type = Option<Limit>)]
     limit: Option<String>,
 }
 
 #[utoipa::path(get, path = "/api/v1/rewards", params(RewardQuery), tag = "rewards",
-    responses((status = 200, body = Page<Reward>), (status = 400, body = ErrorBody), (status = 401, body = ErrorBody)))]
+    responses((status = 200, body = Page<Reward>)))]
 /// Rewards, newest first.
 pub(crate) async fn list(call: Call, query: String) -> Result<Page<Reward>, ApiError> {
     call.reader().await?;
@@ -52,8 +58,8 @@ pub(crate) async fn list(call: Call, query: String) -> Result<Page<Reward>, ApiE
     Page::of(rows, limit, |row| format!("{}-{}", row.received_at, row.id), Reward::of)
 }
 
-#[utoipa::path(get, path = "/api/v1/rewards/{id}", params(("id" = i64, Path)), tag = "rewards",
-    responses((status = 200, body = RewardWhole), (status = 404, body = ErrorBody)))]
+#[utoipa::path(get, path = "/api/v1/rewards/{id}", params(("id" = Id, Path)), tag = "rewards",
+    responses((status = 200, body = RewardWhole)))]
 /// One reward: signals, steps, transfers, postbacks, deliveries.
 pub(crate) async fn one(call: Call, id: i64) -> Result<RewardWhole, ApiError> {
     call.reader().await?;

@@ -14,6 +14,9 @@ use utoipa::ToSchema;
 use super::deliveries::Delivery;
 use super::error::ApiError;
 use super::quarantine::QuarantineAct;
+use super::terms::{
+    Day, Decimal, DecisionName, FamilyName, GeoResult, Outcome, RewardStatus, RewardStepName, Time,
+};
 
 /// A reward with its verdict.
 #[derive(Debug, Serialize, ToSchema)]
@@ -23,19 +26,20 @@ pub(crate) struct Reward {
     source: String,
     user_id: String,
     tx_id: String,
-    /// credited, held, rejected or reversed
-    #[schema(example = "held")]
+    #[schema(value_type = RewardStatus, example = "held")]
     status: String,
     currency: String,
     /// Decimal; null while only a reversal without amounts has been seen.
-    #[schema(example = "500")]
+    #[schema(value_type = Option<Decimal>, example = "500")]
     reward: Option<String>,
     /// Decimal, USD; null if the network does not send it.
-    #[schema(example = "1.5")]
+    #[schema(value_type = Option<Decimal>, example = "1.5")]
     payout: Option<String>,
     /// The part of the reward that the network took back while the rest stands.
+    #[schema(value_type = Decimal)]
     taken_back: String,
     /// The part of the payout that it took back.
+    #[schema(value_type = Decimal)]
     taken_back_payout: String,
     offer_id: Option<String>,
     offer_name: Option<String>,
@@ -46,8 +50,10 @@ pub(crate) struct Reward {
     sub1: Option<String>,
     sub2: Option<String>,
     /// RFC 3339
+    #[schema(value_type = Option<Time>)]
     clicked_at: Option<String>,
     /// RFC 3339: first receipt
+    #[schema(value_type = Time)]
     received_at: String,
     /// How many postbacks said again what was known.
     repeats: i64,
@@ -62,13 +68,14 @@ pub(crate) struct Reward {
 /// The decision of the rules.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Verdict {
-    /// credit or hold
+    #[schema(value_type = DecisionName)]
     decision: String,
     score: i64,
     /// True if a hard rule fired.
     hard: bool,
     /// The version of the policy that decided.
     policy: String,
+    #[schema(value_type = Time)]
     decided_at: String,
     /// Every signal that was looked at, fired or not.
     signals: Vec<Signal>,
@@ -79,8 +86,7 @@ pub(crate) struct Verdict {
 pub(crate) struct Signal {
     #[schema(example = "T1")]
     code: String,
-    /// data, time, geo, velocity or money
-    #[schema(value_type = String, example = "time")]
+    #[schema(value_type = FamilyName, example = "time")]
     family: Family,
     fired: bool,
     hard: bool,
@@ -94,7 +100,7 @@ pub(crate) struct Signal {
 /// Where the address is.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Geo {
-    /// match, compatible, mismatch, unknown or invalid
+    #[schema(value_type = GeoResult)]
     result: String,
     country: Option<String>,
     registered_country: Option<String>,
@@ -112,6 +118,7 @@ pub(crate) struct Geo {
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Database {
     name: String,
+    /// When it was built, or its version.
     built_at: String,
 }
 
@@ -133,14 +140,17 @@ pub(crate) struct RewardWhole {
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct RewardStep {
     seq: i64,
-    #[schema(example = "release")]
+    #[schema(value_type = RewardStepName, example = "release")]
     step: String,
+    #[schema(value_type = Option<RewardStatus>)]
     from: Option<String>,
+    #[schema(value_type = Option<RewardStatus>)]
     to: Option<String>,
     /// `rules`, `network`, or the name of a person or token
     actor: String,
     note: Option<String>,
     postback_id: Option<i64>,
+    #[schema(value_type = Time)]
     at: String,
 }
 
@@ -152,9 +162,12 @@ pub(crate) struct Transfer {
     step: Option<i64>,
     debit: String,
     credit: String,
+    #[schema(value_type = Decimal)]
     amount: String,
     currency: String,
+    #[schema(value_type = Time)]
     booked_at: String,
+    #[schema(value_type = Day)]
     business_date: String,
 }
 
@@ -163,6 +176,7 @@ pub(crate) struct Transfer {
 pub(crate) struct Postback {
     id: i64,
     source: String,
+    #[schema(value_type = Time)]
     received_at: String,
     method: String,
     /// Path and query as received; signatures and secrets are cut to their first characters.
@@ -170,7 +184,7 @@ pub(crate) struct Postback {
     remote_ip: String,
     /// What names the call in the logs.
     request_id: Option<String>,
-    /// received, processed, repeat, quarantined, `set_aside`, information or refused
+    #[schema(value_type = Outcome)]
     outcome: String,
     reason: Option<String>,
     /// Why the body that came with it is not kept, if one came and is not.
@@ -187,9 +201,11 @@ pub(crate) struct Postback {
 pub(crate) struct Replay {
     actor: String,
     /// refused or quarantined
+    #[schema(value_type = Outcome)]
     was: String,
     /// Why it had been put aside.
     reason: String,
+    #[schema(value_type = Time)]
     at: String,
 }
 

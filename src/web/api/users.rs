@@ -1,13 +1,12 @@
 //! `GET users/{id}/balance`.
 
-use percent_encoding::percent_decode_str;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::error::{ApiError, ErrorBody};
+use super::error::ApiError;
 use super::shape::decimal;
+use super::terms::{Decimal, Text, UserId};
 use super::{Api, Call, page};
-use crate::texts;
 
 /// Of which app.
 #[derive(Debug, Default, Deserialize, IntoParams)]
@@ -16,6 +15,7 @@ use crate::texts;
 pub(crate) struct BalanceQuery {
     /// May be left out if there is only one app.
     #[serde(deserialize_with = "page::filled")]
+    #[param(value_type = Option<Text>)]
     app: Option<String>,
 }
 
@@ -33,25 +33,18 @@ pub(crate) struct UserBalance {
 pub(crate) struct Balance {
     currency: String,
     /// Decimal; below zero after a reversal.
-    #[schema(example = "1500")]
+    #[schema(value_type = Decimal, example = "1500")]
     balance: String,
 }
 
-#[utoipa::path(get, path = "/api/v1/users/{id}/balance", params(("id" = String, Path), BalanceQuery), tag = "users",
-    responses((status = 200, body = UserBalance), (status = 400, body = ErrorBody)))]
+#[utoipa::path(get, path = "/api/v1/users/{id}/balance", params(("id" = UserId, Path), BalanceQuery), tag = "users",
+    responses((status = 200, body = UserBalance)))]
 /// What the app owes a user.
 pub(crate) async fn balance(call: Call, user_id: String, query: String) -> Result<UserBalance, ApiError> {
     call.reader().await?;
     let query: BalanceQuery = page::parse(&query)?;
     let app = app(&call.api, query.app)?;
-    texts::path(&format!("users/{user_id}"))?;
-    let user_id = percent_decode_str(&user_id)
-        .decode_utf8()
-        .map_err(|_| ApiError::invalid("the user id is not UTF-8"))?
-        .into_owned();
-    if user_id.contains('\0') {
-        return Err(ApiError::invalid("the user id contains a NUL character"));
-    }
+    let user_id = page::segment("user id", &user_id)?;
     let rows = call.api.store.balances(&app, &user_id).await?;
     let balances = rows
         .into_iter()

@@ -32,6 +32,8 @@ use store::statements::{
     TakenBack, Then,
 };
 
+use crate::body::is_too_slow;
+
 /// How statements of each source are read and matched.
 pub type Readings = BTreeMap<String, Reading>;
 
@@ -64,6 +66,12 @@ pub(crate) struct Upload<'a> {
 pub(crate) enum NotTaken {
     #[error("{0}")]
     Invalid(String),
+    #[error("`source`: `{0}` is not in the settings")]
+    UnknownSource(String),
+    #[error("{0}")]
+    Supersedes(String),
+    #[error("the file took too long to arrive")]
+    TooSlow,
     #[error("the file is larger than {} MiB: send it in parts", MAX_FILE_LEN / 1024 / 1024)]
     TooLarge,
     #[error("this file was received before, as statement {0}, which {1}")]
@@ -78,14 +86,14 @@ impl From<Refused> for NotTaken {
     fn from(refused: Refused) -> Self {
         match refused {
             Refused::File(why) => Self::Invalid(why.to_string()),
-            Refused::Supersedes(why) => Self::Invalid(why),
+            Refused::Supersedes(why) => Self::Supersedes(why),
             Refused::Store(error) => Self::Store(error),
         }
     }
 }
 
 /// Takes a file in as it comes; answers with its statement.
-pub(crate) async fn take<B: Buf, E: std::fmt::Display>(
+pub(crate) async fn take<B: Buf, E: std::error::Error + 'static>(
     store: &Store,
     readings: &Readings,
     upload: Upload<'_>,
@@ -93,7 +101,7 @@ pub(crate) async fn take<B: Buf, E: std::fmt::Display>(
     then: Then,
 ) -> Result<i64, NotTaken> {
     let Some(reading) = readings.get(upload.source) else {
-        return Err(NotTaken::Invalid(format!("`source`: `{}` is not in the settings", upload.source)));
+        return Err(NotTaken::UnknownSource(upload.source.to_owned()));
     };
     let period = period(upload.from, upload.to, reading).map_err(NotTaken::Invalid)?;
     let supersedes = Supersedes::parse(upload.supersedes.unwrap_or_default()).map_err(NotTaken::Invalid)?;
@@ -111,7 +119,9 @@ pub(crate) async fn take<B: Buf, E: std::fmt::Display>(
     let mut len = 0_u64;
     let mut bytes = std::pin::pin!(bytes);
     while let Some(chunk) = bytes.next().await {
-        let mut chunk = chunk.map_err(|error| NotTaken::Broken(error.to_string()))?;
+        let mut chunk = chunk.map_err(|error| {
+            if is_too_slow(&error) { NotTaken::TooSlow } else { NotTaken::Broken(error.to_string()) }
+        })?;
         let chunk = chunk.copy_to_bytes(chunk.remaining());
         len += chunk.len() as u64;
         if len > MAX_FILE_LEN {

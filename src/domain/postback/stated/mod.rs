@@ -62,7 +62,7 @@ pub enum NotStated {
     #[error("nothing is stated: give at least one of user_id, tx_id, status, reward, payout")]
     Nothing,
     /// No reason, or one that is too long.
-    #[error("a reason is required, of at most {MAX_NOTE_LEN} bytes")]
+    #[error("a reason is required, of at most {MAX_NOTE_LEN} characters")]
     Reason,
     /// A value that could not be received either.
     #[error("`{name}` {what}")]

@@ -2,6 +2,8 @@
 
 mod shape;
 
+use std::str::FromStr;
+
 use bytes::{Buf, Bytes};
 use domain::statement::LineState;
 use domain::statement::format::Format;
@@ -14,8 +16,11 @@ use warp::Reply;
 use warp::http::StatusCode;
 use warp::reply::Response;
 
-use super::error::{ApiError, ErrorBody};
-use super::page::{self, Page};
+use super::error::ApiError;
+use super::page::{self, MAX_KEY_LEN, Page};
+use super::terms::{
+    Day, File, HeaderKey, Id, Key, Limit, LineStateName, NumberCursor, Paid, Subject, Superseded, Text, Words,
+};
 use super::{Call, json};
 use crate::files::{XLSX, download};
 use crate::statements::{self, First, Known, MAX_WORDS_LEN, NotImported, NotTaken, Upload, lists, workbook};
@@ -29,21 +34,26 @@ use shape::{
 #[serde(deny_unknown_fields, default)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct UploadQuery {
-    /// The source of the settings.
+    /// A source of the settings.
+    #[param(value_type = Text, required = true)]
     source: String,
     /// The name of the file.
     #[serde(deserialize_with = "page::filled")]
+    #[param(value_type = Option<Text>)]
     name: Option<String>,
     /// Its first business date. Without it, that of its lines, if none of them lies far off; else it waits in
     /// `received`, with a `question`.
     #[serde(deserialize_with = "page::filled")]
+    #[param(value_type = Option<Day>)]
     from: Option<String>,
     /// Its last business date.
     #[serde(deserialize_with = "page::filled")]
+    #[param(value_type = Option<Day>)]
     to: Option<String>,
     /// What it counts instead of: ids with commas between them, or `none`. Without it, a statement of the same source
     /// and days with which it has at least half of its transactions in common.
     #[serde(deserialize_with = "page::filled")]
+    #[param(value_type = Option<Superseded>)]
     supersedes: Option<String>,
     /// `true`: only say what would be read; the file waits to be imported by a page or `…/import`.
     #[serde(deserialize_with = "page::filled")]
@@ -51,28 +61,54 @@ pub(crate) struct UploadQuery {
     preview: Option<String>,
 }
 
-/// Which statements, or which lines of one.
+/// Which statements.
 #[derive(Debug, Default, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields, default)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct ListQuery {
-    /// Of lines: their state, e.g. `missing_here`.
     #[serde(deserialize_with = "page::filled")]
-    state: Option<String>,
-    /// `next` of the page before.
-    #[serde(deserialize_with = "page::filled")]
+    #[param(value_type = Option<NumberCursor>)]
     cursor: Option<String>,
-    /// 1 to 1000; 200 unless told.
+    /// 200 unless told.
     #[serde(deserialize_with = "page::filled")]
-    #[param(value_type = Option<i64>)]
+    #[param(value_type = Option<Limit>)]
     limit: Option<String>,
+}
+
+/// Which lines of one.
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields, default)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct LineQuery {
+    #[serde(deserialize_with = "page::filled")]
+    #[param(value_type = LineStateName, required = true)]
+    state: Option<String>,
+    #[serde(deserialize_with = "page::filled")]
+    #[param(value_type = Option<NumberCursor>)]
+    cursor: Option<String>,
+    /// 200 unless told.
+    #[serde(deserialize_with = "page::filled")]
+    #[param(value_type = Option<Limit>)]
+    limit: Option<String>,
+}
+
+/// Which lines of one, all at once.
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields, default)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct FileQuery {
+    #[serde(deserialize_with = "page::filled")]
+    #[param(value_type = LineStateName, required = true)]
+    state: Option<String>,
 }
 
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct AcceptRequest {
     /// `subject` of a line.
+    #[schema(value_type = Subject)]
     subject: String,
+    #[schema(value_type = Words)]
     reason: String,
 }
 
@@ -83,23 +119,28 @@ pub(crate) struct AcceptRequest {
 pub(crate) struct ImportQuery {
     /// Its first business date; needed where the statement has a `question`.
     #[serde(deserialize_with = "page::filled")]
+    #[param(value_type = Option<Day>)]
     from: Option<String>,
     /// Its last business date.
     #[serde(deserialize_with = "page::filled")]
+    #[param(value_type = Option<Day>)]
     to: Option<String>,
     /// What it counts instead of: ids with commas between them, or `none`.
     #[serde(deserialize_with = "page::filled")]
+    #[param(value_type = Option<Superseded>)]
     supersedes: Option<String>,
 }
 
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct PaidRequest {
-    /// In USD, above zero: digits, one point, at most six decimals.
+    #[schema(value_type = Paid)]
     amount: String,
+    #[schema(value_type = Words)]
     note: String,
     /// The same key books once; so does the header `Idempotency-Key`. Without one, the same amount and note book once.
     #[serde(default)]
+    #[schema(value_type = Option<Key>)]
     key: Option<String>,
     /// `true`: book it although it is more than is open.
     #[serde(default)]
@@ -110,7 +151,10 @@ pub(crate) struct PaidRequest {
 #[serde(deny_unknown_fields)]
 pub(crate) struct TakeBackRequest {
     /// The id of the payment.
+    #[serde(deserialize_with = "page::one_id")]
+    #[schema(value_type = Id)]
     payment: i64,
+    #[schema(value_type = Words)]
     reason: String,
 }
 
@@ -119,6 +163,10 @@ impl From<NotTaken> for ApiError {
         match not_taken {
             NotTaken::Before(..) => Self::Conflict(not_taken.to_string()),
             NotTaken::Store(error) => Self::Store(error),
+            NotTaken::UnknownSource(_) => Self::NotFound(not_taken.to_string()),
+            NotTaken::Supersedes(_) => Self::Conflict(not_taken.to_string()),
+            NotTaken::TooLarge => Self::FileTooLarge(not_taken.to_string()),
+            NotTaken::TooSlow => Self::TooSlow,
             other => Self::Invalid(other.to_string()),
         }
     }
@@ -135,8 +183,8 @@ async fn known(call: &Call, id: i64) -> Result<Known, ApiError> {
 }
 
 #[utoipa::path(post, path = "/api/v1/statements", params(UploadQuery), tag = "statements",
-    request_body(content = String, content_type = "text/csv"),
-    responses((status = 202, body = Statement), (status = 200, body = Preview), (status = 409, body = ErrorBody)))]
+    request_body(content((File = "text/csv"), (File = "text/*"), (File = "application/*")), description = "The file itself, in no envelope"),
+    responses((status = 202, body = Statement), (status = 200, body = Preview), (status = 404), (status = 409)))]
 /// Takes a CSV file of up to a million lines in; a worker reads and matches it. The same file twice is refused.
 pub(crate) async fn upload<B: Buf>(
     call: Call,
@@ -159,11 +207,11 @@ async fn uploaded<B: Buf>(
         file_name: query.name.as_deref().unwrap_or("statement.csv"),
         from: query.from.as_deref(),
         to: query.to.as_deref(),
-        supersedes: query.supersedes.as_deref(),
+        supersedes: page::supersedes(query.supersedes.as_deref())?,
         actor: &owner.actor,
         now: api.clock.now(),
     };
-    let only_preview = query.preview.as_deref() == Some("true");
+    let only_preview = page::switch("preview", query.preview.as_deref())?;
     let then = if only_preview { Then::Ask } else { Then::Import };
     let id = statements::take(&api.store, &api.statements, upload, bytes, then).await?;
     if only_preview {
@@ -219,23 +267,25 @@ pub(crate) async fn list(call: Call, query: String) -> Result<Page<Statement>, A
     call.reader().await?;
     let query: ListQuery = page::parse(&query)?;
     let limit = page::limit(query.limit.as_deref())?;
-    let before = cursor(query.cursor.as_deref(), i64::MAX)?;
+    let before = page::number(query.cursor.as_deref(), i64::MAX)?;
     let rows = call.api.store.statements(before, limit + 1).await?;
     Page::of(rows, limit, |row| row.id.to_string(), |row| Ok(shape(row)))
 }
 
-fn cursor(text: Option<&str>, first: i64) -> Result<i64, ApiError> {
-    let Some(text) = text else { return Ok(first) };
-    text.parse().map_err(|_| ApiError::invalid("`cursor` must be the `next` of a page"))
-}
-
 #[utoipa::path(get, path = "/api/v1/statements/{id}", tag = "statements",
-    params(("id" = String, Path, description = "Its id; with `.xlsx` behind it a workbook")),
-    responses((status = 200, body = WholeStatement), (status = 404, body = ErrorBody)))]
+    params(("id" = Id, Path)),
+    responses((status = 200, body = WholeStatement)))]
 /// A statement, and what it comes to.
 pub(crate) async fn one(call: Call, name: &str) -> Response {
     answered(call, name).await.unwrap_or_else(ApiError::into_response)
 }
+
+#[utoipa::path(get, path = "/api/v1/statements/{id}.xlsx", tag = "statements", params(("id" = Id, Path)),
+    responses((status = 200, body = Vec<u8>,
+               content_type = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet")))]
+/// The same as a workbook, with a sheet for each state of its lines.
+#[expect(dead_code, reason = "describes `one` in the OpenAPI document, which has a path for each form")]
+fn xlsx() {}
 
 async fn answered(call: Call, name: &str) -> Result<Response, ApiError> {
     call.reader().await?;
@@ -262,42 +312,74 @@ fn state_of(name: Option<&str>) -> Result<LineState, ApiError> {
 }
 
 #[utoipa::path(get, path = "/api/v1/statements/{id}/lines", tag = "statements",
-    params(("id" = i64, Path), ListQuery),
-    responses((status = 200, body = Page<StatementLine>), (status = 404, body = ErrorBody)))]
+    params(("id" = Id, Path), LineQuery),
+    responses((status = 200, body = Page<StatementLine>)))]
 /// The lines of one state, and the bookings that no line speaks of.
 pub(crate) async fn lines(call: Call, id: i64, query: String) -> Result<Page<StatementLine>, ApiError> {
     call.reader().await?;
-    let query: ListQuery = page::parse(&query)?;
+    let query: LineQuery = page::parse(&query)?;
     let limit = page::limit(query.limit.as_deref())?;
-    let (state, after) = (state_of(query.state.as_deref())?, cursor(query.cursor.as_deref(), 0)?);
+    let (state, after) = (state_of(query.state.as_deref())?, page::number(query.cursor.as_deref(), 0)?);
     let known = known(&call, id).await?;
     let rows = call.api.store.statement_breaks(id, &known.pending_from, state, after, limit + 1).await?;
     Page::of(rows, limit, |row| row.place.to_string(), |row| Ok(shape_line(row)))
 }
 
-#[utoipa::path(get, path = "/api/v1/statements/{id}/missing.csv", tag = "statements",
-    params(("id" = i64, Path), ListQuery),
-    responses((status = 200, body = String, content_type = "text/csv"), (status = 404, body = ErrorBody)))]
-/// The list for the account manager: what the network counts and never sent. `missing.txt` is the same as text to be sent,
-/// `lines.csv?state=` the lines of any state.
-pub(crate) async fn file(call: Call, id: i64, name: &str, query: &str) -> Response {
-    listed(call, id, name, query).await.unwrap_or_else(ApiError::into_response)
+#[utoipa::path(get, path = "/api/v1/statements/{id}/missing.csv", tag = "statements", params(("id" = Id, Path)),
+    responses((status = 200, body = String, content_type = "text/csv")))]
+/// The list for the account manager: what the network counts and never sent.
+pub(crate) async fn file(call: Call, id: i64, file: ListFile, query: &str) -> Response {
+    listed(call, id, file, query).await.unwrap_or_else(ApiError::into_response)
 }
 
-async fn listed(call: Call, id: i64, name: &str, query: &str) -> Result<Response, ApiError> {
+#[utoipa::path(get, path = "/api/v1/statements/{id}/missing.txt", tag = "statements", params(("id" = Id, Path)),
+    responses((status = 200, body = String, content_type = "text/plain")))]
+/// The same as text to be sent.
+#[expect(dead_code, reason = "describes `file` in the OpenAPI document, which has a path for each list")]
+fn missing_text() {}
+
+#[utoipa::path(get, path = "/api/v1/statements/{id}/lines.csv", tag = "statements",
+    params(("id" = Id, Path), FileQuery),
+    responses((status = 200, body = String, content_type = "text/csv")))]
+/// The lines of one state as a file.
+#[expect(dead_code, reason = "describes `file` in the OpenAPI document, which has a path for each list")]
+fn lines_file() {}
+
+/// A list as a file, as the last part of the path; nothing else is a resource.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum ListFile {
+    Missing,
+    MissingText,
+    Lines,
+}
+
+impl FromStr for ListFile {
+    type Err = ();
+
+    fn from_str(name: &str) -> Result<Self, ()> {
+        Ok(match name {
+            "missing.csv" => Self::Missing,
+            "missing.txt" => Self::MissingText,
+            "lines.csv" => Self::Lines,
+            _ => return Err(()),
+        })
+    }
+}
+
+async fn listed(call: Call, id: i64, file: ListFile, query: &str) -> Result<Response, ApiError> {
     call.reader().await?;
-    let query: ListQuery = page::parse(query)?;
+    let query: FileQuery = page::parse(query)?;
+    let (name, state) = match file {
+        ListFile::Missing => ("missing.csv", None),
+        ListFile::MissingText => ("missing.txt", None),
+        ListFile::Lines => ("lines.csv", Some(state_of(query.state.as_deref())?.name())),
+    };
     let known = known(&call, id).await?;
-    lists::list_file(&call.api.store, &known, name, query.state.as_deref()).ok_or_else(|| {
-        ApiError::NotFound("there is `missing.csv`, `missing.txt` and `lines.csv?state=`".into())
-    })
+    lists::list_file(&call.api.store, &known, name, state).ok_or_else(|| none(id))
 }
 
 fn words(name: &str, text: String) -> Result<String, ApiError> {
-    if text.trim().is_empty() || text.len() > MAX_WORDS_LEN {
-        return Err(ApiError::invalid(format!("`{name}` must have 1 to {MAX_WORDS_LEN} bytes")));
-    }
-    Ok(text)
+    page::words(name, text, MAX_WORDS_LEN)
 }
 
 fn read<'b, T: Deserialize<'b>>(body: &'b [u8]) -> Result<T, ApiError> {
@@ -305,13 +387,13 @@ fn read<'b, T: Deserialize<'b>>(body: &'b [u8]) -> Result<T, ApiError> {
 }
 
 #[utoipa::path(post, path = "/api/v1/statements/{id}/accept", tag = "statements",
-    params(("id" = i64, Path)), request_body = AcceptRequest,
-    responses((status = 200, body = WholeStatement), (status = 404, body = ErrorBody), (status = 409, body = ErrorBody)))]
+    params(("id" = Id, Path)), request_body = AcceptRequest,
+    responses((status = 200, body = WholeStatement), (status = 409)))]
 /// Accepts one difference with a reason; by finance or admin.
 pub(crate) async fn accept(call: Call, id: i64, body: Bytes) -> Result<WholeStatement, ApiError> {
     let owner = call.controller().await?;
     let request: AcceptRequest = read(&body)?;
-    let (api, subject) = (&call.api, request.subject);
+    let (api, subject) = (&call.api, page::words("subject", request.subject, MAX_KEY_LEN)?);
     let word = Word { actor: owner.actor, reason: words("reason", request.reason)?, now: api.clock.now() };
     match api.store.accept_difference(id, subject.clone(), word).await? {
         Accepted::Done => Ok(whole(known(&call, id).await?)),
@@ -321,8 +403,8 @@ pub(crate) async fn accept(call: Call, id: i64, body: Bytes) -> Result<WholeStat
 }
 
 #[utoipa::path(post, path = "/api/v1/statements/{id}/paid", tag = "statements",
-    params(("id" = i64, Path), ("Idempotency-Key" = Option<String>, Header)), request_body = PaidRequest,
-    responses((status = 200, body = WholeStatement), (status = 404, body = ErrorBody), (status = 409, body = ErrorBody)))]
+    params(("id" = Id, Path), ("Idempotency-Key" = Option<HeaderKey>, Header)), request_body = PaidRequest,
+    responses((status = 200, body = WholeStatement), (status = 409)))]
 /// Books what the network paid for a statement, once for each key; more than is open needs `confirm`. By finance or
 /// admin.
 pub(crate) async fn paid(
@@ -336,9 +418,12 @@ pub(crate) async fn paid(
     let api = &call.api;
     let now = api.clock.now();
     let word = Word { actor: owner.actor, reason: words("note", request.note)?, now };
+    if request.amount.trim() != request.amount {
+        return Err(ApiError::invalid("`amount` has blanks around it: leave them out"));
+    }
     let amount =
         payment::parse(&request.amount).map_err(|why| ApiError::invalid(format!("`amount`: {why}")))?;
-    let key = key.or(request.key).map(|key| words("key", key)).transpose()?;
+    let key = key.or(request.key).map(|key| page::words("key", key, MAX_KEY_LEN)).transpose()?;
     let payment = Payment { amount, key, confirmed: request.confirm };
     known(&call, id).await?;
     let done = api.store.pay_statement(id, payment, word, now.business_date(api.timezone)).await?;
@@ -350,8 +435,8 @@ pub(crate) async fn paid(
 }
 
 #[utoipa::path(get, path = "/api/v1/statements/{id}/payments", tag = "statements",
-    params(("id" = i64, Path)),
-    responses((status = 200, body = [StatementPayment]), (status = 404, body = ErrorBody)))]
+    params(("id" = Id, Path)),
+    responses((status = 200, body = [StatementPayment])))]
 /// Every payment for a statement and for what it supersedes, and what was taken back; the oldest first.
 pub(crate) async fn payments(call: Call, id: i64) -> Result<Vec<StatementPayment>, ApiError> {
     call.reader().await?;
@@ -361,8 +446,8 @@ pub(crate) async fn payments(call: Call, id: i64) -> Result<Vec<StatementPayment
 }
 
 #[utoipa::path(post, path = "/api/v1/statements/{id}/take-back", tag = "statements",
-    params(("id" = i64, Path)), request_body = TakeBackRequest,
-    responses((status = 200, body = WholeStatement), (status = 404, body = ErrorBody), (status = 409, body = ErrorBody)))]
+    params(("id" = Id, Path)), request_body = TakeBackRequest,
+    responses((status = 200, body = WholeStatement), (status = 409)))]
 /// Takes a payment back by the opposite transfer, once; by finance or admin.
 pub(crate) async fn take_back(call: Call, id: i64, body: Bytes) -> Result<WholeStatement, ApiError> {
     let owner = call.controller().await?;
@@ -380,8 +465,8 @@ pub(crate) async fn take_back(call: Call, id: i64, body: Bytes) -> Result<WholeS
 }
 
 #[utoipa::path(post, path = "/api/v1/statements/{id}/import", tag = "statements",
-    params(("id" = i64, Path), ImportQuery),
-    responses((status = 200, body = WholeStatement), (status = 404, body = ErrorBody), (status = 409, body = ErrorBody)))]
+    params(("id" = Id, Path), ImportQuery),
+    responses((status = 200, body = WholeStatement), (status = 409)))]
 /// Lets a file be read that waits, or that failed, with the settings as they are now; by finance or admin.
 pub(crate) async fn import(call: Call, id: i64, query: String) -> Result<WholeStatement, ApiError> {
     let owner = call.controller().await?;
@@ -391,7 +476,7 @@ pub(crate) async fn import(call: Call, id: i64, query: String) -> Result<WholeSt
     let import = statements::Import {
         from: query.from.as_deref(),
         to: query.to.as_deref(),
-        supersedes: query.supersedes.as_deref(),
+        supersedes: page::supersedes(query.supersedes.as_deref())?,
         actor: &owner.actor,
         now: api.clock.now(),
     };
@@ -403,8 +488,8 @@ pub(crate) async fn import(call: Call, id: i64, query: String) -> Result<WholeSt
 }
 
 #[utoipa::path(post, path = "/api/v1/statements/{id}/discard", tag = "statements",
-    params(("id" = i64, Path)),
-    responses((status = 200, body = Statement), (status = 404, body = ErrorBody), (status = 409, body = ErrorBody)))]
+    params(("id" = Id, Path)),
+    responses((status = 200, body = Statement), (status = 409)))]
 /// Takes a statement back, whether it waits, failed or is matched: nothing of it counts, and what it superseded counts
 /// again. By finance or admin.
 pub(crate) async fn discard(call: Call, id: i64) -> Result<Statement, ApiError> {
@@ -417,8 +502,8 @@ pub(crate) async fn discard(call: Call, id: i64) -> Result<Statement, ApiError> 
 }
 
 #[utoipa::path(post, path = "/api/v1/statements/{id}/restore", tag = "statements",
-    params(("id" = i64, Path)),
-    responses((status = 200, body = WholeStatement), (status = 404, body = ErrorBody), (status = 409, body = ErrorBody)))]
+    params(("id" = Id, Path)),
+    responses((status = 200, body = WholeStatement), (status = 409)))]
 /// Lets a superseded statement count again, beside the newer one; what both have counts once. By finance or admin.
 pub(crate) async fn restore(call: Call, id: i64) -> Result<WholeStatement, ApiError> {
     let owner = call.controller().await?;

@@ -9,6 +9,7 @@ use store::statements::{BreakRow, PaymentRow, StatementRow};
 use utoipa::ToSchema;
 
 use crate::api::shape::time;
+use crate::api::terms::{Decimal, LineStateName, StatementAct, StatementState, Time};
 use crate::statements::Known;
 
 /// A statement.
@@ -19,9 +20,10 @@ pub(crate) struct Statement {
     pub(super) file: String,
     /// SHA-256 of the file.
     pub(super) hash: Option<String>,
-    /// received, importing, matching, matched, superseded, failed or discarded
+    #[schema(value_type = StatementState)]
     pub(super) state: String,
-    /// What can be done now: import, accept, pay, restore, discard.
+    /// What can be done now.
+    #[schema(value_type = Vec<StatementAct>)]
     pub(super) can: Vec<&'static str>,
     /// Why it waits although it was to be imported.
     pub(super) question: Option<String>,
@@ -33,6 +35,7 @@ pub(crate) struct Statement {
     pub(super) from: Option<String>,
     pub(super) to: Option<String>,
     pub(super) received_by: String,
+    #[schema(value_type = Time)]
     pub(super) received_at: String,
 }
 
@@ -45,16 +48,25 @@ pub(crate) struct WholeStatement {
     pub(super) faulty: i64,
     /// Lines that count nothing, such as totals and titles.
     pub(super) not_transactions: i64,
+    #[schema(value_type = Decimal)]
     pub(super) theirs: String,
+    #[schema(value_type = Decimal)]
     pub(super) ours: String,
     /// Theirs less ours: the sum of the five below.
+    #[schema(value_type = Decimal)]
     pub(super) difference: String,
+    #[schema(value_type = Decimal)]
     pub(super) in_tolerance: String,
+    #[schema(value_type = Decimal)]
     pub(super) accepted: String,
+    #[schema(value_type = Decimal)]
     pub(super) counted_elsewhere: String,
+    #[schema(value_type = Decimal)]
     pub(super) pending: String,
+    #[schema(value_type = Decimal)]
     pub(super) open: String,
     pub(super) open_count: i64,
+    #[schema(value_type = Decimal)]
     pub(super) paid: String,
     /// What the file says of itself and its lines do not come to.
     pub(super) gaps: Vec<String>,
@@ -63,10 +75,13 @@ pub(crate) struct WholeStatement {
 
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct OfState {
+    #[schema(value_type = LineStateName)]
     pub(super) state: &'static str,
     pub(super) count: i64,
     pub(super) accepted: i64,
+    #[schema(value_type = Decimal)]
     pub(super) theirs: String,
+    #[schema(value_type = Decimal)]
     pub(super) ours: String,
 }
 
@@ -74,6 +89,7 @@ pub(crate) struct OfState {
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct StatementLine {
     pub(super) subject: String,
+    #[schema(value_type = LineStateName)]
     pub(super) state: String,
     /// The rule that decided: id, facts, day or period.
     pub(super) rule: String,
@@ -81,14 +97,20 @@ pub(crate) struct StatementLine {
     pub(super) tx_id: Option<String>,
     pub(super) user_id: Option<String>,
     pub(super) offer_id: Option<String>,
+    #[schema(value_type = Decimal)]
     pub(super) amount: String,
     pub(super) currency: String,
+    #[schema(value_type = Option<Time>)]
     pub(super) time: Option<String>,
     pub(super) day: Option<String>,
     pub(super) reward_id: Option<i64>,
+    #[schema(value_type = Decimal)]
     pub(super) theirs: String,
+    #[schema(value_type = Decimal)]
     pub(super) ours: String,
+    #[schema(value_type = Decimal)]
     pub(super) difference: String,
+    #[schema(value_type = Option<Time>)]
     pub(super) closed_at: Option<String>,
     pub(super) counted_in: Option<i64>,
     pub(super) accepted_by: Option<String>,
@@ -133,9 +155,11 @@ pub(crate) struct StatementPayment {
     /// The statement it was booked for: this one, or one that it supersedes.
     pub(super) statement: i64,
     /// In USD; below zero for one that takes another back.
+    #[schema(value_type = Decimal)]
     pub(super) amount: String,
     pub(super) note: String,
     pub(super) by: String,
+    #[schema(value_type = Time)]
     pub(super) at: String,
     /// The payment that this one takes back.
     pub(super) takes_back: Option<i64>,
@@ -151,6 +175,7 @@ pub(crate) struct PreviewLine {
     pub(super) user_id: Option<String>,
     pub(super) offer_id: Option<String>,
     pub(super) event_id: Option<String>,
+    #[schema(value_type = Decimal)]
     pub(super) amount: String,
     pub(super) currency: String,
     pub(super) day: Option<String>,
