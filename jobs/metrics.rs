@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use domain::batch::{Outcome, Processed, Settlement};
+use domain::batch::{BatchOutcome, Outcome, PostbackOutcome};
 use domain::rules::CODES;
 use domain::time::TimestampMs;
 use domain::verdict::Decision;
@@ -72,26 +72,26 @@ fn rules_fired(source: &str, code: &str, count: u64) {
 }
 
 /// Counts one batch, and logs what a person may ask about.
-pub(crate) fn record(claimed: &[WaitingPostback], settlement: &Settlement, now: TimestampMs) {
+pub(crate) fn record(claimed: &[WaitingPostback], outcome: &BatchOutcome, now: TimestampMs) {
     let claimed: HashMap<i64, &WaitingPostback> =
         claimed.iter().map(|postback| (postback.id, postback)).collect();
     let mut outcomes: BTreeMap<(&str, &'static str), u64> = BTreeMap::new();
-    for processed in &settlement.postbacks {
+    for processed in &outcome.postbacks {
         let Some(postback) = claimed.get(&processed.postback_id) else { continue };
         *outcomes.entry((&postback.source, processed.outcome.name())).or_default() += 1;
         histogram!("rewardgate_decide_seconds").record(seconds(now.0 - postback.received_at));
-        line(postback, processed, settlement);
+        line(postback, processed, outcome);
     }
     for ((source, outcome), count) in outcomes {
         postbacks(source, outcome, count);
     }
-    judged(settlement);
+    judged(outcome);
 }
 
-fn judged(settlement: &Settlement) {
+fn judged(outcome: &BatchOutcome) {
     let mut decisions: BTreeMap<(&str, &'static str), u64> = BTreeMap::new();
     let mut fired: BTreeMap<(&str, &str), u64> = BTreeMap::new();
-    for settled in &settlement.rewards {
+    for settled in &outcome.rewards {
         let Some(judgement) = &settled.verdict else { continue };
         let source = settled.reward.source.as_str();
         *decisions.entry((source, judgement.verdict.decision.name())).or_default() += 1;
@@ -108,10 +108,10 @@ fn judged(settlement: &Settlement) {
 }
 
 /// One line a postback. What is in order is told to whoever turns `jobs=debug` on; what is held or put aside, always.
-fn line(postback: &WaitingPostback, processed: &Processed, settlement: &Settlement) {
+fn line(postback: &WaitingPostback, processed: &PostbackOutcome, outcome: &BatchOutcome) {
     let request_id = postback.request_id.as_deref().unwrap_or_default();
     let (postback_id, source) = (postback.id, postback.source.as_str());
-    let settled = processed.reward.and_then(|index| settlement.rewards.get(index));
+    let settled = processed.reward.and_then(|index| outcome.rewards.get(index));
     let status = settled.map(|settled| settled.reward.status.name()).unwrap_or_default();
     let verdict = settled.and_then(|settled| settled.verdict.as_ref()).map(|judgement| &judgement.verdict);
     let held = verdict.filter(|verdict| verdict.decision == Decision::Hold);

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, Instant};
 
 use chrono_tz::Tz;
-use domain::batch::{Incoming, Known, Settlement, SourceTerms};
+use domain::batch::{BatchOutcome, ExistingRewards, Incoming, SourceTerms};
 use domain::caller::CallerList;
 use domain::location::{compare, suspicion};
 use domain::policy::Policy;
@@ -20,7 +20,7 @@ use geo::Geo;
 use metrics::{counter, gauge, histogram};
 use store::Store;
 use store::postbacks::inbox::{Claim, WaitingPostback};
-use store::rewards::process::{Mapped, MappedPostback, Settle};
+use store::rewards::process::{Claimed, Mapped, MappedPostback, ProcessedBatch};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, error, warn};
 
@@ -64,8 +64,9 @@ impl fmt::Debug for Processor {
     }
 }
 
-impl Settle for Processor {
-    fn map(&self, postback: &WaitingPostback) -> MappedPostback {
+impl Processor {
+    /// Says what a postback means.
+    pub fn map(&self, postback: &WaitingPostback) -> MappedPostback {
         let mapped = match self.sources.get(&postback.source) {
             Some(source) => {
                 let stated = postback.stated.as_ref().map(|by| by.stated.clone()).unwrap_or_default();
@@ -83,7 +84,13 @@ impl Settle for Processor {
         MappedPostback { id: postback.id, received_at: TimestampMs(postback.received_at), mapped }
     }
 
-    fn settle(&self, batch: Vec<MappedPostback>, known: Known, now: TimestampMs) -> Settlement {
+    /// Decides on a whole batch, on top of what exists.
+    pub fn decide(
+        &self,
+        batch: Vec<MappedPostback>,
+        existing: ExistingRewards,
+        now: TimestampMs,
+    ) -> BatchOutcome {
         let (mut incoming, mut quarantined) = (Vec::with_capacity(batch.len()), Vec::new());
         let mut stated = BTreeMap::new();
         for MappedPostback { id, received_at, mapped } in batch {
@@ -95,19 +102,26 @@ impl Settle for Processor {
                 Err(reason) => quarantined.push((id, reason)),
             }
         }
-        Settlement::of(incoming, known, &self.policy, now).signed_by(&stated).with_quarantined(quarantined)
+        BatchOutcome::of(incoming, existing, &self.policy, self.timezone, now)
+            .signed_by(&stated)
+            .with_quarantined(quarantined)
     }
+}
 
-    fn business_date(&self, at: TimestampMs) -> String {
-        at.business_date(self.timezone)
-    }
-
-    fn saved(&self, claimed: &[WaitingPostback], settlement: &Settlement, now: TimestampMs) {
-        record(claimed, settlement, now);
-        if let Some(observer) = &self.observer {
-            observer(settlement);
-        }
-    }
+/// Processes what `which` claims: loads what it touches, decides, saves, in one transaction.
+pub async fn process(
+    store: &Store,
+    processor: Arc<Processor>,
+    which: Claim,
+    now: TimestampMs,
+) -> Result<ProcessedBatch, store::Error> {
+    let load_decide_save = async move |claimed: Claimed| {
+        let batch: Vec<_> = claimed.postbacks.iter().map(|postback| processor.map(postback)).collect();
+        let (loaded, existing) = claimed.load(&batch).await?;
+        let outcome = processor.decide(batch, existing, now);
+        loaded.save(outcome).await
+    };
+    Ok(store.process(which, now, load_decide_save).await?.unwrap_or_default())
 }
 
 fn caller_listed(source: &SourceSettings, remote_ip: &str) -> Option<bool> {
@@ -134,8 +148,8 @@ impl Processor {
     }
 }
 
-/// Called with every settlement after it is saved.
-pub type Observer = Arc<dyn Fn(&Settlement) + Send + Sync>;
+/// Called with every outcome after it is saved.
+pub type Observer = Arc<dyn Fn(&BatchOutcome) + Send + Sync>;
 
 /// The processing of one process, shared by its workers.
 pub struct Processing {
@@ -160,11 +174,11 @@ impl Processing {
         let (mut pause, mut contended) = (PAUSE_MIN, 0);
         let mut batch = self.batch;
         while !self.stop.is_cancelled() {
-            match self.settle(Claim::First(batch)).await {
+            match self.process(Claim::First(batch)).await {
                 Ok(0) => return Ok(()),
-                Ok(settled) => {
+                Ok(processed) => {
                     (pause, contended) = (PAUSE_MIN, 0);
-                    let is_full = settled == batch;
+                    let is_full = processed == batch;
                     batch = batch.saturating_mul(2).min(self.batch);
                     if is_full {
                         // There is more than one worker can carry at once.
@@ -201,7 +215,7 @@ impl Processing {
     async fn one_by_one(&self) -> Result<(), store::Error> {
         let Ok(waiting) = self.store.first_waiting(self.batch).await else { return Ok(()) };
         for postback_id in waiting {
-            match self.settle(Claim::Only(postback_id)).await {
+            match self.process(Claim::Only(postback_id)).await {
                 Ok(_) => {}
                 Err(error) if error.is_broken() => return Err(error),
                 Err(error) if error.is_transient() => return Ok(()),
@@ -218,18 +232,20 @@ impl Processing {
         Ok(())
     }
 
-    async fn settle(&self, which: Claim) -> Result<i64, store::Error> {
-        let began = Instant::now();
-        let settlement = self
-            .store
-            .settle(which, self.processor.clone(), self.clock.now())
+    async fn process(&self, which: Claim) -> Result<i64, store::Error> {
+        let (began, now) = (Instant::now(), self.clock.now());
+        let ProcessedBatch { postbacks, outcome } = process(&self.store, self.processor.clone(), which, now)
             .await
             .inspect_err(|_| counter!("rewardgate_batches_failed_total").increment(1))?;
         self.beat();
-        if !settlement.postbacks.is_empty() {
+        if !postbacks.is_empty() {
             histogram!("rewardgate_batch_seconds").record(began.elapsed());
+            record(&postbacks, &outcome, now);
+            if let Some(observer) = &self.processor.observer {
+                observer(&outcome);
+            }
         }
-        Ok(i64::try_from(settlement.postbacks.len()).unwrap_or(i64::MAX))
+        Ok(i64::try_from(outcome.postbacks.len()).unwrap_or(i64::MAX))
     }
 
     fn beat(&self) {

@@ -10,7 +10,7 @@ use store::review::reviews::{Reviewed, Reviewer, Undone};
 use crate::database::Home;
 use crate::deliveries::{later, lines, said, take, telling};
 use crate::statements::{HEADER, counts, import, of, totals};
-use crate::story::{Call, NOW, RETRY_HORIZON_MS, credit, processor, reversal, suspicious};
+use crate::story::{Call, NOW, RETRY_HORIZON_MS, credit, processed, processor, reversal, suspicious};
 use crate::telling::{CREDITED, HELD, ann, plain, told};
 
 contract! {
@@ -284,7 +284,7 @@ async fn what_is_approved_again_waits_in_the_queue_and_is_decided_like_a_hold(ho
 async fn an_app_hears_of_a_part_as_a_part_and_of_the_rest_as_the_rest(home: &Home) {
     let store = telling(home);
     home.record(&[credit("T1"), part("T1")]).await;
-    store.settle(Claim::First(100), processor(), NOW).await.expect("they are settled");
+    processed(&store, Claim::First(100), processor(), NOW).await.expect("they are settled");
     let case = the_case(home, NOW).await;
     let resolved = store.resolve_case(decision(&case, Resolution::Part, None)).await.expect("an answer");
     assert!(matches!(resolved, Resolved::Done { .. }), "{resolved:?}");
@@ -295,7 +295,7 @@ async fn an_app_hears_of_a_part_as_a_part_and_of_the_rest_as_the_rest(home: &Hom
     assert_eq!((said(&taken), taken[0].message.reward.0), (vec!["T1 reversed".into()], 200_000_000));
     assert_eq!(taken[0].message.payout.map(|payout| payout.0), Some(400_000));
     home.record(&[reversal("T1")]).await;
-    store.settle(Claim::First(100), processor(), NOW).await.expect("they are settled");
+    processed(&store, Claim::First(100), processor(), NOW).await.expect("they are settled");
     let ended = taken.iter().map(crate::deliveries::delivered).collect();
     let rest = crate::deliveries::hand_over(&store, ended, "main", later(20_000)).await;
     assert_eq!((said(&rest), rest[0].message.reward.0), (vec!["T1 reversed".into()], 300_000_000));
@@ -304,11 +304,11 @@ async fn an_app_hears_of_a_part_as_a_part_and_of_the_rest_as_the_rest(home: &Hom
 async fn a_reversal_that_took_all_of_a_part_leaves_no_word_to_an_app_that_heard_nothing(home: &Home) {
     let store = telling(home);
     home.record(&[credit("T1"), part("T1")]).await;
-    store.settle(Claim::First(100), processor(), NOW).await.expect("they are settled");
+    processed(&store, Claim::First(100), processor(), NOW).await.expect("they are settled");
     let case = the_case(home, NOW).await;
     store.resolve_case(decision(&case, Resolution::Part, None)).await.expect("an answer");
     home.record(&[reversal("T1")]).await;
-    store.settle(Claim::First(100), processor(), NOW).await.expect("they are settled");
+    processed(&store, Claim::First(100), processor(), NOW).await.expect("they are settled");
     assert_eq!(
         lines(home, "T1").await,
         ["credited withdrawn", "reversed withdrawn", "reversed withdrawn"],

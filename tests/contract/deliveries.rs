@@ -11,7 +11,7 @@ use store::deliveries::lease::{Ended, Leased, Take};
 use store::postbacks::inbox::Claim;
 
 use crate::database::Home;
-use crate::story::{Call, NOW, REWARD, SECOND_SOURCE, credit, processor, reversal, suspicious};
+use crate::story::{Call, NOW, REWARD, SECOND_SOURCE, credit, processed, processor, reversal, suspicious};
 use crate::telling::{ALL, ann};
 
 contract! {
@@ -49,7 +49,7 @@ pub(crate) fn telling_with(store: Store, wanted: Wanted) -> Store {
 /// Records `calls` and settles them in one batch.
 pub(crate) async fn settle(home: &Home, store: &Store, calls: &[Call]) {
     home.record(calls).await;
-    store.settle(Claim::First(ALL), processor(), NOW).await.expect("they are settled");
+    processed(&store, Claim::First(ALL), processor(), NOW).await.expect("they are settled");
 }
 
 pub(crate) fn later(ms: i64) -> TimestampMs {
@@ -180,10 +180,10 @@ async fn a_delivery_is_born_with_its_cause_or_neither_is(home: &Home) {
     home.record(&[credit("T1")]).await;
     let before = home.raw().await.census().await;
     home.raw().await.forbid("INSERT", "deliveries", "NEW.seq = 1").await;
-    store.settle(Claim::First(ALL), processor(), NOW).await.expect_err("it cannot be told");
+    processed(&store, Claim::First(ALL), processor(), NOW).await.expect_err("it cannot be told");
     assert_eq!(home.raw().await.census().await, before);
     home.raw().await.allow("deliveries").await;
-    store.settle(Claim::First(ALL), processor(), NOW).await.expect("settled");
+    processed(&store, Claim::First(ALL), processor(), NOW).await.expect("settled");
     assert_eq!(lines(home, "T1").await, ["credited waiting"]);
     home.prove().await;
 }
@@ -331,7 +331,7 @@ async fn in_a_crowd_of_workers_each_is_delivered_once_and_in_order(home: &Home) 
             let mut idle = 0;
             let mut hand: Vec<Ended> = Vec::new();
             while idle < 30 {
-                let settled = store.settle(Claim::First(7), processor(), NOW).await;
+                let settled = processed(&store, Claim::First(7), processor(), NOW).await;
                 let take = Take { app: "main".into(), limit: 5, lease_ms: LEASE_MS };
                 match store.hand_over(hand.clone(), take, NOW).await {
                     Ok(leased) => {

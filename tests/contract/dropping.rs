@@ -17,7 +17,7 @@ use store::{OpenOptions, Store};
 use crate::database::{Home, eventually, within};
 use crate::proxy::{Proxy, Slow};
 use crate::raw::Raw;
-use crate::story::{NOW, credit, processor, suspicious};
+use crate::story::{NOW, credit, processed, processor, suspicious};
 use crate::telling::{ALL, ann};
 
 contract! {
@@ -49,7 +49,7 @@ async fn a_write_is_finished_even_if_its_caller_is_dropped(home: &Home) {
     start_and_drop(store.record(Arc::new(vec![credit("T1").postback()]))).await;
     arrives(&mut raw, "SELECT COUNT(*) FROM postbacks", 2).await;
 
-    start_and_drop(store.settle(Claim::First(ALL), processor(), NOW)).await;
+    start_and_drop(processed(&store, Claim::First(ALL), processor(), NOW)).await;
     arrives(&mut raw, released, 2).await;
 
     start_and_drop(store.add_token(owner("ann"), "hash".into(), "admin".into(), NOW)).await;
@@ -118,7 +118,7 @@ async fn dropped_again_and_again(home: &Home, store: &Store, rounds: usize, pati
     let of_each: Vec<(i64,)> = home.raw().await.rows(sql).await;
     assert!(of_each.iter().all(|(times,)| *times == 2), "{of_each:?}");
     eventually("everything is settled", async || {
-        let settled = store.settle(Claim::First(ALL), processor(), NOW).await;
+        let settled = processed(&store, Claim::First(ALL), processor(), NOW).await;
         settled.is_ok_and(|settlement| settlement.postbacks.is_empty()).then_some(())
     })
     .await;
@@ -133,7 +133,7 @@ async fn caller(store: Store, number: usize, round: usize, held: i64) {
             let pair = vec![credit(&format!("pair{name}")).postback(); 2];
             let _ = store.record(Arc::new(pair)).await;
         }
-        2 => drop(store.settle(Claim::First(2), processor(), NOW).await),
+        2 => drop(processed(&store, Claim::First(2), processor(), NOW).await),
         3 => drop(store.review(held, Review::Release, ann()).await),
         4 => drop(store.add_token(owner(&name), name.clone(), "admin".into(), NOW).await),
         5 => drop(store.prove().await),

@@ -6,7 +6,7 @@ use store::Error;
 use store::postbacks::inbox::Claim;
 
 use crate::database::{Home, open};
-use crate::story::{NOW, credit, processor};
+use crate::story::{NOW, credit, processed, processor};
 use crate::telling::{ALL, CREDITED, plain};
 
 contract! {
@@ -50,7 +50,7 @@ async fn what_is_acknowledged_is_there_after_opening_again(home: &Home) {
     home.record(&[credit("T1")]).await;
     home.store.close().await;
     let store = home.another_process().await;
-    let settlement = store.settle(Claim::First(ALL), processor(), NOW).await.expect("it is settled");
+    let settlement = processed(&store, Claim::First(ALL), processor(), NOW).await.expect("it is settled");
     assert_eq!(settlement.rewards[0].reward.repeats, 1);
     assert_eq!(plain(&home.balances("targo").await), CREDITED);
     store.close().await;
@@ -70,7 +70,7 @@ async fn a_closed_store_refuses_for_the_moment_and_keeps_what_it_has(home: &Home
     let refusals = [
         home.store.ping().await.expect_err("closed"),
         home.store.record(std::sync::Arc::default()).await.expect_err("closed"),
-        home.store.settle(Claim::First(ALL), processor(), NOW).await.expect_err("closed"),
+        processed(&home.store, Claim::First(ALL), processor(), NOW).await.expect_err("closed"),
         home.store.prove().await.expect_err("closed"),
     ];
     for refused in refusals {
@@ -98,7 +98,7 @@ async fn what_is_acknowledged_is_in_the_files_while_the_store_is_open(home: &Hom
     }
 
     let store = open(&format!("sqlite://{}", found.display())).await.expect("it opens");
-    let settlement = store.settle(Claim::First(ALL), processor(), NOW).await.expect("it is settled");
+    let settlement = processed(&store, Claim::First(ALL), processor(), NOW).await.expect("it is settled");
     assert_eq!(settlement.rewards[0].reward.key, "T2");
     assert_eq!(
         store.balances("main", "u1").await.expect("balances are read")[0].balance_micros,

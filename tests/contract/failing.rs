@@ -1,19 +1,16 @@
 //! When something fails: nothing of it is saved, the postbacks still wait, and the store goes on.
 
-use std::sync::Arc;
 use std::time::Duration;
 
-use domain::batch::{Known, Settlement};
 use domain::review::decision::Review;
-use domain::time::TimestampMs;
 use store::postbacks::inbox::{Claim, WaitingPostback};
 use store::review::reviews::Reviewed;
-use store::rewards::process::{MappedPostback, Settle};
+use store::rewards::process::{Claimed, MappedPostback, Saved};
 
 use crate::database::{Home, eventually, open};
 use crate::proxy::{Proxy, Slow};
 use crate::raw::Raw;
-use crate::story::{NOW, TODAY, credit, processor, reversal, suspicious, unmappable};
+use crate::story::{NOW, credit, processed, processor, reversal, suspicious, unmappable};
 use crate::telling::{ALL, CREDITED, plain};
 
 contract! {
@@ -33,7 +30,7 @@ contract! {
 async fn assert_fails_and_saves_nothing(home: &Home, waiting: i64) -> store::Error {
     let before = home.raw().await.census().await;
     let refused =
-        home.store.settle(Claim::First(ALL), processor(), NOW).await.expect_err("it cannot be saved");
+        processed(&home.store, Claim::First(ALL), processor(), NOW).await.expect_err("it cannot be saved");
     assert!(!refused.is_transient() && !refused.is_broken(), "{refused}");
     assert_eq!(home.store.inbox_depth().await.expect("a depth").waiting, waiting);
     assert_eq!(home.raw().await.census().await, before);
@@ -118,10 +115,10 @@ async fn a_fault_in_deciding_saves_nothing_and_the_store_goes_on(home: &Home) {
     // More often than there are connections to lose.
     for _ in 0..10 {
         eventually("it waits again and is faulty again", async || {
-            match home.store.settle(Claim::First(ALL), Arc::new(Faulty), NOW).await {
+            match home.store.process(Claim::First(ALL), NOW, fails).await {
                 Err(store::Error::Aborted(_)) => Some(()),
                 // The one before has not yet let go of it.
-                Ok(settlement) if settlement.postbacks.is_empty() => None,
+                Ok(None) => None,
                 other => panic!("{other:?}"),
             }
         })
@@ -136,8 +133,7 @@ async fn a_settlement_of_what_does_not_wait_is_refused(home: &Home) {
     home.tell(&[credit("T0")]).await;
     home.record(&[credit("T1")]).await;
     let before = home.raw().await.census().await;
-    let refused =
-        home.store.settle(Claim::First(ALL), Arc::new(Confused), NOW).await.expect_err("it does not wait");
+    let refused = home.store.process(Claim::First(ALL), NOW, confuses).await.expect_err("it does not wait");
     assert!(matches!(refused, store::Error::Contended(_)), "{refused}");
     assert_eq!(home.raw().await.census().await, before);
     assert_eq!(home.store.inbox_depth().await.expect("a depth").waiting, 1);
@@ -183,12 +179,12 @@ async fn a_failed_settling_has_let_go_of_everything_when_it_answers(home: &Home)
     };
     let store = open(proxy.as_ref().map_or(&home.url, |proxy| &proxy.url)).await.expect("it opens");
     for attempt in 0..5 {
-        let answer = store.settle(Claim::First(1), processor(), NOW).await;
+        let answer = processed(&store, Claim::First(1), processor(), NOW).await;
         assert!(answer.is_err(), "attempt {attempt} settled another: {answer:?}");
     }
     let first = home.first_waiting(1).await[0];
     for _ in 0..2 {
-        store.settle(Claim::Only(first), processor(), NOW).await.expect_err("it is corrupt");
+        processed(&store, Claim::Only(first), processor(), NOW).await.expect_err("it is corrupt");
     }
     store.quarantine(first, "it is poison".into(), NOW).await.expect("it is put aside");
     store.close().await;
@@ -197,35 +193,15 @@ async fn a_failed_settling_has_let_go_of_everything_when_it_answers(home: &Home)
 }
 
 /// Fails in the middle of deciding.
-struct Faulty;
-
-impl Settle for Faulty {
-    fn map(&self, postback: &WaitingPostback) -> MappedPostback {
-        processor().map(postback)
-    }
-
-    fn settle(&self, _: Vec<MappedPostback>, _: Known, _: TimestampMs) -> Settlement {
-        panic!("a fault in deciding, as the rule has it")
-    }
-
-    fn business_date(&self, _: TimestampMs) -> String {
-        TODAY.into()
-    }
+async fn fails(_: Claimed) -> store::Result<Saved> {
+    panic!("a fault in deciding, as the rule has it")
 }
 
-/// Answers for a postback that was settled long ago.
-struct Confused;
-
-impl Settle for Confused {
-    fn map(&self, postback: &WaitingPostback) -> MappedPostback {
-        MappedPostback { id: postback.id - 1, ..processor().map(postback) }
-    }
-
-    fn settle(&self, batch: Vec<MappedPostback>, known: Known, now: TimestampMs) -> Settlement {
-        processor().settle(batch, known, now)
-    }
-
-    fn business_date(&self, at: TimestampMs) -> String {
-        processor().business_date(at)
-    }
+/// Answers for a postback that was processed long ago.
+async fn confuses(claimed: Claimed) -> store::Result<Saved> {
+    let one_off =
+        |postback: &WaitingPostback| MappedPostback { id: postback.id - 1, ..processor().map(postback) };
+    let batch: Vec<_> = claimed.postbacks.iter().map(one_off).collect();
+    let (loaded, existing) = claimed.load(&batch).await?;
+    loaded.save(processor().decide(batch, existing, NOW)).await
 }

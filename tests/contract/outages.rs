@@ -7,7 +7,7 @@ use store::postbacks::inbox::Claim;
 
 use crate::database::{Home, eventually};
 use crate::raw::Raw;
-use crate::story::{NOW, credit, processor, suspicious};
+use crate::story::{NOW, credit, processed, processor, suspicious};
 use crate::telling::ALL;
 use crate::waking::end_sessions;
 
@@ -75,7 +75,7 @@ async fn a_worker_whose_session_ends_saves_nothing_and_can_try_again(home: &Home
     // The worker comes as far as its own statements on the user, and waits there.
     somebody.execute("BEGIN; SELECT 1 FROM users FOR UPDATE").await;
     let store = home.store.clone();
-    let settling = tokio::spawn(async move { store.settle(Claim::First(ALL), processor(), NOW).await });
+    let settling = tokio::spawn(async move { processed(&store, Claim::First(ALL), processor(), NOW).await });
     let waiting = "SELECT COUNT(pg_terminate_backend(pid)) FROM pg_stat_activity
                    WHERE datname = current_database() AND wait_event_type = 'Lock'";
     let mut operator = home.raw().await;
@@ -103,7 +103,7 @@ async fn a_store_goes_on_after_the_server_ended_its_sessions(home: &Home) {
         .await;
     }
     eventually("everything is settled", async || {
-        let settled = home.store.settle(Claim::First(ALL), processor(), NOW).await;
+        let settled = processed(&home.store, Claim::First(ALL), processor(), NOW).await;
         settled.is_ok_and(|settlement| settlement.postbacks.is_empty()).then_some(())
     })
     .await;

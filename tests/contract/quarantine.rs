@@ -4,7 +4,7 @@ use store::postbacks::inbox::Claim;
 use store::postbacks::list::{OutcomeFilter, PostbackFilter, PostbackRow};
 
 use crate::database::Home;
-use crate::story::{NOW, credit, processor, unmappable};
+use crate::story::{NOW, credit, processed, processor, unmappable};
 use crate::telling::{ALL, CREDITED, plain};
 
 contract! {
@@ -107,7 +107,8 @@ async fn what_another_worker_holds_is_not_put_aside_and_neither_is_its_neighbour
         .await;
     put_aside(home, waiting[0]).await;
     assert_eq!(home.first_waiting(ALL).await, waiting, "listed, whoever holds them");
-    let alone = home.store.settle(Claim::Only(waiting[0]), processor(), NOW).await.expect("it is skipped");
+    let alone =
+        processed(&home.store, Claim::Only(waiting[0]), processor(), NOW).await.expect("it is skipped");
     assert!(alone.postbacks.is_empty());
 
     another_worker.execute("ROLLBACK").await;

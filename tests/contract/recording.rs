@@ -1,16 +1,14 @@
 //! Recording postbacks, and finding them in the inbox.
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
-use domain::batch::{Known, Settlement};
 use domain::time::TimestampMs;
-use jobs::postbacks::process::Processor;
-use store::postbacks::inbox::{Claim, InboxDepth, NewPostback, WaitingPostback};
+use jobs::postbacks::process::process;
+use store::postbacks::inbox::{Claim, InboxDepth, NewPostback};
 use store::postbacks::list::PostbackFilter;
-use store::rewards::process::{MappedPostback, Settle};
 
 use crate::database::Home;
-use crate::story::{NOW, RECEIVED_AT, credit, processor};
+use crate::story::{NOW, RECEIVED_AT, credit, processed, processor};
 use crate::telling::ALL;
 
 contract! {
@@ -66,11 +64,11 @@ async fn what_is_recorded_is_settled_byte_for_byte_in_the_order_recorded(home: &
         let postbacks = targets.iter().zip(0..).map(|(target, number)| odd(target, None, number));
         home.store.record(Arc::new(postbacks.collect())).await.expect("they are recorded");
     }
-    let witness = Arc::new(Witness { processor: processor(), seen: Mutex::default() });
+    let mut seen = Vec::new();
     for limit in [1, 3, 100] {
-        home.store.settle(Claim::First(limit), witness.clone(), NOW).await.expect("they are settled");
+        let batch = process(&home.store, processor(), Claim::First(limit), NOW).await;
+        seen.extend(batch.expect("they are processed").postbacks);
     }
-    let seen = witness.seen.lock().expect("nobody else looks");
     let targets: Vec<_> = seen.iter().map(|postback| postback.target.as_str()).collect();
     assert_eq!(targets, ODD_TARGETS);
     assert!(seen.is_sorted_by_key(|postback| postback.id));
@@ -188,8 +186,8 @@ async fn a_batch_is_recorded_whole_or_not_at_all(home: &Home) {
 async fn what_one_process_records_another_finds(home: &Home) {
     let other = home.another_process().await;
     home.record(&[credit("T1")]).await;
-    let settlement = other.settle(Claim::First(ALL), processor(), NOW).await.expect("it is settled");
-    assert_eq!(settlement.postbacks.len(), 1);
+    let outcome = processed(&other, Claim::First(ALL), processor(), NOW).await.expect("it is settled");
+    assert_eq!(outcome.postbacks.len(), 1);
     assert_eq!(home.reward("T1").await.status, "credited");
 }
 
@@ -230,26 +228,5 @@ impl KeptRow {
             remote_ip,
             request_id,
         }
-    }
-}
-
-/// Decides like the processor, and remembers what it was asked.
-struct Witness {
-    processor: Arc<Processor>,
-    seen: Mutex<Vec<WaitingPostback>>,
-}
-
-impl Settle for Witness {
-    fn map(&self, postback: &WaitingPostback) -> MappedPostback {
-        self.seen.lock().expect("one batch at a time").push(postback.clone());
-        self.processor.map(postback)
-    }
-
-    fn settle(&self, batch: Vec<MappedPostback>, known: Known, now: TimestampMs) -> Settlement {
-        self.processor.settle(batch, known, now)
-    }
-
-    fn business_date(&self, at: TimestampMs) -> String {
-        self.processor.business_date(at)
     }
 }

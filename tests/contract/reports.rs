@@ -11,7 +11,9 @@ use store::postbacks::replay::Replayer;
 use store::reports::{Kept, ReportTerms, SignOff, Signed};
 
 use crate::database::Home;
-use crate::story::{Call, NOW, PAYOUT, REWARD, TODAY, credit, processor, reversal, suspicious, unmappable};
+use crate::story::{
+    Call, NOW, PAYOUT, REWARD, TODAY, credit, processed, processor, reversal, suspicious, unmappable,
+};
 use crate::telling::ALL;
 
 contract! {
@@ -64,7 +66,7 @@ async fn tell_later(home: &Home, days: i64, calls: &[Call]) {
     let at = later(days);
     let calls: Vec<_> = calls.iter().map(|call| call.clone().received(at.0 - 60_000)).collect();
     home.record(&calls).await;
-    home.store.settle(Claim::First(ALL), processor(), at).await.expect("they are settled");
+    processed(&home.store, Claim::First(ALL), processor(), at).await.expect("they are settled");
 }
 
 #[track_caller]
@@ -150,7 +152,7 @@ async fn replay_all(home: &Home, days: i64) {
     let by = Replayer { actor: "ann".into(), now: later(days) };
     let ids = calls.into_iter().map(|call| call.id).collect();
     home.store.replay_refused(ids, by).await.expect("they are taken");
-    home.store.settle(Claim::First(ALL), processor(), later(days)).await.expect("they are settled");
+    processed(&home.store, Claim::First(ALL), processor(), later(days)).await.expect("they are settled");
 }
 
 async fn a_replayed_call_is_counted_once_on_the_day_on_which_it_was_taken(home: &Home) {

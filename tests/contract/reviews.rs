@@ -6,7 +6,7 @@ use store::postbacks::inbox::Claim;
 use store::review::reviews::Reviewed;
 
 use crate::database::Home;
-use crate::story::{NOW, credit, processor, reversal, suspicious};
+use crate::story::{NOW, credit, processed, processor, reversal, suspicious};
 use crate::telling::{ALL, ann, plain};
 
 contract! {
@@ -138,7 +138,7 @@ async fn a_review_and_a_reversal_at_the_same_time_leave_proven_books(home: &Home
     let other = home.another_process().await;
     let settling = tokio::spawn(async move {
         loop {
-            match other.settle(Claim::First(2), processor(), NOW).await {
+            match processed(&other, Claim::First(2), processor(), NOW).await {
                 Ok(settlement) if settlement.postbacks.is_empty() => return,
                 Ok(_) => {}
                 Err(why) => assert!(why.is_transient(), "{why}"),

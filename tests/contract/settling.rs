@@ -4,7 +4,8 @@ use store::postbacks::inbox::Claim;
 
 use crate::database::Home;
 use crate::story::{
-    NOW, PAYOUT, RECEIVED_AT, SECOND_SOURCE, credit, processor, reversal, suspicious, without_money,
+    NOW, PAYOUT, RECEIVED_AT, SECOND_SOURCE, credit, processed, processor, reversal, suspicious,
+    without_money,
 };
 use crate::telling::{ALL, CREDITED, HELD, plain};
 
@@ -65,7 +66,7 @@ async fn a_settled_postback_is_never_settled_again(home: &Home) {
 
 /// The keys of the rewards that settling `which` touched.
 async fn settled(home: &Home, which: Claim) -> Vec<String> {
-    let settlement = home.store.settle(which, processor(), NOW).await.expect("it is settled");
+    let settlement = processed(&home.store, which, processor(), NOW).await.expect("it is settled");
     settlement.rewards.into_iter().map(|settled| settled.reward.key).collect()
 }
 

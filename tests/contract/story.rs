@@ -4,15 +4,16 @@ use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::sync::{Arc, LazyLock};
 
-use domain::batch::SourceTerms;
+use domain::batch::{BatchOutcome, SourceTerms};
 use domain::caller::CallerList;
 use domain::money::MICROS_PER_UNIT;
 use domain::policy::Policy;
 use domain::postback::event::Params;
 use domain::postback::network::Network;
 use domain::time::TimestampMs;
-use jobs::postbacks::process::{Processor, SourceSettings};
-use store::postbacks::inbox::NewPostback;
+use jobs::postbacks::process::{Processor, SourceSettings, process};
+use store::Store;
+use store::postbacks::inbox::{Claim, NewPostback};
 
 /// The instant at which every story is settled and reviewed.
 pub(crate) const NOW: TimestampMs = TimestampMs(1_795_428_000_000);
@@ -146,6 +147,16 @@ impl Call {
 
 /// How long the network of every source repeats what was not acknowledged.
 pub(crate) const RETRY_HORIZON_MS: i64 = 30 * 3_600_000;
+
+/// Processes what `which` claims; what was decided.
+pub(crate) async fn processed(
+    store: &Store,
+    which: Claim,
+    processor: Arc<Processor>,
+    now: TimestampMs,
+) -> store::Result<BatchOutcome> {
+    Ok(process(store, processor, which, now).await?.outcome)
+}
 
 /// What decides in every story: the built-in policy, registry data only, the business day of Berlin.
 pub(crate) fn processor() -> Arc<Processor> {

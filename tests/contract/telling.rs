@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use domain::batch::Settlement;
+use domain::batch::BatchOutcome;
 use domain::delivery::Subscriptions;
 use domain::money::Micros;
 use domain::review::decision::Review;
@@ -11,7 +11,7 @@ use store::review::reviews::{Reviewed, Reviewer};
 use store::rewards::list::{RewardFilter, RewardRow};
 
 use crate::database::Home;
-use crate::story::{Call, NOW, PAYOUT, REWARD, SECOND_SOURCE, SOURCE, TODAY, app_of, processor};
+use crate::story::{Call, NOW, PAYOUT, REWARD, SECOND_SOURCE, SOURCE, TODAY, app_of, processed, processor};
 
 /// What became of a postback, and why if that needs saying.
 pub(crate) type Outcome = (&'static str, Option<String>);
@@ -44,8 +44,8 @@ impl Home {
     }
 
     /// Settles up to `limit` postbacks, which must succeed.
-    pub(crate) async fn settle(&self, limit: i64) -> Settlement {
-        self.store.settle(Claim::First(limit), processor(), NOW).await.expect("they are settled")
+    pub(crate) async fn settle(&self, limit: i64) -> BatchOutcome {
+        processed(&self.store, Claim::First(limit), processor(), NOW).await.expect("they are settled")
     }
 
     /// The first postbacks that wait, at most `limit`.

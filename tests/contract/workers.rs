@@ -11,7 +11,7 @@ use store::Store;
 use store::postbacks::inbox::{Claim, NewPostback};
 
 use crate::database::{DEADLINE, Home};
-use crate::story::{Call, NOW, credit, processor, reversal, suspicious, unmappable};
+use crate::story::{Call, NOW, credit, processed, processor, reversal, suspicious, unmappable};
 
 contract! {
     both:
@@ -68,7 +68,7 @@ fn shuffled(events: &[Event], seed: u64) -> Vec<NewPostback> {
 async fn work(store: Store, limit: i64) -> usize {
     let mut settled = 0;
     loop {
-        match store.settle(Claim::First(limit), processor(), NOW).await {
+        match processed(&store, Claim::First(limit), processor(), NOW).await {
             Ok(settlement) if settlement.postbacks.is_empty() => {
                 // Others may hold what waits, and may yet fail with it.
                 match store.inbox_depth().await {

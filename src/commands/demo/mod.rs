@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use domain::access::{Role, token_hash};
-use domain::batch::{Outcome, Settled, Settlement};
+use domain::batch::{BatchOutcome, Outcome, RewardChange};
 use domain::money::Micros;
 use domain::postback::event::Params;
 use domain::postback::network::Network;
@@ -91,7 +91,7 @@ pub(crate) async fn demo(args: DemoArgs) -> anyhow::Result<u8> {
     let totals = Arc::new(Totals::default());
     let observer = {
         let totals = totals.clone();
-        Arc::new(move |settlement: &Settlement| totals.tell(settlement))
+        Arc::new(move |outcome: &BatchOutcome| totals.tell(outcome))
     };
     // The network stops first; what it was told was recorded is still judged before the workers stop.
     let sending = CancellationToken::new();
@@ -346,18 +346,18 @@ impl Totals {
     }
 
     /// One batch that the worker saved.
-    fn tell(&self, settlement: &Settlement) {
-        for settled in &settlement.rewards {
+    fn tell(&self, outcome: &BatchOutcome) {
+        for settled in &outcome.rewards {
             for taken in &settled.steps {
                 self.step(settled, taken.step, taken.note.as_deref());
             }
         }
-        for postback in &settlement.postbacks {
+        for postback in &outcome.postbacks {
             match postback.outcome {
                 Outcome::Processed | Outcome::Information => {}
                 Outcome::Repeat => {
                     self.repeats.fetch_add(1, Ordering::Relaxed);
-                    let tx = postback.reward.and_then(|index| settlement.rewards.get(index));
+                    let tx = postback.reward.and_then(|index| outcome.rewards.get(index));
                     let tx = tx.map_or("", |settled| settled.reward.key.as_str());
                     say(&line('·', "repeat", "", tx, "known already: no second effect"));
                 }
@@ -374,7 +374,7 @@ impl Totals {
         self.users.lock().map(|users| users.clone()).unwrap_or_default()
     }
 
-    fn step(&self, settled: &Settled, step: Step, note: Option<&str>) {
+    fn step(&self, settled: &RewardChange, step: Step, note: Option<&str>) {
         let reward = &settled.reward;
         if let Ok(mut users) = self.users.lock() {
             users.insert(reward.user_id.clone());

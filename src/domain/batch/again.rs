@@ -2,7 +2,9 @@
 
 use super::conflict;
 use super::reward::Because;
-use super::{ACTOR_NETWORK, ACTOR_RULES, Details, Incoming, Outcome, REVERSED_BEFORE, Settled};
+use super::{ACTOR_NETWORK, ACTOR_RULES, Details, Incoming, Outcome, REVERSED_BEFORE, RewardChange};
+use chrono_tz::Tz;
+
 use crate::ledger::Amounts;
 use crate::postback::event::Event;
 use crate::review::reversal::{
@@ -24,7 +26,7 @@ impl Again {
         Self { outcome: Outcome::Processed, reason, raises: None }
     }
 
-    fn repeat(settled: &mut Settled, reason: Option<String>) -> Self {
+    fn repeat(settled: &mut RewardChange, reason: Option<String>) -> Self {
         settled.reward.repeats += 1;
         Self { outcome: Outcome::Repeat, reason, raises: None }
     }
@@ -36,16 +38,17 @@ pub(super) fn said(event: &Event) -> Said {
     Said { user_id: event.user_id.clone(), reward: named(event.reward), payout: named(event.payout) }
 }
 
-impl Settled {
+impl RewardChange {
     /// A credit for a key that is known.
     pub(super) fn credit_again(
         &mut self,
         incoming: Incoming,
         cases: &[KnownCase],
+        zone: Tz,
         now: TimestampMs,
     ) -> Again {
         if !self.reward.credit_seen {
-            return self.credit_at_last(incoming, cases, now);
+            return self.credit_at_last(incoming, cases, zone, now);
         }
         let differences = conflict::differences(&self.reward, &incoming.event);
         if !differences.is_empty() {
@@ -69,7 +72,13 @@ impl Settled {
 
     /// The credit of a reward of which only the reversal was known: now the books know what it was about. The reversal
     /// waited and wins, unless it does not simply reverse this credit; then a person decides.
-    fn credit_at_last(&mut self, incoming: Incoming, cases: &[KnownCase], now: TimestampMs) -> Again {
+    fn credit_at_last(
+        &mut self,
+        incoming: Incoming,
+        cases: &[KnownCase],
+        zone: Tz,
+        now: TimestampMs,
+    ) -> Again {
         let event = &incoming.event;
         let reversal = Said {
             user_id: self.reward.user_id.clone(),
@@ -100,7 +109,7 @@ impl Settled {
         };
         // The completion is the first receipt, also when both came in one batch.
         let received_at = self.details.as_ref().map_or(incoming.received_at, |details| details.received_at);
-        self.details = Some(Details { event: incoming.event, received_at });
+        self.details = Some(Details::new(incoming.event, received_at, zone));
         match doubt {
             Some(note) => {
                 self.reversal_said = Some(reversal);

@@ -21,6 +21,8 @@ use std::collections::{HashMap, HashSet};
 
 pub use reward::{Because, Reward};
 
+use chrono_tz::Tz;
+
 use crate::ledger::{Amounts, Transfer};
 use crate::location::{GeoResult, Location};
 use crate::policy::Policy;
@@ -123,7 +125,7 @@ impl Task {
 
 /// What is known before the batch.
 #[derive(Clone, Debug, Default)]
-pub struct Known {
+pub struct ExistingRewards {
     /// The rewards whose keys stand in the batch.
     pub rewards: Vec<Reward>,
     /// Earlier rewards for the tasks in the batch: task and event key; of one task at most as many as
@@ -140,21 +142,23 @@ pub const SAME_TASK_CAP: usize = 1;
 
 /// Everything that is to be saved.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Settlement {
+pub struct BatchOutcome {
     /// Every reward that the batch touched.
-    pub rewards: Vec<Settled>,
+    pub rewards: Vec<RewardChange>,
     /// What became of each postback, in the order received.
-    pub postbacks: Vec<Processed>,
+    pub postbacks: Vec<PostbackOutcome>,
     /// Reversals that a person must look at.
     pub cases: Vec<NewCase>,
     /// How often the network's data was found wanting.
     pub tallies: Vec<DataTally>,
+    /// The business day on which its steps are taken.
+    pub business_date: String,
 }
 
 /// A reversal that does not simply reverse.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NewCase {
-    /// The reward, as an index into [`Settlement::rewards`].
+    /// The reward, as an index into [`BatchOutcome::rewards`].
     pub reward: usize,
     /// The postback that raised it.
     pub postback_id: i64,
@@ -186,7 +190,7 @@ impl DataTally {
 
 /// One touched reward as it stands after the batch.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Settled {
+pub struct RewardChange {
     /// The reward; new if it has no id.
     pub reward: Reward,
     /// The event whose details are to be written: of a new reward, or of one of which only a reversal was known.
@@ -201,7 +205,7 @@ pub struct Settled {
     pub reversal_said: Option<Said>,
 }
 
-impl Settled {
+impl RewardChange {
     fn new(reward: Reward) -> Self {
         Self {
             reward,
@@ -221,6 +225,14 @@ pub struct Details {
     pub event: Event,
     /// When it arrived first.
     pub received_at: TimestampMs,
+    /// The business day of that.
+    pub business_date: String,
+}
+
+impl Details {
+    fn new(event: Event, received_at: TimestampMs, zone: Tz) -> Self {
+        Self { event, received_at, business_date: received_at.business_date(zone) }
+    }
 }
 
 /// A verdict with the geography it rests on.
@@ -236,14 +248,14 @@ pub struct Judgement {
 
 /// What became of a postback.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Processed {
+pub struct PostbackOutcome {
     /// The postback.
     pub postback_id: i64,
     /// What became of it.
     pub outcome: Outcome,
     /// Why, if that needs saying.
     pub reason: Option<String>,
-    /// The reward it belongs to, as an index into [`Settlement::rewards`].
+    /// The reward it belongs to, as an index into [`BatchOutcome::rewards`].
     pub reward: Option<usize>,
 }
 
@@ -272,20 +284,26 @@ impl Outcome {
     }
 }
 
-impl Settlement {
-    /// Settles `batch` in its order on top of what is `known`.
-    pub fn of(batch: Vec<Incoming>, known: Known, policy: &Policy, now: TimestampMs) -> Self {
-        let mut desk = Desk::open(known);
+impl BatchOutcome {
+    /// Processes `batch` in its order on top of what is `known`. Business days are those of `zone`.
+    pub fn of(
+        batch: Vec<Incoming>,
+        known: ExistingRewards,
+        policy: &Policy,
+        zone: Tz,
+        now: TimestampMs,
+    ) -> Self {
+        let mut open = Open::new(known, zone, now);
         for incoming in batch {
-            desk.settle(incoming, policy, now);
+            open.process(incoming, policy, now);
         }
-        desk.settlement
+        open.outcome
     }
 
     /// Adds postbacks that could not be mapped.
     #[must_use]
     pub fn with_quarantined(mut self, quarantined: impl IntoIterator<Item = (i64, Quarantine)>) -> Self {
-        self.postbacks.extend(quarantined.into_iter().map(|(postback_id, quarantine)| Processed {
+        self.postbacks.extend(quarantined.into_iter().map(|(postback_id, quarantine)| PostbackOutcome {
             postback_id,
             outcome: Outcome::Quarantined,
             reason: Some(quarantine.reason),
@@ -296,19 +314,22 @@ impl Settlement {
 }
 
 /// The batch in work.
-struct Desk {
-    settlement: Settlement,
+struct Open {
+    outcome: BatchOutcome,
     by_key: HashMap<(String, String), usize>,
     tasks: HashMap<Task, HashSet<String>>,
     /// By index of the reward.
     cases: HashMap<usize, Vec<KnownCase>>,
     clicks: Clicks,
+    /// That of the business day.
+    zone: Tz,
 }
 
-impl Desk {
-    fn open(known: Known) -> Self {
-        let mut desk = Self {
-            settlement: Settlement::default(),
+impl Open {
+    fn new(known: ExistingRewards, zone: Tz, now: TimestampMs) -> Self {
+        let mut open = Self {
+            outcome: BatchOutcome { business_date: now.business_date(zone), ..BatchOutcome::default() },
+            zone,
             by_key: HashMap::new(),
             tasks: HashMap::new(),
             cases: HashMap::new(),
@@ -317,32 +338,32 @@ impl Desk {
         let mut by_id = HashMap::new();
         for reward in known.rewards {
             let id = reward.id;
-            let index = desk.add(Settled::new(reward));
+            let index = open.add(RewardChange::new(reward));
             by_id.insert(id, index);
         }
         for (reward_id, case) in known.cases {
             if let Some(index) = by_id.get(&Some(reward_id)) {
-                desk.cases.entry(*index).or_default().push(case);
+                open.cases.entry(*index).or_default().push(case);
             }
         }
         for (task, key) in known.tasks {
-            desk.tasks.entry(task).or_default().insert(key);
+            open.tasks.entry(task).or_default().insert(key);
         }
-        desk
+        open
     }
 
-    fn add(&mut self, settled: Settled) -> usize {
-        let index = self.settlement.rewards.len();
+    fn add(&mut self, settled: RewardChange) -> usize {
+        let index = self.outcome.rewards.len();
         self.by_key.insert((settled.reward.source.clone(), settled.reward.key.clone()), index);
-        self.settlement.rewards.push(settled);
+        self.outcome.rewards.push(settled);
         index
     }
 
-    fn settle(&mut self, incoming: Incoming, policy: &Policy, now: TimestampMs) {
+    fn process(&mut self, incoming: Incoming, policy: &Policy, now: TimestampMs) {
         let postback_id = incoming.postback_id;
         if let Some(why) = incoming.event.information {
             let (outcome, reason) = (Outcome::Information, Some(why));
-            self.settlement.postbacks.push(Processed { postback_id, outcome, reason, reward: None });
+            self.outcome.postbacks.push(PostbackOutcome { postback_id, outcome, reason, reward: None });
             return;
         }
         // A reversal has no verdict that could say what was done to its values.
@@ -366,7 +387,7 @@ impl Desk {
                 Some("the reversal came before its credit".into()),
             ),
             (Some(index), _) => {
-                let (outcome, reason) = self.settle_again(index, incoming, now);
+                let (outcome, reason) = self.process_again(index, incoming, now);
                 (index, outcome, reason)
             }
         };
@@ -374,22 +395,22 @@ impl Desk {
             (Some(reason), Some(noted)) => Some(format!("{reason}; {noted}")),
             (reason, noted) => reason.or(noted),
         };
-        self.settlement.postbacks.push(Processed { postback_id, outcome, reason, reward: Some(index) });
+        self.outcome.postbacks.push(PostbackOutcome { postback_id, outcome, reason, reward: Some(index) });
     }
 
     /// A postback for a reward that is known.
-    fn settle_again(
+    fn process_again(
         &mut self,
         index: usize,
         incoming: Incoming,
         now: TimestampMs,
     ) -> (Outcome, Option<String>) {
         let cases = self.cases.entry(index).or_default();
-        let settled = &mut self.settlement.rewards[index];
+        let settled = &mut self.outcome.rewards[index];
         let (postback_id, received_at) = (incoming.postback_id, incoming.received_at);
         let said = again::said(&incoming.event);
         let again = match incoming.event.kind {
-            Kind::Credit => settled.credit_again(incoming, cases, now),
+            Kind::Credit => settled.credit_again(incoming, cases, self.zone, now),
             Kind::Reversal => settled.reverse(&incoming, cases, now),
         };
         if let Some(situation) = again.raises {
@@ -410,13 +431,13 @@ impl Desk {
         let NewCase { situation, raised_at, .. } = case;
         let known = KnownCase { situation, said: case.said.clone(), raised_at, ending: None };
         self.cases.entry(case.reward).or_default().push(known);
-        self.settlement.cases.push(case);
+        self.outcome.cases.push(case);
     }
 
     /// Counts one postback of `source`, and the rules about data that fired on it.
     fn tally<'c>(&mut self, source: &str, fired: impl IntoIterator<Item = &'c str>) {
         for code in std::iter::once(DataTally::LOOKED_AT).chain(fired) {
-            let tallies = &mut self.settlement.tallies;
+            let tallies = &mut self.outcome.tallies;
             match tallies.iter_mut().find(|tally| tally.code == code && tally.source == source) {
                 Some(tally) => tally.count += 1,
                 None => {
@@ -459,11 +480,11 @@ impl Desk {
         let note = (step == Step::Hold).then(|| verdict.sentence());
         let because = Because { actor: ACTOR_RULES, note, postback_id: Some(incoming.postback_id), now };
         let taken = reward.take(step, because);
-        self.add(Settled {
-            details: Some(Details { event: incoming.event, received_at: incoming.received_at }),
+        self.add(RewardChange {
+            details: Some(Details::new(incoming.event, incoming.received_at, self.zone)),
             verdict: Some(Judgement { verdict, location: incoming.location, geo: incoming.geo }),
             steps: vec![taken],
-            ..Settled::new(reward)
+            ..RewardChange::new(reward)
         })
     }
 
@@ -476,8 +497,8 @@ impl Desk {
         let taken = reward.take(Step::ReverseUnseen, because);
         let (said, received_at) = (again::said(&incoming.event), incoming.received_at);
         let due_at = TimestampMs(received_at.0.saturating_add(incoming.source.retry_horizon_ms));
-        let details = Some(Details { event: incoming.event, received_at });
-        let index = self.add(Settled { details, steps: vec![taken], ..Settled::new(reward) });
+        let details = Some(Details::new(incoming.event, received_at, self.zone));
+        let index = self.add(RewardChange { details, steps: vec![taken], ..RewardChange::new(reward) });
         let situation = Situation::Orphan;
         self.raise(NewCase { reward: index, postback_id, situation, said, raised_at: received_at, due_at });
         index

@@ -1,3 +1,4 @@
+use chrono_tz::Tz;
 use std::collections::BTreeMap;
 
 use proptest::prelude::*;
@@ -99,16 +100,16 @@ impl Books {
         let batch: Vec<_> = batch.collect();
         let untouched = self.rewards.clone();
         let (rewards, cases) = (std::mem::take(&mut self.rewards), self.cases.clone());
-        let known = Known { rewards, cases, ..Known::default() };
+        let known = ExistingRewards { rewards, cases, ..ExistingRewards::default() };
         let policy = Policy::built_in().expect("valid");
-        let settlement = Settlement::of(batch, known, &policy, self.now);
-        assert_eq!(untouched.len(), settlement.rewards.iter().filter(|it| it.reward.id.is_some()).count());
-        for case in &settlement.cases {
+        let outcome = BatchOutcome::of(batch, known, &policy, Tz::UTC, self.now);
+        assert_eq!(untouched.len(), outcome.rewards.iter().filter(|it| it.reward.id.is_some()).count());
+        for case in &outcome.cases {
             let NewCase { reward, situation, raised_at, .. } = *case;
             let case = KnownCase { situation, said: case.said.clone(), raised_at, ending: None };
             self.cases.push((i64::try_from(reward).expect("small"), case));
         }
-        for (reward, settled) in (0..).zip(&settlement.rewards) {
+        for (reward, settled) in (0..).zip(&outcome.rewards) {
             for ending in &settled.closes {
                 for (_, case) in self.cases.iter_mut().filter(|(of, case)| {
                     *of == reward && case.ending.is_none() && ending.closes(case.situation)
@@ -117,14 +118,14 @@ impl Books {
                 }
             }
         }
-        for settled in settlement.rewards {
+        for settled in outcome.rewards {
             let transfers = settled.steps.iter().flat_map(|taken| &taken.transfers);
             self.postings.extend(transfers.map(Transfer::posting));
             let id = settled.reward.id.or(i64::try_from(self.rewards.len()).ok());
             self.rewards.push(Reward { id, ..settled.reward });
         }
         self.outcomes =
-            settlement.postbacks.into_iter().map(|processed| (processed.outcome, processed.reason)).collect();
+            outcome.postbacks.into_iter().map(|processed| (processed.outcome, processed.reason)).collect();
     }
 
     fn review(&mut self, key: &str, review: Review) {
@@ -325,7 +326,8 @@ fn faults_of_data_are_tallied_by_source_and_rule() {
         caller_listed: None,
     });
     let policy = Policy::built_in().expect("valid");
-    let tallies = Settlement::of(incoming.collect(), Known::default(), &policy, NOW).tallies;
+    let tallies =
+        BatchOutcome::of(incoming.collect(), ExistingRewards::default(), &policy, Tz::UTC, NOW).tallies;
     let mut counts: Vec<_> = tallies.iter().map(|tally| (tally.code.as_str(), tally.count)).collect();
     counts.sort_unstable();
     assert_eq!(counts, [("", 4), ("Q7", 1), ("Q8", 2), ("Q9", 1)]);

@@ -1,11 +1,12 @@
-//! A gateway in memory, made of the real rules: signature, mapping, settlement, books. It can be given one flaw.
+//! A gateway in memory, made of the real rules: signature, mapping, outcome, books. It can be given one flaw.
 
+use domain::report::day::Tz;
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use domain::batch::{Incoming, Known, Reward, Settlement, SourceTerms, Task};
+use domain::batch::{BatchOutcome, ExistingRewards, Incoming, Reward, SourceTerms, Task};
 use domain::ledger::Transfer;
 use domain::location::{Location, compare};
 use domain::money::Micros;
@@ -148,11 +149,11 @@ impl Gateway {
         let now = TimestampMs(clock_ms());
         let task = Task::of(&self.terms.name, &event).expect("an offer");
         let key = event.tx_id.clone();
-        let known = Known {
+        let known = ExistingRewards {
             cases: Vec::new(),
             rewards: books.rewards.iter().filter(|reward| reward.key == key).cloned().collect(),
             tasks: books.tasks.iter().filter(|(known, _)| *known == task).cloned().collect(),
-            ..Known::default()
+            ..ExistingRewards::default()
         };
         let incoming = Incoming {
             postback_id: 0,
@@ -163,8 +164,8 @@ impl Gateway {
             geo,
             caller_listed: None,
         };
-        let settlement = Settlement::of(vec![incoming], known, &self.policy, now);
-        for settled in settlement.rewards {
+        let outcome = BatchOutcome::of(vec![incoming], known, &self.policy, Tz::UTC, now);
+        for settled in outcome.rewards {
             for posting in settled.steps.iter().flat_map(|step| &step.transfers).map(Transfer::posting) {
                 let times = match self.flaw {
                     Flaw::BooksTwice(every) if books.calls.is_multiple_of(every) => 2,

@@ -17,7 +17,7 @@ pub(crate) const RECORD: Duration = Duration::from_secs(8);
 /// Whatever somebody waits for who reads.
 pub(crate) const READ: Duration = Duration::from_secs(12);
 /// Settling a batch; one that takes longer is taken in smaller pieces.
-pub(crate) const SETTLE: Duration = Duration::from_secs(12);
+pub(crate) const PROCESS: Duration = Duration::from_secs(12);
 /// Everything else that writes.
 pub(crate) const WRITE: Duration = Duration::from_secs(30);
 /// What reads all books, or works through a file. It ends, too, as soon as the line is found dark.

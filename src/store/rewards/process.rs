@@ -1,11 +1,11 @@
-//! Settling a batch: claim, load, decide, save, in one transaction.
+//! Processing a batch: claim, load, decide, save, in one transaction.
 //!
 //! | phase | statements |
 //! |---|---|
 //! | claim what waits, skipping what others have claimed | 1 |
 //! | what people stated of it, only if they stated anything | 1 |
 //! | lock the users, load the rewards, earlier tasks and cases it touches | 5 at most |
-//! | decide, in memory: the caller's function, which cannot wait and cannot fail | 0 |
+//! | decide, in memory: by the caller, in `domain` | 0 |
 //! | save rewards, verdicts, steps, balances, transfers, outcomes, cases, tallies | 11 at most |
 //! | write down what apps are to be told of it | 4 at most |
 //!
@@ -16,7 +16,7 @@
 use std::collections::HashSet;
 use std::sync::{Arc, LazyLock};
 
-use domain::batch::{Known, Reward, Settlement, SourceTerms, Task};
+use domain::batch::{BatchOutcome, ExistingRewards, Reward, SourceTerms, Task};
 use domain::delivery::Subscriptions;
 use domain::ledger::Amounts;
 use domain::money::Micros;
@@ -29,7 +29,7 @@ use domain::skew::{AHEAD_MS, Clicks, MOST_CLICKS, WINDOW_MS};
 use domain::time::TimestampMs;
 use serde::Serialize;
 
-use crate::db::deadline::SETTLE;
+use crate::db::deadline::PROCESS;
 use crate::db::sql::{Column, LazyStatement, Statement};
 use crate::db::tx::{Tx, own_task, with_statement};
 use crate::postbacks::inbox::{Claim, WaitingPostback, claim};
@@ -61,17 +61,56 @@ pub struct Mapped {
     pub stated: Option<StatedBy>,
 }
 
-/// The caller's part of settling a batch. Both functions are pure and quick: the transaction is open.
-pub trait Settle: Send + Sync + 'static {
-    /// Says what a postback means.
-    fn map(&self, postback: &WaitingPostback) -> MappedPostback;
-    /// Decides on the whole batch.
-    fn settle(&self, batch: Vec<MappedPostback>, known: Known, now: TimestampMs) -> Settlement;
-    /// The business day of `at`.
-    fn business_date(&self, at: TimestampMs) -> String;
-    /// Told of every batch after it is durable: what was claimed, and what became of it.
-    fn saved(&self, claimed: &[WaitingPostback], settlement: &Settlement, now: TimestampMs) {
-        let _ = (claimed, settlement, now);
+/// A batch in hand: claimed, in an open transaction, so that nobody else can change what it touches.
+///
+/// ```text
+/// Claimed ──load──▶ Loaded ──save──▶ Saved ──▶ committed by Store::process
+/// ```
+///
+/// Dropped before it is saved, all of it is as it was.
+pub struct Claimed {
+    /// What was claimed, in the order received; never empty.
+    pub postbacks: Vec<WaitingPostback>,
+    tx: Tx,
+    subscriptions: Arc<Subscriptions>,
+    now: TimestampMs,
+}
+
+/// A claimed batch of which everything is known that decides.
+pub struct Loaded {
+    claimed: Claimed,
+}
+
+/// A batch that is saved, but not yet durable.
+pub struct Saved {
+    tx: Tx,
+    processed: ProcessedBatch,
+    notifies: bool,
+}
+
+/// A batch that is durable.
+#[derive(Debug, Default)]
+pub struct ProcessedBatch {
+    /// What was claimed.
+    pub postbacks: Vec<WaitingPostback>,
+    /// What was decided.
+    pub outcome: BatchOutcome,
+}
+
+impl Claimed {
+    /// Loads the rewards, earlier tasks, cases and clicks that `batch` touches, and locks its users and rewards.
+    pub async fn load(mut self, batch: &[MappedPostback]) -> Result<(Loaded, ExistingRewards)> {
+        let existing = load(&mut self.tx, batch).await?;
+        Ok((Loaded { claimed: self }, existing))
+    }
+}
+
+impl Loaded {
+    /// Saves what was decided. Exactly the claimed postbacks must still wait, and the rewards still be as loaded.
+    pub async fn save(self, outcome: BatchOutcome) -> Result<Saved> {
+        let Claimed { postbacks, mut tx, subscriptions, now } = self.claimed;
+        let notifies = save::save(&mut tx, &outcome, &subscriptions, now).await?;
+        Ok(Saved { tx, processed: ProcessedBatch { postbacks, outcome }, notifies })
     }
 }
 
@@ -161,28 +200,47 @@ static LOAD_CASES: LazyStatement = LazyLock::new(|| {
 });
 
 impl Store {
-    /// Settles what `which` claims, and answers with what was saved; empty if there was nothing to claim. Any error
-    /// means that nothing was saved.
-    pub async fn settle(&self, which: Claim, by: Arc<dyn Settle>, now: TimestampMs) -> Result<Settlement> {
+    /// Claims `which`, does `work` with it and makes it durable, in one transaction and in a task of its own; `None` if
+    /// there was nothing to claim. Any error means that nothing was saved. `work` must be quick: the transaction is open.
+    pub async fn process<W>(
+        &self,
+        which: Claim,
+        now: TimestampMs,
+        work: impl FnOnce(Claimed) -> W + Send + 'static,
+    ) -> Result<Option<ProcessedBatch>>
+    where
+        W: Future<Output = Result<Saved>> + Send + 'static,
+    {
         let store = self.clone();
         own_task(async move {
-            let settled = async {
-                let mut tx = store.begin().await?;
-                let settled = settle(&mut tx, which, &*by, &store.subscriptions, now).await;
-                tx.end(settled).await
-            };
-            let settled = store.within(SETTLE, settled).await;
-            store.commits.note(&settled);
-            let (claimed, settlement, tells) = settled?;
-            if tells {
+            let processed = store.within(PROCESS, store.process_in_tx(which, now, work)).await;
+            store.commits.note(&processed);
+            let processed = processed?;
+            if processed.as_ref().is_some_and(|(_, notifies)| *notifies) {
                 store.wake_forwarders();
             }
-            if !claimed.is_empty() {
-                by.saved(&claimed, &settlement, now);
-            }
-            Ok(settlement)
+            Ok(processed.map(|(processed, _)| processed))
         })
         .await
+    }
+
+    async fn process_in_tx<W: Future<Output = Result<Saved>>>(
+        &self,
+        which: Claim,
+        now: TimestampMs,
+        work: impl FnOnce(Claimed) -> W,
+    ) -> Result<Option<(ProcessedBatch, bool)>> {
+        let mut tx = self.begin().await?;
+        let mut postbacks = claim(&mut tx, which).await?;
+        if postbacks.is_empty() {
+            tx.end(Ok(())).await?;
+            return Ok(None);
+        }
+        quarantine::fill(&mut tx, &mut postbacks).await?;
+        let subscriptions = self.subscriptions.clone();
+        let Saved { tx, processed, notifies } = work(Claimed { postbacks, tx, subscriptions, now }).await?;
+        tx.end(Ok(())).await?;
+        Ok(Some((processed, notifies)))
     }
 
     /// The rewards that are known under one key of `source`: none, or one.
@@ -204,30 +262,11 @@ impl Store {
     }
 }
 
-async fn settle(
-    tx: &mut Tx,
-    which: Claim,
-    by: &dyn Settle,
-    subscriptions: &Subscriptions,
-    now: TimestampMs,
-) -> Result<(Vec<WaitingPostback>, Settlement, bool)> {
-    let mut claimed = claim(tx, which).await?;
-    if claimed.is_empty() {
-        return Ok((claimed, Settlement::default(), false));
-    }
-    quarantine::fill(tx, &mut claimed).await?;
-    let batch: Vec<_> = claimed.iter().map(|postback| by.map(postback)).collect();
-    let known = load(tx, &batch).await?;
-    let settlement = by.settle(batch, known, now);
-    let tells = save::save(tx, &settlement, by, subscriptions, now).await?;
-    Ok((claimed, settlement, tells))
-}
-
 async fn put_aside(tx: &mut Tx, postback_id: i64, reason: &str, now: TimestampMs) -> Result<()> {
     let claimed = claim(tx, Claim::Only(postback_id)).await?;
     let quarantined = claimed.iter().map(|postback| (postback.id, Quarantine { reason: reason.to_owned() }));
-    let settlement = Settlement::default().with_quarantined(quarantined);
-    save::outcomes(tx, &settlement, &[], now).await
+    let outcome = BatchOutcome::default().with_quarantined(quarantined);
+    save::outcomes(tx, &outcome, &[], now).await
 }
 
 #[derive(Serialize, PartialEq, Eq, PartialOrd, Ord)]
@@ -251,7 +290,7 @@ struct TaskRow {
     event_id: String,
 }
 
-async fn load(tx: &mut Tx, batch: &[MappedPostback]) -> Result<Known> {
+async fn load(tx: &mut Tx, batch: &[MappedPostback]) -> Result<ExistingRewards> {
     let events: Vec<_> = batch
         .iter()
         .filter_map(|postback| {
@@ -261,7 +300,7 @@ async fn load(tx: &mut Tx, batch: &[MappedPostback]) -> Result<Known> {
         })
         .collect();
     if events.is_empty() {
-        return Ok(Known::default());
+        return Ok(ExistingRewards::default());
     }
     let mut users: Vec<_> = events
         .iter()
@@ -303,7 +342,7 @@ async fn load(tx: &mut Tx, batch: &[MappedPostback]) -> Result<Known> {
     let cases: Vec<CaseRow> =
         if with_cases.is_empty() { Vec::new() } else { tx.fetch(&LOAD_CASES, &with_cases).await? };
     let clicks = clicks(tx, &events).await?;
-    Ok(Known {
+    Ok(ExistingRewards {
         clicks,
         rewards: rewards.into_iter().map(Reward::try_from).collect::<Result<_>>()?,
         tasks: done.into_iter().flat_map(DoneRow::into_tasks).collect(),
@@ -407,7 +446,7 @@ impl CaseRow {
     }
 }
 
-/// A reward as far as settling and reviewing need it.
+/// A reward as far as processing and reviewing need it.
 #[derive(sqlx::FromRow)]
 pub(crate) struct RewardRow {
     id: i64,

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::LazyLock;
 
-use domain::batch::{DataTally, Settled, Settlement, TakenStep};
+use domain::batch::{BatchOutcome, DataTally, RewardChange, TakenStep};
 use domain::delivery::Subscriptions;
 use domain::ledger::{Posting, Transfer};
 use domain::postback::event::Click;
@@ -18,7 +18,6 @@ use crate::deliveries::outbox::{self, Touched};
 use crate::operations::retention;
 use crate::review::cases;
 use crate::review::context::HOUR_MS;
-use crate::rewards::process::Settle;
 use crate::{Error, Result};
 
 use Column::{Int, Text};
@@ -201,17 +200,16 @@ static MARK_POSTBACKS: LazyStatement = LazyLock::new(|| {
     )
 });
 
-/// Saves everything of `settlement`; true if an app is to be told something. The guard: exactly its postbacks still waited, and exactly its rewards were
-/// still as loaded.
+/// Saves everything of `outcome`; true if an app is to be notified. The guard: exactly its postbacks still waited, and
+/// exactly its rewards were still as loaded.
 pub(crate) async fn save(
     tx: &mut Tx,
-    settlement: &Settlement,
-    by: &dyn Settle,
+    outcome: &BatchOutcome,
     subscriptions: &Subscriptions,
     now: TimestampMs,
 ) -> Result<bool> {
-    let ids = rewards(tx, &settlement.rewards, by).await?;
-    let settled = || settlement.rewards.iter().zip(&ids);
+    let ids = rewards(tx, &outcome.rewards).await?;
+    let settled = || outcome.rewards.iter().zip(&ids);
     retention::shorten_late(
         tx,
         settled().filter(|(settled, _)| is_late(settled, now)).map(|(_, id)| *id).collect(),
@@ -223,7 +221,7 @@ pub(crate) async fn save(
     }
     let taken: Vec<_> =
         settled().flat_map(|(settled, id)| settled.steps.iter().map(|taken| (*id, taken))).collect();
-    steps(tx, &taken, &by.business_date(now), now).await?;
+    steps(tx, &taken, &outcome.business_date, now).await?;
     let touched: Vec<_> = settled()
         .map(|(settled, id)| Touched {
             reward_id: *id,
@@ -233,9 +231,9 @@ pub(crate) async fn save(
         })
         .collect();
     let tells = outbox::bear(tx, &touched, subscriptions, now).await?;
-    outcomes(tx, settlement, &ids, now).await?;
-    cases::save(tx, settlement, &ids, now).await?;
-    tallies(tx, &settlement.tallies, now).await?;
+    outcomes(tx, outcome, &ids, now).await?;
+    cases::save(tx, outcome, &ids, now).await?;
+    tallies(tx, &outcome.tallies, now).await?;
     Ok(tells)
 }
 
@@ -244,7 +242,7 @@ const SHORTEST_TERM_MS: i64 = DAY_MS;
 
 /// Whether the address that is saved with `settled` may be past its term already: its postback is old, or the reward
 /// was known before, and may be older.
-fn is_late(settled: &Settled, now: TimestampMs) -> bool {
+fn is_late(settled: &RewardChange, now: TimestampMs) -> bool {
     settled.details.as_ref().is_some_and(|details| {
         details.event.ip.is_some()
             && (settled.reward.id.is_some()
@@ -347,14 +345,14 @@ pub(crate) async fn book(
     Ok(())
 }
 
-/// Marks the postbacks of `settlement`; `reward_ids` are those of its rewards, in their order.
+/// Marks the postbacks of `outcome`; `reward_ids` are those of its rewards, in their order.
 pub(crate) async fn outcomes(
     tx: &mut Tx,
-    settlement: &Settlement,
+    outcome: &BatchOutcome,
     reward_ids: &[i64],
     now: TimestampMs,
 ) -> Result<()> {
-    let rows: Vec<_> = settlement
+    let rows: Vec<_> = outcome
         .postbacks
         .iter()
         .map(|processed| OutcomeRow {
@@ -381,18 +379,18 @@ async fn tallies(tx: &mut Tx, tallies: &[DataTally], now: TimestampMs) -> Result
 }
 
 /// Inserts the new rewards, updates the known ones, and answers with the ids of all, in their order.
-async fn rewards(tx: &mut Tx, settled: &[Settled], by: &dyn Settle) -> Result<Vec<i64>> {
+async fn rewards(tx: &mut Tx, settled: &[RewardChange]) -> Result<Vec<i64>> {
     let (known, new): (Vec<_>, Vec<_>) = settled.iter().partition(|settled| settled.reward.id.is_some());
     if !known.is_empty() {
         // Completed first: what then is held is held with all that is known of it.
-        let completed: Vec<_> = known.iter().filter_map(|settled| RewardInsert::of(settled, by)).collect();
+        let completed: Vec<_> = known.iter().filter_map(|settled| RewardInsert::of(settled)).collect();
         if !completed.is_empty() {
             guard("rewards", tx.execute(&COMPLETE_REWARDS, &completed).await?, completed.len())?;
         }
         let rows: Vec<_> = known.iter().map(|settled| update_row(settled)).collect();
         guard("rewards", tx.execute(&UPDATE_REWARDS, &rows).await?, rows.len())?;
     }
-    let inserts: Vec<_> = new.iter().filter_map(|settled| RewardInsert::of(settled, by)).collect();
+    let inserts: Vec<_> = new.iter().filter_map(|settled| RewardInsert::of(settled)).collect();
     let inserted: Vec<InsertedRow> =
         if inserts.is_empty() { Vec::new() } else { tx.fetch(&INSERT_REWARDS, &inserts).await? };
     let ids: HashMap<(&str, &str), i64> =
@@ -407,7 +405,7 @@ async fn rewards(tx: &mut Tx, settled: &[Settled], by: &dyn Settle) -> Result<Ve
         .collect()
 }
 
-fn update_row(settled: &Settled) -> UpdateRow {
+fn update_row(settled: &RewardChange) -> UpdateRow {
     let reward = &settled.reward;
     let taken = i64::try_from(settled.steps.len()).unwrap_or(i64::MAX);
     UpdateRow {
@@ -455,7 +453,7 @@ struct RewardInsert<'a> {
     sub1: Option<&'a str>,
     sub2: Option<&'a str>,
     received_at: i64,
-    business_date: String,
+    business_date: &'a str,
     steps: i64,
     repeats: i64,
     conflict: i64,
@@ -465,7 +463,7 @@ struct RewardInsert<'a> {
 
 impl<'a> RewardInsert<'a> {
     /// The row of a reward whose details are to be written.
-    fn of(settled: &'a Settled, by: &dyn Settle) -> Option<Self> {
+    fn of(settled: &'a RewardChange) -> Option<Self> {
         let details = settled.details.as_ref()?;
         let (reward, event) = (&settled.reward, &details.event);
         let verdict = settled.verdict.as_ref().map(|judgement| judgement.verdict.decision);
@@ -494,7 +492,7 @@ impl<'a> RewardInsert<'a> {
             sub1: event.sub1.as_deref(),
             sub2: event.sub2.as_deref(),
             received_at: details.received_at.0,
-            business_date: by.business_date(details.received_at),
+            business_date: &details.business_date,
             steps: reward.steps,
             repeats: reward.repeats,
             conflict: i64::from(reward.conflict),
@@ -528,7 +526,7 @@ struct VerdictRow<'a> {
 }
 
 impl<'a> VerdictRow<'a> {
-    fn of(settled: &'a Settled, reward_id: i64) -> Option<Self> {
+    fn of(settled: &'a RewardChange, reward_id: i64) -> Option<Self> {
         let judgement = settled.verdict.as_ref()?;
         let verdict = &judgement.verdict;
         // What the queue groups by; what was credited is in no queue.

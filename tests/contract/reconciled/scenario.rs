@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use domain::batch::{Outcome, REVERSED_BEFORE, Settlement};
+use domain::batch::{BatchOutcome, Outcome, REVERSED_BEFORE};
 use domain::policy::Policy;
 use domain::review::reversal::Situation;
 use domain::reward::{Status, Step};
@@ -21,7 +21,8 @@ use super::people::Desk;
 use super::reported::Reports;
 use crate::database::Home;
 use crate::story::{
-    Call, GEMS_SOURCE, RETRY_HORIZON_MS, SECOND_SOURCE, SOURCE, app_of, credit, processor_in, processor_under,
+    Call, GEMS_SOURCE, RETRY_HORIZON_MS, SECOND_SOURCE, SOURCE, app_of, credit, processed, processor_in,
+    processor_under,
 };
 use crate::telling::ALL;
 
@@ -239,9 +240,9 @@ impl Scenario<'_> {
     }
 
     async fn settle(&mut self, booked: i64) {
-        let settlement =
-            self.home.store.settle(Claim::First(ALL), self.processor.clone(), TimestampMs(booked)).await;
-        let Settlement { rewards, postbacks, cases, .. } = settlement.expect("they are settled");
+        let outcome =
+            processed(&self.home.store, Claim::First(ALL), self.processor.clone(), TimestampMs(booked)).await;
+        let BatchOutcome { rewards, postbacks, cases, .. } = outcome.expect("they are settled");
         for case in &cases {
             let reward = &rewards[case.reward].reward;
             self.case(named(&reward.source), &reward.key, case, booked);

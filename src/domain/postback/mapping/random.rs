@@ -1,11 +1,12 @@
 //! Fifty thousand postbacks of a network that writes whatever it likes, from a seed.
 
+use chrono_tz::Tz;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use super::tests::{OPTIONAL, REQUIRED};
 use super::*;
-use crate::batch::{Incoming, Known, Outcome, Settlement, SourceTerms};
+use crate::batch::{BatchOutcome, ExistingRewards, Incoming, Outcome, SourceTerms};
 use crate::location::{GeoResult, Location};
 use crate::policy::Policy;
 use crate::postback::network::Network;
@@ -144,20 +145,20 @@ fn any_reversal_of_a_booked_reward_takes_it_back_or_waits_for_a_person() {
                 events.push(map(&target, &params).unwrap_or_else(|why| panic!("{target}: {why}")));
             }
         }
-        let booked = |settlement: &Settlement| {
-            settlement.rewards.iter().all(|of| matches!(of.reward.status, Status::Credited | Status::Held))
+        let booked = |outcome: &BatchOutcome| {
+            outcome.rewards.iter().all(|of| matches!(of.reward.status, Status::Credited | Status::Held))
         };
         let split = |kind: Kind| events.iter().filter(move |event| event.kind == kind).cloned().zip(1..);
         let credits = split(Kind::Credit).map(|(event, id)| incoming(id, event)).collect();
-        let first = Settlement::of(credits, Known::default(), &policy, NOW);
+        let first = BatchOutcome::of(credits, ExistingRewards::default(), &policy, Tz::UTC, NOW);
         assert!(first.rewards.len() == 100 && booked(&first), "every credit is booked or held");
         let rewards = first.rewards.into_iter().zip(1..).map(|(mut settled, id)| {
             settled.reward.id = Some(id);
             settled.reward
         });
-        let known = Known { rewards: rewards.collect(), ..Known::default() };
+        let known = ExistingRewards { rewards: rewards.collect(), ..ExistingRewards::default() };
         let reversals = split(Kind::Reversal).map(|(event, id)| incoming(id, event)).collect();
-        let second = Settlement::of(reversals, known, &policy, NOW);
+        let second = BatchOutcome::of(reversals, known, &policy, Tz::UTC, NOW);
         for (index, settled) in second.rewards.iter().enumerate() {
             let waits = second.cases.iter().any(|case| case.reward == index);
             assert!(settled.reward.status == Status::Reversed || waits, "{:?}", settled.reward);

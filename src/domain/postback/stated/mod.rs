@@ -2,10 +2,11 @@
 //! and never instead of them. A stated value is read as strictly as a received one, and only fills a gap: what the
 //! network said and can be read is never replaced.
 
+use chrono_tz::Tz;
 use std::collections::BTreeMap;
 use std::fmt;
 
-use crate::batch::{Incoming, Known, Reward, Settlement, SourceTerms};
+use crate::batch::{BatchOutcome, ExistingRewards, Incoming, Reward, SourceTerms};
 use crate::location::{GeoResult, Location};
 use crate::money::Micros;
 use crate::policy::Policy;
@@ -302,11 +303,11 @@ impl Outlook {
             geo: GeoResult::Unknown,
             caller_listed: None,
         };
-        let known = Known { rewards: known, ..Known::default() };
-        let settlement = Settlement::of(vec![incoming], known, policy, now);
-        let processed = settlement.postbacks.first();
+        let known = ExistingRewards { rewards: known, ..ExistingRewards::default() };
+        let outcome = BatchOutcome::of(vec![incoming], known, policy, Tz::UTC, now);
+        let processed = outcome.postbacks.first();
         let reason = processed.and_then(|processed| processed.reason.clone());
-        let Some(settled) = settlement.rewards.first() else {
+        let Some(settled) = outcome.rewards.first() else {
             return Self { sentence: "Nothing moves.".into(), reward: None, payout: None, moves: false };
         };
         let reward = &settled.reward;
@@ -385,8 +386,8 @@ impl StatedBy {
     }
 }
 
-impl Settlement {
-    /// The same settlement, with the steps that a stated postback caused signed by who stated it. What the rules found
+impl BatchOutcome {
+    /// The same outcome, with the steps that a stated postback caused signed by who stated it. What the rules found
     /// stays in front.
     #[must_use]
     pub fn signed_by(mut self, stated: &BTreeMap<i64, StatedBy>) -> Self {

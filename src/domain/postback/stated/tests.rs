@@ -1,3 +1,4 @@
+use chrono_tz::Tz;
 use std::collections::BTreeMap;
 
 use proptest::prelude::*;
@@ -209,12 +210,17 @@ fn a_step_that_was_stated_is_signed_by_the_person_with_the_reason() {
         geo: GeoResult::Unknown,
         caller_listed: None,
     };
-    let settled =
-        Settlement::of(vec![incoming(1, "T1"), incoming(2, "T2")], Known::default(), &policy, TimestampMs(0));
+    let settled = BatchOutcome::of(
+        vec![incoming(1, "T1"), incoming(2, "T2")],
+        ExistingRewards::default(),
+        &policy,
+        Tz::UTC,
+        TimestampMs(0),
+    );
     let by = StatedBy { stated: values, actor: "mara".into(), reason: "their mail of Monday".into() };
     let signed = settled.clone().signed_by(&BTreeMap::from([(1, by)]));
     let note =
-        |settled: &Settlement, at: usize| settled.rewards[at].steps[0].note.clone().unwrap_or_default();
+        |settled: &BatchOutcome, at: usize| settled.rewards[at].steps[0].note.clone().unwrap_or_default();
     assert_eq!(signed.rewards[0].steps[0].actor, "mara");
     assert!(note(&signed, 0).ends_with("Stated: reward 500. their mail of Monday"), "{}", note(&signed, 0));
     assert_eq!(signed.rewards[1], settled.rewards[1], "the other one is untouched");

@@ -6,7 +6,7 @@ mod resolve;
 use std::collections::BTreeSet;
 use std::sync::LazyLock;
 
-use domain::batch::{NewCase, Reward, Settlement};
+use domain::batch::{BatchOutcome, NewCase, Reward};
 use domain::review::reversal::{Ending, Extent, Situation, extent};
 use domain::time::TimestampMs;
 use serde::Serialize;
@@ -106,25 +106,25 @@ struct CloseRow {
     ended_at: i64,
 }
 
-/// Saves the cases that `settlement` raises, and ends those that it closes; `reward_ids` are those of its rewards.
+/// Saves the cases that `outcome` raises, and ends those that it closes; `reward_ids` are those of its rewards.
 pub(crate) async fn save(
     tx: &mut Tx,
-    settlement: &Settlement,
+    outcome: &BatchOutcome,
     reward_ids: &[i64],
     now: TimestampMs,
 ) -> Result<()> {
-    let raised: Vec<_> = settlement
+    let raised: Vec<_> = outcome
         .cases
         .iter()
         .filter_map(|case| {
-            let reward = &settlement.rewards.get(case.reward)?.reward;
+            let reward = &outcome.rewards.get(case.reward)?.reward;
             Some(InsertRow::of(case, reward, *reward_ids.get(case.reward)?))
         })
         .collect();
     if !raised.is_empty() {
         tx.execute(&INSERT, &raised).await?;
     }
-    let closes = settlement.rewards.iter().zip(reward_ids);
+    let closes = outcome.rewards.iter().zip(reward_ids);
     let closes: BTreeSet<_> = closes
         .flat_map(|(settled, reward_id)| settled.closes.iter().map(|ending| (*reward_id, *ending)))
         .map(|(reward_id, ending)| CloseRow { reward_id, ending: ending.name(), ended_at: now.0 })
