@@ -13,7 +13,7 @@ use tracing::{debug, info, warn};
 
 /// What the settings say of reports.
 #[derive(Clone, Copy, Debug)]
-pub struct Terms {
+pub struct ReportConfig {
     /// The zone of the business day.
     pub timezone: Tz,
     /// When the report of a day is made, at the day after.
@@ -33,7 +33,7 @@ pub struct Made {
     pub kept: Kept,
 }
 
-impl Terms {
+impl ReportConfig {
     /// The last day whose report is due at `now`.
     pub fn last_due(&self, now: TimestampMs) -> Option<BusinessDay> {
         let today = BusinessDay::of(now, self.timezone)?;
@@ -53,7 +53,7 @@ const DAYS_BEFORE_THE_FIRST: u64 = 31;
 /// report is made and not kept, because nothing could go on from it.
 pub async fn make(
     store: &Store,
-    terms: &Terms,
+    terms: &ReportConfig,
     day: BusinessDay,
     now: TimestampMs,
 ) -> Result<Made, store::Error> {
@@ -77,7 +77,7 @@ pub async fn make(
 /// with the first of these days.
 async fn make_open(
     store: &Store,
-    terms: &Terms,
+    terms: &ReportConfig,
     span: &ReportSpan,
     days: Range<BusinessDay>,
     now: impl Fn() -> Option<TimestampMs>,
@@ -98,7 +98,7 @@ async fn make_open(
 /// Makes the report of `day`, where reports begin with the day `first`.
 async fn make_from(
     store: &Store,
-    terms: &Terms,
+    terms: &ReportConfig,
     day: BusinessDay,
     first: Option<BusinessDay>,
     now: TimestampMs,
@@ -118,7 +118,7 @@ async fn make_from(
 
 async fn try_to_make(
     store: &Store,
-    terms: &Terms,
+    terms: &ReportConfig,
     day: BusinessDay,
     is_kept: bool,
     now: TimestampMs,
@@ -163,7 +163,7 @@ fn last_closed(span: &ReportSpan, zone: Tz) -> Option<BusinessDay> {
 /// time: a day is closed once, after the day before it, and what is made is the same.
 pub async fn make_up_to(
     store: &Store,
-    terms: &Terms,
+    terms: &ReportConfig,
     slot: &str,
     clock: &Clock,
     stop: &CancellationToken,

@@ -21,7 +21,7 @@ const TALLIES_DAYS: u32 = 7;
 
 /// How long what is kept, in days; 0 is for ever.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Terms {
+pub struct RetentionPeriods {
     /// Raw postbacks that had their effect.
     pub postbacks_days: u32,
     /// Postbacks that could not be mapped.
@@ -40,7 +40,7 @@ fn before(now: TimestampMs, days: u32) -> Option<TimestampMs> {
 /// Purges until nothing is due, or until told to stop. Safe to run twice, and at the same time.
 pub(crate) async fn purge(
     store: &Store,
-    terms: Terms,
+    terms: RetentionPeriods,
     now: TimestampMs,
     stop: &CancellationToken,
 ) -> Result<(), store::Error> {

@@ -19,7 +19,7 @@ use tracing::{error, info, warn};
 
 use crate::mail::{Mail, MailError};
 use crate::reports;
-use crate::retention::{self, Terms};
+use crate::retention::{self, RetentionPeriods};
 use crate::shutdown::{rest, told};
 use crate::statements::{self, Worked};
 
@@ -62,9 +62,9 @@ pub struct Scheduled {
     /// The zone of the business day.
     pub timezone: Tz,
     /// How long what is kept.
-    pub terms: Terms,
+    pub terms: RetentionPeriods,
     /// When reports are made and closed.
-    pub reports: reports::Terms,
+    pub reports: reports::ReportConfig,
     /// Who is told of them by mail.
     pub mail: Option<Mail>,
     /// How statements of each source are matched.

@@ -11,7 +11,7 @@
 //! | [`roles`] | listening and working |
 //! | [`threads`] | those of ingest, and those of the rest |
 //! | [`commands`] | what runs once and ends |
-//! | [`watch`] | what monitoring sees |
+//! | [`metrics`] | what monitoring sees |
 //! | [`logging`] | log lines for people: one for each event, nothing hidden in them |
 //! | [`clock`] | the one place that asks for the time |
 
@@ -19,11 +19,10 @@ mod cli;
 mod clock;
 mod commands;
 mod config;
-mod health;
 mod logging;
+mod metrics;
 mod roles;
 mod threads;
-mod watch;
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -81,7 +80,9 @@ async fn run(cli: Cli) -> anyhow::Result<u8> {
         Command::Replay(args) => commands::replay::replay(&existing.await?, args).await,
         Command::Postbacks(command) => commands::postbacks::postbacks(&existing.await?, command).await,
         Command::Diagnose(args) => commands::diagnose::diagnose(&existing.await?, args).await,
-        Command::Healthcheck(args) => health::healthcheck(&Settings::load(config)?, &args).await,
+        Command::Healthcheck(args) => {
+            commands::healthcheck::healthcheck(&Settings::load(config)?, &args).await
+        }
         Command::Check(args) => commands::check::check(config, args).await,
         Command::Audit(command) => commands::audit::audit(&existing.await?, command).await,
         Command::Verify => commands::verify::verify(&existing.await?).await,
@@ -124,7 +125,7 @@ async fn prepare_to_work(config: Option<&Path>) -> anyhow::Result<(Process, Geo)
 
 async fn open(settings: Settings) -> anyhow::Result<Process> {
     log_to_standard_error(&settings.log, settings.log_format)?;
-    let metrics = watch::measure()?;
+    let metrics = metrics::measure()?;
     let store = roles::open(&settings, true).await?;
     for warning in settings.warnings.iter().chain(&roles::open_to_all(&settings)) {
         tracing::warn!("{warning}");
@@ -139,7 +140,7 @@ async fn up(config: Option<&Path>) -> anyhow::Result<u8> {
     commands::say("worker ready");
     let listening = async { stopping(&process, web.run(&process, true).await) };
     let working = async { stopping(&process, Box::pin(roles::work(&process, geo, None)).await) };
-    let (listened, worked, ()) = tokio::join!(listening, working, watch::look(&process));
+    let (listened, worked, ()) = tokio::join!(listening, working, metrics::look(&process));
     process.store.close().await;
     listened.and(worked)
 }
@@ -148,7 +149,7 @@ async fn up(config: Option<&Path>) -> anyhow::Result<u8> {
 async fn web(process: Process) -> anyhow::Result<u8> {
     let web = announce(start(&process).await?);
     let listening = async { stopping(&process, web.run(&process, false).await) };
-    let (listened, ()) = tokio::join!(listening, watch::look(&process));
+    let (listened, ()) = tokio::join!(listening, metrics::look(&process));
     process.store.close().await;
     listened
 }
@@ -159,7 +160,7 @@ async fn worker(config: Option<&Path>) -> anyhow::Result<u8> {
     process.store.migrate().await?;
     roles::stop_on_signals(process.stop.clone())?;
     let monitored = WorkerWatch::bind(&process.settings)?;
-    watch::announce(&process);
+    metrics::announce(&process);
     commands::say("worker ready");
     if let Some(monitored) = &monitored {
         commands::say(&format!("monitoring on http://{}", monitored.address));
@@ -170,7 +171,7 @@ async fn worker(config: Option<&Path>) -> anyhow::Result<u8> {
             monitored.run(&process).await;
         }
     };
-    let (worked, (), ()) = tokio::join!(working, monitoring, watch::look(&process));
+    let (worked, (), ()) = tokio::join!(working, monitoring, metrics::look(&process));
     process.store.close().await;
     worked
 }
@@ -178,7 +179,7 @@ async fn worker(config: Option<&Path>) -> anyhow::Result<u8> {
 async fn start(process: &Process) -> anyhow::Result<Web> {
     process.store.migrate().await?;
     roles::stop_on_signals(process.stop.clone())?;
-    watch::announce(process);
+    metrics::announce(process);
     Web::bind(&process.settings)
 }
 

@@ -25,17 +25,17 @@ use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 use web::api::Api;
 use web::console::{Choices, Console, Logins};
+use web::health::{LastBeat, Metrics, Watch};
 use web::ingest::recorder::Recorder;
 use web::ingest::{CalledAgain, Ingest, SourceEndpoint, Strays};
 use web::limits::RefusedRate;
 use web::refusals::Refusals;
 use web::serve::{Entrance, serve};
 use web::stating::{Mapping, Stating};
-use web::watch::{LastBeat, Metrics, Watch};
 
 use crate::config::{BadSettings, Settings};
 use crate::threads::IngestThreads;
-use crate::{clock, watch};
+use crate::{clock, metrics};
 
 /// A process that is about to run: settings read, database open and up to date.
 pub(crate) struct Process {
@@ -77,8 +77,8 @@ pub(crate) async fn open(settings: &Settings, create: bool) -> anyhow::Result<St
     let options = OpenOptions { max_connections: settings.database_connections, create };
     let store =
         Store::open(&settings.database_url.0, options).await.context("the database cannot be opened")?;
-    let store = store.telling(subscriptions(settings)).reviewing(settings.review.clone());
-    Ok(store.keeping_bodies(settings.limits.body_bytes_per_hour))
+    let store = store.notifying(subscriptions(settings)).with_review_terms(settings.review.clone());
+    Ok(store.with_body_limit(settings.limits.body_bytes_per_hour))
 }
 
 /// Files of the database that every account of this machine may open, a sentence each.
@@ -289,7 +289,7 @@ pub(crate) async fn work(process: &Process, geo: Geo, observer: Option<Observer>
         .context("the policy cannot be kept")?;
     info!(policy = policy.version(), geo = ?geo.databases(), "working");
     let refresh = Refresh::new(geo.clone(), &settings.geo_databases);
-    let refreshed = watch::refresh_geo(geo.clone(), refresh, stop);
+    let refreshed = metrics::refresh_geo(geo.clone(), refresh, stop);
     let processing = Processing {
         store: store.clone(),
         processor: Arc::new(processor(settings, geo, observer)),

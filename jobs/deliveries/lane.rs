@@ -10,7 +10,7 @@ use domain::delivery::schedule::{Class, Next, Outcome, next};
 use domain::time::{Clock, TimestampMs};
 use metrics::{counter, gauge, histogram};
 use store::Store;
-use store::deliveries::lease::{Ended, Leased, Take};
+use store::deliveries::lease::{FinishedAttempt, Leased, Take};
 use tokio::sync::{Mutex, watch};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -97,7 +97,7 @@ impl Lane {
         let mut state = self.state.lock().await;
         let mut changed = self.changes();
         let mut on_its_way: JoinSet<Sent> = JoinSet::new();
-        let mut ended: Vec<Ended> = Vec::new();
+        let mut ended: Vec<FinishedAttempt> = Vec::new();
         loop {
             let (room, mut look_at) = self.room(&mut state, on_its_way.len());
             // What is handed in lets others move up, so then it is worth taking without asking first.
@@ -108,7 +108,7 @@ impl Lane {
             let turn = hands_in || (room > 0 && look_at <= self.clock.now());
             let mut taken = 0;
             if turn {
-                match self.hand_over(&mut state, &ended, room).await {
+                match self.complete_and_lease(&mut state, &ended, room).await {
                     Ok(leased) => {
                         self.tell_if_switched_off(&ended).await;
                         ended.clear();
@@ -199,16 +199,16 @@ impl Lane {
         }
     }
 
-    async fn hand_over(
+    async fn complete_and_lease(
         &self,
         state: &mut State,
-        ended: &[Ended],
+        ended: &[FinishedAttempt],
         room: i64,
     ) -> Result<Vec<Leased>, store::Error> {
         let timeout_ms = i64::try_from(self.target.timeout.as_millis()).unwrap_or(i64::MAX / 4);
         let take =
             Take { app: self.app().to_owned(), limit: room, lease_ms: timeout_ms * 2 + LEASE_MARGIN_MS };
-        let leased = self.store.hand_over(ended.to_vec(), take, self.clock.now()).await?;
+        let leased = self.store.complete_and_lease(ended.to_vec(), take, self.clock.now()).await?;
         if let Some(pace) = &mut state.pace {
             pace.take(leased.len());
         }
@@ -216,7 +216,7 @@ impl Lane {
     }
 
     /// An app is switched off by what was handed in, in the same transaction.
-    async fn tell_if_switched_off(&self, ended: &[Ended]) {
+    async fn tell_if_switched_off(&self, ended: &[FinishedAttempt]) {
         if !ended.iter().any(|ended| ended.class == Class::Gone) {
             return;
         }
@@ -254,7 +254,7 @@ impl Lane {
     }
 
     /// What follows from a call that has ended.
-    fn decide(&self, state: &mut State, sent: Sent) -> Ended {
+    fn decide(&self, state: &mut State, sent: Sent) -> FinishedAttempt {
         let Sent { leased, probe, began_at, answered } = sent;
         let now = self.clock.now();
         let class = answered.class;
@@ -269,7 +269,7 @@ impl Lane {
         let outcome = Outcome { class, retry_after_ms: answered.retry_after_ms, probe, jitter_permille };
         let follows = next(&self.target.schedule, leased.attempts + 1, &outcome, now);
         self.tell(&leased, &answered, follows, began_at, now);
-        Ended {
+        FinishedAttempt {
             id: leased.id,
             app: self.app().to_owned(),
             user_id: leased.message.user_id,

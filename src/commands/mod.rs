@@ -7,6 +7,7 @@ pub(crate) mod check;
 pub(crate) mod deliveries;
 pub(crate) mod demo;
 pub(crate) mod diagnose;
+pub(crate) mod healthcheck;
 mod import;
 pub(crate) mod postbacks;
 pub(crate) mod progress;

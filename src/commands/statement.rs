@@ -16,7 +16,7 @@ use domain::statement::totals::Totals;
 use domain::statement::{LineState, payment};
 use domain::text::count;
 use store::statements::notes::NoteKind;
-use store::statements::{Accepted, BreakRow, Paid, Payment, Reading, StatementRow, TakenBack, Word};
+use store::statements::{Accepted, BreakRow, Paid, Payment, Reading, Resolution, StatementRow, TakenBack};
 
 use web::statements::{self, lists};
 
@@ -316,7 +316,7 @@ async fn paid(
     process: &Process,
     id: i64,
     amount: &str,
-    word: Word,
+    word: Resolution,
     key: Option<String>,
     confirmed: bool,
 ) -> anyhow::Result<u8> {
@@ -346,14 +346,14 @@ async fn paid(
     Ok(EXIT_DONE)
 }
 
-async fn take_back(process: &Process, id: i64, payment: i64, word: Word) -> anyhow::Result<u8> {
+async fn take_back(process: &Process, id: i64, payment: i64, word: Resolution) -> anyhow::Result<u8> {
     let business_date = word.now.business_date(process.settings.timezone);
     let done: TakenBack = process.store.take_payment_back(id, payment, word, business_date).await?;
     told(statements::taken_back(id, payment, done), &format!("payment {payment} is taken back"))
 }
 
-async fn word(process: &Process, actor: &str, reason: String) -> anyhow::Result<Word> {
+async fn word(process: &Process, actor: &str, reason: String) -> anyhow::Result<Resolution> {
     anyhow::ensure!(!reason.trim().is_empty(), "a reason is required: say why, in words");
     let actor = controller(process, actor).await?;
-    Ok(Word { actor, reason, now: process.clock.now() })
+    Ok(Resolution { actor, reason, now: process.clock.now() })
 }

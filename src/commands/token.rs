@@ -6,7 +6,7 @@ use store::access::staff::Person;
 use store::access::tokens::{NewToken, TokenRow};
 
 use super::acting::command_line;
-use super::{new_token, say};
+use super::{new_token, say, say_raw};
 use crate::EXIT_DONE;
 use crate::cli::TokenCommand;
 use crate::roles::Process;
@@ -122,7 +122,7 @@ async fn list(process: &Process, json: bool) -> anyhow::Result<u8> {
     let tokens = process.store.tokens().await?;
     if json {
         let tokens: Vec<_> = tokens.iter().map(|token| as_json(token, now)).collect();
-        say(&serde_json::to_string_pretty(&tokens)?);
+        say_raw(&serde_json::to_string_pretty(&tokens)?);
         return Ok(EXIT_DONE);
     }
     if tokens.is_empty() {

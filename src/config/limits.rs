@@ -4,7 +4,7 @@ use std::num::NonZeroU32;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use jobs::retention::Terms;
+use jobs::retention::RetentionPeriods;
 use web::limits::Limits;
 
 use super::layers::Section;
@@ -41,10 +41,10 @@ pub(super) fn limits(top: &mut Section<'_>) -> Option<Limits> {
 }
 
 /// `[retention]`
-pub(super) fn retention(top: &mut Section<'_>) -> Terms {
+pub(super) fn retention(top: &mut Section<'_>) -> RetentionPeriods {
     let (path, dict) = top.table("retention");
     let mut section = top.inner(path, dict);
-    let retention = Terms {
+    let retention = RetentionPeriods {
         postbacks_days: number(&mut section, "postbacks_days", 180, 0..=MAX_DAYS),
         quarantined_days: number(&mut section, "quarantined_days", 180, 0..=MAX_DAYS),
         refused_days: number(&mut section, "refused_days", 30, 0..=MAX_DAYS),

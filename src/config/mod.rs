@@ -26,7 +26,7 @@ use chrono_tz::Tz;
 use domain::policy::Policy;
 use domain::proxies::Proxies;
 use domain::review::queue::ReviewTerms;
-use jobs::retention::Terms;
+use jobs::retention::RetentionPeriods;
 use serde::Deserialize;
 use web::limits::Limits;
 
@@ -73,9 +73,9 @@ pub(crate) struct Settings {
     /// What a caller may take up.
     pub(crate) limits: Limits,
     /// How long what is kept.
-    pub(crate) retention: Terms,
+    pub(crate) retention: RetentionPeriods,
     /// When reports are made and closed.
-    pub(crate) reports: jobs::reports::Terms,
+    pub(crate) reports: jobs::reports::ReportConfig,
     /// Who is told of them by mail.
     pub(crate) mail: Option<jobs::mail::Mail>,
     /// How held rewards are decided on.

@@ -3,7 +3,7 @@
 use chrono_tz::Tz;
 use domain::postback::network::Network;
 use domain::report::day::parse_time;
-use jobs::reports::Terms;
+use jobs::reports::ReportConfig;
 
 use super::layers::Section;
 
@@ -11,7 +11,7 @@ use super::layers::Section;
 const DEFAULT_TIME: &str = "02:00";
 
 /// `[reports]`
-pub(super) fn reports(top: &mut Section<'_>, timezone: Option<Tz>) -> Option<Terms> {
+pub(super) fn reports(top: &mut Section<'_>, timezone: Option<Tz>) -> Option<ReportConfig> {
     let (path, dict) = top.table("reports");
     let mut section = top.inner(path, dict);
     let text: String = section.or("time", DEFAULT_TIME.to_owned());
@@ -21,7 +21,7 @@ pub(super) fn reports(top: &mut Section<'_>, timezone: Option<Tz>) -> Option<Ter
     }
     let cut_off_hours = super::bounded(&mut section, "cut_off_hours", 12, 1..=720);
     section.finish();
-    Some(Terms {
+    Some(ReportConfig {
         timezone: timezone?,
         time: time?,
         cut_off_hours: u32::try_from(cut_off_hours).ok()?,

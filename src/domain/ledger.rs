@@ -120,7 +120,7 @@ impl Transfer {
 
 /// What a step moves: whose reward, how much, from which source.
 #[derive(Clone, Copy, Debug)]
-pub struct Terms<'a> {
+pub struct RewardAmounts<'a> {
     /// The source that reported it.
     pub source: &'a str,
     /// The app that owns the user.
@@ -165,7 +165,7 @@ impl Amounts {
 }
 
 /// The transfers of `step`. An amount of zero moves nothing.
-pub fn transfers(step: Step, terms: &Terms<'_>) -> Vec<Transfer> {
+pub fn transfers(step: Step, terms: &RewardAmounts<'_>) -> Vec<Transfer> {
     let user = || RewardAccount::User { app: terms.app.into(), user_id: terms.user_id.into() };
     let held = || RewardAccount::Held(terms.source.into());
     let granted = || RewardAccount::Granted(terms.source.into());
@@ -217,7 +217,7 @@ mod tests {
     use super::*;
 
     fn booked(step: Step) -> Vec<String> {
-        let terms = Terms {
+        let terms = RewardAmounts {
             source: "targo",
             app: "main",
             user_id: "u1",
@@ -260,7 +260,7 @@ mod tests {
 
     #[test]
     fn an_amount_of_zero_moves_nothing() {
-        let terms = Terms {
+        let terms = RewardAmounts {
             source: "s",
             app: "a",
             user_id: "u",

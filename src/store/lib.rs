@@ -106,19 +106,19 @@ impl Store {
     /// The same store, which from now on writes down what the apps of `subscriptions` are to be told, in the
     /// transaction of each cause.
     #[must_use]
-    pub fn telling(self, subscriptions: Subscriptions) -> Self {
+    pub fn notifying(self, subscriptions: Subscriptions) -> Self {
         Self { subscriptions: Arc::new(subscriptions), ..self }
     }
 
     /// The same store, on which decisions are made under `terms` from now on.
     #[must_use]
-    pub fn reviewing(self, terms: ReviewTerms) -> Self {
+    pub fn with_review_terms(self, terms: ReviewTerms) -> Self {
         Self { terms: Arc::new(terms), ..self }
     }
 
     /// The same store, which from now on keeps so many bytes of unsigned bodies of one source in an hour.
     #[must_use]
-    pub fn keeping_bodies(self, body_bytes_per_hour: i64) -> Self {
+    pub fn with_body_limit(self, body_bytes_per_hour: i64) -> Self {
         Self { body_bytes_per_hour, ..self }
     }
 

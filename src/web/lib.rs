@@ -15,7 +15,7 @@
 //! | [`ingest`] | `GET` and `POST /pb/{source}`: verify, record, acknowledge |
 //! | [`api`] | `/api/v1`: rewards, balances, postbacks, reviews, proof |
 //! | [`statements`], [`export`], `files` | statements taken in as they come; tables and lists as files |
-//! | [`watch`] | `/healthz`, `/readyz`, `/metrics` |
+//! | [`health`] | `/healthz`, `/readyz`, `/metrics` |
 //! | [`console`] | the pages, for people who sign in |
 //! | [`stating`] | finishing what is quarantined, for pages, the API and the command line |
 //! | [`caller`] | who called, behind how many proxies |
@@ -30,6 +30,7 @@ mod door;
 pub mod export;
 mod files;
 mod front;
+pub mod health;
 pub mod ingest;
 pub mod limits;
 mod patience;
@@ -40,7 +41,6 @@ pub mod statements;
 pub mod stating;
 mod tap;
 mod texts;
-pub mod watch;
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -51,8 +51,8 @@ use warp::reply::Response;
 use warp::{Filter, Rejection, Reply};
 
 use console::Console;
+use health::Watch;
 use ingest::Ingest;
-use watch::Watch;
 
 /// Everything on one address.
 pub fn routes(
@@ -61,7 +61,7 @@ pub fn routes(
     console: Arc<Console>,
     watch: Arc<Watch>,
 ) -> impl Filter<Extract = (Response,), Error = Infallible> + Clone {
-    let guarded = watch::guarded_routes(watch, api.clone());
+    let guarded = health::guarded_routes(watch, api.clone());
     let routes = ingest::routes(ingest).or(api::routes(api)).unify().or(guarded).unify();
     let pages = console::routes(console.clone()).or(console::elsewhere(console)).unify();
     routes.or(pages).unify().recover(not_found).unify()
@@ -72,7 +72,7 @@ pub fn ingest_only(
     ingest: Arc<Ingest>,
     watch: Arc<Watch>,
 ) -> impl Filter<Extract = (Response,), Error = Infallible> + Clone {
-    ingest::routes(ingest).or(watch::health_routes(watch)).unify().recover(not_found).unify()
+    ingest::routes(ingest).or(health::health_routes(watch)).unify().recover(not_found).unify()
 }
 
 /// What people, programs and monitoring of the publisher call, and nothing else.
@@ -82,13 +82,13 @@ pub fn admin_only(
     watch: Arc<Watch>,
 ) -> impl Filter<Extract = (Response,), Error = Infallible> + Clone {
     let pages = console::routes(console.clone()).or(console::elsewhere(console)).unify();
-    let routes = api::routes(api).or(watch::open_routes(watch)).unify().or(pages).unify();
+    let routes = api::routes(api).or(health::open_routes(watch)).unify().or(pages).unify();
     routes.recover(not_found).unify()
 }
 
 /// What monitoring asks of a process that only works.
 pub fn watch_only(watch: Arc<Watch>) -> impl Filter<Extract = (Response,), Error = Infallible> + Clone {
-    watch::open_routes(watch).recover(not_found).unify()
+    health::open_routes(watch).recover(not_found).unify()
 }
 
 /// Says what this crate measures, and makes every series exist from the start.

@@ -9,7 +9,7 @@ use store::deliveries::lease::Leased;
 use store::deliveries::resend::Resent;
 
 use crate::database::Home;
-use crate::deliveries::{delivered, ended, hand_over, later, lines, said, settle, take, telling};
+use crate::deliveries::{complete_and_lease, delivered, ended, later, lines, said, settle, take, telling};
 use crate::story::{NOW, REWARD, SECOND_SOURCE, credit, reversal};
 
 contract! {
@@ -37,7 +37,7 @@ async fn crowd(home: &Home, store: &Store, users: std::ops::Range<usize>) -> Vec
     take(store, NOW).await
 }
 
-fn gone(leased: &Leased) -> store::deliveries::lease::Ended {
+fn gone(leased: &Leased) -> store::deliveries::lease::FinishedAttempt {
     ended(leased, Class::Gone, Next::GiveUp)
 }
 
@@ -51,7 +51,7 @@ async fn one_user_who_is_gone_leaves_the_app_on(home: &Home) {
     let mut leased = take(&store, NOW).await;
     // However often it is sent again, and whatever else of the user.
     for _ in 0..5 {
-        let next = hand_over(&store, vec![gone(&leased[0])], "main", NOW).await;
+        let next = complete_and_lease(&store, vec![gone(&leased[0])], "main", NOW).await;
         assert!(!is_off(&store).await);
         leased = if next.is_empty() {
             for id in failed(&store).await {
@@ -77,15 +77,15 @@ async fn several_users_who_are_gone_in_a_row_switch_the_app_off(home: &Home) {
     // What is neither a yes nor a 410 changes nothing.
     let handed =
         vec![gone(&leased[0]), gone(&leased[1]), ended(&leased[3], Class::Rejected, Next::RetryAt(later(5)))];
-    hand_over(&store, handed, "main", NOW).await;
+    complete_and_lease(&store, handed, "main", NOW).await;
     assert!(!is_off(&store).await);
-    hand_over(&store, vec![gone(&leased[2])], "main", NOW).await;
+    complete_and_lease(&store, vec![gone(&leased[2])], "main", NOW).await;
     let off = store.disabled_apps().await.expect("they are read");
     assert_eq!((off.len(), off[0].app.as_str()), (1, "main"));
     assert!(off[0].why.starts_with("it answered 410 for 3 users in a row"), "{}", off[0].why);
     assert_eq!(store.next_due("main").await.expect("it is read"), None);
     assert_eq!(take(&store, later(60_000)).await, [], "the others are kept");
-    assert_eq!(said(&hand_over(&store, Vec::new(), "other", NOW).await), ["S1 credited"]);
+    assert_eq!(said(&complete_and_lease(&store, Vec::new(), "other", NOW).await), ["S1 credited"]);
     assert_eq!(lines(home, "T1").await, ["credited failed"]);
     assert_eq!(lines(home, "T4").await, ["credited waiting"]);
 }
@@ -95,15 +95,15 @@ async fn a_yes_in_between_begins_the_count_anew(home: &Home) {
     for yes in [Class::Delivered, Class::Duplicate] {
         let from = if yes == Class::Delivered { 10 } else { 20 };
         let leased = crowd(home, &store, from..from + 5).await;
-        hand_over(&store, vec![gone(&leased[0]), gone(&leased[1])], "main", NOW).await;
-        hand_over(&store, vec![ended(&leased[2], yes, Next::Done)], "main", NOW).await;
-        hand_over(&store, vec![gone(&leased[3]), gone(&leased[4])], "main", NOW).await;
+        complete_and_lease(&store, vec![gone(&leased[0]), gone(&leased[1])], "main", NOW).await;
+        complete_and_lease(&store, vec![ended(&leased[2], yes, Next::Done)], "main", NOW).await;
+        complete_and_lease(&store, vec![gone(&leased[3]), gone(&leased[4])], "main", NOW).await;
         assert!(!is_off(&store).await, "{yes:?}");
         assert!(store.enable_app("main".into(), "risk".into(), NOW).await.is_ok());
     }
     let leased = crowd(home, &store, 30..34).await;
     let batch = vec![gone(&leased[0]), gone(&leased[1]), gone(&leased[2]), delivered(&leased[3])];
-    hand_over(&store, batch, "main", NOW).await;
+    complete_and_lease(&store, batch, "main", NOW).await;
     assert!(!is_off(&store).await, "a yes came last");
 }
 
@@ -113,7 +113,7 @@ async fn users_who_are_gone_are_counted_over_all_workers(home: &Home) {
     for one in &leased {
         assert!(!is_off(&store).await);
         let other = telling_other(home).await;
-        hand_over(&other, vec![gone(one)], "main", NOW).await;
+        complete_and_lease(&other, vec![gone(one)], "main", NOW).await;
     }
     assert!(is_off(&store).await);
 }
@@ -128,7 +128,7 @@ async fn telling_other(home: &Home) -> Store {
 async fn after_it_is_switched_on_the_count_begins_anew_and_others_leave_first(home: &Home) {
     let store = telling(home);
     let leased = crowd(home, &store, 1..5).await;
-    hand_over(&store, leased[..3].iter().map(gone).collect(), "main", NOW).await;
+    complete_and_lease(&store, leased[..3].iter().map(gone).collect(), "main", NOW).await;
     assert!(is_off(&store).await);
     assert!(store.enable_app("main".into(), "risk".into(), NOW).await.expect("switched on"));
     assert!(!store.enable_app("main".into(), "risk".into(), NOW).await.expect("it was on"));
@@ -136,7 +136,7 @@ async fn after_it_is_switched_on_the_count_begins_anew_and_others_leave_first(ho
     let resent = store.resend(leased[0].id, "risk".into(), NOW).await.expect("answered");
     assert_eq!(resent, Resent::Done);
     let again = take(&store, NOW).await;
-    hand_over(&store, again.iter().map(gone).collect(), "main", NOW).await;
+    complete_and_lease(&store, again.iter().map(gone).collect(), "main", NOW).await;
     assert!(!is_off(&store).await, "one user is one user");
 }
 
@@ -148,10 +148,10 @@ async fn a_delivery_says_the_same_at_every_attempt(home: &Home) {
     // The user's balance moves on, and the settings change hands.
     settle(home, &store, &[credit("T2"), credit("T3")]).await;
     let failed = ended(&first[0], Class::Timeout, Next::RetryAt(later(1)));
-    hand_over(&store, vec![failed], "main", NOW).await;
+    complete_and_lease(&store, vec![failed], "main", NOW).await;
     let second = take(&telling_other(home).await, later(1)).await;
     assert_eq!(first[0].message, second[0].message);
-    let next = hand_over(&store, vec![delivered(&second[0])], "main", later(1)).await;
+    let next = complete_and_lease(&store, vec![delivered(&second[0])], "main", later(1)).await;
     assert_eq!((said(&next), next[0].message.balance.0), (vec!["T2 credited".to_owned()], 3 * REWARD));
 }
 
@@ -159,12 +159,12 @@ async fn a_delivery_that_is_sent_again_says_what_it_said_first(home: &Home) {
     let store = telling(home);
     settle(home, &store, &[credit("T1")]).await;
     let first = take(&store, NOW).await;
-    hand_over(&store, vec![delivered(&first[0])], "main", NOW).await;
+    complete_and_lease(&store, vec![delivered(&first[0])], "main", NOW).await;
     settle(home, &store, &[reversal("T1"), credit("T2")]).await;
     store.resend(first[0].id, "risk".into(), later(9)).await.expect("it is sent again");
     let mut again = take(&store, later(9)).await;
     while again.iter().all(|one| one.message.id() != first[0].message.id()) {
-        again = hand_over(&store, again.iter().map(delivered).collect(), "main", later(9)).await;
+        again = complete_and_lease(&store, again.iter().map(delivered).collect(), "main", later(9)).await;
         assert!(!again.is_empty(), "it is sent again");
     }
     assert_eq!(again[0].message, first[0].message);
@@ -179,7 +179,7 @@ async fn only_what_may_be_booked_makes_an_attempt_a_repeat(home: &Home) {
     for class in Class::ALL.into_iter().filter(|class| class.is_not_booked()) {
         ms += 1;
         let failed = ended(&leased[0], class, Next::RetryAt(later(ms)));
-        leased = hand_over(&store, vec![failed], "main", later(ms)).await;
+        leased = complete_and_lease(&store, vec![failed], "main", later(ms)).await;
         assert!(!leased[0].may_be_booked, "{class:?}");
     }
     // A worker that died has perhaps sent it.
@@ -190,9 +190,9 @@ async fn only_what_may_be_booked_makes_an_attempt_a_repeat(home: &Home) {
         settle(home, &store, &[credit(Box::leak(tx.into_boxed_str())).by("u9")]).await;
         let first = take(&store, NOW).await;
         let failed = ended(&first[0], class, Next::RetryAt(NOW));
-        let second = hand_over(&store, vec![failed], "main", NOW).await;
+        let second = complete_and_lease(&store, vec![failed], "main", NOW).await;
         assert!(second[0].may_be_booked, "{class:?}");
-        hand_over(&store, vec![delivered(&second[0])], "main", NOW).await;
+        complete_and_lease(&store, vec![delivered(&second[0])], "main", NOW).await;
     }
 }
 
@@ -205,7 +205,7 @@ async fn a_delivery_is_given_up_with_a_reason_and_others_pass(home: &Home) {
     settle(home, &store, &[credit("T1"), credit("T2")]).await;
     let first = take(&store, NOW).await;
     let paused = ended(&first[0], Class::ServerError, Next::RetryAt(later(900_000)));
-    assert_eq!(hand_over(&store, vec![paused], "main", NOW).await, [], "T2 waits behind it");
+    assert_eq!(complete_and_lease(&store, vec![paused], "main", NOW).await, [], "T2 waits behind it");
     assert_eq!(store.give_up(give_up(first[0].id)).await.expect("answered"), GivenUp::Done);
     assert_eq!(said(&take(&store, NOW).await), ["T2 credited"]);
     assert_eq!(lines(home, "T1").await, ["credited given_up"]);
@@ -234,7 +234,7 @@ async fn the_reversal_of_a_given_up_credit_is_told_if_the_credit_ever_left(home:
     settle(home, &store, &[credit("T1")]).await;
     let first = take(&store, NOW).await;
     settle(home, &store, &[reversal("T1"), credit("T2"), credit("T3")]).await;
-    hand_over(&store, vec![ended(&first[0], Class::Timeout, Next::GiveUp)], "main", NOW).await;
+    complete_and_lease(&store, vec![ended(&first[0], Class::Timeout, Next::GiveUp)], "main", NOW).await;
     assert_eq!(lines(home, "T1").await, ["credited failed", "reversed behind"]);
     // T2 is in hand now; T3, which never left, is given up before its reversal comes.
     store.give_up(give_up(first[0].id)).await.expect("answered");
@@ -246,7 +246,8 @@ async fn the_reversal_of_a_given_up_credit_is_told_if_the_credit_ever_left(home:
     let mut leased = take(&store, later(60_000)).await;
     while !leased.is_empty() {
         told.extend(said(&leased));
-        leased = hand_over(&store, leased.iter().map(delivered).collect(), "main", later(60_000)).await;
+        leased =
+            complete_and_lease(&store, leased.iter().map(delivered).collect(), "main", later(60_000)).await;
     }
     assert_eq!(told, ["T2 credited", "T1 reversed"], "the app may have booked T1");
 }
@@ -258,13 +259,13 @@ async fn what_is_being_sent_or_has_ended_is_not_given_up(home: &Home) {
     let first = take(&store, NOW).await;
     assert_eq!(store.give_up(give_up(first[0].id)).await.expect("answered"), GivenUp::InHand);
     assert_eq!(lines(home, "T1").await, ["credited waiting"]);
-    hand_over(&store, vec![delivered(&first[0])], "main", NOW).await;
+    complete_and_lease(&store, vec![delivered(&first[0])], "main", NOW).await;
     let answer = store.give_up(give_up(first[0].id)).await.expect("answered");
     assert_eq!(answer, GivenUp::NotPossible(Status::Delivered));
     let withdrawn =
         store.deliveries_of_reward(home.reward("T3").await.id).await.expect("they are read")[0].id;
     let answer = store.give_up(give_up(withdrawn)).await.expect("answered");
-    assert_eq!(answer, GivenUp::NotPossible(Status::Withdrawn));
+    assert_eq!(answer, GivenUp::NotPossible(Status::Cancelled));
     assert_eq!(store.audit(&AuditFilter::default(), 9).await.expect("it is read"), []);
 }
 
@@ -272,12 +273,12 @@ async fn what_was_given_up_can_be_sent_again_until_its_reversal_left(home: &Home
     let store = telling(home);
     settle(home, &store, &[credit("T1")]).await;
     let first = take(&store, NOW).await;
-    hand_over(&store, vec![ended(&first[0], Class::Rejected, Next::GiveUp)], "main", NOW).await;
+    complete_and_lease(&store, vec![ended(&first[0], Class::Rejected, Next::GiveUp)], "main", NOW).await;
     store.give_up(give_up(first[0].id)).await.expect("answered");
     assert_eq!(store.resend(first[0].id, "risk".into(), NOW).await.expect("answered"), Resent::Done);
     let again = take(&store, NOW).await;
     assert_eq!((said(&again), &again[0].message), (vec!["T1 credited".to_owned()], &first[0].message));
-    hand_over(&store, vec![ended(&again[0], Class::Rejected, Next::GiveUp)], "main", NOW).await;
+    complete_and_lease(&store, vec![ended(&again[0], Class::Rejected, Next::GiveUp)], "main", NOW).await;
     store.give_up(give_up(first[0].id)).await.expect("answered");
     settle(home, &store, &[reversal("T1")]).await;
     let reversed = take(&store, NOW).await;

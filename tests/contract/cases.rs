@@ -100,7 +100,7 @@ async fn a_part_of_a_hold_is_taken_back_and_the_rest_can_be_released(home: &Home
     let left =
         [("earned", 600_000), ("granted", -300_000_000), ("network", -600_000), ("user u1", 300_000_000)];
     assert_eq!(plain(&home.balances("targo").await), left);
-    let undone = home.store.clone().telling(told()).undo(id, ann()).await.expect("an answer");
+    let undone = home.store.clone().notifying(told()).undo(id, ann()).await.expect("an answer");
     assert_eq!(undone, Undone::Done);
     home.prove().await;
 }
@@ -274,7 +274,7 @@ async fn what_is_approved_again_waits_in_the_queue_and_is_decided_like_a_hold(ho
     let id = home.reward("T1").await.id;
     assert_eq!(home.decide(id, Review::Release).await.expect("an answer"), Reviewed::Done);
     assert_eq!(plain(&home.balances("targo").await), CREDITED);
-    let undone = home.store.clone().telling(told()).undo(id, ann()).await.expect("an answer");
+    let undone = home.store.clone().notifying(told()).undo(id, ann()).await.expect("an answer");
     assert_eq!(undone, Undone::Done);
     let totals = home.store.hold_totals(&filter, LATE).await.expect("totals");
     assert_eq!(totals.rewards, 1, "an undo brings it back for the same reason");
@@ -291,13 +291,13 @@ async fn an_app_hears_of_a_part_as_a_part_and_of_the_rest_as_the_rest(home: &Hom
     let credited = take(&store, later(20_000)).await;
     assert_eq!((said(&credited), credited[0].message.reward.0), (vec!["T1 credited".into()], 500_000_000));
     let ended = credited.iter().map(crate::deliveries::delivered).collect();
-    let taken = crate::deliveries::hand_over(&store, ended, "main", later(20_000)).await;
+    let taken = crate::deliveries::complete_and_lease(&store, ended, "main", later(20_000)).await;
     assert_eq!((said(&taken), taken[0].message.reward.0), (vec!["T1 reversed".into()], 200_000_000));
     assert_eq!(taken[0].message.payout.map(|payout| payout.0), Some(400_000));
     home.record(&[reversal("T1")]).await;
     processed(&store, Claim::First(100), processor(), NOW).await.expect("they are settled");
     let ended = taken.iter().map(crate::deliveries::delivered).collect();
-    let rest = crate::deliveries::hand_over(&store, ended, "main", later(20_000)).await;
+    let rest = crate::deliveries::complete_and_lease(&store, ended, "main", later(20_000)).await;
     assert_eq!((said(&rest), rest[0].message.reward.0), (vec!["T1 reversed".into()], 300_000_000));
 }
 

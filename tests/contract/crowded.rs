@@ -8,7 +8,7 @@ use domain::money::Micros;
 use domain::review::decision::Review;
 use domain::review::queue::Grouping;
 use domain::time::TimestampMs;
-use store::review::decisions::{Decide, Wanted};
+use store::review::decisions::{BulkDecision, Wanted};
 use store::review::holds::{Cluster, ClusterKey, ClusterPlace, HoldFilter, HoldPlace, HoldSort};
 use store::review::reviews::Reviewer;
 
@@ -219,7 +219,7 @@ async fn measure(home: &Home) {
     }
     let ids = store.hold_ids(&none(), HOLDS).await.expect("listed");
     let mut wanted = ids.into_iter().map(|(reward_id, steps)| Wanted { reward_id, steps });
-    let decide = |wanted: Vec<Wanted>| Decide {
+    let decide = |wanted: Vec<Wanted>| BulkDecision {
         wanted,
         decision: Review::Release,
         overturn: false,

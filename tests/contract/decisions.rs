@@ -12,7 +12,7 @@ use store::Store;
 use store::access::audit::AuditFilter;
 use store::access::staff::NewPerson;
 use store::access::tokens::NewToken;
-use store::review::decisions::{ACTOR_POLICY, Decide, Decision, Skip, Wanted};
+use store::review::decisions::{ACTOR_POLICY, BulkDecision, Decision, Skip, Wanted};
 use store::review::holds::HoldFilter;
 use store::review::reviews::{Reviewed, Reviewer};
 
@@ -56,7 +56,7 @@ async fn queue(home: &Home) -> Vec<Wanted> {
 }
 
 async fn decide(store: &Store, wanted: &[Wanted], decision: Review, person: &str) -> Decision {
-    let decide = Decide { wanted: wanted.to_vec(), decision, overturn: false, reviewer: by(person) };
+    let decide = BulkDecision { wanted: wanted.to_vec(), decision, overturn: false, reviewer: by(person) };
     store.decide(decide).await.expect("decided")
 }
 
@@ -135,7 +135,7 @@ async fn a_reward_named_twice_is_decided_once(home: &Home) {
 }
 
 async fn an_undo_takes_the_whole_click_back_and_only_for_who_clicked(home: &Home) {
-    let store = home.store.clone().telling(told());
+    let store = home.store.clone().notifying(told());
     let seen = hold(home, 20).await;
     let done = decide(&store, &seen, Review::Release, "ann").await;
     let id = done.id.expect("kept");
@@ -151,7 +151,7 @@ async fn an_undo_takes_the_whole_click_back_and_only_for_who_clicked(home: &Home
 }
 
 async fn the_newest_decision_that_still_stands_is_the_next_to_be_undone(home: &Home) {
-    let store = home.store.clone().telling(told());
+    let store = home.store.clone().notifying(told());
     let before = TimestampMs(NOW.0 - 1);
     let last = async |person: &str, since| {
         let row = store.last_decision(person, since).await.expect("looked up");
@@ -173,7 +173,7 @@ async fn the_newest_decision_that_still_stands_is_the_next_to_be_undone(home: &H
 }
 
 async fn an_undo_after_the_grace_takes_nothing_back(home: &Home) {
-    let store = home.store.clone().telling(told());
+    let store = home.store.clone().notifying(told());
     let seen = hold(home, 1).await;
     let id = decide(&store, &seen, Review::Release, "ann").await.id.expect("kept");
     let late = Reviewer { now: TimestampMs(NOW.0 + told().grace_ms), ..by("ann") };
@@ -184,7 +184,7 @@ async fn an_undo_after_the_grace_takes_nothing_back(home: &Home) {
 
 async fn what_pays_much_waits_for_a_second_person(home: &Home) {
     let second = SecondPerson { single: Some(Micros(PAYOUT)), ..SecondPerson::default() };
-    let store = home.store.clone().reviewing(needing(second));
+    let store = home.store.clone().with_review_terms(needing(second));
     let seen = hold(home, 1).await;
     let id = seen[0].reward_id;
     store.claim(id, "ann", NOW, 1_000).await.expect("claimed");
@@ -202,7 +202,7 @@ async fn what_pays_much_waits_for_a_second_person(home: &Home) {
 
 async fn nobody_is_their_own_second_person(home: &Home) {
     let second = SecondPerson { hard: true, ..SecondPerson::default() };
-    let store = home.store.clone().reviewing(needing(second));
+    let store = home.store.clone().with_review_terms(needing(second));
     let seen = hold(home, 1).await;
     for _ in 0..3 {
         let done = decide(&store, &seen, Review::Release, "ann").await;
@@ -213,7 +213,7 @@ async fn nobody_is_their_own_second_person(home: &Home) {
 
 async fn of_two_who_disagree_a_third_decides(home: &Home) {
     let second = SecondPerson { hard: true, ..SecondPerson::default() };
-    let store = home.store.clone().reviewing(needing(second));
+    let store = home.store.clone().with_review_terms(needing(second));
     let seen = hold(home, 1).await;
     assert_eq!(decide(&store, &seen, Review::Release, "ann").await.waiting.len(), 1);
     assert_eq!(decide(&store, &seen, Review::Reject, "bob").await.waiting.len(), 1);
@@ -226,7 +226,7 @@ async fn of_two_who_disagree_a_third_decides(home: &Home) {
 
 async fn many_at_once_that_pay_much_together_wait_for_a_second_person(home: &Home) {
     let second = SecondPerson { bulk: Some(Micros(3 * PAYOUT)), ..SecondPerson::default() };
-    let store = home.store.clone().reviewing(needing(second));
+    let store = home.store.clone().with_review_terms(needing(second));
     let seen = hold(home, 5).await;
     assert_eq!(decide(&store, &seen[..2], Review::Release, "ann").await.taken.len(), 2);
     assert_eq!(decide(&store, &seen[2..], Review::Release, "ann").await.waiting.len(), 3);
@@ -253,7 +253,7 @@ async fn add_person(home: &Home, name: &str) {
 
 async fn a_persons_token_and_login_are_one_of_two_people(home: &Home) {
     let second = SecondPerson { hard: true, ..SecondPerson::default() };
-    let store = home.store.clone().reviewing(needing(second));
+    let store = home.store.clone().with_review_terms(needing(second));
     for name in ["mara", "joe"] {
         add_person(home, name).await;
     }
@@ -272,7 +272,7 @@ async fn a_persons_token_and_login_are_one_of_two_people(home: &Home) {
 
 async fn a_service_is_neither_of_two_people(home: &Home) {
     let second = SecondPerson { hard: true, ..SecondPerson::default() };
-    let store = home.store.clone().reviewing(needing(second));
+    let store = home.store.clone().with_review_terms(needing(second));
     add_person(home, "mara").await;
     let (bot, cron) = (add_token(home, "bot", None).await, add_token(home, "cron", None).await);
     let seen = hold(home, 2).await;
@@ -293,13 +293,13 @@ async fn a_service_is_neither_of_two_people(home: &Home) {
 
 async fn decide_at(store: &Store, wanted: &[Wanted], decision: Review, person: &str, at_ms: i64) -> Decision {
     let reviewer = Reviewer { now: TimestampMs(NOW.0 + at_ms), ..by(person) };
-    let decide = Decide { wanted: wanted.to_vec(), decision, overturn: false, reviewer };
+    let decide = BulkDecision { wanted: wanted.to_vec(), decision, overturn: false, reviewer };
     store.decide(decide).await.expect("decided")
 }
 
 async fn small_clicks_of_one_day_are_one_large_one(home: &Home) {
     let second = SecondPerson { bulk: Some(Micros(3 * PAYOUT)), ..SecondPerson::default() };
-    let store = home.store.clone().reviewing(needing(second));
+    let store = home.store.clone().with_review_terms(needing(second));
     let seen = hold(home, 9).await;
     let click = async |index: usize, decision, person: &str, at_ms: i64| {
         let done = decide_at(&store, &seen[index..=index], decision, person, at_ms).await;
@@ -324,7 +324,7 @@ async fn small_clicks_of_one_day_are_one_large_one(home: &Home) {
 async fn what_two_decided_or_was_undone_is_not_summed_up(home: &Home) {
     let second =
         SecondPerson { bulk: Some(Micros(3 * PAYOUT)), single: Some(Micros(100 * PAYOUT)), hard: false };
-    let store = home.store.clone().telling(told()).reviewing(needing(second));
+    let store = home.store.clone().notifying(told()).with_review_terms(needing(second));
     let seen = hold(home, 9).await;
     assert_eq!(decide(&store, &seen[..4], Review::Release, "ann").await.waiting.len(), 4);
     assert_eq!(decide(&store, &seen[..4], Review::Release, "bob").await.taken.len(), 4, "two agree");
@@ -344,7 +344,7 @@ async fn of_two_clicks_at_the_same_moment_one_sees_the_other(home: &Home) {
     let seen = hold(home, 8).await;
     let mut clicking = Vec::new();
     for wanted in seen {
-        let store = home.another_process().await.reviewing(needing(second.clone()));
+        let store = home.another_process().await.with_review_terms(needing(second.clone()));
         let click = async move { decide(&store, &[wanted], Review::Release, "ann").await.taken.len() };
         clicking.push(tokio::spawn(click));
     }
@@ -358,7 +358,7 @@ async fn of_two_clicks_at_the_same_moment_one_sees_the_other(home: &Home) {
 
 async fn an_opinion_ends_with_a_reversal(home: &Home) {
     let second = SecondPerson { hard: true, ..SecondPerson::default() };
-    let store = home.store.clone().reviewing(needing(second));
+    let store = home.store.clone().with_review_terms(needing(second));
     let seen = hold(home, 1).await;
     decide(&store, &seen, Review::Release, "ann").await;
     home.tell(&[reversal("T0").by("u0")]).await;
@@ -369,7 +369,7 @@ async fn an_opinion_ends_with_a_reversal(home: &Home) {
 
 async fn the_api_asks_for_a_second_person_too(home: &Home) {
     let second = SecondPerson { hard: true, ..SecondPerson::default() };
-    let store = home.store.clone().reviewing(needing(second));
+    let store = home.store.clone().with_review_terms(needing(second));
     let id = hold(home, 1).await[0].reward_id;
     let review = |decision, person: &str| store.review(id, decision, by(person));
     assert_eq!(review(Review::Reject, "ann").await.expect("answered"), Reviewed::Waits);
@@ -388,8 +388,10 @@ async fn the_api_asks_for_a_second_person_too(home: &Home) {
 async fn small_soft_holds_are_released_by_policy_and_nothing_else_is(home: &Home) {
     let hour_ms = 3_600_000;
     let auto = AutoRelease { below: Micros(2 * PAYOUT), after_ms: hour_ms };
-    let store =
-        home.store.clone().reviewing(ReviewTerms { auto_release: Some(auto), ..ReviewTerms::default() });
+    let store = home
+        .store
+        .clone()
+        .with_review_terms(ReviewTerms { auto_release: Some(auto), ..ReviewTerms::default() });
     // Held by a rule that is not hard: faster than the floor of its class.
     let soft = |tx_id: &str| {
         credit(tx_id).after(9).by(tx_id).received(RECEIVED_AT - 2 * hour_ms).with("offer_id", tx_id)
@@ -411,7 +413,7 @@ async fn small_soft_holds_are_released_by_policy_and_nothing_else_is(home: &Home
     let doubting = home
         .store
         .clone()
-        .reviewing(needing(SecondPerson { single: Some(Micros(1)), ..SecondPerson::default() }));
+        .with_review_terms(needing(SecondPerson { single: Some(Micros(1)), ..SecondPerson::default() }));
     let doubted = Wanted { reward_id: id("doubted").await, steps: 1 };
     decide(&doubting, &[doubted], Review::Reject, "ann").await;
     assert_eq!(store.auto_release(NOW, TODAY.into(), 100).await.expect("released"), 1);
@@ -433,11 +435,12 @@ async fn small_soft_holds_are_released_by_policy_and_nothing_else_is(home: &Home
 }
 
 async fn every_click_stands_in_the_audit_and_an_opinion_does_not_say_which(home: &Home) {
-    let store = home.store.clone().telling(told());
+    let store = home.store.clone().notifying(told());
     let seen = hold(home, 3).await;
     let id = decide(&store, &seen[..2], Review::Reject, "ann").await.id.expect("kept");
     store.undo_decision(id, by("ann")).await.expect("undone");
-    let careful = store.clone().reviewing(needing(SecondPerson { hard: true, ..SecondPerson::default() }));
+    let careful =
+        store.clone().with_review_terms(needing(SecondPerson { hard: true, ..SecondPerson::default() }));
     decide(&careful, &seen[2..], Review::Reject, "bob").await;
     let lines = store.audit(&AuditFilter::default(), 10).await.expect("listed");
     let said: Vec<_> = lines
@@ -466,7 +469,7 @@ async fn eight_reviewers_of_one_queue_decide_every_reward_exactly_once(home: &Ho
             // Each begins elsewhere and goes all the way round, so that they meet everywhere.
             for step in 0..20_usize {
                 let from = (step + number * 5) % 20 * 100;
-                let decide = Decide {
+                let decide = BulkDecision {
                     wanted: wanted[from..from + 100].to_vec(),
                     decision,
                     overturn: false,

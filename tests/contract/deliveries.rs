@@ -7,7 +7,7 @@ use domain::delivery::{Subscriptions, Wanted};
 use domain::review::decision::Review;
 use domain::time::TimestampMs;
 use store::Store;
-use store::deliveries::lease::{Ended, Leased, Take};
+use store::deliveries::lease::{FinishedAttempt, Leased, Take};
 use store::postbacks::inbox::Claim;
 
 use crate::database::Home;
@@ -43,7 +43,7 @@ pub(crate) fn telling(home: &Home) -> Store {
 
 pub(crate) fn telling_with(store: Store, wanted: Wanted) -> Store {
     let apps = ["main", "other"].map(|app| (app.to_owned(), wanted)).into();
-    store.telling(Subscriptions { apps, grace_ms: 10_000 })
+    store.notifying(Subscriptions { apps, grace_ms: 10_000 })
 }
 
 /// Records `calls` and settles them in one batch.
@@ -57,19 +57,24 @@ pub(crate) fn later(ms: i64) -> TimestampMs {
 }
 
 /// Hands in `ended` and takes everything of `app` that is due at `now`.
-pub(crate) async fn hand_over(store: &Store, ended: Vec<Ended>, app: &str, now: TimestampMs) -> Vec<Leased> {
+pub(crate) async fn complete_and_lease(
+    store: &Store,
+    ended: Vec<FinishedAttempt>,
+    app: &str,
+    now: TimestampMs,
+) -> Vec<Leased> {
     let take = Take { app: app.into(), limit: ALL, lease_ms: LEASE_MS };
-    store.hand_over(ended, take, now).await.expect("it is handed over")
+    store.complete_and_lease(ended, take, now).await.expect("it is handed over")
 }
 
 /// Everything of the app `main` that is due at `now`.
 pub(crate) async fn take(store: &Store, now: TimestampMs) -> Vec<Leased> {
-    hand_over(store, Vec::new(), "main", now).await
+    complete_and_lease(store, Vec::new(), "main", now).await
 }
 
 /// What an attempt at `leased` has ended with.
-pub(crate) fn ended(leased: &Leased, class: Class, next: Next) -> Ended {
-    Ended {
+pub(crate) fn ended(leased: &Leased, class: Class, next: Next) -> FinishedAttempt {
+    FinishedAttempt {
         id: leased.id,
         app: "main".into(),
         user_id: leased.message.user_id.clone(),
@@ -85,13 +90,13 @@ pub(crate) fn ended(leased: &Leased, class: Class, next: Next) -> Ended {
     }
 }
 
-pub(crate) fn delivered(leased: &Leased) -> Ended {
+pub(crate) fn delivered(leased: &Leased) -> FinishedAttempt {
     ended(leased, Class::Delivered, Next::Done)
 }
 
 /// Hands in that all of `leased` are delivered, and takes what is due then.
 async fn deliver(store: &Store, leased: &[Leased]) -> Vec<Leased> {
-    hand_over(store, leased.iter().map(delivered).collect(), "main", NOW).await
+    complete_and_lease(store, leased.iter().map(delivered).collect(), "main", NOW).await
 }
 
 /// `T1 credited`, in the order taken.
@@ -128,7 +133,7 @@ async fn a_credit_is_due_at_once_with_everything_the_app_may_be_told(home: &Home
     assert_eq!((message.offer_name.as_deref(), message.sub1.as_deref()), (Some("Café"), Some("a")));
     assert_eq!((message.sequence, message.reason.name()), (1, "completed"));
     assert_eq!(store.next_due("main").await.expect("it is read"), Some(later(LEASE_MS)));
-    assert_eq!(said(&hand_over(&store, Vec::new(), "other", NOW).await), ["T2 credited"]);
+    assert_eq!(said(&complete_and_lease(&store, Vec::new(), "other", NOW).await), ["T2 credited"]);
 }
 
 async fn holds_and_rejects_are_told_to_who_wants_to_know(home: &Home) {
@@ -214,7 +219,7 @@ async fn deliveries_of_several_users_and_apps_do_not_wait_for_each_other(home: &
         [credit("T1"), credit("T2").by("u2"), credit("T3").of_source(SECOND_SOURCE), credit("T4").by("u3")];
     settle(home, &store, &told).await;
     assert_eq!(said(&take(&store, NOW).await), ["T1 credited", "T2 credited", "T4 credited"]);
-    assert_eq!(said(&hand_over(&store, Vec::new(), "other", NOW).await), ["T3 credited"]);
+    assert_eq!(said(&complete_and_lease(&store, Vec::new(), "other", NOW).await), ["T3 credited"]);
 }
 
 async fn a_delivery_in_hand_is_taken_again_when_its_lease_has_ended(home: &Home) {
@@ -233,11 +238,11 @@ async fn a_worker_that_comes_too_late_leaves_an_attempt_and_decides_nothing(home
     let first = take(&store, NOW).await;
     let second = take(&store, later(LEASE_MS)).await;
     let late = ended(&first[0], Class::Timeout, Next::GiveUp);
-    hand_over(&store, vec![late.clone(), late], "main", NOW).await;
+    complete_and_lease(&store, vec![late.clone(), late], "main", NOW).await;
     assert_eq!(lines(home, "T1").await, ["credited waiting"]);
     deliver(&store, &second).await;
     // Nor does anything change what has ended.
-    hand_over(&store, vec![ended(&second[0], Class::Timeout, Next::GiveUp)], "main", NOW).await;
+    complete_and_lease(&store, vec![ended(&second[0], Class::Timeout, Next::GiveUp)], "main", NOW).await;
     assert_eq!(lines(home, "T1").await, ["credited delivered"]);
     let attempts = store.attempts_of_reward(home.reward("T1").await.id).await.expect("they are read");
     let told: Vec<_> = attempts.iter().map(|one| (one.number, one.result.as_str())).collect();
@@ -249,11 +254,11 @@ async fn an_attempt_that_does_not_count_is_not_counted(home: &Home) {
     settle(home, &store, &[credit("T1")]).await;
     let first = take(&store, NOW).await;
     let kept = ended(&first[0], Class::Timeout, Next::KeepUntil(later(100)));
-    assert_eq!(hand_over(&store, vec![kept], "main", NOW).await, []);
+    assert_eq!(complete_and_lease(&store, vec![kept], "main", NOW).await, []);
     let second = take(&store, later(100)).await;
     assert_eq!((second[0].attempts, second[0].number), (0, 2));
     let spent = ended(&second[0], Class::Timeout, Next::RetryAt(later(200)));
-    hand_over(&store, vec![spent], "main", later(100)).await;
+    complete_and_lease(&store, vec![spent], "main", later(100)).await;
     assert_eq!(take(&store, later(200)).await[0].attempts, 1);
 }
 
@@ -263,7 +268,7 @@ async fn a_failed_delivery_lets_others_of_the_user_pass_but_not_its_own_reversal
     let first = take(&store, NOW).await;
     settle(home, &store, &[reversal("T1"), credit("T2")]).await;
     let failed = ended(&first[0], Class::Rejected, Next::GiveUp);
-    let next = hand_over(&store, vec![failed], "main", NOW).await;
+    let next = complete_and_lease(&store, vec![failed], "main", NOW).await;
     assert_eq!(said(&next), ["T2 credited"]);
     assert_eq!(lines(home, "T1").await, ["credited failed", "reversed behind"]);
     // Nor does what comes later wait for what is stuck.
@@ -288,7 +293,7 @@ async fn what_is_not_done_is_counted_by_app(home: &Home) {
     )
     .await;
     let leased = take(&store, NOW).await;
-    hand_over(&store, vec![ended(&leased[1], Class::Rejected, Next::GiveUp)], "main", NOW).await;
+    complete_and_lease(&store, vec![ended(&leased[1], Class::Rejected, Next::GiveUp)], "main", NOW).await;
     let backlog = store.backlog().await.expect("it is counted");
     let mut counted: Vec<_> = backlog
         .iter()
@@ -329,11 +334,11 @@ async fn in_a_crowd_of_workers_each_is_delivered_once_and_in_order(home: &Home) 
         workers.push(tokio::spawn(async move {
             let mut sent: Vec<(i64, String)> = Vec::new();
             let mut idle = 0;
-            let mut hand: Vec<Ended> = Vec::new();
+            let mut hand: Vec<FinishedAttempt> = Vec::new();
             while idle < 30 {
                 let settled = processed(&store, Claim::First(7), processor(), NOW).await;
                 let take = Take { app: "main".into(), limit: 5, lease_ms: LEASE_MS };
-                match store.hand_over(hand.clone(), take, NOW).await {
+                match store.complete_and_lease(hand.clone(), take, NOW).await {
                     Ok(leased) => {
                         sent.extend(leased.iter().map(|one| (one.id, one.message.id())));
                         hand = leased.iter().map(delivered).collect();
@@ -356,7 +361,7 @@ async fn in_a_crowd_of_workers_each_is_delivered_once_and_in_order(home: &Home) 
     let left = "SELECT COUNT(*) FROM deliveries WHERE status NOT IN ('delivered', 'withdrawn')";
     assert_eq!(raw.number(left).await, 0, "none is stuck");
     assert_eq!(raw.number("SELECT COUNT(*) FROM deliveries WHERE event = 'credited'").await, 120);
-    // Ended in the order of their ids, user by user: each was taken only when the one before it was done.
+    // FinishedAttempt in the order of their ids, user by user: each was taken only when the one before it was done.
     let rows: Vec<(String, i64, i64)> = raw
         .rows("SELECT user_id, deliveries.id, tries FROM deliveries WHERE status = 'delivered' ORDER BY user_id, deliveries.id")
         .await;

@@ -65,7 +65,7 @@ async fn a_reward_stands_in_the_queue_exactly_while_it_is_held(home: &Home) {
     home.decide(home.reward("T2").await.id, Review::Reject).await.expect("rejected");
     home.tell(&[reversal("T3")]).await;
     assert_eq!(found(home, HoldFilter::default()).await, Vec::<String>::new());
-    let store = home.store.clone().telling(crate::telling::told());
+    let store = home.store.clone().notifying(crate::telling::told());
     store.undo(home.reward("T2").await.id, ann()).await.expect("undone");
     let rows = home.store.holds(&HoldFilter::default(), HoldSort::Age, None, NOW, 9).await.expect("listed");
     assert_eq!(rows.len(), 1);
@@ -251,7 +251,7 @@ async fn a_search_takes_percent_and_underscore_as_they_are(home: &Home) {
 async fn urgent_holds_are_due_first(home: &Home) {
     four(home).await;
     let terms = ReviewTerms { urgent: Some(Micros(20 * PAYOUT)), ..ReviewTerms::default() };
-    let store = home.store.clone().reviewing(terms.clone());
+    let store = home.store.clone().with_review_terms(terms.clone());
     let rows = store.holds(&HoldFilter::default(), HoldSort::Age, None, NOW, 9).await.expect("listed");
     assert_eq!(rows[0].tx_id, "T2");
     assert_eq!(rows[0].sort_value, rows[0].received_at + terms.urgent_target_ms);

@@ -157,7 +157,7 @@ async fn bodies_of_one_source_are_bounded_in_each_hour(home: &Home) {
         (call.source, call.target, call.body) = (source.into(), format!("/{number}"), Some("12345".into()));
         call
     };
-    let store = home.store.clone().keeping_bodies(10);
+    let store = home.store.clone().with_body_limit(10);
     for (number, (source, at)) in
         [("a", 0), ("a", 1), ("a", 2), ("b", 2), ("a", HOUR_MS - 1), ("a", HOUR_MS)].into_iter().enumerate()
     {

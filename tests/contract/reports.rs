@@ -339,8 +339,8 @@ async fn the_span_of_the_books_is_known(home: &Home) {
     assert_eq!(span().await.last_closed.as_deref(), Some(TODAY));
 }
 
-fn terms() -> jobs::reports::Terms {
-    jobs::reports::Terms {
+fn terms() -> jobs::reports::ReportConfig {
+    jobs::reports::ReportConfig {
         timezone: chrono_tz::Europe::Berlin,
         time: "02:00".parse().expect("a time"),
         cut_off_hours: 24,

@@ -11,7 +11,7 @@ use store::review::reviews::{Reviewer, Undone};
 use store::rewards::list::Place;
 
 use crate::database::Home;
-use crate::deliveries::{delivered, ended, hand_over, later, lines, said, settle, take, telling};
+use crate::deliveries::{complete_and_lease, delivered, ended, later, lines, said, settle, take, telling};
 use crate::story::{NOW, SECOND_SOURCE, credit, reversal, suspicious};
 use crate::telling::{CREDITED, HELD, ann, plain};
 
@@ -39,7 +39,7 @@ async fn held(home: &Home, store: &Store, tx: &str) -> i64 {
     settle(home, store, &[suspicious(tx)]).await;
     let id = home.reward(tx).await.id;
     let told = take(store, NOW).await;
-    hand_over(store, told.iter().map(delivered).collect(), "main", NOW).await;
+    complete_and_lease(store, told.iter().map(delivered).collect(), "main", NOW).await;
     id
 }
 
@@ -90,7 +90,8 @@ async fn an_undone_decision_can_be_made_again(home: &Home) {
     assert_eq!(said(&leased), ["T1 credited"]);
     // The reversal of it is told, as of any credit.
     settle(home, &store, &[reversal("T1")]).await;
-    let next = hand_over(&store, leased.iter().map(delivered).collect(), "main", later(GRACE_MS + 2)).await;
+    let next =
+        complete_and_lease(&store, leased.iter().map(delivered).collect(), "main", later(GRACE_MS + 2)).await;
     assert_eq!(said(&next), ["T1 reversed"]);
     home.prove().await;
 }
@@ -130,7 +131,7 @@ async fn of_an_undo_and_a_worker_at_the_same_time_exactly_one_wins(home: &Home) 
         let undone = undone.expect("answered") == Undone::Done;
         assert_ne!(undone, taken.len() == 1, "{tx}: undone {undone}, taken {:?}", said(&taken));
         assert_eq!(home.reward(&tx).await.status, if undone { "held" } else { "credited" });
-        hand_over(&store, taken.iter().map(delivered).collect(), "main", NOW).await;
+        complete_and_lease(&store, taken.iter().map(delivered).collect(), "main", NOW).await;
     }
     home.prove().await;
 }
@@ -142,7 +143,7 @@ async fn deliveries_are_listed_newest_first_page_by_page(home: &Home) {
     settle(home, &store, &calls).await;
     settle(home, &store, &[credit("S1").of_source(SECOND_SOURCE)]).await;
     let leased = take(&store, NOW).await;
-    hand_over(&store, vec![delivered(&leased[0])], "main", NOW).await;
+    complete_and_lease(&store, vec![delivered(&leased[0])], "main", NOW).await;
     let (mut seen, mut after) = (Vec::new(), None);
     loop {
         let filter = DeliveryFilter { app: Some("main".into()), after, ..DeliveryFilter::default() };
@@ -156,9 +157,9 @@ async fn deliveries_are_listed_newest_first_page_by_page(home: &Home) {
     for (status, expected) in [
         (Status::Waiting, 5),
         (Status::Delivered, 1),
-        (Status::Behind, 0),
+        (Status::Blocked, 0),
         (Status::Failed, 0),
-        (Status::Withdrawn, 0),
+        (Status::Cancelled, 0),
     ] {
         let filter = DeliveryFilter { status: Some(status), ..DeliveryFilter::default() };
         assert_eq!(count(filter).await, expected, "{status:?}");
@@ -179,9 +180,9 @@ async fn only_what_has_ended_is_sent_again(home: &Home) {
         let id = home.reward(tx).await.id;
         store.deliveries_of_reward(id).await.expect("they are read")[0].id
     };
-    assert_eq!(resend(of("T2").await).await, Resent::NotPossible(Status::Behind));
-    assert_eq!(resend(of("T3").await).await, Resent::NotPossible(Status::Withdrawn));
-    hand_over(&store, vec![delivered(&leased[0])], "main", NOW).await;
+    assert_eq!(resend(of("T2").await).await, Resent::NotPossible(Status::Blocked));
+    assert_eq!(resend(of("T3").await).await, Resent::NotPossible(Status::Cancelled));
+    complete_and_lease(&store, vec![delivered(&leased[0])], "main", NOW).await;
     assert_eq!(resend(id).await, Resent::Done, "the app has lost it");
     assert_eq!(lines(home, "T1").await, ["credited behind"], "the one on its way comes first");
 }
@@ -193,7 +194,7 @@ async fn failed(home: &Home, store: &Store, count: usize) {
     settle(home, store, &calls).await;
     let leased = take(store, NOW).await;
     let ended = leased.iter().map(|one| ended(one, Class::Rejected, Next::GiveUp)).collect();
-    hand_over(store, ended, "main", NOW).await;
+    complete_and_lease(store, ended, "main", NOW).await;
 }
 
 fn everything() -> ResendFilter {
@@ -217,7 +218,7 @@ async fn a_filter_sends_again_what_it_names_however_often_it_is_run(home: &Home)
     assert!(again.iter().all(|one| one.attempts == 0 && one.number == 2), "{again:?}");
     // What fails once more after the order was given needs another order.
     let failed_again = again.iter().map(|one| ended(one, Class::Rejected, Next::GiveUp)).collect();
-    hand_over(&store, failed_again, "main", later(2)).await;
+    complete_and_lease(&store, failed_again, "main", later(2)).await;
     assert_eq!(step(everything()).await, 0);
     assert_eq!(step(ResendFilter { ended_by: later(2), ..everything() }).await, 6);
 }
@@ -269,7 +270,7 @@ async fn an_order_to_resend_leaves_one_line_with_its_count(home: &Home) {
     let leased = take(&store, later(1)).await;
     assert_eq!(leased.len(), many);
     let ended = leased.iter().map(|one| ended(one, Class::Rejected, Next::GiveUp)).collect();
-    hand_over(&store, ended, "main", later(1)).await;
+    complete_and_lease(&store, ended, "main", later(1)).await;
     assert_eq!(resend(ResendFilter { ended_by: later(1), ..everything() }, None).await, 1_003);
     assert_eq!(lines().await[2..], [line("1003 failed deliveries", "")]);
 }

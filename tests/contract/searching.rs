@@ -98,9 +98,9 @@ async fn a_search_finds_the_same_however_much_it_finds(home: &Home) {
 async fn a_search_that_was_looked_up_once_answers_every_question(home: &Home) {
     crowd(home).await;
     let filter = HoldFilter { rule: Some("T1".into()), ..search("game 7") };
-    let sought = home.store.sought(&filter).await.expect("looked up").into_owned();
+    let sought = home.store.with_search(&filter).await.expect("looked up").into_owned();
     assert!(sought.found.is_some());
-    let once_more = home.store.sought(&sought).await.expect("nothing to look up");
+    let once_more = home.store.with_search(&sought).await.expect("nothing to look up");
     assert!(matches!(once_more, std::borrow::Cow::Borrowed(_)));
     for filter in [&filter, &sought] {
         assert_eq!(home.store.hold_totals(filter, NOW).await.expect("summed").rewards, 12);
@@ -108,7 +108,7 @@ async fn a_search_that_was_looked_up_once_answers_every_question(home: &Home) {
         assert_eq!(clusters.expect("grouped").len(), 1);
     }
     let none = HoldFilter::default();
-    assert!(home.store.sought(&none).await.expect("nothing to look up").found.is_none());
+    assert!(home.store.with_search(&none).await.expect("nothing to look up").found.is_none());
 }
 
 async fn a_search_finds_a_transaction_whatever_its_offers_are_called(home: &Home) {

@@ -16,7 +16,7 @@ use store::access::staff::{NewPerson, PersonChange};
 use store::postbacks::quarantine::{Acted, By};
 use store::postbacks::replay::QuarantineFilter;
 use store::review::cases::{CaseFilter, Resolve, Resolved};
-use store::review::decisions::{Decide, Decision, Wanted};
+use store::review::decisions::{BulkDecision, Decision, Wanted};
 use store::review::holds::HoldFilter;
 use store::review::reviews::{Reviewed, Reviewer, Undone};
 
@@ -49,7 +49,7 @@ async fn add(home: &Home, name: &str, ms: i64) {
 
 fn hard(home: &Home) -> Store {
     let second = SecondPerson { hard: true, ..SecondPerson::default() };
-    home.store.clone().reviewing(ReviewTerms { second, ..ReviewTerms::default() })
+    home.store.clone().with_review_terms(ReviewTerms { second, ..ReviewTerms::default() })
 }
 
 fn reviewer(name: &str, now: TimestampMs) -> Reviewer {
@@ -64,7 +64,8 @@ async fn held(home: &Home) -> Vec<Wanted> {
 
 async fn release(store: &Store, wanted: &[Wanted], name: &str, now: TimestampMs) -> Decision {
     let reviewer = reviewer(name, now);
-    let decide = Decide { wanted: wanted.to_vec(), decision: Review::Release, overturn: false, reviewer };
+    let decide =
+        BulkDecision { wanted: wanted.to_vec(), decision: Review::Release, overturn: false, reviewer };
     store.decide(decide).await.expect("decided")
 }
 
@@ -136,7 +137,7 @@ fn stated_terms(home: &Home) -> Store {
         second: SecondPerson { bulk: Some(Micros(10_000_000)), ..SecondPerson::default() },
         ..ReviewTerms::default()
     };
-    home.store.clone().reviewing(terms)
+    home.store.clone().with_review_terms(terms)
 }
 
 fn stake(reward: i64, payout: i64) -> Stake {
@@ -202,7 +203,7 @@ async fn a_case_above_the_limit_is_dismissed_by_two(home: &Home) {
     let id = case(home, "T1").await;
     let single = Some(Micros(stake_of(home, id).await));
     let second = SecondPerson { single, ..SecondPerson::default() };
-    let store = home.store.clone().reviewing(ReviewTerms { second, ..ReviewTerms::default() });
+    let store = home.store.clone().with_review_terms(ReviewTerms { second, ..ReviewTerms::default() });
     assert_eq!(dismiss(&store, id, "ann", NOW).await, Resolved::Waits);
     assert_eq!(dismiss(&store, id, "ann", NOW).await, Resolved::Waits, "nobody is their own second");
     assert_eq!(dismiss(&store, id, "puppet", NOW).await, Resolved::Waits, "who is new is none");
@@ -220,7 +221,7 @@ async fn small_dismissals_of_one_day_are_one_large_one(home: &Home) {
         [case(home, "T1").await, case(home, "T2").await, case(home, "T3").await, case(home, "T4").await];
     let second =
         SecondPerson { bulk: Some(Micros(3 * stake_of(home, ids[0]).await)), ..SecondPerson::default() };
-    let store = home.store.clone().reviewing(ReviewTerms { second, ..ReviewTerms::default() });
+    let store = home.store.clone().with_review_terms(ReviewTerms { second, ..ReviewTerms::default() });
     assert!(matches!(dismiss(&store, ids[0], "ann", NOW).await, Resolved::Done { .. }));
     assert!(matches!(dismiss(&store, ids[1], "ann", NOW).await, Resolved::Done { .. }));
     assert_eq!(dismiss(&store, ids[2], "ann", NOW).await, Resolved::Waits);
@@ -230,7 +231,7 @@ async fn small_dismissals_of_one_day_are_one_large_one(home: &Home) {
 }
 
 async fn only_who_decided_takes_it_back_and_it_stands_in_the_audit(home: &Home) {
-    let store = home.store.clone().telling(told());
+    let store = home.store.clone().notifying(told());
     let id = held(home).await[0].reward_id;
     let mara = || Actor::new("mara", Via::Token("laptop".into()), None);
     let of_mara = || Reviewer { actor: mara(), ..reviewer("mara", NOW) };

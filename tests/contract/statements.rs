@@ -14,8 +14,8 @@ use jobs::statements::work_off;
 use store::access::audit::AuditFilter;
 use store::statements::intake::Intake;
 use store::statements::{
-    Accepted, Confirm, Confirmed, Discarded, MatchTerms, NewStatement, Paid, Payment, Received, StateTotal,
-    Step, Supersedes, Then, Word,
+    Accepted, Confirm, Confirmed, Discarded, MatchTerms, NewStatement, Paid, Payment, Received, Resolution,
+    StateTotal, Step, Supersedes, Then,
 };
 
 use crate::database::Home;
@@ -128,8 +128,8 @@ pub(crate) async fn confirm(home: &Home, id: i64, period: Option<(&str, &str)>) 
     home.store.confirm_statement(id, confirm).await.expect("an answer")
 }
 
-pub(crate) fn word(reason: &str) -> Word {
-    Word { actor: "fay".into(), reason: reason.into(), now: NOW }
+pub(crate) fn word(reason: &str) -> Resolution {
+    Resolution { actor: "fay".into(), reason: reason.into(), now: NOW }
 }
 
 /// Honest credits `T0` to `T9` of a dollar each, of a user and an offer each, with `T8` and `T9` taken back.

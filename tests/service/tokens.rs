@@ -1,6 +1,6 @@
 //! Tokens: whose they are, how long they are in force, and that one person is one of two, however they come in.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::api::Api;
 use crate::database::Kind;
@@ -58,6 +58,10 @@ fn a_token_is_listed_expires_and_is_revoked(on: Kind) {
     let line = listed.lines().find(|line| line.starts_with("laptop")).unwrap_or_else(|| panic!("{listed}"));
     assert!(line.contains("mara") && line.contains("in force until") && !line.contains("never"), "{line}");
     assert!(!listed.contains(&laptop.token), "a token is shown again");
+    let listed = text(&gate.run(&["token", "list", "--json"]).stdout);
+    let for_programs: Value =
+        serde_json::from_str(&listed).unwrap_or_else(|fault| panic!("{fault}: {listed}"));
+    assert!(for_programs.as_array().is_some_and(|tokens| tokens.iter().any(|it| it["name"] == "laptop")));
     assert!(gate.run(&["token", "revoke", "laptop"]).status.success());
     assert_eq!(laptop.ask("rewards").status, 401);
     assert!(text(&gate.run(&["token", "list"]).stdout).contains("revoked"));

@@ -14,7 +14,7 @@ use jobs::postbacks::process::Processing;
 use sandbox::{Mix, Plan, PlanOptions, Signer, Template};
 use store::postbacks::inbox::NewPostback;
 use store::postbacks::refused::NewRefused;
-use store::review::decisions::{Decide, Wanted};
+use store::review::decisions::{BulkDecision, Wanted};
 use store::review::holds::{HoldFilter, HoldRow, HoldSort};
 use store::review::reviews::Reviewer;
 
@@ -171,7 +171,7 @@ async fn review(process: &Process, now: TimestampMs) -> anyhow::Result<()> {
             business_date: now.business_date(process.settings.timezone),
         };
         let wanted = vec![Wanted { reward_id: row.reward_id, steps: row.steps }];
-        process.store.decide(Decide { wanted, decision, overturn: false, reviewer }).await?;
+        process.store.decide(BulkDecision { wanted, decision, overturn: false, reviewer }).await?;
     }
     Ok(())
 }

@@ -34,7 +34,7 @@ use crate::cli::DemoArgs;
 use crate::commands::{new_password, new_token, say, say_lines};
 use crate::config::{Environment, Settings};
 use crate::roles::{self, Process, Web};
-use crate::{EXIT_DONE, EXIT_FAILED, watch};
+use crate::{EXIT_DONE, EXIT_FAILED, metrics};
 
 /// What the demo's network signs; the calls themselves go to the port that was free.
 const PUBLIC_URL: &str = "https://gw.example.com";
@@ -149,9 +149,9 @@ async fn start_app(folder: &Path) -> anyhow::Result<App> {
 async fn prepare(settings: Settings) -> anyhow::Result<Process> {
     let store = roles::open(&settings, true).await?;
     store.migrate().await?;
-    let process = Process::new(settings, store, watch::measure()?);
+    let process = Process::new(settings, store, metrics::measure()?);
     roles::stop_on_signals(process.stop.clone())?;
-    watch::announce(&process);
+    metrics::announce(&process);
     Ok(process)
 }
 

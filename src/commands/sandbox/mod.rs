@@ -21,7 +21,7 @@ use sandbox::{
 use tokio_util::sync::CancellationToken;
 
 use crate::commands::progress::{Progress, during};
-use crate::commands::{private_file, say};
+use crate::commands::{private_file, say, say_lines};
 use crate::{EXIT_DONE, EXIT_FAILED, config, roles};
 use scenario::Scenario;
 
@@ -184,7 +184,7 @@ pub(crate) async fn sandbox(args: SandboxArgs) -> anyhow::Result<u8> {
         }
     };
     drop(progress);
-    say(report.to_string().trim_end());
+    say_lines(report.to_string().trim_end());
     let keeps = given_up.keep.is_some();
     let mut clean = given_up.sum_up()? && report.unexpected == 0;
     if let Some(why) = report.nobody_answered() {

@@ -1,7 +1,7 @@
 //! A reward in work: what is left of it, and taking a step.
 
 use super::TakenStep;
-use crate::ledger::{Amounts, Terms, transfers};
+use crate::ledger::{Amounts, RewardAmounts, transfers};
 use crate::money::Micros;
 use crate::reward::{Status, Step};
 use crate::time::TimestampMs;
@@ -85,7 +85,7 @@ impl Reward {
 
     fn take_amounts(&mut self, step: Step, amounts: Amounts, because: Because<'_>) -> TakenStep {
         debug_assert!(step.from().is_none() || step.from() == Some(self.status));
-        let terms = Terms {
+        let terms = RewardAmounts {
             source: &self.source,
             app: &self.app,
             user_id: &self.user_id,

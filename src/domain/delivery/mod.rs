@@ -4,7 +4,7 @@
 //! caused it, so it can be sent any number of times and stays the same delivery.
 //!
 //! **Order.** Deliveries of one user are sent in the order of their causes, one at a time: a later one waits
-//! ([`Status::Behind`]) for an earlier one that is not done. One that has *failed* waits for a person and lets the
+//! ([`Status::Blocked`]) for an earlier one that is not done. One that has *failed* waits for a person and lets the
 //! others pass, because it could wait for ever; only what belongs to the same reward stays behind it, so a reversal
 //! never overtakes its credit.
 //!
@@ -125,7 +125,7 @@ pub enum Status {
     /// It is due, or has its time, or is being sent.
     Waiting,
     /// An earlier one of the same user comes first.
-    Behind,
+    Blocked,
     /// The app has acknowledged it.
     Delivered,
     /// Every attempt failed: it waits for a person.
@@ -133,23 +133,23 @@ pub enum Status {
     /// A person said, with a reason, that it is not sent any more.
     GivenUp,
     /// It never left, and never will: what it would have told was taken back before.
-    Withdrawn,
+    Cancelled,
 }
 
 impl Status {
     /// Every status.
     pub const ALL: [Self; 6] =
-        [Self::Waiting, Self::Behind, Self::Delivered, Self::Failed, Self::GivenUp, Self::Withdrawn];
+        [Self::Waiting, Self::Blocked, Self::Delivered, Self::Failed, Self::GivenUp, Self::Cancelled];
 
     /// The name in tables, pages and the API.
     pub fn name(self) -> &'static str {
         match self {
             Self::Waiting => "waiting",
-            Self::Behind => "behind",
+            Self::Blocked => "behind",
             Self::Delivered => "delivered",
             Self::Failed => "failed",
             Self::GivenUp => "given_up",
-            Self::Withdrawn => "withdrawn",
+            Self::Cancelled => "withdrawn",
         }
     }
 
@@ -189,7 +189,7 @@ pub struct Subscriptions {
 
 /// A delivery that exists already, as far as a later step of the same reward needs it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Known {
+pub struct PriorDelivery {
     /// Its row.
     pub id: i64,
     /// The step that caused it.
@@ -202,16 +202,16 @@ pub struct Known {
     pub tries: i64,
 }
 
-impl Known {
+impl PriorDelivery {
     /// True if the app cannot have heard of it, and still would.
     pub fn never_left(&self) -> bool {
-        self.tries == 0 && matches!(self.status, Status::Waiting | Status::Behind)
+        self.tries == 0 && matches!(self.status, Status::Waiting | Status::Blocked)
     }
 }
 
 /// A delivery to be born.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Birth {
+pub struct NewDelivery {
     /// The step that causes it.
     pub seq: i64,
     /// What it tells.
@@ -230,11 +230,11 @@ pub struct Plan {
     /// Deliveries that exist and are not to leave any more.
     pub withdraw: Vec<i64>,
     /// Deliveries that are to be born, in order.
-    pub births: Vec<Birth>,
+    pub new_deliveries: Vec<NewDelivery>,
 }
 
 /// What a step tells, before it is asked who wants to know.
-fn tells(step: Step) -> Option<(Event, Reason)> {
+fn notification(step: Step) -> Option<(Event, Reason)> {
     match step {
         Step::Credit => Some((Event::Credited, Reason::Completed)),
         Step::Release | Step::Overturn => Some((Event::Credited, Reason::Reviewed)),
@@ -255,22 +255,30 @@ fn tells(step: Step) -> Option<(Event, Reason)> {
 }
 
 /// What `steps` (number and step, in order) of one reward send, given the deliveries that it has already.
-pub fn plan(known: &[Known], steps: &[(i64, Step)], wanted: Wanted, grace_ms: i64, now: TimestampMs) -> Plan {
+pub fn plan(
+    known: &[PriorDelivery],
+    steps: &[(i64, Step)],
+    wanted: Wanted,
+    grace_ms: i64,
+    now: TimestampMs,
+) -> Plan {
     let mut plan = Plan::default();
     for &(seq, step) in steps {
         if step.undoes().is_some() {
             let undone = known.iter().filter(|delivery| delivery.seq == seq - 1 && delivery.never_left());
             plan.withdraw.extend(undone.map(|delivery| delivery.id));
         }
-        let Some((event, reason)) = tells(step).filter(|(event, _)| wanted.wants(*event)) else { continue };
+        let Some((event, reason)) = notification(step).filter(|(event, _)| wanted.wants(*event)) else {
+            continue;
+        };
         let due_at = TimestampMs(now.0 + if step.is_decision() { grace_ms.max(0) } else { 0 });
-        let birth = Birth { seq, event, reason, due_at, withdrawn: false };
+        let new_delivery = NewDelivery { seq, event, reason, due_at, withdrawn: false };
         if step.is_part() {
-            plan.reverse_part(known, birth);
+            plan.reverse_part(known, new_delivery);
         } else if event == Event::Reversed {
-            plan.reverse(known, birth);
+            plan.reverse(known, new_delivery);
         } else {
-            plan.births.push(birth);
+            plan.new_deliveries.push(new_delivery);
         }
     }
     plan
@@ -279,34 +287,40 @@ pub fn plan(known: &[Known], steps: &[(i64, Step)], wanted: Wanted, grace_ms: i6
 impl Plan {
     /// A part that is taken back: behind the credit that it is a part of, or nothing without one. Also of a credit that
     /// has not left yet, because what is left of that stands.
-    fn reverse_part(&mut self, known: &[Known], reversal: Birth) {
-        let is_told = self.births.iter().any(|birth| birth.event == Event::Credited && !birth.withdrawn)
+    fn reverse_part(&mut self, known: &[PriorDelivery], reversal: NewDelivery) {
+        let is_told = self
+            .new_deliveries
+            .iter()
+            .any(|new_delivery| new_delivery.event == Event::Credited && !new_delivery.withdrawn)
             || known
                 .iter()
-                .any(|delivery| delivery.event == Event::Credited && delivery.status != Status::Withdrawn);
+                .any(|delivery| delivery.event == Event::Credited && delivery.status != Status::Cancelled);
         if is_told {
-            self.births.push(reversal);
+            self.new_deliveries.push(reversal);
         }
     }
 
     /// A reversal: behind a credit that may have left, together with one that never did, or nothing without one.
-    fn reverse(&mut self, known: &[Known], reversal: Birth) {
-        let newborn =
-            self.births.iter_mut().rev().find(|birth| birth.event == Event::Credited && !birth.withdrawn);
+    fn reverse(&mut self, known: &[PriorDelivery], reversal: NewDelivery) {
+        let newborn = self
+            .new_deliveries
+            .iter_mut()
+            .rev()
+            .find(|new_delivery| new_delivery.event == Event::Credited && !new_delivery.withdrawn);
         if let Some(credit) = newborn {
             credit.withdrawn = true;
             // A part of it that was to be told behind it has nothing to be a part of any more.
             let seq = credit.seq;
-            for part in self.births.iter_mut().filter(|birth| birth.seq > seq) {
+            for part in self.new_deliveries.iter_mut().filter(|new_delivery| new_delivery.seq > seq) {
                 part.withdrawn |= part.event == Event::Reversed;
             }
-            self.births.push(Birth { withdrawn: true, ..reversal });
+            self.new_deliveries.push(NewDelivery { withdrawn: true, ..reversal });
             return;
         }
         let told = known
             .iter()
             .rev()
-            .find(|delivery| delivery.event == Event::Credited && delivery.status != Status::Withdrawn);
+            .find(|delivery| delivery.event == Event::Credited && delivery.status != Status::Cancelled);
         let Some(credit) = told else { return };
         if credit.never_left() {
             self.withdraw.push(credit.id);
@@ -315,11 +329,11 @@ impl Plan {
                 .iter()
                 .filter(|part| part.seq > credit.seq && part.event == Event::Reversed && part.never_left());
             self.withdraw.extend(parts.map(|part| part.id));
-            for part in &mut self.births {
+            for part in &mut self.new_deliveries {
                 part.withdrawn |= part.event == Event::Reversed && part.seq > credit.seq;
             }
         }
         // One that was given up before it ever left leaves nothing to take back.
-        self.births.push(Birth { withdrawn: credit.tries == 0, ..reversal });
+        self.new_deliveries.push(NewDelivery { withdrawn: credit.tries == 0, ..reversal });
     }
 }

@@ -4,21 +4,21 @@ const NOW: TimestampMs = TimestampMs(1_000_000);
 const GRACE_MS: i64 = 10_000;
 const EVERYTHING: Wanted = Wanted { held: true, rejected: true };
 
-fn planned(known: &[Known], steps: &[(i64, Step)], wanted: Wanted) -> Plan {
+fn planned(known: &[PriorDelivery], steps: &[(i64, Step)], wanted: Wanted) -> Plan {
     plan(known, steps, wanted, GRACE_MS, NOW)
 }
 
 /// Events in order; one that is for the record only in brackets.
 fn born(plan: &Plan) -> Vec<String> {
-    let name = |birth: &Birth| {
-        let name = birth.event.name();
-        if birth.withdrawn { format!("({name})") } else { name.to_owned() }
+    let name = |new_delivery: &NewDelivery| {
+        let name = new_delivery.event.name();
+        if new_delivery.withdrawn { format!("({name})") } else { name.to_owned() }
     };
-    plan.births.iter().map(name).collect()
+    plan.new_deliveries.iter().map(name).collect()
 }
 
-fn credit(status: Status, tries: i64) -> Known {
-    Known { id: 7, seq: 1, event: Event::Credited, status, tries }
+fn credit(status: Status, tries: i64) -> PriorDelivery {
+    PriorDelivery { id: 7, seq: 1, event: Event::Credited, status, tries }
 }
 
 #[test]
@@ -46,8 +46,8 @@ fn each_step_sends_what_the_contract_says() {
 #[test]
 fn what_a_person_decides_leaves_after_the_grace_and_what_rules_decide_at_once() {
     for (step, delay_ms) in [(Step::Credit, 0), (Step::Release, GRACE_MS), (Step::Reject, GRACE_MS)] {
-        let births = planned(&[], &[(1, step)], EVERYTHING).births;
-        assert_eq!(births[0].due_at.0 - NOW.0, delay_ms, "{step:?}");
+        let new_deliveries = planned(&[], &[(1, step)], EVERYTHING).new_deliveries;
+        assert_eq!(new_deliveries[0].due_at.0 - NOW.0, delay_ms, "{step:?}");
     }
 }
 
@@ -61,10 +61,10 @@ fn a_reversal_follows_its_credit_ends_with_it_or_is_not_sent() {
         (vec![credit(Status::Failed, 6)], vec![], vec!["reversed"]),
         // It never left: the pair ends as one.
         (vec![credit(Status::Waiting, 0)], vec![7], vec!["(reversed)"]),
-        (vec![credit(Status::Behind, 0)], vec![7], vec!["(reversed)"]),
+        (vec![credit(Status::Blocked, 0)], vec![7], vec!["(reversed)"]),
         // Nobody was told, and nobody would have been.
         (vec![], vec![], vec![]),
-        (vec![credit(Status::Withdrawn, 0)], vec![], vec![]),
+        (vec![credit(Status::Cancelled, 0)], vec![], vec![]),
     ] {
         let plan = planned(&known, &steps, EVERYTHING);
         assert_eq!(
@@ -84,13 +84,13 @@ fn a_credit_and_its_reversal_in_one_batch_end_as_one() {
 
 #[test]
 fn an_undone_decision_is_withdrawn_and_what_was_told_before_stays() {
-    let held = Known { id: 6, seq: 1, event: Event::Held, status: Status::Delivered, tries: 1 };
-    let released = Known { id: 8, seq: 2, event: Event::Credited, status: Status::Waiting, tries: 0 };
+    let held = PriorDelivery { id: 6, seq: 1, event: Event::Held, status: Status::Delivered, tries: 1 };
+    let released = PriorDelivery { id: 8, seq: 2, event: Event::Credited, status: Status::Waiting, tries: 0 };
     let plan = planned(&[held, released], &[(3, Step::UndoRelease)], EVERYTHING);
-    assert_eq!((plan.withdraw, plan.births), (vec![8], vec![]));
+    assert_eq!((plan.withdraw, plan.new_deliveries), (vec![8], vec![]));
     // The next release is a delivery of its own; a reversal behind it looks at that one.
-    let withdrawn = Known { status: Status::Withdrawn, ..released };
-    let again = Known { id: 9, seq: 4, event: Event::Credited, status: Status::Delivered, tries: 2 };
+    let withdrawn = PriorDelivery { status: Status::Cancelled, ..released };
+    let again = PriorDelivery { id: 9, seq: 4, event: Event::Credited, status: Status::Delivered, tries: 2 };
     let plan = planned(&[held, withdrawn, again], &[(5, Step::ReverseCredited)], EVERYTHING);
     assert_eq!((plan.withdraw.as_slice(), born(&plan)), (&[][..], vec!["reversed".to_owned()]));
 }

@@ -7,7 +7,7 @@ use super::amount::Amount;
 use super::facts::Fact;
 use super::figures::of_the_day;
 use super::rolls::USERS;
-use crate::ledger::{Terms, transfers};
+use crate::ledger::{RewardAmounts, transfers};
 use crate::money::Micros;
 
 pub(super) fn faults(report: &Report, facts: &Fact) -> Vec<String> {
@@ -83,7 +83,7 @@ fn steps_and_transfers(report: &Report, facts: &Fact, faults: &mut Vec<String>) 
         *due.entry((class(credit), currency.to_owned())).or_default() += amount;
     };
     for line in of_the_day(facts) {
-        let terms = Terms {
+        let terms = RewardAmounts {
             source: &line.source,
             app: "",
             user_id: "",

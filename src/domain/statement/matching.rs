@@ -71,7 +71,7 @@ impl Booking {
 
 /// What is known beside a batch of lines.
 #[derive(Clone, Debug, Default)]
-pub struct Known {
+pub struct Bookings {
     /// By transaction id.
     pub by_tx: HashMap<String, Booking>,
     /// Of the users in the batch.
@@ -164,11 +164,11 @@ impl Match {
 }
 
 /// Matches `lines` in their order by transaction id and kind.
-pub fn by_id(lines: &[StatementLine], known: &mut Known, tolerance: Tolerance) -> Vec<Match> {
+pub fn by_id(lines: &[StatementLine], known: &mut Bookings, tolerance: Tolerance) -> Vec<Match> {
     lines.iter().map(|line| one_by_id(line, known, tolerance)).collect()
 }
 
-fn one_by_id(line: &StatementLine, known: &mut Known, tolerance: Tolerance) -> Match {
+fn one_by_id(line: &StatementLine, known: &mut Bookings, tolerance: Tolerance) -> Match {
     const RULE: &str = "id";
     let Some(tx_id) = &line.tx_id else { return Match::of(line, LineState::Open, RULE) };
     if !known.seen.insert((tx_id.clone(), line.kind)) {
@@ -217,14 +217,14 @@ fn one_by_id(line: &StatementLine, known: &mut Known, tolerance: Tolerance) -> M
 /// Matches `lines` that no transaction id decided, in their order, by user, offer, event, amount and time.
 pub fn by_facts(
     lines: &[StatementLine],
-    known: &mut Known,
+    known: &mut Bookings,
     tolerance: Tolerance,
     window_ms: i64,
 ) -> Vec<Match> {
     lines.iter().map(|line| one_by_facts(line, known, tolerance, window_ms)).collect()
 }
 
-fn one_by_facts(line: &StatementLine, known: &mut Known, tolerance: Tolerance, window_ms: i64) -> Match {
+fn one_by_facts(line: &StatementLine, known: &mut Bookings, tolerance: Tolerance, window_ms: i64) -> Match {
     const RULE: &str = "facts";
     let alone = match line.kind {
         Kind::Credit => LineState::MissingHere,

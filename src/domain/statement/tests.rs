@@ -7,7 +7,7 @@ use proptest::prelude::*;
 
 use super::controls::Control;
 use super::format::Format;
-use super::matching::{Booking, Known, Match, OtherLine, Tolerance, by_day, by_facts, by_id};
+use super::matching::{Booking, Bookings, Match, OtherLine, Tolerance, by_day, by_facts, by_id};
 use super::{LineState, StatementLine, signed};
 use crate::postback::network::Kind;
 use crate::report::amount::{Amount, Sum};
@@ -90,11 +90,11 @@ fn line(number: i64, tx_id: &str, kind: Kind, amount: i64) -> StatementLine {
 
 const TOLERANCE: Tolerance = Tolerance { absolute: Amount(2), relative_ppm: 0 };
 
-fn known(bookings: &[Booking]) -> Known {
-    Known {
+fn known(bookings: &[Booking]) -> Bookings {
+    Bookings {
         by_tx: bookings.iter().map(|booking| (booking.tx_id.clone(), booking.clone())).collect(),
         by_user: HashMap::from([("u".to_owned(), bookings.to_vec())]),
-        ..Known::default()
+        ..Bookings::default()
     }
 }
 
@@ -182,7 +182,7 @@ fn a_line_counts_once_in_all_statements_that_add_up() {
     let day = |day: &str| Some(day.to_owned());
     let other =
         OtherLine { statement_id: 7, amount: Amount(10), currency: "USD".into(), day: day("2026-11-30") };
-    let known = || Known {
+    let known = || Bookings {
         lines_elsewhere: HashMap::from([(("T1".to_owned(), Kind::Credit), vec![other.clone()])]),
         elsewhere: HashMap::from([((1, Kind::Credit), 7)]),
         ..known(&[booking(1, 10, true)])
@@ -207,10 +207,10 @@ fn a_line_counts_once_in_all_statements_that_add_up() {
     // Its reversal is another line, and so is what was never heard of here.
     let reversal = StatementLine { kind: Kind::Reversal, ..same.clone() };
     assert_eq!(by_id(&[reversal], &mut known(), TOLERANCE)[0].state, LineState::Matched);
-    let mut unknown = Known { by_tx: HashMap::new(), ..known() };
+    let mut unknown = Bookings { by_tx: HashMap::new(), ..known() };
     assert_eq!(by_id(from_ref(&same), &mut unknown, TOLERANCE)[0].state, LineState::CountedElsewhere);
     // Another statement has the booking by its facts: the same money is the same line.
-    let by_facts_only = || Known { lines_elsewhere: HashMap::new(), ..known() };
+    let by_facts_only = || Bookings { lines_elsewhere: HashMap::new(), ..known() };
     let state = |line: StatementLine| by_id(&[line], &mut by_facts_only(), TOLERANCE)[0].state;
     assert_eq!(state(same.clone()), LineState::CountedElsewhere);
     assert_eq!(state(StatementLine { amount: Amount(11), ..same.clone() }), LineState::Duplicate);

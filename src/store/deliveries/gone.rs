@@ -12,7 +12,7 @@ use crate::Result;
 use crate::access::audit::{self, Line};
 use crate::db::sql::{Column, LazyStatement, Statement};
 use crate::db::tx::{Tx, with_statement};
-use crate::deliveries::lease::Ended;
+use crate::deliveries::lease::FinishedAttempt;
 
 use Column::{Int, Text};
 
@@ -41,7 +41,12 @@ static COUNT_RUN: LazyStatement =
     LazyLock::new(|| Statement::new("SELECT COUNT(*) FROM gone_users WHERE app = $1", &[]));
 
 /// Counts the users whom `app` calls gone, and switches it off if there are too many of them in a row.
-pub(crate) async fn count_gone(tx: &mut Tx, app: &str, ended: &[Ended], now: TimestampMs) -> Result<()> {
+pub(crate) async fn count_gone(
+    tx: &mut Tx,
+    app: &str,
+    ended: &[FinishedAttempt],
+    now: TimestampMs,
+) -> Result<()> {
     let of_app = || ended.iter().filter(|ended| ended.app == app);
     let run = Run::of(of_app().map(|ended| (ended.user_id.as_str(), ended.class)));
     if run.begins_anew {

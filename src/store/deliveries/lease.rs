@@ -27,7 +27,7 @@ use Column::{Int, Text};
 
 /// An attempt that has ended, and what follows.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Ended {
+pub struct FinishedAttempt {
     /// The delivery.
     pub id: i64,
     /// The app.
@@ -190,8 +190,13 @@ static LOAD: LazyStatement = LazyLock::new(|| {
 impl Store {
     /// Writes down `ended` and takes what `take` asks for, of what is due. Any error means that nothing was written
     /// and nothing taken.
-    pub async fn hand_over(&self, ended: Vec<Ended>, take: Take, now: TimestampMs) -> Result<Vec<Leased>> {
-        self.write(move |tx| Box::pin(async move { hand_over(tx, &ended, &take, now).await })).await
+    pub async fn complete_and_lease(
+        &self,
+        ended: Vec<FinishedAttempt>,
+        take: Take,
+        now: TimestampMs,
+    ) -> Result<Vec<Leased>> {
+        self.write(move |tx| Box::pin(async move { complete_and_lease(tx, &ended, &take, now).await })).await
     }
 
     /// When the next delivery of `app` is due, of those that nobody has in hand; `None` if there is none, or the app
@@ -244,7 +249,12 @@ impl Store {
     }
 }
 
-async fn hand_over(tx: &mut Tx, ended: &[Ended], take: &Take, now: TimestampMs) -> Result<Vec<Leased>> {
+async fn complete_and_lease(
+    tx: &mut Tx,
+    ended: &[FinishedAttempt],
+    take: &Take,
+    now: TimestampMs,
+) -> Result<Vec<Leased>> {
     if !ended.is_empty() {
         write_down(tx, ended, now).await?;
     }
@@ -266,7 +276,7 @@ async fn hand_over(tx: &mut Tx, ended: &[Ended], take: &Take, now: TimestampMs) 
     rows.into_iter().map(Leased::try_from).collect()
 }
 
-async fn write_down(tx: &mut Tx, ended: &[Ended], now: TimestampMs) -> Result<()> {
+async fn write_down(tx: &mut Tx, ended: &[FinishedAttempt], now: TimestampMs) -> Result<()> {
     // Only what ends lets the next one of its user pass.
     let done = ended.iter().filter(|ended| matches!(ended.next, Next::Done | Next::GiveUp));
     let users =
@@ -307,7 +317,7 @@ struct AttemptInsert<'a> {
 }
 
 impl<'a> AttemptInsert<'a> {
-    fn of(ended: &'a Ended) -> Self {
+    fn of(ended: &'a FinishedAttempt) -> Self {
         Self {
             id: ended.id,
             number: ended.number,
@@ -332,7 +342,7 @@ struct DecisionRow {
 }
 
 impl DecisionRow {
-    fn of(ended: &Ended, now: TimestampMs) -> Self {
+    fn of(ended: &FinishedAttempt, now: TimestampMs) -> Self {
         let (status, due_at, spent) = match ended.next {
             Next::Done => (Status::Delivered, now, 1),
             Next::RetryAt(at) => (Status::Waiting, at, 1),

@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use std::sync::LazyLock;
 
 use domain::batch::TakenStep;
-use domain::delivery::{Birth, Event, Known, Plan, Status, Subscriptions, plan};
+use domain::delivery::{Event, NewDelivery, Plan, PriorDelivery, Status, Subscriptions, plan};
 use domain::reward::Step;
 use domain::time::TimestampMs;
 use serde::Serialize;
@@ -137,7 +137,7 @@ pub(crate) async fn move_up(tx: &mut Tx, users: &[UserRow]) -> Result<()> {
 }
 
 /// Writes down what the steps of `touched` tell their apps; true if something is to be sent. The users must be locked.
-pub(crate) async fn bear(
+pub(crate) async fn enqueue(
     tx: &mut Tx,
     touched: &[Touched<'_>],
     subscriptions: &Subscriptions,
@@ -172,10 +172,10 @@ pub(crate) async fn bear(
     Ok(born || withdrawn)
 }
 
-async fn known(tx: &mut Tx, rewards: &[RewardId]) -> Result<HashMap<i64, Vec<Known>>> {
-    let mut known: HashMap<i64, Vec<Known>> = HashMap::new();
+async fn known(tx: &mut Tx, rewards: &[RewardId]) -> Result<HashMap<i64, Vec<PriorDelivery>>> {
+    let mut known: HashMap<i64, Vec<PriorDelivery>> = HashMap::new();
     if !rewards.is_empty() {
-        let rows: Vec<KnownRow> = tx.fetch(&LOAD_KNOWN, &rewards).await?;
+        let rows: Vec<PriorRow> = tx.fetch(&LOAD_KNOWN, &rewards).await?;
         for row in rows {
             known.entry(row.reward_id).or_default().push(row.try_into()?);
         }
@@ -195,40 +195,44 @@ async fn withdraw(tx: &mut Tx, plans: &[(&Touched<'_>, Plan)], now: TimestampMs)
 
 /// True if something was born to be sent, and true if some of it stands behind another.
 async fn insert(tx: &mut Tx, plans: &[(&Touched<'_>, Plan)], now: TimestampMs) -> Result<(bool, bool)> {
-    let mut births: Vec<(Option<i64>, &Touched<'_>, &Birth)> = plans
+    let mut new_deliveries: Vec<(Option<i64>, &Touched<'_>, &NewDelivery)> = plans
         .iter()
-        .flat_map(|(touched, plan)| plan.births.iter().map(|birth| (cause(touched, birth), *touched, birth)))
+        .flat_map(|(touched, plan)| {
+            plan.new_deliveries
+                .iter()
+                .map(|new_delivery| (cause(touched, new_delivery), *touched, new_delivery))
+        })
         .collect();
-    if births.is_empty() {
+    if new_deliveries.is_empty() {
         return Ok((false, false));
     }
     // In the order of the postbacks that caused them, whatever order their rewards were loaded in.
-    births.sort_by_key(|(cause, ..)| *cause);
+    new_deliveries.sort_by_key(|(cause, ..)| *cause);
     let mut led: std::collections::HashSet<(&str, &str)> = std::collections::HashSet::new();
-    let rows: Vec<_> = births
+    let rows: Vec<_> = new_deliveries
         .iter()
         .zip(0..)
-        .map(|((_, touched, birth), place)| BirthRow {
+        .map(|((_, touched, new_delivery), place)| BirthRow {
             place,
             reward_id: touched.reward_id,
-            seq: birth.seq,
+            seq: new_delivery.seq,
             app: touched.app,
             user_id: touched.user_id,
-            event: birth.event.name(),
-            reason: birth.reason.name(),
-            withdrawn: i64::from(birth.withdrawn),
-            leads: i64::from(!birth.withdrawn && led.insert((touched.app, touched.user_id))),
+            event: new_delivery.event.name(),
+            reason: new_delivery.reason.name(),
+            withdrawn: i64::from(new_delivery.withdrawn),
+            leads: i64::from(!new_delivery.withdrawn && led.insert((touched.app, touched.user_id))),
             born_at: now.0,
-            due_at: birth.due_at.0,
+            due_at: new_delivery.due_at.0,
         })
         .collect();
     let born: Vec<(String,)> = tx.fetch(&INSERT, &rows).await?;
     let any = |status: Status| born.iter().any(|(name,)| name == status.name());
-    Ok((any(Status::Waiting) || any(Status::Behind), any(Status::Behind)))
+    Ok((any(Status::Waiting) || any(Status::Blocked), any(Status::Blocked)))
 }
 
-fn cause(touched: &Touched<'_>, birth: &Birth) -> Option<i64> {
-    touched.steps.iter().find(|taken| taken.seq == birth.seq).and_then(|taken| taken.postback_id)
+fn cause(touched: &Touched<'_>, new_delivery: &NewDelivery) -> Option<i64> {
+    touched.steps.iter().find(|taken| taken.seq == new_delivery.seq).and_then(|taken| taken.postback_id)
 }
 
 fn user(touched: &Touched<'_>) -> UserRow {
@@ -262,7 +266,7 @@ struct BirthRow<'a> {
 }
 
 #[derive(sqlx::FromRow)]
-struct KnownRow {
+struct PriorRow {
     id: i64,
     reward_id: i64,
     seq: i64,
@@ -271,11 +275,11 @@ struct KnownRow {
     tries: i64,
 }
 
-impl TryFrom<KnownRow> for Known {
+impl TryFrom<PriorRow> for PriorDelivery {
     type Error = Error;
 
-    fn try_from(row: KnownRow) -> Result<Self> {
-        let KnownRow { id, seq, event, status, tries, .. } = row;
+    fn try_from(row: PriorRow) -> Result<Self> {
+        let PriorRow { id, seq, event, status, tries, .. } = row;
         Ok(Self {
             id,
             seq,

@@ -79,7 +79,7 @@ impl Resendable {
         match status {
             Status::Failed => Some(Self::Failed),
             Status::Delivered => Some(Self::Delivered),
-            Status::Waiting | Status::Behind | Status::GivenUp | Status::Withdrawn => None,
+            Status::Waiting | Status::Blocked | Status::GivenUp | Status::Cancelled => None,
         }
     }
 }
@@ -198,11 +198,11 @@ impl Store {
             query.push(match filter.status {
                 None => "1 = 1",
                 Some(Status::Waiting) => "status = 'waiting'",
-                Some(Status::Behind) => "status = 'behind'",
+                Some(Status::Blocked) => "status = 'behind'",
                 Some(Status::Delivered) => "status = 'delivered'",
                 Some(Status::Failed) => "status = 'failed'",
                 Some(Status::GivenUp) => "status = 'given_up'",
-                Some(Status::Withdrawn) => "status = 'withdrawn'",
+                Some(Status::Cancelled) => "status = 'withdrawn'",
             });
             by_filter!(query, filter);
             if let Some(place) = filter.after {

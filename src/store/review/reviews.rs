@@ -14,7 +14,7 @@ use crate::access::audit::{self, Line};
 use crate::db::sql::{LazyStatement, Statement};
 use crate::db::tx::{Tx, guard, own_task, with_statement};
 use crate::deliveries::outbox::{self, Touched, UserRow, lock_users};
-use crate::review::decisions::{Decide, Skip, Wanted};
+use crate::review::decisions::{BulkDecision, Skip, Wanted};
 use crate::rewards::process::{RewardRow, reward_columns, status};
 use crate::rewards::save;
 use crate::{Error, Result, Store, read};
@@ -99,7 +99,7 @@ impl Store {
             return Ok(Reviewed::NotAllowed(not_allowed));
         }
         let wanted = vec![Wanted { reward_id: id, steps }];
-        let done = self.decide(Decide { wanted, decision, overturn: true, reviewer }).await?;
+        let done = self.decide(BulkDecision { wanted, decision, overturn: true, reviewer }).await?;
         match done.skipped.into_iter().next().map(|skipped| skipped.why) {
             Some(Skip::NotFound) => Ok(Reviewed::NotFound),
             Some(Skip::Claimed { person }) => Ok(Reviewed::Claimed(person)),
@@ -176,6 +176,6 @@ async fn take(
     guard("reward", touched, 1)?;
     save::steps(tx, &[(id, &taken)], &reviewer.business_date, reviewer.now).await?;
     let touched = Touched { reward_id: id, app: &reward.app, user_id: &reward.user_id, steps: vec![&taken] };
-    outbox::bear(tx, &[touched], subscriptions, reviewer.now).await?;
+    outbox::enqueue(tx, &[touched], subscriptions, reviewer.now).await?;
     Ok(())
 }

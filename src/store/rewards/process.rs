@@ -100,8 +100,11 @@ pub struct ProcessedBatch {
 impl Claimed {
     /// Loads the rewards, earlier tasks, cases and clicks that `batch` touches, and locks its users and rewards.
     pub async fn load(mut self, batch: &[MappedPostback]) -> Result<(Loaded, ExistingRewards)> {
-        let existing = load(&mut self.tx, batch).await?;
-        Ok((Loaded { claimed: self }, existing))
+        match load(&mut self.tx, batch).await {
+            Ok(existing) => Ok((Loaded { claimed: self }, existing)),
+            // Whoever hears of it finds everything let go of.
+            Err(error) => self.tx.end(Err(error)).await,
+        }
     }
 }
 
@@ -109,8 +112,10 @@ impl Loaded {
     /// Saves what was decided. Exactly the claimed postbacks must still wait, and the rewards still be as loaded.
     pub async fn save(self, outcome: BatchOutcome) -> Result<Saved> {
         let Claimed { postbacks, mut tx, subscriptions, now } = self.claimed;
-        let notifies = save::save(&mut tx, &outcome, &subscriptions, now).await?;
-        Ok(Saved { tx, processed: ProcessedBatch { postbacks, outcome }, notifies })
+        match save::save(&mut tx, &outcome, &subscriptions, now).await {
+            Ok(notifies) => Ok(Saved { tx, processed: ProcessedBatch { postbacks, outcome }, notifies }),
+            Err(error) => tx.end(Err(error)).await,
+        }
     }
 }
 
@@ -231,12 +236,10 @@ impl Store {
         work: impl FnOnce(Claimed) -> W,
     ) -> Result<Option<(ProcessedBatch, bool)>> {
         let mut tx = self.begin().await?;
-        let mut postbacks = claim(&mut tx, which).await?;
-        if postbacks.is_empty() {
-            tx.end(Ok(())).await?;
-            return Ok(None);
-        }
-        quarantine::fill(&mut tx, &mut postbacks).await?;
+        let postbacks = match claim_filled(&mut tx, which).await {
+            Ok(postbacks) if !postbacks.is_empty() => postbacks,
+            nothing => return tx.end(nothing.map(|_| None)).await,
+        };
         let subscriptions = self.subscriptions.clone();
         let Saved { tx, processed, notifies } = work(Claimed { postbacks, tx, subscriptions, now }).await?;
         tx.end(Ok(())).await?;
@@ -260,6 +263,15 @@ impl Store {
     pub async fn quarantine(&self, postback_id: i64, reason: String, now: TimestampMs) -> Result<()> {
         self.write(move |tx| Box::pin(async move { put_aside(tx, postback_id, &reason, now).await })).await
     }
+}
+
+/// What `which` claims, with what people stated of it.
+async fn claim_filled(tx: &mut Tx, which: Claim) -> Result<Vec<WaitingPostback>> {
+    let mut postbacks = claim(tx, which).await?;
+    if !postbacks.is_empty() {
+        quarantine::fill(tx, &mut postbacks).await?;
+    }
+    Ok(postbacks)
 }
 
 async fn put_aside(tx: &mut Tx, postback_id: i64, reason: &str, now: TimestampMs) -> Result<()> {

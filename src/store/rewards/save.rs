@@ -230,7 +230,7 @@ pub(crate) async fn save(
             steps: settled.steps.iter().collect(),
         })
         .collect();
-    let tells = outbox::bear(tx, &touched, subscriptions, now).await?;
+    let tells = outbox::enqueue(tx, &touched, subscriptions, now).await?;
     outcomes(tx, outcome, &ids, now).await?;
     cases::save(tx, outcome, &ids, now).await?;
     tallies(tx, &outcome.tallies, now).await?;

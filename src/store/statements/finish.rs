@@ -3,7 +3,7 @@
 
 use std::sync::LazyLock;
 
-use domain::statement::matching::{Known, by_id};
+use domain::statement::matching::{Bookings, by_id};
 use domain::time::TimestampMs;
 
 use super::import::{BY_TX, MatchTerms, taken};
@@ -333,7 +333,7 @@ async fn close(
         lines.iter().filter_map(|line| Some(KeyRow { event_key: line.tx_id.as_deref()?, source })).collect();
     let bookings: Vec<BookingRow> = tx.fetch(&BY_TX, &keys).await?;
     let by_tx = bookings.into_iter().map(|row| (row.tx_id.clone(), row.into())).collect();
-    let mut known = Known { by_tx, ..Known::default() };
+    let mut known = Bookings { by_tx, ..Bookings::default() };
     let rewards: Vec<i64> = known.by_tx.values().map(|booking| booking.reward_id).collect();
     taken(tx, &statement, &rewards, &mut known).await?;
     let matches = by_id(&lines, &mut known, terms.tolerance);

@@ -9,7 +9,7 @@ use domain::report::amount::Amount;
 use domain::report::day::{BusinessDay, Tz};
 use domain::statement::format::Format;
 use domain::statement::life::State;
-use domain::statement::matching::{Known, OtherLine, Tolerance, by_facts, by_id};
+use domain::statement::matching::{Bookings, OtherLine, Tolerance, by_facts, by_id};
 use domain::statement::pieces::Piece;
 use domain::time::TimestampMs;
 
@@ -310,7 +310,7 @@ async fn import(tx: &mut Tx, statement: &StatementRow, terms: MatchTerms) -> Res
     let piece = if statement.chunks_done == 0 { first } else { chunk(tx, id, statement.chunks_done).await? };
     let read = format.read(&reader, &piece);
     let ids: HashSet<&str> = read.lines.iter().filter_map(|line| line.tx_id.as_deref()).collect();
-    let mut known = Known::default();
+    let mut known = Bookings::default();
     if !ids.is_empty() {
         let source = statement.source.as_str();
         let keys: Vec<_> = ids.iter().map(|event_key| KeyRow { event_key, source }).collect();
@@ -374,7 +374,7 @@ pub(super) async fn taken(
     tx: &mut Tx,
     statement: &StatementRow,
     rewards: &[i64],
-    known: &mut Known,
+    known: &mut Bookings,
 ) -> Result<()> {
     if rewards.is_empty() {
         return Ok(());
@@ -421,7 +421,7 @@ async fn match_by_facts(
     let lines = open.into_iter().map(OpenRow::line).collect::<Result<Vec<_>>>()?;
     let pairs: HashSet<(&str, &str)> =
         lines.iter().filter_map(|line| Some((line.user_id.as_deref()?, line.offer_id.as_deref()?))).collect();
-    let mut known = Known::default();
+    let mut known = Bookings::default();
     if !pairs.is_empty() {
         let source = statement.source.as_str();
         let keys: Vec<_> =

@@ -49,7 +49,7 @@ pub use breaks::{BreakRow, StateTotal, totals};
 pub use import::{MatchTerms, Reading, Step};
 pub use life::{Confirm, Confirmed, Discarded, Restored};
 pub use payments::{Paid, Payment, PaymentRow, TakenBack};
-pub use resolve::{Accepted, Word};
+pub use resolve::{Accepted, Resolution};
 
 /// A statement.
 #[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]

@@ -12,7 +12,7 @@ use domain::statement::payment::exceeds;
 use domain::text::hex;
 use sha2::{Digest as _, Sha256};
 
-use super::{Word, held, subject};
+use super::{Resolution, held, subject};
 use crate::access::audit::{self, Line};
 use crate::db::sql::{LazyStatement, Statement};
 use crate::db::tx::{Tx, with_statement};
@@ -182,7 +182,13 @@ fn key_of(amount: Positive, note: &str) -> String {
     hex(&Sha256::digest(format!("{}\n{}", amount.micros(), note.trim()).as_bytes()))
 }
 
-async fn pay(tx: &mut Tx, id: i64, payment: Payment, word: Word, business_date: String) -> Result<Paid> {
+async fn pay(
+    tx: &mut Tx,
+    id: i64,
+    payment: Payment,
+    word: Resolution,
+    business_date: String,
+) -> Result<Paid> {
     let Some(row) = held(tx, id).await? else { return Ok(Paid::Missing) };
     let state = row.stands()?;
     if matches!(state, State::Receiving | State::Discarded) {
@@ -233,7 +239,7 @@ async fn note_payment(
     tx: &mut Tx,
     id: i64,
     amount: Positive,
-    word: &Word,
+    word: &Resolution,
     key: Option<&str>,
     takes_back: Option<i64>,
 ) -> Result<()> {
@@ -256,7 +262,7 @@ async fn take_back(
     tx: &mut Tx,
     id: i64,
     payment: i64,
-    word: Word,
+    word: Resolution,
     business_date: String,
 ) -> Result<TakenBack> {
     let Some(row) = held(tx, id).await? else { return Ok(TakenBack::Missing) };
@@ -288,7 +294,7 @@ impl Store {
         &self,
         id: i64,
         payment: Payment,
-        word: Word,
+        word: Resolution,
         business_date: String,
     ) -> Result<Paid> {
         self.write(move |tx| Box::pin(async move { pay(tx, id, payment, word, business_date).await })).await
@@ -299,7 +305,7 @@ impl Store {
         &self,
         id: i64,
         payment: i64,
-        word: Word,
+        word: Resolution,
         business_date: String,
     ) -> Result<TakenBack> {
         self.write(move |tx| Box::pin(async move { take_back(tx, id, payment, word, business_date).await }))

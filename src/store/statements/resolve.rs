@@ -16,7 +16,7 @@ use crate::{Result, Store};
 
 /// A person's word on a statement.
 #[derive(Clone, Debug)]
-pub struct Word {
+pub struct Resolution {
     /// Who.
     pub actor: Actor,
     /// Why.
@@ -61,7 +61,7 @@ static ACCEPTED_BEFORE: LazyStatement = LazyLock::new(|| {
 
 impl Store {
     /// Accepts one difference, with a reason.
-    pub async fn accept_difference(&self, id: i64, difference: String, word: Word) -> Result<Accepted> {
+    pub async fn accept_difference(&self, id: i64, difference: String, word: Resolution) -> Result<Accepted> {
         self.write(move |tx| {
             Box::pin(async move {
                 let before: i64 =
@@ -103,7 +103,7 @@ impl Store {
         id: i64,
         pending_from: String,
         state: LineState,
-        word: Word,
+        word: Resolution,
     ) -> Result<u64> {
         self.write(move |tx| {
             Box::pin(async move {

@@ -6,7 +6,7 @@ use domain::money::Micros;
 use domain::review::decision::{MAX_NOTE_LEN, Review};
 use domain::review::queue::Alone;
 use domain::time::TimestampMs;
-use store::review::decisions::{Decide, Decision, MAX_DECIDED, Skip, Skipped, Wanted};
+use store::review::decisions::{BulkDecision, Decision, MAX_DECIDED, Skip, Skipped, Wanted};
 use store::review::holds::HoldFilter;
 use store::review::reviews::{Reviewed, Reviewer};
 
@@ -124,7 +124,7 @@ pub(crate) async fn decide(console: &Console, viewer: &Viewer, request: &Request
     let now = console.clock.now();
     let reviewer =
         Reviewer { actor: viewer.actor(), note, now, business_date: now.business_date(console.timezone) };
-    let decide = Decide { wanted, decision: act.decision, overturn: false, reviewer };
+    let decide = BulkDecision { wanted, decision: act.decision, overturn: false, reviewer };
     let decision = match console.store.decide(decide).await {
         // Somebody was faster by a hair: nothing was saved, and the list will say who.
         Err(store::Error::Contended(_)) => {

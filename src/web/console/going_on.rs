@@ -60,7 +60,7 @@ async fn next_cluster(console: &Console, scope: &Scope) -> Result<Option<Cluster
     let (first, second) = (own.first, own.second);
     let here = ClusterPlace { sort_value: own.sort_value, first: first.clone(), second: second.clone() };
     let all = scope.clone().all_clusters().filter(now);
-    let all = &*console.store.sought(&all).await?;
+    let all = &*console.store.with_search(&all).await?;
     let behind = console.store.clusters(all, grouping, sort, Some(&here), 1).await?;
     if let Some(next) = behind.into_iter().next() {
         return Ok(Some(next));

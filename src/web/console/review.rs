@@ -126,7 +126,7 @@ pub(crate) async fn page(console: &Console, viewer: &Viewer, request: &Request) 
     let now = console.clock.now();
     let scope = Scope::of_query(request);
     let filter = scope.filter(now);
-    let filter = &*console.store.sought(&filter).await?;
+    let filter = &*console.store.with_search(&filter).await?;
     let listed = async {
         match scope.first {
             None => all(console, viewer, request, &scope, filter, now).await,

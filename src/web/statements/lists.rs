@@ -11,7 +11,7 @@ use store::statements::BreakRow;
 use warp::Reply;
 use warp::reply::Response;
 
-use super::Known;
+use super::StatementSummary;
 use crate::export::csv_line;
 use crate::files::{CSV, TEXT, download};
 
@@ -115,7 +115,12 @@ pub(crate) fn listed(
 }
 
 /// A list of a statement as a file; `None` if there is none of that name.
-pub(crate) fn list_file(store: &Store, known: &Known, name: &str, state: Option<&str>) -> Option<Response> {
+pub(crate) fn list_file(
+    store: &Store,
+    known: &StatementSummary,
+    name: &str,
+    state: Option<&str>,
+) -> Option<Response> {
     let missing = LineState::MissingHere;
     let head = missing_text_head(&known.row.file_name);
     let (state, head, write, kind): (_, _, fn(&BreakRow) -> String, _) = match name {

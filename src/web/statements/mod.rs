@@ -292,7 +292,7 @@ fn short_name(name: &str) -> String {
 }
 
 /// A statement with what it comes to.
-pub(crate) struct Known {
+pub(crate) struct StatementSummary {
     pub(crate) row: StatementRow,
     pub(crate) totals: Totals,
     /// What the file says of itself and its lines do not come to.
@@ -345,7 +345,7 @@ pub(crate) async fn known(
     readings: &Readings,
     id: i64,
     now: TimestampMs,
-) -> store::Result<Option<Known>> {
+) -> store::Result<Option<StatementSummary>> {
     let store = store.at_one_moment().await?;
     let Some(row) = store.statement(id).await? else { return Ok(None) };
     let pending_from = pending_from(readings, &row.source, now);
@@ -357,7 +357,7 @@ pub(crate) async fn known(
         store.statement_notes(id, NoteKind::Aside, NOTES),
         store.statement_notes(id, NoteKind::Mark, NOTES),
     )?;
-    Ok(Some(Known {
+    Ok(Some(StatementSummary {
         totals: store::statements::totals(totals)?,
         gaps: controls::gaps(&stated, read),
         faulty: read.faulty,

@@ -7,7 +7,7 @@ use domain::time::TimestampMs;
 use store::Store;
 use store::statements::BreakRow;
 
-use super::Known;
+use super::StatementSummary;
 
 /// The most lines of one state in a workbook; the CSV lists have all of them.
 const MAX_ROWS: i64 = 20_000;
@@ -31,7 +31,7 @@ const COLUMNS: [&str; 15] = [
 ];
 
 /// The sheets of a statement.
-pub(crate) async fn sheets(store: &Store, known: &Known) -> store::Result<Vec<Sheet>> {
+pub(crate) async fn sheets(store: &Store, known: &StatementSummary) -> store::Result<Vec<Sheet>> {
     let mut sheets = vec![summary(known), states(known)];
     for of in &known.totals.states {
         sheets.push(lines(store, known, of.state).await?);
@@ -47,7 +47,7 @@ fn named(name: &'static str, columns: &[&str]) -> Sheet {
     Sheet { name, columns: columns.iter().map(|&column| column.to_owned()).collect(), rows: Vec::new() }
 }
 
-fn summary(known: &Known) -> Sheet {
+fn summary(known: &StatementSummary) -> Sheet {
     let mut sheet = named("Summary", &["what", "value"]);
     let row = &known.row;
     let date = |date: &Option<String>| text(date.clone().unwrap_or_default());
@@ -85,7 +85,7 @@ fn summary(known: &Known) -> Sheet {
     sheet
 }
 
-fn states(known: &Known) -> Sheet {
+fn states(known: &StatementSummary) -> Sheet {
     let columns = ["state", "lines", "accepted", "theirs USD", "ours USD", "difference USD", "meaning"];
     let mut sheet = named("States", &columns);
     for of in &known.totals.states {
@@ -102,7 +102,7 @@ fn states(known: &Known) -> Sheet {
     sheet
 }
 
-async fn lines(store: &Store, known: &Known, state: LineState) -> store::Result<Sheet> {
+async fn lines(store: &Store, known: &StatementSummary, state: LineState) -> store::Result<Sheet> {
     let mut sheet = named(state.title(), &COLUMNS);
     let rows = store.statement_breaks(known.row.id, &known.pending_from, state, 0, MAX_ROWS + 1).await?;
     let many = usize::try_from(MAX_ROWS).unwrap_or(usize::MAX);

@@ -32,7 +32,7 @@ impl Desk {
     pub(super) fn new(home: &Home, from: i64) -> Self {
         // A decision can be undone for as long as the scenario lasts.
         let undoable = domain::delivery::Subscriptions { grace_ms: 2 * DAYS * 24 * HOUR_MS, ..told() };
-        Self { store: home.store.clone().telling(undoable), decided: Vec::new(), processes: 0, began: from }
+        Self { store: home.store.clone().notifying(undoable), decided: Vec::new(), processes: 0, began: from }
     }
 
     /// Somebody listens until `now`.

@@ -71,7 +71,7 @@ pub(crate) async fn take(
             steps: vec![step],
         })
         .collect();
-    outbox::bear(tx, &touched, subscriptions, reviewer.now).await?;
+    outbox::enqueue(tx, &touched, subscriptions, reviewer.now).await?;
     Ok(())
 }
 

@@ -1,4 +1,4 @@
-//! A click at the desk: everything that is known of the rewards, what becomes of each, and what is kept of it.
+//! A click at the context: everything that is known of the rewards, what becomes of each, and what is kept of it.
 
 use std::collections::{HashMap, HashSet};
 
@@ -16,7 +16,7 @@ use super::rows::{
     CLAIMS, DECIDED_ALONE, DecidedInsert, HARD, INSERT_DECIDED, INSERT_DECISION, INSERT_OPINIONS, IdRow,
     LAST_STEPS, LET_GO, LastStepRow, ONE_BY_ONE, OPINIONS, OpinionInsert,
 };
-use super::{Decide, Decision, OpinionRow, Skip, Skipped, Wanted};
+use super::{BulkDecision, Decision, OpinionRow, Skip, Skipped, Wanted};
 use crate::Result;
 use crate::access::audit::{self, Line};
 use crate::access::staff;
@@ -25,7 +25,7 @@ use crate::db::tx::{Tx, with_statement};
 use crate::review::reviews::Reviewer;
 
 /// Everything that is known when a click is decided on.
-pub(super) struct Desk {
+pub(super) struct ReviewContext {
     rewards: HashMap<i64, Reward>,
     hard: HashMap<i64, bool>,
     claims: HashMap<i64, String>,
@@ -37,8 +37,8 @@ pub(super) struct Desk {
     before: Alone,
 }
 
-impl Desk {
-    pub(super) async fn open(tx: &mut Tx, decide: &Decide, second: &SecondPerson) -> Result<Self> {
+impl ReviewContext {
+    pub(super) async fn open(tx: &mut Tx, decide: &BulkDecision, second: &SecondPerson) -> Result<Self> {
         // The first lock of all, so that it never stands behind those that settling takes.
         let before = if second.bulk.is_some() { decided_alone(tx, decide).await? } else { Alone::default() };
         let ids: Vec<IdRow> = decide.wanted.iter().map(|wanted| IdRow { id: wanted.reward_id }).collect();
@@ -120,7 +120,7 @@ impl Desk {
     pub(super) async fn decide(
         &self,
         tx: &mut Tx,
-        decide: &Decide,
+        decide: &BulkDecision,
         second: &SecondPerson,
         subscriptions: &Subscriptions,
     ) -> Result<Decision> {
@@ -185,7 +185,7 @@ impl Desk {
 
 /// What who decides here decided the same way, lately and alone. Holds back every other click of theirs until this one
 /// is saved: of two at the same moment, neither would see the other.
-async fn decided_alone(tx: &mut Tx, decide: &Decide) -> Result<Alone> {
+async fn decided_alone(tx: &mut Tx, decide: &BulkDecision) -> Result<Alone> {
     let Reviewer { actor, now, .. } = &decide.reviewer;
     with_statement!(tx, ONE_BY_ONE, |sql, connection| {
         sqlx::query(sql).bind(format!("decisions of {actor}")).execute(connection).await?;
@@ -212,7 +212,7 @@ pub(super) fn decision_name(decision: Review) -> &'static str {
 }
 
 /// Keeps the click, to undo it by.
-async fn keep(tx: &mut Tx, decide: &Decide, decision: &Decision, taken: &[Taken<'_>]) -> Result<i64> {
+async fn keep(tx: &mut Tx, decide: &BulkDecision, decision: &Decision, taken: &[Taken<'_>]) -> Result<i64> {
     let (id,): (i64,) = with_statement!(tx, INSERT_DECISION, |sql, connection| {
         let insert = sqlx::query_as(sql)
             .bind(decide.reviewer.actor.name())
@@ -232,7 +232,7 @@ async fn keep(tx: &mut Tx, decide: &Decide, decision: &Decision, taken: &[Taken<
 }
 
 /// Says in the audit who did what.
-fn note(tx: &mut Tx, decide: &Decide, decision: &Decision) {
+fn note(tx: &mut Tx, decide: &BulkDecision, decision: &Decision) {
     let subject = |ids: &[i64]| match ids {
         [one] => format!("reward {one}"),
         many => format!("{} rewards", many.len()),

@@ -19,7 +19,7 @@ use crate::review::reviews::Reviewer;
 use crate::{Result, Store, read};
 use apply::take_back;
 pub(crate) use apply::{Taken, load, take};
-use decide::{Desk, alone, decision_name};
+use decide::{ReviewContext, alone, decision_name};
 use rows::{ALONE, DECIDED, DECISION};
 pub(crate) use rows::{IdRow, ONE_BY_ONE};
 
@@ -43,7 +43,7 @@ pub struct Wanted {
 
 /// One click.
 #[derive(Clone, Debug)]
-pub struct Decide {
+pub struct BulkDecision {
     /// On what; at most [`MAX_DECIDED`], the rest is left alone.
     pub wanted: Vec<Wanted>,
     /// What is decided.
@@ -138,19 +138,19 @@ pub struct OpinionRow {
 
 impl Store {
     /// Decides on many rewards in one transaction, with a fixed number of statements.
-    pub async fn decide(&self, mut decide: Decide) -> Result<Decision> {
+    pub async fn decide(&self, mut decide: BulkDecision) -> Result<Decision> {
         decide.wanted.sort_unstable_by_key(|wanted| wanted.reward_id);
         decide.wanted.dedup_by_key(|wanted| wanted.reward_id);
         decide.wanted.truncate(MAX_DECIDED);
         self.decide_under(decide, self.terms.second.clone()).await
     }
 
-    async fn decide_under(&self, decide: Decide, second: SecondPerson) -> Result<Decision> {
+    async fn decide_under(&self, decide: BulkDecision, second: SecondPerson) -> Result<Decision> {
         let subscriptions = self.subscriptions.clone();
         self.write_and_wake(move |tx| {
             Box::pin(async move {
-                let desk = Desk::open(tx, &decide, &second).await?;
-                desk.decide(tx, &decide, &second, &subscriptions).await
+                let context = ReviewContext::open(tx, &decide, &second).await?;
+                context.decide(tx, &decide, &second, &subscriptions).await
             })
         })
         .await
@@ -236,7 +236,7 @@ impl Store {
         );
         let wanted = due.into_iter().map(|(reward_id, steps)| Wanted { reward_id, steps }).collect();
         let reviewer = Reviewer { actor: ACTOR_POLICY.into(), note: Some(note), now, business_date };
-        let decide = Decide { wanted, decision: Review::Release, overturn: false, reviewer };
+        let decide = BulkDecision { wanted, decision: Review::Release, overturn: false, reviewer };
         // Nobody is asked, so nobody is asked twice.
         Ok(self.decide_under(decide, SecondPerson::default()).await?.taken.len())
     }

@@ -92,7 +92,7 @@ impl Store {
         after: Option<&ClusterPlace>,
         limit: i64,
     ) -> Result<Vec<Cluster>> {
-        let filter = &*self.sought(filter).await?;
+        let filter = &*self.with_search(filter).await?;
         let (first, second) = columns(grouping);
         let sorted = match sort {
             HoldSort::Age => "due_at",
@@ -132,7 +132,7 @@ impl Store {
         if clusters.is_empty() {
             return Ok(Vec::new());
         }
-        let filter = &*self.sought(filter).await?;
+        let filter = &*self.with_search(filter).await?;
         let (first, second) = columns(grouping);
         Ok(read!(self, pool => {
             let mut query = QueryBuilder::new("SELECT column1 AS first, column2 AS second, fired, currency,
@@ -157,7 +157,7 @@ impl Store {
         if clusters.is_empty() {
             return Ok(Vec::new());
         }
-        let filter = &*self.sought(filter).await?;
+        let filter = &*self.with_search(filter).await?;
         let (first, second) = columns(grouping);
         Ok(read!(self, pool => {
             // Cluster by cluster: to sort all of their rewards by user takes three times as long.

@@ -85,7 +85,7 @@ fn pattern(text: &str) -> String {
 impl Store {
     /// The same filter with its text looked up. Every question does that by itself; whoever asks several looks it up
     /// once and for all of them.
-    pub async fn sought<'f>(&self, filter: &'f HoldFilter) -> Result<Cow<'f, HoldFilter>> {
+    pub async fn with_search<'f>(&self, filter: &'f HoldFilter) -> Result<Cow<'f, HoldFilter>> {
         let Some(text) = filter.text.as_ref().filter(|_| filter.found.is_none()) else {
             return Ok(Cow::Borrowed(filter));
         };

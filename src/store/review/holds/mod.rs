@@ -124,7 +124,7 @@ use due_at;
 impl Store {
     /// What `filter` finds, in sums.
     pub async fn hold_totals(&self, filter: &HoldFilter, now: TimestampMs) -> Result<HoldTotals> {
-        let filter = &*self.sought(filter).await?;
+        let filter = &*self.with_search(filter).await?;
         Ok(read!(self, pool => {
             let mut query = QueryBuilder::new("SELECT COUNT(*) AS rewards,
                 CAST(COALESCE(SUM(payout_micros), 0) AS BIGINT) AS payout_micros,
@@ -143,7 +143,7 @@ impl Store {
 
     /// How many users what `filter` finds belongs to.
     pub async fn hold_users(&self, filter: &HoldFilter) -> Result<i64> {
-        let filter = &*self.sought(filter).await?;
+        let filter = &*self.with_search(filter).await?;
         let (users,): (i64,) = read!(self, pool => {
             let mut query = QueryBuilder::new("SELECT COUNT(*) FROM (SELECT 1 AS one FROM holds WHERE true");
             by_filter!(query, filter);
@@ -162,7 +162,7 @@ impl Store {
         now: TimestampMs,
         limit: i64,
     ) -> Result<Vec<HoldRow>> {
-        let filter = &*self.sought(filter).await?;
+        let filter = &*self.with_search(filter).await?;
         // Where every hold has as much time as any other, what is due first came first: the index delivers that, and
         // only as many rows as are asked for are read.
         let (order, ahead) = match (sort, self.terms.urgent) {
@@ -207,7 +207,7 @@ impl Store {
 
     /// The ids of what `filter` finds, each with the steps it has taken; oldest first, at most `limit`.
     pub async fn hold_ids(&self, filter: &HoldFilter, limit: i64) -> Result<Vec<(i64, i64)>> {
-        let filter = &*self.sought(filter).await?;
+        let filter = &*self.with_search(filter).await?;
         Ok(read!(self, pool => {
             let mut query = QueryBuilder::new("SELECT reward_id, steps FROM holds WHERE true");
             by_filter!(query, filter);

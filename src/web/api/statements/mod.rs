@@ -10,7 +10,7 @@ use domain::statement::format::Format;
 use domain::statement::payment;
 use futures_util::Stream;
 use serde::Deserialize;
-use store::statements::{Accepted, Payment, Then, Word};
+use store::statements::{Accepted, Payment, Resolution, Then};
 use utoipa::{IntoParams, ToSchema};
 use warp::Reply;
 use warp::http::StatusCode;
@@ -23,7 +23,9 @@ use super::terms::{
 };
 use super::{Call, json};
 use crate::files::{XLSX, download};
-use crate::statements::{self, First, Known, MAX_WORDS_LEN, NotImported, NotTaken, Upload, lists, workbook};
+use crate::statements::{
+    self, First, MAX_WORDS_LEN, NotImported, NotTaken, StatementSummary, Upload, lists, workbook,
+};
 use shape::{
     Outlier, Preview, PreviewFault, PreviewLine, Statement, StatementLine, StatementPayment, WholeStatement,
     shape, shape_line, shape_payment, whole,
@@ -176,7 +178,7 @@ fn none(id: i64) -> ApiError {
     ApiError::NotFound(format!("there is no statement {id}"))
 }
 
-async fn known(call: &Call, id: i64) -> Result<Known, ApiError> {
+async fn known(call: &Call, id: i64) -> Result<StatementSummary, ApiError> {
     let api = &call.api;
     let known = statements::known(&api.store, &api.statements, id, api.clock.now()).await?;
     known.filter(|known| known.row.state != "receiving").ok_or_else(|| none(id))
@@ -394,7 +396,8 @@ pub(crate) async fn accept(call: Call, id: i64, body: Bytes) -> Result<WholeStat
     let owner = call.controller().await?;
     let request: AcceptRequest = read(&body)?;
     let (api, subject) = (&call.api, page::words("subject", request.subject, MAX_KEY_LEN)?);
-    let word = Word { actor: owner.actor, reason: words("reason", request.reason)?, now: api.clock.now() };
+    let word =
+        Resolution { actor: owner.actor, reason: words("reason", request.reason)?, now: api.clock.now() };
     match api.store.accept_difference(id, subject.clone(), word).await? {
         Accepted::Done => Ok(whole(known(&call, id).await?)),
         Accepted::Before => Err(ApiError::Conflict(format!("`{subject}` was accepted before"))),
@@ -417,7 +420,7 @@ pub(crate) async fn paid(
     let request: PaidRequest = read(&body)?;
     let api = &call.api;
     let now = api.clock.now();
-    let word = Word { actor: owner.actor, reason: words("note", request.note)?, now };
+    let word = Resolution { actor: owner.actor, reason: words("note", request.note)?, now };
     if request.amount.trim() != request.amount {
         return Err(ApiError::invalid("`amount` has blanks around it: leave them out"));
     }
@@ -454,7 +457,7 @@ pub(crate) async fn take_back(call: Call, id: i64, body: Bytes) -> Result<WholeS
     let request: TakeBackRequest = read(&body)?;
     let api = &call.api;
     let now = api.clock.now();
-    let word = Word { actor: owner.actor, reason: words("reason", request.reason)?, now };
+    let word = Resolution { actor: owner.actor, reason: words("reason", request.reason)?, now };
     let (payment, date) = (request.payment, now.business_date(api.timezone));
     let done = api.store.take_payment_back(id, payment, word, date).await?;
     statements::taken_back(id, payment, done).map_err(|why| match done {

@@ -10,7 +10,7 @@ use utoipa::ToSchema;
 
 use crate::api::shape::time;
 use crate::api::terms::{Decimal, LineStateName, StatementAct, StatementState, Time};
-use crate::statements::Known;
+use crate::statements::StatementSummary;
 
 /// A statement.
 #[derive(Debug, Serialize, ToSchema)]
@@ -221,7 +221,7 @@ pub(super) fn shape(row: StatementRow) -> Statement {
     }
 }
 
-pub(super) fn whole(known: Known) -> WholeStatement {
+pub(super) fn whole(known: StatementSummary) -> WholeStatement {
     let totals = known.totals;
     let gap =
         |gap: &Gap| format!("{}: the file says {}, its lines come to {}", gap.what, gap.stated, gap.found);

@@ -11,7 +11,7 @@ use super::request::Request;
 use super::session::Viewer;
 
 /// Which part of the handbook explains a page of the side bar.
-pub(crate) const HELP_OF: [(&str, &str); 10] = [
+pub(crate) const HELP_OF: [(&str, &str); 11] = [
     ("/", "/help"),
     ("/review", "/help/review#queue"),
     ("/rewards", "/help/rules"),
@@ -21,6 +21,7 @@ pub(crate) const HELP_OF: [(&str, &str); 10] = [
     ("/policy", "/help/rules"),
     ("/audit", "/help/review#audit"),
     ("/people", "/help/review#people"),
+    ("/help", ""),
     ("", "/help/review#signing-in"),
 ];
 

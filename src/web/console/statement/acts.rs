@@ -1,7 +1,7 @@
 //! What people say of a statement: import it, discard it, let it count again, accept this, so much was paid.
 
 use domain::statement::{LineState, payment};
-use store::statements::{Accepted, Paid, Payment, StatementRow, Word};
+use store::statements::{Accepted, Paid, Payment, Resolution, StatementRow};
 
 use super::outcome::Ask;
 use super::{Said, none, not_yours, show};
@@ -80,12 +80,12 @@ async fn restore(console: &Console, viewer: &Viewer, id: i64) -> Done {
     Ok(statements::restored(id, &done).map_err(|why| format!("Nothing was changed: {why}.")))
 }
 
-fn word(console: &Console, viewer: &Viewer, request: &Request, field: &str) -> Result<Word, String> {
+fn word(console: &Console, viewer: &Viewer, request: &Request, field: &str) -> Result<Resolution, String> {
     let reason = request.field(field).unwrap_or_default();
     if reason.is_empty() || reason.len() > MAX_WORDS_LEN {
         return Err("Nothing was changed: it needs words, of 4,096 bytes at most.".into());
     }
-    Ok(Word { actor: viewer.actor(), reason: reason.to_owned(), now: console.clock.now() })
+    Ok(Resolution { actor: viewer.actor(), reason: reason.to_owned(), now: console.clock.now() })
 }
 
 async fn accept(console: &Console, viewer: &Viewer, request: &Request, id: i64) -> Done {

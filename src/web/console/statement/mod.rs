@@ -25,7 +25,7 @@ use super::session::Viewer;
 use super::visible::filters;
 use crate::export;
 use crate::files::{CSV, XLSX, download};
-use crate::statements::{Known, known, lists, workbook};
+use crate::statements::{StatementSummary, known, lists, workbook};
 pub(super) use acts::act;
 use outcome::{Ask, Outcome, outcome_of};
 use waiting::{Preview, Progress, previewed, progress_of};
@@ -138,7 +138,7 @@ pub(crate) async fn file(
     }
 }
 
-async fn workbook_of(console: &Console, known: &Known) -> Answered {
+async fn workbook_of(console: &Console, known: &StatementSummary) -> Answered {
     let sheets = workbook::sheets(&console.store, known).await?;
     let name = format!("statement-{}.xlsx", known.row.id);
     let bytes = export::xlsx(&format!("Statement {}", known.row.id), &sheets)

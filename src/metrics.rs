@@ -13,7 +13,7 @@ use metrics_exporter_prometheus::{Matcher, PrometheusBuilder};
 use store::deliveries::lease::Backlog;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
-use web::watch::Metrics;
+use web::health::Metrics;
 
 use crate::roles::Process;
 
@@ -130,7 +130,7 @@ async fn deliveries(process: &Process) {
 
 fn told(app: &str, backlog: &[Backlog], is_disabled: bool, now: TimestampMs) {
     let mut oldest = now.0;
-    for status in [Status::Waiting, Status::Behind, Status::Failed] {
+    for status in [Status::Waiting, Status::Blocked, Status::Failed] {
         let found = backlog.iter().find(|one| one.app == app && one.status == status.name());
         let count = found.map_or(0, |one| one.deliveries);
         gauge!("rewardgate_deliveries", "app" => app.to_owned(), "status" => status.name()).set(float(count));
