@@ -8,9 +8,9 @@ use store::deliveries::giving_up::{GiveUp, GivenUp};
 use store::deliveries::lease::Leased;
 use store::deliveries::resend::Resent;
 
-use crate::database::Home;
 use crate::deliveries::{complete_and_lease, delivered, ended, later, lines, said, settle, take, telling};
-use crate::story::{NOW, REWARD, SECOND_SOURCE, credit, reversal};
+use crate::support::database::Home;
+use crate::support::story::{NOW, REWARD, SECOND_SOURCE, credit, reversal};
 
 contract! {
     both:

@@ -10,9 +10,9 @@ use store::Store;
 use store::access::audit::{AuditFilter, ExportFilter, Line};
 use store::access::staff::NewPerson;
 
-use crate::database::Home;
-use crate::raw::Raw;
-use crate::story::NOW;
+use crate::support::database::Home;
+use crate::support::raw::Raw;
+use crate::support::story::NOW;
 
 contract! {
     both:

@@ -4,9 +4,9 @@ use domain::review::decision::Review;
 use store::ledger::BalanceRow;
 use store::review::reviews::Reviewed;
 
-use crate::database::Home;
-use crate::story::{GEMS_SOURCE, NOW, PAYOUT, REWARD, TODAY, credit, reversal, suspicious};
-use crate::telling::{CREDITED, HELD, plain};
+use crate::support::database::Home;
+use crate::support::story::{GEMS_SOURCE, NOW, PAYOUT, REWARD, TODAY, credit, reversal, suspicious};
+use crate::support::telling::{CREDITED, HELD, plain};
 
 contract! {
     both:

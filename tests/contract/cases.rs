@@ -7,11 +7,13 @@ use store::postbacks::inbox::Claim;
 use store::review::cases::{CaseFilter, CaseRow, Resolve, Resolved};
 use store::review::reviews::{Reviewed, Reviewer, Undone};
 
-use crate::database::Home;
 use crate::deliveries::{later, lines, said, take, telling};
 use crate::statements::{HEADER, counts, import, of, totals};
-use crate::story::{Call, NOW, RETRY_HORIZON_MS, credit, processed, processor, reversal, suspicious};
-use crate::telling::{CREDITED, HELD, ann, plain, told};
+use crate::support::database::Home;
+use crate::support::story::{
+    Call, NOW, RETRY_HORIZON_MS, credit, processed, processor, reversal, suspicious,
+};
+use crate::support::telling::{CREDITED, HELD, ann, plain, told};
 
 contract! {
     both:

@@ -1,8 +1,8 @@
 //! Conflicts: the same key with another user, other money or another offer. They are flagged, and nothing moves.
 
-use crate::database::Home;
-use crate::story::{Call, credit, reversal, suspicious};
-use crate::telling::{CREDITED, Ending, HELD, plain};
+use crate::support::database::Home;
+use crate::support::story::{Call, credit, reversal, suspicious};
+use crate::support::telling::{CREDITED, Ending, HELD, plain};
 
 contract! {
     both:

@@ -12,9 +12,9 @@ use store::review::decisions::{BulkDecision, Wanted};
 use store::review::holds::{Cluster, ClusterKey, ClusterPlace, HoldFilter, HoldPlace, HoldSort};
 use store::review::reviews::Reviewer;
 
-use crate::database::{Home, check};
-use crate::ground::Kind;
-use crate::story::{NOW, TODAY};
+use crate::support::database::{Home, check};
+use crate::support::place::Kind;
+use crate::support::story::{NOW, TODAY};
 
 #[test]
 #[ignore = "takes minutes"]

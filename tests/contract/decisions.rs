@@ -16,9 +16,9 @@ use store::review::decisions::{ACTOR_POLICY, BulkDecision, Decision, Skip, Wante
 use store::review::holds::HoldFilter;
 use store::review::reviews::{Reviewed, Reviewer};
 
-use crate::database::Home;
-use crate::story::{NOW, PAYOUT, RECEIVED_AT, TODAY, credit, reversal, suspicious};
-use crate::telling::told;
+use crate::support::database::Home;
+use crate::support::story::{NOW, PAYOUT, RECEIVED_AT, TODAY, credit, reversal, suspicious};
+use crate::support::telling::told;
 
 contract! {
     both:

@@ -10,9 +10,11 @@ use store::Store;
 use store::deliveries::lease::{FinishedAttempt, Leased, Take};
 use store::postbacks::inbox::Claim;
 
-use crate::database::Home;
-use crate::story::{Call, NOW, REWARD, SECOND_SOURCE, credit, processed, processor, reversal, suspicious};
-use crate::telling::{ALL, ann};
+use crate::support::database::Home;
+use crate::support::story::{
+    Call, NOW, REWARD, SECOND_SOURCE, credit, processed, processor, reversal, suspicious,
+};
+use crate::support::telling::{ALL, ann};
 
 contract! {
     both:

@@ -14,11 +14,11 @@ use store::postbacks::refused::NewRefused;
 use store::rewards::list::RewardFilter;
 use store::{OpenOptions, Store};
 
-use crate::database::{Home, eventually, within};
-use crate::proxy::{Proxy, Slow};
-use crate::raw::Raw;
-use crate::story::{NOW, credit, processed, processor, suspicious};
-use crate::telling::{ALL, ann};
+use crate::support::database::{Home, eventually, within};
+use crate::support::proxy::{Proxy, Slow};
+use crate::support::raw::Raw;
+use crate::support::story::{NOW, credit, processed, processor, suspicious};
+use crate::support::telling::{ALL, ann};
 
 contract! {
     both:

@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 use store::Error;
 use store::postbacks::inbox::Claim;
 
-use crate::database::{Home, open};
-use crate::story::{NOW, credit, processed, processor};
-use crate::telling::{ALL, CREDITED, plain};
+use crate::support::database::{Home, open};
+use crate::support::story::{NOW, credit, processed, processor};
+use crate::support::telling::{ALL, CREDITED, plain};
 
 contract! {
     both:

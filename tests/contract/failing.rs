@@ -7,11 +7,11 @@ use store::postbacks::inbox::{Claim, WaitingPostback};
 use store::review::reviews::Reviewed;
 use store::rewards::process::{Claimed, MappedPostback, Saved};
 
-use crate::database::{Home, eventually, open};
-use crate::proxy::{Proxy, Slow};
-use crate::raw::Raw;
-use crate::story::{NOW, credit, processed, processor, reversal, suspicious, unmappable};
-use crate::telling::{ALL, CREDITED, plain};
+use crate::support::database::{Home, eventually, open};
+use crate::support::proxy::{Proxy, Slow};
+use crate::support::raw::Raw;
+use crate::support::story::{NOW, credit, processed, processor, reversal, suspicious, unmappable};
+use crate::support::telling::{ALL, CREDITED, plain};
 
 contract! {
     both:

@@ -11,9 +11,9 @@ use store::postbacks::list::{OutcomeFilter, PostbackFilter, PostbackRow};
 use store::postbacks::quarantine::{Acted, By};
 use store::postbacks::replay::{QuarantineFilter, Replayed, Replayer};
 
-use crate::database::Home;
-use crate::story::{Call, NOW, credit, reversal, suspicious, unmappable};
-use crate::telling::{ALL, CREDITED, HELD, plain};
+use crate::support::database::Home;
+use crate::support::story::{Call, NOW, credit, reversal, suspicious, unmappable};
+use crate::support::telling::{ALL, CREDITED, HELD, plain};
 
 contract! {
     both:
@@ -354,7 +354,7 @@ async fn what_is_set_aside_is_quarantined_in_reports_and_what_is_stated_ties_out
     let stated = put_aside(home, credit("T1").with("reward", "x")).await;
     state(home, stated, reward("500"), "mara").await;
     home.settle(ALL).await;
-    let report = crate::reports::report(home, crate::story::TODAY).await;
+    let report = crate::reports::report(home, crate::support::story::TODAY).await;
     assert!(report.ties_out, "{:#?}", report.faults);
     let fates = &report.postbacks[0];
     assert_eq!((fates.acknowledged, fates.quarantined, fates.credits, fates.unexplained), (2, 1, 1, 0));

@@ -7,9 +7,9 @@ use domain::time::TimestampMs;
 use store::review::claims::Claimed;
 use store::review::holds::{ClusterKey, ClusterPlace, HoldFilter, HoldPlace, HoldSort};
 
-use crate::database::Home;
-use crate::story::{Call, NOW, PAYOUT, RECEIVED_AT, credit, reversal, suspicious};
-use crate::telling::ann;
+use crate::support::database::Home;
+use crate::support::story::{Call, NOW, PAYOUT, RECEIVED_AT, credit, reversal, suspicious};
+use crate::support::telling::ann;
 
 contract! {
     both:
@@ -65,7 +65,7 @@ async fn a_reward_stands_in_the_queue_exactly_while_it_is_held(home: &Home) {
     home.decide(home.reward("T2").await.id, Review::Reject).await.expect("rejected");
     home.tell(&[reversal("T3")]).await;
     assert_eq!(found(home, HoldFilter::default()).await, Vec::<String>::new());
-    let store = home.store.clone().notifying(crate::telling::told());
+    let store = home.store.clone().notifying(crate::support::telling::told());
     store.undo(home.reward("T2").await.id, ann()).await.expect("undone");
     let rows = home.store.holds(&HoldFilter::default(), HoldSort::Age, None, NOW, 9).await.expect("listed");
     assert_eq!(rows.len(), 1);
@@ -151,7 +151,7 @@ async fn a_cluster_says_what_is_at_stake_and_for_how_many_users(home: &Home) {
     let late = TimestampMs(NOW.0 + ReviewTerms::default().target_ms);
     let late = home.store.hold_totals(&filter, late).await.expect("summed");
     assert_eq!((late.overdue, late.overdue_payout_micros), (4, 33 * PAYOUT));
-    home.tell(&[hold("G", "u9", "A", "203.0.113.9").of_source(crate::story::GEMS_SOURCE)]).await;
+    home.tell(&[hold("G", "u9", "A", "203.0.113.9").of_source(crate::support::story::GEMS_SOURCE)]).await;
     let totals = home.store.hold_totals(&filter, NOW).await.expect("summed");
     assert_eq!((totals.reward_micros, totals.currency), (None, None), "coins and gems have no sum");
 }

@@ -16,9 +16,9 @@ use store::reports::ReportTerms;
 use store::statements::intake::Intake;
 use store::statements::{MatchTerms, NewStatement, Then};
 
-use crate::database::{Home, check};
-use crate::ground::Kind;
-use crate::story::{NOW, SOURCE};
+use crate::support::database::{Home, check};
+use crate::support::place::Kind;
+use crate::support::story::{NOW, SOURCE};
 
 #[test]
 #[ignore = "takes minutes"]

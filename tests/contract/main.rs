@@ -10,7 +10,7 @@
 //!
 //! | file | what it is about |
 //! |---|---|
-//! | `database`, `ground`, `raw` | a fresh database for every rule, where it stands, plain SQL on it |
+//! | `database`, [`support::place`], `raw` | a fresh database for every rule, where it stands, plain SQL on it |
 //! | `story`, `telling` | postbacks in few words; telling them to the store and looking at what became of them |
 //! | `recording`, `settling`, `conflicts`, `quarantine` | from the inbox to rewards |
 //! | `books`, `proof`, `verdicts` | what is booked and written down for good |
@@ -43,7 +43,7 @@ macro_rules! contract {
         $(
             #[test]
             fn $rule() {
-                crate::database::check(crate::ground::Kind::$database, super::$rule);
+                crate::support::database::check(crate::support::place::Kind::$database, super::$rule);
             }
         )*
     };
@@ -70,8 +70,6 @@ mod conflicts;
 #[cfg(test)]
 mod crowded;
 #[cfg(test)]
-mod database;
-#[cfg(test)]
 mod decisions;
 #[cfg(test)]
 mod deliveries;
@@ -83,8 +81,6 @@ mod durability;
 mod failing;
 #[cfg(test)]
 mod finishing;
-#[cfg(test)]
-mod ground;
 #[cfg(test)]
 mod holds;
 #[cfg(test)]
@@ -102,11 +98,7 @@ mod postbacks;
 #[cfg(test)]
 mod proof;
 #[cfg(test)]
-mod proxy;
-#[cfg(test)]
 mod quarantine;
-#[cfg(test)]
-mod raw;
 #[cfg(test)]
 mod reconciled;
 #[cfg(test)]
@@ -144,11 +136,9 @@ mod statement_payments;
 #[cfg(test)]
 mod statements;
 #[cfg(test)]
-mod story;
+mod support;
 #[cfg(test)]
 mod tallies;
-#[cfg(test)]
-mod telling;
 #[cfg(test)]
 mod tokens;
 #[cfg(test)]

@@ -5,9 +5,9 @@ use std::time::Duration;
 use domain::review::decision::Review;
 use store::rewards::list::RewardFilter;
 
-use crate::database::Home;
-use crate::story::{credit, reversal, suspicious};
-use crate::telling::{ALL, ann};
+use crate::support::database::Home;
+use crate::support::story::{credit, reversal, suspicious};
+use crate::support::telling::{ALL, ann};
 
 contract! {
     both:

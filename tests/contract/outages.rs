@@ -5,10 +5,10 @@ use std::sync::Arc;
 use store::Error;
 use store::postbacks::inbox::Claim;
 
-use crate::database::{Home, eventually};
-use crate::raw::Raw;
-use crate::story::{NOW, credit, processed, processor, suspicious};
-use crate::telling::ALL;
+use crate::support::database::{Home, eventually};
+use crate::support::raw::Raw;
+use crate::support::story::{NOW, credit, processed, processor, suspicious};
+use crate::support::telling::ALL;
 use crate::waking::end_sessions;
 
 contract! {

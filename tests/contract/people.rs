@@ -10,8 +10,8 @@ use store::access::sessions::{ABSOLUTE_MS, IDLE_MS};
 use store::access::sign_ins::NewSession;
 use store::access::staff::{FailedTries, NewPerson, Person, PersonChange};
 
-use crate::database::Home;
-use crate::story::NOW;
+use crate::support::database::Home;
+use crate::support::story::NOW;
 
 contract! {
     both:

@@ -3,8 +3,8 @@
 use domain::time::TimestampMs;
 use store::access::audit::AuditFilter;
 
-use crate::database::Home;
-use crate::story::{NOW, processor};
+use crate::support::database::Home;
+use crate::support::story::{NOW, processor};
 
 contract! {
     both:

@@ -4,9 +4,11 @@ use store::postbacks::list::{OutcomeFilter, PostbackFilter, PostbackRow};
 use store::postbacks::quarantine::By;
 use store::postbacks::refused::NewRefused;
 
-use crate::database::Home;
-use crate::story::{Call, NOW, RECEIVED_AT, SECOND_SOURCE, credit, reversal, unmappable, without_money};
-use crate::telling::ALL;
+use crate::support::database::Home;
+use crate::support::story::{
+    Call, NOW, RECEIVED_AT, SECOND_SOURCE, credit, reversal, unmappable, without_money,
+};
+use crate::support::telling::ALL;
 
 contract! {
     both:

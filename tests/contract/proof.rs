@@ -4,8 +4,8 @@ use domain::money::Micros;
 use domain::proof::{DifferingAccount, DifferingReward, Proof};
 use domain::review::decision::Review;
 
-use crate::database::Home;
-use crate::story::{PAYOUT, REWARD, credit, reversal, suspicious};
+use crate::support::database::Home;
+use crate::support::story::{PAYOUT, REWARD, credit, reversal, suspicious};
 
 contract! {
     both:

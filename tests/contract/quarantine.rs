@@ -3,9 +3,9 @@
 use store::postbacks::inbox::Claim;
 use store::postbacks::list::{OutcomeFilter, PostbackFilter, PostbackRow};
 
-use crate::database::Home;
-use crate::story::{NOW, credit, processed, processor, unmappable};
-use crate::telling::{ALL, CREDITED, plain};
+use crate::support::database::Home;
+use crate::support::story::{NOW, credit, processed, processor, unmappable};
+use crate::support::telling::{ALL, CREDITED, plain};
 
 contract! {
     both:

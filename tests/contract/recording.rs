@@ -7,9 +7,9 @@ use jobs::postbacks::process::process;
 use store::postbacks::inbox::{Claim, InboxDepth, NewPostback};
 use store::postbacks::list::PostbackFilter;
 
-use crate::database::Home;
-use crate::story::{NOW, RECEIVED_AT, credit, processed, processor};
-use crate::telling::ALL;
+use crate::support::database::Home;
+use crate::support::story::{NOW, RECEIVED_AT, credit, processed, processor};
+use crate::support::telling::ALL;
 
 contract! {
     both:

@@ -3,9 +3,9 @@
 use store::postbacks::list::{OutcomeFilter, PostbackFilter, PostbackRow};
 use store::postbacks::refused::{MAX_REFUSED, NewRefused};
 
-use crate::database::Home;
-use crate::story::credit;
-use crate::telling::ALL;
+use crate::support::database::Home;
+use crate::support::story::credit;
+use crate::support::telling::ALL;
 
 contract! {
     both:

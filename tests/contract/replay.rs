@@ -5,9 +5,9 @@ use store::access::audit::AuditFilter;
 use store::postbacks::refused::NewRefused;
 use store::postbacks::replay::{QuarantineFilter, REPLAY_PAGE, Replayed, Replayer};
 
-use crate::database::Home;
-use crate::story::{NOW, RECEIVED_AT, SECOND_SOURCE, credit, unmappable};
-use crate::telling::{ALL, CREDITED, plain};
+use crate::support::database::Home;
+use crate::support::story::{NOW, RECEIVED_AT, SECOND_SOURCE, credit, unmappable};
+use crate::support::telling::{ALL, CREDITED, plain};
 
 contract! {
     both:

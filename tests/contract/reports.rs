@@ -10,11 +10,11 @@ use store::postbacks::refused::NewRefused;
 use store::postbacks::replay::Replayer;
 use store::reports::{Kept, ReportTerms, SignOff, Signed};
 
-use crate::database::Home;
-use crate::story::{
+use crate::support::database::Home;
+use crate::support::story::{
     Call, NOW, PAYOUT, REWARD, TODAY, credit, processed, processor, reversal, suspicious, unmappable,
 };
-use crate::telling::ALL;
+use crate::support::telling::ALL;
 
 contract! {
     both:
@@ -209,7 +209,7 @@ async fn holds_are_counted_as_they_stood_at_the_end_of_the_day(home: &Home) {
     home.tell(&[suspicious("T1"), suspicious("T2").by("u2"), suspicious("T3").by("u3")]).await;
     tell_later(home, 1, &[reversal("T1")]).await;
     let reject = home.reward("T2").await.id;
-    let mut reviewer = crate::telling::ann();
+    let mut reviewer = crate::support::telling::ann();
     (reviewer.now, reviewer.business_date) = (later(9), "2026-12-02".into());
     home.store.review(reject, Review::Reject, reviewer).await.expect("it is rejected");
     for (date, held, days) in [(TODAY, 3, "0-1"), ("2026-11-25", 2, "2-7"), ("2026-12-02", 1, "8-30")] {

@@ -10,10 +10,10 @@ use store::deliveries::resend::{DeliveryFilter, ResendFilter, Resendable, Resent
 use store::review::reviews::{Reviewer, Undone};
 use store::rewards::list::Place;
 
-use crate::database::Home;
 use crate::deliveries::{complete_and_lease, delivered, ended, later, lines, said, settle, take, telling};
-use crate::story::{NOW, SECOND_SOURCE, credit, reversal, suspicious};
-use crate::telling::{CREDITED, HELD, ann, plain};
+use crate::support::database::Home;
+use crate::support::story::{NOW, SECOND_SOURCE, credit, reversal, suspicious};
+use crate::support::telling::{CREDITED, HELD, ann, plain};
 
 contract! {
     both:

@@ -5,9 +5,9 @@ use store::operations::retention::{PostbackTerms, STEP_ROWS};
 use store::postbacks::refused::NewRefused;
 use store::postbacks::replay::Replayer;
 
-use crate::database::Home;
-use crate::story::{Call, NOW, credit, reversal, suspicious, unmappable};
-use crate::telling::ALL;
+use crate::support::database::Home;
+use crate::support::story::{Call, NOW, credit, reversal, suspicious, unmappable};
+use crate::support::telling::ALL;
 
 contract! {
     both:

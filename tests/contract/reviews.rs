@@ -5,9 +5,9 @@ use domain::reward::Status;
 use store::postbacks::inbox::Claim;
 use store::review::reviews::Reviewed;
 
-use crate::database::Home;
-use crate::story::{NOW, credit, processed, processor, reversal, suspicious};
-use crate::telling::{ALL, ann, plain};
+use crate::support::database::Home;
+use crate::support::story::{NOW, credit, processed, processor, reversal, suspicious};
+use crate::support::telling::{ALL, ann, plain};
 
 contract! {
     both:

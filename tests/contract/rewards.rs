@@ -5,9 +5,9 @@ use domain::reward::Status;
 use domain::time::TimestampMs;
 use store::rewards::list::{Place, RewardFilter, RewardRow};
 
-use crate::database::Home;
-use crate::story::{Call, GEMS_SOURCE, RECEIVED_AT, SECOND_SOURCE, credit, reversal, suspicious};
-use crate::telling::ALL;
+use crate::support::database::Home;
+use crate::support::story::{Call, GEMS_SOURCE, RECEIVED_AT, SECOND_SOURCE, credit, reversal, suspicious};
+use crate::support::telling::ALL;
 
 contract! {
     both:

@@ -3,9 +3,9 @@
 use domain::time::TimestampMs;
 use store::operations::jobs::{Begun, Job};
 
-use crate::database::Home;
-use crate::ground::Kind;
-use crate::story::NOW;
+use crate::support::database::Home;
+use crate::support::place::Kind;
+use crate::support::story::NOW;
 
 contract! {
     both:
@@ -111,8 +111,9 @@ async fn finished_jobs_and_dead_workers_are_pruned_and_others_stay(home: &Home) 
 
 async fn apalis_notes_its_migrations_apart_from_ours(home: &Home) {
     let mut raw = home.raw().await;
-    let count =
-        async |raw: &mut crate::raw::Raw, table| raw.number(&format!("SELECT COUNT(*) FROM {table}")).await;
+    let count = async |raw: &mut crate::support::raw::Raw, table| {
+        raw.number(&format!("SELECT COUNT(*) FROM {table}")).await
+    };
     assert!(count(&mut raw, "_apalis_migrations").await > 0);
     let foreign = "SELECT COUNT(*) FROM _sqlx_migrations WHERE version > 1000";
     assert_eq!(raw.number(foreign).await, 0);

@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 
 use store::Error;
 
-use crate::database::{Home, open};
-use crate::ground::Kind;
-use crate::raw::Raw;
+use crate::support::database::{Home, open};
+use crate::support::place::Kind;
+use crate::support::raw::Raw;
 
 contract! {
     both:

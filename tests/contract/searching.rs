@@ -3,8 +3,8 @@
 use domain::review::queue::Grouping;
 use store::review::holds::{HoldFilter, HoldSort};
 
-use crate::database::Home;
-use crate::story::{NOW, suspicious};
+use crate::support::database::Home;
+use crate::support::story::{NOW, suspicious};
 
 contract! {
     both:

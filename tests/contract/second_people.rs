@@ -20,9 +20,9 @@ use store::review::decisions::{BulkDecision, Decision, Wanted};
 use store::review::holds::HoldFilter;
 use store::review::reviews::{Reviewed, Reviewer, Undone};
 
-use crate::database::Home;
-use crate::story::{NOW, TODAY, credit, reversal, suspicious};
-use crate::telling::told;
+use crate::support::database::Home;
+use crate::support::story::{NOW, TODAY, credit, reversal, suspicious};
+use crate::support::telling::told;
 
 contract! {
     both:

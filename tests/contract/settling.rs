@@ -2,12 +2,12 @@
 
 use store::postbacks::inbox::Claim;
 
-use crate::database::Home;
-use crate::story::{
+use crate::support::database::Home;
+use crate::support::story::{
     NOW, PAYOUT, RECEIVED_AT, SECOND_SOURCE, credit, processed, processor, reversal, suspicious,
     without_money,
 };
-use crate::telling::{ALL, CREDITED, HELD, plain};
+use crate::support::telling::{ALL, CREDITED, HELD, plain};
 
 contract! {
     both:

@@ -13,8 +13,8 @@ use store::statements::intake::{Intake, Refused};
 use store::statements::notes::{NoteKind, Notes};
 use store::statements::{Confirm, Confirmed, MatchTerms, NewStatement, Received, Supersedes, Then};
 
-use crate::database::Home;
-use crate::story::{NOW, SOURCE, credit};
+use crate::support::database::Home;
+use crate::support::story::{NOW, SOURCE, credit};
 
 contract! {
     both:

@@ -13,11 +13,11 @@ use store::statements::{
     BreakRow, Confirmed, Discarded, NewStatement, Received, Restored, Step, Supersedes, Then,
 };
 
-use crate::database::Home;
 use crate::statements::{
     HEADER, OVERDUE, TERMS, confirm, counts, import, new, of, receive, receive_as, ten, totals,
 };
-use crate::story::{NOW, TODAY};
+use crate::support::database::Home;
+use crate::support::story::{NOW, TODAY};
 
 contract! {
     both:

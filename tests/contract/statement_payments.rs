@@ -7,9 +7,9 @@ use domain::statement::LineState;
 use domain::statement::life::State;
 use store::statements::{Accepted, Discarded, Paid, Payment, TakenBack};
 
-use crate::database::Home;
 use crate::statements::{HEADER, OVERDUE, import, line, of, ten, totals, word};
-use crate::story::{NOW, SOURCE, TODAY};
+use crate::support::database::Home;
+use crate::support::story::{NOW, SOURCE, TODAY};
 
 contract! {
     both:

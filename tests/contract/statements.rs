@@ -18,8 +18,8 @@ use store::statements::{
     StateTotal, Step, Supersedes, Then,
 };
 
-use crate::database::Home;
-use crate::story::{NOW, SOURCE, TODAY, credit, reversal};
+use crate::support::database::Home;
+use crate::support::story::{NOW, SOURCE, TODAY, credit, reversal};
 
 contract! {
     both:

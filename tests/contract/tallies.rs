@@ -3,8 +3,8 @@
 use domain::time::TimestampMs;
 use store::review::context::DataTallyRow;
 
-use crate::database::Home;
-use crate::story::{NOW, SECOND_SOURCE, credit, reversal, unmappable, without_money};
+use crate::support::database::Home;
+use crate::support::story::{NOW, SECOND_SOURCE, credit, reversal, unmappable, without_money};
 
 contract! {
     both:

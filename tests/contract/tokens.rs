@@ -5,8 +5,8 @@ use domain::time::TimestampMs;
 use store::access::staff::{NewPerson, PersonChange};
 use store::access::tokens::{NewToken, TokenOwner};
 
-use crate::database::Home;
-use crate::story::NOW;
+use crate::support::database::Home;
+use crate::support::story::NOW;
 
 contract! {
     both:
@@ -190,8 +190,8 @@ async fn a_role_that_nobody_knows_is_named_as_corrupt(home: &Home) {
     let mut raw = home.raw().await;
     // The database would not take it either: only a damaged file or a foreign hand brings it there.
     match &raw {
-        crate::raw::Raw::Sqlite(_) => raw.execute("PRAGMA ignore_check_constraints = on").await,
-        crate::raw::Raw::Postgres(_) => {
+        crate::support::raw::Raw::Sqlite(_) => raw.execute("PRAGMA ignore_check_constraints = on").await,
+        crate::support::raw::Raw::Postgres(_) => {
             raw.execute("ALTER TABLE tokens DROP CONSTRAINT tokens_role_check").await;
         }
     }

@@ -6,9 +6,9 @@ use domain::review::decision::Review;
 use domain::verdict::Signal;
 use store::rewards::list::{RewardRow, StepRow};
 
-use crate::database::Home;
-use crate::story::{NOW, RECEIVED_AT, credit, processor, reversal, suspicious};
-use crate::telling::ALL;
+use crate::support::database::Home;
+use crate::support::story::{NOW, RECEIVED_AT, credit, processor, reversal, suspicious};
+use crate::support::telling::ALL;
 
 contract! {
     both:

@@ -5,7 +5,7 @@ use std::time::Duration;
 use store::Store;
 use tokio::task::AbortHandle;
 
-use crate::database::{DEADLINE, Home, eventually};
+use crate::support::database::{DEADLINE, Home, eventually};
 
 contract! {
     both:

@@ -10,8 +10,8 @@ use rand::seq::SliceRandom as _;
 use store::Store;
 use store::postbacks::inbox::{Claim, NewPostback};
 
-use crate::database::{DEADLINE, Home};
-use crate::story::{Call, NOW, credit, processed, processor, reversal, suspicious, unmappable};
+use crate::support::database::{DEADLINE, Home};
+use crate::support::story::{Call, NOW, credit, processed, processor, reversal, suspicious, unmappable};
 
 contract! {
     both:

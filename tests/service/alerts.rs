@@ -4,11 +4,11 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use crate::app::app;
-use crate::database::Kind;
-use crate::gate::Gate;
-use crate::network::{Event, deliver};
-use crate::wait::until;
+use crate::support::app::app;
+use crate::support::database::Kind;
+use crate::support::gate::Gate;
+use crate::support::network::{Event, deliver};
+use crate::support::wait::until;
 
 const ALERTS: &str = include_str!("../../src/config/running/alerts.yaml");
 const DASHBOARD: &str = include_str!("../../src/config/running/grafana.json");

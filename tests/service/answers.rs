@@ -3,12 +3,12 @@
 use domain::masked::masked;
 use serde_json::json;
 
-use crate::api::{Api, field};
-use crate::database::Kind;
-use crate::gate::Gate;
-use crate::http::{Connection, Request, call};
-use crate::network::{Event, send, sign};
-use crate::wait::until;
+use crate::support::api::{Api, field};
+use crate::support::database::Kind;
+use crate::support::gate::Gate;
+use crate::support::http::{Connection, Request, call};
+use crate::support::network::{Event, send, sign};
+use crate::support::wait::until;
 
 on_both_databases!(
     a_signed_call_is_answered_ok_the_first_time_and_every_time,

@@ -3,12 +3,12 @@
 use sandbox::app::{App, Reply};
 use serde_json::{Value, json};
 
-use crate::api::{Api, field};
-use crate::app::app;
-use crate::database::Kind;
-use crate::gate::{Gate, text};
-use crate::network::{Event, deliver};
-use crate::wait::until;
+use crate::support::api::{Api, field};
+use crate::support::app::app;
+use crate::support::database::Kind;
+use crate::support::gate::{Gate, text};
+use crate::support::network::{Event, deliver};
+use crate::support::wait::until;
 
 on_both_databases!(
     an_answer_that_is_no_yes_is_told_again_until_it_is_one,

@@ -5,11 +5,11 @@ use std::net::TcpStream;
 
 use serde_json::json;
 
-use crate::database::Kind;
-use crate::gate::Gate;
-use crate::http::Connection;
-use crate::network::{Event, deliver, send};
-use crate::wait::{DEADLINE, until};
+use crate::support::database::Kind;
+use crate::support::gate::Gate;
+use crate::support::http::Connection;
+use crate::support::network::{Event, deliver, send};
+use crate::support::wait::{DEADLINE, until};
 
 /// True once the other end has closed the connection, whatever it said before.
 fn is_closed(stream: &mut TcpStream) -> bool {
@@ -54,7 +54,7 @@ fn one_address_gets_no_more_than_its_connections_and_gets_more_when_one_ends() {
     let mut up = gate.web();
     let first = TcpStream::connect(up.address).expect("a connection");
     let mut second = Connection::open(up.address).expect("a connection");
-    let request = crate::http::Request::get("/healthz");
+    let request = crate::support::http::Request::get("/healthz");
     assert_eq!(second.call(&request).expect("it is served").status, 200);
     let mut third = TcpStream::connect(up.address).expect("the kernel takes it");
     assert!(is_closed(&mut third));

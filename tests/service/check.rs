@@ -1,7 +1,7 @@
 //! `check`: what it finds before the first postback, and that it changes nothing.
 
-use crate::database::Kind;
-use crate::gate::{Gate, text};
+use crate::support::database::Kind;
+use crate::support::gate::{Gate, text};
 
 on_both_databases!(
     check_says_what_is_ready_and_what_to_paste,

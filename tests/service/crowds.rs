@@ -3,11 +3,11 @@
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 
-use crate::database::Kind;
-use crate::gate::Gate;
-use crate::http::{Connection, Request};
-use crate::network::{Event, deliver};
-use crate::wait::{DEADLINE, until};
+use crate::support::database::Kind;
+use crate::support::gate::Gate;
+use crate::support::http::{Connection, Request};
+use crate::support::network::{Event, deliver};
+use crate::support::wait::{DEADLINE, until};
 
 /// More strangers than there is room.
 const CROWD: usize = 40;

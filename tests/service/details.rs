@@ -2,10 +2,10 @@
 
 use serde_json::{Value, json};
 
-use crate::api::Api;
-use crate::database::Kind;
-use crate::gate::{Gate, Listening};
-use crate::network::{USER_IP, deliver, now_s, sign};
+use crate::support::api::Api;
+use crate::support::database::Kind;
+use crate::support::gate::{Gate, Listening};
+use crate::support::network::{USER_IP, deliver, now_s, sign};
 
 on_both_databases!(
     a_reversal_takes_back_however_its_amounts_are_written,

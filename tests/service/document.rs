@@ -5,14 +5,14 @@ use std::cell::RefCell;
 
 use serde_json::{Map, Value, json};
 
-use crate::api::{Api, json_of};
-use crate::database::Kind;
 use crate::finance::line;
-use crate::gate::{Gate, Listening};
-use crate::http::{self, Answer, Connection, Request, call};
-use crate::network::{Event, deliver, sign};
-use crate::schema::{faults, first, invalid, object, resolved, valid};
-use crate::settings::SOURCE;
+use crate::support::api::{Api, json_of};
+use crate::support::database::Kind;
+use crate::support::gate::{Gate, Listening};
+use crate::support::http::{self, Answer, Connection, Request, call};
+use crate::support::network::{Event, deliver, sign};
+use crate::support::schema::{faults, first, invalid, object, resolved, valid};
+use crate::support::settings::SOURCE;
 
 on_both_databases!(
     what_is_wrong_with_a_request_is_answered_as_the_document_says,

@@ -5,11 +5,11 @@ use std::net::TcpStream;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::database::Kind;
 use crate::finance::line;
-use crate::gate::{Gate, Listening};
-use crate::signed_in::SignedIn;
-use crate::wait::{DEADLINE, until};
+use crate::support::database::Kind;
+use crate::support::gate::{Gate, Listening};
+use crate::support::signed_in::SignedIn;
+use crate::support::wait::{DEADLINE, until};
 
 on_both_databases!(
     a_download_goes_on_as_long_as_its_bytes_are_taken,

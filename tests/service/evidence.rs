@@ -5,13 +5,13 @@ use std::thread;
 
 use serde_json::{Value, json};
 
-use crate::api::json_of;
-use crate::database::Kind;
-use crate::gate::{Gate, text};
-use crate::http::{Request, call};
-use crate::network::{Event, send, sign};
-use crate::settings::SECRET_NAME;
-use crate::wait::until;
+use crate::support::api::json_of;
+use crate::support::database::Kind;
+use crate::support::gate::{Gate, text};
+use crate::support::http::{Request, call};
+use crate::support::network::{Event, send, sign};
+use crate::support::settings::SECRET_NAME;
+use crate::support::wait::until;
 
 on_both_databases!(
     a_url_that_is_repeated_with_other_bodies_keeps_the_first_few_and_credits_once,
@@ -117,7 +117,7 @@ fn a_signature_is_shown_to_nobody_while_replay_and_diagnosis_go_on(on: Kind) {
     let masked = format!("{before}&hash={}…", &hash[..4]);
     assert!(shown[3].contains(&masked), "{masked} is not in {}", shown[3]);
     up.process.stop();
-    gate.change(|settings| settings.with_variable(SECRET_NAME, crate::settings::SECRET));
+    gate.change(|settings| settings.with_variable(SECRET_NAME, crate::support::settings::SECRET));
     let up = gate.up();
     let said = text(&gate.run(&["diagnose", "--last-refused"]).stdout);
     assert!(said.contains("verifies"), "{said}");
@@ -233,7 +233,7 @@ fn what_hides_in_a_text_is_shown_on_a_terminal_and_in_the_log(on: Kind) {
     let complained = text(&output.stderr);
     assert!(complained.contains("a\\u{1b}[2K\\u{202e}b"), "{complained:?}");
     let raw = "GET /pb/a\"\u{202e}\u{9b}2Kb HTTP/1.1\r\n\r\n";
-    let mut connection = crate::http::Connection::open(up.address).expect("a connection");
+    let mut connection = crate::support::http::Connection::open(up.address).expect("a connection");
     connection.send(raw.as_bytes()).expect("sent");
     let _ = connection.answer(false);
     until("the stray call", || (api.all("postbacks?outcome=refused", 10).len() == 1).then_some(()));

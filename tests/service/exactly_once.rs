@@ -6,11 +6,11 @@ use rand::SeedableRng as _;
 use rand::rngs::StdRng;
 use rand::seq::SliceRandom as _;
 
-use crate::database::Kind;
-use crate::effects::assert_one_effect_each;
-use crate::gate::{Gate, listening, ready};
-use crate::load::Load;
-use crate::network::{Event, send_at_once};
+use crate::support::database::Kind;
+use crate::support::effects::assert_one_effect_each;
+use crate::support::gate::{Gate, listening, ready};
+use crate::support::load::Load;
+use crate::support::network::{Event, send_at_once};
 
 on_both_databases!(
     two_hundred_sends_at_once_credit_once,

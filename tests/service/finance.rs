@@ -12,15 +12,15 @@ use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
 use serde_json::{Value, json};
 
-use crate::api::{Api, json_of};
-use crate::database::Kind;
-use crate::gate::Gate;
-use crate::http::{Request, call};
-use crate::mailbox::Mailbox;
-use crate::network::{Event, deliver, now_s};
+use crate::support::api::{Api, json_of};
+use crate::support::database::Kind;
+use crate::support::gate::Gate;
+use crate::support::http::{Request, call};
+use crate::support::mailbox::Mailbox;
+use crate::support::network::{Event, deliver, now_s};
+use crate::support::wait::until;
 use crate::trouble::machine::Machine;
 use crate::trouble::on_machine;
-use crate::wait::until;
 
 on_both_databases!(
     a_statement_over_the_api_is_read_matched_accepted_and_paid,

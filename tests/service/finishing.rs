@@ -5,11 +5,11 @@ use std::process::Output;
 
 use serde_json::{Value, json};
 
-use crate::api::{Api, json_of};
-use crate::database::Kind;
-use crate::gate::{Gate, text};
-use crate::http::Answer;
-use crate::network::{Event, deliver, sign};
+use crate::support::api::{Api, json_of};
+use crate::support::database::Kind;
+use crate::support::gate::{Gate, text};
+use crate::support::http::Answer;
+use crate::support::network::{Event, deliver, sign};
 
 on_both_databases!(
     an_unreadable_amount_is_stated_over_the_api_and_credited_once,

@@ -6,12 +6,12 @@ use domain::delivery::sign::webhook_secret;
 use sandbox::app::{App, Reply};
 use serde_json::{Value, json};
 
-use crate::api::{Api, field, json_of};
-use crate::app::{app, app_with};
-use crate::database::Kind;
-use crate::gate::{Gate, text};
-use crate::network::{Event, deliver};
-use crate::wait::until;
+use crate::support::api::{Api, field, json_of};
+use crate::support::app::{app, app_with};
+use crate::support::database::Kind;
+use crate::support::gate::{Gate, text};
+use crate::support::network::{Event, deliver};
+use crate::support::wait::until;
 
 on_both_databases!(
     a_credit_and_its_reversal_are_told_in_the_networks_own_form,

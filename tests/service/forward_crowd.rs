@@ -14,14 +14,14 @@ use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
 use sandbox::app::{App, Reply};
 
-use crate::api::Api;
-use crate::app::app;
-use crate::database::Kind;
-use crate::gate::Gate;
-use crate::load::Load;
-use crate::network::Event;
-use crate::scale::scale;
-use crate::wait::until;
+use crate::support::api::Api;
+use crate::support::app::app;
+use crate::support::database::Kind;
+use crate::support::gate::Gate;
+use crate::support::load::Load;
+use crate::support::network::Event;
+use crate::support::scale::scale;
+use crate::support::wait::until;
 
 on_both_databases!(
     everything_arrives_in_order_at_an_app_that_fails_and_from_a_worker_that_is_killed,

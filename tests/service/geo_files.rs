@@ -7,11 +7,11 @@ use std::time::{Duration, UNIX_EPOCH};
 use mmdb_writer::ipnet::IpNet;
 use mmdb_writer::{Value, Writer};
 
-use crate::api::Api;
-use crate::database::Kind;
-use crate::gate::{Gate, text};
-use crate::network::{Event, deliver};
-use crate::wait::until;
+use crate::support::api::Api;
+use crate::support::database::Kind;
+use crate::support::gate::{Gate, text};
+use crate::support::network::{Event, deliver};
+use crate::support::wait::until;
 
 /// Long ago.
 const BUILT_AT_S: u64 = 1_700_000_000;

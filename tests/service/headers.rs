@@ -1,10 +1,10 @@
 //! What every answer carries, whatever it says and to whomever.
 
-use crate::database::Kind;
-use crate::gate::Gate;
-use crate::http::{Answer, Connection, Request, call};
-use crate::network::Event;
-use crate::signed_in::SignedIn;
+use crate::support::database::Kind;
+use crate::support::gate::Gate;
+use crate::support::http::{Answer, Connection, Request, call};
+use crate::support::network::Event;
+use crate::support::signed_in::SignedIn;
 
 on_both_databases!(every_answer_carries_the_headers_that_keep_it_to_itself);
 
@@ -105,7 +105,7 @@ fn every_answer_carries_the_headers_that_keep_it_to_itself(on: Kind) {
         assert!(!answer.body.contains("yyy"), "what was sent is not said again");
     }
     let mut tries = 0;
-    let slowed = crate::wait::until("guessing is slowed down", || {
+    let slowed = crate::support::wait::until("guessing is slowed down", || {
         tries += 1;
         let guess = guess(up.address, tries);
         (guess.status == 429).then_some(guess)

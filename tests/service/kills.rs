@@ -9,13 +9,13 @@ use std::time::Duration;
 use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
 
-use crate::database::Kind;
-use crate::effects::assert_one_effect_each;
-use crate::gate::{Gate, Listening};
-use crate::load::Load;
-use crate::network::Event;
-use crate::process::Process;
-use crate::scale::scale;
+use crate::support::database::Kind;
+use crate::support::effects::assert_one_effect_each;
+use crate::support::gate::{Gate, Listening};
+use crate::support::load::Load;
+use crate::support::network::Event;
+use crate::support::process::Process;
+use crate::support::scale::scale;
 
 on_both_databases!(
     killing_the_web_process_loses_nothing_that_was_acknowledged,

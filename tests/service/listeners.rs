@@ -2,12 +2,12 @@
 
 use std::net::{SocketAddr, TcpListener};
 
-use crate::api::json_of;
-use crate::database::Kind;
-use crate::gate::{Gate, Listening, announced, text};
-use crate::http::{Request, call};
-use crate::network::{Event, send};
-use crate::wait::until;
+use crate::support::api::json_of;
+use crate::support::database::Kind;
+use crate::support::gate::{Gate, Listening, announced, text};
+use crate::support::http::{Request, call};
+use crate::support::network::{Event, send};
+use crate::support::wait::until;
 
 on_both_databases!(
     the_api_is_only_at_admin_listen_and_ingest_only_at_listen,

@@ -4,12 +4,12 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-use crate::api::{Api, json_of};
-use crate::database::Kind;
-use crate::gate::{Gate, Listening};
-use crate::http::{Request, call};
-use crate::network::{Event, deliver, send, send_at_once, sign};
-use crate::wait::until;
+use crate::support::api::{Api, json_of};
+use crate::support::database::Kind;
+use crate::support::gate::{Gate, Listening};
+use crate::support::http::{Request, call};
+use crate::support::network::{Event, deliver, send, send_at_once, sign};
+use crate::support::wait::until;
 
 on_both_databases!(
     the_document_lists_every_path_and_every_path_answers,

@@ -27,7 +27,7 @@
 //! | [`callers`], [`watching`] | what a caller may take up; what monitoring sees |
 //! | [`crowds`], [`downloads`] | who makes room when it is short; long answers |
 //! | [`headers`], [`manners`] | what every answer carries; HTTP as it is meant |
-//! | [`document`], [`schema`] | every call of the API, asked rightly and wrongly, beside its document |
+//! | [`document`], [`support::schema`] | every call of the API, asked rightly and wrongly, beside its document |
 //! | [`geo_files`] | files that are replaced while a process runs |
 //! | [`alerts`], [`units`] | the alert rules, the dashboard and the systemd units that are shipped |
 //! | [`listeners`], [`lists`], [`proof`], [`secrecy`] | who listens where; the API's lists; `verify`; what logs never hold |
@@ -38,10 +38,10 @@
 macro_rules! on_both_databases {
     ($($rule:ident),+ $(,)?) => {
         mod sqlite {
-            $(#[test] fn $rule() { super::$rule(crate::database::Kind::Sqlite); })+
+            $(#[test] fn $rule() { super::$rule(crate::support::database::Kind::Sqlite); })+
         }
         mod postgres {
-            $(#[test] fn $rule() { super::$rule(crate::database::Kind::Postgres); })+
+            $(#[test] fn $rule() { super::$rule(crate::support::database::Kind::Postgres); })+
         }
     };
 }
@@ -50,10 +50,6 @@ macro_rules! on_both_databases {
 mod alerts;
 #[cfg(test)]
 mod answers;
-#[cfg(test)]
-mod api;
-#[cfg(test)]
-mod app;
 #[cfg(test)]
 mod apps;
 #[cfg(test)]
@@ -65,15 +61,11 @@ mod check;
 #[cfg(test)]
 mod crowds;
 #[cfg(test)]
-mod database;
-#[cfg(test)]
 mod details;
 #[cfg(test)]
 mod document;
 #[cfg(test)]
 mod downloads;
-#[cfg(test)]
-mod effects;
 #[cfg(test)]
 mod evidence;
 #[cfg(test)]
@@ -87,13 +79,9 @@ mod forward;
 #[cfg(test)]
 mod forward_crowd;
 #[cfg(test)]
-mod gate;
-#[cfg(test)]
 mod geo_files;
 #[cfg(test)]
 mod headers;
-#[cfg(test)]
-mod http;
 #[cfg(test)]
 mod kills;
 #[cfg(test)]
@@ -101,13 +89,7 @@ mod listeners;
 #[cfg(test)]
 mod lists;
 #[cfg(test)]
-mod load;
-#[cfg(test)]
-mod mailbox;
-#[cfg(test)]
 mod manners;
-#[cfg(test)]
-mod network;
 #[cfg(test)]
 mod outage;
 #[cfg(test)]
@@ -117,11 +99,7 @@ mod path;
 #[cfg(test)]
 mod poison;
 #[cfg(test)]
-mod process;
-#[cfg(test)]
 mod proof;
-#[cfg(test)]
-mod proxy;
 #[cfg(test)]
 mod replay;
 #[cfg(test)]
@@ -133,15 +111,7 @@ mod rights;
 #[cfg(test)]
 mod sandbox;
 #[cfg(test)]
-mod scale;
-#[cfg(test)]
-mod schema;
-#[cfg(test)]
 mod secrecy;
-#[cfg(test)]
-mod settings;
-#[cfg(test)]
-mod signed_in;
 #[cfg(test)]
 mod small_holds;
 #[cfg(test)]
@@ -155,6 +125,8 @@ mod stopping;
 #[cfg(test)]
 mod strays;
 #[cfg(test)]
+mod support;
+#[cfg(test)]
 mod tokens;
 #[cfg(test)]
 mod trouble;
@@ -162,7 +134,5 @@ mod trouble;
 mod units;
 #[cfg(test)]
 mod vectors;
-#[cfg(test)]
-mod wait;
 #[cfg(test)]
 mod watching;

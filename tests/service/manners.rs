@@ -2,13 +2,13 @@
 
 use std::net::SocketAddr;
 
-use crate::api::json_of;
-use crate::database::Kind;
-use crate::gate::Gate;
-use crate::http::{Answer, Connection, Request, call};
-use crate::network::Event;
-use crate::signed_in::SignedIn;
-use crate::wait::until;
+use crate::support::api::json_of;
+use crate::support::database::Kind;
+use crate::support::gate::Gate;
+use crate::support::http::{Answer, Connection, Request, call};
+use crate::support::network::Event;
+use crate::support::signed_in::SignedIn;
+use crate::support::wait::until;
 
 on_both_databases!(
     a_path_that_a_proxy_takes_for_another_leads_nowhere,

@@ -8,15 +8,15 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::api::json_of;
-use crate::database::Kind;
-use crate::effects::assert_one_effect_each;
-use crate::gate::Gate;
-use crate::http::{Request, call};
-use crate::load::Load;
-use crate::network::{Event, deliver, send};
-use crate::proxy::Proxy;
-use crate::wait::until;
+use crate::support::api::json_of;
+use crate::support::database::Kind;
+use crate::support::effects::assert_one_effect_each;
+use crate::support::gate::Gate;
+use crate::support::http::{Request, call};
+use crate::support::load::Load;
+use crate::support::network::{Event, deliver, send};
+use crate::support::proxy::Proxy;
+use crate::support::wait::until;
 
 /// How soon calls are acknowledged again after the database can be reached again.
 const AGAIN_WITHIN: Duration = Duration::from_secs(15);

@@ -3,10 +3,10 @@
 use domain::masked::masked;
 use serde_json::{Value, json};
 
-use crate::api::{Api, field, json_of};
-use crate::database::Kind;
-use crate::gate::{Gate, Listening};
-use crate::network::{Event, send};
+use crate::support::api::{Api, field, json_of};
+use crate::support::database::Kind;
+use crate::support::gate::{Gate, Listening};
+use crate::support::network::{Event, send};
 
 on_both_databases!(
     a_signed_honest_postback_becomes_a_credited_reward,

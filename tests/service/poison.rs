@@ -2,11 +2,11 @@
 
 use serde_json::json;
 
-use crate::api::Api;
-use crate::database::Kind;
-use crate::gate::Gate;
-use crate::load::Load;
-use crate::network::{Event, send};
+use crate::support::api::Api;
+use crate::support::database::Kind;
+use crate::support::gate::Gate;
+use crate::support::load::Load;
+use crate::support::network::{Event, send};
 
 on_both_databases!(
     a_postback_that_cannot_be_booked_is_put_aside_and_the_others_are_credited,

@@ -2,9 +2,9 @@
 
 use serde_json::json;
 
-use crate::database::Kind;
-use crate::gate::{Gate, text};
-use crate::network::{Event, deliver};
+use crate::support::database::Kind;
+use crate::support::gate::{Gate, text};
+use crate::support::network::{Event, deliver};
 
 on_both_databases!(
     books_that_follow_from_their_transfers_are_proven,

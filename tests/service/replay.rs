@@ -2,12 +2,12 @@
 
 use serde_json::json;
 
-use crate::api::{field, json_of};
-use crate::database::Kind;
-use crate::gate::{Gate, text};
-use crate::network::{Event, deliver, send, sign};
-use crate::settings::PUBLIC_URL;
-use crate::wait::until;
+use crate::support::api::{field, json_of};
+use crate::support::database::Kind;
+use crate::support::gate::{Gate, text};
+use crate::support::network::{Event, deliver, send, sign};
+use crate::support::settings::PUBLIC_URL;
+use crate::support::wait::until;
 
 on_both_databases!(
     a_call_refused_for_a_wrong_public_url_is_explained_and_after_the_change_credited_once,
@@ -103,7 +103,7 @@ fn what_is_not_quarantined_cannot_be_replayed(on: Kind) {
     let answer = api.post(&format!("postbacks/{id}/replay"), "");
     assert_eq!((answer.status, &json_of(&answer)["error"]["code"]), (409, &json!("conflict")));
     assert_eq!(api.post("postbacks/999999/replay", "").status, 404);
-    let finance = crate::api::Api { token: gate.token("finance"), ..api.clone() };
+    let finance = crate::support::api::Api { token: gate.token("finance"), ..api.clone() };
     assert_eq!(finance.post(&format!("postbacks/{id}/replay"), "").status, 403);
     assert_eq!(gate.run(&["replay", "--quarantined", "--id", "999999"]).status.code(), Some(1));
     assert_eq!(gate.run(&["replay"]).status.code(), Some(2), "it must be said what");

@@ -2,10 +2,10 @@
 
 use serde_json::{Value, json};
 
-use crate::database::Kind;
-use crate::gate::Gate;
-use crate::network::{Event, deliver};
-use crate::wait::until;
+use crate::support::database::Kind;
+use crate::support::gate::Gate;
+use crate::support::network::{Event, deliver};
+use crate::support::wait::until;
 
 on_both_databases!(what_is_over_its_term_leaves_once_a_worker_runs_and_rewards_stay);
 

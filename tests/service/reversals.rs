@@ -2,10 +2,10 @@
 
 use serde_json::{Value, json};
 
-use crate::api::{Api, field};
-use crate::database::Kind;
-use crate::gate::{Gate, Listening};
-use crate::network::{Event, deliver, send};
+use crate::support::api::{Api, field};
+use crate::support::database::Kind;
+use crate::support::gate::{Gate, Listening};
+use crate::support::network::{Event, deliver, send};
 
 on_both_databases!(
     every_order_ends_the_same_when_each_call_is_processed_before_the_next,
@@ -202,7 +202,7 @@ fn the_case(api: &Api) -> Value {
     cases[0].clone()
 }
 
-fn resolve(api: &Api, case: &Value, body: &Value) -> crate::http::Answer {
+fn resolve(api: &Api, case: &Value, body: &Value) -> crate::support::http::Answer {
     api.post(&format!("reversals/{}/resolve", case["id"]), &body.to_string())
 }
 

@@ -4,12 +4,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 
-use crate::api::{Api, json_of};
-use crate::database::Kind;
-use crate::gate::{Gate, Listening};
-use crate::http::{Answer, Request, call};
-use crate::network::{Event, deliver};
-use crate::signed_in::SignedIn;
+use crate::support::api::{Api, json_of};
+use crate::support::database::Kind;
+use crate::support::gate::{Gate, Listening};
+use crate::support::http::{Answer, Request, call};
+use crate::support::network::{Event, deliver};
+use crate::support::signed_in::SignedIn;
 
 on_both_databases!(
     every_call_of_the_api_is_refused_to_whoever_has_no_right_to_it,

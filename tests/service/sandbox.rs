@@ -4,11 +4,11 @@
 use std::collections::BTreeSet;
 use std::fs;
 
-use crate::api::Api;
-use crate::database::Kind;
-use crate::gate::{Gate, Listening, text};
-use crate::process::Process;
-use crate::settings::{PUBLIC_URL, SECRET_NAME};
+use crate::support::api::Api;
+use crate::support::database::Kind;
+use crate::support::gate::{Gate, Listening, text};
+use crate::support::process::Process;
+use crate::support::settings::{PUBLIC_URL, SECRET_NAME};
 
 on_both_databases!(what_the_network_gave_up_after_an_outage_is_missing_until_it_is_sent_again,);
 

@@ -1,12 +1,12 @@
 //! What no log ever holds: keys, signatures that would still be valid, tokens, and whole addresses of people.
 
-use crate::app::{APP_SECRET, app};
-use crate::database::Kind;
-use crate::gate::Gate;
-use crate::http::{Connection, Request, call};
-use crate::network::{Event, USER_IP, deliver, send, sign};
-use crate::settings::SECRET;
-use crate::wait::until;
+use crate::support::app::{APP_SECRET, app};
+use crate::support::database::Kind;
+use crate::support::gate::Gate;
+use crate::support::http::{Connection, Request, call};
+use crate::support::network::{Event, USER_IP, deliver, send, sign};
+use crate::support::settings::SECRET;
+use crate::support::wait::until;
 
 on_both_databases!(logs_hold_no_secret_no_signature_no_token_and_no_address_of_a_person,);
 

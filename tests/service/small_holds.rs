@@ -2,12 +2,12 @@
 
 use serde_json::json;
 
-use crate::database::Kind;
-use crate::gate::Gate;
-use crate::network::{Event, deliver};
+use crate::support::database::Kind;
+use crate::support::gate::Gate;
+use crate::support::network::{Event, deliver};
+use crate::support::wait::until;
 use crate::trouble::machine::Machine;
 use crate::trouble::on_machine;
-use crate::wait::until;
 
 on_both_databases!(what_nobody_decided_in_time_is_released_by_policy_if_it_is_small_and_soft);
 

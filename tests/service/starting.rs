@@ -3,11 +3,11 @@
 use std::fs;
 use std::process::Command;
 
-use crate::database::Kind;
-use crate::gate::{Gate, listening, ready, text};
-use crate::network::{Event, send};
-use crate::process::Process;
-use crate::settings::{PUBLIC_URL, SECRET_NAME, Settings};
+use crate::support::database::Kind;
+use crate::support::gate::{Gate, listening, ready, text};
+use crate::support::network::{Event, send};
+use crate::support::process::Process;
+use crate::support::settings::{PUBLIC_URL, SECRET_NAME, Settings};
 
 /// Every role and every subcommand that reads the settings.
 const ALL: [&[&str]; 6] =
@@ -125,7 +125,7 @@ fn everything_can_come_from_the_environment_alone() {
     let gate = Gate::new(Kind::Sqlite);
     let start = |variables: &[(&str, &str)]| {
         let mut command = Command::new(env!("CARGO_BIN_EXE_rewardgate"));
-        command.env_clear().current_dir(gate.path("")).env(SECRET_NAME, crate::settings::SECRET);
+        command.env_clear().current_dir(gate.path("")).env(SECRET_NAME, crate::support::settings::SECRET);
         command.envs(variables.iter().copied());
         let up = listening(Process::start(command, gate.path("alone.log")));
         let process = ready(up.process);

@@ -4,12 +4,12 @@ use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
 use serde_json::json;
 
-use crate::api::json_of;
-use crate::database::Kind;
 use crate::finance::line;
-use crate::gate::Gate;
-use crate::network::{Event, deliver};
-use crate::wait::until;
+use crate::support::api::json_of;
+use crate::support::database::Kind;
+use crate::support::gate::Gate;
+use crate::support::network::{Event, deliver};
+use crate::support::wait::until;
 
 on_both_databases!(
     any_bytes_as_a_statement_end_and_the_next_file_is_imported,

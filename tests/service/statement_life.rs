@@ -6,13 +6,13 @@ use std::process::Stdio;
 
 use serde_json::{Value, json};
 
-use crate::api::{Api, json_of};
-use crate::database::Kind;
 use crate::finance::{days_ago, line};
-use crate::gate::{Gate, Listening, text};
-use crate::http::{Request, call};
-use crate::network::{Event, deliver};
-use crate::wait::until;
+use crate::support::api::{Api, json_of};
+use crate::support::database::Kind;
+use crate::support::gate::{Gate, Listening, text};
+use crate::support::http::{Request, call};
+use crate::support::network::{Event, deliver};
+use crate::support::wait::until;
 
 on_both_databases!(
     a_line_far_off_is_asked_about_by_the_api_and_by_command,

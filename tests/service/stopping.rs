@@ -2,13 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use crate::database::Kind;
-use crate::effects::assert_one_effect_each;
-use crate::gate::{Gate, Listening};
-use crate::http::Connection;
-use crate::load::Load;
-use crate::network::Event;
-use crate::wait::until;
+use crate::support::database::Kind;
+use crate::support::effects::assert_one_effect_each;
+use crate::support::gate::{Gate, Listening};
+use crate::support::http::Connection;
+use crate::support::load::Load;
+use crate::support::network::Event;
+use crate::support::wait::until;
 
 on_both_databases!(
     a_web_process_that_is_stopped_under_load_keeps_what_it_acknowledged,

@@ -4,13 +4,13 @@
 use domain::masked::masked;
 use serde_json::{Value, json};
 
-use crate::api::Api;
-use crate::database::Kind;
-use crate::gate::{Gate, text};
-use crate::http::{Answer, Connection, Request, call};
-use crate::network::{Event, send, sign};
-use crate::settings::SECRET_NAME;
-use crate::wait::until;
+use crate::support::api::Api;
+use crate::support::database::Kind;
+use crate::support::gate::{Gate, text};
+use crate::support::http::{Answer, Connection, Request, call};
+use crate::support::network::{Event, send, sign};
+use crate::support::settings::SECRET_NAME;
+use crate::support::wait::until;
 
 on_both_databases!(
     what_no_url_may_hold_is_kept_byte_for_byte_and_credited_by_a_replay,

@@ -2,10 +2,10 @@
 
 use serde_json::{Value, json};
 
-use crate::api::Api;
-use crate::database::Kind;
-use crate::gate::{Gate, text};
-use crate::network::{Event, deliver};
+use crate::support::api::Api;
+use crate::support::database::Kind;
+use crate::support::gate::{Gate, text};
+use crate::support::network::{Event, deliver};
 
 on_both_databases!(
     a_persons_tokens_are_one_voice_and_a_services_token_is_none,

@@ -3,7 +3,7 @@
 use std::fs;
 use std::process::Command;
 
-use crate::gate::text;
+use crate::support::gate::text;
 
 #[test]
 fn the_systemd_units_are_valid() {

@@ -3,10 +3,10 @@
 use domain::masked::masked;
 use serde_json::json;
 
-use crate::api::Api;
-use crate::database::Kind;
-use crate::gate::Gate;
-use crate::network::send;
+use crate::support::api::Api;
+use crate::support::database::Kind;
+use crate::support::gate::Gate;
+use crate::support::network::send;
 
 on_both_databases!(
     the_documented_form_is_acknowledged,

@@ -2,12 +2,12 @@
 
 use serde_json::{Value, json};
 
-use crate::api::json_of;
-use crate::database::Kind;
-use crate::gate::{Gate, text};
-use crate::http::{Request, call};
-use crate::network::{Event, deliver, send};
-use crate::wait::until;
+use crate::support::api::json_of;
+use crate::support::database::Kind;
+use crate::support::gate::{Gate, text};
+use crate::support::http::{Request, call};
+use crate::support::network::{Event, deliver, send};
+use crate::support::wait::until;
 
 on_both_databases!(
     a_request_id_follows_a_postback_from_the_answer_to_the_verdict,

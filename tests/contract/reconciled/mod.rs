@@ -24,7 +24,7 @@ use domain::report::{Report, State};
 use domain::review::reversal::Situation;
 use domain::reward::Step;
 
-use crate::database::Home;
+use crate::support::database::Home;
 use happened::{Fate, KOLKATA, NEW_YORK, UTC, Zone};
 use reported::Reports;
 

@@ -12,8 +12,8 @@ use store::review::reviews::{Reviewed, Reviewer, Undone};
 use super::cohorts::nearest;
 use super::happened::{Fate, date};
 use super::scenario::{DAYS, HOUR_MS, Scenario};
-use crate::database::Home;
-use crate::telling::told;
+use crate::support::database::Home;
+use crate::support::telling::told;
 
 /// A silence up to here is no window.
 const NO_WINDOW_MS: i64 = 75_000;

@@ -19,12 +19,12 @@ use super::happened::{Case, Fate, Happenings, Moved, Terms, Told, Zone, date};
 use super::network::SKEW_MS;
 use super::people::Desk;
 use super::reported::Reports;
-use crate::database::Home;
-use crate::story::{
+use crate::support::database::Home;
+use crate::support::story::{
     Call, GEMS_SOURCE, RETRY_HORIZON_MS, SECOND_SOURCE, SOURCE, app_of, credit, processed, processor_in,
     processor_under,
 };
-use crate::telling::ALL;
+use crate::support::telling::ALL;
 
 pub(super) const DAYS: i64 = 30;
 pub(super) const HOUR_MS: i64 = 3_600_000;

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use store::{OpenOptions, Store};
 
-use crate::ground::{Ground, Kind};
-use crate::raw::Raw;
+use crate::support::place::{Ground, Kind};
+use crate::support::raw::Raw;
 
 /// How long anything may take that a rule waits for. Far more than it needs: whoever hits it has hung.
 pub(crate) const DEADLINE: Duration = Duration::from_mins(1);

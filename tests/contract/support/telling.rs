@@ -10,8 +10,10 @@ use store::postbacks::inbox::Claim;
 use store::review::reviews::{Reviewed, Reviewer};
 use store::rewards::list::{RewardFilter, RewardRow};
 
-use crate::database::Home;
-use crate::story::{Call, NOW, PAYOUT, REWARD, SECOND_SOURCE, SOURCE, TODAY, app_of, processed, processor};
+use crate::support::database::Home;
+use crate::support::story::{
+    Call, NOW, PAYOUT, REWARD, SECOND_SOURCE, SOURCE, TODAY, app_of, processed, processor,
+};
 
 /// What became of a postback, and why if that needs saying.
 pub(crate) type Outcome = (&'static str, Option<String>);

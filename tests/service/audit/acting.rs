@@ -1,13 +1,13 @@
 //! What there is to act on.
 
-use crate::api::Api;
-use crate::app::app;
-use crate::database::Kind;
 use crate::finance::{days_ago, line};
-use crate::gate::Gate;
-use crate::network::{Event, deliver, send};
-use crate::settings::PUBLIC_URL;
-use crate::wait::until;
+use crate::support::api::Api;
+use crate::support::app::app;
+use crate::support::database::Kind;
+use crate::support::gate::Gate;
+use crate::support::network::{Event, deliver, send};
+use crate::support::settings::PUBLIC_URL;
+use crate::support::wait::until;
 
 /// Above this a second person must agree; and decisions are told after a while, so that they can be undone.
 const TERMS: &str = "[review]\nsecond_person_usd = \"50\"\nsecond_person_stated_reward = \"5000\"\n";

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use domain::audit::Action;
 
-use crate::gate::{Gate, text};
+use crate::support::gate::{Gate, text};
 
 /// Who, by what means, by which token or user of the system, and from where.
 pub(super) type Signed<'a> = (&'a str, &'a str, Option<&'a str>, Option<&'a str>);

@@ -10,11 +10,11 @@ use super::acting::{
     until_statement,
 };
 use super::book::{Book, HERE, Signed, system_user};
-use crate::api::{Api, json_of};
-use crate::database::Kind;
 use crate::finishing::quarantine;
-use crate::gate::{Gate, Listening, text};
-use crate::http::{Request, call};
+use crate::support::api::{Api, json_of};
+use crate::support::database::Kind;
+use crate::support::gate::{Gate, Listening, text};
+use crate::support::http::{Request, call};
 
 on_both_databases!(every_call_of_the_api_that_changes_something_leaves_one_line);
 

@@ -8,10 +8,10 @@ use super::acting::{
     closed_day, disable_app, failed, failed_again, gate_to_act_on, statement, until_statement,
 };
 use super::book::{Book, Signed, system_user};
-use crate::api::json_of;
-use crate::database::Kind;
 use crate::finishing::quarantine;
-use crate::gate::{Gate, PASSWORD, text};
+use crate::support::api::json_of;
+use crate::support::database::Kind;
+use crate::support::gate::{Gate, PASSWORD, text};
 
 on_both_databases!(every_command_that_changes_something_leaves_one_line);
 
@@ -177,7 +177,7 @@ fn people(shell: &mut Shell<'_>) {
     }
     shell.act(NOBODY_NAMED, &["user", "passwd", "ann"], Action::PasswordChanged, "person ann");
     let mut up = shell.gate.up();
-    crate::signed_in::SignedIn::new(up.address, "ann", &[]);
+    crate::support::signed_in::SignedIn::new(up.address, "ann", &[]);
     shell.book.one(Action::SignedIn, super::book::on_a_page("ann"), "person ann");
     shell.once(NOBODY_NAMED, &["user", "sessions", "ann", "--end"], Action::SessionsEnded, "person ann");
     up.process.stop();

@@ -4,12 +4,12 @@ use domain::audit::Action;
 
 use super::acting::{statement, until_statement};
 use super::book::Book;
-use crate::app::app;
-use crate::database::Kind;
-use crate::gate::Gate;
-use crate::network::{Event, deliver};
-use crate::signed_in::SignedIn;
-use crate::wait::until;
+use crate::support::app::app;
+use crate::support::database::Kind;
+use crate::support::gate::Gate;
+use crate::support::network::{Event, deliver};
+use crate::support::signed_in::SignedIn;
+use crate::support::wait::until;
 
 on_both_databases!(what_follows_from_settings_and_from_others_leaves_its_line);
 

@@ -10,12 +10,12 @@ use super::acting::{
     statement, until_statement,
 };
 use super::book::{Book, STRANGER, on_a_page};
-use crate::api::Api;
-use crate::database::Kind;
 use crate::finishing::quarantine;
-use crate::gate::{Gate, PASSWORD};
-use crate::http::Answer;
-use crate::signed_in::{SignedIn, hidden};
+use crate::support::api::Api;
+use crate::support::database::Kind;
+use crate::support::gate::{Gate, PASSWORD};
+use crate::support::http::Answer;
+use crate::support::signed_in::{SignedIn, hidden};
 
 on_both_databases!(every_page_form_that_changes_something_leaves_one_line);
 
@@ -318,7 +318,7 @@ fn statements(api: &Api, desk: &mut Desk<'_>) {
     assert!(lines.len() == 2 && lines.iter().all(|line| line.actor == "mara"), "{lines:?}");
 }
 
-fn people(up: &crate::gate::Listening, desk: &mut Desk<'_>) {
+fn people(up: &crate::support::gate::Listening, desk: &mut Desk<'_>) {
     let add = "name=ann&role=risk&password=correct%20horse";
     desk.once("/people", add, Action::PersonAdded, "person ann");
     desk.once("/people/ann/disable", "", Action::PersonDisabled, "person ann");
@@ -329,7 +329,7 @@ fn people(up: &crate::gate::Listening, desk: &mut Desk<'_>) {
     desk.once("/people/ann/sessions", "", Action::SessionsEnded, "person ann");
 }
 
-fn own_sessions(up: &crate::gate::Listening, desk: &mut Desk<'_>) {
+fn own_sessions(up: &crate::support::gate::Listening, desk: &mut Desk<'_>) {
     let sign_in = |desk: &mut Desk<'_>, password: &str| {
         let session = SignedIn::with_password(up.address, "mara", password, &[]).expect("signed in");
         desk.book.one(Action::SignedIn, on_a_page("mara"), "person mara");

@@ -3,10 +3,10 @@
 use domain::audit::Action;
 
 use super::book::{Book, system_user};
-use crate::database::Kind;
 use crate::finance::days_ago;
-use crate::gate::{Gate, text};
-use crate::signed_in::SignedIn;
+use crate::support::database::Kind;
+use crate::support::gate::{Gate, text};
+use crate::support::signed_in::SignedIn;
 
 on_both_databases!(
     the_audit_is_exported_and_its_chain_is_verified,

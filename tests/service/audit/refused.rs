@@ -4,11 +4,11 @@ use domain::audit::Action;
 
 use super::acting::held;
 use super::book::{Book, HERE, STRANGER, on_a_page};
-use crate::api::Api;
-use crate::database::Kind;
-use crate::gate::Gate;
-use crate::http::{Request, call};
-use crate::signed_in::SignedIn;
+use crate::support::api::Api;
+use crate::support::database::Kind;
+use crate::support::gate::Gate;
+use crate::support::http::{Request, call};
+use crate::support::signed_in::SignedIn;
 
 on_both_databases!(refusals_leave_bounded_lines);
 

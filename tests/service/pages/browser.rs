@@ -18,7 +18,7 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use serde_json::{Value, json};
 use tokio::runtime::Runtime;
 
-use crate::wait::{DEADLINE, PAUSE};
+use crate::support::wait::{DEADLINE, PAUSE};
 
 /// How often a driver is started before it is given up.
 const DRIVER_STARTS: usize = 10;

@@ -1,8 +1,8 @@
 //! What the pages say of a network whose data is found wanting.
 
 use super::Team;
-use crate::database::Kind;
-use crate::network::{Event, deliver, sign};
+use crate::support::database::Kind;
+use crate::support::network::{Event, deliver, sign};
 
 on_both_databases!(a_fault_of_data_is_on_the_first_page_once_it_is_frequent);
 

@@ -3,9 +3,9 @@
 use serde_json::json;
 
 use super::{PASSWORD, Team};
-use crate::database::Kind;
-use crate::http::{Request, call};
-use crate::network::{Event, deliver};
+use crate::support::database::Kind;
+use crate::support::http::{Request, call};
+use crate::support::network::{Event, deliver};
 
 on_both_databases!(
     nobody_sees_anything_without_a_session,
@@ -184,7 +184,7 @@ fn a_refused_call_is_taken_once_its_secret_is_put_right_and_a_quarantined_one_ag
     let team = Team::new(on);
     let forged = format!("{}0", Event::honest("u-1", "T-1", 500).credit());
     call(team.up.address, &Request::get(forged));
-    let broken = crate::network::sign(&Event::honest("", "T-2", 500).unsigned(1));
+    let broken = crate::support::network::sign(&Event::honest("", "T-2", 500).unsigned(1));
     deliver(team.up.address, &broken);
     team.api.settle();
     let mara = team.signed_in("mara");

@@ -8,9 +8,9 @@ use calamine::{Data, Reader as _, Xlsx};
 
 use super::browser::Look;
 use super::{PASSWORD, Team};
-use crate::database::Kind;
 use crate::finance::{days_ago, line};
-use crate::network::{Event, deliver};
+use crate::support::database::Kind;
+use crate::support::network::{Event, deliver};
 
 on_both_databases!(
     a_controller_uploads_looks_imports_accepts_pays_and_downloads,

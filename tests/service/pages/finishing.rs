@@ -3,8 +3,8 @@
 
 use super::browser::{Browser, Look};
 use super::{PASSWORD, Team};
-use crate::database::Kind;
 use crate::finishing::quarantine;
+use crate::support::database::Kind;
 
 on_both_databases!(
     what_is_missing_is_stated_on_the_page_after_its_effect_was_shown,

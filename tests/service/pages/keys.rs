@@ -7,8 +7,8 @@ use serde_json::{Value, json};
 
 use super::Team;
 use super::browser::Browser;
-use crate::database::Kind;
-use crate::network::{Event, deliver};
+use crate::support::database::Kind;
+use crate::support::network::{Event, deliver};
 
 on_both_databases!(
     two_hundred_holds_are_decided_by_keys_as_fast_as_they_are_taken,

@@ -14,11 +14,11 @@ mod reviewing;
 mod sessions;
 mod sign_ins;
 
-use crate::api::Api;
-use crate::database::Kind;
-use crate::gate::{Gate, Listening, PASSWORD};
-use crate::network::{Event, deliver};
-use crate::settings::Settings;
+use crate::support::api::Api;
+use crate::support::database::Kind;
+use crate::support::gate::{Gate, Listening, PASSWORD};
+use crate::support::network::{Event, deliver};
+use crate::support::settings::Settings;
 use browser::{Browser, Look};
 
 /// A gate with people and held rewards.

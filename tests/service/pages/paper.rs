@@ -3,9 +3,9 @@
 
 use super::browser::{Browser, Look};
 use super::{PASSWORD, Team};
-use crate::database::Kind;
 use crate::finance::days_ago;
-use crate::network::{Event, deliver};
+use crate::support::database::Kind;
+use crate::support::network::{Event, deliver};
 
 on_both_databases!(
     on_a_telephone_what_was_tapped_is_what_is_seen_next,

@@ -5,9 +5,9 @@ use std::fs;
 use std::path::Path;
 
 use super::browser::{Browser, Look};
-use crate::database::Kind;
 use crate::finance::days_ago;
-use crate::gate::{Gate, announced};
+use crate::support::database::Kind;
+use crate::support::gate::{Gate, announced};
 
 #[test]
 #[ignore = "writes into the source tree"]

@@ -2,9 +2,9 @@
 
 use super::browser::Look;
 use super::{PASSWORD, Team};
-use crate::database::Kind;
 use crate::finance::days_ago;
-use crate::network::{Event, deliver, sign};
+use crate::support::database::Kind;
+use crate::support::network::{Event, deliver, sign};
 
 on_both_databases!(
     no_page_keeps_anybody_out,

@@ -2,8 +2,8 @@
 
 use super::Team;
 use super::browser::Look;
-use crate::database::Kind;
-use crate::network::{Event, deliver};
+use crate::support::database::Kind;
+use crate::support::network::{Event, deliver};
 
 on_both_databases!(
     a_part_is_taken_back_with_a_reason_and_stands_among_what_was_decided,

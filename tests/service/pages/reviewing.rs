@@ -2,7 +2,7 @@
 
 use super::browser::Look;
 use super::{PASSWORD, Team};
-use crate::database::Kind;
+use crate::support::database::Kind;
 
 on_both_databases!(
     a_reviewer_signs_in_opens_and_releases_with_nothing_but_keys,

@@ -3,8 +3,8 @@
 
 use super::browser::{Browser, Look};
 use super::{PASSWORD, Team};
-use crate::database::Kind;
-use crate::http::{Request, call};
+use crate::support::database::Kind;
+use crate::support::http::{Request, call};
 
 on_both_databases!(
     a_session_that_ends_keeps_the_note_and_the_place,

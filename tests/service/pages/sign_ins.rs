@@ -7,11 +7,11 @@ use std::process::Stdio;
 use std::thread;
 
 use super::{PASSWORD, Team};
-use crate::database::Kind;
-use crate::gate::text;
-use crate::http::{Answer, Request, call};
-use crate::network::{Event, deliver};
-use crate::wait::until;
+use crate::support::database::Kind;
+use crate::support::gate::text;
+use crate::support::http::{Answer, Request, call};
+use crate::support::network::{Event, deliver};
+use crate::support::wait::until;
 
 on_both_databases!(
     many_sign_ins_at_once_take_up_bounded_memory_and_calls_are_acknowledged,

@@ -4,8 +4,8 @@ use std::net::SocketAddr;
 
 use serde_json::{Value, json};
 
-use crate::http::{Answer, Request, call};
-use crate::wait::until;
+use crate::support::http::{Answer, Request, call};
+use crate::support::wait::until;
 
 /// Somebody with a token.
 #[derive(Clone)]

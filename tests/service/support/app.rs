@@ -6,7 +6,7 @@ use domain::postback::signature::Secret;
 use sandbox::app::{App, postback_url};
 use tokio::runtime::Runtime;
 
-use crate::settings::Settings;
+use crate::support::settings::Settings;
 
 /// What we sign with, and the app verifies with.
 pub(crate) const APP_SECRET: &str = "app-secret";

@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use domain::money::Micros;
 
-use crate::api::Api;
-use crate::gate::Gate;
-use crate::network::Event;
+use crate::support::api::Api;
+use crate::support::gate::Gate;
+use crate::support::network::Event;
 
 /// Demands that exactly `events` became rewards, those in `reversed` taken back and all others credited; that every
 /// user has exactly what follows from that; and that the books are in order.

@@ -9,10 +9,10 @@ use std::process::{Command, Output, Stdio};
 
 use tempfile::TempDir;
 
-use crate::api::Api;
-use crate::database::{Database, Kind};
-use crate::process::Process;
-use crate::settings::Settings;
+use crate::support::api::Api;
+use crate::support::database::{Database, Kind};
+use crate::support::process::Process;
+use crate::support::settings::Settings;
 
 /// Everybody's password.
 pub(crate) const PASSWORD: &str = "correct horse";

@@ -3,7 +3,7 @@
 use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 
-use crate::wait::DEADLINE;
+use crate::support::wait::DEADLINE;
 
 /// A request in the making.
 #[derive(Clone)]

@@ -7,8 +7,8 @@ use std::sync::{Mutex, MutexGuard};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::http::{Connection, Request};
-use crate::wait::{DEADLINE, PAUSE, until};
+use crate::support::http::{Connection, Request};
+use crate::support::wait::{DEADLINE, PAUSE, until};
 
 /// Calls that have not been acknowledged yet.
 pub(crate) struct Load {

@@ -7,9 +7,9 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use domain::money::Micros;
 use domain::postback::signature::{self, Secret, SignatureForm};
 
-use crate::http::{Answer, Request, call};
-use crate::settings::{PUBLIC_URL, SECRET, SOURCE};
-use crate::wait::until;
+use crate::support::http::{Answer, Request, call};
+use crate::support::settings::{PUBLIC_URL, SECRET, SOURCE};
+use crate::support::wait::until;
 
 /// The address that an honest user has, and its country.
 pub(crate) const USER_IP: &str = "81.2.69.160";

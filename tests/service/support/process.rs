@@ -7,7 +7,7 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::thread;
 
-use crate::wait::{DEADLINE, until};
+use crate::support::wait::{DEADLINE, until};
 
 /// A running process. When it goes out of scope it is killed, and its log is shown if the test has failed.
 pub(crate) struct Process {

@@ -2,8 +2,8 @@
 
 use std::net::SocketAddr;
 
-use crate::gate::PASSWORD;
-use crate::http::{Answer, Request, call};
+use crate::support::gate::PASSWORD;
+use crate::support::http::{Answer, Request, call};
 
 /// A session.
 pub(crate) struct SignedIn {

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::gate::text;
+use crate::support::gate::text;
 
 /// What is loaded in front of the C library of a process, and the folder that tells it what is wrong.
 pub(crate) struct Machine {

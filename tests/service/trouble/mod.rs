@@ -12,16 +12,16 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::api::json_of;
-use crate::database::{Database, Kind};
-use crate::effects::assert_one_effect_each;
-use crate::gate::Gate;
-use crate::http::{Request, call};
-use crate::load::Load;
-use crate::network::{Event, deliver, send};
-use crate::scale::scale;
-use crate::settings::Settings;
-use crate::wait::{DEADLINE, until};
+use crate::support::api::json_of;
+use crate::support::database::{Database, Kind};
+use crate::support::effects::assert_one_effect_each;
+use crate::support::gate::Gate;
+use crate::support::http::{Request, call};
+use crate::support::load::Load;
+use crate::support::network::{Event, deliver, send};
+use crate::support::scale::scale;
+use crate::support::settings::Settings;
+use crate::support::wait::{DEADLINE, until};
 use machine::Machine;
 use server::Server;
 
@@ -186,7 +186,7 @@ fn a_clock_that_is_set_back_neither_loses_nor_doubles_anything(on: Kind) {
     all.extend(after);
     assert_one_effect_each(&gate, &api, &all, &BTreeSet::new());
     let checked = gate.run(&["check", "--offline"]);
-    assert!(crate::gate::text(&checked.stdout).contains("this clock was set back"), "{checked:?}");
+    assert!(crate::support::gate::text(&checked.stdout).contains("this clock was set back"), "{checked:?}");
     machine.set_clock(0);
     // Once more the worker's last look lies a day back, until the next one.
     until("readiness by the right clock", || {

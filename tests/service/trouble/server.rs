@@ -7,7 +7,7 @@ use std::process::Command;
 
 use tempfile::TempDir;
 
-use crate::gate::text;
+use crate::support::gate::text;
 
 /// A server that runs until the end of the test.
 pub(crate) struct Server {

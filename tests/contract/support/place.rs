@@ -7,7 +7,7 @@ use sqlx::postgres::{PgConnectOptions, PgConnection};
 use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _};
 use tempfile::TempDir;
 
-use crate::database::{DEADLINE, within};
+use crate::support::database::{DEADLINE, within};
 
 /// Which database a rule is tried on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

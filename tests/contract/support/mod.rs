@@ -1,0 +1,8 @@
+//! What tests share: no rule stands here.
+
+pub(crate) mod database;
+pub(crate) mod place;
+pub(crate) mod proxy;
+pub(crate) mod raw;
+pub(crate) mod story;
+pub(crate) mod telling;
