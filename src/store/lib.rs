@@ -122,7 +122,7 @@ impl Store {
         Self { body_bytes_per_hour, ..self }
     }
 
-    /// The same store for whoever records postbacks: on Postgres it has [`connect::INGEST_CONNECTIONS`] of its own, so
+    /// The same store for whoever records postbacks: on Postgres it has [`db::connect::INGEST_CONNECTIONS`] of its own, so
     /// that nobody who reads or works can keep ingest waiting for one. SQLite has one that writes, and takes turns.
     #[must_use]
     pub fn for_ingest(&self) -> Self {

@@ -51,7 +51,7 @@ pub(crate) fn telling_with(store: Store, wanted: Wanted) -> Store {
 /// Records `calls` and settles them in one batch.
 pub(crate) async fn settle(home: &Home, store: &Store, calls: &[Call]) {
     home.record(calls).await;
-    processed(&store, Claim::First(ALL), processor(), NOW).await.expect("they are settled");
+    processed(store, Claim::First(ALL), processor(), NOW).await.expect("they are settled");
 }
 
 pub(crate) fn later(ms: i64) -> TimestampMs {

@@ -49,7 +49,7 @@ async fn a_write_is_finished_even_if_its_caller_is_dropped(home: &Home) {
     start_and_drop(store.record(Arc::new(vec![credit("T1").postback()]))).await;
     arrives(&mut raw, "SELECT COUNT(*) FROM postbacks", 2).await;
 
-    start_and_drop(processed(&store, Claim::First(ALL), processor(), NOW)).await;
+    start_and_drop(processed(store, Claim::First(ALL), processor(), NOW)).await;
     arrives(&mut raw, released, 2).await;
 
     start_and_drop(store.add_token(owner("ann"), "hash".into(), "admin".into(), NOW)).await;
@@ -118,7 +118,7 @@ async fn dropped_again_and_again(home: &Home, store: &Store, rounds: usize, pati
     let of_each: Vec<(i64,)> = home.raw().await.rows(sql).await;
     assert!(of_each.iter().all(|(times,)| *times == 2), "{of_each:?}");
     eventually("everything is settled", async || {
-        let settled = processed(&store, Claim::First(ALL), processor(), NOW).await;
+        let settled = processed(store, Claim::First(ALL), processor(), NOW).await;
         settled.is_ok_and(|settlement| settlement.postbacks.is_empty()).then_some(())
     })
     .await;

@@ -154,7 +154,7 @@ fn say_what_is_fine(answers: &mut BTreeMap<String, RefOr<Response>>) {
         {
             let status = status.parse().ok().and_then(|status: u16| StatusCode::from_u16(status).ok());
             let words = status.and_then(|status| status.canonical_reason());
-            answer.description = words.unwrap_or("An answer").to_owned();
+            words.unwrap_or("An answer").clone_into(&mut answer.description);
         }
     }
 }

@@ -52,6 +52,9 @@ use quarantine::Doing;
 use reviews::Decision;
 use statements::ListFile;
 
+/// Made once: it is asked for by strangers.
+static DOCUMENT: LazyLock<utoipa::openapi::OpenApi> = LazyLock::new(openapi::document);
+
 /// The largest JSON body of a request: the longest words and the longest key, each character escaped as two of six.
 const MAX_REQUEST_BODY_LEN: usize = 64 * 1024;
 
@@ -83,7 +86,6 @@ pub fn routes(api: Arc<Api>) -> impl Filter<Extract = (Response,), Error = Rejec
     let post = warp::post().and(call(api.clone()));
     let body = json_body();
 
-    static DOCUMENT: LazyLock<utoipa::openapi::OpenApi> = LazyLock::new(openapi::document);
     let document = warp::path!("openapi.json").and(warp::get()).map(|| json(StatusCode::OK, &*DOCUMENT));
     let list_rewards = warp::path!("rewards")
         .and(get.clone())

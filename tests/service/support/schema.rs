@@ -171,7 +171,8 @@ fn has_pattern(text: &str, value: &str) -> bool {
         }
         "^[0-9]{4}-[0-9]{2}-[0-9]{2}$" => value.len() == 10 && value.split('-').all(is_digits),
         _ => {
-            !bad.contains(&value) && !(value.is_empty() && pattern.contains('+') && !pattern.ends_with(")?$"))
+            let is_empty = value.is_empty() && pattern.contains('+') && !pattern.ends_with(")?$");
+            !is_empty && !bad.contains(&value)
         }
     }
 }

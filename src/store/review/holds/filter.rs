@@ -46,7 +46,7 @@ pub struct HoldFilter {
     pub upto_id: Option<i64>,
     /// Is the user, transaction, `sub1` or address, or a part of the offer's name.
     pub text: Option<String>,
-    /// Where `text` was found: see [`Store::sought`].
+    /// Where `text` was found: see [`Store::with_search`].
     pub found: Option<Found>,
     /// Only of this cluster.
     pub cluster: Option<ClusterKey>,

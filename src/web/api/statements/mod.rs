@@ -163,10 +163,9 @@ pub(crate) struct TakeBackRequest {
 impl From<NotTaken> for ApiError {
     fn from(not_taken: NotTaken) -> Self {
         match not_taken {
-            NotTaken::Before(..) => Self::Conflict(not_taken.to_string()),
+            NotTaken::Before(..) | NotTaken::Supersedes(_) => Self::Conflict(not_taken.to_string()),
             NotTaken::Store(error) => Self::Store(error),
             NotTaken::UnknownSource(_) => Self::NotFound(not_taken.to_string()),
-            NotTaken::Supersedes(_) => Self::Conflict(not_taken.to_string()),
             NotTaken::TooLarge => Self::FileTooLarge(not_taken.to_string()),
             NotTaken::TooSlow => Self::TooSlow,
             other => Self::Invalid(other.to_string()),
