@@ -2,7 +2,7 @@
 
 use domain::review::decision::Review;
 use store::ledger::BalanceRow;
-use store::review::reviews::Reviewed;
+use store::review::decisions::Reviewed;
 
 use crate::support::database::Home;
 use crate::support::story::{GEMS_SOURCE, NOW, PAYOUT, REWARD, TODAY, credit, reversal, suspicious};

@@ -5,7 +5,7 @@ use domain::review::reversal::{Ending, NotPossible, Resolution, Situation};
 use domain::time::TimestampMs;
 use store::postbacks::inbox::Claim;
 use store::review::cases::{CaseFilter, CaseRow, Resolve, Resolved};
-use store::review::reviews::{Reviewed, Reviewer, Undone};
+use store::review::decisions::{Reviewed, Reviewer, Undone};
 
 use crate::deliveries::{later, lines, said, take, telling};
 use crate::statements::{HEADER, counts, import, of, totals};

@@ -8,9 +8,9 @@ use domain::money::Micros;
 use domain::review::decision::Review;
 use domain::review::queue::Grouping;
 use domain::time::TimestampMs;
+use store::review::decisions::Reviewer;
 use store::review::decisions::{BulkDecision, Wanted};
 use store::review::holds::{Cluster, ClusterKey, ClusterPlace, HoldFilter, HoldPlace, HoldSort};
-use store::review::reviews::Reviewer;
 
 use crate::support::database::{Home, check};
 use crate::support::place::Kind;

@@ -12,9 +12,9 @@ use store::Store;
 use store::access::audit::AuditFilter;
 use store::access::staff::NewPerson;
 use store::access::tokens::NewToken;
-use store::review::decisions::{ACTOR_POLICY, BulkDecision, Decision, Skip, Wanted};
+use store::review::decisions::{ACTOR_POLICY, BulkDecision, BulkDecisionResult, Skip, Wanted};
+use store::review::decisions::{Reviewed, Reviewer};
 use store::review::holds::HoldFilter;
-use store::review::reviews::{Reviewed, Reviewer};
 
 use crate::support::database::Home;
 use crate::support::story::{NOW, PAYOUT, RECEIVED_AT, TODAY, credit, reversal, suspicious};

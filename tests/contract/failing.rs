@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use domain::review::decision::Review;
 use store::postbacks::inbox::{Claim, WaitingPostback};
-use store::review::reviews::Reviewed;
+use store::review::decisions::Reviewed;
 use store::rewards::process::{Claimed, MappedPostback, Saved};
 
 use crate::support::database::{Home, eventually, open};

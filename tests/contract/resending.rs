@@ -7,7 +7,7 @@ use domain::time::TimestampMs;
 use store::Store;
 use store::access::audit::AuditFilter;
 use store::deliveries::resend::{DeliveryFilter, ResendFilter, Resendable, Resent, STEP_ROWS};
-use store::review::reviews::{Reviewer, Undone};
+use store::review::decisions::{Reviewer, Undone};
 use store::rewards::list::Place;
 
 use crate::deliveries::{complete_and_lease, delivered, ended, later, lines, said, settle, take, telling};

@@ -3,7 +3,7 @@
 use domain::review::decision::{NotAllowed, Review};
 use domain::reward::Status;
 use store::postbacks::inbox::Claim;
-use store::review::reviews::Reviewed;
+use store::review::decisions::Reviewed;
 
 use crate::support::database::Home;
 use crate::support::story::{NOW, credit, processed, processor, reversal, suspicious};

@@ -16,9 +16,9 @@ use store::access::staff::{NewPerson, PersonChange};
 use store::postbacks::quarantine::{Acted, By};
 use store::postbacks::replay::QuarantineFilter;
 use store::review::cases::{CaseFilter, Resolve, Resolved};
-use store::review::decisions::{BulkDecision, Decision, Wanted};
+use store::review::decisions::{BulkDecision, BulkDecisionResult, Wanted};
+use store::review::decisions::{Reviewed, Reviewer, Undone};
 use store::review::holds::HoldFilter;
-use store::review::reviews::{Reviewed, Reviewer, Undone};
 
 use crate::support::database::Home;
 use crate::support::story::{NOW, TODAY, credit, reversal, suspicious};

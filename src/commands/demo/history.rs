@@ -14,9 +14,9 @@ use jobs::postbacks::process::Processing;
 use sandbox::{Mix, Plan, PlanOptions, Signer, Template};
 use store::postbacks::inbox::NewPostback;
 use store::postbacks::refused::NewRefused;
+use store::review::decisions::Reviewer;
 use store::review::decisions::{BulkDecision, Wanted};
 use store::review::holds::{HoldFilter, HoldRow, HoldSort};
-use store::review::reviews::Reviewer;
 
 use super::finance::{self, Told};
 use crate::roles::{self, Process};

@@ -5,7 +5,7 @@
 //! | [`holds`] | the queue of held rewards, its filters and clusters |
 //! | [`claims`] | who has a reward open |
 //! | [`context`] | what pages show beside a reward or a user, and of today |
-//! | [`reviews`], [`decisions`] | the decision on one reward; one click that decides on many |
+//! | [`decisions`] | one click that decides on many, or on one as a batch of one; taking it back |
 //! | [`cases`] | reversals that a person must look at, and the decision on each |
 
 pub mod cases;
@@ -13,4 +13,3 @@ pub mod claims;
 pub mod context;
 pub mod decisions;
 pub mod holds;
-pub mod reviews;

@@ -8,7 +8,7 @@ use domain::audit::Action;
 use domain::review::decision::MAX_NOTE_LEN;
 use domain::time::TimestampMs;
 use store::Store;
-use store::review::reviews::Reviewer;
+use store::review::decisions::Reviewer;
 
 use super::{Api, Call, error::ApiError, known, page};
 use crate::refusals::Refusals;

@@ -5,7 +5,7 @@ use std::str::FromStr;
 use bytes::Bytes;
 use domain::review::decision::Review;
 use serde::Deserialize;
-use store::review::reviews::{Reviewed, Reviewer, Undone};
+use store::review::decisions::{Reviewed, Reviewer, Undone};
 use utoipa::ToSchema;
 
 use super::Call;

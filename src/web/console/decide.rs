@@ -6,9 +6,9 @@ use domain::money::Micros;
 use domain::review::decision::{MAX_NOTE_LEN, Review};
 use domain::review::queue::Alone;
 use domain::time::TimestampMs;
-use store::review::decisions::{BulkDecision, Decision, MAX_DECIDED, Skip, Skipped, Wanted};
+use store::review::decisions::{BulkDecision, BulkDecisionResult, MAX_DECIDED, Skip, Skipped, Wanted};
+use store::review::decisions::{Reviewed, Reviewer};
 use store::review::holds::HoldFilter;
-use store::review::reviews::{Reviewed, Reviewer};
 
 use super::Console;
 use super::answer::{Answer, Answered, PageError, page as render};
@@ -148,7 +148,7 @@ fn shown(request: &Request) -> usize {
 fn after(
     console: &Console,
     viewer: &Viewer,
-    decision: &Decision,
+    decision: &BulkDecisionResult,
     act: Act,
     request: &Request,
     back: &str,

@@ -6,8 +6,8 @@ use domain::review::decision::MAX_NOTE_LEN;
 use domain::review::reversal::{Extent, REAPPROVED, Resolution, Situation, extent};
 use domain::time::TimestampMs;
 use store::review::cases::{CaseFilter, CasePlace, CaseRow, PartnerRow, Resolve, Resolved};
+use store::review::decisions::Reviewer;
 use store::review::holds::HoldFilter;
-use store::review::reviews::Reviewer;
 
 use super::Console;
 use super::answer::{Answer, Answered, PageError, page as render};

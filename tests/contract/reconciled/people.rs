@@ -7,7 +7,7 @@ use domain::time::TimestampMs;
 use rand::RngExt as _;
 use store::Store;
 use store::review::cases::{CaseFilter, Resolve, Resolved};
-use store::review::reviews::{Reviewed, Reviewer, Undone};
+use store::review::decisions::{Reviewed, Reviewer, Undone};
 
 use super::cohorts::nearest;
 use super::happened::{Fate, date};

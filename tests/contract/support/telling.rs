@@ -7,7 +7,7 @@ use domain::delivery::Subscriptions;
 use domain::money::Micros;
 use domain::review::decision::Review;
 use store::postbacks::inbox::Claim;
-use store::review::reviews::{Reviewed, Reviewer};
+use store::review::decisions::{Reviewed, Reviewer};
 use store::rewards::list::{RewardFilter, RewardRow};
 
 use crate::support::database::Home;

@@ -14,7 +14,7 @@ use crate::access::tokens;
 use crate::db::sql::{LazyStatement, Statement};
 use crate::db::tx::{Tx, with_statement};
 use crate::review::decisions::ONE_BY_ONE;
-use crate::review::reviews::Reviewer;
+use crate::review::decisions::Reviewer;
 
 /// What a person ($1) dismissed alone since $2. What two dismissed is signed by both.
 static ALONE: LazyStatement = LazyLock::new(|| {

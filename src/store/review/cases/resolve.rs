@@ -15,8 +15,8 @@ use super::dismissing::{self, dismissed_alone};
 use crate::access::audit::{self, Line};
 use crate::db::sql::{LazyStatement, Statement};
 use crate::db::tx::{Tx, guard, with_statement};
+use crate::review::decisions::Reviewer;
 use crate::review::decisions::{IdRow, Taken, load, take};
-use crate::review::reviews::Reviewer;
 use crate::{Error, Result, Store};
 
 /// What a person decides on a case.

@@ -3,18 +3,16 @@
 use std::collections::HashMap;
 
 use domain::audit::Action;
-use domain::batch::{Because, Reward, TakenStep};
+use domain::batch::{Reward, TakenStep};
 use domain::delivery::Subscriptions;
-use domain::review::decision::{self, LastStep};
-use domain::time::TimestampMs;
+use domain::review::decision;
 
 use super::rows::{IdRow, LAST_STEPS, LOAD, LastStepRow, OWNERS, UPDATE, UpdateRow};
-use super::{UndoneDecision, Wanted};
+use super::{Reviewer, UndoneDecision, Wanted};
 use crate::Result;
 use crate::access::audit::{self, Line};
 use crate::db::tx::{Tx, guard};
 use crate::deliveries::outbox::{self, Touched, UserRow, lock_users};
-use crate::review::reviews::Reviewer;
 use crate::rewards::process::RewardRow;
 use crate::rewards::save;
 
@@ -98,15 +96,11 @@ pub(super) async fn take_back(
             undone.too_late.push(*reward_id);
             continue;
         };
-        let step =
-            LastStep { step: last.step()?, taken_at: TimestampMs(last.taken_at), told: last.tries > 0 };
-        let Ok(step) = decision::undo(step, subscriptions.grace_ms, reviewer.now) else {
+        let Ok(step) = decision::undo(last.step_taken()?, subscriptions.grace_ms, reviewer.now) else {
             undone.too_late.push(*reward_id);
             continue;
         };
-        let (actor, note, now) = (&reviewer.actor, reviewer.note.clone(), reviewer.now);
-        let because = Because { actor, note, postback_id: None, now };
-        let step = reward.clone().take(step, because);
+        let step = reward.clone().take(step, reviewer.because());
         taken.push((*reward_id, reward, step));
         undone.undone.push(*reward_id);
     }

@@ -16,13 +16,12 @@ use super::rows::{
     CLAIMS, DECIDED_ALONE, DecidedInsert, HARD, INSERT_DECIDED, INSERT_DECISION, INSERT_OPINIONS, IdRow,
     LAST_STEPS, LET_GO, LastStepRow, ONE_BY_ONE, OPINIONS, OpinionInsert,
 };
-use super::{BulkDecision, Decision, OpinionRow, Skip, Skipped, Wanted};
+use super::{BulkDecision, BulkDecisionResult, OpinionRow, Reviewer, Skip, Skipped, Wanted};
 use crate::Result;
 use crate::access::audit::{self, Line};
 use crate::access::staff;
 use crate::access::tokens;
 use crate::db::tx::{Tx, with_statement};
-use crate::review::reviews::Reviewer;
 
 /// Everything that is known when a click is decided on.
 pub(super) struct ReviewContext {
@@ -123,8 +122,8 @@ impl ReviewContext {
         decide: &BulkDecision,
         second: &SecondPerson,
         subscriptions: &Subscriptions,
-    ) -> Result<Decision> {
-        let mut decision = Decision::default();
+    ) -> Result<BulkDecisionResult> {
+        let mut decision = BulkDecisionResult::default();
         let mut open = Vec::new();
         for wanted in &decide.wanted {
             match self.skip(wanted, decide.overturn)? {
@@ -212,7 +211,12 @@ pub(super) fn decision_name(decision: Review) -> &'static str {
 }
 
 /// Keeps the click, to undo it by.
-async fn keep(tx: &mut Tx, decide: &BulkDecision, decision: &Decision, taken: &[Taken<'_>]) -> Result<i64> {
+async fn keep(
+    tx: &mut Tx,
+    decide: &BulkDecision,
+    decision: &BulkDecisionResult,
+    taken: &[Taken<'_>],
+) -> Result<i64> {
     let (id,): (i64,) = with_statement!(tx, INSERT_DECISION, |sql, connection| {
         let insert = sqlx::query_as(sql)
             .bind(decide.reviewer.actor.name())
@@ -232,7 +236,7 @@ async fn keep(tx: &mut Tx, decide: &BulkDecision, decision: &Decision, taken: &[
 }
 
 /// Says in the audit who did what.
-fn note(tx: &mut Tx, decide: &BulkDecision, decision: &Decision) {
+fn note(tx: &mut Tx, decide: &BulkDecision, decision: &BulkDecisionResult) {
     let subject = |ids: &[i64]| match ids {
         [one] => format!("reward {one}"),
         many => format!("{} rewards", many.len()),

@@ -6,6 +6,7 @@
 
 mod apply;
 mod decide;
+mod one;
 mod rows;
 
 use domain::review::decision::Review;
@@ -15,11 +16,11 @@ use domain::time::TimestampMs;
 use serde::Serialize;
 
 use crate::db::tx::with_statement;
-use crate::review::reviews::Reviewer;
 use crate::{Result, Store, read};
 use apply::take_back;
 pub(crate) use apply::{Taken, load, take};
 use decide::{ReviewContext, alone, decision_name};
+pub use one::{Reviewed, Reviewer, Undone};
 use rows::{ALONE, DECIDED, DECISION};
 pub(crate) use rows::{IdRow, ONE_BY_ONE};
 
@@ -56,7 +57,7 @@ pub struct BulkDecision {
 
 /// What became of one click.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Decision {
+pub struct BulkDecisionResult {
     /// To undo it by, if anything was decided.
     pub id: Option<i64>,
     /// Decided.
@@ -138,14 +139,14 @@ pub struct OpinionRow {
 
 impl Store {
     /// Decides on many rewards in one transaction, with a fixed number of statements.
-    pub async fn decide(&self, mut decide: BulkDecision) -> Result<Decision> {
+    pub async fn decide(&self, mut decide: BulkDecision) -> Result<BulkDecisionResult> {
         decide.wanted.sort_unstable_by_key(|wanted| wanted.reward_id);
         decide.wanted.dedup_by_key(|wanted| wanted.reward_id);
         decide.wanted.truncate(MAX_DECIDED);
         self.decide_under(decide, self.terms.second.clone()).await
     }
 
-    async fn decide_under(&self, decide: BulkDecision, second: SecondPerson) -> Result<Decision> {
+    async fn decide_under(&self, decide: BulkDecision, second: SecondPerson) -> Result<BulkDecisionResult> {
         let subscriptions = self.subscriptions.clone();
         self.write_and_wake(move |tx| {
             Box::pin(async move {

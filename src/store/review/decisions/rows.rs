@@ -2,7 +2,9 @@
 
 use std::sync::LazyLock;
 
+use domain::review::decision::LastStep;
 use domain::reward::Step;
+use domain::time::TimestampMs;
 use serde::Serialize;
 
 use crate::db::sql::Column::{Int, Text};
@@ -167,5 +169,10 @@ impl LastStepRow {
             row: self.reward_id,
             found: self.step.clone(),
         })
+    }
+
+    /// As the domain asks for it: whether it can be taken back.
+    pub(super) fn step_taken(&self) -> Result<LastStep> {
+        Ok(LastStep { step: self.step()?, taken_at: TimestampMs(self.taken_at), told: self.tries > 0 })
     }
 }

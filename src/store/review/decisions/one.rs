@@ -1,22 +1,18 @@
-//! A person's decision on a reward, and taking it back.
-
-use std::sync::LazyLock;
+//! One reward as a batch of one: a person's decision on it, and taking it back.
 
 use domain::actor::Actor;
 use domain::audit::Action;
-use domain::batch::{Because, Reward};
+use domain::batch::Because;
 use domain::delivery::Subscriptions;
-use domain::review::decision::{self, LastStep, NotAllowed, NotUndoable, Review};
-use domain::reward::Step;
+use domain::review::decision::{self, NotAllowed, NotUndoable, Review};
 use domain::time::TimestampMs;
 
+use super::apply::{load, take};
+use super::rows::{IdRow, LAST_STEPS, LastStepRow};
+use super::{BulkDecision, Skip, Wanted};
 use crate::access::audit::{self, Line};
-use crate::db::sql::{LazyStatement, Statement};
-use crate::db::tx::{Tx, guard, own_task, with_statement};
-use crate::deliveries::outbox::{self, Touched, UserRow, lock_users};
-use crate::review::decisions::{BulkDecision, Skip, Wanted};
-use crate::rewards::process::{RewardRow, reward_columns, status};
-use crate::rewards::save;
+use crate::db::tx::{Tx, own_task};
+use crate::rewards::process::status;
 use crate::{Error, Result, Store, read};
 
 /// Who decides, why and when.
@@ -30,6 +26,13 @@ pub struct Reviewer {
     pub now: TimestampMs,
     /// The business day of `now`.
     pub business_date: String,
+}
+
+impl Reviewer {
+    /// Why a step of theirs is taken.
+    pub(super) fn because(&self) -> Because<'_> {
+        Because { actor: &self.actor, note: self.note.clone(), postback_id: None, now: self.now }
+    }
 }
 
 /// What became of the decision.
@@ -46,28 +49,6 @@ pub enum Reviewed {
     /// The reward does not stand where this decision is possible; nothing was saved.
     NotAllowed(NotAllowed),
 }
-
-static LOAD: LazyStatement =
-    LazyLock::new(|| Statement::new(concat!(reward_columns!(), "WHERE id = $1 {for_update}"), &[]));
-
-static UPDATE: LazyStatement = LazyLock::new(|| {
-    Statement::new("UPDATE rewards SET status = $1, steps = steps + 1 WHERE id = $2 AND steps = $3", &[])
-});
-
-/// Whose reward it is; that never changes.
-static OWNER: LazyStatement =
-    LazyLock::new(|| Statement::new("SELECT app, user_id FROM rewards WHERE id = $1", &[]));
-
-static LAST_STEP: LazyStatement = LazyLock::new(|| {
-    Statement::new(
-        "SELECT step, actor, taken_at,
-                COALESCE((SELECT tries FROM deliveries
-                          WHERE deliveries.reward_id = steps.reward_id AND deliveries.seq = steps.seq
-                          {for_update}), 0) AS tries
-         FROM steps WHERE reward_id = $1 AND seq = $2",
-        &[],
-    )
-});
 
 /// What became of the wish to undo.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -121,61 +102,25 @@ impl Store {
     }
 }
 
-/// The reward, locked together with its user.
-async fn load(tx: &mut Tx, id: i64) -> Result<Option<Reward>> {
-    let owner: Option<(String, String)> = with_statement!(tx, OWNER, |sql, connection| {
-        sqlx::query_as(sql).bind(id).fetch_optional(connection).await?
-    });
-    let Some((app, user_id)) = owner else { return Ok(None) };
-    // The user first and then the reward, as settling does it.
-    lock_users(tx, vec![UserRow { app, user_id }]).await?;
-    let row: Option<RewardRow> = with_statement!(tx, LOAD, |sql, connection| {
-        sqlx::query_as(sql).bind(id).fetch_optional(connection).await?
-    });
-    row.map(Reward::try_from).transpose()
-}
-
 async fn undo(tx: &mut Tx, id: i64, reviewer: Reviewer, subscriptions: &Subscriptions) -> Result<Undone> {
-    let Some(reward) = load(tx, id).await? else { return Ok(Undone::NotFound) };
-    let (name, actor, taken_at, tries): (String, String, i64, i64) =
-        with_statement!(tx, LAST_STEP, |sql, connection| {
-            sqlx::query_as(sql).bind(id).bind(reward.steps).fetch_one(connection).await?
-        });
-    let step =
-        Step::parse(&name).ok_or(Error::Corrupt { table: "steps", column: "step", row: id, found: name })?;
-    let last = LastStep { step, taken_at: TimestampMs(taken_at), told: tries > 0 };
-    match decision::undo(last, subscriptions.grace_ms, reviewer.now) {
+    let rewards = load(tx, &[IdRow { id }]).await?;
+    let Some(reward) = rewards.get(&id) else { return Ok(Undone::NotFound) };
+    let last: Vec<LastStepRow> =
+        tx.fetch(&LAST_STEPS, &[Wanted { reward_id: id, steps: reward.steps }]).await?;
+    let Some(last) = last.into_iter().next() else { return Ok(Undone::NotFound) };
+    match decision::undo(last.step_taken()?, subscriptions.grace_ms, reviewer.now) {
         // Where two agreed, it is the second one's click, as on the page.
-        Ok(_) if actor.rsplit(", ").next() != Some(reviewer.actor.name()) => Ok(Undone::NotYours(actor)),
+        Ok(_) if last.actor.rsplit(", ").next() != Some(reviewer.actor.name()) => {
+            Ok(Undone::NotYours(last.actor))
+        }
         Ok(step) => {
             let detail = reviewer.note.clone().unwrap_or_default();
             let line = Line::new(&reviewer.actor, Action::Undone, format!("reward {id}"), detail);
             audit::note(tx, &line, reviewer.now);
-            take(tx, id, &reward, step, reviewer, subscriptions).await.map(|()| Undone::Done)
+            let step = reward.clone().take(step, reviewer.because());
+            take(tx, &[(id, reward, step)], &reviewer, subscriptions).await?;
+            Ok(Undone::Done)
         }
         Err(not_undoable) => Ok(Undone::NotUndoable(not_undoable)),
     }
-}
-
-/// Saves `step` of `reward` with what it moves and what it tells.
-async fn take(
-    tx: &mut Tx,
-    id: i64,
-    reward: &Reward,
-    step: Step,
-    reviewer: Reviewer,
-    subscriptions: &Subscriptions,
-) -> Result<()> {
-    let because =
-        Because { actor: &reviewer.actor, note: reviewer.note.clone(), postback_id: None, now: reviewer.now };
-    let taken = reward.clone().take(step, because);
-    let touched = with_statement!(tx, UPDATE, |sql, connection| {
-        let update = sqlx::query(sql).bind(step.to().name()).bind(id).bind(reward.steps);
-        update.execute(connection).await?.rows_affected()
-    });
-    guard("reward", touched, 1)?;
-    save::steps(tx, &[(id, &taken)], &reviewer.business_date, reviewer.now).await?;
-    let touched = Touched { reward_id: id, app: &reward.app, user_id: &reward.user_id, steps: vec![&taken] };
-    outbox::enqueue(tx, &[touched], subscriptions, reviewer.now).await?;
-    Ok(())
 }
