@@ -55,7 +55,7 @@ async fn queue(home: &Home) -> Vec<Wanted> {
     ids.into_iter().map(|(reward_id, steps)| Wanted { reward_id, steps }).collect()
 }
 
-async fn decide(store: &Store, wanted: &[Wanted], decision: Review, person: &str) -> Decision {
+async fn decide(store: &Store, wanted: &[Wanted], decision: Review, person: &str) -> BulkDecisionResult {
     let decide = BulkDecision { wanted: wanted.to_vec(), decision, overturn: false, reviewer: by(person) };
     store.decide(decide).await.expect("decided")
 }
@@ -291,7 +291,13 @@ async fn a_service_is_neither_of_two_people(home: &Home) {
     home.prove().await;
 }
 
-async fn decide_at(store: &Store, wanted: &[Wanted], decision: Review, person: &str, at_ms: i64) -> Decision {
+async fn decide_at(
+    store: &Store,
+    wanted: &[Wanted],
+    decision: Review,
+    person: &str,
+    at_ms: i64,
+) -> BulkDecisionResult {
     let reviewer = Reviewer { now: TimestampMs(NOW.0 + at_ms), ..by(person) };
     let decide = BulkDecision { wanted: wanted.to_vec(), decision, overturn: false, reviewer };
     store.decide(decide).await.expect("decided")

@@ -62,7 +62,7 @@ async fn held(home: &Home) -> Vec<Wanted> {
     ids.into_iter().map(|(reward_id, steps)| Wanted { reward_id, steps }).collect()
 }
 
-async fn release(store: &Store, wanted: &[Wanted], name: &str, now: TimestampMs) -> Decision {
+async fn release(store: &Store, wanted: &[Wanted], name: &str, now: TimestampMs) -> BulkDecisionResult {
     let reviewer = reviewer(name, now);
     let decide =
         BulkDecision { wanted: wanted.to_vec(), decision: Review::Release, overturn: false, reviewer };
