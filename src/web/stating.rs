@@ -243,6 +243,6 @@ pub fn act_words(act: &ActRow) -> String {
         "confirmed" => format!("agreed to {stated}"),
         "declined" => "declined what was proposed".into(),
         "set_aside" => "set it aside".into(),
-        _ => "took it up again".into(),
+        _ => "returned it to quarantine".into(),
     }
 }

@@ -50,7 +50,7 @@ fn a_path_that_a_proxy_takes_for_another_leads_nowhere(on: Kind) {
     }
     // Names of users may hold anything.
     assert_eq!(root.get("/users/main/a%2F..%2Fb").status, 404);
-    assert!(root.get("/users/main/a%2F..%2Fb").body.contains("Nothing is known of this user"));
+    assert!(root.get("/users/main/a%2F..%2Fb").body.contains("User not found"));
 }
 
 fn a_call_with_two_hosts_is_refused_and_kept(on: Kind) {
@@ -83,8 +83,8 @@ fn what_is_late_or_large_is_named_so_whatever_it_was_for() {
     let json = "Content-Type: application/json\r\n";
     let form = format!("Content-Type: {FORM}\r\n");
     for (target, headers, words) in [
-        ("/login", form.as_str(), "took too long"),
-        ("/review/decide", form.as_str(), "took too long"),
+        ("/login", form.as_str(), "The form timed out"),
+        ("/review/decide", form.as_str(), "The form timed out"),
         ("/api/v1/rewards/1/release", &format!("{authorization}{json}"), "too_slow"),
         ("/api/v1/statements/1/paid", &format!("{authorization}{json}"), "too_slow"),
     ] {
@@ -224,7 +224,7 @@ fn of_a_form_that_may_not_be_sent_no_more_is_read_than_its_first_part(on: Kind) 
     let many = format!("--b\r\n{}", "X-Many: x\r\n".repeat(2_000));
     for (what, headers, body, status, words) in [
         ("nobody", String::new(), String::new(), 401, "Sign in"),
-        ("another role", cookie(&mara), String::new(), 403, "This is for finance"),
+        ("another role", cookie(&mara), String::new(), 403, "Finance role required"),
         ("no token", cookie(&fin), field("source", "targo"), 403, "does not come first"),
         ("a wrong token", cookie(&fin), field("csrf", &mara.csrf), 403, "does not come first"),
         (
@@ -232,13 +232,13 @@ fn of_a_form_that_may_not_be_sent_no_more_is_read_than_its_first_part(on: Kind) 
             format!("{}X-Csrf-Token: x\r\n", cookie(&fin)),
             field("source", "x"),
             403,
-            "too old",
+            "has expired",
         ),
-        ("a file first", cookie(&fin), format!("{file}{}\r\n", field("csrf", &fin.csrf)), 403, "too old"),
+        ("a file first", cookie(&fin), format!("{file}{}\r\n", field("csrf", &fin.csrf)), 403, "has expired"),
         ("a long header", token.clone(), long.clone(), 400, "larger than 8 KiB"),
         ("many headers", token.clone(), many, 400, "larger than 8 KiB"),
         ("a long header without a token", cookie(&fin), long, 400, "larger than 8 KiB"),
-        ("a long field", token.clone(), field("source", &"x".repeat(20_000)), 400, "did not arrive whole"),
+        ("a long field", token.clone(), field("source", &"x".repeat(20_000)), 400, "The form is incomplete"),
         ("many fields", token.clone(), field("x", "y").repeat(40), 400, "too many fields"),
     ] {
         // A field ends where the next part begins.

@@ -261,7 +261,7 @@ fn a_payment_is_booked_once_asked_about_and_taken_back(on: Kind) {
     let back = ["take-back", &number, &bonus, "--as", "fay", "--reason", "a slip"];
     assert_eq!(command(&gate, &back).0, Some(0));
     let (code, said) = command(&gate, &back);
-    assert!(code == Some(1) && said.contains("taken back before"), "{said}");
+    assert!(code == Some(1) && said.contains("is already reversed"), "{said}");
     assert_eq!(statement(&api, id)["paid"], "4");
     let back = json!({ "payment": payments[0]["id"], "reason": "the wrong wire" }).to_string();
     let answer = api.post(&format!("statements/{id}/take-back"), &back);

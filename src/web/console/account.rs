@@ -41,7 +41,7 @@ async fn show(console: &Console, viewer: &Viewer, fault: Option<String>, said: &
     let sessions = console.store.sessions_of(viewer.name(), now).await?;
     let sessions = sessions.into_iter().map(|row| Row {
         is_this: row.id == session_id(viewer.token_hash()),
-        from: row.began_from.unwrap_or_else(|| "not known".into()),
+        from: row.began_from.unwrap_or_else(|| "unknown".into()),
         began: moment(row.began_at, now),
         seen: moment(row.seen_at, now),
         id: row.id,
@@ -72,7 +72,7 @@ pub(crate) async fn change_password(console: &Console, viewer: &Viewer, request:
     ticket.spend();
     if !password::verify(turn, request.password("old").to_owned(), hash).await? {
         note_failure(console, Some(viewer.person.id), viewer.name(), request.address).await?;
-        return fault(200, "Nothing was changed: the old password is not right.".into()).await;
+        return fault(200, "Nothing was changed: the current password is incorrect.".into()).await;
     }
     ticket.give_back();
     let new = request.password("new");
@@ -94,7 +94,7 @@ pub(crate) async fn end_session(console: &Console, viewer: &Viewer, id: &str) ->
     if id == session_id(viewer.token_hash()) {
         return Ok(Answer::WithSession("/login".into(), String::new()));
     }
-    let said = if ended > 0 { "That session has ended." } else { "That session had ended already." };
+    let said = if ended > 0 { "The session was ended." } else { "The session had already ended." };
     show(console, viewer, None, said).await
 }
 

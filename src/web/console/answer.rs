@@ -91,22 +91,24 @@ pub(crate) fn with_status(status: u16, answer: Answer) -> Answer {
 /// What is shown when something broke: that nothing was lost, and what to do.
 pub(crate) fn fault(fault: &PageError) -> Answer {
     if let PageError::NotHashed(NotHashed::Busy { retry_after_s }) = fault {
-        let words = "Too many passwords are being checked at the moment. Nothing was changed; try again in a few seconds.";
-        return later(*retry_after_s, lone(429, "Not now", words));
+        let words = "Nothing was changed: too many people are signing in. Try again in a few seconds.";
+        return later(*retry_after_s, lone(429, "Too many requests", words));
     }
-    let (status, words) = match fault {
+    let (status, title, words) = match fault {
         PageError::Store(error) if error.is_transient() => (
             503,
-            "The database does not answer at the moment. Nothing was changed; postbacks are refused with 503 meanwhile, and \
-             networks send them again. Load this page again in a moment.",
+            "Temporarily unavailable",
+            "The database does not respond. Nothing was changed. Postbacks are answered with 503, and networks send them \
+             again. Reload this page in a moment.",
         ),
         _ => (
             500,
-            "Something broke while this page was made; nothing was changed. The log of the process says what it was.",
+            "Internal error",
+            "This page could not be created. Nothing was changed. The log of the process shows the cause.",
         ),
     };
     error!(error = %fault, "a page could not be made");
-    lone(status, "Not now", words)
+    lone(status, title, words)
 }
 
 /// A page for somebody who is not known, or when nobody can be known.
@@ -114,7 +116,7 @@ pub(crate) fn lone(status: u16, title: &str, words: &str) -> Answer {
     let body = format!(
         "<!doctype html><html lang=en><meta charset=utf-8><meta name=viewport content=\"width=device-width, initial-scale=1\">\
          <title>{title} · RewardGate</title><link rel=stylesheet href=\"{}\"><main id=main class=lone><p class=brand>RewardGate</p>\
-         <h1>{title}</h1><p>{words}</p><p><a href=\"/\">Today</a></p></main></html>",
+         <h1>{title}</h1><p>{words}</p><p><a href=\"/\">Go to Today</a></p></main></html>",
         style_path()
     );
     Answer::Page(status, body)

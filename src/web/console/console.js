@@ -60,13 +60,13 @@
   const broke = (answer, page) => {
     if (answer.status < 500) return false;
     const words = page.querySelector("main p:not(.brand)");
-    say(words ? words.textContent : "Something broke; try again.");
+    say(words ? words.textContent : "Something went wrong. Try again.");
     waiting.length = 0;
     return true;
   };
   const failed = (error, wrote) => {
     const what = error.name === "TimeoutError" ? "The server does not answer." : "The server cannot be reached.";
-    say(what + (wrote ? " Load the page again to see whether it was done." : " Nothing was changed; try again."));
+    say(what + (wrote ? " Reload the page to see whether the change was made." : " Nothing was changed; try again."));
     waiting.length = 0;
   };
 

@@ -98,19 +98,19 @@ pub(crate) async fn decide(console: &Console, viewer: &Viewer, request: &Request
         return Ok(refusal(
             viewer,
             400,
-            "That is no decision",
-            "Nothing was changed. Decisions are release and reject.",
+            "Unknown decision",
+            "Nothing was changed: a decision is release or reject.",
         ));
     };
     let scope = Scope::of_form(request);
     let wanted = wanted(console, request, act, &scope).await?;
     if wanted.is_empty() {
-        let said = "Nothing was selected, so nothing was decided.".to_owned();
+        let said = "Nothing was changed: no reward is selected.".to_owned();
         return Ok(Answer::To(telling(viewer, &back, &[said])));
     }
     let note = request.field("note").map(str::to_owned);
     if note.as_ref().is_some_and(|note| note.len() > MAX_NOTE_LEN) {
-        let words = format!("Nothing was changed. A note has at most {MAX_NOTE_LEN} bytes.");
+        let words = format!("Nothing was changed: a note has at most {MAX_NOTE_LEN} bytes.");
         return Ok(refusal(viewer, 400, "The note is too long", &words));
     }
     let many = wanted.len() > 1;
@@ -128,7 +128,7 @@ pub(crate) async fn decide(console: &Console, viewer: &Viewer, request: &Request
     let decision = match console.store.decide(decide).await {
         // Somebody was faster by a hair: nothing was saved, and the list will say who.
         Err(store::Error::Contended(_)) => {
-            let said = "Somebody else decided at the same moment; nothing of yours was saved. Look again.";
+            let said = "Nothing was changed: someone else decided at the same time. Check the rewards and try again.";
             return Ok(Answer::To(telling(viewer, &back, &[said.into()])));
         }
         other => other?,
@@ -160,7 +160,10 @@ fn after(
         lines.push(done_words(act.done(), count(decision.taken.len()), decision.payout_micros));
     }
     if !decision.waiting.is_empty() {
-        lines.push(format!("{} now wait for another person to agree.", rewards(decision.waiting.len())));
+        lines.push(format!(
+            "Your opinion on {} is saved: a second person must agree.",
+            rewards(decision.waiting.len())
+        ));
     }
     if !decision.skipped.is_empty() {
         let because = because(&decision.skipped, console.clock.now().0);
@@ -194,7 +197,7 @@ fn done_words(verb: &str, many: i64, payout_micros: i64) -> String {
 fn because(skipped: &[Skipped], now_ms: i64) -> String {
     let one = |skipped: &Skipped| match &skipped.why {
         Skip::NotFound => format!("there is no reward {}", skipped.reward_id),
-        Skip::Claimed { person } => format!("{person} has reward {} open", skipped.reward_id),
+        Skip::Claimed { person } => format!("reward {} is claimed by {person}", skipped.reward_id),
         Skip::Changed { step, by, at, .. } => format!(
             "reward {} was {} by {by} {} ago",
             skipped.reward_id,
@@ -282,8 +285,10 @@ async fn confirm(
     }
     let mut warnings = Vec::new();
     if wanted.len() == MAX_DECIDED {
-        warnings
-            .push(format!("One click decides on at most {}; these are the oldest.", number(totals.rewards)));
+        warnings.push(format!(
+            "At most {} rewards can be decided at once; these are the oldest.",
+            number(totals.rewards)
+        ));
     }
     let second = &console.terms.second;
     let before = console.store.decided_alone(viewer.name(), act.decision, now).await?;
@@ -293,13 +298,14 @@ async fn confirm(
     };
     if second.is_needed(Micros(0), false, alone) {
         warnings.push(
-            "Together, with what you decided so in the last 24 hours, they pay so much that a second person must agree: \
-             your decision is kept as an opinion."
+            "With your other decisions of the last 24 hours, this exceeds the limit for one person. A second person must \
+             agree; your decision is saved as an opinion."
                 .into(),
         );
     }
     if console.grace_ms > 0 && act.decision == Review::Release {
-        warnings.push(format!("It can be undone for {} before any app is told.", span(console.grace_ms)));
+        warnings
+            .push(format!("You can undo this for {}; apps are notified after that.", span(console.grace_ms)));
     }
     let count = count(wanted.len());
     let mut page = ConfirmPage {
@@ -318,7 +324,7 @@ async fn confirm(
         fault,
     };
     if totals.rewards != count {
-        page.facts.push(("Held of them now", number(totals.rewards)));
+        page.facts.push(("Still held", number(totals.rewards)));
     }
     render(&page)
 }
@@ -338,7 +344,11 @@ pub(crate) async fn undo(console: &Console, viewer: &Viewer, request: &Request, 
         business_date: now.business_date(console.timezone),
     };
     let Some(undone) = console.store.undo_decision(id, reviewer).await? else {
-        return Ok(Answer::To(telling(viewer, &back, &["Only whoever decided can undo it.".into()])));
+        return Ok(Answer::To(telling(
+            viewer,
+            &back,
+            &["Nothing was changed: only the person who decided can undo it.".into()],
+        )));
     };
     let mut lines = Vec::new();
     if !undone.undone.is_empty() {
@@ -346,7 +356,7 @@ pub(crate) async fn undo(console: &Console, viewer: &Viewer, request: &Request, 
     }
     if !undone.too_late.is_empty() {
         let late = rewards(undone.too_late.len());
-        lines.push(format!("Too late for {late}: the app was told, or something else happened."));
+        lines.push(format!("Not undone: {late}. The app was already notified, or the reward has changed."));
     }
     let place = match undone.undone.as_slice() {
         // What is held again is what somebody wants to see next, wherever they went meanwhile.
@@ -377,7 +387,12 @@ pub(crate) async fn overturn(console: &Console, viewer: &Viewer, request: &Reque
     let page = format!("/rewards/{id}");
     let note = request.field("note").filter(|note| note.len() <= MAX_NOTE_LEN);
     let (Ok(id), Some(note)) = (id.parse::<i64>(), note) else {
-        return Ok(refusal(viewer, 400, "A reason is required", "Nothing was changed. Go back and say why."));
+        return Ok(refusal(
+            viewer,
+            400,
+            "A reason is required",
+            "Nothing was changed. Go back and enter a reason.",
+        ));
     };
     let now = console.clock.now();
     let reviewer = Reviewer {
@@ -389,13 +404,13 @@ pub(crate) async fn overturn(console: &Console, viewer: &Viewer, request: &Reque
     let said = match console.store.review(id, Review::Release, reviewer).await {
         Ok(Reviewed::Done) => return Ok(Answer::To(page)),
         Ok(Reviewed::Waits) => {
-            let said = "1 reward now waits for another person to agree.".to_owned();
+            let said = "Your opinion on 1 reward is saved: a second person must agree.".to_owned();
             return Ok(Answer::To(telling(viewer, &page, &[said])));
         }
-        Ok(Reviewed::NotFound) => "there is no such reward".to_owned(),
-        Ok(Reviewed::Claimed(person)) => format!("{person} has it open"),
+        Ok(Reviewed::NotFound) => "the reward does not exist".to_owned(),
+        Ok(Reviewed::Claimed(person)) => format!("it is claimed by {person}"),
         Ok(Reviewed::NotAllowed(why)) => why.to_string(),
-        Err(store::Error::Contended(_)) => "it was changed at the same moment".to_owned(),
+        Err(store::Error::Contended(_)) => "someone else changed it at the same time".to_owned(),
         Err(error) => return Err(error.into()),
     };
     Ok(Answer::To(telling(viewer, &page, &[format!("1 reward not decided: {said}.")])))
@@ -429,8 +444,8 @@ fn not_yours(viewer: &Viewer) -> Answer {
     refusal(
         viewer,
         403,
-        "This is for the risk team",
-        "Nothing was changed: deciding needs the role risk or admin.",
+        "Risk role required",
+        "Nothing was changed: deciding on rewards requires the role risk or admin.",
     )
 }
 

@@ -89,7 +89,7 @@ pub(crate) async fn page(console: &Console, viewer: &Viewer, request: &Request) 
             .into_iter()
             .map(|row| {
                 let oldest = row.oldest_born_at.map(|at| moment(at, now));
-                (format!("{} {}", row.app, row.status), number(row.deliveries), oldest)
+                (format!("{} {}", row.app, label(&row.status)), number(row.deliveries), oldest)
             })
             .collect(),
         disabled: disabled
@@ -132,10 +132,10 @@ pub(crate) async fn resend(console: &Console, viewer: &Viewer, id: &str) -> Answ
     let Ok(id) = id.parse::<i64>() else { return Ok(Answer::To("/deliveries".into())) };
     let now = console.clock.now();
     match console.store.resend(id, viewer.actor(), now).await? {
-        Resent::Done => Ok(back(viewer, format!("Delivery {id} is sent again."))),
+        Resent::Done => Ok(back(viewer, format!("Delivery {id} will be sent again."))),
         Resent::NotFound => Ok(back(viewer, format!("There is no delivery {id}."))),
         Resent::NotPossible(status) => {
-            Ok(back(viewer, format!("Delivery {id} is {}: it is not sent again.", status.name())))
+            Ok(back(viewer, format!("Delivery {id} is {} and cannot be sent again.", label(status.name()))))
         }
     }
 }
@@ -147,16 +147,18 @@ pub(crate) async fn give_up(console: &Console, viewer: &Viewer, request: &Reques
     }
     let Ok(id) = id.parse::<i64>() else { return Ok(Answer::To("/deliveries".into())) };
     let Some(reason) = request.field("reason").filter(|reason| reason.len() <= MAX_NOTE_LEN) else {
-        let words = format!("Nothing was changed. Say why, in at most {MAX_NOTE_LEN} bytes.");
+        let words = format!("Nothing was changed: enter a reason of at most {MAX_NOTE_LEN} bytes.");
         return Ok(refusal(viewer, 400, "A reason is required", &words));
     };
     let give_up = GiveUp { id, actor: viewer.actor(), reason: reason.to_owned(), now: console.clock.now() };
     let said = match console.store.give_up(give_up).await? {
-        GivenUp::Done => format!("Delivery {id} is given up: it is not sent any more."),
+        GivenUp::Done => format!("Delivery {id} is given up and will not be sent."),
         GivenUp::NotFound => format!("There is no delivery {id}."),
-        GivenUp::InHand => format!("Delivery {id} is being sent at this moment. Try again in a moment."),
+        GivenUp::InHand => {
+            format!("Nothing was changed: delivery {id} is being sent now. Try again in a moment.")
+        }
         GivenUp::NotPossible(status) => {
-            format!("Delivery {id} is {}: there is nothing to give up.", label(status.name()))
+            format!("Nothing was changed: delivery {id} is {} and cannot be given up.", label(status.name()))
         }
     };
     Ok(back(viewer, said))
@@ -170,9 +172,13 @@ pub(crate) fn given_up(row: &DeliveryRow) -> String {
     }
 }
 
-/// The name of a status as people read it.
+/// The name of a status as people read it; the API and the address keep the stored names.
 pub(crate) fn label(status: &str) -> String {
-    status.replace('_', " ")
+    match status {
+        "behind" => "blocked".to_owned(),
+        "withdrawn" => "cancelled".to_owned(),
+        other => other.replace('_', " "),
+    }
 }
 
 /// `POST /deliveries/resend`: everything that failed.
@@ -185,11 +191,11 @@ pub(crate) async fn resend_failed(console: &Console, viewer: &Viewer, _request: 
     let by = viewer.actor();
     let ResentMany { deliveries, next } =
         console.store.resend_many(filter, None, Some(MOST), by, now).await?;
-    let rest = if next.is_some() { " There are more: click again." } else { "" };
+    let rest = if next.is_some() { " More failed deliveries remain: resend again." } else { "" };
     Ok(back(
         viewer,
         format!(
-            "{} are sent again.{rest}",
+            "{} will be sent again.{rest}",
             counted(i64::try_from(deliveries).unwrap_or(i64::MAX), "delivery")
         ),
     ))
@@ -201,15 +207,15 @@ pub(crate) async fn enable(console: &Console, viewer: &Viewer, app: &str) -> Ans
         return Ok(not_yours(viewer));
     }
     console.store.enable_app(app.to_owned(), viewer.actor(), console.clock.now()).await?;
-    Ok(back(viewer, format!("The app {app} is called again.")))
+    Ok(back(viewer, format!("Deliveries to the app {app} are enabled again.")))
 }
 
 fn not_yours(viewer: &Viewer) -> Answer {
     refusal(
         viewer,
         403,
-        "This is for the risk team",
-        "Nothing was changed: deliveries are sent again and given up with the role risk or admin.",
+        "Risk role required",
+        "Nothing was changed: resending and giving up deliveries requires the role risk or admin.",
     )
 }
 

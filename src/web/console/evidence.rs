@@ -24,13 +24,13 @@ pub(super) fn second_opinions(viewer: &Viewer, opinions: &[OpinionRow]) -> Optio
     match (mine, others.len()) {
         (false, 0) => None,
         (true, 0) => Some(
-            "You have given your opinion; another person is asked. Deciding again replaces yours.".into(),
+            "Your opinion is saved; a second person must agree. If you decide again, it replaces your opinion.".into(),
         ),
         (_, 1) => Some(format!(
-            "{} has given an opinion. Yours decides if it is the same; you see theirs afterwards.",
+            "{} has given an opinion, which you see after your decision. If both are the same, the decision takes effect.",
             others[0]
         )),
-        _ => Some("Two persons do not agree. A third decides between them.".into()),
+        _ => Some("Two people disagree. A third person decides.".into()),
     }
 }
 
@@ -38,7 +38,7 @@ pub(super) fn offer(name: Option<&str>, id: Option<&str>) -> String {
     match (name, id) {
         (Some(name), _) if !name.is_empty() => name.to_owned(),
         (_, Some(id)) if !id.is_empty() => format!("offer {id}"),
-        _ => "no offer named".into(),
+        _ => "no offer".into(),
     }
 }
 
@@ -59,12 +59,12 @@ pub(super) fn verdict(row: &RewardRow) -> Option<Verdict> {
 
 pub(super) fn sentence(row: &RewardRow, verdict: Option<&Verdict>) -> String {
     match verdict {
-        None => "It was never judged: only its reversal is known.".into(),
+        None => "No verdict: only the reversal was received.".into(),
         Some(verdict) if verdict.decision == Decision::Hold => {
             format!("Held: {}", dollars_in(&verdict.sentence()))
         }
         Some(verdict) if row.status == Status::Reversed.name() => {
-            format!("Credited, and reversed later. {}", dollars_in(&verdict.sentence()))
+            format!("Credited, later reversed. {}", dollars_in(&verdict.sentence()))
         }
         Some(verdict) => format!("Credited. {}", dollars_in(&verdict.sentence())),
     }
@@ -93,12 +93,12 @@ pub(super) fn places(row: &RewardRow) -> Vec<(&'static str, String)> {
     let location: Location =
         row.location.as_deref().and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
     let mut places = vec![
-        ("Address", row.ip.clone().unwrap_or_else(|| "none sent".into())),
-        ("Network says", row.country_code.clone().unwrap_or_else(|| "nothing".into())),
-        ("Address is in", location.country.clone().unwrap_or_else(|| "unknown".into())),
+        ("IP address", row.ip.clone().unwrap_or_else(|| "not sent".into())),
+        ("Country from the network", row.country_code.clone().unwrap_or_else(|| "not sent".into())),
+        ("Country of the IP address", location.country.clone().unwrap_or_else(|| "unknown".into())),
     ];
     if let Some(result) = &row.geo_result {
-        places.push(("So they are", result.clone()));
+        places.push(("Comparison", result.clone()));
     }
     if let Some(asn) = location.asn {
         let organisation = location.organisation.clone().unwrap_or_default();
@@ -106,10 +106,10 @@ pub(super) fn places(row: &RewardRow) -> Vec<(&'static str, String)> {
     }
     if !location.network.is_empty() {
         let words: Vec<&str> = location.network.iter().map(|it| it.words()).collect();
-        places.push(("Kind", words.join(", ")));
+        places.push(("Network type", words.join(", ")));
     }
     for database in &location.databases {
-        places.push(("Told by", format!("{}, built {}", database.name, database.built_at)));
+        places.push(("Geo database", format!("{}, built {}", database.name, database.built_at)));
     }
     places
 }
@@ -118,21 +118,25 @@ pub(super) async fn histogram(console: &Console, row: &RewardRow) -> Result<Stri
     let took_ms =
         row.clicked_at.map(|clicked_at| row.received_at - clicked_at).filter(|took_ms| *took_ms >= 0);
     let Some(offer_id) = row.offer_id.as_deref() else {
-        return Ok("<p class=\"soft\">The network named no offer to compare with.</p>".into());
+        return Ok(
+            "<p class=\"soft\">The postback names no offer, so there is nothing to compare with.</p>".into()
+        );
     };
     let times = console.store.completion_times(&row.source, offer_id, row.event_id.as_deref()).await?;
     let drawn = chart::histogram(&times, took_ms)?;
     if drawn.is_empty() {
-        return Ok("<p class=\"soft\">Nobody else has done this lately.</p>".into());
+        return Ok("<p class=\"soft\">There are no recent completions of this offer.</p>".into());
     }
     let mut sorted = times.clone();
     sorted.sort_unstable();
     let half = sorted.get(sorted.len() / 2).copied().unwrap_or_default();
-    let this = took_ms
-        .map_or_else(|| "its click time is not known".into(), |ms| format!("this one took {}", span(ms)));
+    let this = took_ms.map_or_else(
+        || "the click time of this one is unknown".into(),
+        |ms| format!("this one took {}", span(ms)),
+    );
     Ok(format!(
-        "<figure>{drawn}<figcaption>{} of the same offer, half of them under {}; {this}</figcaption></figure>",
-        counted(i64::try_from(times.len()).unwrap_or(i64::MAX), "time"),
+        "<figure>{drawn}<figcaption>{} of the same offer, half of them in less than {}; {this}</figcaption></figure>",
+        counted(i64::try_from(times.len()).unwrap_or(i64::MAX), "completion"),
         span(half)
     ))
 }
@@ -157,13 +161,15 @@ pub(super) async fn related(
     let mut related = Vec::new();
     if let Some(group) = console.store.address_group(row.id).await?.filter(|group| !group.is_empty()) {
         let rows = console.store.same_address(&group, row.id).await?;
-        related
-            .push(Related { title: format!("Held for the same address, {group}"), rows: beside(rows, now) });
+        related.push(Related {
+            title: format!("Other rewards held from the same address, {group}"),
+            rows: beside(rows, now),
+        });
     }
     if let Some(sub1) = row.sub1.as_deref().filter(|sub1| !sub1.is_empty()) {
         let rows = console.store.same_sub1(&row.source, sub1, row.id).await?;
         related.push(Related {
-            title: format!("Held now with the same sub1, {}", short(sub1)),
+            title: format!("Other rewards held with the same sub1, {}", short(sub1)),
             rows: beside(rows, now),
         });
     }

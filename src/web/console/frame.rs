@@ -98,7 +98,7 @@ impl Frame {
 
     /// The same without asking the database for anything.
     pub(crate) fn bare(viewer: &Viewer, here: &str) -> Self {
-        let people = viewer.is_admin().then_some(("/people", "People"));
+        let people = viewer.is_admin().then_some(("/people", "Staff"));
         let entries = PAGES
             .into_iter()
             .chain(people)

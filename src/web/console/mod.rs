@@ -55,6 +55,8 @@ mod today;
 mod upload;
 mod user;
 mod visible;
+#[cfg(test)]
+mod words;
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
@@ -173,47 +175,45 @@ struct Unfit {
 
 const NO_SUCH_PAGE: Unfit = Unfit {
     status: 404,
-    title: "There is no such page",
+    title: "Page not found",
     words: Cow::Borrowed("Check the address, or go to Today."),
 };
 const TOO_LARGE: Unfit = Unfit {
     status: 413,
     title: "This form is too large",
     words: Cow::Borrowed(
-        "Nothing was changed: a form has at most 64 KiB. Select fewer rewards at once, or write less.",
+        "Nothing was changed: a form has at most 64 KiB. Select fewer rewards or shorten the text.",
     ),
 };
 const TOO_SLOW: Unfit = Unfit {
     status: 408,
-    title: "This form took too long to arrive",
+    title: "The form timed out",
     words: Cow::Borrowed(
-        "Nothing was changed: the connection is slow, or was interrupted. Go back and try again.",
+        "Nothing was changed: the connection is slow or was interrupted. Go back and try again.",
     ),
 };
 const BROKEN: Unfit = Unfit {
     status: 400,
-    title: "This form did not arrive whole",
+    title: "The form is incomplete",
     words: Cow::Borrowed("Nothing was changed: the connection was interrupted. Go back and try again."),
 };
 const NO_FORM: Unfit = Unfit {
     status: 415,
-    title: "This is no form",
-    words: Cow::Borrowed(
-        "Nothing was changed: pages take forms as browsers send them (application/x-www-form-urlencoded).",
-    ),
+    title: "Unsupported form",
+    words: Cow::Borrowed("Nothing was changed: a form must be sent as application/x-www-form-urlencoded."),
 };
 const NO_SUCH_METHOD: Unfit = Unfit {
     status: 405,
-    title: "Pages are read and forms are sent",
-    words: Cow::Borrowed("Nothing was changed: a page knows GET, HEAD and POST."),
+    title: "Method not allowed",
+    words: Cow::Borrowed("Nothing was changed: pages support GET, HEAD and POST."),
 };
 /// What is no text, with what is known of it.
 fn unreadable(bad: &BadRequest) -> Unfit {
     let words = match bad {
         BadRequest::Text(bad) => format!("Nothing was changed: {bad}. Go back and try again."),
-        _ => "Nothing was changed: it holds bytes that are not text. Go back and try again.".into(),
+        _ => "Nothing was changed: it contains bytes that are not UTF-8 text. Go back and try again.".into(),
     };
-    Unfit { status: 400, title: "This address or form cannot be read", words: words.into() }
+    Unfit { status: 400, title: "Invalid address or form", words: words.into() }
 }
 
 /// Says so, with the frame for whoever is signed in.
@@ -374,9 +374,9 @@ impl Console {
             return frame::refusal(
                 &viewer,
                 403,
-                "This form is too old",
-                "Nothing was changed: the form's token is missing or belongs to another session. Load the page again \
-                 and repeat what you did.",
+                "This form has expired",
+                "Nothing was changed: the form's token is missing or belongs to another session. Reload the page \
+                 and try again.",
             );
         }
         let answered = match (is_post, path.as_slice()) {

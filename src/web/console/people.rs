@@ -34,7 +34,12 @@ struct PeoplePage {
 }
 
 fn not_yours(viewer: &Viewer) -> Answer {
-    refusal(viewer, 403, "This is for admins", "Nothing was changed: managing people needs the role admin.")
+    refusal(
+        viewer,
+        403,
+        "Admin role required",
+        "Nothing was changed: managing staff requires the role admin.",
+    )
 }
 
 /// The hash of a password that this admin gives to somebody.
@@ -84,11 +89,16 @@ pub(crate) async fn add(console: &Console, viewer: &Viewer, request: &Request) -
     }
     let name = request.field("name").unwrap_or_default().to_owned();
     let Some(role) = request.field("role").and_then(Role::parse) else {
-        return show(console, viewer, "", "Choose a role.").await;
+        return show(console, viewer, "", "Nobody was added: choose a role.").await;
     };
     if !is_person_name(&name) {
-        return show(console, viewer, "", "A name has 1 to 40 letters, digits, dots, dashes or underscores.")
-            .await;
+        return show(
+            console,
+            viewer,
+            "",
+            "Nobody was added: a name has 1 to 40 letters, digits, dots, dashes or underscores.",
+        )
+        .await;
     }
     let password = request.password("password");
     if let Err(bad) = password::check(password) {
@@ -98,13 +108,14 @@ pub(crate) async fn add(console: &Console, viewer: &Viewer, request: &Request) -
     let person = NewPerson { name: name.clone(), role, password_hash };
     let actor = viewer.actor();
     if console.store.add_person(person, actor, console.clock.now()).await? {
-        show(console, viewer, &format!("{name} may sign in now."), "").await
+        show(console, viewer, &format!("{name} was added and can sign in now."), "").await
     } else {
         show(
             console,
             viewer,
             "",
-            "This name, or one that looks the same, is taken or was once: names in the evidence are never given again.",
+            "Nobody was added: this name, or one that looks the same, is or was in use. Names are never reused, so that the \
+             audit stays unambiguous.",
         )
         .await
     }
@@ -125,14 +136,20 @@ pub(crate) async fn change(
     if what == "sessions" {
         let ended = console.store.end_sessions(name.to_owned(), None, actor, console.clock.now()).await?;
         let said = match ended {
-            0 => format!("{name} has no session."),
+            0 => format!("{name} has no open session."),
             _ => format!("Done. The sessions of {name} have ended."),
         };
         return show(console, viewer, &said, "").await;
     }
     let change = match what {
         "disable" if name == viewer.name() => {
-            return show(console, viewer, "", "Nobody disables themselves: ask another admin.").await;
+            return show(
+                console,
+                viewer,
+                "",
+                "Nothing was changed: you cannot disable yourself. Ask another admin.",
+            )
+            .await;
         }
         "disable" => PersonChange::Disable,
         "enable" => PersonChange::Enable,
@@ -143,14 +160,14 @@ pub(crate) async fn change(
             }
             PersonChange::Password(hash(console, viewer, request, password).await?)
         }
-        _ => return Ok(refusal(viewer, 404, "There is no such page", "Nothing was changed.")),
+        _ => return Ok(refusal(viewer, 404, "Page not found", "Nothing was changed.")),
     };
     let actor = viewer.actor();
     let changed = console.store.change_person(name.to_owned(), change, actor, console.clock.now()).await?;
     let said = if changed {
         format!("Done. The sessions of {name} have ended.")
     } else {
-        "There was nothing to change.".into()
+        "Nothing was changed: there was nothing to change.".into()
     };
     show(console, viewer, &said, "").await
 }

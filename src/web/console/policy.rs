@@ -134,28 +134,28 @@ fn terms(console: &Console) -> Vec<(&'static str, String)> {
     let terms = &console.terms;
     let second = &terms.second;
     let mut lines = vec![
-        ("A hold should be decided within", span(terms.target_ms)),
-        ("Opening a reward claims it for", span(terms.claim_ms)),
-        ("A decision can be undone for", span(console.grace_ms)),
+        ("Review target", span(terms.target_ms)),
+        ("Claim duration", span(terms.claim_ms)),
+        ("Undo period", span(console.grace_ms)),
     ];
     if let Some(urgent) = terms.urgent {
         lines.push((
-            "Urgent, because it pays a lot",
-            format!("{} or more: within {}", usd(urgent.0), span(terms.urgent_target_ms)),
+            "Review target for high payouts",
+            format!("{} or more: {}", usd(urgent.0), span(terms.urgent_target_ms)),
         ));
     }
     if let Some(single) = second.single {
-        lines.push(("Two persons must agree on one reward from", usd(single.0)));
+        lines.push(("Second person for one reward, from", usd(single.0)));
     }
     if let Some(bulk) = second.bulk {
-        lines.push(("Two persons must agree on many at once from", usd(bulk.0)));
+        lines.push(("Second person for bulk decisions, from", usd(bulk.0)));
     }
     if second.hard {
-        lines.push(("Two persons must agree on", "whatever a hard rule held".into()));
+        lines.push(("Second person for hard rules", "every reward held by a hard rule".into()));
     }
     if let Some(auto) = terms.auto_release {
         lines.push((
-            "Released without a person",
+            "Automatic release",
             format!("soft holds under {} after {}", usd(auto.below.0), span(auto.after_ms)),
         ));
     }

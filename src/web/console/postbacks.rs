@@ -114,15 +114,20 @@ pub(crate) async fn page(console: &Console, viewer: &Viewer, request: &Request) 
 /// `POST /postbacks/{id}/replay`
 pub(crate) async fn replay(console: &Console, viewer: &Viewer, id: &str) -> Answered {
     if !viewer.may_review() {
-        return Ok(refusal(viewer, 403, "This is for the risk team", "Nothing was changed."));
+        return Ok(refusal(
+            viewer,
+            403,
+            "Risk role required",
+            "Nothing was changed: replaying postbacks requires the role risk or admin.",
+        ));
     }
     let Ok(id) = id.parse::<i64>() else { return Ok(Answer::To("/postbacks".into())) };
     let by = Replayer { actor: viewer.actor(), now: console.clock.now() };
     let said = match console.store.replay(id, by).await? {
-        Replayed::Done => format!("Postback {id} waits in the inbox again."),
+        Replayed::Done => format!("Postback {id} is replayed and waits in the inbox."),
         Replayed::NotFound => return Ok(back(viewer, "quarantined", &format!("There is no postback {id}."))),
         Replayed::NotQuarantined => {
-            return Ok(back(viewer, "quarantined", &format!("Postback {id} is not quarantined any more.")));
+            return Ok(back(viewer, "quarantined", &format!("Postback {id} is no longer quarantined.")));
         }
     };
     Ok(back(viewer, "quarantined", &said))
@@ -132,29 +137,34 @@ pub(crate) async fn replay(console: &Console, viewer: &Viewer, id: &str) -> Answ
 /// right. One that does not is left where it is, whoever asks.
 pub(crate) async fn replay_refused(console: &Console, viewer: &Viewer, id: &str) -> Answered {
     if !viewer.may_review() {
-        return Ok(refusal(viewer, 403, "This is for the risk team", "Nothing was changed."));
+        return Ok(refusal(
+            viewer,
+            403,
+            "Risk role required",
+            "Nothing was changed: replaying postbacks requires the role risk or admin.",
+        ));
     }
     let Ok(id) = id.parse::<i64>() else { return Ok(Answer::To("/postbacks".into())) };
     let found = console.store.refused_calls(None, id.saturating_sub(1)).await?;
     let Some(call) = found.into_iter().find(|call| call.id == id) else {
-        return Ok(back(viewer, "refused", &format!("Call {id} is gone.")));
+        return Ok(back(viewer, "refused", &format!("Call {id} is no longer stored.")));
     };
     let Some(endpoint) = console.ingest.sources.get(&call.source) else {
         return Ok(back(
             viewer,
             "refused",
-            &format!("Call {id} is left: the settings have no source {}.", call.source),
+            &format!("Call {id} was not replayed: the source {} is not in the settings.", call.source),
         ));
     };
     if let Err(why) = endpoint.check(&console.ingest.origin, &call.target, call.remote_ip.parse().ok()) {
-        return Ok(back(viewer, "refused", &format!("Call {id} is left: {why}.")));
+        return Ok(back(viewer, "refused", &format!("Call {id} was not replayed: {why}.")));
     }
     let by = Replayer { actor: viewer.actor(), now: console.clock.now() };
     let taken = console.store.replay_refused(vec![id], by).await?;
     let said = if taken == 1 {
-        format!("Call {id} verifies now and waits in the inbox.")
+        format!("Call {id} is verified now and waits in the inbox.")
     } else {
-        format!("Call {id} is gone.")
+        format!("Call {id} is no longer stored.")
     };
     Ok(back(viewer, "refused", &said))
 }

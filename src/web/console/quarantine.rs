@@ -81,8 +81,8 @@ fn none(viewer: &Viewer) -> Answer {
     refusal(
         viewer,
         404,
-        "There is no such postback",
-        "It may have been typed wrong, or its retention term is over.",
+        "Postback not found",
+        "Check the ID. Old postbacks are deleted when their retention period ends.",
     )
 }
 
@@ -112,7 +112,7 @@ async fn show(
     let mut events: Vec<(i64, Event)> = replays
         .into_iter()
         .map(|replay| {
-            let words = format!("took it again; it had been {}", replay.was);
+            let words = format!("replayed it; it was {}", replay.was);
             let at = moment(replay.replayed_at, now);
             (replay.replayed_at, Event { at, actor: replay.actor, words, reason: replay.reason })
         })
@@ -144,8 +144,8 @@ async fn show(
 
 fn gap_view(gap: Gap, request: &Request) -> GapView {
     let (label, hint) = match gap.name {
-        "user_id" => ("User", "the app's id"),
-        "tx_id" => ("Transaction", "the network's id"),
+        "user_id" => ("User", "user ID in the app"),
+        "tx_id" => ("Transaction", "transaction ID of the network"),
         "status" => ("Status", ""),
         "reward" => ("Reward", "e.g. 1234.50"),
         _ => ("Payout", "USD, e.g. 1.50"),
@@ -158,7 +158,7 @@ async fn proposal(console: &Console, viewer: &Viewer, act: &ActRow) -> Result<Pr
     let outlook = match console.stating.look_at(&console.store, act, console.clock.now()).await {
         Ok(look) => look.outlook.sentence,
         Err(Refused::Store(error)) => return Err(error.into()),
-        Err(refused) => format!("It does not hold any more: {refused}."),
+        Err(refused) => format!("This proposal is no longer valid: {refused}."),
     };
     Ok(Proposal {
         id: act.id,
@@ -222,7 +222,7 @@ pub(crate) async fn set_many_aside(console: &Console, viewer: &Viewer, request: 
 }
 
 fn not_yours(viewer: &Viewer) -> Answer {
-    refusal(viewer, 403, "This is for the risk team", "Nothing was changed.")
+    refusal(viewer, 403, "Risk role required", "Nothing was changed: this requires the role risk or admin.")
 }
 
 fn by(console: &Console, viewer: &Viewer, request: &Request, required: bool) -> Result<By, Refused> {

@@ -69,59 +69,60 @@ struct ReportPage {
 const SECTIONS: [(&str, &str, &str, bool); 12] = [
     (
         "Receivable",
-        "What networks owe",
+        "Network receivables",
         "Opening + approved − reversed − settled = closing, in US dollars.",
         false,
     ),
     (
         "Users hold",
-        "What users hold",
-        "Opening + credited + released − reversed = closing, debts included as negative.",
+        "User balances",
+        "Opening + credited + released − reversed = closing, including negative balances.",
         false,
     ),
-    ("Users owe", "What users owe", "Negative balances: after a reversal of what was spent already.", false),
-    ("Holds", "On hold, by age", "Business days since it was held.", false),
+    (
+        "Users owe",
+        "Owed by users",
+        "Negative balances: rewards that were reversed after the user spent them.",
+        false,
+    ),
+    ("Holds", "Holds by age", "Age in business days since the hold.", false),
     (
         "Forecast",
-        "Still to be taken back",
-        "Expected from what cohorts of each age have lost so far; exposure is what users can spend of it.",
+        "Expected reversals",
+        "Estimated from the reversals of earlier cohorts of each age. Exposure is the part that users can spend.",
         false,
     ),
-    ("Top reversals", "Most taken back in 30 days", "By offer, country and sub1.", false),
-    (
-        "Prior periods",
-        "About conversions of earlier days",
-        "Booked today, and belongs to the day that is named.",
-        false,
-    ),
+    ("Top reversals", "Top reversals of 30 days", "By offer, country and sub1.", false),
+    ("Prior periods", "Prior-period entries", "Booked on this day for conversions of an earlier day.", false),
     (
         "Late entries",
-        "Booked into closed days",
-        "A closed day never changes: what came after is counted today.",
+        "Late entries",
+        "A closed day never changes. Entries that arrived after its close are counted on this day.",
         false,
     ),
     (
         "Postbacks",
-        "What became of the postbacks",
+        "Postback outcomes",
         "Acknowledged = credits + holds + reversals + repeats + conflicts + quarantined + information.",
         false,
     ),
     (
         "Loss windows",
-        "When nothing could be acknowledged",
-        "A window longer than the network's retries may have lost postbacks: ask for them.",
+        "Outages",
+        "No postback could be acknowledged. If an outage is longer than the network's retry window, postbacks may be lost: ask the \
+         network to send them again.",
         false,
     ),
-    ("Negative balances", "Who owes most", "The largest negative balances.", true),
-    ("Accounts", "Every account", "Opening + movement = closing; users together.", true),
+    ("Negative balances", "Largest negative balances", "The users who owe most.", true),
+    ("Accounts", "All accounts", "Opening + movement = closing. User accounts are combined.", true),
 ];
 
 /// `GET /reports/{date}`
 pub(crate) async fn page(console: &Console, viewer: &Viewer, name: &str) -> Answered {
     let (date, form) = name.split_once('.').map_or((name, None), |(date, form)| (date, Some(form)));
     let Some(row) = console.store.report(date).await? else {
-        let words = "A report is made in the night after its day; `rewardgate report DATE` makes one now.";
-        return Ok(refusal(viewer, 404, "There is no report of this day", words));
+        let words = "A report is created in the night after its day. To create one now, run `rewardgate report DATE`.";
+        return Ok(refusal(viewer, 404, "Report not found", words));
     };
     match form {
         None => show(console, viewer, &row, "").await,
@@ -139,7 +140,7 @@ fn file(viewer: &Viewer, row: &ReportRow, name: &str, form: &str) -> Answered {
                 .map_err(|error| PageError::File(error.to_string()))?;
             Answer::Download(download(&name, XLSX, bytes.into_response()))
         }
-        _ => refusal(viewer, 404, "There is no such file", "A report is there as .csv and .xlsx."),
+        _ => refusal(viewer, 404, "File not found", "A report can be downloaded as .csv and .xlsx."),
     })
 }
 
@@ -204,7 +205,7 @@ fn waterfall(report: &Report) -> Result<String, PageError> {
         bar("Reversed", false, -reversed, 1),
         bar("Net", true, net, 0),
         bar("Settled", false, -settled, 1),
-        bar("Left open", true, net.saturating_sub(settled), 0),
+        bar("Open", true, net.saturating_sub(settled), 0),
     ])
 }
 
@@ -237,24 +238,26 @@ pub(crate) async fn sign_off(console: &Console, viewer: &Viewer, request: &Reque
         return Ok(refusal(
             viewer,
             403,
-            "This is for finance",
-            "Nothing was changed: signing off needs the role finance or admin.",
+            "Finance role required",
+            "Nothing was changed: signing off requires the role finance or admin.",
         ));
     }
     let note = request.field("note").unwrap_or_default();
     let said = if note.is_empty() || note.len() > MAX_WORDS_LEN {
-        "Not signed: a note is needed, of 4,096 bytes at most.".to_owned()
+        "Not signed off: a note is required, at most 4,096 bytes.".to_owned()
     } else {
         let sign_off = SignOff { actor: viewer.actor(), note: note.to_owned(), now: console.clock.now() };
         match console.store.sign_off(date, sign_off).await? {
             Signed::Done => return Ok(Answer::To(format!("/reports/{date}"))),
-            Signed::Before(by) => format!("{by} has signed it off already."),
-            Signed::NotClosed => "The day is not closed yet: its report may still change.".into(),
-            Signed::Missing => "There is no report of this day.".into(),
+            Signed::Before(by) => format!("Nothing was changed: {by} has already signed off this day."),
+            Signed::NotClosed => {
+                "Not signed off: the day is not closed yet, and its report may still change.".into()
+            }
+            Signed::Missing => "There is no report for this day.".into(),
         }
     };
     match console.store.report(date).await? {
         Some(row) => show(console, viewer, &row, &said).await,
-        None => Ok(refusal(viewer, 404, "There is no report of this day", &said)),
+        None => Ok(refusal(viewer, 404, "Report not found", &said)),
     }
 }

@@ -111,17 +111,17 @@ pub(super) fn period(row: &StatementRow) -> String {
     match (&row.period_from, &row.period_to) {
         (Some(from), Some(to)) if from == to => from.clone(),
         (Some(from), Some(to)) => format!("{from} to {to}"),
-        _ => "days not known yet".into(),
+        _ => "period not known yet".into(),
     }
 }
 
 /// Where a statement stands, in words.
 pub(super) fn state_words(state: State) -> &'static str {
     match state {
-        State::Receiving => "is being received",
-        State::Received => "waits for your word",
-        State::Importing => "is being read",
-        State::Matching => "is being matched",
+        State::Receiving => "uploading",
+        State::Received => "awaiting import",
+        State::Importing => "importing",
+        State::Matching => "matching",
         State::Matched => "matched",
         State::Superseded => "superseded",
         State::Failed => "failed",

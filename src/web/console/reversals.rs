@@ -78,7 +78,7 @@ pub(crate) fn title(situation: Situation) -> &'static str {
     match situation {
         Situation::Orphan => "Reversal without a credit",
         Situation::OtherUser => "Reversal names another user",
-        Situation::Part => "Reversal of a part",
+        Situation::Part => "Partial reversal",
     }
 }
 
@@ -173,17 +173,17 @@ fn case(row: CaseRow, partners: Vec<PartnerRow>, now: TimestampMs) -> Case {
     let coins = |micros: i64| priced(micros, &row.currency);
     let sentence = match situation {
         Situation::Orphan => {
-            "The network takes back a transaction that it never credited here within its retry \
-                              horizon. Users keep whatever credit it belongs to until somebody links it."
+            "The network reversed a transaction that it did not credit within its retry horizon. The user keeps \
+             the credit until someone links the reversal to it."
                 .to_owned()
         }
         Situation::OtherUser => {
-            format!("The reversal names the user {}, but the reward is of {}.", row.said_user_id, row.user_id)
+            format!("The reversal names the user {}, but the reward belongs to {}.", row.said_user_id, row.user_id)
         }
         Situation::Part => {
             let part = part.unwrap_or(left);
             format!(
-                "The reversal names {} of {} (pays {} of {}).",
+                "The reversal covers {} of {} (payout {} of {}).",
                 coins(part.reward.0),
                 coins(left.reward.0),
                 usd(part.payout.0),
@@ -194,19 +194,19 @@ fn case(row: CaseRow, partners: Vec<PartnerRow>, now: TimestampMs) -> Case {
     let is_reversed = row.status == "reversed";
     let ended = ending(&row, now);
     let money = match (row.stake_reward_micros, row.stake_payout_micros) {
-        (0, 0) => "amount not named".to_owned(),
+        (0, 0) => "no amount given".to_owned(),
         (reward, 0) => coins(reward),
         (reward, payout) => format!("{} · {}", coins(reward), usd(payout)),
     };
     Case {
         all: match (situation, is_reversed) {
-            (Situation::Orphan, _) => "Take back the chosen credit".into(),
-            (_, false) => format!("Take back all {}", coins(left.reward.0)),
+            (Situation::Orphan, _) => "Reverse the selected credit".into(),
+            (_, false) => format!("Reverse all {}", coins(left.reward.0)),
             (_, true) => String::new(),
         },
         part: part
             .filter(|_| !is_reversed)
-            .map_or_else(String::new, |part| format!("Take back {}", coins(part.reward.0))),
+            .map_or_else(String::new, |part| format!("Reverse {}", coins(part.reward.0))),
         id: row.id,
         title: title(situation),
         sentence,
@@ -232,7 +232,7 @@ fn partner(row: PartnerRow, now: TimestampMs) -> Partner {
         tx: row.tx_id,
         sign: sign(&row.status),
         money: format!("{} · {}", priced(row.reward_micros, &row.currency), usd(row.payout_micros)),
-        offer: row.offer_name.or(row.offer_id).unwrap_or_else(|| "no offer named".into()),
+        offer: row.offer_name.or(row.offer_id).unwrap_or_else(|| "no offer".into()),
         received: moment(row.received_at, now),
         chips: chips.into_iter().filter_map(|(is_so, chip)| is_so.then_some(chip)).collect(),
         status: row.status,
@@ -246,11 +246,11 @@ fn ending(row: &CaseRow, now: TimestampMs) -> Option<(String, Moment, String)> {
     let by = row.ended_by.as_deref().unwrap_or("network");
     let target = row.linked_reward_id.unwrap_or(row.reward_id);
     let text = match ending {
-        Ending::TakenBack => format!("{by} took reward {target} back"),
-        Ending::PartTakenBack => format!("{by} took a part of reward {target} back"),
-        Ending::Dismissed => format!("{by} decided that nothing is taken back"),
-        Ending::CreditCame => "Its credit came after all".into(),
-        Ending::Reversed => format!("{by} took all of reward {target} back afterwards"),
+        Ending::TakenBack => format!("{by} reversed reward {target}"),
+        Ending::PartTakenBack => format!("{by} reversed part of reward {target}"),
+        Ending::Dismissed => format!("{by} dismissed the reversal"),
+        Ending::CreditCame => "The credit arrived later".into(),
+        Ending::Reversed => format!("{by} later reversed all of reward {target}"),
     };
     Some((text, moment(row.ended_at.unwrap_or_default(), now), row.note.clone().unwrap_or_default()))
 }
@@ -261,20 +261,20 @@ pub(crate) async fn decide(console: &Console, viewer: &Viewer, request: &Request
         return Ok(refusal(
             viewer,
             403,
-            "This is for the risk team",
-            "Nothing was changed: deciding on reversals needs the role risk or admin.",
+            "Risk role required",
+            "Nothing was changed: deciding on reversals requires the role risk or admin.",
         ));
     }
     let wanted = id.parse::<i64>().ok().zip(request.field("do").and_then(Resolution::parse));
     let Some((case_id, resolution)) = wanted else { return Ok(Answer::To(PATH.into())) };
     let note = request.field("note").unwrap_or_default();
     if note.is_empty() || note.len() > MAX_NOTE_LEN {
-        let fault = format!("A reason is required, in at most {MAX_NOTE_LEN} bytes. Nothing was changed.");
+        let fault = format!("Nothing was changed: a reason is required, at most {MAX_NOTE_LEN} bytes.");
         return show(console, viewer, request, None, Some(fault)).await;
     }
     let reward_id = request.field("other").or_else(|| request.field("reward"));
     let Ok(reward_id) = reward_id.map(str::parse::<i64>).transpose() else {
-        let fault = "The number of a reward is digits only. Nothing was changed.".to_owned();
+        let fault = "Nothing was changed: a reward ID has digits only.".to_owned();
         return show(console, viewer, request, None, Some(fault)).await;
     };
     let now = console.clock.now();
@@ -290,16 +290,18 @@ pub(crate) async fn decide(console: &Console, viewer: &Viewer, request: &Request
             let said = row.and_then(|row| ending(&row, now)).map(|(text, ..)| format!("{text}."));
             return Ok(Answer::To(telling(viewer, PATH, said.as_slice())));
         }
-        Ok(Resolved::NotFound) => "There is no such case.".to_owned(),
-        Ok(Resolved::Ended { by, .. }) => format!("Too late: {by} ended this case already."),
+        Ok(Resolved::NotFound) => "Nothing was changed: this case does not exist.".to_owned(),
+        Ok(Resolved::Ended { by, .. }) => format!("Nothing was changed: {by} has already decided this case."),
         Ok(Resolved::BadReward(why)) => format!("Nothing was changed: {why}."),
         Ok(Resolved::Waits) => {
-            let said = "1 case now waits for another person to agree that it is dismissed.".to_owned();
+            let said =
+                "Your opinion is saved: a second person must agree that this case is dismissed.".to_owned();
             return Ok(Answer::To(telling(viewer, PATH, &[said])));
         }
         Ok(Resolved::NotPossible(why)) => format!("Nothing was changed: {why}."),
         Err(store::Error::Contended(_)) => {
-            "The reward was changed at the same moment. Nothing was changed; look at it again.".to_owned()
+            "Nothing was changed: someone else changed the reward at the same time. Check it and try again."
+                .to_owned()
         }
         Err(error) => return Err(error.into()),
     };

@@ -391,7 +391,7 @@ fn title(grouping: Grouping, first: &str, second: &str, offer: &str) -> String {
     match grouping {
         Grouping::Rule => {
             let offer = match (offer, second) {
-                ("", "") => "no offer named".to_owned(),
+                ("", "") => "no offer".to_owned(),
                 ("", id) => format!("offer {id}"),
                 (name, _) => name.to_owned(),
             };
@@ -507,7 +507,7 @@ fn filter_view(scope: &Scope, choices: &[Choice]) -> FilterView {
             scope.grouping().name(),
         ),
         sorts: fixed(
-            &[("age", "due first"), ("money", "most money"), ("score", "highest score")],
+            &[("age", "due first"), ("money", "highest payout"), ("score", "highest score")],
             scope.sort.as_deref().unwrap_or("age"),
         ),
         min: scope.min.clone().unwrap_or_default(),

@@ -167,12 +167,7 @@ struct RewardPage {
 /// `GET /rewards/{id}`
 pub(crate) async fn page(console: &Console, viewer: &Viewer, request: &Request, id: &str) -> Answered {
     let Some(item) = view(console, viewer, request, id, true, true).await? else {
-        return Ok(refusal(
-            viewer,
-            404,
-            "There is no such reward",
-            "It may have been typed wrong; rewards are never deleted.",
-        ));
+        return Ok(refusal(viewer, 404, "Reward not found", "Check the ID; rewards are never deleted."));
     };
     let frame = Frame::load(console, viewer, "/rewards").await?;
     let (done, undo) = super::decide::done(console, viewer, request).await?;
@@ -213,7 +208,7 @@ pub(crate) async fn view(
     if claims && is_held && viewer.may_review() && !has_said && !request.is_cross_site {
         match console.store.claim(id, viewer.name(), now, console.terms.claim_ms).await? {
             Claimed::Others { person, until } => told.push(format!(
-                "{person} has this open for another {}. A decision here is refused until then.",
+                "Claimed by {person} for another {}. Until then you cannot decide on it.",
                 span(until.0 - now.0)
             )),
             Claimed::Yours { .. } | Claimed::NotHeld => {}
@@ -239,7 +234,7 @@ pub(crate) async fn view(
             (0, 0) => String::new(),
             (reward, payout) => format!("{} and {}", priced(reward, &row.currency), usd(payout)),
         },
-        payout: row.payout_micros.map_or_else(|| "nothing known".into(), usd),
+        payout: row.payout_micros.map_or_else(|| "unknown".into(), usd),
         offer: evidence::offer(row.offer_name.as_deref(), row.offer_id.as_deref()),
         event: row.event_name.clone().unwrap_or_default(),
         user: short(&row.user_id),
@@ -281,7 +276,7 @@ fn stated(acts: &[ActRow]) -> impl Iterator<Item = String> {
     let holds = |act: &&ActRow| matches!(act.act.as_str(), "stated" | "confirmed");
     acts.iter().filter(holds).map(|act| {
         let words = crate::stating::act_words(act);
-        format!("Not all of this is the network's word: {} {words}. {}", act.actor, act.reason)
+        format!("Some values were entered by a person: {} {words}. {}", act.actor, act.reason)
     })
 }
 

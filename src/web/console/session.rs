@@ -87,10 +87,10 @@ struct LoginPage {
 }
 
 /// What somebody reads whose session is over.
-const ENDED: &str = "Your session has ended. Sign in, and you go on where you were.";
+const ENDED: &str = "Your session has ended. Sign in to continue where you were.";
 /// The same to somebody who sent a form.
 const ENDED_UNSENT: &str =
-    "Your session has ended, and nothing was changed. Sign in, and you go on where you were.";
+    "Your session has ended, and nothing was changed. Sign in to continue where you were.";
 /// The same to somebody whose words are kept.
 const ENDED_KEPT: &str =
     "Your session has ended, and nothing was changed. What you wrote is kept: sign in to send it.";

@@ -20,10 +20,11 @@ use super::session::{Viewer, again, new_token, next_page};
 use super::{Console, password};
 use crate::limits::Caller;
 
-const WRONG: &str = "Name and password do not belong together.";
+const WRONG: &str = "Incorrect name or password.";
 /// What somebody reads who has failed too often.
-pub(super) const TOO_MANY: &str = "Too many tries. Wait a minute, then try again.";
-const BUSY: &str = "Too many people sign in at the moment. Nothing was checked; try again in a few seconds.";
+pub(super) const TOO_MANY: &str = "Too many attempts. Wait a minute, then try again.";
+const BUSY: &str =
+    "Too many people are signing in. Your password was not checked; try again in a few seconds.";
 
 /// `POST /login`
 pub(crate) async fn sign_in(console: &Console, request: &Request) -> Answer {
@@ -34,7 +35,7 @@ async fn try_to(console: &Console, request: &Request) -> Answered {
     // No other site can send both: a cookie of ours and the same token in the form.
     let cookie = request.cookie(LOGIN_COOKIE).unwrap_or_default();
     if cookie.is_empty() || !request.field("csrf").is_some_and(|token| same_text(token, cookie)) {
-        return again(request, 403, "This form is too old. Please try again.");
+        return again(request, 403, "This form has expired. Try again.");
     }
     let name = request.field("name").unwrap_or_default();
     let password = request.password("password");

@@ -182,14 +182,14 @@ impl HeatMap {
 
 fn heat(cell: Option<&domain::report::cohort::Cell>, approved: i64) -> Heat {
     let Some(cell) = cell else {
-        return Heat { text: "open".into(), title: "This age is not over yet".into(), class: "open" };
+        return Heat { text: "open".into(), title: "This age has not passed yet".into(), class: "open" };
     };
     let class =
         HEATS.iter().rev().find(|(from, _)| cell.payout_ppm >= *from).map_or("h0", |(_, class)| class);
     Heat {
         text: percent(cell.payout_ppm, 1_000_000),
         title: format!(
-            "{} of {} taken back, {}",
+            "{} of {} reversed, {}",
             number(cell.reversed.count),
             counted(approved, "reward"),
             usd(cell.reversed.amount.0)
@@ -276,6 +276,6 @@ mod tests {
         };
         let heat = heat(Some(&cell), 5);
         assert_eq!((heat.text.as_str(), heat.class), ("5.0 %", "h3"));
-        assert_eq!(heat.title, "1 of 5 rewards taken back, $2.00");
+        assert_eq!(heat.title, "1 of 5 rewards reversed, $2.00");
     }
 }

@@ -84,7 +84,7 @@ pub(crate) async fn page(console: &Console, viewer: &Viewer) -> Answered {
         net: usd(day.net_micros()),
     });
     let report = reports.last().map_or_else(
-        || "The first report is made in the night after the first business day.".to_owned(),
+        || "The first report is created in the night after the first business day.".to_owned(),
         |(report, state)| {
             let ties = if report.ties_out { "✓ ties out" } else { "✕ does not tie out" };
             format!("{} · {state} · {ties}", report.date)
@@ -141,8 +141,8 @@ async fn figures(console: &Console, now: TimestampMs) -> Result<Vec<Figure>, sup
         figures.push(Figure {
             name: title,
             value: number(total),
-            before: format!("{} a week ago by this time", number(then)),
-            spark: chart::sparkline(&series, &format!("{title} by the hour of the day"))?,
+            before: format!("{} by this time a week ago", number(then)),
+            spark: chart::sparkline(&series, &format!("{title} by hour"))?,
         });
     }
     Ok(figures)
@@ -192,7 +192,7 @@ async fn frequent_faults_of_data(
         if row.fired >= FREQUENT_FROM && row.fired * 100 > row.looked_at * FREQUENT_PERCENT {
             todos.push(Todo {
                 text: format!(
-                    "{}: \u{201c}{}\u{201d} on {} of {} postbacks in 24 h; look at the URL in the network's dashboard",
+                    "{}: \u{201c}{}\u{201d} on {} of {} postbacks in 24 h; check the URL in the network's dashboard",
                     row.source,
                     rule_name(&row.code),
                     number(row.fired),
@@ -216,7 +216,7 @@ async fn todos(
     let mut todos = Vec::new();
     if totals.overdue > 0 {
         todos.push(Todo {
-            text: format!("Overdue: {} on hold", counted(totals.overdue, "reward")),
+            text: format!("{}: decide on the oldest first", counted(totals.overdue, "overdue hold")),
             link: "/review".into(),
             money: usd(totals.overdue_payout_micros),
         });
@@ -225,7 +225,7 @@ async fn todos(
     for app in console.store.disabled_apps().await? {
         todos.push(Todo {
             text: format!(
-                "The app {} is told nothing ({}, {}): {}",
+                "Deliveries to the app {} disabled {} ({}): {}",
                 app.app,
                 moment(app.disabled_at, now).ago,
                 moment(app.disabled_at, now).exact,
@@ -239,7 +239,7 @@ async fn todos(
     let failed: i64 = backlog.iter().filter(|row| row.status == "failed").map(|row| row.deliveries).sum();
     if failed > 0 {
         todos.push(Todo {
-            text: format!("{} failed: a person decides what follows", counted(failed, "delivery")),
+            text: format!("{} failed: resend or give up", counted(failed, "delivery")),
             link: "/deliveries?status=failed".into(),
             money: String::new(),
         });
@@ -248,10 +248,12 @@ async fn todos(
     let quarantined =
         console.store.postbacks(&PostbackFilter { outcome, ..PostbackFilter::default() }, 100).await?;
     if !quarantined.is_empty() {
-        let many =
-            if quarantined.len() == 100 { "100 or more".to_owned() } else { quarantined.len().to_string() };
+        let many = match quarantined.len() {
+            100 => "100 or more postbacks".to_owned(),
+            few => counted(i64::try_from(few).unwrap_or(i64::MAX), "postback"),
+        };
         todos.push(Todo {
-            text: format!("{many} postbacks are quarantined: money that nobody has booked yet"),
+            text: format!("{many} in quarantine: not booked yet"),
             link: "/postbacks?outcome=quarantined".into(),
             money: String::new(),
         });
@@ -261,7 +263,7 @@ async fn todos(
     if proposals > 0 {
         todos.push(Todo {
             text: format!(
-                "{} stated by one person: a second person must agree",
+                "{} with a proposal: a second person must agree",
                 domain::text::count(proposals.unsigned_abs(), "quarantined postback")
             ),
             link: "/postbacks?outcome=quarantined".into(),
@@ -272,7 +274,7 @@ async fn todos(
     if refused.kept > 0 {
         todos.push(Todo {
             text: format!(
-                "{} kept: a wrong secret, or somebody forging",
+                "{}: the secret is wrong, or the calls are forged",
                 counted(refused.kept, "refused call")
             ),
             link: "/postbacks?outcome=refused".into(),
@@ -281,19 +283,19 @@ async fn todos(
     }
     for row in console.store.statements(i64::MAX, 20).await? {
         let waits = match row.state.as_str() {
-            "received" => "waits to be imported",
-            "failed" => "cannot be read",
+            "received" => "is waiting for import",
+            "failed" => "failed to import",
             _ => continue,
         };
         todos.push(Todo {
-            text: format!("The statement {} of {} {waits}", row.file_name, row.source),
+            text: format!("Statement {} from {} {waits}", row.file_name, row.source),
             link: format!("/reports/statements/{}", row.id),
             money: String::new(),
         });
     }
     if let Some((report, _)) = report.filter(|(report, _)| !report.ties_out) {
         todos.push(Todo {
-            text: format!("The report of {} does not tie out", report.date),
+            text: format!("The report for {} does not tie out", report.date),
             link: format!("/reports/{}", report.date),
             money: String::new(),
         });

@@ -67,11 +67,15 @@ async fn taken<B: Buf>(
         Ok(refusal(viewer, status, title, &format!("Nothing was changed: {words}.")))
     };
     if !viewer.may_settle() {
-        return not_changed(403, "This is for finance", "statements need the role finance or admin");
+        return not_changed(
+            403,
+            "Finance role required",
+            "uploading a statement requires the role finance or admin",
+        );
     }
     let boundary = headers.get("content-type").and_then(|kind| kind.to_str().ok());
     let Some(boundary) = boundary.and_then(|kind| multer::parse_boundary(kind).ok()) else {
-        return not_changed(415, "This is no form with a file", "send it from the page Reports");
+        return not_changed(415, "Unsupported form", "upload the file on the page Reports");
     };
     let allowance = Allowance::default();
     let limits = SizeLimit::new().per_field(MAX_FIELD_LEN as u64).for_field("file", u64::MAX);
@@ -84,8 +88,8 @@ async fn taken<B: Buf>(
         allowance.set(MAX_HEAD_LEN);
         let field = match parts.next_field().await {
             Ok(Some(field)) => field,
-            Ok(None) => return not_changed(400, "There is no file", "choose one"),
-            Err(error) => return not_changed(400, "The form did not arrive whole", &why(&error)),
+            Ok(None) => return not_changed(400, "No file selected", "choose a CSV file"),
+            Err(error) => return not_changed(400, "The form is incomplete", &why(&error)),
         };
         let name = field.name().unwrap_or_default().to_owned();
         if is_ours && name == "file" {
@@ -97,19 +101,19 @@ async fn taken<B: Buf>(
         let text = if name == "file" { Ok(String::new()) } else { field.text().await };
         let text = match text {
             Ok(text) => text.trim().to_owned(),
-            Err(error) => return not_changed(400, "The form did not arrive whole", &why(&error)),
+            Err(error) => return not_changed(400, "The form is incomplete", &why(&error)),
         };
         is_ours |= name == "csrf" && same_text(&text, &viewer.csrf);
         if !is_ours {
             return not_changed(
                 403,
-                "This form is too old",
-                "the form's token is missing, does not come first, or belongs to another session. Load the page again \
-                 and repeat what you did",
+                "This form has expired",
+                "the form's token is missing, does not come first, or belongs to another session. Reload the page \
+                 and try again",
             );
         }
         if let Err(bad) = texts::plain(&name, &text) {
-            return not_changed(400, "The form cannot be read", &bad.to_string());
+            return not_changed(400, "Invalid form", &bad.to_string());
         }
         match name.as_str() {
             "source" => form.source = text,
@@ -119,14 +123,14 @@ async fn taken<B: Buf>(
             _ => {}
         }
     }
-    not_changed(400, "There is no file", "the form has too many fields before it")
+    not_changed(400, "No file selected", "the form has too many fields before the file")
 }
 
 async fn file(console: &Console, viewer: &Viewer, form: &Form, field: Field<'_>) -> Answered {
     let file_name = field.file_name().unwrap_or_default().to_owned();
     if let Err(bad) = texts::plain("file", &file_name) {
         let words = format!("Nothing was changed: the name of {bad}.");
-        return Ok(refusal(viewer, 400, "The form cannot be read", &words));
+        return Ok(refusal(viewer, 400, "Invalid form", &words));
     }
     let filled = |text: &'_ str| -> bool { !text.is_empty() };
     let upload = Upload {
@@ -148,7 +152,7 @@ async fn file(console: &Console, viewer: &Viewer, form: &Form, field: Field<'_>)
         }
         Err(NotTaken::Store(error)) => Err(error.into()),
         Err(other) => {
-            reports::show(console, viewer, None, &format!("The file was not taken: {other}.")).await
+            reports::show(console, viewer, None, &format!("The file was not accepted: {other}.")).await
         }
     }
 }

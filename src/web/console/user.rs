@@ -9,7 +9,7 @@ use super::Console;
 use super::answer::{Answer, Answered, page as render};
 use super::frame::{Frame, refusal};
 use super::session::Viewer;
-use super::show::{Moment, moment, number, percent, priced, sign, usd};
+use super::show::{Moment, moment, percent, priced, sign, usd};
 
 struct Count {
     name: String,
@@ -61,14 +61,17 @@ pub(crate) async fn of_any_app(console: &Console, viewer: &Viewer, user_id: &str
         [] => Ok(unknown(viewer)),
         several => {
             let pages: Vec<String> = several.iter().map(|app| link(app, user_id)).collect();
-            let words = format!("Several apps have a user of this id: {}.", pages.join(", "));
-            Ok(refusal(viewer, 404, "Which of them?", &words))
+            let words = format!(
+                "User IDs belong to an app, and several apps have a user with this ID. Open one of: {}.",
+                pages.join(", ")
+            );
+            Ok(refusal(viewer, 404, "Several users found", &words))
         }
     }
 }
 
 fn unknown(viewer: &Viewer) -> Answer {
-    refusal(viewer, 404, "Nothing is known of this user", "They have had no reward.")
+    refusal(viewer, 404, "User not found", "No reward was received for this user.")
 }
 
 /// `GET /users/{app}/{id}`
@@ -105,7 +108,14 @@ pub(crate) async fn page(console: &Console, viewer: &Viewer, app: &str, user_id:
         balances: balances.iter().map(|row| priced(row.balance_micros, &row.currency)).collect(),
         statuses: statuses
             .iter()
-            .map(|it| (sign(&it.status), it.status.clone(), number(it.rewards), usd(it.payout_micros)))
+            .map(|it| {
+                (
+                    sign(&it.status),
+                    it.status.clone(),
+                    super::show::counted(it.rewards, "reward"),
+                    usd(it.payout_micros),
+                )
+            })
             .collect(),
         reversal_rate: percent(of("reversed"), all),
         countries: counted(rows.iter().map(|row| row.country_code.clone()).collect()),
@@ -115,7 +125,7 @@ pub(crate) async fn page(console: &Console, viewer: &Viewer, app: &str, user_id:
             .map(|row| Row {
                 id: row.id,
                 sign: sign(&row.status),
-                offer: row.offer_name.unwrap_or_else(|| "no offer named".into()),
+                offer: row.offer_name.unwrap_or_else(|| "no offer".into()),
                 reward: priced(row.reward_micros.unwrap_or_default(), &row.currency),
                 payout: usd(row.payout_micros.unwrap_or_default()),
                 place: row.country_code.unwrap_or_default(),

@@ -33,8 +33,8 @@ pub fn missing_csv_line(row: &BreakRow) -> String {
 /// What stands before the list as text, ready to be sent.
 pub fn missing_text_head(file_name: &str) -> String {
     format!(
-        "Of your statement {file_name} we never received the postbacks of the transactions below. Please send them \
-         again.\n",
+        "We did not receive postbacks for the transactions below, which are in your statement {file_name}. Please send \
+         them again.\n",
         file_name = visible(file_name)
     )
 }

@@ -76,7 +76,7 @@ pub(crate) enum NotTaken {
     TooLarge,
     #[error("this file was received before, as statement {0}, which {1}")]
     Before(i64, &'static str),
-    #[error("the file did not arrive whole: {0}")]
+    #[error("the upload was interrupted: {0}")]
     Broken(String),
     #[error(transparent)]
     Store(store::Error),
@@ -146,7 +146,7 @@ pub fn stands(state: State) -> &'static str {
         State::Received => "waits to be imported: import or discard it",
         State::Importing | State::Matching => "is being read",
         State::Matched => "is matched: discard it to import the file again",
-        State::Superseded => "is superseded: let it count again, or discard the newer one",
+        State::Superseded => "is superseded: restore it, or discard the newer one",
         State::Failed => "failed: import it again, or discard it",
         State::Discarded => "is discarded: send the file again",
     }
@@ -172,7 +172,7 @@ pub fn period(
                 None => Ok(Some((from.to_string(), to.to_string()))),
             }
         }
-        _ => Err("`from` and `to` stand together or not at all".into()),
+        _ => Err("give both `from` and `to`, or neither".into()),
     }
 }
 
@@ -193,7 +193,7 @@ pub fn discarded(id: i64, done: &Discarded) -> Result<(), String> {
         Discarded::Done => Ok(()),
         Discarded::NotNow(state) => Err(format!("statement {id} {}", stands(*state))),
         Discarded::Paid(paid) => {
-            Err(format!("{paid} USD are booked as paid for statement {id}: take these payments back first"))
+            Err(format!("{paid} USD is booked as paid for statement {id}: reverse these payments first"))
         }
         Discarded::Missing => Err(format!("there is no statement {id}")),
     }
@@ -217,14 +217,14 @@ pub fn paid(id: i64, done: &Paid, amount: Positive) -> Result<(), String> {
             "this key belongs to a payment of {booked} USD, not of {amount} USD: use another key"
         )),
         Paid::TakenBack => {
-            Err("this payment was booked and taken back: to book it again, give it another key".into())
+            Err("this payment was booked and reversed: to book it again, use another key".into())
         }
         Paid::Asks(open) if open.0 > 0 => Err(format!(
-            "{amount} USD are more than the {open} USD that are open of statement {id}: confirm that this is so"
+            "{amount} USD is more than the {open} USD open on statement {id}: confirm to book it"
         )),
-        Paid::Asks(open) => Err(format!(
-            "nothing is open of statement {id} ({open} USD), and {amount} USD would be booked: confirm that this is so"
-        )),
+        Paid::Asks(open) => {
+            Err(format!("nothing is open on statement {id} ({open} USD): confirm to book {amount} USD"))
+        }
         Paid::NotNow(state) => Err(format!("nothing can be paid for statement {id}: it {}", stands(*state))),
         Paid::Missing => Err(format!("there is no statement {id}")),
     }
@@ -234,8 +234,8 @@ pub fn paid(id: i64, done: &Paid, amount: Positive) -> Result<(), String> {
 pub fn taken_back(id: i64, payment: i64, done: TakenBack) -> Result<(), String> {
     match done {
         TakenBack::Done => Ok(()),
-        TakenBack::Before => Err(format!("payment {payment} was taken back before")),
-        TakenBack::Missing => Err(format!("statement {id} has no payment {payment} that can be taken back")),
+        TakenBack::Before => Err(format!("payment {payment} is already reversed")),
+        TakenBack::Missing => Err(format!("statement {id} has no payment {payment} that can be reversed")),
     }
 }
 

@@ -64,23 +64,23 @@ fn summary(known: &StatementSummary) -> Sheet {
         ("received at", text(TimestampMs(row.received_at).rfc3339())),
         ("by", text(&row.actor)),
         ("lines read", Value::Count(known.lines)),
-        ("lines that cannot be read", Value::Count(known.faulty)),
-        ("theirs, USD", Value::Money(totals.theirs)),
-        ("ours, USD", Value::Money(totals.ours)),
+        ("invalid lines", Value::Count(known.faulty)),
+        ("statement, USD", Value::Money(totals.theirs)),
+        ("ledger, USD", Value::Money(totals.ours)),
         ("difference, USD", Value::Money(totals.difference)),
-        ("of it within tolerance", Value::Money(totals.in_tolerance)),
-        ("of it accepted", Value::Money(totals.accepted)),
-        ("of it counted elsewhere", Value::Money(totals.elsewhere)),
-        ("of it pending", Value::Money(totals.pending)),
-        ("of it open", Value::Money(totals.open)),
+        ("difference within tolerance, USD", Value::Money(totals.in_tolerance)),
+        ("difference accepted, USD", Value::Money(totals.accepted)),
+        ("difference counted in another statement, USD", Value::Money(totals.elsewhere)),
+        ("difference pending, USD", Value::Money(totals.pending)),
+        ("difference open, USD", Value::Money(totals.open)),
         ("paid, USD", Value::Money(Amount(known.paid_micros))),
-        ("theirs and not paid, USD", Value::Money(rest)),
+        ("unpaid, USD", Value::Money(rest)),
     ] {
         sheet.rows.push(vec![text(what), value]);
     }
     for gap in &known.gaps {
-        let words = format!("the file says {}, its lines come to {}", gap.stated, gap.found);
-        sheet.rows.push(vec![text(format!("DOES NOT ADD UP: {}", gap.what)), text(words)]);
+        let words = format!("the file states {}, its lines add up to {}", gap.stated, gap.found);
+        sheet.rows.push(vec![text(format!("CONTROL TOTAL DIFFERS: {}", gap.what)), text(words)]);
     }
     sheet
 }

@@ -19,7 +19,7 @@ fn a_fault_of_data_is_on_the_first_page_once_it_is_frequent(on: Kind) {
     deliver(team.up.address, &Event::honest("u-1", "T-fine", 10).credit());
     team.api.settle();
     browser.go("/");
-    browser.says("Needs you");
+    browser.says("To do");
     assert!(!browser.text().contains("Macro not filled in"), "nineteen are few");
     unfilled("T-19");
     team.api.settle();

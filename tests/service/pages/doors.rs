@@ -80,7 +80,7 @@ fn finance_cannot_decide_and_risk_cannot_manage_people(on: Kind) {
     assert_eq!(team.status("T-1"), "held");
     let mara = team.signed_in("mara");
     mara.go("/people");
-    mara.says("This is for admins");
+    mara.says("Admin role required");
 }
 
 fn a_request_without_its_token_changes_nothing(on: Kind) {
@@ -119,7 +119,7 @@ fn a_wrong_password_says_nothing_about_names_and_guessing_is_slowed_down(on: Kin
         browser.fill("[name=name]", name);
         browser.fill("[name=password]", password);
         browser.click("form button");
-        browser.says("Name and password do not belong together.");
+        browser.says("Incorrect name or password.");
     }
     // A try comes back every twelve seconds; whoever guesses faster meets the limit.
     browser.until("guessing is slowed down", |browser| {
@@ -127,7 +127,7 @@ fn a_wrong_password_says_nothing_about_names_and_guessing_is_slowed_down(on: Kin
         browser.fill("[name=password]", "wrong");
         browser.click("form button");
         browser.says("Sign in");
-        browser.text().contains("Too many tries")
+        browser.text().contains("Too many attempts")
     });
 }
 
@@ -142,7 +142,7 @@ fn an_admin_adds_and_disables_people_and_their_sessions_end(on: Kind) {
     root.fill("[action='/people'] [name=name]", "ann");
     root.fill("[action='/people'] [name=password]", PASSWORD);
     root.click("[action='/people'] button");
-    root.says("ann may sign in now");
+    root.says("ann was added and can sign in now");
     team.signed_in("ann").says("Today");
     root.click("[action='/people/mara/disable'] button");
     root.says("The sessions of mara have ended");
@@ -191,9 +191,9 @@ fn a_refused_call_is_taken_once_its_secret_is_put_right_and_a_quarantined_one_ag
     mara.go("/postbacks?outcome=quarantined");
     mara.says("quarantined");
     mara.click("form[action$='/replay'] button");
-    mara.says("waits in the inbox again");
+    mara.says("is replayed and waits in the inbox");
     mara.go("/postbacks?outcome=refused");
     mara.click("form[action$='/replay'] button");
-    mara.says("is left:");
+    mara.says("was not replayed:");
     assert!(mara.text().contains("T-1"), "it is still there");
 }

@@ -67,12 +67,12 @@ fn a_controller_uploads_looks_imports_accepts_pays_and_downloads(on: Kind) {
     fin.go("/reports");
     fin.choose("[name=file]", &path);
     fin.click("[action='/reports/statements'] button");
-    fin.says("Nothing is read yet.");
+    fin.says("Nothing is imported yet.");
     fin.says("3 lines can be read, 1 cannot.");
     fin.says("`amount` is `much`");
     fin.says("NEVER");
     fin.click("[action$='/import'] button");
-    fin.says("differences are open");
+    fin.says("Open differences: ");
     // What weighs most is shown first: the line that never came.
     fin.says("Missing here");
     assert_eq!(fin.text_of("#lines"), "Missing here");
@@ -84,7 +84,7 @@ fn a_controller_uploads_looks_imports_accepts_pays_and_downloads(on: Kind) {
     fin.fill("[action$='/paid'] [name=amount]", "9.75");
     fin.fill("[action$='/paid'] [name=note]", "wire 17");
     fin.click("[action$='/paid'] button");
-    fin.says("$0.00 of theirs not paid");
+    fin.says("$0.00 unpaid");
     let list = String::from_utf8(fetched(&fin, "/reports/statements/1/missing.txt")).expect("text");
     assert!(list.contains("transaction NEVER, user u-2, offer -: 7.25 USD"), "{list}");
     let original = fetched(&fin, "/reports/statements/1/original.csv");
@@ -93,9 +93,9 @@ fn a_controller_uploads_looks_imports_accepts_pays_and_downloads(on: Kind) {
     let mut book: Xlsx<_> =
         Xlsx::new(Cursor::new(fetched(&fin, "/reports/statements/1/statement.xlsx"))).expect("a workbook");
     let figures = [
-        summary(&mut book, "theirs, USD"),
-        summary(&mut book, "ours, USD"),
-        summary(&mut book, "of it open"),
+        summary(&mut book, "statement, USD"),
+        summary(&mut book, "ledger, USD"),
+        summary(&mut book, "difference open, USD"),
         summary(&mut book, "paid, USD"),
     ];
     assert_eq!(figures, ["9.75", "3", "7.25", "9.75"]);
@@ -111,7 +111,7 @@ fn a_controller_uploads_looks_imports_accepts_pays_and_downloads(on: Kind) {
     deliver(team.up.address, &Event::honest("u-2", "NEVER", 10).credit());
     fin.until("the line closes", |browser| {
         browser.go("/reports/statements/1?state=amount_differs");
-        browser.text().contains("closed when its postback came")
+        browser.text().contains("closed when its postback arrived")
     });
     fin.go("/audit?action=statement_paid");
     fin.says("9.75 USD: wire 17");
@@ -126,15 +126,15 @@ fn a_statement_is_uploaded_and_imported_without_script(on: Kind) {
     fin.go("/reports");
     fin.choose("[name=file]", &path);
     fin.click("[action='/reports/statements'] button");
-    fin.says("Nothing is read yet.");
+    fin.says("Nothing is imported yet.");
     fin.click("[action$='/discard'] button");
-    fin.says("None was sent yet.");
+    fin.says("No statements yet.");
     fin.choose("[name=file]", &path);
     fin.click("[action='/reports/statements'] button");
     fin.click("[action$='/import'] button");
     fin.until("it is matched", |browser| {
         browser.go("/reports/statements/2");
-        browser.text().contains("differences are open")
+        browser.text().contains("Open differences: ")
     });
     fin.go("/reports/statements/2?state=missing_here");
     fin.fill("[action$='/accept-all'] [name=reason]", "a test of theirs");
@@ -153,14 +153,14 @@ fn days_and_payments_are_asked_about_without_script(on: Kind) {
     fin.go("/reports");
     fin.choose("[name=file]", &path);
     fin.click("[action='/reports/statements'] button");
-    fin.says("Which days is it about?");
+    fin.says("Which period does it cover?");
     fin.says("1970-01-01");
     // The days that hold the bulk of the lines stand in the form: sending it states them.
     fin.click("[action$='/import'] button");
-    fin.until("the next page", |browser| !browser.text().contains("Which days is it about?"));
+    fin.until("the next page", |browser| !browser.text().contains("Which period does it cover?"));
     fin.until("it is matched", |browser| {
         browser.go("/reports/statements/1");
-        browser.text().contains("differences are open")
+        browser.text().contains("Open differences: ")
     });
     fin.says(&today);
     let pay = |amount: &str| {
@@ -171,22 +171,22 @@ fn days_and_payments_are_asked_about_without_script(on: Kind) {
     pay("1,5");
     fin.says("is not an amount such as 1234.50");
     pay("30000");
-    fin.says("Is this payment meant?");
-    fin.says("more than the 10.75 USD that are open");
+    fin.says("Confirm this payment.");
+    fin.says("more than the 10.75 USD open on statement 1");
     fin.go("/reports/statements/1");
-    fin.says("Nothing yet.");
+    fin.says("No payments yet.");
     pay("30000");
-    fin.says("Is this payment meant?");
+    fin.says("Confirm this payment.");
     fin.click("[action$='/paid'] button");
-    fin.says("Take back");
+    fin.says("Reverse payment");
     fin.fill("[action$='/take-back'] [name=reason]", "three of it");
     fin.click("[action$='/take-back'] button");
-    fin.says("takes payment 1 back");
-    fin.says("$10.75 of theirs are not paid yet.");
+    fin.says("reverses payment 1");
+    fin.says("$10.75 of this statement is unpaid.");
     // Nothing is left of it that counts, so that it may be discarded.
     fin.click("details.discard summary");
     fin.click("[action$='/discard'] button");
-    fin.says("None was sent yet.");
+    fin.says("No statements yet.");
     team.gate.assert_proven();
 }
 
@@ -229,12 +229,12 @@ fn a_controller_signs_a_closed_day_off_once_and_its_files_add_up_to_the_page(on:
     root.says("Signed off by fin");
     assert_eq!(root.count("[action$='/sign-off']"), 0, "once");
     root.go("/reports");
-    root.says("signed by fin");
+    root.says("signed off by fin");
     assert!(root.count("figure svg.chart") > 0, "the days are drawn");
     root.go("/audit?action=report_signed");
     root.says(&format!("report {closed}"));
     root.go("/reports/2001-01-01");
-    root.says("There is no report of this day");
+    root.says("Report not found");
 }
 
 fn risk_reads_what_finance_does_and_changes_nothing(on: Kind) {
@@ -245,7 +245,7 @@ fn risk_reads_what_finance_does_and_changes_nothing(on: Kind) {
     mara.go("/reports");
     assert_eq!(mara.count("[action='/reports/statements']"), 0);
     mara.go(&format!("/reports/statements/{id}"));
-    mara.says("differences are open");
+    mara.says("Open differences: ");
     assert_eq!(mara.count("main form"), 0);
     mara.go("/password");
     let token = mara.ask("return document.querySelector('[name=csrf]').value");

@@ -23,9 +23,9 @@ fn what_is_missing_is_stated_on_the_page_after_its_effect_was_shown(on: Kind) {
     let id = quarantine(&team.api, "T-1", "reward=500", "reward=1,234.50");
     let mara = team.signed_in("mara");
     mara.go("/");
-    mara.says("money that nobody has booked yet");
+    mara.says("in quarantine: not booked yet");
     mara.go("/postbacks?outcome=quarantined");
-    mara.click_link("State what is missing");
+    mara.click_link("Enter missing values");
     mara.says("1,234.50");
     assert_eq!(mara.count("#stating input[name=user_id]"), 0, "the user can be read");
     mara.fill("#stating [name=reward]", "1,234.50");
@@ -58,11 +58,11 @@ fn without_script_two_persons_agree_on_what_was_stated(on: Kind) {
     mara.go(&page);
     mara.click("#stating option[value=credit]");
     mara.fill("#stating [name=reason]", "a secret handshake");
-    send(&mara, "#stating button", "Another person must agree");
-    send(&mara, "#stating button[value=state]", "Waits for a second person");
+    send(&mara, "#stating button", "A second person must agree");
+    send(&mara, "#stating button[value=state]", "Proposal awaiting a second person");
     assert_eq!(mara.count("#agreeing"), 0, "nobody is their own second");
     joe.go("/");
-    joe.says("1 quarantined postback stated by one person");
+    joe.says("1 quarantined postback with a proposal");
     joe.go(&page);
     joe.says("Credits 500 coins to u-1");
     send(&joe, "#agreeing button", "agreed to status credit");
@@ -70,7 +70,7 @@ fn without_script_two_persons_agree_on_what_was_stated(on: Kind) {
     joe.go(&format!("/rewards/{}", team.id("T-1")));
     joe.says("mara, joe");
     // Mara's page is out of date: what she takes back there is gone.
-    send(&mara, "#declining button", "Waits for a second person");
+    send(&mara, "#declining button", "Proposal awaiting a second person");
     mara.fill("#declining textarea", "no");
     send(&mara, "#declining button", "Nothing was changed");
     team.gate.assert_proven();
@@ -85,15 +85,15 @@ fn what_is_set_aside_leaves_todays_list_and_can_be_taken_up(on: Kind) {
     mara.fill("#aside textarea", "a test call");
     send(&mara, "#aside button", "set it aside");
     mara.go("/");
-    mara.says("Needs you");
-    assert!(!mara.text().contains("money that nobody has booked yet"), "{}", mara.text());
+    mara.says("To do");
+    assert!(!mara.text().contains("in quarantine: not booked yet"), "{}", mara.text());
     mara.go("/postbacks?outcome=set_aside");
     mara.says("T-1");
     mara.go(&page);
     mara.fill("#taking textarea", "it was none");
-    send(&mara, "#taking button", "took it up again");
+    send(&mara, "#taking button", "returned it to quarantine");
     mara.go("/");
-    mara.says("money that nobody has booked yet");
+    mara.says("in quarantine: not booked yet");
     // From the list, several at once.
     let other = quarantine(&team.api, "T-2", "reward=500", "reward=");
     mara.go("/postbacks?outcome=quarantined");
@@ -101,9 +101,9 @@ fn what_is_set_aside_leaves_todays_list_and_can_be_taken_up(on: Kind) {
         mara.click(&format!("[type=checkbox][value='{id}']"));
     }
     mara.fill("#aside [name=reason]", "test calls");
-    send(&mara, "#aside button", "No postback fits.");
+    send(&mara, "#aside button", "No postbacks match these filters.");
     let fin = team.signed_in("fin");
     fin.go(&page);
-    fin.says("As received");
+    fin.says("Original request");
     assert_eq!(fin.count("main form"), 0, "finance reads");
 }

@@ -128,7 +128,7 @@ fn a_skip_goes_to_the_next_reward_and_leaves_this_one_held(on: Kind) {
     // What was let go of can be decided on by somebody else.
     let joe = team.signed_in("joe");
     joe.go(&format!("/rewards/{}", team.id("T-1")));
-    assert!(!joe.text().contains("mara has this open"), "{}", joe.text());
+    assert!(!joe.text().contains("Claimed by mara"), "{}", joe.text());
 }
 
 fn the_cursor_is_the_focus_whatever_moves_it(on: Kind) {
@@ -261,7 +261,7 @@ fn rejecting_many_says_who_will_not_receive_what(on: Kind) {
     browser.click("button[value=reject-all]");
     browser.says("3 users will not receive 1,500 coins.");
     let rejecting = shape(&browser);
-    browser.click_link("Back, change nothing");
+    browser.click_link("Cancel");
     browser.click("button[value=release-all]");
     browser.says("3 users receive 1,500 coins.");
     assert_ne!(shape(&browser), rejecting, "not by its colour alone");

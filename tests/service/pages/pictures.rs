@@ -46,7 +46,7 @@ fn pictures_of_the_demo() {
         browser.click("[data-open]");
         browser.says("Held: ");
         take("review");
-        browser.click_link("whole page");
+        browser.click_link("Open full page");
         browser.says("Reward ");
         take("reward");
         browser.go("/review");
@@ -60,7 +60,7 @@ fn pictures_of_the_demo() {
         browser.says("ties out");
         take("report");
         browser.go("/reports/statements/1");
-        browser.says("differences are open");
+        browser.says("Open differences: ");
         take("statement");
     }
 }

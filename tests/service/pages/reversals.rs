@@ -28,17 +28,17 @@ fn a_part_is_taken_back_with_a_reason_and_stands_among_what_was_decided(on: Kind
     let team = with_a_part(on);
     let browser = team.signed_in("mara");
     browser.go("/");
-    browser.says("Reversal of a part: 1 to decide");
+    browser.says("Partial reversal: 1 to decide");
     browser.go(PATH);
-    browser.says("The reversal names 200 coins of 500 coins");
+    browser.says("The reversal covers 200 coins of 500 coins");
     // The browser itself asks for a reason.
     assert_eq!(browser.ask("return document.querySelector('textarea[name=note]').checkValidity()"), false);
     browser.fill("textarea[name=note]", "as their mail says");
     browser.click("button[value=part]");
-    browser.says("mara took a part of reward");
-    browser.says("No reversal waits for a person.");
+    browser.says("mara reversed part of reward");
+    browser.says("There are no reversals to decide.");
     assert_eq!(team.api.balance("u-1"), "300");
-    browser.click_link("Show decided ones");
+    browser.click_link("Show decided cases");
     browser.says("as their mail says");
     assert_eq!(browser.count("form[action^='/review/reversals/'] button"), 0, "it is decided once");
     let barriers = browser.barriers();
@@ -62,7 +62,7 @@ fn an_orphan_is_linked_to_the_credit_that_is_proposed(on: Kind) {
     assert_eq!(kept, "their mail names it", "no credit was chosen, and the reason is kept");
     browser.ask("document.querySelector('input[name=reward]').click(); return 0");
     browser.click("button[value=all]");
-    browser.says("mara took reward");
+    browser.says("mara reversed reward");
     assert_eq!((&*team.status("T-0"), &*team.api.balance("u-1")), ("reversed", "0"));
     team.gate.assert_proven();
 }
@@ -76,10 +76,10 @@ fn without_a_script_a_reversal_for_another_user_is_dismissed(on: Kind) {
     let browser = team.browser(Look { without_script: true, ..Look::default() });
     browser.sign_in("mara", super::PASSWORD);
     browser.go(PATH);
-    browser.says("The reversal names the user u-2, but the reward is of u-1.");
+    browser.says("The reversal names the user u-2, but the reward belongs to u-1.");
     browser.fill("textarea[name=note]", "they wrote the wrong one");
     browser.click("button[value=dismiss]");
-    browser.says("mara decided that nothing is taken back");
+    browser.says("mara dismissed the reversal");
     assert_eq!((&*team.status("T-1"), &*team.api.balance("u-1")), ("credited", "500"));
     team.gate.assert_proven();
 }
@@ -88,6 +88,6 @@ fn whoever_may_not_review_sees_cases_and_no_button(on: Kind) {
     let team = with_a_part(on);
     let browser = team.signed_in("fin");
     browser.go(PATH);
-    browser.says("The reversal names 200 coins of 500 coins");
+    browser.says("The reversal covers 200 coins of 500 coins");
     assert_eq!(browser.count("form[action^='/review/reversals/']"), 0);
 }

@@ -60,7 +60,7 @@ fn a_filter_stands_in_the_address_and_finds_what_it_names(on: Kind) {
     assert!(browser.path().contains("q=u-2"), "{}", browser.path());
     browser.says("User u-2");
     browser.go("/review?min=1000");
-    browser.says("Nothing that is held fits.");
+    browser.says("No holds match these filters.");
 }
 
 fn a_cluster_is_rejected_at_once_with_its_number_and_money_shown_before_and_can_be_undone(on: Kind) {
@@ -95,9 +95,9 @@ fn of_two_browsers_the_second_sees_who_has_it_open_and_then_what_happened(on: Ki
     let (mara, joe) = (team.signed_in("mara"), team.signed_in("joe"));
     mara.go(&page);
     joe.go(&page);
-    joe.says("mara has this open for another");
+    joe.says("Claimed by mara for another");
     joe.press("a");
-    joe.says("not decided: mara has reward");
+    joe.says(&format!("1 reward not decided: reward {} is claimed by mara", team.id("T-1")));
     assert_eq!(team.status("T-1"), "held");
     mara.press("r");
     mara.says("Rejected 1 reward");
@@ -116,7 +116,7 @@ fn what_needs_two_waits_and_the_second_does_not_see_what_the_first_said(on: Kind
     mara.go(&page);
     mara.fill("textarea", "a secret reason");
     mara.click("[data-key=a]");
-    mara.says("now wait for another person to agree");
+    mara.says("Your opinion on 1 reward is saved: a second person must agree");
     assert_eq!(team.status("T-1"), "held");
     let joe = team.signed_in("joe");
     joe.go(&page);
@@ -170,10 +170,10 @@ fn a_user_has_a_page_and_a_policy_says_how_often_its_rules_held(on: Kind) {
     let browser = team.signed_in("mara");
     browser.go(&format!("/rewards/{}", team.id("T-1")));
     browser.click_link("u/1 ?");
-    browser.says("of main");
+    browser.says("app main");
     browser.go("/users/u%2F1%20%3F");
-    browser.says("of main");
-    browser.says("1 · pays $1.00");
+    browser.says("app main");
+    browser.says("1 reward · payout $1.00");
     browser.go("/policy");
     browser.says("Impossibly fast");
     let holds = browser.ask("return document.querySelector('a[href=\"/review?rule=T1\"]').textContent");

@@ -45,7 +45,7 @@ fn a_session_that_ends_keeps_the_note_and_the_place(on: Kind) {
         mara.fill("[name=name]", name);
         mara.fill("[name=password]", "not it");
         mara.click("form button");
-        mara.says("do not belong together");
+        mara.says("Incorrect name or password");
         sign_in_here(&mara, name);
         mara.says("what you wrote is kept");
         assert_eq!(team.status(tx), "held", "nothing is sent by itself");
@@ -130,13 +130,13 @@ fn whatever_goes_wrong_at_an_address_of_the_pages_is_a_page(on: Kind) {
     let team = Team::new(on);
     let mara = team.signed_in("mara");
     for (page, words) in [
-        ("/nowhere", "There is no such page"),
-        ("/review/nowhere", "There is no such page"),
-        ("/rewards/x", "There is no such reward"),
-        ("/users/nobody", "Nothing is known of this user"),
-        ("/people", "This is for"),
-        ("/%FF", "There is no such page"),
-        ("/review?q=%00", "cannot be read"),
+        ("/nowhere", "Page not found"),
+        ("/review/nowhere", "Page not found"),
+        ("/rewards/x", "Reward not found"),
+        ("/users/nobody", "User not found"),
+        ("/people", "Admin role required"),
+        ("/%FF", "Page not found"),
+        ("/review?q=%00", "Invalid address or form"),
     ] {
         mara.go(page);
         mara.says(words);

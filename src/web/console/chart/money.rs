@@ -37,7 +37,8 @@ fn days_on(days: &[Day], sheet: Sheet) -> Result<String, PageError> {
     // Days without money have an axis all the same.
     let highest = amounts.max().filter(|highest| *highest > 0).unwrap_or(MICROS_PER_UNIT);
     let lowest = days.iter().map(Day::net_micros).min().unwrap_or(0).min(0);
-    let title = format!("Payout, reversals and net of {} days, in US dollars, from zero", days.len());
+    let title =
+        format!("Payout, reversals and net of {} days, in US dollars, axis starts at zero", days.len());
     let (width, height) = (sheet.width(), 160_i32);
     drawn(sheet, 190, &title, |area| {
         let label = ("sans-serif", sheet.letters()).into_font().color(&SOFT);

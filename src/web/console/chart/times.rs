@@ -40,7 +40,7 @@ pub(crate) fn histogram(times_ms: &[i64], this_ms: Option<i64>) -> Result<String
     let highest = counts.iter().copied().max().unwrap_or(1);
     let here = this_ms.map(bucket);
     let title = format!(
-        "How long {} others took, on a scale that doubles{}",
+        "Completion times of {} other rewards, logarithmic scale{}",
         times_ms.len(),
         this_ms.map(|ms| format!("; this one took {}", span(ms))).unwrap_or_default()
     );
@@ -91,7 +91,9 @@ mod tests {
     fn a_drawing_says_in_words_what_it_shows_and_holds_no_code_or_style() {
         let svg = histogram(&[4_000, 540_000, 600_000], Some(4_000)).expect("drawn");
         assert!(
-            svg.starts_with("<svg class=\"chart\" role=\"img\" aria-label=\"How long 3 others took"),
+            svg.starts_with(
+                "<svg class=\"chart\" role=\"img\" aria-label=\"Completion times of 3 other rewards"
+            ),
             "{svg}"
         );
         assert!(svg.contains("this one took 4 s"));

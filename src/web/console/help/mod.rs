@@ -67,12 +67,7 @@ pub(crate) fn contents(viewer: &Viewer, request: &Request) -> Answered {
 /// `GET /help/{chapter}`
 pub(crate) fn chapter(viewer: &Viewer, name: &str) -> Answer {
     let Some(chapter) = chapters::all().iter().find(|chapter| chapter.name == name) else {
-        return frame::refusal(
-            viewer,
-            404,
-            "There is no such chapter",
-            "The contents of the handbook stand at /help.",
-        );
+        return frame::refusal(viewer, 404, "Chapter not found", "All chapters are listed at /help.");
     };
     let page = ChapterPage { frame: Frame::bare(viewer, "/help"), chapters: chapters::all(), chapter };
     render(&page).unwrap_or_else(|error| super::answer::fault(&error))

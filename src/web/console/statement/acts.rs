@@ -66,13 +66,13 @@ async fn import(console: &Console, viewer: &Viewer, request: &Request, row: &Sta
     };
     let done = statements::import(&console.store, &console.statements, row, import).await?;
     Ok(done.map_err(|not| match not {
-        NotImported::Invalid(why) | NotImported::Conflict(why) => format!("Nothing is imported: {why}."),
+        NotImported::Invalid(why) | NotImported::Conflict(why) => format!("Nothing was imported: {why}."),
     }))
 }
 
 async fn discard(console: &Console, viewer: &Viewer, id: i64) -> Done {
     let done = console.store.discard_statement(id, viewer.actor(), console.clock.now()).await?;
-    Ok(statements::discarded(id, &done).map_err(|why| format!("Nothing is discarded: {why}.")))
+    Ok(statements::discarded(id, &done).map_err(|why| format!("Nothing was discarded: {why}.")))
 }
 
 async fn restore(console: &Console, viewer: &Viewer, id: i64) -> Done {
@@ -83,7 +83,7 @@ async fn restore(console: &Console, viewer: &Viewer, id: i64) -> Done {
 fn word(console: &Console, viewer: &Viewer, request: &Request, field: &str) -> Result<Resolution, String> {
     let reason = request.field(field).unwrap_or_default();
     if reason.is_empty() || reason.len() > MAX_WORDS_LEN {
-        return Err("Nothing was changed: it needs words, of 4,096 bytes at most.".into());
+        return Err("Nothing was changed: a reason or note is required, at most 4,096 bytes.".into());
     }
     Ok(Resolution { actor: viewer.actor(), reason: reason.to_owned(), now: console.clock.now() })
 }
@@ -96,8 +96,8 @@ async fn accept(console: &Console, viewer: &Viewer, request: &Request, id: i64) 
     let subject = request.field("subject").unwrap_or_default().to_owned();
     Ok(match console.store.accept_difference(id, subject.clone(), word).await? {
         Accepted::Done => Ok(()),
-        Accepted::Before => Err(format!("{subject} was accepted before.")),
-        Accepted::Missing => Err(format!("{subject} is no open difference any more.")),
+        Accepted::Before => Err(format!("{subject} is already accepted.")),
+        Accepted::Missing => Err(format!("{subject} is no longer open.")),
     })
 }
 
@@ -107,7 +107,7 @@ async fn accept_all(console: &Console, viewer: &Viewer, request: &Request, row: 
         Err(fault) => return Ok(Err(fault)),
     };
     let Some(state) = request.field("state").and_then(LineState::parse) else {
-        return Ok(Err("Nothing was changed: say which state.".into()));
+        return Ok(Err("Nothing was changed: select a state.".into()));
     };
     let pending_from = pending_from(&console.statements, &row.source, console.clock.now());
     console.store.accept_differences(row.id, pending_from, state, word).await?;
@@ -155,7 +155,7 @@ async fn take_back(console: &Console, viewer: &Viewer, request: &Request, id: i6
         Err(fault) => return Ok(Err(fault)),
     };
     let Some(payment) = request.field("payment").and_then(|text| text.parse().ok()) else {
-        return Ok(Err("Nothing was booked: say which payment.".into()));
+        return Ok(Err("Nothing was booked: select a payment.".into()));
     };
     let business_date = word.now.business_date(console.timezone);
     let done = console.store.take_payment_back(id, payment, word, business_date).await?;

@@ -61,8 +61,8 @@ fn none(viewer: &Viewer) -> Answer {
     refusal(
         viewer,
         404,
-        "There is no such statement",
-        "It may have been discarded. The others stand under Reports.",
+        "Statement not found",
+        "It may have been discarded. All statements are listed under Reports.",
     )
 }
 
@@ -70,8 +70,8 @@ fn not_yours(viewer: &Viewer) -> Answer {
     refusal(
         viewer,
         403,
-        "This is for finance",
-        "Nothing was changed: importing, accepting and settling need the role finance or admin.",
+        "Finance role required",
+        "Nothing was changed: importing, accepting and booking payments require the role finance or admin.",
     )
 }
 

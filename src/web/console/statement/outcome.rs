@@ -230,18 +230,18 @@ fn payment_words(payment: &PaymentRow, of: i64) -> String {
     if payment.statement_id != of {
         words.push(format!("booked for statement {}", payment.statement_id));
     }
-    words.extend(payment.takes_back.map(|id| format!("takes payment {id} back")));
-    words.extend(payment.taken_back_by.map(|id| format!("taken back by {id}")));
+    words.extend(payment.takes_back.map(|id| format!("reverses payment {id}")));
+    words.extend(payment.taken_back_by.map(|id| format!("reversed by payment {id}")));
     words.join(", ")
 }
 
 /// By which rule, in words.
 fn rule_words(rule: &str) -> &'static str {
     match rule {
-        "id" => "transaction id and kind",
+        "id" => "transaction ID and kind",
         "facts" => "user, offer, event and amount",
-        "day" => "sum of the day",
-        _ => "booked in its days",
+        "day" => "daily total",
+        _ => "booking in the period",
     }
 }
 
@@ -253,7 +253,7 @@ fn line_view(row: BreakRow, may_accept: bool) -> LineView {
         String::new()
     };
     let closed =
-        row.closed_at.map(|at| format!("closed when its postback came, {}", TimestampMs(at).rfc3339()));
+        row.closed_at.map(|at| format!("closed when its postback arrived, {}", TimestampMs(at).rfc3339()));
     let accepted = match (&row.accepted_by, &row.accepted_reason) {
         (Some(by), Some(reason)) => format!("accepted by {by}: {reason}"),
         _ => String::new(),

@@ -95,11 +95,11 @@ pub(super) async fn previewed(console: &Console, row: &StatementRow) -> Result<P
             text(line.at.map(TimestampMs::rfc3339)),
         ],
     });
-    let more = if row.chunks > 1 { " of the beginning" } else { "" };
+    let of = if row.chunks > 1 { "In the first part of the file, " } else { "" };
     Ok(Preview {
         lines: lines.collect(),
         read: format!(
-            "{} lines{more} can be read, {} cannot.",
+            "{of}{} lines can be read, {} cannot.",
             number(len(read.lines.len())),
             number(len(read.faults.len()))
         ),
@@ -156,7 +156,7 @@ pub(super) async fn progress_of(
 ) -> Result<Progress, PageError> {
     if row.state == "matching" {
         return Ok(Progress {
-            words: "Every line is read; looking for what has no line.".into(),
+            words: "All lines are read; matching them with the ledger.".into(),
             percent: 100,
         });
     }
