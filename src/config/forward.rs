@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use domain::caller::parse_network;
 use domain::delivery::Wanted;
 use domain::delivery::answer::{Answers, MAX_PATTERNS, Pattern};
 use domain::delivery::message::Letterhead;
@@ -15,9 +14,9 @@ use ipnet::IpNet;
 use jobs::deliveries::Target;
 use serde::Deserialize;
 
-use super::bounded;
 use super::layers::Section;
-use super::sources::OneOrMore;
+use super::sources::{OneOrMore, networks};
+use super::{bounded, bounded_if_given};
 
 /// What holds for every app.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,23 +37,13 @@ pub(crate) struct Forward {
 }
 
 /// `[deliveries]`
-pub(super) fn deliveries(top: &mut Section<'_>) -> Deliveries {
-    let (path, dict) = top.table("deliveries");
-    let mut section = top.inner(path, dict);
-    let grace_seconds = bounded(&mut section, "grace_seconds", 10, 0..=3_600);
-    let texts: Vec<String> = section.or("allow_networks", Vec::new());
-    let mut allow_networks = Vec::with_capacity(texts.len());
-    for text in texts {
-        match parse_network(&text) {
-            Some(network) => allow_networks.push(network),
-            None => section.fault(
-                "allow_networks",
-                &format!("holds `{text}`, which is neither an address nor a network such as 10.1.0.0/16"),
-            ),
-        }
-    }
+pub(super) fn deliveries(top: &mut Section<'_>) -> Option<Deliveries> {
+    let part = top.table("deliveries");
+    let mut section = top.inner(part);
+    let grace_seconds = bounded(&mut section, "grace_seconds", 0..=3_600);
+    let allow_networks = networks(&mut section, "allow_networks", "10.1.0.0/16");
     section.finish();
-    Deliveries { grace_ms: grace_seconds * SECOND_MS, allow_networks }
+    Some(Deliveries { grace_ms: grace_seconds? * SECOND_MS, allow_networks: allow_networks? })
 }
 
 #[derive(Deserialize)]
@@ -71,62 +60,60 @@ enum Also {
     Rejected,
 }
 
-#[derive(Clone, Copy, Default, Deserialize, PartialEq, Eq)]
+#[derive(Clone, Copy, Deserialize, PartialEq, Eq)]
 #[serde(rename_all = "lowercase")]
 enum Duplicate {
-    #[default]
     Delivered,
     Failed,
 }
 
 /// `[apps.forward]`
 pub(super) fn forward(section: &mut Section<'_>, app: Option<&str>) -> Option<Forward> {
-    let form = section.or("form", Form::default());
+    let form: Option<Form> = section.value("form");
     let url = url(section, form);
     let secrets = secrets(section, form);
-    let hash: Option<HashAlgorithm> = section.optional("hash");
-    if hash.is_some() && form != Form::Postback {
+    let hash: Option<HashAlgorithm> = section.value("hash");
+    if section.is_given("hash") && form == Some(Form::StandardWebhooks) {
         section.fault("hash", "belongs to the form \"postback\"; webhooks have their own signature");
     }
     let answers = answers(section, form);
     let schedule = schedule(section);
-    let also: Vec<Also> = section.or("also", Vec::new());
-    let concurrency = bounded(section, "concurrency", 16, 1..=256);
-    let rate: Option<i64> = section.optional("rate_per_second");
-    if rate.is_some_and(|rate| !(1..=100_000).contains(&rate)) {
-        section.fault("rate_per_second", "must be between 1 and 100000; leave it out for no limit");
-    }
-    let timeout_seconds = bounded(section, "timeout_seconds", 10, 1..=60);
+    let also: Option<Vec<Also>> = section.value("also");
+    let concurrency = bounded(section, "concurrency", 1..=256);
+    let rate = bounded_if_given(section, "rate_per_second", 1..=100_000);
+    let timeout_seconds = bounded(section, "timeout_seconds", 1..=60);
+    let also = also?;
     Some(Forward {
         target: Target {
             app: app?.to_owned(),
-            letterhead: Letterhead { form, url: url?, hash: hash.unwrap_or_default(), secrets: secrets? },
+            letterhead: Letterhead { form: form?, url: url?, hash: hash?, secrets: secrets? },
             answers: answers?,
             schedule: schedule?,
-            concurrency: usize::try_from(concurrency).ok()?,
+            concurrency: usize::try_from(concurrency?).ok()?,
             rate_per_second: rate.and_then(|rate| u32::try_from(rate).ok()),
-            timeout: Duration::from_secs(u64::try_from(timeout_seconds).ok()?),
+            timeout: Duration::from_secs(u64::try_from(timeout_seconds?).ok()?),
         },
         wanted: Wanted { held: also.contains(&Also::Held), rejected: also.contains(&Also::Rejected) },
     })
 }
 
-fn url(section: &mut Section<'_>, form: Form) -> Option<Template> {
+fn url(section: &mut Section<'_>, form: Option<Form>) -> Option<Template> {
     let what = "where the app is told, e.g. \"https://app.example.com/postback?user_id={user_id}&…\"";
     let text: String = section.required("url", what)?;
-    let template = match form {
+    let template = match form? {
         Form::Postback => Template::parse(&text),
         Form::StandardWebhooks => Template::parse_plain(&text),
     };
     template.map_err(|bad| section.fault("url", &bad.to_string())).ok()
 }
 
-fn secrets(section: &mut Section<'_>, form: Form) -> Option<Vec<Secret>> {
+fn secrets(section: &mut Section<'_>, form: Option<Form>) -> Option<Vec<Secret>> {
     let what = "\"env:NAME\" or \"file:PATH\"; webhooks sign with several in a list while rotating";
     let references = match section.required("secret", what)? {
         OneOrMore::One(reference) => vec![reference],
         OneOrMore::More(references) => references,
     };
+    let form = form?;
     match (form, references.len()) {
         (Form::Postback, 1) | (Form::StandardWebhooks, 1 | 2) => {}
         (Form::Postback, _) => {
@@ -152,9 +139,10 @@ fn secrets(section: &mut Section<'_>, form: Form) -> Option<Vec<Secret>> {
 }
 
 /// What the app says for a yes, and for "I have it already".
-fn answers(section: &mut Section<'_>, form: Form) -> Option<Answers> {
+fn answers(section: &mut Section<'_>, form: Option<Form>) -> Option<Answers> {
     let given: Option<OneOrMore> = section.optional("acknowledged");
-    let duplicate: Duplicate = section.or("duplicate", Duplicate::default());
+    let duplicate: Option<Duplicate> = section.value("duplicate");
+    let form = form?;
     let texts = match given {
         None => Vec::new(),
         Some(_) if form != Form::Postback => {
@@ -185,19 +173,19 @@ fn answers(section: &mut Section<'_>, form: Form) -> Option<Answers> {
             }
         }
     }
-    fits.then_some(Answers { form, acknowledged, duplicate_fails: duplicate == Duplicate::Failed })
+    let duplicate_fails = duplicate? == Duplicate::Failed;
+    fits.then_some(Answers { form, acknowledged, duplicate_fails })
 }
 
 fn schedule(section: &mut Section<'_>) -> Option<Schedule> {
-    let given = section.optional("schedule");
+    let given = section.value("schedule")?;
     let fault =
         "must be \"default\", \"targo\", or a list of 1 to 100 pauses in seconds, each of 0 to 7 days";
     let schedule = match given {
-        None => Some(Schedule::Exponential),
-        Some(GivenSchedule::Named(name)) if name == "default" => Some(Schedule::Exponential),
-        Some(GivenSchedule::Named(name)) if name == "targo" => Some(Schedule::Targo),
-        Some(GivenSchedule::Named(_)) => None,
-        Some(GivenSchedule::Pauses(seconds)) => pauses_ms(&seconds).map(Schedule::List),
+        GivenSchedule::Named(name) if name == "default" => Some(Schedule::Exponential),
+        GivenSchedule::Named(name) if name == "targo" => Some(Schedule::Targo),
+        GivenSchedule::Named(_) => None,
+        GivenSchedule::Pauses(seconds) => pauses_ms(&seconds).map(Schedule::List),
     };
     if schedule.is_none() {
         section.fault("schedule", fault);

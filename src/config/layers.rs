@@ -1,4 +1,4 @@
-//! File and environment, read key by key, so that all faults come to light at once.
+//! Defaults, file and environment, read key by key, so that all faults come to light at once.
 
 use figment::providers::{Env, Format, Serialized, Toml};
 use figment::value::{Dict, Value};
@@ -11,6 +11,9 @@ use super::{Environment, secrecy};
 /// What names an environment variable of ours.
 pub(super) const ENV_PREFIX: &str = "REWARDGATE_";
 
+/// Every key, with its default: the lowest layer.
+pub(super) const EXAMPLE: &str = include_str!("rewardgate.example.toml");
+
 /// The text of a settings file with the environment laid over it: `REWARDGATE_PUBLIC_URL` is `public_url`, and a
 /// value is read as in the file.
 pub(super) fn layered(file: &str, environment: Environment) -> Figment {
@@ -21,9 +24,31 @@ pub(super) fn layered(file: &str, environment: Environment) -> Figment {
     }
 }
 
+/// The defaults that an example file shows. A section that is commented out as a whole, each of its lines with `# ` in
+/// front, has defaults too: they hold as soon as somebody gives that section.
+pub(super) fn defaults(example: &str) -> Result<Dict, String> {
+    let mut in_section = false;
+    let text: String = example.lines().fold(String::new(), |text, line| {
+        in_section = is_commented_header(line) || in_section && line.starts_with("# ");
+        let line = if in_section { line.strip_prefix("# ").unwrap_or(line) } else { line };
+        text + line + "\n"
+    });
+    let figment = Figment::from(Toml::string(&text));
+    figment.extract().map_err(|why| format!("the built-in defaults cannot be read: {why}"))
+}
+
+/// `# [mail]`
+fn is_commented_header(line: &str) -> bool {
+    let name = line.strip_prefix("# [").and_then(|rest| rest.strip_suffix(']'));
+    name.is_some_and(|name| name.bytes().all(|byte| byte.is_ascii_lowercase() || b"[]._".contains(&byte)))
+}
+
 /// One section of the settings. Every key is asked for once; what nobody asks for is a fault.
 pub(super) struct Section<'f> {
-    figment: Figment,
+    /// What somebody gave: file and environment.
+    given: Figment,
+    /// What holds for the keys that are not given.
+    defaults: Dict,
     /// `sources.0.` inside the first source, empty at the top.
     path: String,
     asked: Vec<&'static str>,
@@ -31,44 +56,99 @@ pub(super) struct Section<'f> {
     warnings: &'f mut Vec<String>,
 }
 
+/// A section that is still to be read.
+pub(super) struct Part {
+    path: String,
+    given: Dict,
+    defaults: Dict,
+}
+
+impl Part {
+    /// The name of the section as people write it: `sources[0].statement`.
+    pub(super) fn name(&self) -> String {
+        self.path.split('.').filter(|part| !part.is_empty()).fold(String::new(), |name, part| {
+            if part.bytes().all(|byte| byte.is_ascii_digit()) {
+                format!("{name}[{part}]")
+            } else if name.is_empty() {
+                part.to_owned()
+            } else {
+                format!("{name}.{part}")
+            }
+        })
+    }
+}
+
 impl<'f> Section<'f> {
     /// The top.
-    pub(super) fn top(figment: Figment, faults: &'f mut Vec<String>, warnings: &'f mut Vec<String>) -> Self {
-        Self { figment, path: String::new(), asked: Vec::new(), faults, warnings }
+    pub(super) fn top(
+        given: Figment,
+        defaults: Dict,
+        faults: &'f mut Vec<String>,
+        warnings: &'f mut Vec<String>,
+    ) -> Self {
+        Self { given, defaults, path: String::new(), asked: Vec::new(), faults, warnings }
     }
 
-    /// The sections of a list, such as `[[sources]]`.
-    pub(super) fn list(&mut self, key: &'static str) -> Vec<(String, Dict)> {
+    /// The sections of a list, such as `[[sources]]`. Each has the defaults of the one that the example shows.
+    pub(super) fn list(&mut self, key: &'static str) -> Vec<Part> {
         let list: Option<Vec<Value>> = self.optional(key);
-        let mut sections = Vec::new();
+        let defaults = match self.defaults.get(key) {
+            Some(Value::Array(_, shown)) => shown.first().cloned().and_then(Value::into_dict),
+            _ => None,
+        };
+        let defaults = defaults.unwrap_or_default();
+        let mut parts = Vec::new();
         for (index, value) in list.unwrap_or_default().into_iter().enumerate() {
             let path = format!("{}{key}.{index}.", self.path);
             match value.into_dict() {
-                Some(dict) => sections.push((path, dict)),
+                Some(given) => parts.push(Part { path, given, defaults: defaults.clone() }),
                 None => self.fault_at(&path, "must be a section"),
             }
         }
-        sections
+        parts
     }
 
-    /// The section of that name, such as `[limits]`; empty if there is none.
-    pub(super) fn table(&mut self, key: &'static str) -> (String, Dict) {
-        (format!("{}{key}.", self.path), self.or(key, Dict::new()))
+    /// The same, where the section that the example shows is there if none is given.
+    pub(super) fn list_or_shown(&mut self, key: &'static str) -> Vec<Part> {
+        let mut parts = self.list(key);
+        if parts.is_empty()
+            && let Some(Value::Array(_, shown)) = self.defaults.get(key)
+        {
+            let shown = shown.iter().filter_map(Value::as_dict).enumerate();
+            parts = shown
+                .map(|(index, dict)| Part {
+                    path: format!("{}{key}.{index}.", self.path),
+                    given: dict.clone().into_iter().filter(|(_, value)| value.as_dict().is_none()).collect(),
+                    defaults: dict.clone(),
+                })
+                .collect();
+        }
+        parts
+    }
+
+    /// The section of that name, such as `[limits]`; without anything given if there is none.
+    pub(super) fn table(&mut self, key: &'static str) -> Part {
+        self.optional_table(key).unwrap_or_else(|| self.part(key, Dict::new()))
     }
 
     /// The section of that name, if there is one.
-    pub(super) fn optional_table(&mut self, key: &'static str) -> Option<(String, Dict)> {
-        let path = format!("{}{key}.", self.path);
-        self.optional(key).map(|dict| (path, dict))
+    pub(super) fn optional_table(&mut self, key: &'static str) -> Option<Part> {
+        self.optional(key).map(|given| self.part(key, given))
+    }
+
+    fn part(&self, key: &str, given: Dict) -> Part {
+        let defaults = self.defaults.get(key).and_then(Value::as_dict).cloned().unwrap_or_default();
+        Part { path: format!("{}{key}.", self.path), given, defaults }
     }
 
     /// A section of a list, or of its own.
-    pub(super) fn inner(&mut self, path: String, dict: Dict) -> Section<'_> {
-        let figment = Figment::from(Serialized::defaults(dict));
-        Section { figment, path, asked: Vec::new(), faults: self.faults, warnings: self.warnings }
+    pub(super) fn inner(&mut self, part: Part) -> Section<'_> {
+        let Part { path, given, defaults } = part;
+        let given = Figment::from(Serialized::defaults(given));
+        Section { given, defaults, path, asked: Vec::new(), faults: self.faults, warnings: self.warnings }
     }
 
-    /// A key that must be there.
+    /// A key that must be given; the example of it is no default.
     pub(super) fn required<T: DeserializeOwned>(&mut self, key: &'static str, what: &str) -> Option<T> {
         let before = self.faults.len();
         let value = self.optional(key);
@@ -78,15 +158,28 @@ impl<'f> Section<'f> {
         value
     }
 
-    /// A key with a default.
-    pub(super) fn or<T: DeserializeOwned>(&mut self, key: &'static str, default: T) -> T {
-        self.optional(key).unwrap_or(default)
+    /// A key with a default. `None` is a fault that is noted.
+    pub(super) fn value<T: DeserializeOwned>(&mut self, key: &'static str) -> Option<T> {
+        let before = self.faults.len();
+        if let Some(given) = self.optional(key) {
+            return Some(given);
+        }
+        if self.faults.len() > before {
+            return None;
+        }
+        let default = Figment::from(Serialized::defaults(&self.defaults)).extract_inner(key);
+        default.map_err(|why| self.fault(key, &format!("is needed; its default cannot be read: {why}"))).ok()
+    }
+
+    /// Whether somebody gave that key.
+    pub(super) fn is_given(&self, key: &str) -> bool {
+        self.given.contains(key)
     }
 
     /// A key that may be absent.
     pub(super) fn optional<T: DeserializeOwned>(&mut self, key: &'static str) -> Option<T> {
         self.asked.push(key);
-        match self.figment.extract_inner(key) {
+        match self.given.extract_inner(key) {
             Ok(value) => Some(value),
             Err(error) if error.missing() => None,
             Err(error) => {
@@ -121,10 +214,37 @@ impl<'f> Section<'f> {
 
     /// Notes every key that nobody asked for.
     pub(super) fn finish(mut self) {
-        let Ok(dict) = self.figment.extract::<Dict>() else { return };
+        let Ok(given) = self.given.extract::<Dict>() else { return };
         let known = self.asked.join(", ");
-        for key in dict.into_keys().filter(|key| !self.asked.contains(&key.as_str())).collect::<Vec<_>>() {
+        for key in given.into_keys().filter(|key| !self.asked.contains(&key.as_str())).collect::<Vec<_>>() {
             self.fault(&key, &format!("is not a setting; known here: {known}"));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_section_is_named_as_people_write_it() {
+        let name =
+            |path: &str| Part { path: path.to_owned(), given: Dict::new(), defaults: Dict::new() }.name();
+        assert_eq!(name("sources.0.statement."), "sources[0].statement");
+        assert_eq!(name("sources.12.statement."), "sources[12].statement");
+    }
+
+    #[test]
+    fn a_section_that_is_commented_out_has_its_defaults() {
+        let shown = "a = 1\n# b = 2\n\n# What it is.\n# [mail]\n# # Required.\n# server = \"s\"\n# # user = \"u\"\n\n\
+                     # c = 3\n[last]\nd = 4";
+        let defaults = Figment::from(Serialized::defaults(defaults(shown).expect("sound")));
+        let read =
+            |key: &str| defaults.find_value(key).ok().map(|value| value.into_string().unwrap_or_default());
+        assert!(read("a").is_some() && read("last.d").is_some());
+        assert_eq!(read("mail.server").as_deref(), Some("s"));
+        for none in ["b", "c", "mail.user", "mail.c"] {
+            assert_eq!(read(none), None, "{none}");
         }
     }
 }

@@ -18,16 +18,16 @@ enum Protected {
 
 /// `[mail]`; `None` without one.
 pub(super) fn mail(top: &mut Section<'_>, public_url: Option<&str>) -> Option<Mail> {
-    let (path, dict) = top.optional_table("mail")?;
-    let mut section = top.inner(path, dict);
+    let part = top.optional_table("mail")?;
+    let mut section = top.inner(part);
     let host: Option<String> = section.required("server", "the name of the mail server");
-    let tls = section.or("tls", Protected::Started);
-    let (protection, port) = match tls {
-        Protected::Always => (Protection::Tls, 465),
-        Protected::Started => (Protection::StartTls, 587),
-        Protected::Never => (Protection::None, 25),
-    };
-    let port = super::bounded(&mut section, "port", port, 1..=65_535);
+    let tls: Option<Protected> = section.value("tls");
+    let protection = tls.map(|tls| match tls {
+        Protected::Always => Protection::Tls,
+        Protected::Started => Protection::StartTls,
+        Protected::Never => Protection::None,
+    });
+    let port = super::bounded_if_given(&mut section, "port", 1..=65_535).or(tls.map(usual_port));
     let user: Option<String> = section.optional("user");
     let password: Option<String> = section.optional("password");
     let credentials = match (user, password) {
@@ -44,7 +44,7 @@ pub(super) fn mail(top: &mut Section<'_>, public_url: Option<&str>) -> Option<Ma
             None
         }
     };
-    if credentials.is_some() && protection == Protection::None && !is_here(host.as_deref()) {
+    if credentials.is_some() && protection == Some(Protection::None) && !is_here(host.as_deref()) {
         section.fault("tls", "must not be \"none\" with a password, unless the server is on this machine");
     }
     let from: Option<String> = section.required("from", "who writes, e.g. \"RewardGate <gate@example.com>\"");
@@ -62,20 +62,29 @@ pub(super) fn mail(top: &mut Section<'_>, public_url: Option<&str>) -> Option<Ma
         section.fault("to", "is empty: nobody would be told");
     }
     let pages_url: Option<String> = section.optional("pages_url").or_else(|| public_url.map(str::to_owned));
-    let attach = section.or("attach", true);
-    let retry_seconds = super::bounded(&mut section, "retry_seconds", 60, 1..=3_600);
+    let attach: Option<bool> = section.value("attach");
+    let retry_seconds = super::bounded(&mut section, "retry_seconds", 1..=3_600);
     section.finish();
     Some(Mail {
         host: host?,
-        port: u16::try_from(port).ok()?,
-        protection,
+        port: u16::try_from(port?).ok()?,
+        protection: protection?,
         credentials,
         from: from?,
         to: to?,
         pages_url: pages_url?.trim_end_matches('/').to_owned(),
-        retry_ms: retry_seconds * 1_000,
-        workbook: attach.then_some(workbook as jobs::mail::Workbook),
+        retry_ms: retry_seconds? * 1_000,
+        workbook: attach?.then_some(workbook as jobs::mail::Workbook),
     })
+}
+
+/// The port that such mail servers listen at.
+fn usual_port(tls: Protected) -> i64 {
+    match tls {
+        Protected::Always => 465,
+        Protected::Started => 587,
+        Protected::Never => 25,
+    }
 }
 
 fn is_here(host: Option<&str>) -> bool {

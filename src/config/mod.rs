@@ -1,4 +1,5 @@
-//! Every setting, with its default. The example file `rewardgate.example.toml beside this file` documents them for people.
+//! Every setting. `rewardgate.example.toml` beside this file says what each one means and is the one list of defaults:
+//! it is the lowest layer, and no default stands in code.
 //!
 //! The file is `--config FILE`, else `REWARDGATE_CONFIG`, else `rewardgate.toml` in the working directory. Every key
 //! can be given in the environment instead, as `REWARDGATE_` and its name in capitals.
@@ -20,6 +21,7 @@ mod tests;
 use std::collections::BTreeSet;
 use std::fmt;
 use std::net::SocketAddr;
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 
 use chrono_tz::Tz;
@@ -31,7 +33,7 @@ use serde::Deserialize;
 use web::limits::Limits;
 
 pub(crate) use forward::{Deliveries, Forward};
-use layers::{Section, layered};
+use layers::{EXAMPLE, Section, defaults, layered};
 pub(crate) use sources::{Source, reference, secret};
 use sources::{apps, sources};
 
@@ -158,11 +160,18 @@ impl Settings {
 
     /// Reads `text`, and the environment over it if that counts; lists all faults.
     pub(crate) fn parse(text: &str, environment: Environment) -> Result<Self, Vec<String>> {
+        Self::parse_over(EXAMPLE, text, environment)
+    }
+
+    /// The same, with the defaults that `example` shows.
+    fn parse_over(example: &str, text: &str, environment: Environment) -> Result<Self, Vec<String>> {
         if let Err(error) = text.parse::<toml::Table>() {
             return Err(vec![format!("not TOML: {error}")]);
         }
+        let defaults = defaults(example).map_err(|fault| vec![fault])?;
         let (mut faults, mut warnings) = (Vec::new(), Vec::new());
-        let settings = Self::read(Section::top(layered(text, environment), &mut faults, &mut warnings));
+        let given = layered(text, environment);
+        let settings = Self::read(Section::top(given, defaults, &mut faults, &mut warnings));
         match settings {
             Some(settings) if faults.is_empty() => Ok(Self { warnings, ..settings }),
             _ => Err(faults),
@@ -170,31 +179,27 @@ impl Settings {
     }
 
     fn read(mut top: Section<'_>) -> Option<Self> {
-        let listen = address(&mut top, "listen", Some("127.0.0.1:8080"));
-        let admin_listen = address(&mut top, "admin_listen", None);
-        let worker_listen = address(&mut top, "worker_listen", None);
+        let listen = top.value("listen").and_then(|text| address(&mut top, "listen", text));
+        let admin_listen =
+            top.optional("admin_listen").and_then(|text| address(&mut top, "admin_listen", text));
+        let worker_listen =
+            top.optional("worker_listen").and_then(|text| address(&mut top, "worker_listen", text));
         let public_url = public_url::public_url(&mut top);
-        let database_url: String = top.or("database_url", "sqlite://rewardgate.db".to_owned());
-        if !["sqlite://", "postgres://", "postgresql://"]
-            .iter()
-            .any(|scheme| database_url.starts_with(scheme))
-        {
-            top.fault("database_url", "must start with sqlite:// or postgres://");
-        }
+        let database_url = database_url(&mut top);
         let timezone = timezone(&mut top);
-        let geo_databases: Vec<PathBuf> = top.or("geo_databases", Vec::new());
+        let geo_databases: Option<Vec<PathBuf>> = top.value("geo_databases");
         let trusted_proxies = proxies::public(&mut top);
         let admin_trusted_proxies = proxies::admin(&mut top, admin_listen.is_some());
         let policy_file: Option<PathBuf> = top.optional("policy");
         let policy = policy(&mut top, policy_file.as_deref());
-        let database_connections = bounded(&mut top, "database_connections", 8, 1..=100);
-        let workers = bounded(&mut top, "workers", 2, 1..=16);
-        let batch = bounded(&mut top, "batch", 256, 1..=1_000);
-        let log: String = top.or("log", "info".to_owned());
-        if tracing_subscriber::EnvFilter::try_new(&log).is_err() {
+        let database_connections = bounded(&mut top, "database_connections", 1..=100);
+        let workers = bounded(&mut top, "workers", 1..=16);
+        let batch = bounded(&mut top, "batch", 1..=1_000);
+        let log: Option<String> = top.value("log");
+        if let Some(log) = log.as_ref().filter(|log| tracing_subscriber::EnvFilter::try_new(log).is_err()) {
             top.fault("log", &format!("`{log}` is not a filter such as info or jobs=debug,info"));
         }
-        let log_format = top.or("log_format", LogFormat::Text);
+        let log_format = top.value("log_format");
         let limits = limits::limits(&mut top);
         let retention = limits::retention(&mut top);
         let reports = reports::reports(&mut top, timezone);
@@ -219,34 +224,32 @@ impl Settings {
             admin_listen,
             worker_listen,
             public_url: public_url?,
-            database_url: DatabaseUrl(database_url),
+            database_url: database_url?,
             timezone: timezone?,
-            geo_databases,
-            trusted_proxies,
+            geo_databases: geo_databases?,
+            trusted_proxies: trusted_proxies?,
             admin_trusted_proxies,
             policy: policy?,
-            database_connections: u32::try_from(database_connections).ok()?,
-            workers: usize::try_from(workers).ok()?,
-            batch,
-            log,
-            log_format,
+            database_connections: u32::try_from(database_connections?).ok()?,
+            workers: usize::try_from(workers?).ok()?,
+            batch: batch?,
+            log: log?,
+            log_format: log_format?,
             limits: limits?,
-            retention,
+            retention: retention?,
             reports: reports?,
             mail,
-            review,
+            review: review?,
             sources,
             apps,
             forwards,
-            deliveries,
+            deliveries: deliveries?,
             warnings: Vec::new(),
         })
     }
 }
 
-fn address(top: &mut Section<'_>, key: &'static str, default: Option<&str>) -> Option<SocketAddr> {
-    let text: Option<String> = top.optional(key).or_else(|| default.map(str::to_owned));
-    let text = text?;
+fn address(top: &mut Section<'_>, key: &'static str, text: String) -> Option<SocketAddr> {
     let address = text.parse().ok();
     if address.is_none() {
         top.fault(key, &format!("must be an address and a port such as 127.0.0.1:8080, not `{text}`"));
@@ -254,8 +257,17 @@ fn address(top: &mut Section<'_>, key: &'static str, default: Option<&str>) -> O
     address
 }
 
+fn database_url(top: &mut Section<'_>) -> Option<DatabaseUrl> {
+    let url: String = top.value("database_url")?;
+    let known = ["sqlite://", "postgres://", "postgresql://"].iter().any(|scheme| url.starts_with(scheme));
+    if !known {
+        top.fault("database_url", "must start with sqlite:// or postgres://");
+    }
+    known.then_some(DatabaseUrl(url))
+}
+
 fn timezone(top: &mut Section<'_>) -> Option<Tz> {
-    let name: String = top.or("timezone", "UTC".to_owned());
+    let name: String = top.value("timezone")?;
     let timezone = name.parse().ok();
     if timezone.is_none() {
         top.fault("timezone", &format!("must be a name such as UTC or Europe/Berlin, not `{name}`"));
@@ -263,17 +275,24 @@ fn timezone(top: &mut Section<'_>) -> Option<Tz> {
     timezone
 }
 
-fn bounded(
-    top: &mut Section<'_>,
-    key: &'static str,
-    default: i64,
-    range: std::ops::RangeInclusive<i64>,
-) -> i64 {
-    let value = top.or(key, default);
-    if !range.contains(&value) {
-        top.fault(key, &format!("must be between {} and {}", range.start(), range.end()));
+/// A number with a default and bounds.
+fn bounded(section: &mut Section<'_>, key: &'static str, range: RangeInclusive<i64>) -> Option<i64> {
+    let value = section.value(key)?;
+    within(section, key, value, &range)
+}
+
+/// A number that may be absent.
+fn bounded_if_given(section: &mut Section<'_>, key: &'static str, range: RangeInclusive<i64>) -> Option<i64> {
+    let value = section.optional(key)?;
+    within(section, key, value, &range)
+}
+
+fn within(section: &mut Section<'_>, key: &str, value: i64, range: &RangeInclusive<i64>) -> Option<i64> {
+    let fits = range.contains(&value);
+    if !fits {
+        section.fault(key, &format!("must be between {} and {}", range.start(), range.end()));
     }
-    value
+    fits.then_some(value)
 }
 
 fn policy(top: &mut Section<'_>, file: Option<&Path>) -> Option<Policy> {

@@ -14,13 +14,16 @@ const FORMS: &str = "must be a list of the proxies' addresses such as [\"127.0.0
                      { from = [\"127.0.0.1/32\"], hops = 1 }";
 
 /// The proxies in front of `listen`.
-pub(super) fn public(top: &mut Section<'_>) -> Proxies {
-    proxies(top, "trusted_proxies")
+pub(super) fn public(top: &mut Section<'_>) -> Option<Proxies> {
+    let value = top.value("trusted_proxies")?;
+    proxies(top, "trusted_proxies", &value)
 }
 
 /// The proxies in front of `admin_listen`.
 pub(super) fn admin(top: &mut Section<'_>, has_listener: bool) -> Proxies {
-    let proxies = proxies(top, "admin_trusted_proxies");
+    let value = top.optional("admin_trusted_proxies");
+    let given = value.and_then(|value| proxies(top, "admin_trusted_proxies", &value));
+    let proxies = given.unwrap_or(Proxies::None);
     if proxies != Proxies::None && !has_listener {
         top.fault(
             "admin_trusted_proxies",
@@ -30,15 +33,8 @@ pub(super) fn admin(top: &mut Section<'_>, has_listener: bool) -> Proxies {
     proxies
 }
 
-fn proxies(top: &mut Section<'_>, key: &'static str) -> Proxies {
-    let Some(value) = top.optional::<Value>(key) else { return Proxies::None };
-    match read(&value) {
-        Ok(proxies) => proxies,
-        Err(fault) => {
-            top.fault(key, &fault);
-            Proxies::None
-        }
-    }
+fn proxies(top: &mut Section<'_>, key: &str, value: &Value) -> Option<Proxies> {
+    read(value).map_err(|fault| top.fault(key, &fault)).ok()
 }
 
 fn read(value: &Value) -> Result<Proxies, String> {

@@ -8,15 +8,13 @@ use domain::postback::event::{Meaning, Params, ReversalId};
 use domain::postback::network::Network;
 use domain::postback::query::Plus;
 use domain::postback::signature::{Secret, SignatureForm};
+use ipnet::IpNet;
 use serde::Deserialize;
 use store::statements::Reading;
 
 use super::forward::{Forward, forward};
 use super::layers::Section;
 use super::statements::statements;
-
-/// The app of a publisher who has one.
-const ONLY_APP: &str = "main";
 
 /// One endpoint: one app at one network, with its own secrets.
 #[derive(Debug)]
@@ -41,23 +39,20 @@ pub(crate) struct Source {
 
 pub(super) fn apps(top: &mut Section<'_>) -> (BTreeSet<String>, Vec<Forward>) {
     let (mut apps, mut forwards) = (BTreeSet::new(), Vec::new());
-    for (path, dict) in top.list("apps") {
-        let mut section = top.inner(path, dict);
+    for part in top.list_or_shown("apps") {
+        let mut section = top.inner(part);
         let name = name(&mut section);
         if let Some(name) = &name
             && !apps.insert(name.clone())
         {
             section.fault("name", &format!("`{name}` stands there twice"));
         }
-        if let Some((path, dict)) = section.optional_table("forward") {
-            let mut inner = section.inner(path, dict);
+        if let Some(part) = section.optional_table("forward") {
+            let mut inner = section.inner(part);
             forwards.extend(forward(&mut inner, name.as_deref()));
             inner.finish();
         }
         section.finish();
-    }
-    if apps.is_empty() {
-        apps.insert(ONLY_APP.to_owned());
     }
     (apps, forwards)
 }
@@ -68,8 +63,8 @@ pub(super) fn sources(top: &mut Section<'_>, apps: &BTreeSet<String>, timezone: 
         top.fault("sources", "is empty: add a [[sources]] section for each endpoint");
     }
     let mut sources: Vec<Source> = Vec::new();
-    for (path, dict) in list {
-        let mut section = top.inner(path, dict);
+    for part in list {
+        let mut section = top.inner(part);
         if let Some(source) = source(&mut section, apps, timezone) {
             if sources.iter().any(|other| other.name == source.name) {
                 section.fault("name", &format!("`{}` stands there twice", source.name));
@@ -95,17 +90,20 @@ fn source(section: &mut Section<'_>, apps: &BTreeSet<String>, timezone: Option<T
         None => section.fault("app", "is missing: there is more than one app"),
         Some(_) => {}
     }
-    let signature_form = section.or("signature_form", SignatureForm::default());
-    let renames: BTreeMap<String, String> = section.or("params", BTreeMap::new());
-    let params = network.map(|network| Params::new(network, &renames));
+    let signature_form: Option<SignatureForm> = section.value("signature_form");
+    let renames: Option<BTreeMap<String, String>> = section.value("params");
+    let params = network.zip(renames).map(|(network, renames)| Params::new(network, &renames));
     if let Some(Err(bad)) = &params {
         section.fault("params", &format!("is faulty: {bad}"));
     }
-    let plus = section.or("plus", Plus::default());
-    let statuses: BTreeMap<String, Meaning> = section.or("statuses", BTreeMap::new());
-    let reversal_id: ReversalId = section.or("reversal_id", ReversalId::default());
+    let plus: Option<Plus> = section.value("plus");
+    let statuses: Option<BTreeMap<String, Meaning>> = section.value("statuses");
+    let reversal_id: Option<ReversalId> = section.value("reversal_id");
     let params = params.and_then(Result::ok).and_then(|params| {
-        let read = params.with_plus(plus).with_reversal_id(reversal_id).with_statuses(&statuses);
+        // What is faulty is noted, and keeps no other fault from being found.
+        let params = plus.into_iter().fold(params, Params::with_plus);
+        let params = reversal_id.into_iter().fold(params, Params::with_reversal_id);
+        let read = params.with_statuses(&statuses?);
         read.map_err(|bad| section.fault("statuses", &bad.to_string())).ok()
     });
     let callers = callers(section);
@@ -118,31 +116,37 @@ fn source(section: &mut Section<'_>, apps: &BTreeSet<String>, timezone: Option<T
         app: app?,
         currency: currency?,
         secrets,
-        signature_form,
+        signature_form: signature_form?,
         params: params?,
-        callers,
-        statements,
+        callers: callers?,
+        statements: statements?,
     })
 }
 
-fn callers(section: &mut Section<'_>) -> CallerList {
-    let texts: Vec<String> = section.or("allow_ips", Vec::new());
-    let policy: Option<IpPolicy> = section.optional("ip_policy");
+/// A list of addresses and networks.
+pub(super) fn networks(section: &mut Section<'_>, key: &'static str, such_as: &str) -> Option<Vec<IpNet>> {
+    let texts: Vec<String> = section.value(key)?;
     let mut networks = Vec::with_capacity(texts.len());
     for text in texts {
         match parse_network(&text) {
             Some(network) => networks.push(network),
             None => section.fault(
-                "allow_ips",
-                &format!("holds `{text}`, which is neither an address nor a network such as 203.0.113.0/24"),
+                key,
+                &format!("holds `{text}`, which is neither an address nor a network such as {such_as}"),
             ),
         }
     }
-    if policy == Some(IpPolicy::Enforce) && networks.is_empty() {
+    Some(networks)
+}
+
+fn callers(section: &mut Section<'_>) -> Option<CallerList> {
+    let networks = networks(section, "allow_ips", "203.0.113.0/24");
+    let policy: Option<IpPolicy> = section.value("ip_policy");
+    if policy == Some(IpPolicy::Enforce) && networks.as_ref().is_some_and(Vec::is_empty) {
         section
             .fault("ip_policy", "is \"enforce\", but `allow_ips` names nobody: every call would be refused");
     }
-    CallerList::new(networks, policy.unwrap_or_default())
+    Some(CallerList::new(networks?, policy?))
 }
 
 fn only(apps: &BTreeSet<String>) -> Option<String> {

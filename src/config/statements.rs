@@ -1,6 +1,7 @@
 //! How a network writes its statements, and when a line is the same as a booking.
 
 use chrono_tz::Tz;
+use domain::money::PAYOUT_CURRENCY;
 use domain::report::amount::Amount;
 use domain::statement::format::Format;
 use domain::statement::matching::Tolerance;
@@ -12,69 +13,58 @@ use super::layers::Section;
 const HOUR_MS: i64 = 3_600_000;
 
 /// `[sources.statement]`
-pub(super) fn statements(source: &mut Section<'_>, timezone: Option<Tz>) -> Reading {
-    let (path, dict) = source.table("statement");
-    let key = key_of(&path);
-    let mut section = source.inner(path, dict);
-    let default = Format::default();
-    let format = Format {
-        delimiter: section.or("delimiter", default.delimiter),
-        header: section.or("header", default.header),
-        decimal_comma: section.or("decimal_comma", default.decimal_comma),
-        amounts: section.or("amounts", default.amounts),
-        time: section.or("time", default.time),
-        zone: section.or("zone", default.zone),
-        currency: default.currency,
-        columns: section.or("columns", default.columns),
-        credits: section.or("credits", default.credits),
-        reversals: section.or("reversals", default.reversals),
-        daily_sums: section.or("daily_sums", default.daily_sums),
-        controls: section.or("controls", default.controls),
-        key,
-    };
+pub(super) fn statements(source: &mut Section<'_>, timezone: Option<Tz>) -> Option<Reading> {
+    let part = source.table("statement");
+    let key = part.name();
+    let mut section = source.inner(part);
+    let format = format(&mut section, key);
     let key = |fault: &str| {
         ["delimiter", "time", "zone", "columns", "controls"]
             .into_iter()
             .find(|key| fault.contains(&format!("`{key}`")))
     };
-    for fault in format.faults() {
+    for fault in format.iter().flat_map(Format::faults) {
         section.fault(key(&fault).unwrap_or("columns"), &fault);
     }
-    let text: String = section.or("tolerance", "0".to_owned());
-    let absolute = Amount::parse(&text).filter(|amount| amount.0 >= 0);
-    if absolute.is_none() {
+    let text: Option<String> = section.value("tolerance");
+    let absolute = text.as_deref().and_then(Amount::parse).filter(|amount| amount.0 >= 0);
+    if let Some(text) = text.filter(|_| absolute.is_none()) {
         section.fault("tolerance", &format!("must be an amount such as \"0.01\", not `{text}`"));
     }
-    let relative_ppm = super::bounded(&mut section, "tolerance_ppm", 0, 0..=1_000_000);
-    let window_hours = super::bounded(&mut section, "window_hours", 48, 1..=8_784);
-    let cut_off_days = super::bounded(&mut section, "cut_off_days", 3, 0..=366).unsigned_abs();
+    let relative_ppm = super::bounded(&mut section, "tolerance_ppm", 0..=1_000_000);
+    let window_hours = super::bounded(&mut section, "window_hours", 1..=8_784);
+    let cut_off_days = super::bounded(&mut section, "cut_off_days", 0..=366);
     section.finish();
-    let tolerance = Tolerance { absolute: absolute.unwrap_or_default(), relative_ppm };
-    let timezone = timezone.unwrap_or(Tz::UTC);
-    let terms = MatchTerms { tolerance, window_ms: window_hours * HOUR_MS, cut_off_days, timezone };
-    Reading { format, terms }
+    let terms = MatchTerms {
+        tolerance: Tolerance { absolute: absolute?, relative_ppm: relative_ppm? },
+        window_ms: window_hours? * HOUR_MS,
+        cut_off_days: cut_off_days?.unsigned_abs(),
+        timezone: timezone?,
+    };
+    Some(Reading { format: format?, terms })
 }
 
-/// `sources.0.statement.` as people write it: `sources[0].statement`.
-fn key_of(path: &str) -> String {
-    path.split('.').filter(|part| !part.is_empty()).fold(String::new(), |key, part| {
-        if part.bytes().all(|byte| byte.is_ascii_digit()) {
-            format!("{key}[{part}]")
-        } else if key.is_empty() {
-            part.to_owned()
-        } else {
-            format!("{key}.{part}")
-        }
+fn format(section: &mut Section<'_>, key: String) -> Option<Format> {
+    // All of them are asked for before one that is missing ends it.
+    let (delimiter, header) = (section.value("delimiter"), section.value("header"));
+    let (decimal_comma, amounts) = (section.value("decimal_comma"), section.value("amounts"));
+    let (time, zone) = (section.value("time"), section.value("zone"));
+    let (columns, daily_sums) = (section.value("columns"), section.value("daily_sums"));
+    let controls = section.value("controls");
+    let (credits, reversals) = (section.value("credits"), section.value("reversals"));
+    Some(Format {
+        delimiter: delimiter?,
+        header: header?,
+        decimal_comma: decimal_comma?,
+        amounts: amounts?,
+        time: time?,
+        zone: zone?,
+        currency: PAYOUT_CURRENCY.to_owned(),
+        columns: columns?,
+        daily_sums: daily_sums?,
+        controls: controls?,
+        credits: credits?,
+        reversals: reversals?,
+        key,
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_fault_of_a_file_names_its_setting_as_people_write_it() {
-        assert_eq!(key_of("sources.0.statement."), "sources[0].statement");
-        assert_eq!(key_of("sources.12.statement."), "sources[12].statement");
-    }
 }
