@@ -2,10 +2,13 @@
 //!
 //! | module | what stands there |
 //! |---|---|
-//! | [`process`] | loading what a batch touches, inside the transaction that will save it |
-//! | `save` | saving what the domain decided |
+//! | [`process`] | a batch is claimed, loaded and saved in one transaction |
+//! | `existing` | what exists before a batch |
+//! | `save`, `steps` | saving what the domain decided; steps with what they move |
 //! | [`list`] | reading rewards back, page by page |
 
+pub(crate) mod existing;
 pub mod list;
 pub mod process;
 pub(crate) mod save;
+pub(crate) mod steps;

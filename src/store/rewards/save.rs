@@ -1,11 +1,10 @@
-//! Saving what became of a batch or of a review: rewards, verdicts, steps, balances, transfers, outcomes.
+//! Saving the outcome of a batch: rewards, verdicts, steps with what they move, outcomes of postbacks, cases, tallies.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::sync::LazyLock;
 
-use domain::batch::{BatchOutcome, DataTally, RewardChange, TakenStep};
+use domain::batch::{BatchOutcome, DataTally, RewardChange};
 use domain::delivery::Subscriptions;
-use domain::ledger::{Posting, Transfer};
 use domain::postback::event::Click;
 use domain::review::queue::address_group;
 use domain::time::{DAY_MS, TimestampMs};
@@ -18,6 +17,7 @@ use crate::deliveries::outbox::{self, Touched};
 use crate::operations::retention;
 use crate::review::cases;
 use crate::review::context::HOUR_MS;
+use crate::rewards::steps::save_steps;
 use crate::{Error, Result};
 
 use Column::{Int, Text};
@@ -121,64 +121,6 @@ static INSERT_VERDICTS: LazyStatement = LazyLock::new(|| {
     )
 });
 
-static INSERT_STEPS: LazyStatement = LazyLock::new(|| {
-    Statement::new(
-        "INSERT INTO steps (reward_id, seq, step, actor, note, postback_id, taken_at, business_date,
-                            part_reward_micros, part_payout_micros)
-         SELECT reward_id, seq, step, actor, note, postback_id, taken_at, business_date, part_reward_micros,
-                part_payout_micros
-         FROM {given}",
-        &[
-            Int("reward_id"),
-            Int("seq"),
-            Text("step"),
-            Text("actor"),
-            Text("note"),
-            Int("postback_id"),
-            Int("taken_at"),
-            Text("business_date"),
-            Int("part_reward_micros"),
-            Int("part_payout_micros"),
-        ],
-    )
-});
-
-/// Rows are given in the order of their names, so that two workers lock shared accounts in the same order.
-static MOVE_BALANCES: LazyStatement = LazyLock::new(|| {
-    Statement::new(
-        "INSERT INTO accounts (name, currency, balance_micros, carries)
-         SELECT name, currency, delta_micros, delta_carries FROM {given} WHERE true ORDER BY name, currency
-         ON CONFLICT (name, currency) DO UPDATE SET
-             balance_micros = CASE WHEN SUBSTR(accounts.name, 1, 5) = 'user:'
-                 THEN accounts.balance_micros + excluded.balance_micros
-                 ELSE (accounts.balance_micros % 4611686018427387904 + excluded.balance_micros) % 4611686018427387904 END,
-             carries = CASE WHEN SUBSTR(accounts.name, 1, 5) = 'user:' THEN 0
-                 ELSE accounts.carries + excluded.carries + accounts.balance_micros / 4611686018427387904
-                    + (accounts.balance_micros % 4611686018427387904 + excluded.balance_micros) / 4611686018427387904 END
-         RETURNING id, name, currency",
-        &[Text("name"), Text("currency"), Int("delta_micros"), Int("delta_carries")],
-    )
-});
-
-static INSERT_TRANSFERS: LazyStatement = LazyLock::new(|| {
-    Statement::new(
-        "INSERT INTO transfers (reward_id, step_seq, debit_id, credit_id, amount_micros, currency, booked_at,
-                                business_date)
-         SELECT reward_id, step_seq, debit_id, credit_id, amount_micros, currency, booked_at, business_date
-         FROM {given}",
-        &[
-            Int("reward_id"),
-            Int("step_seq"),
-            Int("debit_id"),
-            Int("credit_id"),
-            Int("amount_micros"),
-            Text("currency"),
-            Int("booked_at"),
-            Text("business_date"),
-        ],
-    )
-});
-
 /// The last statement of a batch: the rows are shared by all workers, and so are locked for the shortest time.
 static ADD_TALLIES: LazyStatement = LazyLock::new(|| {
     Statement::new(
@@ -221,7 +163,7 @@ pub(crate) async fn save(
     }
     let taken: Vec<_> =
         settled().flat_map(|(settled, id)| settled.steps.iter().map(|taken| (*id, taken))).collect();
-    steps(tx, &taken, &outcome.business_date, now).await?;
+    save_steps(tx, &taken, &outcome.business_date, now).await?;
     let touched: Vec<_> = settled()
         .map(|(settled, id)| Touched {
             reward_id: *id,
@@ -248,101 +190,6 @@ fn is_late(settled: &RewardChange, now: TimestampMs) -> bool {
             && (settled.reward.id.is_some()
                 || now.0.saturating_sub(details.received_at.0) >= SHORTEST_TERM_MS)
     })
-}
-
-/// Saves steps and what they move.
-pub(crate) async fn steps(
-    tx: &mut Tx,
-    taken: &[(i64, &TakenStep)],
-    business_date: &str,
-    now: TimestampMs,
-) -> Result<()> {
-    if taken.is_empty() {
-        return Ok(());
-    }
-    let rows: Vec<_> = taken
-        .iter()
-        .map(|(reward_id, taken)| StepRow {
-            reward_id: *reward_id,
-            seq: taken.seq,
-            step: taken.step.name(),
-            actor: &taken.actor,
-            note: taken.note.as_deref(),
-            postback_id: taken.postback_id,
-            taken_at: now.0,
-            business_date,
-            part_reward_micros: taken.amounts.map(|amounts| amounts.reward.0),
-            part_payout_micros: taken.amounts.map(|amounts| amounts.payout.0),
-        })
-        .collect();
-    tx.execute(&INSERT_STEPS, &rows).await?;
-    transfers(tx, taken, business_date, now).await
-}
-
-/// Books the transfers of steps: balances first, because their rows give the accounts their ids.
-async fn transfers(
-    tx: &mut Tx,
-    taken: &[(i64, &TakenStep)],
-    business_date: &str,
-    now: TimestampMs,
-) -> Result<()> {
-    let postings: Vec<Booked> = taken
-        .iter()
-        .flat_map(|(id, taken)| {
-            let cause = Some((*id, taken.seq));
-            taken.transfers.iter().map(Transfer::posting).map(move |posting| (cause, posting))
-        })
-        .collect();
-    book(tx, &postings, business_date, now).await
-}
-
-/// A posting, with the reward and step that caused it, if a reward did.
-pub(crate) type Booked = (Option<(i64, i64)>, Posting);
-
-/// Books `postings`.
-pub(crate) async fn book(
-    tx: &mut Tx,
-    postings: &[Booked],
-    business_date: &str,
-    now: TimestampMs,
-) -> Result<()> {
-    if postings.is_empty() {
-        return Ok(());
-    }
-    let mut deltas: BTreeMap<(&str, &str), i128> = BTreeMap::new();
-    for (_, posting) in postings {
-        *deltas.entry((&posting.debit, &posting.currency)).or_default() -= i128::from(posting.amount.0);
-        *deltas.entry((&posting.credit, &posting.currency)).or_default() += i128::from(posting.amount.0);
-    }
-    let deltas: Vec<_> =
-        deltas.into_iter().map(|((name, currency), delta)| DeltaRow::of(name, currency, delta)).collect();
-    let accounts: Vec<AccountRow> = tx.fetch(&MOVE_BALANCES, &deltas).await?;
-    let ids: HashMap<(&str, &str), i64> = accounts
-        .iter()
-        .map(|account| ((account.name.as_str(), account.currency.as_str()), account.id))
-        .collect();
-    let id = |name: &str, currency: &str| {
-        ids.get(&(name, currency))
-            .copied()
-            .ok_or_else(|| Error::Aborted(format!("account {name} was not returned")))
-    };
-    let rows = postings
-        .iter()
-        .map(|(cause, posting)| {
-            Ok(TransferRow {
-                reward_id: cause.map(|(reward_id, _)| reward_id),
-                step_seq: cause.map(|(_, step_seq)| step_seq),
-                debit_id: id(&posting.debit, &posting.currency)?,
-                credit_id: id(&posting.credit, &posting.currency)?,
-                amount_micros: posting.amount.0,
-                currency: &posting.currency,
-                booked_at: now.0,
-                business_date,
-            })
-        })
-        .collect::<Result<Vec<_>>>()?;
-    tx.execute(&INSERT_TRANSFERS, &rows).await?;
-    Ok(())
 }
 
 /// Marks the postbacks of `outcome`; `reward_ids` are those of its rewards, in their order.
@@ -548,61 +395,6 @@ impl<'a> VerdictRow<'a> {
                 .then(|| fired.iter().map(|signal| signal.code.as_str()).collect::<Vec<_>>().join(" ")),
         })
     }
-}
-
-#[derive(Serialize)]
-struct StepRow<'a> {
-    reward_id: i64,
-    seq: i64,
-    step: &'static str,
-    actor: &'a str,
-    note: Option<&'a str>,
-    postback_id: Option<i64>,
-    taken_at: i64,
-    business_date: &'a str,
-    part_reward_micros: Option<i64>,
-    part_payout_micros: Option<i64>,
-}
-
-#[derive(Serialize)]
-struct DeltaRow<'a> {
-    name: &'a str,
-    currency: &'a str,
-    delta_micros: i64,
-    delta_carries: i64,
-}
-
-/// How many micros a balance carries at once: two rests of it never leave the range of whole numbers.
-const CARRY_MICROS: i128 = 1 << 62;
-
-impl<'a> DeltaRow<'a> {
-    fn of(name: &'a str, currency: &'a str, delta: i128) -> Self {
-        // A user's balance never carries: what it cannot hold, the table refuses.
-        let carries = if name.starts_with("user:") { 0 } else { delta / CARRY_MICROS };
-        let rest = delta - carries * CARRY_MICROS;
-        let whole =
-            |number: i128| i64::try_from(number).unwrap_or(if number < 0 { i64::MIN } else { i64::MAX });
-        Self { name, currency, delta_micros: whole(rest), delta_carries: whole(carries) }
-    }
-}
-
-#[derive(sqlx::FromRow)]
-struct AccountRow {
-    id: i64,
-    name: String,
-    currency: String,
-}
-
-#[derive(Serialize)]
-struct TransferRow<'a> {
-    reward_id: Option<i64>,
-    step_seq: Option<i64>,
-    debit_id: i64,
-    credit_id: i64,
-    amount_micros: i64,
-    currency: &'a str,
-    booked_at: i64,
-    business_date: &'a str,
 }
 
 #[derive(Serialize)]

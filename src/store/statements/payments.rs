@@ -16,7 +16,7 @@ use super::{Resolution, held, subject};
 use crate::access::audit::{self, Line};
 use crate::db::sql::{LazyStatement, Statement};
 use crate::db::tx::{Tx, with_statement};
-use crate::rewards::save::book;
+use crate::ledger::booking::book;
 use crate::{Result, Store, read};
 
 /// A payment that a person says was made.

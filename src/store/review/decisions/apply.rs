@@ -13,8 +13,8 @@ use crate::Result;
 use crate::access::audit::{self, Line};
 use crate::db::tx::{Tx, guard};
 use crate::deliveries::outbox::{self, Touched, UserRow, lock_users};
-use crate::rewards::process::RewardRow;
-use crate::rewards::save;
+use crate::rewards::existing::RewardRow;
+use crate::rewards::steps::save_steps;
 
 pub(crate) async fn load(tx: &mut Tx, ids: &[IdRow]) -> Result<HashMap<i64, Reward>> {
     let owners: Vec<(String, String)> = tx.fetch(&OWNERS, &ids).await?;
@@ -59,7 +59,7 @@ pub(crate) async fn take(
     let touched = tx.execute(&UPDATE, &updates).await?;
     guard("rewards", touched, updates.len())?;
     let steps: Vec<(i64, &TakenStep)> = taken.iter().map(|(id, _, step)| (*id, step)).collect();
-    save::steps(tx, &steps, &reviewer.business_date, reviewer.now).await?;
+    save_steps(tx, &steps, &reviewer.business_date, reviewer.now).await?;
     let touched: Vec<Touched<'_>> = taken
         .iter()
         .map(|(reward_id, reward, step)| Touched {

@@ -12,7 +12,7 @@ use super::rows::{IdRow, LAST_STEPS, LastStepRow};
 use super::{BulkDecision, Skip, Wanted};
 use crate::access::audit::{self, Line};
 use crate::db::tx::{Tx, own_task};
-use crate::rewards::process::status;
+use crate::rewards::existing::status;
 use crate::{Error, Result, Store, read};
 
 /// Who decides, why and when.

@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use crate::db::sql::Column::{Int, Text};
 use crate::db::sql::{LazyStatement, Statement};
-use crate::rewards::process::reward_columns;
+use crate::rewards::existing::reward_columns;
 use crate::{Error, Result};
 
 #[derive(Serialize)]

@@ -1,5 +1,7 @@
 //! Balances, and the proof that they follow from the transfers.
 
+pub(crate) mod booking;
+
 use domain::money::Micros;
 use domain::proof::{DifferingAccount, DifferingReward, Proof};
 

@@ -1,0 +1,139 @@
+//! Booking transfers: balances first, because their rows give the accounts their ids.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::LazyLock;
+
+use domain::ledger::Posting;
+use domain::time::TimestampMs;
+use serde::Serialize;
+
+use crate::db::sql::Column::{Int, Text};
+use crate::db::sql::{LazyStatement, Statement};
+use crate::db::tx::Tx;
+use crate::{Error, Result};
+
+/// Rows are given in the order of their names, so that two workers lock shared accounts in the same order.
+static MOVE_BALANCES: LazyStatement = LazyLock::new(|| {
+    Statement::new(
+        "INSERT INTO accounts (name, currency, balance_micros, carries)
+         SELECT name, currency, delta_micros, delta_carries FROM {given} WHERE true ORDER BY name, currency
+         ON CONFLICT (name, currency) DO UPDATE SET
+             balance_micros = CASE WHEN SUBSTR(accounts.name, 1, 5) = 'user:'
+                 THEN accounts.balance_micros + excluded.balance_micros
+                 ELSE (accounts.balance_micros % 4611686018427387904 + excluded.balance_micros) % 4611686018427387904 END,
+             carries = CASE WHEN SUBSTR(accounts.name, 1, 5) = 'user:' THEN 0
+                 ELSE accounts.carries + excluded.carries + accounts.balance_micros / 4611686018427387904
+                    + (accounts.balance_micros % 4611686018427387904 + excluded.balance_micros) / 4611686018427387904 END
+         RETURNING id, name, currency",
+        &[Text("name"), Text("currency"), Int("delta_micros"), Int("delta_carries")],
+    )
+});
+
+static INSERT_TRANSFERS: LazyStatement = LazyLock::new(|| {
+    Statement::new(
+        "INSERT INTO transfers (reward_id, step_seq, debit_id, credit_id, amount_micros, currency, booked_at,
+                                business_date)
+         SELECT reward_id, step_seq, debit_id, credit_id, amount_micros, currency, booked_at, business_date
+         FROM {given}",
+        &[
+            Int("reward_id"),
+            Int("step_seq"),
+            Int("debit_id"),
+            Int("credit_id"),
+            Int("amount_micros"),
+            Text("currency"),
+            Int("booked_at"),
+            Text("business_date"),
+        ],
+    )
+});
+
+/// A posting, with the reward and step that caused it, if a reward did.
+pub(crate) type Booked = (Option<(i64, i64)>, Posting);
+
+/// Books `postings`.
+pub(crate) async fn book(
+    tx: &mut Tx,
+    postings: &[Booked],
+    business_date: &str,
+    now: TimestampMs,
+) -> Result<()> {
+    if postings.is_empty() {
+        return Ok(());
+    }
+    let mut deltas: BTreeMap<(&str, &str), i128> = BTreeMap::new();
+    for (_, posting) in postings {
+        *deltas.entry((&posting.debit, &posting.currency)).or_default() -= i128::from(posting.amount.0);
+        *deltas.entry((&posting.credit, &posting.currency)).or_default() += i128::from(posting.amount.0);
+    }
+    let deltas: Vec<_> =
+        deltas.into_iter().map(|((name, currency), delta)| DeltaRow::of(name, currency, delta)).collect();
+    let accounts: Vec<AccountRow> = tx.fetch(&MOVE_BALANCES, &deltas).await?;
+    let ids: HashMap<(&str, &str), i64> = accounts
+        .iter()
+        .map(|account| ((account.name.as_str(), account.currency.as_str()), account.id))
+        .collect();
+    let id = |name: &str, currency: &str| {
+        ids.get(&(name, currency))
+            .copied()
+            .ok_or_else(|| Error::Aborted(format!("account {name} was not returned")))
+    };
+    let rows = postings
+        .iter()
+        .map(|(cause, posting)| {
+            Ok(TransferRow {
+                reward_id: cause.map(|(reward_id, _)| reward_id),
+                step_seq: cause.map(|(_, step_seq)| step_seq),
+                debit_id: id(&posting.debit, &posting.currency)?,
+                credit_id: id(&posting.credit, &posting.currency)?,
+                amount_micros: posting.amount.0,
+                currency: &posting.currency,
+                booked_at: now.0,
+                business_date,
+            })
+        })
+        .collect::<Result<Vec<_>>>()?;
+    tx.execute(&INSERT_TRANSFERS, &rows).await?;
+    Ok(())
+}
+
+#[derive(Serialize)]
+struct DeltaRow<'a> {
+    name: &'a str,
+    currency: &'a str,
+    delta_micros: i64,
+    delta_carries: i64,
+}
+
+/// How many micros a balance carries at once: two rests of it never leave the range of whole numbers.
+const CARRY_MICROS: i128 = 1 << 62;
+
+impl<'a> DeltaRow<'a> {
+    fn of(name: &'a str, currency: &'a str, delta: i128) -> Self {
+        // A user's balance never carries: what it cannot hold, the table refuses.
+        let carries = if name.starts_with("user:") { 0 } else { delta / CARRY_MICROS };
+        let rest = delta - carries * CARRY_MICROS;
+        let whole =
+            |number: i128| i64::try_from(number).unwrap_or(if number < 0 { i64::MIN } else { i64::MAX });
+        Self { name, currency, delta_micros: whole(rest), delta_carries: whole(carries) }
+    }
+}
+
+#[derive(sqlx::FromRow)]
+struct AccountRow {
+    id: i64,
+    name: String,
+    currency: String,
+}
+
+#[derive(Serialize)]
+struct TransferRow<'a> {
+    reward_id: Option<i64>,
+    step_seq: Option<i64>,
+    debit_id: i64,
+    credit_id: i64,
+    amount_micros: i64,
+    currency: &'a str,
+    booked_at: i64,
+    business_date: &'a str,
+}
