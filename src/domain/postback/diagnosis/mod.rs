@@ -1,0 +1,146 @@
+//! Why a signature does not match: what the network must have signed instead, found by trying.
+//!
+//! Every way in which integrations are known to go wrong is a dimension (form, scheme, host, secret, encoding, order);
+//! all their combinations are tried, and the one with the fewest deviations is the answer. It never shows a secret or
+//! a hash that would be valid.
+
+mod candidates;
+mod sentences;
+#[cfg(test)]
+mod tests;
+
+use crate::postback::carried::Carried;
+use crate::postback::signature::{Secret, SignatureForm};
+use candidates::{Hash, candidates, hosts};
+
+/// What is known of a call, and of the source that it was meant for.
+#[derive(Clone, Copy, Debug)]
+pub struct Suspect<'a> {
+    /// Path and query, as received.
+    pub target: &'a str,
+    /// `public_url`, without a slash at the end.
+    pub origin: &'a str,
+    /// Other hosts that might have been signed, e.g. that of the captured URL, or the listener's.
+    pub other_hosts: &'a [String],
+    /// The form of the source.
+    pub form: SignatureForm,
+    /// The secrets of the source.
+    pub secrets: &'a [Secret],
+    /// The secrets of other sources, by their names.
+    pub other_secrets: &'a [(String, Secret)],
+    /// What its body carries.
+    pub carried: Option<&'a Carried>,
+    /// The URL as it stands in the network's dashboard, if somebody said it.
+    pub dashboard: Option<&'a str>,
+}
+
+/// What was found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Diagnosis {
+    /// It verifies as the settings are.
+    Verifies,
+    /// It would verify with these deviations, the fewest that do.
+    Deviates(Vec<Deviation>),
+    /// There is nothing that could be compared.
+    NoHash(&'static str),
+    /// What should stand in the URL came in the body.
+    InBody {
+        /// Why the URL alone cannot be compared, or how many combinations did not explain it.
+        url: Box<Diagnosis>,
+        /// What came.
+        carried: Carried,
+    },
+    /// Nothing of what is known to go wrong explains it.
+    Unexplained(Tried),
+}
+
+/// What was tried in vain.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tried {
+    /// How many combinations.
+    pub combinations: usize,
+    /// With which hosts.
+    pub hosts: Vec<String>,
+    /// Whether the dashboard's host was among them.
+    pub has_dashboard: bool,
+}
+
+/// One thing that is other than the settings say.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Deviation {
+    /// Scheme and host that were signed, and those of the settings.
+    Origin {
+        /// By the network.
+        signed: String,
+        /// By us.
+        expected: String,
+    },
+    /// The form that was signed.
+    Form(SignatureForm),
+    /// The secret of another source.
+    SecretOf(String),
+    /// The configured secret without the blanks or quotes around it.
+    SecretTrimmed,
+    /// The bytes that the configured secret spells in hexadecimal.
+    SecretIsHex,
+    /// What was done to the query on its way.
+    Encoding(Encoding),
+    /// The parameters were signed in the order of their names.
+    Sorted,
+    /// Something was put behind the hash, or the parameters were reordered on the way.
+    HashMoved,
+    /// The hash is written in capital letters.
+    UpperCaseHash,
+    /// It is an HMAC-SHA256.
+    Sha256,
+}
+
+/// What was done to the query between the network and us.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Encoding {
+    /// `+` was signed, `%20` arrived.
+    PlusBecamePercent,
+    /// `%20` was signed, `+` arrived.
+    PercentBecamePlus,
+    /// The text was signed before it was encoded.
+    SignedDecoded,
+    /// Escapes were written in the other case.
+    LowerCaseEscapes,
+    /// As above, the other way round.
+    UpperCaseEscapes,
+    /// `&` was signed as `&amp;`.
+    Entities,
+}
+
+/// Tries everything, and answers with the simplest explanation.
+pub fn diagnose(suspect: &Suspect<'_>) -> Diagnosis {
+    let url = of_url(suspect);
+    match (suspect.carried, &url) {
+        (Some(carried), Diagnosis::NoHash(_) | Diagnosis::Unexplained(_)) => {
+            Diagnosis::InBody { url: Box::new(url), carried: carried.clone() }
+        }
+        _ => url,
+    }
+}
+
+fn of_url(suspect: &Suspect<'_>) -> Diagnosis {
+    let hash = match Hash::of(suspect.target) {
+        Ok(hash) => hash,
+        Err(why) => return Diagnosis::NoHash(why),
+    };
+    let mut combinations = 0;
+    let explained = candidates(suspect)
+        .inspect(|_| combinations += 1)
+        .filter(|candidate| candidate.explains(&hash))
+        .map(|candidate| candidate.deviations(&hash, suspect))
+        .min_by_key(Vec::len);
+    match explained {
+        Some(deviations) if deviations.is_empty() => Diagnosis::Verifies,
+        Some(deviations) => Diagnosis::Deviates(deviations),
+        None => Diagnosis::Unexplained(Tried {
+            combinations,
+            hosts: hosts(suspect),
+            has_dashboard: suspect.dashboard.is_some(),
+        }),
+    }
+}
