@@ -167,7 +167,7 @@ pub(crate) async fn change(
     let said = if changed {
         format!("Done. The sessions of {name} have ended.")
     } else {
-        "Nothing was changed: there was nothing to change.".into()
+        "Nothing was changed: this person does not exist, or is already in this state.".into()
     };
     show(console, viewer, &said, "").await
 }
