@@ -27,7 +27,7 @@ use warp::reply::Response;
 use crate::apart;
 use crate::body::{Served, ServedBody, TimedBody};
 use crate::caller::{self, Peer};
-use crate::console::request::SESSION_COOKIE;
+use crate::console::shell::request::SESSION_COOKIE;
 use crate::door::{Accepted, Door};
 use crate::front;
 use crate::ingest::{Ingest, RawLine};

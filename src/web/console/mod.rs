@@ -1,62 +1,19 @@
 //! The pages: server-rendered, for people who sign in.
 //!
-//! | module | what stands there |
+//! | room | what stands there |
 //! |---|---|
-//! | `request`, `answer` | what a browser sent; what it gets, with the headers of every page |
-//! | `session`, `kept` | who somebody is, what they wrote when their session was over |
-//! | `sign_in`, `logins`, `throttle`, `hashing`, [`password`] | signing in: how often one may fail, where passwords are hashed |
-//! | `account` | one's own password and sessions |
-//! | `frame`, `show`, `visible` | what every page has around it; how money, time, words and texts of others are written |
-//! | `chart` | drawings |
-//! | `today`, `review`, `reversals`, `going_on`, `scope`, `decide`, `reward`, `evidence`, `rewards`, `user` | what the risk team works with |
-//! | `said` | what a click did, told by the next page |
-//! | `reports`, `report`, `tables`, `statement`, `upload`, `parts` | what finance works with |
-//! | `postbacks`, `quarantine`, `deliveries`, `policy`, `audit`, `people` | what else there is to see |
-//! | `help` | the handbook |
+//! | `shell` | requests and answers, signing in, the frame of every page, how things are written, the handbook |
+//! | `review` | what the risk team works with: today, the queue, decisions, rewards, users, reversals |
+//! | `finance` | reports, statements, uploads |
+//! | `admin` | postbacks, quarantine, deliveries, the policy, the audit, people |
 //!
 //! Everything works as plain links and forms; the one script adds keys and changes pages without a flicker. Nobody
 //! without a session sees anything, and no form does anything without its token.
 
-mod account;
-pub(crate) mod answer;
-mod audit;
-mod chart;
-mod decide;
-mod deliveries;
-mod evidence;
-mod frame;
-mod going_on;
-mod hashing;
-mod help;
-mod kept;
-mod logins;
-mod parts;
-pub mod password;
-mod people;
-mod policy;
-mod postbacks;
-mod quarantine;
-mod report;
-mod reports;
-pub(crate) mod request;
-mod reversals;
+mod admin;
+mod finance;
 mod review;
-mod reward;
-mod rewards;
-mod said;
-mod scope;
-mod session;
-mod show;
-mod sign_in;
-mod statement;
-mod tables;
-mod throttle;
-mod today;
-mod upload;
-mod user;
-mod visible;
-#[cfg(test)]
-mod words;
+pub(crate) mod shell;
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
@@ -83,10 +40,15 @@ use crate::ingest::Ingest;
 use crate::refusals::Refusals;
 use crate::statements::Readings;
 use crate::stating::Stating;
-use answer::{Answer, PageError};
-pub use logins::Logins;
-use request::{BadRequest, Request};
-use session::Viewer;
+use admin::{audit, deliveries, people, policy, postbacks, quarantine};
+use finance::{report, reports, statement, upload};
+use review::{decide, queue, reversals, reward, rewards, today, user};
+use shell::answer::{self, Answer, PageError};
+pub use shell::logins::Logins;
+pub use shell::password;
+use shell::request::{BadRequest, Request};
+use shell::session::{self, Viewer};
+use shell::{account, frame, help, sign_in};
 
 /// The largest form: a note, and the ids of what was selected on one page.
 const MAX_FORM_LEN: usize = 64 * 1024;
@@ -382,8 +344,8 @@ impl Console {
         let answered = match (is_post, path.as_slice()) {
             (true, ["logout"]) => session::sign_out(self, &viewer, request).await,
             (false, []) => today::page(self, &viewer).await,
-            (false, ["review"]) => Box::pin(review::page(self, &viewer, request)).await,
-            (false, ["review", "new"]) => review::new(self, request).await,
+            (false, ["review"]) => Box::pin(queue::page(self, &viewer, request)).await,
+            (false, ["review", "new"]) => queue::new(self, request).await,
             (true, ["review", "decide"]) => decide::decide(self, &viewer, request).await,
             (true, ["decisions", id, "undo"]) => decide::undo(self, &viewer, request, id).await,
             (false, ["review", "reversals"]) => reversals::page(self, &viewer, request).await,

@@ -5,13 +5,13 @@ use domain::actor::words;
 use store::access::audit::{AuditFilter, AuditRow, ExportFilter};
 use warp::Reply as _;
 
-use super::Console;
-use super::answer::{Answer, Answered, page as render};
-use super::frame::Frame;
-use super::request::Request;
-use super::session::Viewer;
-use super::show::{Moment, dollars_in, moment};
 use crate::audit_file;
+use crate::console::Console;
+use crate::console::shell::answer::{Answer, Answered, page as render};
+use crate::console::shell::frame::Frame;
+use crate::console::shell::request::Request;
+use crate::console::shell::session::Viewer;
+use crate::console::shell::show::{Moment, dollars_in, moment};
 use crate::files::{CSV, download};
 
 const PAGE: i64 = 100;
@@ -50,7 +50,7 @@ pub(crate) async fn page(console: &Console, viewer: &Viewer, request: &Request) 
         tokio::try_join!(console.store.audit(&filter, PAGE), console.store.audit_choices())?;
     let full = i64::try_from(rows.len()).is_ok_and(|rows| rows == PAGE);
     let next = rows.last().filter(|_| full).map_or_else(String::new, |last| {
-        super::said::with(&request.target, &[("after", last.id.to_string())])
+        crate::console::shell::said::with(&request.target, &[("after", last.id.to_string())])
     });
     let chosen = |names: Vec<String>, chosen: &Option<String>| {
         names.into_iter().map(|name| (name.clone(), chosen.as_ref() == Some(&name))).collect()
@@ -70,7 +70,10 @@ pub(crate) async fn page(console: &Console, viewer: &Viewer, request: &Request) 
             })
             .collect(),
         next,
-        file: super::said::with(&request.target.replacen("/audit", "/audit/audit.csv", 1), &[]),
+        file: crate::console::shell::said::with(
+            &request.target.replacen("/audit", "/audit/audit.csv", 1),
+            &[],
+        ),
     };
     render(&page)
 }

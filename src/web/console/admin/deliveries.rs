@@ -10,12 +10,12 @@ use store::deliveries::resend::{
 };
 use store::rewards::list::Place;
 
-use super::Console;
-use super::answer::{Answer, Answered, page as render};
-use super::frame::{Frame, refusal};
-use super::request::Request;
-use super::session::Viewer;
-use super::show::{Moment, counted, moment, number, short, sign};
+use crate::console::Console;
+use crate::console::shell::answer::{Answer, Answered, page as render};
+use crate::console::shell::frame::{Frame, refusal};
+use crate::console::shell::request::Request;
+use crate::console::shell::session::Viewer;
+use crate::console::shell::show::{Moment, counted, moment, number, short, sign};
 
 const PAGE: i64 = 50;
 /// How many deliveries one click sends again; a longer backlog takes another click.
@@ -76,7 +76,10 @@ pub(crate) async fn page(console: &Console, viewer: &Viewer, request: &Request) 
     drop(store);
     let full = i64::try_from(rows.len()).is_ok_and(|rows| rows == PAGE);
     let next = rows.last().filter(|_| full).map_or_else(String::new, |last| {
-        super::said::with(&request.target, &[("after", format!("{},{}", last.born_at, last.id))])
+        crate::console::shell::said::with(
+            &request.target,
+            &[("after", format!("{},{}", last.born_at, last.id))],
+        )
     });
     let page = DeliveriesPage {
         frame: Frame::load(console, viewer, "/deliveries").await?,
@@ -98,7 +101,7 @@ pub(crate) async fn page(console: &Console, viewer: &Viewer, request: &Request) 
             .collect(),
         is_set: status.is_some(),
         may_review: viewer.may_review(),
-        said: super::said::told(viewer, request).join(" "),
+        said: crate::console::shell::said::told(viewer, request).join(" "),
         rows: rows
             .into_iter()
             .map(|row| Row {
@@ -112,7 +115,7 @@ pub(crate) async fn page(console: &Console, viewer: &Viewer, request: &Request) 
                 due: (row.status == "waiting").then(|| moment(row.due_at, now)),
                 event: row.event,
                 user: short(&row.user_id),
-                user_link: super::user::link(&row.app, &row.user_id),
+                user_link: crate::console::review::user::link(&row.app, &row.user_id),
                 attempts: row.attempts,
                 born: moment(row.born_at, now),
                 status: label(&row.status),
@@ -220,5 +223,5 @@ fn not_yours(viewer: &Viewer) -> Answer {
 }
 
 fn back(viewer: &Viewer, said: String) -> Answer {
-    Answer::To(super::said::telling(viewer, "/deliveries", &[said]))
+    Answer::To(crate::console::shell::said::telling(viewer, "/deliveries", &[said]))
 }

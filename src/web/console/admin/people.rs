@@ -6,13 +6,13 @@ use askama::Template;
 use domain::access::{Role, is_person_name};
 use store::access::staff::{NewPerson, PersonChange};
 
-use super::Console;
-use super::answer::{Answer, Answered, PageError, page as render};
-use super::frame::{Frame, refusal};
-use super::password;
-use super::request::Request;
-use super::session::Viewer;
-use super::show::{Moment, moment};
+use crate::console::Console;
+use crate::console::shell::answer::{Answer, Answered, PageError, page as render};
+use crate::console::shell::frame::{Frame, refusal};
+use crate::console::shell::password;
+use crate::console::shell::request::Request;
+use crate::console::shell::session::Viewer;
+use crate::console::shell::show::{Moment, moment};
 use crate::limits::Caller;
 
 struct Row {

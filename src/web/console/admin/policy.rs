@@ -4,11 +4,11 @@ use askama::Template;
 use domain::time::TimestampMs;
 use serde_json::Value;
 
-use super::Console;
-use super::answer::{Answered, page as render};
-use super::frame::Frame;
-use super::session::Viewer;
-use super::show::{number, percent, rule_name};
+use crate::console::Console;
+use crate::console::shell::answer::{Answered, page as render};
+use crate::console::shell::frame::Frame;
+use crate::console::shell::session::Viewer;
+use crate::console::shell::show::{number, percent, rule_name};
 
 /// How far back the counts go.
 const DAYS: i64 = 30;
@@ -105,7 +105,10 @@ fn threshold(name: &str, value: &Value) -> (String, String) {
         (Some((stem, "percent")), Some(_)) => (stem, format!("{} %", plain())),
         (Some((stem, "usd")), _) => {
             let parsed = domain::money::Micros::parse(&plain());
-            (stem, parsed.map_or_else(|_| plain(), |parsed| super::show::usd(parsed.amount.0)))
+            (
+                stem,
+                parsed.map_or_else(|_| plain(), |parsed| crate::console::shell::show::usd(parsed.amount.0)),
+            )
         }
         _ => (name, plain()),
     };
@@ -116,7 +119,7 @@ fn threshold(name: &str, value: &Value) -> (String, String) {
 fn whole_span(seconds: i64) -> String {
     for (unit, name) in [(86_400, "day"), (3_600, "hour"), (60, "minute"), (1, "second")] {
         if seconds != 0 && seconds % unit == 0 {
-            return super::show::counted(seconds / unit, name);
+            return crate::console::shell::show::counted(seconds / unit, name);
         }
     }
     "0 seconds".into()
@@ -130,7 +133,7 @@ fn overrides(content: &Value) -> Vec<(String, String)> {
 
 /// How decisions are made, from the settings.
 fn terms(console: &Console) -> Vec<(&'static str, String)> {
-    use super::show::{span, usd};
+    use crate::console::shell::show::{span, usd};
     let terms = &console.terms;
     let second = &terms.second;
     let mut lines = vec![

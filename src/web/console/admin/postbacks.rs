@@ -7,12 +7,12 @@ use domain::masked::masked;
 use store::postbacks::list::{OutcomeFilter, PostbackFilter};
 use store::postbacks::replay::{Replayed, Replayer};
 
-use super::Console;
-use super::answer::{Answer, Answered, page as render};
-use super::frame::{Frame, refusal};
-use super::request::Request;
-use super::session::Viewer;
-use super::show::{Moment, moment, sign};
+use crate::console::Console;
+use crate::console::shell::answer::{Answer, Answered, page as render};
+use crate::console::shell::frame::{Frame, refusal};
+use crate::console::shell::request::Request;
+use crate::console::shell::session::Viewer;
+use crate::console::shell::show::{Moment, moment, sign};
 
 const PAGE: i64 = 50;
 
@@ -57,7 +57,7 @@ pub(crate) async fn page(console: &Console, viewer: &Viewer, request: &Request) 
     let rows = console.store.postbacks(&filter, PAGE).await?;
     let full = i64::try_from(rows.len()).is_ok_and(|rows| rows == PAGE);
     let next = rows.last().filter(|_| full).map_or_else(String::new, |last| {
-        super::said::with(&request.target, &[("after", last.id.to_string())])
+        crate::console::shell::said::with(&request.target, &[("after", last.id.to_string())])
     });
     let may = viewer.may_review();
     let is_refused = filter.outcome == Some(OutcomeFilter::Refused);
@@ -84,7 +84,7 @@ pub(crate) async fn page(console: &Console, viewer: &Viewer, request: &Request) 
             .collect(),
         may_set_aside: may && filter.outcome == Some(OutcomeFilter::Quarantined),
         is_set: filter.outcome.is_some() || filter.source.is_some(),
-        said: super::said::told(viewer, request).join(" "),
+        said: crate::console::shell::said::told(viewer, request).join(" "),
         rows: rows
             .into_iter()
             .map(|row| Row {
@@ -170,5 +170,9 @@ pub(crate) async fn replay_refused(console: &Console, viewer: &Viewer, id: &str)
 }
 
 fn back(viewer: &Viewer, outcome: &str, said: &str) -> Answer {
-    Answer::To(super::said::telling(viewer, &format!("/postbacks?outcome={outcome}"), &[said.to_owned()]))
+    Answer::To(crate::console::shell::said::telling(
+        viewer,
+        &format!("/postbacks?outcome={outcome}"),
+        &[said.to_owned()],
+    ))
 }

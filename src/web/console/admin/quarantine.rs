@@ -7,13 +7,13 @@ use domain::postback::stated::{Gap, STATABLE};
 use store::postbacks::list::PostbackRow;
 use store::postbacks::quarantine::{ActRow, By};
 
-use super::Console;
-use super::answer::{Answer, Answered, PageError};
-use super::frame::{Frame, refusal};
-use super::request::Request;
-use super::session::Viewer;
-use super::show::{Moment, moment, sign};
-use super::visible::filters;
+use crate::console::Console;
+use crate::console::shell::answer::{Answer, Answered, PageError};
+use crate::console::shell::frame::{Frame, refusal};
+use crate::console::shell::request::Request;
+use crate::console::shell::session::Viewer;
+use crate::console::shell::show::{Moment, moment, sign};
+use crate::console::shell::visible::filters;
 use crate::stating::{self, Look, Refused, act_words};
 
 /// How many postbacks one click may set aside: more than a page lists.

@@ -8,14 +8,14 @@ use domain::report::{Report, State};
 use store::reports::{ReportRow, SignOff, Signed};
 use warp::Reply;
 
-use super::Console;
-use super::answer::{Answer, Answered, PageError, page as render};
-use super::chart::{self, Bar};
-use super::frame::{Frame, refusal};
-use super::request::Request;
-use super::session::Viewer;
-use super::show::{Moment, moment, usd};
-use super::tables::{HeatMap, Table};
+use crate::console::Console;
+use crate::console::finance::tables::{HeatMap, Table};
+use crate::console::shell::answer::{Answer, Answered, PageError, page as render};
+use crate::console::shell::chart::{self, Bar};
+use crate::console::shell::frame::{Frame, refusal};
+use crate::console::shell::request::Request;
+use crate::console::shell::session::Viewer;
+use crate::console::shell::show::{Moment, moment, usd};
 use crate::export;
 use crate::files::{CSV, XLSX, download};
 use crate::statements::MAX_WORDS_LEN;
@@ -218,7 +218,12 @@ async fn statements(console: &Console, date: &str) -> Result<Vec<StatementLine>,
         let Some(known) = known else { continue };
         let states = known.totals.states.iter().map(|of| {
             let difference = of.theirs - of.ours;
-            (of.state.name(), of.state.title(), super::show::number(of.count), usd(difference.0))
+            (
+                of.state.name(),
+                of.state.title(),
+                crate::console::shell::show::number(of.count),
+                usd(difference.0),
+            )
         });
         lines.push(StatementLine {
             id: row.id,

@@ -7,13 +7,13 @@ use serde::Deserialize;
 use store::reports::ReportRow;
 use store::statements::StatementRow;
 
-use super::Console;
-use super::answer::{Answered, page as render};
-use super::chart;
-use super::frame::Frame;
-use super::request::Request;
-use super::session::Viewer;
-use super::show::{Moment, counted, moment, percent, usd};
+use crate::console::Console;
+use crate::console::shell::answer::{Answered, page as render};
+use crate::console::shell::chart;
+use crate::console::shell::frame::Frame;
+use crate::console::shell::request::Request;
+use crate::console::shell::session::Viewer;
+use crate::console::shell::show::{Moment, counted, moment, percent, usd};
 
 /// How many days the chart and one page of the list show.
 const PAGE: i64 = 90;
@@ -78,20 +78,20 @@ impl DayRow {
     }
 }
 
-pub(super) struct StatementView {
-    pub(super) id: i64,
-    pub(super) source: String,
-    pub(super) file: String,
-    pub(super) period: String,
-    pub(super) version: i64,
-    pub(super) state: &'static str,
-    pub(super) superseded: bool,
-    pub(super) actor: String,
-    pub(super) received: Moment,
+pub(crate) struct StatementView {
+    pub(crate) id: i64,
+    pub(crate) source: String,
+    pub(crate) file: String,
+    pub(crate) period: String,
+    pub(crate) version: i64,
+    pub(crate) state: &'static str,
+    pub(crate) superseded: bool,
+    pub(crate) actor: String,
+    pub(crate) received: Moment,
 }
 
 impl StatementView {
-    pub(super) fn of(row: StatementRow, now: domain::time::TimestampMs) -> Self {
+    pub(crate) fn of(row: StatementRow, now: domain::time::TimestampMs) -> Self {
         Self {
             id: row.id,
             period: period(&row),
@@ -107,7 +107,7 @@ impl StatementView {
 }
 
 /// The days of a statement, in words.
-pub(super) fn period(row: &StatementRow) -> String {
+pub(crate) fn period(row: &StatementRow) -> String {
     match (&row.period_from, &row.period_to) {
         (Some(from), Some(to)) if from == to => from.clone(),
         (Some(from), Some(to)) => format!("{from} to {to}"),
@@ -116,7 +116,7 @@ pub(super) fn period(row: &StatementRow) -> String {
 }
 
 /// Where a statement stands, in words.
-pub(super) fn state_words(state: State) -> &'static str {
+pub(crate) fn state_words(state: State) -> &'static str {
     match state {
         State::Receiving => "uploading",
         State::Received => "awaiting import",
@@ -149,7 +149,7 @@ pub(crate) async fn page(console: &Console, viewer: &Viewer, request: &Request) 
 }
 
 /// The page, with what went wrong on it.
-pub(super) async fn show(console: &Console, viewer: &Viewer, before: Option<&str>, fault: &str) -> Answered {
+pub(crate) async fn show(console: &Console, viewer: &Viewer, before: Option<&str>, fault: &str) -> Answered {
     let now = console.clock.now();
     let (rows, statements) = tokio::try_join!(
         console.store.reports(before.unwrap_or(NO_CURSOR), PAGE + 1),

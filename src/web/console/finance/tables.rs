@@ -4,7 +4,7 @@ use domain::money::PAYOUT_CURRENCY;
 use domain::report::cohort::CohortTable;
 use domain::report::sheets::{Sheet, Value};
 
-use super::show::{counted, figure, number, percent, priced, to_the_cent, usd};
+use crate::console::shell::show::{counted, figure, number, percent, priced, to_the_cent, usd};
 
 /// One cell.
 #[derive(Debug)]

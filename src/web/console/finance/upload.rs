@@ -11,13 +11,14 @@ use warp::http::{HeaderMap, Method};
 use warp::path::FullPath;
 use warp::reply::Response;
 
-use super::answer::{Answer, Answered, fault};
-use super::frame::refusal;
-use super::parts::{Allowance, MAX_FIELD_LEN, MAX_HEAD_LEN, MAX_PARTS, Metered, why};
-use super::request::Request;
-use super::session::{self, Viewer};
-use super::{Console, reports};
 use crate::caller::{self, Peer};
+use crate::console::Console;
+use crate::console::finance::reports;
+use crate::console::shell::answer::{Answer, Answered, fault};
+use crate::console::shell::frame::refusal;
+use crate::console::shell::parts::{Allowance, MAX_FIELD_LEN, MAX_HEAD_LEN, MAX_PARTS, Metered, why};
+use crate::console::shell::request::Request;
+use crate::console::shell::session::{self, Viewer};
 use crate::statements::{NotTaken, Upload, take};
 use crate::texts;
 
@@ -25,7 +26,7 @@ use crate::texts;
 const TOKEN_HEADER: &str = "x-csrf-token";
 
 /// Takes the form.
-pub(super) async fn receive<B: Buf>(
+pub(crate) async fn receive<B: Buf>(
     path: FullPath,
     headers: HeaderMap,
     peer: Peer,

@@ -10,15 +10,15 @@ use store::review::decisions::{BulkDecision, BulkDecisionResult, MAX_DECIDED, Sk
 use store::review::decisions::{Reviewed, Reviewer};
 use store::review::holds::HoldFilter;
 
-use super::Console;
-use super::answer::{Answer, Answered, PageError, page as render};
-use super::frame::{Frame, refusal};
-use super::request::Request;
-use super::said::{telling, told};
-use super::scope::Scope;
-use super::session::Viewer;
-use super::show::{counted, happened, number, priced, span, usd};
-use super::visible::filters;
+use crate::console::Console;
+use crate::console::review::scope::Scope;
+use crate::console::shell::answer::{Answer, Answered, PageError, page as render};
+use crate::console::shell::frame::{Frame, refusal};
+use crate::console::shell::request::Request;
+use crate::console::shell::said::{telling, told};
+use crate::console::shell::session::Viewer;
+use crate::console::shell::show::{counted, happened, number, priced, span, usd};
+use crate::console::shell::visible::filters;
 
 /// What a click did, in words.
 pub(crate) struct Done {

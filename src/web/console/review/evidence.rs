@@ -8,14 +8,17 @@ use store::review::context::BesideRow;
 use store::review::decisions::OpinionRow;
 use store::rewards::list::RewardRow;
 
-use super::answer::PageError;
-use super::reward::{Beside, Related, SignalView};
-use super::session::Viewer;
-use super::show::{Moment, counted, dollars_in, moment, number, rule_name, short, sign, span, usd};
-use super::{Console, chart};
+use crate::console::Console;
+use crate::console::review::reward::{Beside, Related, SignalView};
+use crate::console::shell::answer::PageError;
+use crate::console::shell::chart;
+use crate::console::shell::session::Viewer;
+use crate::console::shell::show::{
+    Moment, counted, dollars_in, moment, number, rule_name, short, sign, span, usd,
+};
 
 /// That another person is asked, without saying what the first one said.
-pub(super) fn second_opinions(viewer: &Viewer, opinions: &[OpinionRow]) -> Option<String> {
+pub(crate) fn second_opinions(viewer: &Viewer, opinions: &[OpinionRow]) -> Option<String> {
     let mine = opinions.iter().any(|opinion| opinion.person == viewer.name());
     let mut others: Vec<&str> = opinions.iter().map(|opinion| opinion.person.as_str()).collect();
     others.retain(|person| *person != viewer.name());
@@ -34,7 +37,7 @@ pub(super) fn second_opinions(viewer: &Viewer, opinions: &[OpinionRow]) -> Optio
     }
 }
 
-pub(super) fn offer(name: Option<&str>, id: Option<&str>) -> String {
+pub(crate) fn offer(name: Option<&str>, id: Option<&str>) -> String {
     match (name, id) {
         (Some(name), _) if !name.is_empty() => name.to_owned(),
         (_, Some(id)) if !id.is_empty() => format!("offer {id}"),
@@ -43,7 +46,7 @@ pub(super) fn offer(name: Option<&str>, id: Option<&str>) -> String {
 }
 
 /// The verdict that the row keeps.
-pub(super) fn verdict(row: &RewardRow) -> Option<Verdict> {
+pub(crate) fn verdict(row: &RewardRow) -> Option<Verdict> {
     let signals: Vec<Signal> = serde_json::from_str(row.signals.as_deref()?).ok()?;
     let decision =
         if row.decision.as_deref()? == Decision::Hold.name() { Decision::Hold } else { Decision::Credit };
@@ -57,7 +60,7 @@ pub(super) fn verdict(row: &RewardRow) -> Option<Verdict> {
     })
 }
 
-pub(super) fn sentence(row: &RewardRow, verdict: Option<&Verdict>) -> String {
+pub(crate) fn sentence(row: &RewardRow, verdict: Option<&Verdict>) -> String {
     match verdict {
         None => "No verdict: only the reversal was received.".into(),
         Some(verdict) if verdict.decision == Decision::Hold => {
@@ -70,7 +73,7 @@ pub(super) fn sentence(row: &RewardRow, verdict: Option<&Verdict>) -> String {
     }
 }
 
-pub(super) fn signals(signals: &[Signal]) -> Vec<SignalView> {
+pub(crate) fn signals(signals: &[Signal]) -> Vec<SignalView> {
     let mut views: Vec<SignalView> = signals
         .iter()
         .map(|signal| SignalView {
@@ -81,7 +84,7 @@ pub(super) fn signals(signals: &[Signal]) -> Vec<SignalView> {
             code: signal.code.clone(),
             value: dollars_in(signal.value.as_deref().unwrap_or_default()),
             limit: dollars_in(signal.limit.as_deref().unwrap_or_default()),
-            sample: signal.sample.map(super::show::number).unwrap_or_default(),
+            sample: signal.sample.map(crate::console::shell::show::number).unwrap_or_default(),
             text: dollars_in(&signal.text),
         })
         .collect();
@@ -89,7 +92,7 @@ pub(super) fn signals(signals: &[Signal]) -> Vec<SignalView> {
     views
 }
 
-pub(super) fn places(row: &RewardRow) -> Vec<(&'static str, String)> {
+pub(crate) fn places(row: &RewardRow) -> Vec<(&'static str, String)> {
     let location: Location =
         row.location.as_deref().and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
     let mut places = vec![
@@ -114,7 +117,7 @@ pub(super) fn places(row: &RewardRow) -> Vec<(&'static str, String)> {
     places
 }
 
-pub(super) async fn histogram(console: &Console, row: &RewardRow) -> Result<String, PageError> {
+pub(crate) async fn histogram(console: &Console, row: &RewardRow) -> Result<String, PageError> {
     let took_ms =
         row.clicked_at.map(|clicked_at| row.received_at - clicked_at).filter(|took_ms| *took_ms >= 0);
     let Some(offer_id) = row.offer_id.as_deref() else {
@@ -141,7 +144,7 @@ pub(super) async fn histogram(console: &Console, row: &RewardRow) -> Result<Stri
     ))
 }
 
-pub(super) async fn user_line(
+pub(crate) async fn user_line(
     console: &Console,
     row: &RewardRow,
     now: TimestampMs,
@@ -153,7 +156,7 @@ pub(super) async fn user_line(
     Ok((parts.join(" · "), since.map(|at| moment(at, now))))
 }
 
-pub(super) async fn related(
+pub(crate) async fn related(
     console: &Console,
     row: &RewardRow,
     now: TimestampMs,

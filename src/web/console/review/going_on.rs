@@ -3,14 +3,14 @@
 use domain::time::TimestampMs;
 use store::review::holds::{Cluster, ClusterPlace, HoldRow};
 
-use super::Console;
-use super::answer::PageError;
-use super::request::Request;
-use super::scope::Scope;
-use super::session::Viewer;
+use crate::console::Console;
+use crate::console::review::scope::Scope;
+use crate::console::shell::answer::PageError;
+use crate::console::shell::request::Request;
+use crate::console::shell::session::Viewer;
 
 /// The reward that is open: the one that the URL names, or the first that nobody else is about to decide on.
-pub(super) fn open(request: &Request, viewer: &Viewer, rows: &[HoldRow]) -> Option<i64> {
+pub(crate) fn open(request: &Request, viewer: &Viewer, rows: &[HoldRow]) -> Option<i64> {
     let named = request.query("open").and_then(|id| id.parse::<i64>().ok());
     named.or_else(|| first_free(viewer, rows.iter()).or_else(|| rows.first()).map(|row| row.reward_id))
 }
@@ -22,7 +22,7 @@ fn first_free<'a>(viewer: &Viewer, mut rows: impl Iterator<Item = &'a HoldRow>) 
 
 /// Where somebody is led who has decided on the reward `id`, or skips it: to the next of these rows, to the next page of
 /// them, to the next cluster. `page` is what the URL says of the page, and `next_page` the one behind it, if there is one.
-pub(super) async fn following(
+pub(crate) async fn following(
     console: &Console,
     viewer: &Viewer,
     scope: &Scope,
@@ -70,7 +70,7 @@ async fn next_cluster(console: &Console, scope: &Scope) -> Result<Option<Cluster
 }
 
 /// The first cluster of all that these filters find.
-pub(super) async fn first_cluster(
+pub(crate) async fn first_cluster(
     console: &Console,
     scope: &Scope,
     now: TimestampMs,

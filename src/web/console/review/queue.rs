@@ -9,18 +9,20 @@ use store::review::holds::{
     Choice, Cluster, ClusterPart, ClusterPlace, ClusterUsers, HoldFilter, HoldPlace, HoldRow,
 };
 
-use super::Console;
-use super::answer::{Answer, Answered, PageError, page as render};
-use super::decide::{Done, Undo};
-use super::frame::Frame;
-use super::going_on::{first_cluster, following, open};
-use super::request::Request;
-use super::reward::{self, RewardView};
-use super::said::with;
-use super::scope::Scope;
-use super::session::Viewer;
-use super::show::{Moment, Timer, counted, moment, number, priced, rule_name, short, timer, usd};
-use super::visible::filters;
+use crate::console::Console;
+use crate::console::review::decide::{Done, Undo};
+use crate::console::review::going_on::{first_cluster, following, open};
+use crate::console::review::reward::{self, RewardView};
+use crate::console::review::scope::Scope;
+use crate::console::shell::answer::{Answer, Answered, PageError, page as render};
+use crate::console::shell::frame::Frame;
+use crate::console::shell::request::Request;
+use crate::console::shell::said::with;
+use crate::console::shell::session::Viewer;
+use crate::console::shell::show::{
+    Moment, Timer, counted, moment, number, priced, rule_name, short, timer, usd,
+};
+use crate::console::shell::visible::filters;
 
 /// Clusters or rewards on one page.
 const PAGE: i64 = 50;
@@ -151,7 +153,7 @@ pub(crate) async fn page(console: &Console, viewer: &Viewer, request: &Request) 
         };
         return Ok(Answer::To(with(&next.url(&[]), &told)));
     }
-    let (done, undo) = super::decide::done(console, viewer, request).await?;
+    let (done, undo) = crate::console::review::decide::done(console, viewer, request).await?;
     let newest = totals.newest_id.unwrap_or_default();
     let new_url = format!("/review/new?{}", query_of(&scope, newest));
     let summary = format!(

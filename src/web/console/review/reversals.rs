@@ -9,14 +9,14 @@ use store::review::cases::{CaseFilter, CasePlace, CaseRow, PartnerRow, Resolve, 
 use store::review::decisions::Reviewer;
 use store::review::holds::HoldFilter;
 
-use super::Console;
-use super::answer::{Answer, Answered, PageError, page as render};
-use super::frame::{Frame, refusal};
-use super::request::Request;
-use super::said::{telling, told, with};
-use super::session::Viewer;
-use super::show::{Moment, moment, number, priced, short, sign, usd};
-use super::visible::filters;
+use crate::console::Console;
+use crate::console::shell::answer::{Answer, Answered, PageError, page as render};
+use crate::console::shell::frame::{Frame, refusal};
+use crate::console::shell::request::Request;
+use crate::console::shell::said::{telling, told, with};
+use crate::console::shell::session::Viewer;
+use crate::console::shell::show::{Moment, moment, number, priced, short, sign, usd};
+use crate::console::shell::visible::filters;
 
 /// How many cases a page shows; each orphan among them asks for its likely credits.
 const PAGE: i64 = 20;
@@ -212,7 +212,7 @@ fn case(row: CaseRow, partners: Vec<PartnerRow>, now: TimestampMs) -> Case {
         sentence,
         money,
         user: short(&row.said_user_id),
-        user_link: super::user::link(&row.app, &row.said_user_id),
+        user_link: crate::console::review::user::link(&row.app, &row.said_user_id),
         tx: row.tx_id,
         reward_id: row.reward_id,
         sign: sign(&row.status),

@@ -10,13 +10,16 @@ use store::postbacks::quarantine::ActRow;
 use store::review::claims::Claimed;
 use store::rewards::list::{StepRow, TransferRow};
 
-use super::answer::{Answered, PageError, page as render};
-use super::decide::{Done, Undo};
-use super::frame::{Frame, refusal};
-use super::request::Request;
-use super::session::Viewer;
-use super::show::{Moment, counted, dollars_in, figure, happened, moment, priced, short, sign, span, usd};
-use super::{Console, evidence};
+use crate::console::Console;
+use crate::console::review::decide::{Done, Undo};
+use crate::console::review::evidence;
+use crate::console::shell::answer::{Answered, PageError, page as render};
+use crate::console::shell::frame::{Frame, refusal};
+use crate::console::shell::request::Request;
+use crate::console::shell::session::Viewer;
+use crate::console::shell::show::{
+    Moment, counted, dollars_in, figure, happened, moment, priced, short, sign, span, usd,
+};
 
 pub(crate) struct SignalView {
     pub(crate) fired: bool,
@@ -170,7 +173,7 @@ pub(crate) async fn page(console: &Console, viewer: &Viewer, request: &Request, 
         return Ok(refusal(viewer, 404, "Reward not found", "Check the ID; rewards are never deleted."));
     };
     let frame = Frame::load(console, viewer, "/rewards").await?;
-    let (done, undo) = super::decide::done(console, viewer, request).await?;
+    let (done, undo) = crate::console::review::decide::done(console, viewer, request).await?;
     let back = item.back.clone();
     render(&RewardPage { frame, item, done, undo, back, may_review: viewer.may_review() })
 }
@@ -238,7 +241,7 @@ pub(crate) async fn view(
         offer: evidence::offer(row.offer_name.as_deref(), row.offer_id.as_deref()),
         event: row.event_name.clone().unwrap_or_default(),
         user: short(&row.user_id),
-        user_link: super::user::link(&row.app, &row.user_id),
+        user_link: crate::console::review::user::link(&row.app, &row.user_id),
         sentence: evidence::sentence(&row, verdict.as_ref()),
         told,
         may_decide: is_held && viewer.may_review(),
@@ -321,13 +324,13 @@ fn delivery_view(row: DeliveryRow, attempts: &[AttemptRow], now: TimestampMs) ->
         format!(", last: {}", attempt.detail.as_deref().unwrap_or(&attempt.result))
     });
     if row.given_up_by.is_some() {
-        result = format!("{result}, given up {}", super::deliveries::given_up(&row));
+        result = format!("{result}, given up {}", crate::console::admin::deliveries::given_up(&row));
     }
     DeliveryView {
         at: moment(row.ended_at.unwrap_or(row.born_at), now),
         sign: sign(&row.status),
         event: row.event,
         attempts: format!("{}{result}", counted(row.attempts, "attempt")),
-        status: super::deliveries::label(&row.status),
+        status: crate::console::admin::deliveries::label(&row.status),
     }
 }

@@ -5,13 +5,13 @@ use domain::reward::Status;
 use domain::time::TimestampMs;
 use store::rewards::list::{Place, RewardFilter};
 
-use super::Console;
-use super::answer::{Answered, page as render};
-use super::frame::Frame;
-use super::request::Request;
-use super::session::Viewer;
-use super::show::{Moment, moment, priced, short, sign, usd};
-use super::visible::filters;
+use crate::console::Console;
+use crate::console::shell::answer::{Answered, page as render};
+use crate::console::shell::frame::Frame;
+use crate::console::shell::request::Request;
+use crate::console::shell::session::Viewer;
+use crate::console::shell::show::{Moment, moment, priced, short, sign, usd};
+use crate::console::shell::visible::filters;
 
 const PAGE: i64 = 50;
 
@@ -63,7 +63,10 @@ pub(crate) async fn page(console: &Console, viewer: &Viewer, request: &Request) 
     let rows = console.store.rewards(&filter, PAGE).await?;
     let full = i64::try_from(rows.len()).is_ok_and(|rows| rows == PAGE);
     let next = rows.last().filter(|_| full).map_or_else(String::new, |last| {
-        super::said::with(&request.target, &[("after", format!("{},{}", last.received_at, last.id))])
+        crate::console::shell::said::with(
+            &request.target,
+            &[("after", format!("{},{}", last.received_at, last.id))],
+        )
     });
     let page = RewardsPage {
         frame: Frame::load(console, viewer, "/rewards").await?,
@@ -90,7 +93,7 @@ pub(crate) async fn page(console: &Console, viewer: &Viewer, request: &Request) 
                 sign: sign(&row.status),
                 offer: row.offer_name.or(row.offer_id).unwrap_or_default(),
                 user: short(&row.user_id),
-                user_link: super::user::link(&row.app, &row.user_id),
+                user_link: crate::console::review::user::link(&row.app, &row.user_id),
                 tx: short(&row.tx_id),
                 reward: priced(row.reward_micros.unwrap_or_default(), &row.currency),
                 payout: usd(row.payout_micros.unwrap_or_default()),

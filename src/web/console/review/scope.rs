@@ -5,7 +5,7 @@ use domain::review::queue::Grouping;
 use domain::time::TimestampMs;
 use store::review::holds::{ClusterKey, HoldFilter, HoldRow, HoldSort};
 
-use super::request::Request;
+use crate::console::shell::request::Request;
 
 const HOUR_MS: i64 = 3_600_000;
 

@@ -10,14 +10,14 @@ use store::postbacks::list::{OutcomeFilter, PostbackFilter};
 use store::review::context::HourRow;
 use store::review::holds::HoldFilter;
 
-use super::Console;
-use super::answer::{Answered, page as render};
-use super::chart;
-use super::frame::Frame;
-use super::reports::Headline;
-use super::reversals;
-use super::session::Viewer;
-use super::show::{Moment, counted, moment, number, percent, rule_name, usd};
+use crate::console::Console;
+use crate::console::finance::reports::Headline;
+use crate::console::review::reversals;
+use crate::console::shell::answer::{Answered, page as render};
+use crate::console::shell::chart;
+use crate::console::shell::frame::Frame;
+use crate::console::shell::session::Viewer;
+use crate::console::shell::show::{Moment, counted, moment, number, percent, rule_name, usd};
 
 /// How many days the chart shows.
 const CHART_DAYS: i64 = 30;
@@ -115,7 +115,10 @@ async fn reports(console: &Console) -> store::Result<Vec<(Headline, String)>> {
 }
 
 /// What was counted so far today, and a week ago until the same time of day.
-async fn figures(console: &Console, now: TimestampMs) -> Result<Vec<Figure>, super::answer::PageError> {
+async fn figures(
+    console: &Console,
+    now: TimestampMs,
+) -> Result<Vec<Figure>, crate::console::shell::answer::PageError> {
     let Some(today) = BusinessDay::of(now, console.timezone) else { return Ok(Vec::new()) };
     let before = today.minus(7);
     let same_time = TimestampMs(before.starts_at().0 + (now.0 - today.starts_at().0));
@@ -160,13 +163,13 @@ fn counts(rows: &[HourRow], of: &[&str]) -> BTreeMap<i64, i64> {
 async fn reversals_to_decide(
     console: &Console,
     now: TimestampMs,
-) -> Result<Vec<Todo>, super::answer::PageError> {
+) -> Result<Vec<Todo>, crate::console::shell::answer::PageError> {
     let mut todos = Vec::new();
     for row in console.store.open_cases(now).await? {
         let Some(situation) = Situation::parse(&row.situation) else { continue };
         todos.push(Todo {
             text: format!("{}: {} to decide", reversals::title(situation), number(row.cases)),
-            link: super::said::with(reversals::PATH, &[("situation", row.situation)]),
+            link: crate::console::shell::said::with(reversals::PATH, &[("situation", row.situation)]),
             money: usd(row.payout_micros),
         });
     }
@@ -186,7 +189,7 @@ async fn reversals_to_decide(
 async fn frequent_faults_of_data(
     console: &Console,
     now: TimestampMs,
-) -> Result<Vec<Todo>, super::answer::PageError> {
+) -> Result<Vec<Todo>, crate::console::shell::answer::PageError> {
     let mut todos = Vec::new();
     for row in console.store.data_tallies(TimestampMs(now.0 - FREQUENT_WITHIN_MS)).await? {
         if row.fired >= FREQUENT_FROM && row.fired * 100 > row.looked_at * FREQUENT_PERCENT {
@@ -212,7 +215,7 @@ async fn todos(
     now: TimestampMs,
     totals: &store::review::holds::HoldTotals,
     report: Option<&(Headline, String)>,
-) -> Result<Vec<Todo>, super::answer::PageError> {
+) -> Result<Vec<Todo>, crate::console::shell::answer::PageError> {
     let mut todos = Vec::new();
     if totals.overdue > 0 {
         todos.push(Todo {

@@ -5,11 +5,11 @@ use std::collections::BTreeMap;
 use askama::Template;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
-use super::Console;
-use super::answer::{Answer, Answered, page as render};
-use super::frame::{Frame, refusal};
-use super::session::Viewer;
-use super::show::{Moment, moment, percent, priced, sign, usd};
+use crate::console::Console;
+use crate::console::shell::answer::{Answer, Answered, page as render};
+use crate::console::shell::frame::{Frame, refusal};
+use crate::console::shell::session::Viewer;
+use crate::console::shell::show::{Moment, moment, percent, priced, sign, usd};
 
 struct Count {
     name: String,
@@ -112,7 +112,7 @@ pub(crate) async fn page(console: &Console, viewer: &Viewer, app: &str, user_id:
                 (
                     sign(&it.status),
                     it.status.clone(),
-                    super::show::counted(it.rewards, "reward"),
+                    crate::console::shell::show::counted(it.rewards, "reward"),
                     usd(it.payout_micros),
                 )
             })

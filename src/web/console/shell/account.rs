@@ -4,13 +4,14 @@ use askama::Template;
 use domain::access::MANY_FAILED_TRIES;
 use store::access::sessions::session_id;
 
-use super::answer::{Answer, Answered, later, page as render, with_status};
-use super::frame::Frame;
-use super::request::Request;
-use super::session::{Viewer, next_page};
-use super::show::{Moment, moment};
-use super::sign_in::{TOO_MANY, note_failure, seconds};
-use super::{Console, password};
+use crate::console::Console;
+use crate::console::shell::answer::{Answer, Answered, later, page as render, with_status};
+use crate::console::shell::frame::Frame;
+use crate::console::shell::password;
+use crate::console::shell::request::Request;
+use crate::console::shell::session::{Viewer, next_page};
+use crate::console::shell::show::{Moment, moment};
+use crate::console::shell::sign_in::{TOO_MANY, note_failure, seconds};
 use crate::limits::Caller;
 
 struct Row {

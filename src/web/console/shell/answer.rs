@@ -7,12 +7,12 @@ use warp::Reply;
 use warp::http::{HeaderMap, HeaderValue, StatusCode, header};
 use warp::reply::Response;
 
-use super::hashing::NotHashed;
-use super::request::{LOGIN_COOKIE, Request, SESSION_COOKIE, cookie_name};
+use crate::console::shell::hashing::NotHashed;
+use crate::console::shell::request::{LOGIN_COOKIE, Request, SESSION_COOKIE, cookie_name};
 use domain::text::sha256;
 
-const STYLE: &str = include_str!("style.css");
-const SCRIPT: &str = include_str!("console.js");
+const STYLE: &str = include_str!("../style.css");
+const SCRIPT: &str = include_str!("../console.js");
 
 /// Where the stylesheet and the script are found; their content is part of the name, so caches never hold an old one.
 pub(crate) fn style_path() -> String {

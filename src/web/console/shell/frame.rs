@@ -3,12 +3,12 @@
 use askama::Template;
 use store::postbacks::list::{OutcomeFilter, PostbackFilter};
 
-use super::Console;
-use super::account::Warning;
-use super::answer::{Answer, PageError, fault, script_path, style_path};
-use super::help;
-use super::session::Viewer;
-use super::show::{moment, number, span};
+use crate::console::Console;
+use crate::console::shell::account::Warning;
+use crate::console::shell::answer::{Answer, PageError, fault, script_path, style_path};
+use crate::console::shell::help;
+use crate::console::shell::session::Viewer;
+use crate::console::shell::show::{moment, number, span};
 
 /// A page in the side bar.
 #[derive(Debug)]

@@ -3,28 +3,28 @@
 use askama::Template;
 use domain::access::{csrf_token, same_text};
 
-use super::answer::{Answer, Answered};
-use super::frame::Frame;
-use super::request::{Request, SESSION_COOKIE};
-use super::session::{Viewer, next_page};
-use super::visible::filters;
+use crate::console::shell::answer::{Answer, Answered};
+use crate::console::shell::frame::Frame;
+use crate::console::shell::request::{Request, SESSION_COOKIE};
+use crate::console::shell::session::{Viewer, next_page};
+use crate::console::shell::visible::filters;
 
 /// The longest form that is kept, in bytes as it is sent: it travels once more inside the form for signing in.
 const MAX_KEPT_LEN: usize = 20_000;
 
 /// What was sent, to be carried through signing in.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Kept {
+pub(crate) struct Kept {
     /// Where it was sent to; empty if nothing is kept.
-    pub(super) to: String,
+    pub(crate) to: String,
     /// Its fields but the token, as a form.
-    pub(super) fields: String,
+    pub(crate) fields: String,
 }
 
 impl Kept {
     /// Of a form that came without a session. Only if a page of the ended session made it: its token says so, and no
     /// other site can send both. Passwords are never kept.
-    pub(super) fn of(request: &Request) -> Self {
+    pub(crate) fn of(request: &Request) -> Self {
         let session = request.cookie(SESSION_COOKIE).unwrap_or_default();
         let is_ours = request.field("csrf").is_some_and(|token| same_text(token, &csrf_token(session)));
         let is_secret =
@@ -41,7 +41,7 @@ impl Kept {
     }
 
     /// As the form for signing in carries it.
-    pub(super) fn of_login(request: &Request) -> Self {
+    pub(crate) fn of_login(request: &Request) -> Self {
         match request.field("kept_to") {
             Some(to) if next_page(Some(to)) == to => {
                 Self { to: to.to_owned(), fields: request.field("kept").unwrap_or_default().to_owned() }
@@ -50,7 +50,7 @@ impl Kept {
         }
     }
 
-    pub(super) fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.to.is_empty()
     }
 }
@@ -73,7 +73,7 @@ struct KeptPage {
 }
 
 /// What somebody wrote, who has just signed in again as `viewer`: to be sent now, or not.
-pub(super) fn page(viewer: &Viewer, kept: &Kept, place: String, token: String) -> Answered {
+pub(crate) fn page(viewer: &Viewer, kept: &Kept, place: String, token: String) -> Answered {
     let pairs: Vec<(String, String)> = serde_urlencoded::from_str(&kept.fields).unwrap_or_default();
     let label = |name: &str| match name {
         "note" => Some("Note"),

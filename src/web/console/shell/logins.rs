@@ -8,8 +8,8 @@ use domain::access::token_hash;
 use domain::time::TimestampMs;
 use store::access::staff::FailedTries;
 
-use super::hashing::Lane;
-use super::throttle::{Allowance, Table, Throttle};
+use crate::console::shell::hashing::Lane;
+use crate::console::shell::throttle::{Allowance, Table, Throttle};
 use crate::limits::Caller;
 
 /// Lines of the audit for tries in vain: guessing from everywhere must fill neither the disk nor the commits of others.

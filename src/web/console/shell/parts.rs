@@ -10,33 +10,33 @@ use bytes::{Buf, Bytes};
 use futures_util::{Stream, StreamExt as _};
 
 /// The headers of one part, in bytes.
-pub(super) const MAX_HEAD_LEN: usize = 8 * 1_024;
+pub(crate) const MAX_HEAD_LEN: usize = 8 * 1_024;
 /// The longest field of the form but the file, in bytes.
-pub(super) const MAX_FIELD_LEN: usize = 4_096;
+pub(crate) const MAX_FIELD_LEN: usize = 4_096;
 /// How many parts the form may have.
-pub(super) const MAX_PARTS: usize = 16;
+pub(crate) const MAX_PARTS: usize = 16;
 /// How much is handed over at once before the file. The parser keeps and searches all that it was given, so that is
 /// never more than a part may have and this.
 const SLICE_LEN: usize = 1_024;
 
 /// How many bytes may be handed over until something is expected of them.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Allowance(Arc<AtomicUsize>);
+pub(crate) struct Allowance(Arc<AtomicUsize>);
 
 impl Allowance {
-    pub(super) fn set(&self, bytes: usize) {
+    pub(crate) fn set(&self, bytes: usize) {
         self.0.store(bytes, Ordering::Relaxed);
     }
 
     /// The file: that has a limit of its own.
-    pub(super) fn lift(&self) {
+    pub(crate) fn lift(&self) {
         self.set(usize::MAX);
     }
 }
 
 /// Why the bytes end.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum Ended {
+pub(crate) enum Ended {
     #[error("the headers of a part are larger than 8 KiB, or a field than 4 KiB")]
     TooLong,
     #[error(transparent)]
@@ -44,13 +44,13 @@ pub(super) enum Ended {
 }
 
 /// What of a form cannot be read, without the words of the parser around it.
-pub(super) fn why(error: &multer::Error) -> String {
+pub(crate) fn why(error: &multer::Error) -> String {
     let ended = std::error::Error::source(error).map(ToString::to_string);
     ended.unwrap_or_else(|| error.to_string())
 }
 
 /// The bytes of a form, handed over under an allowance.
-pub(super) struct Metered {
+pub(crate) struct Metered {
     bytes: Pin<Box<dyn Stream<Item = Result<Bytes, warp::Error>> + Send>>,
     rest: Bytes,
     allowance: Allowance,
@@ -59,7 +59,7 @@ pub(super) struct Metered {
 }
 
 impl Metered {
-    pub(super) fn new<B: Buf>(
+    pub(crate) fn new<B: Buf>(
         bytes: impl Stream<Item = Result<B, warp::Error>> + Send + 'static,
         allowance: Allowance,
     ) -> Self {

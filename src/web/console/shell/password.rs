@@ -4,7 +4,7 @@
 use argon2::password_hash::phc::PasswordHash;
 use argon2::{Argon2, PasswordHasher as _, PasswordVerifier as _};
 
-use super::hashing::{NotHashed, Turn};
+use crate::console::shell::hashing::{NotHashed, Turn};
 
 /// The shortest password.
 pub const MIN_PASSWORD_LEN: usize = 10;

@@ -3,8 +3,8 @@
 
 use domain::access::{same_text, token_hash};
 
-use super::request::Request;
-use super::session::Viewer;
+use crate::console::shell::request::Request;
+use crate::console::shell::session::Viewer;
 
 /// What of a URL belongs to the click that led there and not to the place.
 const OF_THE_CLICK: [&str; 4] = ["said", "seal", "on", "after"];

@@ -11,10 +11,10 @@ use domain::actor::{Actor, Via};
 use rand::RngExt as _;
 use store::access::staff::Person;
 
-use super::Console;
-use super::answer::{Answer, Answered, PageError, script_path, style_path};
-use super::kept::Kept;
-use super::request::{Request, SESSION_COOKIE};
+use crate::console::Console;
+use crate::console::shell::answer::{Answer, Answered, PageError, script_path, style_path};
+use crate::console::shell::kept::Kept;
+use crate::console::shell::request::{Request, SESSION_COOKIE};
 
 /// Who looks at a page.
 #[derive(Clone, Debug)]
@@ -24,7 +24,7 @@ pub(crate) struct Viewer {
     pub(crate) address: IpAddr,
     /// The token of every form of this session.
     pub(crate) csrf: String,
-    pub(super) token_hash: String,
+    pub(crate) token_hash: String,
 }
 
 impl Viewer {
@@ -61,7 +61,7 @@ impl Viewer {
 }
 
 /// 256 random bits, as text that may stand in a cookie.
-pub(super) fn new_token() -> String {
+pub(crate) fn new_token() -> String {
     let mut bytes = [0_u8; 32];
     rand::rng().fill(&mut bytes);
     domain::text::hex(&bytes)
@@ -103,7 +103,7 @@ pub(crate) fn to_login(request: &Request) -> Answer {
         let kept = Kept::of(request);
         let words = if kept.is_empty() { ENDED_UNSENT } else { ENDED_KEPT };
         let page = form(401, had_one.then_some(words), place(request), kept);
-        return page.unwrap_or_else(|error| super::answer::fault(&error));
+        return page.unwrap_or_else(|error| crate::console::shell::answer::fault(&error));
     }
     let mut params = Vec::new();
     if request.target != "/" {
@@ -125,7 +125,7 @@ fn place(request: &Request) -> String {
 }
 
 /// A page of ours to go on to. Only a path: `//host` and `/\host` would be another site.
-pub(super) fn next_page(wanted: Option<&str>) -> String {
+pub(crate) fn next_page(wanted: Option<&str>) -> String {
     let is_ours = |path: &&str| {
         path.starts_with('/')
             && !path.starts_with("//")
@@ -136,7 +136,7 @@ pub(super) fn next_page(wanted: Option<&str>) -> String {
 }
 
 /// The form for signing in again, with everything that it carries.
-pub(super) fn again(request: &Request, status: u16, fault: &'static str) -> Answered {
+pub(crate) fn again(request: &Request, status: u16, fault: &'static str) -> Answered {
     form(status, Some(fault), next_page(request.field("next")), Kept::of_login(request))
 }
 
@@ -154,9 +154,9 @@ pub(crate) async fn ask(console: &Console, request: &Request) -> Answer {
         Ok(None) => {
             let ended = request.query("ended").map(|_| ENDED);
             let page = form(200, ended, next_page(request.query("next")), Kept::default());
-            page.unwrap_or_else(|error| super::answer::fault(&error))
+            page.unwrap_or_else(|error| crate::console::shell::answer::fault(&error))
         }
-        Err(error) => super::answer::fault(&error),
+        Err(error) => crate::console::shell::answer::fault(&error),
     }
 }
 

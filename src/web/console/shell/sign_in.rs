@@ -11,24 +11,25 @@ use domain::audit::Action;
 use store::access::audit::Line;
 use store::access::sign_ins::NewSession;
 
-use super::answer::{Answer, Answered, later};
-use super::hashing::NotHashed;
-use super::kept::{self, Kept};
-use super::logins::place;
-use super::request::{LOGIN_COOKIE, Request};
-use super::session::{Viewer, again, new_token, next_page};
-use super::{Console, password};
+use crate::console::Console;
+use crate::console::shell::answer::{Answer, Answered, later};
+use crate::console::shell::hashing::NotHashed;
+use crate::console::shell::kept::{self, Kept};
+use crate::console::shell::logins::place;
+use crate::console::shell::password;
+use crate::console::shell::request::{LOGIN_COOKIE, Request};
+use crate::console::shell::session::{Viewer, again, new_token, next_page};
 use crate::limits::Caller;
 
 const WRONG: &str = "Incorrect name or password.";
 /// What somebody reads who has failed too often.
-pub(super) const TOO_MANY: &str = "Too many attempts. Wait a minute, then try again.";
+pub(crate) const TOO_MANY: &str = "Too many attempts. Wait a minute, then try again.";
 const BUSY: &str =
     "Too many people are signing in. Your password was not checked; try again in a few seconds.";
 
 /// `POST /login`
 pub(crate) async fn sign_in(console: &Console, request: &Request) -> Answer {
-    try_to(console, request).await.unwrap_or_else(|error| super::answer::fault(&error))
+    try_to(console, request).await.unwrap_or_else(|error| crate::console::shell::answer::fault(&error))
 }
 
 async fn try_to(console: &Console, request: &Request) -> Answered {
@@ -95,7 +96,7 @@ async fn try_to(console: &Console, request: &Request) -> Answered {
 }
 
 /// Writes down that a password was wrong, now or with a later one.
-pub(super) async fn note_failure(
+pub(crate) async fn note_failure(
     console: &Console,
     person_id: Option<i64>,
     name: &str,
@@ -116,6 +117,6 @@ pub(super) async fn note_failure(
 }
 
 /// Whole seconds until then.
-pub(super) fn seconds(wait_ms: i64) -> u64 {
+pub(crate) fn seconds(wait_ms: i64) -> u64 {
     u64::try_from(wait_ms).unwrap_or_default().div_ceil(1_000)
 }

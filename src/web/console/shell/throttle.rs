@@ -18,9 +18,9 @@ const MAX_REMEMBERED: usize = 10_000;
 
 /// So many failed tries at once, and then one more every so often.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Allowance {
-    pub(super) at_once: i64,
-    pub(super) every_ms: i64,
+pub(crate) struct Allowance {
+    pub(crate) at_once: i64,
+    pub(crate) every_ms: i64,
 }
 
 /// One person tried from one address (IPv6: one /64).
@@ -34,7 +34,7 @@ const OF_A_KNOWN_PAIR: Allowance = Allowance { at_once: 20, every_ms: 6_000 };
 
 /// What is remembered: of each key, when all that it used up will have come back.
 #[derive(Debug)]
-pub(super) struct Table {
+pub(crate) struct Table {
     allowance: Allowance,
     back_at: HashMap<u64, i64>,
     /// The same, earliest first.
@@ -42,7 +42,7 @@ pub(super) struct Table {
 }
 
 impl Table {
-    pub(super) fn new(allowance: Allowance) -> Self {
+    pub(crate) fn new(allowance: Allowance) -> Self {
         Self { allowance, back_at: HashMap::new(), by_time: BTreeSet::new() }
     }
 
@@ -53,13 +53,13 @@ impl Table {
     }
 
     /// How long until one more is allowed; 0: now.
-    pub(super) fn wait_ms(&self, key: u64, now: i64) -> i64 {
+    pub(crate) fn wait_ms(&self, key: u64, now: i64) -> i64 {
         let Allowance { at_once, every_ms } = self.allowance;
         (self.back_at(key, now) - now - (at_once - 1) * every_ms).max(0)
     }
 
     /// One more.
-    pub(super) fn take(&mut self, key: u64, now: i64) {
+    pub(crate) fn take(&mut self, key: u64, now: i64) {
         let at = self.back_at(key, now) + self.allowance.every_ms;
         self.set(key, at);
         while let Some((at, key)) = self.by_time.first().copied()

@@ -6,9 +6,9 @@ use store::statements::{Accepted, Paid, Payment, Resolution, StatementRow};
 use super::outcome::Ask;
 use super::{Said, none, not_yours, show};
 use crate::console::Console;
-use crate::console::answer::{Answer, Answered, PageError};
-use crate::console::request::Request;
-use crate::console::session::Viewer;
+use crate::console::shell::answer::{Answer, Answered, PageError};
+use crate::console::shell::request::Request;
+use crate::console::shell::session::Viewer;
 use crate::statements::{self, MAX_WORDS_LEN, NotImported, pending_from};
 
 /// `POST /reports/statements/{id}/import|discard|restore|accept|accept-all|paid|take-back`

@@ -16,17 +16,17 @@ use askama::Template;
 use domain::statement::life::{Act, State};
 use warp::Reply;
 
-use super::Console;
-use super::answer::{Answer, Answered, PageError, page as render};
-use super::frame::{Frame, refusal};
-use super::reports::StatementView;
-use super::request::Request;
-use super::session::Viewer;
-use super::visible::filters;
+use crate::console::Console;
+use crate::console::finance::reports::StatementView;
+use crate::console::shell::answer::{Answer, Answered, PageError, page as render};
+use crate::console::shell::frame::{Frame, refusal};
+use crate::console::shell::request::Request;
+use crate::console::shell::session::Viewer;
+use crate::console::shell::visible::filters;
 use crate::export;
 use crate::files::{CSV, XLSX, download};
 use crate::statements::{StatementSummary, known, lists, workbook};
-pub(super) use acts::act;
+pub(crate) use acts::act;
 use outcome::{Ask, Outcome, outcome_of};
 use waiting::{Preview, Progress, previewed, progress_of};
 

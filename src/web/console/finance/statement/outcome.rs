@@ -11,10 +11,10 @@ use store::statements::{BreakRow, PaymentRow, StatementRow};
 
 use super::waiting::by_reason;
 use crate::console::Console;
-use crate::console::answer::PageError;
-use crate::console::request::Request;
-use crate::console::session::Viewer;
-use crate::console::show::{Moment, amount, moment, number, short, usd};
+use crate::console::shell::answer::PageError;
+use crate::console::shell::request::Request;
+use crate::console::shell::session::Viewer;
+use crate::console::shell::show::{Moment, amount, moment, number, short, usd};
 use crate::statements::known;
 
 /// How many lines of a state one page shows.

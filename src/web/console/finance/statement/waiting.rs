@@ -10,9 +10,9 @@ use domain::time::TimestampMs;
 use store::statements::StatementRow;
 
 use crate::console::Console;
-use crate::console::answer::PageError;
-use crate::console::reports::period as period_words;
-use crate::console::show::{amount, number, span};
+use crate::console::finance::reports::period as period_words;
+use crate::console::shell::answer::PageError;
+use crate::console::shell::show::{amount, number, span};
 use crate::statements::{First, first_lines};
 
 /// How many lines of a file a preview shows, how many faults, and how many days outside of the period.

@@ -12,7 +12,7 @@ mod times;
 use plotters::coord::Shift;
 use plotters::prelude::*;
 
-use super::answer::PageError;
+use crate::console::shell::answer::PageError;
 pub(crate) use money::{Bar, Day, days, waterfall};
 pub(crate) use times::{histogram, sparkline};
 

@@ -4,8 +4,8 @@ use domain::money::MICROS_PER_UNIT;
 use plotters::prelude::*;
 
 use super::{LINE, SERIES, SOFT, Sheet, chart_error, drawn, height_of, twice, width_of};
-use crate::console::answer::PageError;
-use crate::console::show::usd;
+use crate::console::shell::answer::PageError;
+use crate::console::shell::show::usd;
 
 /// How much room a date takes, in pixels.
 const DATE_WIDTH: i32 = 72;

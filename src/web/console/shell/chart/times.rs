@@ -3,8 +3,8 @@
 use plotters::prelude::*;
 
 use super::{LINE, SERIES, SOFT, Sheet, chart_error, drawn, height_of, width_of};
-use crate::console::answer::PageError;
-use crate::console::show::span;
+use crate::console::shell::answer::PageError;
+use crate::console::shell::show::span;
 
 /// The bounds of a histogram of durations, in milliseconds: a scale on which each step is about double.
 const BOUNDS_MS: [i64; 16] = [

@@ -31,14 +31,14 @@ pub(crate) struct Heading {
 
 /// The files, in the order in which they are read.
 const FILES: [(&str, &str); 8] = [
-    ("start", include_str!("../../../handbook/start.md")),
-    ("operate", include_str!("../../../handbook/operate.md")),
-    ("networks", include_str!("../../../handbook/networks.md")),
-    ("rules", include_str!("../../../handbook/rules.md")),
-    ("review", include_str!("../../../handbook/review.md")),
-    ("finance", include_str!("../../../handbook/finance.md")),
-    ("api", include_str!("../../../handbook/api.md")),
-    ("settings", include_str!("../../../handbook/settings.md")),
+    ("start", include_str!("../../../../handbook/start.md")),
+    ("operate", include_str!("../../../../handbook/operate.md")),
+    ("networks", include_str!("../../../../handbook/networks.md")),
+    ("rules", include_str!("../../../../handbook/rules.md")),
+    ("review", include_str!("../../../../handbook/review.md")),
+    ("finance", include_str!("../../../../handbook/finance.md")),
+    ("api", include_str!("../../../../handbook/api.md")),
+    ("settings", include_str!("../../../../handbook/settings.md")),
 ];
 
 static CHAPTERS: LazyLock<Vec<Chapter>> =

@@ -5,10 +5,10 @@ mod chapters;
 use askama::Template;
 
 use self::chapters::{Chapter, Heading};
-use super::answer::{Answer, Answered, page as render};
-use super::frame::{self, Frame};
-use super::request::Request;
-use super::session::Viewer;
+use crate::console::shell::answer::{Answer, Answered, page as render};
+use crate::console::shell::frame::{self, Frame};
+use crate::console::shell::request::Request;
+use crate::console::shell::session::Viewer;
 
 /// Which part of the handbook explains a page of the side bar.
 pub(crate) const HELP_OF: [(&str, &str); 11] = [
@@ -70,7 +70,7 @@ pub(crate) fn chapter(viewer: &Viewer, name: &str) -> Answer {
         return frame::refusal(viewer, 404, "Chapter not found", "All chapters are listed at /help.");
     };
     let page = ChapterPage { frame: Frame::bare(viewer, "/help"), chapters: chapters::all(), chapter };
-    render(&page).unwrap_or_else(|error| super::answer::fault(&error))
+    render(&page).unwrap_or_else(|error| crate::console::shell::answer::fault(&error))
 }
 
 /// The headings that hold every word of `search`, or whose chapter's title does.

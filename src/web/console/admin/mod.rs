@@ -1,0 +1,8 @@
+//! What else there is to see: postbacks, deliveries, the policy, the audit, people.
+
+pub(crate) mod audit;
+pub(crate) mod deliveries;
+pub(crate) mod people;
+pub(crate) mod policy;
+pub(crate) mod postbacks;
+pub(crate) mod quarantine;

@@ -1,0 +1,7 @@
+//! What finance works with.
+
+pub(crate) mod report;
+pub(crate) mod reports;
+pub(crate) mod statement;
+pub(crate) mod tables;
+pub(crate) mod upload;

@@ -1,0 +1,12 @@
+//! What the risk team works with.
+
+pub(crate) mod decide;
+pub(crate) mod evidence;
+pub(crate) mod going_on;
+pub(crate) mod queue;
+pub(crate) mod reversals;
+pub(crate) mod reward;
+pub(crate) mod rewards;
+pub(crate) mod scope;
+pub(crate) mod today;
+pub(crate) mod user;
