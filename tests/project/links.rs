@@ -121,7 +121,7 @@ fn links_and_anchors_are_found_wherever_they_stand() {
         "# One `two`, three\n\n# One two three\n\n[a](x.md#b) ![c](d.png) [e]\n\n| f |\n|---|\n| [g](h.md) |\n\n\
          <picture><source srcset=\"i.png\"><img src=\"j.png\"></picture>\n\n<a id=\"k\"></a>\n\n```\n[l](m.md)\n```\n\n[e]: n.md\n",
     );
-    assert_eq!(page.links, ["x.md#b", "d.png", "n.md", "h.md", "j.png", "i.png"]);
+    assert_eq!(page.links, ["x.md#b", "d.png", "n.md", "h.md", "i.png", "j.png"]);
     assert_eq!(page.anchors.into_iter().collect::<Vec<_>>(), ["k", "one-two-three", "one-two-three-1"]);
     for (link, elsewhere) in [("https://x", true), ("mailto:a@b", true), ("a.md", false), ("a.md#b:c", false)]
     {

@@ -59,7 +59,7 @@ fn a_migration_with_a_taken_number_or_an_odd_name_is_found() {
     for names in [
         &["0001_a.sql", "0001_b.sql"][..],
         &["1_a.sql"],
-        &["0001.sql"],
+        &["0001_.sql"],
         &["0001_a.txt"],
         &["0001_A.sql"],
         &["000x_a.sql"],
