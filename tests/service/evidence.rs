@@ -10,6 +10,7 @@ use crate::support::database::Kind;
 use crate::support::gate::{Gate, text};
 use crate::support::http::{Request, call};
 use crate::support::network::{Event, send, sign};
+use crate::support::schema::resolved;
 use crate::support::settings::SECRET_NAME;
 use crate::support::wait::until;
 
@@ -204,17 +205,22 @@ fn texts_of(document: &Value, body: &Value) -> Vec<String> {
         Some(reference) => &document["components"]["schemas"][reference.rsplit('/').next().expect("a name")],
         None => schema,
     };
-    let is_text = |schema: &Value| {
-        let kind = &schema["type"];
-        kind == "string" || kind.as_array().is_some_and(|kinds| kinds.contains(&json!("string")))
-    };
     let properties = schema["properties"].as_object();
     properties
         .into_iter()
         .flatten()
-        .filter(|(_, schema)| is_text(schema))
+        .filter(|(_, schema)| is_text(document, schema))
         .map(|(name, _)| name.clone())
         .collect()
+}
+
+/// Whether a value of `schema` can be a text, also under another name or as one of several.
+fn is_text(document: &Value, schema: &Value) -> bool {
+    let schema = resolved(document, schema);
+    let of = |kind: &str| schema[kind].as_array().into_iter().flatten().any(|one| is_text(document, one));
+    let kind = &schema["type"];
+    let has_kind = kind == "string" || kind.as_array().is_some_and(|kinds| kinds.contains(&json!("string")));
+    has_kind || of("oneOf") || of("anyOf") || of("allOf")
 }
 
 fn what_hides_in_a_text_is_shown_on_a_terminal_and_in_the_log(on: Kind) {
