@@ -179,11 +179,11 @@ impl Settings {
     }
 
     fn read(mut top: Section<'_>) -> Option<Self> {
-        let listen = top.value("listen").and_then(|text| address(&mut top, "listen", text));
+        let listen = top.value("listen").and_then(|text: String| address(&mut top, "listen", &text));
         let admin_listen =
-            top.optional("admin_listen").and_then(|text| address(&mut top, "admin_listen", text));
+            top.optional("admin_listen").and_then(|text: String| address(&mut top, "admin_listen", &text));
         let worker_listen =
-            top.optional("worker_listen").and_then(|text| address(&mut top, "worker_listen", text));
+            top.optional("worker_listen").and_then(|text: String| address(&mut top, "worker_listen", &text));
         let public_url = public_url::public_url(&mut top);
         let database_url = database_url(&mut top);
         let timezone = timezone(&mut top);
@@ -249,7 +249,7 @@ impl Settings {
     }
 }
 
-fn address(top: &mut Section<'_>, key: &'static str, text: String) -> Option<SocketAddr> {
+fn address(top: &mut Section<'_>, key: &'static str, text: &str) -> Option<SocketAddr> {
     let address = text.parse().ok();
     if address.is_none() {
         top.fault(key, &format!("must be an address and a port such as 127.0.0.1:8080, not `{text}`"));

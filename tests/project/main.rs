@@ -1,32 +1,45 @@
 //! Rules of the repository itself: what stands in its files fits together, and what it is built from may be used.
 
+#[cfg(test)]
 mod deny;
+#[cfg(test)]
 mod licence;
+#[cfg(test)]
 mod links;
+#[cfg(test)]
 mod metadata;
+#[cfg(test)]
 mod migrations;
+#[cfg(test)]
 mod package;
+#[cfg(test)]
 mod settings;
+#[cfg(test)]
 mod versions;
 
+#[cfg(test)]
 use std::path::{Path, PathBuf};
 
 /// The folder of the repository.
+#[cfg(test)]
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
 /// A file of the repository.
+#[cfg(test)]
 fn read(path: &str) -> String {
     std::fs::read_to_string(root().join(path)).unwrap_or_else(|why| panic!("{path} cannot be read: {why}"))
 }
 
 /// A TOML file of the repository.
+#[cfg(test)]
 fn read_toml(path: &str) -> toml::Table {
     read(path).parse().unwrap_or_else(|why| panic!("{path} is not TOML: {why}"))
 }
 
 /// Every file below the repository whose name ends with `ending`, apart from what is built or belongs to Git.
+#[cfg(test)]
 fn files(ending: &str) -> Vec<PathBuf> {
     let mut folders = vec![root().to_owned()];
     let mut found = Vec::new();
@@ -45,6 +58,7 @@ fn files(ending: &str) -> Vec<PathBuf> {
 }
 
 /// Fails with all of `faults`, if there are any.
+#[cfg(test)]
 fn none_of(faults: &[String]) {
     assert!(faults.is_empty(), "{} found:\n  {}", faults.len(), faults.join("\n  "));
 }

@@ -49,7 +49,7 @@ fn every_file_that_the_package_names_exists() {
     let mut found = Vec::new();
     for asset in &assets {
         match asset.source.strip_prefix(BUILT) {
-            Some(binary) if binary == "rewardgate" => {}
+            Some("rewardgate") => {}
             Some(binary) => found.push(format!("{binary} is not built by this tree")),
             None if root().join(&asset.source).is_file() => {}
             None => found.push(format!("there is no {}", asset.source)),
