@@ -7,6 +7,17 @@ use domain::access::Role;
 
 use crate::commands::sandbox::SandboxArgs;
 
+/// What `staff` was called before: a user is whom an app rewards.
+const FORMER_STAFF: &str = "user";
+
+/// A notice for whoever calls a command by a former name, which keeps working.
+pub(crate) fn notice_of_former_name() -> Option<String> {
+    let called = std::env::args().skip(1).find(|word| word == FORMER_STAFF || word == "staff")?;
+    (called == FORMER_STAFF).then(|| {
+        format!("`rewardgate {FORMER_STAFF}` is called `rewardgate staff` now; the former name keeps working")
+    })
+}
+
 /// Checks, records and books the rewards that offerwall networks report to a publisher.
 #[derive(Debug, Parser)]
 #[command(name = "rewardgate", version, max_term_width = 100)]
@@ -62,8 +73,8 @@ pub(crate) enum Command {
     #[command(subcommand)]
     Token(TokenCommand),
     /// People who sign in to the pages.
-    #[command(subcommand)]
-    User(UserCommand),
+    #[command(subcommand, alias = FORMER_STAFF)]
+    Staff(StaffCommand),
     /// Plays the network: signs and sends postbacks, and checks that each had exactly one effect.
     Sandbox(Box<SandboxArgs>),
 }
@@ -443,7 +454,7 @@ pub(crate) struct HealthcheckArgs {
 
 /// People who sign in to the pages.
 #[derive(Debug, Subcommand)]
-pub(crate) enum UserCommand {
+pub(crate) enum StaffCommand {
     /// Adds somebody. The password is the first line of standard input; without one, a new one is made and printed.
     Add {
         /// What decisions are signed with: letters, digits, dots, dashes, underscores.

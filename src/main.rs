@@ -46,6 +46,11 @@ const EXIT_USAGE: u8 = 2;
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
+    if matches!(cli.command, Some(Command::Staff(_)))
+        && let Some(notice) = cli::notice_of_former_name()
+    {
+        eprintln!("{notice}");
+    }
     let listens = matches!(cli.command, None | Some(Command::Up | Command::Web));
     let code = match threads::of_the_rest(listens).context("threads cannot be started") {
         Ok(runtime) => runtime.block_on(Box::pin(run(cli))),
@@ -88,7 +93,7 @@ async fn run(cli: Cli) -> anyhow::Result<u8> {
         Command::Verify => commands::verify::verify(&existing.await?).await,
         Command::Deliveries(command) => commands::deliveries::deliveries(&existing.await?, command).await,
         Command::Token(command) => commands::token::token(&existing.await?, command).await,
-        Command::User(command) => commands::user::user(&existing.await?, command).await,
+        Command::Staff(command) => commands::staff::staff(&existing.await?, command).await,
         // These two need no settings: they bring their own.
         Command::Demo(args) => {
             log_to_standard_error("warn", LogFormat::Text)?;

@@ -24,7 +24,7 @@ pub(crate) async fn named(
     let people = process.store.people().await?;
     let person = people.into_iter().find(|person| person.name == name && person.disabled_at.is_none());
     let person = person.with_context(|| {
-        format!("`--as`: nobody named `{name}` may sign in; `rewardgate user list` lists who may")
+        format!("`--as`: nobody named `{name}` may sign in; `rewardgate staff list` lists who may")
     })?;
     let roles: Vec<&str> = Role::ALL.into_iter().filter(|role| may(*role)).map(Role::name).collect();
     anyhow::ensure!(

@@ -1,5 +1,5 @@
 //! What runs once and ends: migrate; in files of their own check, deliveries, diagnose, postbacks, replay, report,
-//! statement, token, user and verify.
+//! staff, statement, token and verify.
 
 pub(crate) mod acting;
 pub(crate) mod audit;
@@ -14,9 +14,9 @@ pub(crate) mod progress;
 pub(crate) mod replay;
 pub(crate) mod report;
 pub(crate) mod sandbox;
+pub(crate) mod staff;
 pub(crate) mod statement;
 pub(crate) mod token;
-pub(crate) mod user;
 pub(crate) mod verify;
 
 use std::fs::{File, OpenOptions};

@@ -87,7 +87,7 @@ async fn owner_of(process: &Process, name: &str, owner: Option<&str>) -> anyhow:
     match (owner, person) {
         (Some(owner), None) => {
             anyhow::bail!(
-                "`--owner`: there is nobody named `{owner}`; `rewardgate user add {owner} --role …` adds them"
+                "`--owner`: there is nobody named `{owner}`; `rewardgate staff add {owner} --role …` adds them"
             )
         }
         (_, Some(person)) if person.disabled_at.is_some() => {

@@ -223,8 +223,8 @@ const WORK_ON_ONE: [&[&str]; 14] = [
     &["deliveries", "list"],
     &["token", "add", "somebody", "--role", "risk"],
     &["token", "list"],
-    &["user", "add", "mara", "--role", "risk"],
-    &["user", "list"],
+    &["staff", "add", "mara", "--role", "risk"],
+    &["staff", "list"],
 ];
 
 #[test]
@@ -247,11 +247,22 @@ fn in_a_wrong_folder_no_command_makes_an_empty_database() {
 }
 
 #[test]
+fn a_command_keeps_its_former_name_with_a_notice() {
+    let gate = Gate::new(Kind::Sqlite);
+    assert!(gate.run(&["migrate"]).status.success());
+    let (now, before) = (gate.run(&["staff", "list"]), gate.run(&["user", "list"]));
+    assert!(now.status.success() && before.status.success());
+    assert_eq!(now.stdout, before.stdout);
+    assert!(!text(&now.stderr).contains("former name"));
+    assert!(text(&before.stderr).contains("is called `rewardgate staff` now"), "{}", text(&before.stderr));
+}
+
+#[test]
 fn a_database_without_a_schema_is_left_alone_by_all_but_migrate() {
     let gate = Gate::with(Kind::Sqlite, |settings| settings.with("database_url = \"sqlite://blank.db\""));
     fs::write(gate.path("blank.db"), "").expect("room for nothing");
     for arguments in
-        [&["token", "list"][..], &["token", "add", "x", "--role", "risk"], &["user", "list"], &["verify"]]
+        [&["token", "list"][..], &["token", "add", "x", "--role", "risk"], &["staff", "list"], &["verify"]]
     {
         let output = gate.run(arguments);
         assert_eq!(output.status.code(), Some(1), "{arguments:?}");

@@ -82,6 +82,6 @@ fn a_token_is_listed_expires_and_is_revoked(on: Kind) {
     let desk =
         Api { address: up.address, token: token(&gate, &["desk", "--role", "risk", "--owner", "mara"]) };
     assert_eq!(desk.ask("rewards").status, 200);
-    assert!(gate.run(&["user", "disable", "mara"]).status.success());
+    assert!(gate.run(&["staff", "disable", "mara"]).status.success());
     assert_eq!(desk.ask("rewards").status, 401, "a token does not outlive its person");
 }

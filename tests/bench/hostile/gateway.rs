@@ -36,7 +36,7 @@ impl Gateway {
         };
         assert!(command().arg("migrate").status().expect("starts").success());
         let mut add = command();
-        add.args(["user", "add", PERSON, "--role", "finance"]).stdin(Stdio::piped()).stderr(Stdio::null());
+        add.args(["staff", "add", PERSON, "--role", "finance"]).stdin(Stdio::piped()).stderr(Stdio::null());
         let mut add = add.spawn().expect("starts");
         writeln!(add.stdin.take().expect("piped"), "{PASSWORD}").expect("it listens");
         assert!(add.wait().expect("ends").success());

@@ -162,10 +162,10 @@ fn leaves(gate: &Gate, words: &[&str]) -> BTreeSet<String> {
 
 fn people(shell: &mut Shell<'_>) {
     for (arguments, action, subject) in [
-        (&["user", "add", "ann", "--role", "risk"][..], Action::PersonAdded, "person ann"),
-        (&["user", "role", "ann", "--role", "finance"], Action::RoleChanged, "person ann"),
-        (&["user", "disable", "ann"], Action::PersonDisabled, "person ann"),
-        (&["user", "enable", "ann"], Action::PersonEnabled, "person ann"),
+        (&["staff", "add", "ann", "--role", "risk"][..], Action::PersonAdded, "person ann"),
+        (&["staff", "role", "ann", "--role", "finance"], Action::RoleChanged, "person ann"),
+        (&["staff", "disable", "ann"], Action::PersonDisabled, "person ann"),
+        (&["staff", "enable", "ann"], Action::PersonEnabled, "person ann"),
         (
             &["token", "add", "laptop", "--role", "risk", "--owner", "mara"],
             Action::TokenAdded,
@@ -175,11 +175,11 @@ fn people(shell: &mut Shell<'_>) {
     ] {
         shell.once(NOBODY_NAMED, arguments, action, subject);
     }
-    shell.act(NOBODY_NAMED, &["user", "passwd", "ann"], Action::PasswordChanged, "person ann");
+    shell.act(NOBODY_NAMED, &["staff", "passwd", "ann"], Action::PasswordChanged, "person ann");
     let mut up = shell.gate.up();
     crate::support::signed_in::SignedIn::new(up.address, "ann", &[]);
     shell.book.one(Action::SignedIn, super::book::on_a_page("ann"), "person ann");
-    shell.once(NOBODY_NAMED, &["user", "sessions", "ann", "--end"], Action::SessionsEnded, "person ann");
+    shell.once(NOBODY_NAMED, &["staff", "sessions", "ann", "--end"], Action::SessionsEnded, "person ann");
     up.process.stop();
 }
 

@@ -60,7 +60,7 @@ fn a_command_acts_only_as_somebody_who_could_do_it(on: Kind) {
     gate.add_person("fay", "finance");
     gate.add_person("mara", "risk");
     gate.add_person("gone", "admin");
-    assert!(gate.run(&["user", "disable", "gone"]).status.success());
+    assert!(gate.run(&["staff", "disable", "gone"]).status.success());
     let before = gate.database.number("SELECT COUNT(*) FROM audit");
     let date = days_ago(1).date().to_string();
     for (arguments, of) in [

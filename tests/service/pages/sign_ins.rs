@@ -205,7 +205,7 @@ fn a_person_is_told_of_wrong_passwords_and_so_is_the_audit(on: Kind) {
 
 /// Gives `name` a new password on the command line.
 fn give_password(team: &Team, name: &str, password: &str) {
-    let mut command = team.gate.command(&["user", "passwd", name]);
+    let mut command = team.gate.command(&["staff", "passwd", name]);
     let mut child = command.stdin(Stdio::piped()).stdout(Stdio::null()).spawn().expect("it runs");
     writeln!(child.stdin.take().expect("its input"), "{password}").expect("it listens");
     assert!(child.wait().expect("it ends").success());
@@ -242,7 +242,7 @@ fn people_and_admins_see_and_end_sessions(on: Kind) {
     let team = team(on);
     let address = team.up.address;
     let listed = |name: &str| {
-        let output = team.gate.run(&["user", "sessions", name]);
+        let output = team.gate.run(&["staff", "sessions", name]);
         assert!(output.status.success(), "{}", text(&output.stderr));
         text(&output.stdout).lines().count()
     };
@@ -281,7 +281,7 @@ fn people_and_admins_see_and_end_sessions(on: Kind) {
         let mara = session(address, HOME, "mara", PASSWORD);
         if by_command {
             assert_eq!(
-                text(&team.gate.run(&["user", "sessions", "mara", "--end"]).stdout),
+                text(&team.gate.run(&["staff", "sessions", "mara", "--end"]).stdout),
                 "sessions ended: 1\n"
             );
         } else {
@@ -292,8 +292,8 @@ fn people_and_admins_see_and_end_sessions(on: Kind) {
         assert!(!is_signed_in(address, &mara));
     }
     // Another role.
-    assert!(team.gate.run(&["user", "role", "joe", "--role", "finance"]).status.success());
+    assert!(team.gate.run(&["staff", "role", "joe", "--role", "finance"]).status.success());
     assert!(!is_signed_in(address, &joe));
-    assert!(!team.gate.run(&["user", "sessions", "nobody"]).status.success());
+    assert!(!team.gate.run(&["staff", "sessions", "nobody"]).status.success());
     assert!(is_signed_in(address, &root));
 }

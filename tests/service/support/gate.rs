@@ -140,7 +140,7 @@ impl Gate {
 
     /// Adds somebody with the password [`PASSWORD`] now.
     pub(crate) fn add_new_person(&self, name: &str, role: &str) {
-        let output = self.run_with_input(&["user", "add", name, "--role", role], PASSWORD);
+        let output = self.run_with_input(&["staff", "add", name, "--role", role], PASSWORD);
         assert!(output.status.success(), "{}", text(&output.stderr));
     }
 

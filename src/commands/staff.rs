@@ -1,4 +1,4 @@
-//! `rewardgate user`: people who sign in to the pages.
+//! `rewardgate staff`: people who sign in to the pages.
 
 use std::io::{BufRead as _, IsTerminal as _};
 
@@ -11,20 +11,20 @@ use web::console::password;
 use super::acting::command_line;
 use super::{new_password, say};
 use crate::EXIT_DONE;
-use crate::cli::UserCommand;
+use crate::cli::StaffCommand;
 use crate::roles::Process;
 
 /// Does what was asked.
-pub(crate) async fn user(process: &Process, command: UserCommand) -> anyhow::Result<u8> {
+pub(crate) async fn staff(process: &Process, command: StaffCommand) -> anyhow::Result<u8> {
     process.store.assert_migrated().await?;
     match command {
-        UserCommand::Add { name, role } => add(process, name, role.into()).await,
-        UserCommand::List => list(process).await,
-        UserCommand::Disable { name } => change(process, name, PersonChange::Disable).await,
-        UserCommand::Enable { name } => change(process, name, PersonChange::Enable).await,
-        UserCommand::Role { name, role } => change(process, name, PersonChange::Role(role.into())).await,
-        UserCommand::Sessions { name, end } => sessions(process, name, end).await,
-        UserCommand::Passwd { name } => {
+        StaffCommand::Add { name, role } => add(process, name, role.into()).await,
+        StaffCommand::List => list(process).await,
+        StaffCommand::Disable { name } => change(process, name, PersonChange::Disable).await,
+        StaffCommand::Enable { name } => change(process, name, PersonChange::Enable).await,
+        StaffCommand::Role { name, role } => change(process, name, PersonChange::Role(role.into())).await,
+        StaffCommand::Sessions { name, end } => sessions(process, name, end).await,
+        StaffCommand::Passwd { name } => {
             let (password, is_new) = read_password()?;
             let code = change(process, name, PersonChange::Password(hash(&password)?)).await?;
             print_new(&password, is_new);
