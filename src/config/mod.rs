@@ -4,6 +4,8 @@
 //! The file is `--config FILE`, else `REWARDGATE_CONFIG`, else `rewardgate.toml` in the working directory. Every key
 //! can be given in the environment instead, as `REWARDGATE_` and its name in capitals.
 
+#[cfg(test)]
+mod example;
 mod forward;
 mod layers;
 mod limits;

@@ -99,6 +99,29 @@ fn the_packaged_units_start_what_the_units_start() {
     }
 }
 
+#[test]
+fn systemd_takes_the_units_as_the_package_installs_them() {
+    if !is_here("systemd-analyze", &["--version"]) {
+        println!("systemd-analyze is not installed: the units are not verified");
+        return;
+    }
+    let folder = tempfile::tempdir().expect("a folder");
+    for role in ["web", "worker"] {
+        let name = format!("rewardgate-{role}.service");
+        let unit = folder.path().join(&name);
+        fs::write(&unit, read(&format!("src/config/running/{name}"))).expect("a unit");
+        let changes = folder.path().join(format!("{name}.d"));
+        fs::create_dir(&changes).expect("a folder");
+        // Whether the program is installed on this machine is not the question.
+        let packaged = read(&format!("{SCRIPTS}/rewardgate-{role}.conf"));
+        let here = packaged.replace("/usr/bin/rewardgate", env!("CARGO_BIN_EXE_rewardgate"));
+        fs::write(changes.join("package.conf"), here).expect("a change");
+        let verified = Command::new("systemd-analyze").arg("verify").arg(&unit).output().expect("it runs");
+        let said = String::from_utf8_lossy(&verified.stderr);
+        assert!(verified.status.success() && !said.contains(&name), "{name}: {said}");
+    }
+}
+
 /// Whether such a program can be run here.
 fn is_here(program: &str, arguments: &[&str]) -> bool {
     Command::new(program).args(arguments).output().is_ok_and(|output| output.status.success())
