@@ -25,7 +25,7 @@ fn what_is_missing_is_stated_on_the_page_after_its_effect_was_shown(on: Kind) {
     mara.go("/");
     mara.says("in quarantine: not booked yet");
     mara.go("/postbacks?outcome=quarantined");
-    mara.click_link("Enter missing values");
+    mara.click_link("Enter values");
     mara.says("1,234.50");
     assert_eq!(mara.count("#stating input[name=user_id]"), 0, "the user can be read");
     mara.fill("#stating [name=reward]", "1,234.50");
