@@ -9,7 +9,7 @@ use super::{Environment, Settings};
 enum Shown<'t> {
     Section(&'t str),
     Key { name: &'t str, value: &'t str, is_set: bool },
-    Text(&'t str),
+    Text,
 }
 
 /// Each line of the example, whether it is commented out or not.
@@ -22,7 +22,7 @@ fn shown(line: &str) -> Shown<'_> {
     }
     match plain.split_once(" = ") {
         Some((name, value)) if is_name(name) => Shown::Key { name, value, is_set: plain == line },
-        _ => Shown::Text(plain),
+        _ => Shown::Text,
     }
 }
 
@@ -35,7 +35,7 @@ fn everything(change: impl Fn(&str, &Shown<'_>) -> Option<String>) -> String {
         if let Shown::Section(name) = shown {
             section = name;
         }
-        if !matches!(shown, Shown::Text(_)) {
+        if !matches!(shown, Shown::Text) {
             let plain = line.trim_start_matches("# ");
             text += &change(section, &shown).unwrap_or_else(|| plain.to_owned());
             text += "\n";
@@ -69,7 +69,7 @@ fn every_key_of_the_example_is_read_and_every_key_read_is_in_it() {
                 let is_new = documented.entry(section.clone()).or_default().insert(name.to_owned());
                 assert!(is_new, "`{name}` stands twice in [{section}]");
             }
-            Shown::Text(_) => {}
+            Shown::Text => {}
         }
     }
     let mut read: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
@@ -95,10 +95,10 @@ fn each_key_of_the_example_has_a_comment_of_its_own() {
                 assert!(before.starts_with("# "), "[{name}] has no comment above it");
             }
             Shown::Key { name, .. } => {
-                let is_comment = before.starts_with("# ") && matches!(shown(before), Shown::Text(_));
+                let is_comment = before.starts_with("# ") && matches!(shown(before), Shown::Text);
                 assert!(is_comment, "`{name}` of [{section}] has no comment directly above it");
             }
-            Shown::Text(_) => {}
+            Shown::Text => {}
         }
         before = line;
     }
