@@ -100,6 +100,7 @@ fn a_signature_is_shown_to_nobody_while_replay_and_diagnosis_go_on(on: Kind) {
         let kept = api.all("postbacks?outcome=refused", 10);
         (kept.len() == 3).then_some(kept)
     });
+    api.settle();
     let id = api.get("postbacks?outcome=quarantined")["items"][0]["id"].to_string();
     let shown = [
         json!(kept).to_string(),
