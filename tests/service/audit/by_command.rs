@@ -66,7 +66,7 @@ const OTHERS: &[&str] = &[
     "diagnose",
     "deliveries list",
     "token list",
-    "user list",
+    "staff list",
     "sandbox",
     "sandbox resend",
     "sandbox kept",
