@@ -7,20 +7,21 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use apalis::prelude::{BoxDynError, Data, WorkerBuilder, WorkerBuilderExt};
+use apalis::prelude::{BoxDynError, Data, WorkerBuilder, WorkerBuilderExt, WorkerError};
 use apalis_core::backend::ext::BackendExt as _;
 use chrono_tz::Tz;
 use domain::time::{Clock, TimestampMs};
 use store::Store;
 use store::operations::jobs::{Begun, Job, JobStorage};
 use store::statements::MatchTerms;
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
 use crate::mail::{Mail, MailError};
 use crate::reports;
 use crate::retention::{self, RetentionPeriods};
-use crate::shutdown::{rest, told};
+use crate::shutdown::rest;
 use crate::statements::{self, Worked};
 
 /// How often the clock is looked at.
@@ -33,6 +34,8 @@ const STATEMENTS_EVERY: Duration = Duration::from_secs(2);
 const CLOSE_EVERY_LOOKS: u64 = 5;
 /// The pause before a worker that died is started again.
 const RESTART_PAUSE: Duration = Duration::from_secs(5);
+/// How long jobs that run have to notice that the process stops.
+const STOP_WITHIN: Duration = Duration::from_secs(5);
 /// How many jobs one process works on at once: one that has years to make up stops none of the others.
 const JOBS_AT_ONCE: usize = 4;
 /// How often a job is begun before it is given up.
@@ -190,7 +193,7 @@ fn due(scheduled: &Scheduled, now: TimestampMs) -> Vec<Job> {
 }
 
 async fn supervise(scheduled: &Arc<Scheduled>) {
-    let mut start = 0_u64;
+    let (mut start, running) = (0_u64, Running::default());
     while !scheduled.stop.is_cancelled() {
         start += 1;
         // A name that is new at every start: a name that comes back is refused until its heartbeat is old.
@@ -202,17 +205,19 @@ async fn supervise(scheduled: &Arc<Scheduled>) {
                     .backend(storage.poll_with_interval(POLL_INTERVAL))
                     .concurrency(JOBS_AT_ONCE)
                     .data(scheduled.clone())
+                    .data(running.clone())
                     .build(work);
-                worker.run_until(told(scheduled.stop.clone())).await
+                worker.run_until(idle(scheduled.stop.clone(), running.clone())).await
             }
             JobStorage::Postgres(storage) => {
                 let worker = WorkerBuilder::new(name.as_str())
                     .backend(storage.poll_with_interval(POLL_INTERVAL))
                     .concurrency(JOBS_AT_ONCE)
                     .data(scheduled.clone())
+                    .data(running.clone())
                     .build(work);
                 tokio::select! {
-                    ended = worker.run_until(told(scheduled.stop.clone())) => ended,
+                    ended = worker.run_until(idle(scheduled.stop.clone(), running.clone())) => ended,
                     // The storage keeps the connections that it was made with, and waits on them without an end.
                     () = renewed => Ok(()),
                 }
@@ -229,8 +234,39 @@ async fn supervise(scheduled: &Arc<Scheduled>) {
     }
 }
 
+/// How many jobs run.
+#[derive(Clone, Default)]
+struct Running(Arc<watch::Sender<usize>>);
+
+/// One job that runs, until it is dropped.
+struct Runs(Running);
+
+impl Running {
+    fn one(&self) -> Runs {
+        self.0.send_modify(|running| *running += 1);
+        Runs(self.clone())
+    }
+}
+
+impl Drop for Runs {
+    fn drop(&mut self) {
+        self.0.0.send_modify(|running| *running = running.saturating_sub(1));
+    }
+}
+
+/// Ends when the process stops and no job runs any more, which each notices by itself. A worker of apalis that is told
+/// earlier no longer polls its own statements while it waits for jobs, so that a job could wait for the connection that
+/// such a statement holds: on SQLite, where there is one that writes, for everybody.
+async fn idle(stop: CancellationToken, running: Running) -> Result<(), WorkerError> {
+    stop.cancelled().await;
+    let mut running = running.0.subscribe();
+    let _ = tokio::time::timeout(STOP_WITHIN, running.wait_for(|running| *running == 0)).await;
+    Ok(())
+}
+
 /// One job. It always ends well for apalis: what failed is pushed again by us, with a delay that outlives us.
-async fn work(job: Job, scheduled: Data<Arc<Scheduled>>) -> Result<(), BoxDynError> {
+async fn work(job: Job, scheduled: Data<Arc<Scheduled>>, running: Data<Running>) -> Result<(), BoxDynError> {
+    let _runs = running.one();
     let Scheduled { store, clock, terms, mail, stop, .. } = &**scheduled;
     let now = clock.now();
     let max_attempts = if job.name == MAIL { MAX_MAIL_ATTEMPTS } else { MAX_ATTEMPTS };

@@ -117,7 +117,8 @@ pub async fn serve<F>(
             let answer = match turn.refused {
                 None => {
                     let (time, place) = (turn.body_time, talk.place.clone());
-                    Ok(service.call(request.map(|body| TimedBody::new(body, time, place))))
+                    // Boxed: it is large, and otherwise every connection would take up room for it, called or not.
+                    Ok(Box::pin(service.call(request.map(|body| TimedBody::new(body, time, place)))))
                 }
                 Some(unfit) => Err(unfit.answer(turn.uri.path())),
             };

@@ -82,6 +82,7 @@ fn when_most_clicks_lie_ahead_our_clock_is_named_and_nobody_is_out_of_service(on
     for number in 1..12 {
         ahead(number, 400);
     }
+    api.settle();
     let last = ahead(12, 100);
     assert!(text(&last, "Q2b").contains("our clock is probably slow"), "{}", text(&last, "Q2b"));
     let (status, is_good, words) = clock();

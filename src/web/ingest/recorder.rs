@@ -30,6 +30,10 @@ const MAX_REFUSED_WAITING: Held = Held { items: 256, kib: 8 * 1_024 };
 const MAX_REFUSED_BATCH: Held = Held { items: 64, kib: 2 * 1_024 };
 const REFUSED_PAUSE: Duration = Duration::from_secs(1);
 
+/// How often a batch of them is tried. Nobody sends them again: when the database is busy, or the process stops while it
+/// is, they have waited for a connection only once.
+const KEEP_ATTEMPTS: u32 = 3;
+
 /// How long a caller waits to hear that the call is recorded. What is recorded later all the same comes again as a
 /// repeat, which is harmless.
 const ANSWER_WITHIN: Duration = Duration::from_secs(5);
@@ -240,9 +244,15 @@ impl Answer {
 
 async fn keep_refused(store: Store, calls: Arc<Lanes<WaitingRefused>>) {
     while let Some(batch) = calls.take(MAX_REFUSED_BATCH).await {
-        let batch = batch.into_iter().map(|waiting| waiting.refused).collect();
-        if let Err(error) = store.keep_refused(batch).await {
-            warn!(%error, "refused calls could not be kept");
+        let batch: Vec<_> = batch.into_iter().map(|waiting| waiting.refused).collect();
+        for attempt in 1..=KEEP_ATTEMPTS {
+            match store.keep_refused(batch.clone()).await {
+                Err(error) if error.is_transient() && attempt < KEEP_ATTEMPTS => {
+                    warn!(%error, attempt, "refused calls are not kept yet; trying again");
+                }
+                Err(error) => warn!(%error, "refused calls could not be kept"),
+                Ok(()) => break,
+            }
         }
         if !calls.is_closed() {
             tokio::time::sleep(REFUSED_PAUSE).await;
