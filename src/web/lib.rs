@@ -61,9 +61,8 @@ pub fn routes(
     console: Arc<Console>,
     watch: Arc<Watch>,
 ) -> impl Filter<Extract = (Response,), Error = Infallible> + Clone {
-    // Boxed: what a request has passed by takes up no room while it is answered elsewhere.
-    let guarded = health::guarded_routes(watch, api.clone()).boxed();
-    let routes = ingest::routes(ingest).boxed().or(api::routes(api).boxed()).unify().or(guarded).unify();
+    let guarded = health::guarded_routes(watch, api.clone());
+    let routes = ingest::routes(ingest).or(api::routes(api)).unify().or(guarded).unify();
     let pages = console::routes(console.clone()).or(console::elsewhere(console)).unify();
     routes.or(pages).unify().recover(not_found).unify()
 }

@@ -6,6 +6,7 @@ use std::sync::LazyLock;
 
 use domain::location::shortened;
 use serde::Serialize;
+use tracing::warn;
 
 use crate::db::sql::{Column, LazyStatement, Statement};
 use crate::db::tx::{Tx, with_statement};
@@ -143,9 +144,17 @@ impl Store {
         Ok(RefusedCount { kept, dropped })
     }
 
-    /// Keeps `refused`, and drops what is beyond [`MAX_REFUSED`]: of whoever has most, the oldest.
+    /// Keeps `refused`, and drops what is beyond [`MAX_REFUSED`]: of whoever has most, the oldest. An error means that
+    /// nothing of it is kept, so that it can be tried again; what cannot be dropped now is dropped after the next ones.
     pub async fn keep_refused(&self, refused: Vec<NewRefused>) -> Result<()> {
         self.write(move |tx| Box::pin(async move { keep(tx, &refused).await })).await?;
+        if let Err(error) = self.trim_refused().await {
+            warn!(%error, "old refused calls are not dropped yet");
+        }
+        Ok(())
+    }
+
+    async fn trim_refused(&self) -> Result<()> {
         if self.refused_count().await?.kept <= MAX_REFUSED {
             return Ok(());
         }
