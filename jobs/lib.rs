@@ -15,7 +15,8 @@
 //! | [`health`] | asks another process of ours whether it is ready |
 //! | [`probe`] | asks from outside whether the public URL leads here, unchanged |
 //! | [`metrics`] | metrics and log lines about processed postbacks |
-//! | `shutdown`, `causes` | ending in good order; errors with their causes |
+//! | `supervise`, `shutdown` | workers that died are started again; ending in good order |
+//! | `causes` | errors with their causes |
 
 mod causes;
 pub mod deliveries;
@@ -29,3 +30,4 @@ pub mod retention;
 pub mod scheduler;
 mod shutdown;
 pub mod statements;
+mod supervise;

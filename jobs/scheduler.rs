@@ -23,6 +23,7 @@ use crate::reports;
 use crate::retention::{self, RetentionPeriods};
 use crate::shutdown::rest;
 use crate::statements::{self, Worked};
+use crate::supervise::supervise;
 
 /// How often the clock is looked at.
 const LOOK_EVERY: Duration = Duration::from_mins(1);
@@ -50,7 +51,7 @@ const RELEASED_AT_ONCE: i64 = 500;
 const PURGE: &str = "purge";
 /// The job that makes the reports of the days that are over.
 const REPORT: &str = "report";
-/// The job that tells of the newest of them by mail.
+/// The job that sends the newest of them by mail.
 const MAIL: &str = "mail";
 /// How often a mail is tried before it is given up: about half a day.
 const MAX_MAIL_ATTEMPTS: i64 = 16;
@@ -68,7 +69,7 @@ pub struct Scheduled {
     pub terms: RetentionPeriods,
     /// When reports are made and closed.
     pub reports: reports::ReportConfig,
-    /// Who is told of them by mail.
+    /// Who receives them by mail.
     pub mail: Option<Mail>,
     /// How statements of each source are matched.
     pub statements: BTreeMap<String, MatchTerms>,
@@ -79,7 +80,7 @@ pub struct Scheduled {
 /// Works until told to stop.
 pub async fn run(scheduled: Scheduled) {
     let scheduled = Arc::new(scheduled);
-    tokio::join!(look_at_the_clock(&scheduled), read_statements(&scheduled), supervise(&scheduled));
+    tokio::join!(look_at_the_clock(&scheduled), read_statements(&scheduled), run_jobs(&scheduled));
 }
 
 async fn look_at_the_clock(scheduled: &Scheduled) {
@@ -192,46 +193,36 @@ fn due(scheduled: &Scheduled, now: TimestampMs) -> Vec<Job> {
     std::iter::once(purge).chain(report).collect()
 }
 
-async fn supervise(scheduled: &Arc<Scheduled>) {
-    let (mut start, running) = (0_u64, Running::default());
-    while !scheduled.stop.is_cancelled() {
-        start += 1;
-        // A name that is new at every start: a name that comes back is refused until its heartbeat is old.
-        let name = format!("clock-{}-{start}-{:08x}", std::process::id(), rand::random::<u32>());
-        let renewed = scheduled.store.connections_renewed();
-        let ended = match scheduled.store.job_storage() {
-            JobStorage::Sqlite(storage) => {
-                let worker = WorkerBuilder::new(name.as_str())
-                    .backend(storage.poll_with_interval(POLL_INTERVAL))
-                    .concurrency(JOBS_AT_ONCE)
-                    .data(scheduled.clone())
-                    .data(running.clone())
-                    .build(work);
-                worker.run_until(idle(scheduled.stop.clone(), running.clone())).await
-            }
-            JobStorage::Postgres(storage) => {
-                let worker = WorkerBuilder::new(name.as_str())
-                    .backend(storage.poll_with_interval(POLL_INTERVAL))
-                    .concurrency(JOBS_AT_ONCE)
-                    .data(scheduled.clone())
-                    .data(running.clone())
-                    .build(work);
-                tokio::select! {
-                    ended = worker.run_until(idle(scheduled.stop.clone(), running.clone())) => ended,
+/// Keeps one worker running on the storage of whichever database is open.
+async fn run_jobs(scheduled: &Arc<Scheduled>) {
+    let running = Running::default();
+    // A macro, because the two storages are different types.
+    macro_rules! worker {
+        ($name:ident, $storage:ident, $scheduled:ident, $running:ident) => {
+            WorkerBuilder::new($name.as_str())
+                .backend($storage.poll_with_interval(POLL_INTERVAL))
+                .concurrency(JOBS_AT_ONCE)
+                .data($scheduled.clone())
+                .data($running.clone())
+                .build(work)
+                .run_until(idle($scheduled.stop.clone(), $running.clone()))
+        };
+    }
+    supervise("clock", &scheduled.stop, RESTART_PAUSE, |name| {
+        let (scheduled, running) = (scheduled.clone(), running.clone());
+        async move {
+            let renewed = scheduled.store.connections_renewed();
+            match scheduled.store.job_storage() {
+                JobStorage::Sqlite(storage) => worker!(name, storage, scheduled, running).await,
+                JobStorage::Postgres(storage) => tokio::select! {
+                    ended = worker!(name, storage, scheduled, running) => ended,
                     // The storage keeps the connections that it was made with, and waits on them without an end.
                     () = renewed => Ok(()),
-                }
+                },
             }
-        };
-        if scheduled.stop.is_cancelled() {
-            return;
         }
-        match ended {
-            Ok(()) => warn!(worker = name, "the worker of scheduled work ended; starting another"),
-            Err(fault) => warn!(worker = name, %fault, "the worker of scheduled work died; starting another"),
-        }
-        rest(&scheduled.stop, RESTART_PAUSE).await;
-    }
+    })
+    .await;
 }
 
 /// How many jobs run.
@@ -280,8 +271,8 @@ async fn work(job: Job, scheduled: Data<Arc<Scheduled>>, running: Data<Running>)
     };
     let done: Result<(), Fault> = match job.name.as_str() {
         PURGE => retention::purge(store, *terms, now, stop).await.map_err(Fault::from),
-        REPORT => report_and_tell(&scheduled, &job, now).await.map_err(Fault::from),
-        MAIL => tell(&scheduled, &job).await,
+        REPORT => report_and_notify(&scheduled, &job, now).await.map_err(Fault::from),
+        MAIL => send_mail(&scheduled, &job).await,
         unknown => {
             warn!(job = unknown, "a job of a newer version; left to its workers");
             return Ok(());
@@ -312,8 +303,8 @@ enum Fault {
     Mail(#[from] MailError),
 }
 
-/// Makes reports, and then has them told; whoever is killed in between does both again, and nothing twice.
-async fn report_and_tell(scheduled: &Scheduled, job: &Job, now: TimestampMs) -> Result<(), store::Error> {
+/// Makes reports, and then schedules the mail about them. Killed in between, both are done again, and nothing twice.
+async fn report_and_notify(scheduled: &Scheduled, job: &Job, now: TimestampMs) -> Result<(), store::Error> {
     let Scheduled { store, clock, reports, stop, .. } = scheduled;
     reports::make_up_to(store, reports, &job.slot, clock, stop).await?;
     if scheduled.mail.is_some() && !stop.is_cancelled() {
@@ -323,7 +314,7 @@ async fn report_and_tell(scheduled: &Scheduled, job: &Job, now: TimestampMs) -> 
 }
 
 /// Sends the mail about the report of a day.
-async fn tell(scheduled: &Scheduled, job: &Job) -> Result<(), Fault> {
+async fn send_mail(scheduled: &Scheduled, job: &Job) -> Result<(), Fault> {
     let Some(mail) = &scheduled.mail else { return Ok(()) };
     let Some(row) = scheduled.store.report(&job.slot).await? else { return Ok(()) };
     mail.send(&row.report()?).await?;

@@ -10,8 +10,8 @@ pub(crate) async fn rest(stop: &CancellationToken, pause: Duration) {
     stop.run_until_cancelled(tokio::time::sleep(pause)).await;
 }
 
-/// What a worker of apalis runs until: the end of its stream alone does not end it, it has to be told as well.
-pub(crate) async fn told(stop: CancellationToken) -> Result<(), WorkerError> {
+/// The signal on which a worker of apalis ends: the end of its stream alone does not end it.
+pub(crate) async fn until_stopped(stop: CancellationToken) -> Result<(), WorkerError> {
     stop.cancelled().await;
     Ok(())
 }

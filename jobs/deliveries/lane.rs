@@ -1,4 +1,4 @@
-//! One app's lane: hand in what became of calls, take what is due, send it, and again, until nothing is left to do.
+//! One app's lane: complete the attempts that have finished, lease what is due, send it, and again, until nothing is due.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -20,13 +20,13 @@ use super::outgoing::{Answered, Outgoing};
 use super::{Target, attempts};
 use crate::metrics::seconds;
 
-/// How long a lost hint can cost.
+/// The longest delay that a lost wake-up causes.
 const POLL_INTERVAL_MS: i64 = 1_000;
-/// The pause after somebody else took what was due.
+/// The pause after another process took what was due.
 const OTHERS_PAUSE_MS: i64 = 50;
 /// The pause while the database is not available.
 const DATABASE_PAUSE: Duration = Duration::from_millis(500);
-/// What a lease lasts beyond the longest call twice over: time to hand in what became of it.
+/// What a lease lasts beyond twice the longest call: time to save the result.
 const LEASE_MARGIN_MS: i64 = 3_000;
 
 /// What is kept of an app between two wake-ups.
@@ -41,6 +41,28 @@ struct Sent {
     probe: bool,
     began_at: TimestampMs,
     answered: Answered,
+}
+
+/// What a lane does next.
+struct Plan {
+    /// How many deliveries may be taken.
+    room: i64,
+    /// True if there are attempts to complete.
+    completes: bool,
+    /// True if it is time to go to the database.
+    turn: bool,
+    /// When to look again, in any case.
+    look_at: TimestampMs,
+}
+
+/// What the database answered.
+enum Exchanged {
+    /// Completed; these are to be sent now.
+    Leased(Vec<Leased>),
+    /// It will not take what was to be completed.
+    Refused,
+    /// It is not available.
+    TryAgain,
 }
 
 /// One app's lane.
@@ -91,86 +113,124 @@ impl Lane {
         Duration::from_millis(u64::try_from(in_ms.clamp(1, POLL_INTERVAL_MS)).unwrap_or_default())
     }
 
-    /// Sends until nothing is due and nothing is on its way; told to stop, only until nothing is on its way. An error
-    /// means that the process must end.
+    /// Sends until nothing is due and no call is in flight; told to stop, only until no call is in flight. An error means
+    /// that the process must end.
     pub(super) async fn forward(&self) -> Result<(), store::Error> {
         let mut state = self.state.lock().await;
         let mut changed = self.changes();
-        let mut on_its_way: JoinSet<Sent> = JoinSet::new();
-        let mut ended: Vec<FinishedAttempt> = Vec::new();
+        let mut calls: JoinSet<Sent> = JoinSet::new();
+        let mut finished: Vec<FinishedAttempt> = Vec::new();
         loop {
-            let (room, mut look_at) = self.room(&mut state, on_its_way.len());
-            // What is handed in lets others move up, so then it is worth taking without asking first.
-            let hands_in = !ended.is_empty();
-            if room > 0 && !hands_in {
-                look_at = self.next_due().await?;
-            }
-            let turn = hands_in || (room > 0 && look_at <= self.clock.now());
+            let plan = self.plan(&mut state, &finished, calls.len()).await?;
             let mut taken = 0;
-            if turn {
-                match self.complete_and_lease(&mut state, &ended, room).await {
-                    Ok(leased) => {
-                        self.tell_if_switched_off(&ended).await;
-                        ended.clear();
+            if plan.turn {
+                match self.exchange(&mut state, &mut finished, plan.room).await? {
+                    Exchanged::Leased(leased) => {
                         taken = leased.len();
-                        self.begin(&mut state, leased, &mut on_its_way);
+                        self.begin(&mut state, leased, &mut calls);
                     }
-                    Err(error) if error.is_broken() => return Err(error),
-                    Err(error) if error.is_transient() => {
-                        warn!(%error, app = self.app(), "deliveries cannot be handed in or taken; waiting");
-                        if self.stop.is_cancelled() && on_its_way.is_empty() {
-                            // Their leases end, and they are sent again.
-                            return Ok(());
-                        }
+                    Exchanged::Refused => {}
+                    Exchanged::TryAgain if self.stop.is_cancelled() && calls.is_empty() => return Ok(()),
+                    Exchanged::TryAgain => {
                         tokio::time::sleep(DATABASE_PAUSE).await;
                         continue;
                     }
-                    Err(error) => {
-                        // Their leases end, and they are sent again: rather twice than never.
-                        error!(%error, app = self.app(), "what became of deliveries cannot be written down");
-                        ended.clear();
-                        tokio::time::sleep(DATABASE_PAUSE).await;
-                    }
                 }
             }
-            if on_its_way.is_empty() {
-                if hands_in && room > 0 {
+            if calls.is_empty() {
+                if plan.completes && plan.room > 0 {
                     continue;
                 }
-                if turn && taken == 0 {
-                    // Another process has just taken it.
-                    look_at = TimestampMs(self.clock.now().0 + OTHERS_PAUSE_MS);
-                }
+                let is_taken_by_others = plan.turn && taken == 0;
+                let look_at = if is_taken_by_others {
+                    TimestampMs(self.clock.now().0 + OTHERS_PAUSE_MS)
+                } else {
+                    plan.look_at
+                };
                 self.look_at_ms.store(look_at.0, Ordering::Relaxed);
                 return Ok(());
             }
-            let pause =
-                Duration::from_millis(u64::try_from(look_at.0 - self.clock.now().0).unwrap_or(0).max(1));
-            tokio::select! {
-                Some(sent) = on_its_way.join_next() => {
-                    let finished = std::iter::once(sent).chain(std::iter::from_fn(|| on_its_way.try_join_next()));
-                    let finished: Vec<_> = finished.collect();
-                    for sent in finished {
-                        match sent {
-                            Ok(sent) => ended.push(self.decide(&mut state, sent)),
-                            Err(fault) => {
-                                error!(%fault, app = self.app(), "a call ended by a fault of ours");
-                                // Should it have been the probe, there is to be another one.
-                                state.breaker = state.breaker.after(true, true, self.clock.now());
-                            }
-                        }
-                    }
-                }
-                _ = changed.changed(), if !self.stop.is_cancelled() => {}
-                () = tokio::time::sleep(pause), if !self.stop.is_cancelled() => {}
+            self.wait(&mut state, &mut calls, &mut changed, plan.look_at, &mut finished).await;
+        }
+    }
+
+    /// What to do next: whether to go to the database now, and how many deliveries may be taken there.
+    async fn plan(
+        &self,
+        state: &mut State,
+        finished: &[FinishedAttempt],
+        in_flight: usize,
+    ) -> Result<Plan, store::Error> {
+        let (room, pause_until) = self.room(state, in_flight);
+        // What is completed unblocks others, so then it is worth taking without asking first.
+        let completes = !finished.is_empty();
+        let look_at = if room > 0 && !completes { self.next_due().await? } else { pause_until };
+        let turn = completes || (room > 0 && look_at <= self.clock.now());
+        Ok(Plan { room, completes, turn, look_at })
+    }
+
+    /// Completes the attempts that have finished and leases what is due, in one transaction.
+    async fn exchange(
+        &self,
+        state: &mut State,
+        finished: &mut Vec<FinishedAttempt>,
+        room: i64,
+    ) -> Result<Exchanged, store::Error> {
+        match self.complete_and_lease(state, finished, room).await {
+            Ok(leased) => {
+                self.log_if_disabled(finished).await;
+                finished.clear();
+                Ok(Exchanged::Leased(leased))
+            }
+            Err(error) if error.is_broken() => Err(error),
+            Err(error) if error.is_transient() => {
+                // Should the process stop meanwhile, their leases end, and they are sent again.
+                warn!(%error, app = self.app(), "deliveries cannot be completed or leased; trying again");
+                Ok(Exchanged::TryAgain)
+            }
+            Err(error) => {
+                // Their leases end, and they are sent again: rather twice than never.
+                error!(%error, app = self.app(), "results of deliveries cannot be saved; they are sent again");
+                finished.clear();
+                tokio::time::sleep(DATABASE_PAUSE).await;
+                Ok(Exchanged::Refused)
             }
         }
     }
 
+    /// Waits until a call ends, something may be due, or it is time to look.
+    async fn wait(
+        &self,
+        state: &mut State,
+        calls: &mut JoinSet<Sent>,
+        changed: &mut watch::Receiver<()>,
+        look_at: TimestampMs,
+        finished: &mut Vec<FinishedAttempt>,
+    ) {
+        let pause = u64::try_from(look_at.0 - self.clock.now().0).unwrap_or(0).max(1);
+        tokio::select! {
+            Some(first) = calls.join_next() => {
+                let ended = std::iter::once(first).chain(std::iter::from_fn(|| calls.try_join_next()));
+                for sent in ended {
+                    match sent {
+                        Ok(sent) => finished.push(self.decide(state, sent)),
+                        Err(fault) => {
+                            error!(%fault, app = self.app(), "a call ended by a fault of ours");
+                            // Should it have been the probe, there is to be another one.
+                            state.breaker = state.breaker.after(true, true, self.clock.now());
+                        }
+                    }
+                }
+            }
+            _ = changed.changed(), if !self.stop.is_cancelled() => {}
+            () = tokio::time::sleep(Duration::from_millis(pause)), if !self.stop.is_cancelled() => {}
+        }
+    }
+
     /// How many deliveries may be taken now; if none, when to look again.
-    fn room(&self, state: &mut State, on_its_way: usize) -> (i64, TimestampMs) {
+    fn room(&self, state: &mut State, in_flight: usize) -> (i64, TimestampMs) {
         let now = self.clock.now();
-        let free = i64::try_from(self.target.concurrency.saturating_sub(on_its_way)).unwrap_or(i64::MAX);
+        let free = i64::try_from(self.target.concurrency.saturating_sub(in_flight)).unwrap_or(i64::MAX);
         let permitted = match state.breaker.permit(now) {
             _ if self.stop.is_cancelled() => 0,
             Permit::All => free,
@@ -193,7 +253,7 @@ impl Lane {
             Ok(due_at) => Ok(due_at.map_or(poll_at, |due_at| due_at.min(poll_at))),
             Err(error) if error.is_broken() => Err(error),
             Err(error) => {
-                warn!(%error, app = self.app(), "it cannot be looked up what is due; looking again");
+                warn!(%error, app = self.app(), "due deliveries cannot be looked up; trying again");
                 Ok(poll_at)
             }
         }
@@ -202,44 +262,41 @@ impl Lane {
     async fn complete_and_lease(
         &self,
         state: &mut State,
-        ended: &[FinishedAttempt],
+        finished: &[FinishedAttempt],
         room: i64,
     ) -> Result<Vec<Leased>, store::Error> {
         let timeout_ms = i64::try_from(self.target.timeout.as_millis()).unwrap_or(i64::MAX / 4);
         let take =
             Take { app: self.app().to_owned(), limit: room, lease_ms: timeout_ms * 2 + LEASE_MARGIN_MS };
-        let leased = self.store.complete_and_lease(ended.to_vec(), take, self.clock.now()).await?;
+        let leased = self.store.complete_and_lease(finished.to_vec(), take, self.clock.now()).await?;
         if let Some(pace) = &mut state.pace {
             pace.take(leased.len());
         }
         Ok(leased)
     }
 
-    /// An app is switched off by what was handed in, in the same transaction.
-    async fn tell_if_switched_off(&self, ended: &[FinishedAttempt]) {
-        if !ended.iter().any(|ended| ended.class == Class::Gone) {
+    /// An app is disabled in the transaction that completes the attempts.
+    async fn log_if_disabled(&self, finished: &[FinishedAttempt]) {
+        if !finished.iter().any(|attempt| attempt.class == Class::Gone) {
             return;
         }
         // Pages and the metric say so, too, should the database not answer now.
         let disabled = self.store.disabled_apps().await.unwrap_or_default();
         if let Some(off) = disabled.iter().find(|off| off.app == self.app()) {
             let (app, why) = (self.app(), off.why.as_str());
-            error!(
-                app,
-                why, "the app is switched off: `rewardgate deliveries enable APP` switches it on again"
-            );
+            error!(app, why, "the app is disabled: `rewardgate deliveries enable APP` enables it again");
         }
     }
 
     /// Begins the calls of what was taken.
-    fn begin(&self, state: &mut State, leased: Vec<Leased>, on_its_way: &mut JoinSet<Sent>) {
+    fn begin(&self, state: &mut State, leased: Vec<Leased>, calls: &mut JoinSet<Sent>) {
         let probe = state.breaker.is_open() && !leased.is_empty();
         if probe {
             state.breaker = state.breaker.probing();
         }
         for leased in leased {
             let (target, outgoing, clock) = (self.target.clone(), self.outgoing.clone(), self.clock.clone());
-            on_its_way.spawn(async move {
+            calls.spawn(async move {
                 let began_at = clock.now();
                 let answered = match leased.message.call(&target.letterhead, began_at) {
                     Some(call) => {
@@ -262,13 +319,13 @@ impl Lane {
         if class != Class::Unsendable || probe {
             let down = class.is_down() || class == Class::Unsendable;
             let after = state.breaker.after(down, probe, now);
-            self.tell_of_breaker(state.breaker, after);
+            self.report_breaker(state.breaker, after);
             state.breaker = after;
         }
         let jitter_permille = i64::from(rand::random::<u16>() % 1_000);
         let outcome = Outcome { class, retry_after_ms: answered.retry_after_ms, probe, jitter_permille };
         let follows = next(&self.target.schedule, leased.attempts + 1, &outcome, now);
-        self.tell(&leased, &answered, follows, began_at, now);
+        self.report(&leased, &answered, follows, began_at, now);
         FinishedAttempt {
             id: leased.id,
             app: self.app().to_owned(),
@@ -285,7 +342,7 @@ impl Lane {
         }
     }
 
-    fn tell_of_breaker(&self, before: Breaker, after: Breaker) {
+    fn report_breaker(&self, before: Breaker, after: Breaker) {
         if before.is_open() == after.is_open() {
             return;
         }
@@ -293,13 +350,13 @@ impl Lane {
         gauge!("rewardgate_app_breaker_open", "app" => app.to_owned())
             .set(f64::from(u8::from(after.is_open())));
         if after.is_open() {
-            error!(app, "the app is down: its deliveries are kept, and it is probed until it answers");
+            error!(app, "the app is down: its deliveries wait, and it is probed until it answers");
         } else {
-            info!(app, "the app answers again: its deliveries leave");
+            info!(app, "the app answers again: its deliveries are sent");
         }
     }
 
-    fn tell(
+    fn report(
         &self,
         leased: &Leased,
         answered: &Answered,

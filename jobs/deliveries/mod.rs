@@ -1,4 +1,4 @@
-//! Forwarding: apps are told of every credit and every reversal.
+//! Forwarding: every credit and every reversal is sent to its app.
 //!
 //! One lane for each app, so that an app that is slow or down holds up nobody else. A lane is an apalis worker on a
 //! stream of wake-ups, like those of the inbox: they come from whoever caused a delivery in this process, from other
@@ -17,7 +17,7 @@ pub mod outgoing;
 pub mod trial;
 
 use std::convert::Infallible;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 use apalis::prelude::{Data, WorkerBuilder, WorkerBuilderExt};
@@ -31,17 +31,18 @@ use store::Store;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
-use tracing::{error, info, warn};
+use tracing::error;
 
 use lane::Lane;
 use outgoing::Outgoing;
 
-use crate::shutdown::{rest, told};
+use crate::shutdown::until_stopped;
+use crate::supervise::{Fatal, WakeUp, supervise};
 
 /// The pause before a lane that died is started again.
 const RESTART_PAUSE: Duration = Duration::from_secs(1);
 
-/// One app and how it is told.
+/// One app and how it is called.
 #[derive(Clone, Debug)]
 pub struct Target {
     /// The app.
@@ -67,7 +68,7 @@ pub struct Forwarding {
     pub store: Store,
     /// What time it is.
     pub clock: Clock,
-    /// The apps that are told.
+    /// The apps to notify.
     pub targets: Vec<Target>,
     /// What makes the calls.
     pub outgoing: Outgoing,
@@ -75,21 +76,16 @@ pub struct Forwarding {
     pub stop: CancellationToken,
 }
 
-/// "A delivery may be due."
-#[derive(Clone, Copy, Debug)]
-struct WakeUp;
-
 /// What a lane shares with its supervisor.
 struct Shift {
     lane: Lane,
     stop: CancellationToken,
-    /// Set by whoever found out that the process must end.
-    broken: Arc<Mutex<Option<store::Error>>>,
+    fatal: Fatal,
 }
 
 /// Forwards until `forwarding.stop` is cancelled. An error means that the process must end.
 pub async fn run(forwarding: Forwarding) -> Result<(), store::Error> {
-    let broken = Arc::new(Mutex::new(None));
+    let fatal = Fatal::default();
     let mut lanes = JoinSet::new();
     for target in forwarding.targets {
         let lane = Lane::new(
@@ -99,44 +95,30 @@ pub async fn run(forwarding: Forwarding) -> Result<(), store::Error> {
             forwarding.outgoing.clone(),
             forwarding.stop.clone(),
         );
-        lanes.spawn(supervise(Shift { lane, stop: forwarding.stop.clone(), broken: broken.clone() }));
+        lanes.spawn(work(Shift { lane, stop: forwarding.stop.clone(), fatal: fatal.clone() }));
     }
     while lanes.join_next().await.is_some() {}
-    let broken = broken.lock().map(|mut broken| broken.take()).unwrap_or_default();
-    broken.map_or(Ok(()), Err)
+    fatal.result()
 }
 
-/// Keeps one lane running: apalis ends a worker for good at any fault of its stream.
-async fn supervise(shift: Shift) {
+/// Keeps one lane running.
+async fn work(shift: Shift) {
     let shift = Arc::new(shift);
-    let app = shift.lane.app().to_owned();
-    let mut start = 0_u64;
-    while !shift.stop.is_cancelled() {
-        start += 1;
-        // A name that is new at every start: a name that comes back could be taken for the worker that died.
-        let name = format!("forward-{app}-{}-{start}", std::process::id());
+    supervise(&format!("forward-{}", shift.lane.app()), &shift.stop, RESTART_PAUSE, |name| {
         let worker = WorkerBuilder::new(name.as_str())
             .backend(wake_ups(shift.clone()).boxed())
             .concurrency(1)
             .data(shift.clone())
             .build(forward);
-        info!(worker = name, app, "forwarding started");
-        match worker.run_until(told(shift.stop.clone())).await {
-            Ok(()) if shift.stop.is_cancelled() => {}
-            Ok(()) => warn!(worker = name, app, "forwarding ended by itself; starting again"),
-            Err(fault) => error!(worker = name, app, %fault, "forwarding died; starting again"),
-        }
-        rest(&shift.stop, RESTART_PAUSE).await;
-    }
+        worker.run_until(until_stopped(shift.stop.clone()))
+    })
+    .await;
 }
 
 async fn forward(_: WakeUp, shift: Data<Arc<Shift>>) {
     if let Err(error) = shift.lane.forward().await {
         error!(%error, app = shift.lane.app(), "forwarding has to end");
-        if let Ok(mut broken) = shift.broken.lock() {
-            broken.get_or_insert(error);
-        }
-        shift.stop.cancel();
+        shift.fatal.stop_with(error, &shift.stop);
     }
 }
 

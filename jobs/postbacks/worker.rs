@@ -5,79 +5,61 @@
 //! the same process, from other processes through Postgres, and from a slow poll in any case.
 
 use std::convert::Infallible;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 use apalis::prelude::{Data, WorkerBuilder, WorkerBuilderExt};
 use futures_util::StreamExt;
 use tokio::task::JoinSet;
-use tracing::{error, info, warn};
+use tracing::{error, warn};
 
 use crate::postbacks::process::Processing;
-use crate::shutdown::{rest, told};
+use crate::shutdown::{rest, until_stopped};
+use crate::supervise::{Fatal, WakeUp, supervise};
 
-/// How long a lost hint can cost.
+/// The longest delay that a lost wake-up causes.
 const POLL_INTERVAL: Duration = Duration::from_secs(1);
 /// The pause before a worker that died is started again.
 const RESTART_PAUSE: Duration = Duration::from_secs(1);
 
-/// "The inbox may have something."
-#[derive(Clone, Copy, Debug)]
-struct WakeUp;
-
 /// What the workers of one process share with their supervisor.
 struct Shift {
     processing: Processing,
-    /// Set by the worker that found out that the process must end.
-    broken: Mutex<Option<store::Error>>,
+    fatal: Fatal,
 }
 
 /// Runs `workers` workers until `processing.stop` is cancelled; each finishes the batch in hand. An error means that
 /// the process must end.
 pub async fn run(processing: Processing, workers: usize) -> Result<(), store::Error> {
     let workers = processing.store.useful_workers(workers.max(1));
-    let shift = Arc::new(Shift { processing, broken: Mutex::new(None) });
+    let shift = Arc::new(Shift { processing, fatal: Fatal::default() });
     let mut tasks = JoinSet::new();
     tasks.spawn(pass_on_notices(shift.clone()));
     for number in 1..=workers {
-        tasks.spawn(supervise(shift.clone(), number));
+        tasks.spawn(work(shift.clone(), number));
     }
     while tasks.join_next().await.is_some() {}
-    let broken = shift.broken.lock().map(|mut broken| broken.take()).unwrap_or_default();
-    broken.map_or(Ok(()), Err)
+    shift.fatal.result()
 }
 
-/// Keeps one worker running: apalis ends a worker for good at any fault of its stream.
-async fn supervise(shift: Arc<Shift>, number: usize) {
+/// Keeps one worker running.
+async fn work(shift: Arc<Shift>, number: usize) {
     let stop = shift.processing.stop.clone();
-    let mut start = 0_u64;
-    while !stop.is_cancelled() {
-        start += 1;
-        // A name that is new at every start: a name that comes back could be taken for the worker that died.
-        let name = format!("inbox-{}-{number}-{start}", std::process::id());
-        let wake_ups = wake_ups(shift.clone());
+    supervise(&format!("inbox-{number}"), &stop, RESTART_PAUSE, |name| {
         let worker = WorkerBuilder::new(name.as_str())
-            .backend(wake_ups.boxed())
+            .backend(wake_ups(shift.clone()).boxed())
             .concurrency(1)
             .data(shift.clone())
             .build(process);
-        info!(worker = name, "worker started");
-        match worker.run_until(told(stop.clone())).await {
-            Ok(()) if stop.is_cancelled() => {}
-            Ok(()) => warn!(worker = name, "worker ended by itself; starting another"),
-            Err(fault) => error!(worker = name, %fault, "worker died; starting another"),
-        }
-        rest(&stop, RESTART_PAUSE).await;
-    }
+        worker.run_until(until_stopped(stop.clone()))
+    })
+    .await;
 }
 
 async fn process(_: WakeUp, shift: Data<Arc<Shift>>) {
     if let Err(error) = shift.processing.drain().await {
         error!(%error, "processing has to end");
-        if let Ok(mut broken) = shift.broken.lock() {
-            broken.get_or_insert(error);
-        }
-        shift.processing.stop.cancel();
+        shift.fatal.stop_with(error, &shift.processing.stop);
     }
 }
 
@@ -103,7 +85,7 @@ async fn pass_on_notices(shift: Arc<Shift>) {
             () = stop.cancelled() => {}
             ended = shift.processing.store.pass_on_notices() => {
                 if let Err(why) = ended {
-                    warn!(%why, "notices of other processes are not heard; polling meanwhile");
+                    warn!(%why, "LISTEN connection lost; polling every second until it is back");
                 }
                 rest(stop, RESTART_PAUSE).await;
             }

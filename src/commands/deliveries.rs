@@ -6,7 +6,8 @@ use domain::review::decision::MAX_NOTE_LEN;
 use domain::text::count;
 use domain::time::TimestampMs;
 use store::deliveries::giving_up::{GiveUp, GivenUp};
-use store::deliveries::resend::{DeliveryFilter, DeliveryRow, ResendFilter, Resendable, Resent};
+use store::deliveries::list::{DeliveryFilter, DeliveryRow};
+use store::deliveries::resend::{ResendFilter, Resendable, Resent};
 use store::rewards::list::Place;
 
 use super::progress::during;

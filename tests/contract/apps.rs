@@ -66,7 +66,7 @@ async fn one_user_who_is_gone_leaves_the_app_on(home: &Home) {
 
 async fn failed(store: &Store) -> Vec<i64> {
     let filter =
-        store::deliveries::resend::DeliveryFilter { status: Some(Status::Failed), ..Default::default() };
+        store::deliveries::list::DeliveryFilter { status: Some(Status::Failed), ..Default::default() };
     store.deliveries(&filter, 100).await.expect("they are listed").into_iter().map(|row| row.id).collect()
 }
 

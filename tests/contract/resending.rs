@@ -6,7 +6,8 @@ use domain::review::decision::{NotUndoable, Review};
 use domain::time::TimestampMs;
 use store::Store;
 use store::access::audit::AuditFilter;
-use store::deliveries::resend::{DeliveryFilter, ResendFilter, Resendable, Resent, STEP_ROWS};
+use store::deliveries::list::DeliveryFilter;
+use store::deliveries::resend::{ResendFilter, Resendable, Resent, STEP_ROWS};
 use store::review::decisions::{Reviewer, Undone};
 use store::rewards::list::Place;
 

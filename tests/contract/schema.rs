@@ -159,8 +159,8 @@ const APALIS: [&str; 4] = [" Jobs", " Workers", " _apalis_migrations", " apalis.
 const SQLITE: &str = "
     SELECT 'column ' || tables.name || '.' || columns.name || ' ' || columns.type
            || CASE WHEN columns.\"notnull\" OR columns.pk > 0 THEN ' not null' ELSE ' null' END
-    FROM sqlite_master AS tables, pragma_table_info(tables.name) AS columns
-    WHERE tables.type = 'table' AND tables.name NOT LIKE 'sqlite_%'
+    FROM sqlite_master AS tables, pragma_table_xinfo(tables.name) AS columns
+    WHERE tables.type = 'table' AND columns.hidden <> 1 AND tables.name NOT LIKE 'sqlite_%'
     UNION ALL
     SELECT 'key ' || tables.name || ' (' ||
            (SELECT group_concat(name, ', ') FROM (SELECT name FROM pragma_table_info(tables.name) WHERE pk > 0 ORDER BY pk))

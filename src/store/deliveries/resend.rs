@@ -1,4 +1,4 @@
-//! The person's side of deliveries: looking at them, and sending again what failed or what the app has lost.
+//! Sending deliveries again that failed, or that the app has lost.
 
 use std::sync::LazyLock;
 
@@ -11,9 +11,11 @@ use serde::Serialize;
 use sqlx::QueryBuilder;
 
 use crate::access::audit::{self, Line};
+use crate::db::conditions::{Conditions, push_conditions};
 use crate::db::sql::{Column, LazyStatement, Statement};
 use crate::db::tx::{Tx, own_task, with_statement};
 use crate::deliveries::giving_up::take_up_again;
+use crate::deliveries::list::append_caused;
 use crate::deliveries::outbox::{UserRow, corrupt, lock_users, move_up};
 use crate::rewards::list::Place;
 use crate::{Result, Store, read};
@@ -24,21 +26,6 @@ pub const STEP_ROWS: i64 = 500;
 /// How many deliveries behind the first step of an order are counted for its line in the audit: more of them are said
 /// to be more, so that the count stays well within the deadline of a reading.
 const MAX_COUNTED: i64 = 1_000_000;
-
-/// Which deliveries to list.
-#[derive(Clone, Debug, Default)]
-pub struct DeliveryFilter {
-    /// Only of this app.
-    pub app: Option<String>,
-    /// Only of this status.
-    pub status: Option<Status>,
-    /// Caused at or after.
-    pub from: Option<TimestampMs>,
-    /// Caused before.
-    pub to: Option<TimestampMs>,
-    /// Only what comes after this place in the list: the last one of the page before, by when it was caused.
-    pub after: Option<Place>,
-}
 
 /// Which deliveries are sent again.
 #[derive(Clone, Debug)]
@@ -104,48 +91,6 @@ pub enum Resent {
     NotPossible(Status),
 }
 
-/// One delivery as it is kept.
-#[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
-#[expect(missing_docs, reason = "the columns of deliveries, described in the migration")]
-pub struct DeliveryRow {
-    pub id: i64,
-    pub reward_id: i64,
-    pub seq: i64,
-    pub app: String,
-    pub user_id: String,
-    pub event: String,
-    pub reason: String,
-    pub status: String,
-    pub born_at: i64,
-    pub due_at: i64,
-    pub tries: i64,
-    pub attempts: i64,
-    pub ended_at: Option<i64>,
-    /// Who gave it up.
-    pub given_up_by: Option<String>,
-    /// Why.
-    pub given_up_why: Option<String>,
-}
-
-/// One attempt as it is kept.
-#[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
-#[expect(missing_docs, reason = "the columns of attempts, described in the migration")]
-pub struct AttemptRow {
-    pub delivery_id: i64,
-    pub number: i64,
-    pub began_at: i64,
-    pub duration_ms: i64,
-    pub result: String,
-    pub http_status: Option<i64>,
-    pub detail: Option<String>,
-    pub answer: Option<String>,
-}
-
-const SELECT: &str =
-    "SELECT id, reward_id, seq, app, user_id, event, reason, status, born_at, due_at, tries, attempts,
-                             ended_at, given_up_by, given_up_why
-                      FROM deliveries WHERE ";
-
 static LOAD_ONE: LazyStatement = LazyLock::new(|| {
     Statement::new("SELECT id, app, user_id, status, born_at FROM deliveries WHERE id = $1", &[])
 });
@@ -160,78 +105,7 @@ static PUT_BACK: LazyStatement = LazyLock::new(|| {
     )
 });
 
-macro_rules! by_filter {
-    ($query:ident, $filter:expr) => {
-        if let Some(app) = &$filter.app {
-            $query.push(" AND app = ").push_bind(app.clone());
-        }
-        if let Some(from) = $filter.from {
-            $query.push(" AND born_at >= ").push_bind(from.0);
-        }
-        if let Some(to) = $filter.to {
-            $query.push(" AND born_at < ").push_bind(to.0);
-        }
-    };
-}
-
-macro_rules! resendable {
-    ($query:ident, $filter:expr, $after:expr) => {
-        $query.push(match $filter.status {
-            Resendable::Failed => "status = 'failed'",
-            Resendable::Delivered => "status = 'delivered'",
-        });
-        $query.push(" AND ended_at <= ").push_bind($filter.ended_by.0);
-        by_filter!($query, $filter);
-        if let Some(place) = $after {
-            $query.push(" AND (born_at, id) > (").push_bind(place.received_at.0);
-            $query.push(", ").push_bind(place.id).push(")");
-        }
-    };
-}
-
 impl Store {
-    /// Up to `limit` deliveries, newest first.
-    pub async fn deliveries(&self, filter: &DeliveryFilter, limit: i64) -> Result<Vec<DeliveryRow>> {
-        Ok(read!(self, pool => {
-            let mut query = QueryBuilder::new(SELECT);
-            // In the text and not bound: only then does SQLite see that an index of this status fits.
-            query.push(match filter.status {
-                None => "1 = 1",
-                Some(Status::Waiting) => "status = 'waiting'",
-                Some(Status::Blocked) => "status = 'behind'",
-                Some(Status::Delivered) => "status = 'delivered'",
-                Some(Status::Failed) => "status = 'failed'",
-                Some(Status::GivenUp) => "status = 'given_up'",
-                Some(Status::Cancelled) => "status = 'withdrawn'",
-            });
-            by_filter!(query, filter);
-            if let Some(place) = filter.after {
-                query.push(" AND (born_at, id) < (").push_bind(place.received_at.0);
-                query.push(", ").push_bind(place.id).push(")");
-            }
-            query.push(" ORDER BY born_at DESC, id DESC LIMIT ").push_bind(limit);
-            query.build_query_as().fetch_all(pool).await
-        })?)
-    }
-
-    /// The deliveries of a reward, in order.
-    pub async fn deliveries_of_reward(&self, reward_id: i64) -> Result<Vec<DeliveryRow>> {
-        Ok(read!(self, pool => {
-            let mut query = QueryBuilder::new(SELECT);
-            query.push("reward_id = ").push_bind(reward_id).push(" ORDER BY seq");
-            query.build_query_as().fetch_all(pool).await
-        })?)
-    }
-
-    /// The attempts at the deliveries of a reward, in order.
-    pub async fn attempts_of_reward(&self, reward_id: i64) -> Result<Vec<AttemptRow>> {
-        Ok(read!(self, pool => sqlx::query_as(
-            "SELECT delivery_id, number, began_at, duration_ms, result, http_status, detail, answer
-             FROM attempts WHERE delivery_id IN (SELECT id FROM deliveries WHERE reward_id = $1)
-             ORDER BY delivery_id, number"
-        ).bind(reward_id).fetch_all(pool).await)?)
-    }
-
     /// Sends one delivery again.
     pub async fn resend(&self, id: i64, by: Actor, now: TimestampMs) -> Result<Resent> {
         self.write_and_wake(move |tx| {
@@ -309,7 +183,7 @@ impl Store {
         let limit = left.map_or(MAX_COUNTED, |left| (left - STEP_ROWS).clamp(0, MAX_COUNTED));
         Ok(read!(self, pool => {
             let mut query = QueryBuilder::new("SELECT COUNT(*) FROM (SELECT 1 AS one FROM deliveries WHERE ");
-            resendable!(query, filter, after);
+            push_conditions!(query, filter.conditions(after));
             query.push(" LIMIT ").push_bind(limit).push(") AS rest");
             query.build_query_scalar().fetch_one(pool).await
         })?)
@@ -318,10 +192,28 @@ impl Store {
     async fn candidates(&self, filter: &ResendFilter, after: Option<Place>) -> Result<Vec<Candidate>> {
         Ok(read!(self, pool => {
             let mut query = QueryBuilder::new("SELECT id, app, user_id, status, born_at FROM deliveries WHERE ");
-            resendable!(query, filter, after);
+            push_conditions!(query, filter.conditions(after));
             query.push(" ORDER BY born_at, id LIMIT ").push_bind(STEP_ROWS);
             query.build_query_as().fetch_all(pool).await
         })?)
+    }
+}
+
+impl ResendFilter {
+    /// What it finds behind `after`.
+    fn conditions(&self, after: Option<Place>) -> Conditions {
+        let mut conditions = Conditions::default();
+        conditions.sql(match self.status {
+            Resendable::Failed => "status = 'failed'",
+            Resendable::Delivered => "status = 'delivered'",
+        });
+        conditions.sql(" AND ended_at <= ").int(self.ended_by.0);
+        append_caused(&mut conditions, self.app.as_deref(), self.from, self.to);
+        if let Some(place) = after {
+            conditions.sql(" AND (born_at, id) > (").int(place.received_at.0);
+            conditions.sql(", ").int(place.id).sql(")");
+        }
+        conditions
     }
 }
 

@@ -6,6 +6,7 @@ use domain::statement::controls::{Control, Read};
 use domain::statement::pieces::SameReason;
 use domain::statement::totals::{OfState, Totals};
 
+use super::states::state_of_missing;
 use crate::{Error, Result, Store, read};
 
 /// All lines of one state.
@@ -92,7 +93,7 @@ macro_rules! breaks {
     () => {
         breaks!("", "")
     };
-    ($lines:literal, $missing:literal) => {
+    ($lines:expr, $missing:expr) => {
         concat!(
             "SELECT breaks.*, accepted.actor AS accepted_by, accepted.reason AS accepted_reason
          FROM (
@@ -106,9 +107,9 @@ macro_rules! breaks {
              UNION ALL
              SELECT * FROM (
              SELECT statement_id, missing.kind || ' of reward ' || CAST(missing.reward_id AS TEXT),
-                    CAST(NULL AS BIGINT), CASE WHEN counted_in IS NOT NULL THEN 'counted_elsewhere'
-                         WHEN missing.state = 'missing_there' AND booked_on >= $2 THEN 'pending_there'
-                         ELSE missing.state END, 'period',
+                    CAST(NULL AS BIGINT), ",
+            state_of_missing!(),
+            ", 'period',
                     missing.kind, rewards.tx_id, rewards.user_id, rewards.offer_id, 'USD', 0, rewards.received_at,
                     missing.booked_on, missing.reward_id, 0, missing.ours_micros, CAST(NULL AS BIGINT),
                     counted_in,
@@ -126,7 +127,8 @@ macro_rules! breaks {
 pub(super) use breaks;
 
 /// By state; $1 and $2 as above. Every part is summed up by itself, so that nothing of a long statement is held in memory.
-const TOTALS: &str = "
+const TOTALS: &str = concat!(
+    "
     SELECT state, CAST(SUM(lines) AS BIGINT) AS count, CAST(SUM(accepted) AS BIGINT) AS accepted,
            CAST(SUM(theirs) AS BIGINT) AS theirs_micros, CAST(SUM(ours) AS BIGINT) AS ours_micros,
            CAST(SUM(accepted_difference) AS BIGINT) AS accepted_micros
@@ -135,40 +137,40 @@ const TOTALS: &str = "
                0 AS accepted_difference
         FROM statement_lines WHERE statement_id = $1 GROUP BY state
         UNION ALL
-        SELECT CASE WHEN counted_in IS NOT NULL THEN 'counted_elsewhere'
-                    WHEN state = 'missing_there' AND booked_on >= $2 THEN 'pending_there'
-                    ELSE state END, COUNT(*), 0, 0, SUM(ours_micros), 0
-        FROM statement_missing WHERE statement_id = $1 GROUP BY 1
+        SELECT ",
+    state_of_missing!(),
+    ", COUNT(*), 0, 0, SUM(ours_micros), 0
+        FROM statement_missing AS missing WHERE statement_id = $1 GROUP BY 1
         UNION ALL
-        SELECT state, 0, COUNT(*), 0, 0, SUM(theirs_micros - ours_micros)
+        SELECT lines.state, 0, COUNT(*), 0, 0, SUM(theirs_micros - ours_micros)
         FROM statement_accepted AS accepted JOIN statement_lines AS lines
              ON lines.statement_id = accepted.statement_id
-            AND lines.line = CASE WHEN subject LIKE 'line %' THEN CAST(SUBSTR(subject, 6) AS BIGINT) END
-        WHERE accepted.statement_id = $1 GROUP BY state
+            AND lines.line = accepted.line
+        WHERE accepted.statement_id = $1 GROUP BY lines.state
         UNION ALL
-        SELECT CASE WHEN counted_in IS NOT NULL THEN 'counted_elsewhere'
-                    WHEN state = 'missing_there' AND booked_on >= $2 THEN 'pending_there'
-                    ELSE state END, 0, COUNT(*), 0, 0, SUM(-ours_micros)
+        SELECT ",
+    state_of_missing!(),
+    ", 0, COUNT(*), 0, 0, SUM(-ours_micros)
         FROM statement_accepted AS accepted JOIN statement_missing AS missing
-             ON missing.statement_id = accepted.statement_id
-            AND missing.kind = CASE WHEN subject LIKE 'credit %' THEN 'credit'
-                                    WHEN subject LIKE 'reversal %' THEN 'reversal' END
-            AND missing.reward_id = CASE WHEN subject LIKE 'credit %' THEN CAST(SUBSTR(subject, 18) AS BIGINT)
-                                         WHEN subject LIKE 'reversal %' THEN CAST(SUBSTR(subject, 20) AS BIGINT) END
+             ON missing.statement_id = accepted.statement_id AND missing.kind = accepted.kind
+            AND missing.reward_id = accepted.reward_id
         WHERE accepted.statement_id = $1 GROUP BY 1
     ) AS parts
-    GROUP BY state ORDER BY state";
+    GROUP BY state ORDER BY state"
+);
 
 /// A page of them, of one state.
 const BREAKS: &str = concat!(
     breaks!(
         "AND state = $3 AND line > $4 ORDER BY line LIMIT $5",
-        "AND CASE WHEN counted_in IS NOT NULL THEN 'counted_elsewhere'
-                  WHEN missing.state = 'missing_there' AND booked_on >= $2 THEN 'pending_there'
-                  ELSE missing.state END = $3
+        concat!(
+            "AND ",
+            state_of_missing!(),
+            " = $3
          AND missing.reward_id >= ($4 - 1000000000) / 2
          AND 1000000000 + 2 * missing.reward_id + CASE missing.kind WHEN 'credit' THEN 0 ELSE 1 END > $4
          ORDER BY missing.reward_id, missing.kind LIMIT $5"
+        )
     ),
     "ORDER BY place LIMIT $5"
 );

@@ -14,6 +14,7 @@ use domain::statement::pieces::Piece;
 use domain::time::TimestampMs;
 use serde::Serialize;
 
+use super::states::with_booking;
 use super::{StatementRow, Supersedes, held, import, statement_columns, subject};
 use crate::Result;
 use crate::access::audit::{self, Line};
@@ -102,19 +103,18 @@ static OTHERS_COUNT: LazyStatement = LazyLock::new(|| {
 /// What other statements do not miss because $1 counts it, and $1 does not any more: perhaps another one does.
 static LET_GO_OF_MISSING: LazyStatement = LazyLock::new(|| {
     Statement::new(
-        "UPDATE statement_missing SET counted_in = (
+        concat!("UPDATE statement_missing SET counted_in = (
              SELECT MIN(others.id) FROM statements AS others
              WHERE others.source = $2 AND others.id <> $1 AND others.id <> statement_missing.statement_id
                AND others.state = 'matched' AND others.superseded_by IS NULL
                AND (EXISTS (SELECT 1 FROM statement_lines AS lines
                             WHERE lines.reward_id = statement_missing.reward_id AND lines.statement_id = others.id
                               AND lines.kind = statement_missing.kind
-                              AND lines.state IN ('matched', 'matched_in_tolerance', 'amount_differs',
-                                                  'currency_differs'))
+                              AND lines.state IN ", with_booking!(), ")
                  OR EXISTS (SELECT 1 FROM statement_sums AS sums
                             WHERE sums.reward_id = statement_missing.reward_id AND sums.statement_id = others.id
                               AND sums.kind = statement_missing.kind)))
-         WHERE counted_in = $1",
+         WHERE counted_in = $1"),
         &[],
     )
 });

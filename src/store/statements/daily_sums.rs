@@ -12,6 +12,7 @@ use serde::Serialize;
 use super::StatementRow;
 use super::import::{MatchTerms, UPDATE_LINES};
 use super::rows::{LineUpdate, OpenRow};
+use super::states::with_booking;
 use crate::db::sql::{Column, LazyStatement, Statement};
 use crate::db::tx::{Tx, guard, with_statement};
 use crate::{Error, Result};
@@ -35,7 +36,7 @@ static OPEN_SUMS: LazyStatement = LazyLock::new(|| {
 /// of the file may be another than that of business dates.
 static TAKE: LazyStatement = LazyLock::new(|| {
     Statement::new(
-        "INSERT INTO statement_sums (statement_id, reward_id, kind, line)
+        concat!("INSERT INTO statement_sums (statement_id, reward_id, kind, line)
          SELECT given.statement_id, steps.reward_id, given.kind, MIN(given.line)
          FROM {given}
          JOIN steps ON steps.business_date BETWEEN given.from_date AND given.to_date
@@ -51,9 +52,9 @@ static TAKE: LazyStatement = LazyLock::new(|| {
              SELECT 1 FROM statement_lines AS lines
              WHERE lines.reward_id = steps.reward_id AND lines.statement_id = given.statement_id
                AND lines.kind = given.kind
-               AND lines.state IN ('matched', 'matched_in_tolerance', 'amount_differs', 'currency_differs'))
+               AND lines.state IN ", with_booking!(), ")
          GROUP BY given.statement_id, steps.reward_id, given.kind
-         ON CONFLICT DO NOTHING",
+         ON CONFLICT DO NOTHING"),
         &[
             Int("statement_id"),
             Int("line"),

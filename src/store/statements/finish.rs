@@ -1,14 +1,16 @@
 //! The end of matching: what was booked and has no line, day by day; what a new version keeps; and what closes later, when
 //! a postback arrives after all.
 
+use std::collections::HashSet;
 use std::sync::LazyLock;
 
-use domain::statement::matching::{Bookings, by_id};
+use domain::statement::matching::by_id;
 use domain::time::TimestampMs;
 
-use super::import::{BY_TX, MatchTerms, taken};
-use super::rows::{BookingRow, KeyRow, LineUpdate, OpenRow};
-use super::{StatementRow, counting, held};
+use super::import::MatchTerms;
+use super::rows::{LineUpdate, OpenRow};
+use super::states::with_booking;
+use super::{StatementRow, bookings, counting, held};
 use crate::db::sql::{Column, LazyStatement, Statement};
 use crate::db::tx::{Tx, guard, with_statement};
 use crate::{Result, Store, read};
@@ -21,17 +23,17 @@ const STEP_LATE: i64 = 500;
 /// The statement of the network that counts a booking beside this one. What this one supersedes does not.
 macro_rules! counted_elsewhere {
     () => {
-        "(SELECT MIN(others.id) FROM statements AS others
+        concat!("(SELECT MIN(others.id) FROM statements AS others
           WHERE others.id <> $1 AND others.source = $4 AND others.state = 'matched' AND others.superseded_by IS NULL
             AND NOT EXISTS (SELECT 1 FROM statement_supersedes AS said
                             WHERE said.statement_id = $1 AND said.superseded_id = others.id)
             AND (EXISTS (SELECT 1 FROM statement_lines AS theirs
                          WHERE theirs.reward_id = booked.reward_id AND theirs.statement_id = others.id
                            AND theirs.kind = booked.kind
-                           AND theirs.state IN ('matched', 'matched_in_tolerance', 'amount_differs', 'currency_differs'))
+                           AND theirs.state IN ", with_booking!(), ")
               OR EXISTS (SELECT 1 FROM statement_sums AS theirs
                          WHERE theirs.reward_id = booked.reward_id AND theirs.statement_id = others.id
-                           AND theirs.kind = booked.kind)))"
+                           AND theirs.kind = booked.kind)))")
     };
 }
 
@@ -53,7 +55,7 @@ static INSERT_MISSING: LazyStatement = LazyLock::new(|| {
                 CASE WHEN booked.kind = 'reversal' AND EXISTS (
                      SELECT 1 FROM statement_lines AS lines
                      WHERE lines.reward_id = booked.reward_id AND lines.statement_id = $1 AND lines.kind = 'credit'
-                       AND lines.state IN ('matched', 'matched_in_tolerance', 'amount_differs', 'currency_differs'))
+                       AND lines.state IN ", with_booking!(), ")
                 THEN 'status_differs' ELSE 'missing_there' END,
                 booked.business_date, booked.ours_micros, ",
             counted_elsewhere!(),
@@ -81,7 +83,7 @@ static INSERT_MISSING: LazyStatement = LazyLock::new(|| {
          WHERE (booked.kind = 'credit' OR booked.again = 0 OR booked.ours_micros <> 0) AND NOT EXISTS (
              SELECT 1 FROM statement_lines AS lines
              WHERE lines.reward_id = booked.reward_id AND lines.statement_id = $1 AND lines.kind = booked.kind
-               AND lines.state IN ('matched', 'matched_in_tolerance', 'amount_differs', 'currency_differs'))
+               AND lines.state IN ", with_booking!(), ")
            AND NOT EXISTS (
              SELECT 1 FROM statement_sums AS sums
              WHERE sums.statement_id = $1 AND sums.reward_id = booked.reward_id AND sums.kind = booked.kind)
@@ -121,7 +123,7 @@ static KEEP_LINES: LazyStatement = LazyLock::new(|| {
          FROM statement_supersedes AS said
          JOIN statement_accepted AS accepted ON accepted.statement_id = said.superseded_id
          JOIN statement_lines AS old ON old.statement_id = accepted.statement_id
-              AND old.line = CASE WHEN subject LIKE 'line %' THEN CAST(SUBSTR(subject, 6) AS BIGINT) END
+              AND old.line = accepted.line
          JOIN statement_lines AS new ON new.tx_id = old.tx_id AND new.statement_id = said.statement_id
               AND new.kind = old.kind AND new.state = old.state AND new.theirs_micros = old.theirs_micros
               AND new.ours_micros = old.ours_micros AND new.amount_micros = old.amount_micros
@@ -141,7 +143,7 @@ static KEEP_NAMELESS: LazyStatement = LazyLock::new(|| {
              FROM statement_supersedes AS said
              JOIN statement_accepted AS accepted ON accepted.statement_id = said.superseded_id
              JOIN statement_lines AS lines ON lines.statement_id = accepted.statement_id
-                  AND lines.line = CASE WHEN subject LIKE 'line %' THEN CAST(SUBSTR(subject, 6) AS BIGINT) END
+                  AND lines.line = accepted.line
              WHERE said.statement_id = $1 AND lines.tx_id IS NULL
          ), new AS MATERIALIZED (
              SELECT * FROM statement_lines WHERE statement_id = $1 AND tx_id IS NULL
@@ -168,10 +170,8 @@ static KEEP_MISSING: LazyStatement = LazyLock::new(|| {
          FROM statement_supersedes AS said
          JOIN statement_accepted AS accepted ON accepted.statement_id = said.superseded_id
          JOIN statement_missing AS new ON new.statement_id = said.statement_id
-              AND new.kind = CASE WHEN subject LIKE 'credit %' THEN 'credit'
-                                  WHEN subject LIKE 'reversal %' THEN 'reversal' END
-              AND new.reward_id = CASE WHEN subject LIKE 'credit %' THEN CAST(SUBSTR(subject, 18) AS BIGINT)
-                                       WHEN subject LIKE 'reversal %' THEN CAST(SUBSTR(subject, 20) AS BIGINT) END
+              AND new.kind = accepted.kind
+              AND new.reward_id = accepted.reward_id
               AND new.counted_in IS NULL
          WHERE said.statement_id = $1
          ON CONFLICT DO NOTHING",
@@ -182,16 +182,20 @@ static KEEP_MISSING: LazyStatement = LazyLock::new(|| {
 /// What other statements missed, and a line of this one has.
 static FOUND_HERE: LazyStatement = LazyLock::new(|| {
     Statement::new(
-        "UPDATE statement_missing SET counted_in = $1
+        concat!(
+            "UPDATE statement_missing SET counted_in = $1
          WHERE statement_id <> $1 AND counted_in IS NULL
            AND statement_id IN (SELECT id FROM statements WHERE source = $2)
            AND (EXISTS (SELECT 1 FROM statement_lines AS lines
                         WHERE lines.reward_id = statement_missing.reward_id AND lines.statement_id = $1
                           AND lines.kind = statement_missing.kind
-                          AND lines.state IN ('matched', 'matched_in_tolerance', 'amount_differs', 'currency_differs'))
+                          AND lines.state IN ",
+            with_booking!(),
+            ")
              OR EXISTS (SELECT 1 FROM statement_sums AS sums
                         WHERE sums.reward_id = statement_missing.reward_id AND sums.statement_id = $1
-                          AND sums.kind = statement_missing.kind))",
+                          AND sums.kind = statement_missing.kind))"
+        ),
         &[],
     )
 });
@@ -233,13 +237,17 @@ static CLOSE_LINES: LazyStatement = LazyLock::new(|| {
 /// The credit has arrived: its booking is missing no more.
 static CLOSE_MISSING: LazyStatement = LazyLock::new(|| {
     Statement::new(
-        "UPDATE statement_missing SET counted_in = given.statement_id
+        concat!(
+            "UPDATE statement_missing SET counted_in = given.statement_id
          FROM {given}
          WHERE statement_missing.reward_id = given.reward_id AND statement_missing.counted_in IS NULL
            AND EXISTS (SELECT 1 FROM statement_lines AS lines
                        WHERE lines.statement_id = given.statement_id AND lines.line = given.line
                          AND lines.kind = statement_missing.kind
-                         AND lines.state IN ('matched', 'matched_in_tolerance', 'amount_differs', 'currency_differs'))",
+                         AND lines.state IN ",
+            with_booking!(),
+            ")"
+        ),
         &[Int("statement_id"), Int("line"), Int("reward_id")],
     )
 });
@@ -328,14 +336,8 @@ async fn close(
 ) -> Result<usize> {
     let Some(statement) = held(tx, id).await?.filter(|row| row.state == "matched") else { return Ok(0) };
     let lines = late.into_iter().map(OpenRow::line).collect::<Result<Vec<_>>>()?;
-    let source = statement.source.as_str();
-    let keys: Vec<_> =
-        lines.iter().filter_map(|line| Some(KeyRow { event_key: line.tx_id.as_deref()?, source })).collect();
-    let bookings: Vec<BookingRow> = tx.fetch(&BY_TX, &keys).await?;
-    let by_tx = bookings.into_iter().map(|row| (row.tx_id.clone(), row.into())).collect();
-    let mut known = Bookings { by_tx, ..Bookings::default() };
-    let rewards: Vec<i64> = known.by_tx.values().map(|booking| booking.reward_id).collect();
-    taken(tx, &statement, &rewards, &mut known).await?;
+    let ids: HashSet<&str> = lines.iter().filter_map(|line| line.tx_id.as_deref()).collect();
+    let mut known = bookings::booked(tx, &statement, &ids).await?;
     let matches = by_id(&lines, &mut known, terms.tolerance);
     let rows: Vec<_> = matches
         .iter()

@@ -4,20 +4,15 @@
 use std::collections::HashSet;
 use std::sync::LazyLock;
 
-use domain::postback::network::Kind;
-use domain::report::amount::Amount;
 use domain::report::day::{BusinessDay, Tz};
 use domain::statement::format::Format;
 use domain::statement::life::State;
-use domain::statement::matching::{Bookings, OtherLine, Tolerance, by_facts, by_id};
+use domain::statement::matching::{Tolerance, by_facts, by_id};
 use domain::statement::pieces::Piece;
 use domain::time::TimestampMs;
 
-use super::rows::{
-    BookingRow, ControlInsert, FaultInsert, KeyRow, LineInsert, LineUpdate, OpenRow, OtherRow, SeenRow,
-    TakenRow, UserRow, kind_of,
-};
-use super::{StatementRow, counting, daily_sums, finish, held, life, notes, statement_columns};
+use super::rows::{ControlInsert, FaultInsert, LineInsert, LineUpdate, OpenRow};
+use super::{StatementRow, bookings, counting, daily_sums, finish, held, life, notes, statement_columns};
 use crate::db::sql::{Column, LazyStatement, Statement};
 use crate::db::tx::{Tx, guard, with_statement};
 use crate::{Error, Result, Store};
@@ -76,85 +71,6 @@ static CHUNK: LazyStatement = LazyLock::new(|| {
     Statement::new(
         "SELECT first_line, content FROM statement_chunks WHERE statement_id = $1 AND seq = $2",
         &[],
-    )
-});
-
-/// The first rule: by transaction id, which is the event key.
-pub(super) static BY_TX: LazyStatement = LazyLock::new(|| {
-    Statement::new(
-        "SELECT rewards.id, rewards.tx_id, rewards.user_id, rewards.offer_id, rewards.event_id,
-                COALESCE(payout_micros, 0) AS payout_micros, taken_back_payout_micros, received_at, status,
-                CAST(CASE WHEN steps.step IN ('credit', 'hold')
-                            OR EXISTS (SELECT 1 FROM steps AS again
-                                       WHERE again.reward_id = rewards.id AND again.step = 'reapprove')
-                          THEN 1 ELSE 0 END AS BIGINT) AS approved
-         FROM {given} JOIN rewards ON rewards.event_key = given.event_key AND rewards.source = given.source
-         JOIN steps ON steps.reward_id = rewards.id AND steps.seq = 1",
-        &[Text("event_key"), Text("source")],
-    )
-});
-
-/// The second: of the same user and offer.
-static BY_USER: LazyStatement = LazyLock::new(|| {
-    Statement::new(
-        "SELECT rewards.id, rewards.tx_id, rewards.user_id, rewards.offer_id, rewards.event_id,
-                COALESCE(payout_micros, 0) AS payout_micros, taken_back_payout_micros, received_at, status,
-                CAST(CASE WHEN steps.step IN ('credit', 'hold')
-                            OR EXISTS (SELECT 1 FROM steps AS again
-                                       WHERE again.reward_id = rewards.id AND again.step = 'reapprove')
-                          THEN 1 ELSE 0 END AS BIGINT) AS approved
-         FROM {given} JOIN rewards ON rewards.user_id = given.user_id AND rewards.source = given.source
-              AND rewards.offer_id = given.offer_id
-         JOIN steps ON steps.reward_id = rewards.id AND steps.seq = 1
-         ORDER BY rewards.id",
-        &[Text("user_id"), Text("source"), Text("offer_id")],
-    )
-});
-
-static SEEN: LazyStatement = LazyLock::new(|| {
-    Statement::new(
-        "SELECT DISTINCT lines.tx_id, lines.kind
-         FROM {given} JOIN statement_lines AS lines
-              ON lines.statement_id = given.statement_id AND lines.tx_id = given.tx_id",
-        &[Int("statement_id"), Text("tx_id"), Text("source")],
-    )
-});
-
-/// What lines of other statements say of these transactions: of those that count beside this one.
-static OTHERS: LazyStatement = LazyLock::new(|| {
-    Statement::new(
-        "SELECT lines.tx_id, lines.kind, lines.statement_id, lines.amount_micros, lines.currency, lines.day
-         FROM {given} JOIN statement_lines AS lines
-              ON lines.tx_id = given.tx_id AND lines.statement_id <> given.statement_id
-         JOIN statements ON statements.id = lines.statement_id
-         WHERE statements.source = given.source AND statements.state = 'matched'
-           AND statements.superseded_by IS NULL AND lines.state NOT IN ('counted_elsewhere', 'duplicate')
-           AND NOT EXISTS (SELECT 1 FROM statement_supersedes AS said
-                           WHERE said.statement_id = given.statement_id AND said.superseded_id = lines.statement_id)
-         ORDER BY lines.statement_id, lines.line",
-        &[Int("statement_id"), Text("tx_id"), Text("source")],
-    )
-});
-
-/// What lines have: of this statement, and of those that count beside it.
-static TAKEN: LazyStatement = LazyLock::new(|| {
-    Statement::new(
-        "SELECT DISTINCT taken.reward_id, taken.kind, taken.statement_id
-         FROM (
-             SELECT lines.reward_id, lines.kind, lines.statement_id, given.statement_id AS ours, given.source
-             FROM {given} JOIN statement_lines AS lines ON lines.reward_id = given.reward_id
-             WHERE lines.state IN ('matched', 'matched_in_tolerance', 'amount_differs', 'currency_differs')
-             UNION ALL
-             SELECT sums.reward_id, sums.kind, sums.statement_id, given.statement_id, given.source
-             FROM {given} JOIN statement_sums AS sums ON sums.reward_id = given.reward_id
-         ) AS taken
-         JOIN statements ON statements.id = taken.statement_id
-         WHERE taken.statement_id = taken.ours
-            OR (statements.source = taken.source AND statements.state = 'matched' AND statements.superseded_by IS NULL
-                AND NOT EXISTS (SELECT 1 FROM statement_supersedes AS said
-                                WHERE said.statement_id = taken.ours AND said.superseded_id = taken.statement_id))
-         ORDER BY 3",
-        &[Int("statement_id"), Int("reward_id"), Text("source")],
     )
 });
 
@@ -310,28 +226,7 @@ async fn import(tx: &mut Tx, statement: &StatementRow, terms: MatchTerms) -> Res
     let piece = if statement.chunks_done == 0 { first } else { chunk(tx, id, statement.chunks_done).await? };
     let read = format.read(&reader, &piece);
     let ids: HashSet<&str> = read.lines.iter().filter_map(|line| line.tx_id.as_deref()).collect();
-    let mut known = Bookings::default();
-    if !ids.is_empty() {
-        let source = statement.source.as_str();
-        let keys: Vec<_> = ids.iter().map(|event_key| KeyRow { event_key, source }).collect();
-        let bookings: Vec<BookingRow> = tx.fetch(&BY_TX, &keys).await?;
-        known.by_tx = bookings.into_iter().map(|row| (row.tx_id.clone(), row.into())).collect();
-        let seen: Vec<_> = ids.iter().map(|tx_id| SeenRow { statement_id: id, tx_id, source }).collect();
-        for (tx_id, kind) in tx.fetch::<(String, String)>(&SEEN, &seen).await? {
-            known.seen.insert((tx_id, kind_of(&kind, id)?));
-        }
-        for row in tx.fetch::<OtherRow>(&OTHERS, &seen).await? {
-            let other = OtherLine {
-                statement_id: row.statement_id,
-                amount: Amount(row.amount_micros),
-                currency: row.currency,
-                day: row.day,
-            };
-            known.lines_elsewhere.entry((row.tx_id, kind_of(&row.kind, id)?)).or_default().push(other);
-        }
-        let rewards: Vec<i64> = known.by_tx.values().map(|booking| booking.reward_id).collect();
-        taken(tx, statement, &rewards, &mut known).await?;
-    }
+    let mut known = bookings::of_transactions(tx, statement, &ids).await?;
     let matches = by_id(&read.lines, &mut known, terms.tolerance);
     let rows: Vec<_> =
         read.lines.iter().zip(&matches).map(|(line, found)| LineInsert::of(id, line, found)).collect();
@@ -369,31 +264,6 @@ async fn import(tx: &mut Tx, statement: &StatementRow, terms: MatchTerms) -> Res
     guard("statements", done, 1)
 }
 
-/// Adds what lines have of these rewards to what is `known`.
-pub(super) async fn taken(
-    tx: &mut Tx,
-    statement: &StatementRow,
-    rewards: &[i64],
-    known: &mut Bookings,
-) -> Result<()> {
-    if rewards.is_empty() {
-        return Ok(());
-    }
-    let (statement_id, source) = (statement.id, statement.source.as_str());
-    let rows: Vec<_> =
-        rewards.iter().map(|&reward_id| TakenRow { statement_id, reward_id, source }).collect();
-    let found: Vec<(i64, String, i64)> = tx.fetch(&TAKEN, &rows).await?;
-    for (reward, kind, by) in found {
-        let taken: (i64, Kind) = (reward, kind_of(&kind, statement_id)?);
-        if by == statement_id {
-            known.taken.insert(taken);
-        } else {
-            known.elsewhere.entry(taken).or_insert(by);
-        }
-    }
-    Ok(())
-}
-
 /// What comes next when every piece is read: lines without an id, then sums of days, then the bookings without a line.
 async fn match_on(tx: &mut Tx, statement: &StatementRow, terms: MatchTerms) -> Result<()> {
     let id = statement.id;
@@ -421,18 +291,7 @@ async fn match_by_facts(
     let lines = open.into_iter().map(OpenRow::line).collect::<Result<Vec<_>>>()?;
     let pairs: HashSet<(&str, &str)> =
         lines.iter().filter_map(|line| Some((line.user_id.as_deref()?, line.offer_id.as_deref()?))).collect();
-    let mut known = Bookings::default();
-    if !pairs.is_empty() {
-        let source = statement.source.as_str();
-        let keys: Vec<_> =
-            pairs.iter().map(|&(user_id, offer_id)| UserRow { user_id, source, offer_id }).collect();
-        let bookings: Vec<BookingRow> = tx.fetch(&BY_USER, &keys).await?;
-        let rewards: Vec<i64> = bookings.iter().map(|row| row.id).collect();
-        taken(tx, statement, &rewards, &mut known).await?;
-        for row in bookings {
-            known.by_user.entry(row.user_id.clone()).or_default().push(row.into());
-        }
-    }
+    let mut known = bookings::of_users(tx, statement, &pairs).await?;
     let matches = by_facts(&lines, &mut known, terms.tolerance, terms.window_ms);
     let rows: Vec<_> = matches.iter().map(|found| LineUpdate::of(id, found)).collect();
     guard("statement_lines", tx.execute(&UPDATE_LINES, &rows).await?, rows.len())

@@ -12,7 +12,8 @@ use domain::text::hex;
 use sha2::{Digest, Sha256};
 use tokio::time::Instant;
 
-use super::{Complete, NewStatement, Received, Supersedes, Then};
+use super::receive::Complete;
+use super::{NewStatement, Received, Supersedes, Then};
 use crate::{Error, Store};
 
 /// The pause before a busy database is tried again.

@@ -11,7 +11,8 @@ use domain::statement::matching::Period;
 use domain::statement::period::Days;
 use domain::time::TimestampMs;
 
-use super::{FORGET_CHUNKS, StatementRow, Supersedes, counting, date_of, hash_of, held, payments, subject};
+use super::receive::{FORGET_CHUNKS, hash_of};
+use super::{StatementRow, Supersedes, counting, date_of, held, payments, subject};
 use crate::access::audit::{self, Line};
 use crate::db::sql::{LazyStatement, Statement};
 use crate::db::tx::{Tx, guard, with_statement};

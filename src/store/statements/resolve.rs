@@ -8,6 +8,7 @@ use domain::statement::LineState;
 use domain::time::TimestampMs;
 
 use super::breaks::breaks;
+use super::states::{state_of_missing, without_difference};
 use super::subject;
 use crate::access::audit::{self, Line};
 use crate::db::sql::{LazyStatement, Statement};
@@ -44,8 +45,9 @@ static ACCEPT: LazyStatement = LazyLock::new(|| {
              SELECT statement_id, subject, $4, $5, $6 FROM (",
             breaks!(),
             "WHERE ($3 = '' OR state = $3) AND ($7 = '' OR breaks.subject = $7)
-               AND state NOT IN ('matched', 'matched_in_tolerance', 'counted_elsewhere', 'open')
-            ) AS chosen
+               AND state NOT IN ",
+            without_difference!(),
+            ") AS chosen
              WHERE accepted_by IS NULL
                AND EXISTS (SELECT 1 FROM statements
                            WHERE id = $1 AND statements.state = 'matched' AND superseded_by IS NULL)

@@ -6,9 +6,8 @@ use serde::{Deserialize, Serialize};
 use store::Store;
 use store::deliveries::giving_up::{GiveUp, GivenUp};
 use store::deliveries::lease::DisabledApp;
-use store::deliveries::resend::{
-    AttemptRow, DeliveryFilter, DeliveryRow, ResendFilter, Resendable, Resent, ResentMany, STEP_ROWS,
-};
+use store::deliveries::list::{AttemptRow, DeliveryFilter, DeliveryRow};
+use store::deliveries::resend::{ResendFilter, Resendable, Resent, ResentMany, STEP_ROWS};
 use utoipa::{IntoParams, ToSchema};
 
 use super::Call;

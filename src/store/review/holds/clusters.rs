@@ -3,8 +3,9 @@
 use domain::review::queue::Grouping;
 use sqlx::QueryBuilder;
 
-use super::filter::{by_filter, by_found, columns};
+use super::filter::columns;
 use super::{HoldFilter, HoldSort, due_at};
+use crate::db::conditions::push_conditions;
 use crate::{Result, Store, read};
 
 /// Held rewards that belong together, as far as they are sorted by it.
@@ -107,7 +108,7 @@ impl Store {
                 MAX(score) AS max_score, MIN(");
             due_at!(query, &self.terms);
             query.push(") AS due_at FROM holds WHERE true");
-            by_filter!(query, filter);
+            push_conditions!(query, filter.conditions());
             query.push(" GROUP BY ").push(first);
             if second != "''" {
                 query.push(", ").push(second);
@@ -141,7 +142,7 @@ impl Store {
             page_of!(query, clusters);
             // CROSS: SQLite begins with the page and goes along the index of the grouping, whatever the filter is.
             query.push(" CROSS JOIN holds WHERE ").push(first).push(" = column1 AND ").push(second).push(" = column2");
-            by_filter!(query, filter);
+            push_conditions!(query, filter.conditions());
             query.push(" GROUP BY column1, column2, fired, currency ORDER BY COUNT(*) DESC");
             query.build_query_as().fetch_all(pool).await
         })?)
@@ -164,7 +165,7 @@ impl Store {
             let mut query = QueryBuilder::new("SELECT column1 AS first, column2 AS second,
                 (SELECT COUNT(*) FROM (SELECT DISTINCT user_id, app FROM holds WHERE ");
             query.push(first).push(" = column1 AND ").push(second).push(" = column2");
-            by_filter!(query, filter);
+            push_conditions!(query, filter.conditions());
             query.push(") AS users_of) AS users");
             page_of!(query, clusters);
             query.build_query_as().fetch_all(pool).await

@@ -6,6 +6,7 @@ use domain::money::Micros;
 use domain::review::queue::Grouping;
 use domain::time::TimestampMs;
 
+use crate::db::conditions::Conditions;
 use crate::{Result, Store, read};
 
 /// A search that finds no more than this goes along the indexes of what it found. Any other walks the index of its
@@ -147,89 +148,79 @@ pub(super) fn columns(grouping: Grouping) -> (&'static str, &'static str) {
     }
 }
 
-/// Appends the conditions of a filter whose text was looked up. A macro, because the two databases' query builders are
-/// different types.
-macro_rules! by_filter {
-    ($query:ident, $filter:expr) => {{
-        let filter: &$crate::review::holds::HoldFilter = $filter;
-        for (column, value) in [
-            ("rule", &filter.rule),
-            ("source", &filter.source),
-            ("offer_id", &filter.offer_id),
-            ("country", &filter.country),
+impl HoldFilter {
+    /// The conditions of a filter whose text was looked up, each with `AND` before it.
+    pub(super) fn conditions(&self) -> Conditions {
+        let mut conditions = Conditions::default();
+        for (condition, value) in [
+            (" AND rule = ", &self.rule),
+            (" AND source = ", &self.source),
+            (" AND offer_id = ", &self.offer_id),
+            (" AND country = ", &self.country),
         ] {
             if let Some(value) = value {
-                $query.push(" AND ").push(column).push(" = ").push_bind(value);
+                conditions.sql(condition).text(value);
             }
         }
-        if let Some(min_payout) = filter.min_payout {
-            $query.push(" AND payout_micros >= ").push_bind(min_payout.0);
+        if let Some(min_payout) = self.min_payout {
+            conditions.sql(" AND payout_micros >= ").int(min_payout.0);
         }
-        if let Some(received_before) = filter.received_before {
+        if let Some(received_before) = self.received_before {
             // The plus keeps both from the index by age. Most of a queue is older than any age that people ask for,
             // and that index holds nothing of what is asked.
-            $query.push(" AND +received_at < ").push_bind(received_before.0);
+            conditions.sql(" AND +received_at < ").int(received_before.0);
         }
-        if let Some(upto_id) = filter.upto_id {
-            $query.push(" AND +holds.reward_id <= ").push_bind(upto_id);
+        if let Some(upto_id) = self.upto_id {
+            conditions.sql(" AND +holds.reward_id <= ").int(upto_id);
         }
-        if let (Some(text), Some(found)) = (&filter.text, &filter.found) {
-            by_found!($query, text, found);
+        if let (Some(text), Some(found)) = (&self.text, &self.found) {
+            found.append_to(&mut conditions, text);
         }
-        if let Some(ids) = &filter.ids {
-            $query.push(" AND holds.reward_id IN (");
-            let mut listed = $query.separated(", ");
+        if let Some(ids) = &self.ids {
+            conditions.sql(" AND holds.reward_id IN (");
             for id in ids {
-                listed.push_bind(*id);
+                conditions.int(*id).sql(", ");
             }
-            // An empty list is no list: `-1` is no reward.
-            listed.push("-1");
-            $query.push(")");
+            // Without ids the list would be empty, which SQL does not know: `-1` is no reward.
+            conditions.sql("-1)");
         }
-        if let Some(key) = &filter.cluster {
-            let (first, second) = $crate::review::holds::filter::columns(key.grouping);
-            $query.push(" AND ").push(first).push(" = ").push_bind(&key.first);
-            $query.push(" AND ").push(second).push(" = ").push_bind(&key.second);
+        if let Some(key) = &self.cluster {
+            let (first, second) = columns(key.grouping);
+            conditions.sql(" AND ").sql(first).sql(" = ").text(&key.first);
+            conditions.sql(" AND ").sql(second).sql(" = ").text(&key.second);
         }
-    }};
+        conditions
+    }
 }
-pub(super) use by_filter;
 
-/// Appends that a reward is one of those in which a text was found.
-macro_rules! by_found {
-    ($query:ident, $text:expr, $found:expr) => {{
-        use $crate::review::holds::filter::Names;
-        let found: &$crate::review::holds::filter::Found = $found;
+impl Found {
+    /// Appends that a reward is one of those in which `text` was found.
+    fn append_to(&self, conditions: &mut Conditions, text: &str) {
         // A column that is cast to what it is has no index on SQLite, which would follow it however much was found.
-        let (cast, as_text) = if found.is_few { ("", "") } else { ("CAST(", " AS TEXT)") };
+        let (cast, as_text) = if self.is_few { ("", "") } else { ("CAST(", " AS TEXT)") };
         let mut either = " AND (";
-        for column in &found.columns {
-            $query.push(either).push(cast).push(*column).push(as_text).push(" = ").push_bind($text);
+        for column in &self.columns {
+            conditions.sql(either).sql(cast).sql(column).sql(as_text).sql(" = ").text(text);
             either = " OR ";
         }
-        for name in &found.transactions {
-            $query.push(either).push(cast).push("offer_name").push(as_text).push(" = ").push_bind(name);
-            $query.push(" AND tx_id = ").push_bind($text);
+        for name in &self.transactions {
+            conditions.sql(either).sql(cast).sql("offer_name").sql(as_text).sql(" = ").text(name);
+            conditions.sql(" AND tx_id = ").text(text);
             either = " OR ";
         }
-        match &found.names {
+        match &self.names {
             Names::Like(pattern) => {
-                $query.push(either).push("lower(offer_name) LIKE ").push_bind(pattern).push(" ESCAPE '\\'");
+                conditions.sql(either).sql("lower(offer_name) LIKE ").text(pattern).sql(" ESCAPE '\\'");
                 either = " OR ";
             }
             Names::These(names) if names.is_empty() => {}
             Names::These(names) => {
-                $query.push(either).push(cast).push("offer_name").push(as_text).push(" IN (");
-                let mut listed = $query.separated(", ");
-                for name in names {
-                    listed.push_bind(name);
-                }
-                $query.push(")");
+                conditions.sql(either).sql(cast).sql("offer_name").sql(as_text).sql(" IN (");
+                conditions.texts(names).sql(")");
                 either = " OR ";
             }
         }
         // What was found nowhere is in no reward.
-        $query.push(if either == " OR " { ")" } else { " AND false" });
-    }};
+        conditions.sql(if either == " OR " { ")" } else { " AND false" });
+    }
 }
-pub(super) use by_found;

@@ -8,8 +8,8 @@ use sqlx::QueryBuilder;
 
 pub use clusters::{Cluster, ClusterPart, ClusterPlace, ClusterUsers};
 pub use filter::{ClusterKey, Found, HoldFilter};
-use filter::{by_filter, by_found};
 
+use crate::db::conditions::push_conditions;
 use crate::{Result, Store, read};
 
 /// The most choices of one filter.
@@ -136,7 +136,7 @@ impl Store {
                 CAST(COALESCE(SUM(payout_micros) FILTER (WHERE ");
             due_at!(query, &self.terms);
             query.push(" < ").push_bind(now.0).push("), 0) AS BIGINT) AS overdue_payout_micros FROM holds WHERE true");
-            by_filter!(query, filter);
+            push_conditions!(query, filter.conditions());
             query.build_query_as().fetch_one(pool).await
         })?)
     }
@@ -146,7 +146,7 @@ impl Store {
         let filter = &*self.with_search(filter).await?;
         let (users,): (i64,) = read!(self, pool => {
             let mut query = QueryBuilder::new("SELECT COUNT(*) FROM (SELECT 1 AS one FROM holds WHERE true");
-            by_filter!(query, filter);
+            push_conditions!(query, filter.conditions());
             query.push(" GROUP BY user_id, app) AS users_of");
             query.build_query_as().fetch_one(pool).await
         })?;
@@ -180,7 +180,7 @@ impl Store {
                 HoldSort::Score => { query.push("-score"); }
             }
             query.push(" AS sort_value FROM holds WHERE true");
-            by_filter!(query, filter);
+            push_conditions!(query, filter.conditions());
             query.push(") AS found");
             if let Some(place) = after {
                 query.push(" WHERE (").push(order).push(", reward_id) > (");
@@ -210,7 +210,7 @@ impl Store {
         let filter = &*self.with_search(filter).await?;
         Ok(read!(self, pool => {
             let mut query = QueryBuilder::new("SELECT reward_id, steps FROM holds WHERE true");
-            by_filter!(query, filter);
+            push_conditions!(query, filter.conditions());
             query.push(" ORDER BY received_at, reward_id LIMIT ").push_bind(limit);
             query.build_query_as().fetch_all(pool).await
         })?)

@@ -5,9 +5,8 @@ use domain::delivery::Status;
 use domain::review::decision::MAX_NOTE_LEN;
 use domain::time::TimestampMs;
 use store::deliveries::giving_up::{GiveUp, GivenUp};
-use store::deliveries::resend::{
-    DeliveryFilter, DeliveryRow, ResendFilter, Resendable, Resent, ResentMany, STEP_ROWS,
-};
+use store::deliveries::list::{DeliveryFilter, DeliveryRow};
+use store::deliveries::resend::{ResendFilter, Resendable, Resent, ResentMany, STEP_ROWS};
 use store::rewards::list::Place;
 
 use crate::console::Console;

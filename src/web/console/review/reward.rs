@@ -4,7 +4,7 @@ use askama::Template;
 use domain::masked::masked;
 use domain::reward::Status;
 use domain::time::TimestampMs;
-use store::deliveries::resend::{AttemptRow, DeliveryRow};
+use store::deliveries::list::{AttemptRow, DeliveryRow};
 use store::postbacks::list::PostbackRow;
 use store::postbacks::quarantine::ActRow;
 use store::review::claims::Claimed;
