@@ -2,16 +2,36 @@
 
 use std::io::Write as _;
 
+use clap::Subcommand;
 use store::access::audit::ExportFilter;
 use web::audit_file::{PAGE, csv_head, csv_line, json_line, note_export};
 
 use super::acting::command_line;
 use super::time;
 use crate::EXIT_DONE;
-use crate::cli::AuditCommand;
 use crate::roles::Process;
 
-/// Does what `command` says.
+/// The only one: `export`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum AuditCommand {
+    /// Print the audit, oldest line first, with the hashes of its chain.
+    Export {
+        /// Start, inclusive: RFC 3339, or a date in the time zone of the settings.
+        #[arg(long, value_name = "TIME")]
+        from: Option<String>,
+        /// End, exclusive.
+        #[arg(long, value_name = "TIME")]
+        to: Option<String>,
+        /// Print CSV. This is the default.
+        #[arg(long, conflicts_with = "json")]
+        csv: bool,
+        /// Print JSON, one object per line.
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+/// Writes the export to standard output, page by page, after an audit line for the export itself.
 pub(crate) async fn audit(process: &Process, command: AuditCommand) -> anyhow::Result<u8> {
     let AuditCommand::Export { from, to, json, csv: _ } = command;
     process.store.assert_migrated().await?;

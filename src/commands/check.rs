@@ -4,6 +4,7 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::path::Path;
 
+use clap::Args;
 use domain::dashboard;
 use domain::delivery::schedule::Class;
 use domain::proxies::Proxies;
@@ -16,9 +17,23 @@ use jobs::probe::{Probed, probe};
 use store::Store;
 
 use super::{say, say_lines};
-use crate::cli::CheckArgs;
 use crate::config::{Settings, Source};
 use crate::{EXIT_DONE, EXIT_FAILED, clock, roles};
+
+/// What to compare and whom not to call.
+#[derive(Debug, Args)]
+pub(crate) struct CheckArgs {
+    /// URL from the network's dashboard, with its macros: parameters that are missing or have another name are
+    /// reported.
+    #[arg(long, value_name = "URL")]
+    pub(crate) url: Option<String>,
+    /// Source of that URL. Required only if there are several sources.
+    #[arg(long, value_name = "NAME", requires = "url")]
+    pub(crate) source: Option<String>,
+    /// Call neither the public URL nor the apps.
+    #[arg(long)]
+    pub(crate) offline: bool,
+}
 
 /// A geo file that is older misplaces what has moved since; they are built every week or month.
 const GEO_OLD_MS: i64 = 45 * 24 * 60 * 60 * 1_000;

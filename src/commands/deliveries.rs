@@ -1,5 +1,6 @@
 //! `rewardgate deliveries`: what apps are told, sending again, giving up, and switching an app on again.
 
+use clap::{Args, Subcommand};
 use domain::access::Role;
 use domain::delivery::Status;
 use domain::review::decision::MAX_NOTE_LEN;
@@ -12,9 +13,65 @@ use store::rewards::list::Place;
 
 use super::progress::during;
 use super::{acting, say, time};
-use crate::cli::{DeliveriesCommand, DeliveryArgs};
 use crate::roles::Process;
 use crate::{EXIT_DONE, EXIT_FAILED};
+
+/// Looking at deliveries, and intervening.
+#[derive(Debug, Subcommand)]
+pub(crate) enum DeliveriesCommand {
+    /// List deliveries, newest first.
+    List {
+        #[command(flatten)]
+        filter: DeliveryArgs,
+        /// Maximum number of rows.
+        #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(i64).range(1..=1_000_000))]
+        limit: i64,
+    },
+    /// Send failed deliveries again: one, or all that match the filter. Can be stopped and run again at any time.
+    Resend {
+        /// Delivery ID.
+        #[arg(required_unless_present = "DeliveryArgs", conflicts_with = "DeliveryArgs")]
+        id: Option<i64>,
+        #[command(flatten)]
+        filter: DeliveryArgs,
+    },
+    /// Give one delivery up: it is not sent any more, and the next one of its reward follows.
+    GiveUp {
+        /// Delivery ID.
+        id: i64,
+        /// Person who gives it up.
+        #[arg(long = "as", value_name = "NAME")]
+        actor: String,
+        /// Reason, recorded in the audit.
+        #[arg(long, value_name = "TEXT")]
+        reason: String,
+    },
+    /// Enable an app that was disabled because it answered 410 for several users in a row.
+    Enable {
+        /// App name.
+        app: String,
+    },
+}
+
+/// Which deliveries.
+#[derive(Debug, Args)]
+pub(crate) struct DeliveryArgs {
+    /// App name.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) app: Option<String>,
+    /// Status: waiting, behind, delivered, failed, `given_up` or withdrawn. Only failed and delivered can be sent again.
+    #[arg(long)]
+    pub(crate) status: Option<String>,
+    /// Created at or after this time: RFC 3339, or a date in the time zone of the settings.
+    #[arg(long, value_name = "TIME")]
+    pub(crate) from: Option<String>,
+    /// Created before this time.
+    #[arg(long, value_name = "TIME")]
+    pub(crate) to: Option<String>,
+    /// Completed at or before this time.
+    #[arg(long, value_name = "TIME")]
+    pub(crate) ended_by: Option<String>,
+}
 
 /// How many deliveries are listed unless told.
 const PAGE_ROWS: i64 = 500;

@@ -1,14 +1,31 @@
 //! `rewardgate diagnose`: why a signature does not match, and what to change.
 
 use anyhow::Context as _;
+use clap::Args;
 use domain::postback::carried::Carried;
 use domain::postback::diagnosis::{Diagnosis, Suspect, diagnose as look};
 
 use super::{say, say_lines};
-use crate::cli::DiagnoseArgs;
 use crate::config::Settings;
 use crate::roles::Process;
 use crate::{EXIT_DONE, EXIT_FAILED};
+
+/// Which call to diagnose.
+#[derive(Debug, Args)]
+pub(crate) struct DiagnoseArgs {
+    /// Captured URL, complete or from the path on.
+    #[arg(required_unless_present = "last_refused", conflicts_with = "last_refused")]
+    pub(crate) url: Option<String>,
+    /// Diagnose the last refused call.
+    #[arg(long)]
+    pub(crate) last_refused: bool,
+    /// URL from the network's dashboard; its host is tried, too.
+    #[arg(long, value_name = "URL")]
+    pub(crate) dashboard: Option<String>,
+    /// Source name. Default: the last part of the URL's path.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) source: Option<String>,
+}
 
 /// Looks at the URL that `args` give, or at the last call that was refused.
 pub(crate) async fn diagnose(process: &Process, args: DiagnoseArgs) -> anyhow::Result<u8> {

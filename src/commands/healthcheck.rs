@@ -3,13 +3,21 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use anyhow::Context as _;
+use clap::Args;
 
-use crate::cli::HealthcheckArgs;
 use crate::commands::say;
 use crate::config::Settings;
 use crate::{EXIT_DONE, EXIT_FAILED};
 
-/// Asks, and says what the process answers.
+/// Which process to ask.
+#[derive(Debug, Args)]
+pub(crate) struct HealthcheckArgs {
+    /// Ask the process that `rewardgate worker` runs, at `worker_listen`.
+    #[arg(long)]
+    pub(crate) worker: bool,
+}
+
+/// Prints each check of the process and its result.
 pub(crate) async fn healthcheck(settings: &Settings, args: &HealthcheckArgs) -> anyhow::Result<u8> {
     let address = if args.worker {
         settings.worker_listen.context("`worker_listen` is not set, so a worker cannot be asked")?

@@ -1,6 +1,7 @@
 //! `rewardgate postbacks`: finishes what is quarantined, as the pages do it.
 
 use anyhow::Context as _;
+use clap::{Args, Subcommand};
 use domain::access::Role;
 use domain::masked::masked;
 use domain::postback::network::Field;
@@ -10,10 +11,97 @@ use web::stating::{self, Stating, act_words};
 
 use super::{acting, say};
 use crate::EXIT_DONE;
-use crate::cli::{AsideArgs, PostbacksCommand, StateArgs};
 use crate::roles::{self, Process};
 
-/// Does what `command` says.
+/// What a person does about quarantined postbacks.
+#[derive(Debug, Subcommand)]
+pub(crate) enum PostbacksCommand {
+    /// Show a postback as received, what can be stated, and what was done about it.
+    Show {
+        /// Postback ID.
+        id: i64,
+    },
+    /// State what is missing or unreadable in a quarantined postback, which is then processed again. Above the limits
+    /// of `[review]`, this is a proposal that a second person must confirm.
+    State(StateArgs),
+    /// Confirm another person's proposal.
+    Confirm {
+        /// Postback ID.
+        id: i64,
+        /// Number of the proposal, as printed by `show` and `state`.
+        proposal: i64,
+        /// Person who confirms; requires the role risk or admin.
+        #[arg(long = "as", value_name = "NAME")]
+        actor: String,
+        /// Optional note.
+        #[arg(long, value_name = "TEXT", default_value = "")]
+        reason: String,
+    },
+    /// Decline a proposal, or withdraw your own.
+    Decline {
+        /// Postback ID.
+        id: i64,
+        /// Number of the proposal, as printed by `show` and `state`.
+        proposal: i64,
+        /// Person who declines; requires the role risk or admin.
+        #[arg(long = "as", value_name = "NAME")]
+        actor: String,
+        /// Reason.
+        #[arg(long, value_name = "TEXT")]
+        reason: String,
+    },
+    /// Set quarantined postbacks aside: they need no attention any more.
+    SetAside(AsideArgs),
+    /// Quarantine postbacks again that were set aside.
+    TakeUp(AsideArgs),
+}
+
+/// The fields to state; at least one.
+#[derive(Debug, Args)]
+pub(crate) struct StateArgs {
+    /// Postback ID.
+    pub(crate) id: i64,
+    /// User ID in the app.
+    #[arg(long, value_name = "ID", default_value = "", hide_default_value = true)]
+    pub(crate) user: String,
+    /// Transaction ID of the network.
+    #[arg(long, value_name = "ID", default_value = "", hide_default_value = true)]
+    pub(crate) tx: String,
+    /// Status: credit or reversal.
+    #[arg(long, value_name = "STATUS", default_value = "", hide_default_value = true)]
+    pub(crate) status: String,
+    /// Amount in the user's currency, e.g. 1234.50.
+    #[arg(long, value_name = "AMOUNT", default_value = "", hide_default_value = true)]
+    pub(crate) reward: String,
+    /// Amount in USD, e.g. 1.50.
+    #[arg(long, value_name = "AMOUNT", default_value = "", hide_default_value = true)]
+    pub(crate) payout: String,
+    /// Person who states it; requires the role risk or admin.
+    #[arg(long = "as", value_name = "NAME")]
+    pub(crate) actor: String,
+    /// Evidence, e.g. a mail from the network.
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) reason: String,
+    /// Print the result, and change nothing.
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+}
+
+/// Which postbacks, and why.
+#[derive(Debug, Args)]
+pub(crate) struct AsideArgs {
+    /// Postback IDs.
+    #[arg(required = true)]
+    pub(crate) ids: Vec<i64>,
+    /// Person who does this; requires the role risk or admin.
+    #[arg(long = "as", value_name = "NAME")]
+    pub(crate) actor: String,
+    /// Reason.
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) reason: String,
+}
+
+/// Runs `command`.
 pub(crate) async fn postbacks(process: &Process, command: PostbacksCommand) -> anyhow::Result<u8> {
     process.store.assert_migrated().await?;
     let stating = roles::stating(&process.settings);

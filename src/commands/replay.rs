@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use clap::Args;
 use domain::text::count;
 use store::postbacks::replay::{QuarantineFilter, Replayer};
 
@@ -9,8 +10,36 @@ use super::acting::command_line;
 use super::progress::{Progress, during};
 use super::{say, time};
 use crate::EXIT_DONE;
-use crate::cli::ReplayArgs;
 use crate::roles::{self, Process};
+
+/// Which calls or postbacks to replay.
+#[derive(Debug, Args)]
+pub(crate) struct ReplayArgs {
+    /// Replay refused calls whose signature verifies with the current settings.
+    #[arg(long, required_unless_present = "quarantined", conflicts_with_all = ["quarantined", "id", "reason", "from", "to"])]
+    pub(crate) refused: bool,
+    /// Replay quarantined postbacks with the current mapping.
+    #[arg(long)]
+    pub(crate) quarantined: bool,
+    /// Source name.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) source: Option<String>,
+    /// Postback ID.
+    #[arg(long)]
+    pub(crate) id: Option<i64>,
+    /// Text that the reason of the quarantine contains.
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) reason: Option<String>,
+    /// Received at or after this time: RFC 3339, or a date in the time zone of the settings.
+    #[arg(long, value_name = "TIME")]
+    pub(crate) from: Option<String>,
+    /// Received before this time.
+    #[arg(long, value_name = "TIME")]
+    pub(crate) to: Option<String>,
+    /// Print what would be replayed, and change nothing.
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+}
 
 /// Replays what `args` name.
 pub(crate) async fn replay(process: &Process, args: ReplayArgs) -> anyhow::Result<u8> {

@@ -1,9 +1,10 @@
 //! `rewardgate report`: makes the reconciliation of a day, writes it as files, and signs it off.
 
 use std::io::Write as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
+use clap::{Args, Subcommand};
 use domain::access::Role;
 use domain::report::day::BusinessDay;
 use domain::report::letter;
@@ -12,9 +13,44 @@ use store::reports::{SignOff, Signed};
 
 use super::progress::during;
 use super::{acting, private_file, say, say_raw};
-use crate::cli::{ReportArgs, ReportCommand};
 use crate::roles::Process;
 use crate::{EXIT_DONE, EXIT_FAILED};
+
+/// Which report, and in which formats.
+#[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
+pub(crate) struct ReportArgs {
+    /// Business day, e.g. 2026-11-23.
+    #[arg(required = true)]
+    pub(crate) date: Option<String>,
+    /// CSV file to write, with every table.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) csv: Option<PathBuf>,
+    /// XLSX file to write, with one sheet per table.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) xlsx: Option<PathBuf>,
+    /// Print JSON instead of a summary.
+    #[arg(long)]
+    pub(crate) json: bool,
+    #[command(subcommand)]
+    pub(crate) command: Option<ReportCommand>,
+}
+
+/// The only one: `sign-off`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum ReportCommand {
+    /// Sign off the closed report of a day. This can be done once.
+    SignOff {
+        /// Business day.
+        date: String,
+        /// Person who signs off.
+        #[arg(long = "as", value_name = "NAME")]
+        actor: String,
+        /// Note, kept with the signature.
+        #[arg(long, value_name = "TEXT")]
+        note: String,
+    },
+}
 
 /// Makes or shows the report that `args` name, or signs it off.
 pub(crate) async fn report(process: &Process, args: ReportArgs) -> anyhow::Result<u8> {

@@ -3,18 +3,66 @@
 use std::io::{BufRead as _, IsTerminal as _};
 
 use anyhow::Context as _;
+use clap::Subcommand;
 use domain::access::{Role, is_person_name};
 use domain::time::TimestampMs;
 use store::access::staff::{NewPerson, PersonChange};
 use web::console::password;
 
 use super::acting::command_line;
+use super::role::RoleArg;
 use super::{new_password, say};
 use crate::EXIT_DONE;
-use crate::cli::StaffCommand;
 use crate::roles::Process;
 
-/// Does what was asked.
+/// Adding people, and changing what they may do.
+#[derive(Debug, Subcommand)]
+pub(crate) enum StaffCommand {
+    /// Add a person. The password is read from the first line of standard input; otherwise one is generated and
+    /// printed.
+    Add {
+        /// Name that decisions are signed with: letters, digits, dots, dashes, underscores.
+        name: String,
+        /// Role: risk decides on holds; finance signs off; admin does both and manages people.
+        #[arg(long)]
+        role: RoleArg,
+    },
+    /// List all people.
+    List,
+    /// Prevent a person from signing in, and end their sessions.
+    Disable {
+        /// Name of the person.
+        name: String,
+    },
+    /// Allow a disabled person to sign in again.
+    Enable {
+        /// Name of the person.
+        name: String,
+    },
+    /// Set a new password, as `add` does, and end the person's sessions.
+    Passwd {
+        /// Name of the person.
+        name: String,
+    },
+    /// Change a person's role, and end their sessions.
+    Role {
+        /// Name of the person.
+        name: String,
+        /// New role.
+        #[arg(long)]
+        role: RoleArg,
+    },
+    /// List or end a person's sessions.
+    Sessions {
+        /// Name of the person.
+        name: String,
+        /// End all sessions of this person.
+        #[arg(long)]
+        end: bool,
+    },
+}
+
+/// Runs `command`.
 pub(crate) async fn staff(process: &Process, command: StaffCommand) -> anyhow::Result<u8> {
     process.store.assert_migrated().await?;
     match command {

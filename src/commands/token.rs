@@ -1,15 +1,47 @@
 //! `rewardgate token`: bearer tokens of the API.
 
+use clap::Subcommand;
 use domain::access::{Role, is_person_name, token_hash};
 use domain::time::{DAY_MS, TimestampMs};
 use store::access::staff::Person;
 use store::access::tokens::{NewToken, TokenRow};
 
 use super::acting::command_line;
+use super::role::RoleArg;
 use super::{new_token, say, say_raw};
 use crate::EXIT_DONE;
-use crate::cli::TokenCommand;
 use crate::roles::Process;
+
+/// Making, listing and revoking tokens.
+#[derive(Debug, Subcommand)]
+pub(crate) enum TokenCommand {
+    /// Create a token and print it. It cannot be printed again.
+    Add {
+        /// Name of the token, which signs what a service does: letters, digits, dots, dashes, underscores.
+        name: String,
+        /// Role: finance reads; risk also decides; admin does both.
+        #[arg(long)]
+        role: RoleArg,
+        /// Person who owns the token: where two people must agree, the token counts as its owner. Default: the person
+        /// with the token's name; otherwise the token belongs to a service.
+        #[arg(long, value_name = "PERSON")]
+        owner: Option<String>,
+        /// Term in days or hours, e.g. 90d or 12h. Default: 365d.
+        #[arg(long, value_name = "TERM")]
+        expires: Option<String>,
+    },
+    /// List all tokens with owner, expiry and last use.
+    List {
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Revoke a token. It is refused immediately.
+    Revoke {
+        /// Name of the token.
+        name: String,
+    },
+}
 
 /// How long a token is in force if nothing else is said.
 const DEFAULT_TERM: &str = "365d";
@@ -17,7 +49,7 @@ const HOUR_MS: i64 = DAY_MS / 24;
 /// The longest that a token may be in force: ten years.
 const MAX_TERM_MS: i64 = 3_650 * DAY_MS;
 
-/// Does what was asked.
+/// Runs `command`.
 pub(crate) async fn token(process: &Process, command: TokenCommand) -> anyhow::Result<u8> {
     process.store.assert_migrated().await?;
     match command {

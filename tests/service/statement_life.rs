@@ -103,7 +103,7 @@ fn a_preview_by_the_api_is_imported_by_command(on: Kind) {
     let path = write(&gate, "a.csv", &all);
     let (code, said) = command(&gate, &["import", &path, "--source", "targo"]);
     assert_eq!(code, Some(0), "both sides agree: {said}");
-    assert!(said.contains("statement 1 was not finished: going on with it"), "{said}");
+    assert!(said.contains("statement 1 was not finished: resuming"), "{said}");
     // Once more it is here already; taken back, it may come again.
     let (code, said) = command(&gate, &["import", &path, "--source", "targo"]);
     assert!(code == Some(1) && said.contains("statement discard 1"), "{said}");
@@ -249,7 +249,7 @@ fn a_payment_is_booked_once_asked_about_and_taken_back(on: Kind) {
     for words in ["are booked", "were booked before"] {
         let (code, said) = paid("1.50", &[]);
         assert!(
-            code == Some(0) && said.contains(words) && said.contains("2 USD of theirs not paid"),
+            code == Some(0) && said.contains(words) && said.contains("2 USD of the network's total unpaid"),
             "{said}"
         );
     }

@@ -13,6 +13,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use anyhow::Context as _;
+use clap::Args;
 use domain::access::{Role, token_hash};
 use domain::batch::{BatchOutcome, Outcome, RewardChange};
 use domain::money::Micros;
@@ -30,11 +31,24 @@ use store::access::tokens::NewToken;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-use crate::cli::DemoArgs;
 use crate::commands::{new_password, new_token, say, say_lines};
 use crate::config::{Environment, Settings};
 use crate::roles::{self, Process, Web};
 use crate::{EXIT_DONE, EXIT_FAILED, metrics};
+
+/// Pace, length and address of the demo.
+#[derive(Debug, Args)]
+pub(crate) struct DemoArgs {
+    /// Postbacks per second.
+    #[arg(long, default_value_t = 3)]
+    pub(crate) rate: u32,
+    /// Stop after this many seconds. Default: run until Ctrl-C.
+    #[arg(long, value_name = "SECONDS")]
+    pub(crate) seconds: Option<u64>,
+    /// Address to listen on; port 0 takes any free port.
+    #[arg(long, default_value = "127.0.0.1:0", value_name = "ADDRESS:PORT")]
+    pub(crate) listen: String,
+}
 
 /// What the demo's network signs; the calls themselves go to the port that was free.
 const PUBLIC_URL: &str = "https://gw.example.com";

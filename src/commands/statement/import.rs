@@ -1,5 +1,5 @@
-//! `rewardgate statement import`: hands a file over, and stays with it until it is matched. A server may be working on
-//! the same database, and may well read the statement first: then its progress is followed.
+//! `rewardgate statement import`: sends a file in, and follows it until it is matched. If a server on the same database
+//! processes the statement first, its progress is followed.
 
 use std::fs::File;
 use std::io::Read as _;
@@ -14,38 +14,38 @@ use store::statements::intake::{Intake, Refused};
 use store::statements::{Confirm, NewStatement, Reading, Received, StatementRow, Step, Supersedes, Then};
 use tokio::time::Instant;
 
-use super::acting::command_line;
-use super::progress::Progress;
-use super::say;
-use super::statement::READ_LEN;
+use super::READ_LEN;
+use crate::commands::acting::command_line;
+use crate::commands::progress::Progress;
+use crate::commands::say;
 use crate::roles::Process;
 
-/// How long it is waited for another process that writes, and for any progress of a statement.
+/// How long to wait for another writer, and for a statement to make progress.
 const PATIENCE: Duration = Duration::from_mins(2);
-/// The pause between two looks at a statement that another process has.
+/// Pause between two looks at a statement that another process is working on.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
 
-/// What is said of a file.
-pub(super) struct Said {
+/// What the command line says about the file.
+pub(super) struct Request {
     pub(super) source: String,
     pub(super) from: Option<String>,
     pub(super) to: Option<String>,
     pub(super) supersedes: Option<String>,
 }
 
-/// Imports a file and waits until it is matched; `None` if a person is asked first, which is said.
+/// Imports a file and waits until it is matched. `None` if a person has to confirm first; the question is printed.
 pub(super) async fn import(
     process: &Process,
     path: &Path,
     reading: &Reading,
-    said: Said,
+    request: Request,
 ) -> anyhow::Result<Option<i64>> {
-    let period = web::statements::period(said.from.as_deref(), said.to.as_deref(), reading);
+    let period = web::statements::period(request.from.as_deref(), request.to.as_deref(), reading);
     let period = period.map_err(anyhow::Error::msg)?;
-    let supersedes = said.supersedes.as_deref().unwrap_or_default();
+    let supersedes = request.supersedes.as_deref().unwrap_or_default();
     let supersedes = Supersedes::parse(supersedes).map_err(anyhow::Error::msg)?;
     let new = NewStatement {
-        source: said.source,
+        source: request.source,
         file_name: path.file_name().unwrap_or_default().to_string_lossy().into_owned(),
         format: serde_json::to_string(&reading.format)?,
         period: period.clone(),
@@ -54,18 +54,18 @@ pub(super) async fn import(
     };
     let (mut id, received) = receive(process, path, reading, new, supersedes.clone()).await?;
     if let Received::Before(first) = received {
-        let row = process.store.statement(first).await?.context("the statement is gone")?;
+        let row = process.store.statement(first).await?.context("the statement was deleted meanwhile")?;
         let state = row.stands()?;
         anyhow::ensure!(
             !state.is_done(),
-            "this file was imported before, as statement {first} on {}: `rewardgate statement discard {first}` takes it \
-             back",
+            "this file was already imported as statement {first} on {}; to import it again, first run `rewardgate \
+             statement discard {first}`",
             domain::time::TimestampMs(row.received_at).rfc3339()
         );
-        say(&format!("statement {first} was not finished: going on with it"));
+        say(&format!("statement {first} was not finished: resuming"));
         id = first;
     }
-    let row = process.store.statement(id).await?.context("the statement is gone")?;
+    let row = process.store.statement(id).await?.context("the statement was deleted meanwhile")?;
     if Act::Import.is_allowed(row.stands()?) && !confirm(process, &row, reading, period, supersedes).await? {
         return Ok(None);
     }
@@ -80,7 +80,7 @@ async fn receive(
     new: NewStatement,
     supersedes: Supersedes,
 ) -> anyhow::Result<(i64, Received)> {
-    let mut file = File::open(path).with_context(|| format!("{} cannot be read", path.display()))?;
+    let mut file = File::open(path).with_context(|| format!("cannot read {}", path.display()))?;
     let store = &process.store;
     let begun = patiently(async || match Intake::begin(store, new.clone(), reading.format.clone()).await {
         Err(Refused::Store(error)) => Err(error),
@@ -99,8 +99,8 @@ async fn receive(
     }
 }
 
-/// Lets a statement be read that waits: it was previewed before, or its period is not certain. False if it is asked
-/// about.
+/// Confirms a statement that waits because it was previewed before or its period is uncertain. False if a person has to
+/// decide first.
 async fn confirm(
     process: &Process,
     row: &StatementRow,
@@ -120,14 +120,16 @@ async fn confirm(
     match web::statements::confirmed(id, done) {
         Ok(()) => Ok(true),
         Err(why) => {
-            say(&format!("statement {id} of {} is kept and not imported: {why}", row.source));
-            say("import the file again with --from and --to, or discard it");
+            say(&format!("statement {id} of {} was saved but not imported: {why}", row.source));
+            say(&format!(
+                "import the file again with --from and --to, or run `rewardgate statement discard {id}`"
+            ));
             Ok(false)
         }
     }
 }
 
-/// Does `work` until it is done or fails for good, as long as another process is writing.
+/// Repeats `work` while another process is writing, at most for [`PATIENCE`].
 async fn patiently<T>(mut work: impl AsyncFnMut() -> Result<T, Error>) -> Result<T, Error> {
     let give_up = Instant::now() + PATIENCE;
     loop {
@@ -138,15 +140,15 @@ async fn patiently<T>(mut work: impl AsyncFnMut() -> Result<T, Error>) -> Result
     }
 }
 
-/// How far a statement is; another value is progress.
-type Stand = (String, i64, Option<String>);
+/// State, chunks done and last day searched: any change is progress.
+type Position = (String, i64, Option<String>);
 
-/// Works a statement off, or follows whoever does, until it is matched or has failed.
+/// Processes a statement, or follows the process that does, until it is matched or has failed.
 async fn follow(process: &Process, id: i64, reading: &Reading) -> anyhow::Result<()> {
     let store = &process.store;
-    let (mut last, mut since): (Option<Stand>, Instant) = (None, Instant::now());
-    let mut told: Option<(&'static str, Progress)> = None;
-    // An earlier one of the same source may come first: it is read by the same terms.
+    let (mut last, mut since): (Option<Position>, Instant) = (None, Instant::now());
+    let mut shown: Option<(&'static str, Progress)> = None;
+    // An earlier statement of the same source is processed first, with the same terms.
     let mut turn = id;
     loop {
         let failed = match store.statement_step(turn, reading.terms).await {
@@ -160,7 +162,10 @@ async fn follow(process: &Process, id: i64, reading: &Reading) -> anyhow::Result
                 continue;
             }
             Ok(Step::Done) => {
-                let row = store.statement(id).await?.context("the statement was discarded meanwhile")?;
+                let row = store
+                    .statement(id)
+                    .await?
+                    .with_context(|| format!("statement {id} was discarded meanwhile"))?;
                 return match row.stands()? {
                     State::Matched | State::Superseded | State::Failed => Ok(()),
                     state => anyhow::bail!("statement {id} {}", web::statements::stands(state)),
@@ -178,22 +183,22 @@ async fn follow(process: &Process, id: i64, reading: &Reading) -> anyhow::Result
         if last.as_ref() != Some(&now) {
             (last, since) = (Some(now), Instant::now());
         }
-        tell(&row, &mut told);
+        report(&row, &mut shown);
         match failed {
             None => {}
-            // Where nobody else makes progress, it is given up after some tries, as a server does.
+            // If nobody else makes progress, it fails after some attempts, as in a server.
             Some(error) if !matches!(error, Error::Unavailable(_)) => {
                 jobs::statements::gave_up(store, turn, error, process.clock.now()).await?;
                 tokio::time::sleep(LOOK_EVERY).await;
             }
-            // Another process writes, perhaps on the same statement.
+            // Another process is writing, perhaps on the same statement.
             Some(error) if since.elapsed() < PATIENCE => {
                 tracing::debug!(%error, "another process is writing");
                 tokio::time::sleep(LOOK_EVERY).await;
             }
             Some(error) => {
                 return Err(anyhow::Error::new(error).context(format!(
-                    "statement {turn} made no progress for {} s; it is kept, and a running server goes on with it",
+                    "statement {turn} made no progress for {} s; it is saved, and a running server will continue with it",
                     PATIENCE.as_secs()
                 )));
             }
@@ -201,22 +206,22 @@ async fn follow(process: &Process, id: i64, reading: &Reading) -> anyhow::Result
     }
 }
 
-/// Says how far it is, in parts that are read and then in days that are looked through.
-fn tell(row: &StatementRow, told: &mut Option<(&'static str, Progress)>) {
+/// Shows the progress: chunks read, then days searched.
+fn report(row: &StatementRow, shown: &mut Option<(&'static str, Progress)>) {
     let (what, done, all) = match row.state.as_str() {
-        "importing" => ("reading the statement, by parts", row.chunks_done, Some(row.chunks)),
-        _ => days_looked_through(row),
+        "importing" => ("reading the statement (chunks)", row.chunks_done, Some(row.chunks)),
+        _ => days_searched(row),
     };
-    if told.as_ref().is_none_or(|(before, _)| *before != what) {
-        *told = Some((what, Progress::of(what, all.map(i64::unsigned_abs))));
+    if shown.as_ref().is_none_or(|(before, _)| *before != what) {
+        *shown = Some((what, Progress::of(what, all.map(i64::unsigned_abs))));
     }
-    if let Some((_, progress)) = told {
+    if let Some((_, progress)) = shown {
         progress.reach(done.unsigned_abs());
     }
 }
 
-/// Of a statement whose every line is read: how many days were looked through for what it lacks, and how many there are.
-fn days_looked_through(row: &StatementRow) -> (&'static str, i64, Option<i64>) {
+/// Days searched for bookings that no line has, and all days of the period if they are known.
+fn days_searched(row: &StatementRow) -> (&'static str, i64, Option<i64>) {
     let date = |date: &Option<String>| date.as_deref().and_then(|date| date.parse::<NaiveDate>().ok());
     let days = date(&row.period_from).zip(date(&row.period_to)).map(|(first, last)| {
         let done = date(&row.missing_upto).map_or(0, |upto| (upto - first).num_days());
@@ -224,5 +229,5 @@ fn days_looked_through(row: &StatementRow) -> (&'static str, i64, Option<i64>) {
         (done.clamp(0, all), Some(all))
     });
     let (done, all) = days.unwrap_or((0, None));
-    ("looking for what the statement lacks, by day", done, all)
+    ("searching for bookings missing in the statement (days)", done, all)
 }
