@@ -13,6 +13,7 @@
 
 mod again;
 mod conflict;
+pub mod outlook;
 mod reward;
 #[cfg(test)]
 mod tests;
@@ -31,9 +32,10 @@ use crate::postback::network::{Field, Kind};
 use crate::review::reversal::{Ending, KnownCase, Said, Situation};
 use crate::reward::{Status, Step};
 use crate::rules::Facts;
+use crate::signal::{Family, Signal};
 use crate::skew::Clicks;
 use crate::time::TimestampMs;
-use crate::verdict::{Decision, Family, Signal, Verdict, decide};
+use crate::verdict::{Decision, Verdict, decide};
 
 /// What the settings say of a source, as far as settling needs it.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -6,7 +6,6 @@ use serde::{Deserialize, Serialize};
 use super::amount::{Amount, Sum};
 use super::day::BusinessDay;
 use super::losses::Listening;
-use super::rolls::DebtRoll;
 use super::{CaseFigures, Negative, ProofFigures, State};
 use crate::reward::Step;
 use crate::time::TimestampMs;
@@ -157,6 +156,21 @@ pub struct HoldFact {
     pub reward: Sum,
     /// Their payouts, in USD.
     pub payout: Amount,
+}
+
+/// What users owe: the negative balances of one currency, each taken by itself.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DebtRoll {
+    /// The currency.
+    pub currency: String,
+    /// Who owed at the beginning of the day, and how much together (above zero).
+    pub opening: Sum,
+    /// What was added by users who owe more than before.
+    pub arisen: Amount,
+    /// What users who owe less have earned back.
+    pub recovered: Amount,
+    /// Who owes at the end of it.
+    pub closing: Sum,
 }
 
 /// One entry of a list of the top.

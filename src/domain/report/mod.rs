@@ -36,11 +36,11 @@ use serde::{Deserialize, Serialize};
 
 use amount::{Amount, Sum};
 use cohort::CohortTable;
-use facts::{Fact, Inputs, Top};
+use facts::{DebtRoll, Fact, Inputs, Top};
 use figures::{PriorLine, SourceFigures, TotalFigures};
 use forecast::Forecast;
 use losses::LossWindow;
-use rolls::{AccountRoll, DebtRoll, Receivable, UserRoll};
+use rolls::{AccountRoll, Receivable, UserRoll};
 
 use crate::review::reversal::Situation;
 use crate::reward::Step;

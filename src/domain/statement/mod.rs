@@ -5,15 +5,16 @@
 //!
 //! | module | what it answers |
 //! |---|---|
-//! | [`mod@format`] | what a line of the file says, or why it cannot be read |
-//! | `columns` | which column of a file holds which field |
+//! | [`mod@format`] | how a network writes its files: the settings |
+//! | `header`, `columns` | where the header is, and which column holds which field |
+//! | [`line`] | what a line of the file says, or why it cannot be read |
 //! | [`number`], `times` | amounts and times as networks write them |
 //! | `aside` | lines that are no transactions: totals, titles, remarks |
 //! | `spoiled` | ids that a spreadsheet has changed |
 //! | [`controls`] | what the file says of itself, and whether that is so |
 //! | [`totals`] | what it all comes to, exactly |
 //! | [`pieces`] | a file in pieces, cut between records |
-//! | `records`, `encoding` | where a record ends, and what its bytes are |
+//! | `layout`, `records`, `encoding` | where a record ends, and what its bytes are |
 //! | [`period`] | which days it speaks of |
 //! | [`life`] | where a statement stands, and its steps |
 //! | [`payment`] | what was paid for it |
@@ -26,7 +27,10 @@ mod encoding;
 pub mod format;
 #[cfg(test)]
 mod fuzz;
+mod header;
+mod layout;
 pub mod life;
+pub mod line;
 pub mod matching;
 pub mod number;
 pub mod payment;

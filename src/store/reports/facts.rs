@@ -8,10 +8,9 @@ use domain::report::amount::{Amount, Sum};
 use domain::report::cohort::HORIZON_DAYS;
 use domain::report::day::BusinessDay;
 use domain::report::facts::{
-    AccountFact, ClosingFact, Fact, FateFact, HoldFact, Inputs, Line, Previous, SettledFact, Top,
+    AccountFact, ClosingFact, DebtRoll, Fact, FateFact, HoldFact, Inputs, Line, Previous, SettledFact, Top,
 };
 use domain::report::losses::Listening;
-use domain::report::rolls::DebtRoll;
 use domain::report::{CaseFigures, NEGATIVE_ENTRIES, Negative, ProofFigures, Report, TOP_DAYS, TOP_ENTRIES};
 use domain::review::reversal::Situation;
 use domain::reward::Step;
