@@ -74,7 +74,7 @@ impl Columns {
     }
 
     /// Which field is read of which column, and which columns are not read; for people.
-    pub(super) fn told(&self) -> Vec<String> {
+    pub(super) fn description(&self) -> Vec<String> {
         let name = |place: usize| match self.names.get(place) {
             Some(name) => format!("`{}`", shown(name)),
             None => format!("column {}", place + 1),

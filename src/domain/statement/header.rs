@@ -56,15 +56,15 @@ impl Format {
 
 impl LineReader {
     /// How the file is read, in sentences: encoding, header, columns.
-    pub fn told(&self) -> Vec<String> {
+    pub fn description(&self) -> Vec<String> {
         let Layout { encoding, mark_len, header_line, .. } = &self.layout;
         let mark = if *mark_len > 0 { ", with a byte order mark" } else { "" };
-        let mut told = vec![format!("The file is {}{mark}.", encoding.name())];
+        let mut sentences = vec![format!("The file is {}{mark}.", encoding.name())];
         if *header_line > 1 {
-            told.push(format!("Line {header_line} names the columns."));
+            sentences.push(format!("Line {header_line} names the columns."));
         }
-        told.extend(self.columns.told());
-        told
+        sentences.extend(self.columns.description());
+        sentences
     }
 }
 

@@ -115,8 +115,8 @@ impl LineReader {
 
     fn read_line(&self, number: i64, fields: &[&str]) -> Result<(StatementLine, Vec<&'static str>), Fault> {
         let names = self.columns.names().len();
-        let behind = fields.get(names..).unwrap_or_default();
-        if names > 0 && behind.iter().any(|field| !clean(field).is_empty()) {
+        let extra = fields.get(names..).unwrap_or_default();
+        if names > 0 && extra.iter().any(|field| !clean(field).is_empty()) {
             return Err(format!(
                 "it has {} fields and the header names {names}: does one hold a `{}` without quotation marks?",
                 fields.len(),

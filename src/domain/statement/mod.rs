@@ -226,14 +226,14 @@ impl LineState {
     }
 
     /// True if both sides agree on it, so that nobody has to look.
-    pub fn is_settled(self) -> bool {
+    pub fn is_agreed(self) -> bool {
         matches!(self, Self::Matched | Self::MatchedInTolerance)
     }
 
     /// True if somebody has to look at it now. What is pending may still come, and what another statement counts has
     /// come.
     pub fn needs_a_person(self) -> bool {
-        !self.is_settled() && !matches!(self, Self::PendingThere | Self::CountedElsewhere)
+        !self.is_agreed() && !matches!(self, Self::PendingThere | Self::CountedElsewhere)
     }
 
     /// True if a booking of ours belongs to a line in this state.

@@ -8,9 +8,10 @@ use domain::report::amount::{Amount, Sum};
 use domain::report::cohort::HORIZON_DAYS;
 use domain::report::day::BusinessDay;
 use domain::report::facts::{
-    AccountFact, ClosingFact, DebtRoll, Fact, FateFact, HoldFact, Inputs, Line, Previous, SettledFact, Top,
+    AccountFact, ClosingFact, DebtRoll, DispositionFact, Fact, HoldFact, Inputs, Line, Previous, SettledFact,
+    Top,
 };
-use domain::report::losses::Listening;
+use domain::report::losses::Availability;
 use domain::report::{CaseFigures, NEGATIVE_ENTRIES, Negative, ProofFigures, Report, TOP_DAYS, TOP_ENTRIES};
 use domain::review::reversal::Situation;
 use domain::reward::Step;
@@ -473,13 +474,13 @@ fn facts(rows: Rows, day: BusinessDay, terms: ReportTerms) -> Result<Fact> {
         postbacks: rows
             .fates
             .into_iter()
-            .map(|(source, fate, count)| FateFact { source, fate, count })
+            .map(|(source, disposition, count)| DispositionFact { source, disposition, count })
             .collect(),
         cases: rows.cases.into_iter().map(case).collect::<Result<_>>()?,
-        listening: rows
+        availability: rows
             .listening
             .into_iter()
-            .map(|(began_at, seen_at)| Listening {
+            .map(|(began_at, seen_at)| Availability {
                 began_at: TimestampMs(began_at),
                 seen_at: TimestampMs(seen_at),
             })

@@ -51,10 +51,10 @@ impl Outlook {
         let outcome = BatchOutcome::of(vec![incoming], known, policy, Tz::UTC, now);
         let processed = outcome.postbacks.first();
         let reason = processed.and_then(|processed| processed.reason.clone());
-        let Some(settled) = outcome.rewards.first() else {
+        let Some(change) = outcome.rewards.first() else {
             return Self { sentence: "Nothing moves.".into(), reward: None, payout: None, moves: false };
         };
-        let reward = &settled.reward;
+        let reward = &change.reward;
         let amount = reward.reward.unwrap_or_default();
         let coins = format!("{amount} {}", reward.currency);
         let pays = reward.payout.map_or_else(
@@ -62,7 +62,7 @@ impl Outlook {
             |payout| format!("the network pays {} USD", cents(payout)),
         );
         let (user, key) = (&reward.user_id, &reward.key);
-        let Some(taken) = settled.steps.last() else {
+        let Some(taken) = change.steps.last() else {
             let sentence = match (reason, known_before.and_then(|known| known.id)) {
                 (None, Some(id)) => format!("It says again what is known of reward {id}: nothing moves."),
                 (Some(reason), Some(id)) => format!("Nothing moves; at reward {id} it is noted: {reason}."),
@@ -131,7 +131,7 @@ impl BatchOutcome {
         if stated.is_empty() {
             return self;
         }
-        for step in self.rewards.iter_mut().flat_map(|settled| &mut settled.steps) {
+        for step in self.rewards.iter_mut().flat_map(|change| &mut change.steps) {
             if let Some(by) = step.postback_id.and_then(|id| stated.get(&id)) {
                 step.actor.clone_from(&by.actor);
                 let rules = step.note.take().map_or_else(String::new, |found| format!("{found} "));

@@ -121,7 +121,7 @@ fn a_step_that_was_stated_is_signed_by_the_person_with_the_reason() {
         geo: GeoResult::Unknown,
         caller_listed: None,
     };
-    let settled = BatchOutcome::of(
+    let outcome = BatchOutcome::of(
         vec![incoming(1, "T1"), incoming(2, "T2")],
         ExistingRewards::default(),
         &policy,
@@ -129,10 +129,10 @@ fn a_step_that_was_stated_is_signed_by_the_person_with_the_reason() {
         TimestampMs(0),
     );
     let by = StatedBy { stated: values, actor: "mara".into(), reason: "their mail of Monday".into() };
-    let signed = settled.clone().signed_by(&BTreeMap::from([(1, by)]));
+    let signed = outcome.clone().signed_by(&BTreeMap::from([(1, by)]));
     let note =
-        |settled: &BatchOutcome, at: usize| settled.rewards[at].steps[0].note.clone().unwrap_or_default();
+        |outcome: &BatchOutcome, at: usize| outcome.rewards[at].steps[0].note.clone().unwrap_or_default();
     assert_eq!(signed.rewards[0].steps[0].actor, "mara");
     assert!(note(&signed, 0).ends_with("Stated: reward 500. their mail of Monday"), "{}", note(&signed, 0));
-    assert_eq!(signed.rewards[1], settled.rewards[1], "the other one is untouched");
+    assert_eq!(signed.rewards[1], outcome.rewards[1], "the other one is untouched");
 }
