@@ -74,8 +74,8 @@ pub fn parse_hop(text: &str) -> Option<IpAddr> {
     let address = match text.strip_prefix('[') {
         // [2001:db8::7], [2001:db8::7]:443
         Some(rest) => {
-            let (inside, behind) = rest.split_once(']')?;
-            let is_port = behind.is_empty() || behind.strip_prefix(':').is_some_and(is_port);
+            let (inside, after) = rest.split_once(']')?;
+            let is_port = after.is_empty() || after.strip_prefix(':').is_some_and(is_port);
             address_of(inside).filter(|address| is_port && address.is_ipv6())
         }
         None => address_of(text).or_else(|| {

@@ -14,7 +14,7 @@
 //! | [`location`] | what is known of an IP address, and whether it agrees with the reported country |
 //! | [`policy`] | rules, thresholds and points, by source and offer, with a version |
 //! | [`skew`] | is it our clock that is wrong? |
-//! | [`rules`] | each rule: facts in, one signal out |
+//! | [`rules`], [`signal`] | each rule: facts in, one signal out |
 //! | [`verdict`] | credit or hold, with every signal |
 //! | [`reward`] | the status of a reward and the only steps there are |
 //! | [`ledger`] | the transfers of each step |
@@ -49,6 +49,7 @@ pub mod report;
 pub mod review;
 pub mod reward;
 pub mod rules;
+pub mod signal;
 pub mod skew;
 pub mod statement;
 pub mod text;

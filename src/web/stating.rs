@@ -4,10 +4,12 @@
 use std::collections::BTreeMap;
 
 use domain::batch::SourceTerms;
+use domain::batch::outlook::Outlook;
 use domain::policy::Policy;
 use domain::postback::event::{Event, Params};
+use domain::postback::gaps::{Gap, gaps};
 use domain::postback::network::Field;
-use domain::postback::stated::{Gap, NotStated, Outlook, Stated, gaps};
+use domain::postback::stated::{NotStated, Stated};
 use domain::review::decision::MAX_NOTE_LEN;
 use domain::review::queue::ReviewTerms;
 use domain::time::TimestampMs;

@@ -2,8 +2,9 @@
 //! where that is asked for; what is worth nothing is set aside.
 
 use domain::access::Role;
+use domain::batch::outlook::Stake;
 use domain::postback::network::Kind;
-use domain::postback::stated::{Stake, Stated};
+use domain::postback::stated::Stated;
 use domain::time::TimestampMs;
 use store::access::tokens::NewToken;
 use store::operations::retention::PostbackTerms;

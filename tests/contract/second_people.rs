@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use domain::access::Role;
 use domain::actor::{Actor, Via};
+use domain::batch::outlook::Stake;
 use domain::money::Micros;
-use domain::postback::stated::{Stake, Stated};
+use domain::postback::stated::Stated;
 use domain::review::decision::Review;
 use domain::review::queue::{NEW_MS, ReviewTerms, SecondPerson};
 use domain::review::reversal::Resolution;

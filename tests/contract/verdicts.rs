@@ -3,7 +3,7 @@
 use domain::batch::Judgement;
 use domain::location::Location;
 use domain::review::decision::Review;
-use domain::verdict::Signal;
+use domain::signal::Signal;
 use store::rewards::list::{RewardRow, StepRow};
 
 use crate::support::database::Home;

@@ -29,7 +29,7 @@ pub(super) fn preview(statements: &Reading, path: &Path) -> anyhow::Result<u8> {
     let piece = first.context("the file is empty")?;
     let reader = statements.format.reader_of(&piece.content)?;
     let read = statements.format.read(&reader, &piece);
-    reader.told().iter().for_each(|sentence| say(sentence));
+    reader.description().iter().for_each(|sentence| say(sentence));
     for line in read.lines.iter().take(PREVIEW_LINES) {
         let text = |text: &Option<String>| text.clone().unwrap_or_else(|| "-".into());
         say(&format!(

@@ -26,8 +26,8 @@ impl Again {
         Self { outcome: Outcome::Processed, reason, raises: None }
     }
 
-    fn repeat(settled: &mut RewardChange, reason: Option<String>) -> Self {
-        settled.reward.repeats += 1;
+    fn repeat(change: &mut RewardChange, reason: Option<String>) -> Self {
+        change.reward.repeats += 1;
         Self { outcome: Outcome::Repeat, reason, raises: None }
     }
 }

@@ -13,59 +13,34 @@
 
 mod again;
 mod conflict;
+mod incoming;
+mod outcome;
+pub mod outlook;
 mod reward;
 #[cfg(test)]
 mod tests;
 
 use std::collections::{HashMap, HashSet};
 
-pub use reward::{Because, Reward};
-
 use chrono_tz::Tz;
 
-use crate::ledger::{Amounts, Transfer};
-use crate::location::{GeoResult, Location};
+pub use incoming::{ExistingRewards, Incoming, SAME_TASK_CAP, SourceTerms, Task};
+pub use outcome::{
+    BatchOutcome, DataTally, Details, Judgement, NewCase, Outcome, PostbackOutcome, RewardChange, TakenStep,
+};
+pub use reward::{Because, Reward};
+
+use crate::ledger::Amounts;
 use crate::policy::Policy;
-use crate::postback::event::{Event, NoteKind, Quarantine};
-use crate::postback::network::{Field, Kind};
-use crate::review::reversal::{Ending, KnownCase, Said, Situation};
+use crate::postback::event::{Event, NoteKind};
+use crate::postback::network::Kind;
+use crate::review::reversal::{KnownCase, Situation};
 use crate::reward::{Status, Step};
 use crate::rules::Facts;
+use crate::signal::{Family, Signal};
 use crate::skew::Clicks;
 use crate::time::TimestampMs;
-use crate::verdict::{Decision, Family, Signal, Verdict, decide};
-
-/// What the settings say of a source, as far as settling needs it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SourceTerms {
-    /// The source.
-    pub name: String,
-    /// The app that owns its users.
-    pub app: String,
-    /// The currency of its rewards.
-    pub currency: String,
-    /// How long its network repeats a postback that was not acknowledged, in milliseconds.
-    pub retry_horizon_ms: i64,
-}
-
-/// One recorded postback, mapped and located.
-#[derive(Clone, Debug)]
-pub struct Incoming {
-    /// Its row.
-    pub postback_id: i64,
-    /// The source it came in by.
-    pub source: SourceTerms,
-    /// When.
-    pub received_at: TimestampMs,
-    /// What it says.
-    pub event: Event,
-    /// What is known of the user's address.
-    pub location: Location,
-    /// How that agrees with the reported country.
-    pub geo: GeoResult,
-    /// Whether the source's list names the caller; `None` without a list.
-    pub caller_listed: Option<bool>,
-}
+use crate::verdict::{Decision, decide};
 
 /// Who decided, where no person did.
 pub const ACTOR_RULES: &str = "rules";
@@ -74,215 +49,6 @@ pub const ACTOR_NETWORK: &str = "network";
 
 /// Why a credit whose reversal is known already credits nothing.
 pub const REVERSED_BEFORE: &str = "its reversal came first, so nothing is credited";
-
-/// One step of a reward, with what it moves.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TakenStep {
-    /// Its number within the reward, from 1.
-    pub seq: i64,
-    /// The step.
-    pub step: Step,
-    /// Who: [`ACTOR_RULES`], [`ACTOR_NETWORK`], or a person's or token's name.
-    pub actor: String,
-    /// Why.
-    pub note: Option<String>,
-    /// The postback that caused it, if one did.
-    pub postback_id: Option<i64>,
-    /// What it moved, where that is not all of the reward and its payout.
-    pub amounts: Option<Amounts>,
-    /// Its transfers.
-    pub transfers: Vec<Transfer>,
-}
-
-/// A task is one user doing one event of one offer of one source.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Task {
-    /// The source.
-    pub source: String,
-    /// The user.
-    pub user_id: String,
-    /// The offer.
-    pub offer_id: String,
-    /// The event; empty if the network names none.
-    pub event_id: String,
-}
-
-impl Task {
-    /// The task of an event; `None` if it names no offer, or if the network meant to name an event and failed: then
-    /// two events would look like one.
-    pub fn of(source: &str, event: &Event) -> Option<Self> {
-        if event.lacks(Field::EventId) {
-            return None;
-        }
-        Some(Self {
-            source: source.into(),
-            user_id: event.user_id.clone(),
-            offer_id: event.offer_id.clone()?,
-            event_id: event.event_id.clone().unwrap_or_default(),
-        })
-    }
-}
-
-/// What is known before the batch.
-#[derive(Clone, Debug, Default)]
-pub struct ExistingRewards {
-    /// The rewards whose keys stand in the batch.
-    pub rewards: Vec<Reward>,
-    /// Earlier rewards for the tasks in the batch: task and event key; of one task at most as many as
-    /// [`SAME_TASK_CAP`] needs.
-    pub tasks: Vec<(Task, String)>,
-    /// Cases of those rewards: the reward's row, and the case.
-    pub cases: Vec<(i64, KnownCase)>,
-    /// The newest clicks, if one of the batch lies ahead of us.
-    pub clicks: Clicks,
-}
-
-/// How many earlier rewards for a task are counted at most: the rule asks whether there is one.
-pub const SAME_TASK_CAP: usize = 1;
-
-/// Everything that is to be saved.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct BatchOutcome {
-    /// Every reward that the batch touched.
-    pub rewards: Vec<RewardChange>,
-    /// What became of each postback, in the order received.
-    pub postbacks: Vec<PostbackOutcome>,
-    /// Reversals that a person must look at.
-    pub cases: Vec<NewCase>,
-    /// How often the network's data was found wanting.
-    pub tallies: Vec<DataTally>,
-    /// The business day on which its steps are taken.
-    pub business_date: String,
-}
-
-/// A reversal that does not simply reverse.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct NewCase {
-    /// The reward, as an index into [`BatchOutcome::rewards`].
-    pub reward: usize,
-    /// The postback that raised it.
-    pub postback_id: i64,
-    /// Why.
-    pub situation: Situation,
-    /// What the reversal says.
-    pub said: Said,
-    /// When.
-    pub raised_at: TimestampMs,
-    /// Until then the credit of an orphan may still come by itself.
-    pub due_at: TimestampMs,
-}
-
-/// How many postbacks of a source that had an effect were looked at, and how often a rule about data fired on them.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct DataTally {
-    /// The source.
-    pub source: String,
-    /// The rule; [`DataTally::LOOKED_AT`] for all that were looked at.
-    pub code: String,
-    /// How many.
-    pub count: i64,
-}
-
-impl DataTally {
-    /// Stands for no rule: every postback that was looked at.
-    pub const LOOKED_AT: &str = "";
-}
-
-/// One touched reward as it stands after the batch.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RewardChange {
-    /// The reward; new if it has no id.
-    pub reward: Reward,
-    /// The event whose details are to be written: of a new reward, or of one of which only a reversal was known.
-    pub details: Option<Details>,
-    /// The verdict, if it was judged in this batch.
-    pub verdict: Option<Judgement>,
-    /// The steps it took in this batch.
-    pub steps: Vec<TakenStep>,
-    /// How open cases of it end by what came in this batch.
-    pub closes: Vec<Ending>,
-    /// What the reversal said that came before the credit, if the credit contradicts it.
-    pub reversal_said: Option<Said>,
-}
-
-impl RewardChange {
-    fn new(reward: Reward) -> Self {
-        Self {
-            reward,
-            details: None,
-            verdict: None,
-            steps: Vec::new(),
-            closes: Vec::new(),
-            reversal_said: None,
-        }
-    }
-}
-
-/// What the network said of a reward.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Details {
-    /// The event.
-    pub event: Event,
-    /// When it arrived first.
-    pub received_at: TimestampMs,
-    /// The business day of that.
-    pub business_date: String,
-}
-
-impl Details {
-    fn new(event: Event, received_at: TimestampMs, zone: Tz) -> Self {
-        Self { event, received_at, business_date: received_at.business_date(zone) }
-    }
-}
-
-/// A verdict with the geography it rests on.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Judgement {
-    /// The verdict.
-    pub verdict: Verdict,
-    /// What was known of the address.
-    pub location: Location,
-    /// How it agreed with the reported country.
-    pub geo: GeoResult,
-}
-
-/// What became of a postback.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PostbackOutcome {
-    /// The postback.
-    pub postback_id: i64,
-    /// What became of it.
-    pub outcome: Outcome,
-    /// Why, if that needs saying.
-    pub reason: Option<String>,
-    /// The reward it belongs to, as an index into [`BatchOutcome::rewards`].
-    pub reward: Option<usize>,
-}
-
-/// What became of a postback.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Outcome {
-    /// It had its effect, or its conflict was noted.
-    Processed,
-    /// It said again what was known.
-    Repeat,
-    /// It could not be mapped.
-    Quarantined,
-    /// It says nothing that anything follows from, such as an event without money.
-    Information,
-}
-
-impl Outcome {
-    /// The name in tables, pages and the API.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Processed => "processed",
-            Self::Repeat => "repeat",
-            Self::Quarantined => "quarantined",
-            Self::Information => "information",
-        }
-    }
-}
 
 impl BatchOutcome {
     /// Processes `batch` in its order on top of what is `known`. Business days are those of `zone`.
@@ -298,18 +64,6 @@ impl BatchOutcome {
             open.process(incoming, policy, now);
         }
         open.outcome
-    }
-
-    /// Adds postbacks that could not be mapped.
-    #[must_use]
-    pub fn with_quarantined(mut self, quarantined: impl IntoIterator<Item = (i64, Quarantine)>) -> Self {
-        self.postbacks.extend(quarantined.into_iter().map(|(postback_id, quarantine)| PostbackOutcome {
-            postback_id,
-            outcome: Outcome::Quarantined,
-            reason: Some(quarantine.reason),
-            reward: None,
-        }));
-        self
     }
 }
 
@@ -352,10 +106,10 @@ impl Open {
         open
     }
 
-    fn add(&mut self, settled: RewardChange) -> usize {
+    fn add(&mut self, change: RewardChange) -> usize {
         let index = self.outcome.rewards.len();
-        self.by_key.insert((settled.reward.source.clone(), settled.reward.key.clone()), index);
-        self.outcome.rewards.push(settled);
+        self.by_key.insert((change.reward.source.clone(), change.reward.key.clone()), index);
+        self.outcome.rewards.push(change);
         index
     }
 
@@ -406,15 +160,15 @@ impl Open {
         now: TimestampMs,
     ) -> (Outcome, Option<String>) {
         let cases = self.cases.entry(index).or_default();
-        let settled = &mut self.outcome.rewards[index];
+        let change = &mut self.outcome.rewards[index];
         let (postback_id, received_at) = (incoming.postback_id, incoming.received_at);
         let said = again::said(&incoming.event);
         let again = match incoming.event.kind {
-            Kind::Credit => settled.credit_again(incoming, cases, self.zone, now),
-            Kind::Reversal => settled.reverse(&incoming, cases, now),
+            Kind::Credit => change.credit_again(incoming, cases, self.zone, now),
+            Kind::Reversal => change.reverse(&incoming, cases, now),
         };
         if let Some(situation) = again.raises {
-            let said = settled.reversal_said.take().unwrap_or(said);
+            let said = change.reversal_said.take().unwrap_or(said);
             self.raise(NewCase {
                 reward: index,
                 postback_id,

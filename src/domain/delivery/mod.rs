@@ -221,14 +221,14 @@ pub struct NewDelivery {
     /// Before this it does not leave.
     pub due_at: TimestampMs,
     /// True if it is kept for the record only: its pair ended as one.
-    pub withdrawn: bool,
+    pub cancelled: bool,
 }
 
 /// What steps of one reward mean for its deliveries.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Plan {
     /// Deliveries that exist and are not to leave any more.
-    pub withdraw: Vec<i64>,
+    pub cancel: Vec<i64>,
     /// Deliveries that are to be born, in order.
     pub new_deliveries: Vec<NewDelivery>,
 }
@@ -266,13 +266,13 @@ pub fn plan(
     for &(seq, step) in steps {
         if step.undoes().is_some() {
             let undone = known.iter().filter(|delivery| delivery.seq == seq - 1 && delivery.never_left());
-            plan.withdraw.extend(undone.map(|delivery| delivery.id));
+            plan.cancel.extend(undone.map(|delivery| delivery.id));
         }
         let Some((event, reason)) = notification(step).filter(|(event, _)| wanted.wants(*event)) else {
             continue;
         };
         let due_at = TimestampMs(now.0 + if step.is_decision() { grace_ms.max(0) } else { 0 });
-        let new_delivery = NewDelivery { seq, event, reason, due_at, withdrawn: false };
+        let new_delivery = NewDelivery { seq, event, reason, due_at, cancelled: false };
         if step.is_part() {
             plan.reverse_part(known, new_delivery);
         } else if event == Event::Reversed {
@@ -288,52 +288,52 @@ impl Plan {
     /// A part that is taken back: behind the credit that it is a part of, or nothing without one. Also of a credit that
     /// has not left yet, because what is left of that stands.
     fn reverse_part(&mut self, known: &[PriorDelivery], reversal: NewDelivery) {
-        let is_told = self
+        let has_credit = self
             .new_deliveries
             .iter()
-            .any(|new_delivery| new_delivery.event == Event::Credited && !new_delivery.withdrawn)
+            .any(|new_delivery| new_delivery.event == Event::Credited && !new_delivery.cancelled)
             || known
                 .iter()
                 .any(|delivery| delivery.event == Event::Credited && delivery.status != Status::Cancelled);
-        if is_told {
+        if has_credit {
             self.new_deliveries.push(reversal);
         }
     }
 
     /// A reversal: behind a credit that may have left, together with one that never did, or nothing without one.
     fn reverse(&mut self, known: &[PriorDelivery], reversal: NewDelivery) {
-        let newborn = self
+        let new_credit = self
             .new_deliveries
             .iter_mut()
             .rev()
-            .find(|new_delivery| new_delivery.event == Event::Credited && !new_delivery.withdrawn);
-        if let Some(credit) = newborn {
-            credit.withdrawn = true;
+            .find(|new_delivery| new_delivery.event == Event::Credited && !new_delivery.cancelled);
+        if let Some(credit) = new_credit {
+            credit.cancelled = true;
             // A part of it that was to be told behind it has nothing to be a part of any more.
             let seq = credit.seq;
             for part in self.new_deliveries.iter_mut().filter(|new_delivery| new_delivery.seq > seq) {
-                part.withdrawn |= part.event == Event::Reversed;
+                part.cancelled |= part.event == Event::Reversed;
             }
-            self.new_deliveries.push(NewDelivery { withdrawn: true, ..reversal });
+            self.new_deliveries.push(NewDelivery { cancelled: true, ..reversal });
             return;
         }
-        let told = known
+        let known_credit = known
             .iter()
             .rev()
             .find(|delivery| delivery.event == Event::Credited && delivery.status != Status::Cancelled);
-        let Some(credit) = told else { return };
+        let Some(credit) = known_credit else { return };
         if credit.never_left() {
-            self.withdraw.push(credit.id);
+            self.cancel.push(credit.id);
             // So has a part of it that was to be told behind it.
             let parts = known
                 .iter()
                 .filter(|part| part.seq > credit.seq && part.event == Event::Reversed && part.never_left());
-            self.withdraw.extend(parts.map(|part| part.id));
+            self.cancel.extend(parts.map(|part| part.id));
             for part in &mut self.new_deliveries {
-                part.withdrawn |= part.event == Event::Reversed && part.seq > credit.seq;
+                part.cancelled |= part.event == Event::Reversed && part.seq > credit.seq;
             }
         }
         // One that was given up before it ever left leaves nothing to take back.
-        self.new_deliveries.push(NewDelivery { withdrawn: credit.tries == 0, ..reversal });
+        self.new_deliveries.push(NewDelivery { cancelled: credit.tries == 0, ..reversal });
     }
 }

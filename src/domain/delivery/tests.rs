@@ -9,10 +9,10 @@ fn planned(known: &[PriorDelivery], steps: &[(i64, Step)], wanted: Wanted) -> Pl
 }
 
 /// Events in order; one that is for the record only in brackets.
-fn born(plan: &Plan) -> Vec<String> {
+fn events_of(plan: &Plan) -> Vec<String> {
     let name = |new_delivery: &NewDelivery| {
         let name = new_delivery.event.name();
-        if new_delivery.withdrawn { format!("({name})") } else { name.to_owned() }
+        if new_delivery.cancelled { format!("({name})") } else { name.to_owned() }
     };
     plan.new_deliveries.iter().map(name).collect()
 }
@@ -23,7 +23,7 @@ fn credit(status: Status, tries: i64) -> PriorDelivery {
 
 #[test]
 fn each_step_sends_what_the_contract_says() {
-    let told = [credit(Status::Delivered, 1)];
+    let delivered = [credit(Status::Delivered, 1)];
     for (step, events, least) in [
         (Step::Credit, vec!["credited"], vec!["credited"]),
         (Step::Release, vec!["credited"], vec!["credited"]),
@@ -38,8 +38,8 @@ fn each_step_sends_what_the_contract_says() {
         (Step::UndoReject, vec![], vec![]),
         (Step::UndoOverturn, vec![], vec![]),
     ] {
-        assert_eq!(born(&planned(&told, &[(2, step)], EVERYTHING)), events, "{step:?}");
-        assert_eq!(born(&planned(&told, &[(2, step)], Wanted::default())), least, "{step:?}");
+        assert_eq!(events_of(&planned(&delivered, &[(2, step)], EVERYTHING)), events, "{step:?}");
+        assert_eq!(events_of(&planned(&delivered, &[(2, step)], Wanted::default())), least, "{step:?}");
     }
 }
 
@@ -54,7 +54,7 @@ fn what_a_person_decides_leaves_after_the_grace_and_what_rules_decide_at_once() 
 #[test]
 fn a_reversal_follows_its_credit_ends_with_it_or_is_not_sent() {
     let steps = [(2, Step::ReverseCredited)];
-    for (known, withdraw, events) in [
+    for (known, cancel, events) in [
         // The app knows, or may know, or will be told by a person's hand.
         (vec![credit(Status::Delivered, 1)], vec![], vec!["reversed"]),
         (vec![credit(Status::Waiting, 1)], vec![], vec!["reversed"]),
@@ -68,8 +68,8 @@ fn a_reversal_follows_its_credit_ends_with_it_or_is_not_sent() {
     ] {
         let plan = planned(&known, &steps, EVERYTHING);
         assert_eq!(
-            (plan.withdraw.clone(), born(&plan)),
-            (withdraw, events.iter().map(ToString::to_string).collect()),
+            (plan.cancel.clone(), events_of(&plan)),
+            (cancel, events.iter().map(ToString::to_string).collect()),
             "{known:?}"
         );
     }
@@ -78,8 +78,8 @@ fn a_reversal_follows_its_credit_ends_with_it_or_is_not_sent() {
 #[test]
 fn a_credit_and_its_reversal_in_one_batch_end_as_one() {
     let plan = planned(&[], &[(1, Step::Credit), (2, Step::ReverseCredited)], Wanted::default());
-    assert_eq!(born(&plan), ["(credited)", "(reversed)"]);
-    assert!(plan.withdraw.is_empty());
+    assert_eq!(events_of(&plan), ["(credited)", "(reversed)"]);
+    assert!(plan.cancel.is_empty());
 }
 
 #[test]
@@ -87,12 +87,12 @@ fn an_undone_decision_is_withdrawn_and_what_was_told_before_stays() {
     let held = PriorDelivery { id: 6, seq: 1, event: Event::Held, status: Status::Delivered, tries: 1 };
     let released = PriorDelivery { id: 8, seq: 2, event: Event::Credited, status: Status::Waiting, tries: 0 };
     let plan = planned(&[held, released], &[(3, Step::UndoRelease)], EVERYTHING);
-    assert_eq!((plan.withdraw, plan.new_deliveries), (vec![8], vec![]));
+    assert_eq!((plan.cancel, plan.new_deliveries), (vec![8], vec![]));
     // The next release is a delivery of its own; a reversal behind it looks at that one.
     let withdrawn = PriorDelivery { status: Status::Cancelled, ..released };
     let again = PriorDelivery { id: 9, seq: 4, event: Event::Credited, status: Status::Delivered, tries: 2 };
     let plan = planned(&[held, withdrawn, again], &[(5, Step::ReverseCredited)], EVERYTHING);
-    assert_eq!((plan.withdraw.as_slice(), born(&plan)), (&[][..], vec!["reversed".to_owned()]));
+    assert_eq!((plan.cancel.as_slice(), events_of(&plan)), (&[][..], vec!["reversed".to_owned()]));
 }
 
 #[test]

@@ -9,16 +9,17 @@
 //! | [`macros`], [`unfilled`] | URLs with macros; whether a value is a macro that nobody filled in |
 //! | [`network`] | how this network names its fields and states ([`network::targo`]) |
 //! | [`cleaning`] | a value as it can be used |
-//! | `mapping` | parameters become an event |
 //! | [`event`] | a credit or a reversal of one reward, or why it cannot be mapped |
-//! | [`stated`] | what a person states of a quarantined postback, and what it would become |
+//! | [`mapping`] | parameters become an event |
+//! | [`stated`], [`gaps`] | the values a person states for a quarantined postback, and where they are needed |
 
 pub mod carried;
 pub mod cleaning;
 pub mod diagnosis;
 pub mod event;
+pub mod gaps;
 pub mod macros;
-pub(crate) mod mapping;
+pub mod mapping;
 pub mod network;
 pub mod query;
 pub mod signature;

@@ -5,8 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::amount::{Amount, Sum};
 use super::day::BusinessDay;
-use super::losses::Listening;
-use super::rolls::DebtRoll;
+use super::losses::Availability;
 use super::{CaseFigures, Negative, ProofFigures, State};
 use crate::reward::Step;
 use crate::time::TimestampMs;
@@ -46,11 +45,11 @@ pub struct Fact {
     /// By what was taken back.
     pub top: Vec<Top>,
     /// What became of the day's postbacks.
-    pub postbacks: Vec<FateFact>,
+    pub postbacks: Vec<DispositionFact>,
     /// Reversals that wait for a person, or were decided on the day.
     pub cases: Vec<CaseFigures>,
     /// When a process was able to acknowledge.
-    pub listening: Vec<Listening>,
+    pub availability: Vec<Availability>,
     /// The ledger proof.
     pub proof: ProofFigures,
 }
@@ -58,7 +57,7 @@ pub struct Fact {
 impl Fact {
     /// Final once the cut-off is over, every postback of the day was looked at, and every day before is closed.
     pub fn state(&self) -> State {
-        let waiting = self.postbacks.iter().any(|line| line.fate == "received" && line.count > 0);
+        let waiting = self.postbacks.iter().any(|line| line.disposition == "received" && line.count > 0);
         let in_order = self.inputs.previous.is_some() || !self.has_earlier;
         if self.now >= self.closed_at && !waiting && in_order { State::Final } else { State::Preliminary }
     }
@@ -159,6 +158,21 @@ pub struct HoldFact {
     pub payout: Amount,
 }
 
+/// What users owe: the negative balances of one currency, each taken by itself.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DebtRoll {
+    /// The currency.
+    pub currency: String,
+    /// Who owed at the beginning of the day, and how much together (above zero).
+    pub opening: Sum,
+    /// What was added by users who owe more than before.
+    pub arisen: Amount,
+    /// What users who owe less have earned back.
+    pub recovered: Amount,
+    /// Who owes at the end of it.
+    pub closing: Sum,
+}
+
 /// One entry of a list of the top.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Top {
@@ -172,13 +186,13 @@ pub struct Top {
     pub reversed: Sum,
 }
 
-/// Postbacks of one fate.
+/// Postbacks of one disposition.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct FateFact {
+pub struct DispositionFact {
     /// The source.
     pub source: String,
     /// The step they caused, or `repeat`, `quarantined`, `information`, `conflict`, `reversed_before`, `received`, `refused`.
-    pub fate: String,
+    pub disposition: String,
     /// How many.
     pub count: i64,
 }

@@ -15,7 +15,7 @@ const SILENCE_MS: i64 = 2 * BEAT_MS + BEAT_MS / 2;
 
 /// A time in which one process could acknowledge.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Listening {
+pub struct Availability {
     /// From when on.
     pub began_at: TimestampMs,
     /// When it last said so.
@@ -37,12 +37,12 @@ pub struct LossWindow {
 
 /// The windows of `day` as seen at `now`. Before the first process was ever seen there are none.
 pub(super) fn windows(
-    listening: &[Listening],
+    availability: &[Availability],
     now: TimestampMs,
     day: BusinessDay,
     horizon_ms: i64,
 ) -> Vec<LossWindow> {
-    let mut times: Vec<_> = listening.iter().map(|time| (time.began_at.0, time.seen_at.0)).collect();
+    let mut times: Vec<_> = availability.iter().map(|time| (time.began_at.0, time.seen_at.0)).collect();
     times.sort_unstable();
     let mut windows = Vec::new();
     let Some((_, mut up_to)) = times.first().copied() else { return windows };
@@ -70,14 +70,14 @@ fn window(from: i64, to: i64, day: BusinessDay, horizon_ms: i64) -> Option<LossW
 mod tests {
     use super::*;
 
-    fn found(listening: &[(i64, i64)]) -> Vec<(String, i64, bool)> {
+    fn found(availability: &[(i64, i64)]) -> Vec<(String, i64, bool)> {
         let day = BusinessDay::parse("1970-01-01", chrono_tz::UTC).expect("a date");
-        let listening: Vec<_> = listening
+        let availability: Vec<_> = availability
             .iter()
-            .map(|(from, to)| Listening { began_at: TimestampMs(*from), seen_at: TimestampMs(*to) })
+            .map(|(from, to)| Availability { began_at: TimestampMs(*from), seen_at: TimestampMs(*to) })
             .collect();
-        let now = listening.last().map_or(TimestampMs(0), |last| last.seen_at);
-        let windows = windows(&listening, now, day, 3_600_000);
+        let now = availability.last().map_or(TimestampMs(0), |last| last.seen_at);
+        let windows = windows(&availability, now, day, 3_600_000);
         windows.into_iter().map(|window| (window.from, window.seconds, window.beyond_retries)).collect()
     }
 

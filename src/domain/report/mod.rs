@@ -36,11 +36,11 @@ use serde::{Deserialize, Serialize};
 
 use amount::{Amount, Sum};
 use cohort::CohortTable;
-use facts::{Fact, Inputs, Top};
+use facts::{DebtRoll, Fact, Inputs, Top};
 use figures::{PriorLine, SourceFigures, TotalFigures};
 use forecast::Forecast;
 use losses::LossWindow;
-use rolls::{AccountRoll, DebtRoll, Receivable, UserRoll};
+use rolls::{AccountRoll, Receivable, UserRoll};
 
 use crate::review::reversal::Situation;
 use crate::reward::Step;
@@ -270,7 +270,7 @@ impl Report {
             top: facts.top.clone(),
             postbacks,
             cases: facts.cases.clone(),
-            losses: losses::windows(&facts.listening, facts.now, facts.day, facts.retry_horizon_ms),
+            losses: losses::windows(&facts.availability, facts.now, facts.day, facts.retry_horizon_ms),
             proof: facts.proof,
             sources,
         };
@@ -308,10 +308,10 @@ fn postbacks(facts: &Fact) -> Vec<PostbackFigures> {
     let mut by_source = std::collections::BTreeMap::<&str, PostbackFigures>::new();
     for line in &facts.postbacks {
         let figures = by_source.entry(&line.source).or_default();
-        if line.fate != "refused" {
+        if line.disposition != "refused" {
             figures.acknowledged += line.count;
         }
-        *(match line.fate.as_str() {
+        *(match line.disposition.as_str() {
             "refused" => &mut figures.refused,
             "credit" => &mut figures.credits,
             "hold" => &mut figures.holds,

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::amount::{Amount, Sum};
+use super::amount::Amount;
 use super::facts::Fact;
 use super::figures::{Figures, SourceFigures};
 use crate::ledger::PayoutAccount;
@@ -45,21 +45,6 @@ pub struct UserRoll {
     pub reversed: Amount,
     /// At its end.
     pub closing: Amount,
-}
-
-/// What users owe: the negative balances of one currency, each taken by itself.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct DebtRoll {
-    /// The currency.
-    pub currency: String,
-    /// Who owed at the beginning of the day, and how much together (above zero).
-    pub opening: Sum,
-    /// What was added by users who owe more than before.
-    pub arisen: Amount,
-    /// What users who owe less have earned back.
-    pub recovered: Amount,
-    /// Who owes at the end of it.
-    pub closing: Sum,
 }
 
 /// What a network owes, in USD.

@@ -4,7 +4,7 @@ use chrono::NaiveDate;
 
 use super::amount::{Amount, Sum};
 use super::day::BusinessDay;
-use super::facts::{AccountFact, ClosingFact, Fact, FateFact, HoldFact, Inputs, Line, Previous};
+use super::facts::{AccountFact, ClosingFact, DispositionFact, Fact, HoldFact, Inputs, Line, Previous};
 use super::sheets::Sheet;
 use super::{ProofFigures, Report, State};
 use crate::reward::Step;
@@ -37,7 +37,7 @@ fn quiet() -> Fact {
         top: Vec::new(),
         postbacks: Vec::new(),
         cases: Vec::new(),
-        listening: Vec::new(),
+        availability: Vec::new(),
         proof: ProofFigures { proven: true, ..ProofFigures::default() },
     }
 }
@@ -76,10 +76,10 @@ fn busy() -> Fact {
             account("earned:targo", "USD", 20, 20),
         ],
         postbacks: vec![
-            FateFact { source: "targo".into(), fate: "credit".into(), count: 3 },
-            FateFact { source: "targo".into(), fate: "reverse_credited".into(), count: 1 },
-            FateFact { source: "targo".into(), fate: "repeat".into(), count: 5 },
-            FateFact { source: "targo".into(), fate: "refused".into(), count: 7 },
+            DispositionFact { source: "targo".into(), disposition: "credit".into(), count: 3 },
+            DispositionFact { source: "targo".into(), disposition: "reverse_credited".into(), count: 1 },
+            DispositionFact { source: "targo".into(), disposition: "repeat".into(), count: 5 },
+            DispositionFact { source: "targo".into(), disposition: "refused".into(), count: 7 },
         ],
         ..quiet()
     }
@@ -118,8 +118,8 @@ fn a_report_says_what_does_not_add_up() {
             report.faults
         );
     };
-    says(|facts| facts.postbacks[0].fate = "received".into(), "not accounted for");
-    says(|facts| facts.postbacks[0].fate = "processed".into(), "not accounted for");
+    says(|facts| facts.postbacks[0].disposition = "received".into(), "not accounted for");
+    says(|facts| facts.postbacks[0].disposition = "processed".into(), "not accounted for");
     says(|facts| facts.proof.proven = false, "not proven");
     says(|facts| facts.accounts[0].moved = Amount(201), "the day's steps move");
     says(|facts| facts.accounts[0].kept = Amount(201), "add up to");
@@ -145,7 +145,7 @@ fn a_day_is_closed_after_the_cut_off_when_all_was_looked_at_and_the_day_before_i
     facts.inputs.previous =
         Some(Previous { date: "2026-11-22".into(), hash: String::new(), transfers_upto: 0 });
     assert_eq!(facts.state(), State::Final);
-    facts.postbacks[0].fate = "received".into();
+    facts.postbacks[0].disposition = "received".into();
     assert_eq!(facts.state(), State::Preliminary);
 }
 

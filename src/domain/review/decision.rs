@@ -44,7 +44,7 @@ pub struct LastStep {
     /// When it was taken.
     pub taken_at: TimestampMs,
     /// True if the app has heard of it, or may have.
-    pub told: bool,
+    pub notified: bool,
 }
 
 /// Why a decision cannot be taken back.
@@ -61,7 +61,7 @@ pub enum NotUndoable {
 /// The step that takes `last` back, as long as nobody has been told of it.
 pub fn undo(last: LastStep, grace_ms: i64, now: TimestampMs) -> Result<Step, NotUndoable> {
     let step = last.step.undone_by().ok_or(NotUndoable::NoDecision)?;
-    if last.told || now.0 >= last.taken_at.0.saturating_add(grace_ms) {
+    if last.notified || now.0 >= last.taken_at.0.saturating_add(grace_ms) {
         return Err(NotUndoable::TooLate);
     }
     Ok(step)
@@ -73,7 +73,7 @@ mod tests {
 
     #[test]
     fn a_decision_can_be_undone_until_its_grace_is_over_or_the_app_was_told() {
-        let last = |step, told| LastStep { step, taken_at: TimestampMs(1_000), told };
+        let last = |step, notified| LastStep { step, taken_at: TimestampMs(1_000), notified };
         let at = |last, now| undo(last, 500, TimestampMs(now));
         assert_eq!(at(last(Step::Release, false), 1_499), Ok(Step::UndoRelease));
         assert_eq!(at(last(Step::Reject, false), 1_000), Ok(Step::UndoReject));

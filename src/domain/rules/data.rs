@@ -4,9 +4,9 @@ use super::Facts;
 use super::speed::Elapsed;
 use crate::policy::Rules;
 use crate::postback::event::{Click, NoteKind};
+use crate::signal::{Family, Finding, Signal};
 use crate::text::duration;
 use crate::time::SECOND_MS;
-use crate::verdict::{Family, Finding, Signal};
 
 /// Q1: no usable click time, or one far in the future.
 pub(super) fn q1(click: &Elapsed, facts: &Facts<'_>, rules: &Rules) -> Signal {

@@ -8,7 +8,7 @@ use crate::country::{Hidden, hidden};
 use crate::location::{GeoResult, NetworkTrait};
 use crate::policy::{NetworkPoints, Rules, Weight};
 use crate::postback::network::Field;
-use crate::verdict::{Family, Finding, Signal};
+use crate::signal::{Family, Finding, Signal};
 
 /// G1: the address is in another country than the network says.
 pub(super) fn g1(facts: &Facts<'_>, rules: &Rules) -> Signal {

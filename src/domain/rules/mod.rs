@@ -12,9 +12,9 @@ mod velocity;
 use crate::location::{GeoResult, Location};
 use crate::policy::Rules;
 use crate::postback::event::Event;
+use crate::signal::Signal;
 use crate::skew::Clicks;
 use crate::time::TimestampMs;
-use crate::verdict::Signal;
 
 /// Everything that is known when a reward is judged.
 #[derive(Clone, Copy, Debug)]

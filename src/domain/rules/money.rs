@@ -5,7 +5,7 @@ use crate::money::Micros;
 use crate::policy::Rules;
 use crate::postback::event::{Note, NoteKind};
 use crate::postback::network::Field;
-use crate::verdict::{Family, Finding, Signal};
+use crate::signal::{Family, Finding, Signal};
 
 /// Q3: reward or payout not above zero, or their ratio off. Feeds reconciliation, says nothing about the user.
 pub(super) fn q3(facts: &Facts<'_>, rules: &Rules) -> Signal {

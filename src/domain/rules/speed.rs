@@ -6,9 +6,9 @@
 use super::Facts;
 use crate::policy::{OfferClass, Rules, TaskFloor};
 use crate::postback::event::Click;
+use crate::signal::{Family, Finding, Signal};
 use crate::text::duration;
 use crate::time::SECOND_MS;
-use crate::verdict::{Family, Finding, Signal};
 
 /// The time from click to completion, as far as it can be told.
 pub(super) enum Elapsed {

@@ -3,7 +3,7 @@
 use super::Facts;
 use crate::policy::Rules;
 use crate::postback::network::Field;
-use crate::verdict::{Family, Finding, Signal};
+use crate::signal::{Family, Finding, Signal};
 
 /// V3: offers are done once; the same user, offer and event under another key is a duplicate.
 pub(super) fn v3(facts: &Facts<'_>, rules: &Rules) -> Signal {

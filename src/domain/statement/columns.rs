@@ -4,11 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::Unreadable;
-use super::format::Format;
-
-/// The fields that a column can hold.
-pub(super) const FIELDS: [&str; 9] =
-    ["tx_id", "status", "user_id", "offer_id", "event_id", "amount", "currency", "time", "count"];
+use super::format::{FIELDS, Format};
 
 /// Fields without which lines mean something else: a reversal is read as a credit, euros as dollars, any day as right.
 /// A file that seems to have such a column is not read without it.
@@ -78,7 +74,7 @@ impl Columns {
     }
 
     /// Which field is read of which column, and which columns are not read; for people.
-    pub(super) fn told(&self) -> Vec<String> {
+    pub(super) fn description(&self) -> Vec<String> {
         let name = |place: usize| match self.names.get(place) {
             Some(name) => format!("`{}`", shown(name)),
             None => format!("column {}", place + 1),

@@ -5,15 +5,16 @@
 //!
 //! | module | what it answers |
 //! |---|---|
-//! | [`mod@format`] | what a line of the file says, or why it cannot be read |
-//! | `columns` | which column of a file holds which field |
+//! | [`mod@format`] | how a network writes its files: the settings |
+//! | `header`, `columns` | where the header is, and which column holds which field |
+//! | [`line`] | what a line of the file says, or why it cannot be read |
 //! | [`number`], `times` | amounts and times as networks write them |
 //! | `aside` | lines that are no transactions: totals, titles, remarks |
 //! | `spoiled` | ids that a spreadsheet has changed |
 //! | [`controls`] | what the file says of itself, and whether that is so |
 //! | [`totals`] | what it all comes to, exactly |
 //! | [`pieces`] | a file in pieces, cut between records |
-//! | `records`, `encoding` | where a record ends, and what its bytes are |
+//! | `layout`, `records`, `encoding` | where a record ends, and what its bytes are |
 //! | [`period`] | which days it speaks of |
 //! | [`life`] | where a statement stands, and its steps |
 //! | [`payment`] | what was paid for it |
@@ -26,7 +27,10 @@ mod encoding;
 pub mod format;
 #[cfg(test)]
 mod fuzz;
+mod header;
+mod layout;
 pub mod life;
+pub mod line;
 pub mod matching;
 pub mod number;
 pub mod payment;
@@ -222,14 +226,14 @@ impl LineState {
     }
 
     /// True if both sides agree on it, so that nobody has to look.
-    pub fn is_settled(self) -> bool {
+    pub fn is_agreed(self) -> bool {
         matches!(self, Self::Matched | Self::MatchedInTolerance)
     }
 
     /// True if somebody has to look at it now. What is pending may still come, and what another statement counts has
     /// come.
     pub fn needs_a_person(self) -> bool {
-        !self.is_settled() && !matches!(self, Self::PendingThere | Self::CountedElsewhere)
+        !self.is_agreed() && !matches!(self, Self::PendingThere | Self::CountedElsewhere)
     }
 
     /// True if a booking of ours belongs to a line in this state.

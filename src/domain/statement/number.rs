@@ -130,8 +130,8 @@ fn in_any_form(text: &str, decimal_comma: bool) -> Result<(Figure, BTreeSet<Amou
     })?;
     if parsed.rounded {
         let decimals = plain.split_once('.').map_or("", |(_, decimals)| decimals);
-        let behind = decimals.get(6..).unwrap_or_default().get(..EXACT_DECIMALS);
-        if !matches!(behind, Some("000" | "999")) {
+        let seventh_on = decimals.get(6..).unwrap_or_default().get(..EXACT_DECIMALS);
+        if !matches!(seventh_on, Some("000" | "999")) {
             return Err("has more than six decimals".to_owned());
         }
     }

@@ -377,8 +377,8 @@ mod tests {
             };
             let (from, to) = (date(&period.from).expect("a date"), date(&period.to).expect("a date"));
             prop_assert_eq!(fault_of(from, to), None);
-            let told: i64 = proposal.outliers.iter().map(|it| it.lines).sum();
-            prop_assert!(days.outside(period) >= told);
+            let listed: i64 = proposal.outliers.iter().map(|it| it.lines).sum();
+            prop_assert!(days.outside(period) >= listed);
             let outside = |day: &str| *day < *period.from || *day > *period.to;
             for (day, _) in days.by_date.iter().filter(|(day, lines)| lines.0 > 0 && outside(day)) {
                 prop_assert!(proposal.outliers.iter().any(|it| it.day == *day), "{}", day);

@@ -8,7 +8,9 @@ use base64::engine::general_purpose::STANDARD;
 
 use super::controls::Control;
 use super::encoding::{Encoding, text_of};
-use super::format::{Fault, Format, LineReader, Row, amounts_key, clean};
+use super::format::Format;
+use super::layout::{HEAD_LEN, Layout};
+use super::line::{Fault, LineReader, Row, amounts_key, clean};
 use super::number::AmountForm;
 use super::records::{Found, Record, Shape};
 use super::{StatementLine, Unreadable};
@@ -19,9 +21,6 @@ const PIECE_LEN: usize = 64 * 1_024;
 pub(super) const MAX_LINE_LEN: usize = 1 << 20;
 /// How many lines one file may have.
 pub const MAX_LINES: i64 = 1_000_000;
-/// Where the line that names the columns is looked for, in bytes and records.
-const HEAD_LEN: usize = 32 * 1_024;
-const HEAD_RECORDS: usize = 50;
 /// What is said of a line with a byte that no text has, and that Postgres does not keep.
 const ZERO: &str = "it holds a byte 0, which is no text";
 /// What stands before a piece that a database cannot keep as text, and is kept in base64.
@@ -50,26 +49,6 @@ impl Piece {
     pub fn of_stored(first_line: i64, stored: String) -> Self {
         let bytes = stored.strip_prefix(AS_BASE64).and_then(|text| STANDARD.decode(text).ok());
         Self { first_line, content: bytes.unwrap_or_else(|| stored.into_bytes()) }
-    }
-}
-
-/// How the bytes of a file are to be taken.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Layout {
-    encoding: Encoding,
-    /// How many bytes of a byte order mark stand in front.
-    mark_len: usize,
-    /// The line that names the columns; 0 if none does.
-    header_line: i64,
-    shape: Shape,
-    /// True if ids begin with `#`, so that such a line is no remark.
-    pub(super) has_hash_ids: bool,
-}
-
-impl Default for Layout {
-    fn default() -> Self {
-        let shape = Shape { delimiter: b',', width: None };
-        Self { encoding: Encoding::Utf8, mark_len: 0, header_line: 0, shape, has_hash_ids: false }
     }
 }
 
@@ -228,48 +207,6 @@ impl SameReason {
 }
 
 impl Format {
-    /// The reader for the file that begins with `first`.
-    pub fn reader_of(&self, first: &[u8]) -> Result<LineReader, Unreadable> {
-        let head = first.get(..HEAD_LEN).unwrap_or(first);
-        let is_whole = first.len() <= HEAD_LEN;
-        let (encoding, mark_len) = Encoding::of(head)?;
-        let text = encoding.ascii_compatible(head.get(mark_len..).unwrap_or_default());
-        let shape = Shape { delimiter: u8::try_from(self.delimiter).unwrap_or(b','), width: None };
-        let layout = Layout { encoding, mark_len, header_line: 0, shape, has_hash_ids: false };
-        let records = first_records(shape, &text, is_whole);
-        let second = |after: i64| {
-            let next = records
-                .iter()
-                .find(|(line, fields)| *line > after && fields.iter().any(|field| !field.is_empty()));
-            next.is_some_and(|(_, fields)| {
-                fields.len() > 1 && fields.first().is_some_and(|field| field.starts_with('#'))
-            })
-        };
-        if !self.header {
-            return self.reader_with(None, Layout { has_hash_ids: second(0), ..layout });
-        }
-        let mut refused = None;
-        for (line, fields) in &records {
-            let header: Vec<&str> = fields.iter().map(String::as_str).collect();
-            if header.iter().all(|name| name.is_empty()) {
-                continue;
-            }
-            let shape = Shape { width: Some((header.len(), *line)), ..shape };
-            let layout = Layout { header_line: *line, shape, has_hash_ids: second(*line), ..layout.clone() };
-            match self.reader_with(Some(&header), layout) {
-                Ok(reader) => return Ok(reader),
-                // Of several lines that name no columns, the one with the most cells is the likely header.
-                Err(error) => {
-                    let cells = header.iter().filter(|name| !name.is_empty()).count();
-                    if refused.as_ref().is_none_or(|(most, _)| cells > *most) {
-                        refused = Some((cells, error));
-                    }
-                }
-            }
-        }
-        Err(refused.map_or(Unreadable::Empty, |(_, error)| error))
-    }
-
     /// Reads a piece.
     pub fn read(&self, reader: &LineReader, piece: &Piece) -> PieceLines {
         let Layout { encoding, mark_len, header_line, shape, .. } = &reader.layout;
@@ -351,34 +288,4 @@ impl PieceLines {
             }
         }
     }
-}
-
-impl LineReader {
-    /// How the file is read, in sentences: encoding, header, columns.
-    pub fn told(&self) -> Vec<String> {
-        let Layout { encoding, mark_len, header_line, .. } = &self.layout;
-        let mark = if *mark_len > 0 { ", with a byte order mark" } else { "" };
-        let mut told = vec![format!("The file is {}{mark}.", encoding.name())];
-        if *header_line > 1 {
-            told.push(format!("Line {header_line} names the columns."));
-        }
-        told.extend(self.columns.told());
-        told
-    }
-}
-
-/// The first records of a file, each with the number of its line and its fields without blanks around.
-fn first_records(shape: Shape, text: &[u8], is_whole: bool) -> Vec<(i64, Vec<String>)> {
-    let (mut records, mut from, mut line) = (Vec::new(), 0, 1);
-    while let Found::Record(record) = shape.record(text, from, line, is_whole) {
-        if records.len() == HEAD_RECORDS {
-            break;
-        }
-        let bytes = text.get(record.bytes.clone()).unwrap_or_default();
-        let fields = shape.fields(bytes, line).unwrap_or_default();
-        let fields = fields.iter().map(|field| clean(&text_of(field).0).to_owned()).collect();
-        records.push((line, fields));
-        (from, line) = (record.next, line + record.lines);
-    }
-    records
 }

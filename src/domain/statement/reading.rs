@@ -146,8 +146,9 @@ fn every_encoding_is_read_and_a_zero_byte_is_a_fault_of_its_line() {
 
 #[test]
 fn how_a_file_is_read_is_said_in_sentences() {
-    let told = |file: &[u8]| Format::default().reader_of(file).expect("columns").told().join(" ");
-    let says = told(b"Report\n\ntx_id,Note,amount\nT1,x,1\n");
+    let description =
+        |file: &[u8]| Format::default().reader_of(file).expect("columns").description().join(" ");
+    let says = description(b"Report\n\ntx_id,Note,amount\nT1,x,1\n");
     for part in [
         "UTF-8.",
         "Line 3 names the columns.",
@@ -158,7 +159,7 @@ fn how_a_file_is_read_is_said_in_sentences() {
         assert!(says.contains(part), "{says}");
     }
     let utf16: Vec<u8> = "\u{feff}tx_id,amount\n".encode_utf16().flat_map(u16::to_be_bytes).collect();
-    assert!(told(&utf16).contains("UTF-16, with a byte order mark"));
+    assert!(description(&utf16).contains("UTF-16, with a byte order mark"));
 }
 
 #[test]

@@ -53,7 +53,7 @@ impl Totals {
             totals.theirs += of.theirs;
             totals.ours += of.ours;
             let difference = of.theirs - of.ours;
-            if of.state.is_settled() {
+            if of.state.is_agreed() {
                 totals.in_tolerance += difference;
                 continue;
             }

@@ -1,6 +1,7 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use domain::postback::event::{Click, Event as Mapped, Params, map};
+use domain::postback::event::{Click, Event as Mapped, Params};
+use domain::postback::mapping::map;
 use domain::postback::network::{Kind, Network};
 use domain::postback::signature::{BadSignature, Secret, SignatureForm, verify};
 

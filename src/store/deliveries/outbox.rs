@@ -184,7 +184,7 @@ async fn known(tx: &mut Tx, rewards: &[RewardId]) -> Result<HashMap<i64, Vec<Pri
 }
 
 async fn withdraw(tx: &mut Tx, plans: &[(&Touched<'_>, Plan)], now: TimestampMs) -> Result<bool> {
-    let ids = plans.iter().flat_map(|(_, plan)| &plan.withdraw);
+    let ids = plans.iter().flat_map(|(_, plan)| &plan.cancel);
     let rows: Vec<_> = ids.map(|id| WithdrawnRow { id: *id, ended_at: now.0 }).collect();
     if rows.is_empty() {
         return Ok(false);
@@ -220,8 +220,8 @@ async fn insert(tx: &mut Tx, plans: &[(&Touched<'_>, Plan)], now: TimestampMs) -
             user_id: touched.user_id,
             event: new_delivery.event.name(),
             reason: new_delivery.reason.name(),
-            withdrawn: i64::from(new_delivery.withdrawn),
-            leads: i64::from(!new_delivery.withdrawn && led.insert((touched.app, touched.user_id))),
+            withdrawn: i64::from(new_delivery.cancelled),
+            leads: i64::from(!new_delivery.cancelled && led.insert((touched.app, touched.user_id))),
             born_at: now.0,
             due_at: new_delivery.due_at.0,
         })

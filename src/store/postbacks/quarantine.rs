@@ -10,9 +10,10 @@ use std::sync::LazyLock;
 
 use domain::actor::Actor;
 use domain::audit::Action;
+use domain::batch::outlook::Stake;
 use domain::money::Micros;
 use domain::postback::network::Kind;
-use domain::postback::stated::{Stake, Stated, StatedBy, kind_name, parse_kind};
+use domain::postback::stated::{Stated, StatedBy, kind_name, parse_kind};
 use domain::review::queue::{BULK_MS, ReviewTerms};
 use domain::time::TimestampMs;
 use serde::Serialize;

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use domain::actor::Actor;
 use domain::statement::Unreadable;
-use domain::statement::format::{Format, LineReader};
+use domain::statement::format::Format;
+use domain::statement::line::LineReader;
 use domain::statement::period::Days;
 use domain::statement::pieces::{Cutter, Piece};
 use domain::text::hex;

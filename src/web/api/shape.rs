@@ -3,8 +3,8 @@
 use domain::masked::masked;
 use domain::money::Micros;
 use domain::reward::{Status, Step};
+use domain::signal::{self, Family};
 use domain::time::TimestampMs;
-use domain::verdict::{self, Family};
 use serde::Serialize;
 use store::postbacks::list::PostbackRow;
 use store::postbacks::replay::ReplayRow;
@@ -235,7 +235,7 @@ impl Reward {
                 hard: row.hard == Some(1),
                 policy: row.policy.unwrap_or_default(),
                 decided_at: time(row.decided_at.unwrap_or_default()),
-                signals: serde_json::from_str::<Vec<verdict::Signal>>(json)
+                signals: serde_json::from_str::<Vec<signal::Signal>>(json)
                     .map_err(|_| corrupt("signals", json))?
                     .into_iter()
                     .map(Signal::from)
@@ -272,9 +272,9 @@ impl Reward {
     }
 }
 
-impl From<verdict::Signal> for Signal {
-    fn from(signal: verdict::Signal) -> Self {
-        let verdict::Signal { code, family, fired, hard, points, value, limit, sample, text } = signal;
+impl From<signal::Signal> for Signal {
+    fn from(found: signal::Signal) -> Self {
+        let signal::Signal { code, family, fired, hard, points, value, limit, sample, text } = found;
         Self { code, family, fired, hard, points, value, limit, sample, text }
     }
 }

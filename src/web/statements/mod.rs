@@ -329,7 +329,7 @@ pub(crate) async fn first_lines(
     let piece = store.statement_piece(id, 0).await?.unwrap_or_else(empty);
     Ok(format
         .reader_of(&piece.content)
-        .map(|reader| First { read: format.read(&reader, &piece), told: reader.told() }))
+        .map(|reader| First { read: format.read(&reader, &piece), told: reader.description() }))
 }
 
 /// From which business date on a booking of `source` without a line is only pending. Of a source that left the settings

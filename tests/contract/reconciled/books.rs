@@ -4,8 +4,9 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
 use domain::report::amount::{Amount, Sum};
+use domain::report::facts::DebtRoll;
 use domain::report::facts::Top;
-use domain::report::rolls::{AccountRoll, DebtRoll, Receivable, UserRoll};
+use domain::report::rolls::{AccountRoll, Receivable, UserRoll};
 use domain::report::{HoldAge, Negative};
 use domain::reward::{Status, Step};
 

@@ -181,8 +181,8 @@ fn dashboard_origin(suspect: &Suspect<'_>) -> Option<String> {
     let path = suspect.target.split('?').next().unwrap_or_default();
     let (scheme, rest) = url.split_once("://")?;
     let rest = rest.split(['?', '#']).next().unwrap_or_default();
-    let (host, behind) = rest.find('/').map_or((rest, ""), |at| rest.split_at(at));
-    let prefix = behind.strip_suffix(path).unwrap_or_default();
+    let (host, path_and_more) = rest.find('/').map_or((rest, ""), |at| rest.split_at(at));
+    let prefix = path_and_more.strip_suffix(path).unwrap_or_default();
     Some(format!("{scheme}://{host}{prefix}"))
 }
 

@@ -47,8 +47,8 @@ fn host_and_secret_are_named_as_equals_until_the_dashboard_tells_them_apart() {
         assert!(unknown.contains(said), "{said}: {unknown}");
     }
     let url = "https://api.other.example/pb/targo?uid={user_id}&tx={tx_id}";
-    let told = looked_at(elsewhere, "", Some(url));
-    assert_eq!(told, Diagnosis::Deviates(vec![origin(elsewhere, ORIGIN)]));
+    let found = looked_at(elsewhere, "", Some(url));
+    assert_eq!(found, Diagnosis::Deviates(vec![origin(elsewhere, ORIGIN)]));
     let prefixed =
         looked_at("https://x.example/gate", "", Some("https://x.example/gate/pb/targo?uid={user_id}"));
     assert_eq!(prefixed, Diagnosis::Deviates(vec![origin("https://x.example/gate", ORIGIN)]));

@@ -1,4 +1,5 @@
-//! What a postback reports, and how the parameters of a source are named and read. [`map`] makes the one of the other.
+//! What a postback reports, and how the parameters of a source are named and read. [`super::mapping`] turns the
+//! parameters into the event.
 
 #[cfg(test)]
 mod tests;
@@ -13,8 +14,6 @@ use crate::money::Micros;
 use crate::postback::network::{Field, FieldDefinition, Kind, Network};
 use crate::postback::query::Plus;
 use crate::time::TimestampMs;
-
-pub use crate::postback::mapping::{map, map_stated};
 
 /// How the parameters of one source are named and read; starts from the network's own names and states.
 #[derive(Clone, Debug)]

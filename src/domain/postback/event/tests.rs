@@ -1,6 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::postback::mapping::map;
 
 fn params() -> Params {
     Params::new(Network::Targo, &BTreeMap::from([("user_id".into(), "uid".into())])).expect("valid")

@@ -152,16 +152,16 @@ fn any_reversal_of_a_booked_reward_takes_it_back_or_waits_for_a_person() {
         let credits = split(Kind::Credit).map(|(event, id)| incoming(id, event)).collect();
         let first = BatchOutcome::of(credits, ExistingRewards::default(), &policy, Tz::UTC, NOW);
         assert!(first.rewards.len() == 100 && booked(&first), "every credit is booked or held");
-        let rewards = first.rewards.into_iter().zip(1..).map(|(mut settled, id)| {
-            settled.reward.id = Some(id);
-            settled.reward
+        let rewards = first.rewards.into_iter().zip(1..).map(|(mut change, id)| {
+            change.reward.id = Some(id);
+            change.reward
         });
         let known = ExistingRewards { rewards: rewards.collect(), ..ExistingRewards::default() };
         let reversals = split(Kind::Reversal).map(|(event, id)| incoming(id, event)).collect();
         let second = BatchOutcome::of(reversals, known, &policy, Tz::UTC, NOW);
-        for (index, settled) in second.rewards.iter().enumerate() {
+        for (index, change) in second.rewards.iter().enumerate() {
             let waits = second.cases.iter().any(|case| case.reward == index);
-            assert!(settled.reward.status == Status::Reversed || waits, "{:?}", settled.reward);
+            assert!(change.reward.status == Status::Reversed || waits, "{:?}", change.reward);
         }
         assert!(second.postbacks.iter().all(|processed| processed.outcome == Outcome::Processed));
     }

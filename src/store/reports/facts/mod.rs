@@ -173,7 +173,7 @@ fn facts(rows: Rows, day: BusinessDay, terms: ReportTerms) -> Result<Fact> {
         top: rows.top.into_iter().map(|(of, row)| row.fact(of)).collect(),
         postbacks: rows.dispositions.into_iter().map(DispositionRow::fact).collect(),
         cases: rows.cases.into_iter().map(CaseRow::fact).collect::<Result<_>>()?,
-        listening: rows.availability.into_iter().map(AvailabilityRow::fact).collect(),
+        availability: rows.availability.into_iter().map(AvailabilityRow::fact).collect(),
         proof: ProofFigures {
             proven: rows.proof.is_proven(),
             accounts: rows.proof.accounts,

@@ -2,9 +2,10 @@
 
 use domain::report::amount::{Amount, Sum};
 use domain::report::day::NaiveDate;
-use domain::report::facts::{AccountFact, FateFact, HoldFact, Line, Previous, SettledFact, Top};
-use domain::report::losses::Listening;
-use domain::report::rolls::DebtRoll;
+use domain::report::facts::{
+    AccountFact, DebtRoll, DispositionFact, HoldFact, Line, Previous, SettledFact, Top,
+};
+use domain::report::losses::Availability;
 use domain::report::{CaseFigures, Negative};
 use domain::review::reversal::Situation;
 use domain::reward::Step;
@@ -189,8 +190,8 @@ pub(super) struct DispositionRow {
 }
 
 impl DispositionRow {
-    pub(super) fn fact(self) -> FateFact {
-        FateFact { source: self.source, fate: self.disposition, count: self.count }
+    pub(super) fn fact(self) -> DispositionFact {
+        DispositionFact { source: self.source, disposition: self.disposition, count: self.count }
     }
 }
 
@@ -202,8 +203,8 @@ pub(super) struct AvailabilityRow {
 }
 
 impl AvailabilityRow {
-    pub(super) fn fact(self) -> Listening {
-        Listening { began_at: TimestampMs(self.began_at), seen_at: TimestampMs(self.seen_at) }
+    pub(super) fn fact(self) -> Availability {
+        Availability { began_at: TimestampMs(self.began_at), seen_at: TimestampMs(self.seen_at) }
     }
 }
 

@@ -173,6 +173,6 @@ impl LastStepRow {
 
     /// As the domain asks for it: whether it can be taken back.
     pub(super) fn step_taken(&self) -> Result<LastStep> {
-        Ok(LastStep { step: self.step()?, taken_at: TimestampMs(self.taken_at), told: self.tries > 0 })
+        Ok(LastStep { step: self.step()?, taken_at: TimestampMs(self.taken_at), notified: self.tries > 0 })
     }
 }

@@ -3,7 +3,8 @@
 
 use askama::Template;
 use domain::masked::masked;
-use domain::postback::stated::{Gap, STATABLE};
+use domain::postback::gaps::Gap;
+use domain::postback::stated::STATABLE;
 use store::postbacks::list::PostbackRow;
 use store::postbacks::quarantine::{ActRow, By};
 

@@ -2,8 +2,9 @@
 
 use domain::location::Location;
 use domain::reward::Status;
+use domain::signal::Signal;
 use domain::time::TimestampMs;
-use domain::verdict::{Decision, Signal, Verdict};
+use domain::verdict::{Decision, Verdict};
 use store::review::context::BesideRow;
 use store::review::decisions::OpinionRow;
 use store::rewards::list::RewardRow;

@@ -1,14 +1,15 @@
-use chrono_tz::Tz;
+mod cases;
+mod model;
+
 use std::collections::BTreeMap;
 
-use proptest::prelude::*;
-
 use super::*;
-use crate::ledger::Posting;
+use crate::ledger::{Posting, Transfer};
+use crate::location::{GeoResult, Location};
 use crate::money::Micros;
 use crate::postback::event::Click;
+use crate::postback::network::Field;
 use crate::review::decision::{self, Review};
-use crate::review::reversal::{Ending, MAX_OPEN_CASES};
 
 const NOW: TimestampMs = TimestampMs(1_795_435_200_000);
 const HORIZON_MS: i64 = 30 * 3_600_000;
@@ -83,7 +84,7 @@ impl Default for Books {
 }
 
 impl Books {
-    fn settle(&mut self, events: &[Event]) {
+    fn process(&mut self, events: &[Event]) {
         let source = source();
         let batch = events.iter().map(|event| {
             self.next_postback += 1;
@@ -109,8 +110,8 @@ impl Books {
             let case = KnownCase { situation, said: case.said.clone(), raised_at, ending: None };
             self.cases.push((i64::try_from(reward).expect("small"), case));
         }
-        for (reward, settled) in (0..).zip(&outcome.rewards) {
-            for ending in &settled.closes {
+        for (reward, change) in (0..).zip(&outcome.rewards) {
+            for ending in &change.closes {
                 for (_, case) in self.cases.iter_mut().filter(|(of, case)| {
                     *of == reward && case.ending.is_none() && ending.closes(case.situation)
                 }) {
@@ -118,11 +119,11 @@ impl Books {
                 }
             }
         }
-        for settled in outcome.rewards {
-            let transfers = settled.steps.iter().flat_map(|taken| &taken.transfers);
+        for change in outcome.rewards {
+            let transfers = change.steps.iter().flat_map(|taken| &taken.transfers);
             self.postings.extend(transfers.map(Transfer::posting));
-            let id = settled.reward.id.or(i64::try_from(self.rewards.len()).ok());
-            self.rewards.push(Reward { id, ..settled.reward });
+            let id = change.reward.id.or(i64::try_from(self.rewards.len()).ok());
+            self.rewards.push(Reward { id, ..change.reward });
         }
         self.outcomes =
             outcome.postbacks.into_iter().map(|processed| (processed.outcome, processed.reason)).collect();
@@ -166,10 +167,10 @@ fn check(events: &[Event], status: Status, balances: &[(&str, i64)]) -> Books {
     let expected: BTreeMap<_, _> = balances.iter().map(|(name, sum)| ((*name).to_owned(), *sum)).collect();
     // In one batch, and one by one: the same.
     let mut at_once = Books::default();
-    at_once.settle(events);
+    at_once.process(events);
     let mut singly = Books::default();
     for event in events {
-        singly.settle(std::slice::from_ref(event));
+        singly.process(std::slice::from_ref(event));
     }
     for books in [&at_once, &singly] {
         assert_eq!(books.status("T1"), Some(status));
@@ -219,10 +220,10 @@ fn a_suspicious_reward_is_held_and_what_it_pays_is_owed_all_the_same() {
 #[test]
 fn a_reversal_after_a_reject_takes_back_the_payout_only() {
     let mut books = Books::default();
-    books.settle(&[suspicious("T1")]);
+    books.process(&[suspicious("T1")]);
     books.review("T1", Review::Reject);
     assert_eq!(books.balances(), [("earned:targo".into(), 1), ("network:targo".into(), -1)].into());
-    books.settle(&[reversal("T1")]);
+    books.process(&[reversal("T1")]);
     assert_eq!((books.status("T1"), books.balances()), (Some(Status::Reversed), BTreeMap::new()));
 }
 
@@ -337,125 +338,9 @@ fn faults_of_data_are_tallied_by_source_and_rule() {
 fn the_second_reward_for_one_task_in_one_batch_is_held() {
     let task = |key: &str| Event { offer_id: Some("7".into()), ..credit(key) };
     let mut books = Books::default();
-    books.settle(&[task("T1"), task("T2")]);
+    books.process(&[task("T1"), task("T2")]);
     assert_eq!(books.status("T1"), Some(Status::Credited));
     assert_eq!(books.status("T2"), Some(Status::Held));
-}
-
-fn part_of(key: &str) -> Event {
-    Event { reward: Some(Micros(200)), payout: None, ..reversal(key) }
-}
-
-const HELD: [(&str, i64); 4] =
-    [("earned:targo", 1), ("granted:targo", -500), ("held:targo", 500), ("network:targo", -1)];
-
-#[test]
-fn a_reversal_of_a_part_waits_for_a_person_and_moves_nothing() {
-    let books = check(&[credit("T1"), part_of("T1")], Status::Credited, &CREDITED);
-    assert_eq!(books.open_cases(), [Situation::Part]);
-    let reason = "the reversal takes back only 0.0002 of 0.0005 coins ($0 of $0.000001); a person decides";
-    assert_eq!(books.last_reason(), reason);
-    let books = check(&[credit("T1"), part_of("T1"), part_of("T1")], Status::Credited, &CREDITED);
-    assert_eq!((books.open_cases().len(), books.rewards[0].repeats), (1, 1), "the same again is a repeat");
-    let other = Event { reward: Some(Micros(300)), ..part_of("T1") };
-    let books = check(&[credit("T1"), part_of("T1"), other], Status::Credited, &CREDITED);
-    assert_eq!(books.open_cases().len(), 2);
-}
-
-#[test]
-fn a_reversal_of_all_ends_the_cases_that_are_open() {
-    let books = check(&[credit("T1"), part_of("T1"), reversal("T1")], Status::Reversed, &[]);
-    assert_eq!(books.open_cases(), []);
-    assert_eq!(books.cases[0].1.ending, Some(Ending::Reversed));
-}
-
-#[test]
-fn the_rest_of_a_reward_is_reversed_when_a_part_was_taken_back() {
-    let mut books = Books::default();
-    books.settle(&[credit("T1")]);
-    let part = Amounts { reward: Micros(200), payout: Micros(0) };
-    let because = Because { actor: "ann", note: None, postback_id: None, now: NOW };
-    let taken = books.rewards[0].take_part(Step::ReverseCreditedPart, part, because);
-    assert_eq!(taken.amounts, Some(part));
-    books.postings.extend(taken.transfers.iter().map(Transfer::posting));
-    assert_eq!(books.rewards[0].left(), Amounts { reward: Micros(300), payout: Micros(1) });
-    // The rest by its amount, and all of it by its amount, and one that names none: each ends it.
-    for reward in [Some(Micros(300)), Some(Micros(500)), None] {
-        let mut books =
-            Books { rewards: books.rewards.clone(), postings: books.postings.clone(), ..Books::default() };
-        books.settle(&[Event { reward, payout: None, ..reversal("T1") }]);
-        assert_eq!((books.status("T1"), books.balances()), (Some(Status::Reversed), BTreeMap::new()));
-        assert!(!books.rewards[0].conflict, "{reward:?}");
-    }
-}
-
-#[test]
-fn cases_of_one_reward_are_bounded() {
-    let mut books = Books::default();
-    books.settle(&[credit("T1")]);
-    for amount in 1..=MAX_OPEN_CASES + 3 {
-        let reward = Some(Micros(i64::try_from(amount).expect("small")));
-        books.settle(&[Event { reward, ..part_of("T1") }]);
-    }
-    assert_eq!(books.open_cases().len(), MAX_OPEN_CASES);
-    assert!(books.last_reason().ends_with("so it is only noted"), "{}", books.last_reason());
-}
-
-#[test]
-fn a_reversal_that_names_zero_says_nothing_of_amounts() {
-    let zero = Event { reward: Some(Micros(0)), payout: Some(Micros(0)), ..reversal("T1") };
-    let after = check(&[credit("T1"), zero.clone()], Status::Reversed, &[]);
-    let before = check(&[zero, credit("T1")], Status::Reversed, &[]);
-    for books in [after, before] {
-        assert!(!books.rewards[0].conflict && books.rewards[0].credit_seen);
-        assert_eq!(books.open_cases(), []);
-    }
-}
-
-#[test]
-fn a_reversal_without_a_credit_is_a_case_until_the_credit_comes() {
-    let books = check(&[reversal("T1")], Status::Reversed, &[]);
-    assert_eq!(books.open_cases(), [Situation::Orphan]);
-    let books = check(&[reversal("T1"), credit("T1")], Status::Reversed, &[]);
-    assert_eq!(books.cases[0].1.ending, Some(Ending::CreditCame));
-}
-
-#[test]
-fn a_credit_that_its_early_reversal_does_not_fit_is_held_for_a_person() {
-    let books = check(&[part_of("T1"), credit("T1")], Status::Held, &HELD);
-    assert_eq!(books.open_cases(), [Situation::Part]);
-    let other = Event { user_id: "u2".into(), ..reversal("T1") };
-    let books = check(&[other, credit("T1")], Status::Held, &HELD);
-    assert_eq!(books.open_cases(), [Situation::OtherUser]);
-    assert_eq!(books.rewards[0].user_id, "u1", "the credit says whose it is");
-}
-
-#[test]
-fn a_credit_after_a_person_dealt_with_its_reversal_is_held() {
-    for ending in [Ending::Dismissed, Ending::TakenBack] {
-        let mut books = Books::default();
-        books.settle(&[reversal("T1")]);
-        books.cases[0].1.ending = Some(ending);
-        books.settle(&[credit("T1")]);
-        assert_eq!((books.status("T1"), books.open_cases()), (Some(Status::Held), vec![]), "{ending:?}");
-    }
-}
-
-#[test]
-fn a_credit_long_after_its_reversal_is_held_and_a_retry_is_a_repeat() {
-    for (later_ms, status) in [(HORIZON_MS, Status::Reversed), (HORIZON_MS + 1, Status::Held)] {
-        let mut books = Books::default();
-        books.settle(&[credit("T1"), reversal("T1")]);
-        books.now = TimestampMs(NOW.0 + later_ms);
-        books.settle(&[credit("T1")]);
-        assert_eq!(books.status("T1"), Some(status), "{later_ms}");
-        let expected: BTreeMap<_, _> = HELD.iter().map(|(name, sum)| ((*name).to_owned(), *sum)).collect();
-        assert_eq!(books.balances(), if status == Status::Held { expected } else { BTreeMap::new() });
-        books.settle(&[credit("T1")]);
-        assert_eq!(books.outcomes[0].0, Outcome::Repeat, "and once more is a repeat");
-        books.settle(&[reversal("T1")]);
-        assert_eq!((books.status("T1"), books.balances()), (Some(Status::Reversed), BTreeMap::new()));
-    }
 }
 
 #[test]
@@ -470,84 +355,6 @@ fn two_events_that_the_network_could_not_name_are_not_taken_for_one() {
         ..credit(key)
     };
     let mut books = Books::default();
-    books.settle(&[unnamed("T1"), unnamed("T2")]);
+    books.process(&[unnamed("T1"), unnamed("T2")]);
     assert_eq!((books.status("T1"), books.status("T2")), (Some(Status::Credited), Some(Status::Credited)));
-}
-
-/// One thing that happens to one of a few rewards.
-#[derive(Clone, Copy, Debug)]
-enum Happening {
-    Credit,
-    Suspicious,
-    Reversal,
-    Review(Review),
-    /// Ends the batch; what follows is settled in the next one.
-    Flush,
-}
-
-/// The naive model: a map from key to status, changed by the obvious rule.
-fn model(statuses: &mut BTreeMap<String, Status>, key: &str, happening: Happening) {
-    let status = statuses.get(key).copied();
-    let next = match (happening, status) {
-        (Happening::Suspicious, None) => Some(Status::Held),
-        (Happening::Reversal, _) => Some(Status::Reversed),
-        (Happening::Credit, None)
-        | (Happening::Review(Review::Release), Some(Status::Held | Status::Rejected)) => {
-            Some(Status::Credited)
-        }
-        (Happening::Review(Review::Reject), Some(Status::Held)) => Some(Status::Rejected),
-        _ => None,
-    };
-    if let Some(next) = next {
-        statuses.insert(key.into(), next);
-    }
-}
-
-proptest! {
-    #[test]
-    fn any_interleaving_keeps_the_books_balanced_and_equals_the_naive_model(
-        happenings in prop::collection::vec((0..4_usize, prop_oneof![
-            3 => Just(Happening::Credit),
-            2 => Just(Happening::Suspicious),
-            2 => Just(Happening::Reversal),
-            1 => Just(Happening::Review(Review::Release)),
-            1 => Just(Happening::Review(Review::Reject)),
-            2 => Just(Happening::Flush),
-        ]), 0..60)
-    ) {
-        let keys = ["T1", "T2", "T3", "T4"];
-        let (mut books, mut batch, mut statuses) = (Books::default(), Vec::new(), BTreeMap::new());
-        for (key, happening) in happenings {
-            let key = keys[key];
-            match happening {
-                Happening::Credit => batch.push(credit(key)),
-                Happening::Suspicious => batch.push(suspicious(key)),
-                Happening::Reversal => batch.push(reversal(key)),
-                Happening::Review(_) | Happening::Flush => {
-                    books.settle(&std::mem::take(&mut batch));
-                    if let Happening::Review(review) = happening {
-                        books.review(key, review);
-                    }
-                }
-            }
-            model(&mut statuses, key, happening);
-        }
-        books.settle(&batch);
-
-        let count = |wanted| i64::try_from(statuses.values().filter(|status| **status == wanted).count());
-        let (credited, held, rejected) =
-            (count(Status::Credited)?, count(Status::Held)?, count(Status::Rejected)?);
-        let mut expected = BTreeMap::from([
-            ("user:main/u1".to_owned(), credited * 500),
-            ("held:targo".into(), held * 500),
-            ("granted:targo".into(), -(credited + held) * 500),
-            ("earned:targo".into(), credited + held + rejected),
-            ("network:targo".into(), -(credited + held + rejected)),
-        ]);
-        expected.retain(|_, balance| *balance != 0);
-        prop_assert_eq!(books.balances(), expected);
-        for key in keys {
-            prop_assert_eq!(books.status(key), statuses.get(key).copied());
-        }
-    }
 }

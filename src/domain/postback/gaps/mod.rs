@@ -1,0 +1,97 @@
+//! Which fields of a quarantined postback are missing or cannot be read, and the event it reports once a person has
+//! stated them.
+
+use crate::postback::event::{Event, Params};
+use crate::postback::mapping::map_stated;
+use crate::postback::network::{Field, Kind};
+use crate::postback::query::{BadParam, Query};
+use crate::postback::stated::{NotStated, STATABLE, Stated, kind_name};
+
+/// How much of a received value is repeated to a person, in characters.
+const SHOWN_LEN: usize = 80;
+
+/// One field of a quarantined postback, as a person is asked for it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Gap {
+    /// As in [`STATABLE`].
+    pub name: &'static str,
+    /// The parameter that should carry it.
+    pub param: String,
+    /// What was received, in words: the value, or that it is missing.
+    pub received: String,
+    /// True if it is missing or cannot be read, so that it can be stated.
+    pub is_open: bool,
+}
+
+/// The fields of `target` that can be stated, each with what was received of it.
+pub fn gaps(target: &str, params: &Params) -> Vec<Gap> {
+    let query = Query::of(target);
+    // With everything else filled in, whether one field can be read does not depend on the others.
+    let full = Stated {
+        user_id: Some("x".into()),
+        tx_id: Some("x".into()),
+        status: Some(Kind::Credit),
+        reward: Some("1".into()),
+        payout: Some("1".into()),
+    };
+    let fields = params.network().fields();
+    STATABLE
+        .into_iter()
+        .filter_map(|(field, name)| Some((fields.iter().find(|it| it.field == field)?, name)))
+        .map(|(definition, name)| {
+            let param = params.name_of(definition).to_owned();
+            let received = match query.get(&param) {
+                Ok(Some(value)) => shown(&value),
+                Ok(None) => "missing".into(),
+                Err(BadParam::Repeated) => "more than once".into(),
+                Err(BadParam::NotUtf8) => "not UTF-8".into(),
+            };
+            let rest = full.without(definition.field);
+            // How an amount is read may depend on the status; one that can be read counts.
+            let read = [rest.without(Field::Status), rest].iter().find_map(|rest| {
+                map_stated(target, params, rest).ok().and_then(|event| said(&event, definition.field))
+            });
+            Gap { name, param, received, is_open: read.is_none() }
+        })
+        .collect()
+}
+
+impl Stated {
+    /// The event that `target` reports with these values; fails if one of them is not needed or something is missing
+    /// still.
+    pub fn event(&self, target: &str, params: &Params) -> Result<Event, NotStated> {
+        let event = map_stated(target, params, self).map_err(NotStated::StillQuarantined)?;
+        let has = |field| self.value(field, params.network()).is_some();
+        for (field, name) in STATABLE.into_iter().filter(|(field, _)| has(*field)) {
+            if let Ok(received) = map_stated(target, params, &self.without(field))
+                && let Some(received) = said(&received, field)
+            {
+                return Err(NotStated::Readable { name, received: shown(&received) });
+            }
+        }
+        Ok(event)
+    }
+}
+
+/// What an event says of a field that can be stated.
+fn said(event: &Event, field: Field) -> Option<String> {
+    match field {
+        Field::UserId => Some(event.user_id.clone()),
+        Field::TxId => Some(event.tx_id.clone()),
+        Field::Status => Some(kind_name(event.kind).to_owned()),
+        Field::Reward => event.reward.map(|amount| amount.to_string()),
+        Field::Payout => event.payout.map(|amount| amount.to_string()),
+        _ => None,
+    }
+}
+
+fn shown(text: &str) -> String {
+    let mut shown: String = text.chars().take(SHOWN_LEN).collect();
+    if shown.len() < text.len() {
+        shown.push('…');
+    }
+    shown
+}
+
+#[cfg(test)]
+mod tests;

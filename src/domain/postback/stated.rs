@@ -1,0 +1,185 @@
+//! What a person states of a quarantined postback: the value that is missing or cannot be read, beside the raw bytes
+//! and never instead of them. A stated value is read as strictly as a received one, and only fills a gap: what the
+//! network said and can be read is never replaced.
+
+use std::fmt;
+
+use crate::money::Micros;
+use crate::postback::event::Quarantine;
+use crate::postback::network::{Field, Kind, Network};
+use crate::review::decision::MAX_NOTE_LEN;
+
+/// What can be stated, with its name in the API, on pages and on the command line. Nothing else quarantines.
+pub const STATABLE: [(Field, &str); 5] = [
+    (Field::UserId, "user_id"),
+    (Field::TxId, "tx_id"),
+    (Field::Status, "status"),
+    (Field::Reward, "reward"),
+    (Field::Payout, "payout"),
+];
+
+/// The stated values of one postback; `None` where nothing is stated.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Stated {
+    /// The publisher's user.
+    pub user_id: Option<String>,
+    /// The network's transaction.
+    pub tx_id: Option<String>,
+    /// Credit or reversal.
+    pub status: Option<Kind>,
+    /// The reward, decimal, in the user's currency.
+    pub reward: Option<String>,
+    /// The payout, decimal, in USD.
+    pub payout: Option<String>,
+}
+
+/// Stated values with who states them and why.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StatedBy {
+    /// The values.
+    pub stated: Stated,
+    /// One person, or two as `mara, joe`.
+    pub actor: String,
+    /// Why.
+    pub reason: String,
+}
+
+impl StatedBy {
+    /// Why a step was taken: what is stated, and the reason.
+    pub fn note(&self) -> String {
+        format!("Stated: {}. {}", self.stated, self.reason)
+    }
+}
+
+/// Why something cannot be stated. Each says what to do.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NotStated {
+    /// No value at all.
+    #[error("nothing is stated: give at least one of user_id, tx_id, status, reward, payout")]
+    Nothing,
+    /// No reason, or one that is too long.
+    #[error("a reason is required, of at most {MAX_NOTE_LEN} characters")]
+    Reason,
+    /// A value that could not be received either.
+    #[error("`{name}` {what}")]
+    Value {
+        /// As in [`STATABLE`].
+        name: &'static str,
+        /// What is wrong, and what to write instead.
+        what: String,
+    },
+    /// The network said it, and it can be read.
+    #[error(
+        "`{name}` was received as `{received}` and can be read: only what is missing or unreadable is stated"
+    )]
+    Readable {
+        /// As in [`STATABLE`].
+        name: &'static str,
+        /// What the network said.
+        received: String,
+    },
+    /// It does not suffice.
+    #[error("the postback would still be quarantined: {0}; state that, too")]
+    StillQuarantined(Quarantine),
+}
+
+/// The name of a kind for people.
+pub fn kind_name(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Credit => "credit",
+        Kind::Reversal => "reversal",
+    }
+}
+
+/// The kind of that name.
+pub fn parse_kind(name: &str) -> Option<Kind> {
+    [Kind::Credit, Kind::Reversal].into_iter().find(|kind| kind_name(*kind) == name)
+}
+
+impl Stated {
+    /// Reads what a person typed, each value under the names of [`STATABLE`]. Blanks around a value are nothing, and an
+    /// empty one is not stated.
+    pub fn read(network: Network, typed: &[(Field, &str)]) -> Result<Self, NotStated> {
+        let mut stated = Self::default();
+        for (field, name) in STATABLE {
+            let text = typed.iter().find(|(typed, _)| *typed == field).map_or("", |(_, text)| text.trim());
+            if text.is_empty() {
+                continue;
+            }
+            let fault = |what: String| NotStated::Value { name, what };
+            let max_len = network.fields().iter().find(|it| it.field == field).map_or(0, |it| it.max_len);
+            if text.len() > max_len {
+                return Err(fault(format!("is longer than {max_len} bytes")));
+            }
+            if text.chars().any(char::is_control) {
+                return Err(fault("contains a control character".into()));
+            }
+            if [('{', '}'), ('[', ']')]
+                .iter()
+                .any(|(open, close)| text.starts_with(*open) && text.ends_with(*close))
+            {
+                return Err(fault(format!("`{text}` is a macro that was not filled in, not a value")));
+            }
+            match field {
+                Field::UserId => stated.user_id = Some(text.to_owned()),
+                Field::TxId => stated.tx_id = Some(text.to_owned()),
+                Field::Status => {
+                    let kind = parse_kind(text);
+                    stated.status = Some(kind.ok_or_else(|| fault("must be credit or reversal".into()))?);
+                }
+                Field::Reward | Field::Payout => {
+                    Micros::parse(text).map_err(|why| fault(format!("{why}; write it like 1234.50")))?;
+                    let slot = if field == Field::Reward { &mut stated.reward } else { &mut stated.payout };
+                    *slot = Some(text.to_owned());
+                }
+                _ => {}
+            }
+        }
+        if stated == Self::default() { Err(NotStated::Nothing) } else { Ok(stated) }
+    }
+
+    /// What stands for `field` instead of what was received; a kind in the network's own word.
+    pub fn value(&self, field: Field, network: Network) -> Option<&str> {
+        match field {
+            Field::UserId => self.user_id.as_deref(),
+            Field::TxId => self.tx_id.as_deref(),
+            Field::Status => self.status.map(|kind| network.status_of(kind)),
+            Field::Reward => self.reward.as_deref(),
+            Field::Payout => self.payout.as_deref(),
+            _ => None,
+        }
+    }
+
+    /// Each stated value under its name.
+    pub fn values(&self) -> Vec<(&'static str, &str)> {
+        let values = [
+            self.user_id.as_deref(),
+            self.tx_id.as_deref(),
+            self.status.map(kind_name),
+            self.reward.as_deref(),
+            self.payout.as_deref(),
+        ];
+        STATABLE.iter().zip(values).filter_map(|((_, name), value)| Some((*name, value?))).collect()
+    }
+
+    pub(super) fn without(&self, field: Field) -> Self {
+        let mut rest = self.clone();
+        match field {
+            Field::UserId => rest.user_id = None,
+            Field::TxId => rest.tx_id = None,
+            Field::Status => rest.status = None,
+            Field::Reward => rest.reward = None,
+            Field::Payout => rest.payout = None,
+            _ => {}
+        }
+        rest
+    }
+}
+
+/// Each stated value by name, e.g. `reward 1234.50, status credit`.
+impl fmt::Display for Stated {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let values: Vec<_> = self.values().iter().map(|(name, value)| format!("{name} {value}")).collect();
+        out.write_str(&values.join(", "))
+    }
+}
