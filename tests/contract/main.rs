@@ -18,7 +18,7 @@
 //! | `reviews`, `decisions` | a person's decision, and one click on many |
 //! | `second_people` | who is a second person, and what of one person adds up |
 //! | `cases` | reversals that do not simply reverse |
-//! | `holds`, `searching`, `crowded` | the queue; searches in a long one; ignored: how long a very long one takes |
+//! | `holds`, `searching` | the queue; searches in a long one |
 //! | `deliveries`, `resending` | what apps are told: in line, leased, taken back, sent again |
 //! | `failing` | what is saved when something fails: nothing |
 //! | `rewards`, `postbacks`, `refused`, `tokens`, `policies` | reading back |
@@ -29,7 +29,7 @@
 //! | `statement_life` | which of them count: parts, versions, failing, discarding, coming back |
 //! | `statement_payments` | what was paid for them, once for each key, and taken back |
 //! | `scheduled`, `retention` | work by the clock; what leaves at the end of its term |
-//! | `large` | ignored: how long a million rewards take |
+//! | `volume` | long queues and statements; `cargo bench --bench volume` measures much longer ones |
 //! | `workers`, `waking` | many at once |
 //! | `schema`, `durability`, `outages` | what the store asks of its database, and gets through |
 //! | `moments` | answers that are made of several readings |
@@ -68,8 +68,6 @@ mod cases;
 #[cfg(test)]
 mod conflicts;
 #[cfg(test)]
-mod crowded;
-#[cfg(test)]
 mod decisions;
 #[cfg(test)]
 mod deliveries;
@@ -83,8 +81,6 @@ mod failing;
 mod finishing;
 #[cfg(test)]
 mod holds;
-#[cfg(test)]
-mod large;
 #[cfg(test)]
 mod moments;
 #[cfg(test)]
@@ -143,6 +139,8 @@ mod tallies;
 mod tokens;
 #[cfg(test)]
 mod verdicts;
+#[cfg(test)]
+mod volume;
 #[cfg(test)]
 mod waking;
 #[cfg(test)]

@@ -1,5 +1,6 @@
-//! What tests share: no rule stands here.
+//! What the tests share, and the benchmark `volume` with them; no rule stands here.
 
+pub(crate) mod bulk;
 pub(crate) mod database;
 pub(crate) mod place;
 pub(crate) mod proxy;

@@ -7,7 +7,6 @@ mod finance;
 mod finishing;
 mod keys;
 mod paper;
-mod pictures;
 mod reach;
 mod reversals;
 mod reviewing;
