@@ -60,7 +60,7 @@ fn take_pictures(folder: &Path) {
         let look = if dark { "dark" } else { "light" };
         let take = |name: &str| {
             let path = folder.join(format!("{name}-{look}.png"));
-            fs::write(path, browser.picture()).expect("room for a picture");
+            fs::write(path, picture(&browser)).expect("room for a picture");
         };
         browser.says("Payout and reversals");
         browser.until("the reports are made", |browser| {
@@ -82,7 +82,7 @@ fn take_pictures(folder: &Path) {
         browser.sign_in("fay", &controllers);
         let take = |name: &str| {
             let path = folder.join(format!("{name}-{look}.png"));
-            fs::write(path, browser.picture()).expect("room for a picture");
+            fs::write(path, picture(&browser)).expect("room for a picture");
         };
         browser.go(&format!("/reports/{}", reported.date()));
         browser.says("ties out");
@@ -91,4 +91,9 @@ fn take_pictures(folder: &Path) {
         browser.says("Open differences: ");
         take("statement");
     }
+}
+
+/// The visible part of the page, as PNG.
+fn picture(browser: &Browser) -> Vec<u8> {
+    browser.runtime.block_on(browser.client().screenshot()).expect("a picture")
 }

@@ -11,8 +11,8 @@ use store::access::audit::{AuditFilter, ExportFilter, Line};
 use store::access::staff::NewPerson;
 
 use crate::support::database::Home;
+use crate::support::postbacks::NOW;
 use crate::support::raw::Raw;
-use crate::support::story::NOW;
 
 contract! {
     both:

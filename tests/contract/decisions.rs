@@ -17,8 +17,8 @@ use store::review::decisions::{Reviewed, Reviewer};
 use store::review::holds::HoldFilter;
 
 use crate::support::database::Home;
-use crate::support::story::{NOW, PAYOUT, RECEIVED_AT, TODAY, credit, reversal, suspicious};
-use crate::support::telling::told;
+use crate::support::postbacks::{NOW, PAYOUT, RECEIVED_AT, TODAY, credit, reversal, suspicious};
+use crate::support::processing::grace_only;
 
 contract! {
     both:
@@ -63,7 +63,7 @@ async fn decide(store: &Store, wanted: &[Wanted], decision: Review, person: &str
 async fn hold(home: &Home, count: usize) -> Vec<Wanted> {
     let calls: Vec<_> =
         (0..count).map(|number| suspicious(&format!("T{number}")).by(&format!("u{}", number % 97))).collect();
-    home.tell(&calls).await;
+    home.process(&calls).await;
     queue(home).await
 }
 
@@ -85,7 +85,7 @@ async fn one_click_decides_on_a_thousand_and_the_books_prove(home: &Home) {
 async fn what_was_decided_by_somebody_else_is_skipped_with_what_happened(home: &Home) {
     let seen = hold(home, 3).await;
     decide(&home.store, &seen[..1], Review::Reject, "bob").await;
-    home.tell(&[reversal("T1").by("u1")]).await;
+    home.process(&[reversal("T1").by("u1")]).await;
     let done = decide(&home.store, &seen, Review::Reject, "ann").await;
     assert_eq!(done.taken, [seen[2].reward_id]);
     let why: Vec<_> = done.skipped.iter().map(|skipped| skipped.why.clone()).collect();
@@ -135,11 +135,11 @@ async fn a_reward_named_twice_is_decided_once(home: &Home) {
 }
 
 async fn an_undo_takes_the_whole_click_back_and_only_for_who_clicked(home: &Home) {
-    let store = home.store.clone().notifying(told());
+    let store = home.store.clone().notifying(grace_only());
     let seen = hold(home, 20).await;
     let done = decide(&store, &seen, Review::Release, "ann").await;
     let id = done.id.expect("kept");
-    home.tell(&[reversal("T3").by("u3")]).await;
+    home.process(&[reversal("T3").by("u3")]).await;
     assert_eq!(store.undo_decision(id, by("bob")).await.expect("asked"), None, "not his");
     assert_eq!(store.undo_decision(id + 1, by("ann")).await.expect("asked"), None, "there is none");
     let undone = store.undo_decision(id, by("ann")).await.expect("undone").expect("hers");
@@ -151,7 +151,7 @@ async fn an_undo_takes_the_whole_click_back_and_only_for_who_clicked(home: &Home
 }
 
 async fn the_newest_decision_that_still_stands_is_the_next_to_be_undone(home: &Home) {
-    let store = home.store.clone().notifying(told());
+    let store = home.store.clone().notifying(grace_only());
     let before = TimestampMs(NOW.0 - 1);
     let last = async |person: &str, since| {
         let row = store.last_decision(person, since).await.expect("looked up");
@@ -173,10 +173,10 @@ async fn the_newest_decision_that_still_stands_is_the_next_to_be_undone(home: &H
 }
 
 async fn an_undo_after_the_grace_takes_nothing_back(home: &Home) {
-    let store = home.store.clone().notifying(told());
+    let store = home.store.clone().notifying(grace_only());
     let seen = hold(home, 1).await;
     let id = decide(&store, &seen, Review::Release, "ann").await.id.expect("kept");
-    let late = Reviewer { now: TimestampMs(NOW.0 + told().grace_ms), ..by("ann") };
+    let late = Reviewer { now: TimestampMs(NOW.0 + grace_only().grace_ms), ..by("ann") };
     let undone = store.undo_decision(id, late).await.expect("asked").expect("hers");
     assert_eq!((undone.undone.len(), undone.too_late.len()), (0, 1));
     assert_eq!(home.reward("T0").await.status, "credited");
@@ -330,7 +330,7 @@ async fn small_clicks_of_one_day_are_one_large_one(home: &Home) {
 async fn what_two_decided_or_was_undone_is_not_summed_up(home: &Home) {
     let second =
         SecondPerson { bulk: Some(Micros(3 * PAYOUT)), single: Some(Micros(100 * PAYOUT)), hard: false };
-    let store = home.store.clone().notifying(told()).with_review_terms(needing(second));
+    let store = home.store.clone().notifying(grace_only()).with_review_terms(needing(second));
     let seen = hold(home, 9).await;
     assert_eq!(decide(&store, &seen[..4], Review::Release, "ann").await.waiting.len(), 4);
     assert_eq!(decide(&store, &seen[..4], Review::Release, "bob").await.taken.len(), 4, "two agree");
@@ -367,7 +367,7 @@ async fn an_opinion_ends_with_a_reversal(home: &Home) {
     let store = home.store.clone().with_review_terms(needing(second));
     let seen = hold(home, 1).await;
     decide(&store, &seen, Review::Release, "ann").await;
-    home.tell(&[reversal("T0").by("u0")]).await;
+    home.process(&[reversal("T0").by("u0")]).await;
     let done = decide(&store, &seen, Review::Release, "bob").await;
     assert!(matches!(done.skipped[0].why, Skip::Changed { status: Status::Reversed, .. }));
     home.prove().await;
@@ -402,7 +402,7 @@ async fn small_soft_holds_are_released_by_policy_and_nothing_else_is(home: &Home
     let soft = |tx_id: &str| {
         credit(tx_id).after(9).by(tx_id).received(RECEIVED_AT - 2 * hour_ms).with("offer_id", tx_id)
     };
-    home.tell(&[
+    home.process(&[
         soft("small"),
         soft("large").with("payout", "2").with("reward", "1000"),
         soft("young").received(RECEIVED_AT),
@@ -441,7 +441,7 @@ async fn small_soft_holds_are_released_by_policy_and_nothing_else_is(home: &Home
 }
 
 async fn every_click_stands_in_the_audit_and_an_opinion_does_not_say_which(home: &Home) {
-    let store = home.store.clone().notifying(told());
+    let store = home.store.clone().notifying(grace_only());
     let seen = hold(home, 3).await;
     let id = decide(&store, &seen[..2], Review::Reject, "ann").await.id.expect("kept");
     store.undo_decision(id, by("ann")).await.expect("undone");

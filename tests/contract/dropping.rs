@@ -15,10 +15,10 @@ use store::rewards::list::RewardFilter;
 use store::{OpenOptions, Store};
 
 use crate::support::database::{Home, eventually, within};
+use crate::support::postbacks::{NOW, credit, processed, processor, suspicious};
+use crate::support::processing::{ALL, ann};
 use crate::support::proxy::{Proxy, Slow};
 use crate::support::raw::Raw;
-use crate::support::story::{NOW, credit, processed, processor, suspicious};
-use crate::support::telling::{ALL, ann};
 
 contract! {
     both:
@@ -39,7 +39,7 @@ async fn start_and_drop<T>(work: impl Future<Output = T>) {
 
 async fn a_write_is_finished_even_if_its_caller_is_dropped(home: &Home) {
     let (store, mut raw) = (&home.store, home.raw().await);
-    home.tell(&[suspicious("T0")]).await;
+    home.process(&[suspicious("T0")]).await;
     let id = home.reward("T0").await.id;
 
     start_and_drop(store.review(id, Review::Release, ann())).await;
@@ -94,7 +94,7 @@ async fn a_write_survives_callers_that_are_dropped_behind_a_slow_proxy(home: &Ho
 async fn dropped_again_and_again(home: &Home, store: &Store, rounds: usize, patience: Duration) {
     let mut random = StdRng::seed_from_u64(20_261_123);
     for round in 0..rounds {
-        home.tell(&[suspicious(&format!("held{round}"))]).await;
+        home.process(&[suspicious(&format!("held{round}"))]).await;
         let held = home.reward(&format!("held{round}")).await.id;
         let mut callers = Vec::new();
         for number in 0..14 {

@@ -11,15 +11,15 @@ use store::postbacks::replay::Replayer;
 use store::reports::{Kept, ReportTerms, SignOff, Signed};
 
 use crate::support::database::Home;
-use crate::support::story::{
+use crate::support::postbacks::{
     Call, NOW, PAYOUT, REWARD, TODAY, credit, processed, processor, reversal, suspicious, unmappable,
 };
-use crate::support::telling::ALL;
+use crate::support::processing::ALL;
 
 contract! {
     both:
         a_report_counts_what_was_booked_on_its_day,
-        every_postback_has_one_fate,
+        every_postback_has_one_outcome,
         a_replayed_call_is_counted_once_on_the_day_on_which_it_was_taken,
         many_replayed_calls_hide_nothing_from_the_figures_of_any_day,
         what_happens_after_the_day_does_not_change_its_report,
@@ -62,7 +62,7 @@ pub(crate) async fn report(home: &Home, date: &str) -> Report {
 }
 
 /// Tells `calls` so many days later: received and settled then.
-async fn tell_later(home: &Home, days: i64, calls: &[Call]) {
+async fn process_later(home: &Home, days: i64, calls: &[Call]) {
     let at = later(days);
     let calls: Vec<_> = calls.iter().map(|call| call.clone().received(at.0 - 60_000)).collect();
     home.record(&calls).await;
@@ -91,8 +91,8 @@ const fn payouts(count: i64) -> Sum {
 
 async fn a_report_counts_what_was_booked_on_its_day(home: &Home) {
     let third = credit("T3").by("u2").with("offer_id", "o1").with("country_code", "DE").with("sub1", "s");
-    home.tell(&[credit("T1"), suspicious("T2"), third, suspicious("T4").by("u4")]).await;
-    home.tell(&[reversal("T3").by("u2")]).await;
+    home.process(&[credit("T1"), suspicious("T2"), third, suspicious("T4").by("u4")]).await;
+    home.process(&[reversal("T3").by("u2")]).await;
     let id = home.reward("T2").await.id;
     home.decide(id, Review::Release).await.expect("it is released");
     let report = report(home, TODAY).await;
@@ -113,23 +113,23 @@ async fn a_report_counts_what_was_booked_on_its_day(home: &Home) {
     assert_eq!(report.cohorts[0].rows[0].approved, payouts(4));
 }
 
-async fn every_postback_has_one_fate(home: &Home) {
-    home.tell(&[credit("T1"), credit("T1"), credit("T1").with("reward", "7"), suspicious("T2").by("u2")])
+async fn every_postback_has_one_outcome(home: &Home) {
+    home.process(&[credit("T1"), credit("T1"), credit("T1").with("reward", "7"), suspicious("T2").by("u2")])
         .await;
-    home.tell(&[reversal("T3"), credit("T3"), reversal("T1"), reversal("T1"), unmappable()]).await;
+    home.process(&[reversal("T3"), credit("T3"), reversal("T1"), reversal("T1"), unmappable()]).await;
     home.record(&[credit("T9").received(NOW.0)]).await;
     home.record(&[credit("T8").received(NOW.0 - 3 * DAY_MS)]).await;
     let refused = NewRefused { call: credit("T5").postback(), reason: "wrong".into() };
     home.store.keep_refused(vec![refused]).await.expect("it is kept");
-    let mut fates = report(home, TODAY).await.postbacks.remove(0);
-    assert_eq!((fates.acknowledged, fates.refused, fates.waiting, fates.unexplained), (10, 1, 1, 0));
-    assert_eq!((fates.credits, fates.holds, fates.reversals, fates.reversals_first), (1, 1, 1, 1));
-    assert_eq!((fates.repeats, fates.conflicts, fates.quarantined, fates.reversed_before), (2, 1, 1, 1));
-    home.settle(ALL).await;
+    let mut counts = report(home, TODAY).await.postbacks.remove(0);
+    assert_eq!((counts.acknowledged, counts.refused, counts.waiting, counts.unexplained), (10, 1, 1, 0));
+    assert_eq!((counts.credits, counts.holds, counts.reversals, counts.reversals_first), (1, 1, 1, 1));
+    assert_eq!((counts.repeats, counts.conflicts, counts.quarantined, counts.reversed_before), (2, 1, 1, 1));
+    home.process_waiting(ALL).await;
     let report = report(home, TODAY).await;
     assert_ties_out(&report);
-    fates = report.postbacks[0].clone();
-    assert_eq!((fates.acknowledged, fates.credits, fates.waiting), (10, 2, 0));
+    counts = report.postbacks[0].clone();
+    assert_eq!((counts.acknowledged, counts.credits, counts.waiting), (10, 2, 0));
 }
 
 /// How many postbacks the report of the day so many days after today counts, and how many refused calls.
@@ -156,13 +156,13 @@ async fn replay_all(home: &Home, days: i64) {
 }
 
 async fn a_replayed_call_is_counted_once_on_the_day_on_which_it_was_taken(home: &Home) {
-    tell_later(home, 0, &[credit("T0")]).await;
+    process_later(home, 0, &[credit("T0")]).await;
     refuse(home, 0, 0..3).await;
     assert_eq!(counted(home, 0).await, (1, 3));
-    tell_later(home, 1, &[credit("T1")]).await;
-    tell_later(home, 5, &[credit("T5")]).await;
+    process_later(home, 1, &[credit("T1")]).await;
+    process_later(home, 5, &[credit("T5")]).await;
     replay_all(home, 5).await;
-    tell_later(home, 6, &[credit("T6")]).await;
+    process_later(home, 6, &[credit("T6")]).await;
     let counts =
         [counted(home, 0).await, counted(home, 1).await, counted(home, 5).await, counted(home, 6).await];
     assert_eq!(counts, [(1, 0), (1, 0), (4, 0), (1, 0)]);
@@ -172,7 +172,7 @@ async fn many_replayed_calls_hide_nothing_from_the_figures_of_any_day(home: &Hom
     refuse(home, -20, 0..40).await;
     for day in 0..3 {
         let calls: Vec<_> = (0..7).map(|n| credit(&format!("T{day}-{n}"))).collect();
-        tell_later(home, day, &calls).await;
+        process_later(home, day, &calls).await;
         if day == 1 {
             // In the middle of the ids, and more than all the others.
             replay_all(home, 1).await;
@@ -183,10 +183,10 @@ async fn many_replayed_calls_hide_nothing_from_the_figures_of_any_day(home: &Hom
 }
 
 async fn what_happens_after_the_day_does_not_change_its_report(home: &Home) {
-    home.tell(&[credit("T1"), suspicious("T2")]).await;
+    home.process(&[credit("T1"), suspicious("T2")]).await;
     let before = report(home, TODAY).await;
-    tell_later(home, 1, &[credit("T5").by("u5")]).await;
-    tell_later(home, 2, &[reversal("T1"), reversal("T2"), credit("T6").by("u6")]).await;
+    process_later(home, 1, &[credit("T5").by("u5")]).await;
+    process_later(home, 2, &[reversal("T1"), reversal("T2"), credit("T6").by("u6")]).await;
     let mut after = report(home, TODAY).await;
     assert_ties_out(&after);
     after.inputs = before.inputs.clone();
@@ -206,10 +206,10 @@ async fn what_happens_after_the_day_does_not_change_its_report(home: &Home) {
 }
 
 async fn holds_are_counted_as_they_stood_at_the_end_of_the_day(home: &Home) {
-    home.tell(&[suspicious("T1"), suspicious("T2").by("u2"), suspicious("T3").by("u3")]).await;
-    tell_later(home, 1, &[reversal("T1")]).await;
+    home.process(&[suspicious("T1"), suspicious("T2").by("u2"), suspicious("T3").by("u3")]).await;
+    process_later(home, 1, &[reversal("T1")]).await;
     let reject = home.reward("T2").await.id;
-    let mut reviewer = crate::support::telling::ann();
+    let mut reviewer = crate::support::processing::ann();
     (reviewer.now, reviewer.business_date) = (later(9), "2026-12-02".into());
     home.store.review(reject, Review::Reject, reviewer).await.expect("it is rejected");
     for (date, held, days) in [(TODAY, 3, "0-1"), ("2026-11-25", 2, "2-7"), ("2026-12-02", 1, "8-30")] {
@@ -223,12 +223,12 @@ async fn holds_are_counted_as_they_stood_at_the_end_of_the_day(home: &Home) {
 }
 
 async fn a_debt_that_arises_and_is_earned_back_rolls_forward(home: &Home) {
-    home.tell(&[credit("T1"), credit("T2").by("u2")]).await;
+    home.process(&[credit("T1"), credit("T2").by("u2")]).await;
     // Both spent it: seen from here, their balance is below zero after a reversal of what they no longer have.
     let spend = "UPDATE accounts SET balance_micros = balance_micros - 500000000 WHERE name LIKE 'user:%'";
     home.raw().await.execute(spend).await;
-    tell_later(home, 1, &[reversal("T1"), reversal("T2").by("u2")]).await;
-    tell_later(home, 2, &[credit("T3").with("reward", "200")]).await;
+    process_later(home, 1, &[reversal("T1"), reversal("T2").by("u2")]).await;
+    process_later(home, 2, &[credit("T3").with("reward", "200")]).await;
     let second = report_at(home, "2026-11-24", later(2)).await;
     let debt = &second.debts[0];
     assert_eq!((debt.opening, debt.arisen, debt.closing), (Sum::default(), Amount(2 * REWARD), rewards(2)));
@@ -244,11 +244,11 @@ async fn a_debt_that_arises_and_is_earned_back_rolls_forward(home: &Home) {
 }
 
 async fn a_preliminary_report_is_rewritten_and_a_final_one_never_is(home: &Home) {
-    home.tell(&[credit("T1")]).await;
+    home.process(&[credit("T1")]).await;
     let first = report(home, TODAY).await;
     assert_eq!(first.state, State::Preliminary);
     assert_eq!(home.store.keep_report(&first, NOW).await.expect("it is kept"), Kept::Now);
-    home.tell(&[credit("T2").by("u2")]).await;
+    home.process(&[credit("T2").by("u2")]).await;
     let last = close(home, TODAY, later(2)).await;
     let kept = home.store.report(TODAY).await.expect("it is read").expect("a report");
     assert_eq!((kept.report().expect("it reads back"), kept.state.as_str()), (last.clone(), "final"));
@@ -265,11 +265,11 @@ async fn a_preliminary_report_is_rewritten_and_a_final_one_never_is(home: &Home)
 }
 
 async fn what_is_booked_into_a_closed_day_is_a_late_entry_of_the_next(home: &Home) {
-    home.tell(&[credit("T1")]).await;
+    home.process(&[credit("T1")]).await;
     let closed = close(home, TODAY, later(2)).await;
     // A worker with a clock of its own still books into it.
-    home.tell(&[credit("T2").by("u2"), suspicious("T3").by("u3")]).await;
-    tell_later(home, 1, &[credit("T4").by("u4")]).await;
+    home.process(&[credit("T2").by("u2"), suspicious("T3").by("u3")]).await;
+    process_later(home, 1, &[credit("T4").by("u4")]).await;
     let next = close(home, "2026-11-24", later(3)).await;
     assert_ties_out(&next);
     assert_eq!(next.sources[0].figures.approved, payouts(3));
@@ -285,9 +285,9 @@ async fn what_is_booked_into_a_closed_day_is_a_late_entry_of_the_next(home: &Hom
 }
 
 async fn a_balance_that_was_tampered_with_does_not_tie_out(home: &Home) {
-    home.tell(&[credit("T1")]).await;
+    home.process(&[credit("T1")]).await;
     close(home, TODAY, later(2)).await;
-    tell_later(home, 1, &[credit("T2").by("u2")]).await;
+    process_later(home, 1, &[credit("T2").by("u2")]).await;
     let tamper = "UPDATE accounts SET balance_micros = balance_micros + 5 WHERE name = 'network:targo'";
     home.raw().await.execute(tamper).await;
     let report = report_at(home, "2026-11-24", later(1)).await;
@@ -301,7 +301,7 @@ async fn a_closed_report_is_signed_off_once(home: &Home) {
     let sign = |actor: &str| SignOff { actor: actor.into(), note: "seen".into(), now: later(3) };
     let signed = async |actor: &str| home.store.sign_off(TODAY, sign(actor)).await.expect("an answer");
     assert_eq!(signed("fay").await, Signed::Missing);
-    home.tell(&[credit("T1")]).await;
+    home.process(&[credit("T1")]).await;
     let preliminary = report(home, TODAY).await;
     home.store.keep_report(&preliminary, NOW).await.expect("it is kept");
     assert_eq!(signed("fay").await, Signed::NotClosed);
@@ -333,7 +333,7 @@ async fn silence_of_every_process_is_a_loss_window(home: &Home) {
 async fn the_span_of_the_books_is_known(home: &Home) {
     let span = async || home.store.report_span().await.expect("it is read");
     assert_eq!(span().await, store::reports::ReportSpan::default());
-    home.tell(&[credit("T1")]).await;
+    home.process(&[credit("T1")]).await;
     close(home, TODAY, later(2)).await;
     assert_eq!(span().await.first_booked.as_deref(), Some(TODAY));
     assert_eq!(span().await.last_closed.as_deref(), Some(TODAY));
@@ -385,14 +385,14 @@ async fn an_empty_day_that_has_a_report_is_closed_before_the_first_booking(home:
     let listened = TimestampMs(NOW.0 - DAY_MS);
     home.store.note_listening("web".into(), listened, listened).await.expect("it is noted");
     make_up_to(home, "2026-11-22", NOW).await;
-    home.tell(&[credit("T1")]).await;
+    home.process(&[credit("T1")]).await;
     make_up_to(home, "2026-11-24", later(5)).await;
     assert_eq!(chain(home).await, dates(&["2026-11-22", TODAY, "2026-11-24"]));
 }
 
 async fn a_day_is_closed_only_while_what_it_goes_on_from_stands(home: &Home) {
-    home.tell(&[credit("T1")]).await;
-    tell_later(home, 1, &[credit("T2").by("u2")]).await;
+    home.process(&[credit("T1")]).await;
+    process_later(home, 1, &[credit("T2").by("u2")]).await;
     // Read before the first day is closed, and kept after it.
     let early = report_at(home, "2026-11-24", later(5)).await;
     assert_eq!(early.state, State::Preliminary);
@@ -409,14 +409,14 @@ async fn a_day_is_closed_only_while_what_it_goes_on_from_stands(home: &Home) {
 }
 
 async fn a_day_is_not_closed_while_the_day_before_it_is_open(home: &Home) {
-    home.tell(&[credit("T1")]).await;
+    home.process(&[credit("T1")]).await;
     // Received on the first day, and still waiting at the end of the second.
     home.record(&[credit("T2").by("u2").received(NOW.0)]).await;
     make_up_to(home, "2026-11-25", later(9)).await;
     assert_eq!(chain(home).await, dates(&[]));
     let states = home.raw().await.texts("SELECT state FROM reports").await;
     assert_eq!(states, ["preliminary"; 3]);
-    home.settle(ALL).await;
+    home.process_waiting(ALL).await;
     make_up_to(home, "2026-11-25", later(9)).await;
     assert_eq!(chain(home).await, dates(&[TODAY, "2026-11-24", "2026-11-25"]));
 }
@@ -425,7 +425,7 @@ async fn a_day_shortly_before_the_first_is_kept_when_it_is_asked_for(home: &Home
     let made = async |date: &str| {
         jobs::reports::make(&home.store, &terms(), day(date), later(5)).await.expect("it is made").kept
     };
-    home.tell(&[credit("T1")]).await;
+    home.process(&[credit("T1")]).await;
     assert_eq!(made("2026-10-22").await, Kept::BeforeTheFirst, "too far back");
     assert_eq!(made("2026-11-20").await, Kept::Now);
     make_up_to(home, TODAY, later(5)).await;
@@ -438,7 +438,7 @@ async fn a_day_before_the_first_closed_one_is_not_kept(home: &Home) {
         jobs::reports::make(&home.store, &terms(), day(date), later(5)).await.expect("it is made").kept
     };
     assert_eq!(made("2020-01-01").await, Kept::BeforeTheFirst, "nothing is known at all");
-    home.tell(&[credit("T1")]).await;
+    home.process(&[credit("T1")]).await;
     close(home, TODAY, later(5)).await;
     assert_eq!(made("2026-11-22").await, Kept::BeforeTheFirst);
     let early = report_at(home, "2026-11-22", later(5)).await;
@@ -449,7 +449,7 @@ async fn a_day_before_the_first_closed_one_is_not_kept(home: &Home) {
 
 async fn two_workers_that_report_at_once_make_one_chain(home: &Home) {
     for days in 0..4 {
-        tell_later(home, days, &[credit(&format!("T{days}")).by("u2")]).await;
+        process_later(home, days, &[credit(&format!("T{days}")).by("u2")]).await;
     }
     let all = [TODAY, "2026-11-24", "2026-11-25", "2026-11-26"];
     tokio::join!(
@@ -461,7 +461,7 @@ async fn two_workers_that_report_at_once_make_one_chain(home: &Home) {
 }
 
 async fn a_report_of_a_later_day_makes_the_days_before_it(home: &Home) {
-    home.tell(&[credit("T1")]).await;
+    home.process(&[credit("T1")]).await;
     let made = jobs::reports::make(&home.store, &terms(), day("2026-11-25"), later(9)).await;
     let made = made.expect("it is made");
     assert_eq!((made.kept, made.report.state), (Kept::Now, State::Final));
@@ -469,7 +469,7 @@ async fn a_report_of_a_later_day_makes_the_days_before_it(home: &Home) {
 }
 
 async fn a_hole_in_the_chain_of_closed_days_is_found(home: &Home) {
-    home.tell(&[credit("T1")]).await;
+    home.process(&[credit("T1")]).await;
     make_up_to(home, "2026-11-26", later(9)).await;
     let mut raw = home.raw().await;
     raw.lift("reports").await;

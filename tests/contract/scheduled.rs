@@ -5,7 +5,7 @@ use store::operations::jobs::{Begun, Job};
 
 use crate::support::database::Home;
 use crate::support::place::Kind;
-use crate::support::story::NOW;
+use crate::support::postbacks::NOW;
 
 contract! {
     both:

@@ -21,8 +21,8 @@ use store::review::decisions::{Reviewed, Reviewer, Undone};
 use store::review::holds::HoldFilter;
 
 use crate::support::database::Home;
-use crate::support::story::{NOW, TODAY, credit, reversal, suspicious};
-use crate::support::telling::told;
+use crate::support::postbacks::{NOW, TODAY, credit, reversal, suspicious};
+use crate::support::processing::grace_only;
 
 contract! {
     both:
@@ -57,7 +57,7 @@ fn reviewer(name: &str, now: TimestampMs) -> Reviewer {
 }
 
 async fn held(home: &Home) -> Vec<Wanted> {
-    home.tell(&[suspicious("T1")]).await;
+    home.process(&[suspicious("T1")]).await;
     let ids = home.store.hold_ids(&HoldFilter::default(), 10).await.expect("listed");
     ids.into_iter().map(|(reward_id, steps)| Wanted { reward_id, steps }).collect()
 }
@@ -102,7 +102,7 @@ async fn who_was_enabled_again_within_a_day_is_no_second_person(home: &Home) {
 }
 
 async fn quarantined(home: &Home, tx: &str) -> i64 {
-    home.tell(&[credit(tx).with("reward", "x")]).await;
+    home.process(&[credit(tx).with("reward", "x")]).await;
     let ids = home.store.quarantined(&QuarantineFilter::default(), 0).await.expect("listed");
     *ids.last().expect("one")
 }
@@ -183,7 +183,7 @@ async fn of_two_statements_at_the_same_moment_one_sees_the_other(home: &Home) {
 
 /// A part of a credit that the network takes back; the case.
 async fn case(home: &Home, tx: &str) -> i64 {
-    home.tell(&[credit(tx).by(tx), reversal(tx).by(tx).with("reward", 200)]).await;
+    home.process(&[credit(tx).by(tx), reversal(tx).by(tx).with("reward", 200)]).await;
     let open = home.store.cases(&CaseFilter::default(), NOW, 100).await.expect("listed");
     open.iter().map(|case| case.id).max().expect("a case")
 }
@@ -231,7 +231,7 @@ async fn small_dismissals_of_one_day_are_one_large_one(home: &Home) {
 }
 
 async fn only_who_decided_takes_it_back_and_it_stands_in_the_audit(home: &Home) {
-    let store = home.store.clone().notifying(told());
+    let store = home.store.clone().notifying(grace_only());
     let id = held(home).await[0].reward_id;
     let mara = || Actor::new("mara", Via::Token("laptop".into()), None);
     let of_mara = || Reviewer { actor: mara(), ..reviewer("mara", NOW) };

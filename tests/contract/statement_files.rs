@@ -14,7 +14,7 @@ use store::statements::notes::{NoteKind, Notes};
 use store::statements::{Confirm, Confirmed, MatchTerms, NewStatement, Received, Supersedes, Then};
 
 use crate::support::database::Home;
-use crate::support::story::{NOW, SOURCE, credit};
+use crate::support::postbacks::{NOW, SOURCE, credit};
 
 contract! {
     both:
@@ -80,7 +80,7 @@ async fn notes(home: &Home, id: i64, kind: NoteKind) -> Notes {
 /// `T0` to `T4` of a dollar each.
 async fn five(home: &Home) {
     let credits: Vec<_> = (0..5).map(|n| credit(&format!("T{n}")).by("u").with("offer_id", "o")).collect();
-    home.tell(&credits).await;
+    home.process(&credits).await;
 }
 
 /// Bytes that are no file, half a file, or almost one.

@@ -17,7 +17,7 @@ use crate::statements::{
     HEADER, OVERDUE, TERMS, confirm, counts, import, new, of, receive, receive_as, ten, totals,
 };
 use crate::support::database::Home;
-use crate::support::story::{NOW, TODAY};
+use crate::support::postbacks::{NOW, TODAY};
 
 contract! {
     both:
@@ -248,9 +248,9 @@ async fn discarding_a_new_version_brings_the_old_one_back(home: &Home) {
     assert_eq!((stands(home, old).await, stands(home, newer).await), (State::Matched, State::Discarded));
     assert_eq!((totals(home, old).await, theirs(home).await), before);
     let audit = home.store.audit(&AuditFilter::default(), 3).await.expect("it is read");
-    let told: Vec<_> = audit.iter().map(|row| (row.action.as_str(), row.subject.clone())).collect();
+    let actions: Vec<_> = audit.iter().map(|row| (row.action.as_str(), row.subject.clone())).collect();
     assert_eq!(
-        told,
+        actions,
         [
             ("statement_discarded", format!("statement {newer}")),
             ("statement_restored", format!("statement {old}")),

@@ -9,7 +9,7 @@ use store::statements::{Accepted, Discarded, Paid, Payment, TakenBack};
 
 use crate::statements::{HEADER, OVERDUE, import, line, of, ten, totals, word};
 use crate::support::database::Home;
-use crate::support::story::{NOW, SOURCE, TODAY};
+use crate::support::postbacks::{NOW, SOURCE, TODAY};
 
 contract! {
     both:

@@ -19,7 +19,7 @@ use store::statements::{
 };
 
 use crate::support::database::Home;
-use crate::support::story::{NOW, SOURCE, TODAY, credit, reversal};
+use crate::support::postbacks::{NOW, SOURCE, TODAY, credit, reversal};
 
 contract! {
     both:
@@ -34,7 +34,7 @@ contract! {
         a_line_that_a_statement_of_other_days_has_is_a_duplicate,
         the_sum_of_a_day_stands_for_the_bookings_that_no_line_has,
         what_a_file_says_of_itself_is_held_against_its_lines,
-        a_file_waits_for_a_persons_word_and_is_discarded_or_read,
+        a_file_waits_for_a_person_and_is_discarded_or_imported,
         every_difference_of_a_state_is_accepted_with_one_reason,
         a_difference_is_accepted_once_and_counted_apart,
         what_the_network_paid_is_booked_from_paid_to_network,
@@ -135,8 +135,8 @@ pub(crate) fn word(reason: &str) -> Resolution {
 /// Honest credits `T0` to `T9` of a dollar each, of a user and an offer each, with `T8` and `T9` taken back.
 pub(crate) async fn ten(home: &Home) {
     let call = |n: usize| credit(&format!("T{n}")).by(&format!("u{n}")).with("offer_id", format!("o{n}"));
-    home.tell(&(0..10).map(call).collect::<Vec<_>>()).await;
-    home.tell(&[reversal("T8").by("u8"), reversal("T9").by("u9")]).await;
+    home.process(&(0..10).map(call).collect::<Vec<_>>()).await;
+    home.process(&[reversal("T8").by("u8"), reversal("T9").by("u9")]).await;
 }
 
 pub(crate) fn of(n: usize, status: &str, amount: &str) -> String {
@@ -146,7 +146,7 @@ pub(crate) fn of(n: usize, status: &str, amount: &str) -> String {
 async fn planted_differences_of_every_state_are_found_and_none_is_invented(home: &Home) {
     ten(home).await;
     // Two bookings that nobody can tell apart.
-    home.tell(&[
+    home.process(&[
         credit("A1").by("a").with("offer_id", "twin").with("event_id", "1"),
         credit("A2").by("a").with("offer_id", "twin").with("event_id", "2"),
     ])
@@ -303,9 +303,9 @@ async fn a_postback_that_arrives_late_closes_its_lines(home: &Home) {
     let close = async || home.store.close_late_lines(id, TERMS, NOW).await.expect("they are looked at");
     assert_eq!(close().await, 0);
     let open = totals(home, id).await.open_count;
-    home.tell(&[credit("LATE").by("u").with("offer_id", "o")]).await;
+    home.process(&[credit("LATE").by("u").with("offer_id", "o")]).await;
     assert_eq!(close().await, 1);
-    home.tell(&[reversal("LATE").by("u"), reversal("T3").by("u3")]).await;
+    home.process(&[reversal("LATE").by("u"), reversal("T3").by("u3")]).await;
     assert_eq!(close().await, 2);
     assert_eq!(close().await, 0, "each is closed once");
     let rows = home.store.statement_breaks(id, OVERDUE, LineState::Matched, 0, 10).await.expect("listed");
@@ -400,7 +400,7 @@ async fn what_a_file_says_of_itself_is_held_against_its_lines(home: &Home) {
     assert_eq!((gaps[0].stated.as_str(), gaps[0].found.as_str()), ("0.5", "0.75"));
 }
 
-async fn a_file_waits_for_a_persons_word_and_is_discarded_or_read(home: &Home) {
+async fn a_file_waits_for_a_person_and_is_discarded_or_imported(home: &Home) {
     let file = HEADER.to_owned() + &of(0, "approved", "1.00");
     let ask =
         async |name: &str, file: &str| receive_as(home, new(name), &Format::default(), file, Then::Ask).await;

@@ -6,7 +6,7 @@ use store::access::staff::{NewPerson, PersonChange};
 use store::access::tokens::{NewToken, TokenOwner};
 
 use crate::support::database::Home;
-use crate::support::story::NOW;
+use crate::support::postbacks::NOW;
 
 contract! {
     both:

@@ -6,7 +6,7 @@ use store::review::holds::HoldFilter;
 
 use crate::support::bulk::{holds, rewards};
 use crate::support::database::Home;
-use crate::support::story::{NOW, TODAY};
+use crate::support::postbacks::{NOW, TODAY};
 
 contract! {
     both:

@@ -11,9 +11,9 @@ contract! {
     both:
         a_worker_of_the_same_process_is_woken,
         a_worker_that_comes_late_is_woken_all_the_same,
-        telling_other_processes_never_fails_where_nobody_listens;
+        notifying_never_fails_where_nobody_listens;
     sqlite:
-        nobody_is_ever_told_by_another_process_on_sqlite;
+        on_sqlite_no_other_process_notifies;
     postgres:
         a_worker_of_another_process_is_woken_on_postgres,
         a_worker_is_woken_again_after_the_server_ended_every_session;
@@ -36,11 +36,11 @@ async fn a_worker_that_comes_late_is_woken_all_the_same(home: &Home) {
     woken(&home.store.clone()).await;
 }
 
-async fn telling_other_processes_never_fails_where_nobody_listens(home: &Home) {
+async fn notifying_never_fails_where_nobody_listens(home: &Home) {
     home.store.wake_other_processes().await.expect("it is said");
 }
 
-async fn nobody_is_ever_told_by_another_process_on_sqlite(home: &Home) {
+async fn on_sqlite_no_other_process_notifies(home: &Home) {
     let other = home.another_process().await;
     other.wake_other_processes().await.expect("there is nothing to say");
     tokio::select! {

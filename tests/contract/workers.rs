@@ -11,7 +11,7 @@ use store::Store;
 use store::postbacks::inbox::{Claim, NewPostback};
 
 use crate::support::database::{DEADLINE, Home};
-use crate::support::story::{Call, NOW, credit, processed, processor, reversal, suspicious, unmappable};
+use crate::support::postbacks::{Call, NOW, credit, processed, processor, reversal, suspicious, unmappable};
 
 contract! {
     both:
@@ -139,8 +139,9 @@ async fn assert_right(home: &Home, events: &[Event]) {
 
     let sql = "SELECT outcome, COUNT(*) FROM postbacks GROUP BY outcome ORDER BY outcome";
     let outcomes: Vec<(String, i64)> = home.raw().await.rows(sql).await;
-    let told = events.iter().fold(0, |sum, event| sum + if event.reversed { 2 } else { 1 });
-    let expected = [("processed", told), ("quarantined", UNMAPPABLE * TIMES), ("repeat", told * (TIMES - 1))];
+    let postbacks = events.iter().fold(0, |sum, event| sum + if event.reversed { 2 } else { 1 });
+    let expected =
+        [("processed", postbacks), ("quarantined", UNMAPPABLE * TIMES), ("repeat", postbacks * (TIMES - 1))];
     assert_eq!(outcomes, expected.map(|(outcome, number)| (outcome.to_owned(), number)));
 }
 

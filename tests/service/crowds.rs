@@ -64,7 +64,7 @@ fn a_connection_with_a_verified_call_stays_however_many_strangers_come() {
     let mut network = Connection::open(up.address).expect("a connection");
     let call = |network: &mut Connection, tx: &str| {
         let request = Request::get(Event::honest("u-1", tx, 10).credit());
-        network.call(&request).expect("it is answered").said() == (200, "OK")
+        network.call(&request).expect("it is answered").status_and_body() == (200, "OK")
     };
     assert!(call(&mut network, "T-1"));
     for number in 0..3 {
@@ -124,7 +124,7 @@ fn known_ones_that_wait_make_room_for_each_other() {
     for number in 0..CROWD {
         let mut network = Connection::open(up.address).expect("a connection");
         let request = Request::get(Event::honest("u-1", &format!("T-{number}"), 10).credit());
-        assert_eq!(network.call(&request).expect("it is answered").said(), (200, "OK"));
+        assert_eq!(network.call(&request).expect("it is answered").status_and_body(), (200, "OK"));
         kept.push(network);
     }
     assert!(kept[0].call(&Request::get("/healthz")).is_err(), "the one that waited longest is gone");
@@ -141,7 +141,7 @@ fn a_connection_ends_between_two_requests_when_its_life_is_over() {
         let answer = connection.call(&Request::get("/healthz")).expect("every request is answered");
         (answer.header("connection") == Some("close")).then_some(answer)
     });
-    assert_eq!(last.said(), (200, "OK"));
+    assert_eq!(last.status_and_body(), (200, "OK"));
     assert!(connection.call(&Request::get("/healthz")).is_err(), "then it is closed");
     up.process.stop();
 }

@@ -52,7 +52,7 @@ fn asked(on: Kind) -> Asked {
     deliver(up.address, &Event::honest("u-1", "T-1", 10).credit());
     deliver(up.address, &Event::too_fast("u-2", "T-2", 10).credit());
     deliver(up.address, &sign("/pb/targo?uid=u-1&sub1=x"));
-    api.settle();
+    api.await_processing();
     let header = "tx_id,status,user_id,offer_id,amount,currency,time\n";
     let statement = api.import("a.csv", &format!("{header}{}", line("T-1", "approved", "u-1", "1.00")));
     let paid = api

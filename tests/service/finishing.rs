@@ -22,7 +22,7 @@ on_both_databases!(
 /// An honest event of `tx` with something else in its query, delivered; the id of the quarantined postback.
 pub(crate) fn quarantine(api: &Api, tx: &str, from: &str, to: &str) -> i64 {
     deliver(api.address, &sign(&Event::honest("u-1", tx, 500).unsigned(1).replace(from, to)));
-    api.settle();
+    api.await_processing();
     api.get("postbacks?outcome=quarantined")["items"][0]["id"].as_i64().expect("an id")
 }
 

@@ -106,7 +106,7 @@ fn what_arrives_between_two_pages_shifts_nothing(on: Kind) {
         let before = api.all(path, 1_000);
         let first = api.get(&format!("{path}?limit=10"));
         deliver(up.address, &Event::honest("u-9", path, 1).credit());
-        api.settle();
+        api.await_processing();
         let cursor = first["next"].as_str().expect("there is more");
         let rest = api.get(&format!("{path}?limit=1000&cursor={cursor}"));
         let together = [&first, &rest].map(|page| page["items"].as_array().expect("items").clone()).concat();
@@ -200,7 +200,7 @@ fn busy(on: Kind) -> (Gate, Listening, Api) {
     for number in 0..3 {
         deliver(up.address, &sign(&format!("/pb/targo?uid=u-1&sub1={number}")));
     }
-    api.settle();
+    api.await_processing();
     (gate, up, api)
 }
 

@@ -56,7 +56,7 @@ fn books(on: Kind) -> Gate {
     for (user, tx) in [("u-1", "T-1"), ("u-2", "T-2")] {
         deliver(up.address, &Event::honest(user, tx, 500).credit());
     }
-    gate.api(up.address).settle();
+    gate.api(up.address).await_processing();
     up.process.stop();
     gate
 }

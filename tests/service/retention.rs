@@ -18,7 +18,7 @@ fn what_is_over_its_term_leaves_once_a_worker_runs_and_rewards_stay(on: Kind) {
     for tx in ["T-1", "T-2"] {
         deliver(web.address, &Event::honest("u-1", tx, 10).credit());
     }
-    api.settle();
+    api.await_processing();
     worker.stop();
     // The first one came a long time ago, and so did something that was put aside; nobody has purged today.
     gate.database.execute(

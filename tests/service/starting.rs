@@ -85,7 +85,7 @@ fn a_log_filter_that_is_none_is_a_wrong_setting() {
 }
 
 #[test]
-fn a_geo_database_that_cannot_be_read_is_a_wrong_setting_and_nothing_starts() {
+fn an_unreadable_geo_database_is_a_wrong_setting() {
     let gate = Gate::with(Kind::Sqlite, |settings| settings.with("geo_databases = [\"not-there.mmdb\"]"));
     for arguments in [&[][..], &["worker"]] {
         let command = gate.command(arguments);

@@ -37,7 +37,7 @@ fn six(gate: &Gate) -> (Listening, Api) {
     for number in 1..=6 {
         deliver(up.address, &Event::honest("u-1", &format!("T-{number}"), 10).credit());
     }
-    api.settle();
+    api.await_processing();
     (up, api)
 }
 

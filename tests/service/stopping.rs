@@ -12,7 +12,7 @@ use crate::support::wait::until;
 
 on_both_databases!(
     a_web_process_that_is_stopped_under_load_keeps_what_it_acknowledged,
-    a_bare_rewardgate_that_is_stopped_under_load_keeps_what_it_acknowledged,
+    a_gate_stopped_under_load_keeps_what_it_acknowledged,
     a_worker_that_is_stopped_with_work_waiting_leaves_it_to_the_next,
     a_request_in_hand_is_answered_before_the_end,
 );
@@ -23,7 +23,7 @@ fn a_web_process_that_is_stopped_under_load_keeps_what_it_acknowledged(on: Kind)
     stop_under_load(on, Gate::web);
 }
 
-fn a_bare_rewardgate_that_is_stopped_under_load_keeps_what_it_acknowledged(on: Kind) {
+fn a_gate_stopped_under_load_keeps_what_it_acknowledged(on: Kind) {
     stop_under_load(on, Gate::up);
 }
 

@@ -13,7 +13,7 @@ use store::review::holds::{Cluster, ClusterKey, ClusterPlace, HoldFilter, HoldPl
 use crate::support::bulk::holds::fill;
 use crate::support::database::Home;
 use crate::support::place::Kind;
-use crate::support::story::{NOW, TODAY};
+use crate::support::postbacks::{NOW, TODAY};
 
 /// How often each question is asked.
 const ROUNDS: usize = 40;

@@ -85,7 +85,7 @@ pub(super) struct Moved {
 
 /// What became of a postback.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Fate {
+pub(super) enum Disposition {
     Waiting,
     Did(Step),
     ReversedBefore,
@@ -97,10 +97,10 @@ pub(super) enum Fate {
 }
 
 /// A postback as it was received.
-pub(super) struct Told {
+pub(super) struct Incoming {
     pub(super) source: &'static str,
     pub(super) received: i64,
-    pub(super) fate: Fate,
+    pub(super) disposition: Disposition,
 }
 
 /// A reversal that a person had to look at.
@@ -128,8 +128,8 @@ pub(super) struct Happenings {
     pub(super) steps: Vec<Happened>,
     pub(super) moved: Vec<Moved>,
     /// In the order of their ids.
-    pub(super) postbacks: Vec<Told>,
-    pub(super) refused: Vec<Told>,
+    pub(super) postbacks: Vec<Incoming>,
+    pub(super) refused: Vec<Incoming>,
     /// In the order of their ids.
     pub(super) cases: Vec<Case>,
     /// From when to when nobody listened, apart from gaps that are too short to matter.

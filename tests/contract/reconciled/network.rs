@@ -5,7 +5,7 @@ use rand::RngExt as _;
 use rand::rngs::SmallRng;
 
 use super::scenario::{SOURCES, Scenario, USERS};
-use crate::support::story::{Call, credit, reversal, suspicious, unmappable};
+use crate::support::postbacks::{Call, credit, reversal, suspicious, unmappable};
 
 /// How far behind the clock of one web process is from the others', at most. Less than the report allows for.
 pub(super) const SKEW_MS: i64 = 500_000;

@@ -10,10 +10,10 @@ use store::review::cases::{CaseFilter, Resolve, Resolved};
 use store::review::decisions::{Reviewed, Reviewer, Undone};
 
 use super::cohorts::nearest;
-use super::happened::{Fate, date};
+use super::happened::{Disposition, date};
 use super::scenario::{DAYS, HOUR_MS, Scenario};
 use crate::support::database::Home;
-use crate::support::telling::told;
+use crate::support::processing::grace_only;
 
 /// A silence up to here is no window.
 const NO_WINDOW_MS: i64 = 75_000;
@@ -31,12 +31,12 @@ pub(super) struct Desk {
 impl Desk {
     pub(super) fn new(home: &Home, from: i64) -> Self {
         // A decision can be undone for as long as the scenario lasts.
-        let undoable = domain::delivery::Subscriptions { grace_ms: 2 * DAYS * 24 * HOUR_MS, ..told() };
+        let undoable = domain::delivery::Subscriptions { grace_ms: 2 * DAYS * 24 * HOUR_MS, ..grace_only() };
         Self { store: home.store.clone().notifying(undoable), decided: Vec::new(), processes: 0, began: from }
     }
 
     /// Somebody listens until `now`.
-    pub(super) async fn heard(&mut self, scenario: &mut Scenario<'_>, now: i64) {
+    pub(super) async fn listen_until(&mut self, scenario: &mut Scenario<'_>, now: i64) {
         self.note(&format!("web {}", self.processes), self.began, now).await;
         scenario.happenings.heard_until = now;
     }
@@ -62,7 +62,7 @@ impl Desk {
             self.processes += 1;
             self.began = gone + silence;
         }
-        self.heard(scenario, now).await;
+        self.listen_until(scenario, now).await;
     }
 
     async fn note(&self, process: &str, began: i64, seen: i64) {
@@ -142,8 +142,8 @@ impl Desk {
             _ => {}
         }
         if situation != Situation::Orphan && resolution != Resolution::Dismiss {
-            scenario.postback(case.postback_id).fate =
-                Fate::Did(if resolution == Resolution::All { steps.0 } else { steps.1 });
+            scenario.postback(case.postback_id).disposition =
+                Disposition::Did(if resolution == Resolution::All { steps.0 } else { steps.1 });
         }
     }
 

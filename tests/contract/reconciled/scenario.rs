@@ -15,16 +15,16 @@ use rand::{RngExt as _, SeedableRng as _};
 use store::postbacks::inbox::Claim;
 use store::postbacks::refused::NewRefused;
 
-use super::happened::{Case, Fate, Happenings, Moved, Terms, Told, Zone, date};
+use super::happened::{Case, Disposition, Happenings, Incoming, Moved, Terms, Zone, date};
 use super::network::SKEW_MS;
 use super::people::Desk;
 use super::reported::Reports;
 use crate::support::database::Home;
-use crate::support::story::{
+use crate::support::postbacks::{
     Call, GEMS_SOURCE, RETRY_HORIZON_MS, SECOND_SOURCE, SOURCE, app_of, credit, processed, processor_in,
     processor_under,
 };
-use crate::support::telling::ALL;
+use crate::support::processing::ALL;
 
 pub(super) const DAYS: i64 = 30;
 pub(super) const HOUR_MS: i64 = 3_600_000;
@@ -94,10 +94,10 @@ pub(super) async fn live(home: &Home, zone: Zone, from: i64, seed: u64) -> Repor
         // The worker may be behind, and its clock may be wrong by a day or two.
         let behind = scenario.chance.random_range(0..2 * HOUR_MS);
         at += behind;
-        desk.heard(&mut scenario, at).await;
+        desk.listen_until(&mut scenario, at).await;
         reports.look_in(&mut scenario, at - behind, at).await;
         let wrong = scenario.late(at, 0.1);
-        scenario.settle(wrong).await;
+        scenario.process(wrong).await;
         // Nothing waits any more.
         reports.look_in(&mut scenario, at - behind, at).await;
         desk.decide(&mut scenario, at).await;
@@ -184,7 +184,7 @@ impl Scenario<'_> {
         for call in calls {
             let source = named(call.source());
             let received = call.received_at();
-            self.happenings.postbacks.push(Told { source, received, fate: Fate::Waiting });
+            self.happenings.postbacks.push(Incoming { source, received, disposition: Disposition::Waiting });
             self.know(call);
         }
         if self.chance.random_bool(0.2) {
@@ -192,7 +192,11 @@ impl Scenario<'_> {
             let call = credit("R").of_source(source).received(at).postback();
             let refused = NewRefused { call, reason: "wrong".into() };
             self.home.store.keep_refused(vec![refused]).await.expect("it is kept");
-            self.happenings.refused.push(Told { source, received: at, fate: Fate::Refused });
+            self.happenings.refused.push(Incoming {
+                source,
+                received: at,
+                disposition: Disposition::Refused,
+            });
         }
     }
 
@@ -239,7 +243,7 @@ impl Scenario<'_> {
         }
     }
 
-    async fn settle(&mut self, booked: i64) {
+    async fn process(&mut self, booked: i64) {
         let outcome =
             processed(&self.home.store, Claim::First(ALL), self.processor.clone(), TimestampMs(booked)).await;
         let BatchOutcome { rewards, postbacks, cases, .. } = outcome.expect("they are settled");
@@ -248,15 +252,15 @@ impl Scenario<'_> {
             self.case(named(&reward.source), &reward.key, case, booked);
         }
         for processed in postbacks {
-            let fate = match (processed.outcome, processed.reason.as_deref()) {
-                (Outcome::Repeat, _) => Fate::Repeat,
-                (Outcome::Quarantined, _) => Fate::Quarantined,
-                (Outcome::Information, _) => Fate::Information,
-                (Outcome::Processed, Some(REVERSED_BEFORE)) => Fate::ReversedBefore,
+            let disposition = match (processed.outcome, processed.reason.as_deref()) {
+                (Outcome::Repeat, _) => Disposition::Repeat,
+                (Outcome::Quarantined, _) => Disposition::Quarantined,
+                (Outcome::Information, _) => Disposition::Information,
+                (Outcome::Processed, Some(REVERSED_BEFORE)) => Disposition::ReversedBefore,
                 // Unless it took a step, which is looked at next.
-                (Outcome::Processed, _) => Fate::Conflict,
+                (Outcome::Processed, _) => Disposition::Conflict,
             };
-            self.postback(processed.postback_id).fate = fate;
+            self.postback(processed.postback_id).disposition = disposition;
         }
         for settled in rewards {
             let name = (named(&settled.reward.source), settled.reward.key.clone());
@@ -264,13 +268,14 @@ impl Scenario<'_> {
                 self.end_cases(&name, booked, |situation| situation == Situation::Orphan);
             }
             for taken in settled.steps {
-                self.postback(taken.postback_id.expect("a postback")).fate = Fate::Did(taken.step);
+                self.postback(taken.postback_id.expect("a postback")).disposition =
+                    Disposition::Did(taken.step);
                 self.take(&name, taken.step, booked);
             }
         }
     }
 
-    pub(super) fn postback(&mut self, id: i64) -> &mut Told {
+    pub(super) fn postback(&mut self, id: i64) -> &mut Incoming {
         let index = usize::try_from(id - 1).expect("ids begin with 1");
         &mut self.happenings.postbacks[index]
     }

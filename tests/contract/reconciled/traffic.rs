@@ -6,7 +6,7 @@ use domain::report::{CaseFigures, PostbackFigures};
 use domain::reward::Step;
 use domain::time::TimestampMs;
 
-use super::happened::Fate;
+use super::happened::Disposition;
 use super::naive::{Naive, REVERSALS};
 use super::reported::RETRY_HORIZON_MS;
 
@@ -16,23 +16,26 @@ impl Naive<'_> {
             self.happenings.postbacks.iter().chain(&self.happenings.refused).map(|it| it.source).collect();
         sources.sort_unstable();
         sources.dedup();
-        sources.retain(|source| self.fated(source, |_| true) > 0);
+        sources.retain(|source| self.count_of(source, |_| true) > 0);
         let of = |source: &str| PostbackFigures {
             source: source.to_owned(),
-            acknowledged: self.fated(source, |fate| fate != Fate::Refused),
-            credits: self.fated(source, |fate| fate == Fate::Did(Step::Credit)),
-            holds: self.fated(source, |fate| fate == Fate::Did(Step::Hold)),
-            reversals: self.fated(source, |fate| REVERSALS.map(Fate::Did).contains(&fate)),
-            reversals_first: self.fated(source, |fate| fate == Fate::Did(Step::ReverseUnseen)),
-            reversed_before: self.fated(source, |fate| fate == Fate::ReversedBefore),
-            reapprovals: self.fated(source, |fate| fate == Fate::Did(Step::Reapprove)),
-            repeats: self.fated(source, |fate| fate == Fate::Repeat),
-            conflicts: self.fated(source, |fate| fate == Fate::Conflict),
-            quarantined: self.fated(source, |fate| fate == Fate::Quarantined),
-            information: self.fated(source, |fate| fate == Fate::Information),
-            waiting: self.fated(source, |fate| fate == Fate::Waiting),
+            acknowledged: self.count_of(source, |disposition| disposition != Disposition::Refused),
+            credits: self.count_of(source, |disposition| disposition == Disposition::Did(Step::Credit)),
+            holds: self.count_of(source, |disposition| disposition == Disposition::Did(Step::Hold)),
+            reversals: self
+                .count_of(source, |disposition| REVERSALS.map(Disposition::Did).contains(&disposition)),
+            reversals_first: self
+                .count_of(source, |disposition| disposition == Disposition::Did(Step::ReverseUnseen)),
+            reversed_before: self.count_of(source, |disposition| disposition == Disposition::ReversedBefore),
+            reapprovals: self
+                .count_of(source, |disposition| disposition == Disposition::Did(Step::Reapprove)),
+            repeats: self.count_of(source, |disposition| disposition == Disposition::Repeat),
+            conflicts: self.count_of(source, |disposition| disposition == Disposition::Conflict),
+            quarantined: self.count_of(source, |disposition| disposition == Disposition::Quarantined),
+            information: self.count_of(source, |disposition| disposition == Disposition::Information),
+            waiting: self.count_of(source, |disposition| disposition == Disposition::Waiting),
             unexplained: 0,
-            refused: self.fated(source, |fate| fate == Fate::Refused),
+            refused: self.count_of(source, |disposition| disposition == Disposition::Refused),
         };
         sources.into_iter().map(of).collect()
     }

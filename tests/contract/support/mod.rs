@@ -3,7 +3,7 @@
 pub(crate) mod bulk;
 pub(crate) mod database;
 pub(crate) mod place;
+pub(crate) mod postbacks;
+pub(crate) mod processing;
 pub(crate) mod proxy;
 pub(crate) mod raw;
-pub(crate) mod story;
-pub(crate) mod telling;

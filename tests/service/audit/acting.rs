@@ -18,7 +18,7 @@ pub(super) fn gate_to_act_on(on: Kind) -> (Gate, sandbox::app::App) {
     let app = app();
     app.answer_with(|_| sandbox::app::Reply::Refuse(400));
     let gate = Gate::with(on, |settings| {
-        let settings = settings.telling(&app, "schedule = [0.01]");
+        let settings = settings.forwarding_to(&app, "schedule = [0.01]");
         let settings = settings.replace_in_tail("[deliveries]\n", "[deliveries]\ngrace_seconds = 600\n");
         settings.with_tail(TERMS).with("public_url = \"http://gw.example.com\"")
     });
@@ -79,9 +79,9 @@ pub(super) fn failed_again(api: &Api, tx: &str) -> i64 {
 /// A reversal of 4 of 10 coins, which a person must look at.
 pub(super) fn case(api: &Api, tx: &str) -> i64 {
     deliver(api.address, &Event::honest("u-9", tx, 10).credit());
-    api.settle();
+    api.await_processing();
     deliver(api.address, &Event::honest("u-9", tx, 4).reversal());
-    api.settle();
+    api.await_processing();
     let open = api.all("reversals", 100);
     let of_tx = open.iter().find(|case| case["tx_id"] == tx).unwrap_or_else(|| panic!("{tx}: {open:?}"));
     of_tx["id"].as_i64().expect("an id")

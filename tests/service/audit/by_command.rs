@@ -195,9 +195,9 @@ fn postbacks(gate: &Gate, shell: &mut Shell<'_>) {
     let of = |id: &str| format!("postback {id}");
     let replay = ["replay", "--quarantined", "--id", &one];
     shell.act(NOBODY_NAMED, &replay, Action::PostbackReplayed, &of(&one));
-    api.settle();
+    api.await_processing();
     shell.act(NOBODY_NAMED, &["replay", "--quarantined"], Action::PostbackReplayed, "2 postbacks");
-    api.settle();
+    api.await_processing();
     let by = |name: &'static str| ["--as", name, "--reason", "why"];
     let aside = [&["postbacks", "set-aside", &one][..], &by("mara")].concat();
     shell.once("mara", &aside, Action::PostbackSetAside, &of(&one));

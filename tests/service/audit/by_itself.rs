@@ -25,7 +25,7 @@ pub(super) const ACTS: &[Action] = &[
 fn what_follows_from_settings_and_from_others_leaves_its_line(on: Kind) {
     let app = app();
     app.answer_with(|_| sandbox::app::Reply::Refuse(410));
-    let gate = Gate::with(on, |settings| settings.telling(&app, "schedule = [0.01]"));
+    let gate = Gate::with(on, |settings| settings.forwarding_to(&app, "schedule = [0.01]"));
     assert!(gate.run(&["migrate"]).status.success());
     gate.add_person("mara", "admin");
     let mut book = Book::open(&gate);

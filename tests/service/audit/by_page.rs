@@ -242,7 +242,7 @@ fn postbacks(api: &Api, desk: &mut Desk<'_>) {
     let id = quarantine(api, "Q-1", "reward=500", "reward=x");
     let (path, of) = (|act: &str| format!("/postbacks/{id}/{act}"), format!("postback {id}"));
     desk.act(&path("replay"), "", Action::PostbackReplayed, &of);
-    api.settle();
+    api.await_processing();
     desk.once(&path("set-aside"), "reason=why", Action::PostbackSetAside, &of);
     desk.once(&path("take-up"), "reason=why", Action::PostbackTakenUp, &of);
     state(desk, id, "500", Action::PostbackStated);

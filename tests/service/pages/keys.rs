@@ -41,7 +41,7 @@ fn hold_many(team: &Team, users: usize, each: usize) -> Vec<String> {
     for (user, number) in &all {
         deliver(team.up.address, &Event::too_fast(&format!("u-{user}"), &name(*user, *number), 500).credit());
     }
-    team.api.settle();
+    team.api.await_processing();
     all.into_iter().map(|(user, number)| name(user, number)).collect()
 }
 
@@ -252,7 +252,7 @@ fn rejecting_many_says_who_will_not_receive_what(on: Kind) {
         let event = |tx: &str| Event::too_fast(&format!("u-{user}"), &format!("{tx}-{user}"), 500);
         deliver(team.up.address, &event("T").credit());
     }
-    team.api.settle();
+    team.api.await_processing();
     let browser = team.signed_in("mara");
     browser.go("/review?group=address&c1=81.2.69.160&c2=");
     let shape = |browser: &Browser| {

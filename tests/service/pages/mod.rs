@@ -50,7 +50,7 @@ impl Team {
         for tx in transactions {
             deliver(self.up.address, &Event::too_fast(user, tx, 500).credit());
         }
-        self.api.settle();
+        self.api.await_processing();
     }
 
     fn id(&self, tx: &str) -> i64 {

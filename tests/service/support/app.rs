@@ -34,14 +34,14 @@ pub(crate) fn app_with(secrets: Vec<Secret>) -> App {
 impl Settings {
     /// Tells `app` everything, with these lines besides; the machine itself may be called.
     #[must_use]
-    pub(crate) fn telling(self, app: &App, lines: &str) -> Self {
+    pub(crate) fn forwarding_to(self, app: &App, lines: &str) -> Self {
         self.with_tail("[deliveries]\nallow_networks = [\"127.0.0.0/8\", \"::1\"]")
-            .telling_url(&app.origin(), lines)
+            .forwarding_to_url(&app.origin(), lines)
     }
 
     /// The same at another origin, and without the machine itself being allowed.
     #[must_use]
-    pub(crate) fn telling_url(self, origin: &str, lines: &str) -> Self {
+    pub(crate) fn forwarding_to_url(self, origin: &str, lines: &str) -> Self {
         let url = postback_url(origin);
         self.with_variable(APP_SECRET_NAME, APP_SECRET).with_tail(&format!(
             "[[apps]]\nname = \"main\"\n[apps.forward]\nurl = \"{url}\"\nsecret = \"env:{APP_SECRET_NAME}\"\n{lines}"

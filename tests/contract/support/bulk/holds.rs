@@ -2,7 +2,7 @@
 
 use crate::support::database::Home;
 use crate::support::place::Kind;
-use crate::support::story::{NOW, TODAY};
+use crate::support::postbacks::{NOW, TODAY};
 
 /// Inserts held rewards of 200 offers, held by five rules; each user has five. The database makes them, through its own
 /// triggers.

@@ -16,7 +16,7 @@ use store::statements::{MatchTerms, NewStatement, Then};
 
 use crate::support::database::Home;
 use crate::support::place::Kind;
-use crate::support::story::{NOW, SOURCE};
+use crate::support::postbacks::{NOW, SOURCE};
 
 /// Days over which the rewards are spread.
 const DAYS: i64 = 91;
