@@ -61,7 +61,7 @@ async fn measure(database: &str, postgres: &str, rewards: u64) {
     let mut load = Load::new();
     acknowledged(&gateway, &mut load).await;
     decided(&gateway).await;
-    // Once more, with so many rewards in the table.
+    // Again, with so many rewards in the table.
     if rewards > 0 {
         while gateway.rewards().await < i64::try_from(rewards).unwrap_or(i64::MAX) {
             record(&gateway, &mut load).await;

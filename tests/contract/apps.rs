@@ -30,7 +30,7 @@ contract! {
         what_was_given_up_can_be_sent_again_until_its_reversal_left;
 }
 
-/// Credits of so many users, taken.
+/// A leased credit for each of `users`.
 async fn crowd(home: &Home, store: &Store, users: std::ops::Range<usize>) -> Vec<Leased> {
     let calls: Vec<_> = users
         .map(|user| credit(&format!("T{user}")).by(Box::leak(format!("u{user}").into_boxed_str())))
@@ -76,7 +76,7 @@ async fn several_users_who_are_gone_in_a_row_switch_the_app_off(home: &Home) {
     let store = notifying(home);
     let leased = crowd(home, &store, 1..6).await;
     process(home, &store, &[credit("S1").of_source(SECOND_SOURCE)]).await;
-    // What is neither a yes nor a 410 changes nothing.
+    // Any answer but an acknowledgement or a 410 changes nothing.
     let handed =
         vec![gone(&leased[0]), gone(&leased[1]), ended(&leased[3], Class::Rejected, Next::RetryAt(later(5)))];
     complete_and_lease(&store, handed, "main", NOW).await;

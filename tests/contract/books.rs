@@ -31,7 +31,7 @@ const CREDIT: [&str; 2] = ["1: granted → user u1, 500 coins", "1: network → 
 const HOLD: [&str; 2] = ["1: granted → held, 500 coins", "1: network → earned, 1 USD"];
 const REJECTED: [(&str, i64); 2] = [("earned", PAYOUT), ("network", -PAYOUT)];
 
-/// Asserts what the reward `T1` has moved step by step, and what that left.
+/// Asserts the transfers of each step of the reward `T1`, and the balances after them.
 async fn assert_books(home: &Home, moved: &[&[&str]], left: &[(&str, i64)]) {
     let reward = home.reward("T1").await;
     assert_eq!(home.booked(reward.id).await, moved.concat());
@@ -223,7 +223,7 @@ async fn a_source_goes_on_beyond_what_one_whole_number_holds(home: &Home) {
     }
     let carries = "SELECT carries FROM accounts WHERE name = 'granted:targo'";
     assert_eq!(home.raw().await.number(carries).await, -4, "21 * 10^18 is more than four times 2^62");
-    // And whoever tampers with what is carried is found out.
+    // Tampering with carried balances is found too.
     let tamper = "UPDATE accounts SET carries = carries + 1 WHERE name = 'granted:targo'";
     home.raw().await.execute(tamper).await;
     assert!(!home.store.prove().await.expect("the books are read").is_proven());

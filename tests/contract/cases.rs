@@ -1,4 +1,4 @@
-//! Reversals that do not simply reverse: what a person sees of them, and the one decision on each.
+//! Reversals that need a person: what is shown of each, and the one decision on it.
 
 use domain::review::decision::Review;
 use domain::review::reversal::{Ending, NotPossible, Resolution, Situation};
@@ -37,7 +37,7 @@ contract! {
         the_same_task_thirty_thousand_times_is_looked_up_twice;
 }
 
-/// After the retry horizon of what was received at the time of every story.
+/// After the retry horizon of postbacks received at the usual time.
 const LATE: TimestampMs = TimestampMs(NOW.0 + RETRY_HORIZON_MS + 1);
 
 fn part(tx_id: &str) -> Call {
@@ -48,7 +48,7 @@ async fn open(home: &Home, now: TimestampMs) -> Vec<CaseRow> {
     home.store.cases(&CaseFilter::default(), now, 100).await.expect("cases are listed")
 }
 
-/// The only one that is open.
+/// The only open case.
 async fn the_case(home: &Home, now: TimestampMs) -> CaseRow {
     let mut open = open(home, now).await;
     assert_eq!(open.len(), 1, "{open:?}");
@@ -335,7 +335,7 @@ async fn a_statement_counts_a_part_and_what_was_approved_again(home: &Home) {
     assert_eq!((totals.theirs.0, totals.ours.0), (2_600_000, 2_200_000));
 }
 
-/// Not how long it takes, which is for benchmarks, but what it reads: two keys of each task, whatever the table holds.
+/// Checks what is read, not how long it takes: two keys of each task, however large the table.
 async fn the_same_task_thirty_thousand_times_is_looked_up_twice(home: &Home) {
     let task = |n: usize| credit(&format!("T{n}")).with("offer_id", "o1").with("event_id", "e1");
     let first: Vec<_> = (0..200).map(task).collect();

@@ -1,4 +1,4 @@
-//! Deliveries: born with their cause, in line by user, leased, and decided on once.
+//! Deliveries: saved with their cause, ordered by user, leased, and completed once.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -35,10 +35,9 @@ contract! {
         in_a_crowd_of_workers_each_is_delivered_once_and_in_order;
 }
 
-/// The lease of every story.
 const LEASE_MS: i64 = 60_000;
 
-/// `home`'s store, telling both apps everything.
+/// The store of `home`, with every kind of delivery to both apps.
 pub(crate) fn notifying(home: &Home) -> Store {
     notifying_with(home.store.clone(), Wanted { held: true, rejected: true })
 }
@@ -48,7 +47,7 @@ pub(crate) fn notifying_with(store: Store, wanted: Wanted) -> Store {
     store.notifying(Subscriptions { apps, grace_ms: 10_000 })
 }
 
-/// Records `calls` and settles them in one batch.
+/// Records `calls` and processes them in one batch.
 pub(crate) async fn process(home: &Home, store: &Store, calls: &[Call]) {
     home.record(calls).await;
     processed(store, Claim::First(ALL), processor(), NOW).await.expect("they are settled");
@@ -58,7 +57,7 @@ pub(crate) fn later(ms: i64) -> TimestampMs {
     TimestampMs(NOW.0 + ms)
 }
 
-/// Hands in `ended` and takes everything of `app` that is due at `now`.
+/// Completes `ended` and leases everything of `app` that is due at `now`.
 pub(crate) async fn complete_and_lease(
     store: &Store,
     ended: Vec<FinishedAttempt>,
@@ -69,12 +68,12 @@ pub(crate) async fn complete_and_lease(
     store.complete_and_lease(ended, take, now).await.expect("it is handed over")
 }
 
-/// Everything of the app `main` that is due at `now`.
+/// Leases everything of the app `main` that is due at `now`.
 pub(crate) async fn take(store: &Store, now: TimestampMs) -> Vec<Leased> {
     complete_and_lease(store, Vec::new(), "main", now).await
 }
 
-/// What an attempt at `leased` has ended with.
+/// A finished attempt at `leased`.
 pub(crate) fn ended(leased: &Leased, class: Class, next: Next) -> FinishedAttempt {
     FinishedAttempt {
         id: leased.id,
@@ -96,12 +95,12 @@ pub(crate) fn delivered(leased: &Leased) -> FinishedAttempt {
     ended(leased, Class::Delivered, Next::Done)
 }
 
-/// Hands in that all of `leased` are delivered, and takes what is due then.
+/// Completes all of `leased` as delivered, and leases what is due then.
 async fn deliver(store: &Store, leased: &[Leased]) -> Vec<Leased> {
     complete_and_lease(store, leased.iter().map(delivered).collect(), "main", NOW).await
 }
 
-/// `T1 credited`, in the order taken.
+/// `T1 credited`, in the order leased.
 pub(crate) fn summary(leased: &[Leased]) -> Vec<String> {
     leased.iter().map(|one| format!("{} {}", one.message.tx_id, one.message.event.name())).collect()
 }
@@ -273,7 +272,7 @@ async fn a_failed_delivery_blocks_only_its_own_reversal(home: &Home) {
     let next = complete_and_lease(&store, vec![failed], "main", NOW).await;
     assert_eq!(summary(&next), ["T2 credited"]);
     assert_eq!(lines(home, "T1").await, ["credited failed", "reversed behind"]);
-    // Nor does what comes later wait for what is stuck.
+    // Later deliveries do not wait for the stuck one either.
     assert_eq!(deliver(&store, &next).await, []);
     process(home, &store, &[credit("T3")]).await;
     let next = take(&store, NOW).await;

@@ -1,5 +1,5 @@
-//! Callers that go away in the middle: a client hangs up, a time-out strikes. What was begun is finished, and whoever
-//! comes next finds the store as if nothing had happened.
+//! Callers that go away in the middle: a client hangs up, a timeout fires. What was begun is finished, and the next
+//! caller finds the store as if nothing had happened.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -125,7 +125,7 @@ async fn dropped_again_and_again(home: &Home, store: &Store, rounds: usize, pati
     home.prove().await;
 }
 
-/// One of the calls there are, for what it is worth.
+/// One of nine calls, by `number`; its result does not matter.
 async fn caller(store: Store, number: usize, round: usize, held: i64) {
     let name = format!("{round}-{number}");
     match number % 9 {
@@ -143,9 +143,9 @@ async fn caller(store: Store, number: usize, round: usize, held: i64) {
     }
 }
 
-/// A session that nobody continues holds its locks, and swallows what the next borrower of its connection writes.
-/// Looks until it has seen the sessions of the store at rest many times in a row; ends long before the server would
-/// put an end to such a session by itself.
+/// An abandoned session keeps its locks, and loses what the next user of its connection writes.
+/// Looks until the store's sessions were idle many times in a row; ends long before the server would end such a session
+/// by itself.
 async fn assert_nobody_stays_in_a_transaction(home: &Home) {
     let mut raw = home.raw().await;
     let busy = "SELECT COUNT(*) FROM pg_stat_activity

@@ -26,7 +26,7 @@ contract! {
         a_server_that_is_not_there_is_unavailable;
 }
 
-/// Asserts that `url` is refused as unfit, with `says` in the text, and at once: it is no matter of waiting.
+/// Asserts that `url` is refused as unfit, with `says` in the text, and at once: waiting would not help.
 async fn assert_unfit(url: &str, says: &[&str]) {
     match open(url).await {
         Err(Error::Unfit(text)) => {
@@ -83,7 +83,7 @@ async fn a_new_file_has_a_write_ahead_log(home: &Home) {
     assert_eq!(home.raw().await.texts("PRAGMA journal_mode").await, ["wal"]);
 }
 
-/// Whether the operating system was also told to write them to the disk cannot be seen from outside the process; the
+/// Whether the operating system was also asked to write them to the disk cannot be seen from outside the process; the
 /// store asks every connection that writes, and the rules on unfit files show that it does.
 async fn what_is_acknowledged_is_in_the_files_while_the_store_is_open(home: &Home) {
     home.process(&[credit("T1")]).await;

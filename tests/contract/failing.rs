@@ -1,4 +1,4 @@
-//! When something fails: nothing of it is saved, the postbacks still wait, and the store goes on.
+//! A failed batch: nothing of it is saved, the postbacks still wait, and the store goes on.
 
 use std::time::Duration;
 
@@ -26,7 +26,7 @@ contract! {
         a_failed_settling_has_let_go_of_everything_when_it_answers;
 }
 
-/// Asserts that settling fails for good, saves nothing, and leaves `waiting` postbacks where they were.
+/// Asserts that processing fails permanently, saves nothing, and leaves `waiting` postbacks in the inbox.
 async fn assert_fails_and_saves_nothing(home: &Home, waiting: i64) -> store::Error {
     let before = home.raw().await.census().await;
     let refused =
@@ -151,8 +151,8 @@ async fn a_reward_with_a_status_that_nobody_knows_is_named_as_corrupt(home: &Hom
     }
 }
 
-/// Makes `T1` a reward whose status nobody knows. The database would not take it either: only a damaged file or a
-/// foreign hand brings it there.
+/// Gives `T1` an unknown status. The database would refuse it too: only a damaged file or a manual change can
+/// cause it.
 async fn corrupt(home: &Home) -> i64 {
     home.process(&[credit("T1")]).await;
     let (id, mut raw) = (home.reward("T1").await.id, home.raw().await);
@@ -165,7 +165,7 @@ async fn corrupt(home: &Home) -> i64 {
     id
 }
 
-/// Whoever then looks for the first that waits, to settle it alone or to put it aside, must find that one and not
+/// Whoever then looks for the first waiting postback, to process it alone or to quarantine it, must find that one and not
 /// its neighbour.
 async fn a_failed_settling_has_let_go_of_everything_when_it_answers(home: &Home) {
     corrupt(home).await;
@@ -197,7 +197,7 @@ async fn fails(_: Claimed) -> store::Result<Saved> {
     panic!("a fault in deciding, as the rule has it")
 }
 
-/// Answers for a postback that was processed long ago.
+/// Returns an outcome for a postback that was processed long ago.
 async fn confuses(claimed: Claimed) -> store::Result<Saved> {
     let one_off =
         |postback: &WaitingPostback| MappedPostback { id: postback.id - 1, ..processor().map(postback) };

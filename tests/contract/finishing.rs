@@ -1,5 +1,5 @@
-//! A way out of quarantine: what a person states is kept beside the raw bytes, signed, booked once, and agreed to by two
-//! where that is asked for; what is worth nothing is set aside.
+//! Completing quarantined postbacks: what a person states is kept beside the raw bytes, signed, booked once, and
+//! confirmed by a second person where required; worthless ones are set aside.
 
 use domain::access::Role;
 use domain::postback::network::Kind;
@@ -53,7 +53,7 @@ async fn quarantined(home: &Home) -> Vec<i64> {
     home.store.quarantined(&QuarantineFilter::default(), 0).await.expect("they are listed")
 }
 
-/// Tells `call`, which ends in quarantine, and answers with its id.
+/// Processes `call`, which is quarantined; its id.
 async fn put_aside(home: &Home, call: Call) -> i64 {
     home.process(&[call]).await;
     *quarantined(home).await.last().expect("it is quarantined")
@@ -172,7 +172,7 @@ async fn a_statement_and_a_replay_at_once_credit_once(home: &Home) {
     };
     let stated = state(home, id, reward("500"), "mara").await;
     let replayed = replay.await.expect("it ends").expect("an answer");
-    // Whoever was first won; the other one changed nothing.
+    // The first one won; the other changed nothing.
     assert_eq!(stated == Acted::Stated, replayed == Replayed::NotQuarantined, "{stated:?} {replayed:?}");
     home.process_waiting(ALL).await;
     if stated != Acted::Stated {
@@ -213,7 +213,7 @@ async fn a_stated_transaction_that_is_known_is_a_repeat_or_a_conflict(home: &Hom
 }
 
 async fn a_replay_after_a_statement_keeps_what_was_stated(home: &Home) {
-    // Of a source that is not in the settings: stated, and quarantined once more.
+    // From a source that is not in the settings: stated, and quarantined again.
     let id = put_aside(home, unmappable().of_source("nobody")).await;
     state(home, id, transaction("T1"), "mara").await;
     home.process_waiting(ALL).await;
@@ -301,7 +301,7 @@ async fn a_declined_proposal_leaves_the_postback_where_it_was(home: &Home) {
     assert_eq!((declined, waiting(home).await, quarantined(home).await), (Acted::Declined, 0, vec![id]));
     let late = home.store.confirm_stated(id, proposal, by("cid")).await.expect("an answer");
     assert_eq!(late, Acted::NoProposal);
-    // Whoever proposed takes it back in the same way.
+    // The person who proposed withdraws it in the same way.
     let proposal = proposed(home, id, reward("500"), "mara").await;
     let back = home.store.decline_stated(id, proposal, by("mara")).await.expect("an answer");
     assert_eq!((back, waiting(home).await), (Acted::Declined, 0));

@@ -1,4 +1,4 @@
-//! The queue of held rewards: which rewards stand in it, in which groups and order; and who has one of them open.
+//! The review queue: which rewards are in it, their groups and order, and who has claimed one.
 
 use domain::money::Micros;
 use domain::review::decision::Review;

@@ -1,8 +1,8 @@
 //! # contract: what the store promises, on SQLite and on Postgres
 //!
 //! "Supports both" means: every rule here holds on both. A rule is an async function whose name is the rule; it gets
-//! a [`Home`](support::database::Home) of its own, a fresh database with everything in it, and works through the store's public methods. What
-//! the store has no method for (a tampered balance, a lock held by somebody else) is done in plain SQL on a
+//! a [`Home`](support::database::Home), a fresh database with its schema, and works through the store's public methods.
+//! What the store has no method for (a tampered balance, a lock held by somebody else) is done in plain SQL on a
 //! connection of its own, as an operator would.
 //!
 //! Postgres is named by `TEST_POSTGRES_URL`, which `tests/run with COMMAND` sets. Without it these tests fail: a

@@ -1,4 +1,4 @@
-//! An answer that is made of several readings is of one moment, and whoever drops one leaves nothing behind.
+//! An answer made of several queries is of one moment, and dropping it leaves nothing behind.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! What others do to the database meanwhile: they hold locks, end sessions, die with postbacks in their hands.
+//! Other sessions of the database: they hold locks, end sessions, and die while they process postbacks.
 
 use std::sync::Arc;
 
@@ -58,7 +58,7 @@ async fn what_another_worker_holds_is_skipped_and_settled_when_it_lets_go(home: 
     };
     assert_eq!(keys().await, ["T3"]);
     assert_eq!(home.store.inbox_depth().await.expect("a depth").waiting, 2);
-    // It dies without a word.
+    // It dies without a rollback.
     drop(another_worker);
     eventually("what it held waits again", async || {
         let settled = keys().await;

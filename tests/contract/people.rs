@@ -114,7 +114,7 @@ async fn no_session_begins_with_a_password_or_role_that_is_no_longer(home: &Home
         let found = home.store.person_to_sign_in("ann").await.expect("looked for");
         before = match found {
             Some((person, _)) => person,
-            // Disabled; whoever was signing in meanwhile still is, once she is enabled.
+            // Disabled; a sign-in in progress must not succeed once she is enabled.
             None => home.store.people().await.expect("listed").remove(0),
         };
     }

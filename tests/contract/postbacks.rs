@@ -1,4 +1,4 @@
-//! Listing postbacks: newest first, by what became of them, page by page.
+//! Listing postbacks: newest first, by outcome, page by page.
 
 use store::postbacks::list::{OutcomeFilter, PostbackFilter, PostbackRow};
 use store::postbacks::quarantine::By;

@@ -1,4 +1,4 @@
-//! Quarantine: what cannot be mapped or saved is put aside with its reason, and stops nothing else.
+//! Quarantine: a postback that cannot be mapped or saved is quarantined with its reason, and stops no other.
 
 use store::postbacks::inbox::Claim;
 use store::postbacks::list::{OutcomeFilter, PostbackFilter, PostbackRow};
@@ -96,8 +96,8 @@ async fn what_does_not_wait_is_never_put_aside(home: &Home) {
     assert_eq!(home.store.postbacks(&everything, ALL).await.expect("they are listed"), before);
 }
 
-/// Whoever asks for this means the postback that failed in its own hands. If another worker has it by now, that one
-/// may yet settle it, and the next one in the inbox is innocent.
+/// The caller means the postback that failed while it processed it. If another worker has it by now, that one may
+/// still process it, and the next one in the inbox is not the one that failed.
 async fn postbacks_locked_by_another_worker_are_not_quarantined(home: &Home) {
     home.record(&[credit("T1"), credit("T2")]).await;
     let waiting = home.first_waiting(ALL).await;

@@ -116,7 +116,7 @@ async fn what_waits_is_listed_in_the_order_recorded(home: &Home) {
     assert_eq!(home.first_waiting(ALL).await, waiting[1..]);
 }
 
-/// What was kept of bodies, and what was said instead, in the order recorded.
+/// The bodies that were kept, and the notes in place of others, in the order recorded.
 async fn bodies(home: &Home) -> (Vec<String>, Vec<String>) {
     let kept = "SELECT COALESCE(body, '-') FROM postbacks ORDER BY id";
     let said = "SELECT COALESCE(body_left_out, '-') FROM postbacks ORDER BY id";

@@ -1,4 +1,4 @@
-//! Replays: put aside once, taken once more, and never with a second effect.
+//! Replays of refused and quarantined postbacks: never with a second effect.
 
 use domain::time::{DAY_MS, TimestampMs};
 use store::access::audit::AuditFilter;
@@ -66,7 +66,7 @@ async fn a_refused_call_that_two_processes_want_is_taken_once(home: &Home) {
     }
     assert_eq!((taken, home.first_waiting(ALL).await.len()), (2, 2));
     home.process_waiting(ALL).await;
-    // Once more under the same key: known already.
+    // Again under the same key: a repeat.
     home.process(&[credit("T2")]).await;
     assert_eq!(home.reward("T2").await.repeats, 1);
 }

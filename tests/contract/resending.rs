@@ -1,4 +1,4 @@
-//! Taking a decision back before anybody was told, looking at deliveries, and sending again what failed.
+//! Undoing a decision before it is sent, listing deliveries, and resending those that failed.
 
 use domain::delivery::Status;
 use domain::delivery::schedule::{Class, Next};
@@ -91,7 +91,7 @@ async fn an_undone_decision_can_be_made_again(home: &Home) {
     assert_eq!(plain(&home.balances("targo").await), CREDITED);
     let leased = take(&store, later(GRACE_MS + 2)).await;
     assert_eq!(summary(&leased), ["T1 credited"]);
-    // The reversal of it is told, as of any credit.
+    // Its reversal is sent, as that of any credit.
     process(home, &store, &[reversal("T1")]).await;
     let next =
         complete_and_lease(&store, leased.iter().map(delivered).collect(), "main", later(GRACE_MS + 2)).await;
@@ -219,7 +219,7 @@ async fn a_filter_sends_again_what_it_names_however_often_it_is_run(home: &Home)
     let again = take(&store, later(1)).await;
     assert_eq!(again.len(), 6);
     assert!(again.iter().all(|one| one.attempts == 0 && one.number == 2), "{again:?}");
-    // What fails once more after the order was given needs another order.
+    // A delivery that fails again after the order needs another order.
     let failed_again = again.iter().map(|one| ended(one, Class::Rejected, Next::GiveUp)).collect();
     complete_and_lease(&store, failed_again, "main", later(2)).await;
     assert_eq!(step(everything()).await, 0);
@@ -233,7 +233,7 @@ async fn sending_again_goes_on_where_it_stopped(home: &Home) {
     let first =
         store.resend_many(everything(), None, Some(STEP_ROWS), "risk".into(), NOW).await.expect("a step");
     assert_eq!((first.deliveries, first.next.is_some()), (500, true));
-    // Whoever lost the place begins anew, and doubles nothing.
+    // Starting again from the beginning duplicates nothing.
     let anew =
         store.resend_many(everything(), None, Some(STEP_ROWS), "risk".into(), NOW).await.expect("a step");
     assert_eq!((anew.deliveries, anew.next), (3, None));
@@ -269,7 +269,7 @@ async fn an_order_to_resend_leaves_one_line_with_its_count(home: &Home) {
     assert_eq!(lines().await[1..], [line("503 failed deliveries", &from)]);
     assert_eq!(resend(of_main, None).await, 0);
     assert_eq!(lines().await.len(), 2);
-    // The same ones, all at once, when they have failed once more.
+    // The same ones, all at once, when they have failed again.
     let leased = take(&store, later(1)).await;
     assert_eq!(leased.len(), many);
     let ended = leased.iter().map(|one| ended(one, Class::Rejected, Next::GiveUp)).collect();

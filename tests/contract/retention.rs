@@ -1,4 +1,4 @@
-//! Terms: what leaves at their end, and what stays whatever they are.
+//! Retention periods: what is deleted at their end, and what always stays.
 
 use domain::time::TimestampMs;
 use store::operations::retention::{PostbackTerms, STEP_ROWS};
@@ -23,14 +23,14 @@ contract! {
         addresses_are_shortened_step_by_step_and_each_once;
 }
 
-/// Before and after the end of the terms of these tests.
+/// Just before and just after the end of the retention periods.
 const OLD: i64 = NOW.0 - 100_000_000;
 const BEFORE: TimestampMs = TimestampMs(NOW.0 - 50_000_000);
 
 const BOTH: PostbackTerms =
     PostbackTerms { processed_before: Some(BEFORE), quarantined_before: Some(BEFORE) };
 
-/// Takes every step, and answers with how many rows left.
+/// Runs every step; the number of deleted rows.
 async fn purge(home: &Home, terms: PostbackTerms) -> u64 {
     let (mut rows, mut next) = (0, Some(0));
     while let Some(after) = next {
@@ -157,7 +157,7 @@ async fn of_an_old_address_only_its_network_stays(home: &Home) {
     ])
     .await;
     let done = home.store.shorten_addresses(BEFORE).await.expect("a step");
-    // What is no address is not even kept.
+    // An invalid address is not even kept.
     assert_eq!((done.rows, done.next), (2, None));
     let short = [Some("203.0.113.0/24"), Some("2001:db8:1::/48"), None, None, Some("203.0.113.78")];
     assert_eq!(addresses(home).await, short.map(|ip| ip.map(str::to_owned)));

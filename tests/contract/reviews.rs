@@ -32,7 +32,7 @@ async fn held(home: &Home, count: usize) -> Vec<i64> {
     ids
 }
 
-/// Decides until the answer is not only that another writer was first.
+/// Decides, again while another writer was first.
 async fn decide_at_last(store: store::Store, id: i64, decision: Review) -> Reviewed {
     loop {
         match store.review(id, decision, ann()).await {

@@ -1,4 +1,4 @@
-//! Who is a second person, and what of one person adds up: four eyes are two people who have been there for a day.
+//! Who counts as a second person, and whose decisions add up. A second person has been on the staff for a day.
 
 use std::sync::Arc;
 
@@ -80,7 +80,7 @@ async fn who_was_added_within_a_day_is_no_second_person(home: &Home) {
     assert_eq!(release(&store, &seen, "root", NOW).await.waiting.len(), 1);
     assert_eq!(release(&store, &seen, "puppet", NOW).await.waiting.len(), 1);
     assert_eq!(home.reward("T1").await.status, "held");
-    // What was said while new does not count later, either.
+    // An opinion given while new does not count later either.
     assert_eq!(release(&store, &seen, "puppet", at(1)).await.taken.len(), 1, "a day old, and root agreed");
     let steps = home.store.steps(seen[0].reward_id).await.expect("listed");
     assert_eq!(steps.last().expect("a step").actor, "root, puppet");
@@ -181,7 +181,7 @@ async fn of_two_statements_at_the_same_moment_one_sees_the_other(home: &Home) {
     assert_eq!(stated, 1);
 }
 
-/// A part of a credit that the network takes back; the case.
+/// Reverses a part of a credit; the id of the case.
 async fn case(home: &Home, tx: &str) -> i64 {
     home.process(&[credit(tx).by(tx), reversal(tx).by(tx).with("reward", 200)]).await;
     let open = home.store.cases(&CaseFilter::default(), NOW, 100).await.expect("listed");

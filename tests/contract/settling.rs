@@ -1,4 +1,4 @@
-//! Settling batches: what counts, what is a repeat, what takes back.
+//! Processing batches: credits, repeats, reversals.
 
 use store::postbacks::inbox::Claim;
 
@@ -64,7 +64,7 @@ async fn a_settled_postback_is_never_settled_again(home: &Home) {
     assert_eq!(home.raw().await.number("SELECT COUNT(*) FROM postbacks WHERE processed_at IS NULL").await, 0);
 }
 
-/// The keys of the rewards that settling `which` touched.
+/// The keys of the rewards that processing `which` changed.
 async fn settled(home: &Home, which: Claim) -> Vec<String> {
     let settlement = processed(&home.store, which, processor(), NOW).await.expect("it is settled");
     settlement.rewards.into_iter().map(|settled| settled.reward.key).collect()

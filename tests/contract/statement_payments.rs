@@ -21,7 +21,7 @@ contract! {
         the_proof_finds_a_payment_that_was_never_booked;
 }
 
-/// The statement of ten dollars that everything here is paid for.
+/// The statement of ten dollars that these tests pay.
 async fn november(home: &Home) -> i64 {
     ten(home).await;
     let file = (0..10).fold(HEADER.to_owned(), |file, n| file + &of(n, "approved", "1.00"));

@@ -1,4 +1,4 @@
-//! How often the network's data was found wanting, by source and rule, of the last hours.
+//! Counts of faults in the network's data in the last hours, by source and rule.
 
 use domain::time::TimestampMs;
 use store::review::context::DataTallyRow;

@@ -1,4 +1,4 @@
-//! What is written down of a decision: the verdict with everything that was looked at, and every step.
+//! What is recorded of a decision: the verdict with every signal, and every step.
 
 use domain::batch::Judgement;
 use domain::location::Location;

@@ -1,4 +1,4 @@
-//! Waking workers: of the same process, and of others where the database can tell them.
+//! Waking workers: of the same process, and of others where the database can notify them.
 
 use std::time::Duration;
 
@@ -51,7 +51,7 @@ async fn on_sqlite_no_other_process_notifies(home: &Home) {
     }
 }
 
-/// Tells other processes until a worker of `listener` has heard it: whoever does not listen yet hears nothing.
+/// Notifies other processes until a worker of `listener` wakes: one that does not listen yet misses notices.
 async fn wake_until_heard(home: &Home, listener: &Store) {
     eventually("the worker of the other process is woken", async || {
         if let Err(why) = home.store.wake_other_processes().await {
@@ -62,7 +62,7 @@ async fn wake_until_heard(home: &Home, listener: &Store) {
     .await;
 }
 
-/// Listens as a process does: what ends is begun again.
+/// Listens as a process does: starts again whenever listening ends.
 fn listen(store: &Store) -> AbortHandle {
     let store = store.clone();
     let listening = tokio::spawn(async move {

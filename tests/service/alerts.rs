@@ -1,4 +1,4 @@
-//! The alert rules and the dashboard speak of what is measured: every metric and every label in them exists.
+//! Every metric and every label in the alert rules and the dashboard exists.
 
 use std::collections::BTreeSet;
 

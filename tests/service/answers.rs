@@ -1,4 +1,4 @@
-//! What networks are answered, with GET and with POST.
+//! The answers to networks, with GET and with POST.
 
 use domain::masked::masked;
 use serde_json::json;
@@ -183,7 +183,7 @@ fn other_methods_are_not_allowed(on: Kind) {
         assert_eq!(answer.status, 405, "{method}");
         assert_eq!(answer.header("Allow"), Some("GET, POST"), "{method}");
     }
-    // A probe is told whether the call would be understood, and leaves nothing behind either way.
+    // A probe learns whether the call would be accepted, and leaves nothing behind either way.
     let forged = target.replace("uid=u-1", "uid=u-2");
     for (probe, status) in [(target.as_str(), 200), (&forged, 403), (&target.replace("targo", "other"), 404)]
     {
@@ -222,7 +222,7 @@ fn what_is_signed_and_cannot_be_understood_is_acknowledged_and_put_aside(on: Kin
     assert_eq!(api.balance("u-1"), "0");
 }
 
-/// Nothing was accepted, and nothing came of what was not.
+/// Asserts that nothing was accepted, and that refused calls have no effect.
 fn assert_nothing_happened(api: &Api) {
     api.await_processing();
     assert_eq!(api.get("postbacks")["items"], json!([]));

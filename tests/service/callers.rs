@@ -1,4 +1,4 @@
-//! What a caller may take up, and where a network may call from.
+//! How much one caller may use, and from where a network may call.
 
 use std::io::Read as _;
 use std::net::TcpStream;
@@ -11,7 +11,7 @@ use crate::support::http::Connection;
 use crate::support::network::{Event, deliver, send};
 use crate::support::wait::{DEADLINE, until};
 
-/// True once the other end has closed the connection, whatever it said before.
+/// True once the other end has closed the connection, whatever it sent before.
 fn is_closed(stream: &mut TcpStream) -> bool {
     stream.set_read_timeout(Some(DEADLINE)).expect("a socket");
     let mut answer = Vec::new();

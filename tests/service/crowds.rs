@@ -1,4 +1,4 @@
-//! When room is short: whoever waits makes room for whoever calls, and strangers keep nobody out.
+//! When connections run out, idle ones make room for new calls, and strangers keep nobody out.
 
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
@@ -108,7 +108,7 @@ fn one_caller_who_fills_the_room_stands_in_line_and_another_is_served() {
     for number in 0..3 {
         deliver(up.address, &Event::honest("u-1", &format!("T-{number}"), 10).credit());
     }
-    // The seats of those that came first are given on, and the last one was never told to come again.
+    // The oldest connections made room, and the last one is still open.
     let last = crowd.last_mut().expect("a crowd");
     last.write_all(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n").expect("it is open");
     assert!(heard(last).starts_with("HTTP/1.1 200"));

@@ -1,4 +1,4 @@
-//! No credit and no reversal is lost to a detail of how the network writes it, and what was done to it is said.
+//! No credit and no reversal is lost to a detail of how the network writes it, and every correction is reported.
 
 use serde_json::{Value, json};
 

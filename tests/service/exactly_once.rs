@@ -1,4 +1,4 @@
-//! One effect for each event, however often and in whatever order it is told, and by however many it is processed.
+//! One effect for each event, however often and in whatever order it is sent, and with any number of workers.
 
 use std::collections::BTreeSet;
 
@@ -41,7 +41,7 @@ fn a_thousand_events_sent_thrice_count_once_with_three_workers(on: Kind) {
     a_thousand_events_sent_thrice(on, 3);
 }
 
-/// Every fifth event is taken back, and that is told thrice as well; nothing comes in any order.
+/// Every fifth event is reversed, and its reversal is sent three times too; all in random order.
 fn a_thousand_events_sent_thrice(on: Kind, workers: usize) {
     let gate = Gate::new(on);
     let web = gate.web();

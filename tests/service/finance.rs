@@ -116,7 +116,7 @@ fn a_statement_over_the_api_is_read_matched_accepted_and_paid(on: Kind) {
     gate.assert_proven();
 }
 
-/// A file of many pieces, about nothing that was ever heard of but for one line.
+/// A file of many pieces, about unknown transactions but for one line.
 fn long_file(lines: usize) -> String {
     let mut file = HEADER.to_owned();
     let day = days_ago(0).date();
@@ -210,7 +210,7 @@ fn reports_that_are_killed_are_made_once_each_and_close_in_order(on: Kind) {
         previous = kept["hash"].as_str().map(str::to_owned);
         let csv = api.ask(&format!("reports/{date}.csv")).body;
         if kept["report"]["state"] == "final" {
-            // Made once more, by another process, it is the same to the byte.
+            // Made again, by another process, it is the same to the byte.
             let file = gate.path("again.csv");
             let made = gate.run(&["report", date, "--csv", file.to_str().expect("a path")]);
             assert_eq!(made.status.code(), Some(0));

@@ -1,4 +1,4 @@
-//! The app hears of every credit and reversal: in its own form, in order, and whatever goes wrong in between.
+//! Every credit and reversal is delivered to the app: in the network's form, in order, and despite failures.
 
 use std::time::{Duration, Instant};
 

@@ -59,7 +59,7 @@ fn all_sent(api: &Api) {
             thread::sleep(Duration::from_millis(200));
         }
     }
-    // What was behind may have moved up in between.
+    // Blocked deliveries may have become due meanwhile.
     let done = ["waiting", "behind"]
         .iter()
         .all(|status| api.get(&format!("deliveries?status={status}&limit=1"))["items"].get(0).is_none());
@@ -95,7 +95,7 @@ fn deliveries_arrive_in_order_despite_a_failing_app_and_killed_workers(on: Kind)
     until("the app hears something", || (app.calls() > 50).then_some(()));
     worker.kill();
     worker = gate.worker();
-    // The app goes down while more comes in, reversals of what it has heard of among it.
+    // The app goes down while more comes in, also reversals of credits that it has received.
     until("the app hears more", || (app.booked() >= reversed.len() / 2).then_some(()));
     down.store(true, Ordering::Relaxed);
     let rest = second.iter().map(Event::credit).chain(reversed.iter().map(Event::reversal)).collect();
@@ -178,7 +178,7 @@ fn an_app_that_answers_at_once_gets_deliveries_at_once(on: Kind) {
     let (p50, p99) = (took_ms[took_ms.len() / 2], took_ms[took_ms.len() * 99 / 100]);
     up.process.stop();
 
-    // A backlog: judged already, and nobody there to tell it.
+    // A backlog: decided already, and no worker to deliver it.
     let web = gate.web();
     let api = api.at(web.address);
     let backlog = events(credits() + paced.len()).split_off(paced.len());

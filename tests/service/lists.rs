@@ -1,4 +1,4 @@
-//! The API's document and its lists: everything is there, once, and a question nobody understands is not answered.
+//! The API's document and its lists: every item is listed once, and an invalid query is refused.
 
 use std::collections::BTreeSet;
 
@@ -179,8 +179,8 @@ fn a_value_that_is_no_number_is_refused_with_its_parameter_named() {
     }
 }
 
-/// A gate that has seen 25 rewards (5 of them held, 10 of one user, many in one instant), 5 repeats, 3 postbacks that
-/// were put aside and 5 that were refused.
+/// A gate with 25 rewards (5 of them held, 10 of one user, many in one instant), 5 repeats, 3 quarantined postbacks
+/// and 5 refused calls.
 fn busy(on: Kind) -> (Gate, Listening, Api) {
     let gate = Gate::new(on);
     let up = gate.up();

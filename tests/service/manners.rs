@@ -1,4 +1,4 @@
-//! HTTP as it is meant: methods, hosts, paths, content types, and bodies that are late, large or something else.
+//! HTTP as specified: methods, hosts, paths, content types, and bodies that are late, large or of the wrong type.
 
 use std::net::SocketAddr;
 
@@ -196,7 +196,7 @@ fn a_body_that_is_no_object_or_of_another_kind_is_refused_by_name() {
     assert_eq!(call(up.address, &file.body("--x--")).status, 415);
 }
 
-/// What is answered to a form with a file of which only the beginning ever comes.
+/// The answer to a form with a file of which only the beginning arrives.
 fn begun(address: SocketAddr, headers: &str, body: &str) -> Answer {
     let mut connection = Connection::open(address).expect("a connection");
     let head = format!(

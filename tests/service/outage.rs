@@ -1,4 +1,4 @@
-//! The database goes away and comes back: nothing is acknowledged meanwhile, and nothing has to be started again.
+//! The database goes away and comes back: nothing is acknowledged meanwhile, and no process needs a restart.
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;

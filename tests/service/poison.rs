@@ -31,7 +31,7 @@ fn an_unbookable_postback_is_quarantined_and_the_others_are_credited(on: Kind) {
     assert_eq!(api.reward("T-later")["status"], "credited");
 }
 
-/// Whoever meets the poison must not mistake its neighbour for it, although others are at the same rows.
+/// A worker must not quarantine the wrong postback, although others work on the same rows.
 fn several_workers_together_put_aside_only_what_cannot_be_booked(on: Kind) {
     let gate = Gate::with(on, |settings| settings.with("batch = 16"));
     let web = gate.web();

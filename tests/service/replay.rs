@@ -1,4 +1,4 @@
-//! What was put aside is taken once more after its cause is gone: refused calls, and quarantined postbacks.
+//! Refused calls and quarantined postbacks are replayed after the fix.
 
 use serde_json::json;
 

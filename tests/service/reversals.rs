@@ -1,4 +1,4 @@
-//! Every order of credit and reversal ends the same way: what the network took back, nobody has.
+//! Every order of credit and reversal ends the same way: nobody keeps what the network reversed.
 
 use serde_json::{Value, json};
 
@@ -124,7 +124,7 @@ fn somebody_elses_reversal_takes_nothing_back(on: Kind) {
     let up = gate.up();
     let api = gate.api(up.address);
     deliver(up.address, &Event::honest("u-1", "T-1", 500).credit());
-    // Two workers may take two postbacks in either order; this is about what is known already.
+    // Two workers may process two postbacks in either order; the reversal must find the credit.
     api.await_processing();
     deliver(up.address, &Event::honest("u-2", "T-1", 500).reversal());
     let reward = api.reward("T-1");

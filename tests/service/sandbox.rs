@@ -1,4 +1,4 @@
-//! The network insists for thirty hours and then gives up: what it lists as given up is what is missing, and nothing is
+//! The network retries for thirty hours and then gives up: the calls it lists as given up are missing, and nothing is
 //! missing once it is sent again.
 
 use std::collections::BTreeSet;

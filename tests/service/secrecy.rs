@@ -1,4 +1,4 @@
-//! What no log ever holds: keys, signatures that would still be valid, tokens, and whole addresses of people.
+//! No log contains keys, signatures that are still valid, tokens, or whole addresses of people.
 
 use crate::support::app::{APP_SECRET, app};
 use crate::support::database::Kind;

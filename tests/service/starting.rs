@@ -1,4 +1,4 @@
-//! Settings and the command line: what is wrong is named, and nothing starts.
+//! Settings and the command line: every error is named, and nothing starts.
 
 use std::fs;
 use std::process::Command;
@@ -270,7 +270,7 @@ fn a_database_without_a_schema_is_left_alone_by_all_but_migrate() {
     }
 }
 
-/// Demands exit code 2, the reasons on standard error, nothing on standard output, and no database.
+/// Asserts exit code 2, the reasons on standard error, nothing on standard output, and no database.
 fn assert_refused(gate: &Gate, command: Command, named: &[&str], what: &str) {
     let mut process = Process::start(command, gate.path("refused.log"));
     assert_eq!(process.line(), None, "{what}: nothing starts, so nothing is announced");

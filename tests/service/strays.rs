@@ -20,7 +20,7 @@ on_both_databases!(
     fields_that_came_in_the_body_are_kept_and_named,
 );
 
-/// The refused calls, once there are so many.
+/// Waits until there are `number` refused calls, and returns them.
 fn refused(api: &Api, number: usize) -> Vec<Value> {
     until("the refused calls being kept", || {
         let kept = api.all("postbacks?outcome=refused", 1_000);

@@ -19,7 +19,7 @@ const TARGET: &str = "/pb/targo?uid=abc123&tx=T-1&reward=500&payout=1.00&status=
 const EMPTY: &str = "be5b54b732274ab3cec8a049180c94560a782826";
 const CUT: &str = "3a99d7d440d365d1035c22e7113ade39396de9fd";
 const CUT_OVER_HTTP: &str = "ac7982bfb3c13cd2ba8e0bc8cb7c460d6464dd00";
-/// No transaction, so nothing can come of it; encoded characters, so that nobody may decode before checking.
+/// No transaction, so it has no effect; encoded characters, so that decoding before the check would be found.
 const ENCODED: &str = "/pb/targo?uid=a%20b%2Bc&name=Caf%C3%A9+Quest&reward=500&status=2";
 const ENCODED_EMPTY: &str = "6b70f9e0852c095315102b3f0514a715e1273733";
 
@@ -87,7 +87,7 @@ fn every_accepted_secret_signs_while_one_is_replaced(on: Kind) {
     assert_eq!(send(up.address, with(TARGET, EMPTY)).status_and_body(), (403, "bad signature"));
 }
 
-/// The database plays no part in it, so one is enough.
+/// Does not depend on the database, so one is enough.
 #[test]
 fn a_target_with_one_flipped_bit_is_refused_and_has_no_effect() {
     let gate = Gate::new(Kind::Sqlite);

@@ -5,7 +5,7 @@ use domain::review::reversal::Situation;
 use domain::reward::Step;
 use domain::time::{DAY_MS, TimestampMs};
 
-/// From which instant on (unix milliseconds) a zone is how far ahead of UTC, in minutes.
+/// From this instant (unix milliseconds) on, a zone is so many minutes ahead of UTC.
 type Offsets = &'static [(i64, i64)];
 
 /// A zone, with its offsets written down by hand.
@@ -83,7 +83,7 @@ pub(super) struct Moved {
     pub(super) amount: i64,
 }
 
-/// What became of a postback.
+/// The outcome of a postback.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Disposition {
     Waiting,
@@ -110,7 +110,7 @@ pub(super) struct Case {
     pub(super) situation: Situation,
     pub(super) due: i64,
     pub(super) ended: Option<i64>,
-    /// What is at stake, in USD.
+    /// The amount at stake, in micros of USD.
     pub(super) stake: i64,
 }
 
@@ -132,9 +132,9 @@ pub(super) struct Happenings {
     pub(super) refused: Vec<Incoming>,
     /// In the order of their ids.
     pub(super) cases: Vec<Case>,
-    /// From when to when nobody listened, apart from gaps that are too short to matter.
+    /// Periods in which no process listened, without gaps too short to count.
     pub(super) silences: Vec<(i64, i64)>,
-    /// When somebody was last known to listen.
+    /// When a process last noted that it listens.
     pub(super) heard_until: i64,
     pub(super) closed: Option<Closed>,
 }

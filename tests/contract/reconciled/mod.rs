@@ -65,10 +65,9 @@ async fn check(home: &Home, zone: Zone, from: i64, seed: u64) -> Reports {
     reports
 }
 
-/// What a report has.
 type Is = fn(&Report) -> bool;
 
-/// A comparison of nothing with nothing would prove nothing: all of it has to have been there.
+/// Everything must have occurred at least once: comparing nothing with nothing proves nothing.
 fn everything_occurred(reports: &Reports) {
     let happenings = reports.happenings.as_ref().expect("it was lived through");
     for step in Step::ALL {

@@ -22,10 +22,10 @@ pub(super) const REVERSALS: [Step; 6] = [
     Step::ReverseHeldPart,
     Step::ReverseRejectedPart,
 ];
-/// What leaves a reward standing.
+/// Steps that reverse a part, after which the reward stands.
 pub(super) const PARTS: [Step; 3] =
     [Step::ReverseCreditedPart, Step::ReverseHeldPart, Step::ReverseRejectedPart];
-/// What users get, and what is taken from them.
+/// Steps that give to users, and steps that take from them.
 pub(super) const GIVEN: [Step; 3] = [Step::Credit, Step::Release, Step::Overturn];
 pub(super) const TAKEN: [Step; 4] =
     [Step::ReverseCredited, Step::ReverseCreditedPart, Step::UndoRelease, Step::UndoOverturn];

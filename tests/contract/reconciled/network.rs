@@ -12,7 +12,7 @@ pub(super) const SKEW_MS: i64 = 500_000;
 const COUNTRIES: [&str; 12] = ["", "AT", "BR", "CA", "DE", "ES", "FR", "GB", "IN", "JP", "PL", "US"];
 
 impl Scenario<'_> {
-    /// What comes in at one time.
+    /// The postbacks that arrive at one time.
     pub(super) fn calls(&mut self, at: i64) -> Vec<Call> {
         let mut calls = std::mem::take(&mut self.overtaken);
         for _ in 0..self.chance.random_range(1..4) {

@@ -1,4 +1,4 @@
-//! Whoever is there in a scenario: people who decide and change their minds, processes that listen or do not.
+//! People who decide and change their minds, and processes that listen or do not.
 
 use domain::review::decision::Review;
 use domain::review::reversal::{Resolution, Situation};
@@ -15,13 +15,13 @@ use super::scenario::{DAYS, HOUR_MS, Scenario};
 use crate::support::database::Home;
 use crate::support::processing::grace_only;
 
-/// A silence up to here is no window.
+/// The longest silence that is not a loss window, in milliseconds.
 const NO_WINDOW_MS: i64 = 75_000;
 
 /// A reviewer, and the web processes.
 pub(super) struct Desk {
     store: Store,
-    /// What can still be taken back.
+    /// Decisions that can still be undone.
     decided: Vec<((&'static str, String), Step)>,
     /// How many processes there were, and since when the present one listens.
     processes: i64,
@@ -35,13 +35,13 @@ impl Desk {
         Self { store: home.store.clone().notifying(undoable), decided: Vec::new(), processes: 0, began: from }
     }
 
-    /// Somebody listens until `now`.
+    /// Notes that the present process listens until `now`.
     pub(super) async fn listen_until(&mut self, scenario: &mut Scenario<'_>, now: i64) {
         self.note(&format!("web {}", self.processes), self.began, now).await;
         scenario.happenings.heard_until = now;
     }
 
-    /// What is listened to from `before` to `now`: often all of it, sometimes not, sometimes by another process.
+    /// Listens from `before` to `now`: mostly without a gap, sometimes with one, sometimes by another process.
     pub(super) async fn listen(&mut self, scenario: &mut Scenario<'_>, before: i64, now: i64) {
         let gone = before + scenario.chance.random_range(1_000..1_000_000);
         let longest = now - gone;
@@ -70,7 +70,7 @@ impl Desk {
         noted.expect("it is noted");
     }
 
-    /// Perhaps somebody decides on something, or takes a decision back.
+    /// Perhaps decides on a hold, or undoes a decision.
     pub(super) async fn decide(&mut self, scenario: &mut Scenario<'_>, now: i64) {
         if scenario.chance.random_bool(0.4) {
             let now = scenario.late(now, 0.2);

@@ -1,4 +1,4 @@
-//! Thirty days of seeded chance: what networks tell, what people decide, what is paid, who listens; and the reports that
+//! Thirty days of seeded chance: what networks send, what people decide, what is paid, who listens; and the reports that
 //! are made meanwhile.
 
 use std::collections::BTreeMap;
@@ -52,7 +52,7 @@ pub(super) struct Scenario<'h> {
     pub(super) zone: Zone,
     pub(super) chance: SmallRng,
     pub(super) happenings: Happenings,
-    /// Of every reward what is known of it and where it stands.
+    /// Each reward, as far as it is known.
     pub(super) rewards: BTreeMap<(&'static str, String), Known>,
     /// Credits that may come again.
     pub(super) sent: Vec<Call>,
@@ -62,7 +62,7 @@ pub(super) struct Scenario<'h> {
     began: i64,
 }
 
-/// Lives through thirty days from `from`, and compares every report that is made.
+/// Runs thirty days from `from`, and compares every report that is made.
 pub(super) async fn live(home: &Home, zone: Zone, from: i64, seed: u64) -> Reports {
     let mut scenario = Scenario {
         home,
@@ -112,7 +112,7 @@ pub(super) async fn live(home: &Home, zone: Zone, from: i64, seed: u64) -> Repor
 }
 
 impl Scenario<'_> {
-    /// One of them.
+    /// One of these, at random.
     pub(super) fn one<T: Clone>(&mut self, of: &[T]) -> T {
         of[self.chance.random_range(0..of.len())].clone()
     }
@@ -132,7 +132,7 @@ impl Scenario<'_> {
         if self.chance.random_bool(probability) && known { at - behind } else { at }
     }
 
-    /// What users spent before the first day: they owe from the beginning, and earn it back.
+    /// Books what users spent before the first day: they owe it, and earn it back.
     async fn spend_before(&mut self, from: i64) {
         for (source, currency) in SOURCES {
             for user in 0..USERS {
@@ -173,7 +173,7 @@ impl Scenario<'_> {
         self.happenings.moved.push(moved);
     }
 
-    /// From now on another policy judges.
+    /// Switches to another policy.
     fn stricter(&mut self) {
         let policy = Policy::parse("hold_at = 49").expect("a policy");
         self.processor = processor_under(policy, self.zone.tz);
@@ -200,7 +200,7 @@ impl Scenario<'_> {
         }
     }
 
-    /// What the first postback under a key says is what counts.
+    /// The first postback under a key counts.
     fn know(&mut self, call: &Call) {
         let Some((source, currency)) = SOURCES.into_iter().find(|(source, _)| *source == call.source())
         else {

@@ -1,4 +1,4 @@
-//! The naive computation: what became of the day's postbacks, and when nobody listened.
+//! The naive computation: the outcomes of the day's postbacks, and when no process listened.
 
 use domain::report::amount::Sum;
 use domain::report::losses::LossWindow;
@@ -40,7 +40,7 @@ impl Naive<'_> {
         sources.into_iter().map(of).collect()
     }
 
-    /// What a person had to look at before the end of the day, and that had not ended before its beginning.
+    /// Cases raised before the end of the day and not ended before its beginning.
     pub(super) fn cases(&self) -> Vec<CaseFigures> {
         let (starts_at, ends_at) = self.bounds();
         let mut figures = Vec::<CaseFigures>::new();
@@ -75,7 +75,7 @@ impl Naive<'_> {
 
     pub(super) fn losses(&self) -> Vec<LossWindow> {
         let (starts_at, ends_at) = self.bounds();
-        // Whoever was last heard too long ago is silent still.
+        // A process last heard too long ago is still silent.
         let lasting = (self.happenings.heard_until, self.now);
         let lasting = Some(lasting).filter(|(from, to)| to - from > 75_000);
         let silences = self.happenings.silences.iter().copied().chain(lasting);

@@ -9,10 +9,10 @@ use crate::support::network::{Event, deliver, send};
 use crate::support::settings::PUBLIC_URL;
 use crate::support::wait::until;
 
-/// Above this a second person must agree; and decisions are told after a while, so that they can be undone.
+/// Above this a second person must agree; decisions are sent with a delay, so that they can be undone.
 const TERMS: &str = "[review]\nsecond_person_usd = \"50\"\nsecond_person_stated_reward = \"5000\"\n";
 
-/// A gate whose app says no for good; what was credited is told at once, decisions are not. Two admins, `mara` and `joe`,
+/// A gate whose app refuses for good; credits are sent at once, decisions are not. Two admins, `mara` and `joe`,
 /// two refused calls that verify by now, and a closed report of [`closed_day`].
 pub(super) fn gate_to_act_on(on: Kind) -> (Gate, sandbox::app::App) {
     let app = app();
@@ -87,8 +87,8 @@ pub(super) fn case(api: &Api, tx: &str) -> i64 {
     of_tx["id"].as_i64().expect("an id")
 }
 
-/// A version of a statement of today: two lines that every version has, and one for each version. Nobody ever heard of
-/// any but the first, which later versions count higher.
+/// A version of a statement of today: two lines that every version has, and one for each version. Only the first is a
+/// known transaction, and later versions give it a higher amount.
 pub(super) fn statement(tx: &str, versions: usize) -> String {
     let head = "tx_id,status,user_id,offer_id,amount,currency,time\n".to_owned();
     let credit = |tx: &str| line(tx, "approved", "u-1", "1.00");

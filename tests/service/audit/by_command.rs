@@ -256,7 +256,7 @@ fn statements(gate: &Gate, shell: &mut Shell<'_>) {
     let accept = [&["statement", "accept", "1", "line 3"][..], &by].concat();
     shell.once("joe", &accept, Action::DifferenceAccepted, &of(1));
     let paid = ["statement", "paid", "1", "1.00", "--as", "joe", "--note", "wire", "--yes"];
-    // The same payment once more is the same payment.
+    // The same payment again is a repeat.
     shell.once("joe", &paid, Action::StatementPaid, &of(1));
     let back = [&["statement", "take-back", "1", "1"][..], &by].concat();
     shell.once("joe", &back, Action::PaymentTakenBack, &of(1));

@@ -1,4 +1,4 @@
-//! What RewardGate does by itself, by its settings or because somebody else gave cause.
+//! What RewardGate does by itself: by its settings, or caused by somebody else.
 
 use domain::audit::Action;
 
@@ -62,7 +62,7 @@ fn what_follows_from_settings_and_from_others_leaves_its_line(on: Kind) {
     until_statement(&api, 3, "failed");
     assert_eq!(one(&mut book, Action::StatementFailed, "worker").0, "statement 3");
     worker.stop();
-    // Wrong passwords of whoever it was.
+    // Wrong passwords are attributed to nobody.
     for _ in 0..3 {
         SignedIn::with_password(web.address, "mara", "wrong horse", &[]).err().expect("refused");
     }

@@ -1,4 +1,4 @@
-//! What the pages say of a network whose data is found wanting.
+//! What the pages say about faults in a network's data.
 
 use super::Team;
 use crate::support::database::Kind;

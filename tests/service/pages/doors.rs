@@ -1,4 +1,4 @@
-//! Who gets in, who may do what, and what no other site can make a browser do.
+//! Signing in, roles, and requests forged by other sites.
 
 use serde_json::json;
 
@@ -121,7 +121,7 @@ fn a_wrong_password_says_nothing_about_names_and_guessing_is_slowed_down(on: Kin
         browser.click("form button");
         browser.says("Incorrect name or password.");
     }
-    // A try comes back every twelve seconds; whoever guesses faster meets the limit.
+    // One attempt is restored every twelve seconds; faster guessing hits the limit.
     browser.until("guessing is slowed down", |browser| {
         browser.fill("[name=name]", "mara");
         browser.fill("[name=password]", "wrong");

@@ -1,4 +1,4 @@
-//! Reversals that do not simply reverse, each decided on its page.
+//! Reversals that need a person, each decided on its page.
 
 use super::Team;
 use super::browser::Look;

@@ -101,7 +101,7 @@ fn of_two_browsers_the_second_sees_who_has_it_open_and_then_what_happened(on: Ki
     assert_eq!(team.status("T-1"), "held");
     mara.press("r");
     mara.says("Rejected 1 reward");
-    // Joe's page is out of date: he is told what happened, and nothing is overturned.
+    // Joe's page is out of date: it shows what happened, and nothing is overturned.
     joe.press("a");
     joe.says("was rejected by mara");
     assert_eq!(team.status("T-1"), "rejected");

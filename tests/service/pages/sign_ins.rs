@@ -1,4 +1,4 @@
-//! Signing in under attack: what it costs, who gets in, who is told, and what ends with a password.
+//! Signing in under attack: its cost, who gets in, who is notified, and what a new password ends.
 
 use std::collections::BTreeSet;
 use std::io::Write as _;
@@ -80,7 +80,7 @@ fn is_signed_in(address: SocketAddr, session: &str) -> bool {
     look(address, session, "/password").status == 200
 }
 
-/// Whoever is turned away is told when to try again.
+/// A refused sign-in says when to try again.
 fn assert_turned_away_well(answer: &Answer) {
     assert!([401, 429].contains(&answer.status), "{} {}", answer.status, answer.body);
     let wait = answer.header("retry-after").and_then(|wait| wait.parse::<u64>().ok());

@@ -61,7 +61,7 @@ impl Process {
         until("the end of the process", || self.child.try_wait().expect("a process"))
     }
 
-    /// Tells it to stop, and demands that it ends in good order.
+    /// Stops it, and asserts that its exit code is 0.
     pub(crate) fn stop(&mut self) {
         self.terminate();
         assert_eq!(self.exit().code(), Some(0), "a stopped process ends with 0");

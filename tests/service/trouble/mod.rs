@@ -2,7 +2,7 @@
 //! acknowledged has one effect, nothing else is acknowledged, and nobody has to start anything again.
 //!
 //! `SERVICE_OUTAGE_SECONDS` sets how long the database is away, and `SERVICE_BACKLOG` how much piles up; both are
-//! small unless told.
+//! small by default.
 
 pub(crate) mod machine;
 mod server;
