@@ -240,7 +240,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_address_in_the_url_is_refused_by_name_in_every_spelling_that_arrives() {
+    async fn an_address_in_the_url_is_refused_by_name_in_every_spelling() {
         let client = client(&[]);
         for (host, named) in [
             ("127.0.0.1", "127.0.0.1"),

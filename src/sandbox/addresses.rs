@@ -138,7 +138,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_host_is_a_public_address_of_its_own_block_and_of_no_other_country() {
+    fn every_host_is_a_public_address_of_its_own_block_and_country() {
         let mut rng = Xoshiro256PlusPlus::seed_from_u64(1);
         for block in HOMES {
             for _ in 0..500 {

@@ -234,7 +234,7 @@ mod tests {
     }
 
     #[test]
-    fn an_acknowledged_event_has_one_effect_and_an_unacknowledged_one_may_have_none() {
+    fn an_acknowledged_event_has_one_effect_others_at_most_one() {
         assert_eq!(allowed("repeat", &[(0, 1, 200), (2, 3, 200)]), ["credited"]);
         assert_eq!(allowed("repeat", &[(0, 1, 503), (2, 3, 200)]), ["credited"]);
         assert_eq!(allowed("repeat", &[(0, 1, 503), (2, 3, 503)]), ["credited or no reward"]);

@@ -266,7 +266,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_that_was_torn_by_a_kill_is_no_line_and_the_next_one_does_not_join_it() {
+    fn a_line_cut_off_by_a_kill_is_ignored_and_the_next_one_is_read() {
         let (_folder, keep) = file();
         keep.add(&kept("a")).expect("kept");
         let torn = format!("{}{}", line(&kept("a")).expect("a line"), "{\"tx_id\":\"b\",\"ac");

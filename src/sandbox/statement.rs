@@ -184,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_sent_again_is_delivered_in_the_statement_and_nothing_else_changes() {
+    fn a_resent_call_becomes_delivered_in_the_statement() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("statement.csv");
         let header = COLUMNS.join(",");

@@ -195,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn macros_are_replaced_by_percent_encoded_values_under_the_publishers_names() {
+    fn macros_become_percent_encoded_values_under_the_publishers_names() {
         let template = Template::parse(&format!("http://[::1]:8080/pb/a?x=1&{MACROS}&n={{offer_name}}&end"))
             .expect("a good template");
         let target = template.expand(|field| match field {

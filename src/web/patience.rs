@@ -299,7 +299,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn while_a_request_is_in_hand_the_caller_may_be_quiet_and_afterwards_it_is_idle_again() {
+    async fn a_caller_may_be_quiet_while_its_request_is_processed() {
         let (mut caller, mut ours, in_hand) = connection();
         caller.write_u8(b'x').await.expect("room");
         ours.read_u8().await.expect("a byte");

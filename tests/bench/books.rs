@@ -11,11 +11,11 @@ const DAY_MS: i64 = 86_400_000;
 /// Distinct users; each may hold coins and gems.
 const USERS: i64 = 100_000;
 
-/// What is looked at and written down of a verdict, about as long as it is.
+/// The signals of a verdict, about as long as real ones.
 const SIGNALS: &str = r#"[{"code":"T1","fired":false,"points":0,"detail":"2100 s after the click"},{"code":"T2","fired":false,"points":0,"detail":"2100 s, floor 30 s"},{"code":"G1","fired":false,"points":0,"detail":"US as reported"},{"code":"N1","fired":false,"points":0,"detail":"no hosting network"}]"#;
 
-/// What becomes of reward `n`, before it is spelt out as rows. Some are taken back after five days and some after an
-/// hour, some wait for a person and some have been decided on.
+/// A table of what happens to each reward, from which the rows are made. Some are reversed after five days and some after
+/// an hour; some are held and some have been decided on.
 fn plan(rewards: i64, end: i64, postgres: bool) -> String {
     let spacing = DAYS * DAY_MS / rewards;
     let day = |at: &str| {
@@ -120,7 +120,7 @@ pub(crate) async fn fill(gateway: &Gateway, rewards: i64, end: i64) {
                FROM planned WHERE then_step = 'reverse_credited'
                UNION ALL SELECT 8 * n + 3, source, at, 'repeat', NULL, n FROM planned WHERE n % 50 = 1
                UNION ALL SELECT 8 * n + 4, source, at, 'quarantined', '`tx_id` is missing', NULL
-               FROM planned WHERE n % 100 = 5) AS told
+               FROM planned WHERE n % 100 = 5) AS received
          ORDER BY id;
          UPDATE accounts SET balance_micros = sums.balance FROM (
              SELECT account_id, CAST(SUM(delta) AS BIGINT) AS balance FROM (
@@ -131,7 +131,7 @@ pub(crate) async fn fill(gateway: &Gateway, rewards: i64, end: i64) {
     );
     gateway.execute(sql).await;
     if postgres {
-        // Ids go on behind those that were given, and the server knows its tables as it does after a while.
+        // New ids follow the inserted ones, and the planner has statistics.
         for table in ["accounts", "rewards", "postbacks"] {
             let behind =
                 format!("SELECT setval(pg_get_serial_sequence('{table}', 'id'), MAX(id)) FROM {table}");

@@ -2,7 +2,7 @@
 //!
 //!     tests/run with cargo bench --bench throughput
 //!     tests/run with cargo bench --bench throughput -- --rewards 1000000
-//!     tests/run with cargo bench --bench throughput -- sqlite told
+//!     tests/run with cargo bench --bench throughput -- sqlite deliveries
 //!     tests/run with cargo bench --bench throughput -- postgres report
 //!
 //! Everything runs on this machine, the load generator too, so only the ratio between two figures of one run means
@@ -12,14 +12,14 @@
     clippy::expect_used,
     clippy::print_stdout,
     clippy::cast_precision_loss,
-    reason = "a benchmark prints, and ends at the first thing that is not as it should be"
+    reason = "a benchmark prints, and stops at the first unexpected result"
 )]
 
 mod books;
+mod deliveries;
 mod load;
 mod processes;
 mod reporting;
-mod telling;
 
 use std::time::{Duration, Instant};
 
@@ -49,10 +49,10 @@ fn main() {
             runtime.block_on(reporting::report(database, &postgres, rewards));
             continue;
         }
-        if !arguments.iter().any(|argument| argument == "told") {
+        if !arguments.iter().any(|argument| argument == "deliveries") {
             runtime.block_on(measure(database, &postgres, rewards));
         }
-        runtime.block_on(telling::told(database, &postgres));
+        runtime.block_on(deliveries::measure(database, &postgres));
     }
 }
 
@@ -61,7 +61,7 @@ async fn measure(database: &str, postgres: &str, rewards: u64) {
     let mut load = Load::new();
     acknowledged(&gateway, &mut load).await;
     decided(&gateway).await;
-    // Once more, with so many rewards in the table.
+    // Again, with so many rewards in the table.
     if rewards > 0 {
         while gateway.rewards().await < i64::try_from(rewards).unwrap_or(i64::MAX) {
             record(&gateway, &mut load).await;
@@ -94,7 +94,7 @@ async fn acknowledged(gateway: &Gateway, load: &mut Load) {
     );
 }
 
-/// What the rounds before recorded, decided.
+/// Decides what the rounds before recorded.
 async fn decided(gateway: &Gateway) {
     let (workers, waiting) = (workers(gateway.database), gateway.waiting().await);
     let began = Instant::now();

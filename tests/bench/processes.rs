@@ -8,15 +8,15 @@ use std::time::{Duration, Instant};
 use sqlx::{Connection, Executor};
 use warp::Filter;
 
-/// What the postbacks are signed under.
+/// The origin in the signatures of postbacks.
 pub(crate) const ORIGIN: &str = "https://gw.example.com";
-/// And with.
+/// Their secret.
 pub(crate) const SECRET: &str = "benchmark-secret";
 
-/// 1 while anything waits.
+/// 1 while any postback waits.
 const ANY_WAITING: &str = "SELECT CAST(COUNT(*) AS BIGINT) FROM (SELECT id FROM postbacks WHERE outcome = 'received' LIMIT 1) AS first";
 
-/// A child process that ends with this value.
+/// A child process, killed when this is dropped.
 pub(crate) struct Running {
     child: Child,
     pub(crate) address: SocketAddr,
@@ -54,7 +54,7 @@ pub(crate) fn bare_route() -> Running {
     Running::start(command)
 }
 
-/// That process.
+/// Runs in that process.
 pub(crate) async fn serve_bare() {
     let route = warp::path!("pb" / String).and(warp::query::raw()).map(|_, _| "OK");
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
@@ -95,8 +95,8 @@ impl Gateway {
         }
     }
 
-    /// The same, with an app at `origin` that is told everything.
-    pub(crate) fn telling(self, origin: &str) -> Self {
+    /// The same, with an app at `origin` that gets every delivery.
+    pub(crate) fn forwarding_to(self, origin: &str) -> Self {
         let url = sandbox::app::postback_url(origin);
         let app = format!(
             "[deliveries]\nallow_networks = [\"127.0.0.0/8\"]\n[[apps]]\nname = \"main\"\n[apps.forward]\n\
@@ -117,8 +117,8 @@ impl Gateway {
         self.start("up")
     }
 
-    /// Of each delivery its reward, and when it was born in unix milliseconds.
-    pub(crate) async fn births(&self) -> Vec<(i64, i64)> {
+    /// The reward of each delivery, and when it was created in unix milliseconds.
+    pub(crate) async fn created_at(&self) -> Vec<(i64, i64)> {
         let sql = "SELECT reward_id, born_at FROM deliveries";
         if self.database == "postgres" {
             let mut connection = sqlx::PgConnection::connect(&self.url).await.expect("Postgres");

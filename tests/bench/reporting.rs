@@ -8,7 +8,7 @@ use crate::books::{DAYS, fill};
 use crate::load::{Load, Round};
 use crate::processes::{Gateway, Running, timed};
 
-/// Rewards in the books, unless told.
+/// Rewards in the books, unless `--rewards` says otherwise.
 const REWARDS: u64 = 1_000_000;
 /// How long the report of a day may take.
 const LIMIT: Duration = Duration::from_secs(10);

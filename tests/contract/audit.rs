@@ -1,4 +1,4 @@
-//! The audit is a chain: who by what means and from where, and no line that changes, goes, or comes in between.
+//! The audit is a hash chain: who, by what means and from where; a changed, deleted or inserted line is found.
 
 use std::net::IpAddr;
 
@@ -11,8 +11,8 @@ use store::access::audit::{AuditFilter, ExportFilter, Line};
 use store::access::staff::NewPerson;
 
 use crate::support::database::Home;
+use crate::support::postbacks::NOW;
 use crate::support::raw::Raw;
-use crate::support::story::NOW;
 
 contract! {
     both:
@@ -43,7 +43,7 @@ async fn note(store: &Store, actor: &Actor, subject: &str, now: TimestampMs) {
         .expect("noted");
 }
 
-/// What a walk along the chain finds.
+/// The faults found along the chain.
 async fn walk(store: &Store) -> Result<i64, Fault> {
     let head = store.audit_head().await.expect("the head");
     let mut chain = Chain::default();
@@ -59,7 +59,7 @@ async fn walk(store: &Store) -> Result<i64, Fault> {
     }
 }
 
-/// Takes the guards away, as somebody who owns the database can.
+/// Drops the triggers that protect the audit, as the owner of the database can.
 async fn disarm(raw: &mut Raw) {
     let triggers = [
         ("audit", "audit_is_frozen"),

@@ -1,4 +1,4 @@
-//! Reversals that do not simply reverse: what a person sees of them, and the one decision on each.
+//! Reversals that need a person: what is shown of each, and the one decision on it.
 
 use domain::review::decision::Review;
 use domain::review::reversal::{Ending, NotPossible, Resolution, Situation};
@@ -7,13 +7,13 @@ use store::postbacks::inbox::Claim;
 use store::review::cases::{CaseFilter, CaseRow, Resolve, Resolved};
 use store::review::decisions::{Reviewed, Reviewer, Undone};
 
-use crate::deliveries::{later, lines, said, take, telling};
+use crate::deliveries::{later, lines, notifying, summary, take};
 use crate::statements::{HEADER, counts, import, of, totals};
 use crate::support::database::Home;
-use crate::support::story::{
+use crate::support::postbacks::{
     Call, NOW, RETRY_HORIZON_MS, credit, processed, processor, reversal, suspicious,
 };
-use crate::support::telling::{CREDITED, HELD, ann, plain, told};
+use crate::support::processing::{CREDITED, HELD, ann, grace_only, plain};
 
 contract! {
     both:
@@ -32,12 +32,12 @@ contract! {
         a_dismissed_case_moves_nothing_and_comes_again_after_the_horizon,
         what_is_approved_again_waits_in_the_queue_and_is_decided_like_a_hold,
         an_app_hears_of_a_part_as_a_part_and_of_the_rest_as_the_rest,
-        a_reversal_that_took_all_of_a_part_leaves_no_word_to_an_app_that_heard_nothing,
+        a_fully_reversed_partial_credit_is_not_sent_to_the_app,
         a_statement_counts_a_part_and_what_was_approved_again,
         the_same_task_thirty_thousand_times_is_looked_up_twice;
 }
 
-/// After the retry horizon of what was received at the time of every story.
+/// After the retry horizon of postbacks received at the usual time.
 const LATE: TimestampMs = TimestampMs(NOW.0 + RETRY_HORIZON_MS + 1);
 
 fn part(tx_id: &str) -> Call {
@@ -48,7 +48,7 @@ async fn open(home: &Home, now: TimestampMs) -> Vec<CaseRow> {
     home.store.cases(&CaseFilter::default(), now, 100).await.expect("cases are listed")
 }
 
-/// The only one that is open.
+/// The only open case.
 async fn the_case(home: &Home, now: TimestampMs) -> CaseRow {
     let mut open = open(home, now).await;
     assert_eq!(open.len(), 1, "{open:?}");
@@ -70,7 +70,7 @@ async fn done(home: &Home, case: &CaseRow, resolution: Resolution) {
 }
 
 async fn a_part_of_a_credit_is_taken_back_and_the_rest_stands(home: &Home) {
-    home.tell(&[credit("T1"), part("T1")]).await;
+    home.process(&[credit("T1"), part("T1")]).await;
     assert_eq!(plain(&home.balances("targo").await), CREDITED, "nothing moves before a person decides");
     let case = the_case(home, NOW).await;
     assert_eq!((case.situation.as_str(), case.stake_reward_micros), ("part", 200_000_000));
@@ -90,7 +90,7 @@ async fn a_part_of_a_credit_is_taken_back_and_the_rest_stands(home: &Home) {
 }
 
 async fn a_part_of_a_hold_is_taken_back_and_the_rest_can_be_released(home: &Home) {
-    home.tell(&[suspicious("T1"), part("T1")]).await;
+    home.process(&[suspicious("T1"), part("T1")]).await;
     done(home, &the_case(home, NOW).await, Resolution::Part).await;
     let left = [("earned", 600_000), ("granted", -300_000_000), ("held", 300_000_000), ("network", -600_000)];
     assert_eq!(plain(&home.balances("targo").await), left);
@@ -102,15 +102,15 @@ async fn a_part_of_a_hold_is_taken_back_and_the_rest_can_be_released(home: &Home
     let left =
         [("earned", 600_000), ("granted", -300_000_000), ("network", -600_000), ("user u1", 300_000_000)];
     assert_eq!(plain(&home.balances("targo").await), left);
-    let undone = home.store.clone().notifying(told()).undo(id, ann()).await.expect("an answer");
+    let undone = home.store.clone().notifying(grace_only()).undo(id, ann()).await.expect("an answer");
     assert_eq!(undone, Undone::Done);
     home.prove().await;
 }
 
 async fn a_part_of_what_was_rejected_takes_back_payout_only(home: &Home) {
-    home.tell(&[suspicious("T1")]).await;
+    home.process(&[suspicious("T1")]).await;
     home.decide(home.reward("T1").await.id, Review::Reject).await.expect("an answer");
-    home.tell(&[part("T1")]).await;
+    home.process(&[part("T1")]).await;
     done(home, &the_case(home, NOW).await, Resolution::Part).await;
     assert_eq!(plain(&home.balances("targo").await), [("earned", 600_000), ("network", -600_000)]);
     // What is given after all is what is left.
@@ -122,7 +122,7 @@ async fn a_part_of_what_was_rejected_takes_back_payout_only(home: &Home) {
 }
 
 async fn all_can_be_taken_back_where_a_part_was_named(home: &Home) {
-    home.tell(&[credit("T1"), part("T1"), part("T1").with("reward", 100)]).await;
+    home.process(&[credit("T1"), part("T1"), part("T1").with("reward", 100)]).await;
     let cases = open(home, NOW).await;
     assert_eq!(cases.len(), 2);
     done(home, &cases[0], Resolution::All).await;
@@ -132,18 +132,18 @@ async fn all_can_be_taken_back_where_a_part_was_named(home: &Home) {
 }
 
 async fn the_rest_goes_with_the_reversal_that_follows_a_part(home: &Home) {
-    home.tell(&[credit("T1"), part("T1")]).await;
+    home.process(&[credit("T1"), part("T1")]).await;
     done(home, &the_case(home, NOW).await, Resolution::Part).await;
-    home.tell(&[reversal("T1").with("reward", 300)]).await;
+    home.process(&[reversal("T1").with("reward", 300)]).await;
     assert_eq!(home.reward("T1").await.status, "reversed");
     assert_eq!(plain(&home.balances("targo").await), []);
     home.prove().await;
 }
 
 async fn a_reversal_of_all_ends_what_was_open_about_its_parts(home: &Home) {
-    home.tell(&[credit("T1"), part("T1")]).await;
+    home.process(&[credit("T1"), part("T1")]).await;
     let case = the_case(home, NOW).await;
-    home.tell(&[reversal("T1")]).await;
+    home.process(&[reversal("T1")]).await;
     let ended = home.store.case(case.id).await.expect("an answer").expect("the case");
     assert_eq!(ended.ended(), Some(Ending::Reversed));
     let resolved = decide(home, &case, Resolution::Part).await;
@@ -152,7 +152,7 @@ async fn a_reversal_of_all_ends_what_was_open_about_its_parts(home: &Home) {
 }
 
 async fn somebody_elses_reversal_takes_back_after_a_person_said_so(home: &Home) {
-    home.tell(&[credit("T1"), reversal("T1").by("ann test@x"), reversal("T1").by("ann test@x")]).await;
+    home.process(&[credit("T1"), reversal("T1").by("ann test@x"), reversal("T1").by("ann test@x")]).await;
     let case = the_case(home, NOW).await;
     assert_eq!((case.situation.as_str(), case.said_user_id.as_str()), ("other_user", "ann test@x"));
     assert_eq!(case.user_id, "u1");
@@ -161,10 +161,10 @@ async fn somebody_elses_reversal_takes_back_after_a_person_said_so(home: &Home) 
 }
 
 async fn an_orphan_is_a_case_when_the_retry_horizon_is_over(home: &Home) {
-    home.tell(&[reversal("T0-R"), reversal("T9-R")]).await;
+    home.process(&[reversal("T0-R"), reversal("T9-R")]).await;
     assert_eq!(open(home, NOW).await, [], "its credit may still come");
     assert_eq!(open(home, LATE).await.len(), 2);
-    home.tell(&[credit("T9-R")]).await;
+    home.process(&[credit("T9-R")]).await;
     let case = the_case(home, LATE).await;
     assert_eq!((case.situation.as_str(), case.tx_id.as_str()), ("orphan", "T0-R"));
     let totals = home.store.open_cases(LATE).await.expect("totals");
@@ -172,7 +172,7 @@ async fn an_orphan_is_a_case_when_the_retry_horizon_is_over(home: &Home) {
 }
 
 async fn an_orphan_is_linked_to_the_credit_it_belongs_to(home: &Home) {
-    home.tell(&[credit("T0"), reversal("T0-R")]).await;
+    home.process(&[credit("T0"), reversal("T0-R")]).await;
     let case = the_case(home, LATE).await;
     let id = home.reward("T0").await.id;
     let resolved =
@@ -187,14 +187,14 @@ async fn an_orphan_is_linked_to_the_credit_it_belongs_to(home: &Home) {
     let of_reward = home.store.cases_of_reward(id).await.expect("cases");
     assert_eq!(of_reward.len(), 1, "the reward tells by what it was taken back");
     // A credit that comes under the orphan's own transaction after all is looked at by a person.
-    home.tell(&[credit("T0-R")]).await;
+    home.process(&[credit("T0-R")]).await;
     assert_eq!(home.reward("T0-R").await.status, "held");
     home.prove().await;
 }
 
 async fn an_orphan_finds_its_likely_credits(home: &Home) {
     let offer = |tx: &str| credit(tx).with("offer_id", tx);
-    home.tell(&[
+    home.process(&[
         offer("A1").with("reward", 300),
         offer("A2"),
         offer("A3").by("u2"),
@@ -202,7 +202,7 @@ async fn an_orphan_finds_its_likely_credits(home: &Home) {
         credit("B1").by("u3"),
     ])
     .await;
-    home.tell(&[reversal("T0-R").with("reward", 300).with("offer_id", "A1")]).await;
+    home.process(&[reversal("T0-R").with("reward", 300).with("offer_id", "A1")]).await;
     let case = the_case(home, LATE).await;
     let partners = home.store.partners(&case).await.expect("partners");
     let found: Vec<_> =
@@ -211,7 +211,7 @@ async fn an_orphan_finds_its_likely_credits(home: &Home) {
 }
 
 async fn a_case_is_decided_once_however_many_try(home: &Home) {
-    home.tell(&[credit("T1"), part("T1")]).await;
+    home.process(&[credit("T1"), part("T1")]).await;
     let case = the_case(home, NOW).await;
     let tries: Vec<_> = (0..6)
         .map(|n| {
@@ -235,7 +235,7 @@ async fn a_case_is_decided_once_however_many_try(home: &Home) {
 }
 
 async fn a_decision_on_a_case_needs_a_reward_that_fits(home: &Home) {
-    home.tell(&[credit("T0"), reversal("T0-R"), credit("X").of_source("gems"), reversal("T8")]).await;
+    home.process(&[credit("T0"), reversal("T0-R"), credit("X").of_source("gems"), reversal("T8")]).await;
     let cases = open(home, LATE).await;
     let gems = home.store.rewards(&store::rewards::list::RewardFilter::default(), 10).await.expect("rewards");
     let gems = gems.iter().find(|row| row.source == "gems").expect("it is there").id;
@@ -255,19 +255,19 @@ async fn a_decision_on_a_case_needs_a_reward_that_fits(home: &Home) {
 }
 
 async fn a_dismissed_case_moves_nothing_and_comes_again_after_the_horizon(home: &Home) {
-    home.tell(&[credit("T1"), part("T1")]).await;
+    home.process(&[credit("T1"), part("T1")]).await;
     done(home, &the_case(home, NOW).await, Resolution::Dismiss).await;
     assert_eq!(plain(&home.balances("targo").await), CREDITED);
-    let outcomes = home.tell(&[part("T1")]).await;
+    let outcomes = home.process(&[part("T1")]).await;
     assert_eq!(outcomes, [("repeat", None)], "the network repeats itself");
-    home.tell(&[part("T1").received(LATE.0)]).await;
+    home.process(&[part("T1").received(LATE.0)]).await;
     assert_eq!(the_case(home, LATE).await.situation, Situation::Part.name());
 }
 
 async fn what_is_approved_again_waits_in_the_queue_and_is_decided_like_a_hold(home: &Home) {
-    home.tell(&[credit("T1"), reversal("T1")]).await;
-    assert_eq!(home.tell(&[credit("T1")]).await, [("repeat", None)], "a retry");
-    home.tell(&[credit("T1").received(LATE.0)]).await;
+    home.process(&[credit("T1"), reversal("T1")]).await;
+    assert_eq!(home.process(&[credit("T1")]).await, [("repeat", None)], "a retry");
+    home.process(&[credit("T1").received(LATE.0)]).await;
     assert_eq!(home.reward("T1").await.status, "held");
     assert_eq!(plain(&home.balances("targo").await), HELD);
     let filter = store::review::holds::HoldFilter { rule: Some("C2".into()), ..Default::default() };
@@ -276,7 +276,7 @@ async fn what_is_approved_again_waits_in_the_queue_and_is_decided_like_a_hold(ho
     let id = home.reward("T1").await.id;
     assert_eq!(home.decide(id, Review::Release).await.expect("an answer"), Reviewed::Done);
     assert_eq!(plain(&home.balances("targo").await), CREDITED);
-    let undone = home.store.clone().notifying(told()).undo(id, ann()).await.expect("an answer");
+    let undone = home.store.clone().notifying(grace_only()).undo(id, ann()).await.expect("an answer");
     assert_eq!(undone, Undone::Done);
     let totals = home.store.hold_totals(&filter, LATE).await.expect("totals");
     assert_eq!(totals.rewards, 1, "an undo brings it back for the same reason");
@@ -284,27 +284,27 @@ async fn what_is_approved_again_waits_in_the_queue_and_is_decided_like_a_hold(ho
 }
 
 async fn an_app_hears_of_a_part_as_a_part_and_of_the_rest_as_the_rest(home: &Home) {
-    let store = telling(home);
+    let store = notifying(home);
     home.record(&[credit("T1"), part("T1")]).await;
     processed(&store, Claim::First(100), processor(), NOW).await.expect("they are settled");
     let case = the_case(home, NOW).await;
     let resolved = store.resolve_case(decision(&case, Resolution::Part, None)).await.expect("an answer");
     assert!(matches!(resolved, Resolved::Done { .. }), "{resolved:?}");
     let credited = take(&store, later(20_000)).await;
-    assert_eq!((said(&credited), credited[0].message.reward.0), (vec!["T1 credited".into()], 500_000_000));
+    assert_eq!((summary(&credited), credited[0].message.reward.0), (vec!["T1 credited".into()], 500_000_000));
     let ended = credited.iter().map(crate::deliveries::delivered).collect();
     let taken = crate::deliveries::complete_and_lease(&store, ended, "main", later(20_000)).await;
-    assert_eq!((said(&taken), taken[0].message.reward.0), (vec!["T1 reversed".into()], 200_000_000));
+    assert_eq!((summary(&taken), taken[0].message.reward.0), (vec!["T1 reversed".into()], 200_000_000));
     assert_eq!(taken[0].message.payout.map(|payout| payout.0), Some(400_000));
     home.record(&[reversal("T1")]).await;
     processed(&store, Claim::First(100), processor(), NOW).await.expect("they are settled");
     let ended = taken.iter().map(crate::deliveries::delivered).collect();
     let rest = crate::deliveries::complete_and_lease(&store, ended, "main", later(20_000)).await;
-    assert_eq!((said(&rest), rest[0].message.reward.0), (vec!["T1 reversed".into()], 300_000_000));
+    assert_eq!((summary(&rest), rest[0].message.reward.0), (vec!["T1 reversed".into()], 300_000_000));
 }
 
-async fn a_reversal_that_took_all_of_a_part_leaves_no_word_to_an_app_that_heard_nothing(home: &Home) {
-    let store = telling(home);
+async fn a_fully_reversed_partial_credit_is_not_sent_to_the_app(home: &Home) {
+    let store = notifying(home);
     home.record(&[credit("T1"), part("T1")]).await;
     processed(&store, Claim::First(100), processor(), NOW).await.expect("they are settled");
     let case = the_case(home, NOW).await;
@@ -322,11 +322,11 @@ async fn a_reversal_that_took_all_of_a_part_leaves_no_word_to_an_app_that_heard_
 async fn a_statement_counts_a_part_and_what_was_approved_again(home: &Home) {
     let call = |n: usize| credit(&format!("T{n}")).by(&format!("u{n}")).with("offer_id", format!("o{n}"));
     let taken = |n: usize| part(&format!("T{n}")).by(&format!("u{n}"));
-    home.tell(&[call(0), call(1), call(2), taken(0), taken(1), reversal("T2").by("u2")]).await;
+    home.process(&[call(0), call(1), call(2), taken(0), taken(1), reversal("T2").by("u2")]).await;
     for case in open(home, NOW).await {
         done(home, &case, Resolution::Part).await;
     }
-    home.tell(&[call(2).received(LATE.0)]).await;
+    home.process(&[call(2).received(LATE.0)]).await;
     let lines =
         [of(0, "approved", "1"), of(1, "approved", "1"), of(2, "approved", "1"), of(0, "reversed", "0.4")];
     let id = import(home, "november.csv", &(HEADER.to_owned() + &lines.concat())).await;
@@ -335,13 +335,13 @@ async fn a_statement_counts_a_part_and_what_was_approved_again(home: &Home) {
     assert_eq!((totals.theirs.0, totals.ours.0), (2_600_000, 2_200_000));
 }
 
-/// Not how long it takes, which is for benchmarks, but what it reads: two keys of each task, whatever the table holds.
+/// Checks what is read, not how long it takes: two keys of each task, however large the table.
 async fn the_same_task_thirty_thousand_times_is_looked_up_twice(home: &Home) {
     let task = |n: usize| credit(&format!("T{n}")).with("offer_id", "o1").with("event_id", "e1");
     let first: Vec<_> = (0..200).map(task).collect();
-    home.tell(&first).await;
+    home.process(&first).await;
     home.record(&[task(1_000), task(1_001)]).await;
-    let settlement = home.settle(100).await;
+    let settlement = home.process_waiting(100).await;
     for settled in &settlement.rewards {
         let verdict = &settled.verdict.as_ref().expect("it is judged").verdict;
         let v3 = verdict.signals.iter().find(|signal| signal.code == "V3").expect("it is there");

@@ -1,4 +1,4 @@
-//! Deliveries: born with their cause, in line by user, leased, and decided on once.
+//! Deliveries: saved with their cause, ordered by user, leased, and completed once.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,45 +11,44 @@ use store::deliveries::lease::{FinishedAttempt, Leased, Take};
 use store::postbacks::inbox::Claim;
 
 use crate::support::database::Home;
-use crate::support::story::{
+use crate::support::postbacks::{
     Call, NOW, REWARD, SECOND_SOURCE, credit, processed, processor, reversal, suspicious,
 };
-use crate::support::telling::{ALL, ann};
+use crate::support::processing::{ALL, ann};
 
 contract! {
     both:
-        nothing_is_born_for_an_app_that_is_told_nothing,
-        a_credit_is_due_at_once_with_everything_the_app_may_be_told,
-        holds_and_rejects_are_told_to_who_wants_to_know,
+        an_app_without_deliveries_gets_none_enqueued,
+        a_credit_is_due_at_once_with_everything_the_app_may_know,
+        holds_and_rejects_are_sent_to_apps_that_subscribe,
         a_reversal_leaves_behind_its_credit,
         a_credit_that_never_left_ends_as_one_with_its_reversal,
-        a_reversal_of_a_credit_that_nobody_was_told_of_is_not_told,
-        a_delivery_is_born_with_its_cause_or_neither_is,
-        deliveries_of_one_user_are_taken_one_by_one_in_the_order_of_their_causes,
+        a_reversal_of_an_unsent_credit_is_not_sent,
+        a_delivery_is_saved_with_its_cause_or_neither_is,
+        deliveries_of_one_user_are_leased_one_by_one_in_causal_order,
         deliveries_of_several_users_and_apps_do_not_wait_for_each_other,
         a_delivery_in_hand_is_taken_again_when_its_lease_has_ended,
         a_worker_that_comes_too_late_leaves_an_attempt_and_decides_nothing,
         an_attempt_that_does_not_count_is_not_counted,
-        a_failed_delivery_lets_others_of_the_user_pass_but_not_its_own_reversal,
+        a_failed_delivery_blocks_only_its_own_reversal,
         what_is_not_done_is_counted_by_app,
         in_a_crowd_of_workers_each_is_delivered_once_and_in_order;
 }
 
-/// The lease of every story.
 const LEASE_MS: i64 = 60_000;
 
-/// `home`'s store, telling both apps everything.
-pub(crate) fn telling(home: &Home) -> Store {
-    telling_with(home.store.clone(), Wanted { held: true, rejected: true })
+/// The store of `home`, with every kind of delivery to both apps.
+pub(crate) fn notifying(home: &Home) -> Store {
+    notifying_with(home.store.clone(), Wanted { held: true, rejected: true })
 }
 
-pub(crate) fn telling_with(store: Store, wanted: Wanted) -> Store {
+pub(crate) fn notifying_with(store: Store, wanted: Wanted) -> Store {
     let apps = ["main", "other"].map(|app| (app.to_owned(), wanted)).into();
     store.notifying(Subscriptions { apps, grace_ms: 10_000 })
 }
 
-/// Records `calls` and settles them in one batch.
-pub(crate) async fn settle(home: &Home, store: &Store, calls: &[Call]) {
+/// Records `calls` and processes them in one batch.
+pub(crate) async fn process(home: &Home, store: &Store, calls: &[Call]) {
     home.record(calls).await;
     processed(store, Claim::First(ALL), processor(), NOW).await.expect("they are settled");
 }
@@ -58,7 +57,7 @@ pub(crate) fn later(ms: i64) -> TimestampMs {
     TimestampMs(NOW.0 + ms)
 }
 
-/// Hands in `ended` and takes everything of `app` that is due at `now`.
+/// Completes `ended` and leases everything of `app` that is due at `now`.
 pub(crate) async fn complete_and_lease(
     store: &Store,
     ended: Vec<FinishedAttempt>,
@@ -69,12 +68,12 @@ pub(crate) async fn complete_and_lease(
     store.complete_and_lease(ended, take, now).await.expect("it is handed over")
 }
 
-/// Everything of the app `main` that is due at `now`.
+/// Leases everything of the app `main` that is due at `now`.
 pub(crate) async fn take(store: &Store, now: TimestampMs) -> Vec<Leased> {
     complete_and_lease(store, Vec::new(), "main", now).await
 }
 
-/// What an attempt at `leased` has ended with.
+/// A finished attempt at `leased`.
 pub(crate) fn ended(leased: &Leased, class: Class, next: Next) -> FinishedAttempt {
     FinishedAttempt {
         id: leased.id,
@@ -96,13 +95,13 @@ pub(crate) fn delivered(leased: &Leased) -> FinishedAttempt {
     ended(leased, Class::Delivered, Next::Done)
 }
 
-/// Hands in that all of `leased` are delivered, and takes what is due then.
+/// Completes all of `leased` as delivered, and leases what is due then.
 async fn deliver(store: &Store, leased: &[Leased]) -> Vec<Leased> {
     complete_and_lease(store, leased.iter().map(delivered).collect(), "main", NOW).await
 }
 
-/// `T1 credited`, in the order taken.
-pub(crate) fn said(leased: &[Leased]) -> Vec<String> {
+/// `T1 credited`, in the order leased.
+pub(crate) fn summary(leased: &[Leased]) -> Vec<String> {
     leased.iter().map(|one| format!("{} {}", one.message.tx_id, one.message.event.name())).collect()
 }
 
@@ -113,19 +112,19 @@ pub(crate) async fn lines(home: &Home, tx_id: &str) -> Vec<String> {
     rows.into_iter().map(|row| format!("{} {}", row.event, row.status)).collect()
 }
 
-async fn nothing_is_born_for_an_app_that_is_told_nothing(home: &Home) {
-    settle(home, &home.store, &[credit("T1"), suspicious("T2"), reversal("T1")]).await;
+async fn an_app_without_deliveries_gets_none_enqueued(home: &Home) {
+    process(home, &home.store, &[credit("T1"), suspicious("T2"), reversal("T1")]).await;
     home.store.review(home.reward("T2").await.id, Review::Release, ann()).await.expect("decided");
     assert_eq!(home.raw().await.number("SELECT COUNT(*) FROM deliveries").await, 0);
 }
 
-async fn a_credit_is_due_at_once_with_everything_the_app_may_be_told(home: &Home) {
-    let store = telling(home);
+async fn a_credit_is_due_at_once_with_everything_the_app_may_know(home: &Home) {
+    let store = notifying(home);
     let call = credit("T1").with("offer_name", "Caf%C3%A9").with("sub1", "a");
-    settle(home, &store, &[call, credit("T2").by("u2").of_source(SECOND_SOURCE)]).await;
+    process(home, &store, &[call, credit("T2").by("u2").of_source(SECOND_SOURCE)]).await;
     assert_eq!(store.next_due("main").await.expect("it is read"), Some(NOW));
     let leased = take(&store, NOW).await;
-    assert_eq!(said(&leased), ["T1 credited"]);
+    assert_eq!(summary(&leased), ["T1 credited"]);
     let message = &leased[0].message;
     assert_eq!((message.user_id.as_str(), message.source.as_str()), ("u1", "targo"));
     assert_eq!(
@@ -135,59 +134,59 @@ async fn a_credit_is_due_at_once_with_everything_the_app_may_be_told(home: &Home
     assert_eq!((message.offer_name.as_deref(), message.sub1.as_deref()), (Some("Café"), Some("a")));
     assert_eq!((message.sequence, message.reason.name()), (1, "completed"));
     assert_eq!(store.next_due("main").await.expect("it is read"), Some(later(LEASE_MS)));
-    assert_eq!(said(&complete_and_lease(&store, Vec::new(), "other", NOW).await), ["T2 credited"]);
+    assert_eq!(summary(&complete_and_lease(&store, Vec::new(), "other", NOW).await), ["T2 credited"]);
 }
 
-async fn holds_and_rejects_are_told_to_who_wants_to_know(home: &Home) {
-    let quiet = telling_with(home.store.clone(), Wanted::default());
-    settle(home, &quiet, &[suspicious("T1"), reversal("T1")]).await;
+async fn holds_and_rejects_are_sent_to_apps_that_subscribe(home: &Home) {
+    let quiet = notifying_with(home.store.clone(), Wanted::default());
+    process(home, &quiet, &[suspicious("T1"), reversal("T1")]).await;
     assert_eq!(lines(home, "T1").await, Vec::<String>::new());
-    let store = telling(home);
-    settle(home, &store, &[suspicious("T2"), suspicious("T3")]).await;
+    let store = notifying(home);
+    process(home, &store, &[suspicious("T2"), suspicious("T3")]).await;
     store.review(home.reward("T2").await.id, Review::Reject, ann()).await.expect("decided");
-    settle(home, &store, &[reversal("T3")]).await;
+    process(home, &store, &[reversal("T3")]).await;
     assert_eq!(lines(home, "T2").await, ["held waiting", "rejected behind"]);
     assert_eq!(lines(home, "T3").await, ["held behind", "rejected behind"]);
 }
 
 async fn a_reversal_leaves_behind_its_credit(home: &Home) {
-    let store = telling(home);
-    settle(home, &store, &[credit("T1")]).await;
+    let store = notifying(home);
+    process(home, &store, &[credit("T1")]).await;
     let first = take(&store, NOW).await;
-    settle(home, &store, &[reversal("T1")]).await;
+    process(home, &store, &[reversal("T1")]).await;
     assert_eq!(lines(home, "T1").await, ["credited waiting", "reversed behind"]);
-    assert_eq!(said(&take(&store, NOW).await), Vec::<String>::new(), "the credit is still on its way");
+    assert_eq!(summary(&take(&store, NOW).await), Vec::<String>::new(), "the credit is still on its way");
     let second = deliver(&store, &first).await;
-    assert_eq!(said(&second), ["T1 reversed"]);
+    assert_eq!(summary(&second), ["T1 reversed"]);
     assert_eq!((second[0].message.sequence, second[0].message.balance.0), (2, 0));
     assert_eq!(deliver(&store, &second).await, []);
     assert_eq!(lines(home, "T1").await, ["credited delivered", "reversed delivered"]);
 }
 
 async fn a_credit_that_never_left_ends_as_one_with_its_reversal(home: &Home) {
-    let store = telling(home);
-    settle(home, &store, &[credit("T1"), reversal("T1"), credit("T2"), credit("T3")]).await;
-    settle(home, &store, &[reversal("T2")]).await;
+    let store = notifying(home);
+    process(home, &store, &[credit("T1"), reversal("T1"), credit("T2"), credit("T3")]).await;
+    process(home, &store, &[reversal("T2")]).await;
     for tx in ["T1", "T2"] {
         assert_eq!(lines(home, tx).await, ["credited withdrawn", "reversed withdrawn"], "{tx}");
     }
     // What stood behind the withdrawn one has moved up.
-    assert_eq!(said(&take(&store, NOW).await), ["T3 credited"]);
+    assert_eq!(summary(&take(&store, NOW).await), ["T3 credited"]);
 }
 
-async fn a_reversal_of_a_credit_that_nobody_was_told_of_is_not_told(home: &Home) {
-    settle(home, &home.store, &[credit("T1"), suspicious("T2")]).await;
-    let store = telling_with(home.store.clone(), Wanted::default());
-    settle(home, &store, &[reversal("T1"), reversal("T2"), reversal("T3")]).await;
+async fn a_reversal_of_an_unsent_credit_is_not_sent(home: &Home) {
+    process(home, &home.store, &[credit("T1"), suspicious("T2")]).await;
+    let store = notifying_with(home.store.clone(), Wanted::default());
+    process(home, &store, &[reversal("T1"), reversal("T2"), reversal("T3")]).await;
     assert_eq!(home.raw().await.number("SELECT COUNT(*) FROM deliveries").await, 0);
 }
 
-async fn a_delivery_is_born_with_its_cause_or_neither_is(home: &Home) {
-    let store = telling(home);
+async fn a_delivery_is_saved_with_its_cause_or_neither_is(home: &Home) {
+    let store = notifying(home);
     home.record(&[credit("T1")]).await;
     let before = home.raw().await.census().await;
     home.raw().await.forbid("INSERT", "deliveries", "NEW.seq = 1").await;
-    processed(&store, Claim::First(ALL), processor(), NOW).await.expect_err("it cannot be told");
+    processed(&store, Claim::First(ALL), processor(), NOW).await.expect_err("it cannot be enqueued");
     assert_eq!(home.raw().await.census().await, before);
     home.raw().await.allow("deliveries").await;
     processed(&store, Claim::First(ALL), processor(), NOW).await.expect("settled");
@@ -195,17 +194,17 @@ async fn a_delivery_is_born_with_its_cause_or_neither_is(home: &Home) {
     home.prove().await;
 }
 
-async fn deliveries_of_one_user_are_taken_one_by_one_in_the_order_of_their_causes(home: &Home) {
-    let store = telling(home);
-    settle(home, &store, &[credit("T0")]).await;
+async fn deliveries_of_one_user_are_leased_one_by_one_in_causal_order(home: &Home) {
+    let store = notifying(home);
+    process(home, &store, &[credit("T0")]).await;
     let mut leased = take(&store, NOW).await;
     // T0 is known before the batch, and its reversal comes in the middle of it.
-    settle(home, &store, &[credit("T1"), credit("T2"), reversal("T0"), credit("T3")]).await;
-    settle(home, &store, &[credit("T4")]).await;
+    process(home, &store, &[credit("T1"), credit("T2"), reversal("T0"), credit("T3")]).await;
+    process(home, &store, &[credit("T4")]).await;
     let mut order = Vec::new();
     while !leased.is_empty() {
-        assert_eq!(leased.len(), 1, "one at a time: {:?}", said(&leased));
-        order.extend(said(&leased));
+        assert_eq!(leased.len(), 1, "one at a time: {:?}", summary(&leased));
+        order.extend(summary(&leased));
         leased = deliver(&store, &leased).await;
     }
     assert_eq!(
@@ -215,18 +214,18 @@ async fn deliveries_of_one_user_are_taken_one_by_one_in_the_order_of_their_cause
 }
 
 async fn deliveries_of_several_users_and_apps_do_not_wait_for_each_other(home: &Home) {
-    let store = telling(home);
+    let store = notifying(home);
     // The same user id in two apps is two users.
-    let told =
+    let calls =
         [credit("T1"), credit("T2").by("u2"), credit("T3").of_source(SECOND_SOURCE), credit("T4").by("u3")];
-    settle(home, &store, &told).await;
-    assert_eq!(said(&take(&store, NOW).await), ["T1 credited", "T2 credited", "T4 credited"]);
-    assert_eq!(said(&complete_and_lease(&store, Vec::new(), "other", NOW).await), ["T3 credited"]);
+    process(home, &store, &calls).await;
+    assert_eq!(summary(&take(&store, NOW).await), ["T1 credited", "T2 credited", "T4 credited"]);
+    assert_eq!(summary(&complete_and_lease(&store, Vec::new(), "other", NOW).await), ["T3 credited"]);
 }
 
 async fn a_delivery_in_hand_is_taken_again_when_its_lease_has_ended(home: &Home) {
-    let store = telling(home);
-    settle(home, &store, &[credit("T1")]).await;
+    let store = notifying(home);
+    process(home, &store, &[credit("T1")]).await;
     let first = take(&store, NOW).await;
     assert_eq!(take(&store, later(LEASE_MS - 1)).await, []);
     let second = take(&store, later(LEASE_MS)).await;
@@ -235,8 +234,8 @@ async fn a_delivery_in_hand_is_taken_again_when_its_lease_has_ended(home: &Home)
 }
 
 async fn a_worker_that_comes_too_late_leaves_an_attempt_and_decides_nothing(home: &Home) {
-    let store = telling(home);
-    settle(home, &store, &[credit("T1")]).await;
+    let store = notifying(home);
+    process(home, &store, &[credit("T1")]).await;
     let first = take(&store, NOW).await;
     let second = take(&store, later(LEASE_MS)).await;
     let late = ended(&first[0], Class::Timeout, Next::GiveUp);
@@ -247,13 +246,13 @@ async fn a_worker_that_comes_too_late_leaves_an_attempt_and_decides_nothing(home
     complete_and_lease(&store, vec![ended(&second[0], Class::Timeout, Next::GiveUp)], "main", NOW).await;
     assert_eq!(lines(home, "T1").await, ["credited delivered"]);
     let attempts = store.attempts_of_reward(home.reward("T1").await.id).await.expect("they are read");
-    let told: Vec<_> = attempts.iter().map(|one| (one.number, one.result.as_str())).collect();
-    assert_eq!(told, [(1, "timeout"), (2, "delivered")]);
+    let results: Vec<_> = attempts.iter().map(|one| (one.number, one.result.as_str())).collect();
+    assert_eq!(results, [(1, "timeout"), (2, "delivered")]);
 }
 
 async fn an_attempt_that_does_not_count_is_not_counted(home: &Home) {
-    let store = telling(home);
-    settle(home, &store, &[credit("T1")]).await;
+    let store = notifying(home);
+    process(home, &store, &[credit("T1")]).await;
     let first = take(&store, NOW).await;
     let kept = ended(&first[0], Class::Timeout, Next::KeepUntil(later(100)));
     assert_eq!(complete_and_lease(&store, vec![kept], "main", NOW).await, []);
@@ -264,31 +263,31 @@ async fn an_attempt_that_does_not_count_is_not_counted(home: &Home) {
     assert_eq!(take(&store, later(200)).await[0].attempts, 1);
 }
 
-async fn a_failed_delivery_lets_others_of_the_user_pass_but_not_its_own_reversal(home: &Home) {
-    let store = telling(home);
-    settle(home, &store, &[credit("T1")]).await;
+async fn a_failed_delivery_blocks_only_its_own_reversal(home: &Home) {
+    let store = notifying(home);
+    process(home, &store, &[credit("T1")]).await;
     let first = take(&store, NOW).await;
-    settle(home, &store, &[reversal("T1"), credit("T2")]).await;
+    process(home, &store, &[reversal("T1"), credit("T2")]).await;
     let failed = ended(&first[0], Class::Rejected, Next::GiveUp);
     let next = complete_and_lease(&store, vec![failed], "main", NOW).await;
-    assert_eq!(said(&next), ["T2 credited"]);
+    assert_eq!(summary(&next), ["T2 credited"]);
     assert_eq!(lines(home, "T1").await, ["credited failed", "reversed behind"]);
-    // Nor does what comes later wait for what is stuck.
+    // Later deliveries do not wait for the stuck one either.
     assert_eq!(deliver(&store, &next).await, []);
-    settle(home, &store, &[credit("T3")]).await;
+    process(home, &store, &[credit("T3")]).await;
     let next = take(&store, NOW).await;
-    assert_eq!(said(&next), ["T3 credited"]);
+    assert_eq!(summary(&next), ["T3 credited"]);
     deliver(&store, &next).await;
     // A person sends it again: the pair leaves in order.
     store.resend(first[0].id, "risk".into(), NOW).await.expect("it is sent again");
     let again = take(&store, NOW).await;
-    assert_eq!(said(&again), ["T1 credited"]);
-    assert_eq!(said(&deliver(&store, &again).await), ["T1 reversed"]);
+    assert_eq!(summary(&again), ["T1 credited"]);
+    assert_eq!(summary(&deliver(&store, &again).await), ["T1 reversed"]);
 }
 
 async fn what_is_not_done_is_counted_by_app(home: &Home) {
-    let store = telling(home);
-    settle(
+    let store = notifying(home);
+    process(
         home,
         &store,
         &[credit("T1"), credit("T2"), credit("T3").by("u2"), credit("T4").of_source(SECOND_SOURCE)],
@@ -302,14 +301,14 @@ async fn what_is_not_done_is_counted_by_app(home: &Home) {
         .map(|one| (one.app.as_str(), one.status.as_str(), one.deliveries, one.oldest_born_at))
         .collect();
     counted.sort_unstable();
-    let born = Some(NOW.0);
+    let created_at = Some(NOW.0);
     assert_eq!(
         counted,
         [
-            ("main", "behind", 1, born),
-            ("main", "failed", 1, born),
-            ("main", "waiting", 1, born),
-            ("other", "waiting", 1, born)
+            ("main", "behind", 1, created_at),
+            ("main", "failed", 1, created_at),
+            ("main", "waiting", 1, created_at),
+            ("other", "waiting", 1, created_at)
         ]
     );
 }
@@ -332,7 +331,7 @@ async fn in_a_crowd_of_workers_each_is_delivered_once_and_in_order(home: &Home) 
     let mut workers = Vec::new();
     for number in 0..4 {
         let process = if number % 2 == 0 { home.store.clone() } else { home.another_process().await };
-        let store = telling_with(process, Wanted::default());
+        let store = notifying_with(process, Wanted::default());
         workers.push(tokio::spawn(async move {
             let mut sent: Vec<(i64, String)> = Vec::new();
             let mut idle = 0;

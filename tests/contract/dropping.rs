@@ -1,5 +1,5 @@
-//! Callers that go away in the middle: a client hangs up, a time-out strikes. What was begun is finished, and whoever
-//! comes next finds the store as if nothing had happened.
+//! Callers that go away in the middle: a client hangs up, a timeout fires. What was begun is finished, and the next
+//! caller finds the store as if nothing had happened.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,10 +15,10 @@ use store::rewards::list::RewardFilter;
 use store::{OpenOptions, Store};
 
 use crate::support::database::{Home, eventually, within};
+use crate::support::postbacks::{NOW, credit, processed, processor, suspicious};
+use crate::support::processing::{ALL, ann};
 use crate::support::proxy::{Proxy, Slow};
 use crate::support::raw::Raw;
-use crate::support::story::{NOW, credit, processed, processor, suspicious};
-use crate::support::telling::{ALL, ann};
 
 contract! {
     both:
@@ -39,7 +39,7 @@ async fn start_and_drop<T>(work: impl Future<Output = T>) {
 
 async fn a_write_is_finished_even_if_its_caller_is_dropped(home: &Home) {
     let (store, mut raw) = (&home.store, home.raw().await);
-    home.tell(&[suspicious("T0")]).await;
+    home.process(&[suspicious("T0")]).await;
     let id = home.reward("T0").await.id;
 
     start_and_drop(store.review(id, Review::Release, ann())).await;
@@ -94,7 +94,7 @@ async fn a_write_survives_callers_that_are_dropped_behind_a_slow_proxy(home: &Ho
 async fn dropped_again_and_again(home: &Home, store: &Store, rounds: usize, patience: Duration) {
     let mut random = StdRng::seed_from_u64(20_261_123);
     for round in 0..rounds {
-        home.tell(&[suspicious(&format!("held{round}"))]).await;
+        home.process(&[suspicious(&format!("held{round}"))]).await;
         let held = home.reward(&format!("held{round}")).await.id;
         let mut callers = Vec::new();
         for number in 0..14 {
@@ -125,7 +125,7 @@ async fn dropped_again_and_again(home: &Home, store: &Store, rounds: usize, pati
     home.prove().await;
 }
 
-/// One of the calls there are, for what it is worth.
+/// One of nine calls, by `number`; its result does not matter.
 async fn caller(store: Store, number: usize, round: usize, held: i64) {
     let name = format!("{round}-{number}");
     match number % 9 {
@@ -143,9 +143,9 @@ async fn caller(store: Store, number: usize, round: usize, held: i64) {
     }
 }
 
-/// A session that nobody continues holds its locks, and swallows what the next borrower of its connection writes.
-/// Looks until it has seen the sessions of the store at rest many times in a row; ends long before the server would
-/// put an end to such a session by itself.
+/// An abandoned session keeps its locks, and loses what the next user of its connection writes.
+/// Looks until the store's sessions were idle many times in a row; ends long before the server would end such a session
+/// by itself.
 async fn assert_nobody_stays_in_a_transaction(home: &Home) {
     let mut raw = home.raw().await;
     let busy = "SELECT COUNT(*) FROM pg_stat_activity

@@ -6,8 +6,8 @@ use store::Error;
 use store::postbacks::inbox::Claim;
 
 use crate::support::database::{Home, open};
-use crate::support::story::{NOW, credit, processed, processor};
-use crate::support::telling::{ALL, CREDITED, plain};
+use crate::support::postbacks::{NOW, credit, processed, processor};
+use crate::support::processing::{ALL, CREDITED, plain};
 
 contract! {
     both:
@@ -22,11 +22,11 @@ contract! {
         a_file_that_cannot_have_a_write_ahead_log_is_refused_as_unfit,
         a_file_that_is_no_database_is_refused;
     postgres:
-        a_server_that_acknowledges_too_early_is_refused_by_the_name_of_the_setting,
+        a_server_with_unsafe_durability_is_refused_naming_the_setting,
         a_server_that_is_not_there_is_unavailable;
 }
 
-/// Asserts that `url` is refused as unfit, with `says` in the text, and at once: it is no matter of waiting.
+/// Asserts that `url` is refused as unfit, with `says` in the text, and at once: waiting would not help.
 async fn assert_unfit(url: &str, says: &[&str]) {
     match open(url).await {
         Err(Error::Unfit(text)) => {
@@ -46,7 +46,7 @@ async fn a_url_of_neither_database_is_refused(_: &Home) {
 }
 
 async fn what_is_acknowledged_is_there_after_opening_again(home: &Home) {
-    home.tell(&[credit("T1")]).await;
+    home.process(&[credit("T1")]).await;
     home.record(&[credit("T1")]).await;
     home.store.close().await;
     let store = home.another_process().await;
@@ -83,10 +83,10 @@ async fn a_new_file_has_a_write_ahead_log(home: &Home) {
     assert_eq!(home.raw().await.texts("PRAGMA journal_mode").await, ["wal"]);
 }
 
-/// Whether the operating system was also told to write them to the disk cannot be seen from outside the process; the
+/// Whether the operating system was also asked to write them to the disk cannot be seen from outside the process; the
 /// store asks every connection that writes, and the rules on unfit files show that it does.
 async fn what_is_acknowledged_is_in_the_files_while_the_store_is_open(home: &Home) {
-    home.tell(&[credit("T1")]).await;
+    home.process(&[credit("T1")]).await;
     home.record(&[credit("T2")]).await;
     // What stands in the files now is what a crash of the process would leave.
     let file = PathBuf::from(home.url.trim_start_matches("sqlite://"));
@@ -135,7 +135,7 @@ async fn a_file_that_is_no_database_is_refused(home: &Home) {
     assert!(!refused.is_transient(), "{refused}");
 }
 
-async fn a_server_that_acknowledges_too_early_is_refused_by_the_name_of_the_setting(home: &Home) {
+async fn a_server_with_unsafe_durability_is_refused_naming_the_setting(home: &Home) {
     let mut raw = home.raw().await;
     let name = raw.texts("SELECT current_database()::text").await.remove(0);
     raw.execute(&format!("ALTER DATABASE {name} SET synchronous_commit = off")).await;

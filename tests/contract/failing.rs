@@ -1,4 +1,4 @@
-//! When something fails: nothing of it is saved, the postbacks still wait, and the store goes on.
+//! A failed batch: nothing of it is saved, the postbacks still wait, and the store goes on.
 
 use std::time::Duration;
 
@@ -8,10 +8,10 @@ use store::review::decisions::Reviewed;
 use store::rewards::process::{Claimed, MappedPostback, Saved};
 
 use crate::support::database::{Home, eventually, open};
+use crate::support::postbacks::{NOW, credit, processed, processor, reversal, suspicious, unmappable};
+use crate::support::processing::{ALL, CREDITED, plain};
 use crate::support::proxy::{Proxy, Slow};
 use crate::support::raw::Raw;
-use crate::support::story::{NOW, credit, processed, processor, reversal, suspicious, unmappable};
-use crate::support::telling::{ALL, CREDITED, plain};
 
 contract! {
     both:
@@ -26,7 +26,7 @@ contract! {
         a_failed_settling_has_let_go_of_everything_when_it_answers;
 }
 
-/// Asserts that settling fails for good, saves nothing, and leaves `waiting` postbacks where they were.
+/// Asserts that processing fails permanently, saves nothing, and leaves `waiting` postbacks in the inbox.
 async fn assert_fails_and_saves_nothing(home: &Home, waiting: i64) -> store::Error {
     let before = home.raw().await.census().await;
     let refused =
@@ -61,7 +61,7 @@ async fn a_balance_that_would_overflow_is_refused_and_nothing_is_saved(home: &Ho
 
 async fn a_balance_that_would_underflow_is_refused_and_nothing_is_saved(home: &Home) {
     set_balance(home, "user:main/u1", -9_000_000_000_000_000_000).await;
-    home.tell(&[credit("T1")]).await;
+    home.process(&[credit("T1")]).await;
     set_balance(home, "user:main/u1", -9_000_000_000_000_000_000).await;
     home.record(&[reversal("T1")]).await;
     assert_fails_and_saves_nothing(home, 1).await;
@@ -73,14 +73,14 @@ async fn one_postback_that_cannot_be_saved_holds_up_nobody_once_it_is_put_aside(
     let refused = assert_fails_and_saves_nothing(home, 2).await;
     let first = home.first_waiting(1).await[0];
     home.store.quarantine(first, refused.to_string(), NOW).await.expect("it is put aside");
-    assert_eq!(home.settle(ALL).await.postbacks.len(), 1);
+    assert_eq!(home.process_waiting(ALL).await.postbacks.len(), 1);
     set_balance(home, "user:main/rich", 0).await;
     assert_eq!(plain(&home.balances("targo").await), CREDITED);
     home.prove().await;
 }
 
 async fn a_settling_that_fails_at_its_last_statement_leaves_nothing_behind(home: &Home) {
-    home.tell(&[suspicious("T0"), credit("T1")]).await;
+    home.process(&[suspicious("T0"), credit("T1")]).await;
     let before = (home.reward("T0").await, home.balances("targo").await);
     home.raw().await.forbid("UPDATE", "postbacks", "NEW.target LIKE '%poison%'").await;
     home.record(&[credit("T0"), credit("T2"), unmappable(), credit("poison").by("u2")]).await;
@@ -89,13 +89,13 @@ async fn a_settling_that_fails_at_its_last_statement_leaves_nothing_behind(home:
     home.prove().await;
 
     home.raw().await.allow("postbacks").await;
-    assert_eq!(home.settle(ALL).await.postbacks.len(), 4);
+    assert_eq!(home.process_waiting(ALL).await.postbacks.len(), 4);
     assert_eq!(home.reward("T0").await.repeats, 1);
     home.prove().await;
 }
 
 async fn a_review_that_fails_at_its_last_statement_leaves_nothing_behind(home: &Home) {
-    home.tell(&[suspicious("T1")]).await;
+    home.process(&[suspicious("T1")]).await;
     let (reward, before) = (home.reward("T1").await, home.raw().await.census().await);
     home.raw().await.forbid("INSERT", "transfers", &format!("NEW.reward_id = {}", reward.id)).await;
     let refused = home.decide(reward.id, Review::Release).await.expect_err("it is forbidden");
@@ -125,12 +125,12 @@ async fn a_fault_in_deciding_saves_nothing_and_the_store_goes_on(home: &Home) {
         .await;
     }
     assert_eq!(home.raw().await.census().await, before);
-    assert_eq!(home.settle(ALL).await.postbacks.len(), 1);
+    assert_eq!(home.process_waiting(ALL).await.postbacks.len(), 1);
     home.prove().await;
 }
 
 async fn a_settlement_of_what_does_not_wait_is_refused(home: &Home) {
-    home.tell(&[credit("T0")]).await;
+    home.process(&[credit("T0")]).await;
     home.record(&[credit("T1")]).await;
     let before = home.raw().await.census().await;
     let refused = home.store.process(Claim::First(ALL), NOW, confuses).await.expect_err("it does not wait");
@@ -151,10 +151,10 @@ async fn a_reward_with_a_status_that_nobody_knows_is_named_as_corrupt(home: &Hom
     }
 }
 
-/// Makes `T1` a reward whose status nobody knows. The database would not take it either: only a damaged file or a
-/// foreign hand brings it there.
+/// Gives `T1` an unknown status. The database would refuse it too: only a damaged file or a manual change can
+/// cause it.
 async fn corrupt(home: &Home) -> i64 {
-    home.tell(&[credit("T1")]).await;
+    home.process(&[credit("T1")]).await;
     let (id, mut raw) = (home.reward("T1").await.id, home.raw().await);
     let unguarded = match &raw {
         Raw::Sqlite(_) => "PRAGMA ignore_check_constraints = on",
@@ -165,7 +165,7 @@ async fn corrupt(home: &Home) -> i64 {
     id
 }
 
-/// Whoever then looks for the first that waits, to settle it alone or to put it aside, must find that one and not
+/// Whoever then looks for the first waiting postback, to process it alone or to quarantine it, must find that one and not
 /// its neighbour.
 async fn a_failed_settling_has_let_go_of_everything_when_it_answers(home: &Home) {
     corrupt(home).await;
@@ -188,7 +188,7 @@ async fn a_failed_settling_has_let_go_of_everything_when_it_answers(home: &Home)
     }
     store.quarantine(first, "it is poison".into(), NOW).await.expect("it is put aside");
     store.close().await;
-    assert_eq!(home.tell(&[]).await, [("processed", None)]);
+    assert_eq!(home.process(&[]).await, [("processed", None)]);
     assert_eq!(home.reward("T2").await.status, "credited");
 }
 
@@ -197,7 +197,7 @@ async fn fails(_: Claimed) -> store::Result<Saved> {
     panic!("a fault in deciding, as the rule has it")
 }
 
-/// Answers for a postback that was processed long ago.
+/// Returns an outcome for a postback that was processed long ago.
 async fn confuses(claimed: Claimed) -> store::Result<Saved> {
     let one_off =
         |postback: &WaitingPostback| MappedPostback { id: postback.id - 1, ..processor().map(postback) };

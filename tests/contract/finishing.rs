@@ -1,5 +1,5 @@
-//! A way out of quarantine: what a person states is kept beside the raw bytes, signed, booked once, and agreed to by two
-//! where that is asked for; what is worth nothing is set aside.
+//! Completing quarantined postbacks: what a person states is kept beside the raw bytes, signed, booked once, and
+//! confirmed by a second person where required; worthless ones are set aside.
 
 use domain::access::Role;
 use domain::batch::outlook::Stake;
@@ -13,8 +13,8 @@ use store::postbacks::quarantine::{Acted, By};
 use store::postbacks::replay::{QuarantineFilter, Replayed, Replayer};
 
 use crate::support::database::Home;
-use crate::support::story::{Call, NOW, credit, reversal, suspicious, unmappable};
-use crate::support::telling::{ALL, CREDITED, HELD, plain};
+use crate::support::postbacks::{Call, NOW, credit, reversal, suspicious, unmappable};
+use crate::support::processing::{ALL, CREDITED, HELD, plain};
 
 contract! {
     both:
@@ -33,7 +33,7 @@ contract! {
         a_declined_proposal_leaves_the_postback_where_it_was,
         two_who_agree_at_once_credit_once,
         a_postback_that_is_set_aside_needs_nobody_until_it_is_taken_up,
-        what_is_set_aside_is_quarantined_in_reports_and_what_is_stated_ties_out,
+        reports_count_set_aside_as_quarantined_and_stated_ties_out,
         acts_stay_when_their_postback_leaves,
         acts_never_change_and_each_has_its_line_in_the_audit;
 }
@@ -54,9 +54,9 @@ async fn quarantined(home: &Home) -> Vec<i64> {
     home.store.quarantined(&QuarantineFilter::default(), 0).await.expect("they are listed")
 }
 
-/// Tells `call`, which ends in quarantine, and answers with its id.
+/// Processes `call`, which is quarantined; its id.
 async fn put_aside(home: &Home, call: Call) -> i64 {
-    home.tell(&[call]).await;
+    home.process(&[call]).await;
     *quarantined(home).await.last().expect("it is quarantined")
 }
 
@@ -76,7 +76,7 @@ async fn acts(home: &Home, id: i64) -> Vec<String> {
 async fn a_stated_value_is_booked_under_the_name_and_reason_of_the_person(home: &Home) {
     let id = put_aside(home, credit("T1").with("reward", "1,234.50")).await;
     assert_eq!(state(home, id, reward("1234.50"), "mara").await, Acted::Stated);
-    home.settle(ALL).await;
+    home.process_waiting(ALL).await;
     let row = home.reward("T1").await;
     assert_eq!((row.status.as_str(), row.reward_micros), ("credited", Some(1_234_500_000)));
     let steps = home.store.steps(row.id).await.expect("steps");
@@ -90,7 +90,7 @@ async fn a_stated_value_is_booked_under_the_name_and_reason_of_the_person(home: 
 async fn what_the_rules_find_stays_in_front_of_what_a_person_stated(home: &Home) {
     let id = put_aside(home, suspicious("T1").with("reward", "x")).await;
     state(home, id, reward("500"), "mara").await;
-    home.settle(ALL).await;
+    home.process_waiting(ALL).await;
     assert_eq!(plain(&home.balances("targo").await), HELD);
     let steps = home.store.steps(home.reward("T1").await.id).await.expect("steps");
     let note = steps[0].note.as_deref().unwrap_or_default();
@@ -116,7 +116,7 @@ async fn every_gap_can_be_stated_and_the_raw_bytes_stay(home: &Home) {
         let target = call.target();
         let id = put_aside(home, call).await;
         state(home, id, stated, "mara").await;
-        home.settle(ALL).await;
+        home.process_waiting(ALL).await;
         let row = home.reward(tx).await;
         let money = (row.reward_micros, row.payout_micros);
         assert_eq!((row.status.as_str(), row.user_id.as_str()), ("credited", "u1"), "{tx}");
@@ -127,11 +127,11 @@ async fn every_gap_can_be_stated_and_the_raw_bytes_stay(home: &Home) {
 }
 
 async fn a_stated_reversal_takes_back(home: &Home) {
-    home.tell(&[credit("T1")]).await;
+    home.process(&[credit("T1")]).await;
     let id = put_aside(home, reversal("T1").with("status", "reversed")).await;
     let reversed = Stated { status: Some(Kind::Reversal), ..Stated::default() };
     state(home, id, reversed, "mara").await;
-    home.settle(ALL).await;
+    home.process_waiting(ALL).await;
     let row = home.reward("T1").await;
     assert_eq!(row.status, "reversed");
     let steps = home.store.steps(row.id).await.expect("steps");
@@ -159,7 +159,7 @@ async fn a_postback_is_stated_once_however_many_try_at_once(home: &Home) {
         }
     }
     assert_eq!(held, 1);
-    assert_eq!(home.settle(ALL).await.postbacks.len(), 1);
+    assert_eq!(home.process_waiting(ALL).await.postbacks.len(), 1);
     assert_eq!(plain(&home.balances("targo").await), CREDITED);
     assert_eq!(acts(home, id).await.len(), 1);
     home.prove().await;
@@ -173,19 +173,19 @@ async fn a_statement_and_a_replay_at_once_credit_once(home: &Home) {
     };
     let stated = state(home, id, reward("500"), "mara").await;
     let replayed = replay.await.expect("it ends").expect("an answer");
-    // Whoever was first won; the other one changed nothing.
+    // The first one won; the other changed nothing.
     assert_eq!(stated == Acted::Stated, replayed == Replayed::NotQuarantined, "{stated:?} {replayed:?}");
-    home.settle(ALL).await;
+    home.process_waiting(ALL).await;
     if stated != Acted::Stated {
         assert_eq!(state(home, id, reward("500"), "mara").await, Acted::Stated, "quarantined once more");
-        home.settle(ALL).await;
+        home.process_waiting(ALL).await;
     }
     assert_eq!(plain(&home.balances("targo").await), CREDITED);
     home.prove().await;
 }
 
 async fn what_is_not_quarantined_cannot_be_stated(home: &Home) {
-    home.tell(&[credit("T1"), credit("T1")]).await;
+    home.process(&[credit("T1"), credit("T1")]).await;
     home.record(&[credit("T2")]).await;
     let rows = home.store.postbacks(&PostbackFilter::default(), ALL).await.expect("they are listed");
     for row in rows {
@@ -199,14 +199,14 @@ async fn what_is_not_quarantined_cannot_be_stated(home: &Home) {
 }
 
 async fn a_stated_transaction_that_is_known_is_a_repeat_or_a_conflict(home: &Home) {
-    home.tell(&[credit("T1")]).await;
+    home.process(&[credit("T1")]).await;
     let same = put_aside(home, unmappable()).await;
     state(home, same, transaction("T1"), "mara").await;
-    home.settle(ALL).await;
+    home.process_waiting(ALL).await;
     assert_eq!(postback(home, same).await.outcome, "repeat");
     let other = put_aside(home, unmappable().by("u2")).await;
     state(home, other, transaction("T1"), "mara").await;
-    home.settle(ALL).await;
+    home.process_waiting(ALL).await;
     let row = postback(home, other).await;
     assert_eq!(row.reason.as_deref(), Some("conflict: user u2 instead of u1"));
     assert_eq!(plain(&home.balances("targo").await), CREDITED);
@@ -214,15 +214,15 @@ async fn a_stated_transaction_that_is_known_is_a_repeat_or_a_conflict(home: &Hom
 }
 
 async fn a_replay_after_a_statement_keeps_what_was_stated(home: &Home) {
-    // Of a source that is not in the settings: stated, and quarantined once more.
+    // From a source that is not in the settings: stated, and quarantined again.
     let id = put_aside(home, unmappable().of_source("nobody")).await;
     state(home, id, transaction("T1"), "mara").await;
-    home.settle(ALL).await;
+    home.process_waiting(ALL).await;
     assert_eq!(quarantined(home).await, [id]);
     home.raw().await.execute("UPDATE postbacks SET source = 'targo'").await;
     let replayed = home.store.replay(id, Replayer { actor: "joe".into(), now: NOW }).await;
     assert_eq!(replayed.expect("an answer"), Replayed::Done);
-    home.settle(ALL).await;
+    home.process_waiting(ALL).await;
     let steps = home.store.steps(home.reward("T1").await.id).await.expect("steps");
     assert_eq!(steps[0].actor, "mara");
     assert_eq!(plain(&home.balances("targo").await), CREDITED);
@@ -254,7 +254,7 @@ async fn what_needs_two_waits_for_another_person(home: &Home) {
     assert!(home.first_waiting(ALL).await.is_empty(), "nothing has moved");
     let agreed = home.store.confirm_stated(id, proposal, by("joe")).await.expect("an answer");
     assert_eq!((agreed, waiting(home).await), (Acted::Confirmed, 0));
-    home.settle(ALL).await;
+    home.process_waiting(ALL).await;
     let steps = home.store.steps(home.reward("T1").await.id).await.expect("steps");
     assert_eq!(steps[0].actor, "mara, joe");
     let note = "Stated: reward 500. mara has it in writing / joe has it in writing";
@@ -291,7 +291,7 @@ async fn two_who_propose_the_same_agree_and_otherwise_the_last_one_waits(home: &
         matches!(propose(home, id, reward("500"), "joe").await, Acted::Proposed(again) if again > second)
     );
     assert_eq!(propose(home, id, reward("500"), "mara").await, Acted::Confirmed);
-    home.settle(ALL).await;
+    home.process_waiting(ALL).await;
     assert_eq!(plain(&home.balances("targo").await), CREDITED);
 }
 
@@ -302,7 +302,7 @@ async fn a_declined_proposal_leaves_the_postback_where_it_was(home: &Home) {
     assert_eq!((declined, waiting(home).await, quarantined(home).await), (Acted::Declined, 0, vec![id]));
     let late = home.store.confirm_stated(id, proposal, by("cid")).await.expect("an answer");
     assert_eq!(late, Acted::NoProposal);
-    // Whoever proposed takes it back in the same way.
+    // The person who proposed withdraws it in the same way.
     let proposal = proposed(home, id, reward("500"), "mara").await;
     let back = home.store.decline_stated(id, proposal, by("mara")).await.expect("an answer");
     assert_eq!((back, waiting(home).await), (Acted::Declined, 0));
@@ -322,7 +322,7 @@ async fn two_who_agree_at_once_credit_once(home: &Home) {
         agreed += usize::from(attempt.await.expect("it ends").expect("an answer") == Acted::Confirmed);
     }
     assert_eq!(agreed, 1);
-    home.settle(ALL).await;
+    home.process_waiting(ALL).await;
     assert_eq!(plain(&home.balances("targo").await), CREDITED);
 }
 
@@ -345,26 +345,26 @@ async fn a_postback_that_is_set_aside_needs_nobody_until_it_is_taken_up(home: &H
     assert_eq!((quarantined(home).await, waiting(home).await), (vec![id], 0));
     assert!(postback(home, id).await.reason.is_some(), "why it is quarantined is known still");
     state(home, id, reward("500"), "mara").await;
-    home.settle(ALL).await;
+    home.process_waiting(ALL).await;
     assert_eq!(plain(&home.balances("targo").await), CREDITED);
 }
 
-async fn what_is_set_aside_is_quarantined_in_reports_and_what_is_stated_ties_out(home: &Home) {
+async fn reports_count_set_aside_as_quarantined_and_stated_ties_out(home: &Home) {
     let aside = put_aside(home, unmappable()).await;
     home.store.set_aside(aside, by("mara")).await.expect("an answer");
     let stated = put_aside(home, credit("T1").with("reward", "x")).await;
     state(home, stated, reward("500"), "mara").await;
-    home.settle(ALL).await;
-    let report = crate::reports::report(home, crate::support::story::TODAY).await;
+    home.process_waiting(ALL).await;
+    let report = crate::reports::report(home, crate::support::postbacks::TODAY).await;
     assert!(report.ties_out, "{:#?}", report.faults);
-    let fates = &report.postbacks[0];
-    assert_eq!((fates.acknowledged, fates.quarantined, fates.credits, fates.unexplained), (2, 1, 1, 0));
+    let counts = &report.postbacks[0];
+    assert_eq!((counts.acknowledged, counts.quarantined, counts.credits, counts.unexplained), (2, 1, 1, 0));
 }
 
 async fn acts_stay_when_their_postback_leaves(home: &Home) {
     let stated = put_aside(home, credit("T1").with("reward", "x")).await;
     state(home, stated, reward("500"), "mara").await;
-    home.settle(ALL).await;
+    home.process_waiting(ALL).await;
     let aside = put_aside(home, unmappable()).await;
     home.store.set_aside(aside, by("mara")).await.expect("an answer");
     let later = TimestampMs(NOW.0 + 1);

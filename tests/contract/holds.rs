@@ -1,4 +1,4 @@
-//! The queue of held rewards: which rewards stand in it, in which groups and order; and who has one of them open.
+//! The review queue: which rewards are in it, their groups and order, and who has claimed one.
 
 use domain::money::Micros;
 use domain::review::decision::Review;
@@ -8,8 +8,8 @@ use store::review::claims::Claimed;
 use store::review::holds::{ClusterKey, ClusterPlace, HoldFilter, HoldPlace, HoldSort};
 
 use crate::support::database::Home;
-use crate::support::story::{Call, NOW, PAYOUT, RECEIVED_AT, credit, reversal, suspicious};
-use crate::support::telling::ann;
+use crate::support::postbacks::{Call, NOW, PAYOUT, RECEIVED_AT, credit, reversal, suspicious};
+use crate::support::processing::ann;
 
 contract! {
     both:
@@ -40,7 +40,7 @@ fn hold(tx_id: &str, user_id: &str, offer: &str, ip: &str) -> Call {
 
 /// Four held rewards of three users: two of offer A from one address, two of offer B from one /64.
 async fn four(home: &Home) {
-    home.tell(&[
+    home.process(&[
         hold("T1", "u1", "A", "203.0.113.7").received(RECEIVED_AT - 4_000),
         hold("T2", "u2", "A", "203.0.113.7")
             .received(RECEIVED_AT - 3_000)
@@ -59,13 +59,13 @@ async fn found(home: &Home, filter: HoldFilter) -> Vec<String> {
 }
 
 async fn a_reward_stands_in_the_queue_exactly_while_it_is_held(home: &Home) {
-    home.tell(&[suspicious("T1"), suspicious("T2"), suspicious("T3"), credit("T4")]).await;
+    home.process(&[suspicious("T1"), suspicious("T2"), suspicious("T3"), credit("T4")]).await;
     assert_eq!(found(home, HoldFilter::default()).await, ["T1", "T2", "T3"]);
     home.decide(home.reward("T1").await.id, Review::Release).await.expect("released");
     home.decide(home.reward("T2").await.id, Review::Reject).await.expect("rejected");
-    home.tell(&[reversal("T3")]).await;
+    home.process(&[reversal("T3")]).await;
     assert_eq!(found(home, HoldFilter::default()).await, Vec::<String>::new());
-    let store = home.store.clone().notifying(crate::support::telling::told());
+    let store = home.store.clone().notifying(crate::support::processing::grace_only());
     store.undo(home.reward("T2").await.id, ann()).await.expect("undone");
     let rows = home.store.holds(&HoldFilter::default(), HoldSort::Age, None, NOW, 9).await.expect("listed");
     assert_eq!(rows.len(), 1);
@@ -74,9 +74,9 @@ async fn a_reward_stands_in_the_queue_exactly_while_it_is_held(home: &Home) {
 }
 
 async fn a_conflict_of_a_held_reward_shows_in_the_queue(home: &Home) {
-    home.tell(&[suspicious("T1")]).await;
+    home.process(&[suspicious("T1")]).await;
     assert_eq!(one(home).await.conflict, 0);
-    home.tell(&[suspicious("T1").with("payout", "9")]).await;
+    home.process(&[suspicious("T1").with("payout", "9")]).await;
     assert_eq!(one(home).await.conflict, 1);
 }
 
@@ -151,7 +151,8 @@ async fn a_cluster_says_what_is_at_stake_and_for_how_many_users(home: &Home) {
     let late = TimestampMs(NOW.0 + ReviewTerms::default().target_ms);
     let late = home.store.hold_totals(&filter, late).await.expect("summed");
     assert_eq!((late.overdue, late.overdue_payout_micros), (4, 33 * PAYOUT));
-    home.tell(&[hold("G", "u9", "A", "203.0.113.9").of_source(crate::support::story::GEMS_SOURCE)]).await;
+    home.process(&[hold("G", "u9", "A", "203.0.113.9").of_source(crate::support::postbacks::GEMS_SOURCE)])
+        .await;
     let totals = home.store.hold_totals(&filter, NOW).await.expect("summed");
     assert_eq!((totals.reward_micros, totals.currency), (None, None), "coins and gems have no sum");
 }
@@ -235,7 +236,7 @@ async fn every_filter_finds_what_it_names_and_nothing_else(home: &Home) {
 
 async fn a_search_takes_percent_and_underscore_as_they_are(home: &Home) {
     let named = |tx_id: &str, name: &str| hold(tx_id, "u1", tx_id, "203.0.113.7").with("offer_name", name);
-    home.tell(&[
+    home.process(&[
         named("T1", "Save%2050%25"),
         named("T2", "Save%2050"),
         named("T3", "a_b"),
@@ -275,7 +276,7 @@ async fn the_choices_of_the_filters_are_what_is_held(home: &Home) {
 }
 
 async fn of_two_who_open_a_reward_one_has_it_until_it_is_let_go_or_runs_out(home: &Home) {
-    home.tell(&[suspicious("T1")]).await;
+    home.process(&[suspicious("T1")]).await;
     let id = home.reward("T1").await.id;
     let at = |ms: i64| TimestampMs(NOW.0 + ms);
     let claim = |person: &'static str, now: TimestampMs| home.store.claim(id, person, now, 1_000);
@@ -300,7 +301,7 @@ async fn of_two_who_open_a_reward_one_has_it_until_it_is_let_go_or_runs_out(home
 }
 
 async fn a_reward_that_is_not_held_cannot_be_claimed(home: &Home) {
-    home.tell(&[credit("T1")]).await;
+    home.process(&[credit("T1")]).await;
     let id = home.reward("T1").await.id;
     for id in [id, 999] {
         assert_eq!(home.store.claim(id, "ann", NOW, 1_000).await.expect("asked"), Claimed::NotHeld);
@@ -308,7 +309,7 @@ async fn a_reward_that_is_not_held_cannot_be_claimed(home: &Home) {
 }
 
 async fn of_many_who_claim_at_the_same_time_exactly_one_has_it(home: &Home) {
-    home.tell(&[suspicious("T1")]).await;
+    home.process(&[suspicious("T1")]).await;
     let id = home.reward("T1").await.id;
     let claims = (0..8).map(|number| {
         let store = home.store.clone();

@@ -1,39 +1,39 @@
 //! # contract: what the store promises, on SQLite and on Postgres
 //!
 //! "Supports both" means: every rule here holds on both. A rule is an async function whose name is the rule; it gets
-//! a [`Home`](database::Home) of its own, a fresh database with everything in it, and works through the store's public methods. What
-//! the store has no method for (a tampered balance, a lock held by somebody else) is done in plain SQL on a
+//! a [`Home`](support::database::Home), a fresh database with its schema, and works through the store's public methods.
+//! What the store has no method for (a tampered balance, a lock held by somebody else) is done in plain SQL on a
 //! connection of its own, as an operator would.
 //!
 //! Postgres is named by `TEST_POSTGRES_URL`, which `tests/run with COMMAND` sets. Without it these tests fail: a
-//! database that nobody tested is not supported.
+//! database that is not tested is not supported.
 //!
 //! | file | what it is about |
 //! |---|---|
-//! | `database`, [`support::place`], `raw` | a fresh database for every rule, where it stands, plain SQL on it |
-//! | `story`, `telling` | postbacks in few words; telling them to the store and looking at what became of them |
+//! | [`support::database`], [`support::place`], [`support::raw`] | a fresh database for every rule, where it is made, plain SQL on it |
+//! | [`support::postbacks`], [`support::processing`] | building postbacks; recording and processing them, reading the results |
 //! | `recording`, `settling`, `conflicts`, `quarantine` | from the inbox to rewards |
-//! | `books`, `proof`, `verdicts` | what is booked and written down for good |
+//! | `books`, `proof`, `verdicts` | what is booked and recorded permanently |
 //! | `audit` | the chain of who did what |
-//! | `reviews`, `decisions` | a person's decision, and one click on many |
-//! | `second_people` | who is a second person, and what of one person adds up |
+//! | `reviews`, `decisions` | a person's decision on one reward, and on many at once |
+//! | `second_people` | who counts as a second person, and one person's sums of a day |
 //! | `cases` | reversals that do not simply reverse |
-//! | `holds`, `searching`, `crowded` | the queue; searches in a long one; ignored: how long a very long one takes |
-//! | `deliveries`, `resending` | what apps are told: in line, leased, taken back, sent again |
-//! | `failing` | what is saved when something fails: nothing |
+//! | `holds`, `searching` | the queue; searches in a long one |
+//! | `deliveries`, `resending` | deliveries to apps: ordered, leased, cancelled, sent again |
+//! | `failing` | a failed batch saves nothing |
 //! | `rewards`, `postbacks`, `refused`, `tokens`, `policies` | reading back |
-//! | `finishing` | what is quarantined is finished by people |
-//! | `replay` | what was put aside is taken once more |
+//! | `finishing` | people complete or set aside quarantined postbacks |
+//! | `replay` | refused and quarantined postbacks are replayed |
 //! | `reports`, `reconciled` | the reconciliation of a business day, and thirty of them against a naive computation |
 //! | `statements` | the network's own list of transactions, matched with ours |
 //! | `statement_life` | which of them count: parts, versions, failing, discarding, coming back |
 //! | `statement_payments` | what was paid for them, once for each key, and taken back |
-//! | `scheduled`, `retention` | work by the clock; what leaves at the end of its term |
-//! | `large` | ignored: how long a million rewards take |
+//! | `scheduled`, `retention` | scheduled jobs; expired data is deleted |
+//! | `volume` | long queues and statements; `cargo bench --bench volume` measures much longer ones |
 //! | `workers`, `waking` | many at once |
-//! | `schema`, `durability`, `outages` | what the store asks of its database, and gets through |
-//! | `moments` | answers that are made of several readings |
-//! | `dropping`, `proxy` | callers that go away in the middle |
+//! | `schema`, `durability`, `outages` | what the store requires of its database, and survives |
+//! | `moments` | answers made of several queries are of one moment |
+//! | `dropping`, [`support::proxy`] | callers that go away in the middle |
 
 /// Makes one test of each rule for each database: `both: a_rule, another;`. A rule that is about one of them alone
 /// stands after `sqlite:` or `postgres:`.
@@ -68,8 +68,6 @@ mod cases;
 #[cfg(test)]
 mod conflicts;
 #[cfg(test)]
-mod crowded;
-#[cfg(test)]
 mod decisions;
 #[cfg(test)]
 mod deliveries;
@@ -83,8 +81,6 @@ mod failing;
 mod finishing;
 #[cfg(test)]
 mod holds;
-#[cfg(test)]
-mod large;
 #[cfg(test)]
 mod moments;
 #[cfg(test)]
@@ -143,6 +139,8 @@ mod tallies;
 mod tokens;
 #[cfg(test)]
 mod verdicts;
+#[cfg(test)]
+mod volume;
 #[cfg(test)]
 mod waking;
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! An answer that is made of several readings is of one moment, and whoever drops one leaves nothing behind.
+//! An answer made of several queries is of one moment, and dropping it leaves nothing behind.
 
 use std::time::Duration;
 
@@ -6,8 +6,8 @@ use domain::review::decision::Review;
 use store::rewards::list::RewardFilter;
 
 use crate::support::database::Home;
-use crate::support::story::{credit, reversal, suspicious};
-use crate::support::telling::{ALL, ann};
+use crate::support::postbacks::{credit, reversal, suspicious};
+use crate::support::processing::{ALL, ann};
 
 contract! {
     both:
@@ -18,11 +18,11 @@ contract! {
 }
 
 async fn what_is_committed_between_two_readings_is_seen_by_neither(home: &Home) {
-    home.tell(&[credit("T1")]).await;
+    home.process(&[credit("T1")]).await;
     let id = home.reward("T1").await.id;
     let then = home.store.at_one_moment().await.expect("a moment");
     let before = then.reward(id).await.expect("it is read").expect("it is there");
-    home.tell(&[reversal("T1"), credit("T2")]).await;
+    home.process(&[reversal("T1"), credit("T2")]).await;
     assert_eq!(then.reward(id).await.expect("it is read"), Some(before));
     assert_eq!(then.steps(id).await.expect("they are read").len(), 1);
     assert_eq!(then.rewards(&RewardFilter::default(), ALL).await.expect("they are read").len(), 1);
@@ -35,13 +35,13 @@ async fn what_is_committed_between_two_readings_is_seen_by_neither(home: &Home) 
 async fn a_moment_of_a_moment_is_the_same_one(home: &Home) {
     let then = home.store.at_one_moment().await.expect("a moment");
     assert_eq!(then.rewards(&RewardFilter::default(), ALL).await.expect("they are read").len(), 0);
-    home.tell(&[credit("T1")]).await;
+    home.process(&[credit("T1")]).await;
     let again = then.at_one_moment().await.expect("a moment");
     assert_eq!(again.rewards(&RewardFilter::default(), ALL).await.expect("they are read").len(), 0);
 }
 
 async fn what_is_written_at_a_moment_is_kept(home: &Home) {
-    home.tell(&[suspicious("T1")]).await;
+    home.process(&[suspicious("T1")]).await;
     let id = home.reward("T1").await.id;
     let then = home.store.at_one_moment().await.expect("a moment");
     assert_eq!(then.steps(id).await.expect("they are read").len(), 1);
@@ -51,7 +51,7 @@ async fn what_is_written_at_a_moment_is_kept(home: &Home) {
 }
 
 async fn moments_that_are_dropped_while_they_read_leave_every_connection_usable(home: &Home) {
-    home.tell(&[credit("T1")]).await;
+    home.process(&[credit("T1")]).await;
     let id = home.reward("T1").await.id;
     for microseconds in (0..400).map(|step| step * 10) {
         let reading = async {
@@ -62,7 +62,7 @@ async fn moments_that_are_dropped_while_they_read_leave_every_connection_usable(
             assert_eq!(read.expect("it is read").1.len(), 1);
         }
     }
-    home.tell(&[reversal("T1")]).await;
+    home.process(&[reversal("T1")]).await;
     // Whichever connection answers: none of them is still at an old moment.
     for _ in 0..40 {
         let steps = home.store.steps(id).await.expect("they are read");

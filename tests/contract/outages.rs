@@ -1,4 +1,4 @@
-//! What others do to the database meanwhile: they hold locks, end sessions, die with postbacks in their hands.
+//! Other sessions of the database: they hold locks, end sessions, and die while they process postbacks.
 
 use std::sync::Arc;
 
@@ -6,9 +6,9 @@ use store::Error;
 use store::postbacks::inbox::Claim;
 
 use crate::support::database::{Home, eventually};
+use crate::support::postbacks::{NOW, credit, processed, processor, suspicious};
+use crate::support::processing::ALL;
 use crate::support::raw::Raw;
-use crate::support::story::{NOW, credit, processed, processor, suspicious};
-use crate::support::telling::ALL;
 use crate::waking::end_sessions;
 
 contract! {
@@ -22,7 +22,7 @@ contract! {
 }
 
 async fn reading_goes_on_while_somebody_writes_and_sees_nothing_of_it(home: &Home) {
-    home.tell(&[credit("T1")]).await;
+    home.process(&[credit("T1")]).await;
     let (before, mut somebody) = (home.reward("T1").await, home.raw().await);
     somebody.execute("BEGIN; UPDATE rewards SET status = 'reversed'; DELETE FROM tokens").await;
     assert_eq!(home.reward("T1").await, before);
@@ -53,12 +53,12 @@ async fn what_another_worker_holds_is_skipped_and_settled_when_it_lets_go(home: 
     let mut another_worker = home.raw().await;
     another_worker.execute("BEGIN; SELECT id FROM postbacks ORDER BY id LIMIT 2 FOR UPDATE").await;
     let keys = async || {
-        let settlement = home.settle(ALL).await;
+        let settlement = home.process_waiting(ALL).await;
         settlement.rewards.into_iter().map(|settled| settled.reward.key).collect::<Vec<_>>()
     };
     assert_eq!(keys().await, ["T3"]);
     assert_eq!(home.store.inbox_depth().await.expect("a depth").waiting, 2);
-    // It dies without a word.
+    // It dies without a rollback.
     drop(another_worker);
     eventually("what it held waits again", async || {
         let settled = keys().await;
@@ -69,7 +69,7 @@ async fn what_another_worker_holds_is_skipped_and_settled_when_it_lets_go(home: 
 }
 
 async fn a_worker_whose_session_ends_saves_nothing_and_can_try_again(home: &Home) {
-    home.tell(&[suspicious("T1")]).await;
+    home.process(&[suspicious("T1")]).await;
     home.record(&[credit("T0"), credit("T1")]).await;
     let (before, mut somebody) = (home.raw().await.census().await, home.raw().await);
     // The worker comes as far as its own statements on the user, and waits there.
@@ -86,13 +86,13 @@ async fn a_worker_whose_session_ends_saves_nothing_and_can_try_again(home: &Home
     somebody.execute("ROLLBACK").await;
 
     assert_eq!(operator.census().await, before);
-    assert_eq!(home.settle(ALL).await.postbacks.len(), 2);
+    assert_eq!(home.process_waiting(ALL).await.postbacks.len(), 2);
     home.prove().await;
 }
 
 async fn a_store_goes_on_after_the_server_ended_its_sessions(home: &Home) {
     for round in 0..5 {
-        home.tell(&[credit(&format!("T{round}"))]).await;
+        home.process(&[credit(&format!("T{round}"))]).await;
         end_sessions(home).await;
         let again = vec![credit(&format!("T{round}")).postback()];
         eventually("it goes on", async || match home.store.record(Arc::new(again.clone())).await {

@@ -11,7 +11,7 @@ use store::access::sign_ins::NewSession;
 use store::access::staff::{FailedTries, NewPerson, Person, PersonChange};
 
 use crate::support::database::Home;
-use crate::support::story::NOW;
+use crate::support::postbacks::NOW;
 
 contract! {
     both:
@@ -24,7 +24,7 @@ contract! {
         of_two_changes_with_the_same_old_password_one_counts,
         a_person_sees_and_ends_their_sessions,
         places_are_known_of_each_person_few_and_for_a_time,
-        a_person_is_told_of_many_failed_tries_until_they_have_seen_them,
+        many_failed_sign_ins_are_shown_until_the_person_has_seen_them,
         a_session_ends_by_disuse_by_age_and_by_hand,
         a_session_in_use_lasts_until_its_day_is_over,
         the_audit_lists_newest_first_by_who_and_what_page_by_page,
@@ -114,7 +114,7 @@ async fn no_session_begins_with_a_password_or_role_that_is_no_longer(home: &Home
         let found = home.store.person_to_sign_in("ann").await.expect("looked for");
         before = match found {
             Some((person, _)) => person,
-            // Disabled; whoever was signing in meanwhile still is, once she is enabled.
+            // Disabled; a sign-in in progress must not succeed once she is enabled.
             None => home.store.people().await.expect("listed").remove(0),
         };
     }
@@ -225,7 +225,7 @@ async fn places_are_known_of_each_person_few_and_for_a_time(home: &Home) {
     assert!(!knows(&ann, "place 12", 12).await);
 }
 
-async fn a_person_is_told_of_many_failed_tries_until_they_have_seen_them(home: &Home) {
+async fn many_failed_sign_ins_are_shown_until_the_person_has_seen_them(home: &Home) {
     add(home, "ann", Role::Risk).await;
     add(home, "bob", Role::Risk).await;
     let ann = person(home, "ann").await;
@@ -235,29 +235,29 @@ async fn a_person_is_told_of_many_failed_tries_until_they_have_seen_them(home: &
         let line = Line::new(&"nobody".into(), Action::SignInRefused, "person ann".into(), String::new());
         home.store.note_failed_sign_ins(line, vec![(ann.id, failed)], at).await.expect("noted");
     };
-    let told = async || {
+    let failed = async || {
         let failed = person(home, "ann").await.failed?;
         Some((failed.tries, failed.since.0 - NOW.0, failed.last_at.0 - NOW.0))
     };
     // A few are her own typing, and are forgotten when she signs in.
     fail(2, 1).await;
-    assert_eq!(told().await, Some((2, 1, 1)));
+    assert_eq!(failed().await, Some((2, 1, 1)));
     begin(home, "one", "ann").await;
-    assert_eq!(told().await, None);
+    assert_eq!(failed().await, None);
     // Many stay, also through signing in.
     fail(2, 2).await;
     fail(5, 3).await;
     begin(home, "two", "ann").await;
-    assert_eq!(told().await, Some((7, 2, 3)));
+    assert_eq!(failed().await, Some((7, 2, 3)));
     let session = home.store.session("two", NOW).await.expect("looked for").expect("hers");
-    assert_eq!(session.failed.expect("she is told").last_from, "198.51.100.0/24");
+    assert_eq!(session.failed.expect("failed sign-ins").last_from, "198.51.100.0/24");
     assert_eq!(person(home, "bob").await.failed, None);
     // One more comes while she reads.
     fail(1, 4).await;
     home.store.saw_failed_sign_ins(ann.clone(), 7, "ann".into(), NOW).await.expect("noted");
-    assert_eq!(told().await.map(|(tries, ..)| tries), Some(1));
+    assert_eq!(failed().await.map(|(tries, ..)| tries), Some(1));
     home.store.saw_failed_sign_ins(ann.clone(), 7, "ann".into(), NOW).await.expect("nothing to note");
-    assert_eq!(told().await.map(|(tries, ..)| tries), Some(1), "the same click twice");
+    assert_eq!(failed().await.map(|(tries, ..)| tries), Some(1), "the same click twice");
     let filter = |action: &str| AuditFilter { action: Some(action.into()), ..AuditFilter::default() };
     let many = home.store.audit(&filter("many_sign_ins_refused"), 9).await.expect("listed");
     assert_eq!(many.len(), 1, "said once");

@@ -4,7 +4,7 @@ use domain::time::TimestampMs;
 use store::access::audit::AuditFilter;
 
 use crate::support::database::Home;
-use crate::support::story::{NOW, processor};
+use crate::support::postbacks::{NOW, processor};
 
 contract! {
     both:

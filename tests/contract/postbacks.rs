@@ -1,19 +1,19 @@
-//! Listing postbacks: newest first, by what became of them, page by page.
+//! Listing postbacks: newest first, by outcome, page by page.
 
 use store::postbacks::list::{OutcomeFilter, PostbackFilter, PostbackRow};
 use store::postbacks::quarantine::By;
 use store::postbacks::refused::NewRefused;
 
 use crate::support::database::Home;
-use crate::support::story::{
+use crate::support::postbacks::{
     Call, NOW, RECEIVED_AT, SECOND_SOURCE, credit, reversal, unmappable, without_money,
 };
-use crate::support::telling::ALL;
+use crate::support::processing::ALL;
 
 contract! {
     both:
-        postbacks_are_listed_newest_first_with_what_became_of_them,
-        postbacks_are_filtered_by_what_became_of_them,
+        postbacks_are_listed_newest_first_with_their_outcome,
+        postbacks_are_filtered_by_outcome,
         postbacks_are_filtered_by_source,
         pages_walk_over_every_postback_exactly_once,
         the_postbacks_of_a_reward_are_listed_in_the_order_received,
@@ -31,24 +31,24 @@ fn of(outcome: OutcomeFilter) -> PostbackFilter {
 /// Two postbacks of every outcome, from two sources.
 async fn two_of_each(home: &Home) {
     let from_both = |call: Call| [call.clone(), call.of_source(SECOND_SOURCE)];
-    let told: Vec<_> = [credit("T1"), credit("T1"), unmappable(), without_money("T4")]
+    let calls: Vec<_> = [credit("T1"), credit("T1"), unmappable(), without_money("T4")]
         .into_iter()
         .flat_map(from_both)
         .collect();
-    home.tell(&from_both(unmappable())).await;
+    home.process(&from_both(unmappable())).await;
     for row in list(home, &PostbackFilter::default()).await {
         let by = By { actor: "mara".into(), reason: "a test of the network's".into(), now: NOW };
         home.store.set_aside(row.id, by).await.expect("it is set aside");
     }
-    home.tell(&told).await;
+    home.process(&calls).await;
     home.record(&from_both(credit("T2"))).await;
     let refused = from_both(credit("T3"))
         .map(|call| NewRefused { call: call.postback(), reason: "`hash` is missing".into() });
     home.store.keep_refused(refused.to_vec()).await.expect("they are kept");
 }
 
-async fn postbacks_are_listed_newest_first_with_what_became_of_them(home: &Home) {
-    home.tell(&[credit("T1"), credit("T1").with("reward", 9), unmappable()]).await;
+async fn postbacks_are_listed_newest_first_with_their_outcome(home: &Home) {
+    home.process(&[credit("T1"), credit("T1").with("reward", 9), unmappable()]).await;
     home.record(&[credit("T2")]).await;
     let reward_id = home.reward("T1").await.id;
     let rows = list(home, &PostbackFilter::default()).await;
@@ -79,7 +79,7 @@ async fn postbacks_are_listed_newest_first_with_what_became_of_them(home: &Home)
     );
 }
 
-async fn postbacks_are_filtered_by_what_became_of_them(home: &Home) {
+async fn postbacks_are_filtered_by_outcome(home: &Home) {
     two_of_each(home).await;
     for outcome in OutcomeFilter::ALL {
         let rows = list(home, &of(outcome)).await;
@@ -108,8 +108,8 @@ async fn postbacks_are_filtered_by_source(home: &Home) {
 }
 
 async fn pages_walk_over_every_postback_exactly_once(home: &Home) {
-    let told: Vec<_> = (0..23).map(|number| credit(&format!("T{}", number % 9))).collect();
-    home.tell(&told).await;
+    let calls: Vec<_> = (0..23).map(|number| credit(&format!("T{}", number % 9))).collect();
+    home.process(&calls).await;
     for filter in [PostbackFilter::default(), of(OutcomeFilter::Processed), of(OutcomeFilter::Repeat)] {
         let everything = list(home, &filter).await;
         for size in [1, 4, 100] {
@@ -127,7 +127,7 @@ async fn pages_walk_over_every_postback_exactly_once(home: &Home) {
 }
 
 async fn the_postbacks_of_a_reward_are_listed_in_the_order_received(home: &Home) {
-    home.tell(&[credit("T1"), credit("T2"), credit("T1"), unmappable(), reversal("T1"), reversal("T1")])
+    home.process(&[credit("T1"), credit("T2"), credit("T1"), unmappable(), reversal("T1"), reversal("T1")])
         .await;
     let id = home.reward("T1").await.id;
     let rows = home.store.postbacks_of_reward(id).await.expect("postbacks are listed");

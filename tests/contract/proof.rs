@@ -5,7 +5,7 @@ use domain::proof::{DifferingAccount, DifferingReward, Proof};
 use domain::review::decision::Review;
 
 use crate::support::database::Home;
-use crate::support::story::{PAYOUT, REWARD, credit, reversal, suspicious};
+use crate::support::postbacks::{PAYOUT, REWARD, credit, reversal, suspicious};
 
 contract! {
     both:
@@ -28,7 +28,7 @@ async fn proof(home: &Home) -> Proof {
 
 /// One reward of each status: T1 credited, T2 held, T3 rejected, T4 reversed.
 async fn one_of_each(home: &Home) {
-    home.tell(&[credit("T1"), suspicious("T2"), suspicious("T3"), credit("T4"), reversal("T4")]).await;
+    home.process(&[credit("T1"), suspicious("T2"), suspicious("T3"), credit("T4"), reversal("T4")]).await;
     let id = home.reward("T3").await.id;
     home.decide(id, Review::Reject).await.expect("it is decided");
     home.prove().await;
@@ -176,7 +176,7 @@ async fn a_verdict_is_never_changed(home: &Home) {
 async fn books_are_proven_on_one_snapshot_while_others_write(home: &Home) {
     let calls: Vec<_> = (0..120).map(|number| credit(&format!("T{number}"))).collect();
     home.record(&calls).await;
-    let writing = async { while !home.settle(3).await.postbacks.is_empty() {} };
+    let writing = async { while !home.process_waiting(3).await.postbacks.is_empty() {} };
     let proving = async {
         while proof(home).await.rewards < 120 {
             home.prove().await;

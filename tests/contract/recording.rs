@@ -8,8 +8,8 @@ use store::postbacks::inbox::{Claim, InboxDepth, NewPostback};
 use store::postbacks::list::PostbackFilter;
 
 use crate::support::database::Home;
-use crate::support::story::{NOW, RECEIVED_AT, credit, processed, processor};
-use crate::support::telling::ALL;
+use crate::support::postbacks::{NOW, RECEIVED_AT, credit, processed, processor};
+use crate::support::processing::ALL;
 
 contract! {
     both:
@@ -45,14 +45,14 @@ const ODD_TARGETS: [&str; 12] = [
 async fn what_is_recorded_is_kept_byte_for_byte(home: &Home) {
     let bodies = [None, Some(""), Some("a=1&b=%25%00%FF"), Some("null"), Some("{\"a\": \"\\u0000\"}")];
     let numbered = ODD_TARGETS.iter().zip(bodies.iter().cycle()).zip(0..);
-    let told: Vec<_> = numbered.map(|((target, body), number)| odd(target, *body, number)).collect();
-    home.store.record(Arc::new(told.clone())).await.expect("they are recorded");
+    let recorded: Vec<_> = numbered.map(|((target, body), number)| odd(target, *body, number)).collect();
+    home.store.record(Arc::new(recorded.clone())).await.expect("they are recorded");
 
     let sql =
         "SELECT source, received_at, method, target, body, remote_ip, request_id FROM postbacks ORDER BY id";
     let kept: Vec<KeptRow> = home.raw().await.rows(sql).await;
     let kept: Vec<_> = kept.into_iter().map(KeptRow::into_postback).collect();
-    assert_eq!(kept, told);
+    assert_eq!(kept, recorded);
 
     let listed = home.store.postbacks(&PostbackFilter::default(), ALL).await.expect("they are listed");
     let listed: Vec<_> = listed.iter().rev().map(|row| row.target.as_str()).collect();
@@ -87,9 +87,9 @@ async fn a_recorded_postback_is_due_at_once(home: &Home) {
     let depth = home.store.inbox_depth().await.expect("a depth");
     assert_eq!(depth, InboxDepth { waiting: 3, oldest_received_at: Some(TimestampMs(RECEIVED_AT)) });
 
-    home.settle(2).await;
+    home.process_waiting(2).await;
     assert_eq!(home.store.inbox_depth().await.expect("a depth").waiting, 1);
-    home.settle(2).await;
+    home.process_waiting(2).await;
     let depth = home.store.inbox_depth().await.expect("a depth");
     assert_eq!(depth, InboxDepth { waiting: 0, oldest_received_at: None });
 }
@@ -100,7 +100,7 @@ async fn the_oldest_that_waits_is_the_one_received_first(home: &Home) {
     for expected in [Some(3_000), Some(3_000), Some(5_000), None] {
         let depth = home.store.inbox_depth().await.expect("a depth");
         assert_eq!(depth.oldest_received_at, expected.map(|at| TimestampMs(RECEIVED_AT + at)));
-        home.settle(1).await;
+        home.process_waiting(1).await;
     }
 }
 
@@ -112,11 +112,11 @@ async fn what_waits_is_listed_in_the_order_recorded(home: &Home) {
     assert_eq!(waiting.len(), 4);
     assert!(waiting.is_sorted());
     assert_eq!(home.first_waiting(3).await, waiting[..3]);
-    home.settle(1).await;
+    home.process_waiting(1).await;
     assert_eq!(home.first_waiting(ALL).await, waiting[1..]);
 }
 
-/// What was kept of bodies, and what was said instead, in the order recorded.
+/// The bodies that were kept, and the notes in place of others, in the order recorded.
 async fn bodies(home: &Home) -> (Vec<String>, Vec<String>) {
     let kept = "SELECT COALESCE(body, '-') FROM postbacks ORDER BY id";
     let said = "SELECT COALESCE(body_left_out, '-') FROM postbacks ORDER BY id";

@@ -4,8 +4,8 @@ use store::postbacks::list::{OutcomeFilter, PostbackFilter, PostbackRow};
 use store::postbacks::refused::{MAX_REFUSED, NewRefused};
 
 use crate::support::database::Home;
-use crate::support::story::credit;
-use crate::support::telling::ALL;
+use crate::support::postbacks::credit;
+use crate::support::processing::ALL;
 
 contract! {
     both:
@@ -33,7 +33,7 @@ async fn listed(home: &Home, filter: &PostbackFilter, limit: i64) -> Vec<Postbac
 async fn a_refused_call_is_kept_with_its_reason_and_never_settled(home: &Home) {
     home.store.keep_refused(vec![refused(1)]).await.expect("it is kept");
     home.store.keep_refused(Vec::new()).await.expect("there is nothing to keep");
-    assert!(home.settle(ALL).await.postbacks.is_empty());
+    assert!(home.process_waiting(ALL).await.postbacks.is_empty());
     assert_eq!(home.store.inbox_depth().await.expect("a depth").waiting, 0);
 
     let call = credit("T1").postback();
@@ -145,15 +145,15 @@ async fn only_the_newest_refused_calls_are_kept(home: &Home) {
     assert_eq!(listed(home, &filter(), ALL * 2).await.len(), usize::try_from(MAX_REFUSED).expect("small"));
 
     // A few at a time, then more at once than there is room for.
-    let mut told = MAX_REFUSED;
+    let mut count = MAX_REFUSED;
     for more in [1, 64, MAX_REFUSED + 5] {
-        home.store.keep_refused((told..told + more).map(refused).collect()).await.expect("they are kept");
-        told += more;
+        home.store.keep_refused((count..count + more).map(refused).collect()).await.expect("they are kept");
+        count += more;
         let rows = listed(home, &filter(), ALL * 2).await;
         let reasons = rows.iter().map(|row| row.reason.clone().expect("a reason"));
         assert!(
-            reasons.eq((told - MAX_REFUSED..told).rev().map(|number| format!("reason {number}"))),
-            "after {told}"
+            reasons.eq((count - MAX_REFUSED..count).rev().map(|number| format!("reason {number}"))),
+            "after {count}"
         );
     }
 }

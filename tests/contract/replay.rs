@@ -1,4 +1,4 @@
-//! Replays: put aside once, taken once more, and never with a second effect.
+//! Replays of refused and quarantined postbacks: never with a second effect.
 
 use domain::time::{DAY_MS, TimestampMs};
 use store::access::audit::AuditFilter;
@@ -6,8 +6,8 @@ use store::postbacks::refused::NewRefused;
 use store::postbacks::replay::{QuarantineFilter, REPLAY_PAGE, Replayed, Replayer};
 
 use crate::support::database::Home;
-use crate::support::story::{NOW, RECEIVED_AT, SECOND_SOURCE, credit, unmappable};
-use crate::support::telling::{ALL, CREDITED, plain};
+use crate::support::postbacks::{NOW, RECEIVED_AT, SECOND_SOURCE, credit, unmappable};
+use crate::support::processing::{ALL, CREDITED, plain};
 
 contract! {
     both:
@@ -47,7 +47,7 @@ async fn refused_calls_move_into_the_inbox_whole_and_in_order(home: &Home) {
     let notes: Vec<_> =
         replays.iter().map(|row| (row.was.as_str(), row.reason.as_str(), row.replayed_at)).collect();
     assert_eq!(notes, [("refused", "no T1", NOW.0), ("refused", "no T3", NOW.0)]);
-    home.settle(ALL).await;
+    home.process_waiting(ALL).await;
     let reward = home.reward("T1").await;
     assert_eq!((reward.status.as_str(), reward.received_at), ("credited", RECEIVED_AT));
     home.prove().await;
@@ -65,14 +65,14 @@ async fn a_refused_call_that_two_processes_want_is_taken_once(home: &Home) {
         taken += wish.await.expect("it ends").expect("it is answered");
     }
     assert_eq!((taken, home.first_waiting(ALL).await.len()), (2, 2));
-    home.settle(ALL).await;
-    // Once more under the same key: known already.
-    home.tell(&[credit("T2")]).await;
+    home.process_waiting(ALL).await;
+    // Again under the same key: a repeat.
+    home.process(&[credit("T2")]).await;
     assert_eq!(home.reward("T2").await.repeats, 1);
 }
 
 async fn quarantined_postbacks_are_found_by_id_source_reason_and_time(home: &Home) {
-    home.tell(&[
+    home.process(&[
         unmappable(),
         unmappable().of_source(SECOND_SOURCE),
         credit("T1").with("reward", "-1"),
@@ -98,12 +98,12 @@ async fn quarantined_postbacks_are_found_by_id_source_reason_and_time(home: &Hom
 }
 
 async fn a_quarantined_postback_waits_again_and_is_noted(home: &Home) {
-    home.tell(&[unmappable()]).await;
+    home.process(&[unmappable()]).await;
     let id = home.store.quarantined(&QuarantineFilter::default(), 0).await.expect("one")[0];
     for _ in 0..2 {
         assert_eq!(home.store.replay(id, ann()).await.expect("taken"), Replayed::Done);
         assert_eq!(home.first_waiting(ALL).await, [id]);
-        assert_eq!(home.settle(ALL).await.postbacks.len(), 1, "quarantined once more");
+        assert_eq!(home.process_waiting(ALL).await.postbacks.len(), 1, "quarantined once more");
     }
     let replays = home.store.replays(&[id]).await.expect("they are read");
     let notes: Vec<_> = replays.iter().map(|row| (row.actor.as_str(), row.reason.as_str())).collect();
@@ -111,7 +111,7 @@ async fn a_quarantined_postback_waits_again_and_is_noted(home: &Home) {
 }
 
 async fn a_postback_that_is_not_quarantined_is_left_alone(home: &Home) {
-    home.tell(&[credit("T1")]).await;
+    home.process(&[credit("T1")]).await;
     let postback = home.store.postbacks_of_reward(home.reward("T1").await.id).await.expect("one")[0].id;
     assert_eq!(home.store.replay(postback, ann()).await.expect("an answer"), Replayed::NotQuarantined);
     assert_eq!(home.store.replay(postback + 99, ann()).await.expect("an answer"), Replayed::NotFound);
@@ -128,7 +128,7 @@ async fn a_replayed_call_waits_since_its_replay_and_is_judged_by_its_receipt(hom
     let depth = home.store.inbox_depth().await.expect("a depth");
     assert_eq!((depth.waiting, depth.oldest_received_at), (1, Some(later)), "no five days of lag");
     assert_eq!(home.store.newest_received_at().await.expect("a time"), Some(later));
-    home.settle(ALL).await;
+    home.process_waiting(ALL).await;
     assert_eq!(home.reward("T1").await.received_at, RECEIVED_AT);
 }
 
@@ -152,7 +152,7 @@ async fn an_order_to_replay_leaves_one_line_with_its_count(home: &Home) {
             .collect::<Vec<_>>()
     };
     let calls: Vec<_> = (0..many).map(|_| unmappable()).collect();
-    home.tell(&calls).await;
+    home.process(&calls).await;
     let (mut quarantined, mut after) = (Vec::new(), 0);
     while quarantined.len() < many {
         let page =

@@ -1,4 +1,4 @@
-//! Taking a decision back before anybody was told, looking at deliveries, and sending again what failed.
+//! Undoing a decision before it is sent, listing deliveries, and resending those that failed.
 
 use domain::delivery::Status;
 use domain::delivery::schedule::{Class, Next};
@@ -11,17 +11,19 @@ use store::deliveries::resend::{ResendFilter, Resendable, Resent, STEP_ROWS};
 use store::review::decisions::{Reviewer, Undone};
 use store::rewards::list::Place;
 
-use crate::deliveries::{complete_and_lease, delivered, ended, later, lines, said, settle, take, telling};
+use crate::deliveries::{
+    complete_and_lease, delivered, ended, later, lines, notifying, process, summary, take,
+};
 use crate::support::database::Home;
-use crate::support::story::{NOW, SECOND_SOURCE, credit, reversal, suspicious};
-use crate::support::telling::{CREDITED, HELD, ann, plain};
+use crate::support::postbacks::{NOW, SECOND_SOURCE, credit, reversal, suspicious};
+use crate::support::processing::{CREDITED, HELD, ann, plain};
 
 contract! {
     both:
         a_decision_leaves_after_its_grace,
         a_decision_can_be_undone_while_its_grace_lasts,
         an_undone_decision_can_be_made_again,
-        what_is_no_decision_or_is_told_cannot_be_undone,
+        only_a_decision_that_was_not_sent_can_be_undone,
         of_an_undo_and_a_worker_at_the_same_time_exactly_one_wins,
         deliveries_are_listed_newest_first_page_by_page,
         only_what_has_ended_is_sent_again,
@@ -37,33 +39,34 @@ fn at(ms: i64) -> Reviewer {
 }
 
 async fn held(home: &Home, store: &Store, tx: &str) -> i64 {
-    settle(home, store, &[suspicious(tx)]).await;
+    process(home, store, &[suspicious(tx)]).await;
     let id = home.reward(tx).await.id;
-    let told = take(store, NOW).await;
-    complete_and_lease(store, told.iter().map(delivered).collect(), "main", NOW).await;
+    let leased = take(store, NOW).await;
+    complete_and_lease(store, leased.iter().map(delivered).collect(), "main", NOW).await;
     id
 }
 
 async fn a_decision_leaves_after_its_grace(home: &Home) {
-    let store = telling(home);
+    let store = notifying(home);
     let id = held(home, &store, "T1").await;
     store.review(id, Review::Release, ann()).await.expect("decided");
     assert_eq!(take(&store, later(GRACE_MS - 1)).await, []);
     let leased = take(&store, later(GRACE_MS)).await;
-    assert_eq!(said(&leased), ["T1 credited"]);
+    assert_eq!(summary(&leased), ["T1 credited"]);
     assert_eq!(leased[0].message.reason.name(), "reviewed");
 }
 
 async fn a_decision_can_be_undone_while_its_grace_lasts(home: &Home) {
-    let store = telling(home);
+    let store = notifying(home);
     let id = held(home, &store, "T1").await;
-    for (decision, told) in [(Review::Release, "credited withdrawn"), (Review::Reject, "rejected withdrawn")]
+    for (decision, delivery) in
+        [(Review::Release, "credited withdrawn"), (Review::Reject, "rejected withdrawn")]
     {
         store.review(id, decision, ann()).await.expect("decided");
         assert_eq!(store.undo(id, at(GRACE_MS - 1)).await.expect("answered"), Undone::Done);
         assert_eq!(home.reward("T1").await.status, "held");
         assert_eq!(plain(&home.balances("targo").await), HELD);
-        assert_eq!(lines(home, "T1").await.last().map(String::as_str), Some(told));
+        assert_eq!(lines(home, "T1").await.last().map(String::as_str), Some(delivery));
     }
     // A reject that is overturned, and that taken back.
     store.review(id, Review::Reject, ann()).await.expect("decided");
@@ -76,29 +79,29 @@ async fn a_decision_can_be_undone_while_its_grace_lasts(home: &Home) {
         steps,
         ["hold", "release", "undo_release", "reject", "undo_reject", "reject", "overturn", "undo_overturn"]
     );
-    assert_eq!(said(&take(&store, later(GRACE_MS)).await), ["T1 rejected"], "only what stands is told");
+    assert_eq!(summary(&take(&store, later(GRACE_MS)).await), ["T1 rejected"], "only what stands is sent");
     home.prove().await;
 }
 
 async fn an_undone_decision_can_be_made_again(home: &Home) {
-    let store = telling(home);
+    let store = notifying(home);
     let id = held(home, &store, "T1").await;
     store.review(id, Review::Release, ann()).await.expect("decided");
     store.undo(id, at(1)).await.expect("answered");
     store.review(id, Review::Release, at(2)).await.expect("decided");
     assert_eq!(plain(&home.balances("targo").await), CREDITED);
     let leased = take(&store, later(GRACE_MS + 2)).await;
-    assert_eq!(said(&leased), ["T1 credited"]);
-    // The reversal of it is told, as of any credit.
-    settle(home, &store, &[reversal("T1")]).await;
+    assert_eq!(summary(&leased), ["T1 credited"]);
+    // Its reversal is sent, as that of any credit.
+    process(home, &store, &[reversal("T1")]).await;
     let next =
         complete_and_lease(&store, leased.iter().map(delivered).collect(), "main", later(GRACE_MS + 2)).await;
-    assert_eq!(said(&next), ["T1 reversed"]);
+    assert_eq!(summary(&next), ["T1 reversed"]);
     home.prove().await;
 }
 
-async fn what_is_no_decision_or_is_told_cannot_be_undone(home: &Home) {
-    let store = telling(home);
+async fn only_a_decision_that_was_not_sent_can_be_undone(home: &Home) {
+    let store = notifying(home);
     let undo = async |id, ms| store.undo(id, at(ms)).await.expect("answered");
     assert_eq!(undo(1, 0).await, Undone::NotFound);
     let id = held(home, &store, "T1").await;
@@ -107,13 +110,13 @@ async fn what_is_no_decision_or_is_told_cannot_be_undone(home: &Home) {
     assert_eq!(undo(id, GRACE_MS).await, Undone::NotUndoable(NotUndoable::TooLate));
     assert_eq!(take(&store, later(GRACE_MS)).await.len(), 1);
     assert_eq!(undo(id, 1).await, Undone::NotUndoable(NotUndoable::TooLate), "a worker has it in hand");
-    settle(home, &store, &[reversal("T1")]).await;
+    process(home, &store, &[reversal("T1")]).await;
     assert_eq!(undo(id, 1).await, Undone::NotUndoable(NotUndoable::NoDecision));
     home.prove().await;
 }
 
 async fn of_an_undo_and_a_worker_at_the_same_time_exactly_one_wins(home: &Home) {
-    let store = telling(home);
+    let store = notifying(home);
     let other = home.another_process().await;
     for round in 0..12 {
         let tx = format!("T{round}");
@@ -130,7 +133,7 @@ async fn of_an_undo_and_a_worker_at_the_same_time_exactly_one_wins(home: &Home) 
         });
         let (undone, taken) = (undoing.await.expect("it ends"), taking.await.expect("it ends"));
         let undone = undone.expect("answered") == Undone::Done;
-        assert_ne!(undone, taken.len() == 1, "{tx}: undone {undone}, taken {:?}", said(&taken));
+        assert_ne!(undone, taken.len() == 1, "{tx}: undone {undone}, taken {:?}", summary(&taken));
         assert_eq!(home.reward(&tx).await.status, if undone { "held" } else { "credited" });
         complete_and_lease(&store, taken.iter().map(delivered).collect(), "main", NOW).await;
     }
@@ -138,11 +141,11 @@ async fn of_an_undo_and_a_worker_at_the_same_time_exactly_one_wins(home: &Home) 
 }
 
 async fn deliveries_are_listed_newest_first_page_by_page(home: &Home) {
-    let store = telling(home);
+    let store = notifying(home);
     let calls: Vec<_> =
         (0..5).map(|number| credit(&format!("T{number}")).by(&format!("u{number}"))).collect();
-    settle(home, &store, &calls).await;
-    settle(home, &store, &[credit("S1").of_source(SECOND_SOURCE)]).await;
+    process(home, &store, &calls).await;
+    process(home, &store, &[credit("S1").of_source(SECOND_SOURCE)]).await;
     let leased = take(&store, NOW).await;
     complete_and_lease(&store, vec![delivered(&leased[0])], "main", NOW).await;
     let (mut seen, mut after) = (Vec::new(), None);
@@ -170,9 +173,9 @@ async fn deliveries_are_listed_newest_first_page_by_page(home: &Home) {
 }
 
 async fn only_what_has_ended_is_sent_again(home: &Home) {
-    let store = telling(home);
+    let store = notifying(home);
     let resend = async |id| store.resend(id, "risk".into(), NOW).await.expect("answered");
-    settle(home, &store, &[credit("T1"), credit("T2"), credit("T3"), reversal("T3")]).await;
+    process(home, &store, &[credit("T1"), credit("T2"), credit("T3"), reversal("T3")]).await;
     let leased = take(&store, NOW).await;
     let id = leased[0].id;
     assert_eq!(resend(id + 1_000).await, Resent::NotFound);
@@ -192,7 +195,7 @@ async fn only_what_has_ended_is_sent_again(home: &Home) {
 async fn failed(home: &Home, store: &Store, count: usize) {
     let calls: Vec<_> =
         (0..count).map(|number| credit(&format!("T{number}")).by(&format!("u{number}"))).collect();
-    settle(home, store, &calls).await;
+    process(home, store, &calls).await;
     let leased = take(store, NOW).await;
     let ended = leased.iter().map(|one| ended(one, Class::Rejected, Next::GiveUp)).collect();
     complete_and_lease(store, ended, "main", NOW).await;
@@ -203,7 +206,7 @@ fn everything() -> ResendFilter {
 }
 
 async fn a_filter_sends_again_what_it_names_however_often_it_is_run(home: &Home) {
-    let store = telling(home);
+    let store = notifying(home);
     failed(home, &store, 6).await;
     let step = async |filter| {
         store.resend_many(filter, None, None, "risk".into(), later(1)).await.expect("sent again").deliveries
@@ -217,7 +220,7 @@ async fn a_filter_sends_again_what_it_names_however_often_it_is_run(home: &Home)
     let again = take(&store, later(1)).await;
     assert_eq!(again.len(), 6);
     assert!(again.iter().all(|one| one.attempts == 0 && one.number == 2), "{again:?}");
-    // What fails once more after the order was given needs another order.
+    // A delivery that fails again after the order needs another order.
     let failed_again = again.iter().map(|one| ended(one, Class::Rejected, Next::GiveUp)).collect();
     complete_and_lease(&store, failed_again, "main", later(2)).await;
     assert_eq!(step(everything()).await, 0);
@@ -225,13 +228,13 @@ async fn a_filter_sends_again_what_it_names_however_often_it_is_run(home: &Home)
 }
 
 async fn sending_again_goes_on_where_it_stopped(home: &Home) {
-    let store = telling(home);
+    let store = notifying(home);
     let step_rows = usize::try_from(STEP_ROWS).expect("a number");
     failed(home, &store, step_rows + 3).await;
     let first =
         store.resend_many(everything(), None, Some(STEP_ROWS), "risk".into(), NOW).await.expect("a step");
     assert_eq!((first.deliveries, first.next.is_some()), (500, true));
-    // Whoever lost the place begins anew, and doubles nothing.
+    // Starting again from the beginning duplicates nothing.
     let anew =
         store.resend_many(everything(), None, Some(STEP_ROWS), "risk".into(), NOW).await.expect("a step");
     assert_eq!((anew.deliveries, anew.next), (3, None));
@@ -244,7 +247,7 @@ async fn sending_again_goes_on_where_it_stopped(home: &Home) {
 }
 
 async fn an_order_to_resend_leaves_one_line_with_its_count(home: &Home) {
-    let store = telling(home);
+    let store = notifying(home);
     let many = 2 * usize::try_from(STEP_ROWS).expect("a number") + 3;
     failed(home, &store, many).await;
     let resend = async |filter: ResendFilter, most| {
@@ -267,7 +270,7 @@ async fn an_order_to_resend_leaves_one_line_with_its_count(home: &Home) {
     assert_eq!(lines().await[1..], [line("503 failed deliveries", &from)]);
     assert_eq!(resend(of_main, None).await, 0);
     assert_eq!(lines().await.len(), 2);
-    // The same ones, all at once, when they have failed once more.
+    // The same ones, all at once, when they have failed again.
     let leased = take(&store, later(1)).await;
     assert_eq!(leased.len(), many);
     let ended = leased.iter().map(|one| ended(one, Class::Rejected, Next::GiveUp)).collect();

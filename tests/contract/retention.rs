@@ -1,4 +1,4 @@
-//! Terms: what leaves at their end, and what stays whatever they are.
+//! Retention periods: what is deleted at their end, and what always stays.
 
 use domain::time::TimestampMs;
 use store::operations::retention::{PostbackTerms, STEP_ROWS};
@@ -6,12 +6,12 @@ use store::postbacks::refused::NewRefused;
 use store::postbacks::replay::Replayer;
 
 use crate::support::database::Home;
-use crate::support::story::{Call, NOW, credit, reversal, suspicious, unmappable};
-use crate::support::telling::ALL;
+use crate::support::postbacks::{Call, NOW, credit, reversal, suspicious, unmappable};
+use crate::support::processing::ALL;
 
 contract! {
     both:
-        raw_postbacks_leave_at_the_end_of_their_term_and_rewards_and_books_stay,
+        expired_raw_postbacks_are_deleted_and_rewards_and_books_stay,
         each_outcome_has_a_term_of_its_own_and_what_waits_never_leaves,
         a_purge_goes_on_step_by_step_until_nothing_is_due,
         a_replayed_call_stays_for_a_term_from_its_replay_and_hides_none,
@@ -23,14 +23,14 @@ contract! {
         addresses_are_shortened_step_by_step_and_each_once;
 }
 
-/// Before and after the end of the terms of these tests.
+/// Just before and just after the end of the retention periods.
 const OLD: i64 = NOW.0 - 100_000_000;
 const BEFORE: TimestampMs = TimestampMs(NOW.0 - 50_000_000);
 
 const BOTH: PostbackTerms =
     PostbackTerms { processed_before: Some(BEFORE), quarantined_before: Some(BEFORE) };
 
-/// Takes every step, and answers with how many rows left.
+/// Runs every step; the number of deleted rows.
 async fn purge(home: &Home, terms: PostbackTerms) -> u64 {
     let (mut rows, mut next) = (0, Some(0));
     while let Some(after) = next {
@@ -49,9 +49,9 @@ fn old(call: Call) -> Call {
     call.received(OLD)
 }
 
-async fn raw_postbacks_leave_at_the_end_of_their_term_and_rewards_and_books_stay(home: &Home) {
-    home.tell(&[old(credit("T1")), old(credit("T1")), old(reversal("T1")), old(suspicious("T2"))]).await;
-    home.tell(&[credit("T3")]).await;
+async fn expired_raw_postbacks_are_deleted_and_rewards_and_books_stay(home: &Home) {
+    home.process(&[old(credit("T1")), old(credit("T1")), old(reversal("T1")), old(suspicious("T2"))]).await;
+    home.process(&[credit("T3")]).await;
     let before = home.balances("targo").await;
     assert_eq!(purge(home, BOTH).await, 4);
     assert_eq!(outcomes(home).await, ["processed"]);
@@ -66,7 +66,7 @@ async fn raw_postbacks_leave_at_the_end_of_their_term_and_rewards_and_books_stay
 }
 
 async fn each_outcome_has_a_term_of_its_own_and_what_waits_never_leaves(home: &Home) {
-    home.tell(&[old(credit("T1")), old(unmappable())]).await;
+    home.process(&[old(credit("T1")), old(unmappable())]).await;
     home.record(&[old(credit("T2"))]).await;
     let quarantined = PostbackTerms { processed_before: None, ..BOTH };
     assert_eq!(purge(home, quarantined).await, 1);
@@ -79,7 +79,7 @@ async fn a_purge_goes_on_step_by_step_until_nothing_is_due(home: &Home) {
     let many = STEP_ROWS + 200;
     home.record(&(0..many).map(|_| old(unmappable())).collect::<Vec<_>>()).await;
     home.record(&[unmappable()]).await;
-    home.settle(ALL).await;
+    home.process_waiting(ALL).await;
     let first = home.store.purge_postbacks(BOTH, 0).await.expect("a step");
     assert_eq!((i64::try_from(first.rows), first.next.is_some()), (Ok(STEP_ROWS), true));
     let second = home.store.purge_postbacks(BOTH, first.next.expect("more")).await.expect("a step");
@@ -95,26 +95,26 @@ async fn replayed(home: &Home, call: Call, at: i64) {
         home.store.refused_calls(None, 0).await.expect("read").into_iter().map(|call| call.id).collect();
     let by = Replayer { actor: "ann".into(), now: TimestampMs(at) };
     home.store.replay_refused(ids, by).await.expect("it is taken");
-    home.settle(ALL).await;
+    home.process_waiting(ALL).await;
 }
 
 async fn a_replayed_call_stays_for_a_term_from_its_replay_and_hides_none(home: &Home) {
-    home.tell(&[old(credit("T1"))]).await;
+    home.process(&[old(credit("T1"))]).await;
     replayed(home, credit("T2").received(OLD - 100_000_000), OLD).await;
-    home.tell(&[old(credit("T3"))]).await;
+    home.process(&[old(credit("T3"))]).await;
     replayed(home, old(credit("T4")), NOW.0).await;
-    home.tell(&[credit("T5")]).await;
+    home.process(&[credit("T5")]).await;
     assert_eq!(purge(home, BOTH).await, 3);
     assert_eq!(outcomes(home).await.len(), 2, "T4 was taken now");
 }
 
 async fn an_address_that_comes_after_its_term_is_shortened_at_once(home: &Home) {
     let from = |call: Call| call.with("ip", "203.0.113.77");
-    home.tell(&[old(reversal("T1")), from(old(credit("T2")))]).await;
+    home.process(&[old(reversal("T1")), from(old(credit("T2")))]).await;
     home.store.shorten_addresses(BEFORE).await.expect("a step");
     replayed(home, from(credit("T3").received(OLD - 1_000)), NOW.0).await;
     replayed(home, from(suspicious("T4").received(OLD - 1_000)), NOW.0).await;
-    home.tell(&[from(credit("T1")), from(credit("T5"))]).await;
+    home.process(&[from(credit("T1")), from(credit("T5"))]).await;
     let ip = async |tx_id: &str| home.reward(tx_id).await.ip;
     for tx_id in ["T1", "T2", "T3", "T4"] {
         assert_eq!(ip(tx_id).await.as_deref(), Some("203.0.113.0/24"), "{tx_id}");
@@ -126,7 +126,7 @@ async fn an_address_that_comes_after_its_term_is_shortened_at_once(home: &Home) 
 }
 
 async fn without_a_term_nothing_leaves(home: &Home) {
-    home.tell(&[old(credit("T1")), old(unmappable())]).await;
+    home.process(&[old(credit("T1")), old(unmappable())]).await;
     let never = PostbackTerms { processed_before: None, quarantined_before: None };
     assert_eq!(purge(home, never).await, 0);
     assert_eq!(outcomes(home).await.len(), 2);
@@ -148,7 +148,7 @@ async fn addresses(home: &Home) -> Vec<Option<String>> {
 
 async fn of_an_old_address_only_its_network_stays(home: &Home) {
     let from = |tx_id: &str, ip: &str| old(credit(tx_id)).with("ip", ip);
-    home.tell(&[
+    home.process(&[
         from("T1", "203.0.113.77"),
         from("T2", "2001:db8:1:2::77"),
         from("T3", "not-an-address"),
@@ -157,7 +157,7 @@ async fn of_an_old_address_only_its_network_stays(home: &Home) {
     ])
     .await;
     let done = home.store.shorten_addresses(BEFORE).await.expect("a step");
-    // What is no address is not even kept.
+    // An invalid address is not even kept.
     assert_eq!((done.rows, done.next), (2, None));
     let short = [Some("203.0.113.0/24"), Some("2001:db8:1::/48"), None, None, Some("203.0.113.78")];
     assert_eq!(addresses(home).await, short.map(|ip| ip.map(str::to_owned)));
@@ -166,7 +166,7 @@ async fn of_an_old_address_only_its_network_stays(home: &Home) {
 
 async fn an_old_address_leaves_the_queue_of_held_rewards_too(home: &Home) {
     let held = |tx_id: &str| suspicious(tx_id).with("ip", "203.0.113.77");
-    home.tell(&[old(held("T1")), held("T2"), old(credit("T3")).with("ip", "203.0.113.77")]).await;
+    home.process(&[old(held("T1")), held("T2"), old(credit("T3")).with("ip", "203.0.113.77")]).await;
     home.store.shorten_addresses(BEFORE).await.expect("a step");
     let mut raw = home.raw().await;
     let groups = |table: &str| format!("SELECT COALESCE(address_group, 'none') FROM {table}");
@@ -183,7 +183,7 @@ async fn addresses_are_shortened_step_by_step_and_each_once(home: &Home) {
         .map(|n| old(credit(&format!("T{n}"))).by(&format!("u{n}")).with("ip", "203.0.113.77"))
         .collect();
     home.record(&calls).await;
-    while !home.settle(500).await.postbacks.is_empty() {}
+    while !home.process_waiting(500).await.postbacks.is_empty() {}
     let first = home.store.shorten_addresses(BEFORE).await.expect("a step");
     assert_eq!((i64::try_from(first.rows), first.next.is_some()), (Ok(STEP_ROWS), true));
     let second = home.store.shorten_addresses(BEFORE).await.expect("a step");

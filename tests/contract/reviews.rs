@@ -6,8 +6,8 @@ use store::postbacks::inbox::Claim;
 use store::review::decisions::Reviewed;
 
 use crate::support::database::Home;
-use crate::support::story::{NOW, credit, processed, processor, reversal, suspicious};
-use crate::support::telling::{ALL, ann, plain};
+use crate::support::postbacks::{NOW, credit, processed, processor, reversal, suspicious};
+use crate::support::processing::{ALL, ann, plain};
 
 contract! {
     both:
@@ -17,14 +17,14 @@ contract! {
         a_reward_that_does_not_exist_is_not_found,
         a_decision_that_is_not_allowed_changes_nothing,
         of_two_equal_reviews_at_the_same_time_exactly_one_wins,
-        of_two_contrary_reviews_at_the_same_time_both_or_one_win_in_an_order_that_is_allowed,
+        two_contrary_reviews_at_once_end_in_an_allowed_order,
         a_review_and_a_reversal_at_the_same_time_leave_proven_books;
 }
 
 /// A reward for each of `count` transactions `T0`, `T1`, …, all held; their ids.
 async fn held(home: &Home, count: usize) -> Vec<i64> {
     let calls: Vec<_> = (0..count).map(|number| suspicious(&format!("T{number}"))).collect();
-    home.tell(&calls).await;
+    home.process(&calls).await;
     let mut ids = Vec::new();
     for number in 0..count {
         ids.push(home.reward(&format!("T{number}")).await.id);
@@ -32,7 +32,7 @@ async fn held(home: &Home, count: usize) -> Vec<i64> {
     ids
 }
 
-/// Decides until the answer is not only that another writer was first.
+/// Decides, again while another writer was first.
 async fn decide_at_last(store: store::Store, id: i64, decision: Review) -> Reviewed {
     loop {
         match store.review(id, decision, ann()).await {
@@ -62,7 +62,7 @@ async fn a_rejected_reward_can_only_be_released(home: &Home) {
 }
 
 async fn a_credited_or_reversed_reward_cannot_be_decided_on(home: &Home) {
-    home.tell(&[credit("T1"), credit("T2"), reversal("T2"), reversal("T3")]).await;
+    home.process(&[credit("T1"), credit("T2"), reversal("T2"), reversal("T3")]).await;
     for (tx, status) in [("T1", Status::Credited), ("T2", Status::Reversed), ("T3", Status::Reversed)] {
         let id = home.reward(tx).await.id;
         for decision in [Review::Release, Review::Reject] {
@@ -79,14 +79,14 @@ async fn a_reward_that_does_not_exist_is_not_found(home: &Home) {
 }
 
 async fn a_decision_that_is_not_allowed_changes_nothing(home: &Home) {
-    home.tell(&[credit("T1")]).await;
+    home.process(&[credit("T1")]).await;
     let (before, reward) = (home.raw().await.census().await, home.reward("T1").await);
     home.decide(reward.id, Review::Reject).await.expect("answered");
     home.decide(reward.id + 1, Review::Reject).await.expect("answered");
     assert_eq!(home.reward("T1").await, reward);
     assert_eq!(home.raw().await.census().await, before);
     // The transaction that found out is over: the next one has the reward to itself.
-    home.tell(&[reversal("T1")]).await;
+    home.process(&[reversal("T1")]).await;
     assert_eq!(home.reward("T1").await.status, "reversed");
 }
 
@@ -112,7 +112,7 @@ async fn of_two_equal_reviews_at_the_same_time_exactly_one_wins(home: &Home) {
     home.prove().await;
 }
 
-async fn of_two_contrary_reviews_at_the_same_time_both_or_one_win_in_an_order_that_is_allowed(home: &Home) {
+async fn two_contrary_reviews_at_once_end_in_an_allowed_order(home: &Home) {
     let other = home.another_process().await;
     for id in held(home, 12).await {
         let release = tokio::spawn(decide_at_last(home.store.clone(), id, Review::Release));
@@ -166,6 +166,6 @@ async fn a_review_and_a_reversal_at_the_same_time_leave_proven_books(home: &Home
             "{ended}"
         );
     }
-    assert!(home.settle(ALL).await.postbacks.is_empty());
+    assert!(home.process_waiting(ALL).await.postbacks.is_empty());
     home.prove().await;
 }

@@ -6,8 +6,10 @@ use domain::time::TimestampMs;
 use store::rewards::list::{Place, RewardFilter, RewardRow};
 
 use crate::support::database::Home;
-use crate::support::story::{Call, GEMS_SOURCE, RECEIVED_AT, SECOND_SOURCE, credit, reversal, suspicious};
-use crate::support::telling::ALL;
+use crate::support::postbacks::{
+    Call, GEMS_SOURCE, RECEIVED_AT, SECOND_SOURCE, credit, reversal, suspicious,
+};
+use crate::support::processing::ALL;
 
 contract! {
     both:
@@ -38,8 +40,8 @@ fn at(second: i64) -> i64 {
 async fn thirty(home: &Home) {
     let calls: Vec<Call> =
         (0..30).map(|number| credit(&format!("T{number}")).received(at(number * 7 % 4))).collect();
-    home.tell(&calls[..10]).await;
-    home.tell(&calls[10..]).await;
+    home.process(&calls[..10]).await;
+    home.process(&calls[10..]).await;
 }
 
 async fn rewards_are_listed_newest_first(home: &Home) {
@@ -51,7 +53,7 @@ async fn rewards_are_listed_newest_first(home: &Home) {
 }
 
 async fn rewards_are_filtered_by_status(home: &Home) {
-    home.tell(&[credit("T1"), suspicious("T2"), suspicious("T3"), credit("T4"), reversal("T4")]).await;
+    home.process(&[credit("T1"), suspicious("T2"), suspicious("T3"), credit("T4"), reversal("T4")]).await;
     let id = home.reward("T3").await.id;
     home.decide(id, Review::Reject).await.expect("it is decided");
     for (status, tx) in
@@ -65,7 +67,7 @@ async fn rewards_are_filtered_by_status(home: &Home) {
 }
 
 async fn rewards_are_filtered_by_source_user_and_transaction(home: &Home) {
-    home.tell(&[
+    home.process(&[
         credit("T1"),
         credit("T2").by("u2"),
         credit("T1").of_source(GEMS_SOURCE),
@@ -91,7 +93,7 @@ async fn rewards_are_filtered_by_source_user_and_transaction(home: &Home) {
 
 async fn rewards_are_filtered_by_when_they_were_received(home: &Home) {
     let calls: Vec<Call> = (1..=4).map(|second| credit(&format!("T{second}")).received(at(second))).collect();
-    home.tell(&calls).await;
+    home.process(&calls).await;
     for (from, to, expected) in [
         (Some(2), None, vec!["T4", "T3", "T2"]),
         (None, Some(2), vec!["T1"]),
@@ -109,7 +111,7 @@ async fn rewards_are_filtered_by_when_they_were_received(home: &Home) {
 }
 
 async fn filters_are_taken_together(home: &Home) {
-    home.tell(&[
+    home.process(&[
         credit("T1").received(at(1)),
         credit("T2").received(at(2)).by("u2"),
         suspicious("T3").received(at(3)),
@@ -160,7 +162,7 @@ async fn a_walk_is_not_disturbed_by_what_arrives_meanwhile(home: &Home) {
         walked.extend(rows);
         assert!(walked.len() <= everything.len(), "it walks in circles");
         // Newer than everything, at the very instant of the newest, and a change to what was walked over.
-        home.tell(&[
+        home.process(&[
             credit(&format!("N{page}")).received(at(99)),
             credit(&format!("M{page}")).received(at(3)),
             credit("T0").received(at(99)),

@@ -1,11 +1,11 @@
-//! Work by the clock: each slot is pushed once, attempts are counted, what is finished does not pile up.
+//! Scheduled jobs: each slot is pushed once, attempts are counted, and finished jobs are deleted.
 
 use domain::time::TimestampMs;
 use store::operations::jobs::{Begun, Job};
 
 use crate::support::database::Home;
 use crate::support::place::Kind;
-use crate::support::story::NOW;
+use crate::support::postbacks::NOW;
 
 contract! {
     both:

@@ -1,4 +1,4 @@
-//! The schema: made by any number of processes at once, asked for before anything else, the same on both databases.
+//! The schema: migrated by any number of processes at once, checked before anything else, equal on both databases.
 
 use std::collections::BTreeSet;
 
@@ -135,7 +135,7 @@ async fn both_databases_have_the_same_schema(home: &Home) {
     sqlite.leave().await;
 }
 
-/// All there is in a database, one line each: columns, keys, named indexes, triggers, migrations.
+/// The columns, keys, named indexes, triggers and migrations of a database, one line each.
 async fn schema(raw: &mut Raw) -> BTreeSet<String> {
     let questions = match raw {
         Raw::Sqlite(_) => SQLITE,
@@ -151,7 +151,7 @@ async fn schema(raw: &mut Raw) -> BTreeSet<String> {
     lines
 }
 
-/// The tables of the job storage are its own matter, and differ from database to database.
+/// The tables of the job storage belong to its library, and differ between databases.
 const APALIS: [&str; 4] = [" Jobs", " Workers", " _apalis_migrations", " apalis."];
 
 /// A column of a primary key is never null on SQLite either, also where its table does not say so: the tables are

@@ -4,7 +4,7 @@ use domain::review::queue::Grouping;
 use store::review::holds::{HoldFilter, HoldSort};
 
 use crate::support::database::Home;
-use crate::support::story::{NOW, suspicious};
+use crate::support::postbacks::{NOW, suspicious};
 
 contract! {
     both:
@@ -144,7 +144,7 @@ async fn a_hold_whose_values_are_as_long_as_may_be_stands_in_the_queue(home: &Ho
         .with("sub2", text(1_024))
         .with("ip", "2001:db8:1111:2222:3333:4444:5555:6666")
         .with("country_code", "DE");
-    home.tell(&[long]).await;
+    home.process(&[long]).await;
     assert_eq!(home.store.hold_count().await.expect("counted"), 1);
     for sought in [&user, &name] {
         assert_eq!(home.store.hold_totals(&search(sought), NOW).await.expect("summed").rewards, 1);

@@ -1,4 +1,4 @@
-//! Who is a second person, and what of one person adds up: four eyes are two people who have been there for a day.
+//! Who counts as a second person, and whose decisions add up. A second person has been on the staff for a day.
 
 use std::sync::Arc;
 
@@ -22,8 +22,8 @@ use store::review::decisions::{Reviewed, Reviewer, Undone};
 use store::review::holds::HoldFilter;
 
 use crate::support::database::Home;
-use crate::support::story::{NOW, TODAY, credit, reversal, suspicious};
-use crate::support::telling::told;
+use crate::support::postbacks::{NOW, TODAY, credit, reversal, suspicious};
+use crate::support::processing::grace_only;
 
 contract! {
     both:
@@ -58,7 +58,7 @@ fn reviewer(name: &str, now: TimestampMs) -> Reviewer {
 }
 
 async fn held(home: &Home) -> Vec<Wanted> {
-    home.tell(&[suspicious("T1")]).await;
+    home.process(&[suspicious("T1")]).await;
     let ids = home.store.hold_ids(&HoldFilter::default(), 10).await.expect("listed");
     ids.into_iter().map(|(reward_id, steps)| Wanted { reward_id, steps }).collect()
 }
@@ -81,7 +81,7 @@ async fn who_was_added_within_a_day_is_no_second_person(home: &Home) {
     assert_eq!(release(&store, &seen, "root", NOW).await.waiting.len(), 1);
     assert_eq!(release(&store, &seen, "puppet", NOW).await.waiting.len(), 1);
     assert_eq!(home.reward("T1").await.status, "held");
-    // What was said while new does not count later, either.
+    // An opinion given while new does not count later either.
     assert_eq!(release(&store, &seen, "puppet", at(1)).await.taken.len(), 1, "a day old, and root agreed");
     let steps = home.store.steps(seen[0].reward_id).await.expect("listed");
     assert_eq!(steps.last().expect("a step").actor, "root, puppet");
@@ -103,7 +103,7 @@ async fn who_was_enabled_again_within_a_day_is_no_second_person(home: &Home) {
 }
 
 async fn quarantined(home: &Home, tx: &str) -> i64 {
-    home.tell(&[credit(tx).with("reward", "x")]).await;
+    home.process(&[credit(tx).with("reward", "x")]).await;
     let ids = home.store.quarantined(&QuarantineFilter::default(), 0).await.expect("listed");
     *ids.last().expect("one")
 }
@@ -182,9 +182,9 @@ async fn of_two_statements_at_the_same_moment_one_sees_the_other(home: &Home) {
     assert_eq!(stated, 1);
 }
 
-/// A part of a credit that the network takes back; the case.
+/// Reverses a part of a credit; the id of the case.
 async fn case(home: &Home, tx: &str) -> i64 {
-    home.tell(&[credit(tx).by(tx), reversal(tx).by(tx).with("reward", 200)]).await;
+    home.process(&[credit(tx).by(tx), reversal(tx).by(tx).with("reward", 200)]).await;
     let open = home.store.cases(&CaseFilter::default(), NOW, 100).await.expect("listed");
     open.iter().map(|case| case.id).max().expect("a case")
 }
@@ -232,7 +232,7 @@ async fn small_dismissals_of_one_day_are_one_large_one(home: &Home) {
 }
 
 async fn only_who_decided_takes_it_back_and_it_stands_in_the_audit(home: &Home) {
-    let store = home.store.clone().notifying(told());
+    let store = home.store.clone().notifying(grace_only());
     let id = held(home).await[0].reward_id;
     let mara = || Actor::new("mara", Via::Token("laptop".into()), None);
     let of_mara = || Reviewer { actor: mara(), ..reviewer("mara", NOW) };

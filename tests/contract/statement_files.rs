@@ -1,4 +1,4 @@
-//! Statement files as networks, spreadsheets and accidents write them: what is read counts, what is not is named, and no
+//! Statement files as networks, spreadsheets and accidents write them: readable lines count, others are listed, and no
 //! file stops the next one.
 
 use chrono_tz::Tz;
@@ -14,7 +14,7 @@ use store::statements::notes::{NoteKind, Notes};
 use store::statements::{Confirm, Confirmed, MatchTerms, NewStatement, Received, Supersedes, Then};
 
 use crate::support::database::Home;
-use crate::support::story::{NOW, SOURCE, credit};
+use crate::support::postbacks::{NOW, SOURCE, credit};
 
 contract! {
     both:
@@ -33,7 +33,7 @@ const TERMS: MatchTerms = MatchTerms {
     cut_off_days: 3,
     timezone: Tz::UTC,
 };
-/// No booking is pending any more.
+/// A cut-off after which no booking is pending.
 const OVERDUE: &str = "9999-12-31";
 const TIME: &str = "2026-11-23T10:00:00Z";
 
@@ -48,7 +48,7 @@ fn new(name: &str, format: &Format) -> NewStatement {
     }
 }
 
-/// Sends a file as it comes over a network, in steps of no particular size.
+/// Sends a file in chunks that end anywhere in a line.
 async fn send(home: &Home, name: &str, file: &[u8], then: Then) -> Result<(i64, Received), Refused> {
     let format = Format::default();
     let mut intake = Intake::begin(&home.store, new(name, &format), format).await?;
@@ -80,7 +80,7 @@ async fn notes(home: &Home, id: i64, kind: NoteKind) -> Notes {
 /// `T0` to `T4` of a dollar each.
 async fn five(home: &Home) {
     let credits: Vec<_> = (0..5).map(|n| credit(&format!("T{n}")).by("u").with("offer_id", "o")).collect();
-    home.tell(&credits).await;
+    home.process(&credits).await;
 }
 
 /// Bytes that are no file, half a file, or almost one.

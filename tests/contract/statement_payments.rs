@@ -9,7 +9,7 @@ use store::statements::{Accepted, Discarded, Paid, Payment, TakenBack};
 
 use crate::statements::{HEADER, OVERDUE, import, line, of, ten, totals, word};
 use crate::support::database::Home;
-use crate::support::story::{NOW, SOURCE, TODAY};
+use crate::support::postbacks::{NOW, SOURCE, TODAY};
 
 contract! {
     both:
@@ -21,7 +21,7 @@ contract! {
         the_proof_finds_a_payment_that_was_never_booked;
 }
 
-/// The statement of ten dollars that everything here is paid for.
+/// The statement of ten dollars that these tests pay.
 async fn november(home: &Home) -> i64 {
     ten(home).await;
     let file = (0..10).fold(HEADER.to_owned(), |file, n| file + &of(n, "approved", "1.00"));

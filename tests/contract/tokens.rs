@@ -6,7 +6,7 @@ use store::access::staff::{NewPerson, PersonChange};
 use store::access::tokens::{NewToken, TokenOwner};
 
 use crate::support::database::Home;
-use crate::support::story::NOW;
+use crate::support::postbacks::NOW;
 
 contract! {
     both:
@@ -27,7 +27,7 @@ fn owner(name: &str, role: Role) -> TokenOwner {
     owner_of(name, name, role)
 }
 
-/// Of the token of this name.
+/// A token of this name.
 fn owner_of(token: &str, name: &str, role: Role) -> TokenOwner {
     TokenOwner { name: name.into(), role, token: token.into() }
 }
@@ -48,7 +48,7 @@ async fn find(home: &Home, hash: &str) -> Option<TokenOwner> {
     find_at(home, hash, 0).await
 }
 
-/// Whose it is so many milliseconds later.
+/// The owner of the token so many milliseconds later.
 async fn find_at(home: &Home, hash: &str, later_ms: i64) -> Option<TokenOwner> {
     home.store.token_owner(hash, TimestampMs(NOW.0 + later_ms)).await.expect("it is looked for")
 }

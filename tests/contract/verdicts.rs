@@ -1,4 +1,4 @@
-//! What is written down of a decision: the verdict with everything that was looked at, and every step.
+//! What is recorded of a decision: the verdict with every signal, and every step.
 
 use domain::batch::Judgement;
 use domain::location::Location;
@@ -7,8 +7,8 @@ use domain::signal::Signal;
 use store::rewards::list::{RewardRow, StepRow};
 
 use crate::support::database::Home;
-use crate::support::story::{NOW, RECEIVED_AT, credit, processor, reversal, suspicious};
-use crate::support::telling::ALL;
+use crate::support::postbacks::{NOW, RECEIVED_AT, credit, processor, reversal, suspicious};
+use crate::support::processing::ALL;
 
 contract! {
     both:
@@ -23,7 +23,7 @@ contract! {
 async fn a_verdict_is_kept_with_every_signal_and_where_the_address_is(home: &Home) {
     let abroad = |tx: &str| credit(tx).with("ip", "8.8.8.8").with("country_code", "DE");
     home.record(&[credit("T1"), suspicious("T2"), abroad("T3"), credit("T4").with("ip", "10.0.0.1")]).await;
-    let settlement = home.settle(ALL).await;
+    let settlement = home.process_waiting(ALL).await;
     assert_eq!(settlement.rewards.len(), 4);
     for settled in settlement.rewards {
         let row = home.reward(&settled.reward.key).await;
@@ -53,10 +53,10 @@ fn assert_verdict(kept: &RewardRow, decided: &Judgement) {
 }
 
 async fn a_verdict_stays_as_it_was_through_all_that_follows(home: &Home) {
-    home.tell(&[suspicious("T1")]).await;
+    home.process(&[suspicious("T1")]).await;
     let before = home.reward("T1").await;
     home.decide(before.id, Review::Release).await.expect("it is decided");
-    home.tell(&[credit("T1"), credit("T1").with("reward", 9), reversal("T1")]).await;
+    home.process(&[credit("T1"), credit("T1").with("reward", 9), reversal("T1")]).await;
     let after = home.reward("T1").await;
     assert_eq!(
         after,
@@ -66,7 +66,7 @@ async fn a_verdict_stays_as_it_was_through_all_that_follows(home: &Home) {
 }
 
 async fn a_reward_that_nobody_judged_has_no_verdict(home: &Home) {
-    home.tell(&[reversal("T1")]).await;
+    home.process(&[reversal("T1")]).await;
     let reward = home.reward("T1").await;
     assert_eq!((reward.reward_micros, reward.payout_micros), (None, None));
     assert_eq!((reward.decision, reward.score, reward.hard, reward.policy), (None, None, None, None));
@@ -75,7 +75,7 @@ async fn a_reward_that_nobody_judged_has_no_verdict(home: &Home) {
 }
 
 async fn everything_the_network_said_is_kept(home: &Home) {
-    let told = credit("T1")
+    let call = credit("T1")
         .with("reward", "12.345678")
         .with("payout", ".5")
         .with("offer_id", "7")
@@ -86,7 +86,7 @@ async fn everything_the_network_said_is_kept(home: &Home) {
         .with("country_code", "ie")
         .with("sub1", "a%0Ab")
         .with("sub2", "null");
-    home.tell(&[told]).await;
+    home.process(&[call]).await;
     let reward = home.reward("T1").await;
     assert_eq!(
         (reward.source.as_str(), reward.app.as_str(), reward.currency.as_str()),
@@ -105,11 +105,11 @@ async fn everything_the_network_said_is_kept(home: &Home) {
 }
 
 async fn steps_are_kept_in_order_with_who_and_why_and_the_postback(home: &Home) {
-    home.tell(&[credit("T0"), suspicious("T1"), suspicious("T1")]).await;
+    home.process(&[credit("T0"), suspicious("T1"), suspicious("T1")]).await;
     let id = home.reward("T1").await.id;
     home.decide(id, Review::Reject).await.expect("it is decided");
     home.decide(id, Review::Release).await.expect("it is decided");
-    home.tell(&[reversal("T1")]).await;
+    home.process(&[reversal("T1")]).await;
 
     let postbacks = home.store.postbacks_of_reward(id).await.expect("they are listed");
     let [first, _, last] = &postbacks[..] else { panic!("three postbacks, not {}", postbacks.len()) };
@@ -139,7 +139,7 @@ async fn steps_are_kept_in_order_with_who_and_why_and_the_postback(home: &Home) 
 }
 
 async fn a_reward_that_does_not_exist_has_nothing(home: &Home) {
-    home.tell(&[credit("T1")]).await;
+    home.process(&[credit("T1")]).await;
     let id = home.reward("T1").await.id + 1;
     assert_eq!(home.store.reward(id).await.expect("it is looked for"), None);
     assert_eq!(home.store.steps(id).await.expect("they are looked for"), []);

@@ -1,4 +1,4 @@
-//! Waking workers: of the same process, and of others where the database can tell them.
+//! Waking workers: of the same process, and of others where the database can notify them.
 
 use std::time::Duration;
 
@@ -11,9 +11,9 @@ contract! {
     both:
         a_worker_of_the_same_process_is_woken,
         a_worker_that_comes_late_is_woken_all_the_same,
-        telling_other_processes_never_fails_where_nobody_listens;
+        notifying_never_fails_where_nobody_listens;
     sqlite:
-        nobody_is_ever_told_by_another_process_on_sqlite;
+        on_sqlite_no_other_process_notifies;
     postgres:
         a_worker_of_another_process_is_woken_on_postgres,
         a_worker_is_woken_again_after_the_server_ended_every_session;
@@ -36,11 +36,11 @@ async fn a_worker_that_comes_late_is_woken_all_the_same(home: &Home) {
     woken(&home.store.clone()).await;
 }
 
-async fn telling_other_processes_never_fails_where_nobody_listens(home: &Home) {
+async fn notifying_never_fails_where_nobody_listens(home: &Home) {
     home.store.wake_other_processes().await.expect("it is said");
 }
 
-async fn nobody_is_ever_told_by_another_process_on_sqlite(home: &Home) {
+async fn on_sqlite_no_other_process_notifies(home: &Home) {
     let other = home.another_process().await;
     other.wake_other_processes().await.expect("there is nothing to say");
     tokio::select! {
@@ -51,7 +51,7 @@ async fn nobody_is_ever_told_by_another_process_on_sqlite(home: &Home) {
     }
 }
 
-/// Tells other processes until a worker of `listener` has heard it: whoever does not listen yet hears nothing.
+/// Notifies other processes until a worker of `listener` wakes: one that does not listen yet misses notices.
 async fn wake_until_heard(home: &Home, listener: &Store) {
     eventually("the worker of the other process is woken", async || {
         if let Err(why) = home.store.wake_other_processes().await {
@@ -62,7 +62,7 @@ async fn wake_until_heard(home: &Home, listener: &Store) {
     .await;
 }
 
-/// Listens as a process does: what ends is begun again.
+/// Listens as a process does: starts again whenever listening ends.
 fn listen(store: &Store) -> AbortHandle {
     let store = store.clone();
     let listening = tokio::spawn(async move {

@@ -11,7 +11,7 @@ use store::Store;
 use store::postbacks::inbox::{Claim, NewPostback};
 
 use crate::support::database::{DEADLINE, Home};
-use crate::support::story::{Call, NOW, credit, processed, processor, reversal, suspicious, unmappable};
+use crate::support::postbacks::{Call, NOW, credit, processed, processor, reversal, suspicious, unmappable};
 
 contract! {
     both:
@@ -21,7 +21,7 @@ contract! {
         workers_settle_while_others_record;
 }
 
-/// What the network meant by one event, however often and in which order it says so.
+/// One event, however often and in which order the network sends it.
 struct Event {
     call: Call,
     user: String,
@@ -34,7 +34,7 @@ struct Event {
 const HOT: i64 = 150;
 const OTHERS: i64 = 120;
 const UNMAPPABLE: i64 = 20;
-/// How often the network says each thing.
+/// How often the network sends each postback.
 const TIMES: i64 = 3;
 
 /// Events of one user whom every worker meets all the time, and of many others. Every fourth is held, every fifth is
@@ -64,7 +64,7 @@ fn shuffled(events: &[Event], seed: u64) -> Vec<NewPostback> {
     postbacks
 }
 
-/// Settles until nothing waits, and tries again whatever can be tried again.
+/// Processes until nothing waits, and retries transient errors.
 async fn work(store: Store, limit: i64) -> usize {
     let mut settled = 0;
     loop {
@@ -83,7 +83,7 @@ async fn work(store: Store, limit: i64) -> usize {
     }
 }
 
-/// Lets every one of `stores` work, and answers with how many postbacks they settled together.
+/// Lets each of `stores` work; the number of postbacks that they processed together.
 async fn all_work(stores: Vec<(Store, i64)>) -> usize {
     let workers: Vec<_> = stores.into_iter().map(|(store, limit)| tokio::spawn(work(store, limit))).collect();
     let together = async {
@@ -139,12 +139,13 @@ async fn assert_right(home: &Home, events: &[Event]) {
 
     let sql = "SELECT outcome, COUNT(*) FROM postbacks GROUP BY outcome ORDER BY outcome";
     let outcomes: Vec<(String, i64)> = home.raw().await.rows(sql).await;
-    let told = events.iter().fold(0, |sum, event| sum + if event.reversed { 2 } else { 1 });
-    let expected = [("processed", told), ("quarantined", UNMAPPABLE * TIMES), ("repeat", told * (TIMES - 1))];
+    let postbacks = events.iter().fold(0, |sum, event| sum + if event.reversed { 2 } else { 1 });
+    let expected =
+        [("processed", postbacks), ("quarantined", UNMAPPABLE * TIMES), ("repeat", postbacks * (TIMES - 1))];
     assert_eq!(outcomes, expected.map(|(outcome, number)| (outcome.to_owned(), number)));
 }
 
-/// What the events leave on the accounts, in whatever order they are told.
+/// The balances after all events, in whatever order they arrive.
 fn balances(events: &[Event]) -> BTreeMap<String, i64> {
     let mut balances = BTreeMap::new();
     for event in events.iter().filter(|event| !event.reversed) {

@@ -10,7 +10,7 @@ use crate::{none_of, read, read_toml, root};
 /// Where crates come from unless `.deny.toml` says otherwise.
 const CRATES_IO: &str = "registry+https://github.com/rust-lang/crates.io-index";
 
-/// What this file knows how to check; a key that it does not know would be a rule that nobody keeps.
+/// The keys that these tests check; an unknown key would be a rule without a check.
 const KNOWN: [(&str, &[&str]); 5] = [
     ("graph", &["targets"]),
     ("advisories", &["yanked"]),
@@ -19,7 +19,6 @@ const KNOWN: [(&str, &[&str]); 5] = [
     ("sources", &["unknown-registry", "unknown-git"]),
 ];
 
-/// The rules of `.deny.toml`.
 struct Rules {
     targets: Vec<String>,
     licences: Vec<String>,

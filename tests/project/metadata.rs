@@ -1,4 +1,4 @@
-//! What Cargo knows of this tree and of everything that it is built from.
+//! Cargo's metadata of this workspace and its dependencies.
 
 use std::process::Command;
 
@@ -6,7 +6,6 @@ use serde::Deserialize;
 
 use crate::root;
 
-/// One crate.
 #[derive(Debug, Deserialize)]
 pub(crate) struct Package {
     pub(crate) name: String,
@@ -22,7 +21,7 @@ pub(crate) struct Package {
     pub(crate) dependencies: Vec<Dependency>,
 }
 
-/// What a crate asks for.
+/// A dependency of a crate.
 #[derive(Debug, Deserialize)]
 pub(crate) struct Dependency {
     pub(crate) name: String,

@@ -122,12 +122,12 @@ fn systemd_takes_the_units_as_the_package_installs_them() {
     }
 }
 
-/// Whether such a program can be run here.
+/// Whether the program is installed.
 fn is_here(program: &str, arguments: &[&str]) -> bool {
     Command::new(program).args(arguments).output().is_ok_and(|output| output.status.success())
 }
 
-/// What a program says, or why it failed.
+/// The output of a program, or why it failed.
 fn said(command: &mut Command) -> String {
     let output = command.output().expect("it runs");
     let errors = String::from_utf8_lossy(&output.stderr);

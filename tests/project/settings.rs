@@ -1,4 +1,4 @@
-//! The chapter on settings is made from the example file, so that neither can say what the other does not.
+//! The handbook's chapter on settings is generated from the example file, so that they cannot differ.
 //!
 //! `WRITE_SETTINGS=1 cargo test --test project settings` writes it anew.
 
@@ -66,14 +66,14 @@ struct Key {
     unset: Unset,
 }
 
-/// What holds for a key that nobody gives.
+/// The default of a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Unset {
     /// The value in the file.
     Shown,
-    /// Nothing: it must be given.
+    /// None: the key is required.
     Required,
-    /// Nothing: it may be given.
+    /// None: the key is optional.
     None,
 }
 

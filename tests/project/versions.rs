@@ -1,4 +1,4 @@
-//! `rust-version` says what the tree really needs.
+//! `rust-version` is the version that the workspace really needs.
 
 use crate::metadata::packages;
 use crate::{none_of, read, read_toml};

@@ -1,4 +1,4 @@
-//! The alert rules and the dashboard speak of what is measured: every metric and every label in them exists.
+//! Every metric and every label in the alert rules and the dashboard exists.
 
 use std::collections::BTreeSet;
 
@@ -48,16 +48,16 @@ fn queries(dashboard: &Value) -> Vec<(String, String)> {
     targets.map(|target| (text(&target["expr"]), text(&target["legendFormat"]))).collect()
 }
 
-/// What a process measures after one postback that was credited and told.
+/// What a process measures after one postback that was credited and delivered.
 fn measured() -> String {
     let app = app();
-    let gate = Gate::with(Kind::Sqlite, |settings| settings.telling(&app, ""));
+    let gate = Gate::with(Kind::Sqlite, |settings| settings.forwarding_to(&app, ""));
     let mut up = gate.up();
     let api = gate.api(up.address);
     deliver(up.address, &Event::too_fast("u-1", "T-1", 10).credit());
     deliver(up.address, &Event::honest("u-1", "T-2", 10).credit());
-    api.settle();
-    until("the app is told", || (app.calls() > 0).then_some(()));
+    api.await_processing();
+    until("the app is called", || (app.calls() > 0).then_some(()));
     // The day's purge runs by itself soon after the start.
     let measured = until("everything is measured", || {
         let measured = api.metrics();

@@ -1,4 +1,4 @@
-//! What networks are answered, with GET and with POST.
+//! The answers to networks, with GET and with POST.
 
 use domain::masked::masked;
 use serde_json::json;
@@ -34,8 +34,8 @@ fn a_signed_call_is_answered_ok_the_first_time_and_every_time(on: Kind) {
         let target = Event::honest("u-1", method, 500).credit();
         for time in 1..=3 {
             let answer = call(up.address, &Request::new(method, &target));
-            assert_eq!(answer.said(), (200, "OK"), "{method}, time {time}");
-            api.settle();
+            assert_eq!(answer.status_and_body(), (200, "OK"), "{method}, time {time}");
+            api.await_processing();
         }
         let reward = api.reward(method);
         assert_eq!((&reward["status"], &reward["repeats"]), (&json!("credited"), &json!(2)));
@@ -67,7 +67,7 @@ fn an_unsigned_call_is_refused_kept_apart_and_has_no_effect(on: Kind) {
     ] {
         for method in METHODS {
             let answer = call(up.address, &Request::new(method, &forged));
-            assert_eq!(answer.said(), (403, "bad signature"), "{method} {forged}");
+            assert_eq!(answer.status_and_body(), (403, "bad signature"), "{method} {forged}");
             refused.push((method, forged.clone(), reason));
         }
     }
@@ -143,9 +143,9 @@ fn a_body_over_sixty_four_kib_is_too_large(on: Kind) {
     for method in METHODS {
         let request = Request::new(method, Event::honest("u-1", method, 500).credit());
         let whole = call(up.address, &request.clone().body(vec![b'x'; BODY_LEN]));
-        assert_eq!(whole.said(), (200, "OK"), "{method}");
+        assert_eq!(whole.status_and_body(), (200, "OK"), "{method}");
         let chunked = call(up.address, &request.chunked_body(&vec![0xff; BODY_LEN]));
-        assert_eq!(chunked.said(), (200, "OK"), "{method} chunked");
+        assert_eq!(chunked.status_and_body(), (200, "OK"), "{method} chunked");
         assert_eq!(api.reward(method)["repeats"], 1);
     }
 }
@@ -166,7 +166,7 @@ fn a_signed_call_with_a_body_counts_by_its_query(on: Kind) {
         let tx = format!("T-{index}");
         let request = Request::new("POST", Event::honest("u-1", &tx, 500).credit());
         let request = request.header("Content-Type", kind).body(body);
-        assert_eq!(call(up.address, &request).said(), (200, "OK"), "{kind}");
+        assert_eq!(call(up.address, &request).status_and_body(), (200, "OK"), "{kind}");
         assert_eq!(api.reward(&tx)["status"], "credited", "{kind}");
     }
     assert_eq!((api.balance("u-1"), api.balance("u-2")), ("2000".into(), "0".into()));
@@ -183,7 +183,7 @@ fn other_methods_are_not_allowed(on: Kind) {
         assert_eq!(answer.status, 405, "{method}");
         assert_eq!(answer.header("Allow"), Some("GET, POST"), "{method}");
     }
-    // A probe is told whether the call would be understood, and leaves nothing behind either way.
+    // A probe learns whether the call would be accepted, and leaves nothing behind either way.
     let forged = target.replace("uid=u-1", "uid=u-2");
     for (probe, status) in [(target.as_str(), 200), (&forged, 403), (&target.replace("targo", "other"), 404)]
     {
@@ -209,8 +209,8 @@ fn what_is_signed_and_cannot_be_understood_is_acknowledged_and_put_aside(on: Kin
         ("?uid=a%00b&tx=T&reward=1&status=1", "`uid` contains a NUL character"),
     ] {
         let target = sign(&format!("/pb/targo{query}"));
-        assert_eq!(send(up.address, &target).said(), (200, "OK"), "{query}");
-        api.settle();
+        assert_eq!(send(up.address, &target).status_and_body(), (200, "OK"), "{query}");
+        api.await_processing();
         let newest = &api.get("postbacks?limit=1")["items"][0];
         assert_eq!(newest["target"], json!(masked(&target)));
         assert_eq!(newest["outcome"], "quarantined");
@@ -222,9 +222,9 @@ fn what_is_signed_and_cannot_be_understood_is_acknowledged_and_put_aside(on: Kin
     assert_eq!(api.balance("u-1"), "0");
 }
 
-/// Nothing was accepted, and nothing came of what was not.
+/// Asserts that nothing was accepted, and that refused calls have no effect.
 fn assert_nothing_happened(api: &Api) {
-    api.settle();
+    api.await_processing();
     assert_eq!(api.get("postbacks")["items"], json!([]));
     assert_eq!(api.get("rewards")["items"], json!([]));
     assert_eq!(api.get("ledger/proof")["transfers"], 0);

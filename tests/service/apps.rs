@@ -11,7 +11,7 @@ use crate::support::network::{Event, deliver};
 use crate::support::wait::until;
 
 on_both_databases!(
-    an_answer_that_is_no_yes_is_told_again_until_it_is_one,
+    a_delivery_is_retried_until_the_app_acknowledges,
     an_app_with_a_yes_of_its_own_is_believed_only_that,
     an_app_that_has_a_repeat_already_has_it,
     an_app_that_has_what_was_never_sent_is_not_believed,
@@ -41,7 +41,7 @@ fn answers(app: &App, replies: &[Reply]) {
     });
 }
 
-fn an_answer_that_is_no_yes_is_told_again_until_it_is_one(on: Kind) {
+fn a_delivery_is_retried_until_the_app_acknowledges(on: Kind) {
     let app = app();
     let bodies = [
         Reply::Say(200, "NOT OK"),
@@ -53,18 +53,18 @@ fn an_answer_that_is_no_yes_is_told_again_until_it_is_one(on: Kind) {
         Reply::Say(200, "\u{feff}\"ok\" - credited\n"),
     ];
     answers(&app, &bodies);
-    let gate = Gate::with(on, |settings| settings.telling(&app, QUICK));
+    let gate = Gate::with(on, |settings| settings.forwarding_to(&app, QUICK));
     let mut up = gate.up();
     let api = gate.api(up.address);
     deliver(up.address, &Event::honest("u-1", "T-1", 500).credit());
-    let told = delivery(&api, "T-1", "delivered");
-    let results = field(&told["attempts"], "result");
+    let row = delivery(&api, "T-1", "delivered");
+    let results = field(&row["attempts"], "result");
     assert_eq!(
         (results.len(), results[..6].iter().all(|it| *it == "not_acknowledged")),
         (7, true),
         "{results:?}"
     );
-    let detail = told["attempts"][0]["detail"].as_str().unwrap_or_default();
+    let detail = row["attempts"][0]["detail"].as_str().unwrap_or_default();
     assert!(detail.contains("first word"), "{detail}");
     up.process.stop();
 }
@@ -73,12 +73,12 @@ fn an_app_with_a_yes_of_its_own_is_believed_only_that(on: Kind) {
     let app = app();
     answers(&app, &[Reply::Say(200, "OK"), Reply::Say(200, " {\"status\":\"ok\",\"id\":7}\n")]);
     let lines = format!("{QUICK}\nacknowledged = '{{\"status\":\"ok\"*}}'");
-    let gate = Gate::with(on, |settings| settings.telling(&app, &lines));
+    let gate = Gate::with(on, |settings| settings.forwarding_to(&app, &lines));
     let mut up = gate.up();
     let api = gate.api(up.address);
     deliver(up.address, &Event::honest("u-1", "T-1", 500).credit());
-    let told = delivery(&api, "T-1", "delivered");
-    assert_eq!(field(&told["attempts"], "result"), ["not_acknowledged", "delivered"]);
+    let row = delivery(&api, "T-1", "delivered");
+    assert_eq!(field(&row["attempts"], "result"), ["not_acknowledged", "delivered"]);
     up.process.stop();
     gate.change(|settings| settings.replace_in_tail("'{\"status\"", "'*{\"status\""));
     let refused = gate.run(&["check", "--offline"]);
@@ -89,7 +89,7 @@ fn an_app_with_a_yes_of_its_own_is_believed_only_that(on: Kind) {
 
 fn an_app_that_has_a_repeat_already_has_it(on: Kind) {
     let app = app();
-    let gate = Gate::with(on, |settings| settings.telling(&app, QUICK));
+    let gate = Gate::with(on, |settings| settings.forwarding_to(&app, QUICK));
     let mut up = gate.up();
     let api = gate.api(up.address);
     for (number, (status, body)) in
@@ -109,10 +109,10 @@ fn an_app_that_has_a_repeat_already_has_it(on: Kind) {
             }
         });
         deliver(up.address, &Event::honest(&format!("u-{number}"), &tx, 5).credit());
-        let told = delivery(&api, &tx, "delivered");
-        let attempts = told["attempts"].as_array().expect("a list");
+        let row = delivery(&api, &tx, "delivered");
+        let attempts = row["attempts"].as_array().expect("a list");
         let last = attempts.last().expect("an attempt");
-        assert_eq!(last["result"], "duplicate", "{told}");
+        assert_eq!(last["result"], "duplicate", "{row}");
         assert!(last["detail"].as_str().is_some_and(|detail| detail.contains("has this already")), "{last}");
     }
     assert_eq!(app.booked(), 4, "once each");
@@ -122,19 +122,19 @@ fn an_app_that_has_a_repeat_already_has_it(on: Kind) {
 fn an_app_that_has_what_was_never_sent_is_not_believed(on: Kind) {
     let app = app();
     answers(&app, &[Reply::Say(409, "exists")]);
-    let gate = Gate::with(on, |settings| settings.telling(&app, "schedule = [0, 0]"));
+    let gate = Gate::with(on, |settings| settings.forwarding_to(&app, "schedule = [0, 0]"));
     let mut up = gate.up();
     let api = gate.api(up.address);
     deliver(up.address, &Event::honest("u-1", "T-1", 5).credit());
-    let told = delivery(&api, "T-1", "failed");
-    assert_eq!(field(&told["attempts"], "result"), ["rejected"; 3]);
+    let row = delivery(&api, "T-1", "failed");
+    assert_eq!(field(&row["attempts"], "result"), ["rejected"; 3]);
     up.process.stop();
 }
 
 fn a_user_who_is_gone_stops_nobody_else(on: Kind) {
     let app = app();
     app.answer_with(|call| if call.user_id == "u-gone" { Reply::Refuse(410) } else { Reply::Acknowledge });
-    let gate = Gate::with(on, |settings| settings.telling(&app, ""));
+    let gate = Gate::with(on, |settings| settings.forwarding_to(&app, ""));
     let mut up = gate.up();
     let api = gate.api(up.address);
     for number in 0..5 {
@@ -142,8 +142,8 @@ fn a_user_who_is_gone_stops_nobody_else(on: Kind) {
         deliver(up.address, &Event::honest("u-here", &format!("H-{number}"), 5).credit());
     }
     for number in 0..5 {
-        let told = delivery(&api, &format!("G-{number}"), "failed");
-        assert_eq!(field(&told["attempts"], "result"), ["gone"], "asked once");
+        let row = delivery(&api, &format!("G-{number}"), "failed");
+        assert_eq!(field(&row["attempts"], "result"), ["gone"], "asked once");
         delivery(&api, &format!("H-{number}"), "delivered");
     }
     assert_eq!(api.get("apps")[0]["disabled_at"], Value::Null);
@@ -154,8 +154,9 @@ fn a_repeat_carries_the_bytes_of_the_first_call(on: Kind) {
     let app = app();
     // The first user's call fails until others of the same user are credited.
     app.answer_with(|_| Reply::Refuse(500));
-    let gate =
-        Gate::with(on, |settings| settings.telling(&app, "schedule = [0.3, 0.3, 0.3, 0.3, 0.3, 0.3, 0.3]"));
+    let gate = Gate::with(on, |settings| {
+        settings.forwarding_to(&app, "schedule = [0.3, 0.3, 0.3, 0.3, 0.3, 0.3, 0.3]")
+    });
     let mut up = gate.up();
     let api = gate.api(up.address);
     deliver(up.address, &Event::honest("u-1", "T-1", 5).credit());
@@ -171,9 +172,9 @@ fn a_repeat_carries_the_bytes_of_the_first_call(on: Kind) {
     delivery(&api, "T-1", "delivered");
     delivery(&api, "T-2", "delivered");
     let first = api.reward("T-1")["deliveries"][0]["id"].as_i64().expect("an id");
-    let heard = app.calls();
+    let before = app.calls();
     assert_eq!(api.post(&format!("deliveries/{first}/resend"), "").status, 200);
-    until("it is sent again", || (app.calls() > heard).then_some(()));
+    until("it is sent again", || (app.calls() > before).then_some(()));
     let arrivals = app.arrivals();
     let of = |tx: &str| {
         arrivals.iter().filter(|one| one.tx_id == tx).map(|one| one.content.as_str()).collect::<Vec<_>>()
@@ -188,7 +189,7 @@ fn a_repeat_carries_the_bytes_of_the_first_call(on: Kind) {
 fn a_delivery_is_given_up_by_command_and_api_with_a_reason(on: Kind) {
     let app = app();
     app.answer_with(|_| Reply::Refuse(400));
-    let gate = Gate::with(on, |settings| settings.telling(&app, "schedule = [600]"));
+    let gate = Gate::with(on, |settings| settings.forwarding_to(&app, "schedule = [600]"));
     let mut up = gate.up();
     let api = gate.api(up.address);
     let waits = |tx: &str, user: &str| {
@@ -212,7 +213,7 @@ fn a_delivery_is_given_up_by_command_and_api_with_a_reason(on: Kind) {
     assert_eq!(api.post(&format!("deliveries/{one}/give-up"), body).status, 409);
     let given_up = delivery(&api, "T-1", "given_up");
     assert_eq!(given_up["given_up_why"], json!("deleted in the app"));
-    // Whoever stood behind is told.
+    // The blocked delivery is sent.
     until("the next of the user", || {
         api.reward("T-2")["deliveries"][0]["attempts"][0].is_object().then_some(())
     });
@@ -235,7 +236,7 @@ fn a_delivery_is_given_up_by_command_and_api_with_a_reason(on: Kind) {
 
 fn check_calls_each_app_and_says_how_its_answer_is_taken(on: Kind) {
     let app = app();
-    let gate = Gate::with(on, |settings| settings.telling(&app, ""));
+    let gate = Gate::with(on, |settings| settings.forwarding_to(&app, ""));
     assert!(gate.run(&["migrate"]).status.success());
     let check = |arguments: &[&str]| {
         let output = gate.run(&[&["check"], arguments].concat());

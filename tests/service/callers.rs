@@ -1,4 +1,4 @@
-//! What a caller may take up, and where a network may call from.
+//! How much one caller may use, and from where a network may call.
 
 use std::io::Read as _;
 use std::net::TcpStream;
@@ -11,7 +11,7 @@ use crate::support::http::Connection;
 use crate::support::network::{Event, deliver, send};
 use crate::support::wait::{DEADLINE, until};
 
-/// True once the other end has closed the connection, whatever it said before.
+/// True once the other end has closed the connection, whatever it sent before.
 fn is_closed(stream: &mut TcpStream) -> bool {
     stream.set_read_timeout(Some(DEADLINE)).expect("a socket");
     let mut answer = Vec::new();
@@ -49,7 +49,7 @@ fn a_body_that_trickles_in_is_answered_with_408() {
 }
 
 #[test]
-fn one_address_gets_no_more_than_its_connections_and_gets_more_when_one_ends() {
+fn one_address_has_a_limit_of_open_connections() {
     let gate = Gate::with(Kind::Sqlite, |settings| settings.with("limits = { connections_per_address = 2 }"));
     let mut up = gate.web();
     let first = TcpStream::connect(up.address).expect("a connection");
@@ -67,7 +67,7 @@ fn one_address_gets_no_more_than_its_connections_and_gets_more_when_one_ends() {
 }
 
 #[test]
-fn a_caller_that_is_not_on_the_list_is_refused_or_flagged_as_the_settings_say() {
+fn a_caller_outside_the_allowlist_is_refused_or_flagged() {
     for (policy, status, fires) in [("enforce", 403, false), ("flag", 200, true), ("off", 200, false)] {
         let gate = Gate::with(Kind::Sqlite, |settings| {
             settings

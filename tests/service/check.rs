@@ -7,7 +7,7 @@ on_both_databases!(
     check_says_what_is_ready_and_what_to_paste,
     a_public_url_that_leads_elsewhere_or_is_rewritten_is_named,
     a_url_from_the_dashboard_is_compared_with_the_settings,
-    secrets_that_are_none_are_warned_of_and_never_told,
+    weak_secrets_are_warned_of_and_never_printed,
 );
 
 const DASHBOARD: &str = "uid={user_id}&tx={tx_id}&reward={reward}&payout={payout}&status={status}&offer_id={offer_id}\
@@ -62,7 +62,7 @@ fn check_says_what_is_ready_and_what_to_paste(on: Kind) {
     up.process.stop();
 }
 
-fn secrets_that_are_none_are_warned_of_and_never_told(on: Kind) {
+fn weak_secrets_are_warned_of_and_never_printed(on: Kind) {
     use std::fs::{Permissions, set_permissions, write};
     use std::os::unix::fs::PermissionsExt as _;
 
@@ -99,15 +99,15 @@ fn secrets_that_are_none_are_warned_of_and_never_told(on: Kind) {
     assert_eq!(code, Some(0), "{said}");
     up.process.stop();
     let log = up.process.log();
-    for told in [&said, &log] {
-        assert!(told.contains("`sources.0.secret` refers to a secret of fewer than 16 bytes"), "{told}");
-        assert!(told.contains("which every account of this machine may open: chmod o= "), "{told}");
+    for text in [&said, &log] {
+        assert!(text.contains("`sources.0.secret` refers to a secret of fewer than 16 bytes"), "{text}");
+        assert!(text.contains("which every account of this machine may open: chmod o= "), "{text}");
         assert_eq!(
             on == Kind::Sqlite,
-            told.contains("rewardgate.db may be opened by every account"),
-            "{told}"
+            text.contains("rewardgate.db may be opened by every account"),
+            "{text}"
         );
-        assert!(!told.contains(short) && !told.contains(open), "{told}");
+        assert!(!text.contains(short) && !text.contains(open), "{text}");
     }
 }
 

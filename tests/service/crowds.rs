@@ -1,4 +1,4 @@
-//! When room is short: whoever waits makes room for whoever calls, and strangers keep nobody out.
+//! When connections run out, idle ones make room for new calls, and strangers keep nobody out.
 
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
@@ -64,7 +64,7 @@ fn a_connection_with_a_verified_call_stays_however_many_strangers_come() {
     let mut network = Connection::open(up.address).expect("a connection");
     let call = |network: &mut Connection, tx: &str| {
         let request = Request::get(Event::honest("u-1", tx, 10).credit());
-        network.call(&request).expect("it is answered").said() == (200, "OK")
+        network.call(&request).expect("it is answered").status_and_body() == (200, "OK")
     };
     assert!(call(&mut network, "T-1"));
     for number in 0..3 {
@@ -108,7 +108,7 @@ fn one_caller_who_fills_the_room_stands_in_line_and_another_is_served() {
     for number in 0..3 {
         deliver(up.address, &Event::honest("u-1", &format!("T-{number}"), 10).credit());
     }
-    // The seats of those that came first are given on, and the last one was never told to come again.
+    // The oldest connections made room, and the last one is still open.
     let last = crowd.last_mut().expect("a crowd");
     last.write_all(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n").expect("it is open");
     assert!(heard(last).starts_with("HTTP/1.1 200"));
@@ -124,7 +124,7 @@ fn known_ones_that_wait_make_room_for_each_other() {
     for number in 0..CROWD {
         let mut network = Connection::open(up.address).expect("a connection");
         let request = Request::get(Event::honest("u-1", &format!("T-{number}"), 10).credit());
-        assert_eq!(network.call(&request).expect("it is answered").said(), (200, "OK"));
+        assert_eq!(network.call(&request).expect("it is answered").status_and_body(), (200, "OK"));
         kept.push(network);
     }
     assert!(kept[0].call(&Request::get("/healthz")).is_err(), "the one that waited longest is gone");
@@ -141,7 +141,7 @@ fn a_connection_ends_between_two_requests_when_its_life_is_over() {
         let answer = connection.call(&Request::get("/healthz")).expect("every request is answered");
         (answer.header("connection") == Some("close")).then_some(answer)
     });
-    assert_eq!(last.said(), (200, "OK"));
+    assert_eq!(last.status_and_body(), (200, "OK"));
     assert!(connection.call(&Request::get("/healthz")).is_err(), "then it is closed");
     up.process.stop();
 }

@@ -1,4 +1,4 @@
-//! No credit and no reversal is lost to a detail of how the network writes it, and what was done to it is said.
+//! No credit and no reversal is lost to a detail of how the network writes it, and every correction is reported.
 
 use serde_json::{Value, json};
 
@@ -46,7 +46,7 @@ impl Writing {
     /// The reason of the newest postback, which must be quarantined.
     fn quarantined(&self, changes: &[(&str, &str)]) -> String {
         self.send(changes);
-        self.api.settle();
+        self.api.await_processing();
         let newest = &self.api.get("postbacks?limit=1")["items"][0];
         assert_eq!(newest["outcome"], "quarantined", "{changes:?}: {newest}");
         newest["reason"].as_str().expect("a reason").to_owned()
@@ -102,10 +102,10 @@ fn a_reversal_takes_back_however_its_amounts_are_written(on: Kind) {
         let reversal =
             |tx: &str| network.send(&[("tx", tx), ("status", "2"), ("reward", reward), ("payout", payout)]);
         network.send(&[("tx", &first)]);
-        network.api.settle();
+        network.api.await_processing();
         reversal(&first);
         reversal(&last);
-        network.api.settle();
+        network.api.await_processing();
         network.send(&[("tx", &last)]);
         for tx in [&first, &last] {
             let taken = network.api.reward(tx);
@@ -258,7 +258,7 @@ fn a_user_that_is_nobody_waits_for_a_person(on: Kind) {
 fn another_event_under_a_known_transaction_is_a_conflict_that_names_it(on: Kind) {
     let network = Writing::on(on);
     network.send(&[]);
-    network.api.settle();
+    network.api.await_processing();
     network.send(&[("event_id", "e2")]);
     let reward = network.api.reward("T-1");
     let said = &reward["postbacks"][1]["reason"];
@@ -274,7 +274,7 @@ fn a_status_of_the_networks_own_is_mapped_and_replayed(on: Kind) {
     assert!(reason.contains("statuses = { \"reversed\" = \"reversal\" }"), "{reason}");
     network.send(&[("tx", "T-2"), ("status", "pending")]);
     let Writing { gate, mut up, api } = network;
-    api.settle();
+    api.await_processing();
     up.process.stop();
     gate.change(|settings| {
         settings.with_in_source("statuses = { reversed = \"reversal\", PENDING = \"information\" }")
@@ -296,7 +296,7 @@ fn events_without_money_are_information_and_their_credit_counts(on: Kind) {
         let event = format!("e{index}");
         network.send(&[("event_id", &event), ("reward", "0"), ("payout", "0.00")]);
     }
-    network.api.settle();
+    network.api.await_processing();
     assert_eq!(network.api.get("rewards")["items"], json!([]), "nothing is held, nothing is credited");
     network.send(&[]);
     assert_eq!(network.status("T-1"), "credited");
@@ -318,7 +318,7 @@ fn a_link_copied_out_of_a_page_is_read(on: Kind) {
     assert_eq!(reward["status"], "credited");
     assert!(signal(&reward, "Q7")["text"].as_str().is_some_and(|text| text.contains("`&amp;`")));
     deliver(network.up.address, &sign("/pb/targo?uid=u-1;tx=T-2;reward=5;status=1"));
-    network.api.settle();
+    network.api.await_processing();
     let newest = &network.api.get("postbacks?limit=1")["items"][0];
     assert!(newest["reason"].as_str().is_some_and(|reason| reason.contains("the URL has `;`")), "{newest}");
     network.gate.assert_proven();
@@ -329,7 +329,7 @@ fn a_plus_in_a_user_is_what_the_settings_say() {
     let network =
         Writing::with(Gate::with(Kind::Sqlite, |settings| settings.with_in_source("plus = \"plus\"")));
     network.send(&[("uid", "ann+test@x")]);
-    network.api.settle();
+    network.api.await_processing();
     network.send(&[("uid", "ann%2Btest%40x"), ("status", "2")]);
     assert_eq!(network.status("T-1"), "reversed");
     network.gate.assert_proven();

@@ -15,7 +15,7 @@ use crate::support::settings::SECRET_NAME;
 use crate::support::wait::until;
 
 on_both_databases!(
-    a_url_that_is_repeated_with_other_bodies_keeps_the_first_few_and_credits_once,
+    a_url_with_many_bodies_keeps_the_first_few_and_credits_once,
     a_flood_of_one_source_puts_off_no_call_of_another,
     a_signature_is_shown_to_nobody_while_replay_and_diagnosis_go_on,
     a_text_that_no_database_keeps_is_refused_with_the_name_of_its_field,
@@ -26,7 +26,7 @@ fn post(target: &str, body: &[u8]) -> Request {
     Request::new("POST", target).body(body)
 }
 
-fn a_url_that_is_repeated_with_other_bodies_keeps_the_first_few_and_credits_once(on: Kind) {
+fn a_url_with_many_bodies_keeps_the_first_few_and_credits_once(on: Kind) {
     let gate = Gate::new(on);
     let up = gate.up();
     let api = gate.api(up.address);
@@ -74,7 +74,7 @@ fn a_flood_of_one_source_puts_off_no_call_of_another(on: Kind) {
     });
     assert_eq!(answers, vec![200; 50]);
     let api = gate.api(up.address);
-    api.settle();
+    api.await_processing();
     assert_eq!((api.balance("u-1").as_str(), api.balance("u-2").as_str()), ("10", "50"));
 }
 
@@ -100,7 +100,7 @@ fn a_signature_is_shown_to_nobody_while_replay_and_diagnosis_go_on(on: Kind) {
         let kept = api.all("postbacks?outcome=refused", 10);
         (kept.len() == 3).then_some(kept)
     });
-    api.settle();
+    api.await_processing();
     let id = api.get("postbacks?outcome=quarantined")["items"][0]["id"].to_string();
     let shown = [
         json!(kept).to_string(),
@@ -230,7 +230,7 @@ fn what_hides_in_a_text_is_shown_on_a_terminal_and_in_the_log(on: Kind) {
     let api = gate.api(up.address);
     let target = "/pb/targo?uid=u%E2%80%AE1&tx=T-1&reward=1%1B%5B2K%E2%80%A8x&status=1";
     assert!(send(up.address, sign(target)).is_acknowledged());
-    api.settle();
+    api.await_processing();
     let items = api.get("postbacks?outcome=quarantined")["items"].clone();
     let id = items[0]["id"].to_string();
     let said = text(&gate.run(&["postbacks", "show", &id]).stdout);

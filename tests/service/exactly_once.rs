@@ -1,4 +1,4 @@
-//! One effect for each event, however often and in whatever order it is told, and by however many it is processed.
+//! One effect for each event, however often and in whatever order it is sent, and with any number of workers.
 
 use std::collections::BTreeSet;
 
@@ -14,8 +14,8 @@ use crate::support::network::{Event, send_at_once};
 
 on_both_databases!(
     two_hundred_sends_at_once_credit_once,
-    a_thousand_events_told_thrice_in_any_order_count_once_with_one_worker_process,
-    a_thousand_events_told_thrice_in_any_order_count_once_with_three_worker_processes,
+    a_thousand_events_sent_thrice_count_once_with_one_worker,
+    a_thousand_events_sent_thrice_count_once_with_three_workers,
     processes_that_start_at_once_on_an_empty_database_all_get_ready,
 );
 
@@ -25,7 +25,7 @@ fn two_hundred_sends_at_once_credit_once(on: Kind) {
     let api = gate.api(up.address);
     let event = Event::honest("u-1", "T-1", 500);
     for answer in send_at_once(up.address, &vec![event.credit(); 200]) {
-        assert_eq!(answer.said(), (200, "OK"));
+        assert_eq!(answer.status_and_body(), (200, "OK"));
     }
     let reward = api.reward("T-1");
     assert_eq!((&reward["repeats"], reward["steps"].as_array().map(Vec::len)), (&199.into(), Some(1)));
@@ -33,16 +33,16 @@ fn two_hundred_sends_at_once_credit_once(on: Kind) {
     assert_one_effect_each(&gate, &api, &[event], &BTreeSet::new());
 }
 
-fn a_thousand_events_told_thrice_in_any_order_count_once_with_one_worker_process(on: Kind) {
-    a_thousand_events_told_thrice(on, 1);
+fn a_thousand_events_sent_thrice_count_once_with_one_worker(on: Kind) {
+    a_thousand_events_sent_thrice(on, 1);
 }
 
-fn a_thousand_events_told_thrice_in_any_order_count_once_with_three_worker_processes(on: Kind) {
-    a_thousand_events_told_thrice(on, 3);
+fn a_thousand_events_sent_thrice_count_once_with_three_workers(on: Kind) {
+    a_thousand_events_sent_thrice(on, 3);
 }
 
-/// Every fifth event is taken back, and that is told thrice as well; nothing comes in any order.
-fn a_thousand_events_told_thrice(on: Kind, workers: usize) {
+/// Every fifth event is reversed, and its reversal is sent three times too; all in random order.
+fn a_thousand_events_sent_thrice(on: Kind, workers: usize) {
     let gate = Gate::new(on);
     let web = gate.web();
     let _workers: Vec<_> = (0..workers).map(|_| gate.worker()).collect();

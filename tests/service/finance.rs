@@ -70,7 +70,7 @@ fn a_statement_over_the_api_is_read_matched_accepted_and_paid(on: Kind) {
     for tx in ["T-1", "T-2", "T-3"] {
         deliver(up.address, &Event::honest("u-1", tx, 10).credit());
     }
-    api.settle();
+    api.await_processing();
     let mut file = HEADER.to_owned();
     file += &line("T-1", "approved", "u-1", "1.00");
     file += &line("T-2", "approved", "u-1", "1.50");
@@ -116,7 +116,7 @@ fn a_statement_over_the_api_is_read_matched_accepted_and_paid(on: Kind) {
     gate.assert_proven();
 }
 
-/// A file of many pieces, about nothing that was ever heard of but for one line.
+/// A file of many pieces, about unknown transactions but for one line.
 fn long_file(lines: usize) -> String {
     let mut file = HEADER.to_owned();
     let day = days_ago(0).date();
@@ -133,7 +133,7 @@ fn an_import_that_is_killed_goes_on_and_reads_every_line_once(on: Kind) {
     let api = gate.api(web.address);
     let mut worker = gate.worker();
     deliver(web.address, &Event::honest("u-1", "T-1", 10).credit());
-    api.settle();
+    api.await_processing();
     worker.stop();
     let sent = api.post("statements?source=targo&name=long.csv", &long_file(LINES));
     assert_eq!(sent.status, 202, "{}", sent.body);
@@ -176,7 +176,7 @@ fn reports_that_are_killed_are_made_once_each_and_close_in_order(on: Kind) {
             let event = Event::honest("u-1", &format!("T-{day}-{number}"), 10).clicked_earlier(day * DAY_S);
             deliver(up.address, &event.credit());
         }
-        api.settle();
+        api.await_processing();
         up.process.stop();
     }
     machine.set_clock(0);
@@ -210,7 +210,7 @@ fn reports_that_are_killed_are_made_once_each_and_close_in_order(on: Kind) {
         previous = kept["hash"].as_str().map(str::to_owned);
         let csv = api.ask(&format!("reports/{date}.csv")).body;
         if kept["report"]["state"] == "final" {
-            // Made once more, by another process, it is the same to the byte.
+            // Made again, by another process, it is the same to the byte.
             let file = gate.path("again.csv");
             let made = gate.run(&["report", date, "--csv", file.to_str().expect("a path")]);
             assert_eq!(made.status.code(), Some(0));

@@ -1,4 +1,4 @@
-//! A way out of quarantine, over the API and on the command line: what a person states is shown before it is done, is
+//! Completing quarantined postbacks, over the API and on the command line: what a person states is shown first, is
 //! booked once and by name, and needs two above the limits.
 
 use std::process::Output;
@@ -22,7 +22,7 @@ on_both_databases!(
 /// An honest event of `tx` with something else in its query, delivered; the id of the quarantined postback.
 pub(crate) fn quarantine(api: &Api, tx: &str, from: &str, to: &str) -> i64 {
     deliver(api.address, &sign(&Event::honest("u-1", tx, 500).unsigned(1).replace(from, to)));
-    api.settle();
+    api.await_processing();
     api.get("postbacks?outcome=quarantined")["items"][0]["id"].as_i64().expect("an id")
 }
 
@@ -74,7 +74,7 @@ fn an_unreadable_amount_is_stated_over_the_api_and_credited_once(on: Kind) {
         (status, why),
         (409, format!("postback {id} is processed, not quarantined: nothing is missing in it"))
     );
-    // The network sends it once more, well-formed by now: known already.
+    // The network sends it again, now well-formed: a repeat.
     deliver(
         up.address,
         &sign(&Event::honest("u-1", "T-1", 500).unsigned(1).replace("reward=500", "reward=1234.50")),
@@ -131,7 +131,7 @@ fn above_the_limit_another_person_must_agree(on: Kind) {
     let stated = |reward: &str| json!({ "reward": reward, "reason": "r" });
     let small = quarantine(&mara, "T-1", "reward=500", "reward=x");
     assert_eq!(done(&mara, small, "state", &stated("4999"))["result"], "stated");
-    // So many coins, so many dollars, or nobody knows how many.
+    // So many coins, so many dollars, or an unknown amount.
     for (tx, from, to, reward) in [
         ("T-2", "reward=500", "reward=x", "5000"),
         ("T-3", "reward=500&payout=1.00", "reward=x&payout=50", "1"),

@@ -1,4 +1,4 @@
-//! The app hears of every credit and reversal: in its own form, in order, and whatever goes wrong in between.
+//! Every credit and reversal is delivered to the app: in the network's form, in order, and despite failures.
 
 use std::time::{Duration, Instant};
 
@@ -14,11 +14,11 @@ use crate::support::network::{Event, deliver};
 use crate::support::wait::until;
 
 on_both_databases!(
-    a_credit_and_its_reversal_are_told_in_the_networks_own_form,
+    a_credit_and_its_reversal_are_sent_in_the_networks_own_form,
     a_webhook_is_signed_with_both_secrets_while_they_rotate,
     a_webhook_has_the_same_body_before_and_after_its_secret_is_changed,
-    what_is_not_acknowledged_is_told_again_under_the_same_id,
-    a_decision_is_told_after_its_grace_and_never_if_it_is_undone,
+    an_unacknowledged_delivery_is_sent_again_under_the_same_id,
+    a_decision_is_sent_after_its_grace_and_never_if_undone,
     what_failed_waits_for_a_person_and_is_sent_again,
     an_app_that_is_gone_is_left_alone_until_it_is_switched_on_again,
     an_address_that_is_not_public_is_refused_and_named,
@@ -50,9 +50,9 @@ fn is_measured(api: &Api, wanted: &str) -> bool {
     api.metrics().lines().any(|line| line == wanted)
 }
 
-fn a_credit_and_its_reversal_are_told_in_the_networks_own_form(on: Kind) {
+fn a_credit_and_its_reversal_are_sent_in_the_networks_own_form(on: Kind) {
     let app = app();
-    let gate = Gate::with(on, |settings| settings.telling(&app, ""));
+    let gate = Gate::with(on, |settings| settings.forwarding_to(&app, ""));
     let mut up = gate.up();
     let api = gate.api(up.address);
     let event = Event::honest("u%201", "T-1", 500);
@@ -61,7 +61,7 @@ fn a_credit_and_its_reversal_are_told_in_the_networks_own_form(on: Kind) {
     deliveries(&api, "T-1", &["credited delivered"]);
     deliver(up.address, &event.reversal());
     calls(&app, 2);
-    let told = deliveries(&api, "T-1", &["credited delivered", "reversed delivered"]);
+    let rows = deliveries(&api, "T-1", &["credited delivered", "reversed delivered"]);
 
     let arrivals = app.arrivals();
     assert!(arrivals.iter().all(|arrival| arrival.verified && arrival.user_id == "u 1"), "{arrivals:?}");
@@ -72,8 +72,8 @@ fn a_credit_and_its_reversal_are_told_in_the_networks_own_form(on: Kind) {
         })
         .collect();
     assert_eq!(said, [(1, "500".into(), "500", "completed", 1), (2, "500".into(), "0", "taken_back", 2)]);
-    assert_eq!(field(&told, "reason"), ["completed", "taken_back"]);
-    let attempt = &told[0]["attempts"][0];
+    assert_eq!(field(&rows, "reason"), ["completed", "taken_back"]);
+    let attempt = &rows[0]["attempts"][0];
     assert_eq!(
         (&attempt["result"], &attempt["http_status"], &attempt["answer"], &attempt["number"]),
         (&json!("delivered"), &json!(200), &json!("OK"), &json!(1))
@@ -139,7 +139,7 @@ fn a_webhook_has_the_same_body_before_and_after_its_secret_is_changed(on: Kind) 
     assert!(calls.iter().all(|call| call.content == calls[0].content), "{calls:?}");
 }
 
-fn what_is_not_acknowledged_is_told_again_under_the_same_id(on: Kind) {
+fn an_unacknowledged_delivery_is_sent_again_under_the_same_id(on: Kind) {
     let app = app();
     let mut left = vec![
         Reply::Acknowledge,
@@ -150,12 +150,13 @@ fn what_is_not_acknowledged_is_told_again_under_the_same_id(on: Kind) {
         Reply::Refuse(500),
     ];
     app.answer_with(move |_| left.pop().unwrap_or(Reply::Acknowledge));
-    let gate = Gate::with(on, |settings| settings.telling(&app, "schedule = [0.05, 0.05, 0.05, 0.05, 0.05]"));
+    let gate =
+        Gate::with(on, |settings| settings.forwarding_to(&app, "schedule = [0.05, 0.05, 0.05, 0.05, 0.05]"));
     let up = gate.up();
     let api = gate.api(up.address);
     deliver(up.address, &Event::honest("u-1", "T-1", 500).credit());
-    let told = deliveries(&api, "T-1", &["credited delivered"]);
-    let results = field(&told[0]["attempts"], "result");
+    let rows = deliveries(&api, "T-1", &["credited delivered"]);
+    let results = field(&rows[0]["attempts"], "result");
     assert_eq!(
         results,
         ["server_error", "server_error", "not_acknowledged", "closed", "closed", "delivered"]
@@ -165,10 +166,10 @@ fn what_is_not_acknowledged_is_told_again_under_the_same_id(on: Kind) {
     assert_eq!(app.balances()["u-1"].to_string(), "500", "booked once");
 }
 
-fn a_decision_is_told_after_its_grace_and_never_if_it_is_undone(on: Kind) {
+fn a_decision_is_sent_after_its_grace_and_never_if_undone(on: Kind) {
     let app = app();
     let gate = Gate::with(on, |settings| {
-        let settings = settings.telling(&app, "also = [\"rejected\"]");
+        let settings = settings.forwarding_to(&app, "also = [\"rejected\"]");
         settings.replace_in_tail("[deliveries]", "[deliveries]\ngrace_seconds = 2")
     });
     let up = gate.up();
@@ -187,8 +188,8 @@ fn a_decision_is_told_after_its_grace_and_never_if_it_is_undone(on: Kind) {
     assert_eq!(app.calls(), 0);
     calls(&app, 1);
     assert!(decided.elapsed() > Duration::from_millis(1_500), "it left too early: {:?}", decided.elapsed());
-    let told = deliveries(&api, "T-1", &["credited withdrawn", "rejected delivered"]);
-    assert_eq!(field(&told, "reason"), ["reviewed", "not_approved"]);
+    let rows = deliveries(&api, "T-1", &["credited withdrawn", "rejected delivered"]);
+    assert_eq!(field(&rows, "reason"), ["reviewed", "not_approved"]);
     assert_eq!(api.decide(id, "undo", "too late").status, 409);
     let reward = api.reward("T-1");
     assert_eq!(field(&reward["steps"], "step"), ["hold", "release", "undo_release", "reject"]);
@@ -199,7 +200,7 @@ fn a_decision_is_told_after_its_grace_and_never_if_it_is_undone(on: Kind) {
 fn what_failed_waits_for_a_person_and_is_sent_again(on: Kind) {
     let app = app();
     app.answer_with(|_| Reply::Refuse(400));
-    let gate = Gate::with(on, |settings| settings.telling(&app, "schedule = [0]"));
+    let gate = Gate::with(on, |settings| settings.forwarding_to(&app, "schedule = [0]"));
     let mut up = gate.up();
     let api = gate.api(up.address);
     for number in 0..3 {
@@ -241,7 +242,7 @@ fn what_failed_waits_for_a_person_and_is_sent_again(on: Kind) {
 fn an_app_that_is_gone_is_left_alone_until_it_is_switched_on_again(on: Kind) {
     let app = app();
     app.answer_with(|_| Reply::Refuse(410));
-    let gate = Gate::with(on, |settings| settings.telling(&app, ""));
+    let gate = Gate::with(on, |settings| settings.forwarding_to(&app, ""));
     let mut up = gate.up();
     let api = gate.api(up.address);
     for number in 1..=3 {
@@ -278,7 +279,8 @@ fn an_address_that_is_not_public_is_refused_and_named(on: Kind) {
         [("127.0.0.1", "127.0.0.1"), ("localhost", "loopback"), ("[::ffff:7f00:1]", "127.0.0.1")]
     {
         // The machine itself is not listed.
-        let gate = Gate::with(on, |settings| settings.telling_url(&format!("http://{host}:{port}"), ""));
+        let gate =
+            Gate::with(on, |settings| settings.forwarding_to_url(&format!("http://{host}:{port}"), ""));
         let up = gate.up();
         let api = gate.api(up.address);
         deliver(up.address, &Event::honest("u-1", "T-1", 5).credit());
@@ -296,18 +298,19 @@ fn no_redirect_is_followed_and_no_answer_waited_for_in_vain(on: Kind) {
     let app = app();
     let mut left = vec![Reply::Acknowledge, Reply::Slow(Duration::from_secs(20)), Reply::Redirect];
     app.answer_with(move |_| left.pop().unwrap_or(Reply::Acknowledge));
-    let gate = Gate::with(on, |settings| settings.telling(&app, "timeout_seconds = 1\nschedule = [0, 0]"));
+    let gate =
+        Gate::with(on, |settings| settings.forwarding_to(&app, "timeout_seconds = 1\nschedule = [0, 0]"));
     let up = gate.up();
     let api = gate.api(up.address);
     deliver(up.address, &Event::honest("u-1", "T-1", 5).credit());
-    let told = deliveries(&api, "T-1", &["credited delivered"]);
-    assert_eq!(field(&told[0]["attempts"], "result"), ["redirected", "timeout", "delivered"]);
+    let rows = deliveries(&api, "T-1", &["credited delivered"]);
+    assert_eq!(field(&rows[0]["attempts"], "result"), ["redirected", "timeout", "delivered"]);
     assert!(app.arrivals().iter().all(|arrival| arrival.content.starts_with("/postback?")));
 }
 
 fn an_app_is_not_called_more_often_than_it_wants(on: Kind) {
     let app = app();
-    let gate = Gate::with(on, |settings| settings.telling(&app, "rate_per_second = 10"));
+    let gate = Gate::with(on, |settings| settings.forwarding_to(&app, "rate_per_second = 10"));
     let up = gate.up();
     for number in 0..40 {
         deliver(up.address, &Event::honest(&format!("u-{number}"), &format!("T-{number}"), 5).credit());
@@ -325,7 +328,8 @@ fn an_app_that_is_down_costs_no_attempts(on: Kind) {
     let app = app();
     app.answer_with(|_| Reply::Close);
     // Three attempts in all: without a breaker they would be spent long before the app is back.
-    let gate = Gate::with(on, |settings| settings.telling(&app, "schedule = [0.2, 0.2]\nconcurrency = 4"));
+    let gate =
+        Gate::with(on, |settings| settings.forwarding_to(&app, "schedule = [0.2, 0.2]\nconcurrency = 4"));
     let up = gate.up();
     let api = gate.api(up.address);
     let open = "rewardgate_app_breaker_open{app=\"main\"} 1";

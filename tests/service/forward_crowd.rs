@@ -1,7 +1,7 @@
-//! Thousands of events to an app that fails, hangs up and goes down, told by a worker that is killed: everything
+//! Thousands of events to an app that fails, hangs up and goes down, sent by a worker that is killed: everything
 //! arrives, in order, and the app's books are ours.
 //!
-//! `SERVICE_FORWARD_EVENTS` sets how many credits there are, a fifth of them taken back; a few unless told.
+//! `SERVICE_FORWARD_EVENTS` sets how many credits there are, a fifth of them taken back; by default a few.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -24,8 +24,8 @@ use crate::support::scale::scale;
 use crate::support::wait::until;
 
 on_both_databases!(
-    everything_arrives_in_order_at_an_app_that_fails_and_from_a_worker_that_is_killed,
-    an_app_that_answers_at_once_is_told_at_once,
+    deliveries_arrive_in_order_despite_a_failing_app_and_killed_workers,
+    an_app_that_answers_at_once_gets_deliveries_at_once,
 );
 
 const CREDITS: usize = 1_500;
@@ -49,7 +49,7 @@ fn events(count: usize) -> Vec<Event> {
 /// Waits until nothing is to be sent any more.
 fn all_sent(api: &Api) {
     let began = Instant::now();
-    api.settle();
+    api.await_processing();
     for status in ["waiting", "behind"] {
         while api.get(&format!("deliveries?status={status}&limit=1"))["items"].get(0).is_some() {
             assert!(
@@ -59,7 +59,7 @@ fn all_sent(api: &Api) {
             thread::sleep(Duration::from_millis(200));
         }
     }
-    // What was behind may have moved up in between.
+    // Blocked deliveries may have become due meanwhile.
     let done = ["waiting", "behind"]
         .iter()
         .all(|status| api.get(&format!("deliveries?status={status}&limit=1"))["items"].get(0).is_none());
@@ -68,7 +68,7 @@ fn all_sent(api: &Api) {
     }
 }
 
-fn everything_arrives_in_order_at_an_app_that_fails_and_from_a_worker_that_is_killed(on: Kind) {
+fn deliveries_arrive_in_order_despite_a_failing_app_and_killed_workers(on: Kind) {
     let app = app();
     let down = Arc::new(AtomicBool::new(false));
     let mut rng = StdRng::seed_from_u64(7);
@@ -82,7 +82,7 @@ fn everything_arrives_in_order_at_an_app_that_fails_and_from_a_worker_that_is_ki
     });
     let pauses = ["0.1"; 40].join(", ");
     let gate = Gate::with(on, |settings| {
-        settings.telling(&app, &format!("schedule = [{pauses}]\ntimeout_seconds = 1\nconcurrency = 32"))
+        settings.forwarding_to(&app, &format!("schedule = [{pauses}]\ntimeout_seconds = 1\nconcurrency = 32"))
     });
     let web = gate.web();
     let mut worker = gate.worker();
@@ -95,7 +95,7 @@ fn everything_arrives_in_order_at_an_app_that_fails_and_from_a_worker_that_is_ki
     until("the app hears something", || (app.calls() > 50).then_some(()));
     worker.kill();
     worker = gate.worker();
-    // The app goes down while more comes in, reversals of what it has heard of among it.
+    // The app goes down while more comes in, also reversals of credits that it has received.
     until("the app hears more", || (app.booked() >= reversed.len() / 2).then_some(()));
     down.store(true, Ordering::Relaxed);
     let rest = second.iter().map(Event::credit).chain(reversed.iter().map(Event::reversal)).collect();
@@ -104,14 +104,14 @@ fn everything_arrives_in_order_at_an_app_that_fails_and_from_a_worker_that_is_ki
     worker.kill();
     worker = gate.worker();
     down.store(false, Ordering::Relaxed);
-    let heard = app.calls();
-    until("the app hears again", || (app.calls() > heard + 50).then_some(()));
+    let before = app.calls();
+    until("the app hears again", || (app.calls() > before + 50).then_some(()));
     worker.kill();
     worker = gate.worker();
     all_sent(&api);
     worker.stop();
 
-    assert_told(&api, &app, events.len(), reversed.len());
+    assert_delivered(&api, &app, events.len(), reversed.len());
     for (user, balance) in app.balances() {
         assert_eq!(api.balance(&user), balance.to_string(), "{user}");
     }
@@ -119,7 +119,7 @@ fn everything_arrives_in_order_at_an_app_that_fails_and_from_a_worker_that_is_ki
 }
 
 /// Everything that is delivered arrived, under one id each, and user by user in the order of its causes.
-fn assert_told(api: &Api, app: &App, credits: usize, reversals: usize) {
+fn assert_delivered(api: &Api, app: &App, credits: usize, reversals: usize) {
     let deliveries = api.all("deliveries", 1_000);
     let arrivals = app.arrivals();
     assert!(arrivals.iter().all(|arrival| arrival.verified), "every signature verifies");
@@ -139,10 +139,10 @@ fn assert_told(api: &Api, app: &App, credits: usize, reversals: usize) {
     assert_eq!(of("credited", "withdrawn"), of("reversed", "withdrawn"), "they end as pairs");
     assert_eq!(count.values().sum::<usize>(), credits + reversals, "nothing is left, and nothing failed");
 
-    let heard: BTreeSet<(i64, i64)> = arrivals.iter().map(|one| (one.reward_id, one.sequence)).collect();
+    let arrived: BTreeSet<(i64, i64)> = arrivals.iter().map(|one| (one.reward_id, one.sequence)).collect();
     for one in deliveries.iter().filter(|one| one["status"] == "delivered") {
         let key = (one["reward_id"].as_i64().expect("an id"), one["sequence"].as_i64().expect("a number"));
-        assert!(heard.contains(&key), "{one} never arrived");
+        assert!(arrived.contains(&key), "{one} never arrived");
     }
     let mut ids: BTreeMap<(&str, u8), &str> = BTreeMap::new();
     let mut last: BTreeMap<&str, i64> = BTreeMap::new();
@@ -155,16 +155,16 @@ fn assert_told(api: &Api, app: &App, credits: usize, reversals: usize) {
     }
 }
 
-fn an_app_that_answers_at_once_is_told_at_once(on: Kind) {
+fn an_app_that_answers_at_once_gets_deliveries_at_once(on: Kind) {
     let app = app();
-    let gate = Gate::with(on, |settings| settings.telling(&app, "concurrency = 32"));
+    let gate = Gate::with(on, |settings| settings.forwarding_to(&app, "concurrency = 32"));
     // In one process, one after the other: what it takes from the cause to the app.
     let mut up = gate.up();
     let api = gate.api(up.address);
     let paced = events(300);
     Load::new(paced.iter().map(Event::credit).collect()).deliver(up.address, 1);
     until("all of them arrive", || (app.booked() == paced.len()).then_some(()));
-    let born: BTreeMap<i64, i64> = api
+    let created_at: BTreeMap<i64, i64> = api
         .all("deliveries", 1_000)
         .iter()
         .map(|one| {
@@ -172,12 +172,13 @@ fn an_app_that_answers_at_once_is_told_at_once(on: Kind) {
             (one["reward_id"].as_i64().expect("an id"), at.expect("a time").0)
         })
         .collect();
-    let mut took_ms: Vec<_> = app.arrivals().iter().map(|one| one.at_ms - born[&one.reward_id]).collect();
+    let mut took_ms: Vec<_> =
+        app.arrivals().iter().map(|one| one.at_ms - created_at[&one.reward_id]).collect();
     took_ms.sort_unstable();
     let (p50, p99) = (took_ms[took_ms.len() / 2], took_ms[took_ms.len() * 99 / 100]);
     up.process.stop();
 
-    // A backlog: judged already, and nobody there to tell it.
+    // A backlog: decided already, and no worker to deliver it.
     let web = gate.web();
     let api = api.at(web.address);
     let backlog = events(credits() + paced.len()).split_off(paced.len());
@@ -186,15 +187,15 @@ fn an_app_that_answers_at_once_is_told_at_once(on: Kind) {
     });
     let mut slow = gate.worker();
     Load::new(backlog.iter().map(Event::credit).collect()).deliver(web.address, CONNECTIONS);
-    api.settle();
+    api.await_processing();
     slow.stop();
     gate.change(|settings| settings.replace_in_tail("\nrate_per_second = 1", ""));
-    let heard = app.booked();
+    let before = app.booked();
     let mut worker = gate.worker();
     until("the backlog arrives", || (app.booked() == paced.len() + backlog.len()).then_some(()));
     let arrivals = app.arrivals();
-    let (from, to) = (arrivals[heard].at_ms, arrivals[arrivals.len() - 1].at_ms);
-    let deliveries = arrivals.len() - heard;
+    let (from, to) = (arrivals[before].at_ms, arrivals[arrivals.len() - 1].at_ms);
+    let deliveries = arrivals.len() - before;
     println!(
         "{on:?}: p50 {p50} ms, p99 {p99} ms from cause to arrival; {deliveries} deliveries in {} ms",
         to - from

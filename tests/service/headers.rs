@@ -1,4 +1,4 @@
-//! What every answer carries, whatever it says and to whomever.
+//! The headers that every answer has.
 
 use crate::support::database::Kind;
 use crate::support::gate::Gate;
@@ -8,7 +8,7 @@ use crate::support::signed_in::SignedIn;
 
 on_both_databases!(every_answer_carries_the_headers_that_keep_it_to_itself);
 
-/// The host of `public_url`: what is called there came by https.
+/// The host of `public_url`: calls to it came by https.
 const BY_HTTPS: &str = "gw.example.com";
 
 /// Bytes as they are, on a connection of their own.

@@ -1,6 +1,6 @@
 //! Whatever is killed, and whenever: what was acknowledged has exactly one effect, what was not can be sent again.
 //!
-//! `SERVICE_KILL_ROUNDS` sets how often each test kills; 20 times unless told.
+//! `SERVICE_KILL_ROUNDS` sets how often each test kills; 20 by default.
 
 use std::collections::BTreeSet;
 use std::thread;

@@ -41,7 +41,7 @@ fn the_api_is_only_at_admin_listen_and_ingest_only_at_listen(on: Kind) {
                 .header("Authorization", &format!("Bearer {}", outside.token))
                 .body("{\"note\":\"x\"}");
             let answer = call(up.address, &request);
-            assert_eq!(answer.said(), (404, "not found"), "{method} {path}");
+            assert_eq!(answer.status_and_body(), (404, "not found"), "{method} {path}");
         }
     }
     for path in ["/?x=1", "/pb/targo", "/index.html"] {

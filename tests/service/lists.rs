@@ -1,4 +1,4 @@
-//! The API's document and its lists: everything is there, once, and a question nobody understands is not answered.
+//! The API's document and its lists: every item is listed once, and an invalid query is refused.
 
 use std::collections::BTreeSet;
 
@@ -106,7 +106,7 @@ fn what_arrives_between_two_pages_shifts_nothing(on: Kind) {
         let before = api.all(path, 1_000);
         let first = api.get(&format!("{path}?limit=10"));
         deliver(up.address, &Event::honest("u-9", path, 1).credit());
-        api.settle();
+        api.await_processing();
         let cursor = first["next"].as_str().expect("there is more");
         let rest = api.get(&format!("{path}?limit=1000&cursor={cursor}"));
         let together = [&first, &rest].map(|page| page["items"].as_array().expect("items").clone()).concat();
@@ -179,8 +179,8 @@ fn a_value_that_is_no_number_is_refused_with_its_parameter_named() {
     }
 }
 
-/// A gate that has seen 25 rewards (5 of them held, 10 of one user, many in one instant), 5 repeats, 3 postbacks that
-/// were put aside and 5 that were refused.
+/// A gate with 25 rewards (5 of them held, 10 of one user, many in one instant), 5 repeats, 3 quarantined postbacks
+/// and 5 refused calls.
 fn busy(on: Kind) -> (Gate, Listening, Api) {
     let gate = Gate::new(on);
     let up = gate.up();
@@ -200,7 +200,7 @@ fn busy(on: Kind) -> (Gate, Listening, Api) {
     for number in 0..3 {
         deliver(up.address, &sign(&format!("/pb/targo?uid=u-1&sub1={number}")));
     }
-    api.settle();
+    api.await_processing();
     (gate, up, api)
 }
 

@@ -4,33 +4,33 @@
 //! | module | what it shows |
 //! |---|---|
 //! | [`pages`] | the pages, in a real browser |
-//! | [`path`] | the way of one postback, and what people decide on it |
-//! | [`answers`], [`vectors`] | what networks are answered; the published signatures, and every forgery |
+//! | [`path`] | one postback from the network to the books, and the decisions on it |
+//! | [`answers`], [`vectors`] | the answers to networks; the published signatures, and every forgery |
 //! | [`details`] | no credit and no reversal is lost to a detail of how it is written |
 //! | [`evidence`] | what is kept stays bounded, and nobody is shown what would let them send it again |
 //! | [`strays`] | calls that never were a postback are kept, too |
 //! | [`tokens`], [`rights`] | whose a token is, and for how long; who may do what |
 //! | [`reversals`] | every order of credit and reversal |
-//! | [`exactly_once`], [`kills`] | one effect for each event: in a crowd, and whatever is killed meanwhile |
-//! | [`forward`], [`forward_crowd`] | the app hears of every credit and reversal |
+//! | [`exactly_once`], [`kills`] | one effect for each event: with many workers, and with killed processes |
+//! | [`forward`], [`forward_crowd`] | every credit and reversal is delivered to the app |
 //! | [`outage`], [`poison`] | the database goes and comes back; one postback that cannot be booked |
 //! | [`trouble`] | the server, the disk, the clock, and work that piles up |
 //! | [`check`] | what `check` finds before the first postback |
 //! | [`sandbox`] | the network gives up, and sends again when it is asked |
-//! | [`starting`], [`stopping`] | settings and the command line; the end in good order |
-//! | [`replay`] | what was put aside is taken once more after its cause is gone |
-//! | [`finishing`] | what is quarantined is finished by people, over the API and on the command line |
+//! | [`starting`], [`stopping`] | settings and the command line; SIGTERM |
+//! | [`replay`] | refused and quarantined postbacks are replayed after the fix |
+//! | [`finishing`] | people complete quarantined postbacks, over the API and on the command line |
 //! | [`finance`] | statements over the API, reports and imports that are killed, the mail after a night |
-//! | [`statement_life`] | what statements are asked about, what fails, is taken back, and is paid |
-//! | [`small_holds`] | what the policy releases when nobody decided |
-//! | [`retention`] | what leaves at the end of its term |
-//! | [`callers`], [`watching`] | what a caller may take up; what monitoring sees |
-//! | [`crowds`], [`downloads`] | who makes room when it is short; long answers |
-//! | [`headers`], [`manners`] | what every answer carries; HTTP as it is meant |
-//! | [`document`], [`support::schema`] | every call of the API, asked rightly and wrongly, beside its document |
+//! | [`statement_life`] | statements: questions, failures, discarding, payments |
+//! | [`small_holds`] | small holds that the policy releases when nobody decided |
+//! | [`retention`] | expired data is deleted |
+//! | [`callers`], [`watching`] | how much one caller may use; health and metrics |
+//! | [`crowds`], [`downloads`] | who is disconnected when connections run out; long answers |
+//! | [`headers`], [`manners`] | the headers of every answer; HTTP as specified |
+//! | [`document`], [`support::schema`] | every call of the API, correct and wrong, checked against its document |
 //! | [`geo_files`] | files that are replaced while a process runs |
 //! | [`alerts`], [`units`] | the alert rules, the dashboard and the systemd units that are shipped |
-//! | [`listeners`], [`lists`], [`proof`], [`secrecy`] | who listens where; the API's lists; `verify`; what logs never hold |
+//! | [`listeners`], [`lists`], [`proof`], [`secrecy`] | addresses; the API's lists; `verify`; what logs never contain |
 //!
 //! `TEST_POSTGRES_URL` must name a Postgres server that databases can be made on; `tests/run` starts one.
 

@@ -1,4 +1,4 @@
-//! HTTP as it is meant: methods, hosts, paths, content types, and bodies that are late, large or something else.
+//! HTTP as specified: methods, hosts, paths, content types, and bodies that are late, large or of the wrong type.
 
 use std::net::SocketAddr;
 
@@ -59,7 +59,7 @@ fn a_call_with_two_hosts_is_refused_and_kept(on: Kind) {
     let api = gate.api(up.address);
     let target = Event::honest("u-1", "T-1", 10).credit();
     let answer = call(up.address, &Request::get(&target).header("Host", "gw.example.com"));
-    assert_eq!(answer.said(), (400, "the request has more than one Host header"));
+    assert_eq!(answer.status_and_body(), (400, "the request has more than one Host header"));
     let kept = until("the call being kept", || api.get("postbacks?outcome=refused")["items"].get(0).cloned());
     assert_eq!(kept["target"], domain::masked::masked(&target).as_ref());
     assert!(kept["reason"].as_str().is_some_and(|why| why.contains("more than one Host")), "{kept}");
@@ -133,8 +133,8 @@ fn methods_are_answered_as_http_says() {
             assert_eq!((answer.status, answer.header("allow")), (405, Some(allowed)), "{method} {path}");
         }
         if path != "/pb/targo" {
-            let told = ask("OPTIONS", path);
-            assert_eq!((told.status, told.header("allow")), (204, Some(allowed)), "{path}");
+            let answer = ask("OPTIONS", path);
+            assert_eq!((answer.status, answer.header("allow")), (204, Some(allowed)), "{path}");
         }
     }
     for path in ["/healthz", "/metrics", "/api/v1/rewards", "/api/v1/openapi.json", "/login"] {
@@ -196,7 +196,7 @@ fn a_body_that_is_no_object_or_of_another_kind_is_refused_by_name() {
     assert_eq!(call(up.address, &file.body("--x--")).status, 415);
 }
 
-/// What is answered to a form with a file of which only the beginning ever comes.
+/// The answer to a form with a file of which only the beginning arrives.
 fn begun(address: SocketAddr, headers: &str, body: &str) -> Answer {
     let mut connection = Connection::open(address).expect("a connection");
     let head = format!(

@@ -1,4 +1,4 @@
-//! The database goes away and comes back: nothing is acknowledged meanwhile, and nothing has to be started again.
+//! The database goes away and comes back: nothing is acknowledged meanwhile, and no process needs a restart.
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
@@ -78,7 +78,7 @@ fn calls_are_taken_again_soon_after_old_connections_fell_silent() {
     let api = gate.api(web.address);
     let all = events("T", 400);
     deliver(web.address, &all[0].credit());
-    api.settle();
+    api.await_processing();
     for round in 0..2 {
         while_calls_come(web.address, &all[..200], || {
             // Some are committed, and some are in hand.
@@ -89,13 +89,13 @@ fn calls_are_taken_again_soon_after_old_connections_fell_silent() {
         });
         // The worker, which may have been in the middle of a batch, goes on too.
         let began = Instant::now();
-        api.settle();
+        api.await_processing();
         assert!(began.elapsed() < 2 * AGAIN_WITHIN, "settled again after {:?}", began.elapsed());
     }
     for event in &all {
         deliver(web.address, &event.credit());
     }
-    api.settle();
+    api.await_processing();
     assert_one_effect_each(&gate, &api, &all, &BTreeSet::new());
     assert!(web.process.runs() && worker.runs());
     web.process.stop();
@@ -103,7 +103,7 @@ fn calls_are_taken_again_soon_after_old_connections_fell_silent() {
 }
 
 #[test]
-fn while_the_database_is_dark_calls_are_answered_503_and_readiness_says_why() {
+fn without_the_database_calls_get_503_and_readiness_says_why() {
     let (gate, proxy) = gate_behind_a_proxy("batch = 5");
     let free = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
     let watched = free.local_addr().expect("an address");
@@ -113,7 +113,7 @@ fn while_the_database_is_dark_calls_are_answered_503_and_readiness_says_why() {
     let api = gate.api(web.address);
     let all = events("T", 200);
     deliver(web.address, &all[0].credit());
-    api.settle();
+    api.await_processing();
     while_calls_come(web.address, &all, || {
         proxy.go_dark();
         let began = Instant::now();
@@ -135,7 +135,7 @@ fn while_the_database_is_dark_calls_are_answered_503_and_readiness_says_why() {
     for event in &all {
         deliver(web.address, &event.credit());
     }
-    api.settle();
+    api.await_processing();
     assert_one_effect_each(&gate, &api, &all, &BTreeSet::new());
     assert!(web.process.runs() && worker.runs());
     web.process.stop();
@@ -143,7 +143,7 @@ fn while_the_database_is_dark_calls_are_answered_503_and_readiness_says_why() {
 }
 
 #[test]
-fn while_the_database_is_read_only_readiness_is_red_and_afterwards_calls_are_taken() {
+fn a_read_only_database_is_not_ready_and_recovers() {
     let gate = Gate::new(Kind::Postgres);
     let mut up = gate.up();
     let api = gate.api(up.address);
@@ -163,14 +163,14 @@ fn while_the_database_is_read_only_readiness_is_red_and_afterwards_calls_are_tak
         until("green readiness", || (readiness(up.address).0 == 200).then_some(()));
     }
     deliver(up.address, &all[11].credit());
-    api.settle();
+    api.await_processing();
     assert_one_effect_each(&gate, &api, &all, &BTreeSet::new());
     assert!(up.process.runs());
     up.process.stop();
 }
 
 #[test]
-fn readiness_names_what_the_database_refuses_and_work_goes_on_when_it_no_longer_does() {
+fn readiness_names_what_the_database_refuses_until_it_recovers() {
     let gate = Gate::new(Kind::Postgres);
     let (role, url) = gate.database.own_role();
     gate.change(|settings| settings.with(&format!("database_url = \"{url}\"")));
@@ -197,13 +197,13 @@ fn readiness_names_what_the_database_refuses_and_work_goes_on_when_it_no_longer_
     role.limit_connections(-1);
     assert_acknowledged_soon(up.address, &all[2]);
     until("green readiness", || (readiness(up.address).0 == 200).then_some(()));
-    api.settle();
+    api.await_processing();
     assert_one_effect_each(&gate, &api, &all, &BTreeSet::new());
     up.process.stop();
 }
 
 #[test]
-fn while_the_line_to_the_database_is_cut_calls_are_put_off_and_afterwards_taken() {
+fn calls_are_put_off_while_the_database_connection_is_cut() {
     let (gate, proxy) = gate_behind_a_proxy("");
     let mut up = gate.up();
     let api = gate.api(up.address);
@@ -236,7 +236,7 @@ fn while_the_line_to_the_database_is_cut_calls_are_put_off_and_afterwards_taken(
 
 /// One by one, so that much still waits whenever the database closes.
 #[test]
-fn what_waits_while_the_database_is_closed_is_processed_when_it_opens_again() {
+fn postbacks_wait_while_the_database_is_closed_and_are_then_processed() {
     let gate = Gate::with(Kind::Postgres, |settings| settings.with("batch = 1"));
     let mut up = gate.up();
     let api = gate.api(up.address);
@@ -259,7 +259,7 @@ fn what_waits_while_the_database_is_closed_is_processed_when_it_opens_again() {
         events.push(late);
     }
     until("the API after the outage", || (api.ask("rewards").status == 200).then_some(()));
-    api.settle();
+    api.await_processing();
     let put_aside = api.all("postbacks?outcome=quarantined", 100);
     assert_eq!(put_aside, Vec::<Value>::new(), "the database was closed, the postbacks were in order");
     assert_one_effect_each(&gate, &api, &events, &BTreeSet::new());

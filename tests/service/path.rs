@@ -1,4 +1,4 @@
-//! The way of one postback: from the network to the books, and what people decide on it.
+//! One postback from the network to the books, and the decisions on it.
 
 use domain::masked::masked;
 use serde_json::{Value, json};

@@ -9,7 +9,7 @@ use crate::support::load::Load;
 use crate::support::network::{Event, send};
 
 on_both_databases!(
-    a_postback_that_cannot_be_booked_is_put_aside_and_the_others_are_credited,
+    an_unbookable_postback_is_quarantined_and_the_others_are_credited,
     several_workers_together_put_aside_only_what_cannot_be_booked,
 );
 
@@ -17,7 +17,7 @@ on_both_databases!(
 const FULL_ACCOUNT: &str = "INSERT INTO accounts (name, currency, balance_micros)
                             VALUES ('user:main/full', 'coins', 8999999999999000000)";
 
-fn a_postback_that_cannot_be_booked_is_put_aside_and_the_others_are_credited(on: Kind) {
+fn an_unbookable_postback_is_quarantined_and_the_others_are_credited(on: Kind) {
     let gate = Gate::new(on);
     let web = gate.web();
     let api = gate.api(web.address);
@@ -31,7 +31,7 @@ fn a_postback_that_cannot_be_booked_is_put_aside_and_the_others_are_credited(on:
     assert_eq!(api.reward("T-later")["status"], "credited");
 }
 
-/// Whoever meets the poison must not mistake its neighbour for it, although others are at the same rows.
+/// A worker must not quarantine the wrong postback, although others work on the same rows.
 fn several_workers_together_put_aside_only_what_cannot_be_booked(on: Kind) {
     let gate = Gate::with(on, |settings| settings.with("batch = 16"));
     let web = gate.web();
@@ -53,7 +53,7 @@ fn credits(number: usize) -> Vec<String> {
 }
 
 fn assert_only_the_poison_was_put_aside(api: &Api, number: usize) {
-    api.settle();
+    api.await_processing();
     let put_aside = api.all("postbacks?outcome=quarantined", 1_000);
     for postback in &put_aside {
         assert!(postback["target"].as_str().is_some_and(|target| target.contains("uid=full")), "{postback}");

@@ -49,14 +49,14 @@ fn a_copy_that_is_short_or_damaged_is_not_proven() {
     assert!(whole.exists());
 }
 
-/// A gate with two credited rewards, and nobody at work.
+/// A gate with two credited rewards, and no running process.
 fn books(on: Kind) -> Gate {
     let gate = Gate::new(on);
     let mut up = gate.up();
     for (user, tx) in [("u-1", "T-1"), ("u-2", "T-2")] {
         deliver(up.address, &Event::honest(user, tx, 500).credit());
     }
-    gate.api(up.address).settle();
+    gate.api(up.address).await_processing();
     up.process.stop();
     gate
 }
@@ -64,7 +64,7 @@ fn books(on: Kind) -> Gate {
 fn books_that_follow_from_their_transfers_are_proven(on: Kind) {
     let output = books(on).run(&["verify"]);
     assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
-    // The users' two accounts, what they cost, what the network owes, and what was earned.
+    // Five accounts: two users, granted, network and earned.
     let said = text(&output.stdout);
     let (reach, proven) = said.split_once('\n').expect("two lines");
     assert!(reach.starts_with("reaches up to postback 2, received 20"), "{said}");

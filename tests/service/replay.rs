@@ -1,4 +1,4 @@
-//! What was put aside is taken once more after its cause is gone: refused calls, and quarantined postbacks.
+//! Refused calls and quarantined postbacks are replayed after the fix.
 
 use serde_json::json;
 
@@ -10,16 +10,16 @@ use crate::support::settings::PUBLIC_URL;
 use crate::support::wait::until;
 
 on_both_databases!(
-    a_call_refused_for_a_wrong_public_url_is_explained_and_after_the_change_credited_once,
+    a_call_refused_for_a_wrong_public_url_is_credited_after_the_fix,
     a_quarantined_postback_is_mapped_as_the_settings_are_now,
     what_is_not_quarantined_cannot_be_replayed,
 );
 
-fn a_call_refused_for_a_wrong_public_url_is_explained_and_after_the_change_credited_once(on: Kind) {
+fn a_call_refused_for_a_wrong_public_url_is_credited_after_the_fix(on: Kind) {
     let gate = Gate::with(on, |settings| settings.with("public_url = \"http://gw.example.com\""));
     let mut up = gate.up();
     let event = Event::honest("u-1", "T-1", 10);
-    assert_eq!(send(up.address, event.credit()).said(), (403, "bad signature"));
+    assert_eq!(send(up.address, event.credit()).status_and_body(), (403, "bad signature"));
     assert_eq!(send(up.address, event.unsigned(1)).status, 403, "another one that nobody signed");
     assert_eq!(send(up.address, event.credit()).status, 403, "the network tries again");
     let api = gate.api(up.address);
@@ -68,7 +68,7 @@ fn a_quarantined_postback_is_mapped_as_the_settings_are_now(on: Kind) {
     for tx in ["T-1", "T-2", "T-3"] {
         deliver(up.address, &renamed(tx));
     }
-    api.settle();
+    api.await_processing();
     let put_aside = api.get("postbacks?outcome=quarantined");
     assert_eq!(field(&put_aside["items"], "reason"), vec![json!("`uid` is missing"); 3]);
     let newest = put_aside["items"][0]["id"].as_i64().expect("an id");

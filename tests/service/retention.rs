@@ -1,4 +1,4 @@
-//! Work by the clock: a worker that starts purges what is over its term.
+//! A worker that starts deletes expired data.
 
 use serde_json::{Value, json};
 
@@ -18,9 +18,9 @@ fn what_is_over_its_term_leaves_once_a_worker_runs_and_rewards_stay(on: Kind) {
     for tx in ["T-1", "T-2"] {
         deliver(web.address, &Event::honest("u-1", tx, 10).credit());
     }
-    api.settle();
+    api.await_processing();
     worker.stop();
-    // The first one came a long time ago, and so did something that was put aside; nobody has purged today.
+    // The first one and a quarantined one came a long time ago; no purge has run today.
     gate.database.execute(
         "UPDATE postbacks SET received_at = 0 WHERE id = 1;
          INSERT INTO postbacks (source, received_at, method, target, remote_ip, outcome, reason)

@@ -1,4 +1,4 @@
-//! Every order of credit and reversal ends the same way: what the network took back, nobody has.
+//! Every order of credit and reversal ends the same way: nobody keeps what the network reversed.
 
 use serde_json::{Value, json};
 
@@ -17,9 +17,9 @@ on_both_databases!(
     a_part_is_taken_back_by_one_decision_and_the_rest_stands,
     a_reversal_for_another_user_takes_back_when_a_person_says_so,
     an_orphan_is_linked_to_its_credit_over_the_api,
-    what_is_approved_again_after_the_retry_horizon_is_held_and_can_be_released,
+    a_reapproval_after_the_retry_horizon_is_held_and_can_be_released,
     a_reversal_under_an_id_of_its_own_finds_its_credit_by_the_settings,
-    a_different_credit_under_a_known_transaction_is_a_conflict_and_moves_nothing,
+    a_different_credit_under_a_known_transaction_is_only_a_conflict,
 );
 
 #[derive(Clone, Copy)]
@@ -52,7 +52,7 @@ fn every_order_ends_the_same_when_each_call_is_processed_before_the_next(on: Kin
         let event = event(name, held);
         for call in calls {
             assert!(send(up.address, target(&event, *call)).is_acknowledged());
-            api.settle();
+            api.await_processing();
         }
     }
     assert_all_taken_back(&gate, &api);
@@ -111,10 +111,10 @@ fn a_reversal_takes_back_its_own_reward_and_no_other(on: Kind) {
         deliver(up.address, &event.credit());
     }
     deliver(up.address, &first.reversal());
-    api.settle();
+    api.await_processing();
     assert_eq!(api.balance("u-1"), "200", "the other reward stays");
     deliver(up.address, &second.reversal());
-    api.settle();
+    api.await_processing();
     assert_eq!(api.balance("u-1"), "0");
     gate.assert_proven();
 }
@@ -124,8 +124,8 @@ fn somebody_elses_reversal_takes_nothing_back(on: Kind) {
     let up = gate.up();
     let api = gate.api(up.address);
     deliver(up.address, &Event::honest("u-1", "T-1", 500).credit());
-    // Two workers may take two postbacks in either order; this is about what is known already.
-    api.settle();
+    // Two workers may process two postbacks in either order; the reversal must find the credit.
+    api.await_processing();
     deliver(up.address, &Event::honest("u-2", "T-1", 500).reversal());
     let reward = api.reward("T-1");
     assert_eq!((&reward["status"], &reward["conflict"]), (&json!("credited"), &json!(true)));
@@ -134,12 +134,12 @@ fn somebody_elses_reversal_takes_nothing_back(on: Kind) {
     gate.assert_proven();
 }
 
-fn a_different_credit_under_a_known_transaction_is_a_conflict_and_moves_nothing(on: Kind) {
+fn a_different_credit_under_a_known_transaction_is_only_a_conflict(on: Kind) {
     let gate = Gate::new(on);
     let up = gate.up();
     let api = gate.api(up.address);
     deliver(up.address, &Event::honest("u-1", "T-1", 500).credit());
-    api.settle();
+    api.await_processing();
     deliver(up.address, &Event::honest("u-1", "T-1", 900).credit());
     deliver(up.address, &Event::honest("u-2", "T-1", 500).credit());
     let reward = api.reward("T-1");
@@ -196,7 +196,7 @@ fn reason(reward: &Value, index: usize) -> &str {
 
 /// The only case that waits for a person.
 fn the_case(api: &Api) -> Value {
-    api.settle();
+    api.await_processing();
     let cases = api.all("reversals", 100);
     assert_eq!(cases.len(), 1, "{cases:?}");
     cases[0].clone()
@@ -211,7 +211,7 @@ fn a_part_is_taken_back_by_one_decision_and_the_rest_stands(on: Kind) {
     let up = gate.up();
     let api = gate.api(up.address);
     deliver(up.address, &Event::honest("u-1", "T-1", 500).credit());
-    api.settle();
+    api.await_processing();
     deliver(up.address, &Event::honest("u-1", "T-1", 200).reversal());
     let case = the_case(&api);
     assert_eq!((&case["situation"], &case["stake_reward"]), (&json!("part"), &json!("200")));
@@ -228,7 +228,7 @@ fn a_part_is_taken_back_by_one_decision_and_the_rest_stands(on: Kind) {
     let again = resolve(&api, &case, &json!({ "resolution": "all", "note": "once more" }));
     assert_eq!(again.status, 409, "{}", again.body);
     deliver(up.address, &Event::honest("u-1", "T-1", 300).reversal());
-    api.settle();
+    api.await_processing();
     assert_eq!(api.balance("u-1"), "0", "the rest goes by itself");
     gate.assert_proven();
 }
@@ -238,7 +238,7 @@ fn a_reversal_for_another_user_takes_back_when_a_person_says_so(on: Kind) {
     let up = gate.up();
     let api = gate.api(up.address);
     deliver(up.address, &Event::honest("ann%2Btest%40x", "T-1", 500).credit());
-    api.settle();
+    api.await_processing();
     deliver(up.address, &Event::honest("ann+test%40x", "T-1", 500).reversal());
     let case = the_case(&api);
     assert_eq!((&case["situation"], &case["said_user_id"]), (&json!("other_user"), &json!("ann test@x")));
@@ -256,7 +256,7 @@ fn an_orphan_is_linked_to_its_credit_over_the_api(on: Kind) {
     let api = gate.api(up.address);
     deliver(up.address, &Event::honest("u-1", "T-0", 500).credit());
     deliver(up.address, &Event::honest("u-1", "T-0-R", 500).reversal());
-    api.settle();
+    api.await_processing();
     assert_eq!(api.all("reversals", 100), [] as [Value; 0], "its credit may still come");
     gate.database.execute("UPDATE reversal_cases SET due_at = raised_at");
     let case = the_case(&api);
@@ -274,7 +274,7 @@ fn an_orphan_is_linked_to_its_credit_over_the_api(on: Kind) {
     gate.assert_proven();
 }
 
-fn what_is_approved_again_after_the_retry_horizon_is_held_and_can_be_released(on: Kind) {
+fn a_reapproval_after_the_retry_horizon_is_held_and_can_be_released(on: Kind) {
     let gate = Gate::new(on);
     let event = Event::honest("u-1", "T-1", 500);
     {
@@ -282,7 +282,7 @@ fn what_is_approved_again_after_the_retry_horizon_is_held_and_can_be_released(on
         let api = gate.api(up.address);
         for target in [event.credit(), event.reversal()] {
             deliver(up.address, &target);
-            api.settle();
+            api.await_processing();
         }
     }
     let web = gate.web();
@@ -306,7 +306,7 @@ fn a_reversal_under_an_id_of_its_own_finds_its_credit_by_the_settings(on: Kind) 
     let api = gate.api(up.address);
     for target in [Event::honest("u-1", "T-0", 500).credit(), Event::honest("u-1", "T-0-R", 500).reversal()] {
         deliver(up.address, &target);
-        api.settle();
+        api.await_processing();
     }
     assert_eq!((&*api.balance("u-1"), &api.reward("T-0")["status"]), ("0", &json!("reversed")));
     gate.assert_proven();

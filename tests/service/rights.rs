@@ -1,4 +1,4 @@
-//! Who may do what: every call, page and form, asked by nobody, by each role, by a session that has ended and by tokens
+//! Who may do what: every call, page and form, requested anonymously, by each role, by an ended session and by tokens
 //! that are no longer in force.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -16,7 +16,6 @@ on_both_databases!(
     every_page_and_form_is_refused_to_whoever_has_no_right_to_it,
 );
 
-/// Who may.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum May {
     Everybody,
@@ -28,7 +27,7 @@ enum May {
 use May::{Admin, Everybody, Review, Settle};
 
 const ROLES: [&str; 3] = ["finance", "risk", "admin"];
-/// What takes long to be right: nothing of it exists, so that nothing is changed by whoever may.
+/// An id that does not exist, so that a permitted call changes nothing.
 const NONE: &str = "987654321";
 
 impl May {
@@ -81,7 +80,7 @@ const CALLS: [(&str, &str, May); 36] = [
     ("post", "statements/{id}/restore", Settle),
 ];
 
-/// What the document has besides [`CALLS`].
+/// Calls of the document that are not in [`CALLS`].
 const MORE_CALLS: [(&str, &str, May); 7] = [
     ("get", "statements/{id}/missing.csv", Everybody),
     ("get", "ledger/proof", Everybody),
@@ -260,7 +259,7 @@ fn every_page_and_form_is_refused_to_whoever_has_no_right_to_it(on: Kind) {
         let form = |csrf: &str| format!("csrf={csrf}&{fields}");
         for (who, cookies) in [("nobody", ""), ("an ended session", &*ended.cookie)] {
             let answer = post(up.address, path, cookies, &form(&ended.csrf));
-            // What was written is kept in the form that asks who it is.
+            // The sign-in form keeps the text that was written.
             let asks = answer.status == 401 && answer.body.contains("name=\"password\"");
             let to = answer.header("location").unwrap_or_default();
             assert!(asks || answer.status == 303 && to.starts_with("/login"), "{path} by {who}: {answer:?}");

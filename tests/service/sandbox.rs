@@ -1,4 +1,4 @@
-//! The network insists for thirty hours and then gives up: what it lists as given up is what is missing, and nothing is
+//! The network retries for thirty hours and then gives up: the calls it lists as given up are missing, and nothing is
 //! missing once it is sent again.
 
 use std::collections::BTreeSet;
@@ -10,7 +10,7 @@ use crate::support::gate::{Gate, Listening, text};
 use crate::support::process::Process;
 use crate::support::settings::{PUBLIC_URL, SECRET_NAME};
 
-on_both_databases!(what_the_network_gave_up_after_an_outage_is_missing_until_it_is_sent_again,);
+on_both_databases!(calls_the_network_gave_up_are_missing_until_sent_again,);
 
 /// An hour of the network's clock. Eight of them and the start of a process are far less than thirty.
 const HOUR_MS: &str = "300";
@@ -81,7 +81,7 @@ fn transactions(api: &Api) -> BTreeSet<String> {
     rewards.iter().map(|reward| reward["tx_id"].as_str().expect("an id").to_owned()).collect()
 }
 
-fn what_the_network_gave_up_after_an_outage_is_missing_until_it_is_sent_again(on: Kind) {
+fn calls_the_network_gave_up_are_missing_until_sent_again(on: Kind) {
     let gate = Gate::new(on);
     let mut up = gate.up();
     gate.change(|settings| settings.with(&format!("listen = \"{}\"", up.address)));
@@ -96,7 +96,7 @@ fn what_the_network_gave_up_after_an_outage_is_missing_until_it_is_sent_again(on
         up = gate.up();
         assert_eq!(network.exit().code(), Some(0), "{}", network.log());
 
-        api.settle();
+        api.await_processing();
         let lines = statement(&gate);
         let all: BTreeSet<_> = lines.iter().map(|line| line.tx.clone()).collect();
         let undelivered: BTreeSet<_> = lines
@@ -104,7 +104,7 @@ fn what_the_network_gave_up_after_an_outage_is_missing_until_it_is_sent_again(on
             .filter(|line| !line.delivered)
             .map(|line| (line.tx.clone(), line.kind.clone()))
             .collect();
-        let told: BTreeSet<_> =
+        let delivered: BTreeSet<_> =
             lines.iter().filter(|line| line.delivered).map(|line| line.tx.clone()).collect();
         let list = gate.run(&["sandbox", "kept", "--kept", &kept]);
         let listed: BTreeSet<_> = text(&list.stdout)
@@ -119,7 +119,7 @@ fn what_the_network_gave_up_after_an_outage_is_missing_until_it_is_sent_again(on
         // A repeat that was given up is no line of its own, if its first was delivered.
         let missing: BTreeSet<_> = listed.iter().filter(|one| undelivered.contains(*one)).cloned().collect();
         assert_eq!(missing, undelivered, "what the statement says and what is kept");
-        known.extend(told.clone());
+        known.extend(delivered.clone());
         assert_eq!(transactions(&api), known, "what was delivered, and nothing else");
 
         let unknown = gate.run(&["sandbox", "resend", "--kept", &kept, "--tx", "nobody's"]);
@@ -130,7 +130,7 @@ fn what_the_network_gave_up_after_an_outage_is_missing_until_it_is_sent_again(on
         assert_eq!(resent.status.code(), Some(0), "{}", text(&resent.stdout));
         assert!(statement(&gate).iter().all(|line| line.delivered), "what was sent again is delivered now");
         assert!(text(&gate.run(&["sandbox", "kept", "--kept", &kept]).stdout).is_empty());
-        api.settle();
+        api.await_processing();
         known.extend(all);
         assert_eq!(transactions(&api), known, "nothing is missing");
         let reversed: BTreeSet<_> =
@@ -147,7 +147,7 @@ fn what_the_network_gave_up_after_an_outage_is_missing_until_it_is_sent_again(on
 }
 
 #[test]
-fn what_waits_for_a_retry_when_it_is_stopped_is_kept_or_at_least_told() {
+fn pending_retries_are_kept_or_reported_when_it_is_stopped() {
     let gate = Gate::new(Kind::Sqlite);
     let kept = path(&gate.path("kept.jsonl"));
     let secret = format!("env:{SECRET_NAME}");

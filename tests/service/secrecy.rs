@@ -1,4 +1,4 @@
-//! What no log ever holds: keys, signatures that would still be valid, tokens, and whole addresses of people.
+//! No log contains keys, signatures that are still valid, tokens, or whole addresses of people.
 
 use crate::support::app::{APP_SECRET, app};
 use crate::support::database::Kind;
@@ -18,7 +18,7 @@ fn logs_hold_no_secret_no_signature_no_token_and_no_address_of_a_person(on: Kind
     let app = app();
     // Everything that anybody writes, libraries included.
     let gate = Gate::with(on, |settings| {
-        settings.with("log = \"trace\"").with("trusted_proxies = 1").telling(&app, "")
+        settings.with("log = \"trace\"").with("trusted_proxies = 1").forwarding_to(&app, "")
     });
     if on == Kind::Postgres {
         // The server trusts everybody, so any password will do.
@@ -56,7 +56,7 @@ fn logs_hold_no_secret_no_signature_no_token_and_no_address_of_a_person(on: Kind
     until("the poison put aside", || (api.all("postbacks?outcome=quarantined", 10).len() == 2).then_some(()));
     assert_eq!(send(up.address, "/pb/targo").status, 403);
     deliver(up.address, &Event::honest("u-3", "T-3", 500).credit());
-    until("the app is told", || (app.calls() > 1).then_some(()));
+    until("the app is called", || (app.calls() > 1).then_some(()));
     up.process.stop();
 
     let log = up.process.log();

@@ -9,12 +9,12 @@ use crate::support::wait::until;
 use crate::trouble::machine::Machine;
 use crate::trouble::on_machine;
 
-on_both_databases!(what_nobody_decided_in_time_is_released_by_policy_if_it_is_small_and_soft);
+on_both_databases!(small_soft_holds_that_nobody_decided_are_released_by_policy);
 
 /// How long ago it was held; longer than the policy waits.
 const HELD_AGO_S: i64 = 50 * 3_600;
 
-fn what_nobody_decided_in_time_is_released_by_policy_if_it_is_small_and_soft(on: Kind) {
+fn small_soft_holds_that_nobody_decided_are_released_by_policy(on: Kind) {
     let review = "review = { auto_release_below_usd = \"5\", auto_release_after_hours = 48 }";
     let gate = Gate::with(on, |settings| settings.with(review));
     let machine = Machine::new(&gate.path(""));

@@ -1,4 +1,4 @@
-//! Settings and the command line: what is wrong is named, and nothing starts.
+//! Settings and the command line: every error is named, and nothing starts.
 
 use std::fs;
 use std::process::Command;
@@ -85,7 +85,7 @@ fn a_log_filter_that_is_none_is_a_wrong_setting() {
 }
 
 #[test]
-fn a_geo_database_that_cannot_be_read_is_a_wrong_setting_and_nothing_starts() {
+fn an_unreadable_geo_database_is_a_wrong_setting() {
     let gate = Gate::with(Kind::Sqlite, |settings| settings.with("geo_databases = [\"not-there.mmdb\"]"));
     for arguments in [&[][..], &["worker"]] {
         let command = gate.command(arguments);
@@ -270,7 +270,7 @@ fn a_database_without_a_schema_is_left_alone_by_all_but_migrate() {
     }
 }
 
-/// Demands exit code 2, the reasons on standard error, nothing on standard output, and no database.
+/// Asserts exit code 2, the reasons on standard error, nothing on standard output, and no database.
 fn assert_refused(gate: &Gate, command: Command, named: &[&str], what: &str) {
     let mut process = Process::start(command, gate.path("refused.log"));
     assert_eq!(process.line(), None, "{what}: nothing starts, so nothing is announced");

@@ -50,7 +50,7 @@ fn any_bytes_as_a_statement_end_and_the_next_file_is_imported(on: Kind) {
     let up = gate.up();
     let api = gate.api(up.address);
     deliver(up.address, &Event::honest("u-1", "T-1", 10).credit());
-    api.settle();
+    api.await_processing();
     let mut random = StdRng::seed_from_u64(11);
     let mut taken = Vec::new();
     for n in 0..25 {

@@ -37,7 +37,7 @@ fn six(gate: &Gate) -> (Listening, Api) {
     for number in 1..=6 {
         deliver(up.address, &Event::honest("u-1", &format!("T-{number}"), 10).credit());
     }
-    api.settle();
+    api.await_processing();
     (up, api)
 }
 
@@ -104,7 +104,7 @@ fn a_preview_by_the_api_is_imported_by_command(on: Kind) {
     let (code, said) = command(&gate, &["import", &path, "--source", "targo"]);
     assert_eq!(code, Some(0), "both sides agree: {said}");
     assert!(said.contains("statement 1 was not finished: resuming"), "{said}");
-    // Once more it is here already; taken back, it may come again.
+    // Sent again it is refused as known; discarded, it may be sent again.
     let (code, said) = command(&gate, &["import", &path, "--source", "targo"]);
     assert!(code == Some(1) && said.contains("statement discard 1"), "{said}");
     gate.add_person("fay", "finance");

@@ -1,4 +1,4 @@
-//! SIGTERM: what was begun is finished, what was acknowledged is there, and the process ends with 0.
+//! SIGTERM: work in progress is finished, nothing acknowledged is lost, and the exit code is 0.
 
 use std::collections::BTreeSet;
 
@@ -12,7 +12,7 @@ use crate::support::wait::until;
 
 on_both_databases!(
     a_web_process_that_is_stopped_under_load_keeps_what_it_acknowledged,
-    a_bare_rewardgate_that_is_stopped_under_load_keeps_what_it_acknowledged,
+    a_gate_stopped_under_load_keeps_what_it_acknowledged,
     a_worker_that_is_stopped_with_work_waiting_leaves_it_to_the_next,
     a_request_in_hand_is_answered_before_the_end,
 );
@@ -23,7 +23,7 @@ fn a_web_process_that_is_stopped_under_load_keeps_what_it_acknowledged(on: Kind)
     stop_under_load(on, Gate::web);
 }
 
-fn a_bare_rewardgate_that_is_stopped_under_load_keeps_what_it_acknowledged(on: Kind) {
+fn a_gate_stopped_under_load_keeps_what_it_acknowledged(on: Kind) {
     stop_under_load(on, Gate::up);
 }
 
@@ -38,7 +38,7 @@ fn stop_under_load(on: Kind, start: fn(&Gate) -> Listening) {
     let left = load.into_left();
     assert!(!left.is_empty(), "it was stopped under load");
 
-    // Only what was not acknowledged is sent again: whatever else is missing was lost.
+    // Only unacknowledged calls are sent again: any other missing one was lost.
     let up = gate.up();
     Load::new(left).deliver(up.address, CONNECTIONS);
     assert_one_effect_each(&gate, &gate.api(up.address), &events, &BTreeSet::new());
@@ -75,7 +75,7 @@ fn a_request_in_hand_is_answered_before_the_end(on: Kind) {
     assert_one_effect_each(&gate, &gate.api(up.address), &[event], &BTreeSet::new());
 }
 
-/// The database plays no part in it, so one is enough.
+/// Does not depend on the database, so one is enough.
 #[test]
 fn callers_who_never_finish_do_not_keep_the_process_from_ending() {
     let gate = Gate::new(Kind::Sqlite);

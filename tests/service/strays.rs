@@ -20,7 +20,7 @@ on_both_databases!(
     fields_that_came_in_the_body_are_kept_and_named,
 );
 
-/// The refused calls, once there are so many.
+/// Waits until there are `number` refused calls, and returns them.
 fn refused(api: &Api, number: usize) -> Vec<Value> {
     until("the refused calls being kept", || {
         let kept = api.all("postbacks?outcome=refused", 1_000);
@@ -74,7 +74,7 @@ fn what_no_url_may_hold_is_kept_byte_for_byte_and_credited_by_a_replay(on: Kind)
     assert!(metrics.contains(&line), "{line} is not in {metrics}");
     let said = text(&gate.run(&["replay", "--refused"]).stdout);
     assert!(said.contains(&format!("{} verify now and are taken", sent.len())), "{said}");
-    api.settle();
+    api.await_processing();
     assert_eq!(api.balance("u-1"), "50");
     gate.assert_proven();
 }
@@ -129,7 +129,7 @@ fn a_path_a_method_or_a_source_that_is_not_ours_is_kept_with_its_reason(on: Kind
         let row = found.unwrap_or_else(|| panic!("{method} {target:.40} {why}: {kept:#?}"));
         assert!(row["target"].as_str().is_some_and(|target| target.len() <= 8 * 1_024), "it is bounded");
     }
-    api.settle();
+    api.await_processing();
     assert_eq!(api.balance("u-1"), "0");
 }
 
@@ -138,7 +138,7 @@ fn a_source_that_is_added_later_gets_what_was_sent_before(on: Kind) {
     let mut up = gate.up();
     let api = gate.api(up.address);
     let target = sign(&Event::honest("u-1", "T-1", 10).unsigned(1).replace("/pb/targo", "/pb/second"));
-    assert_eq!(send(up.address, &target).said(), (404, "unknown source"));
+    assert_eq!(send(up.address, &target).status_and_body(), (404, "unknown source"));
     refused(&api, 1);
     up.process.stop();
     gate.change(|settings| {
@@ -160,7 +160,7 @@ fn fields_that_came_in_the_body_are_kept_and_named(on: Kind) {
     let api = gate.api(up.address);
     let post = |body: &str| -> Answer { call(up.address, &Request::new("POST", "/pb/targo").body(body)) };
     let form = "uid=u-1&tx=T-1&reward=10&status=1&hash=0000000000000000000000000000000000000000";
-    assert_eq!(post(form).said(), (403, "bad signature"));
+    assert_eq!(post(form).status_and_body(), (403, "bad signature"));
     let row = &refused(&api, 1)[0];
     assert!(
         reason(row).contains("the fields came in the body, as a form (uid, tx, reward, status, hash)"),
@@ -180,7 +180,7 @@ fn fields_that_came_in_the_body_are_kept_and_named(on: Kind) {
 }
 
 #[test]
-fn of_one_caller_only_so_many_strays_are_kept_and_the_log_tells_of_them_once() {
+fn strays_of_one_caller_are_bounded_and_logged_once() {
     let gate = Gate::with(Kind::Sqlite, |settings| settings.with_tail("[limits]\nrefused_per_minute = 3\n"));
     let mut up = gate.up();
     let api = gate.api(up.address);

@@ -28,7 +28,7 @@ fn the_systemd_units_are_valid() {
 
 /// A proxy that looks at a decoded path lets `/reports/..%2fpb%2fx` through to whatever listens behind it.
 #[test]
-fn proxies_tell_what_may_pass_by_the_path_as_it_was_sent() {
+fn proxies_decide_by_the_path_as_it_was_sent() {
     let nginx = include_str!("../../src/config/running/nginx.conf");
     let caddy = include_str!("../../src/config/running/Caddyfile");
     let directives = |text: &str| -> Vec<String> {

@@ -11,8 +11,8 @@ use crate::support::wait::until;
 
 on_both_databases!(
     a_request_id_follows_a_postback_from_the_answer_to_the_verdict,
-    metrics_tell_what_came_in_and_what_became_of_it,
-    when_most_clicks_lie_ahead_our_clock_is_named_and_nobody_is_out_of_service,
+    metrics_count_postbacks_and_their_outcomes,
+    clicks_in_the_future_point_to_our_clock_and_readiness_stays,
 );
 
 fn a_request_id_follows_a_postback_from_the_answer_to_the_verdict(on: Kind) {
@@ -29,7 +29,7 @@ fn a_request_id_follows_a_postback_from_the_answer_to_the_verdict(on: Kind) {
     }
 }
 
-fn metrics_tell_what_came_in_and_what_became_of_it(on: Kind) {
+fn metrics_count_postbacks_and_their_outcomes(on: Kind) {
     let gate = Gate::new(on);
     let mut up = gate.up();
     let api = gate.api(up.address);
@@ -37,7 +37,7 @@ fn metrics_tell_what_came_in_and_what_became_of_it(on: Kind) {
     deliver(up.address, &Event::honest("u-1", "T-1", 10).credit());
     deliver(up.address, &Event::too_fast("u-1", "T-2", 10).credit());
     assert_eq!(send(up.address, Event::honest("u-1", "T-3", 10).unsigned(1)).status, 403);
-    api.settle();
+    api.await_processing();
     let wanted = [
         "rewardgate_calls_total{source=\"targo\",answer=\"recorded\"} 2",
         "rewardgate_calls_total{source=\"targo\",answer=\"bad_signature\"} 1",
@@ -55,7 +55,7 @@ fn metrics_tell_what_came_in_and_what_became_of_it(on: Kind) {
     up.process.stop();
 }
 
-fn when_most_clicks_lie_ahead_our_clock_is_named_and_nobody_is_out_of_service(on: Kind) {
+fn clicks_in_the_future_point_to_our_clock_and_readiness_stays(on: Kind) {
     let gate = Gate::new(on);
     let up = gate.up();
     let api = gate.api(up.address);
@@ -82,7 +82,7 @@ fn when_most_clicks_lie_ahead_our_clock_is_named_and_nobody_is_out_of_service(on
     for number in 1..12 {
         ahead(number, 400);
     }
-    api.settle();
+    api.await_processing();
     let last = ahead(12, 100);
     assert!(text(&last, "Q2b").contains("our clock is probably slow"), "{}", text(&last, "Q2b"));
     let (status, is_good, words) = clock();
@@ -92,7 +92,7 @@ fn when_most_clicks_lie_ahead_our_clock_is_named_and_nobody_is_out_of_service(on
     for number in 20..35 {
         deliver(up.address, &Event::honest(&format!("u-{number}"), &format!("T-{number}"), 10).credit());
     }
-    api.settle();
+    api.await_processing();
     assert_eq!((clock().0, clock().1), (200, true));
 }
 
@@ -109,7 +109,7 @@ fn a_process_is_ready_while_its_database_answers_and_says_why_it_is_not() {
     let admin =
         admin.strip_prefix("admin on http://").and_then(|address| address.parse().ok()).expect("an address");
     for address in [web.address, admin] {
-        assert_eq!(call(address, &Request::get("/healthz")).said(), (200, "OK"));
+        assert_eq!(call(address, &Request::get("/healthz")).status_and_body(), (200, "OK"));
         let ready = call(address, &Request::get("/readyz"));
         assert_eq!((ready.status, &json_of(&ready)["ready"]), (200, &json!(true)), "{ready:?}");
         assert!(checks(&json_of(&ready)).contains(&("database".into(), true)));

@@ -23,13 +23,13 @@ const PAUSE: Duration = Duration::from_secs(2);
 const BETWEEN: Duration = Duration::from_millis(100);
 /// How far attackers yield to the gateway, as `nice` counts.
 const NICENESS: i32 = 19;
-/// Nothing is waited for longer.
+/// The longest wait for one answer.
 const TOO_LONG: Duration = Duration::from_secs(15);
 /// The largest form and the largest body of a call.
 const FORM_LEN: usize = 60_000;
 const BODY_LEN: usize = 64 * 1_024;
 
-/// What is tried.
+/// One way to attack.
 #[derive(Clone, Copy)]
 enum Attack {
     /// Wrong passwords, from 20 addresses, four at a time from each.
@@ -88,7 +88,7 @@ impl Attack {
     }
 }
 
-/// What a person in the browser has.
+/// A signed-in person in the browser.
 #[derive(Clone)]
 struct Session {
     cookies: String,

@@ -4,9 +4,9 @@ use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::SocketAddr;
 use std::process::{Child, Command, Stdio};
 
-/// What postbacks are signed under.
+/// The origin in the signatures of postbacks.
 pub(crate) const ORIGIN: &str = "https://gw.example.com";
-/// And with.
+/// Their secret.
 pub(crate) const SECRET: &str = "benchmark-secret";
 /// Who may sign in, and how.
 pub(crate) const PERSON: &str = "mara";

@@ -20,7 +20,7 @@ pub(crate) const ANEW_PER_S: u64 = 50;
 /// No transaction is sent twice.
 static NEXT: AtomicU64 = AtomicU64::new(0);
 
-/// What became of the honest caller's postbacks.
+/// How the honest caller's postbacks were answered.
 pub(crate) struct Honest {
     per_s: u64,
     pub(crate) acknowledged: u64,

@@ -13,7 +13,7 @@
 #![expect(
     clippy::expect_used,
     clippy::print_stdout,
-    reason = "a benchmark prints, and ends at the first thing that is not as it should be"
+    reason = "a benchmark prints, and stops at the first unexpected result"
 )]
 
 mod attacks;
@@ -29,14 +29,14 @@ use gateway::Gateway;
 use honest::{KEPT_PER_S, Network};
 use strangers::{Kind, Stranger};
 
-/// Requests in all, unless told.
+/// Requests in all, unless `--requests` says otherwise.
 const REQUESTS: u64 = 1_000_000;
 /// Addresses that strangers call from: 127.0.1.1 and so on.
 const ADDRESSES: u8 = 8;
 /// Connections of each address that send as fast as they are answered, and that are slow.
 const QUICK: usize = 8;
 const SLOW: usize = 240;
-/// How long each attack lasts, unless told.
+/// Seconds of each attack, unless `--seconds` says otherwise.
 const ATTACK_S: u64 = 10;
 
 fn main() {

@@ -17,11 +17,11 @@ use super::naive::{Naive, PARTS, REVERSALS, length};
 type Balances = BTreeMap<(String, &'static str), i64>;
 /// Ages in their order, by name.
 type Bucket = (i32, &'static str);
-/// What of a reward a list of the top is by.
+/// The property of a reward that a top list groups by.
 type Column = fn(&Terms) -> &String;
 
 impl Naive<'_> {
-    /// The balances at the end of a day, as far as days up to it count what was booked.
+    /// The balances at the end of a day, from transfers that this day or an earlier one counts.
     fn balances(&self, upto: i64) -> Balances {
         let mut balances = Balances::new();
         for moved in self.happenings.transfers().into_iter().filter(|it| it.counted <= upto) {

@@ -1,4 +1,4 @@
-//! The naive computation: what was taken back of the conversions of each day, and what is still to come.
+//! The naive computation: reversals by day of conversion, and those still expected.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,7 +12,7 @@ use super::naive::{APPROVALS, GIVEN, Naive, PARTS, REVERSALS, TAKEN};
 
 const AGES: [i64; 8] = [0, 1, 3, 7, 14, 30, 60, 90];
 
-/// The conversions of one day: number and payouts and rewards that were approved, what users have of them.
+/// The conversions of one day: approved number, payouts and rewards, and what users have of them.
 #[derive(Clone, Copy, Default)]
 struct Cohort {
     approved: Sum,

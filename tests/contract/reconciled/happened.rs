@@ -5,7 +5,7 @@ use domain::review::reversal::Situation;
 use domain::reward::Step;
 use domain::time::{DAY_MS, TimestampMs};
 
-/// From which instant on (unix milliseconds) a zone is how far ahead of UTC, in minutes.
+/// From this instant (unix milliseconds) on, a zone is so many minutes ahead of UTC.
 type Offsets = &'static [(i64, i64)];
 
 /// A zone, with its offsets written down by hand.
@@ -83,9 +83,9 @@ pub(super) struct Moved {
     pub(super) amount: i64,
 }
 
-/// What became of a postback.
+/// The outcome of a postback.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Fate {
+pub(super) enum Disposition {
     Waiting,
     Did(Step),
     ReversedBefore,
@@ -97,10 +97,10 @@ pub(super) enum Fate {
 }
 
 /// A postback as it was received.
-pub(super) struct Told {
+pub(super) struct Incoming {
     pub(super) source: &'static str,
     pub(super) received: i64,
-    pub(super) fate: Fate,
+    pub(super) disposition: Disposition,
 }
 
 /// A reversal that a person had to look at.
@@ -110,7 +110,7 @@ pub(super) struct Case {
     pub(super) situation: Situation,
     pub(super) due: i64,
     pub(super) ended: Option<i64>,
-    /// What is at stake, in USD.
+    /// The amount at stake, in micros of USD.
     pub(super) stake: i64,
 }
 
@@ -128,13 +128,13 @@ pub(super) struct Happenings {
     pub(super) steps: Vec<Happened>,
     pub(super) moved: Vec<Moved>,
     /// In the order of their ids.
-    pub(super) postbacks: Vec<Told>,
-    pub(super) refused: Vec<Told>,
+    pub(super) postbacks: Vec<Incoming>,
+    pub(super) refused: Vec<Incoming>,
     /// In the order of their ids.
     pub(super) cases: Vec<Case>,
-    /// From when to when nobody listened, apart from gaps that are too short to matter.
+    /// Periods in which no process listened, without gaps too short to count.
     pub(super) silences: Vec<(i64, i64)>,
-    /// When somebody was last known to listen.
+    /// When a process last noted that it listens.
     pub(super) heard_until: i64,
     pub(super) closed: Option<Closed>,
 }

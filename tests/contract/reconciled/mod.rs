@@ -25,14 +25,14 @@ use domain::review::reversal::Situation;
 use domain::reward::Step;
 
 use crate::support::database::Home;
-use happened::{Fate, KOLKATA, NEW_YORK, UTC, Zone};
+use happened::{Disposition, KOLKATA, NEW_YORK, UTC, Zone};
 use reported::Reports;
 
 contract! {
     both:
         thirty_days_in_utc_are_as_a_naive_computation_has_them,
-        thirty_days_in_new_york_while_clocks_go_forward_are_as_a_naive_computation_has_them,
-        thirty_days_in_new_york_while_clocks_go_back_are_as_a_naive_computation_has_them,
+        thirty_days_in_new_york_in_spring_equal_a_naive_computation,
+        thirty_days_in_new_york_in_autumn_equal_a_naive_computation,
         thirty_days_in_kolkata_are_as_a_naive_computation_has_them;
 }
 
@@ -44,12 +44,12 @@ async fn thirty_days_in_utc_are_as_a_naive_computation_has_them(home: &Home) {
     check(home, UTC, SPRING, 1).await;
 }
 
-async fn thirty_days_in_new_york_while_clocks_go_forward_are_as_a_naive_computation_has_them(home: &Home) {
+async fn thirty_days_in_new_york_in_spring_equal_a_naive_computation(home: &Home) {
     let reports = check(home, NEW_YORK, SPRING, 2).await;
     assert!(reports.final_ones().any(|report| report.hours == 23));
 }
 
-async fn thirty_days_in_new_york_while_clocks_go_back_are_as_a_naive_computation_has_them(home: &Home) {
+async fn thirty_days_in_new_york_in_autumn_equal_a_naive_computation(home: &Home) {
     let reports = check(home, NEW_YORK, AUTUMN, 3).await;
     assert!(reports.final_ones().any(|report| report.hours == 25));
 }
@@ -65,10 +65,9 @@ async fn check(home: &Home, zone: Zone, from: i64, seed: u64) -> Reports {
     reports
 }
 
-/// What a report has.
 type Is = fn(&Report) -> bool;
 
-/// A comparison of nothing with nothing would prove nothing: all of it has to have been there.
+/// Everything must have occurred at least once: comparing nothing with nothing proves nothing.
 fn everything_occurred(reports: &Reports) {
     let happenings = reports.happenings.as_ref().expect("it was lived through");
     for step in Step::ALL {
@@ -78,9 +77,11 @@ fn everything_occurred(reports: &Reports) {
             step.name()
         );
     }
-    let fates = happenings.postbacks.iter().map(|it| it.fate);
-    for fate in [Fate::Repeat, Fate::Conflict, Fate::Quarantined, Fate::ReversedBefore] {
-        assert!(fates.clone().any(|it| it == fate), "nothing was {fate:?}");
+    let dispositions = happenings.postbacks.iter().map(|it| it.disposition);
+    for disposition in
+        [Disposition::Repeat, Disposition::Conflict, Disposition::Quarantined, Disposition::ReversedBefore]
+    {
+        assert!(dispositions.clone().any(|it| it == disposition), "nothing was {disposition:?}");
     }
     let signs: [(&str, Is); 25] = [
         ("a preliminary report with postbacks that wait", |it| {

@@ -10,7 +10,7 @@ use domain::report::{ProofFigures, Report, State};
 use domain::reward::Step;
 use domain::time::TimestampMs;
 
-use super::happened::{Fate, Happened, Happenings, date};
+use super::happened::{Disposition, Happened, Happenings, date};
 use super::scenario::HOUR_MS;
 
 pub(super) const APPROVALS: [Step; 3] = [Step::Credit, Step::Hold, Step::Reapprove];
@@ -22,10 +22,10 @@ pub(super) const REVERSALS: [Step; 6] = [
     Step::ReverseHeldPart,
     Step::ReverseRejectedPart,
 ];
-/// What leaves a reward standing.
+/// Steps that reverse a part, after which the reward stands.
 pub(super) const PARTS: [Step; 3] =
     [Step::ReverseCreditedPart, Step::ReverseHeldPart, Step::ReverseRejectedPart];
-/// What users get, and what is taken from them.
+/// Steps that give to users, and steps that take from them.
 pub(super) const GIVEN: [Step; 3] = [Step::Credit, Step::Release, Step::Overturn];
 pub(super) const TAKEN: [Step; 4] =
     [Step::ReverseCredited, Step::ReverseCreditedPart, Step::UndoRelease, Step::UndoOverturn];
@@ -227,12 +227,12 @@ impl Naive<'_> {
         }
     }
 
-    /// How many postbacks of a source that were received today had one of these fates.
-    pub(super) fn fated(&self, source: &str, is_it: impl Fn(Fate) -> bool) -> i64 {
+    /// How many postbacks of a source that were received today had one of these dispositions.
+    pub(super) fn count_of(&self, source: &str, is_it: impl Fn(Disposition) -> bool) -> i64 {
         let (from, to) = self.bounds();
-        let told = self.happenings.postbacks.iter().chain(&self.happenings.refused);
-        let of_today = told.filter(|it| it.source == source && (from..to).contains(&it.received));
-        of_today.map(|it| i64::from(is_it(it.fate))).sum()
+        let received = self.happenings.postbacks.iter().chain(&self.happenings.refused);
+        let of_today = received.filter(|it| it.source == source && (from..to).contains(&it.received));
+        of_today.map(|it| i64::from(is_it(it.disposition))).sum()
     }
 }
 

@@ -5,14 +5,14 @@ use rand::RngExt as _;
 use rand::rngs::SmallRng;
 
 use super::scenario::{SOURCES, Scenario, USERS};
-use crate::support::story::{Call, credit, reversal, suspicious, unmappable};
+use crate::support::postbacks::{Call, credit, reversal, suspicious, unmappable};
 
 /// How far behind the clock of one web process is from the others', at most. Less than the report allows for.
 pub(super) const SKEW_MS: i64 = 500_000;
 const COUNTRIES: [&str; 12] = ["", "AT", "BR", "CA", "DE", "ES", "FR", "GB", "IN", "JP", "PL", "US"];
 
 impl Scenario<'_> {
-    /// What comes in at one time.
+    /// The postbacks that arrive at one time.
     pub(super) fn calls(&mut self, at: i64) -> Vec<Call> {
         let mut calls = std::mem::take(&mut self.overtaken);
         for _ in 0..self.chance.random_range(1..4) {

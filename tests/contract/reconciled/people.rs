@@ -1,4 +1,4 @@
-//! Whoever is there in a scenario: people who decide and change their minds, processes that listen or do not.
+//! People who decide and change their minds, and processes that listen or do not.
 
 use domain::review::decision::Review;
 use domain::review::reversal::{Resolution, Situation};
@@ -10,18 +10,18 @@ use store::review::cases::{CaseFilter, Resolve, Resolved};
 use store::review::decisions::{Reviewed, Reviewer, Undone};
 
 use super::cohorts::nearest;
-use super::happened::{Fate, date};
+use super::happened::{Disposition, date};
 use super::scenario::{DAYS, HOUR_MS, Scenario};
 use crate::support::database::Home;
-use crate::support::telling::told;
+use crate::support::processing::grace_only;
 
-/// A silence up to here is no window.
+/// The longest silence that is not a loss window, in milliseconds.
 const NO_WINDOW_MS: i64 = 75_000;
 
 /// A reviewer, and the web processes.
 pub(super) struct Desk {
     store: Store,
-    /// What can still be taken back.
+    /// Decisions that can still be undone.
     decided: Vec<((&'static str, String), Step)>,
     /// How many processes there were, and since when the present one listens.
     processes: i64,
@@ -31,17 +31,17 @@ pub(super) struct Desk {
 impl Desk {
     pub(super) fn new(home: &Home, from: i64) -> Self {
         // A decision can be undone for as long as the scenario lasts.
-        let undoable = domain::delivery::Subscriptions { grace_ms: 2 * DAYS * 24 * HOUR_MS, ..told() };
+        let undoable = domain::delivery::Subscriptions { grace_ms: 2 * DAYS * 24 * HOUR_MS, ..grace_only() };
         Self { store: home.store.clone().notifying(undoable), decided: Vec::new(), processes: 0, began: from }
     }
 
-    /// Somebody listens until `now`.
-    pub(super) async fn heard(&mut self, scenario: &mut Scenario<'_>, now: i64) {
+    /// Notes that the present process listens until `now`.
+    pub(super) async fn listen_until(&mut self, scenario: &mut Scenario<'_>, now: i64) {
         self.note(&format!("web {}", self.processes), self.began, now).await;
         scenario.happenings.heard_until = now;
     }
 
-    /// What is listened to from `before` to `now`: often all of it, sometimes not, sometimes by another process.
+    /// Listens from `before` to `now`: mostly without a gap, sometimes with one, sometimes by another process.
     pub(super) async fn listen(&mut self, scenario: &mut Scenario<'_>, before: i64, now: i64) {
         let gone = before + scenario.chance.random_range(1_000..1_000_000);
         let longest = now - gone;
@@ -62,7 +62,7 @@ impl Desk {
             self.processes += 1;
             self.began = gone + silence;
         }
-        self.heard(scenario, now).await;
+        self.listen_until(scenario, now).await;
     }
 
     async fn note(&self, process: &str, began: i64, seen: i64) {
@@ -70,7 +70,7 @@ impl Desk {
         noted.expect("it is noted");
     }
 
-    /// Perhaps somebody decides on something, or takes a decision back.
+    /// Perhaps decides on a hold, or undoes a decision.
     pub(super) async fn decide(&mut self, scenario: &mut Scenario<'_>, now: i64) {
         if scenario.chance.random_bool(0.4) {
             let now = scenario.late(now, 0.2);
@@ -142,8 +142,8 @@ impl Desk {
             _ => {}
         }
         if situation != Situation::Orphan && resolution != Resolution::Dismiss {
-            scenario.postback(case.postback_id).fate =
-                Fate::Did(if resolution == Resolution::All { steps.0 } else { steps.1 });
+            scenario.postback(case.postback_id).disposition =
+                Disposition::Did(if resolution == Resolution::All { steps.0 } else { steps.1 });
         }
     }
 

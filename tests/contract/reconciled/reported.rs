@@ -15,7 +15,6 @@ use super::scenario::{HOUR_MS, Scenario};
 pub(super) const CUT_OFF_HOURS: u32 = 9;
 pub(super) const RETRY_HORIZON_MS: i64 = HOUR_MS;
 
-/// The reports that were made.
 pub(super) struct Reports {
     pub(super) all: Vec<Report>,
     /// What they were made of.
@@ -71,7 +70,7 @@ impl Reports {
     }
 }
 
-/// Part by part, because two whole reports beside each other tell nobody anything.
+/// Compares part by part, because a difference of two whole reports is unreadable.
 fn compare(found: &Report, expected: &Report) {
     let at = format!("{} {}", found.state.name(), found.date);
     lists(&at, "sources", &found.sources, &expected.sources);

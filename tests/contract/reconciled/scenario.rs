@@ -1,4 +1,4 @@
-//! Thirty days of seeded chance: what networks tell, what people decide, what is paid, who listens; and the reports that
+//! Thirty days of seeded chance: what networks send, what people decide, what is paid, who listens; and the reports that
 //! are made meanwhile.
 
 use std::collections::BTreeMap;
@@ -15,16 +15,16 @@ use rand::{RngExt as _, SeedableRng as _};
 use store::postbacks::inbox::Claim;
 use store::postbacks::refused::NewRefused;
 
-use super::happened::{Case, Fate, Happenings, Moved, Terms, Told, Zone, date};
+use super::happened::{Case, Disposition, Happenings, Incoming, Moved, Terms, Zone, date};
 use super::network::SKEW_MS;
 use super::people::Desk;
 use super::reported::Reports;
 use crate::support::database::Home;
-use crate::support::story::{
+use crate::support::postbacks::{
     Call, GEMS_SOURCE, RETRY_HORIZON_MS, SECOND_SOURCE, SOURCE, app_of, credit, processed, processor_in,
     processor_under,
 };
-use crate::support::telling::ALL;
+use crate::support::processing::ALL;
 
 pub(super) const DAYS: i64 = 30;
 pub(super) const HOUR_MS: i64 = 3_600_000;
@@ -52,7 +52,7 @@ pub(super) struct Scenario<'h> {
     pub(super) zone: Zone,
     pub(super) chance: SmallRng,
     pub(super) happenings: Happenings,
-    /// Of every reward what is known of it and where it stands.
+    /// Each reward, as far as it is known.
     pub(super) rewards: BTreeMap<(&'static str, String), Known>,
     /// Credits that may come again.
     pub(super) sent: Vec<Call>,
@@ -62,7 +62,7 @@ pub(super) struct Scenario<'h> {
     began: i64,
 }
 
-/// Lives through thirty days from `from`, and compares every report that is made.
+/// Runs thirty days from `from`, and compares every report that is made.
 pub(super) async fn live(home: &Home, zone: Zone, from: i64, seed: u64) -> Reports {
     let mut scenario = Scenario {
         home,
@@ -94,10 +94,10 @@ pub(super) async fn live(home: &Home, zone: Zone, from: i64, seed: u64) -> Repor
         // The worker may be behind, and its clock may be wrong by a day or two.
         let behind = scenario.chance.random_range(0..2 * HOUR_MS);
         at += behind;
-        desk.heard(&mut scenario, at).await;
+        desk.listen_until(&mut scenario, at).await;
         reports.look_in(&mut scenario, at - behind, at).await;
         let wrong = scenario.late(at, 0.1);
-        scenario.settle(wrong).await;
+        scenario.process(wrong).await;
         // Nothing waits any more.
         reports.look_in(&mut scenario, at - behind, at).await;
         desk.decide(&mut scenario, at).await;
@@ -112,7 +112,7 @@ pub(super) async fn live(home: &Home, zone: Zone, from: i64, seed: u64) -> Repor
 }
 
 impl Scenario<'_> {
-    /// One of them.
+    /// One of these, at random.
     pub(super) fn one<T: Clone>(&mut self, of: &[T]) -> T {
         of[self.chance.random_range(0..of.len())].clone()
     }
@@ -132,7 +132,7 @@ impl Scenario<'_> {
         if self.chance.random_bool(probability) && known { at - behind } else { at }
     }
 
-    /// What users spent before the first day: they owe from the beginning, and earn it back.
+    /// Books what users spent before the first day: they owe it, and earn it back.
     async fn spend_before(&mut self, from: i64) {
         for (source, currency) in SOURCES {
             for user in 0..USERS {
@@ -173,7 +173,7 @@ impl Scenario<'_> {
         self.happenings.moved.push(moved);
     }
 
-    /// From now on another policy judges.
+    /// Switches to another policy.
     fn stricter(&mut self) {
         let policy = Policy::parse("hold_at = 49").expect("a policy");
         self.processor = processor_under(policy, self.zone.tz);
@@ -184,7 +184,7 @@ impl Scenario<'_> {
         for call in calls {
             let source = named(call.source());
             let received = call.received_at();
-            self.happenings.postbacks.push(Told { source, received, fate: Fate::Waiting });
+            self.happenings.postbacks.push(Incoming { source, received, disposition: Disposition::Waiting });
             self.know(call);
         }
         if self.chance.random_bool(0.2) {
@@ -192,11 +192,15 @@ impl Scenario<'_> {
             let call = credit("R").of_source(source).received(at).postback();
             let refused = NewRefused { call, reason: "wrong".into() };
             self.home.store.keep_refused(vec![refused]).await.expect("it is kept");
-            self.happenings.refused.push(Told { source, received: at, fate: Fate::Refused });
+            self.happenings.refused.push(Incoming {
+                source,
+                received: at,
+                disposition: Disposition::Refused,
+            });
         }
     }
 
-    /// What the first postback under a key says is what counts.
+    /// The first postback under a key counts.
     fn know(&mut self, call: &Call) {
         let Some((source, currency)) = SOURCES.into_iter().find(|(source, _)| *source == call.source())
         else {
@@ -239,7 +243,7 @@ impl Scenario<'_> {
         }
     }
 
-    async fn settle(&mut self, booked: i64) {
+    async fn process(&mut self, booked: i64) {
         let outcome =
             processed(&self.home.store, Claim::First(ALL), self.processor.clone(), TimestampMs(booked)).await;
         let BatchOutcome { rewards, postbacks, cases, .. } = outcome.expect("they are settled");
@@ -248,15 +252,15 @@ impl Scenario<'_> {
             self.case(named(&reward.source), &reward.key, case, booked);
         }
         for processed in postbacks {
-            let fate = match (processed.outcome, processed.reason.as_deref()) {
-                (Outcome::Repeat, _) => Fate::Repeat,
-                (Outcome::Quarantined, _) => Fate::Quarantined,
-                (Outcome::Information, _) => Fate::Information,
-                (Outcome::Processed, Some(REVERSED_BEFORE)) => Fate::ReversedBefore,
+            let disposition = match (processed.outcome, processed.reason.as_deref()) {
+                (Outcome::Repeat, _) => Disposition::Repeat,
+                (Outcome::Quarantined, _) => Disposition::Quarantined,
+                (Outcome::Information, _) => Disposition::Information,
+                (Outcome::Processed, Some(REVERSED_BEFORE)) => Disposition::ReversedBefore,
                 // Unless it took a step, which is looked at next.
-                (Outcome::Processed, _) => Fate::Conflict,
+                (Outcome::Processed, _) => Disposition::Conflict,
             };
-            self.postback(processed.postback_id).fate = fate;
+            self.postback(processed.postback_id).disposition = disposition;
         }
         for settled in rewards {
             let name = (named(&settled.reward.source), settled.reward.key.clone());
@@ -264,13 +268,14 @@ impl Scenario<'_> {
                 self.end_cases(&name, booked, |situation| situation == Situation::Orphan);
             }
             for taken in settled.steps {
-                self.postback(taken.postback_id.expect("a postback")).fate = Fate::Did(taken.step);
+                self.postback(taken.postback_id.expect("a postback")).disposition =
+                    Disposition::Did(taken.step);
                 self.take(&name, taken.step, booked);
             }
         }
     }
 
-    pub(super) fn postback(&mut self, id: i64) -> &mut Told {
+    pub(super) fn postback(&mut self, id: i64) -> &mut Incoming {
         let index = usize::try_from(id - 1).expect("ids begin with 1");
         &mut self.happenings.postbacks[index]
     }

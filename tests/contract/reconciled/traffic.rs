@@ -1,4 +1,4 @@
-//! The naive computation: what became of the day's postbacks, and when nobody listened.
+//! The naive computation: the outcomes of the day's postbacks, and when no process listened.
 
 use domain::report::amount::Sum;
 use domain::report::losses::LossWindow;
@@ -6,7 +6,7 @@ use domain::report::{CaseFigures, PostbackFigures};
 use domain::reward::Step;
 use domain::time::TimestampMs;
 
-use super::happened::Fate;
+use super::happened::Disposition;
 use super::naive::{Naive, REVERSALS};
 use super::reported::RETRY_HORIZON_MS;
 
@@ -16,28 +16,31 @@ impl Naive<'_> {
             self.happenings.postbacks.iter().chain(&self.happenings.refused).map(|it| it.source).collect();
         sources.sort_unstable();
         sources.dedup();
-        sources.retain(|source| self.fated(source, |_| true) > 0);
+        sources.retain(|source| self.count_of(source, |_| true) > 0);
         let of = |source: &str| PostbackFigures {
             source: source.to_owned(),
-            acknowledged: self.fated(source, |fate| fate != Fate::Refused),
-            credits: self.fated(source, |fate| fate == Fate::Did(Step::Credit)),
-            holds: self.fated(source, |fate| fate == Fate::Did(Step::Hold)),
-            reversals: self.fated(source, |fate| REVERSALS.map(Fate::Did).contains(&fate)),
-            reversals_first: self.fated(source, |fate| fate == Fate::Did(Step::ReverseUnseen)),
-            reversed_before: self.fated(source, |fate| fate == Fate::ReversedBefore),
-            reapprovals: self.fated(source, |fate| fate == Fate::Did(Step::Reapprove)),
-            repeats: self.fated(source, |fate| fate == Fate::Repeat),
-            conflicts: self.fated(source, |fate| fate == Fate::Conflict),
-            quarantined: self.fated(source, |fate| fate == Fate::Quarantined),
-            information: self.fated(source, |fate| fate == Fate::Information),
-            waiting: self.fated(source, |fate| fate == Fate::Waiting),
+            acknowledged: self.count_of(source, |disposition| disposition != Disposition::Refused),
+            credits: self.count_of(source, |disposition| disposition == Disposition::Did(Step::Credit)),
+            holds: self.count_of(source, |disposition| disposition == Disposition::Did(Step::Hold)),
+            reversals: self
+                .count_of(source, |disposition| REVERSALS.map(Disposition::Did).contains(&disposition)),
+            reversals_first: self
+                .count_of(source, |disposition| disposition == Disposition::Did(Step::ReverseUnseen)),
+            reversed_before: self.count_of(source, |disposition| disposition == Disposition::ReversedBefore),
+            reapprovals: self
+                .count_of(source, |disposition| disposition == Disposition::Did(Step::Reapprove)),
+            repeats: self.count_of(source, |disposition| disposition == Disposition::Repeat),
+            conflicts: self.count_of(source, |disposition| disposition == Disposition::Conflict),
+            quarantined: self.count_of(source, |disposition| disposition == Disposition::Quarantined),
+            information: self.count_of(source, |disposition| disposition == Disposition::Information),
+            waiting: self.count_of(source, |disposition| disposition == Disposition::Waiting),
             unexplained: 0,
-            refused: self.fated(source, |fate| fate == Fate::Refused),
+            refused: self.count_of(source, |disposition| disposition == Disposition::Refused),
         };
         sources.into_iter().map(of).collect()
     }
 
-    /// What a person had to look at before the end of the day, and that had not ended before its beginning.
+    /// Cases raised before the end of the day and not ended before its beginning.
     pub(super) fn cases(&self) -> Vec<CaseFigures> {
         let (starts_at, ends_at) = self.bounds();
         let mut figures = Vec::<CaseFigures>::new();
@@ -72,7 +75,7 @@ impl Naive<'_> {
 
     pub(super) fn losses(&self) -> Vec<LossWindow> {
         let (starts_at, ends_at) = self.bounds();
-        // Whoever was last heard too long ago is silent still.
+        // A process last heard too long ago is still silent.
         let lasting = (self.happenings.heard_until, self.now);
         let lasting = Some(lasting).filter(|(from, to)| to - from > 75_000);
         let silences = self.happenings.silences.iter().copied().chain(lasting);

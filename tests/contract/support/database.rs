@@ -1,27 +1,27 @@
-//! A fresh database for every rule, and its end.
+//! A fresh database for every rule.
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::time::Duration;
 
 use store::{OpenOptions, Store};
 
-use crate::support::place::{Ground, Kind};
+use crate::support::place::{Kind, Place};
 use crate::support::raw::Raw;
 
-/// How long anything may take that a rule waits for. Far more than it needs: whoever hits it has hung.
+/// How long a rule waits for anything. Far more than anything needs: whatever exceeds it hangs.
 pub(crate) const DEADLINE: Duration = Duration::from_mins(1);
 
-/// How long closing may take after a rule: one that failed may have left a connection in somebody's hands.
+/// How long closing may take after a rule: a failed one may have left a connection in use.
 const CLOSING: Duration = Duration::from_secs(10);
 
-/// What a rule is given: a migrated, empty database and a store on it.
+/// A migrated, empty database and a store on it.
 pub(crate) struct Home {
     pub(crate) url: String,
     pub(crate) store: Store,
-    ground: Ground,
+    place: Place,
 }
 
-/// Tries `rule` on a database of its own, and tidies up afterwards also if the rule does not hold.
+/// Tests `rule` on a database of its own, and cleans up even if it fails.
 pub(crate) fn check(kind: Kind, rule: impl AsyncFnOnce(&Home)) {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
     let runtime = runtime.expect("a runtime");
@@ -35,28 +35,27 @@ pub(crate) fn check(kind: Kind, rule: impl AsyncFnOnce(&Home)) {
 
 impl Home {
     pub(crate) async fn on(kind: Kind) -> Self {
-        let ground = Ground::of(kind);
-        let url = ground.blank().await;
+        let place = Place::of(kind);
+        let url = place.blank().await;
         let store = open(&url).await.expect("the database opens");
         store.migrate().await.expect("the schema is made");
-        Self { url, store, ground }
+        Self { url, store, place }
     }
 
     /// Closes the store, and gives its databases back.
     pub(crate) async fn leave(self) {
-        // Past the deadline somebody holds a connection; whoever gets the database next ends that too.
+        // Past the deadline a connection is still in use; the next rule with this database ends it.
         let _ = tokio::time::timeout(CLOSING, self.store.close()).await;
-        self.ground.clear().await;
+        self.place.clear().await;
     }
 
-    /// Which database it is.
     pub(crate) fn kind(&self) -> Kind {
         if self.url.starts_with("sqlite") { Kind::Sqlite } else { Kind::Postgres }
     }
 
     /// The URL of another database, without a schema.
     pub(crate) async fn blank(&self) -> String {
-        self.ground.blank().await
+        self.place.blank().await
     }
 
     /// A store on the same database that shares nothing else with the first, as another process has it.
@@ -70,17 +69,17 @@ impl Home {
     }
 }
 
-/// Opens `url` with as many connections as a few workers need.
+/// Opens `url` with enough connections for a few workers.
 pub(crate) async fn open(url: &str) -> store::Result<Store> {
     Store::open(url, OpenOptions { max_connections: 5, create: true }).await
 }
 
-/// Waits until `condition` answers with something; fails after [`DEADLINE`].
+/// Waits until `condition` is `Some`; fails after [`DEADLINE`].
 pub(crate) async fn eventually<T>(what: &str, condition: impl AsyncFnMut() -> Option<T>) -> T {
     within(DEADLINE, what, condition).await
 }
 
-/// Waits until `condition` answers with something; fails after `deadline`.
+/// Waits until `condition` is `Some`; fails after `deadline`.
 pub(crate) async fn within<T>(
     deadline: Duration,
     what: &str,

@@ -1,4 +1,4 @@
-//! Where databases stand: a directory for SQLite, a server for Postgres.
+//! Where databases are made: a directory for SQLite, a server for Postgres.
 
 use std::str::FromStr as _;
 use std::sync::{Mutex, PoisonError};
@@ -9,24 +9,24 @@ use tempfile::TempDir;
 
 use crate::support::database::{DEADLINE, within};
 
-/// Which database a rule is tried on.
+/// Which database a rule is tested on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
     Sqlite,
     Postgres,
 }
 
-/// The place of one rule's databases.
+/// Where the databases of one rule are made.
 ///
 /// A directory goes with its rule. Databases on a server stay and are wiped for the next rule that leases them:
 /// dropping one makes the server write everything to the disk, which takes longer than most rules do. There are
 /// never more of them than rules at the same time, and none is lost to a run that was killed.
-pub(crate) enum Ground {
+pub(crate) enum Place {
     Sqlite(TempDir),
     Postgres(Mutex<Vec<Lease>>),
 }
 
-impl Ground {
+impl Place {
     pub(crate) fn of(kind: Kind) -> Self {
         match kind {
             Kind::Sqlite => Self::Sqlite(tempfile::tempdir().expect("a temporary directory")),
@@ -87,10 +87,8 @@ async fn wipe(session: &mut PgConnection, name: &str) {
     execute(session, &format!("ALTER DATABASE {name} RESET ALL")).await;
     let left =
         format!("SELECT COUNT(pg_terminate_backend(pid)) = 0 FROM pg_stat_activity WHERE datname = '{name}'");
-    within(DEADLINE, "whoever is left from the rule before goes", async || {
-        ask(session, &left).await.then_some(())
-    })
-    .await;
+    within(DEADLINE, "sessions of the previous rule end", async || ask(session, &left).await.then_some(()))
+        .await;
     let mut inside = server().database(name).connect().await.expect("the database opens");
     execute(
         &mut inside,
@@ -113,7 +111,7 @@ async fn ask(session: &mut PgConnection, question: &str) -> bool {
 /// The Postgres server that tests may make databases on.
 fn server() -> PgConnectOptions {
     let url = std::env::var("TEST_POSTGRES_URL").expect(
-        "TEST_POSTGRES_URL is not set, so nothing can be said about Postgres: `tests/run` sets it, and so does \
+        "TEST_POSTGRES_URL is not set, so Postgres cannot be tested: `tests/run` sets it, and so does \
          `tests/run with cargo test`, with a Postgres of its own",
     );
     PgConnectOptions::from_str(&url).expect("TEST_POSTGRES_URL is a URL of Postgres")

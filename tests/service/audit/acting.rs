@@ -9,16 +9,16 @@ use crate::support::network::{Event, deliver, send};
 use crate::support::settings::PUBLIC_URL;
 use crate::support::wait::until;
 
-/// Above this a second person must agree; and decisions are told after a while, so that they can be undone.
+/// Above this a second person must agree; decisions are sent with a delay, so that they can be undone.
 const TERMS: &str = "[review]\nsecond_person_usd = \"50\"\nsecond_person_stated_reward = \"5000\"\n";
 
-/// A gate whose app says no for good; what was credited is told at once, decisions are not. Two admins, `mara` and `joe`,
+/// A gate whose app refuses for good; credits are sent at once, decisions are not. Two admins, `mara` and `joe`,
 /// two refused calls that verify by now, and a closed report of [`closed_day`].
 pub(super) fn gate_to_act_on(on: Kind) -> (Gate, sandbox::app::App) {
     let app = app();
     app.answer_with(|_| sandbox::app::Reply::Refuse(400));
     let gate = Gate::with(on, |settings| {
-        let settings = settings.telling(&app, "schedule = [0.01]");
+        let settings = settings.forwarding_to(&app, "schedule = [0.01]");
         let settings = settings.replace_in_tail("[deliveries]\n", "[deliveries]\ngrace_seconds = 600\n");
         settings.with_tail(TERMS).with("public_url = \"http://gw.example.com\"")
     });
@@ -79,16 +79,16 @@ pub(super) fn failed_again(api: &Api, tx: &str) -> i64 {
 /// A reversal of 4 of 10 coins, which a person must look at.
 pub(super) fn case(api: &Api, tx: &str) -> i64 {
     deliver(api.address, &Event::honest("u-9", tx, 10).credit());
-    api.settle();
+    api.await_processing();
     deliver(api.address, &Event::honest("u-9", tx, 4).reversal());
-    api.settle();
+    api.await_processing();
     let open = api.all("reversals", 100);
     let of_tx = open.iter().find(|case| case["tx_id"] == tx).unwrap_or_else(|| panic!("{tx}: {open:?}"));
     of_tx["id"].as_i64().expect("an id")
 }
 
-/// A version of a statement of today: two lines that every version has, and one for each version. Nobody ever heard of
-/// any but the first, which later versions count higher.
+/// A version of a statement of today: two lines that every version has, and one for each version. Only the first is a
+/// known transaction, and later versions give it a higher amount.
 pub(super) fn statement(tx: &str, versions: usize) -> String {
     let head = "tx_id,status,user_id,offer_id,amount,currency,time\n".to_owned();
     let credit = |tx: &str| line(tx, "approved", "u-1", "1.00");

@@ -11,7 +11,7 @@ pub(super) type Signed<'a> = (&'a str, &'a str, Option<&'a str>, Option<&'a str>
 
 /// Where tests come from.
 pub(super) const HERE: Option<&str> = Some("127.0.0.0/24");
-/// Somebody whom nobody knows, on a page.
+/// Somebody who is not signed in, on a page.
 pub(super) const STRANGER: Signed<'_> = ("nobody", "page", None, HERE);
 
 /// Somebody on a page.

@@ -184,7 +184,7 @@ fn postbacks(desk: &mut Desk<'_>) {
     let (path, of) = (|act: &str| format!("postbacks/{id}/{act}"), format!("postback {id}"));
     // A postback that is replayed as the settings were is quarantined again.
     desk.act(&path("replay"), &json!({}), Action::PostbackReplayed, &of);
-    desk.api.settle();
+    desk.api.await_processing();
     desk.once(&path("state"), &stated("500"), Action::PostbackStated, &of);
     assert_eq!(desk.api.post("postbacks/999999/replay", "").status, 404);
     desk.book.none("there is no such postback");

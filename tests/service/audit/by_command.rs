@@ -195,9 +195,9 @@ fn postbacks(gate: &Gate, shell: &mut Shell<'_>) {
     let of = |id: &str| format!("postback {id}");
     let replay = ["replay", "--quarantined", "--id", &one];
     shell.act(NOBODY_NAMED, &replay, Action::PostbackReplayed, &of(&one));
-    api.settle();
+    api.await_processing();
     shell.act(NOBODY_NAMED, &["replay", "--quarantined"], Action::PostbackReplayed, "2 postbacks");
-    api.settle();
+    api.await_processing();
     let by = |name: &'static str| ["--as", name, "--reason", "why"];
     let aside = [&["postbacks", "set-aside", &one][..], &by("mara")].concat();
     shell.once("mara", &aside, Action::PostbackSetAside, &of(&one));
@@ -256,7 +256,7 @@ fn statements(gate: &Gate, shell: &mut Shell<'_>) {
     let accept = [&["statement", "accept", "1", "line 3"][..], &by].concat();
     shell.once("joe", &accept, Action::DifferenceAccepted, &of(1));
     let paid = ["statement", "paid", "1", "1.00", "--as", "joe", "--note", "wire", "--yes"];
-    // The same payment once more is the same payment.
+    // The same payment again is a repeat.
     shell.once("joe", &paid, Action::StatementPaid, &of(1));
     let back = [&["statement", "take-back", "1", "1"][..], &by].concat();
     shell.once("joe", &back, Action::PaymentTakenBack, &of(1));

@@ -1,4 +1,4 @@
-//! What RewardGate does by itself, by its settings or because somebody else gave cause.
+//! What RewardGate does by itself: by its settings, or caused by somebody else.
 
 use domain::audit::Action;
 
@@ -25,7 +25,7 @@ pub(super) const ACTS: &[Action] = &[
 fn what_follows_from_settings_and_from_others_leaves_its_line(on: Kind) {
     let app = app();
     app.answer_with(|_| sandbox::app::Reply::Refuse(410));
-    let gate = Gate::with(on, |settings| settings.telling(&app, "schedule = [0.01]"));
+    let gate = Gate::with(on, |settings| settings.forwarding_to(&app, "schedule = [0.01]"));
     assert!(gate.run(&["migrate"]).status.success());
     gate.add_person("mara", "admin");
     let mut book = Book::open(&gate);
@@ -62,7 +62,7 @@ fn what_follows_from_settings_and_from_others_leaves_its_line(on: Kind) {
     until_statement(&api, 3, "failed");
     assert_eq!(one(&mut book, Action::StatementFailed, "worker").0, "statement 3");
     worker.stop();
-    // Wrong passwords of whoever it was.
+    // Wrong passwords are attributed to nobody.
     for _ in 0..3 {
         SignedIn::with_password(web.address, "mara", "wrong horse", &[]).err().expect("refused");
     }

@@ -104,7 +104,7 @@ fn every_page_form_that_changes_something_leaves_one_line(on: Kind) {
     let api = gate.api(up.address);
     let mut book = Book::open(&gate);
     let sign_in = |name, password| SignedIn::with_password(up.address, name, password, &[]);
-    // Three wrong passwords: she is told, until she has seen it.
+    // Three wrong passwords are shown to her until she has seen them.
     for _ in 0..3 {
         assert_eq!(sign_in("mara", "wrong horse").err().expect("refused").status, 401);
         book.one(Action::SignInRefused, STRANGER, "person mara");
@@ -242,7 +242,7 @@ fn postbacks(api: &Api, desk: &mut Desk<'_>) {
     let id = quarantine(api, "Q-1", "reward=500", "reward=x");
     let (path, of) = (|act: &str| format!("/postbacks/{id}/{act}"), format!("postback {id}"));
     desk.act(&path("replay"), "", Action::PostbackReplayed, &of);
-    api.settle();
+    api.await_processing();
     desk.once(&path("set-aside"), "reason=why", Action::PostbackSetAside, &of);
     desk.once(&path("take-up"), "reason=why", Action::PostbackTakenUp, &of);
     state(desk, id, "500", Action::PostbackStated);

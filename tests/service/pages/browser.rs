@@ -20,7 +20,7 @@ use tokio::runtime::Runtime;
 
 use crate::support::wait::{DEADLINE, PAUSE};
 
-/// How often a driver is started before it is given up.
+/// Attempts to start a driver.
 const DRIVER_STARTS: usize = 10;
 
 /// True once the page is whole, its script has run, and no request of it is under way.
@@ -51,7 +51,7 @@ pub(crate) struct Look {
 
 /// One browser with a profile of its own.
 pub(crate) struct Browser {
-    runtime: Runtime,
+    pub(crate) runtime: Runtime,
     client: Option<Client>,
     driver: Child,
     origin: String,
@@ -98,7 +98,7 @@ impl Browser {
         Self { runtime, client, driver, origin: format!("http://{address}"), has_script }
     }
 
-    fn client(&self) -> &Client {
+    pub(crate) fn client(&self) -> &Client {
         self.client.as_ref().expect("open until it is dropped")
     }
 
@@ -138,19 +138,19 @@ impl Browser {
         self.runtime.block_on(chosen).unwrap_or_else(|error| panic!("{selector}: {error}"));
     }
 
-    /// The words of one element.
+    /// The text of one element.
     pub(crate) fn text_of(&self, selector: &str) -> String {
         self.stands();
         let text = async { self.client().find(Locator::Css(selector)).await?.text().await };
         self.runtime.block_on(text).unwrap_or_else(|error| panic!("{selector}: {error}"))
     }
 
-    /// Clicks on what fits; if that leads to another page, it stands when this returns.
+    /// Clicks on the element; if that leads to another page, waits until it stands.
     pub(crate) fn click(&self, selector: &str) {
         self.click_on(Locator::Css(selector), selector);
     }
 
-    /// The same for the link that says `text`.
+    /// The same for the link with this text.
     pub(crate) fn click_link(&self, text: &str) {
         self.click_on(Locator::LinkText(text), text);
     }
@@ -178,7 +178,7 @@ impl Browser {
         self.strike(keys);
     }
 
-    /// Presses keys that lead to another page; it stands when this returns.
+    /// Presses keys that lead to another page, and waits until it stands.
     pub(crate) fn press_to_go(&self, keys: &str) {
         self.stands();
         let (old, place) = (self.runtime.block_on(self.main()).expect("a page"), self.path());
@@ -186,7 +186,7 @@ impl Browser {
         self.gone(&old, &place, keys);
     }
 
-    /// The same as [`Self::press`], whatever the page is doing.
+    /// The same as [`Self::press`] without waiting for the page.
     pub(crate) fn strike(&self, keys: &str) {
         let mut actions = KeyActions::new("keyboard".into());
         for value in keys.chars() {
@@ -222,19 +222,19 @@ impl Browser {
         });
     }
 
-    /// What a script answers.
+    /// The result of a script.
     pub(crate) fn ask(&self, script: &str) -> Value {
         self.stands();
         self.runtime.block_on(self.client().execute(script, Vec::new())).expect("the script runs")
     }
 
-    /// How many elements fit.
+    /// The number of elements that match.
     pub(crate) fn count(&self, selector: &str) -> usize {
         self.stands();
         self.runtime.block_on(self.client().find_all(Locator::Css(selector))).expect("looked for").len()
     }
 
-    /// The words of the page.
+    /// The text of the page.
     pub(crate) fn text(&self) -> String {
         let text = async { self.client().find(Locator::Css("body")).await?.text().await };
         // A page may be on its way out while it is read; then the next look finds the next one.
@@ -245,7 +245,7 @@ impl Browser {
         self.until(&format!("the page says {words:?}"), |browser| browser.text().contains(words));
     }
 
-    /// Waits until something is so.
+    /// Waits until `holds` is true.
     pub(crate) fn until(&self, what: &str, mut holds: impl FnMut(&Self) -> bool) {
         let began = Instant::now();
         while !holds(self) {
@@ -259,12 +259,7 @@ impl Browser {
         }
     }
 
-    /// What is to be seen, as PNG.
-    pub(crate) fn picture(&self) -> Vec<u8> {
-        self.runtime.block_on(self.client().screenshot()).expect("a picture")
-    }
-
-    /// What axe-core finds wrong that is serious or worse, as `rule: what, where`.
+    /// The serious and critical violations that axe-core finds, as `rule: what, where`.
     pub(crate) fn barriers(&self) -> Vec<String> {
         let axe = std::env::var("AXE_CORE").expect("`tests/run` fetches it and says where");
         let axe = std::fs::read_to_string(axe).expect("axe-core");
@@ -282,7 +277,7 @@ impl Browser {
     }
 }
 
-/// An element as a script takes it.
+/// An element as an argument of a script.
 fn argument(element: &Element) -> Value {
     serde_json::to_value(element).expect("an element is a word")
 }

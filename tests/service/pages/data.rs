@@ -1,4 +1,4 @@
-//! What the pages say of a network whose data is found wanting.
+//! What the pages say about faults in a network's data.
 
 use super::Team;
 use crate::support::database::Kind;
@@ -17,12 +17,12 @@ fn a_fault_of_data_is_on_the_first_page_once_it_is_frequent(on: Kind) {
         unfilled(&format!("T-{number}"));
     }
     deliver(team.up.address, &Event::honest("u-1", "T-fine", 10).credit());
-    team.api.settle();
+    team.api.await_processing();
     browser.go("/");
     browser.says("To do");
     assert!(!browser.text().contains("Macro not filled in"), "nineteen are few");
     unfilled("T-19");
-    team.api.settle();
+    team.api.await_processing();
     browser.go("/");
     browser.says("targo: \u{201c}Macro not filled in\u{201d} on 20 of 21 postbacks in 24 h");
     browser.says("\u{201c}Values cleaned\u{201d} on 20 of 21");

@@ -1,4 +1,4 @@
-//! Who gets in, who may do what, and what no other site can make a browser do.
+//! Signing in, roles, and requests forged by other sites.
 
 use serde_json::json;
 
@@ -14,7 +14,7 @@ on_both_databases!(
     a_wrong_password_says_nothing_about_names_and_guessing_is_slowed_down,
     an_admin_adds_and_disables_people_and_their_sessions_end,
     every_page_carries_the_headers_that_keep_it_to_itself,
-    a_refused_call_is_taken_once_its_secret_is_put_right_and_a_quarantined_one_again,
+    refused_and_quarantined_calls_are_replayed_after_the_fix,
 );
 
 const PAGES: [&str; 16] = [
@@ -121,7 +121,7 @@ fn a_wrong_password_says_nothing_about_names_and_guessing_is_slowed_down(on: Kin
         browser.click("form button");
         browser.says("Incorrect name or password.");
     }
-    // A try comes back every twelve seconds; whoever guesses faster meets the limit.
+    // One attempt is restored every twelve seconds; faster guessing hits the limit.
     browser.until("guessing is slowed down", |browser| {
         browser.fill("[name=name]", "mara");
         browser.fill("[name=password]", "wrong");
@@ -180,13 +180,13 @@ fn every_page_carries_the_headers_that_keep_it_to_itself(on: Kind) {
     }
 }
 
-fn a_refused_call_is_taken_once_its_secret_is_put_right_and_a_quarantined_one_again(on: Kind) {
+fn refused_and_quarantined_calls_are_replayed_after_the_fix(on: Kind) {
     let team = Team::new(on);
     let forged = format!("{}0", Event::honest("u-1", "T-1", 500).credit());
     call(team.up.address, &Request::get(forged));
     let broken = crate::support::network::sign(&Event::honest("", "T-2", 500).unsigned(1));
     deliver(team.up.address, &broken);
-    team.api.settle();
+    team.api.await_processing();
     let mara = team.signed_in("mara");
     mara.go("/postbacks?outcome=quarantined");
     mara.says("quarantined");

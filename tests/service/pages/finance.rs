@@ -16,7 +16,7 @@ on_both_databases!(
     a_controller_uploads_looks_imports_accepts_pays_and_downloads,
     a_statement_is_uploaded_and_imported_without_script,
     days_and_payments_are_asked_about_without_script,
-    a_controller_signs_a_closed_day_off_once_and_its_files_add_up_to_the_page,
+    a_closed_day_is_signed_off_once_and_its_files_match_the_page,
     risk_reads_what_finance_does_and_changes_nothing,
 );
 
@@ -27,7 +27,7 @@ fn statement(team: &Team) -> String {
     for tx in ["T-1", "T-2", "T-3"] {
         deliver(team.up.address, &Event::honest("u-1", tx, 10).credit());
     }
-    team.api.settle();
+    team.api.await_processing();
     let mut file = HEADER.to_owned();
     file += &line("T-1", "approved", "u-1", "1.00");
     file += &line("T-2", "approved", "u-1", "1.50");
@@ -190,11 +190,11 @@ fn days_and_payments_are_asked_about_without_script(on: Kind) {
     team.gate.assert_proven();
 }
 
-fn a_controller_signs_a_closed_day_off_once_and_its_files_add_up_to_the_page(on: Kind) {
+fn a_closed_day_is_signed_off_once_and_its_files_match_the_page(on: Kind) {
     let team = Team::new(on);
     deliver(team.up.address, &Event::honest("u-1", "T-1", 10).credit());
     deliver(team.up.address, &Event::honest("u-2", "T-2", 10).credit());
-    team.api.settle();
+    team.api.await_processing();
     let report = |date: &str| assert_eq!(team.gate.run(&["report", date]).status.code(), Some(0));
     let (today, closed) = (days_ago(0).date().to_string(), days_ago(3).date().to_string());
     report(&today);

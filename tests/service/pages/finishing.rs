@@ -1,5 +1,5 @@
-//! A way out of quarantine on the pages: what is missing is asked for, what would happen is shown, nobody agrees with
-//! themselves, and what is worth nothing is off the list.
+//! Completing quarantined postbacks on the pages: missing fields are asked for, the result is shown first, nobody
+//! confirms their own statement, and worthless ones leave the list.
 
 use super::browser::{Browser, Look};
 use super::{PASSWORD, Team};

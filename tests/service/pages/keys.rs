@@ -41,7 +41,7 @@ fn hold_many(team: &Team, users: usize, each: usize) -> Vec<String> {
     for (user, number) in &all {
         deliver(team.up.address, &Event::too_fast(&format!("u-{user}"), &name(*user, *number), 500).credit());
     }
-    team.api.settle();
+    team.api.await_processing();
     all.into_iter().map(|(user, number)| name(user, number)).collect()
 }
 
@@ -82,7 +82,7 @@ fn two_hundred_holds_are_decided_by_keys_as_fast_as_they_are_taken(on: Kind) {
     }
     assert_eq!((decided - undone, transactions.len()), (200, 200));
     assert!(undone > 0, "z undid something");
-    // Whoever stops here can still take the last decision back.
+    // The last decision can still be undone here.
     browser.press("z");
     browser.says("Undone: 1 reward held again");
     team.gate.assert_proven();
@@ -125,7 +125,7 @@ fn a_skip_goes_to_the_next_reward_and_leaves_this_one_held(on: Kind) {
     assert!(browser.path().starts_with("/review?"), "{}", browser.path());
     assert_one_cursor(&browser);
     assert_eq!((team.status("T-1"), team.status("T-2")), ("held".into(), "held".into()));
-    // What was let go of can be decided on by somebody else.
+    // A released claim lets somebody else decide.
     let joe = team.signed_in("joe");
     joe.go(&format!("/rewards/{}", team.id("T-1")));
     assert!(!joe.text().contains("Claimed by mara"), "{}", joe.text());
@@ -252,7 +252,7 @@ fn rejecting_many_says_who_will_not_receive_what(on: Kind) {
         let event = |tx: &str| Event::too_fast(&format!("u-{user}"), &format!("{tx}-{user}"), 500);
         deliver(team.up.address, &event("T").credit());
     }
-    team.api.settle();
+    team.api.await_processing();
     let browser = team.signed_in("mara");
     browser.go("/review?group=address&c1=81.2.69.160&c2=");
     let shape = |browser: &Browser| {

@@ -7,7 +7,6 @@ mod finance;
 mod finishing;
 mod keys;
 mod paper;
-mod pictures;
 mod reach;
 mod reversals;
 mod reviewing;
@@ -51,7 +50,7 @@ impl Team {
         for tx in transactions {
             deliver(self.up.address, &Event::too_fast(user, tx, 500).credit());
         }
-        self.api.settle();
+        self.api.await_processing();
     }
 
     fn id(&self, tx: &str) -> i64 {

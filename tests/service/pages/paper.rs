@@ -107,7 +107,7 @@ fn money_and_counts_are_written_in_one_way_on_every_page(on: Kind) {
         deliver(team.up.address, &Event::honest("u-1", &format!("T-{number}"), 1_500).credit());
     }
     deliver(team.up.address, &Event::large("u-2", "T-9", 30_000).credit());
-    team.api.settle();
+    team.api.await_processing();
     let today = days_ago(0).date().to_string();
     assert_eq!(team.gate.run(&["report", &today]).status.code(), Some(0));
     let root = team.signed_in("root");

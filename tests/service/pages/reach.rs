@@ -55,7 +55,7 @@ fn pages(team: &Team) -> Vec<String> {
         team.up.address,
         &sign(&Event::honest("u-1", "T-Q", 10).unsigned(1).replace("reward=10", "reward=ten")),
     );
-    team.api.settle();
+    team.api.await_processing();
     let quarantined = team.api.get("postbacks?outcome=quarantined")["items"][0]["id"].clone();
     pages.push(format!("/postbacks/{quarantined}"));
     pages.push(format!("/rewards/{id}"));

@@ -1,4 +1,4 @@
-//! Reversals that do not simply reverse, each decided on its page.
+//! Reversals that need a person, each decided on its page.
 
 use super::Team;
 use super::browser::Look;
@@ -18,9 +18,9 @@ const PATH: &str = "/review/reversals";
 fn with_a_part(on: Kind) -> Team {
     let team = Team::new(on);
     deliver(team.up.address, &Event::honest("u-1", "T-1", 500).credit());
-    team.api.settle();
+    team.api.await_processing();
     deliver(team.up.address, &Event::honest("u-1", "T-1", 200).reversal());
-    team.api.settle();
+    team.api.await_processing();
     team
 }
 
@@ -50,7 +50,7 @@ fn an_orphan_is_linked_to_the_credit_that_is_proposed(on: Kind) {
     let team = Team::new(on);
     deliver(team.up.address, &Event::honest("u-1", "T-0", 500).credit());
     deliver(team.up.address, &Event::honest("u-1", "T-0-R", 500).reversal());
-    team.api.settle();
+    team.api.await_processing();
     team.gate.database.execute("UPDATE reversal_cases SET due_at = raised_at");
     let browser = team.signed_in("mara");
     browser.go(PATH);
@@ -70,9 +70,9 @@ fn an_orphan_is_linked_to_the_credit_that_is_proposed(on: Kind) {
 fn without_a_script_a_reversal_for_another_user_is_dismissed(on: Kind) {
     let team = Team::new(on);
     deliver(team.up.address, &Event::honest("u-1", "T-1", 500).credit());
-    team.api.settle();
+    team.api.await_processing();
     deliver(team.up.address, &Event::honest("u-2", "T-1", 500).reversal());
-    team.api.settle();
+    team.api.await_processing();
     let browser = team.browser(Look { without_script: true, ..Look::default() });
     browser.sign_in("mara", super::PASSWORD);
     browser.go(PATH);

@@ -7,7 +7,7 @@ use crate::support::database::Kind;
 on_both_databases!(
     a_reviewer_signs_in_opens_and_releases_with_nothing_but_keys,
     a_filter_stands_in_the_address_and_finds_what_it_names,
-    a_cluster_is_rejected_at_once_with_its_number_and_money_shown_before_and_can_be_undone,
+    a_cluster_is_rejected_after_showing_its_size_and_can_be_undone,
     of_two_browsers_the_second_sees_who_has_it_open_and_then_what_happened,
     what_needs_two_waits_and_the_second_does_not_see_what_the_first_said,
     without_a_script_everything_is_links_and_forms,
@@ -63,7 +63,7 @@ fn a_filter_stands_in_the_address_and_finds_what_it_names(on: Kind) {
     browser.says("No holds match these filters.");
 }
 
-fn a_cluster_is_rejected_at_once_with_its_number_and_money_shown_before_and_can_be_undone(on: Kind) {
+fn a_cluster_is_rejected_after_showing_its_size_and_can_be_undone(on: Kind) {
     let team = Team::new(on);
     team.hold("u-1", &["T-1", "T-2", "T-3"]);
     team.hold("u-2", &["T-4"]);
@@ -101,7 +101,7 @@ fn of_two_browsers_the_second_sees_who_has_it_open_and_then_what_happened(on: Ki
     assert_eq!(team.status("T-1"), "held");
     mara.press("r");
     mara.says("Rejected 1 reward");
-    // Joe's page is out of date: he is told what happened, and nothing is overturned.
+    // Joe's page is out of date: it shows what happened, and nothing is overturned.
     joe.press("a");
     joe.says("was rejected by mara");
     assert_eq!(team.status("T-1"), "rejected");

@@ -1,4 +1,4 @@
-//! What is left of what one did when a session ends, what a link can make a page say, and that whatever goes wrong is a
+//! What remains when a session ends, what a link can make a page say, and that every error is a
 //! page.
 
 use super::browser::{Browser, Look};

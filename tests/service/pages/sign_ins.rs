@@ -1,4 +1,4 @@
-//! Signing in under attack: what it costs, who gets in, who is told, and what ends with a password.
+//! Signing in under attack: its cost, who gets in, who is notified, and what a new password ends.
 
 use std::collections::BTreeSet;
 use std::io::Write as _;
@@ -14,11 +14,11 @@ use crate::support::network::{Event, deliver};
 use crate::support::wait::until;
 
 on_both_databases!(
-    many_sign_ins_at_once_take_up_bounded_memory_and_calls_are_acknowledged,
+    many_sign_ins_take_bounded_memory_and_calls_are_acknowledged,
     one_address_locks_nobody_out_elsewhere_and_successes_are_free,
     a_known_person_gets_in_while_everybody_guesses,
     a_name_of_any_length_is_refused_and_nothing_is_looked_up_for_it,
-    a_person_is_told_of_wrong_passwords_and_so_is_the_audit,
+    wrong_passwords_are_shown_to_the_person_and_audited,
     a_sign_in_in_flight_while_the_password_changes_leaves_no_session,
     people_and_admins_see_and_end_sessions,
 );
@@ -80,14 +80,14 @@ fn is_signed_in(address: SocketAddr, session: &str) -> bool {
     look(address, session, "/password").status == 200
 }
 
-/// Whoever is turned away is told when to try again.
+/// A refused sign-in says when to try again.
 fn assert_turned_away_well(answer: &Answer) {
     assert!([401, 429].contains(&answer.status), "{} {}", answer.status, answer.body);
     let wait = answer.header("retry-after").and_then(|wait| wait.parse::<u64>().ok());
     assert_eq!(wait.is_some_and(|seconds| (1..=60).contains(&seconds)), answer.status == 429, "{wait:?}");
 }
 
-fn many_sign_ins_at_once_take_up_bounded_memory_and_calls_are_acknowledged(on: Kind) {
+fn many_sign_ins_take_bounded_memory_and_calls_are_acknowledged(on: Kind) {
     let team = team(on);
     let address = team.up.address;
     session(address, HOME, "mara", PASSWORD);
@@ -174,7 +174,7 @@ fn a_name_of_any_length_is_refused_and_nothing_is_looked_up_for_it(on: Kind) {
     assert!(!audit.contains("xxxx") && !audit.contains("üü"), "{audit}");
 }
 
-fn a_person_is_told_of_wrong_passwords_and_so_is_the_audit(on: Kind) {
+fn wrong_passwords_are_shown_to_the_person_and_audited(on: Kind) {
     let team = team(on);
     let address = team.up.address;
     for _ in 0..2 {

@@ -66,7 +66,7 @@ impl Api {
     }
 
     /// Waits until nothing recorded is left to process.
-    pub(crate) fn settle(&self) {
+    pub(crate) fn await_processing(&self) {
         until("an empty inbox", || {
             self.get("postbacks?outcome=received&limit=1")["items"].get(0).is_none().then_some(())
         });
@@ -79,7 +79,7 @@ impl Api {
 
     /// Waits until everything is processed, then hands back the reward of this transaction with all that belongs to it.
     pub(crate) fn reward(&self, tx: &str) -> Value {
-        self.settle();
+        self.await_processing();
         let list = self.get(&format!("rewards?tx_id={tx}"));
         assert_eq!(list["items"].as_array().map(Vec::len), Some(1), "one reward of {tx}: {list}");
         self.get(&format!("rewards/{}", list["items"][0]["id"]))

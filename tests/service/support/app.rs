@@ -1,4 +1,4 @@
-//! The publisher's app, beside a gate that tells it.
+//! The publisher's app, which a gate sends deliveries to.
 
 use std::sync::LazyLock;
 
@@ -8,7 +8,7 @@ use tokio::runtime::Runtime;
 
 use crate::support::settings::Settings;
 
-/// What we sign with, and the app verifies with.
+/// The secret that deliveries are signed with.
 pub(crate) const APP_SECRET: &str = "app-secret";
 /// The variable that holds it.
 const APP_SECRET_NAME: &str = "APP_SECRET";
@@ -32,16 +32,16 @@ pub(crate) fn app_with(secrets: Vec<Secret>) -> App {
 }
 
 impl Settings {
-    /// Tells `app` everything, with these lines besides; the machine itself may be called.
+    /// Sends all deliveries to `app`, with these lines in its section; addresses of this machine are allowed.
     #[must_use]
-    pub(crate) fn telling(self, app: &App, lines: &str) -> Self {
+    pub(crate) fn forwarding_to(self, app: &App, lines: &str) -> Self {
         self.with_tail("[deliveries]\nallow_networks = [\"127.0.0.0/8\", \"::1\"]")
-            .telling_url(&app.origin(), lines)
+            .forwarding_to_url(&app.origin(), lines)
     }
 
-    /// The same at another origin, and without the machine itself being allowed.
+    /// The same at another origin, without allowing addresses of this machine.
     #[must_use]
-    pub(crate) fn telling_url(self, origin: &str, lines: &str) -> Self {
+    pub(crate) fn forwarding_to_url(self, origin: &str, lines: &str) -> Self {
         let url = postback_url(origin);
         self.with_variable(APP_SECRET_NAME, APP_SECRET).with_tail(&format!(
             "[[apps]]\nname = \"main\"\n[apps.forward]\nurl = \"{url}\"\nsecret = \"env:{APP_SECRET_NAME}\"\n{lines}"

@@ -35,7 +35,7 @@ impl Database {
     pub(crate) fn on_server(server_url: &str) -> Self {
         let name = format!("service_{:016x}", rand::random::<u64>());
         let database = Self::Postgres { server_url: server_url.to_owned(), name };
-        database.tell_server(&format!("CREATE DATABASE {}", database.name()));
+        database.execute_on_server(&format!("CREATE DATABASE {}", database.name()));
         database
     }
 
@@ -110,15 +110,15 @@ impl Database {
     /// Lets nobody in and sends everybody away, as a maintenance does; returns when the last one is gone.
     pub(crate) fn close(&self) {
         let name = self.name();
-        self.tell_server(&format!("ALTER DATABASE {name} ALLOW_CONNECTIONS false"));
-        self.tell_server(&format!(
+        self.execute_on_server(&format!("ALTER DATABASE {name} ALLOW_CONNECTIONS false"));
+        self.execute_on_server(&format!(
             "SELECT pg_terminate_backend(pid, 60000) FROM pg_stat_activity WHERE datname = '{name}'"
         ));
     }
 
     /// Lets everybody in again.
     pub(crate) fn reopen(&self) {
-        self.tell_server(&format!("ALTER DATABASE {} ALLOW_CONNECTIONS true", self.name()));
+        self.execute_on_server(&format!("ALTER DATABASE {} ALLOW_CONNECTIONS true", self.name()));
     }
 
     /// From now on (or not any more) it takes no writes, as after a failover to a copy: sessions that begin meanwhile
@@ -126,7 +126,7 @@ impl Database {
     pub(crate) fn take_writes(&self, takes_them: bool) {
         let name = self.name();
         let is_read_only = if takes_them { "off" } else { "on" };
-        self.tell_server(&format!(
+        self.execute_on_server(&format!(
             "ALTER DATABASE {name} SET default_transaction_read_only = {is_read_only}"
         ));
         if !takes_them {
@@ -137,8 +137,8 @@ impl Database {
     /// A role of this database's own that owns it and is nobody special, and the URL that it comes by.
     pub(crate) fn own_role(&self) -> (Role<'_>, String) {
         let name = self.name();
-        self.tell_server(&format!("CREATE ROLE {name} LOGIN PASSWORD 'test'"));
-        self.tell_server(&format!("ALTER DATABASE {name} OWNER TO {name}"));
+        self.execute_on_server(&format!("CREATE ROLE {name} LOGIN PASSWORD 'test'"));
+        self.execute_on_server(&format!("ALTER DATABASE {name} OWNER TO {name}"));
         let url = self.url();
         let address = url.rsplit_once('@').expect("a user").1;
         (Role(self), format!("postgres://{name}:test@{address}"))
@@ -147,7 +147,7 @@ impl Database {
     /// Ends every connection, whatever it is doing.
     pub(crate) fn end_sessions(&self) {
         let name = self.name();
-        self.tell_server(&format!(
+        self.execute_on_server(&format!(
             "SELECT pg_terminate_backend(pid, 60000) FROM pg_stat_activity WHERE datname = '{name}'"
         ));
     }
@@ -155,12 +155,12 @@ impl Database {
     /// Ends one of its connections, whatever that one is doing.
     pub(crate) fn terminate_one(&self) {
         let name = self.name();
-        self.tell_server(&format!(
+        self.execute_on_server(&format!(
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}' ORDER BY random() LIMIT 1"
         ));
     }
 
-    fn tell_server(&self, sql: &str) {
+    fn execute_on_server(&self, sql: &str) {
         let Self::Postgres { server_url, .. } = self else { panic!("SQLite has no server") };
         run_on_postgres(server_url, sql);
     }
@@ -177,7 +177,7 @@ pub(crate) struct Role<'d>(&'d Database);
 impl Role<'_> {
     /// How many connections it may have; -1 for any number.
     pub(crate) fn limit_connections(&self, limit: i32) {
-        self.0.tell_server(&format!("ALTER ROLE {} CONNECTION LIMIT {limit}", self.0.name()));
+        self.0.execute_on_server(&format!("ALTER ROLE {} CONNECTION LIMIT {limit}", self.0.name()));
     }
 
     /// Whether it may write postbacks down.
@@ -191,15 +191,15 @@ impl Role<'_> {
 impl Drop for Role<'_> {
     fn drop(&mut self) {
         let name = self.0.name();
-        self.0.tell_server(&format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)"));
-        self.0.tell_server(&format!("DROP ROLE {name}"));
+        self.0.execute_on_server(&format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)"));
+        self.0.execute_on_server(&format!("DROP ROLE {name}"));
     }
 }
 
 impl Drop for Database {
     fn drop(&mut self) {
         if matches!(self, Self::Postgres { .. }) {
-            self.tell_server(&format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", self.name()));
+            self.execute_on_server(&format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", self.name()));
         }
     }
 }

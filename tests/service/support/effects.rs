@@ -11,7 +11,7 @@ use crate::support::network::Event;
 /// Demands that exactly `events` became rewards, those in `reversed` taken back and all others credited; that every
 /// user has exactly what follows from that; and that the books are in order.
 pub(crate) fn assert_one_effect_each(gate: &Gate, api: &Api, events: &[Event], reversed: &BTreeSet<String>) {
-    api.settle();
+    api.await_processing();
     let mut expected: Vec<_> = events
         .iter()
         .map(|event| {

@@ -17,7 +17,7 @@ use crate::support::settings::Settings;
 /// Everybody's password.
 pub(crate) const PASSWORD: &str = "correct horse";
 
-/// Where the settings and the database of a test stand, and what starts its processes.
+/// The settings and the database of a test; starts its processes.
 pub(crate) struct Gate {
     // Before the folder, because what is in the folder goes with it.
     pub(crate) database: Database,
@@ -165,7 +165,7 @@ impl Gate {
     }
 }
 
-/// A process that has said where it listens.
+/// A process that has announced where it listens.
 pub(crate) fn listening(process: Process) -> Listening {
     announced(process).expect("a process that listens says so")
 }
@@ -178,7 +178,7 @@ pub(crate) fn announced(process: Process) -> Option<Listening> {
     Some(Listening { process, address })
 }
 
-/// A process that has said that it works.
+/// A worker that has announced that it works.
 pub(crate) fn ready(process: Process) -> Process {
     assert_eq!(process.line().as_deref(), Some("worker ready"));
     process

@@ -88,7 +88,7 @@ impl Answer {
     }
 
     /// Status and body, for comparing both at once.
-    pub(crate) fn said(&self) -> (u16, &str) {
+    pub(crate) fn status_and_body(&self) -> (u16, &str) {
         (self.status, &self.body)
     }
 }

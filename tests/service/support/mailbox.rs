@@ -1,4 +1,4 @@
-//! A mail server of one test: it refuses as many mails as it is told, and keeps the others.
+//! A mail server of one test: it refuses a given number of mails, and keeps the others.
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::{TcpListener, TcpStream};

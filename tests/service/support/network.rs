@@ -28,7 +28,7 @@ pub(crate) struct Event {
 }
 
 impl Event {
-    /// Nothing speaks against it. Every transaction is an offer of its own.
+    /// No rule holds it. Every transaction is an offer of its own.
     pub(crate) fn honest(user: &str, tx: &str, units: i64) -> Self {
         Self {
             user: user.into(),

@@ -45,9 +45,9 @@ impl Process {
 
     /// SIGTERM, by the shell's own `kill`: every system has that one.
     pub(crate) fn terminate(&self) {
-        let told =
+        let signalled =
             Command::new("sh").args(["-c", "kill -TERM \"$0\"", &self.child.id().to_string()]).status();
-        assert!(told.expect("a shell").success(), "the process was gone before it was told to stop");
+        assert!(signalled.expect("a shell").success(), "the process ended before it was asked to");
     }
 
     /// SIGKILL: it gets no chance to finish anything.
@@ -61,7 +61,7 @@ impl Process {
         until("the end of the process", || self.child.try_wait().expect("a process"))
     }
 
-    /// Tells it to stop, and demands that it ends in good order.
+    /// Stops it, and asserts that its exit code is 0.
     pub(crate) fn stop(&mut self) {
         self.terminate();
         assert_eq!(self.exit().code(), Some(0), "a stopped process ends with 0");

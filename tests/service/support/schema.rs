@@ -4,7 +4,7 @@
 use domain::report::day::NaiveDate;
 use serde_json::{Value, json};
 
-/// Words of a schema that bound nothing.
+/// Keywords of a schema that restrict nothing.
 const WORDS_ONLY: [&str; 5] = ["description", "example", "examples", "default", "title"];
 
 /// Each pattern of the document with texts that it has, and texts that it has not.
@@ -64,7 +64,7 @@ pub(crate) fn resolved<'d>(document: &'d Value, schema: &'d Value) -> &'d Value 
     }
 }
 
-/// What of `value` is not as `schema` has it.
+/// How `value` differs from `schema`.
 pub(crate) fn faults(document: &Value, schema: &Value, value: &Value) -> Vec<String> {
     let schema = resolved(document, schema);
     let mut found = Vec::new();

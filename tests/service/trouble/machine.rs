@@ -6,7 +6,7 @@ use std::process::Command;
 
 use crate::support::gate::text;
 
-/// What is loaded in front of the C library of a process, and the folder that tells it what is wrong.
+/// The library preloaded before the C library of a process, and the folder with the faults that it simulates.
 pub(crate) struct Machine {
     preloaded: PathBuf,
     folder: PathBuf,
@@ -46,7 +46,7 @@ impl Machine {
 
     /// Sets the clock so many seconds before or after the right time.
     pub(crate) fn set_clock(&self, seconds: i64) {
-        // By renaming: whoever reads meanwhile reads one or the other.
+        // By renaming: a concurrent reader reads one or the other.
         let (new, clock) = (self.folder.join("clock.new"), self.folder.join("clock"));
         fs::write(&new, seconds.to_string())
             .and_then(|()| fs::rename(&new, &clock))

@@ -2,7 +2,7 @@
 //! acknowledged has one effect, nothing else is acknowledged, and nobody has to start anything again.
 //!
 //! `SERVICE_OUTAGE_SECONDS` sets how long the database is away, and `SERVICE_BACKLOG` how much piles up; both are
-//! small unless told.
+//! small by default.
 
 pub(crate) mod machine;
 mod server;
@@ -47,7 +47,7 @@ fn credits(events: &[Event]) -> Vec<String> {
 }
 
 #[test]
-fn while_the_server_is_down_calls_are_put_off_and_nothing_has_to_be_started_again() {
+fn a_database_restart_puts_calls_off_and_needs_no_restart_of_ours() {
     let seconds = scale("SERVICE_OUTAGE_SECONDS", OUTAGE_S);
     let server = Server::start();
     let gate = Gate::on(Database::on_server(&server.url()), |settings| settings);
@@ -107,7 +107,7 @@ fn run_out_of_room(gate: &Gate, machine: &Machine) {
     let api = gate.api(up.address);
     let mut taken = events("before", 100);
     Load::new(credits(&taken)).deliver(up.address, CONNECTIONS);
-    api.settle();
+    api.await_processing();
 
     machine.fill_disk();
     // What has been allocated is used up first.
@@ -172,7 +172,7 @@ fn a_clock_that_is_set_back_neither_loses_nor_doubles_anything(on: Kind) {
     let mut all = events("before", 50);
     Load::new(credits(&all)).deliver(up.address, CONNECTIONS);
     // They are decided on by the right clock.
-    api.settle();
+    api.await_processing();
     machine.set_clock(-SET_BACK_S);
     // To this clock the clicks are in the future: the network has the right time. People look at such rewards, so
     // these are of users whose clicks are as old as the clock believes.

@@ -1,6 +1,4 @@
-//! A queue of a hundred thousand held rewards. Ignored, because it takes minutes:
-//! `tests/run with cargo test --release --test contract -- --ignored --nocapture --test-threads 1 crowded`. It says how
-//! long each page and each decision took; two databases at once would slow each other down.
+//! How long each page of a long review queue takes, and each decision on it.
 
 use std::time::{Duration, Instant};
 
@@ -12,87 +10,24 @@ use store::review::decisions::Reviewer;
 use store::review::decisions::{BulkDecision, Wanted};
 use store::review::holds::{Cluster, ClusterKey, ClusterPlace, HoldFilter, HoldPlace, HoldSort};
 
-use crate::support::database::{Home, check};
+use crate::support::bulk::holds::fill;
+use crate::support::database::Home;
 use crate::support::place::Kind;
-use crate::support::story::{NOW, TODAY};
+use crate::support::postbacks::{NOW, TODAY};
 
-#[test]
-#[ignore = "takes minutes"]
-fn a_hundred_thousand_holds_on_sqlite() {
-    check(Kind::Sqlite, measure);
-}
-
-#[test]
-#[ignore = "takes minutes"]
-fn a_hundred_thousand_holds_on_postgres() {
-    check(Kind::Postgres, measure);
-}
-
-const HOLDS: i64 = 100_000;
+/// How often each question is asked.
 const ROUNDS: usize = 40;
 
-/// Held rewards of 20,000 users and 200 offers, held by five rules, made by the database through its own triggers.
-async fn fill(home: &Home) {
-    let overriding = if home.kind() == Kind::Postgres { "OVERRIDING SYSTEM VALUE" } else { "" };
-    let numbers = format!(
-        "WITH RECURSIVE numbers (n) AS (SELECT CAST(1 AS BIGINT) UNION ALL SELECT n + 1 FROM numbers WHERE n < {HOLDS})"
-    );
-    let text = |expression: &str| format!("CAST({expression} AS TEXT)");
-    let rule = "CASE n % 5 WHEN 0 THEN 'T1' WHEN 1 THEN 'T2' WHEN 2 THEN 'G1' WHEN 3 THEN 'N1' ELSE 'V3' END";
-    home.raw()
-        .await
-        .execute(&format!(
-            "INSERT INTO users (app, user_id, first_seen_at) {numbers}
-             SELECT 'main', 'u' || {user}, {now} FROM numbers WHERE n <= 20000;
-             INSERT INTO accounts (id, name, currency, balance_micros) {overriding} VALUES
-                 (1000001, 'granted:targo', 'coins', -500000000 * CAST({HOLDS} AS BIGINT)),
-                 (1000002, 'held:targo', 'coins', 500000000 * CAST({HOLDS} AS BIGINT)),
-                 (1000003, 'network:targo', 'USD', -1000000 * CAST({HOLDS} AS BIGINT)),
-                 (1000004, 'earned:targo', 'USD', 1000000 * CAST({HOLDS} AS BIGINT));
-             INSERT INTO rewards (id, source, event_key, app, user_id, tx_id, status, currency, reward_micros,
-                                  payout_micros, offer_id, offer_name, country_code, sub1, received_at, business_date,
-                                  steps, repeats, conflict, credit_seen, address_group)
-             {overriding} {numbers}
-             SELECT n, 'targo', 'T' || {n}, 'main', 'u' || {user}, 'T' || {n}, 'held', 'coins', 500000000, 1000000,
-                    'o' || {offer}, 'Offer ' || {offer}, CASE WHEN n % 3 = 0 THEN 'DE' ELSE 'US' END, 's' || {sub1},
-                    {now} - n * 1000, '{TODAY}', 1, 0, 0, 1,
-                    '203.0.' || {third} || '.' || {fourth} FROM numbers;
-             INSERT INTO steps (reward_id, seq, step, actor, taken_at, business_date) {numbers}
-             SELECT n, 1, 'hold', 'rules', {now} - n * 1000, '{TODAY}' FROM numbers;
-             INSERT INTO transfers (reward_id, step_seq, debit_id, credit_id, amount_micros, currency, booked_at,
-                                    business_date) {numbers}
-             SELECT n, 1, 1000001, 1000002, 500000000, 'coins', {now}, '{TODAY}' FROM numbers;
-             INSERT INTO transfers (reward_id, step_seq, debit_id, credit_id, amount_micros, currency, booked_at,
-                                    business_date) {numbers}
-             SELECT n, 1, 1000003, 1000004, 1000000, 'USD', {now}, '{TODAY}' FROM numbers;
-             INSERT INTO verdicts (reward_id, decision, score, hard, policy, decided_at, geo_result, location, signals,
-                                   leading_rule, fired)
-             {numbers} SELECT n, 'hold', 50 + n % 50, n % 2, 'p', {now}, 'match', '{{}}', '[]', {rule},
-                              {rule} || ' T2' FROM numbers;",
-            n = text("n"),
-            user = text("n % 20000 + 1"),
-            offer = text("n % 200"),
-            sub1 = text("n % 1000"),
-            third = text("n % 100"),
-            fourth = text("n % 250"),
-            now = NOW.0,
-        ))
-        .await;
-    if home.kind() == Kind::Postgres {
-        home.raw().await.execute("VACUUM ANALYZE holds").await;
-    }
-}
-
-/// The fastest tells what a question costs also on a machine that others work on.
-fn say(kind: Kind, what: &str, mut took: Vec<Duration>) {
+/// Prints the times of one question. On a busy machine the fastest still shows what the question costs.
+fn print_times(kind: Kind, what: &str, mut took: Vec<Duration>) {
     took.sort_unstable();
     let ms = |place: usize| took[place.min(took.len() - 1)].as_secs_f64() * 1_000.0;
     let (fastest, half, most) = (ms(0), ms(took.len() / 2), ms(took.len() * 95 / 100));
     println!("{kind:?} {what:<52} fastest {fastest:>6.1} ms  p50 {half:>6.1} ms  p95 {most:>6.1} ms");
 }
 
-/// What somebody looks at: everything, each filter alone, and searches that find little, much and all.
-fn looks() -> Vec<(&'static str, HoldFilter)> {
+/// No filter, each filter alone, and searches that match few, many and all rewards.
+fn filters() -> Vec<(&'static str, HoldFilter)> {
     let none = HoldFilter::default;
     let of = |text: &str| Some(text.to_owned());
     vec![
@@ -111,7 +46,8 @@ fn looks() -> Vec<(&'static str, HoldFilter)> {
     ]
 }
 
-/// What a page of clusters asks for, as the page asks for it; what its filters offer is asked for once in ten seconds.
+/// The queries of a page of clusters, run as the page runs them. The choices of its filters are not among them: the page
+/// caches those for ten seconds.
 async fn page(
     home: &Home,
     filter: &HoldFilter,
@@ -141,7 +77,7 @@ async fn timed<T>(took: &mut Vec<Duration>, work: impl Future<Output = T>) -> T 
     done
 }
 
-/// The pages of clusters under `filter` in every grouping; of everything also in every order, and the second page.
+/// Pages of clusters under `filter` in every grouping; without a filter also in every order, and the second page.
 async fn clusters(home: &Home, name: &str, filter: &HoldFilter) {
     for grouping in Grouping::ALL {
         let (mut took, mut second) = (Vec::new(), Vec::new());
@@ -153,9 +89,9 @@ async fn clusters(home: &Home, name: &str, filter: &HoldFilter) {
                 timed(&mut second, page(home, filter, grouping, HoldSort::Age, Some(&place))).await;
             }
         }
-        say(home.kind(), &format!("queue page, {name}, by {}", grouping.name()), took);
+        print_times(home.kind(), &format!("queue page, {name}, by {}", grouping.name()), took);
         if !second.is_empty() {
-            say(home.kind(), &format!("second page, {name}, by {}", grouping.name()), second);
+            print_times(home.kind(), &format!("second page, {name}, by {}", grouping.name()), second);
         }
         if name != "everything" {
             continue;
@@ -165,12 +101,16 @@ async fn clusters(home: &Home, name: &str, filter: &HoldFilter) {
             for _ in 0..ROUNDS / 2 {
                 timed(&mut took, page(home, filter, grouping, sort, None)).await;
             }
-            say(home.kind(), &format!("queue page, {name}, by {}, most {sorted}", grouping.name()), took);
+            print_times(
+                home.kind(),
+                &format!("queue page, {name}, by {}, most {sorted}", grouping.name()),
+                took,
+            );
         }
     }
 }
 
-/// The rewards under `filter`, one by one; of everything also in every order, and the second page.
+/// Pages of rewards under `filter`; without a filter also in every order, and the second page.
 async fn rewards(home: &Home, name: &str, filter: &HoldFilter) {
     for (sorted, sort) in [("age", HoldSort::Age), ("money", HoldSort::Money), ("score", HoldSort::Score)] {
         if sort != HoldSort::Age && name != "everything" {
@@ -189,25 +129,26 @@ async fn rewards(home: &Home, name: &str, filter: &HoldFilter) {
                 timed(&mut second, list(Some(place))).await;
             }
         }
-        say(home.kind(), &format!("rewards, {name}, by {sorted}"), took);
+        print_times(home.kind(), &format!("rewards, {name}, by {sorted}"), took);
         if !second.is_empty() {
-            say(home.kind(), &format!("second page, rewards, {name}, by {sorted}"), second);
+            print_times(home.kind(), &format!("second page, rewards, {name}, by {sorted}"), second);
         }
     }
 }
 
-async fn measure(home: &Home) {
-    fill(home).await;
+/// Fills the queue with `holds` rewards, then measures.
+pub(crate) async fn measure(home: &Home, holds: i64) {
+    fill(home, holds).await;
     let store = &home.store;
-    assert_eq!(store.hold_count().await.expect("counted"), HOLDS);
+    assert_eq!(store.hold_count().await.expect("counted"), holds);
     let kind = home.kind();
     let none = HoldFilter::default;
     let mut took = Vec::new();
     for _ in 0..ROUNDS / 4 {
         timed(&mut took, store.hold_choices()).await.expect("listed");
     }
-    say(kind, "what the filters offer", took);
-    for (name, filter) in looks() {
+    print_times(kind, "what the filters offer", took);
+    for (name, filter) in filters() {
         clusters(home, name, &filter).await;
         rewards(home, name, &filter).await;
     }
@@ -217,7 +158,7 @@ async fn measure(home: &Home) {
         let inside = HoldFilter { cluster: Some(key), ..none() };
         rewards(home, &format!("an opened cluster, by {}", grouping.name()), &inside).await;
     }
-    let ids = store.hold_ids(&none(), HOLDS).await.expect("listed");
+    let ids = store.hold_ids(&none(), holds).await.expect("listed");
     let mut wanted = ids.into_iter().map(|(reward_id, steps)| Wanted { reward_id, steps });
     let decide = |wanted: Vec<Wanted>| BulkDecision {
         wanted,
@@ -227,14 +168,14 @@ async fn measure(home: &Home) {
     };
     for (name, many, rounds) in [("a decision on one", 1, ROUNDS), ("a decision on 1,000", 1_000, 8)] {
         let mut took = Vec::new();
-        for _ in 0..rounds {
+        for _ in 0..rounds.min(wanted.len() / many) {
             let click = decide(wanted.by_ref().take(many).collect());
             let began = Instant::now();
             let done = store.decide(click).await.expect("decided");
             took.push(began.elapsed());
             assert_eq!(done.taken.len(), many);
         }
-        say(kind, name, took);
+        print_times(kind, name, took);
     }
     let proof = store.prove().await.expect("the books are read");
     assert!(proof.is_proven(), "{proof:?}");

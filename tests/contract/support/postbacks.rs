@@ -1,4 +1,4 @@
-//! Postbacks in few words: a credit, a suspicious credit, a reversal, and what is otherwise about them.
+//! Builds postbacks (a credit, a suspicious credit, a reversal) and the processor that decides on them.
 
 use std::collections::BTreeMap;
 use std::fmt::Display;
@@ -15,11 +15,11 @@ use jobs::postbacks::process::{Processor, SourceSettings, process};
 use store::Store;
 use store::postbacks::inbox::{Claim, NewPostback};
 
-/// The instant at which every story is settled and reviewed.
+/// When postbacks are processed and reviewed, unless a test says otherwise.
 pub(crate) const NOW: TimestampMs = TimestampMs(1_795_428_000_000);
 /// Its business day in the zone of [`processor`].
 pub(crate) const TODAY: &str = "2026-11-23";
-/// When a postback is received, unless its story says otherwise.
+/// When a postback is received, unless [`Call::received`] says otherwise; unix milliseconds.
 pub(crate) const RECEIVED_AT: i64 = NOW.0 - 60_000;
 
 /// What a credit gives the user, in micros.
@@ -27,11 +27,11 @@ pub(crate) const REWARD: i64 = 500 * MICROS_PER_UNIT;
 /// What the network pays for it, in micros.
 pub(crate) const PAYOUT: i64 = MICROS_PER_UNIT;
 
-/// The source that stories are about.
+/// The source of postbacks, unless [`Call::of_source`] says otherwise.
 pub(crate) const SOURCE: &str = "targo";
 /// A source of another app with terms of the same kind.
 pub(crate) const SECOND_SOURCE: &str = "second";
-/// A source of the first one's app, in another currency.
+/// A source of the same app as [`SOURCE`], in another currency.
 pub(crate) const GEMS_SOURCE: &str = "gems";
 
 /// The app that owns the users of `source`.
@@ -39,18 +39,18 @@ pub(crate) fn app_of(source: &str) -> &'static str {
     if source == SECOND_SOURCE { "other" } else { "main" }
 }
 
-/// One postback in the making.
+/// A postback that is being built.
 #[derive(Clone, Debug)]
 pub(crate) struct Call {
     source: String,
     received_at: i64,
-    /// How long before that the user clicked, in seconds.
+    /// Seconds from the click to the postback.
     clicked_before_s: i64,
-    /// Parameters by name, their values encoded as they are to stand in the query.
+    /// Parameters by name; values are percent-encoded.
     params: BTreeMap<&'static str, String>,
 }
 
-/// A credit that nothing speaks against.
+/// A credit that no rule holds.
 pub(crate) fn credit(tx_id: &str) -> Call {
     let params = [("user_id", "u1"), ("tx_id", tx_id), ("reward", "500"), ("payout", "1"), ("status", "1")];
     Call {
@@ -61,7 +61,7 @@ pub(crate) fn credit(tx_id: &str) -> Call {
     }
 }
 
-/// A credit that came a second after the click: nobody is that fast, so it is held.
+/// A credit a second after the click: too fast for a person, so it is held.
 pub(crate) fn suspicious(tx_id: &str) -> Call {
     Call { clicked_before_s: 1, ..credit(tx_id) }
 }
@@ -71,12 +71,12 @@ pub(crate) fn reversal(tx_id: &str) -> Call {
     credit(tx_id).with("status", "2").without("reward").without("payout")
 }
 
-/// A credit without a transaction: it cannot be mapped.
+/// A credit without a transaction id: it cannot be mapped.
 pub(crate) fn unmappable() -> Call {
     credit("").without("tx_id")
 }
 
-/// A step on the way to a reward, which some networks report: nothing follows from it.
+/// A step on the way to a reward, which some networks report: it is information only.
 pub(crate) fn without_money(tx_id: &str) -> Call {
     credit(tx_id).with("reward", 0).with("payout", 0)
 }
@@ -92,7 +92,7 @@ impl Call {
         self
     }
 
-    /// The completion came so many seconds after the click.
+    /// Sets the seconds from the click to the completion.
     pub(crate) fn after(self, clicked_before_s: i64) -> Self {
         Self { clicked_before_s, ..self }
     }
@@ -111,7 +111,7 @@ impl Call {
         self
     }
 
-    /// What it says under `name`; empty if it does not.
+    /// The parameter `name`; empty if there is none.
     pub(crate) fn param(&self, name: &str) -> &str {
         self.params.get(name).map_or("", String::as_str)
     }
@@ -145,10 +145,10 @@ impl Call {
     }
 }
 
-/// How long the network of every source repeats what was not acknowledged.
+/// How long networks repeat postbacks that were not acknowledged.
 pub(crate) const RETRY_HORIZON_MS: i64 = 30 * 3_600_000;
 
-/// Processes what `which` claims; what was decided.
+/// Processes the postbacks that `which` claims.
 pub(crate) async fn processed(
     store: &Store,
     which: Claim,
@@ -158,7 +158,7 @@ pub(crate) async fn processed(
     Ok(process(store, processor, which, now).await?.outcome)
 }
 
-/// What decides in every story: the built-in policy, registry data only, the business day of Berlin.
+/// The usual processor: the built-in policy, registry data only, the business day of Berlin.
 pub(crate) fn processor() -> Arc<Processor> {
     static PROCESSOR: LazyLock<Arc<Processor>> = LazyLock::new(|| processor_in(chrono_tz::Europe::Berlin));
     PROCESSOR.clone()

@@ -1,4 +1,4 @@
-//! Telling a story to the store, and looking at what became of it.
+//! Has the store record and process postbacks, and reads the results.
 
 use std::sync::Arc;
 
@@ -11,14 +11,14 @@ use store::review::decisions::{Reviewed, Reviewer};
 use store::rewards::list::{RewardFilter, RewardRow};
 
 use crate::support::database::Home;
-use crate::support::story::{
+use crate::support::postbacks::{
     Call, NOW, PAYOUT, REWARD, SECOND_SOURCE, SOURCE, TODAY, app_of, processed, processor,
 };
 
-/// What became of a postback, and why if that needs saying.
+/// The outcome of a postback, and its reason if it has one.
 pub(crate) type Outcome = (&'static str, Option<String>);
 
-/// More than any story has.
+/// A limit that no test reaches.
 pub(crate) const ALL: i64 = 10_000;
 
 /// The balances after one credit of `u1`, as [`Home::balances`] gives them.
@@ -28,9 +28,9 @@ pub(crate) const CREDITED: [(&str, i64); 4] =
 pub(crate) const HELD: [(&str, i64); 4] =
     [("earned", PAYOUT), ("granted", -REWARD), ("held", REWARD), ("network", -PAYOUT)];
 
-/// Where the reward `T1` stands at the end of a story.
+/// The reward `T1`, the outcomes and the balances after all postbacks.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Ending {
+pub(crate) struct FinalState {
     pub(crate) status: String,
     pub(crate) repeats: i64,
     pub(crate) conflict: bool,
@@ -45,9 +45,9 @@ impl Home {
         self.store.record(Arc::new(postbacks)).await.expect("they are recorded");
     }
 
-    /// Settles up to `limit` postbacks, which must succeed.
-    pub(crate) async fn settle(&self, limit: i64) -> BatchOutcome {
-        processed(&self.store, Claim::First(limit), processor(), NOW).await.expect("they are settled")
+    /// Processes up to `limit` postbacks that wait, which must succeed.
+    pub(crate) async fn process_waiting(&self, limit: i64) -> BatchOutcome {
+        processed(&self.store, Claim::First(limit), processor(), NOW).await.expect("they are processed")
     }
 
     /// The first postbacks that wait, at most `limit`.
@@ -55,39 +55,39 @@ impl Home {
         self.store.first_waiting(limit).await.expect("they are listed")
     }
 
-    /// Records `calls` and settles them in one batch.
-    pub(crate) async fn tell(&self, calls: &[Call]) -> Vec<Outcome> {
+    /// Records `calls` and processes them in one batch.
+    pub(crate) async fn process(&self, calls: &[Call]) -> Vec<Outcome> {
         self.record(calls).await;
-        let mut postbacks = self.settle(ALL).await.postbacks;
+        let mut postbacks = self.process_waiting(ALL).await.postbacks;
         postbacks.sort_by_key(|processed| processed.postback_id);
         postbacks.into_iter().map(|processed| (processed.outcome.name(), processed.reason)).collect()
     }
 
-    /// Records `calls` and settles each in a batch of its own.
-    pub(crate) async fn tell_singly(&self, calls: &[Call]) -> Vec<Outcome> {
+    /// Records `calls` and processes each in a batch of its own.
+    pub(crate) async fn process_singly(&self, calls: &[Call]) -> Vec<Outcome> {
         let mut outcomes = Vec::new();
         for call in calls {
-            outcomes.extend(self.tell(std::slice::from_ref(call)).await);
+            outcomes.extend(self.process(std::slice::from_ref(call)).await);
         }
         outcomes
     }
 
-    /// Tells `calls` twice: in one batch, and one by one as coming from another source. Where batches end must not
-    /// matter, so both have the same ending.
-    pub(crate) async fn ending(&self, calls: &[Call]) -> Ending {
-        let at_once = self.tell(calls).await;
+    /// Processes `calls` twice: in one batch, and one by one as coming from another source. Where batches end must not
+    /// matter, so both end in the same state.
+    pub(crate) async fn final_state(&self, calls: &[Call]) -> FinalState {
+        let at_once = self.process(calls).await;
         let from_second: Vec<_> = calls.iter().map(|call| call.clone().of_source(SECOND_SOURCE)).collect();
-        let singly = self.tell_singly(&from_second).await;
-        let at_once = self.ending_of(SOURCE, at_once).await;
-        let singly = self.ending_of(SECOND_SOURCE, singly).await;
+        let singly = self.process_singly(&from_second).await;
+        let at_once = self.final_state_of(SOURCE, at_once).await;
+        let singly = self.final_state_of(SECOND_SOURCE, singly).await;
         assert_eq!(at_once, singly, "in one batch and one by one");
         self.prove().await;
         at_once
     }
 
-    async fn ending_of(&self, source: &str, outcomes: Vec<Outcome>) -> Ending {
+    async fn final_state_of(&self, source: &str, outcomes: Vec<Outcome>) -> FinalState {
         let reward = self.reward_of(source, "T1").await;
-        Ending {
+        FinalState {
             status: reward.status,
             repeats: reward.repeats,
             conflict: reward.conflict != 0,
@@ -140,7 +140,7 @@ impl Home {
         lines.collect()
     }
 
-    /// Decides on a reward as Ann does.
+    /// Decides on a reward as Ann.
     pub(crate) async fn decide(&self, id: i64, decision: Review) -> store::Result<Reviewed> {
         self.store.review(id, decision, ann()).await
     }
@@ -152,8 +152,8 @@ impl Home {
     }
 }
 
-/// No app is told anything, and a decision can be undone for ten seconds.
-pub(crate) fn told() -> Subscriptions {
+/// No app gets deliveries, and a decision can be undone for ten seconds.
+pub(crate) fn grace_only() -> Subscriptions {
     Subscriptions { grace_ms: 10_000, ..Subscriptions::default() }
 }
 
@@ -163,7 +163,7 @@ pub(crate) fn ann() -> Reviewer {
     Reviewer { actor: "ann".into(), note: Some("looked at it".into()), now: NOW, business_date }
 }
 
-/// The balances of an [`Ending`] as they are written in a test.
+/// The balances of a [`FinalState`], comparable with literals.
 pub(crate) fn plain(balances: &[(String, i64)]) -> Vec<(&str, i64)> {
     balances.iter().map(|(name, balance)| (name.as_str(), *balance)).collect()
 }

@@ -1,4 +1,4 @@
-//! How many deliveries a second an app is told that answers at once, and how long one takes from its cause.
+//! How many deliveries a second reach an app that answers at once, and how long one takes from its cause.
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
@@ -14,14 +14,14 @@ use crate::processes::{Gateway, SECRET};
 const BACKLOG: Duration = Duration::from_secs(2);
 /// How long single postbacks come, one after the other.
 const SINGLE: Duration = Duration::from_secs(5);
-/// What is not told by then never will be.
+/// Deliveries that have not arrived by then count as lost.
 const DEADLINE: Duration = Duration::from_mins(5);
 
-/// Tells an app of its own; nothing that was measured before has an app to be told to.
-pub(crate) async fn told(database: &str, postgres: &str) {
+/// Delivers to an app of its own; the other measurements have none.
+pub(crate) async fn measure(database: &str, postgres: &str) {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     let app = App::start(listener, vec![Secret::new(SECRET).expect("not empty")]).expect("an app");
-    let gateway = Gateway::prepare(database, postgres).await.telling(&app.origin());
+    let gateway = Gateway::prepare(database, postgres).await.forwarding_to(&app.origin());
     let mut load = Load::new();
 
     // One process and one caller: from the cause to the app.
@@ -29,20 +29,19 @@ pub(crate) async fn told(database: &str, postgres: &str) {
     let sent = load.run(up.address, 1, SINGLE).await.answers;
     arrived(&app, sent).await;
     up.stop();
-    let born: HashMap<i64, i64> = gateway.births().await.into_iter().collect();
+    let created_at: HashMap<i64, i64> = gateway.created_at().await.into_iter().collect();
     let mut latency_ms = Histogram::<u64>::new(3).expect("a histogram");
     for arrival in app.arrivals() {
-        let took_ms = arrival.at_ms - born[&arrival.reward_id];
+        let took_ms = arrival.at_ms - created_at[&arrival.reward_id];
         latency_ms.record(u64::try_from(took_ms).unwrap_or(0)).expect("it grows");
     }
     let [p50, p99] = [0.5, 0.99].map(|quantile| latency_ms.value_at_quantile(quantile));
     println!(
-        "{} told one by one   p50 {p50} ms  p99 {p99} ms from cause to arrival, {sent} deliveries",
+        "{} delivered singly  p50 {p50} ms  p99 {p99} ms from cause to arrival, {sent} deliveries",
         gateway.database
     );
 
-    // A backlog of what is judged already, and one worker. Deliveries are due as soon as they are born, so the worker
-    // that judges tells as well: what is left when it has judged everything is the backlog.
+    // A backlog and one worker. Deliveries are due as soon as they exist, so the worker that decides also delivers.
     let web = gateway.web();
     let backlog = load.run(web.address, crate::CONNECTIONS, BACKLOG).await.answers;
     web.stop();
@@ -52,7 +51,7 @@ pub(crate) async fn told(database: &str, postgres: &str) {
     let elapsed = began.elapsed();
     worker.stop();
     println!(
-        "{} judged and told   {:>8.0}/s  {backlog} deliveries, 1 worker",
+        "{} decided, delivered{:>8.0}/s  {backlog} deliveries, 1 worker",
         gateway.database,
         backlog as f64 / elapsed.as_secs_f64()
     );

@@ -1,248 +1,24 @@
 //! The API's document is the truth: every call is asked with values on both sides of each bound, and in every wrong way,
 //! and each answer is one that the document names, with its headers, its content type and its schema.
 
-use std::cell::RefCell;
+mod asking;
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
-use crate::finance::line;
 use crate::support::api::{Api, json_of};
 use crate::support::database::Kind;
-use crate::support::gate::{Gate, Listening};
-use crate::support::http::{self, Answer, Connection, Request, call};
-use crate::support::network::{Event, deliver, sign};
-use crate::support::schema::{faults, first, invalid, object, resolved, valid};
-use crate::support::settings::SOURCE;
+use crate::support::gate::Gate;
+use crate::support::http::{self, Connection, Request, call};
+use crate::support::schema::{faults, invalid, object, resolved, valid};
+use asking::{Asked, Asking, Documented, RIGHT, asked, encoded, text};
 
 on_both_databases!(
     what_is_wrong_with_a_request_is_answered_as_the_document_says,
     values_within_their_bounds_are_taken_and_others_refused,
 );
 
-/// How a call is answered that is right: done, or refused for how things stand.
-const RIGHT: [u16; 4] = [200, 202, 404, 409];
-/// How one is answered with a wrong part of its path.
+/// The statuses of a call with a wrong part in its path.
 const WRONG_PATH: [u16; 2] = [400, 404];
-
-/// A gate, its document, and a token of each role.
-struct Asked {
-    // Before the gate, because its log is in the gate's folder.
-    up: Listening,
-    _gate: Gate,
-    document: Value,
-    admin: String,
-    weak: [String; 2],
-    /// What was not as the document says: all of it is told at once.
-    problems: RefCell<Vec<String>>,
-}
-
-/// One call of the document.
-struct Documented<'d> {
-    document: &'d Value,
-    method: String,
-    path: String,
-    operation: &'d Value,
-}
-
-/// A gate with a bit of everything: rewards (one held), a quarantined postback, a statement with a payment.
-fn asked(on: Kind) -> Asked {
-    let gate = Gate::new(on);
-    let up = gate.up();
-    let api = gate.api(up.address);
-    deliver(up.address, &Event::honest("u-1", "T-1", 10).credit());
-    deliver(up.address, &Event::too_fast("u-2", "T-2", 10).credit());
-    deliver(up.address, &sign("/pb/targo?uid=u-1&sub1=x"));
-    api.settle();
-    let header = "tx_id,status,user_id,offer_id,amount,currency,time\n";
-    let statement = api.import("a.csv", &format!("{header}{}", line("T-1", "approved", "u-1", "1.00")));
-    let paid = api
-        .post(&format!("statements/{statement}/paid"), r#"{"amount": "1", "note": "wire", "confirm": true}"#);
-    assert_eq!(paid.status, 200, "{}", paid.body);
-    let document = json_of(&call(up.address, &Request::get("/api/v1/openapi.json")));
-    let weak = [gate.token("finance"), gate.token("risk")];
-    Asked { up, _gate: gate, document, admin: api.token, weak, problems: RefCell::default() }
-}
-
-impl Asked {
-    fn calls(&self) -> Vec<Documented<'_>> {
-        let paths = self.document["paths"].as_object().expect("paths");
-        let calls: Vec<_> = paths
-            .iter()
-            .flat_map(|(path, methods)| {
-                methods.as_object().expect("methods").iter().map(move |of| (path, of))
-            })
-            .map(|(path, (method, operation))| Documented {
-                document: &self.document,
-                method: method.to_uppercase(),
-                path: path.clone(),
-                operation,
-            })
-            .collect();
-        assert!(calls.len() >= 43, "only {} calls", calls.len());
-        calls
-    }
-
-    /// Asks as admin, and wants one of these statuses.
-    fn ask(&self, call: &Documented<'_>, asking: &Asking, expected: &[u16], what: &str) {
-        self.send(call, &asking.request(call, &self.admin), expected, what);
-    }
-
-    fn send(&self, call: &Documented<'_>, request: &Request, expected: &[u16], what: &str) {
-        let answer = http::call(self.up.address, request);
-        let fault = if expected.contains(&answer.status) {
-            call.fault_of(&answer)
-        } else {
-            Some(format!("not one of {expected:?}"))
-        };
-        if let Some(fault) = fault {
-            let (method, path, status, body) = (&call.method, &call.path, answer.status, &answer.body);
-            self.problems.borrow_mut().push(format!("{method} {path} {what}: {fault}: {status} {body:.300}"));
-        }
-    }
-
-    fn finish(self) {
-        let problems = self.problems.take();
-        assert!(
-            problems.is_empty(),
-            "{} answers are not as the document says:\n{}",
-            problems.len(),
-            problems.join("\n")
-        );
-    }
-}
-
-/// What is asked.
-#[derive(Clone)]
-struct Asking {
-    path: String,
-    query: Vec<(String, String)>,
-    headers: Vec<(String, String)>,
-    body: Option<(String, Vec<u8>)>,
-}
-
-impl Asking {
-    /// What is right by the document.
-    fn of(call: &Documented<'_>) -> Self {
-        let (mut path, mut query) = (call.path.clone(), Vec::new());
-        for parameter in call.parameters() {
-            let name = parameter["name"].as_str().expect("a name");
-            // Of an unknown source nothing else is looked at.
-            let of_upload = name == "source" && call.method == "POST";
-            let value =
-                if of_upload { SOURCE.into() } else { text(&first(call.document, &parameter["schema"])) };
-            match parameter["in"].as_str() {
-                Some("path") => path = path.replace(&format!("{{{name}}}"), &encoded(&value)),
-                Some("query") if parameter["required"] == true => query.push((name.to_owned(), value)),
-                _ => {}
-            }
-        }
-        let body = call.body().map(|(kind, schema)| {
-            let is_json = kind == "application/json";
-            let body = if is_json {
-                object(call.document, schema).to_string()
-            } else {
-                "tx_id,amount\nT,1\n".into()
-            };
-            (kind.to_owned(), body.into_bytes())
-        });
-        Self { path, query, headers: Vec::new(), body }
-    }
-
-    fn with_query(&self, name: &str, value: &str) -> Self {
-        let mut asking = self.clone();
-        asking.query.retain(|(given, _)| given != name);
-        asking.query.push((name.to_owned(), value.to_owned()));
-        asking
-    }
-
-    fn with_body(&self, kind: &str, body: impl Into<Vec<u8>>) -> Self {
-        Self { body: Some((kind.to_owned(), body.into())), ..self.clone() }
-    }
-
-    fn request(&self, call: &Documented<'_>, token: &str) -> Request {
-        self.request_by(&call.method, token)
-    }
-
-    fn request_by(&self, method: &str, token: &str) -> Request {
-        let query: Vec<_> =
-            self.query.iter().map(|(name, value)| format!("{}={}", encoded(name), encoded(value))).collect();
-        let mark = if query.is_empty() { "" } else { "?" };
-        let mut request = Request::new(method, format!("{}{mark}{}", self.path, query.join("&")));
-        if !token.is_empty() {
-            request = request.header("Authorization", &format!("Bearer {token}"));
-        }
-        for (name, value) in &self.headers {
-            request = request.header(name, value);
-        }
-        match &self.body {
-            Some((kind, body)) => request.header("Content-Type", kind).body(body),
-            None => request,
-        }
-    }
-}
-
-impl<'d> Documented<'d> {
-    fn parameters(&self) -> impl Iterator<Item = &'d Value> {
-        self.operation["parameters"].as_array().into_iter().flatten()
-    }
-
-    /// The content type and the schema of its body.
-    fn body(&self) -> Option<(&'d str, &'d Value)> {
-        let content = self.operation["requestBody"]["content"].as_object()?;
-        let kind = ["application/json", "text/csv"].into_iter().find(|kind| content.contains_key(*kind))?;
-        Some((kind, &content[kind]["schema"]))
-    }
-
-    fn is_documented(&self, status: u16) -> bool {
-        self.operation["responses"].get(status.to_string()).is_some()
-    }
-
-    /// What of an answer the document does not name.
-    fn fault_of(&self, answer: &Answer) -> Option<String> {
-        let Some(named) = self.operation["responses"].get(answer.status.to_string()) else {
-            return Some("the status is not in the document".into());
-        };
-        let named = resolved(self.document, named);
-        if named["description"].as_str().is_none_or(str::is_empty) {
-            return Some("the document has no words for it".into());
-        }
-        for name in named["headers"].as_object().into_iter().flat_map(Map::keys) {
-            if answer.header(name).is_none_or(str::is_empty) {
-                return Some(format!("the header {name} is missing"));
-            }
-        }
-        let Some(content) = named["content"].as_object() else {
-            return (!answer.body.is_empty()).then(|| "it has a body".into());
-        };
-        let kind = answer.header("content-type").unwrap_or_default();
-        let kind = kind.split(';').next().unwrap_or_default();
-        let Some(of_kind) = content.get(kind) else {
-            return Some(format!("its content type `{kind}` is not in the document"));
-        };
-        if kind != "application/json" {
-            return None;
-        }
-        let found = match serde_json::from_str(&answer.body) {
-            Ok(body) => faults(self.document, &of_kind["schema"], &body),
-            Err(error) => vec![error.to_string()],
-        };
-        (!found.is_empty()).then(|| format!("{found:?}"))
-    }
-}
-
-fn encoded(text: &str) -> String {
-    text.bytes().fold(String::new(), |encoded, byte| {
-        if byte.is_ascii_alphanumeric() {
-            encoded + char::from(byte).encode_utf8(&mut [0])
-        } else {
-            format!("{encoded}%{byte:02X}")
-        }
-    })
-}
-
-fn text(value: &Value) -> String {
-    value.as_str().map_or_else(|| value.to_string(), ToOwned::to_owned)
-}
 
 fn what_is_wrong_with_a_request_is_answered_as_the_document_says(on: Kind) {
     let asked = asked(on);
@@ -320,7 +96,7 @@ fn values_within_their_bounds_are_taken_and_others_refused(on: Kind) {
 fn ask_parameter(asked: &Asked, call: &Documented<'_>, right: &Asking, parameter: &Value) {
     let (document, schema) = (call.document, &parameter["schema"]);
     let name = parameter["name"].as_str().expect("a name");
-    // Whatever a text could mean is none of the schema.
+    // Wrong both as text and as the JSON value that it may mean.
     let is_wrong = |value: &str| {
         let meant = serde_json::from_str(value).unwrap_or(Value::Null);
         [json!(value), meant].iter().all(|value| !faults(document, schema, value).is_empty())
@@ -394,7 +170,7 @@ fn ask_fields(asked: &Asked, call: &Documented<'_>, right: &Asking, schema: &Val
         asked.ask(call, &right.with_body("application/json", body.to_string()), expected, what);
     };
     ask(&with("no_such", json!("x")), &[400], "with an unknown field");
-    // What a postback may be stated to say is looked at when the postback is known to lack it.
+    // Stated fields are checked only after the postback is known to lack them.
     let refused: &[u16] = if call.path.ends_with("/state") { &[400, 409] } else { &[400] };
     for (name, schema) in whole["properties"].as_object().expect("properties") {
         for value in valid(document, schema) {

@@ -1,23 +1,17 @@
-//! Which statements count: parts of one list add up, a new version counts instead, and whatever leaves gives back what it
-//! had. What cannot be read fails, and stops no other.
+//! Parts add up, new versions supersede, and what is discarded or restored changes what counts.
 
 use domain::report::amount::Amount;
 use domain::statement::LineState;
 use domain::statement::format::Format;
 use domain::statement::life::State;
-use jobs::statements::{Worked, gave_up, work_off};
 use store::access::audit::AuditFilter;
 use store::statements::intake::Intake;
-use store::statements::life::MAX_TRIES;
-use store::statements::{
-    BreakRow, Confirmed, Discarded, NewStatement, Received, Restored, Step, Supersedes, Then,
-};
+use store::statements::{Confirmed, Discarded, NewStatement, Received, Restored, Step, Supersedes, Then};
 
-use crate::statements::{
-    HEADER, OVERDUE, TERMS, confirm, counts, import, new, of, receive, receive_as, ten, totals,
-};
+use super::{file, import_with, lines, stands, theirs, usd, work};
+use crate::statements::{HEADER, TERMS, confirm, counts, import, new, of, receive, receive_as, ten, totals};
 use crate::support::database::Home;
-use crate::support::story::{NOW, TODAY};
+use crate::support::postbacks::{NOW, TODAY};
 
 contract! {
     both:
@@ -31,64 +25,7 @@ contract! {
         discarding_a_new_version_brings_the_old_one_back,
         a_superseded_statement_may_count_beside_the_newer_one,
         what_only_the_discarded_part_counted_counts_in_the_others,
-        a_statement_that_cannot_be_read_fails_and_stops_no_other,
-        a_reason_that_may_pass_is_tried_a_bounded_number_of_times,
-        a_version_that_fails_gives_back_what_it_superseded,
-        the_same_file_with_corrected_settings_is_a_new_version,
-        the_same_file_after_a_failure_is_taken_again,
-        a_file_for_the_wrong_source_is_taken_back_and_sent_again,
-        statements_of_one_source_are_read_one_after_the_other;
-}
-
-/// Reads everything that waits for a worker, as a worker does.
-async fn work(home: &Home) {
-    for id in home.store.unfinished_statements().await.expect("listed") {
-        if let Err(error) = work_off(&home.store, id, TERMS, || true).await {
-            gave_up(&home.store, id, error, NOW).await.expect("it is noted");
-        }
-    }
-}
-
-async fn stands(home: &Home, id: i64) -> State {
-    match home.store.statement(id).await.expect("it is read") {
-        Some(row) => row.stands().expect("a known state"),
-        None => State::Discarded,
-    }
-}
-
-async fn lines(home: &Home, id: i64, state: LineState) -> Vec<BreakRow> {
-    home.store.statement_breaks(id, OVERDUE, state, 0, 100).await.expect("they are listed")
-}
-
-/// What all statements of the source that count say together.
-async fn theirs(home: &Home) -> Amount {
-    let mut theirs = Amount(0);
-    for row in home.store.statements(i64::MAX, 100).await.expect("they are listed") {
-        if row.stands().expect("a known state") == State::Matched {
-            theirs += totals(home, row.id).await.theirs;
-        }
-    }
-    theirs
-}
-
-fn usd(dollars: i64) -> Amount {
-    Amount(dollars * 1_000_000)
-}
-
-/// A file with one credit of a dollar for each number.
-fn file(numbers: impl IntoIterator<Item = usize>) -> String {
-    numbers.into_iter().fold(HEADER.to_owned(), |file, n| file + &of(n, "approved", "1.00"))
-}
-
-async fn import_with(home: &Home, file_name: &str, file: &str, supersedes: Supersedes) -> i64 {
-    let mut intake = Intake::begin(&home.store, new(file_name), Format::default())
-        .await
-        .expect("it begins")
-        .superseding(supersedes);
-    intake.push(file.as_bytes()).await.expect("it is taken");
-    let (id, _) = intake.finish(Then::Import).await.expect("it is received");
-    work(home).await;
-    id
+        the_same_file_with_corrected_settings_is_a_new_version;
 }
 
 async fn a_reversal_of_another_month_supersedes_no_other_month(home: &Home) {
@@ -168,7 +105,7 @@ async fn a_line_far_off_is_asked_about_before_anything_is_imported(home: &Home) 
         assert_eq!(proposal.period.as_ref().map(|period| period.from.as_str()), Some(TODAY), "{day}");
         let question = proposal.question().expect("a question");
         assert!(question.contains(day) && question.contains("1 line"), "{question}");
-        // A word without days is not enough.
+        // Confirming without a period is not enough.
         assert_eq!(confirm(home, id, None).await, Confirmed::Asks(question));
         assert_eq!(stands(home, id).await, State::Received);
         assert_eq!(confirm(home, id, Some((TODAY, TODAY))).await, Confirmed::Done);
@@ -219,7 +156,7 @@ async fn a_person_says_what_a_statement_supersedes(home: &Home) {
     let row = home.store.statement(whole).await.expect("it is read").expect("a statement");
     assert_eq!(row.version, 2);
     assert_eq!((theirs(home).await, lines(home, whole, LineState::Matched).await.len()), (usd(8), 7));
-    // What does not count cannot be superseded, and what is not there neither.
+    // Neither a statement that does not count nor an unknown one can be superseded.
     for (id, says) in [(week, "is superseded by statement"), (99, "no other statement 99")] {
         let mut intake = Intake::begin(&home.store, new("x.csv"), Format::default())
             .await
@@ -248,9 +185,9 @@ async fn discarding_a_new_version_brings_the_old_one_back(home: &Home) {
     assert_eq!((stands(home, old).await, stands(home, newer).await), (State::Matched, State::Discarded));
     assert_eq!((totals(home, old).await, theirs(home).await), before);
     let audit = home.store.audit(&AuditFilter::default(), 3).await.expect("it is read");
-    let told: Vec<_> = audit.iter().map(|row| (row.action.as_str(), row.subject.clone())).collect();
+    let actions: Vec<_> = audit.iter().map(|row| (row.action.as_str(), row.subject.clone())).collect();
     assert_eq!(
-        told,
+        actions,
         [
             ("statement_discarded", format!("statement {newer}")),
             ("statement_restored", format!("statement {old}")),
@@ -298,69 +235,6 @@ async fn what_only_the_discarded_part_counted_counts_in_the_others(home: &Home) 
     assert!(missing.iter().any(|row| row.tx_id.as_deref() == Some("T0")), "{missing:?}");
 }
 
-async fn a_statement_that_cannot_be_read_fails_and_stops_no_other(home: &Home) {
-    ten(home).await;
-    let (broken, _) = receive(home, "broken.csv", &file(0..3)).await;
-    let (fine, _) = receive(home, "fine.csv", &file(3..6)).await;
-    home.raw().await.execute(&format!("DELETE FROM statement_chunks WHERE statement_id = {broken}")).await;
-    work(home).await;
-    assert_eq!((stands(home, broken).await, stands(home, fine).await), (State::Failed, State::Matched));
-    let row = home.store.statement(broken).await.expect("it is read").expect("a statement");
-    assert!(row.failure.as_deref().is_some_and(|why| why.contains("piece 0")), "{:?}", row.failure);
-    assert_eq!(home.store.unfinished_statements().await.expect("listed"), [0_i64; 0]);
-    // The database says no to a line: nothing that trying again would mend.
-    home.raw().await.forbid("INSERT", "statement_lines", "NEW.tx_id = 'T7'").await;
-    let (refused, _) = receive(home, "refused.csv", &file(6..8)).await;
-    let (last, _) = receive(home, "last.csv", &file([8])).await;
-    work(home).await;
-    assert_eq!((stands(home, refused).await, stands(home, last).await), (State::Failed, State::Matched));
-    // What it was is mended: it is read again from its beginning.
-    home.raw().await.allow("statement_lines").await;
-    assert_eq!(confirm(home, refused, None).await, Confirmed::Done);
-    work(home).await;
-    assert_eq!(stands(home, refused).await, State::Matched);
-    assert_eq!(lines(home, refused, LineState::Matched).await.len(), 2);
-    assert_eq!(
-        home.store.discard_statement(broken, "fay".into(), NOW).await.expect("an answer"),
-        Discarded::Done
-    );
-}
-
-async fn a_reason_that_may_pass_is_tried_a_bounded_number_of_times(home: &Home) {
-    let (id, _) = receive(home, "a.csv", &file(0..3)).await;
-    let fail = async || home.store.note_statement_try(id, "busy".into(), NOW).await.expect("an answer");
-    for _ in 1..MAX_TRIES {
-        assert!(!fail().await);
-    }
-    assert_eq!(stands(home, id).await, State::Importing);
-    // Progress in between begins anew.
-    assert_eq!(home.store.statement_step(id, TERMS).await.expect("a step"), Step::More);
-    for _ in 1..MAX_TRIES {
-        assert!(!fail().await);
-    }
-    assert!(fail().await);
-    assert_eq!(stands(home, id).await, State::Failed);
-    assert!(!fail().await, "no worker has it any more");
-}
-
-async fn a_version_that_fails_gives_back_what_it_superseded(home: &Home) {
-    ten(home).await;
-    let old = import(home, "a.csv", &file(0..4)).await;
-    let part = import(home, "part.csv", &file(6..9)).await;
-    let newer = import(home, "b.csv", &file([0, 1, 2, 3, 8])).await;
-    assert_eq!(stands(home, old).await, State::Superseded);
-    // The part leaves, so that the newer one is read again; and now it cannot be.
-    home.raw().await.execute(&format!("DELETE FROM statement_chunks WHERE statement_id = {newer}")).await;
-    assert_eq!(
-        home.store.discard_statement(part, "fay".into(), NOW).await.expect("an answer"),
-        Discarded::Done
-    );
-    work(home).await;
-    work(home).await;
-    assert_eq!((stands(home, newer).await, stands(home, old).await), (State::Failed, State::Matched));
-    assert_eq!(theirs(home).await, usd(4));
-}
-
 async fn the_same_file_with_corrected_settings_is_a_new_version(home: &Home) {
     ten(home).await;
     let text = file(0..4).replace("approved", "good");
@@ -374,39 +248,4 @@ async fn the_same_file_with_corrected_settings_is_a_new_version(home: &Home) {
     work(home).await;
     assert_eq!((stands(home, first).await, stands(home, second).await), (State::Superseded, State::Matched));
     assert_eq!(theirs(home).await, usd(4));
-}
-
-async fn the_same_file_after_a_failure_is_taken_again(home: &Home) {
-    ten(home).await;
-    let (first, _) = receive(home, "a.csv", &file(0..4)).await;
-    assert!(home.store.fail_statement(first, "a test".into(), NOW).await.expect("an answer"));
-    let (second, received) = receive(home, "a.csv", &file(0..4)).await;
-    assert_eq!((received, stands(home, first).await), (Received::New, State::Discarded));
-    work(home).await;
-    assert_eq!((stands(home, second).await, theirs(home).await), (State::Matched, usd(4)));
-}
-
-async fn a_file_for_the_wrong_source_is_taken_back_and_sent_again(home: &Home) {
-    ten(home).await;
-    let wrong = NewStatement { source: "another".into(), ..new("a.csv") };
-    let (id, _) = receive_as(home, wrong, &Format::default(), &file(0..4), Then::Import).await;
-    work(home).await;
-    assert_eq!(lines(home, id, LineState::MissingHere).await.len(), 4);
-    assert_eq!(
-        home.store.discard_statement(id, "fay".into(), NOW).await.expect("an answer"),
-        Discarded::Done
-    );
-    let right = import(home, "a.csv", &file(0..4)).await;
-    assert_eq!((lines(home, right, LineState::Matched).await.len(), theirs(home).await), (4, usd(4)));
-}
-
-async fn statements_of_one_source_are_read_one_after_the_other(home: &Home) {
-    ten(home).await;
-    let (first, _) = receive(home, "a.csv", &file(0..4)).await;
-    let (second, _) = receive(home, "b.csv", &file(3..6)).await;
-    // Whoever has the second waits for the first, because a line counts once in both.
-    assert_eq!(home.store.statement_step(second, TERMS).await.expect("a step"), Step::After(first));
-    assert_eq!(work_off(&home.store, second, TERMS, || true).await.expect("an answer"), Worked::After(first));
-    work(home).await;
-    assert_eq!(theirs(home).await, usd(6));
 }
