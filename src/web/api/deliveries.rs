@@ -1,5 +1,7 @@
 //! `GET deliveries`, `POST deliveries/{id}/resend`, `…/give-up`, `POST deliveries/resend`; `GET apps`, `POST apps/{app}/enable`.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use domain::delivery::Status;
 use serde::{Deserialize, Serialize};
@@ -9,16 +11,41 @@ use store::deliveries::lease::DisabledApp;
 use store::deliveries::list::{AttemptRow, DeliveryFilter, DeliveryRow};
 use store::deliveries::resend::{ResendFilter, Resendable, Resent, ResentMany, STEP_ROWS};
 use utoipa::{IntoParams, ToSchema};
+use warp::Filter;
+use warp::filters::BoxedFilter;
+use warp::reply::Response;
 
-use super::Call;
 use super::access::reason;
 use super::error::ApiError;
 use super::page::{self, Page};
+use super::request::{Call, get, json_body, post, query};
 use super::shape::time;
 use super::terms::{
     Cursor, DeliveryEvent, DeliveryReason, DeliveryStatus, Id, Instant, Limit, Note, ResendStatus, Text,
     Time, UserId,
 };
+use super::{Api, answer};
+
+pub(super) fn routes(api: &Arc<Api>) -> BoxedFilter<(Response,)> {
+    let list =
+        warp::path!("deliveries").and(get(api)).and(query()).then(|call, query| answer(list(call, query)));
+    let resend = warp::path!("deliveries" / "resend")
+        .and(post(api))
+        .and(json_body())
+        .then(|call, body| answer(resend(call, body)));
+    let resend_one = warp::path!("deliveries" / i64 / "resend")
+        .and(post(api))
+        .then(|id, call| answer(resend_one(call, id)));
+    let give_up = warp::path!("deliveries" / i64 / "give-up")
+        .and(post(api))
+        .and(json_body())
+        .then(|id, call, body| answer(give_up(call, id, body)));
+    let apps = warp::path!("apps").and(get(api)).then(|call| answer(apps(call)));
+    let enable =
+        warp::path!("apps" / String / "enable").and(post(api)).then(|app, call| answer(enable(call, app)));
+    let of_deliveries = list.or(resend).unify().or(resend_one).unify().or(give_up).unify();
+    of_deliveries.or(apps).unify().or(enable).unify().boxed()
+}
 
 /// How many deliveries one call sends again: a call is to end; the next one goes on.
 const MOST: i64 = 20 * STEP_ROWS;

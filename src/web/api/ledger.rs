@@ -1,11 +1,21 @@
 //! `GET ledger/proof`.
 
+use std::sync::Arc;
+
 use serde::Serialize;
 use utoipa::ToSchema;
+use warp::Filter;
+use warp::filters::BoxedFilter;
+use warp::reply::Response;
 
-use super::Call;
 use super::error::ApiError;
+use super::request::{Call, get};
 use super::terms::{Decimal, RewardStatus};
+use super::{Api, answer};
+
+pub(super) fn routes(api: &Arc<Api>) -> BoxedFilter<(Response,)> {
+    warp::path!("ledger" / "proof").and(get(api)).then(|call| answer(proof(call))).boxed()
+}
 
 /// Whether the kept balances follow from the transfers, and the transfers from the statuses.
 #[derive(Debug, Serialize, ToSchema)]

@@ -1,19 +1,33 @@
 //! `GET postbacks`, `GET postbacks/{id}`, `POST postbacks/{id}/replay`.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use store::Store;
 use store::postbacks::list::{OutcomeFilter, PostbackFilter, PostbackRow};
 use store::postbacks::replay::{Replayed, Replayer};
 use utoipa::{IntoParams, ToSchema};
+use warp::Filter;
+use warp::filters::BoxedFilter;
+use warp::reply::Response;
 
 use super::error::ApiError;
 use super::page::{self, Page};
 use super::quarantine::QuarantineAct;
+use super::request::{Call, get, post, query};
 use super::shape::{Postback, Replay};
 use super::terms::{Id, Limit, NumberCursor, Outcome, Text};
-use super::{Api, Call};
+use super::{Api, answer};
+
+pub(super) fn routes(api: &Arc<Api>) -> BoxedFilter<(Response,)> {
+    let list =
+        warp::path!("postbacks").and(get(api)).and(query()).then(|call, query| answer(list(call, query)));
+    let one = warp::path!("postbacks" / i64).and(get(api)).then(|id, call| answer(one(call, id)));
+    let replay =
+        warp::path!("postbacks" / i64 / "replay").and(post(api)).then(|id, call| answer(replay(call, id)));
+    list.or(one).unify().or(replay).unify().boxed()
+}
 
 /// Which postbacks to list.
 #[derive(Debug, Default, Deserialize, IntoParams)]

@@ -1,6 +1,6 @@
 //! `POST postbacks/{id}/state`, `…/confirm`, `…/decline`, `…/set-aside` and `…/take-up`: finishing what is quarantined.
 
-use std::str::FromStr;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use domain::actor::Actor;
@@ -9,14 +9,42 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use store::postbacks::quarantine::{ActRow, Acted, By};
 use utoipa::ToSchema;
+use warp::Filter;
+use warp::filters::BoxedFilter;
+use warp::reply::Response;
 
-use super::Call;
 use super::error::ApiError;
 use super::page;
 use super::postbacks::one_of;
+use super::request::{Call, json_body, post};
 use super::shape::{Postback, time};
 use super::terms::{ActName, Id, KindName, Note, OptionalNote, StateResult, StatedAmount, StatedText, Time};
+use super::{Api, answer};
 use crate::stating::{self, Refused};
+
+pub(super) fn routes(api: &Arc<Api>) -> BoxedFilter<(Response,)> {
+    let state = warp::path!("postbacks" / i64 / "state")
+        .and(post(api))
+        .and(json_body())
+        .then(|id, call, body| answer(Box::pin(state(call, id, body))));
+    let confirm = warp::path!("postbacks" / i64 / "confirm")
+        .and(post(api))
+        .and(json_body())
+        .then(|id, call, body| answer(Box::pin(confirm(call, id, body))));
+    let decline = warp::path!("postbacks" / i64 / "decline")
+        .and(post(api))
+        .and(json_body())
+        .then(|id, call, body| answer(Box::pin(decline(call, id, body))));
+    let set_aside = warp::path!("postbacks" / i64 / "set-aside")
+        .and(post(api))
+        .and(json_body())
+        .then(|id, call, body| answer(Box::pin(set_aside(call, id, body))));
+    let take_up = warp::path!("postbacks" / i64 / "take-up")
+        .and(post(api))
+        .and(json_body())
+        .then(|id, call, body| answer(Box::pin(take_up(call, id, body))));
+    state.or(confirm).unify().or(decline).unify().or(set_aside).unify().or(take_up).unify().boxed()
+}
 
 /// What is missing or cannot be read, and how it is known.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -79,31 +107,6 @@ pub(crate) struct DeclineRequest {
     proposal: i64,
     #[schema(value_type = Note)]
     reason: String,
-}
-
-/// What is done, as the last part of the path; nothing else is a resource.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Doing {
-    State,
-    Confirm,
-    Decline,
-    SetAside,
-    TakeUp,
-}
-
-impl FromStr for Doing {
-    type Err = ();
-
-    fn from_str(name: &str) -> Result<Self, ()> {
-        Ok(match name {
-            "state" => Self::State,
-            "confirm" => Self::Confirm,
-            "decline" => Self::Decline,
-            "set-aside" => Self::SetAside,
-            "take-up" => Self::TakeUp,
-            _ => return Err(()),
-        })
-    }
 }
 
 /// What became of a statement.

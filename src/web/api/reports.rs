@@ -1,26 +1,45 @@
 //! `GET reports`, `GET reports/{date}` (also `.csv`, `.xlsx`), `POST reports/{date}/sign-off`.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use domain::report::Report;
 use domain::report::sheets::Sheet;
 use serde::{Deserialize, Serialize};
 use store::reports::{ReportRow, SignOff, Signed};
 use utoipa::{IntoParams, ToSchema};
-use warp::Reply;
+use warp::filters::BoxedFilter;
 use warp::http::StatusCode;
 use warp::reply::Response;
+use warp::{Filter, Reply};
 
 use super::error::ApiError;
 use super::page::{self, Page};
+use super::request::{Call, get, json_body, post, query};
 use super::shape::time;
 use super::terms::{Day, DayCursor, Decimal, Limit, ReportState, SheetName, Time, Words};
-use super::{Call, json};
+use super::{Api, answer, json};
 use crate::export;
 use crate::files::{CSV, XLSX, download};
 use crate::statements::MAX_WORDS_LEN;
 
 /// Later than every business day.
 const NO_CURSOR: &str = "9999-12-31";
+
+pub(super) fn routes(api: &Arc<Api>) -> BoxedFilter<(Response,)> {
+    let list =
+        warp::path!("reports").and(get(api)).and(query()).then(|call, query| answer(list(call, query)));
+    let one = warp::path!("reports" / String).and(get(api)).and(query()).then(
+        |name: String, call, query: String| async move {
+            in_its_form(call, &name, &query).await.unwrap_or_else(ApiError::into_response)
+        },
+    );
+    let sign_off = warp::path!("reports" / String / "sign-off")
+        .and(post(api))
+        .and(json_body())
+        .then(|date, call, body| answer(sign_off(call, date, body)));
+    list.or(one).unify().or(sign_off).unify().boxed()
+}
 
 /// The headline of a report.
 #[derive(Debug, Serialize, ToSchema)]
@@ -126,27 +145,9 @@ fn signed_off(row: &ReportRow) -> Option<SignedOff> {
     Some(SignedOff { by: row.signed_by.clone()?, at: time(row.signed_at?), note: row.sign_note.clone()? })
 }
 
-#[utoipa::path(get, path = "/api/v1/reports/{date}", tag = "reports",
-    params(("date" = Day, Path)), responses((status = 200, body = KeptReport)))]
-/// The reconciliation of one business day.
-pub(crate) async fn one(call: Call, name: &str, query: &str) -> Response {
-    answered(call, name, query).await.unwrap_or_else(ApiError::into_response)
-}
-
-#[utoipa::path(get, path = "/api/v1/reports/{date}.csv", tag = "reports", params(("date" = Day, Path), FileQuery),
-    responses((status = 200, body = String, content_type = "text/csv")))]
-/// The same as CSV: every table, a cell a line, or one table as a table.
-#[expect(dead_code, reason = "describes `one` in the OpenAPI document, which has a path for each form")]
-fn csv() {}
-
-#[utoipa::path(get, path = "/api/v1/reports/{date}.xlsx", tag = "reports", params(("date" = Day, Path)),
-    responses((status = 200, body = Vec<u8>,
-               content_type = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet")))]
-/// The same as a workbook.
-#[expect(dead_code, reason = "describes `one` in the OpenAPI document, which has a path for each form")]
-fn xlsx() {}
-
-async fn answered(call: Call, name: &str, query: &str) -> Result<Response, ApiError> {
+/// A report, in one of three forms that are told apart by the end of `name`: `2026-11-24`, `2026-11-24.csv`,
+/// `2026-11-24.xlsx`.
+async fn in_its_form(call: Call, name: &str, query: &str) -> Result<Response, ApiError> {
     call.reader().await?;
     let query: FileQuery = page::parse(query)?;
     if let Some(name) = query.sheet.as_deref().filter(|name| !Sheet::NAMES.contains(name)) {
@@ -156,36 +157,45 @@ async fn answered(call: Call, name: &str, query: &str) -> Result<Response, ApiEr
         )));
     }
     let name = page::segment("date", name)?;
-    let name = name.as_str();
-    let (date, form) = name.split_once('.').map_or((name, None), |(date, form)| (date, Some(form)));
+    let (date, form) = name.split_once('.').map_or((&*name, None), |(date, form)| (date, Some(form)));
     let row = call.api.store.report(date).await?;
     let row = row.ok_or_else(|| ApiError::NotFound(format!("there is no report of `{date}`")))?;
     let report = row.report()?;
     match form {
-        None => Ok(json(
-            StatusCode::OK,
-            &KeptReport {
-                made_at: time(row.made_at),
-                signed_off: signed_off(&row),
-                hash: row.content_hash,
-                report,
-            },
-        )),
-        Some("csv") => {
-            let sheets = report.sheets();
-            let csv = match query.sheet {
-                None => export::csv(&sheets),
-                Some(name) => export::csv_of(sheet(&sheets, &name)?),
-            };
-            Ok(download(&format!("report-{name}"), CSV, csv.into_response()))
-        }
-        Some("xlsx") => {
-            let xlsx = export::xlsx(&format!("Reconciliation {date}"), &report.sheets())
-                .map_err(|error| ApiError::Failed(format!("the workbook cannot be written: {error}")))?;
-            Ok(download(&format!("report-{name}"), XLSX, xlsx.into_response()))
-        }
+        None => Ok(json(StatusCode::OK, &one(row, report))),
+        Some("csv") => csv(date, &report, query.sheet.as_deref()),
+        Some("xlsx") => xlsx(date, &report),
         Some(_) => Err(ApiError::NotFound("a report is there as JSON, .csv and .xlsx".into())),
     }
+}
+
+#[utoipa::path(get, path = "/api/v1/reports/{date}", tag = "reports",
+    params(("date" = Day, Path)), responses((status = 200, body = KeptReport)))]
+/// The reconciliation of one business day.
+fn one(row: ReportRow, report: Report) -> KeptReport {
+    KeptReport { made_at: time(row.made_at), signed_off: signed_off(&row), hash: row.content_hash, report }
+}
+
+#[utoipa::path(get, path = "/api/v1/reports/{date}.csv", tag = "reports", params(("date" = Day, Path), FileQuery),
+    responses((status = 200, body = String, content_type = "text/csv")))]
+/// The same as CSV: every table, a cell a line, or one table as a table.
+fn csv(date: &str, report: &Report, only: Option<&str>) -> Result<Response, ApiError> {
+    let sheets = report.sheets();
+    let csv = match only {
+        None => export::csv(&sheets),
+        Some(name) => export::csv_of(sheet(&sheets, name)?),
+    };
+    Ok(download(&format!("report-{date}.csv"), CSV, csv.into_response()))
+}
+
+#[utoipa::path(get, path = "/api/v1/reports/{date}.xlsx", tag = "reports", params(("date" = Day, Path)),
+    responses((status = 200, body = Vec<u8>,
+               content_type = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet")))]
+/// The same as a workbook.
+fn xlsx(date: &str, report: &Report) -> Result<Response, ApiError> {
+    let xlsx = export::xlsx(&format!("Reconciliation {date}"), &report.sheets())
+        .map_err(|error| ApiError::Failed(format!("the workbook cannot be written: {error}")))?;
+    Ok(download(&format!("report-{date}.xlsx"), XLSX, xlsx.into_response()))
 }
 
 fn sheet<'s>(sheets: &'s [Sheet], name: &str) -> Result<&'s Sheet, ApiError> {

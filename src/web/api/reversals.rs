@@ -1,19 +1,35 @@
 //! `GET reversals`, `POST reversals/{id}/resolve`: reversals that a person must look at.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use domain::review::reversal::{Resolution, Situation};
 use serde::{Deserialize, Serialize};
 use store::review::cases::{CaseFilter, CasePlace, CaseRow, PartnerRow, Resolve, Resolved};
 use utoipa::{IntoParams, ToSchema};
+use warp::Filter;
+use warp::filters::BoxedFilter;
+use warp::reply::Response;
 
-use super::Call;
 use super::error::ApiError;
 use super::page::{self, Page};
+use super::request::{Call, get, json_body, post, query};
 use super::shape::{decimal, time};
 use super::terms::{
     CaseEnding, CaseResolution, CaseSituation, CaseState, Cursor, Decimal, Id, Limit, Note, RewardStatus,
     Text, Time,
 };
+use super::{Api, answer};
+
+pub(super) fn routes(api: &Arc<Api>) -> BoxedFilter<(Response,)> {
+    let list =
+        warp::path!("reversals").and(get(api)).and(query()).then(|call, query| answer(list(call, query)));
+    let resolve = warp::path!("reversals" / i64 / "resolve")
+        .and(post(api))
+        .and(json_body())
+        .then(|id, call, body| answer(resolve(call, id, body)));
+    list.or(resolve).unify().boxed()
+}
 
 /// A reversal that does not simply reverse.
 #[derive(Debug, Serialize, ToSchema)]

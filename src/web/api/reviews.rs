@@ -1,19 +1,39 @@
 //! `POST rewards/{id}/release`, `POST rewards/{id}/reject` and `POST rewards/{id}/undo`.
 
-use std::str::FromStr;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use domain::review::decision::Review;
 use serde::Deserialize;
 use store::review::decisions::{Reviewed, Reviewer, Undone};
 use utoipa::ToSchema;
+use warp::Filter;
+use warp::filters::BoxedFilter;
+use warp::reply::Response;
 
-use super::Call;
 use super::error::ApiError;
 use super::page;
+use super::request::{Call, json_body, post};
 use super::rewards::whole;
 use super::shape::RewardWhole;
 use super::terms::{Id, Note};
+use super::{Api, answer};
+
+pub(super) fn routes(api: &Arc<Api>) -> BoxedFilter<(Response,)> {
+    let release = warp::path!("rewards" / i64 / "release")
+        .and(post(api))
+        .and(json_body())
+        .then(|id, call, body| answer(release(call, id, body)));
+    let reject = warp::path!("rewards" / i64 / "reject")
+        .and(post(api))
+        .and(json_body())
+        .then(|id, call, body| answer(reject(call, id, body)));
+    let undo = warp::path!("rewards" / i64 / "undo")
+        .and(post(api))
+        .and(json_body())
+        .then(|id, call, body| answer(undo(call, id, body)));
+    release.or(reject).unify().or(undo).unify().boxed()
+}
 
 /// Why the decision is made.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -24,45 +44,46 @@ pub(crate) struct ReviewRequest {
     note: String,
 }
 
-/// What is decided, as the last part of the path; nothing else is a resource.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Decision {
-    Release,
-    Reject,
-    Undo,
+#[utoipa::path(post, path = "/api/v1/rewards/{id}/release", params(("id" = Id, Path)), tag = "rewards",
+    request_body = ReviewRequest,
+    responses((status = 200, body = RewardWhole), (status = 409)))]
+/// Gives the user a held reward, or one that was rejected before. Needs the role risk or admin.
+async fn release(call: Call, id: i64, body: Bytes) -> Result<RewardWhole, ApiError> {
+    decide(call, id, Review::Release, &body).await
 }
 
-impl FromStr for Decision {
-    type Err = ();
+#[utoipa::path(post, path = "/api/v1/rewards/{id}/reject", params(("id" = Id, Path)), tag = "rewards",
+    request_body = ReviewRequest,
+    responses((status = 200, body = RewardWhole), (status = 409)))]
+/// Refuses a held reward. Needs the role risk or admin.
+async fn reject(call: Call, id: i64, body: Bytes) -> Result<RewardWhole, ApiError> {
+    decide(call, id, Review::Reject, &body).await
+}
 
-    fn from_str(name: &str) -> Result<Self, ()> {
-        Ok(match name {
-            "release" => Self::Release,
-            "reject" => Self::Reject,
-            "undo" => Self::Undo,
-            _ => return Err(()),
-        })
+#[utoipa::path(post, path = "/api/v1/rewards/{id}/undo", params(("id" = Id, Path)), tag = "rewards",
+    request_body = ReviewRequest,
+    responses((status = 200, body = RewardWhole), (status = 409)))]
+/// Takes back the last decision of a person while its grace lasts, before anybody is told of it. Needs the role risk or
+/// admin.
+async fn undo(call: Call, id: i64, body: Bytes) -> Result<RewardWhole, ApiError> {
+    let reviewer = reviewer(&call, &body).await?;
+    match call.api.store.undo(id, reviewer).await {
+        Ok(Undone::Done) => whole(&call.api, id).await,
+        Ok(Undone::NotFound) => Err(no_reward(id)),
+        Ok(Undone::NotYours(by)) => Err(ApiError::Conflict(format!(
+            "the last decision on reward {id} is of {by}: only whoever decided takes it back"
+        ))),
+        Ok(Undone::NotUndoable(why)) => Err(ApiError::Conflict(why.to_string())),
+        Err(error) => Err(failed(error)),
     }
 }
 
-/// Decides on the reward `id` and answers with it as it stands then.
-pub(crate) async fn review(
-    call: Call,
-    id: i64,
-    decision: Decision,
-    body: Bytes,
-) -> Result<RewardWhole, ApiError> {
-    let owner = call.reviewer().await?;
-    let request: ReviewRequest = page::body(&body, "the body must be {\"note\": \"…\"}: ")?;
-    let reviewer = call.deciding(owner, &request.note)?;
-    let decision = match decision {
-        Decision::Release => Review::Release,
-        Decision::Reject => Review::Reject,
-        Decision::Undo => return take_back(&call, id, reviewer).await,
-    };
+/// Decides on the reward `id` and answers with the reward as it is afterwards.
+async fn decide(call: Call, id: i64, decision: Review, body: &[u8]) -> Result<RewardWhole, ApiError> {
+    let reviewer = reviewer(&call, body).await?;
     match call.api.store.review(id, decision, reviewer).await {
         Ok(Reviewed::Done) => whole(&call.api, id).await,
-        Ok(Reviewed::NotFound) => Err(ApiError::NotFound(format!("there is no reward {id}"))),
+        Ok(Reviewed::NotFound) => Err(no_reward(id)),
         Ok(Reviewed::Waits) => Err(ApiError::Conflict(
             "this reward needs two persons: the decision is kept as an opinion, and waits for another person's; one \
              by a token that belongs to no person counts as nobody's"
@@ -72,56 +93,26 @@ pub(crate) async fn review(
             Err(ApiError::Conflict(format!("`{person}` has the reward open in the queue")))
         }
         Ok(Reviewed::NotAllowed(why)) => Err(ApiError::Conflict(why.to_string())),
-        Err(store::Error::Contended(_)) => {
-            Err(ApiError::Conflict("the reward was changed at the same moment; look at it again".into()))
-        }
-        Err(error) => Err(error.into()),
+        Err(error) => Err(failed(error)),
     }
 }
 
-/// Takes the last decision back.
-async fn take_back(call: &Call, id: i64, reviewer: Reviewer) -> Result<RewardWhole, ApiError> {
-    match call.api.store.undo(id, reviewer).await {
-        Ok(Undone::Done) => whole(&call.api, id).await,
-        Ok(Undone::NotFound) => Err(ApiError::NotFound(format!("there is no reward {id}"))),
-        Ok(Undone::NotYours(by)) => Err(ApiError::Conflict(format!(
-            "the last decision on reward {id} is of {by}: only whoever decided takes it back"
-        ))),
-        Ok(Undone::NotUndoable(why)) => Err(ApiError::Conflict(why.to_string())),
-        Err(store::Error::Contended(_)) => {
-            Err(ApiError::Conflict("the reward was changed at the same moment; look at it again".into()))
-        }
-        Err(error) => Err(error.into()),
-    }
+/// The caller, who decides now for the reason in `body`.
+async fn reviewer(call: &Call, body: &[u8]) -> Result<Reviewer, ApiError> {
+    let owner = call.reviewer().await?;
+    let request: ReviewRequest = page::body(body, "the body must be {\"note\": \"…\"}: ")?;
+    call.deciding(owner, &request.note)
 }
 
-#[utoipa::path(post, path = "/api/v1/rewards/{id}/release", params(("id" = Id, Path)), tag = "rewards",
-    request_body = ReviewRequest,
-    responses((status = 200, body = RewardWhole), (status = 409)))]
-/// Gives the user a held reward, or one that was rejected before. Needs the role risk or admin.
-#[expect(
-    dead_code,
-    reason = "describes `review` in the OpenAPI document, which has a path for each decision"
-)]
-fn release() {}
+fn no_reward(id: i64) -> ApiError {
+    ApiError::NotFound(format!("there is no reward {id}"))
+}
 
-#[utoipa::path(post, path = "/api/v1/rewards/{id}/reject", params(("id" = Id, Path)), tag = "rewards",
-    request_body = ReviewRequest,
-    responses((status = 200, body = RewardWhole), (status = 409)))]
-/// Refuses a held reward. Needs the role risk or admin.
-#[expect(
-    dead_code,
-    reason = "describes `review` in the OpenAPI document, which has a path for each decision"
-)]
-fn reject() {}
-
-#[utoipa::path(post, path = "/api/v1/rewards/{id}/undo", params(("id" = Id, Path)), tag = "rewards",
-    request_body = ReviewRequest,
-    responses((status = 200, body = RewardWhole), (status = 409)))]
-/// Takes back the last decision of a person while its grace lasts, before anybody is told of it. Needs the role risk or
-/// admin.
-#[expect(
-    dead_code,
-    reason = "describes `review` in the OpenAPI document, which has a path for each decision"
-)]
-fn undo() {}
+fn failed(error: store::Error) -> ApiError {
+    match error {
+        store::Error::Contended(_) => {
+            ApiError::Conflict("the reward was changed at the same moment; look at it again".into())
+        }
+        error => error.into(),
+    }
+}

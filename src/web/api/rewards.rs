@@ -1,16 +1,29 @@
 //! `GET rewards` and `GET rewards/{id}`.
 
+use std::sync::Arc;
+
 use domain::reward::Status;
 use serde::Deserialize;
 use store::rewards::list::RewardFilter;
 use utoipa::IntoParams;
+use warp::Filter;
+use warp::filters::BoxedFilter;
+use warp::reply::Response;
 
 use super::error::ApiError;
 use super::page::{self, Page};
 use super::postbacks;
+use super::request::{Call, get, query};
 use super::shape::{Reward, RewardWhole};
 use super::terms::{Cursor, Id, Instant, Limit, RewardStatus, Text};
-use super::{Api, Call, deliveries};
+use super::{Api, answer, deliveries};
+
+pub(super) fn routes(api: &Arc<Api>) -> BoxedFilter<(Response,)> {
+    let list =
+        warp::path!("rewards").and(get(api)).and(query()).then(|call, query| answer(list(call, query)));
+    let one = warp::path!("rewards" / i64).and(get(api)).then(|id, call| answer(one(call, id)));
+    list.or(one).unify().boxed()
+}
 
 /// Which rewards to list.
 #[derive(Debug, Default, Deserialize, IntoParams)]

@@ -1,12 +1,26 @@
 //! `GET users/{id}/balance`.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
+use warp::Filter;
+use warp::filters::BoxedFilter;
+use warp::reply::Response;
 
 use super::error::ApiError;
+use super::request::{Call, get, query};
 use super::shape::decimal;
 use super::terms::{Decimal, Text, UserId};
-use super::{Api, Call, page};
+use super::{Api, answer, page};
+
+pub(super) fn routes(api: &Arc<Api>) -> BoxedFilter<(Response,)> {
+    warp::path!("users" / String / "balance")
+        .and(get(api))
+        .and(query())
+        .then(|user_id, call, query| answer(balance(call, user_id, query)))
+        .boxed()
+}
 
 /// Of which app.
 #[derive(Debug, Default, Deserialize, IntoParams)]

@@ -12,15 +12,15 @@
 
 mod admin;
 mod finance;
+mod pages;
 mod review;
 pub(crate) mod shell;
+mod unfit;
 
-use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use chrono_tz::Tz;
-use domain::audit::Action;
 use domain::policy::Policy;
 use domain::proxies::Proxies;
 use domain::review::queue::ReviewTerms;
@@ -30,7 +30,7 @@ use store::review::holds::Choice;
 use tracing::debug;
 use warp::Filter;
 use warp::filters::BoxedFilter;
-use warp::http::{HeaderMap, HeaderValue, Method};
+use warp::http::{HeaderMap, Method};
 use warp::path::FullPath;
 use warp::reply::Response;
 
@@ -40,15 +40,13 @@ use crate::ingest::Ingest;
 use crate::refusals::Refusals;
 use crate::statements::Readings;
 use crate::stating::Stating;
-use admin::{audit, deliveries, people, policy, postbacks, quarantine};
-use finance::{report, reports, statement, upload};
-use review::{decide, queue, reversals, reward, rewards, today, user};
+use finance::upload;
 use shell::answer::{self, Answer, PageError};
 pub use shell::logins::Logins;
 pub use shell::password;
-use shell::request::{BadRequest, Request};
-use shell::session::{self, Viewer};
-use shell::{account, frame, help, sign_in};
+use shell::request::Request;
+use shell::{session, sign_in};
+use unfit::{BROKEN, NO_FORM, NO_SUCH_METHOD, NO_SUCH_PAGE, TOO_LARGE, TOO_SLOW, unfit, unreadable};
 
 /// The largest form: a note, and the ids of what was selected on one page.
 const MAX_FORM_LEN: usize = 64 * 1024;
@@ -126,74 +124,6 @@ enum Sent {
     NoForm,
     /// A method that no page has.
     OtherMethod,
-}
-
-/// Why a request comes to nothing, whoever sends it.
-struct Unfit {
-    status: u16,
-    title: &'static str,
-    words: Cow<'static, str>,
-}
-
-const NO_SUCH_PAGE: Unfit = Unfit {
-    status: 404,
-    title: "Page not found",
-    words: Cow::Borrowed("Check the address, or go to Today."),
-};
-const TOO_LARGE: Unfit = Unfit {
-    status: 413,
-    title: "This form is too large",
-    words: Cow::Borrowed(
-        "Nothing was changed: a form has at most 64 KiB. Select fewer rewards or shorten the text.",
-    ),
-};
-const TOO_SLOW: Unfit = Unfit {
-    status: 408,
-    title: "The form timed out",
-    words: Cow::Borrowed(
-        "Nothing was changed: the connection is slow or was interrupted. Go back and try again.",
-    ),
-};
-const BROKEN: Unfit = Unfit {
-    status: 400,
-    title: "The form is incomplete",
-    words: Cow::Borrowed("Nothing was changed: the connection was interrupted. Go back and try again."),
-};
-const NO_FORM: Unfit = Unfit {
-    status: 415,
-    title: "Unsupported form",
-    words: Cow::Borrowed("Nothing was changed: a form must be sent as application/x-www-form-urlencoded."),
-};
-const NO_SUCH_METHOD: Unfit = Unfit {
-    status: 405,
-    title: "Method not allowed",
-    words: Cow::Borrowed("Nothing was changed: pages support GET, HEAD and POST."),
-};
-/// What is no text, with what is known of it.
-fn unreadable(bad: &BadRequest) -> Unfit {
-    let words = match bad {
-        BadRequest::Text(bad) => format!("Nothing was changed: {bad}. Go back and try again."),
-        _ => "Nothing was changed: it contains bytes that are not UTF-8 text. Go back and try again.".into(),
-    };
-    Unfit { status: 400, title: "Invalid address or form", words: words.into() }
-}
-
-/// Says so, with the frame for whoever is signed in.
-async fn unfit(console: &Console, headers: &HeaderMap, peer: Peer, unfit: &Unfit) -> Response {
-    let address = caller::address(peer, headers, &console.trusted_proxies);
-    let viewer = match Request::read(Method::GET, "/", "", headers, &[], address, peer.is_https) {
-        Ok(request) => session::viewer(console, &request).await.ok().flatten(),
-        Err(_) => None,
-    };
-    let answer = viewer.map_or_else(
-        || answer::lone(unfit.status, unfit.title, &unfit.words),
-        |viewer| frame::refusal(&viewer, unfit.status, unfit.title, &unfit.words),
-    );
-    let mut response = answer.plain();
-    if unfit.status == NO_SUCH_METHOD.status {
-        response.headers_mut().insert("allow", HeaderValue::from_static("GET, HEAD, POST, OPTIONS"));
-    }
-    response
 }
 
 /// The routes of this module.
@@ -334,82 +264,5 @@ impl Console {
         };
         // Boxed: it is as large as the largest page, and somebody who is not known needs none of it.
         Box::pin(self.answer_to(&viewer, request, is_post, &path)).await
-    }
-
-    /// The same for somebody who is known.
-    async fn answer_to(&self, viewer: &Viewer, request: &Request, is_post: bool, path: &[&str]) -> Answer {
-        if is_post && !viewer.form_is_ours(request) {
-            return frame::refusal(
-                viewer,
-                403,
-                "This form has expired",
-                "Nothing was changed: the form's token is missing or belongs to another session. Reload the page \
-                 and try again.",
-            );
-        }
-        let answered = match (is_post, path) {
-            (true, ["logout"]) => session::sign_out(self, viewer, request).await,
-            (false, []) => today::page(self, viewer).await,
-            (false, ["review"]) => Box::pin(queue::page(self, viewer, request)).await,
-            (false, ["review", "new"]) => queue::new(self, request).await,
-            (true, ["review", "decide"]) => decide::decide(self, viewer, request).await,
-            (true, ["decisions", id, "undo"]) => decide::undo(self, viewer, request, id).await,
-            (false, ["review", "reversals"]) => reversals::page(self, viewer, request).await,
-            (true, ["review", "reversals", id]) => reversals::decide(self, viewer, request, id).await,
-            (false, ["rewards"]) => rewards::page(self, viewer, request).await,
-            (false, ["rewards", id]) => reward::page(self, viewer, request, id).await,
-            (true, ["rewards", id, "skip"]) => decide::skip(self, viewer, request, id).await,
-            (true, ["rewards", id, "overturn"]) => decide::overturn(self, viewer, request, id).await,
-            (false, ["users", id]) => user::of_any_app(self, viewer, id).await,
-            (false, ["users", app, id]) => user::page(self, viewer, app, id).await,
-            (false, ["postbacks"]) => postbacks::page(self, viewer, request).await,
-            (true, ["postbacks", id, "replay"]) => postbacks::replay(self, viewer, id).await,
-            (true, ["postbacks", "set-aside"]) => quarantine::set_many_aside(self, viewer, request).await,
-            (false, ["postbacks", id]) => quarantine::page(self, viewer, request, id).await,
-            (true, ["postbacks", id, act]) => quarantine::act(self, viewer, request, id, act).await,
-            (true, ["postbacks", "refused", id, "replay"]) => {
-                postbacks::replay_refused(self, viewer, id).await
-            }
-            (false, ["deliveries"]) => deliveries::page(self, viewer, request).await,
-            (true, ["deliveries", "resend"]) => deliveries::resend_failed(self, viewer, request).await,
-            (true, ["deliveries", id, "resend"]) => deliveries::resend(self, viewer, id).await,
-            (true, ["deliveries", id, "give-up"]) => deliveries::give_up(self, viewer, request, id).await,
-            (true, ["deliveries", "apps", app, "enable"]) => deliveries::enable(self, viewer, app).await,
-            (false, ["reports"]) => reports::page(self, viewer, request).await,
-            (false, ["reports", name]) => report::page(self, viewer, name).await,
-            (true, ["reports", date, "sign-off"]) => report::sign_off(self, viewer, request, date).await,
-            (false, ["reports", "statements", id]) => statement::page(self, viewer, request, id).await,
-            (false, ["reports", "statements", id, file]) => {
-                statement::file(self, viewer, request, id, file).await
-            }
-            (true, ["reports", "statements", id, act]) => {
-                statement::act(self, viewer, request, id, act).await
-            }
-            (false, ["policy"]) => policy::page(self, viewer).await,
-            (false, ["audit"]) => audit::page(self, viewer, request).await,
-            (false, ["audit", "audit.csv"]) => audit::file(self, viewer, request).await,
-            (false, ["help"]) => help::contents(viewer, request),
-            (false, ["help", name]) => Ok(help::chapter(viewer, name)),
-            (false, ["people"]) => people::page(self, viewer).await,
-            (true, ["people"]) => people::add(self, viewer, request).await,
-            (true, ["people", name, what]) => people::change(self, viewer, request, name, what).await,
-            (false, ["password"]) => account::page(self, viewer).await,
-            (true, ["password"]) => account::change_password(self, viewer, request).await,
-            (true, ["password", "seen"]) => account::saw(self, viewer, request).await,
-            (true, ["password", "sign-out"]) => account::sign_out_everywhere(self, viewer).await,
-            (true, ["password", "sessions", id, "end"]) => account::end_session(self, viewer, id).await,
-            _ => Ok(frame::refusal(viewer, NO_SUCH_PAGE.status, NO_SUCH_PAGE.title, &NO_SUCH_PAGE.words)),
-        };
-        let answer = answered.unwrap_or_else(|error| answer::fault(&error));
-        if matches!(answer, Answer::Page(403, _)) {
-            let method = if is_post { "POST" } else { "GET" };
-            self.note_refused(viewer, format!("{method} /{}", path.join("/"))).await;
-        }
-        answer
-    }
-
-    /// Notes that somebody who is signed in has no right to `what`.
-    async fn note_refused(&self, viewer: &Viewer, what: String) {
-        self.refusals.note(&self.store, viewer.actor(), Action::RightRefused, what, self.clock.now()).await;
     }
 }

@@ -15,7 +15,9 @@
 //! worker's lines name the same call.
 
 mod again;
+mod answer;
 mod body;
+mod endpoint;
 mod lanes;
 pub mod recorder;
 mod stray;
@@ -26,10 +28,9 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::Buf;
-use domain::caller::CallerList;
 use domain::location::shortened;
 use domain::postback::carried::Carried;
-use domain::postback::signature::{BadSignature, Secret, SignatureForm, verify};
+use domain::postback::signature::BadSignature;
 use domain::proxies::Proxies;
 use domain::time::Clock;
 use futures_util::Stream;
@@ -38,15 +39,18 @@ use store::postbacks::bodies::left_out;
 use store::postbacks::inbox::NewPostback;
 use store::postbacks::refused::NewRefused;
 use tracing::debug;
-use warp::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use warp::http::{HeaderMap, HeaderValue, Method};
 use warp::path::FullPath;
 use warp::reply::Response;
-use warp::{Filter, Rejection, Reply};
+use warp::{Filter, Rejection};
 
 use crate::body::{BadBody, announced_len};
 use crate::caller::{self, Peer};
 use crate::limits::{Caller, RefusedRate};
 pub use again::CalledAgain;
+use answer::Answer;
+pub(crate) use answer::announce_metrics;
+pub use endpoint::{Refusal, SourceEndpoint};
 use recorder::{NotRecorded, Recorder};
 pub use stray::Strays;
 
@@ -56,50 +60,8 @@ pub const MAX_TARGET_LEN: usize = 8 * 1024;
 pub const MAX_BODY_LEN: usize = 64 * 1024;
 /// How much of the body of a refused call is kept, in bytes: anyone can send one.
 const MAX_REFUSED_BODY_LEN: usize = 8 * 1024;
-/// How long a network should wait after a 503, in seconds.
-const RETRY_AFTER_S: &str = "10";
 /// Names the call in the logs.
 const REQUEST_ID: &str = "x-request-id";
-
-/// One endpoint.
-#[derive(Debug)]
-pub struct SourceEndpoint {
-    /// The secrets that are accepted; several while rotating.
-    pub secrets: Vec<Secret>,
-    /// What of the URL is signed.
-    pub form: SignatureForm,
-    /// Where the network calls from, if it publishes that.
-    pub callers: CallerList,
-}
-
-/// Why a call is not taken.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Refusal {
-    /// Its signature.
-    #[error(transparent)]
-    BadSignature(#[from] BadSignature),
-    /// Its signature is right, but it comes from elsewhere than the settings enforce.
-    #[error("the caller's address is not in `allow_ips` of this source")]
-    CallerNotListed,
-    /// The same, and nobody knows where it comes from.
-    #[error(
-        "`ip_policy` enforces `allow_ips`, but X-Forwarded-For does not say who called: its hop that counts is missing \
-         or no address"
-    )]
-    CallerNotTold,
-}
-
-impl SourceEndpoint {
-    /// Whether a call of `target` under `origin` is to be taken. A caller that is not known is on no list, and
-    /// refused by none.
-    pub fn check(&self, origin: &str, target: &str, caller: Option<IpAddr>) -> Result<(), Refusal> {
-        verify(origin, target, self.form, &self.secrets)?;
-        if caller.is_some_and(|caller| self.callers.refuses(caller)) {
-            return Err(Refusal::CallerNotListed);
-        }
-        Ok(())
-    }
-}
 
 /// Everything that ingest needs.
 pub struct Ingest {
@@ -363,80 +325,4 @@ impl Ingest {
 
 fn count_not_kept() {
     counter!("rewardgate_refused_not_kept_total").increment(1);
-}
-
-/// Every answer that a network can get.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Answer {
-    Recorded,
-    Understood,
-    BadSignature,
-    CallerNotListed,
-    UnknownSource,
-    WrongPath,
-    MethodNotAllowed,
-    TargetTooLong,
-    BodyTooLarge,
-    BodyTooSlow,
-    BodyBroken,
-    /// By hyper; here only to be counted.
-    Unparsable,
-    NotRecorded,
-}
-
-impl Answer {
-    /// In metrics.
-    fn name(self) -> &'static str {
-        match self {
-            Self::Recorded => "recorded",
-            Self::Understood => "understood",
-            Self::BadSignature => "bad_signature",
-            Self::CallerNotListed => "caller_not_listed",
-            Self::UnknownSource => "unknown_source",
-            Self::WrongPath => "wrong_path",
-            Self::Unparsable => "unparsable",
-            Self::MethodNotAllowed => "method_not_allowed",
-            Self::TargetTooLong => "target_too_long",
-            Self::BodyTooLarge => "body_too_large",
-            Self::BodyTooSlow => "body_too_slow",
-            Self::BodyBroken => "body_broken",
-            Self::NotRecorded => "not_recorded",
-        }
-    }
-
-    fn into_response(self) -> Response {
-        let (status, text) = match self {
-            Self::Recorded => (StatusCode::OK, "OK"),
-            Self::Understood => (StatusCode::OK, "understood"),
-            Self::BadSignature => (StatusCode::FORBIDDEN, "bad signature"),
-            Self::CallerNotListed => (StatusCode::FORBIDDEN, "address not allowed"),
-            Self::UnknownSource => (StatusCode::NOT_FOUND, "unknown source"),
-            Self::WrongPath => (StatusCode::NOT_FOUND, "not found"),
-            Self::Unparsable => (StatusCode::BAD_REQUEST, "bad request"),
-            Self::MethodNotAllowed => (StatusCode::METHOD_NOT_ALLOWED, "method not allowed"),
-            Self::TargetTooLong => (StatusCode::URI_TOO_LONG, "the URL is longer than 8 KiB"),
-            Self::BodyTooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "the body is larger than 64 KiB"),
-            Self::BodyTooSlow => (StatusCode::REQUEST_TIMEOUT, "the body took too long"),
-            Self::BodyBroken => (StatusCode::BAD_REQUEST, "the body ended early"),
-            Self::NotRecorded => (StatusCode::SERVICE_UNAVAILABLE, "cannot be recorded now"),
-        };
-        let mut response = warp::reply::with_status(text, status).into_response();
-        let header = match self {
-            Self::MethodNotAllowed => Some((header::ALLOW, "GET, POST")),
-            Self::NotRecorded => Some((header::RETRY_AFTER, RETRY_AFTER_S)),
-            _ => None,
-        };
-        if let Some((name, value)) = header {
-            response.headers_mut().insert(name, HeaderValue::from_static(value));
-        }
-        response
-    }
-}
-
-/// Makes every series of `source` exist before the first call, so that a rate over it starts at 0.
-pub(crate) fn announce_metrics(source: &str) {
-    for answer in [Answer::Recorded, Answer::BadSignature, Answer::NotRecorded] {
-        counter!("rewardgate_calls_total", "source" => source.to_owned(), "answer" => answer.name())
-            .absolute(0);
-    }
 }

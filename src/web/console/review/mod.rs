@@ -9,4 +9,5 @@ pub(crate) mod reward;
 pub(crate) mod rewards;
 pub(crate) mod scope;
 pub(crate) mod today;
+mod todos;
 pub(crate) mod user;
