@@ -92,6 +92,19 @@ pub enum GeoResult {
     Invalid,
 }
 
+impl GeoResult {
+    /// The name in tables, files and the API.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Match => "match",
+            Self::Compatible => "compatible",
+            Self::Mismatch => "mismatch",
+            Self::Unknown => "unknown",
+            Self::Invalid => "invalid",
+        }
+    }
+}
+
 /// Compares the address `ip` (as sent), located at `location`, with the country code `reported`.
 pub fn compare(ip: Option<&str>, location: &Location, reported: Option<&str>) -> GeoResult {
     match ip.map(str::parse::<IpAddr>) {

@@ -10,7 +10,8 @@ use domain::time::TimestampMs;
 
 use crate::access::audit::{self, Line};
 use crate::access::names;
-use crate::db::sql::{Column, LazyStatement, Statement};
+use crate::db::rows::given_row;
+use crate::db::sql::{LazyStatement, Statement};
 use crate::db::tx::{Tx, with_statement};
 use crate::{Error, Result, Store, read};
 
@@ -84,18 +85,18 @@ pub(crate) use person_columns;
 /// Which of these people were added, enabled again, or given another role, too lately to be one of two. (A process of an older version keeps only
 /// when they were added.)
 static NEW: LazyStatement = LazyLock::new(|| {
-    Statement::new(
+    Statement::given::<ActedRow<'_>>(
         "SELECT given.name, given.acted_at FROM {given} JOIN people ON people.name = given.name
          WHERE since > given.acted_at - given.new_ms OR created_at > given.acted_at - given.new_ms",
-        &[Column::Text("name"), Column::Int("acted_at"), Column::Int("new_ms")],
     )
 });
 
-#[derive(serde::Serialize)]
-struct ActedRow<'a> {
-    name: &'a str,
-    acted_at: i64,
-    new_ms: i64,
+given_row! {
+    struct ActedRow<'a> {
+        name: &'a str,
+        acted_at: i64,
+        new_ms: i64,
+    }
 }
 
 /// Who of those who acted, and when, was too new then to be one of two.

@@ -12,7 +12,8 @@ use domain::time::TimestampMs;
 
 use crate::access::audit::{self, Line};
 use crate::access::names;
-use crate::db::sql::{Column, LazyStatement, Statement};
+use crate::db::rows::given_row;
+use crate::db::sql::{LazyStatement, Statement};
 use crate::db::tx::{Tx, with_statement};
 use crate::{Error, Result, Store, read};
 
@@ -74,10 +75,9 @@ static USED: LazyStatement = LazyLock::new(|| {
 });
 /// Which of these names are those of services. One that a person has, too, is the person's.
 static SERVICES: LazyStatement = LazyLock::new(|| {
-    Statement::new(
+    Statement::given::<NameRow<'_>>(
         "SELECT tokens.name FROM {given} JOIN tokens ON tokens.name = given.name
          WHERE owner IS NULL AND NOT EXISTS (SELECT 1 FROM people WHERE people.name = tokens.name)",
-        &[Column::Text("name")],
     )
 });
 
@@ -179,9 +179,10 @@ impl Store {
     }
 }
 
-#[derive(serde::Serialize)]
-struct NameRow<'a> {
-    name: &'a str,
+given_row! {
+    struct NameRow<'a> {
+        name: &'a str,
+    }
 }
 
 /// Which of `names` are services: with nobody behind them who could be one of two people.

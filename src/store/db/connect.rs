@@ -59,6 +59,9 @@ pub struct OpenOptions {
     pub create: bool,
 }
 
+/// How many statements a connection to SQLite keeps prepared: each of them, for each of the sizes of its rows.
+const STATEMENT_CACHE: usize = 400;
+
 impl Store {
     /// Opens `url` (`sqlite://FILE` or `postgres://…`) and checks that it is fit for money.
     pub async fn open(url: &str, options: OpenOptions) -> Result<Self> {
@@ -91,6 +94,7 @@ async fn open_sqlite(url: &str, options: OpenOptions) -> Result<Database> {
         .journal_mode(SqliteJournalMode::Wal)
         .synchronous(SqliteSynchronous::Full)
         .busy_timeout(BUSY_TIMEOUT)
+        .statement_cache_capacity(STATEMENT_CACHE)
         .pragma("cache_size", "-65536")
         .pragma("temp_store", "memory")
         // So that REPLACE asks the triggers that keep evidence from being deleted.

@@ -4,12 +4,11 @@ use std::future::Future;
 use std::pin::Pin;
 use std::time::Duration;
 
-use serde::Serialize;
 use sqlx::{FromRow, Postgres, Sqlite, Transaction};
 
 use crate::access::audit::{Noted, chain};
 use crate::db::deadline::WRITE;
-use crate::db::rows::arrays;
+use crate::db::rows::{GivenRow, arrays, values};
 use crate::db::sql::Statement;
 use crate::{Database, Error, Result, Store};
 
@@ -122,18 +121,15 @@ impl<T> Row for T where
 
 impl Tx {
     /// Runs `statement` on `rows` (its `{given}`) and answers with how many rows it touched.
-    pub(crate) async fn execute(
-        &mut self,
-        statement: &Statement,
-        rows: &(impl Serialize + Sync),
-    ) -> Result<u64> {
+    pub(crate) async fn execute(&mut self, statement: &Statement, rows: &[impl GivenRow]) -> Result<u64> {
         match self {
             Self::Sqlite(tx, _) => {
-                let touched = sqlx::query(statement.sqlite).bind(json(rows)?).execute(&mut **tx).await?;
+                let (sql, arguments) = values(&statement.given, rows)?;
+                let touched = sqlx::query_with(sql, arguments).execute(&mut **tx).await?;
                 Ok(touched.rows_affected())
             }
             Self::Postgres(tx, _) => {
-                let arguments = arrays(&statement.columns, rows)?;
+                let arguments = arrays(&statement.given, rows)?;
                 let touched = sqlx::query_with(statement.postgres, arguments).execute(&mut **tx).await?;
                 Ok(touched.rows_affected())
             }
@@ -144,14 +140,15 @@ impl Tx {
     pub(crate) async fn fetch<T: Row>(
         &mut self,
         statement: &Statement,
-        rows: &(impl Serialize + Sync),
+        rows: &[impl GivenRow],
     ) -> Result<Vec<T>> {
         match self {
             Self::Sqlite(tx, _) => {
-                Ok(sqlx::query_as(statement.sqlite).bind(json(rows)?).fetch_all(&mut **tx).await?)
+                let (sql, arguments) = values(&statement.given, rows)?;
+                Ok(sqlx::query_as_with(sql, arguments).fetch_all(&mut **tx).await?)
             }
             Self::Postgres(tx, _) => {
-                let arguments = arrays(&statement.columns, rows)?;
+                let arguments = arrays(&statement.given, rows)?;
                 Ok(sqlx::query_as_with(statement.postgres, arguments).fetch_all(&mut **tx).await?)
             }
         }
@@ -185,11 +182,6 @@ impl Tx {
             }
         }
     }
-}
-
-fn json(rows: &impl Serialize) -> Result<String> {
-    serde_json::to_string(rows)
-        .map_err(|error| Error::Aborted(format!("rows cannot be written as JSON: {error}")))
 }
 
 /// `Ok` if a guarded statement touched exactly the rows it was meant for.

@@ -6,15 +6,13 @@ use domain::audit::Action;
 use domain::delivery::gone::{Run, USERS_IN_A_ROW};
 use domain::delivery::schedule::Class;
 use domain::time::TimestampMs;
-use serde::Serialize;
 
 use crate::Result;
 use crate::access::audit::{self, Line};
-use crate::db::sql::{Column, LazyStatement, Statement};
+use crate::db::rows::given_row;
+use crate::db::sql::{LazyStatement, Statement};
 use crate::db::tx::{Tx, with_statement};
 use crate::deliveries::lease::FinishedAttempt;
-
-use Column::{Int, Text};
 
 /// Who switches an app off.
 const FORWARDER: &str = "forwarder";
@@ -30,10 +28,9 @@ static END_RUN: LazyStatement =
     LazyLock::new(|| Statement::new("DELETE FROM gone_users WHERE app = $1", &[]));
 
 static LENGTHEN_RUN: LazyStatement = LazyLock::new(|| {
-    Statement::new(
+    Statement::given::<GoneRow<'_>>(
         "INSERT INTO gone_users (app, user_id, delivery_id)
-         SELECT app, user_id, id FROM {given} WHERE true ON CONFLICT DO NOTHING",
-        &[Text("app"), Text("user_id"), Int("id")],
+         SELECT {columns} FROM {given} WHERE true ON CONFLICT DO NOTHING",
     )
 });
 
@@ -89,9 +86,10 @@ pub(crate) async fn end_run(tx: &mut Tx, app: &str) -> Result<()> {
     Ok(())
 }
 
-#[derive(Serialize)]
-struct GoneRow<'a> {
-    app: &'a str,
-    user_id: &'a str,
-    id: i64,
+given_row! {
+    struct GoneRow<'a> {
+        app: &'a str,
+        user_id: &'a str,
+        id: i64,
+    }
 }

@@ -14,16 +14,16 @@ use domain::delivery::schedule::{Class, Next};
 use domain::delivery::{Event, Reason, Status};
 use domain::money::Micros;
 use domain::time::TimestampMs;
-use serde::Serialize;
 
 use crate::access::audit::{self, Line};
+use crate::db::rows::given_row;
 use crate::db::sql::{Column, LazyStatement, Statement};
 use crate::db::tx::{Tx, with_statement};
 use crate::deliveries::gone::{count_gone, end_run};
 use crate::deliveries::outbox::{UserRow, corrupt, lock_users, move_up};
 use crate::{Result, Store, read};
 
-use Column::{Int, Text};
+use Column::Int;
 
 /// An attempt that has ended, and what follows.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -105,31 +105,18 @@ pub struct DisabledApp {
 }
 
 static INSERT_ATTEMPTS: LazyStatement = LazyLock::new(|| {
-    Statement::new(
+    Statement::given::<AttemptInsert<'_>>(
         "INSERT INTO attempts (delivery_id, number, began_at, duration_ms, result, http_status, detail, answer)
-         SELECT id, number, began_at, duration_ms, result, http_status, detail, answer FROM {given} WHERE true
-         ON CONFLICT DO NOTHING",
-        &[
-            Int("id"),
-            Int("number"),
-            Int("began_at"),
-            Int("duration_ms"),
-            Text("result"),
-            Int("http_status"),
-            Text("detail"),
-            Text("answer"),
-        ],
-    )
+         SELECT {columns} FROM {given} WHERE true
+         ON CONFLICT DO NOTHING")
 });
 
 static DECIDE: LazyStatement = LazyLock::new(|| {
-    Statement::new(
+    Statement::given::<DecisionRow>(
         "UPDATE deliveries {by_id}
          SET status = given.status, due_at = given.due_at, attempts = given.attempts, ended_at = given.ended_at
          FROM {given}
-         WHERE deliveries.id = given.id AND deliveries.tries = given.number AND deliveries.status = 'waiting'",
-        &[Int("id"), Int("number"), Text("status"), Int("due_at"), Int("attempts"), Int("ended_at")],
-    )
+         WHERE deliveries.id = given.id AND deliveries.tries = given.number AND deliveries.status = 'waiting'")
 });
 
 static ENABLE: LazyStatement =
@@ -147,7 +134,7 @@ static DUE: LazyStatement = LazyLock::new(|| {
 
 /// The first time it is taken also fixes what it says: a repeat must not carry another balance under the same id.
 static LEASE: LazyStatement = LazyLock::new(|| {
-    Statement::new(
+    Statement::given::<LeaseRow>(
         "UPDATE deliveries
          SET tries = deliveries.tries + 1, due_at = given.due_at,
              told_balance_micros = COALESCE(deliveries.told_balance_micros,
@@ -156,7 +143,6 @@ static LEASE: LazyStatement = LazyLock::new(|| {
                                AND accounts.currency = rewards.currency
                   WHERE rewards.id = deliveries.reward_id), 0)
          FROM {given} WHERE deliveries.id = given.id",
-        &[Int("id"), Int("due_at")],
     )
 });
 
@@ -304,16 +290,17 @@ async fn enable(tx: &mut Tx, app: &str) -> Result<bool> {
         == 1)
 }
 
-#[derive(Serialize)]
-struct AttemptInsert<'a> {
-    id: i64,
-    number: i64,
-    began_at: i64,
-    duration_ms: i64,
-    result: &'static str,
-    http_status: Option<i64>,
-    detail: Option<&'a str>,
-    answer: Option<&'a str>,
+given_row! {
+    struct AttemptInsert<'a> {
+        id: i64,
+        number: i64,
+        began_at: i64,
+        duration_ms: i64,
+        result: &'static str,
+        http_status: Option<i64>,
+        detail: Option<&'a str>,
+        answer: Option<&'a str>,
+    }
 }
 
 impl<'a> AttemptInsert<'a> {
@@ -331,14 +318,15 @@ impl<'a> AttemptInsert<'a> {
     }
 }
 
-#[derive(Serialize)]
-struct DecisionRow {
-    id: i64,
-    number: i64,
-    status: &'static str,
-    due_at: i64,
-    attempts: i64,
-    ended_at: Option<i64>,
+given_row! {
+    struct DecisionRow {
+        id: i64,
+        number: i64,
+        status: &'static str,
+        due_at: i64,
+        attempts: i64,
+        ended_at: Option<i64>,
+    }
 }
 
 impl DecisionRow {
@@ -360,10 +348,11 @@ impl DecisionRow {
     }
 }
 
-#[derive(Serialize)]
-struct LeaseRow {
-    id: i64,
-    due_at: i64,
+given_row! {
+    struct LeaseRow {
+        id: i64,
+        due_at: i64,
+    }
 }
 
 #[derive(sqlx::FromRow)]

@@ -11,13 +11,11 @@ use domain::batch::TakenStep;
 use domain::delivery::{Event, NewDelivery, Plan, PriorDelivery, Status, Subscriptions, plan};
 use domain::reward::Step;
 use domain::time::TimestampMs;
-use serde::Serialize;
 
-use crate::db::sql::{Column, LazyStatement, Statement};
+use crate::db::rows::given_row;
+use crate::db::sql::{LazyStatement, Statement};
 use crate::db::tx::{Tx, guard};
 use crate::{Error, Result};
-
-use Column::{Int, Text};
 
 /// The steps that a reward took in this transaction, all of them saved already.
 pub(crate) struct Touched<'a> {
@@ -28,36 +26,32 @@ pub(crate) struct Touched<'a> {
 }
 
 static LOCK_USERS: LazyStatement = LazyLock::new(|| {
-    Statement::new(
+    Statement::given::<UserRow>(
         "SELECT 1 AS locked FROM users
          WHERE (app, user_id) IN (SELECT app, user_id FROM {given})
          ORDER BY app, user_id {for_update}",
-        &[Text("app"), Text("user_id")],
     )
 });
 
 static LOAD_KNOWN: LazyStatement = LazyLock::new(|| {
-    Statement::new(
+    Statement::given::<RewardId>(
         "SELECT id, reward_id, seq, event, status, tries FROM deliveries
          WHERE reward_id IN (SELECT reward_id FROM {given})
          ORDER BY reward_id, seq {for_update}",
-        &[Int("reward_id")],
     )
 });
 
 static WITHDRAW: LazyStatement = LazyLock::new(|| {
-    Statement::new(
+    Statement::given::<WithdrawnRow>(
         "UPDATE deliveries SET status = 'withdrawn', ended_at = given.ended_at
          FROM {given}
-         WHERE deliveries.id = given.id AND deliveries.tries = 0 AND deliveries.status IN ('waiting', 'behind')",
-        &[Int("id"), Int("ended_at")],
-    )
+         WHERE deliveries.id = given.id AND deliveries.tries = 0 AND deliveries.status IN ('waiting', 'behind')")
 });
 
 /// Rows are given in the order of their causes, and get their ids in that order. One that leads its user's rows of
 /// this batch need not stand in line if nobody else does.
 static INSERT: LazyStatement = LazyLock::new(|| {
-    Statement::new(
+    Statement::given::<BirthRow<'_>>(
         "INSERT INTO deliveries (reward_id, seq, app, user_id, event, reason, status, born_at, due_at, tries,
                                  attempts, ended_at)
          SELECT reward_id, seq, app, user_id, event, reason,
@@ -73,26 +67,13 @@ static INSERT: LazyStatement = LazyLock::new(|| {
                 born_at, due_at, 0, 0, CASE WHEN given.withdrawn = 1 THEN born_at END
          FROM {given} ORDER BY place
          RETURNING status",
-        &[
-            Int("place"),
-            Int("reward_id"),
-            Int("seq"),
-            Text("app"),
-            Text("user_id"),
-            Text("event"),
-            Text("reason"),
-            Int("withdrawn"),
-            Int("leads"),
-            Int("born_at"),
-            Int("due_at"),
-        ],
     )
 });
 
 /// The next of each user who has none on its way. What stands behind a failed one of the same reward stays there, and
 /// lets the others of the user pass.
 static MOVE_UP: LazyStatement = LazyLock::new(|| {
-    Statement::new(
+    Statement::given::<UserRow>(
         "UPDATE deliveries SET status = 'waiting'
          WHERE id IN (
              SELECT (SELECT next.id FROM deliveries AS next
@@ -105,15 +86,16 @@ static MOVE_UP: LazyStatement = LazyLock::new(|| {
              WHERE NOT EXISTS (SELECT 1 FROM deliveries AS first
                                WHERE first.status = 'waiting' AND first.app = given.app
                                  AND first.user_id = given.user_id))",
-        &[Text("app"), Text("user_id")],
     )
 });
 
-/// A user of an app.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
-pub(crate) struct UserRow {
-    pub(crate) app: String,
-    pub(crate) user_id: String,
+given_row! {
+    /// A user of an app.
+    #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+    pub(crate) struct UserRow {
+        pub(crate) app: String,
+        pub(crate) user_id: String,
+    }
 }
 
 /// Locks these users until the transaction ends; their rewards and deliveries change only under this lock. They come
@@ -131,7 +113,7 @@ pub(crate) async fn lock_users(tx: &mut Tx, mut users: Vec<UserRow>) -> Result<V
 /// Moves the next delivery of each of these users up; they must be locked.
 pub(crate) async fn move_up(tx: &mut Tx, users: &[UserRow]) -> Result<()> {
     if !users.is_empty() {
-        tx.execute(&MOVE_UP, &users).await?;
+        tx.execute(&MOVE_UP, users).await?;
     }
     Ok(())
 }
@@ -175,7 +157,7 @@ pub(crate) async fn enqueue(
 async fn known(tx: &mut Tx, rewards: &[RewardId]) -> Result<HashMap<i64, Vec<PriorDelivery>>> {
     let mut known: HashMap<i64, Vec<PriorDelivery>> = HashMap::new();
     if !rewards.is_empty() {
-        let rows: Vec<PriorRow> = tx.fetch(&LOAD_KNOWN, &rewards).await?;
+        let rows: Vec<PriorRow> = tx.fetch(&LOAD_KNOWN, rewards).await?;
         for row in rows {
             known.entry(row.reward_id).or_default().push(row.try_into()?);
         }
@@ -239,30 +221,33 @@ fn user(touched: &Touched<'_>) -> UserRow {
     UserRow { app: touched.app.to_owned(), user_id: touched.user_id.to_owned() }
 }
 
-#[derive(Serialize)]
-struct RewardId {
-    reward_id: i64,
+given_row! {
+    struct RewardId {
+        reward_id: i64,
+    }
 }
 
-#[derive(Serialize)]
-struct WithdrawnRow {
-    id: i64,
-    ended_at: i64,
+given_row! {
+    struct WithdrawnRow {
+        id: i64,
+        ended_at: i64,
+    }
 }
 
-#[derive(Serialize)]
-struct BirthRow<'a> {
-    place: i64,
-    reward_id: i64,
-    seq: i64,
-    app: &'a str,
-    user_id: &'a str,
-    event: &'static str,
-    reason: &'static str,
-    withdrawn: i64,
-    leads: i64,
-    born_at: i64,
-    due_at: i64,
+given_row! {
+    struct BirthRow<'a> {
+        place: i64,
+        reward_id: i64,
+        seq: i64,
+        app: &'a str,
+        user_id: &'a str,
+        event: &'static str,
+        reason: &'static str,
+        withdrawn: i64,
+        leads: i64,
+        born_at: i64,
+        due_at: i64,
+    }
 }
 
 #[derive(sqlx::FromRow)]

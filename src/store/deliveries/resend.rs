@@ -7,12 +7,12 @@ use domain::audit::Action;
 use domain::delivery::Status;
 use domain::text::count;
 use domain::time::TimestampMs;
-use serde::Serialize;
 use sqlx::QueryBuilder;
 
 use crate::access::audit::{self, Line};
 use crate::db::conditions::{Conditions, push_conditions};
-use crate::db::sql::{Column, LazyStatement, Statement};
+use crate::db::rows::given_row;
+use crate::db::sql::{LazyStatement, Statement};
 use crate::db::tx::{Tx, own_task, with_statement};
 use crate::deliveries::giving_up::take_up_again;
 use crate::deliveries::list::append_caused;
@@ -97,12 +97,10 @@ static LOAD_ONE: LazyStatement = LazyLock::new(|| {
 
 /// It goes to the end of nothing: it keeps its id, so it stands before everything that was caused later.
 static PUT_BACK: LazyStatement = LazyLock::new(|| {
-    Statement::new(
+    Statement::given::<PutBackRow<'_>>(
         "UPDATE deliveries {by_id} SET status = 'behind', due_at = given.due_at, attempts = 0, ended_at = NULL
          FROM {given}
-         WHERE deliveries.id = given.id AND deliveries.status = given.status",
-        &[Column::Int("id"), Column::Text("status"), Column::Int("due_at")],
-    )
+         WHERE deliveries.id = given.id AND deliveries.status = given.status")
 });
 
 impl Store {
@@ -259,11 +257,12 @@ impl Order {
     }
 }
 
-#[derive(Serialize)]
-struct PutBackRow<'a> {
-    id: i64,
-    status: &'a str,
-    due_at: i64,
+given_row! {
+    struct PutBackRow<'a> {
+        id: i64,
+        status: &'a str,
+        due_at: i64,
+    }
 }
 
 /// The delivery of that id.

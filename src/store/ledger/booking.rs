@@ -5,18 +5,17 @@ use std::sync::LazyLock;
 
 use domain::ledger::Posting;
 use domain::time::TimestampMs;
-use serde::Serialize;
 
-use crate::db::sql::Column::{Int, Text};
+use crate::db::rows::given_row;
 use crate::db::sql::{LazyStatement, Statement};
 use crate::db::tx::Tx;
 use crate::{Error, Result};
 
 /// Rows are given in the order of their names, so that two workers lock shared accounts in the same order.
 static MOVE_BALANCES: LazyStatement = LazyLock::new(|| {
-    Statement::new(
+    Statement::given::<DeltaRow<'_>>(
         "INSERT INTO accounts (name, currency, balance_micros, carries)
-         SELECT name, currency, delta_micros, delta_carries FROM {given} WHERE true ORDER BY name, currency
+         SELECT {columns} FROM {given} WHERE true ORDER BY name, currency
          ON CONFLICT (name, currency) DO UPDATE SET
              balance_micros = CASE WHEN SUBSTR(accounts.name, 1, 5) = 'user:'
                  THEN accounts.balance_micros + excluded.balance_micros
@@ -24,27 +23,13 @@ static MOVE_BALANCES: LazyStatement = LazyLock::new(|| {
              carries = CASE WHEN SUBSTR(accounts.name, 1, 5) = 'user:' THEN 0
                  ELSE accounts.carries + excluded.carries + accounts.balance_micros / 4611686018427387904
                     + (accounts.balance_micros % 4611686018427387904 + excluded.balance_micros) / 4611686018427387904 END
-         RETURNING id, name, currency",
-        &[Text("name"), Text("currency"), Int("delta_micros"), Int("delta_carries")],
-    )
+         RETURNING id, name, currency")
 });
 
 static INSERT_TRANSFERS: LazyStatement = LazyLock::new(|| {
-    Statement::new(
-        "INSERT INTO transfers (reward_id, step_seq, debit_id, credit_id, amount_micros, currency, booked_at,
-                                business_date)
-         SELECT reward_id, step_seq, debit_id, credit_id, amount_micros, currency, booked_at, business_date
-         FROM {given}",
-        &[
-            Int("reward_id"),
-            Int("step_seq"),
-            Int("debit_id"),
-            Int("credit_id"),
-            Int("amount_micros"),
-            Text("currency"),
-            Int("booked_at"),
-            Text("business_date"),
-        ],
+    Statement::given::<TransferRow<'_>>(
+        "INSERT INTO transfers ({columns})
+         SELECT {columns} FROM {given}",
     )
 });
 
@@ -97,12 +82,13 @@ pub(crate) async fn book(
     Ok(())
 }
 
-#[derive(Serialize)]
-struct DeltaRow<'a> {
-    name: &'a str,
-    currency: &'a str,
-    delta_micros: i64,
-    delta_carries: i64,
+given_row! {
+    struct DeltaRow<'a> {
+        name: &'a str,
+        currency: &'a str,
+        delta_micros: i64,
+        delta_carries: i64,
+    }
 }
 
 /// How many micros a balance carries at once: two rests of it never leave the range of whole numbers.
@@ -126,14 +112,15 @@ struct AccountRow {
     currency: String,
 }
 
-#[derive(Serialize)]
-struct TransferRow<'a> {
-    reward_id: Option<i64>,
-    step_seq: Option<i64>,
-    debit_id: i64,
-    credit_id: i64,
-    amount_micros: i64,
-    currency: &'a str,
-    booked_at: i64,
-    business_date: &'a str,
+given_row! {
+    struct TransferRow<'a> {
+        reward_id: Option<i64>,
+        step_seq: Option<i64>,
+        debit_id: i64,
+        credit_id: i64,
+        amount_micros: i64,
+        currency: &'a str,
+        booked_at: i64,
+        business_date: &'a str,
+    }
 }

@@ -7,9 +7,9 @@ use std::sync::LazyLock;
 
 use domain::location::shortened;
 use domain::time::TimestampMs;
-use serde::Serialize;
 
-use crate::db::sql::{Column, LazyStatement, Statement};
+use crate::db::rows::given_row;
+use crate::db::sql::{LazyStatement, Statement};
 use crate::db::tx::{Tx, with_statement};
 use crate::review::context::HOUR_MS;
 use crate::{Result, Store};
@@ -63,9 +63,8 @@ static LOOK_AT_POSTBACKS: LazyStatement = LazyLock::new(|| {
 });
 
 static DELETE_POSTBACKS: LazyStatement = LazyLock::new(|| {
-    Statement::new(
+    Statement::given::<IdRow>(
         "DELETE FROM postbacks WHERE id IN (SELECT id FROM {given}) AND outcome <> 'received'",
-        &[Column::Int("id")],
     )
 });
 
@@ -94,30 +93,27 @@ static LOOK_AT_ADDRESSES: LazyStatement = LazyLock::new(|| {
 });
 
 static SHORTEN_ADDRESSES: LazyStatement = LazyLock::new(|| {
-    Statement::new(
+    Statement::given::<ShortRow>(
         "UPDATE rewards {by_id}
          SET ip = given.ip, address_group = CASE WHEN rewards.address_group IS NULL THEN NULL ELSE '' END
          FROM {given} WHERE rewards.id = given.id",
-        &[Column::Int("id"), Column::Text("ip")],
     )
 });
 
 /// What is still held after so long is grouped by its address no more.
 static SHORTEN_HOLDS: LazyStatement = LazyLock::new(|| {
-    Statement::new(
+    Statement::given::<ShortRow>(
         "UPDATE holds SET address_group = '' WHERE reward_id IN (SELECT id FROM {given})",
-        &[Column::Int("id"), Column::Text("ip")],
     )
 });
 
 /// What is saved behind the place up to which addresses were shortened: no later step would come by it.
 static LOOK_AT_LATE_ADDRESSES: LazyStatement = LazyLock::new(|| {
-    Statement::new(
+    Statement::given::<IdRow>(
         "SELECT rewards.id, rewards.received_at, ip FROM {given} JOIN rewards ON rewards.id = given.id
          JOIN retention ON retention.subject = 'addresses'
           AND (rewards.received_at, rewards.id) <= (retention.received_at, retention.id)
          WHERE ip IS NOT NULL",
-        &[Column::Int("id")],
     )
 });
 
@@ -146,15 +142,17 @@ struct AddressRow {
     ip: Option<String>,
 }
 
-#[derive(Serialize)]
-struct IdRow {
-    id: i64,
+given_row! {
+    struct IdRow {
+        id: i64,
+    }
 }
 
-#[derive(Serialize)]
-struct ShortRow {
-    id: i64,
-    ip: Option<String>,
+given_row! {
+    struct ShortRow {
+        id: i64,
+        ip: Option<String>,
+    }
 }
 
 impl Store {

@@ -8,9 +8,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
 
 use domain::text::sha256;
-use serde::Serialize;
+use domain::time::TimestampMs;
 
 use crate::Result;
+use crate::db::rows::given_row;
 use crate::db::sql::{Column, LazyStatement, Statement};
 use crate::db::tx::Tx;
 use crate::postbacks::inbox::NewPostback;
@@ -24,10 +25,9 @@ pub const MAX_BODY_BYTES: usize = 64 * 1_024;
 pub const BODY_BYTES_PER_HOUR: i64 = 8 * 1_024 * 1_024;
 
 static KEPT: LazyStatement = LazyLock::new(|| {
-    Statement::new(
+    Statement::given::<UrlRow<'_>>(
         "SELECT body_of, body FROM postbacks
          WHERE body_of IS NOT NULL AND body_of IN (SELECT body_of FROM {given})",
-        &[Column::Text("body_of")],
     )
 });
 
@@ -40,16 +40,16 @@ static TALLIED: LazyStatement = LazyLock::new(|| {
 });
 
 static TALLY: LazyStatement = LazyLock::new(|| {
-    Statement::new(
-        "INSERT INTO body_tallies (source, hour, bytes) SELECT source, hour, bytes FROM {given} WHERE true
+    Statement::given::<TallyRow>(
+        "INSERT INTO body_tallies ({columns}) SELECT {columns} FROM {given} WHERE true
          ON CONFLICT (source, hour) DO UPDATE SET bytes = body_tallies.bytes + excluded.bytes",
-        &[Column::Text("source"), Column::Int("hour"), Column::Int("bytes")],
     )
 });
 
-#[derive(Serialize)]
-struct UrlRow<'a> {
-    body_of: &'a str,
+given_row! {
+    struct UrlRow<'a> {
+        body_of: &'a str,
+    }
 }
 
 #[derive(sqlx::FromRow)]
@@ -58,31 +58,45 @@ struct KeptRow {
     body: Option<String>,
 }
 
-#[derive(Serialize, sqlx::FromRow)]
-struct TallyRow {
-    source: String,
-    hour: i64,
-    bytes: i64,
+given_row! {
+    #[derive(sqlx::FromRow)]
+    struct TallyRow {
+        source: String,
+        hour: i64,
+        bytes: i64,
+    }
 }
 
-/// A postback as it is inserted.
-#[derive(Serialize)]
-pub(crate) struct Recorded<'a> {
-    #[serde(flatten)]
-    call: Call<'a>,
-    body: Option<&'a str>,
-    body_of: Option<String>,
-    body_left_out: Option<String>,
+given_row! {
+    /// A postback as it is inserted.
+    pub(crate) struct Recorded<'a> {
+        source: &'a str,
+        received_at: TimestampMs,
+        method: &'a str,
+        target: &'a str,
+        body: Option<&'a str>,
+        body_of: Option<String>,
+        body_left_out: Option<String>,
+        remote_ip: &'a str,
+        request_id: &'a str,
+    }
 }
 
-#[derive(Clone, Copy, Serialize)]
-struct Call<'a> {
-    source: &'a str,
-    received_at: i64,
-    method: &'a str,
-    target: &'a str,
-    remote_ip: &'a str,
-    request_id: &'a str,
+impl<'a> Recorded<'a> {
+    /// `postback` without its body.
+    fn of(postback: &'a NewPostback, body_left_out: Option<String>) -> Self {
+        Self {
+            source: &postback.source,
+            received_at: postback.received_at,
+            method: &postback.method,
+            target: &postback.target,
+            body: None,
+            body_of: None,
+            body_left_out,
+            remote_ip: &postback.remote_ip,
+            request_id: &postback.request_id,
+        }
+    }
 }
 
 /// What is known of bodies before a batch is recorded.
@@ -153,18 +167,8 @@ fn choose(
     let recorded = postbacks
         .iter()
         .map(|postback| {
-            let call = Call {
-                source: &postback.source,
-                received_at: postback.received_at.0,
-                method: &postback.method,
-                target: &postback.target,
-                remote_ip: &postback.remote_ip,
-                request_id: &postback.request_id,
-            };
-            let nothing =
-                |why: Option<String>| Recorded { call, body: None, body_of: None, body_left_out: why };
             let Some(body) = postback.body.as_deref() else {
-                return nothing(postback.body_left_out.clone());
+                return Recorded::of(postback, postback.body_left_out.clone());
             };
             let url = url_of(postback);
             let place = (postback.source.clone(), hour_of(postback));
@@ -172,12 +176,12 @@ fn choose(
             let kept = known.kept.entry(url.clone()).or_default();
             let bytes = i64::try_from(body.len()).unwrap_or(i64::MAX);
             if let Some(why) = why_not(body, kept, tally.saturating_add(bytes) > per_hour) {
-                return nothing(Some(left_out(bytes_of(body), why)));
+                return Recorded::of(postback, Some(left_out(bytes_of(body), why)));
             }
             *tally += bytes;
             *more.entry(place).or_default() += bytes;
             kept.insert(body.to_owned());
-            Recorded { call, body: Some(body), body_of: Some(url), body_left_out: None }
+            Recorded { body: Some(body), body_of: Some(url), ..Recorded::of(postback, None) }
         })
         .collect();
     (recorded, more)

@@ -7,16 +7,15 @@ use std::sync::{Arc, LazyLock};
 
 use domain::postback::stated::StatedBy;
 use domain::time::TimestampMs;
-use serde::Serialize;
 
 use crate::db::deadline::RECORD;
-use crate::db::sql::{Column, LazyStatement, Statement};
+use crate::db::sql::{LazyStatement, Statement};
 use crate::db::tx::{Tx, with_statement};
-use crate::postbacks::bodies;
+use crate::postbacks::bodies::{self, Recorded};
 use crate::{Result, Store, read};
 
 /// A postback as it came off the socket, its signature checked.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NewPostback {
     /// The source whose endpoint was called.
     pub source: String,
@@ -68,21 +67,10 @@ pub struct InboxDepth {
 }
 
 static INSERT: LazyStatement = LazyLock::new(|| {
-    Statement::new(
+    Statement::given::<Recorded<'_>>(
         "INSERT INTO postbacks
-             (source, received_at, method, target, body, body_of, body_left_out, remote_ip, request_id)
-         SELECT source, received_at, method, target, body, body_of, body_left_out, remote_ip, request_id FROM {given}",
-        &[
-            Column::Text("source"),
-            Column::Int("received_at"),
-            Column::Text("method"),
-            Column::Text("target"),
-            Column::Text("body"),
-            Column::Text("body_of"),
-            Column::Text("body_left_out"),
-            Column::Text("remote_ip"),
-            Column::Text("request_id"),
-        ],
+             ({columns})
+         SELECT {columns} FROM {given}",
     )
 });
 

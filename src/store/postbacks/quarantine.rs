@@ -16,13 +16,13 @@ use domain::postback::network::Kind;
 use domain::postback::stated::{Stated, StatedBy, kind_name, parse_kind};
 use domain::review::queue::{BULK_MS, ReviewTerms};
 use domain::time::TimestampMs;
-use serde::Serialize;
 use sqlx::QueryBuilder;
 
 use crate::access::audit::{self, Line};
 use crate::access::staff;
 use crate::access::tokens;
-use crate::db::sql::{Column, LazyStatement, Statement};
+use crate::db::rows::given_row;
+use crate::db::sql::{LazyStatement, Statement};
 use crate::db::tx::{Tx, with_statement};
 use crate::postbacks::inbox::WaitingPostback;
 use crate::postbacks::replay::{self, Replayer};
@@ -161,18 +161,18 @@ static ALONE: LazyStatement = LazyLock::new(|| {
 
 /// Acts that hold; of one that was confirmed also who proposed it, and why.
 static HOLDING: LazyStatement = LazyLock::new(|| {
-    Statement::new(
+    Statement::given::<IdRow>(
         "SELECT act.id, act.user_id, act.tx_id, act.status, act.reward, act.payout, act.actor, act.reason,
                 proposal.actor AS proposer, proposal.reason AS proposed_because
          FROM {given} JOIN quarantine_acts AS act ON act.id = given.id
          LEFT JOIN quarantine_acts AS proposal ON proposal.id = act.proposal_id",
-        &[Column::Int("id")],
     )
 });
 
-#[derive(Serialize)]
-struct IdRow {
-    id: i64,
+given_row! {
+    struct IdRow {
+        id: i64,
+    }
 }
 
 #[derive(sqlx::FromRow)]

@@ -5,10 +5,11 @@ use std::net::IpAddr;
 use std::sync::LazyLock;
 
 use domain::location::shortened;
-use serde::Serialize;
+use domain::time::TimestampMs;
 use tracing::warn;
 
-use crate::db::sql::{Column, LazyStatement, Statement};
+use crate::db::rows::given_row;
+use crate::db::sql::{LazyStatement, Statement};
 use crate::db::tx::{Tx, with_statement};
 use crate::postbacks::inbox::NewPostback;
 use crate::{Result, Store, read};
@@ -27,34 +28,19 @@ const MAX_KIND_LEN: usize = 40;
 pub const UNKNOWN_SOURCE: &str = "there is no source";
 
 /// A refused call and why.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug)]
 pub struct NewRefused {
     /// The call as it came off the socket.
-    #[serde(flatten)]
     pub call: NewPostback,
     /// What was wrong with it.
     pub reason: String,
 }
 
 static INSERT: LazyStatement = LazyLock::new(|| {
-    Statement::new(
+    Statement::given::<RefusedInsert<'_>>(
         "INSERT INTO refused
-             (source, received_at, method, target, body, remote_ip, request_id, reason, share, network, kind)
-         SELECT source, received_at, method, target, body, remote_ip, request_id, reason, share, network, kind
-         FROM {given}",
-        &[
-            Column::Text("source"),
-            Column::Int("received_at"),
-            Column::Text("method"),
-            Column::Text("target"),
-            Column::Text("body"),
-            Column::Text("remote_ip"),
-            Column::Text("request_id"),
-            Column::Text("reason"),
-            Column::Text("share"),
-            Column::Text("network"),
-            Column::Text("kind"),
-        ],
+             ({columns})
+         SELECT {columns} FROM {given}",
     )
 });
 
@@ -78,24 +64,50 @@ const EXCESS: &str = "
     ) AS placed
     WHERE place > $1";
 
-static DELETE: LazyStatement = LazyLock::new(|| {
-    Statement::new("DELETE FROM refused WHERE id IN (SELECT id FROM {given})", &[Column::Int("id")])
-});
+static DELETE: LazyStatement =
+    LazyLock::new(|| Statement::given::<Leaving>("DELETE FROM refused WHERE id IN (SELECT id FROM {given})"));
 
-/// One that leaves.
-#[derive(Serialize)]
-struct Leaving {
-    id: i64,
+given_row! {
+    /// One that leaves.
+    struct Leaving {
+        id: i64,
+    }
 }
 
-/// A refused call as it is inserted.
-#[derive(Serialize)]
-struct Row<'a> {
-    #[serde(flatten)]
-    refused: &'a NewRefused,
-    share: &'a str,
-    network: String,
-    kind: &'a str,
+given_row! {
+    /// A refused call as it is inserted.
+    struct RefusedInsert<'a> {
+        source: &'a str,
+        received_at: TimestampMs,
+        method: &'a str,
+        target: &'a str,
+        body: Option<&'a str>,
+        remote_ip: &'a str,
+        request_id: &'a str,
+        reason: &'a str,
+        share: &'a str,
+        network: String,
+        kind: &'a str,
+    }
+}
+
+impl<'a> RefusedInsert<'a> {
+    fn of(refused: &'a NewRefused) -> Self {
+        let call = &refused.call;
+        Self {
+            source: &call.source,
+            received_at: call.received_at,
+            method: &call.method,
+            target: &call.target,
+            body: call.body.as_deref(),
+            remote_ip: &call.remote_ip,
+            request_id: &call.request_id,
+            reason: &refused.reason,
+            share: refused.share(),
+            network: refused.network(),
+            kind: refused.kind(),
+        }
+    }
 }
 
 impl NewRefused {
@@ -166,17 +178,14 @@ impl Store {
 }
 
 async fn keep(tx: &mut Tx, refused: &[NewRefused]) -> Result<()> {
-    let rows: Vec<_> = refused
-        .iter()
-        .map(|it| Row { refused: it, share: it.share(), network: it.network(), kind: it.kind() })
-        .collect();
+    let rows: Vec<_> = refused.iter().map(RefusedInsert::of).collect();
     tx.execute(&INSERT, &rows).await?;
     Ok(())
 }
 
 /// Only what is deleted here counts as dropped: another process may have dropped some of them meanwhile.
 async fn drop_excess(tx: &mut Tx, leaving: &[Leaving]) -> Result<()> {
-    let dropped = tx.execute(&DELETE, &leaving).await?;
+    let dropped = tx.execute(&DELETE, leaving).await?;
     let dropped = i64::try_from(dropped).unwrap_or(i64::MAX);
     with_statement!(tx, COUNT_DROPPED, |sql, connection| {
         sqlx::query(sql).bind(dropped).execute(connection).await?;

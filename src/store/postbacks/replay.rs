@@ -9,11 +9,11 @@ use domain::actor::Actor;
 use domain::audit::Action;
 use domain::text::count;
 use domain::time::TimestampMs;
-use serde::Serialize;
 use sqlx::QueryBuilder;
 
 use crate::access::audit::{self, Line};
-use crate::db::sql::{Column, LazyStatement, Statement};
+use crate::db::rows::given_row;
+use crate::db::sql::{LazyStatement, Statement};
 use crate::db::tx::{Tx, guard, own_task, with_statement};
 use crate::{Result, Store, read};
 
@@ -93,69 +93,58 @@ pub struct ReplayRow {
 /// Refused calls that verify by now move over, whole; `given.id` names them. They keep the time at which they were
 /// received, which rules judge by; they get an id of now, and so the time of now to be found by.
 static TAKE_REFUSED: LazyStatement = LazyLock::new(|| {
-    Statement::new(
+    Statement::given::<TakenRow>(
         "INSERT INTO postbacks (source, received_at, method, target, body, remote_ip, request_id, recorded_at)
          SELECT source, received_at, method, target, body, remote_ip, request_id, recorded_at
          FROM {given} JOIN refused ON refused.id = given.id ORDER BY refused.id
-         RETURNING id",
-        &[Column::Int("id"), Column::Int("recorded_at")],
-    )
+         RETURNING id")
 });
 
 /// Locks them, so that a second process that wants the same ones comes too late and takes nothing.
 static LOCK_REFUSED: LazyStatement = LazyLock::new(|| {
-    Statement::new(
+    Statement::given::<IdRow>(
         "SELECT id, reason FROM refused WHERE id IN (SELECT id FROM {given}) ORDER BY id {for_update}",
-        &[Column::Int("id")],
     )
 });
 
-static DELETE_REFUSED: LazyStatement = LazyLock::new(|| {
-    Statement::new("DELETE FROM refused WHERE id IN (SELECT id FROM {given})", &[Column::Int("id")])
-});
+static DELETE_REFUSED: LazyStatement =
+    LazyLock::new(|| Statement::given::<IdRow>("DELETE FROM refused WHERE id IN (SELECT id FROM {given})"));
 
 static LOCK_QUARANTINED: LazyStatement = LazyLock::new(|| {
-    Statement::new(
+    Statement::given::<IdRow>(
         "SELECT id, reason FROM postbacks
          WHERE id IN (SELECT id FROM {given}) AND outcome = 'quarantined' ORDER BY id {for_update}",
-        &[Column::Int("id")],
     )
 });
 
 static TAKE_QUARANTINED: LazyStatement = LazyLock::new(|| {
-    Statement::new(
+    Statement::given::<IdRow>(
         "UPDATE postbacks SET outcome = 'received', reason = NULL, processed_at = NULL
          WHERE id IN (SELECT id FROM {given}) AND outcome = 'quarantined'",
-        &[Column::Int("id")],
     )
 });
 
 static NOTE: LazyStatement = LazyLock::new(|| {
-    Statement::new(
-        "INSERT INTO replays (postback_id, actor, was, reason, replayed_at)
-         SELECT postback_id, actor, was, reason, replayed_at FROM {given}",
-        &[
-            Column::Int("postback_id"),
-            Column::Text("actor"),
-            Column::Text("was"),
-            Column::Text("reason"),
-            Column::Int("replayed_at"),
-        ],
+    Statement::given::<NoteRow<'_>>(
+        "INSERT INTO replays ({columns})
+         SELECT {columns} FROM {given}",
     )
 });
 
 static EXISTS: LazyStatement =
     LazyLock::new(|| Statement::new("SELECT id FROM postbacks WHERE id = $1", &[]));
 
-#[derive(Serialize)]
-struct IdRow {
-    id: i64,
+given_row! {
+    struct IdRow {
+        id: i64,
+    }
 }
 
-#[derive(Serialize)]
-struct TakenRow {
-    id: i64,
-    recorded_at: i64,
+given_row! {
+    struct TakenRow {
+        id: i64,
+        recorded_at: i64,
+    }
 }
 
 #[derive(sqlx::FromRow)]
@@ -169,13 +158,14 @@ struct NewId {
     id: i64,
 }
 
-#[derive(Serialize)]
-struct NoteRow<'a> {
-    postback_id: i64,
-    actor: &'a str,
-    was: &'static str,
-    reason: &'a str,
-    replayed_at: i64,
+given_row! {
+    struct NoteRow<'a> {
+        postback_id: i64,
+        actor: &'a str,
+        was: &'static str,
+        reason: &'a str,
+        replayed_at: i64,
+    }
 }
 
 impl Store {
@@ -326,7 +316,7 @@ fn rows_of(ids: &[i64]) -> Vec<IdRow> {
 }
 
 async fn replay_refused(tx: &mut Tx, ids: &[IdRow], by: &Replayer) -> Result<usize> {
-    let found: Vec<AsideRow> = tx.fetch(&LOCK_REFUSED, &ids).await?;
+    let found: Vec<AsideRow> = tx.fetch(&LOCK_REFUSED, ids).await?;
     if found.is_empty() {
         return Ok(0);
     }
@@ -341,7 +331,7 @@ async fn replay_refused(tx: &mut Tx, ids: &[IdRow], by: &Replayer) -> Result<usi
 }
 
 async fn replay_quarantined(tx: &mut Tx, ids: &[IdRow], by: &Replayer) -> Result<usize> {
-    let found: Vec<AsideRow> = tx.fetch(&LOCK_QUARANTINED, &ids).await?;
+    let found: Vec<AsideRow> = tx.fetch(&LOCK_QUARANTINED, ids).await?;
     if found.is_empty() {
         return Ok(0);
     }

@@ -12,19 +12,18 @@ use domain::review::reversal::{Ending, KnownCase, Said, Situation};
 use domain::reward::Status;
 use domain::skew::{AHEAD_MS, Clicks, MOST_CLICKS, WINDOW_MS};
 use domain::time::TimestampMs;
-use serde::Serialize;
 
+use crate::db::rows::given_row;
 use crate::db::sql::{Column, LazyStatement, Statement};
 use crate::db::tx::{Tx, with_statement};
 use crate::rewards::process::MappedPostback;
 use crate::{Error, Result, Store, read};
 
 static ADD_USERS: LazyStatement = LazyLock::new(|| {
-    Statement::new(
-        "INSERT INTO users (app, user_id, first_seen_at)
-         SELECT app, user_id, first_seen_at FROM {given} WHERE true ORDER BY app, user_id
+    Statement::given::<UserRow<'_>>(
+        "INSERT INTO users ({columns})
+         SELECT {columns} FROM {given} WHERE true ORDER BY app, user_id
          ON CONFLICT DO NOTHING",
-        &[Column::Text("app"), Column::Text("user_id"), Column::Int("first_seen_at")],
     )
 });
 
@@ -51,13 +50,10 @@ macro_rules! reward_columns {
 pub(crate) use reward_columns;
 
 static LOAD_REWARDS: LazyStatement = LazyLock::new(|| {
-    Statement::new(
-        concat!(
-            reward_columns!(),
-            "WHERE (event_key, source) IN (SELECT event_key, source FROM {given}) ORDER BY id {for_update}"
-        ),
-        &[Column::Text("source"), Column::Text("event_key")],
-    )
+    Statement::given::<KeyRow<'_>>(concat!(
+        reward_columns!(),
+        "WHERE (event_key, source) IN (SELECT event_key, source FROM {given}) ORDER BY id {for_update}"
+    ))
 });
 
 /// The key of one earlier reward for a task. One look along the index each, however many there are.
@@ -77,52 +73,46 @@ macro_rules! earlier_key {
 /// Two keys of each task: one of them may be the postback's own, and the rule only asks whether there is another
 /// ([`domain::batch::SAME_TASK_CAP`]).
 static LOAD_TASKS: LazyStatement = LazyLock::new(|| {
-    Statement::new(
-        concat!(
-            "SELECT given.source, given.user_id, given.offer_id, given.event_id, ",
-            earlier_key!("0"),
-            " AS first_key, ",
-            earlier_key!("1"),
-            " AS second_key FROM {given}"
-        ),
-        &[
-            Column::Text("source"),
-            Column::Text("user_id"),
-            Column::Text("offer_id"),
-            Column::Text("event_id"),
-        ],
-    )
+    Statement::given::<TaskRow>(concat!(
+        "SELECT given.source, given.user_id, given.offer_id, given.event_id, ",
+        earlier_key!("0"),
+        " AS first_key, ",
+        earlier_key!("1"),
+        " AS second_key FROM {given}"
+    ))
 });
 
 /// At most [`MAX_OPEN_CASES`](domain::review::reversal::MAX_OPEN_CASES) of a reward are open; the others a person has ended.
 static LOAD_CASES: LazyStatement = LazyLock::new(|| {
-    Statement::new(
+    Statement::given::<IdRow>(
         "SELECT cases.reward_id, situation, said_user_id, said_reward_micros, said_payout_micros, raised_at, ending
          FROM {given} JOIN reversal_cases AS cases ON cases.reward_id = given.id
-         ORDER BY cases.id",
-        &[Column::Int("id")],
-    )
+         ORDER BY cases.id")
 });
 
-#[derive(Serialize, PartialEq, Eq, PartialOrd, Ord)]
-struct UserRow<'a> {
-    app: &'a str,
-    user_id: &'a str,
-    first_seen_at: i64,
+given_row! {
+    #[derive(PartialEq, Eq, PartialOrd, Ord)]
+    struct UserRow<'a> {
+        app: &'a str,
+        user_id: &'a str,
+        first_seen_at: i64,
+    }
 }
 
-#[derive(Serialize)]
-struct KeyRow<'a> {
-    source: &'a str,
-    event_key: &'a str,
+given_row! {
+    struct KeyRow<'a> {
+        source: &'a str,
+        event_key: &'a str,
+    }
 }
 
-#[derive(Serialize)]
-struct TaskRow {
-    source: String,
-    user_id: String,
-    offer_id: String,
-    event_id: String,
+given_row! {
+    struct TaskRow {
+        source: String,
+        user_id: String,
+        offer_id: String,
+        event_id: String,
+    }
 }
 
 /// Loads what `batch` touches.
@@ -254,9 +244,10 @@ impl DoneRow {
     }
 }
 
-#[derive(Serialize)]
-struct IdRow {
-    id: i64,
+given_row! {
+    struct IdRow {
+        id: i64,
+    }
 }
 
 #[derive(sqlx::FromRow)]

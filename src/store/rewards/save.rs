@@ -9,9 +9,9 @@ use domain::postback::event::Click;
 use domain::review::queue::address_group;
 use domain::time::{DAY_MS, TimestampMs};
 use domain::verdict::Decision;
-use serde::Serialize;
 
-use crate::db::sql::{Column, LazyStatement, Statement};
+use crate::db::rows::given_row;
+use crate::db::sql::{LazyStatement, Statement};
 use crate::db::tx::{Tx, guard};
 use crate::deliveries::outbox::{self, Touched};
 use crate::operations::retention;
@@ -20,125 +20,60 @@ use crate::review::context::HOUR_MS;
 use crate::rewards::steps::save_steps;
 use crate::{Error, Result};
 
-use Column::{Int, Text};
-
 static INSERT_REWARDS: LazyStatement = LazyLock::new(|| {
-    Statement::new(
-        "INSERT INTO rewards (source, event_key, app, user_id, tx_id, status, currency, reward_micros, payout_micros,
-                              offer_id, offer_name, event_id, event_name, ip, country_code, clicked_at, sub1, sub2,
-                              received_at, business_date, steps, repeats, conflict, credit_seen, address_group)
-         SELECT source, event_key, app, user_id, tx_id, status, currency, reward_micros, payout_micros,
-                offer_id, offer_name, event_id, event_name, ip, country_code, clicked_at, sub1, sub2,
-                received_at, business_date, steps, repeats, conflict, credit_seen, address_group
-         FROM {given}
+    Statement::given::<RewardInsert<'_>>(
+        "INSERT INTO rewards ({columns})
+         SELECT {columns} FROM {given}
          RETURNING id, source, event_key",
-        &REWARD_COLUMNS,
     )
 });
 
-const REWARD_COLUMNS: [Column; 25] = [
-    Text("source"),
-    Text("event_key"),
-    Text("app"),
-    Text("user_id"),
-    Text("tx_id"),
-    Text("status"),
-    Text("currency"),
-    Int("reward_micros"),
-    Int("payout_micros"),
-    Text("offer_id"),
-    Text("offer_name"),
-    Text("event_id"),
-    Text("event_name"),
-    Text("ip"),
-    Text("country_code"),
-    Int("clicked_at"),
-    Text("sub1"),
-    Text("sub2"),
-    Int("received_at"),
-    Text("business_date"),
-    Int("steps"),
-    Int("repeats"),
-    Int("conflict"),
-    Int("credit_seen"),
-    Text("address_group"),
-];
-
 static UPDATE_REWARDS: LazyStatement = LazyLock::new(|| {
-    Statement::new(
+    Statement::given::<UpdateRow>(
         "UPDATE rewards
          SET status = given.status, steps = given.steps, repeats = given.repeats, conflict = given.conflict,
              taken_back_micros = given.taken_back_micros,
              taken_back_payout_micros = given.taken_back_payout_micros
          FROM {given}
          WHERE rewards.id = given.id AND rewards.steps = given.steps_before",
-        &[
-            Int("id"),
-            Text("status"),
-            Int("steps"),
-            Int("steps_before"),
-            Int("repeats"),
-            Int("conflict"),
-            Int("taken_back_micros"),
-            Int("taken_back_payout_micros"),
-        ],
     )
 });
 
 /// A credit whose reversal came first: now it is known what it was about.
 static COMPLETE_REWARDS: LazyStatement = LazyLock::new(|| {
-    Statement::new(
+    Statement::given::<RewardInsert<'_>>(
         "UPDATE rewards
          SET user_id = given.user_id, reward_micros = given.reward_micros, payout_micros = given.payout_micros, offer_id = given.offer_id,
              offer_name = given.offer_name, event_id = given.event_id, event_name = given.event_name, ip = given.ip,
              country_code = given.country_code, clicked_at = given.clicked_at, sub1 = given.sub1, sub2 = given.sub2,
              credit_seen = 1
          FROM {given}
-         WHERE rewards.event_key = given.event_key AND rewards.source = given.source AND rewards.credit_seen = 0",
-        &REWARD_COLUMNS,
-    )
+         WHERE rewards.event_key = given.event_key AND rewards.source = given.source AND rewards.credit_seen = 0")
 });
 
 static INSERT_VERDICTS: LazyStatement = LazyLock::new(|| {
-    Statement::new(
-        "INSERT INTO verdicts (reward_id, decision, score, hard, policy, decided_at, geo_result, location, signals,
-                               leading_rule, fired)
-         SELECT reward_id, decision, score, hard, policy, decided_at, geo_result, location, signals,
-                leading_rule, fired FROM {given}",
-        &[
-            Int("reward_id"),
-            Text("decision"),
-            Int("score"),
-            Int("hard"),
-            Text("policy"),
-            Int("decided_at"),
-            Text("geo_result"),
-            Text("location"),
-            Text("signals"),
-            Text("leading_rule"),
-            Text("fired"),
-        ],
+    Statement::given::<VerdictRow<'_>>(
+        "INSERT INTO verdicts ({columns})
+         SELECT {columns} FROM {given}",
     )
 });
 
 /// The last statement of a batch: the rows are shared by all workers, and so are locked for the shortest time.
 static ADD_TALLIES: LazyStatement = LazyLock::new(|| {
-    Statement::new(
-        "INSERT INTO data_tallies (hour, source, code, tally)
-         SELECT hour, source, code, tally FROM {given} WHERE true ORDER BY source, code
+    Statement::given::<TallyRow<'_>>(
+        "INSERT INTO data_tallies ({columns})
+         SELECT {columns} FROM {given} WHERE true ORDER BY source, code
          ON CONFLICT (hour, source, code) DO UPDATE SET tally = data_tallies.tally + excluded.tally",
-        &[Int("hour"), Text("source"), Text("code"), Int("tally")],
     )
 });
 
 static MARK_POSTBACKS: LazyStatement = LazyLock::new(|| {
-    Statement::new(
+    Statement::given::<OutcomeRow<'_>>(
         "UPDATE postbacks
          SET outcome = given.outcome, reason = given.reason, reward_id = given.reward_id,
              processed_at = given.processed_at
          FROM {given}
          WHERE postbacks.id = given.id AND postbacks.outcome = 'received'",
-        &[Int("id"), Text("outcome"), Text("reason"), Int("reward_id"), Int("processed_at")],
     )
 });
 
@@ -267,45 +202,47 @@ fn update_row(settled: &RewardChange) -> UpdateRow {
     }
 }
 
-#[derive(Serialize)]
-struct UpdateRow {
-    id: i64,
-    status: &'static str,
-    steps: i64,
-    steps_before: i64,
-    repeats: i64,
-    conflict: i64,
-    taken_back_micros: i64,
-    taken_back_payout_micros: i64,
+given_row! {
+    struct UpdateRow {
+        id: i64,
+        status: &'static str,
+        steps: i64,
+        steps_before: i64,
+        repeats: i64,
+        conflict: i64,
+        taken_back_micros: i64,
+        taken_back_payout_micros: i64,
+    }
 }
 
-#[derive(Serialize)]
-struct RewardInsert<'a> {
-    source: &'a str,
-    event_key: &'a str,
-    app: &'a str,
-    user_id: &'a str,
-    tx_id: &'a str,
-    status: &'static str,
-    currency: &'a str,
-    reward_micros: Option<i64>,
-    payout_micros: Option<i64>,
-    offer_id: Option<&'a str>,
-    offer_name: Option<&'a str>,
-    event_id: Option<&'a str>,
-    event_name: Option<&'a str>,
-    ip: Option<&'a str>,
-    country_code: Option<&'a str>,
-    clicked_at: Option<i64>,
-    sub1: Option<&'a str>,
-    sub2: Option<&'a str>,
-    received_at: i64,
-    business_date: &'a str,
-    steps: i64,
-    repeats: i64,
-    conflict: i64,
-    credit_seen: i64,
-    address_group: Option<String>,
+given_row! {
+    struct RewardInsert<'a> {
+        source: &'a str,
+        event_key: &'a str,
+        app: &'a str,
+        user_id: &'a str,
+        tx_id: &'a str,
+        status: &'static str,
+        currency: &'a str,
+        reward_micros: Option<i64>,
+        payout_micros: Option<i64>,
+        offer_id: Option<&'a str>,
+        offer_name: Option<&'a str>,
+        event_id: Option<&'a str>,
+        event_name: Option<&'a str>,
+        ip: Option<&'a str>,
+        country_code: Option<&'a str>,
+        clicked_at: Option<i64>,
+        sub1: Option<&'a str>,
+        sub2: Option<&'a str>,
+        received_at: i64,
+        business_date: &'a str,
+        steps: i64,
+        repeats: i64,
+        conflict: i64,
+        credit_seen: i64,
+        address_group: Option<String>,
+    }
 }
 
 impl<'a> RewardInsert<'a> {
@@ -357,19 +294,20 @@ struct InsertedRow {
     event_key: String,
 }
 
-#[derive(Serialize)]
-struct VerdictRow<'a> {
-    reward_id: i64,
-    decision: &'static str,
-    score: i64,
-    hard: i64,
-    policy: &'a str,
-    decided_at: i64,
-    geo_result: domain::location::GeoResult,
-    location: String,
-    signals: String,
-    leading_rule: Option<&'a str>,
-    fired: Option<String>,
+given_row! {
+    struct VerdictRow<'a> {
+        reward_id: i64,
+        decision: &'static str,
+        score: i64,
+        hard: i64,
+        policy: &'a str,
+        decided_at: i64,
+        geo_result: &'static str,
+        location: String,
+        signals: String,
+        leading_rule: Option<&'a str>,
+        fired: Option<String>,
+    }
 }
 
 impl<'a> VerdictRow<'a> {
@@ -386,7 +324,7 @@ impl<'a> VerdictRow<'a> {
             hard: i64::from(verdict.hard),
             policy: &verdict.policy,
             decided_at: verdict.decided_at.0,
-            geo_result: judgement.geo,
+            geo_result: judgement.geo.name(),
             // Plain data with text keys: writing it as JSON cannot fail.
             location: serde_json::to_string(&judgement.location).unwrap_or_default(),
             signals: serde_json::to_string(&verdict.signals).unwrap_or_default(),
@@ -397,19 +335,21 @@ impl<'a> VerdictRow<'a> {
     }
 }
 
-#[derive(Serialize)]
-struct TallyRow<'a> {
-    hour: i64,
-    source: &'a str,
-    code: &'a str,
-    tally: i64,
+given_row! {
+    struct TallyRow<'a> {
+        hour: i64,
+        source: &'a str,
+        code: &'a str,
+        tally: i64,
+    }
 }
 
-#[derive(Serialize)]
-struct OutcomeRow<'a> {
-    id: i64,
-    outcome: &'static str,
-    reason: Option<&'a str>,
-    reward_id: Option<i64>,
-    processed_at: i64,
+given_row! {
+    struct OutcomeRow<'a> {
+        id: i64,
+        outcome: &'static str,
+        reason: Option<&'a str>,
+        reward_id: Option<i64>,
+        processed_at: i64,
+    }
 }

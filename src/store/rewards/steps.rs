@@ -5,33 +5,17 @@ use std::sync::LazyLock;
 use domain::batch::TakenStep;
 use domain::ledger::Transfer;
 use domain::time::TimestampMs;
-use serde::Serialize;
 
 use crate::Result;
-use crate::db::sql::Column::{Int, Text};
+use crate::db::rows::given_row;
 use crate::db::sql::{LazyStatement, Statement};
 use crate::db::tx::Tx;
 use crate::ledger::booking::{Booked, book};
 
 static INSERT_STEPS: LazyStatement = LazyLock::new(|| {
-    Statement::new(
-        "INSERT INTO steps (reward_id, seq, step, actor, note, postback_id, taken_at, business_date,
-                            part_reward_micros, part_payout_micros)
-         SELECT reward_id, seq, step, actor, note, postback_id, taken_at, business_date, part_reward_micros,
-                part_payout_micros
-         FROM {given}",
-        &[
-            Int("reward_id"),
-            Int("seq"),
-            Text("step"),
-            Text("actor"),
-            Text("note"),
-            Int("postback_id"),
-            Int("taken_at"),
-            Text("business_date"),
-            Int("part_reward_micros"),
-            Int("part_payout_micros"),
-        ],
+    Statement::given::<StepRow<'_>>(
+        "INSERT INTO steps ({columns})
+         SELECT {columns} FROM {given}",
     )
 });
 
@@ -81,16 +65,17 @@ async fn transfers(
     book(tx, &postings, business_date, now).await
 }
 
-#[derive(Serialize)]
-struct StepRow<'a> {
-    reward_id: i64,
-    seq: i64,
-    step: &'static str,
-    actor: &'a str,
-    note: Option<&'a str>,
-    postback_id: Option<i64>,
-    taken_at: i64,
-    business_date: &'a str,
-    part_reward_micros: Option<i64>,
-    part_payout_micros: Option<i64>,
+given_row! {
+    struct StepRow<'a> {
+        reward_id: i64,
+        seq: i64,
+        step: &'static str,
+        actor: &'a str,
+        note: Option<&'a str>,
+        postback_id: Option<i64>,
+        taken_at: i64,
+        business_date: &'a str,
+        part_reward_micros: Option<i64>,
+        part_payout_micros: Option<i64>,
+    }
 }

@@ -12,10 +12,8 @@ use super::StatementRow;
 use super::rows::{BookingRow, KeyRow, OtherRow, SeenRow, TakenRow, UserRow, kind_of};
 use super::states::with_booking;
 use crate::Result;
-use crate::db::sql::{Column, LazyStatement, Statement};
+use crate::db::sql::{LazyStatement, Statement};
 use crate::db::tx::Tx;
-
-use Column::{Int, Text};
 
 /// The bookings of these transactions, and what other lines say of them.
 pub(super) async fn of_transactions(
@@ -103,7 +101,7 @@ async fn taken(tx: &mut Tx, statement: &StatementRow, rewards: &[i64], known: &m
 
 /// The first rule: by transaction id, which is the event key.
 static BY_TX: LazyStatement = LazyLock::new(|| {
-    Statement::new(
+    Statement::given::<KeyRow<'_>>(
         "SELECT rewards.id, rewards.tx_id, rewards.user_id, rewards.offer_id, rewards.event_id,
                 COALESCE(payout_micros, 0) AS payout_micros, taken_back_payout_micros, received_at, status,
                 CAST(CASE WHEN steps.step IN ('credit', 'hold')
@@ -112,13 +110,12 @@ static BY_TX: LazyStatement = LazyLock::new(|| {
                           THEN 1 ELSE 0 END AS BIGINT) AS approved
          FROM {given} JOIN rewards ON rewards.event_key = given.event_key AND rewards.source = given.source
          JOIN steps ON steps.reward_id = rewards.id AND steps.seq = 1",
-        &[Text("event_key"), Text("source")],
     )
 });
 
 /// The second: of the same user and offer.
 static BY_USER: LazyStatement = LazyLock::new(|| {
-    Statement::new(
+    Statement::given::<UserRow<'_>>(
         "SELECT rewards.id, rewards.tx_id, rewards.user_id, rewards.offer_id, rewards.event_id,
                 COALESCE(payout_micros, 0) AS payout_micros, taken_back_payout_micros, received_at, status,
                 CAST(CASE WHEN steps.step IN ('credit', 'hold')
@@ -129,22 +126,20 @@ static BY_USER: LazyStatement = LazyLock::new(|| {
               AND rewards.offer_id = given.offer_id
          JOIN steps ON steps.reward_id = rewards.id AND steps.seq = 1
          ORDER BY rewards.id",
-        &[Text("user_id"), Text("source"), Text("offer_id")],
     )
 });
 
 static SEEN: LazyStatement = LazyLock::new(|| {
-    Statement::new(
+    Statement::given::<SeenRow<'_>>(
         "SELECT DISTINCT lines.tx_id, lines.kind
          FROM {given} JOIN statement_lines AS lines
               ON lines.statement_id = given.statement_id AND lines.tx_id = given.tx_id",
-        &[Int("statement_id"), Text("tx_id"), Text("source")],
     )
 });
 
 /// What lines of other statements say of these transactions: of those that count beside this one.
 static OTHERS: LazyStatement = LazyLock::new(|| {
-    Statement::new(
+    Statement::given::<SeenRow<'_>>(
         "SELECT lines.tx_id, lines.kind, lines.statement_id, lines.amount_micros, lines.currency, lines.day
          FROM {given} JOIN statement_lines AS lines
               ON lines.tx_id = given.tx_id AND lines.statement_id <> given.statement_id
@@ -153,14 +148,12 @@ static OTHERS: LazyStatement = LazyLock::new(|| {
            AND statements.superseded_by IS NULL AND lines.state NOT IN ('counted_elsewhere', 'duplicate')
            AND NOT EXISTS (SELECT 1 FROM statement_supersedes AS said
                            WHERE said.statement_id = given.statement_id AND said.superseded_id = lines.statement_id)
-         ORDER BY lines.statement_id, lines.line",
-        &[Int("statement_id"), Text("tx_id"), Text("source")],
-    )
+         ORDER BY lines.statement_id, lines.line")
 });
 
 /// What lines have: of this statement, and of those that count beside it.
 static TAKEN: LazyStatement = LazyLock::new(|| {
-    Statement::new(
+    Statement::given::<TakenRow<'_>>(
         concat!("SELECT DISTINCT taken.reward_id, taken.kind, taken.statement_id
          FROM (
              SELECT lines.reward_id, lines.kind, lines.statement_id, given.statement_id AS ours, given.source
@@ -175,7 +168,5 @@ static TAKEN: LazyStatement = LazyLock::new(|| {
             OR (statements.source = taken.source AND statements.state = 'matched' AND statements.superseded_by IS NULL
                 AND NOT EXISTS (SELECT 1 FROM statement_supersedes AS said
                                 WHERE said.statement_id = taken.ours AND said.superseded_id = taken.statement_id))
-         ORDER BY 3"),
-        &[Int("statement_id"), Int("reward_id"), Text("source")],
-    )
+         ORDER BY 3"))
 });

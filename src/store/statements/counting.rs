@@ -12,16 +12,14 @@ use domain::statement::life::{State, Step};
 use domain::statement::period::Days;
 use domain::statement::pieces::Piece;
 use domain::time::TimestampMs;
-use serde::Serialize;
 
 use super::states::with_booking;
 use super::{StatementRow, Supersedes, held, import, statement_columns, subject};
 use crate::Result;
 use crate::access::audit::{self, Line};
-use crate::db::sql::{Column, LazyStatement, Statement};
+use crate::db::rows::given_row;
+use crate::db::sql::{LazyStatement, Statement};
 use crate::db::tx::{Tx, guard, with_statement};
-
-use Column::{Int, Text};
 
 /// How many pieces of a new file are looked at to see whether it is a new version of another.
 const SAMPLE_PIECES: i64 = 3;
@@ -29,10 +27,9 @@ const SAMPLE_PIECES: i64 = 3;
 const MAX_SUPERSEDED: usize = 100;
 
 static SAY: LazyStatement = LazyLock::new(|| {
-    Statement::new(
-        "INSERT INTO statement_supersedes (statement_id, superseded_id)
-         SELECT statement_id, superseded_id FROM {given} WHERE true ON CONFLICT DO NOTHING",
-        &[Int("statement_id"), Int("superseded_id")],
+    Statement::given::<SaidRow>(
+        "INSERT INTO statement_supersedes ({columns})
+         SELECT {columns} FROM {given} WHERE true ON CONFLICT DO NOTHING",
     )
 });
 
@@ -60,13 +57,11 @@ static CANDIDATES: LazyStatement = LazyLock::new(|| {
 
 /// How many of the transactions that are given each of those statements has.
 static SHARED: LazyStatement = LazyLock::new(|| {
-    Statement::new(
+    Statement::given::<SampleRow<'_>>(
         "SELECT lines.statement_id, COUNT(DISTINCT lines.tx_id || ' ' || lines.kind)
          FROM {given} JOIN statement_lines AS lines
               ON lines.tx_id = given.tx_id AND lines.statement_id = given.statement_id AND lines.kind = given.kind
-         GROUP BY lines.statement_id",
-        &[Int("statement_id"), Text("tx_id"), Text("kind")],
-    )
+         GROUP BY lines.statement_id")
 });
 
 static SUPERSEDE: LazyStatement = LazyLock::new(|| {
@@ -138,17 +133,19 @@ static REREAD: LazyStatement = LazyLock::new(|| {
     )
 });
 
-#[derive(Serialize)]
-struct SaidRow {
-    statement_id: i64,
-    superseded_id: i64,
+given_row! {
+    struct SaidRow {
+        statement_id: i64,
+        superseded_id: i64,
+    }
 }
 
-#[derive(Serialize)]
-struct SampleRow<'a> {
-    statement_id: i64,
-    tx_id: &'a str,
-    kind: &'static str,
+given_row! {
+    struct SampleRow<'a> {
+        statement_id: i64,
+        tx_id: &'a str,
+        kind: &'static str,
+    }
 }
 
 /// Keeps what a person says that a statement supersedes; an error in words if one of them does not count.

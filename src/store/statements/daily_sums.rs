@@ -7,17 +7,17 @@ use domain::report::amount::Sum;
 use domain::report::day::BusinessDay;
 use domain::statement::matching::by_day;
 use domain::statement::{StatementLine, kind_name};
-use serde::Serialize;
 
 use super::StatementRow;
 use super::import::{MatchTerms, UPDATE_LINES};
 use super::rows::{LineUpdate, OpenRow};
 use super::states::with_booking;
+use crate::db::rows::given_row;
 use crate::db::sql::{Column, LazyStatement, Statement};
 use crate::db::tx::{Tx, guard, with_statement};
 use crate::{Error, Result};
 
-use Column::{Int, Text};
+use Column::Int;
 
 /// Lines of days that are matched in one transaction; each may stand for thousands of bookings.
 const STEP_SUMS: i64 = 8;
@@ -35,7 +35,7 @@ static OPEN_SUMS: LazyStatement = LazyLock::new(|| {
 /// Of two lines that a booking fits, the first has it. `from_date` and `to_date` are only there for the index: the zone
 /// of the file may be another than that of business dates.
 static TAKE: LazyStatement = LazyLock::new(|| {
-    Statement::new(
+    Statement::given::<DayRow<'_>>(
         concat!("INSERT INTO statement_sums (statement_id, reward_id, kind, line)
          SELECT given.statement_id, steps.reward_id, given.kind, MIN(given.line)
          FROM {given}
@@ -54,20 +54,7 @@ static TAKE: LazyStatement = LazyLock::new(|| {
                AND lines.kind = given.kind
                AND lines.state IN ", with_booking!(), ")
          GROUP BY given.statement_id, steps.reward_id, given.kind
-         ON CONFLICT DO NOTHING"),
-        &[
-            Int("statement_id"),
-            Int("line"),
-            Text("kind"),
-            Text("source"),
-            Text("offer_id"),
-            Text("event_id"),
-            Text("from_date"),
-            Text("to_date"),
-            Int("from_ms"),
-            Int("to_ms"),
-        ],
-    )
+         ON CONFLICT DO NOTHING"))
 });
 
 static SUMS: LazyStatement = LazyLock::new(|| {
@@ -82,18 +69,19 @@ static SUMS: LazyStatement = LazyLock::new(|| {
     )
 });
 
-#[derive(Serialize)]
-struct DayRow<'a> {
-    statement_id: i64,
-    line: i64,
-    kind: &'static str,
-    source: &'a str,
-    offer_id: Option<&'a str>,
-    event_id: Option<&'a str>,
-    from_date: String,
-    to_date: String,
-    from_ms: i64,
-    to_ms: i64,
+given_row! {
+    struct DayRow<'a> {
+        statement_id: i64,
+        line: i64,
+        kind: &'static str,
+        source: &'a str,
+        offer_id: Option<&'a str>,
+        event_id: Option<&'a str>,
+        from_date: String,
+        to_date: String,
+        from_ms: i64,
+        to_ms: i64,
+    }
 }
 
 impl<'a> DayRow<'a> {

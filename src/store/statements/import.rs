@@ -83,50 +83,24 @@ static EARLIER: LazyStatement = LazyLock::new(|| {
 });
 
 static INSERT_LINES: LazyStatement = LazyLock::new(|| {
-    Statement::new(
-        "INSERT INTO statement_lines (statement_id, line, tx_id, kind, user_id, offer_id, event_id, amount_micros,
-                                      currency, happened_at, day, count, state, rule, reward_id, theirs_micros,
-                                      ours_micros, counted_in)
-         SELECT statement_id, line, tx_id, kind, user_id, offer_id, event_id, amount_micros,
-                currency, happened_at, day, count, state, rule, reward_id, theirs_micros, ours_micros, counted_in
-         FROM {given}",
-        &[
-            Int("statement_id"),
-            Int("line"),
-            Text("tx_id"),
-            Text("kind"),
-            Text("user_id"),
-            Text("offer_id"),
-            Text("event_id"),
-            Int("amount_micros"),
-            Text("currency"),
-            Int("happened_at"),
-            Text("day"),
-            Int("count"),
-            Text("state"),
-            Text("rule"),
-            Int("reward_id"),
-            Int("theirs_micros"),
-            Int("ours_micros"),
-            Int("counted_in"),
-        ],
+    Statement::given::<LineInsert<'_>>(
+        "INSERT INTO statement_lines ({columns})
+         SELECT {columns} FROM {given}",
     )
 });
 
 /// The first of a name counts: the file of a network says each only once.
 static INSERT_CONTROLS: LazyStatement = LazyLock::new(|| {
-    Statement::new(
-        "INSERT INTO statement_controls (statement_id, name, line, stated)
-         SELECT statement_id, name, line, stated FROM {given} WHERE true ON CONFLICT DO NOTHING",
-        &[Int("statement_id"), Text("name"), Int("line"), Int("stated")],
+    Statement::given::<ControlInsert>(
+        "INSERT INTO statement_controls ({columns})
+         SELECT {columns} FROM {given} WHERE true ON CONFLICT DO NOTHING",
     )
 });
 
 static INSERT_FAULTS: LazyStatement = LazyLock::new(|| {
-    Statement::new(
-        "INSERT INTO statement_faults (statement_id, line, reason)
-         SELECT statement_id, line, reason FROM {given} WHERE true ON CONFLICT DO NOTHING",
-        &[Int("statement_id"), Int("line"), Text("reason")],
+    Statement::given::<FaultInsert<'_>>(
+        "INSERT INTO statement_faults ({columns})
+         SELECT {columns} FROM {given} WHERE true ON CONFLICT DO NOTHING",
     )
 });
 

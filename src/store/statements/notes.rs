@@ -4,13 +4,11 @@
 use std::sync::LazyLock;
 
 use domain::statement::pieces::PieceLines;
-use serde::Serialize;
 
-use crate::db::sql::{Column, LazyStatement, Statement};
+use crate::db::rows::given_row;
+use crate::db::sql::{LazyStatement, Statement};
 use crate::db::tx::{Tx, with_statement};
 use crate::{Result, Store, read};
-
-use Column::{Int, Text};
 
 /// What a note says of its line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,12 +37,13 @@ pub struct Notes {
     pub first: Vec<(i64, String)>,
 }
 
-#[derive(Serialize)]
-struct NoteRow<'a> {
-    statement_id: i64,
-    line: i64,
-    kind: &'static str,
-    reason: &'a str,
+given_row! {
+    struct NoteRow<'a> {
+        statement_id: i64,
+        line: i64,
+        kind: &'static str,
+        reason: &'a str,
+    }
 }
 
 /// A file that is read anew has no notes of another reading.
@@ -52,10 +51,9 @@ static FORGET: LazyStatement =
     LazyLock::new(|| Statement::new("DELETE FROM statement_notes WHERE statement_id = $1", &[]));
 
 static INSERT: LazyStatement = LazyLock::new(|| {
-    Statement::new(
-        "INSERT INTO statement_notes (statement_id, line, kind, reason)
-         SELECT statement_id, line, kind, reason FROM {given} WHERE true ON CONFLICT DO NOTHING",
-        &[Int("statement_id"), Int("line"), Text("kind"), Text("reason")],
+    Statement::given::<NoteRow<'_>>(
+        "INSERT INTO statement_notes ({columns})
+         SELECT {columns} FROM {given} WHERE true ON CONFLICT DO NOTHING",
     )
 });
 

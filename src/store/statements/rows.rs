@@ -5,8 +5,8 @@ use domain::report::amount::Amount;
 use domain::statement::matching::{Booking, Match};
 use domain::statement::{LineState, StatementLine, kind_name, parse_kind};
 use domain::time::TimestampMs;
-use serde::Serialize;
 
+use crate::db::rows::given_row;
 use crate::{Error, Result};
 
 pub(super) fn kind_of(name: &str, row: i64) -> Result<Kind> {
@@ -18,24 +18,27 @@ pub(super) fn kind_of(name: &str, row: i64) -> Result<Kind> {
     })
 }
 
-#[derive(Serialize)]
-pub(super) struct KeyRow<'a> {
-    pub(super) event_key: &'a str,
-    pub(super) source: &'a str,
+given_row! {
+    pub(super) struct KeyRow<'a> {
+        pub(super) event_key: &'a str,
+        pub(super) source: &'a str,
+    }
 }
 
-#[derive(Serialize)]
-pub(super) struct UserRow<'a> {
-    pub(super) user_id: &'a str,
-    pub(super) source: &'a str,
-    pub(super) offer_id: &'a str,
+given_row! {
+    pub(super) struct UserRow<'a> {
+        pub(super) user_id: &'a str,
+        pub(super) source: &'a str,
+        pub(super) offer_id: &'a str,
+    }
 }
 
-#[derive(Serialize)]
-pub(super) struct SeenRow<'a> {
-    pub(super) statement_id: i64,
-    pub(super) tx_id: &'a str,
-    pub(super) source: &'a str,
+given_row! {
+    pub(super) struct SeenRow<'a> {
+        pub(super) statement_id: i64,
+        pub(super) tx_id: &'a str,
+        pub(super) source: &'a str,
+    }
 }
 
 /// A line of another statement: transaction, kind, statement, amount, currency, day.
@@ -49,26 +52,29 @@ pub(super) struct OtherRow {
     pub(super) day: Option<String>,
 }
 
-#[derive(Serialize)]
-pub(super) struct TakenRow<'a> {
-    pub(super) statement_id: i64,
-    pub(super) reward_id: i64,
-    pub(super) source: &'a str,
+given_row! {
+    pub(super) struct TakenRow<'a> {
+        pub(super) statement_id: i64,
+        pub(super) reward_id: i64,
+        pub(super) source: &'a str,
+    }
 }
 
-#[derive(Serialize)]
-pub(super) struct FaultInsert<'a> {
-    pub(super) statement_id: i64,
-    pub(super) line: i64,
-    pub(super) reason: &'a str,
+given_row! {
+    pub(super) struct FaultInsert<'a> {
+        pub(super) statement_id: i64,
+        pub(super) line: i64,
+        pub(super) reason: &'a str,
+    }
 }
 
-#[derive(Serialize)]
-pub(super) struct ControlInsert {
-    pub(super) statement_id: i64,
-    pub(super) name: &'static str,
-    pub(super) line: i64,
-    pub(super) stated: i64,
+given_row! {
+    pub(super) struct ControlInsert {
+        pub(super) statement_id: i64,
+        pub(super) name: &'static str,
+        pub(super) line: i64,
+        pub(super) stated: i64,
+    }
 }
 
 #[derive(sqlx::FromRow)]
@@ -140,26 +146,27 @@ impl OpenRow {
     }
 }
 
-#[derive(Serialize)]
-pub(super) struct LineInsert<'a> {
-    pub(super) statement_id: i64,
-    pub(super) line: i64,
-    pub(super) tx_id: Option<&'a str>,
-    pub(super) kind: &'static str,
-    pub(super) user_id: Option<&'a str>,
-    pub(super) offer_id: Option<&'a str>,
-    pub(super) event_id: Option<&'a str>,
-    pub(super) amount_micros: i64,
-    pub(super) currency: &'a str,
-    pub(super) happened_at: Option<i64>,
-    pub(super) day: Option<&'a str>,
-    pub(super) count: Option<i64>,
-    pub(super) state: &'static str,
-    pub(super) rule: &'static str,
-    pub(super) reward_id: Option<i64>,
-    pub(super) theirs_micros: i64,
-    pub(super) ours_micros: i64,
-    pub(super) counted_in: Option<i64>,
+given_row! {
+    pub(super) struct LineInsert<'a> {
+        pub(super) statement_id: i64,
+        pub(super) line: i64,
+        pub(super) tx_id: Option<&'a str>,
+        pub(super) kind: &'static str,
+        pub(super) user_id: Option<&'a str>,
+        pub(super) offer_id: Option<&'a str>,
+        pub(super) event_id: Option<&'a str>,
+        pub(super) amount_micros: i64,
+        pub(super) currency: &'a str,
+        pub(super) happened_at: Option<i64>,
+        pub(super) day: Option<&'a str>,
+        pub(super) count: Option<i64>,
+        pub(super) state: &'static str,
+        pub(super) rule: &'static str,
+        pub(super) reward_id: Option<i64>,
+        pub(super) theirs_micros: i64,
+        pub(super) ours_micros: i64,
+        pub(super) counted_in: Option<i64>,
+    }
 }
 
 impl<'a> LineInsert<'a> {
@@ -187,17 +194,18 @@ impl<'a> LineInsert<'a> {
     }
 }
 
-#[derive(Serialize)]
-pub(super) struct LineUpdate {
-    pub(super) statement_id: i64,
-    pub(super) line: i64,
-    pub(super) state: &'static str,
-    pub(super) rule: &'static str,
-    pub(super) reward_id: Option<i64>,
-    pub(super) theirs_micros: i64,
-    pub(super) ours_micros: i64,
-    pub(super) closed_at: Option<i64>,
-    pub(super) counted_in: Option<i64>,
+given_row! {
+    pub(super) struct LineUpdate {
+        pub(super) statement_id: i64,
+        pub(super) line: i64,
+        pub(super) state: &'static str,
+        pub(super) rule: &'static str,
+        pub(super) reward_id: Option<i64>,
+        pub(super) theirs_micros: i64,
+        pub(super) ours_micros: i64,
+        pub(super) closed_at: Option<i64>,
+        pub(super) counted_in: Option<i64>,
+    }
 }
 
 impl LineUpdate {

@@ -10,9 +10,9 @@ use std::sync::LazyLock;
 use domain::audit::{Entry, Kept, address_digest, hash};
 use domain::location::shortened;
 use domain::text::hex;
-use serde::Serialize;
 
-use crate::db::sql::{Column, LazyStatement, Statement};
+use crate::db::rows::given_row;
+use crate::db::sql::{LazyStatement, Statement};
 use crate::db::tx::{Tx, guard, with_statement};
 use crate::{Result, Store, read};
 
@@ -27,55 +27,39 @@ static MOVE_HEAD: LazyStatement = LazyLock::new(|| {
 });
 
 static INSERT: LazyStatement = LazyLock::new(|| {
-    Statement::new(
-        "INSERT INTO audit (seq, happened_at, actor, via, via_name, from_network, address_digest, action, subject, detail,
-                            hash)
-         SELECT seq, happened_at, actor, via, via_name, from_network, address_digest, action, subject, detail, hash
-         FROM {given} ORDER BY given.seq",
-        &[
-            Column::Int("seq"),
-            Column::Int("happened_at"),
-            Column::Text("actor"),
-            Column::Text("via"),
-            Column::Text("via_name"),
-            Column::Text("from_network"),
-            Column::Text("address_digest"),
-            Column::Text("action"),
-            Column::Text("subject"),
-            Column::Text("detail"),
-            Column::Text("hash"),
-        ],
+    Statement::given::<LineRow<'_>>(
+        "INSERT INTO audit ({columns})
+         SELECT {columns} FROM {given} ORDER BY given.seq",
     )
 });
 
 static INSERT_ADDRESSES: LazyStatement = LazyLock::new(|| {
-    Statement::new(
-        "INSERT INTO audit_addresses (seq, address, salt, noted_at) SELECT seq, address, salt, noted_at FROM {given}",
-        &[Column::Int("seq"), Column::Text("address"), Column::Text("salt"), Column::Int("noted_at")],
-    )
+    Statement::given::<AddressRow>("INSERT INTO audit_addresses ({columns}) SELECT {columns} FROM {given}")
 });
 
-#[derive(Serialize)]
-struct LineRow<'a> {
-    seq: i64,
-    happened_at: i64,
-    actor: &'a str,
-    via: &'static str,
-    via_name: Option<&'a str>,
-    from_network: Option<String>,
-    address_digest: Option<String>,
-    action: &'static str,
-    subject: &'a str,
-    detail: &'a str,
-    hash: String,
+given_row! {
+    struct LineRow<'a> {
+        seq: i64,
+        happened_at: i64,
+        actor: &'a str,
+        via: &'static str,
+        via_name: Option<&'a str>,
+        from_network: Option<String>,
+        address_digest: Option<String>,
+        action: &'static str,
+        subject: &'a str,
+        detail: &'a str,
+        hash: String,
+    }
 }
 
-#[derive(Serialize)]
-struct AddressRow {
-    seq: i64,
-    address: String,
-    salt: String,
-    noted_at: i64,
+given_row! {
+    struct AddressRow {
+        seq: i64,
+        address: String,
+        salt: String,
+        noted_at: i64,
+    }
 }
 
 /// Adds the lines that `tx` has noted to the chain.

@@ -9,16 +9,14 @@ use std::sync::LazyLock;
 use domain::batch::{BatchOutcome, NewCase, Reward};
 use domain::review::reversal::{Ending, Extent, Situation, extent};
 use domain::time::TimestampMs;
-use serde::Serialize;
 use sqlx::QueryBuilder;
 
-use crate::db::sql::{Column, LazyStatement, Statement};
+use crate::db::rows::given_row;
+use crate::db::sql::{LazyStatement, Statement};
 use crate::db::tx::Tx;
 use crate::{Result, Store, read};
 
 pub use resolve::{Resolve, Resolved};
-
-use Column::{Int, Text};
 
 /// How many likely credits of an orphan are shown.
 pub const MAX_PARTNERS: i64 = 10;
@@ -26,53 +24,37 @@ pub const MAX_PARTNERS: i64 = 10;
 const MAX_PARTNERS_OUT_OF: i64 = 1_000;
 
 static INSERT: LazyStatement = LazyLock::new(|| {
-    Statement::new(
-        "INSERT INTO reversal_cases (reward_id, postback_id, source, situation, said_user_id, said_reward_micros,
-                                     said_payout_micros, stake_reward_micros, stake_payout_micros, raised_at, due_at)
-         SELECT reward_id, postback_id, source, situation, said_user_id, said_reward_micros,
-                said_payout_micros, stake_reward_micros, stake_payout_micros, raised_at, due_at
-         FROM {given}",
-        &[
-            Int("reward_id"),
-            Int("postback_id"),
-            Text("source"),
-            Text("situation"),
-            Text("said_user_id"),
-            Int("said_reward_micros"),
-            Int("said_payout_micros"),
-            Int("stake_reward_micros"),
-            Int("stake_payout_micros"),
-            Int("raised_at"),
-            Int("due_at"),
-        ],
+    Statement::given::<InsertRow<'_>>(
+        "INSERT INTO reversal_cases ({columns})
+         SELECT {columns} FROM {given}",
     )
 });
 
 /// What the network sent ends the open cases of a reward: its credit those of an orphan, a whole reversal the others.
 static CLOSE: LazyStatement = LazyLock::new(|| {
-    Statement::new(
+    Statement::given::<CloseRow>(
         "UPDATE reversal_cases SET ending = given.ending, ended_at = given.ended_at, ended_by = 'network'
          FROM {given}
          WHERE reversal_cases.reward_id = given.reward_id AND reversal_cases.ending IS NULL
            AND ((given.ending = 'credit_came' AND situation = 'orphan')
              OR (given.ending = 'reversed' AND situation <> 'orphan'))",
-        &[Int("reward_id"), Text("ending"), Int("ended_at")],
     )
 });
 
-#[derive(Serialize)]
-struct InsertRow<'a> {
-    reward_id: i64,
-    postback_id: i64,
-    source: &'a str,
-    situation: &'static str,
-    said_user_id: &'a str,
-    said_reward_micros: Option<i64>,
-    said_payout_micros: Option<i64>,
-    stake_reward_micros: i64,
-    stake_payout_micros: i64,
-    raised_at: i64,
-    due_at: i64,
+given_row! {
+    struct InsertRow<'a> {
+        reward_id: i64,
+        postback_id: i64,
+        source: &'a str,
+        situation: &'static str,
+        said_user_id: &'a str,
+        said_reward_micros: Option<i64>,
+        said_payout_micros: Option<i64>,
+        stake_reward_micros: i64,
+        stake_payout_micros: i64,
+        raised_at: i64,
+        due_at: i64,
+    }
 }
 
 impl<'a> InsertRow<'a> {
@@ -99,11 +81,13 @@ impl<'a> InsertRow<'a> {
     }
 }
 
-#[derive(Serialize, PartialEq, Eq, PartialOrd, Ord)]
-struct CloseRow {
-    reward_id: i64,
-    ending: &'static str,
-    ended_at: i64,
+given_row! {
+    #[derive(PartialEq, Eq, PartialOrd, Ord)]
+    struct CloseRow {
+        reward_id: i64,
+        ending: &'static str,
+        ended_at: i64,
+    }
 }
 
 /// Saves the cases that `outcome` raises, and ends those that it closes; `reward_ids` are those of its rewards.

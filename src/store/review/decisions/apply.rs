@@ -17,11 +17,11 @@ use crate::rewards::existing::RewardRow;
 use crate::rewards::steps::save_steps;
 
 pub(crate) async fn load(tx: &mut Tx, ids: &[IdRow]) -> Result<HashMap<i64, Reward>> {
-    let owners: Vec<(String, String)> = tx.fetch(&OWNERS, &ids).await?;
+    let owners: Vec<(String, String)> = tx.fetch(&OWNERS, ids).await?;
     let owners = owners.into_iter().map(|(app, user_id)| UserRow { app, user_id }).collect();
     // The users first and then the rewards, as settling does it.
     lock_users(tx, owners).await?;
-    let rows: Vec<RewardRow> = tx.fetch(&LOAD, &ids).await?;
+    let rows: Vec<RewardRow> = tx.fetch(&LOAD, ids).await?;
     rows.into_iter()
         .map(|row| {
             let reward = Reward::try_from(row)?;

@@ -13,8 +13,8 @@ use domain::review::decision::Review;
 use domain::review::queue::{Alone, BULK_MS, SecondPerson};
 use domain::reward::{Status, Step};
 use domain::time::TimestampMs;
-use serde::Serialize;
 
+use crate::db::rows::given_row;
 use crate::db::tx::with_statement;
 use crate::{Result, Store, read};
 use apply::take_back;
@@ -33,13 +33,15 @@ const CLICKS_LOOKED_AT: i64 = 1_000;
 /// Who releases what nobody needs to look at.
 pub const ACTOR_POLICY: &str = "policy";
 
-/// A reward that is to be decided on, as it was seen.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
-pub struct Wanted {
-    /// The reward.
-    pub reward_id: i64,
-    /// How many steps it had taken.
-    pub steps: i64,
+given_row! {
+    /// A reward that is to be decided on, as it was seen.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+    pub struct Wanted {
+        /// The reward.
+        pub reward_id: i64,
+        /// How many steps it had taken.
+        pub steps: i64,
+    }
 }
 
 /// One click.

@@ -5,82 +5,70 @@ use std::sync::LazyLock;
 use domain::review::decision::LastStep;
 use domain::reward::Step;
 use domain::time::TimestampMs;
-use serde::Serialize;
 
-use crate::db::sql::Column::{Int, Text};
+use crate::db::rows::given_row;
 use crate::db::sql::{LazyStatement, Statement};
+use crate::review::decisions::Wanted;
 use crate::rewards::existing::reward_columns;
 use crate::{Error, Result};
 
-#[derive(Serialize)]
-pub(crate) struct IdRow {
-    pub(crate) id: i64,
+given_row! {
+    pub(crate) struct IdRow {
+        pub(crate) id: i64,
+    }
 }
 
 pub(super) static OWNERS: LazyStatement = LazyLock::new(|| {
-    Statement::new(
+    Statement::given::<IdRow>(
         "SELECT app, user_id FROM {given} JOIN rewards ON rewards.id = given.id ORDER BY app, user_id",
-        &[Int("id")],
     )
 });
 pub(super) static LOAD: LazyStatement = LazyLock::new(|| {
-    Statement::new(
-        concat!(reward_columns!(), "WHERE id IN (SELECT id FROM {given}) ORDER BY id {for_update}"),
-        &[Int("id")],
-    )
+    Statement::given::<IdRow>(concat!(
+        reward_columns!(),
+        "WHERE id IN (SELECT id FROM {given}) ORDER BY id {for_update}"
+    ))
 });
 pub(super) static HARD: LazyStatement = LazyLock::new(|| {
-    Statement::new(
+    Statement::given::<IdRow>(
         "SELECT verdicts.reward_id FROM {given} JOIN verdicts ON verdicts.reward_id = given.id WHERE hard = 1
          UNION
          SELECT holds.reward_id FROM {given} JOIN holds ON holds.reward_id = given.id WHERE hard = 1",
-        &[Int("id")],
     )
 });
 pub(super) static CLAIMS: LazyStatement = LazyLock::new(|| {
-    Statement::new(
+    Statement::given::<IdRow>(
         "SELECT claims.reward_id, person, until_at FROM {given} JOIN claims ON claims.reward_id = given.id",
-        &[Int("id")],
     )
 });
 pub(super) static OPINIONS: LazyStatement = LazyLock::new(|| {
-    Statement::new(
+    Statement::given::<Wanted>(
         "SELECT opinions.reward_id, person, decision, note, given_at
          FROM {given} JOIN opinions ON opinions.reward_id = given.reward_id AND opinions.steps = given.steps
          ORDER BY opinions.id",
-        &[Int("reward_id"), Int("steps")],
     )
 });
 pub(super) static LAST_STEPS: LazyStatement = LazyLock::new(|| {
-    Statement::new(
+    Statement::given::<Wanted>(
         "SELECT steps.reward_id, step, actor, taken_at,
                 COALESCE((SELECT tries FROM deliveries
                           WHERE deliveries.reward_id = steps.reward_id AND deliveries.seq = steps.seq
                           {for_update}), 0) AS tries
          FROM {given} JOIN steps ON steps.reward_id = given.reward_id AND steps.seq = given.steps",
-        &[Int("reward_id"), Int("steps")],
     )
 });
 pub(super) static UPDATE: LazyStatement = LazyLock::new(|| {
-    Statement::new(
+    Statement::given::<UpdateRow>(
         "UPDATE rewards {by_id}
          SET status = given.status, steps = rewards.steps + 1, taken_back_micros = given.taken_back_micros,
              taken_back_payout_micros = given.taken_back_payout_micros
          FROM {given} WHERE rewards.id = given.reward_id AND rewards.steps = given.steps",
-        &[
-            Int("reward_id"),
-            Int("steps"),
-            Text("status"),
-            Int("taken_back_micros"),
-            Int("taken_back_payout_micros"),
-        ],
     )
 });
 pub(super) static INSERT_OPINIONS: LazyStatement = LazyLock::new(|| {
-    Statement::new(
-        "INSERT INTO opinions (reward_id, steps, person, decision, note, given_at)
-         SELECT reward_id, steps, person, decision, note, given_at FROM {given}",
-        &[Int("reward_id"), Int("steps"), Text("person"), Text("decision"), Text("note"), Int("given_at")],
+    Statement::given::<OpinionInsert<'_>>(
+        "INSERT INTO opinions ({columns})
+         SELECT {columns} FROM {given}",
     )
 });
 /// One row for each person, locked as long as a decision of theirs is made.
@@ -104,7 +92,7 @@ pub(super) const ALONE: &str = "
                              AND undone.step IN ('undo_release', 'undo_reject', 'undo_overturn'))";
 pub(super) static DECIDED_ALONE: LazyStatement = LazyLock::new(|| Statement::new(ALONE, &[]));
 pub(super) static LET_GO: LazyStatement = LazyLock::new(|| {
-    Statement::new("DELETE FROM claims WHERE reward_id IN (SELECT id FROM {given})", &[Int("id")])
+    Statement::given::<IdRow>("DELETE FROM claims WHERE reward_id IN (SELECT id FROM {given})")
 });
 pub(super) static INSERT_DECISION: LazyStatement = LazyLock::new(|| {
     Statement::new(
@@ -114,10 +102,7 @@ pub(super) static INSERT_DECISION: LazyStatement = LazyLock::new(|| {
     )
 });
 pub(super) static INSERT_DECIDED: LazyStatement = LazyLock::new(|| {
-    Statement::new(
-        "INSERT INTO decided (decision_id, reward_id, seq) SELECT decision_id, reward_id, seq FROM {given}",
-        &[Int("decision_id"), Int("reward_id"), Int("seq")],
-    )
+    Statement::given::<DecidedInsert>("INSERT INTO decided ({columns}) SELECT {columns} FROM {given}")
 });
 pub(super) static DECISION: LazyStatement =
     LazyLock::new(|| Statement::new("SELECT person FROM decisions WHERE id = $1", &[]));
@@ -125,30 +110,33 @@ pub(super) static DECIDED: LazyStatement = LazyLock::new(|| {
     Statement::new("SELECT reward_id, seq FROM decided WHERE decision_id = $1 ORDER BY reward_id", &[])
 });
 
-#[derive(Serialize)]
-pub(super) struct UpdateRow {
-    pub(super) reward_id: i64,
-    pub(super) steps: i64,
-    pub(super) status: &'static str,
-    pub(super) taken_back_micros: i64,
-    pub(super) taken_back_payout_micros: i64,
+given_row! {
+    pub(super) struct UpdateRow {
+        pub(super) reward_id: i64,
+        pub(super) steps: i64,
+        pub(super) status: &'static str,
+        pub(super) taken_back_micros: i64,
+        pub(super) taken_back_payout_micros: i64,
+    }
 }
 
-#[derive(Serialize)]
-pub(super) struct OpinionInsert<'a> {
-    pub(super) reward_id: i64,
-    pub(super) steps: i64,
-    pub(super) person: &'a str,
-    pub(super) decision: &'static str,
-    pub(super) note: Option<&'a str>,
-    pub(super) given_at: i64,
+given_row! {
+    pub(super) struct OpinionInsert<'a> {
+        pub(super) reward_id: i64,
+        pub(super) steps: i64,
+        pub(super) person: &'a str,
+        pub(super) decision: &'static str,
+        pub(super) note: Option<&'a str>,
+        pub(super) given_at: i64,
+    }
 }
 
-#[derive(Serialize)]
-pub(super) struct DecidedInsert {
-    pub(super) decision_id: i64,
-    pub(super) reward_id: i64,
-    pub(super) seq: i64,
+given_row! {
+    pub(super) struct DecidedInsert {
+        pub(super) decision_id: i64,
+        pub(super) reward_id: i64,
+        pub(super) seq: i64,
+    }
 }
 
 #[derive(sqlx::FromRow)]
