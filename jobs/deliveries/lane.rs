@@ -324,14 +324,14 @@ impl Lane {
         }
         let jitter_permille = i64::from(rand::random::<u16>() % 1_000);
         let outcome = Outcome { class, retry_after_ms: answered.retry_after_ms, probe, jitter_permille };
-        let follows = next(&self.target.schedule, leased.attempts + 1, &outcome, now);
+        let follows = next(&self.target.schedule, leased.counted_attempts + 1, &outcome, now);
         self.report(&leased, &answered, follows, began_at, now);
         FinishedAttempt {
             id: leased.id,
             app: self.app().to_owned(),
             user_id: leased.message.user_id,
             number: leased.number,
-            attempts: leased.attempts,
+            counted_attempts: leased.counted_attempts,
             began_at,
             duration_ms: (now.0 - began_at.0).max(0),
             class,

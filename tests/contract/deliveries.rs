@@ -80,7 +80,7 @@ pub(crate) fn ended(leased: &Leased, class: Class, next: Next) -> FinishedAttemp
         app: "main".into(),
         user_id: leased.message.user_id.clone(),
         number: leased.number,
-        attempts: leased.attempts,
+        counted_attempts: leased.counted_attempts,
         began_at: NOW,
         duration_ms: 12,
         class,
@@ -257,10 +257,10 @@ async fn an_attempt_that_does_not_count_is_not_counted(home: &Home) {
     let kept = ended(&first[0], Class::Timeout, Next::KeepUntil(later(100)));
     assert_eq!(complete_and_lease(&store, vec![kept], "main", NOW).await, []);
     let second = take(&store, later(100)).await;
-    assert_eq!((second[0].attempts, second[0].number), (0, 2));
+    assert_eq!((second[0].counted_attempts, second[0].number), (0, 2));
     let spent = ended(&second[0], Class::Timeout, Next::RetryAt(later(200)));
     complete_and_lease(&store, vec![spent], "main", later(100)).await;
-    assert_eq!(take(&store, later(200)).await[0].attempts, 1);
+    assert_eq!(take(&store, later(200)).await[0].counted_attempts, 1);
 }
 
 async fn a_failed_delivery_blocks_only_its_own_reversal(home: &Home) {

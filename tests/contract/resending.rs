@@ -219,7 +219,7 @@ async fn a_filter_sends_again_what_it_names_however_often_it_is_run(home: &Home)
     assert_eq!(step(everything()).await, 0);
     let again = take(&store, later(1)).await;
     assert_eq!(again.len(), 6);
-    assert!(again.iter().all(|one| one.attempts == 0 && one.number == 2), "{again:?}");
+    assert!(again.iter().all(|one| one.counted_attempts == 0 && one.number == 2), "{again:?}");
     // A delivery that fails again after the order needs another order.
     let failed_again = again.iter().map(|one| ended(one, Class::Rejected, Next::GiveUp)).collect();
     complete_and_lease(&store, failed_again, "main", later(2)).await;

@@ -199,13 +199,13 @@ pub struct PriorDelivery {
     /// Where it stands.
     pub status: Status,
     /// How often it was taken to be sent, from the first time on.
-    pub tries: i64,
+    pub lease_count: i64,
 }
 
 impl PriorDelivery {
     /// True if the app cannot have heard of it, and still would.
     pub fn never_left(&self) -> bool {
-        self.tries == 0 && matches!(self.status, Status::Waiting | Status::Blocked)
+        self.lease_count == 0 && matches!(self.status, Status::Waiting | Status::Blocked)
     }
 }
 
@@ -334,6 +334,6 @@ impl Plan {
             }
         }
         // One that was given up before it ever left leaves nothing to take back.
-        self.new_deliveries.push(NewDelivery { cancelled: credit.tries == 0, ..reversal });
+        self.new_deliveries.push(NewDelivery { cancelled: credit.lease_count == 0, ..reversal });
     }
 }

@@ -35,8 +35,8 @@ pub enum Schedule {
 
 impl Schedule {
     /// The pause after this many attempts of the round; `None` if that was the last one.
-    fn pause_ms(&self, attempts: i64, jitter_permille: i64) -> Option<i64> {
-        let made = usize::try_from(attempts.max(1)).unwrap_or(usize::MAX);
+    fn pause_ms(&self, counted_attempts: i64, jitter_permille: i64) -> Option<i64> {
+        let made = usize::try_from(counted_attempts.max(1)).unwrap_or(usize::MAX);
         match self {
             Self::Exponential => {
                 let (mut pause_ms, mut waited_ms) = (FIRST_PAUSE_MS, FIRST_PAUSE_MS);
@@ -212,7 +212,7 @@ pub enum Next {
 }
 
 /// What follows from the attempt that was number `attempts` of its round.
-pub fn next(schedule: &Schedule, attempts: i64, outcome: &Outcome, now: TimestampMs) -> Next {
+pub fn next(schedule: &Schedule, counted_attempts: i64, outcome: &Outcome, now: TimestampMs) -> Next {
     let asked_ms = outcome.retry_after_ms.unwrap_or(0).clamp(0, MAX_RETRY_AFTER_MS);
     let at = |pause_ms: i64| TimestampMs(now.0.saturating_add(pause_ms.max(asked_ms)));
     match outcome.class {
@@ -220,7 +220,7 @@ pub fn next(schedule: &Schedule, attempts: i64, outcome: &Outcome, now: Timestam
         // Asking again would not change it, and whoever comes next must not wait for this one.
         Class::Gone => Next::GiveUp,
         class if class.is_down() && outcome.probe => Next::KeepUntil(at(0)),
-        _ => match schedule.pause_ms(attempts, outcome.jitter_permille) {
+        _ => match schedule.pause_ms(counted_attempts, outcome.jitter_permille) {
             Some(pause_ms) => Next::RetryAt(at(pause_ms)),
             None => Next::GiveUp,
         },
@@ -333,17 +333,17 @@ mod tests {
     proptest! {
         #[test]
         fn nothing_is_ever_due_before_now_and_every_schedule_ends(
-            attempts in 1_i64..1_000_000, jitter in -10_i64..5_000, asked in proptest::option::of(any::<i64>()),
+            counted_attempts in 1_i64..1_000_000, jitter in -10_i64..5_000, asked in proptest::option::of(any::<i64>()),
             index in 0..Class::ALL.len(), probe in any::<bool>(),
         ) {
             let class = Class::ALL[index];
             let outcome = Outcome { class, retry_after_ms: asked, probe, jitter_permille: jitter };
             for schedule in [Schedule::Exponential, Schedule::Targo, Schedule::List(vec![1, 2])] {
-                match next(&schedule, attempts, &outcome, NOW) {
+                match next(&schedule, counted_attempts, &outcome, NOW) {
                     Next::RetryAt(at) => prop_assert!(at > NOW && at.0 - NOW.0 <= MAX_RETRY_AFTER_MS),
                     Next::KeepUntil(at) => prop_assert!(at >= NOW),
                     Next::Done => prop_assert!(class.is_yes()),
-                    Next::GiveUp => prop_assert!(attempts >= 3 || class == Class::Gone),
+                    Next::GiveUp => prop_assert!(counted_attempts >= 3 || class == Class::Gone),
                 }
             }
         }

@@ -17,8 +17,8 @@ fn events_of(plan: &Plan) -> Vec<String> {
     plan.new_deliveries.iter().map(name).collect()
 }
 
-fn credit(status: Status, tries: i64) -> PriorDelivery {
-    PriorDelivery { id: 7, seq: 1, event: Event::Credited, status, tries }
+fn credit(status: Status, lease_count: i64) -> PriorDelivery {
+    PriorDelivery { id: 7, seq: 1, event: Event::Credited, status, lease_count }
 }
 
 #[test]
@@ -84,13 +84,15 @@ fn a_credit_and_its_reversal_in_one_batch_end_as_one() {
 
 #[test]
 fn an_undone_decision_is_withdrawn_and_what_was_told_before_stays() {
-    let held = PriorDelivery { id: 6, seq: 1, event: Event::Held, status: Status::Delivered, tries: 1 };
-    let released = PriorDelivery { id: 8, seq: 2, event: Event::Credited, status: Status::Waiting, tries: 0 };
+    let held = PriorDelivery { id: 6, seq: 1, event: Event::Held, status: Status::Delivered, lease_count: 1 };
+    let released =
+        PriorDelivery { id: 8, seq: 2, event: Event::Credited, status: Status::Waiting, lease_count: 0 };
     let plan = planned(&[held, released], &[(3, Step::UndoRelease)], EVERYTHING);
     assert_eq!((plan.cancel, plan.new_deliveries), (vec![8], vec![]));
     // The next release is a delivery of its own; a reversal behind it looks at that one.
     let withdrawn = PriorDelivery { status: Status::Cancelled, ..released };
-    let again = PriorDelivery { id: 9, seq: 4, event: Event::Credited, status: Status::Delivered, tries: 2 };
+    let again =
+        PriorDelivery { id: 9, seq: 4, event: Event::Credited, status: Status::Delivered, lease_count: 2 };
     let plan = planned(&[held, withdrawn, again], &[(5, Step::ReverseCredited)], EVERYTHING);
     assert_eq!((plan.cancel.as_slice(), events_of(&plan)), (&[][..], vec!["reversed".to_owned()]));
 }

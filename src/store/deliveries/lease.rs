@@ -37,7 +37,7 @@ pub struct FinishedAttempt {
     /// The number under which it was taken.
     pub number: i64,
     /// Attempts that counted before this one.
-    pub attempts: i64,
+    pub counted_attempts: i64,
     /// When the call was begun.
     pub began_at: TimestampMs,
     /// How long it took.
@@ -73,7 +73,7 @@ pub struct Leased {
     /// The number under which it was taken.
     pub number: i64,
     /// Attempts that counted so far.
-    pub attempts: i64,
+    pub counted_attempts: i64,
     /// True if the app may have booked an earlier attempt: it was sent, and no answer says otherwise.
     pub may_be_booked: bool,
     /// What it says.
@@ -342,7 +342,7 @@ impl DecisionRow {
             number: ended.number,
             status: status.name(),
             due_at: due_at.0,
-            attempts: ended.attempts + spent,
+            attempts: ended.counted_attempts + spent,
             ended_at: (status != Status::Waiting).then_some(now.0),
         }
     }
@@ -358,8 +358,10 @@ given_row! {
 #[derive(sqlx::FromRow)]
 struct LeasedRow {
     id: i64,
-    tries: i64,
-    attempts: i64,
+    #[sqlx(rename = "tries")]
+    lease_count: i64,
+    #[sqlx(rename = "attempts")]
+    counted_attempts: i64,
     event: String,
     reason: String,
     reward_id: i64,
@@ -414,6 +416,12 @@ impl TryFrom<LeasedRow> for Leased {
             sub2: row.sub2,
         };
         let may_be_booked = row.may_be_booked > 0;
-        Ok(Self { id: row.id, number: row.tries, attempts: row.attempts, may_be_booked, message })
+        Ok(Self {
+            id: row.id,
+            number: row.lease_count,
+            counted_attempts: row.counted_attempts,
+            may_be_booked,
+            message,
+        })
     }
 }

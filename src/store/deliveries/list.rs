@@ -37,8 +37,10 @@ pub struct DeliveryRow {
     pub status: String,
     pub born_at: i64,
     pub due_at: i64,
-    pub tries: i64,
-    pub attempts: i64,
+    #[sqlx(rename = "tries")]
+    pub lease_count: i64,
+    #[sqlx(rename = "attempts")]
+    pub counted_attempts: i64,
     pub ended_at: Option<i64>,
     /// Who gave it up.
     pub given_up_by: Option<String>,

@@ -257,20 +257,21 @@ struct PriorRow {
     seq: i64,
     event: String,
     status: String,
-    tries: i64,
+    #[sqlx(rename = "tries")]
+    lease_count: i64,
 }
 
 impl TryFrom<PriorRow> for PriorDelivery {
     type Error = Error;
 
     fn try_from(row: PriorRow) -> Result<Self> {
-        let PriorRow { id, seq, event, status, tries, .. } = row;
+        let PriorRow { id, seq, event, status, lease_count, .. } = row;
         Ok(Self {
             id,
             seq,
             event: Event::parse(&event).ok_or_else(|| corrupt("event", id, event))?,
             status: Status::parse(&status).ok_or_else(|| corrupt("status", id, status))?,
-            tries,
+            lease_count,
         })
     }
 }

@@ -115,7 +115,7 @@ pub(crate) async fn page(console: &Console, viewer: &Viewer, request: &Request) 
                 event: row.event,
                 user: short(&row.user_id),
                 user_link: crate::console::review::user::link(&row.app, &row.user_id),
-                attempts: row.attempts,
+                attempts: row.counted_attempts,
                 born: moment(row.born_at, now),
                 status: label(&row.status),
                 app: row.app,

@@ -330,7 +330,7 @@ fn delivery_view(row: DeliveryRow, attempts: &[AttemptRow], now: TimestampMs) ->
         at: moment(row.ended_at.unwrap_or(row.born_at), now),
         sign: sign(&row.status),
         event: row.event,
-        attempts: format!("{}{result}", counted(row.attempts, "attempt")),
+        attempts: format!("{}{result}", counted(row.counted_attempts, "attempt")),
         status: crate::console::admin::deliveries::label(&row.status),
     }
 }
