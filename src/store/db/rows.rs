@@ -152,11 +152,11 @@ pub(crate) fn values<R: GivenRow>(given: &Given, rows: &[R]) -> Result<(&'static
         arguments.add(json(&places, rows)).map_err(unfit)?;
         return Ok((given.as_json(), arguments));
     };
-    arguments.reserve(1 + rows.len() * places.len(), 0);
-    arguments.add(i64::try_from(rows.len()).unwrap_or(i64::MAX)).map_err(unfit)?;
+    arguments.reserve(size * (1 + places.len()) * given.occurrences, 0);
     for occurrence in 1..=given.occurrences {
         for row in rows {
             let cells = row.cells();
+            arguments.add(1_i64).map_err(unfit)?;
             for place in &places {
                 match cells.get(*place) {
                     Some(Cell::Int(int)) => arguments.add(*int),
@@ -168,7 +168,7 @@ pub(crate) fn values<R: GivenRow>(given: &Given, rows: &[R]) -> Result<(&'static
         }
         // What is not bound is NULL, so only what stands before more parameters has to be filled up.
         if occurrence < given.occurrences {
-            for _ in 0..(size - rows.len()) * places.len() {
+            for _ in 0..(size - rows.len()) * (1 + places.len()) {
                 arguments.add(None::<i64>).map_err(unfit)?;
             }
         }

@@ -15,7 +15,6 @@
 //! for one of a few [`SIZES`], of which the smallest that has room is taken; what is left of it is filtered out. Bound
 //! cells cost an eighth of what the same rows cost as JSON (5 µs a row of 25 columns against 33 to 46).
 
-use std::fmt::Write as _;
 use std::sync::{LazyLock, OnceLock};
 
 use crate::db::rows::GivenRow;
@@ -118,7 +117,7 @@ impl Given {
     pub(crate) fn sized(&self, rows: usize) -> Option<(&'static str, usize)> {
         let index = SIZES.iter().position(|size| *size >= rows)?;
         let size = SIZES[index];
-        if 1 + size * self.columns.len() * self.occurrences > MAX_PARAMETERS {
+        if size * (1 + self.columns.len()) * self.occurrences > MAX_PARAMETERS {
             return None;
         }
         let text =
@@ -126,13 +125,10 @@ impl Given {
         Some((text, size))
     }
 
-    /// `$1` is how many of the rows are there; after it come the cells.
+    /// The first cell of each row is 1 if the row is there; those that are not bound are NULL.
     fn values(&self, size: usize) -> String {
-        let cells = ", ?".repeat(self.columns.len());
-        let mut rows = String::new();
-        for row in 1..=size {
-            let _ = write!(rows, "{}({row} <= ?1{cells})", if row == 1 { "" } else { ", " });
-        }
+        let row = format!("(?{})", ", ?".repeat(self.columns.len()));
+        let rows = vec![row; size].join(", ");
         let picked: Vec<String> = self
             .columns
             .iter()
