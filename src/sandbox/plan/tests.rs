@@ -40,7 +40,7 @@ fn only(name: &str) -> Mix {
 }
 
 #[test]
-fn the_same_seed_gives_the_same_calls_byte_for_byte_and_another_seed_others() {
+fn only_the_same_seed_gives_the_same_calls() {
     let plan = |seed| targets(&calls(seed, 2_000, Mix::default()));
     assert_eq!(plan(7), plan(7));
     let (seven, eight): (HashSet<_>, HashSet<_>) =
@@ -103,7 +103,7 @@ fn every_genuine_call_verifies_and_no_forged_one_does() {
 }
 
 #[test]
-fn genuine_calls_map_to_what_is_expected_of_them_and_broken_ones_do_not_map() {
+fn genuine_calls_can_be_mapped_and_broken_ones_cannot() {
     let calls = calls(5, 20_000, "broken=0.2".parse().expect("a mix"));
     for (call, target) in calls.iter().zip(targets(&calls)) {
         let (event, found) = (&call.event, mapped(&target));
@@ -125,7 +125,7 @@ fn genuine_calls_map_to_what_is_expected_of_them_and_broken_ones_do_not_map() {
 }
 
 #[test]
-fn honest_times_are_long_and_impossible_ones_are_under_five_seconds_and_never_ahead() {
+fn impossible_times_are_under_five_seconds_and_never_in_the_future() {
     let calls = calls(5, 5_000, "impossible_speed=0.5".parse().expect("a mix"));
     for (call, target) in calls.iter().zip(targets(&calls)) {
         let Some(Mapped { click: Click::At(clicked_at), .. }) = mapped(&target) else { continue };
@@ -170,7 +170,7 @@ fn reversals_follow_their_credit_and_early_ones_come_before_it() {
 }
 
 #[test]
-fn only_a_duplicate_does_the_same_task_again_and_it_is_expected_to_be_held() {
+fn only_a_duplicate_repeats_a_task_and_it_is_held() {
     let mut tasks = HashSet::new();
     let mut duplicates = 0;
     for call in calls(9, 20_000, "duplicate=0.1".parse().expect("a mix")) {
