@@ -1,19 +1,19 @@
 //! # RewardGate
 //!
-//! The executable: reads the settings, opens what they name, introduces the crates to each other, and runs the
-//! chosen roles. What it is all about stands in `README.md`; what each crate is and never does, at the top of its
-//! `lib.rs`.
+//! The executable: reads the settings, opens the database, wires the crates together, and runs the chosen roles or
+//! command. `README.md` says what RewardGate is for; the top of each `lib.rs`, what its crate does and never does.
 //!
 //! | module | what it is |
 //! |---|---|
-//! | [`cli`] | the subcommands |
+//! | [`cli`] | the list of subcommands |
 //! | [`config`] | every setting, from file and environment |
-//! | [`roles`] | listening and working |
-//! | [`threads`] | those of ingest, and those of the rest |
-//! | [`commands`] | what runs once and ends |
-//! | [`metrics`] | what monitoring sees |
-//! | [`logging`] | log lines for people: one for each event, nothing hidden in them |
-//! | [`clock`] | the one place that asks for the time |
+//! | [`process`] | settings, database and clock of a process |
+//! | [`roles`] | web and worker |
+//! | [`threads`] | threads for ingest, and threads for everything else |
+//! | [`commands`] | commands that run once, with their arguments |
+//! | [`metrics`] | metrics of the process |
+//! | [`logging`] | log lines: one per event, control characters escaped |
+//! | [`clock`] | the only place that reads the system time |
 
 mod cli;
 mod clock;
@@ -21,6 +21,7 @@ mod commands;
 mod config;
 mod logging;
 mod metrics;
+mod process;
 mod roles;
 mod threads;
 
@@ -35,11 +36,12 @@ use domain::text::visible_lines;
 use cli::{Cli, Command};
 use config::{BadSettings, LogFormat, Settings};
 use geo::Geo;
-use roles::{Process, Web, WorkerWatch};
+use process::{Process, open_geo, open_store, open_to_all, stop_on_signals};
+use roles::{Web, WorkerWatch};
 
-/// Done.
+/// Success.
 const EXIT_DONE: u8 = 0;
-/// Failed.
+/// Failure, or a difference was found.
 const EXIT_FAILED: u8 = 1;
 /// Wrong usage or settings.
 const EXIT_USAGE: u8 = 2;
@@ -52,7 +54,7 @@ fn main() -> ExitCode {
         eprintln!("{notice}");
     }
     let listens = matches!(cli.command, None | Some(Command::Up | Command::Web));
-    let code = match threads::of_the_rest(listens).context("threads cannot be started") {
+    let code = match threads::of_the_rest(listens).context("cannot start threads") {
         Ok(runtime) => runtime.block_on(Box::pin(run(cli))),
         Err(error) => Err(error),
     };
@@ -71,7 +73,7 @@ fn main() -> ExitCode {
 }
 
 async fn run(cli: Cli) -> anyhow::Result<u8> {
-    // The one provider of cryptography for TLS; a second call would only say that it is there already.
+    // The cryptography of TLS. It fails only if a provider is already installed.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let config = cli.config.as_deref();
     let existing = once(config, false);
@@ -94,7 +96,7 @@ async fn run(cli: Cli) -> anyhow::Result<u8> {
         Command::Deliveries(command) => commands::deliveries::deliveries(&existing.await?, command).await,
         Command::Token(command) => commands::token::token(&existing.await?, command).await,
         Command::Staff(command) => commands::staff::staff(&existing.await?, command).await,
-        // These two need no settings: they bring their own.
+        // These two read no settings file.
         Command::Demo(args) => {
             log_to_standard_error("warn", LogFormat::Text)?;
             Box::pin(commands::demo::demo(args)).await
@@ -106,39 +108,38 @@ async fn run(cli: Cli) -> anyhow::Result<u8> {
     }
 }
 
-/// A process that runs once and ends: it measures nothing. `create` says whether it makes a SQLite file that does not
-/// exist. Only `migrate` does: for every other command a mistyped path, or the wrong folder, would look like an empty
-/// database, and what it writes would be where nobody looks.
+/// Opens the process of a command that runs once, without metrics. `create`: a missing SQLite file is created. Only
+/// `migrate` does that: for other commands a mistyped path would look like an empty database.
 async fn once(config: Option<&Path>, create: bool) -> anyhow::Result<Process> {
     let settings = Settings::load(config)?;
     log_to_standard_error(&settings.log, settings.log_format)?;
-    let store = roles::open(&settings, create).await?;
+    let store = open_store(&settings, create).await?;
     Ok(Process::new(settings, store, Arc::new(String::new)))
 }
 
-/// A process that listens.
+/// Opens the process of the web role.
 async fn prepare(config: Option<&Path>) -> anyhow::Result<Process> {
     open(Settings::load(config)?).await
 }
 
-/// The same for a process that works: the geo databases come first, so that a wrong setting leaves no trace.
+/// Opens a process with workers. The geo databases are opened first, so that a wrong setting leaves no database behind.
 async fn prepare_to_work(config: Option<&Path>) -> anyhow::Result<(Process, Geo)> {
     let settings = Settings::load(config)?;
-    let geo = roles::locate(&settings)?;
+    let geo = open_geo(&settings)?;
     Ok((open(settings).await?, geo))
 }
 
 async fn open(settings: Settings) -> anyhow::Result<Process> {
     log_to_standard_error(&settings.log, settings.log_format)?;
     let metrics = metrics::measure()?;
-    let store = roles::open(&settings, true).await?;
-    for warning in settings.warnings.iter().chain(&roles::open_to_all(&settings)) {
+    let store = open_store(&settings, true).await?;
+    for warning in settings.warnings.iter().chain(&open_to_all(&settings)) {
         tracing::warn!("{warning}");
     }
     Ok(Process::new(settings, store, metrics))
 }
 
-/// Listens and works. Whichever ends first stops the other.
+/// Runs web and worker. Whichever ends first stops the other.
 async fn up(config: Option<&Path>) -> anyhow::Result<u8> {
     let (process, geo) = prepare_to_work(config).await?;
     let web = announce(start(&process).await?);
@@ -150,7 +151,7 @@ async fn up(config: Option<&Path>) -> anyhow::Result<u8> {
     listened.and(worked)
 }
 
-/// Listens.
+/// Runs the web role.
 async fn web(process: Process) -> anyhow::Result<u8> {
     let web = announce(start(&process).await?);
     let listening = async { stopping(&process, web.run(&process, false).await) };
@@ -159,11 +160,11 @@ async fn web(process: Process) -> anyhow::Result<u8> {
     listened
 }
 
-/// Works.
+/// Runs the worker role.
 async fn worker(config: Option<&Path>) -> anyhow::Result<u8> {
     let (process, geo) = prepare_to_work(config).await?;
     process.store.migrate().await?;
-    roles::stop_on_signals(process.stop.clone())?;
+    stop_on_signals(process.stop.clone())?;
     let monitored = WorkerWatch::bind(&process.settings)?;
     metrics::announce(&process);
     commands::say("worker ready");
@@ -183,7 +184,7 @@ async fn worker(config: Option<&Path>) -> anyhow::Result<u8> {
 
 async fn start(process: &Process) -> anyhow::Result<Web> {
     process.store.migrate().await?;
-    roles::stop_on_signals(process.stop.clone())?;
+    stop_on_signals(process.stop.clone())?;
     metrics::announce(process);
     Web::bind(&process.settings)
 }

@@ -1,4 +1,4 @@
-//! What monitoring sees of this process: the metrics recorder, and gauges that are looked up from time to time.
+//! The metrics of this process: the recorder, and gauges that are updated every five seconds.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,75 +15,72 @@ use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 use web::health::Metrics;
 
-use crate::roles::Process;
+use crate::process::Process;
 
-/// How often gauges are looked up and files on disk are looked at.
+/// Interval between updates of gauges, and between checks of geo files on disk.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
 
-/// Seconds: from a quick commit to far beyond what a network waits.
+/// Buckets in seconds: from a quick commit to far beyond a network's timeout.
 const SECONDS: [f64; 13] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 30.0];
-/// Rows.
+/// Buckets in rows.
 const ROWS: [f64; 10] = [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0];
 
-/// Begins to measure; answers with what renders all of it. Once in the life of a process.
+/// Installs the recorder, and returns what renders it. Call it once per process.
 pub(crate) fn measure() -> anyhow::Result<Metrics> {
     let handle = PrometheusBuilder::new()
         .set_buckets_for_metric(Matcher::Suffix("_seconds".into()), &SECONDS)
         .and_then(|builder| builder.set_buckets_for_metric(Matcher::Suffix("_batch".into()), &ROWS))
-        .context("the buckets of histograms")?
+        .context("invalid histogram buckets")?
         .install_recorder()
-        .context("metrics cannot be measured")?;
+        .context("the metrics recorder cannot be installed")?;
     let drained = handle.clone();
     tokio::spawn(async move {
         loop {
             tokio::time::sleep(LOOK_EVERY).await;
-            // Else every single measurement stays in memory until somebody asks.
+            // Otherwise every measurement stays in memory until /metrics is read.
             drained.run_upkeep();
         }
     });
     Ok(Arc::new(move || handle.render()))
 }
 
-/// Makes the series of everything that `process` may measure exist from the start.
+/// Describes the metrics of `process`, and creates their series before the first event.
 pub(crate) fn announce(process: &Process) {
     let sources = || process.settings.sources.iter().map(|source| source.name.as_str());
     web::announce_metrics(sources());
     jobs::metrics::announce_metrics(sources());
     let apps = || process.settings.forwards.iter().map(|forward| forward.target.app.as_str());
     jobs::deliveries::announce_metrics(apps());
-    describe_gauge!("rewardgate_deliveries", "Deliveries that are not done, by app and status");
+    describe_gauge!("rewardgate_deliveries", "Unfinished deliveries by app and status");
     describe_gauge!(
         "rewardgate_deliveries_oldest_age_seconds",
-        "How long the oldest delivery that is to be sent has waited, by app"
+        "Age of the oldest delivery that waits to be sent, by app"
     );
-    describe_gauge!("rewardgate_app_disabled", "1 while an app is switched off because it answered 410");
+    describe_gauge!("rewardgate_app_disabled", "1 while an app is disabled because it answered 410");
     for app in apps() {
-        told(app, &[], false, process.clock.now());
+        set_backlog(app, &[], false, process.clock.now());
     }
-    describe_gauge!("rewardgate_inbox_waiting", "Postbacks that are recorded and not yet judged");
-    describe_gauge!("rewardgate_inbox_oldest_age_seconds", "How long the oldest of them has waited");
-    describe_gauge!("rewardgate_refused_kept", "Refused calls that are kept");
+    describe_gauge!("rewardgate_inbox_waiting", "Recorded postbacks that are not processed yet");
     describe_gauge!(
-        "rewardgate_refused_dropped",
-        "Refused calls that made room for newer ones, since the beginning"
+        "rewardgate_inbox_oldest_age_seconds",
+        "Age of the oldest recorded postback that is not processed yet"
     );
+    describe_gauge!("rewardgate_refused_kept", "Stored refused calls");
+    describe_gauge!("rewardgate_refused_dropped", "Refused calls that were dropped for newer ones, in total");
     describe_gauge!(
         "rewardgate_clicks_ahead_ratio",
-        "Share of the newest clicks that lie ahead of us: above 0.5 our clock is probably slow"
+        "Share of the newest clicks with a time in the future: above 0.5 our clock is probably slow"
     );
     gauge!("rewardgate_clicks_ahead_ratio").set(0.0);
     describe_gauge!("rewardgate_database_up", "1 while the database answers");
-    describe_gauge!(
-        "rewardgate_database_connections",
-        "Connections of this process to the database by state"
-    );
+    describe_gauge!("rewardgate_database_connections", "Database connections of this process by state");
     gauge!("rewardgate_inbox_waiting").set(0.0);
     gauge!("rewardgate_inbox_oldest_age_seconds").set(0.0);
     gauge!("rewardgate_database_up").set(1.0);
     connections(process);
 }
 
-/// Looks gauges up until the process stops.
+/// Updates the gauges until the process stops.
 pub(crate) async fn look(process: &Process) {
     while !process.stop.is_cancelled() {
         inbox(process).await;
@@ -104,7 +101,7 @@ async fn inbox(process: &Process) {
         gauge!("rewardgate_refused_dropped").set(float(refused.dropped));
     }
     if let Ok(clicks) = process.store.newest_clicks(now).await {
-        // Of too few it says nothing, as the rules do.
+        // Too few clicks say nothing; the rules have the same bound.
         let enough = clicks.all >= LEAST_CLICKS;
         gauge!("rewardgate_clicks_ahead_ratio").set(if enough {
             float(clicks.ahead) / float(clicks.all)
@@ -124,11 +121,11 @@ async fn deliveries(process: &Process) {
     let (Ok(backlog), Ok(disabled)) = (backlog, disabled) else { return };
     for forward in &process.settings.forwards {
         let app = &forward.target.app;
-        told(app, &backlog, disabled.iter().any(|disabled| disabled.app == *app), process.clock.now());
+        set_backlog(app, &backlog, disabled.iter().any(|disabled| disabled.app == *app), process.clock.now());
     }
 }
 
-fn told(app: &str, backlog: &[Backlog], is_disabled: bool, now: TimestampMs) {
+fn set_backlog(app: &str, backlog: &[Backlog], is_disabled: bool, now: TimestampMs) {
     let mut oldest = now.0;
     for status in [Status::Waiting, Status::Blocked, Status::Failed] {
         let found = backlog.iter().find(|one| one.app == app && one.status == status.name());
@@ -150,26 +147,26 @@ fn connections(process: &Process) {
     gauge!("rewardgate_database_connections", "state" => "used").set(f64::from(used));
 }
 
-/// Takes up geo databases that are replaced on disk, until told to stop.
+/// Loads geo databases that are replaced on disk, until `stop`.
 pub(crate) async fn refresh_geo(geo: geo::Geo, mut refresh: Refresh, stop: &CancellationToken) {
     built(&geo);
     while stop.run_until_cancelled(tokio::time::sleep(LOOK_EVERY)).await.is_some() {
-        // Whole files are read.
+        // Blocking: whole files are read.
         let looked = tokio::task::spawn_blocking(move || (refresh.look(), refresh)).await;
         let Ok((refreshed, after)) = looked else {
-            error!("the geo databases on disk are not looked at any more: what is in service stays");
+            error!("geo databases on disk are no longer checked; the loaded ones stay in use");
             gauge!("rewardgate_geo_reload_failed").set(1.0);
             return;
         };
         refresh = after;
         for path in &refreshed.taken_up {
-            info!(path = %path.display(), "a geo database was replaced and is in service");
+            info!(path = %path.display(), "a replaced geo database was loaded");
         }
         for path in &refreshed.older {
-            warn!(path = %path.display(), "this geo database was built before the one that it replaced");
+            warn!(path = %path.display(), "this geo database is older than the one that it replaced");
         }
         for fault in &refreshed.faults {
-            error!(fault, "a geo database on disk cannot be used; the one before stays in service");
+            error!(fault, "a geo database on disk cannot be loaded; the previous one stays in use");
         }
         gauge!("rewardgate_geo_reload_failed").set(f64::from(u8::from(refreshed.failing > 0)));
         built(&geo);

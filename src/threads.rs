@@ -1,4 +1,4 @@
-//! The threads of a process: those that acknowledge postbacks, and those of everything else, which yield to them.
+//! The threads of a process: threads that acknowledge postbacks, and threads for everything else, which yield to them.
 
 use std::future::Future;
 use std::io;
@@ -10,11 +10,11 @@ use store::Store;
 use tokio::runtime::{Builder, Runtime};
 use web::ingest::recorder::Recorder;
 
-/// Ingest has half as many threads as there are cores, and two at least: one that waits for the disk must not keep the
-/// other from answering.
+/// Ingest has half as many threads as there are cores, and at least two: one may wait for the disk while the other
+/// answers.
 const LEAST_INGEST_THREADS: usize = 2;
 
-/// The threads of everything but ingest. `yields` says whether there is ingest to yield to.
+/// The threads for everything except ingest. `yields`: this process has ingest to yield to.
 pub(crate) fn of_the_rest(yields: bool) -> io::Result<Runtime> {
     let mut builder = Builder::new_multi_thread();
     builder.enable_all();
@@ -26,7 +26,7 @@ pub(crate) fn of_the_rest(yields: bool) -> io::Result<Runtime> {
 
 /// Threads that acknowledge postbacks and do nothing else.
 pub(crate) struct IngestThreads {
-    /// Taken when it is dropped: that must not wait, least of all on a thread of another runtime.
+    /// `None` only while dropped: shutting down must not block a thread of another runtime.
     runtime: Option<Runtime>,
 }
 
@@ -38,11 +38,11 @@ impl IngestThreads {
             .thread_name("ingest")
             .enable_all()
             .build()
-            .context("the threads of ingest cannot be started")?;
+            .context("cannot start the ingest threads")?;
         Ok(Self { runtime: Some(runtime) })
     }
 
-    /// A recorder that works on them.
+    /// Starts a recorder on these threads; the future ends with the recorder.
     pub(crate) fn start_recorder(
         &self,
         store: &Store,
@@ -51,7 +51,7 @@ impl IngestThreads {
         Recorder::start(store.for_ingest())
     }
 
-    /// Does `work` on them.
+    /// Runs `work` on these threads, and passes its panic on.
     pub(crate) async fn run(&self, work: impl Future<Output = ()> + Send + 'static) {
         let Some(runtime) = &self.runtime else { return };
         if let Err(fault) = runtime.spawn(work).await

@@ -1,5 +1,5 @@
-//! Who a command acts as. The command line asks for no password, so that it names somebody who could do the same on the
-//! pages, and the audit says that it was a command, and which user of the operating system ran it.
+//! Who a command acts as. The command line asks for no password: `--as` names a person who may do the same on the web
+//! pages, and the audit records that it was a command and which user of the operating system ran it.
 
 use std::os::unix::fs::MetadataExt as _;
 
@@ -7,14 +7,14 @@ use anyhow::Context as _;
 use domain::access::Role;
 use domain::actor::{Actor, COMMAND_LINE, Via};
 
-use crate::roles::Process;
+use crate::process::Process;
 
-/// The command itself, where nobody is named.
+/// The actor of commands that have no `--as`.
 pub(crate) fn command_line() -> Actor {
     Actor::new(COMMAND_LINE, Via::Command(system_user()), None)
 }
 
-/// The person whom `--as` names: known, not disabled, and with a role that `may` do `what`.
+/// The person named by `--as`, who must exist, be enabled and have a role that `may` do `what`, a verb phrase.
 pub(crate) async fn named(
     process: &Process,
     name: &str,
@@ -24,20 +24,19 @@ pub(crate) async fn named(
     let people = process.store.people().await?;
     let person = people.into_iter().find(|person| person.name == name && person.disabled_at.is_none());
     let person = person.with_context(|| {
-        format!("`--as`: nobody named `{name}` may sign in; `rewardgate staff list` lists who may")
+        format!("`--as`: nobody named `{name}` may sign in; `rewardgate staff list` lists everybody")
     })?;
     let roles: Vec<&str> = Role::ALL.into_iter().filter(|role| may(*role)).map(Role::name).collect();
     anyhow::ensure!(
         may(person.role),
-        "`--as`: {name} has the role {}; only {} {what}",
+        "`--as`: {name} has the role {}; only {} may {what}",
         person.role.name(),
         roles.join(" and ")
     );
     Ok(Actor::new(person.name, Via::Command(system_user()), None))
 }
 
-/// The user of the operating system who runs this process: what the kernel says, and not the environment, which is whatever
-/// its user sets it to.
+/// The user of the operating system who runs this process, according to the kernel: the environment can be forged.
 fn system_user() -> String {
     let Ok(me) = std::fs::metadata("/proc/self") else { return "unknown".into() };
     let uid = me.uid();

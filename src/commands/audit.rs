@@ -1,4 +1,4 @@
-//! `rewardgate audit`: who did what, as a file.
+//! `rewardgate audit`: exports who did what.
 
 use std::io::Write as _;
 
@@ -9,7 +9,7 @@ use web::audit_file::{PAGE, csv_head, csv_line, json_line, note_export};
 use super::acting::command_line;
 use super::time;
 use crate::EXIT_DONE;
-use crate::roles::Process;
+use crate::process::Process;
 
 /// The only one: `export`.
 #[derive(Debug, Subcommand)]

@@ -1,4 +1,4 @@
-//! `rewardgate check`: everything that can be known before the first postback, and what to paste into the dashboard.
+//! `rewardgate check`: everything that can be checked before the first postback, and the URL for the network's dashboard.
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -18,7 +18,7 @@ use store::Store;
 
 use super::{say, say_lines};
 use crate::config::{Settings, Source};
-use crate::{EXIT_DONE, EXIT_FAILED, clock, roles};
+use crate::{EXIT_DONE, EXIT_FAILED, clock, process};
 
 /// What to compare and whom not to call.
 #[derive(Debug, Args)]
@@ -35,21 +35,21 @@ pub(crate) struct CheckArgs {
     pub(crate) offline: bool,
 }
 
-/// A geo file that is older misplaces what has moved since; they are built every week or month.
+/// Older geo files are reported: address blocks move, and new files are built every week or month.
 const GEO_OLD_MS: i64 = 45 * 24 * 60 * 60 * 1_000;
 /// Click-to-completion times are judged in seconds.
 const CLOCK_TOLERANCE_MS: i64 = 5_000;
 
-/// How much of an app's answer is shown.
+/// Characters of an app's answer that are printed.
 const MAX_SHOWN_CHARS: usize = 80;
 
-/// How something stands.
+/// How severe a finding is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Mark {
     Good,
-    /// It works; somebody should know.
+    /// It works, but deserves attention.
     Warning,
-    /// It has to be mended.
+    /// It must be corrected.
     Bad,
 }
 
@@ -63,7 +63,7 @@ impl fmt::Display for Mark {
     }
 }
 
-/// Says what was looked at, and remembers whether something was bad.
+/// Prints findings, and counts the bad ones.
 struct Findings {
     bad: u64,
 }
@@ -75,7 +75,7 @@ impl Findings {
     }
 }
 
-/// Looks at everything, and says what it found. Changes nothing here; each app gets one call that credits nothing.
+/// Checks everything and prints what it finds. Changes nothing here; each app gets one call that credits nothing.
 pub(crate) async fn check(config: Option<&Path>, args: CheckArgs) -> anyhow::Result<u8> {
     let settings = Settings::load(config)?;
     let clock = clock::system();
@@ -91,7 +91,7 @@ pub(crate) async fn check(config: Option<&Path>, args: CheckArgs) -> anyhow::Res
         findings.add(Mark::Warning, "secrets", warning);
     }
     let store = database(&settings, &mut findings).await;
-    for warning in roles::open_to_all(&settings) {
+    for warning in process::open_to_all(&settings) {
         findings.add(Mark::Warning, "database", &warning);
     }
     geo(&settings, &clock, &mut findings);
@@ -108,17 +108,17 @@ pub(crate) async fn check(config: Option<&Path>, args: CheckArgs) -> anyhow::Res
         say("ready");
         return Ok(EXIT_DONE);
     }
-    say(&format!("{} to mend: see ✗ above", count(findings.bad, "thing")));
+    say(&format!("{} found: see ✗ above", count(findings.bad, "problem")));
     Ok(EXIT_FAILED)
 }
 
-/// What is served where, and what is believed there.
+/// What each address serves, and whose forwarding headers it believes.
 fn listeners(settings: &Settings, findings: &mut Findings) {
     let everything = "networks, pages and API";
     let mut add = |key, address: SocketAddr, serves, proxies: &Proxies| {
         let (mark, cure) = match proxies {
             Proxies::Anyone { .. } => {
-                (Mark::Warning, "; name the proxies' addresses, unless nobody else can connect")
+                (Mark::Warning, "; list the proxies' addresses, unless only they can connect")
             }
             _ => (Mark::Good, ""),
         };
@@ -132,13 +132,13 @@ fn listeners(settings: &Settings, findings: &mut Findings) {
         None => add("listen", settings.listen, everything, &settings.trusted_proxies),
     }
     if settings.admin_listen.is_none() && !settings.listen.ip().is_loopback() {
-        let text = "pages and API are served where networks call; `admin_listen` serves them at an address of their own";
+        let text = "pages and API are served at the address that networks call; `admin_listen` serves them separately";
         findings.add(Mark::Warning, "listen", text);
     }
 }
 
 async fn database(settings: &Settings, findings: &mut Findings) -> Option<Store> {
-    let store = match roles::open(settings, false).await {
+    let store = match process::open_store(settings, false).await {
         Ok(store) => store,
         Err(error) => {
             findings.add(Mark::Bad, "database", &format!("{error:#}"));
@@ -146,7 +146,7 @@ async fn database(settings: &Settings, findings: &mut Findings) -> Option<Store>
         }
     };
     match store.assert_migrated().await {
-        Ok(()) => findings.add(Mark::Good, "database", "reachable, durable, its schema is up to date"),
+        Ok(()) => findings.add(Mark::Good, "database", "reachable, durable, schema up to date"),
         // A process brings it up to date when it starts.
         Err(store::Error::Unfit(why)) => {
             findings.add(Mark::Warning, "database", &format!("reachable and durable, but {why}"));
@@ -164,7 +164,7 @@ fn geo(settings: &Settings, clock: &Clock, findings: &mut Findings) {
     for (name, built_at_s) in opened.files() {
         let age_ms = clock.now().0 - built_at_s.saturating_mul(1_000);
         let (mark, why) = if age_ms > GEO_OLD_MS {
-            (Mark::Warning, ": addresses have moved since; fetch a newer one")
+            (Mark::Warning, ": outdated, install a newer one")
         } else {
             (Mark::Good, "")
         };
@@ -176,7 +176,7 @@ fn geo(settings: &Settings, clock: &Clock, findings: &mut Findings) {
     }
 }
 
-/// This machine's clock against the database's, and against what it has seen.
+/// Compares this machine's clock with the database server's and with the newest postback.
 async fn against_database(store: Option<&Store>, clock: &Clock, findings: &mut Findings) {
     let Some(store) = store else { return };
     let newest = store.newest_received_at().await.ok().flatten();
@@ -228,19 +228,19 @@ async fn public_url(
             return;
         }
         Probed::Rewritten => format!(
-            "{url} leads to RewardGate, but what arrives is not what was signed: a proxy rewrites the URL, or the \
-             process there runs with another secret, `signature` or `public_url`"
+            "{url} leads to RewardGate, but the signature does not match: a proxy rewrites the URL, or the process \
+             there uses a different secret, `signature_form` or `public_url`"
         ),
         Probed::UnknownSource => format!("{url} leads to a RewardGate that has no source `{}`", source.name),
         Probed::Other { status } => format!(
-            "{url} answered {status}, but not from RewardGate: does the proxy pass /pb/ on, and is the process up?"
+            "{url} answered {status}, but not from RewardGate: check that the proxy forwards /pb/ and that the process runs"
         ),
         Probed::NoAnswer { reason } => format!("{url} does not answer: {reason}"),
     };
     findings.add(Mark::Bad, what, &text);
 }
 
-/// How the answer of each app would be taken.
+/// Calls each app once, and reports how its answer would count.
 async fn call_apps(
     settings: &Settings,
     offline: bool,
@@ -254,14 +254,14 @@ async fn call_apps(
             findings.add(Mark::Warning, "app", &format!("{app} was not called (--offline)"));
             continue;
         }
-        let (mark, text) = taken(&try_out(&forward.target, &outgoing, clock).await);
+        let (mark, text) = judged(&try_out(&forward.target, &outgoing, clock).await);
         findings.add(mark, "app", &format!("{app} {text}"));
     }
     Ok(())
 }
 
-/// What an app's answer to the call that credits nothing says of the calls that will.
-fn taken(tried: &Tried) -> (Mark, String) {
+/// How an app's answer to the test call would count for a real delivery.
+fn judged(tried: &Tried) -> (Mark, String) {
     let what = tried.detail.as_deref().unwrap_or(tried.class.name());
     let Some(status) = tried.http_status else {
         return (Mark::Bad, format!("does not answer: {what}"));
@@ -272,23 +272,25 @@ fn taken(tried: &Tried) -> (Mark, String) {
         body.trim_matches('\u{feff}')
     );
     match tried.class {
-        class if class.is_yes() => (Mark::Good, format!("{answered}: taken as delivered")),
+        class if class.is_yes() => (Mark::Good, format!("{answered}: counts as delivered")),
         Class::NotAcknowledged => (
             Mark::Warning,
-            format!("{answered}: taken as a no, because {what}; if the app means yes, set `acknowledged`"),
+            format!(
+                "{answered}: counts as refused, because {what}; if the app means success, set `acknowledged`"
+            ),
         ),
         Class::Rejected | Class::Gone => (
             Mark::Warning,
             format!(
-                "{answered}: taken as a no; right if it refuses users it does not know, else it refuses the signature"
+                "{answered}: counts as refused: correct if the app refuses unknown users, otherwise it refuses the signature"
             ),
         ),
         Class::Redirected => (Mark::Bad, format!("{answered}: redirects are not followed; correct `url`")),
-        _ => (Mark::Bad, format!("{answered}: taken as a failure that is tried again")),
+        _ => (Mark::Bad, format!("{answered}: counts as a failure and is retried")),
     }
 }
 
-/// What is in the dashboard, or is to stand there.
+/// Compares the dashboard's URL with the settings, and prints the URL to paste for each source.
 fn sources_in_dashboard(
     settings: &Settings,
     args: &CheckArgs,
@@ -299,7 +301,7 @@ fn sources_in_dashboard(
         let chosen = match &args.source {
             Some(name) => settings.sources.iter().find(|source| source.name == *name),
             None if settings.sources.len() == 1 => settings.sources.first(),
-            None => anyhow::bail!("say which source that URL is for: --source NAME"),
+            None => anyhow::bail!("there are several sources: name the one of --url with --source NAME"),
         };
         let Some(source) = chosen else {
             anyhow::bail!(
@@ -313,7 +315,7 @@ fn sources_in_dashboard(
             findings.add(mark, "dashboard", &finding.to_string());
         }
         if found.is_empty() {
-            findings.add(Mark::Good, "dashboard", "the URL names everything as the settings do");
+            findings.add(Mark::Good, "dashboard", "the URL matches the settings");
         }
     }
     for source in &settings.sources {
@@ -321,8 +323,7 @@ fn sources_in_dashboard(
         if !left.is_empty() {
             let left: Vec<_> = left.into_iter().map(|name| format!("`{name}`")).collect();
             let text = format!(
-                "{}: `params` renames some parameters, but not {}: is that what the dashboard's URL says? Compare with \
-                 --url",
+                "{}: `params` renames some parameters, but not {}: compare with the dashboard's URL (--url)",
                 source.name,
                 left.join(", ")
             );

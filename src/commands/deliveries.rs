@@ -1,4 +1,4 @@
-//! `rewardgate deliveries`: what apps are told, sending again, giving up, and switching an app on again.
+//! `rewardgate deliveries`: lists deliveries, sends them again, gives them up, and enables a disabled app.
 
 use clap::{Args, Subcommand};
 use domain::access::Role;
@@ -13,7 +13,7 @@ use store::rewards::list::Place;
 
 use super::progress::during;
 use super::{acting, say, time};
-use crate::roles::Process;
+use crate::process::Process;
 use crate::{EXIT_DONE, EXIT_FAILED};
 
 /// Looking at deliveries, and intervening.
@@ -73,10 +73,10 @@ pub(crate) struct DeliveryArgs {
     pub(crate) ended_by: Option<String>,
 }
 
-/// How many deliveries are listed unless told.
+/// Deliveries that are read from the database at once.
 const PAGE_ROWS: i64 = 500;
 
-/// Does what `command` says.
+/// Runs `command`.
 pub(crate) async fn deliveries(process: &Process, command: DeliveriesCommand) -> anyhow::Result<u8> {
     process.store.assert_migrated().await?;
     match command {
@@ -120,12 +120,12 @@ fn line(row: &DeliveryRow) -> String {
         row.status,
         row.reward_id,
         row.user_id,
-        count(row.tries.unsigned_abs(), "attempt"),
+        count(row.lease_count.unsigned_abs(), "attempt"),
         given_up(row),
     )
 }
 
-/// Who gave it up and why, if somebody did.
+/// Who gave the delivery up and why; empty if nobody did.
 fn given_up(row: &DeliveryRow) -> String {
     match (&row.given_up_by, &row.given_up_why) {
         (Some(by), Some(why)) => format!(", by {by}: {why}"),
@@ -138,7 +138,7 @@ async fn give_up(process: &Process, id: i64, actor: String, reason: &str) -> any
     let actor = acting::named(process, &actor, Role::may_review, "give deliveries up").await?;
     anyhow::ensure!(
         !reason.is_empty() && reason.len() <= MAX_NOTE_LEN,
-        "`--reason` must say why, in at most {MAX_NOTE_LEN} bytes"
+        "`--reason` must not be empty and have at most {MAX_NOTE_LEN} bytes"
     );
     match process.store.give_up(GiveUp { id, actor, reason, now: process.clock.now() }).await? {
         GivenUp::Done => {
@@ -171,7 +171,7 @@ async fn resend_one(process: &Process, id: i64) -> anyhow::Result<u8> {
     }
 }
 
-/// Step by step, so that it can be ended at any moment and run again.
+/// In steps, so that it can be stopped at any time and run again.
 async fn resend(process: &Process, args: &DeliveryArgs) -> anyhow::Result<u8> {
     let now = process.clock.now();
     let resendable = status(args)?.map(|status| {
@@ -189,7 +189,10 @@ async fn resend(process: &Process, args: &DeliveryArgs) -> anyhow::Result<u8> {
     let again = match filter.status {
         Resendable::Failed => String::new(),
         Resendable::Delivered => {
-            format!(" (to run this again without doubling: --ended-by {})", filter.ended_by.rfc3339())
+            format!(
+                " (to repeat this without sending any of them twice: --ended-by {})",
+                filter.ended_by.rfc3339()
+            )
         }
     };
     say(&format!(
@@ -206,11 +209,11 @@ async fn resend(process: &Process, args: &DeliveryArgs) -> anyhow::Result<u8> {
 async fn enable(process: &Process, app: String) -> anyhow::Result<u8> {
     anyhow::ensure!(process.settings.apps.contains(&app), "`{app}` is not in [[apps]]");
     let enabled = process.store.enable_app(app.clone(), acting::command_line(), process.clock.now()).await?;
-    say(&format!("{app} {}", if enabled { "is called again" } else { "was not switched off" }));
+    say(&format!("{app} {}", if enabled { "is enabled" } else { "was not disabled" }));
     let backlog = process.store.backlog().await?;
     if let Some(failed) = backlog.iter().find(|one| one.app == app && one.status == Status::Failed.name()) {
         say(&format!(
-            "{} failed before; send again with `rewardgate deliveries resend --app {app}`, or give up one by one",
+            "{} failed before; send them again with `rewardgate deliveries resend --app {app}`, or give them up one by one",
             count(failed.deliveries.unsigned_abs(), "delivery")
         ));
     }

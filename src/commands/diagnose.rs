@@ -1,4 +1,4 @@
-//! `rewardgate diagnose`: why a signature does not match, and what to change.
+//! `rewardgate diagnose`: why a signature does not match and what to change.
 
 use anyhow::Context as _;
 use clap::Args;
@@ -7,7 +7,7 @@ use domain::postback::diagnosis::{Diagnosis, Suspect, diagnose as look};
 
 use super::{say, say_lines};
 use crate::config::Settings;
-use crate::roles::Process;
+use crate::process::Process;
 use crate::{EXIT_DONE, EXIT_FAILED};
 
 /// Which call to diagnose.
@@ -27,16 +27,16 @@ pub(crate) struct DiagnoseArgs {
     pub(crate) source: Option<String>,
 }
 
-/// Looks at the URL that `args` give, or at the last call that was refused.
+/// Diagnoses the URL in `args`, or the last refused call.
 pub(crate) async fn diagnose(process: &Process, args: DiagnoseArgs) -> anyhow::Result<u8> {
     let settings = &process.settings;
     let (target, host, source, carried) = if let Some(url) = &args.url {
         let (target, host) = split(url);
         let source = args.source.clone().or_else(|| source_of(&target));
-        (target, host, source.context("name the source: --source NAME")?, None)
+        (target, host, source.context("the URL names no source: add --source NAME")?, None)
     } else {
         let call = process.store.last_refused(args.source.as_deref()).await?;
-        let call = call.context("no refused call is kept")?;
+        let call = call.context("no refused call is stored")?;
         say(&format!("the last refused call: {} ({})", without_values(&call.target), call.reason));
         let carried = call.body.as_deref().and_then(Carried::of_kept);
         (call.target, None, call.source, carried)
@@ -48,7 +48,7 @@ pub(crate) async fn diagnose(process: &Process, args: DiagnoseArgs) -> anyhow::R
     Ok(if diagnosis == Diagnosis::Verifies { EXIT_DONE } else { EXIT_FAILED })
 }
 
-/// What is known of the call.
+/// What is known about the call.
 struct Seen<'a> {
     target: &'a str,
     /// Of the captured URL.
@@ -61,7 +61,7 @@ fn of(settings: &Settings, source: &str, seen: Seen<'_>) -> anyhow::Result<Diagn
     let known: Vec<_> = settings.sources.iter().map(|source| source.name.as_str()).collect();
     let configured =
         settings.sources.iter().find(|configured| configured.name == source).with_context(|| {
-            format!("the source `{source}` is not in the settings; known are {}", known.join(", "))
+            format!("the source `{source}` is not in the settings; known sources: {}", known.join(", "))
         })?;
     let mut other_hosts: Vec<_> = seen.host.into_iter().collect();
     let port = settings.listen.port();
@@ -103,7 +103,7 @@ fn source_of(target: &str) -> Option<String> {
     path.rsplit('/').next().filter(|name| !name.is_empty()).map(ToOwned::to_owned)
 }
 
-/// The names alone: values are people's, and the hash may be somebody's right one.
+/// The parameter names only: values are personal data, and the hash may be valid.
 fn without_values(target: &str) -> String {
     let (path, query) = target.split_once('?').unwrap_or((target, ""));
     let names: Vec<_> = query.split('&').map(|pair| pair.split('=').next().unwrap_or_default()).collect();

@@ -20,14 +20,11 @@ pub(crate) struct HealthcheckArgs {
 /// Prints each check of the process and its result.
 pub(crate) async fn healthcheck(settings: &Settings, args: &HealthcheckArgs) -> anyhow::Result<u8> {
     let address = if args.worker {
-        settings.worker_listen.context("`worker_listen` is not set, so a worker cannot be asked")?
+        settings.worker_listen.context("`worker_listen` is not set: set it so that a worker answers")?
     } else {
         settings.admin_listen.unwrap_or(settings.listen)
     };
-    anyhow::ensure!(
-        address.port() != 0,
-        "{address}: the port is taken anew at every start, so nobody can be asked"
-    );
+    anyhow::ensure!(address.port() != 0, "{address}: port 0 is another port at every start: set a fixed one");
     let health = jobs::health::ask(reachable(address)).await?;
     for check in &health.checks {
         let mark = if check.ok { '✓' } else { '✗' };
@@ -36,7 +33,7 @@ pub(crate) async fn healthcheck(settings: &Settings, args: &HealthcheckArgs) -> 
     Ok(if health.ready { EXIT_DONE } else { EXIT_FAILED })
 }
 
-/// Where a listener on `address` is reached from the same machine.
+/// The address at which a listener on `address` is reached from the same machine.
 fn reachable(address: SocketAddr) -> SocketAddr {
     let ip = match address.ip() {
         IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),

@@ -1,5 +1,4 @@
-//! What runs once and ends: migrate; in files of their own check, deliveries, diagnose, postbacks, replay, report,
-//! staff, statement, token and verify.
+//! The subcommands, one module each with its arguments; `migrate` is here. `up`, `web` and `worker` are in `main.rs`.
 
 pub(crate) mod acting;
 pub(crate) mod audit;
@@ -30,31 +29,31 @@ use rand::TryRng as _;
 use rand::rngs::SysRng;
 
 use crate::EXIT_DONE;
-use crate::roles::Process;
+use crate::process::Process;
 
-/// Bytes of a token: 256 random bits.
+/// Random bytes of a token.
 const TOKEN_LEN: usize = 32;
-/// So that a token is known for what it is where it turns up by mistake.
+/// Makes a leaked token recognisable.
 const TOKEN_PREFIX: &str = "rwg_";
 
-/// One line on standard output, in which nothing that others wrote (a user's id, a cell, a note) can hide or end the
-/// line. A closed pipe is no reason to end.
+/// Prints one line on standard output. Control characters are escaped, so that foreign text (a user's id, a note) cannot
+/// hide or break the line. A closed pipe is ignored.
 pub(crate) fn say(line: &str) {
     say_raw(&visible(line));
 }
 
-/// The same for a text of ours that has lines.
+/// Like [`say`], for our own text of several lines.
 pub(crate) fn say_lines(text: &str) {
     say_raw(&visible_lines(text));
 }
 
-/// A line for programs, as it is.
+/// Prints a line for programs, unescaped.
 pub(crate) fn say_raw(line: &str) {
     let mut out = std::io::stdout().lock();
     let _ = writeln!(out, "{line}").and_then(|()| out.flush());
 }
 
-/// A file of ours at `path`, empty, which nobody else on this machine can open if it is new: it holds money and people.
+/// Creates or empties the file at `path`. A new one is readable by its owner only: it holds money and personal data.
 pub(crate) fn private_file(path: &Path) -> std::io::Result<File> {
     use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
     let mut options = OpenOptions::new();
@@ -62,16 +61,14 @@ pub(crate) fn private_file(path: &Path) -> std::io::Result<File> {
     let file = options.open(path)?;
     if file.metadata().is_ok_and(|data| data.permissions().mode() & 0o007 != 0) {
         let shown = path.display();
-        eprintln!(
-            "{shown} was there already, and every account of this machine may open it: chmod o= {shown}"
-        );
+        eprintln!("{shown} already existed, and every account of this machine may open it: chmod o= {shown}");
     }
     Ok(file)
 }
 
 /// Brings the schema up to date.
 pub(crate) async fn migrate(process: &Process) -> anyhow::Result<u8> {
-    progress::during("bringing the schema up to date", process.store.migrate()).await?;
+    progress::during("updating the schema", process.store.migrate()).await?;
     say("the schema is up to date");
     Ok(EXIT_DONE)
 }
@@ -79,21 +76,21 @@ pub(crate) async fn migrate(process: &Process) -> anyhow::Result<u8> {
 /// A token that nobody can guess.
 pub(crate) fn new_token() -> anyhow::Result<String> {
     let mut bytes = [0; TOKEN_LEN];
-    SysRng.try_fill_bytes(&mut bytes).context("the system gives no random bytes")?;
+    SysRng.try_fill_bytes(&mut bytes).context("the operating system returned no random bytes")?;
     Ok(format!("{TOKEN_PREFIX}{}", hex(&bytes)))
 }
 
-/// How many random bytes a new password has: guessing is slowed down, and the hash is slow.
+/// Random bytes of a generated password: enough, because sign-ins are rate-limited and the hash is slow.
 const PASSWORD_LEN: usize = 10;
 
 /// A password that nobody can guess, short enough to be typed.
 pub(crate) fn new_password() -> anyhow::Result<String> {
     let mut bytes = [0; PASSWORD_LEN];
-    SysRng.try_fill_bytes(&mut bytes).context("the system gives no random bytes")?;
+    SysRng.try_fill_bytes(&mut bytes).context("the operating system returned no random bytes")?;
     Ok(hex(&bytes))
 }
 
-/// The instant that the flag `key` says, if it is there.
+/// Parses the value of `--{key}`, if it was given.
 pub(crate) fn time(
     process: &Process,
     key: &str,

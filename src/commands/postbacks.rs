@@ -1,4 +1,4 @@
-//! `rewardgate postbacks`: finishes what is quarantined, as the pages do it.
+//! `rewardgate postbacks`: completes quarantined postbacks or sets them aside, as the web pages do.
 
 use anyhow::Context as _;
 use clap::{Args, Subcommand};
@@ -11,7 +11,8 @@ use web::stating::{self, Stating, act_words};
 
 use super::{acting, say};
 use crate::EXIT_DONE;
-use crate::roles::{self, Process};
+use crate::process::Process;
+use crate::roles;
 
 /// What a person does about quarantined postbacks.
 #[derive(Debug, Subcommand)]
@@ -144,10 +145,9 @@ async fn aside(process: &Process, args: AsideArgs) -> anyhow::Result<(By, Vec<i6
     Ok((by(process, actor, &reason, true).await?, ids))
 }
 
-/// Who acts: somebody who could do the same on the pages, or one person could be both of four eyes under a name that nobody
-/// has.
+/// The person who acts. They must exist and have the role: with free names, one person could act as both of two.
 async fn by(process: &Process, actor: String, reason: &str, required: bool) -> anyhow::Result<By> {
-    let actor = acting::named(process, &actor, Role::may_review, "state what is missing").await?;
+    let actor = acting::named(process, &actor, Role::may_review, "complete postbacks").await?;
     let reason = stating::reason(reason, required).context("`--reason`")?;
     Ok(By { actor, reason, now: process.clock.now() })
 }
@@ -164,16 +164,16 @@ async fn state(process: &Process, stating: &Stating, args: StateArgs) -> anyhow:
     let look = stating.look(&process.store, args.id, &typed, by.now).await?;
     say(&look.outlook.sentence);
     if args.dry_run {
-        let second = if look.needs_second { " after a second person agrees" } else { "" };
-        say(&format!("nothing was changed; this would happen{second}"));
+        let second = if look.needs_second { "; a second person would have to confirm it" } else { "" };
+        say(&format!("dry run: nothing was changed{second}"));
         return Ok(EXIT_DONE);
     }
     let id = args.id;
     match stating.state(&process.store, id, &look, by).await? {
         Acted::Proposed(proposal) => say(&format!(
-            "kept as proposal {proposal}: another person must agree: rewardgate postbacks confirm {id} {proposal} --as NAME"
+            "saved as proposal {proposal}; another person must confirm it: rewardgate postbacks confirm {id} {proposal} --as NAME"
         )),
-        Acted::Confirmed => say(&format!("both agree: postback {id} waits in the inbox again")),
+        Acted::Confirmed => say(&format!("two people agree: postback {id} waits in the inbox again")),
         _ => say(&format!("postback {id} waits in the inbox again")),
     }
     Ok(EXIT_DONE)

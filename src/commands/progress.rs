@@ -1,5 +1,5 @@
-//! Work that takes longer than two seconds says how far it is, on standard error: on a terminal a bar with rate and time
-//! left, elsewhere a plain line from time to time.
+//! Progress on standard error for work that takes longer than two seconds: on a terminal a bar with rate and time left,
+//! elsewhere a plain line every ten seconds.
 
 use std::io::IsTerminal as _;
 use std::sync::{Mutex, PoisonError};
@@ -7,32 +7,32 @@ use std::time::{Duration, Instant};
 
 use indicatif::{HumanCount, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-/// Whatever is done sooner says nothing.
+/// Work that is done sooner shows nothing.
 const PATIENCE: Duration = Duration::from_secs(2);
-/// Between two plain lines.
+/// Pause between two plain lines.
 const LINE_EVERY: Duration = Duration::from_secs(10);
-/// Between two looks at work that does not say how far it is.
+/// Pause between two updates of work whose progress is unknown.
 const TICK: Duration = Duration::from_millis(100);
-/// How often a second a bar is drawn at most.
+/// Maximum redraws of a bar, per second.
 const DRAWN_A_SECOND: u8 = 10;
 
-/// How far one piece of work is.
+/// The progress of one piece of work.
 pub(crate) struct Progress {
     what: &'static str,
     bar: ProgressBar,
     began: Instant,
-    /// When it was last said, or drawn for the first time.
+    /// The last plain line, or the first drawing of the bar.
     said_at: Mutex<Option<Instant>>,
 }
 
-/// Whether a person looks, who may be shown colours and bars.
+/// True if standard error is a terminal and `NO_COLOR` is not set.
 pub(crate) fn may_colour() -> bool {
     let refuses = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
     std::io::stderr().is_terminal() && !refuses
 }
 
 impl Progress {
-    /// Of `total` things, if that is known.
+    /// Starts at 0 of `total` items; `None`: the total is unknown.
     pub(crate) fn of(what: &'static str, total: Option<u64>) -> Self {
         let bar = ProgressBar::with_draw_target(total, ProgressDrawTarget::hidden());
         let (bar_style, spinner) =
@@ -50,19 +50,19 @@ impl Progress {
         Self { what, bar, began: Instant::now(), said_at: Mutex::default() }
     }
 
-    /// So many more are done.
+    /// Counts `more` items as done.
     pub(crate) fn advance(&self, more: usize) {
         self.bar.inc(u64::try_from(more).unwrap_or(u64::MAX));
         self.look();
     }
 
-    /// So many are done in all.
+    /// Sets the number of items done so far.
     pub(crate) fn reach(&self, done: u64) {
         self.bar.set_position(done);
         self.look();
     }
 
-    /// Says how far it is, if it is time to.
+    /// Draws the bar, or prints a line if one is due.
     fn look(&self) {
         let now = Instant::now();
         let mut said_at = self.said_at.lock().unwrap_or_else(PoisonError::into_inner);
@@ -89,7 +89,7 @@ impl Drop for Progress {
     }
 }
 
-/// Does `work`, which does not say how far it is.
+/// Awaits `work`, whose progress is unknown, and shows the time it takes.
 pub(crate) async fn during<T>(what: &'static str, work: impl Future<Output = T>) -> T {
     let progress = Progress::of(what, None);
     if let Ok(style) = ProgressStyle::with_template("{spinner} {msg}, {elapsed} so far") {

@@ -1,4 +1,4 @@
-//! `rewardgate replay`: takes once more what was put aside.
+//! `rewardgate replay`: replays refused calls that verify now, or quarantined postbacks.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,8 @@ use super::acting::command_line;
 use super::progress::{Progress, during};
 use super::{say, time};
 use crate::EXIT_DONE;
-use crate::roles::{self, Process};
+use crate::process::Process;
+use crate::roles;
 
 /// Which calls or postbacks to replay.
 #[derive(Debug, Args)]
@@ -55,15 +56,15 @@ fn replayer(process: &Process) -> Replayer {
     Replayer { actor: command_line(), now: process.clock.now() }
 }
 
-/// Refused calls that verify as the settings are now: looked at page by page, and then taken by one order. Their number is
-/// bounded, and only their ids are kept.
+/// Checks the refused calls page by page, and then replays those that verify in one operation. Their number is bounded, and
+/// only their ids are held in memory.
 async fn refused(process: &Process, args: &ReplayArgs) -> anyhow::Result<u8> {
     let (mut seen, mut verified, mut after_id) = (0, Vec::new(), 0);
     let mut left: BTreeMap<String, usize> = BTreeMap::new();
     let (origin, endpoints) = (&process.settings.public_url, roles::endpoints(&process.settings));
     let kept = process.store.refused_count().await?.kept;
     let all = u64::try_from(kept).ok().filter(|_| args.source.is_none());
-    let progress = Progress::of("looking at refused calls", all);
+    let progress = Progress::of("checking refused calls", all);
     loop {
         let page = process.store.refused_calls(args.source.as_deref(), after_id).await?;
         let Some(last) = page.last() else { break };
@@ -88,13 +89,13 @@ async fn refused(process: &Process, args: &ReplayArgs) -> anyhow::Result<u8> {
         verified.len()
     } else {
         let order = process.store.replay_refused(verified, replayer(process));
-        during("taking refused calls once more", order).await?
+        during("replaying refused calls", order).await?
     };
     process.store.wake_other_processes().await?;
-    let taken_over = if args.dry_run { "would be taken" } else { "are taken" };
-    say(&format!("{} looked at: {taken} verify now and {taken_over}", calls(seen)));
+    let replayed = if args.dry_run { "would be replayed" } else { "are replayed" };
+    say(&format!("{} checked: {taken} verify now and {replayed}", calls(seen)));
     for (why, number) in left {
-        say(&format!("{} left: {why}", calls(number)));
+        say(&format!("{} not replayed: {why}", calls(number)));
     }
     Ok(EXIT_DONE)
 }
@@ -103,8 +104,8 @@ fn calls(number: usize) -> String {
     count(u64::try_from(number).unwrap_or(u64::MAX), "refused call")
 }
 
-/// Quarantined postbacks: looked for page by page, and then taken by one order, so that one that is quarantined again at
-/// once is not taken twice. Only their ids are kept, 8 bytes each.
+/// Finds quarantined postbacks page by page, and then replays them in one operation, so that one that is quarantined again
+/// immediately is not replayed twice. Only their ids are held in memory, 8 bytes each.
 async fn quarantined(process: &Process, args: &ReplayArgs) -> anyhow::Result<u8> {
     let filter = QuarantineFilter {
         id: args.id,
@@ -114,7 +115,7 @@ async fn quarantined(process: &Process, args: &ReplayArgs) -> anyhow::Result<u8>
         to: time(process, "to", args.to.as_ref())?,
     };
     let (mut found, mut after_id) = (Vec::new(), 0);
-    let progress = Progress::of("looking for quarantined postbacks", None);
+    let progress = Progress::of("searching quarantined postbacks", None);
     loop {
         let page = process.store.quarantined(&filter, after_id).await?;
         let Some(last) = page.last() else { break };
@@ -124,17 +125,17 @@ async fn quarantined(process: &Process, args: &ReplayArgs) -> anyhow::Result<u8>
     }
     drop(progress);
     let seen = found.len();
-    anyhow::ensure!(args.id.is_none() || seen == 1, "there is no quarantined postback of this id");
+    anyhow::ensure!(args.id.is_none() || seen == 1, "`--id`: there is no quarantined postback with this ID");
     let taken = if args.dry_run {
         0
     } else {
         let order = process.store.replay_quarantined(found, replayer(process));
-        during("taking quarantined postbacks once more", order).await?
+        during("replaying quarantined postbacks", order).await?
     };
     process.store.wake_other_processes().await?;
     let seen = count(u64::try_from(seen).unwrap_or(u64::MAX), "quarantined postback");
     if args.dry_run {
-        say(&format!("{seen} would be taken once more"));
+        say(&format!("{seen} would be replayed"));
     } else {
         say(&format!("{seen} found, {taken} wait in the inbox again"));
     }

@@ -1,4 +1,4 @@
-//! `rewardgate report`: makes the reconciliation of a day, writes it as files, and signs it off.
+//! `rewardgate report`: creates the reconciliation report of a day, writes it to files, and signs it off.
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -13,7 +13,7 @@ use store::reports::{SignOff, Signed};
 
 use super::progress::during;
 use super::{acting, private_file, say, say_raw};
-use crate::roles::Process;
+use crate::process::Process;
 use crate::{EXIT_DONE, EXIT_FAILED};
 
 /// Which report, and in which formats.
@@ -52,7 +52,7 @@ pub(crate) enum ReportCommand {
     },
 }
 
-/// Makes or shows the report that `args` name, or signs it off.
+/// Creates or prints a report, or signs it off.
 pub(crate) async fn report(process: &Process, args: ReportArgs) -> anyhow::Result<u8> {
     process.store.assert_migrated().await?;
     match args.command {
@@ -65,10 +65,10 @@ async fn show(process: &Process, args: &ReportArgs) -> anyhow::Result<u8> {
     let text = args.date.as_deref().unwrap_or_default();
     let terms = &process.settings.reports;
     let day = BusinessDay::parse(text, terms.timezone)
-        .with_context(|| format!("`{text}` is no business day such as 2026-11-23"))?;
+        .with_context(|| format!("`{text}` is not a valid business day such as 2026-11-23"))?;
     let now = process.clock.now();
     anyhow::ensure!(day.starts_at() <= now, "{text} has not begun yet");
-    let report = during("making the report", make(&process.store, terms, day, now)).await?.report;
+    let report = during("creating the report", make(&process.store, terms, day, now)).await?.report;
     if let Some(path) = &args.csv {
         write(path, web::export::csv(&report.sheets()).as_bytes())?;
     }
@@ -88,7 +88,7 @@ async fn show(process: &Process, args: &ReportArgs) -> anyhow::Result<u8> {
 fn write(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
     private_file(path)
         .and_then(|mut file| file.write_all(bytes))
-        .with_context(|| format!("{} cannot be written", path.display()))
+        .with_context(|| format!("cannot write {}", path.display()))
 }
 
 async fn sign_off(process: &Process, date: &str, actor: String, note: String) -> anyhow::Result<u8> {
@@ -100,10 +100,10 @@ async fn sign_off(process: &Process, date: &str, actor: String, note: String) ->
             say(&format!("{date} is signed off"));
             return Ok(EXIT_DONE);
         }
-        Signed::Before(by) => say(&format!("{date} was signed off by {by} already")),
+        Signed::Before(by) => say(&format!("{date} is already signed off by {by}")),
         Signed::NotClosed => say(&format!("{date} is not closed yet: its report may still change")),
         Signed::Missing => {
-            say(&format!("there is no report of {date}: make it with `rewardgate report {date}`"));
+            say(&format!("there is no report of {date}: create it with `rewardgate report {date}`"));
         }
     }
     Ok(EXIT_FAILED)

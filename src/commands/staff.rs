@@ -1,4 +1,4 @@
-//! `rewardgate staff`: people who sign in to the pages.
+//! `rewardgate staff`: the people who sign in to the web pages.
 
 use std::io::{BufRead as _, IsTerminal as _};
 
@@ -13,7 +13,7 @@ use super::acting::command_line;
 use super::role::RoleArg;
 use super::{new_password, say};
 use crate::EXIT_DONE;
-use crate::roles::Process;
+use crate::process::Process;
 
 /// Adding people, and changing what they may do.
 #[derive(Debug, Subcommand)]
@@ -84,15 +84,15 @@ pub(crate) async fn staff(process: &Process, command: StaffCommand) -> anyhow::R
 async fn add(process: &Process, name: String, role: Role) -> anyhow::Result<u8> {
     anyhow::ensure!(
         is_person_name(&name),
-        "`{name}` is no name: 1 to 40 letters, digits, dots, dashes or underscores, and none that the gateway uses itself"
+        "`{name}` is not a valid name: use 1 to 40 letters, digits, dots, dashes or underscores, and no name that RewardGate reserves"
     );
     let (password, is_new) = read_password()?;
     let person = NewPerson { name: name.clone(), role, password_hash: hash(&password)? };
     let added = process.store.add_person(person, command_line(), process.clock.now()).await?;
     anyhow::ensure!(
         added,
-        "there is, or was, a person or a service named `{name}`, or so that it looks the same: names in the evidence are never \
-         given again"
+        "a person or a service has or had the name `{name}` or one that looks the same; names are never given again: choose \
+         another"
     );
     print_new(&password, is_new);
     Ok(EXIT_DONE)
@@ -109,14 +109,14 @@ async fn list(process: &Process) -> anyhow::Result<u8> {
 async fn change(process: &Process, name: String, change: PersonChange) -> anyhow::Result<u8> {
     let now = process.clock.now();
     let changed = process.store.change_person(name.clone(), change, command_line(), now).await?;
-    anyhow::ensure!(changed, "there is nobody named `{name}`, or nothing to change");
+    anyhow::ensure!(changed, "nobody is named `{name}`, or there is nothing to change");
     Ok(EXIT_DONE)
 }
 
 async fn sessions(process: &Process, name: String, end: bool) -> anyhow::Result<u8> {
     let Process { store, clock, .. } = process;
     let people = store.people().await?;
-    anyhow::ensure!(people.iter().any(|person| person.name == name), "there is nobody named `{name}`");
+    anyhow::ensure!(people.iter().any(|person| person.name == name), "nobody is named `{name}`");
     if end {
         let ended = store.end_sessions(name, None, command_line(), clock.now()).await?;
         say(&format!("sessions ended: {ended}"));
@@ -124,13 +124,13 @@ async fn sessions(process: &Process, name: String, end: bool) -> anyhow::Result<
     }
     for row in store.sessions_of(&name, clock.now()).await? {
         let (began, used) = (TimestampMs(row.began_at).rfc3339(), TimestampMs(row.seen_at).rfc3339());
-        let from = row.began_from.unwrap_or_else(|| "not known".into());
+        let from = row.began_from.unwrap_or_else(|| "unknown".into());
         say(&format!("{}  from {from:<20} began {began}  last used {used}", row.id));
     }
     Ok(EXIT_DONE)
 }
 
-/// The first line of standard input if something is piped in, else a new password; and whether it is new.
+/// The first line of standard input if it is not a terminal, else a generated password; true if it is generated.
 fn read_password() -> anyhow::Result<(String, bool)> {
     let mut line = String::new();
     if !std::io::stdin().is_terminal() {
@@ -148,7 +148,7 @@ fn hash(password: &str) -> anyhow::Result<String> {
     password::hash(password).map_err(|error| anyhow::anyhow!("the password cannot be hashed: {error}"))
 }
 
-/// A new password is shown only once.
+/// Prints a generated password; it is not stored and cannot be printed again.
 fn print_new(password: &str, is_new: bool) {
     if is_new {
         say(password);

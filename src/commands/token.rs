@@ -10,7 +10,7 @@ use super::acting::command_line;
 use super::role::RoleArg;
 use super::{new_token, say, say_raw};
 use crate::EXIT_DONE;
-use crate::roles::Process;
+use crate::process::Process;
 
 /// Making, listing and revoking tokens.
 #[derive(Debug, Subcommand)]
@@ -43,10 +43,10 @@ pub(crate) enum TokenCommand {
     },
 }
 
-/// How long a token is in force if nothing else is said.
+/// The term of a token without `--expires`.
 const DEFAULT_TERM: &str = "365d";
 const HOUR_MS: i64 = DAY_MS / 24;
-/// The longest that a token may be in force: ten years.
+/// The longest term: ten years.
 const MAX_TERM_MS: i64 = 3_650 * DAY_MS;
 
 /// Runs `command`.
@@ -66,7 +66,7 @@ pub(crate) async fn token(process: &Process, command: TokenCommand) -> anyhow::R
     }
 }
 
-/// Makes a token and prints it alone on standard output; what it means goes to standard error.
+/// Creates a token and prints only the token on standard output; the explanation goes to standard error.
 async fn add(
     process: &Process,
     name: String,
@@ -76,7 +76,7 @@ async fn add(
 ) -> anyhow::Result<u8> {
     anyhow::ensure!(
         is_person_name(&name),
-        "`{name}` cannot name a token: 1 to 40 letters, digits, dots, dashes or underscores, and none that the gateway uses itself"
+        "`{name}` is not a valid token name: use 1 to 40 letters, digits, dots, dashes or underscores, and no name that RewardGate reserves"
     );
     let now = process.clock.now();
     let expires_at = Some(expiry(expires.as_deref().unwrap_or(DEFAULT_TERM), now)?);
@@ -98,38 +98,39 @@ async fn add(
     let added = process.store.add_token(new, token_hash(&token), command_line(), now).await?;
     anyhow::ensure!(
         added,
-        "there is, or was, a token or a person named `{name}`, or so that it looks the same: names in the evidence are never given \
-         again"
+        "a token or a person has or had the name `{name}` or one that looks the same; names are never given again: choose another"
     );
     match owner {
-        Some(owner) => eprintln!("the token `{name}` belongs to {owner}: what it does, {owner} does"),
+        Some(owner) => {
+            eprintln!("the token `{name}` belongs to {owner}: its actions count as those of {owner}");
+        }
         None => eprintln!(
-            "the token `{name}` belongs to a service: where two people must agree it is neither of them (--owner PERSON \
-             makes a token a person's)"
+            "the token `{name}` belongs to a service, which cannot be one of two people who must agree; --owner PERSON \
+             creates a token of a person"
         ),
     }
     say(&token);
     Ok(EXIT_DONE)
 }
 
-/// The person that a token is to belong to: the one who is named, or the one who has the token's name.
+/// The person who will own the token: the one named by `--owner`, or the one who has the token's name.
 async fn owner_of(process: &Process, name: &str, owner: Option<&str>) -> anyhow::Result<Option<Person>> {
     let people = process.store.people().await?;
     let person = people.into_iter().find(|person| person.name == owner.unwrap_or(name));
     match (owner, person) {
         (Some(owner), None) => {
             anyhow::bail!(
-                "`--owner`: there is nobody named `{owner}`; `rewardgate staff add {owner} --role …` adds them"
+                "`--owner`: there is nobody named `{owner}`; add them with `rewardgate staff add {owner} --role ROLE`"
             )
         }
         (_, Some(person)) if person.disabled_at.is_some() => {
-            anyhow::bail!("`{}` is disabled: a token of theirs would be refused", person.name)
+            anyhow::bail!("`{}` is disabled, so their token would be refused: enable them first", person.name)
         }
         (_, person) => Ok(person),
     }
 }
 
-/// The instant that is `term` (`90d`, `12h`) after `now`.
+/// `now` plus `term`, e.g. `90d` or `12h`.
 fn expiry(term: &str, now: TimestampMs) -> anyhow::Result<TimestampMs> {
     let unit = match term.chars().last() {
         Some('d') => Some(DAY_MS),
@@ -158,7 +159,7 @@ async fn list(process: &Process, json: bool) -> anyhow::Result<u8> {
         return Ok(EXIT_DONE);
     }
     if tokens.is_empty() {
-        say("there are no tokens; `rewardgate token add NAME --role ROLE` makes one");
+        say("there are no tokens; `rewardgate token add NAME --role ROLE` creates one");
         return Ok(EXIT_DONE);
     }
     say(&format!(

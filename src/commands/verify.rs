@@ -1,15 +1,15 @@
-//! `rewardgate verify`: proves that the database is whole, the ledger follows from its transfers, and the closed reports
-//! are a chain without a hole, as the audit is; and says up to which postback all that reaches.
+//! `rewardgate verify`: checks that the database is intact, that every balance follows from the transfers, and that the
+//! chains of closed reports and of the audit have no gap; and prints the newest postback.
 
 use domain::audit::{Chain, Fault};
 use domain::text::count;
 
 use super::progress::Progress;
 use super::{progress, say};
-use crate::roles::Process;
+use crate::process::Process;
 use crate::{EXIT_DONE, EXIT_FAILED};
 
-/// Proves everything, and says what does not hold.
+/// Verifies everything, and prints what differs.
 pub(crate) async fn verify(process: &Process) -> anyhow::Result<u8> {
     process.store.assert_migrated().await?;
     let damage = progress::during("verifying the database", process.store.integrity()).await?;
@@ -25,13 +25,13 @@ pub(crate) async fn verify(process: &Process) -> anyhow::Result<u8> {
     };
     for account in &proof.differing_accounts {
         say(&format!(
-            "{} {}: kept {}, computed {}",
+            "{} {}: stored {}, computed {}",
             account.account, account.currency, account.kept, account.computed
         ));
     }
     for reward in &proof.differing_rewards {
         say(&format!(
-            "reward {} is {}, but its transfers leave the user {}, held {}, earned {}",
+            "reward {} is {}, but its transfers add up to user {}, held {}, earned {}",
             reward.reward_id, reward.status, reward.user, reward.held, reward.earned
         ));
     }
@@ -45,9 +45,9 @@ pub(crate) async fn verify(process: &Process) -> anyhow::Result<u8> {
     }
     let reach = match process.store.reach().await? {
         Some(reach) => {
-            format!("reaches up to postback {}, received {}", reach.postback_id, reach.received_at.rfc3339())
+            format!("newest postback: {}, received {}", reach.postback_id, reach.received_at.rfc3339())
         }
-        None => "keeps no postback".to_owned(),
+        None => "no postbacks".to_owned(),
     };
     say(&(reach + &audit.end));
     let counts = [
@@ -66,15 +66,15 @@ pub(crate) async fn verify(process: &Process) -> anyhow::Result<u8> {
     }
 }
 
-/// What the walk along the audit found.
+/// The result of following the chain of the audit.
 struct Audited {
     faults: Vec<String>,
-    /// Where it ends, behind another sentence; empty if it has no line, or a fault. Whoever keeps it elsewhere can tell
-    /// that nobody has written the audit anew.
+    /// A clause with the last line and its hash; empty if there is no line, or a fault. Kept elsewhere, the hash shows
+    /// whether somebody has rewritten the audit.
     end: String,
 }
 
-/// Walks the chain of the audit. Its end is read first, so that lines which are added meanwhile do not matter.
+/// Follows the chain of the audit. Its end is read first, so that lines added meanwhile do not matter.
 async fn audited(process: &Process) -> anyhow::Result<Audited> {
     let head = match process.store.audit_head().await {
         Err(store::Error::Unfit(fault)) => return Ok(Audited { faults: vec![fault], end: String::new() }),

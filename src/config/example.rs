@@ -1,18 +1,18 @@
-//! The example file and what is read fit together: every key, every default, every explanation.
+//! The example file matches the code: every key, every default, every comment.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::layers::EXAMPLE;
 use super::{Environment, Settings};
 
-/// What a line of the example shows.
+/// The content of a line of the example.
 enum Shown<'t> {
     Section(&'t str),
     Key { name: &'t str, value: &'t str, is_set: bool },
     Text,
 }
 
-/// Each line of the example, whether it is commented out or not.
+/// Classifies a line of the example, commented out or not.
 fn shown(line: &str) -> Shown<'_> {
     let plain = line.trim_start_matches("# ");
     let is_name = |name: &str| name.bytes().all(|byte| byte.is_ascii_lowercase() || b"_.".contains(&byte));
@@ -26,7 +26,7 @@ fn shown(line: &str) -> Shown<'_> {
     }
 }
 
-/// The example with every key and section in it; `change` may replace a line that shows one.
+/// The example with every key and section active; `change` may replace their lines.
 fn everything(change: impl Fn(&str, &Shown<'_>) -> Option<String>) -> String {
     let mut section = "";
     let mut text = String::new();
@@ -46,7 +46,7 @@ fn everything(change: impl Fn(&str, &Shown<'_>) -> Option<String>) -> String {
 
 #[test]
 fn every_key_of_the_example_is_read_and_every_key_read_is_in_it() {
-    // A section with a key that nobody knows answers with all that it reads.
+    // The error about an unknown key lists all known ones.
     let text = everything(|_, shown| match shown {
         Shown::Section(name) if ["sources", "apps"].contains(name) => {
             Some(format!("[[{name}]]\nnonsense = 1"))
@@ -104,7 +104,7 @@ fn each_key_of_the_example_has_a_comment_of_its_own() {
     }
 }
 
-/// Another value of the same type, if the line shows one that has others.
+/// Another valid value of the same type; `None` if there is none.
 fn another(value: &str) -> Option<String> {
     let other = match value {
         "true" => "false".to_owned(),

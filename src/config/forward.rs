@@ -1,4 +1,4 @@
-//! How apps are told: `[deliveries]` and `[apps.forward]`.
+//! Deliveries to apps: `[deliveries]` and `[apps.forward]`.
 
 use std::time::Duration;
 
@@ -18,21 +18,21 @@ use super::layers::Section;
 use super::sources::{OneOrMore, networks};
 use super::{bounded, bounded_if_given};
 
-/// What holds for every app.
+/// Settings for all apps.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Deliveries {
-    /// How long a person can take a decision back before anybody is told of it.
+    /// Delay before a decision is delivered, in which it can be undone; milliseconds.
     pub(crate) grace_ms: i64,
-    /// What may be called although it is not the public internet.
+    /// Private networks that may be called.
     pub(crate) allow_networks: Vec<IpNet>,
 }
 
-/// How one app is told.
+/// Deliveries to one app.
 #[derive(Clone, Debug)]
 pub(crate) struct Forward {
-    /// Where, how, how often.
+    /// URL, signature, schedule and limits.
     pub(crate) target: Target,
-    /// What besides credits and reversals.
+    /// Events to deliver in addition to credits and reversals.
     pub(crate) wanted: Wanted,
 }
 
@@ -98,7 +98,7 @@ pub(super) fn forward(section: &mut Section<'_>, app: Option<&str>) -> Option<Fo
 }
 
 fn url(section: &mut Section<'_>, form: Option<Form>) -> Option<Template> {
-    let what = "where the app is told, e.g. \"https://app.example.com/postback?user_id={user_id}&…\"";
+    let what = "the URL of the app, e.g. \"https://app.example.com/postback?user_id={user_id}&…\"";
     let text: String = section.required("url", what)?;
     let template = match form? {
         Form::Postback => Template::parse(&text),
@@ -127,7 +127,7 @@ fn secrets(section: &mut Section<'_>, form: Option<Form>) -> Option<Vec<Secret>>
     let mut secrets = Vec::new();
     for given in references {
         let secret = section.secret("secret", &given).and_then(|text| match form {
-            Form::Postback => Secret::new(text).ok_or_else(|| "refers to something empty".to_owned()),
+            Form::Postback => Secret::new(text).ok_or_else(|| "refers to an empty value".to_owned()),
             Form::StandardWebhooks => webhook_secret(&text).map_err(|bad| format!("{bad} (of a webhook)")),
         });
         match secret {
@@ -138,7 +138,7 @@ fn secrets(section: &mut Section<'_>, form: Option<Form>) -> Option<Vec<Secret>>
     Some(secrets)
 }
 
-/// What the app says for a yes, and for "I have it already".
+/// Answers of the app that acknowledge, and its answer to duplicates.
 fn answers(section: &mut Section<'_>, form: Option<Form>) -> Option<Answers> {
     let given: Option<OneOrMore> = section.optional("acknowledged");
     let duplicate: Option<Duplicate> = section.value("duplicate");

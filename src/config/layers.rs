@@ -1,4 +1,4 @@
-//! Defaults, file and environment, read key by key, so that all faults come to light at once.
+//! Defaults, file and environment, read key by key, so that all errors are found at once.
 
 use figment::providers::{Env, Format, Serialized, Toml};
 use figment::value::{Dict, Value};
@@ -8,14 +8,14 @@ use serde::de::DeserializeOwned;
 use super::sources::reference;
 use super::{Environment, secrecy};
 
-/// What names an environment variable of ours.
+/// Prefix of our environment variables.
 pub(super) const ENV_PREFIX: &str = "REWARDGATE_";
 
-/// Every key, with its default: the lowest layer.
+/// Every key with its default: the lowest layer.
 pub(super) const EXAMPLE: &str = include_str!("rewardgate.example.toml");
 
-/// The text of a settings file with the environment laid over it: `REWARDGATE_PUBLIC_URL` is `public_url`, and a
-/// value is read as in the file.
+/// The settings file, overridden by the environment: `REWARDGATE_PUBLIC_URL` is `public_url`, with the same syntax as in
+/// the file.
 pub(super) fn layered(file: &str, environment: Environment) -> Figment {
     let file = Figment::from(Toml::string(file));
     match environment {
@@ -24,8 +24,8 @@ pub(super) fn layered(file: &str, environment: Environment) -> Figment {
     }
 }
 
-/// The defaults that an example file shows. A section that is commented out as a whole, each of its lines with `# ` in
-/// front, has defaults too: they hold as soon as somebody gives that section.
+/// The defaults in an example file. A section that is commented out, with `# ` before each line, has defaults too: they
+/// apply when the settings have that section.
 pub(super) fn defaults(example: &str) -> Result<Dict, String> {
     let mut in_section = false;
     let text: String = example.lines().fold(String::new(), |text, line| {
@@ -43,20 +43,20 @@ fn is_commented_header(line: &str) -> bool {
     name.is_some_and(|name| name.bytes().all(|byte| byte.is_ascii_lowercase() || b"[]._".contains(&byte)))
 }
 
-/// One section of the settings. Every key is asked for once; what nobody asks for is a fault.
+/// One section of the settings. Each key is read once; a key that is never read is an error.
 pub(super) struct Section<'f> {
-    /// What somebody gave: file and environment.
+    /// From file and environment.
     given: Figment,
-    /// What holds for the keys that are not given.
+    /// For keys that are not given.
     defaults: Dict,
-    /// `sources.0.` inside the first source, empty at the top.
+    /// `sources.0.` in the first source; empty at the top.
     path: String,
     asked: Vec<&'static str>,
     faults: &'f mut Vec<String>,
     warnings: &'f mut Vec<String>,
 }
 
-/// A section that is still to be read.
+/// A section before it is read.
 pub(super) struct Part {
     path: String,
     given: Dict,
@@ -64,7 +64,7 @@ pub(super) struct Part {
 }
 
 impl Part {
-    /// The name of the section as people write it: `sources[0].statement`.
+    /// The name of the section for people: `sources[0].statement`.
     pub(super) fn name(&self) -> String {
         self.path.split('.').filter(|part| !part.is_empty()).fold(String::new(), |name, part| {
             if part.bytes().all(|byte| byte.is_ascii_digit()) {
@@ -79,7 +79,7 @@ impl Part {
 }
 
 impl<'f> Section<'f> {
-    /// The top.
+    /// The top level.
     pub(super) fn top(
         given: Figment,
         defaults: Dict,
@@ -89,7 +89,7 @@ impl<'f> Section<'f> {
         Self { given, defaults, path: String::new(), asked: Vec::new(), faults, warnings }
     }
 
-    /// The sections of a list, such as `[[sources]]`. Each has the defaults of the one that the example shows.
+    /// The sections of a list, e.g. `[[sources]]`. Each has the defaults of the first one in the example.
     pub(super) fn list(&mut self, key: &'static str) -> Vec<Part> {
         let list: Option<Vec<Value>> = self.optional(key);
         let defaults = match self.defaults.get(key) {
@@ -108,7 +108,7 @@ impl<'f> Section<'f> {
         parts
     }
 
-    /// The same, where the section that the example shows is there if none is given.
+    /// Like [`Section::list`]; without any, the sections of the example.
     pub(super) fn list_or_shown(&mut self, key: &'static str) -> Vec<Part> {
         let mut parts = self.list(key);
         if parts.is_empty()
@@ -126,12 +126,12 @@ impl<'f> Section<'f> {
         parts
     }
 
-    /// The section of that name, such as `[limits]`; without anything given if there is none.
+    /// The section `key`, e.g. `[limits]`; with defaults only if it is not given.
     pub(super) fn table(&mut self, key: &'static str) -> Part {
         self.optional_table(key).unwrap_or_else(|| self.part(key, Dict::new()))
     }
 
-    /// The section of that name, if there is one.
+    /// The section `key`; `None` if it is not given.
     pub(super) fn optional_table(&mut self, key: &'static str) -> Option<Part> {
         self.optional(key).map(|given| self.part(key, given))
     }
@@ -141,14 +141,14 @@ impl<'f> Section<'f> {
         Part { path: format!("{}{key}.", self.path), given, defaults }
     }
 
-    /// A section of a list, or of its own.
+    /// Starts to read `part`.
     pub(super) fn inner(&mut self, part: Part) -> Section<'_> {
         let Part { path, given, defaults } = part;
         let given = Figment::from(Serialized::defaults(given));
         Section { given, defaults, path, asked: Vec::new(), faults: self.faults, warnings: self.warnings }
     }
 
-    /// A key that must be given; the example of it is no default.
+    /// A key that must be given: the value in the example is no default. `what` tells what to write.
     pub(super) fn required<T: DeserializeOwned>(&mut self, key: &'static str, what: &str) -> Option<T> {
         let before = self.faults.len();
         let value = self.optional(key);
@@ -158,7 +158,7 @@ impl<'f> Section<'f> {
         value
     }
 
-    /// A key with a default. `None` is a fault that is noted.
+    /// A key with a default. `None`: the value is invalid, and the error is recorded.
     pub(super) fn value<T: DeserializeOwned>(&mut self, key: &'static str) -> Option<T> {
         let before = self.faults.len();
         if let Some(given) = self.optional(key) {
@@ -168,15 +168,17 @@ impl<'f> Section<'f> {
             return None;
         }
         let default = Figment::from(Serialized::defaults(&self.defaults)).extract_inner(key);
-        default.map_err(|why| self.fault(key, &format!("is needed; its default cannot be read: {why}"))).ok()
+        default
+            .map_err(|why| self.fault(key, &format!("is required; its default cannot be read: {why}")))
+            .ok()
     }
 
-    /// Whether somebody gave that key.
+    /// True if file or environment have the key.
     pub(super) fn is_given(&self, key: &str) -> bool {
         self.given.contains(key)
     }
 
-    /// A key that may be absent.
+    /// A key without a default. `None`: not given, or invalid with the error recorded.
     pub(super) fn optional<T: DeserializeOwned>(&mut self, key: &'static str) -> Option<T> {
         self.asked.push(key);
         match self.given.extract_inner(key) {
@@ -196,14 +198,14 @@ impl<'f> Section<'f> {
         }
     }
 
-    /// What `env:NAME` or `file:PATH` refers to, which stands under `key`; warns if it is no good secret.
+    /// The secret that `given` (`env:NAME` or `file:PATH`) refers to; records a warning if it is weak or readable by all.
     pub(super) fn secret(&mut self, key: &str, given: &str) -> Result<String, String> {
         let text = reference(given)?;
         self.warnings.extend(secrecy::of_secret(&format!("{}{key}", self.path), given, &text));
         Ok(text)
     }
 
-    /// Notes what is wrong with a key.
+    /// Records an error in `key`.
     pub(super) fn fault(&mut self, key: &str, what: &str) {
         self.fault_at(&format!("{}{key}", self.path), what);
     }
@@ -212,7 +214,7 @@ impl<'f> Section<'f> {
         self.faults.push(format!("`{}` {what}", key.trim_end_matches('.')));
     }
 
-    /// Notes every key that nobody asked for.
+    /// Records an error for every key that was not read.
     pub(super) fn finish(mut self) {
         let Ok(given) = self.given.extract::<Dict>() else { return };
         let known = self.asked.join(", ");

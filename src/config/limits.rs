@@ -1,4 +1,4 @@
-//! What a caller may take up, and how long what is kept.
+//! Limits of callers, and retention periods.
 
 use std::num::NonZeroU32;
 use std::ops::RangeInclusive;
@@ -9,7 +9,7 @@ use web::limits::Limits;
 
 use super::layers::Section;
 
-/// A hundred years.
+/// Maximum retention: a hundred years.
 const MAX_DAYS: i64 = 36_500;
 
 /// `[limits]`
@@ -18,7 +18,7 @@ pub(super) fn limits(top: &mut Section<'_>) -> Option<Limits> {
     let mut section = top.inner(part);
     let connections = number(&mut section, "connections", 1..=100_000);
     let connections_per_address = number(&mut section, "connections_per_address", 1..=100_000);
-    // A target of 8 KiB and the headers around it; from there on, memory that strangers can hold.
+    // At least a target of 8 KiB with its headers; at most what a stranger may occupy per connection.
     let header_kib = number(&mut section, "header_kib", 16..=128);
     let header_seconds = number(&mut section, "header_seconds", 1..=300);
     let body_seconds = number(&mut section, "body_seconds", 1..=300);

@@ -1,4 +1,4 @@
-//! Who is told of reports by mail.
+//! Mails with the daily report.
 
 use jobs::mail::{Credentials, Mail, Protection};
 use serde::Deserialize;
@@ -7,7 +7,7 @@ use super::layers::Section;
 
 #[derive(Clone, Copy, Deserialize)]
 enum Protected {
-    /// From the first byte.
+    /// TLS from the first byte.
     #[serde(rename = "tls")]
     Always,
     #[serde(rename = "starttls")]
@@ -16,7 +16,7 @@ enum Protected {
     Never,
 }
 
-/// `[mail]`; `None` without one.
+/// `[mail]`; `None` if it is not given.
 pub(super) fn mail(top: &mut Section<'_>, public_url: Option<&str>) -> Option<Mail> {
     let part = top.optional_table("mail")?;
     let mut section = top.inner(part);
@@ -40,26 +40,26 @@ pub(super) fn mail(top: &mut Section<'_>, public_url: Option<&str>) -> Option<Ma
             }
         },
         _ => {
-            section.fault("user", "and `password` stand together or not at all");
+            section.fault("user", "and `password` must both be set, or neither");
             None
         }
     };
     if credentials.is_some() && protection == Some(Protection::None) && !is_here(host.as_deref()) {
         section.fault("tls", "must not be \"none\" with a password, unless the server is on this machine");
     }
-    let from: Option<String> = section.required("from", "who writes, e.g. \"RewardGate <gate@example.com>\"");
+    let from: Option<String> = section.required("from", "the sender, e.g. \"RewardGate <gate@example.com>\"");
     let to: Option<Vec<String>> = section.required("to", "a list of addresses");
     let mut mailbox = |key: &'static str, text: &str| {
         let parsed = text.parse().ok();
         if parsed.is_none() {
-            section.fault(key, &format!("`{text}` is no address such as Fay <fay@example.com>"));
+            section.fault(key, &format!("`{text}` is not an address such as Fay <fay@example.com>"));
         }
         parsed
     };
     let from = from.and_then(|from| mailbox("from", &from));
     let to: Option<Vec<_>> = to.map(|to| to.iter().filter_map(|person| mailbox("to", person)).collect());
     if to.as_ref().is_some_and(Vec::is_empty) {
-        section.fault("to", "is empty: nobody would be told");
+        section.fault("to", "is empty: add at least one address");
     }
     let pages_url: Option<String> = section.optional("pages_url").or_else(|| public_url.map(str::to_owned));
     let attach: Option<bool> = section.value("attach");
@@ -78,7 +78,7 @@ pub(super) fn mail(top: &mut Section<'_>, public_url: Option<&str>) -> Option<Ma
     })
 }
 
-/// The port that such mail servers listen at.
+/// The standard port.
 fn usual_port(tls: Protected) -> i64 {
     match tls {
         Protected::Always => 465,

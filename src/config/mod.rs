@@ -1,8 +1,8 @@
-//! Every setting. `rewardgate.example.toml` beside this file says what each one means and is the one list of defaults:
-//! it is the lowest layer, and no default stands in code.
+//! Every setting. `rewardgate.example.toml` documents them and is the only list of defaults: it is embedded as the lowest
+//! layer, and no default is in code.
 //!
-//! The file is `--config FILE`, else `REWARDGATE_CONFIG`, else `rewardgate.toml` in the working directory. Every key
-//! can be given in the environment instead, as `REWARDGATE_` and its name in capitals.
+//! The file is `--config FILE`, or `REWARDGATE_CONFIG`, or `rewardgate.toml` in the working directory. An environment
+//! variable `REWARDGATE_` plus the key in capitals overrides the file.
 
 #[cfg(test)]
 mod example;
@@ -39,64 +39,65 @@ use layers::{EXAMPLE, Section, defaults, layered};
 pub(crate) use sources::{Source, reference, secret};
 use sources::{apps, sources};
 
-/// The file that is read when none is named.
+/// The settings file in the working directory, read without `--config`.
 const DEFAULT_FILE: &str = "rewardgate.toml";
-/// Everything that can be set.
+
+/// All settings, validated.
 #[derive(Debug)]
 pub(crate) struct Settings {
-    /// Where networks call, and everyone else unless `admin_listen` is set.
+    /// For networks; for API and pages too, unless `admin_listen` is set.
     pub(crate) listen: SocketAddr,
-    /// Where the API is served instead, so that `listen` can face the internet.
+    /// For API and pages, so that `listen` can face the internet.
     pub(crate) admin_listen: Option<SocketAddr>,
-    /// Where a process that only works answers monitoring.
+    /// For health and metrics of a process without the web role.
     pub(crate) worker_listen: Option<SocketAddr>,
-    /// What networks call: scheme, host and port without a slash at the end; part of what they sign.
+    /// The URL that networks call and sign: scheme, host and port, no slash at the end.
     pub(crate) public_url: String,
-    /// `sqlite://FILE` or `postgres://…`
+    /// `sqlite://FILE` or `postgres://…`.
     pub(crate) database_url: DatabaseUrl,
-    /// Of the business day.
+    /// Time zone of the business day.
     pub(crate) timezone: Tz,
-    /// `.mmdb` files; none: registry data.
+    /// `.mmdb` files; empty: only registry data.
     pub(crate) geo_databases: Vec<PathBuf>,
-    /// The proxies in front of `listen` that are believed.
+    /// Proxies in front of `listen` whose forwarding headers are believed.
     pub(crate) trusted_proxies: Proxies,
-    /// The same of `admin_listen`.
+    /// Proxies in front of `admin_listen`.
     pub(crate) admin_trusted_proxies: Proxies,
     /// Rules, thresholds, points.
     pub(crate) policy: Policy,
-    /// Connections to the database.
+    /// Maximum database connections of this process.
     pub(crate) database_connections: u32,
-    /// Workers of one process, where the database can share work out.
+    /// Workers of this process; SQLite uses one.
     pub(crate) workers: usize,
-    /// Postbacks of one batch.
+    /// Maximum postbacks per batch.
     pub(crate) batch: i64,
-    /// What is logged, e.g. `info` or `jobs=debug,info`.
+    /// Log filter, e.g. `info` or `jobs=debug,info`.
     pub(crate) log: String,
-    /// As text or as JSON.
+    /// Text or JSON.
     pub(crate) log_format: LogFormat,
-    /// What a caller may take up.
+    /// Limits per caller and per process.
     pub(crate) limits: Limits,
-    /// How long what is kept.
+    /// How long data is kept.
     pub(crate) retention: RetentionPeriods,
-    /// When reports are made and closed.
+    /// When reports are created and closed.
     pub(crate) reports: jobs::reports::ReportConfig,
-    /// Who is told of them by mail.
+    /// Mail with the daily report; `None`: no mail.
     pub(crate) mail: Option<jobs::mail::Mail>,
-    /// How held rewards are decided on.
+    /// Claims, targets and second persons.
     pub(crate) review: ReviewTerms,
-    /// The endpoints.
+    /// The endpoints of networks.
     pub(crate) sources: Vec<Source>,
-    /// The apps.
+    /// Names of the apps.
     pub(crate) apps: BTreeSet<String>,
-    /// How those of them are told that are told anything.
+    /// The apps that receive deliveries.
     pub(crate) forwards: Vec<Forward>,
-    /// What holds for telling all of them.
+    /// Settings for the deliveries to all apps.
     pub(crate) deliveries: Deliveries,
-    /// What works, but somebody should know: secrets that are not as secret as they should be.
+    /// Weak secrets, and secrets that other accounts may read.
     pub(crate) warnings: Vec<String>,
 }
 
-/// How log lines look.
+/// Format of log lines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum LogFormat {
@@ -106,7 +107,7 @@ pub(crate) enum LogFormat {
     Json,
 }
 
-/// A database URL; shown without its password.
+/// A database URL; `Debug` hides everything after the scheme.
 #[derive(Clone)]
 pub(crate) struct DatabaseUrl(pub(crate) String);
 
@@ -117,16 +118,16 @@ impl fmt::Debug for DatabaseUrl {
     }
 }
 
-/// Whether the environment is laid over the file.
+/// Whether environment variables override the file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Environment {
-    /// It is.
+    /// They do.
     Counts,
-    /// It is not: the demo is the same everywhere.
+    /// They do not: the demo is the same everywhere.
     Ignored,
 }
 
-/// All that is wrong with the settings.
+/// All errors in the settings.
 #[derive(Debug, thiserror::Error)]
 #[error("the settings{} have {} fault{}:\n{}", .file, .faults.len(), if .faults.len() == 1 { "" } else { "s" },
     .faults.iter().map(|fault| format!("  - {fault}")).collect::<Vec<_>>().join("\n"))]
@@ -136,7 +137,7 @@ pub(crate) struct BadSettings {
 }
 
 impl Settings {
-    /// Reads the file that `--config`, the environment or the working directory names, and the environment over it.
+    /// Reads the settings file (`config`, or the default if it exists) and the environment.
     pub(crate) fn load(config: Option<&Path>) -> Result<Self, BadSettings> {
         let path = config.map_or_else(|| PathBuf::from(DEFAULT_FILE), Path::to_path_buf);
         let file = format!(" in {}", path.display());
@@ -148,24 +149,24 @@ impl Settings {
                 Ok(settings)
             }
             Err(why) if config.is_none() && why.kind() == std::io::ErrorKind::NotFound => {
-                let file = format!(" (no {DEFAULT_FILE} here, so from the environment)");
+                let file = format!(" (no {DEFAULT_FILE} in this folder: read from the environment)");
                 Self::parse("", Environment::Counts).map_err(|faults| BadSettings { file, faults })
             }
             Err(why) => Err(BadSettings { file, faults: vec![format!("the file cannot be read: {why}")] }),
         }
     }
 
-    /// What the settings name turned out to be unusable.
+    /// An error found when a setting is used, e.g. a damaged file.
     pub(crate) fn fault(key: &str, what: &dyn fmt::Display) -> BadSettings {
         BadSettings { file: String::new(), faults: vec![format!("`{key}` {what}")] }
     }
 
-    /// Reads `text`, and the environment over it if that counts; lists all faults.
+    /// Reads `text` and the environment; returns all errors, not only the first.
     pub(crate) fn parse(text: &str, environment: Environment) -> Result<Self, Vec<String>> {
         Self::parse_over(EXAMPLE, text, environment)
     }
 
-    /// The same, with the defaults that `example` shows.
+    /// Like [`Settings::parse`], with the defaults in `example`.
     fn parse_over(example: &str, text: &str, environment: Environment) -> Result<Self, Vec<String>> {
         if let Err(error) = text.parse::<toml::Table>() {
             return Err(vec![format!("not TOML: {error}")]);
@@ -277,13 +278,13 @@ fn timezone(top: &mut Section<'_>) -> Option<Tz> {
     timezone
 }
 
-/// A number with a default and bounds.
+/// A number within bounds; it has a default.
 fn bounded(section: &mut Section<'_>, key: &'static str, range: RangeInclusive<i64>) -> Option<i64> {
     let value = section.value(key)?;
     within(section, key, value, &range)
 }
 
-/// A number that may be absent.
+/// A number within bounds; `None` if it is not set.
 fn bounded_if_given(section: &mut Section<'_>, key: &'static str, range: RangeInclusive<i64>) -> Option<i64> {
     let value = section.optional(key)?;
     within(section, key, value, &range)
@@ -309,7 +310,7 @@ fn policy(top: &mut Section<'_>, file: Option<&Path>) -> Option<Policy> {
         Ok(policy) => Some(policy),
         Err(bad) => {
             for fault in bad.0 {
-                top.fault("policy", &format!("is faulty: {fault}"));
+                top.fault("policy", &format!("is invalid: {fault}"));
             }
             None
         }

@@ -1,4 +1,4 @@
-//! Which proxies stand in front of a listener.
+//! The proxies in front of a listener.
 //!
 //! A list of addresses, a number of hops, or both: `["10.0.0.0/24"]`, `1`, `{ from = ["10.0.0.0/24"], hops = 2 }`.
 
@@ -9,7 +9,7 @@ use ipnet::IpNet;
 
 use super::layers::Section;
 
-/// What such a setting may be.
+/// The valid forms, for error messages.
 const FORMS: &str = "must be a list of the proxies' addresses such as [\"127.0.0.1/32\"], a number of hops, or \
                      { from = [\"127.0.0.1/32\"], hops = 1 }";
 
@@ -27,7 +27,7 @@ pub(super) fn admin(top: &mut Section<'_>, has_listener: bool) -> Proxies {
     if proxies != Proxies::None && !has_listener {
         top.fault(
             "admin_trusted_proxies",
-            "is set without `admin_listen`: set both, or name the proxies in `trusted_proxies`",
+            "is set without `admin_listen`: set both, or list the proxies in `trusted_proxies`",
         );
     }
     proxies
@@ -67,7 +67,7 @@ fn read(value: &Value) -> Result<Proxies, String> {
 
 fn hops(value: &Value) -> Result<usize, String> {
     let hops = value.to_i128().and_then(|hops| usize::try_from(hops).ok()).filter(|hops| *hops <= MAX_HOPS);
-    hops.ok_or_else(|| format!("must be between 0 and {MAX_HOPS} hops, or name the proxies' addresses"))
+    hops.ok_or_else(|| format!("must be between 0 and {MAX_HOPS} hops, or list the proxies' addresses"))
 }
 
 fn networks(value: &Value) -> Result<Vec<IpNet>, String> {
@@ -82,7 +82,7 @@ fn network(value: &Value) -> Result<IpNet, String> {
     let text = value.as_str().ok_or(FORMS)?;
     match parse_network(text) {
         Some(network) if network.prefix_len() == 0 => {
-            Err(format!("holds `{text}`, which is everybody: name the proxies' own addresses"))
+            Err(format!("holds `{text}`, which is every address: list the proxies' own addresses"))
         }
         Some(network) => Ok(network),
         None => Err(format!("holds `{text}`, which is neither an address nor a network such as 10.0.0.0/24")),

@@ -1,8 +1,8 @@
-//! `public_url`: the beginning of what networks call, and so of what they sign.
+//! `public_url`: the origin that networks call and sign.
 //!
-//! It is compared byte for byte, so it is brought into the one form in which a URL is called: scheme and host in small
-//! letters, names of other scripts as `xn--…`, no default port, nothing behind the host. What cannot be part of it is
-//! refused with what to write instead, because every call would be answered 403 otherwise.
+//! Signatures cover it byte for byte, so it is normalised as HTTP clients do: scheme and host in lower case, other scripts
+//! as `xn--…`, no default port, nothing after the host. Anything else is refused with a correction, because otherwise
+//! every call would be answered 403.
 
 use url::{Host, Url};
 
@@ -23,7 +23,7 @@ pub(super) fn public_url(top: &mut Section<'_>) -> Option<String> {
     }
 }
 
-/// The one form of `given`, or why it has none and what to do.
+/// The normal form of `given`, or what is wrong and what to write.
 fn normal(given: &str) -> Result<String, String> {
     let text = given.trim();
     let scheme = text.split_once("://").map(|(scheme, _)| scheme.to_ascii_lowercase());
@@ -33,12 +33,12 @@ fn normal(given: &str) -> Result<String, String> {
         return Err(format!("must be http(s)://HOST without user, query or fragment{}", shown(text)));
     }
     if let Some(odd) = odd {
-        return Err(format!("must be http(s)://HOST: {odd:?} cannot stand in it"));
+        return Err(format!("must be http(s)://HOST: {odd:?} is not allowed in it"));
     }
     let url = Url::parse(text)
         .map_err(|why| format!("must be http(s)://HOST: it is not a URL ({why}){}", shown(text)))?;
     let host = match url.host() {
-        // The root of all names is left out when a URL is called.
+        // HTTP clients drop the final dot.
         Some(Host::Domain(name)) => name.trim_end_matches('.').to_owned(),
         Some(host @ (Host::Ipv4(_) | Host::Ipv6(_))) => host.to_string(),
         None => String::new(),
@@ -47,7 +47,7 @@ fn normal(given: &str) -> Result<String, String> {
         return Err(format!("must be http(s)://HOST: it names no host{}", shown(text)));
     }
     if url.port() == Some(0) {
-        return Err("has port 0, where nobody can call".to_owned());
+        return Err("has port 0, which nobody can call".to_owned());
     }
     let port = url.port().map_or_else(String::new, |port| format!(":{port}"));
     let origin = format!("{}://{host}{port}", url.scheme());
@@ -60,13 +60,13 @@ fn normal(given: &str) -> Result<String, String> {
         return Ok(origin);
     }
     Err(format!(
-        "must be http(s)://HOST without user, path, query or fragment, and has {}: networks call {origin}/pb/NAME, and a \
-         proxy must pass that path on unchanged; write \"{origin}\"",
+        "must be http(s)://HOST without user, path, query or fragment, but has {}: networks call {origin}/pb/NAME, and a \
+         proxy must forward that path unchanged; write \"{origin}\"",
         extra.join(" and ")
     ))
 }
 
-/// What was given, unless a password may stand in it.
+/// Repeats the given value, unless it may contain a password.
 fn shown(text: &str) -> String {
     if text.is_empty() || text.contains('@') { String::new() } else { format!("; it is `{text}`") }
 }
@@ -114,7 +114,7 @@ mod tests {
             ("https://gw..example.com", "names no host"),
             ("https://gw.example.com:0", "port 0"),
             ("https://gw.example.com:99999", "not a URL"),
-            ("https://gw example.com", "' ' cannot stand in it"),
+            ("https://gw example.com", "' ' is not allowed in it"),
             ("https:\\\\gw.example.com", "must be http(s)://HOST"),
             ("https://GW.example.com/rewards/", "has a path"),
             ("https://gw.example.com/pb/targo", "write \"https://gw.example.com\""),

@@ -1,4 +1,4 @@
-//! When reports are made and closed.
+//! When reports are created and closed.
 
 use chrono_tz::Tz;
 use domain::postback::network::Network;
@@ -22,7 +22,7 @@ pub(super) fn reports(top: &mut Section<'_>, timezone: Option<Tz>) -> Option<Rep
         timezone: timezone?,
         time: time?,
         cut_off_hours: u32::try_from(cut_off_hours?).ok()?,
-        // So far there is one network.
+        // There is only one network.
         retry_horizon_ms: Network::Targo.retry_horizon_ms(),
     })
 }

@@ -1,4 +1,4 @@
-//! How held rewards are decided on.
+//! Review of held rewards.
 
 use domain::money::Micros;
 use domain::review::queue::{AutoRelease, ReviewTerms, SecondPerson};
@@ -36,7 +36,7 @@ pub(super) fn review(top: &mut Section<'_>) -> Option<ReviewTerms> {
     })
 }
 
-/// An amount in USD, as a text: a float would not be exact.
+/// An amount in USD above zero; a string, because floats are inexact.
 fn usd(section: &mut Section<'_>, key: &'static str) -> Option<Micros> {
     amount(section, key, "in USD")
 }

@@ -1,5 +1,5 @@
-//! Secrets that are not as secret as they should be: what is found is a warning, in `check` and when a process starts.
-//! Nothing here repeats a secret.
+//! Warnings about weak secrets, and about secrets that other accounts may read; in `check` and when a process starts. No
+//! warning repeats a secret.
 
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
@@ -7,19 +7,19 @@ use std::path::Path;
 use domain::masked::masked;
 use toml::Value;
 
-/// A shorter secret can be found by trying.
+/// Minimum length of a secret, in bytes; shorter ones can be guessed.
 const LEAST_LEN: usize = 16;
-/// The rights of every account of the machine.
+/// File mode bits for every account of the machine.
 const FOR_ALL: u32 = 0o007;
-/// Where the shipped units read the environment from.
+/// The environment file of the packaged systemd units.
 const ENVIRONMENT_FILE: &str = "/etc/rewardgate/environment";
 
-/// What is wrong with the secret `text` that `key` refers to by `reference`.
+/// Warnings about the secret `text`, to which `key` refers by `reference`.
 pub(super) fn of_secret(key: &str, reference: &str, text: &str) -> Vec<String> {
     let mut warnings = Vec::new();
     if (1..LEAST_LEN).contains(&text.len()) {
         warnings.push(format!(
-            "`{key}` refers to a secret of fewer than {LEAST_LEN} bytes, which can be found by trying: use a longer one"
+            "`{key}` refers to a secret of fewer than {LEAST_LEN} bytes, which can be guessed: use a longer one"
         ));
     }
     if let Some(("file", path)) = reference.split_once(':') {
@@ -28,7 +28,7 @@ pub(super) fn of_secret(key: &str, reference: &str, text: &str) -> Vec<String> {
     warnings
 }
 
-/// What is wrong with the rights of the settings file, if it holds secrets, and of the file that sets the environment.
+/// Warnings about the mode of the settings file, if it holds secrets, and of the environment file.
 pub(super) fn of_settings(path: &Path, text: &str) -> Vec<String> {
     let mut keys = Vec::new();
     if let Ok(table) = text.parse::<toml::Table>() {
@@ -36,9 +36,9 @@ pub(super) fn of_settings(path: &Path, text: &str) -> Vec<String> {
     }
     let mut warnings = Vec::new();
     if let Some(key) = keys.first() {
-        warnings.extend(of_file(path, &format!("`{key}` holds a secret, and stands in")));
+        warnings.extend(of_file(path, &format!("`{key}` holds a secret in")));
     }
-    warnings.extend(of_file(Path::new(ENVIRONMENT_FILE), "secrets stand in"));
+    warnings.extend(of_file(Path::new(ENVIRONMENT_FILE), "there are secrets in"));
     warnings
 }
 
@@ -49,7 +49,7 @@ fn of_file(path: &Path, what: &str) -> Option<String> {
         .then(|| format!("{what} {shown}, which every account of this machine may open: chmod o= {shown}"))
 }
 
-/// The keys whose value is a URL with a password, or with a parameter that only somebody who knows it should see.
+/// Adds the keys whose value is a URL with a password or a secret parameter.
 fn collect(value: &Value, path: &str, keys: &mut Vec<String>) {
     match value {
         Value::String(text) if holds_secret(text) => keys.push(path.to_owned()),
@@ -73,12 +73,12 @@ fn holds_secret(text: &str) -> bool {
     let user = rest.split(['/', '?', '#']).next().and_then(|host| host.rsplit_once('@'));
     let has_password =
         user.is_some_and(|(user, _)| user.split_once(':').is_some_and(|(_, password)| !password.is_empty()));
-    // A macro is no secret.
+    // A macro is not a secret.
     has_password
         || masked(&text.replace(['{', '}'], "")) != text.replace(['{', '}'], "") && !is_template(text)
 }
 
-/// Whether all that would be masked is filled in later: `hash={hash}`.
+/// True if every masked value is a macro, e.g. `hash={hash}`.
 fn is_template(text: &str) -> bool {
     text.split(['?', '&']).filter(|pair| masked(&format!("?{pair}")) != format!("?{pair}")).all(|pair| {
         pair.split_once('=').is_some_and(|(_, value)| value.starts_with('{') && value.ends_with('}'))
@@ -92,7 +92,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_short_secret_and_one_that_all_can_read_are_warned_of_without_being_told() {
+    fn weak_or_readable_secrets_are_warned_of_and_not_repeated() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("secret");
         write(&path, "x").expect("written");
@@ -111,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn a_settings_file_that_all_can_read_is_warned_of_if_it_holds_a_secret() {
+    fn a_readable_settings_file_with_a_secret_is_warned_of() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("rewardgate.toml");
         write(&path, "").expect("written");

@@ -1,4 +1,4 @@
-//! Sources and apps, and the secrets they name.
+//! Sources and apps, and the secrets that they refer to.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -16,24 +16,24 @@ use super::forward::{Forward, forward};
 use super::layers::Section;
 use super::statements::statements;
 
-/// One endpoint: one app at one network, with its own secrets.
+/// An endpoint for one app at one network, with its own secrets.
 #[derive(Debug)]
 pub(crate) struct Source {
-    /// Its name, the last part of its URL.
+    /// The last part of its URL.
     pub(crate) name: String,
-    /// The app that owns its users.
+    /// Name of the app that its users belong to.
     pub(crate) app: String,
-    /// Of its rewards.
+    /// Currency of its rewards, e.g. `coins`.
     pub(crate) currency: String,
-    /// The accepted secrets.
+    /// Accepted secrets; several while rotating.
     pub(crate) secrets: Vec<Secret>,
-    /// What of the URL is signed.
+    /// The part of the URL that is signed.
     pub(crate) signature_form: SignatureForm,
-    /// How its parameters are named.
+    /// Names of parameters and statuses.
     pub(crate) params: Params,
-    /// Where the network calls from.
+    /// Addresses that the network calls from.
     pub(crate) callers: CallerList,
-    /// How its statements are read and matched.
+    /// How statements of the network are read and matched.
     pub(crate) statements: Reading,
 }
 
@@ -45,7 +45,7 @@ pub(super) fn apps(top: &mut Section<'_>) -> (BTreeSet<String>, Vec<Forward>) {
         if let Some(name) = &name
             && !apps.insert(name.clone())
         {
-            section.fault("name", &format!("`{name}` stands there twice"));
+            section.fault("name", &format!("`{name}` is used twice"));
         }
         if let Some(part) = section.optional_table("forward") {
             let mut inner = section.inner(part);
@@ -67,7 +67,7 @@ pub(super) fn sources(top: &mut Section<'_>, apps: &BTreeSet<String>, timezone: 
         let mut section = top.inner(part);
         if let Some(source) = source(&mut section, apps, timezone) {
             if sources.iter().any(|other| other.name == source.name) {
-                section.fault("name", &format!("`{}` stands there twice", source.name));
+                section.fault("name", &format!("`{}` is used twice", source.name));
             }
             sources.push(source);
         }
@@ -78,7 +78,7 @@ pub(super) fn sources(top: &mut Section<'_>, apps: &BTreeSet<String>, timezone: 
 
 fn source(section: &mut Section<'_>, apps: &BTreeSet<String>, timezone: Option<Tz>) -> Option<Source> {
     let name = name(section);
-    let network: Option<Network> = section.required("network", "the only one so far is \"targo\"");
+    let network: Option<Network> = section.required("network", "the only network is \"targo\"");
     let secrets = secrets(section);
     let currency: Option<String> =
         section.required("currency", "the name of the users' currency, e.g. \"coins\"");
@@ -94,13 +94,13 @@ fn source(section: &mut Section<'_>, apps: &BTreeSet<String>, timezone: Option<T
     let renames: Option<BTreeMap<String, String>> = section.value("params");
     let params = network.zip(renames).map(|(network, renames)| Params::new(network, &renames));
     if let Some(Err(bad)) = &params {
-        section.fault("params", &format!("is faulty: {bad}"));
+        section.fault("params", &format!("is invalid: {bad}"));
     }
     let plus: Option<Plus> = section.value("plus");
     let statuses: Option<BTreeMap<String, Meaning>> = section.value("statuses");
     let reversal_id: Option<ReversalId> = section.value("reversal_id");
     let params = params.and_then(Result::ok).and_then(|params| {
-        // What is faulty is noted, and keeps no other fault from being found.
+        // Errors are recorded, and reading continues to find the others.
         let params = plus.into_iter().fold(params, Params::with_plus);
         let params = reversal_id.into_iter().fold(params, Params::with_reversal_id);
         let read = params.with_statuses(&statuses?);
@@ -143,8 +143,7 @@ fn callers(section: &mut Section<'_>) -> Option<CallerList> {
     let networks = networks(section, "allow_ips", "203.0.113.0/24");
     let policy: Option<IpPolicy> = section.value("ip_policy");
     if policy == Some(IpPolicy::Enforce) && networks.as_ref().is_some_and(Vec::is_empty) {
-        section
-            .fault("ip_policy", "is \"enforce\", but `allow_ips` names nobody: every call would be refused");
+        section.fault("ip_policy", "is \"enforce\", but `allow_ips` is empty: every call would be refused");
     }
     Some(CallerList::new(networks?, policy?))
 }
@@ -153,7 +152,7 @@ fn only(apps: &BTreeSet<String>) -> Option<String> {
     if apps.len() == 1 { apps.first().cloned() } else { None }
 }
 
-/// A name that stands in URLs and account names.
+/// A name that is part of URLs and account names.
 fn name(section: &mut Section<'_>) -> Option<String> {
     let name: String = section.required("name", "lower-case letters, digits, - and _")?;
     let fits =
@@ -180,12 +179,12 @@ fn secrets(section: &mut Section<'_>) -> Vec<Secret> {
         None => return Vec::new(),
     };
     if references.is_empty() {
-        section.fault("secret", "is an empty list: nothing could be verified");
+        section.fault("secret", "is an empty list: add at least one secret");
     }
     let mut secrets = Vec::new();
     for reference in references {
         let secret = section.secret("secret", &reference);
-        match secret.and_then(|text| Secret::new(text).ok_or_else(|| "refers to something empty".into())) {
+        match secret.and_then(|text| Secret::new(text).ok_or_else(|| "refers to an empty value".into())) {
             Ok(secret) => secrets.push(secret),
             Err(what) => section.fault("secret", &what),
         }
@@ -196,18 +195,21 @@ fn secrets(section: &mut Section<'_>) -> Vec<Secret> {
 /// The secret that `env:NAME` or `file:PATH` refers to.
 pub(crate) fn secret(reference: &str) -> Result<Secret, String> {
     let text = self::reference(reference)?;
-    Secret::new(text).ok_or_else(|| "refers to something empty".into())
+    Secret::new(text).ok_or_else(|| "refers to an empty value".into())
 }
 
-/// Reads what `env:NAME` or `file:PATH` refers to. The text itself is never repeated: it may be the secret.
+/// The value that `env:NAME` or `file:PATH` refers to. Errors never repeat `reference`: it may be the secret itself.
 pub(crate) fn reference(reference: &str) -> Result<String, String> {
     let text = match reference.split_once(':') {
-        Some(("env", name)) => std::env::var(name)
-            .map_err(|_| format!("refers to the environment variable {name}, which is not set"))?,
+        Some(("env", name)) => std::env::var(name).map_err(|_| {
+            format!(
+                "refers to the environment variable {name}, which is not set: export it, or use file:PATH"
+            )
+        })?,
         Some(("file", path)) => std::fs::read_to_string(path)
             .map_err(|why| format!("refers to {path}, which cannot be read: {why}"))?,
         _ => return Err("must be \"env:NAME\" or \"file:PATH\", never the secret itself".into()),
     };
-    // Editors end files with a line break; no network's secret does.
+    // Editors add a line break at the end of a file; no secret ends with one.
     Ok(text.trim_end_matches(['\n', '\r']).to_owned())
 }

@@ -1,4 +1,4 @@
-//! How a network writes its statements, and when a line is the same as a booking.
+//! The format of a network's statements, and when a line matches a booking.
 
 use chrono_tz::Tz;
 use domain::money::PAYOUT_CURRENCY;
@@ -9,7 +9,6 @@ use store::statements::{MatchTerms, Reading};
 
 use super::layers::Section;
 
-/// An hour, in milliseconds.
 const HOUR_MS: i64 = 3_600_000;
 
 /// `[sources.statement]`
@@ -45,7 +44,7 @@ pub(super) fn statements(source: &mut Section<'_>, timezone: Option<Tz>) -> Opti
 }
 
 fn format(section: &mut Section<'_>, key: String) -> Option<Format> {
-    // All of them are asked for before one that is missing ends it.
+    // Read every key before `?` returns, so that all errors are recorded.
     let (delimiter, header) = (section.value("delimiter"), section.value("header"));
     let (decimal_comma, amounts) = (section.value("decimal_comma"), section.value("amounts"));
     let (time, zone) = (section.value("time"), section.value("zone"));

@@ -49,7 +49,7 @@ fn all_faults_are_listed_at_once_each_with_its_key() {
         "`sources.0.signature_form`",
         "`sources.1.secret` refers to the environment variable NOT_SET_ANYWHERE",
         "`sources.1.secret` refers to /not/there",
-        "`sources.1.params` is faulty: `userid` is not a macro",
+        "`sources.1.params` is invalid: `userid` is not a macro",
         "`sources.2.plus`",
         "`sources.2.statuses` names `reversed` twice, with different meanings",
         "`sources.3.statuses`",
@@ -60,7 +60,7 @@ fn all_faults_are_listed_at_once_each_with_its_key() {
 }
 
 #[test]
-fn a_source_may_rotate_its_secrets_and_must_have_a_name_of_its_own() {
+fn a_source_may_have_several_secrets_and_needs_a_unique_name() {
     let source = |name: &str| {
         format!(
             "[[sources]]\nname = \"{name}\"\nnetwork = \"targo\"\nsecret = [\"env:PATH\", \"env:HOME\"]\ncurrency = \"c\"\n"
@@ -69,7 +69,7 @@ fn a_source_may_rotate_its_secrets_and_must_have_a_name_of_its_own() {
     let text = |second: &str| format!("public_url = \"https://x/\"\n{}{}", source("a"), source(second));
     let settings = Settings::parse(&text("b"), Environment::Ignored).expect("valid");
     assert_eq!((settings.sources[0].secrets.len(), settings.public_url.as_str()), (2, "https://x"));
-    assert!(faults(&text("a")).contains("`sources.1.name` `a` stands there twice"));
+    assert!(faults(&text("a")).contains("`sources.1.name` `a` is used twice"));
 }
 
 #[test]
@@ -142,7 +142,7 @@ fn what_cannot_be_forwarded_is_a_fault_with_its_key() {
     }
 }
 
-/// What a line says of the proxies in front of both listeners.
+/// The proxies of both listeners with `line` in the settings.
 fn proxies(line: &str) -> Result<(String, String), Vec<String>> {
     let source = "[[sources]]\nname = \"a\"\nnetwork = \"targo\"\nsecret = \"env:PATH\"\ncurrency = \"c\"\n";
     let text = format!("public_url = \"https://x\"\n{line}\n{source}");
@@ -187,7 +187,7 @@ fn faults_of_proxies_name_their_key_and_the_cure() {
             "trusted_proxies = [\"gw.example.com\"]",
             "`trusted_proxies` holds `gw.example.com`, which is neither",
         ),
-        ("trusted_proxies = [\"0.0.0.0/0\"]", "`trusted_proxies` holds `0.0.0.0/0`, which is everybody"),
+        ("trusted_proxies = [\"0.0.0.0/0\"]", "`trusted_proxies` holds `0.0.0.0/0`, which is every address"),
         ("trusted_proxies = [1]", "`trusted_proxies` must be a list of the proxies' addresses"),
         ("trusted_proxies = { hops = 1 }", "`trusted_proxies` needs `from`"),
         ("trusted_proxies = { from = [\"::1\"], hops = 0 }", "`trusted_proxies` holds `hops`, which must be"),

@@ -1,7 +1,7 @@
-//! Real address blocks of large national providers, and the country in which each is registered.
+//! Real address blocks of large national providers, and the country of each.
 //!
-//! Every block lies in one country as a whole in the data of the regional registries, and is used by households or
-//! phones there, so that a registry and a finer database agree on it.
+//! Each block belongs to one country in the data of the regional registries and is used by households or phones there, so
+//! that registry data and finer databases agree.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -22,7 +22,7 @@ const fn v6(country: &'static str, [a, b]: [u16; 2], prefix_bits: u32) -> Block 
     Block { country, network: IpAddr::V6(Ipv6Addr::new(a, b, 0, 0, 0, 0, 0, 0)), prefix_bits }
 }
 
-/// Where honest users live. Several blocks a country; the order is part of what a seed means.
+/// Home addresses of users. Do not reorder: a seed refers to positions.
 pub(super) const HOMES: [Block; 44] = [
     // Deutsche Telekom
     v4("DE", [79, 192], 10),
@@ -87,17 +87,17 @@ pub(super) const HOMES: [Block; 44] = [
     v4("MX", [189, 128], 11),
 ];
 
-/// Addresses that everyone knows. No household's, so only those who lie about their country use them.
+/// Well-known public resolvers, used for wrong countries: no user lives there.
 pub(super) const FAMOUS: [(IpAddr, &str); 2] =
     [(IpAddr::V4(Ipv4Addr::new(8, 8, 8, 8)), "US"), (IpAddr::V4(Ipv4Addr::new(1, 1, 1, 1)), "AU")];
 
 impl Block {
-    /// Any host of the block.
+    /// A random host of the block.
     pub(super) fn host(&self, rng: &mut impl Rng) -> IpAddr {
         match self.network {
             IpAddr::V4(network) => {
                 let host = rng.random::<u32>() & (u32::MAX >> self.prefix_bits);
-                // Ends in neither 0 nor 255, which some take for a network's own addresses.
+                // Never ends in 0 or 255, which some take for network addresses.
                 let last = 1 + host % 254;
                 IpAddr::V4(Ipv4Addr::from(u32::from(network) | (host & !0xff) | last))
             }
@@ -122,7 +122,7 @@ impl Block {
     }
 }
 
-/// A country other than `country`.
+/// A random country other than `country`.
 pub(super) fn elsewhere(country: &str, rng: &mut impl Rng) -> &'static str {
     let start = rng.random_range(0..HOMES.len());
     let others = HOMES.iter().cycle().skip(start).take(HOMES.len());
@@ -138,7 +138,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_host_is_a_public_address_of_its_own_block_and_country() {
+    fn every_host_is_public_and_belongs_to_one_country() {
         let mut rng = Xoshiro256PlusPlus::seed_from_u64(1);
         for block in HOMES {
             for _ in 0..500 {

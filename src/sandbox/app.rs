@@ -1,8 +1,7 @@
-//! Plays the publisher's app: verifies each call as the network's documentation says, books it once, and answers as
-//! told.
+//! Plays the publisher's app: verifies each call as the network documents it, books it once, and answers as configured.
 //!
-//! It knows nothing of how calls are made. Signatures are verified by the code that verifies the network's own, which
-//! is what a publisher's app already has.
+//! It shares no code with the sender. Signatures are verified by the code that verifies the network's own calls, which a
+//! publisher's app already has.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
@@ -19,10 +18,10 @@ use tokio::net::{TcpListener, TcpStream};
 
 use super::clock_ms;
 
-/// The longest request that is read.
+/// Maximum size of a request.
 const MAX_REQUEST_BYTES: usize = 64 * 1_024;
 
-/// The URL of the app for `[apps.forward]`, at `origin`.
+/// The `url` of `[apps.forward]` for an app at `origin`.
 pub fn postback_url(origin: &str) -> String {
     format!(
         "{origin}/postback?user_id={{user_id}}&tx_id={{tx_id}}&reward={{reward}}&status={{status}}\
@@ -33,50 +32,50 @@ pub fn postback_url(origin: &str) -> String {
 /// What the app does with a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reply {
-    /// Books it, and says so.
+    /// Books it, and answers 200.
     Acknowledge,
     /// Books nothing, and answers with this status.
     Refuse(u16),
-    /// Books nothing, and answers 200 with a body that is no yes.
+    /// Books nothing, and answers 200 with a body that does not acknowledge.
     WrongBody,
     /// Books nothing, and answers with this status and body.
     Say(u16, &'static str),
-    /// Books it, and closes the connection before it says so.
+    /// Books it, and closes the connection without an answer.
     BookAndClose,
     /// Books nothing, and closes the connection.
     Close,
-    /// Books it, and says so after this time.
+    /// Books it, and answers 200 after this time.
     Slow(Duration),
-    /// Sends whoever calls elsewhere.
+    /// Answers 302.
     Redirect,
 }
 
 /// One call as it arrived.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Arrival {
-    /// When, in unix milliseconds.
+    /// Unix milliseconds.
     pub at_ms: i64,
-    /// The path and query, or of a webhook the body.
+    /// Path and query of a postback, body of a webhook.
     pub content: String,
-    /// What it is known by: of a webhook its id.
+    /// The idempotency key: `REWARD-SEQUENCE`, or the `webhook-id`.
     pub id: String,
-    /// True if the signature is right.
+    /// True if the signature matches.
     pub verified: bool,
-    /// The user.
+    /// User ID in the app.
     pub user_id: String,
-    /// The transaction.
+    /// Transaction ID of the network.
     pub tx_id: String,
-    /// The reward's id.
+    /// Reward ID; -1 if missing.
     pub reward_id: i64,
-    /// The number within the reward.
+    /// Number of the event within the reward; -1 if missing.
     pub sequence: i64,
-    /// 1 credits, 2 takes back; of a webhook from its type.
+    /// 1 credited, 2 reversed, 3 held, 4 rejected, 0 unknown.
     pub status: u8,
-    /// How much.
+    /// Amount in the user's currency.
     pub reward: Micros,
-    /// What the user is to have, as the caller says.
+    /// The balance that the sender reports.
     pub balance: String,
-    /// Why.
+    /// As sent, e.g. `completed`.
     pub reason: String,
 }
 
@@ -88,33 +87,33 @@ struct Books {
     balances: BTreeMap<String, i64>,
 }
 
-/// Decides what the app does with a call.
-type Temper = Box<dyn FnMut(&Arrival) -> Reply + Send>;
+/// Chooses the reply to a call.
+type Behaviour = Box<dyn FnMut(&Arrival) -> Reply + Send>;
 
 /// An app that runs until its runtime ends.
 #[derive(Clone)]
 pub struct App {
-    /// Where it listens.
+    /// Address that it listens on.
     pub address: SocketAddr,
     secrets: Arc<Vec<Secret>>,
     books: Arc<Mutex<Books>>,
-    temper: Arc<Mutex<Temper>>,
+    behaviour: Arc<Mutex<Behaviour>>,
 }
 
 impl App {
-    /// Starts an app at `listener` that knows these secrets and acknowledges everything.
+    /// Starts an app at `listener` that verifies with these secrets and acknowledges every call.
     pub fn start(listener: TcpListener, secrets: Vec<Secret>) -> io::Result<Self> {
         let app = Self {
             address: listener.local_addr()?,
             secrets: Arc::new(secrets),
             books: Arc::default(),
-            temper: Arc::new(Mutex::new(Box::new(|_| Reply::Acknowledge))),
+            behaviour: Arc::new(Mutex::new(Box::new(|_| Reply::Acknowledge))),
         };
         let serving = app.clone();
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
                 let app = serving.clone();
-                // A connection that breaks is the caller's to take up again.
+                // If a connection breaks, the sender retries.
                 tokio::spawn(async move { app.serve(stream).await.ok() });
             }
         });
@@ -126,27 +125,27 @@ impl App {
         format!("http://{}", self.address)
     }
 
-    /// From now on the app does what `temper` says.
-    pub fn answer_with(&self, temper: impl FnMut(&Arrival) -> Reply + Send + 'static) {
-        *lock(&self.temper) = Box::new(temper);
+    /// From now on, `behaviour` chooses the replies.
+    pub fn answer_with(&self, behaviour: impl FnMut(&Arrival) -> Reply + Send + 'static) {
+        *lock(&self.behaviour) = Box::new(behaviour);
     }
 
-    /// Every call so far, in the order of arrival.
+    /// All calls so far, in the order of arrival.
     pub fn arrivals(&self) -> Vec<Arrival> {
         lock(&self.books).arrivals.clone()
     }
 
-    /// How many calls came so far.
+    /// Number of calls so far.
     pub fn calls(&self) -> usize {
         lock(&self.books).arrivals.len()
     }
 
-    /// How many events are booked.
+    /// Number of booked events.
     pub fn booked(&self) -> usize {
         lock(&self.books).booked.len()
     }
 
-    /// What each user has by the app's own books.
+    /// Balance of each user in the books of the app.
     pub fn balances(&self) -> BTreeMap<String, Micros> {
         lock(&self.books).balances.iter().map(|(user, balance)| (user.clone(), Micros(*balance))).collect()
     }
@@ -156,7 +155,7 @@ impl App {
         let mut read = Vec::with_capacity(2_048);
         while let Some(request) = Request::read(&mut stream, &mut read).await? {
             let arrival = self.arrival(&request);
-            let reply = (*lock(&self.temper))(&arrival);
+            let reply = (*lock(&self.behaviour))(&arrival);
             let reply = if arrival.verified { reply } else { Reply::Refuse(403) };
             self.book(arrival, reply);
             let (status, body) = match reply {
@@ -179,7 +178,7 @@ impl App {
         Ok(())
     }
 
-    /// Books what is to be booked, once for each id.
+    /// Books the call if `reply` says so, once per ID.
     fn book(&self, arrival: Arrival, reply: Reply) {
         let mut books = lock(&self.books);
         let books_it = matches!(reply, Reply::Acknowledge | Reply::BookAndClose | Reply::Slow(_));
@@ -226,7 +225,7 @@ impl App {
     fn webhook(&self, request: &Request, id: &str) -> Arrival {
         let timestamp_s = request.header("webhook-timestamp").and_then(|text| text.parse().ok()).unwrap_or(0);
         let given = request.header("webhook-signature").unwrap_or_default();
-        // Any of the secrets the app knows, among any of the signatures it is given.
+        // Any known secret may match any of the given signatures.
         let verified = self.secrets.iter().any(|secret| {
             let expected = sign::webhook(id, timestamp_s, &request.body, std::slice::from_ref(secret));
             given.split(' ').any(|signature| signature == expected)
@@ -257,12 +256,12 @@ impl App {
     }
 }
 
-/// A test that failed while it held the lock has left nothing half done.
+/// Ignores poisoning: no code leaves the data inconsistent when it panics.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// One request, as far as the app needs it.
+/// The parts of a request that the app needs.
 struct Request {
     target: String,
     headers: Vec<(String, String)>,
@@ -270,7 +269,7 @@ struct Request {
 }
 
 impl Request {
-    /// The next one; `None` if the connection ends between two.
+    /// The next request; `None` if the connection ends before it.
     async fn read(stream: &mut TcpStream, read: &mut Vec<u8>) -> io::Result<Option<Self>> {
         let invalid = || io::Error::from(io::ErrorKind::InvalidData);
         let head_len = loop {

@@ -1,4 +1,4 @@
-//! One planned call, the event it belongs to, and how it is written as a signed URL.
+//! A planned call, its event, and its signed URL.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -17,17 +17,17 @@ use super::template::{Signer, Template};
 /// One invented reward event. Its calls share it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Event {
-    /// What story it tells.
+    /// Its kind, which determines its calls.
     pub variety: Variety,
-    /// What has to become of it, if its credit is the only thing said of it; see [`Outlook`].
+    /// The expected result if only its credit is sent.
     pub outlook: Outlook,
-    /// Names the plan; in front of every id, so that two plans never meet.
+    /// Name of the plan, the prefix of every ID: two plans never share one.
     pub plan: Arc<str>,
-    /// Its number within the plan, from 1.
+    /// Number within the plan, from 1.
     pub number: u64,
-    /// The number of its user.
+    /// Number of the user within the plan.
     pub user: u64,
-    /// What was done.
+    /// What the user did.
     pub task: &'static Task,
     /// The user's address.
     pub ip: IpAddr,
@@ -37,29 +37,29 @@ pub struct Event {
     pub payout: Micros,
     /// What the user earns.
     pub reward: Micros,
-    /// How long the user took from click to completion.
+    /// From click to completion, in milliseconds.
     pub took_ms: i64,
-    /// The event just before it whose task the same user did already; only the second of a duplicate has one.
+    /// Set on the second event of a duplicate: the number of the first, which is the one before.
     pub same_task_as: Option<u64>,
-    /// The unix second of the click, once the event was first sent: repeats must say the same.
+    /// The click in unix seconds, fixed by the first call: repeats must have the same.
     pub(super) clicked_at_s: OnceLock<i64>,
 }
 
-/// What a gateway with the built-in policy has to make of an event whose credit arrived.
+/// The result that a gateway with the built-in policy must reach when the credit arrives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outlook {
-    /// Credit it.
+    /// The reward is credited.
     Credited,
-    /// Hold it.
+    /// The reward is held.
     Held,
-    /// One of the two; which one depends on the gateway's data or on what the template leaves out.
+    /// Credited or held: it depends on the gateway's data, or on fields that the template leaves out.
     Judged,
-    /// Nothing: there must be no reward.
+    /// There must be no reward.
     Nothing,
 }
 
 impl Outlook {
-    /// True if a reward may stand at `status`.
+    /// True if the reward may have `status`.
     pub fn allows(self, status: Status) -> bool {
         match self {
             Self::Credited => status == Status::Credited,
@@ -70,18 +70,18 @@ impl Outlook {
     }
 }
 
-/// What a call says of its event.
+/// The kind of a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Act {
-    /// The user earned it.
+    /// The user earned the reward.
     Credit,
-    /// The same once more, byte for byte.
+    /// A repeat of the credit, byte for byte.
     Again,
-    /// It is taken back. Networks differ in the status number, and in whether they name the amounts again.
+    /// The network takes the reward back. Networks differ in the status, and in whether they repeat the amounts.
     Reversal {
-        /// `2`, or the older `0`.
+        /// 2, or the older 0.
         status: u8,
-        /// Whether reward and payout are said again.
+        /// True: reward and payout are repeated.
         amounts: bool,
     },
     /// A credit that the network did not sign.
@@ -93,7 +93,7 @@ pub enum Act {
 /// How a call is forged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Forgery {
-    /// Well formed, but no secret produces it.
+    /// Well formed, but not made with the secret.
     WrongHash,
     /// No hash at all.
     MissingHash,
@@ -108,30 +108,30 @@ pub enum Fault {
     NegativeMoney,
     /// An empty user id.
     MissingUser,
-    /// A status that the network's documentation does not know.
+    /// A status that the network does not document.
     UnknownStatus,
 }
 
-/// One call that the network makes.
+/// A call of the network.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Call {
-    /// Its place in the plan, from 1.
+    /// Number within the plan, from 1.
     pub number: u64,
     /// Sent at the same instant as the call before it, on another connection.
     pub together: bool,
-    /// What it says.
+    /// Its kind.
     pub act: Act,
-    /// Of which event.
+    /// Shared by all calls of the event.
     pub event: Arc<Event>,
 }
 
 impl Call {
-    /// True if the network means it: then it must be acknowledged, and is sent again if it is not.
+    /// True if it comes from the network: it must be acknowledged, and is retried otherwise.
     pub fn is_genuine(&self) -> bool {
         !matches!(self.act, Act::Forged(_))
     }
 
-    /// Path and query as they are sent at `now_ms`, with the hash. The first writing of an event fixes its click.
+    /// Path and query with the hash, for sending at `now_ms`. The first call of an event fixes its click time.
     pub fn signed_target(&self, template: &Template, signer: &Signer, now_ms: i64) -> String {
         let clicked_at_s = self.event.clicked_at_s(now_ms);
         let target = |act| template.expand(|field| self.event.value(field, act, clicked_at_s));
@@ -155,23 +155,23 @@ impl Call {
 }
 
 impl Event {
-    /// The transaction id.
+    /// Transaction ID, `PLAN-NUMBER`.
     pub fn tx_id(&self) -> String {
         tx_id(&self.plan, self.number)
     }
 
-    /// The publisher's id of the user.
+    /// User ID at the publisher, `PLAN-uNUMBER`.
     pub fn user_id(&self) -> String {
         format!("{}-u{}", self.plan, self.user)
     }
 
-    /// The click, in unix milliseconds, if the event was ever sent.
+    /// The click, in unix milliseconds; `None` before the event is first sent.
     pub fn clicked_at_ms(&self) -> Option<i64> {
         self.clicked_at_s.get().map(|clicked_at_s| clicked_at_s * SECOND_MS)
     }
 
-    /// Counted back from the first sending, because an honest time must be honest whenever the plan is carried out.
-    /// Rounded up to the whole second, so that the gateway never sees a longer time than was meant.
+    /// Counted back from the first call, so that the duration is right whenever the plan is sent. Rounded up to the second,
+    /// so that the gateway never sees a longer duration.
     fn clicked_at_s(&self, now_ms: i64) -> i64 {
         let clicked_at_ms = now_ms - self.took_ms;
         *self.clicked_at_s.get_or_init(|| (clicked_at_ms + SECOND_MS - 1).div_euclid(SECOND_MS))
@@ -203,18 +203,18 @@ impl Event {
     }
 }
 
-/// The transaction id of an event by its number.
+/// The transaction ID of an event.
 pub(super) fn tx_id(plan: &str, number: u64) -> String {
     format!("{plan}-{number:08}")
 }
 
-/// The number in a transaction id of `plan`; `None` if it is not one.
+/// The event number in a transaction ID; `None` if it is not of `plan`.
 pub(super) fn number_of(plan: &str, tx: &str) -> Option<u64> {
     let number = tx.strip_prefix(plan)?.strip_prefix('-')?.parse().ok()?;
     (tx_id(plan, number) == tx).then_some(number)
 }
 
-/// `forged (wrong hash)`, `reversal`: what the call says, for a person.
+/// For people: `forged (wrong hash)`, `reversal`.
 impl fmt::Display for Act {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         out.write_str(match self {

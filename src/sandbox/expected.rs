@@ -1,6 +1,7 @@
-//! What must have become of every event, as far as the answers bind the gateway.
+//! The effect that every event must have had, as far as the answers of the gateway tell.
 //!
-//! Acknowledged binds: exactly one effect. Not acknowledged binds to nothing: the call may have arrived all the same.
+//! An acknowledged event must have exactly one effect. One that was not acknowledged may have one: the call may have
+//! arrived.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -10,21 +11,21 @@ use std::sync::Arc;
 use domain::reward::Status;
 use domain::time::SECOND_MS;
 
+use super::answer::Answer;
 use super::call::{Act, Call, Event, Outlook, number_of};
 use super::mix::Variety;
-use super::send::Answer;
 
-/// Below this no offer can be done; a gateway that got the event within it must have seen the speed.
+/// No offer can be completed in less time; a gateway that received the event within it must have noticed the speed.
 const IMPOSSIBLE_BELOW_MS: i64 = 5 * SECOND_MS;
 
-/// So many unexpected answers are remembered; all are counted.
+/// Unexpected answers that are kept; all are counted.
 const KEPT_UNEXPECTED: usize = 20;
 
-/// Every event that was sent, with what was acknowledged of it.
+/// Every event that was sent, and which of its calls were acknowledged.
 #[derive(Clone, Debug, Default)]
 pub struct Expected {
     plan: Option<Arc<str>>,
-    fates: HashMap<u64, Fate>,
+    dispositions: HashMap<u64, Disposition>,
     unexpected: u64,
     first_unexpected: Vec<Unexpected>,
 }
@@ -38,16 +39,16 @@ pub(super) struct Unexpected {
     pub(super) text: String,
 }
 
-/// One event, and what was sent and acknowledged of it.
+/// One event, and how many of its calls were sent and acknowledged.
 #[derive(Clone, Debug)]
-pub(super) struct Fate {
+pub(super) struct Disposition {
     pub(super) event: Arc<Event>,
     pub(super) credits: Sendings,
     pub(super) reversals: Sendings,
     pub(super) broken: Sendings,
 }
 
-/// Calls that say the same.
+/// Counts of calls with the same content.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Sendings {
     pub(super) attempted: u32,
@@ -56,20 +57,20 @@ pub(super) struct Sendings {
     first_acknowledged_at_ms: Option<i64>,
 }
 
-/// Where a reward may stand; `None` is no reward at all.
+/// The statuses that a reward may have; `None` is no reward.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Allowed(pub(super) Vec<Option<Status>>);
 
 impl Expected {
-    /// Takes note of a call. The events must be of one plan.
+    /// Records the answer to a call. All events must be of one plan.
     pub fn observe(&mut self, call: &Call, answer: &Answer) {
         let event = &call.event;
         self.plan.get_or_insert_with(|| Arc::clone(&event.plan));
-        let fate = self.fates.entry(event.number).or_insert_with(|| Fate::new(event));
+        let disposition = self.dispositions.entry(event.number).or_insert_with(|| Disposition::new(event));
         match call.act {
-            Act::Credit | Act::Again => fate.credits.add(answer),
-            Act::Reversal { .. } => fate.reversals.add(answer),
-            Act::Broken(_) => fate.broken.add(answer),
+            Act::Credit | Act::Again => disposition.credits.add(answer),
+            Act::Reversal { .. } => disposition.reversals.add(answer),
+            Act::Broken(_) => disposition.broken.add(answer),
             Act::Forged(_) => {}
         }
         if let (true, Some(status)) = (call.is_unexpected(answer), answer.status) {
@@ -83,12 +84,12 @@ impl Expected {
 
     /// How many events were sent.
     pub fn len(&self) -> usize {
-        self.fates.len()
+        self.dispositions.len()
     }
 
     /// True if nothing was sent.
     pub fn is_empty(&self) -> bool {
-        self.fates.is_empty()
+        self.dispositions.is_empty()
     }
 
     /// How many answers were unexpected, and the first of them.
@@ -97,30 +98,30 @@ impl Expected {
     }
 
     /// Every event in the order of the plan.
-    pub(super) fn fates(&self) -> Vec<&Fate> {
-        let mut fates: Vec<_> = self.fates.values().collect();
-        fates.sort_unstable_by_key(|fate| fate.event.number);
-        fates
+    pub(super) fn dispositions(&self) -> Vec<&Disposition> {
+        let mut dispositions: Vec<_> = self.dispositions.values().collect();
+        dispositions.sort_unstable_by_key(|disposition| disposition.event.number);
+        dispositions
     }
 
-    /// The number of the event that `tx_id` names, if it was sent.
+    /// The number of the event with this transaction ID; `None` if it was not sent.
     pub(super) fn number_of(&self, tx_id: &str) -> Option<u64> {
         let number = number_of(self.plan.as_deref()?, tx_id)?;
-        self.fates.contains_key(&number).then_some(number)
+        self.dispositions.contains_key(&number).then_some(number)
     }
 
-    /// Where the reward of `fate` may stand.
-    pub(super) fn allowed(&self, fate: &Fate) -> Allowed {
-        let (credits, reversals) = (&fate.credits, &fate.reversals);
+    /// The statuses that the reward of this event may have.
+    pub(super) fn allowed(&self, disposition: &Disposition) -> Allowed {
+        let (credits, reversals) = (&disposition.credits, &disposition.reversals);
         if credits.attempted + reversals.attempted == 0 {
             // Forged or broken: no effect whatever the answer.
             return Allowed(vec![None]);
         }
         if reversals.acknowledged > 0 {
-            // Before or after the credit, seen or unseen: a reversal wins.
+            // A reversal wins, whether it came before or after the credit.
             return Allowed(vec![Some(Status::Reversed)]);
         }
-        let outlook = self.outlook(fate);
+        let outlook = self.outlook(disposition);
         let mut allowed = Vec::new();
         if credits.attempted > 0 {
             allowed.extend(Status::ALL.into_iter().filter(|status| outlook.allows(*status)).map(Some));
@@ -134,42 +135,43 @@ impl Expected {
         Allowed(allowed)
     }
 
-    /// What the plan expects, unless the course of the run took the certainty away.
-    fn outlook(&self, fate: &Fate) -> Outlook {
-        let (event, credits) = (&fate.event, &fate.credits);
+    /// The outlook of the plan, or [`Outlook::Judged`] if the timing of the run made it uncertain.
+    fn outlook(&self, disposition: &Disposition) -> Outlook {
+        let (event, credits) = (&disposition.event, &disposition.credits);
         let is_certain = match event.variety {
-            // Sent in time, but perhaps arrived too late to be impossible.
+            // It may have arrived too late to look impossible.
             Variety::ImpossibleSpeed => {
                 let arrived_by_ms = credits.first_acknowledged_at_ms;
                 let clicked_at_ms = event.clicked_at_ms();
                 arrived_by_ms.zip(clicked_at_ms).is_some_and(|(by, click)| by - click < IMPOSSIBLE_BELOW_MS)
             }
             // Whichever arrives first is credited.
-            Variety::Duplicate => self.is_order_certain(fate),
+            Variety::Duplicate => self.is_order_certain(disposition),
             _ => true,
         };
         if is_certain { event.outlook } else { Outlook::Judged }
     }
 
-    /// True if the first of two events of one task was acknowledged before the second was sent.
-    fn is_order_certain(&self, fate: &Fate) -> bool {
-        let (number, credits) = (fate.event.number, &fate.credits);
-        if let Some(first) = fate.event.same_task_as {
-            return self.fates.get(&first).is_some_and(|first| first.credits.arrived_before(credits));
+    /// True if the first of two events of one task was acknowledged before the second was sent, or there is one only.
+    fn is_order_certain(&self, disposition: &Disposition) -> bool {
+        let (number, credits) = (disposition.event.number, &disposition.credits);
+        if let Some(first) = disposition.event.same_task_as {
+            return self.dispositions.get(&first).is_some_and(|first| first.credits.arrived_before(credits));
         }
-        let second = self.fates.get(&(number + 1)).filter(|second| second.event.same_task_as == Some(number));
+        let second =
+            self.dispositions.get(&(number + 1)).filter(|second| second.event.same_task_as == Some(number));
         second.is_none_or(|second| credits.arrived_before(&second.credits))
     }
 }
 
-impl Fate {
+impl Disposition {
     fn new(event: &Arc<Event>) -> Self {
         let none = Sendings::default();
         Self { event: Arc::clone(event), credits: none, reversals: none, broken: none }
     }
 
-    /// How many repeats the reward may have counted: what was acknowledged beyond the first at least, what was sent
-    /// beyond the first at most.
+    /// Repeats that the reward may have counted: at least the calls acknowledged after the first, at most the calls sent
+    /// after the first.
     pub(super) fn repeats(&self) -> RangeInclusive<i64> {
         let beyond_first = |count: fn(&Sendings) -> u32| {
             let sum = count(&self.credits).saturating_sub(1) + count(&self.reversals).saturating_sub(1);
@@ -198,7 +200,7 @@ impl Sendings {
 }
 
 impl Allowed {
-    /// True if a reward may stand at `status`; `None`: if there may be none.
+    /// True if the reward may have `status`; for `None`, if there may be no reward.
     pub(super) fn contains(&self, status: Option<Status>) -> bool {
         self.0.contains(&status)
     }
@@ -223,18 +225,22 @@ mod tests {
         let mut expected = Expected::default();
         let calls = plan(1, 2, &format!("honest,{mix}=1"));
         for (call, (sent_at_ms, answered_at_ms, status)) in calls.zip(answers) {
-            // The first writing fixes the click.
+            // The first call fixes the click time.
             let _ = call.event.clicked_at_s.get_or_init(|| 0);
             expected.observe(
                 &call,
                 &Answer { sent_at_ms: *sent_at_ms, answered_at_ms: *answered_at_ms, ..answer(*status) },
             );
         }
-        expected.fates().into_iter().map(|fate| expected.allowed(fate).to_string()).collect()
+        expected
+            .dispositions()
+            .into_iter()
+            .map(|disposition| expected.allowed(disposition).to_string())
+            .collect()
     }
 
     #[test]
-    fn an_acknowledged_event_has_one_effect_others_at_most_one() {
+    fn an_acknowledged_event_has_one_effect_others_may_have_none() {
         assert_eq!(allowed("repeat", &[(0, 1, 200), (2, 3, 200)]), ["credited"]);
         assert_eq!(allowed("repeat", &[(0, 1, 503), (2, 3, 200)]), ["credited"]);
         assert_eq!(allowed("repeat", &[(0, 1, 503), (2, 3, 503)]), ["credited or no reward"]);
@@ -242,7 +248,7 @@ mod tests {
     }
 
     #[test]
-    fn an_acknowledged_reversal_wins_and_another_may_have() {
+    fn an_acknowledged_reversal_wins_and_another_may_win() {
         for mix in ["reversal", "early_reversal"] {
             assert_eq!(allowed(mix, &[(0, 1, 200), (2, 3, 200)]), ["reversed"]);
         }
@@ -259,7 +265,7 @@ mod tests {
     }
 
     #[test]
-    fn of_a_duplicate_the_second_is_held_if_the_first_was_there_before_it() {
+    fn a_duplicate_is_held_if_the_first_event_arrived_before_it() {
         assert_eq!(allowed("duplicate", &[(0, 5, 200), (6, 7, 200)]), ["credited", "held"]);
         let unknown = ["credited or held", "credited or held"];
         assert_eq!(allowed("duplicate", &[(0, 5, 200), (5, 7, 200)]), unknown);
@@ -268,12 +274,12 @@ mod tests {
     }
 
     #[test]
-    fn repeats_are_at_least_what_was_acknowledged_and_at_most_what_was_sent() {
+    fn repeats_lie_between_acknowledged_and_sent_calls() {
         let mut expected = Expected::default();
         let calls: Vec<_> = plan(1, 2, "honest,repeat=1").collect();
         for (call, status) in [(0, 503), (1, 200), (1, 503), (1, 200)] {
             expected.observe(&calls[call], &answer(status));
         }
-        assert_eq!(expected.fates()[0].repeats(), 1..=3);
+        assert_eq!(expected.dispositions()[0].repeats(), 1..=3);
     }
 }

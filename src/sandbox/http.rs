@@ -1,4 +1,4 @@
-//! The one door to the gateway: a GET, its answer, and the limits of both.
+//! The HTTP client: GET requests with time-outs and a maximum answer.
 
 use std::error::Error;
 use std::time::Duration;
@@ -6,37 +6,37 @@ use std::time::Duration;
 use reqwest::redirect::Policy;
 use reqwest::{Client, ClientBuilder};
 
-/// A network gives up on a host that does not take the connection.
+/// Time-out of connecting.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// From sending to the last byte of the answer.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// What is asked.
+/// A request.
 pub(super) struct Get<'a> {
     pub(super) url: &'a str,
     /// The API's token; postbacks carry none.
     pub(super) bearer: Option<&'a str>,
-    /// A longer answer is none.
+    /// A longer body is an error.
     pub(super) max_body_bytes: usize,
 }
 
-/// What came back.
+/// An answer.
 pub(super) struct Reply {
     pub(super) status: u16,
     pub(super) body: Vec<u8>,
 }
 
-/// Why nothing came back.
+/// Why there is no answer.
 #[derive(Debug)]
 pub(super) struct NoReply {
-    /// The whole chain of causes, without the URL: that carries a hash.
+    /// The chain of causes, without the URL, which contains a hash.
     pub(super) reason: String,
-    /// There was not even a connection.
+    /// True if no connection was made.
     pub(super) unreachable: bool,
 }
 
-/// Makes GET requests. The tests have another one, so that what is asserted of sending and checking needs no TLS.
+/// Makes GET requests. Tests use an implementation without TLS.
 pub(super) trait Http: Clone + Send + Sync + 'static {
     fn get(&self, get: Get<'_>) -> impl Future<Output = Result<Reply, NoReply>> + Send;
 }

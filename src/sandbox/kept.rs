@@ -1,9 +1,9 @@
-//! What the network gave up: after the last retry a postback is kept in a file, until a person has it sent again.
+//! Calls that the network gave up: after the last retry they are kept in a file until a person sends them again.
 //!
-//! One JSON object a line, appended and synced when its answer is looked at; answers wait in a queue for that, so
-//! killing the sandbox can lose what stands in it. A line that was torn by a kill is no line, and the next one does not
-//! join it. Every reading and writing holds a lock, so a sandbox may go on adding while another process sends again.
-//! What is sent again is the same call byte for byte, hash included: a network does not sign anew.
+//! One JSON object per line, appended and synced when the answer is processed; killing the sandbox loses the answers that
+//! still wait in the queue. A line cut off by a kill is ignored, and the next one starts on a new line. Every access holds
+//! a lock, so a sandbox can add calls while another process resends. A resent call is the same byte for byte, including
+//! the hash: a network does not sign again.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
@@ -13,36 +13,36 @@ use std::path::{Path, PathBuf};
 use domain::postback::network::targo::is_acknowledged;
 use serde::{Deserialize, Serialize};
 
+use super::answer::{Answer, MAX_ANSWER_BYTES};
 use super::call::Call;
 use super::http::{Get, Http, client};
-use super::send::{Answer, MAX_ANSWER_BYTES};
 use super::template::{Signer, Template};
 
-/// Rights of a file: it holds calls with their signatures.
+/// File mode: signed calls are readable by the owner only.
 const FOR_US_ALONE: u32 = 0o600;
 
-/// So many are sent again before the file is written anew: what a killed resend sends twice is a repeat.
+/// Calls sent before the file is rewritten. If resending is killed, at most these are sent twice, as repeats.
 const RESEND_BATCH: usize = 50;
 
-/// A postback that was given up.
+/// A call that was given up.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Kept {
-    /// The network's transaction.
+    /// Transaction ID of the network.
     pub tx_id: String,
-    /// What it says, e.g. `credit`.
+    /// The kind of call, e.g. `credit`.
     pub act: String,
-    /// The whole URL, hash included.
+    /// The whole URL with its hash.
     pub url: String,
-    /// How often it was sent.
+    /// Number of attempts.
     pub attempts: u32,
     /// The end of the last attempt, unix milliseconds.
     pub failed_at_ms: i64,
-    /// How it was answered last: a status and the beginning of the body, or why there was no answer.
+    /// Status and first characters of the last answer, or why there was none.
     pub last_answer: String,
 }
 
-/// The file cannot be used.
+/// Why the file cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum KeepError {
     /// Reading or writing failed.
@@ -50,17 +50,17 @@ pub enum KeepError {
     Io {
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// The error of the file system.
         source: io::Error,
     },
-    /// A line that is no postback.
+    /// A line is not a call.
     #[error("{}, line {line}: {what}", .path.display())]
     Line {
         /// The file.
         path: PathBuf,
         /// The line, from 1.
         line: usize,
-        /// What is wrong with it.
+        /// The error of the parser.
         what: String,
     },
     /// The HTTP client cannot be built.
@@ -68,25 +68,25 @@ pub enum KeepError {
     Client(String),
 }
 
-/// The file that keeps what was given up.
+/// The file of calls that were given up.
 #[derive(Clone, Debug)]
 pub struct Keep {
     path: PathBuf,
 }
 
-/// What became of sending again.
+/// The result of resending.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Resent {
-    /// Acknowledged now; they have left the file.
+    /// Acknowledged now, and removed from the file.
     pub acknowledged: Vec<Kept>,
-    /// Not acknowledged; they stay.
+    /// Still not acknowledged; they stay in the file.
     pub failed: usize,
 }
 
 impl Kept {
-    /// `call` after `answer`, its last.
+    /// `call` with its last `answer`.
     pub fn of(call: &Call, answer: &Answer, template: &Template, signer: &Signer) -> Self {
-        // The click was fixed when it was first written, so this is what was sent.
+        // The click time was fixed at the first attempt, so this is the same target.
         let target = call.signed_target(template, signer, answer.sent_at_ms);
         let last_answer = match answer.status {
             Some(status) => format!("{status} {}", answer.text),
@@ -109,13 +109,13 @@ impl Keep {
         Self { path: path.to_owned() }
     }
 
-    /// Everything that is kept, oldest first; nothing if there is no file.
+    /// Every call in the file, oldest first; empty without a file.
     pub fn all(&self) -> Result<Vec<Kept>, KeepError> {
         let _lock = self.lock()?;
         self.read()
     }
 
-    /// Keeps one more; it is on disk when this returns.
+    /// Appends a call; it is on disk when this returns.
     pub fn add(&self, kept: &Kept) -> Result<(), KeepError> {
         let _lock = self.lock()?;
         let append = || {
@@ -132,7 +132,7 @@ impl Keep {
         append().map_err(|error| self.io(error))
     }
 
-    /// Sends again what `wanted` says; what is acknowledged leaves the file. What is added meanwhile stays in it.
+    /// Sends the calls again that are `wanted`, and removes those that are acknowledged. Calls added meanwhile stay.
     ///
     /// The executable must have installed a rustls provider first: without one, the HTTP client panics.
     pub async fn resend(&self, wanted: impl Fn(&Kept) -> bool) -> Result<Resent, KeepError> {
@@ -159,7 +159,7 @@ impl Keep {
         Ok(resent)
     }
 
-    /// Takes these out of the file as it is now, each once.
+    /// Removes each of these once from the current file.
     fn remove(&self, gone: &[Kept]) -> Result<(), KeepError> {
         let _lock = self.lock()?;
         let mut left = self.read()?;
@@ -181,7 +181,7 @@ impl Keep {
         write().map_err(|error| self.io(error))
     }
 
-    /// The lines of the file. What stands behind the last line's end was torn by a kill, and was never kept.
+    /// The complete lines of the file. Text after the last line break was cut off by a kill.
     fn read(&self) -> Result<Vec<Kept>, KeepError> {
         let bytes = match fs::read(&self.path) {
             Ok(bytes) => bytes,
@@ -200,8 +200,7 @@ impl Keep {
         parsed.collect()
     }
 
-    /// Nobody else reads or writes the file until the lock is dropped. It is a file of its own, because the kept one is
-    /// replaced.
+    /// Locks out other readers and writers until it is dropped. A file of its own, because the other one is replaced.
     fn lock(&self) -> Result<File, KeepError> {
         let lock = || {
             let path = self.path.with_extension("lock");
@@ -217,7 +216,7 @@ impl Keep {
     }
 }
 
-/// Cuts off what was torn, so that the next line is a line of its own.
+/// Removes a line cut off by a kill, so that the next one starts on a new line.
 fn drop_torn_line(file: &mut File) -> io::Result<()> {
     let len = file.seek(SeekFrom::End(0))?;
     if len == 0 {
@@ -266,7 +265,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_cut_off_by_a_kill_is_ignored_and_the_next_one_is_read() {
+    fn a_line_cut_off_by_a_kill_is_ignored_and_the_next_starts_afresh() {
         let (_folder, keep) = file();
         keep.add(&kept("a")).expect("kept");
         let torn = format!("{}{}", line(&kept("a")).expect("a line"), "{\"tx_id\":\"b\",\"ac");
@@ -288,7 +287,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_added_while_others_are_taken_out_stays() {
+    fn calls_added_during_a_resend_stay() {
         let (_folder, keep) = file();
         for tx_id in ["a", "b", "b", "c"] {
             keep.add(&kept(tx_id)).expect("kept");
@@ -300,7 +299,7 @@ mod tests {
     }
 
     #[test]
-    fn many_who_add_at_the_same_time_lose_nothing() {
+    fn concurrent_writers_lose_nothing() {
         let (_folder, keep) = file();
         std::thread::scope(|scope| {
             for worker in 0..4 {
@@ -319,7 +318,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_is_not_wanted_is_not_sent_and_stays() {
+    async fn unwanted_calls_are_not_sent_and_stay() {
         let (_folder, keep) = file();
         keep.add(&kept("a")).expect("kept");
         let _ = rustls::crypto::ring::default_provider().install_default();

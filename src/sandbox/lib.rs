@@ -1,9 +1,9 @@
 //! # sandbox: plays the network and the app
 //!
-//! Invents reward events, signs and sends them, and checks that each had exactly one effect.
+//! It invents reward events, signs and sends them, and checks that each had exactly one effect.
 //!
-//! It never touches the gateway otherwise than from outside: through the publisher's URL, like a network, and through
-//! the JSON API, like an app. It never prints: reports and differences are values, with a `Display` for a terminal.
+//! It uses the gateway only from outside: through the publisher's URL, like a network, and through the JSON API, like an
+//! app. It never prints: reports and differences are values with a `Display` for a terminal.
 //!
 //! ```text
 //! Plan (pure, seeded) ──Call──▶ run ──Answer──▶ Report, Expected ──▶ check ──▶ Checked
@@ -11,22 +11,24 @@
 //!
 //! | file | what it holds |
 //! |---|---|
-//! | `plan` | the calls of a seed in their order, and what is expected of each |
-//! | `mix` | which share of the events is of which variety |
-//! | `call` | one event, one call, and how it is written as a signed URL |
+//! | `plan` | the calls of a seed in order, and what is expected of each |
+//! | `mix` | the share of each variety of events |
+//! | `call` | one event, its calls, and their signed URLs |
+//! | `answer` | the answer to a call |
 //! | `template` | the publisher's URL with macros; the signature |
-//! | `people`, `addresses` | invented users, their tasks, and where they live |
-//! | `send` | carries a plan out; latency counts from the scheduled instant |
-//! | `pace` | when each call is due, retries among them; its clock is an argument |
-//! | `http` | the one door to the gateway |
-//! | [`app`] | the other side: plays the publisher's app, which is told |
+//! | `people`, `addresses` | invented users, their tasks and addresses |
+//! | `send` | sends the calls of a plan; latency counts from the scheduled instant |
+//! | `pace` | when each call and retry is due; the clock is an argument |
+//! | `http` | the HTTP client |
+//! | [`app`] | plays the publisher's app, which receives deliveries |
 //! | `report` | calls by variety and answer, throughput, latencies |
-//! | `kept` | what was given up, and sending it again |
-//! | `statement` | what the network thinks it sent and owes, as CSV |
-//! | `expected` | what the answers bind the gateway to |
-//! | `check` | compares that with what the API says |
+//! | `kept` | calls that were given up, and sending them again |
+//! | `statement` | the network's own statement, as CSV |
+//! | `expected` | the effects that the answers promise |
+//! | `check` | compares them with the API |
 
 mod addresses;
+mod answer;
 pub mod app;
 mod call;
 mod check;
@@ -44,6 +46,7 @@ mod send;
 mod statement;
 mod template;
 
+pub use answer::Answer;
 pub use call::{Act, Call, Event, Fault, Forgery, Outlook};
 pub use check::{CheckError, CheckOptions, Checked, Difference, LISTED_DIFFERENCES, MAX_DEADLINE, check};
 pub use expected::Expected;
@@ -53,11 +56,11 @@ pub use pace::Retries;
 pub use people::Task;
 pub use plan::{BadPlan, Plan, PlanOptions};
 pub use report::{Latencies, Report, Tally};
-pub use send::{Answer, MAX_CONNECTIONS, MAX_RATE_PER_S, MAX_RETRY_DELAY, RunError, SendOptions, run};
+pub use send::{MAX_CONNECTIONS, MAX_RATE_PER_S, MAX_RETRY_DELAY, RunError, SendOptions, run};
 pub use statement::{StatementTotals, mark_delivered, write_statement};
 pub use template::{Signer, Template, TemplateError};
 
-/// The wall clock, in unix milliseconds. The only place where the sandbox asks it.
+/// The wall clock, in unix milliseconds; the only place where the sandbox reads it.
 fn clock_ms() -> i64 {
     #[expect(
         clippy::disallowed_methods,

@@ -1,32 +1,31 @@
-//! The mix: which share of the events is of which variety.
+//! The mix: the share of each variety of events.
 
 use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-/// What kind of story an event tells.
+/// The kind of an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Variety {
-    /// A user who did what was asked, in an honest time, at home. Credited.
+    /// Completed in a plausible time, from the right country. Credited.
     Honest,
-    /// Done one to four seconds after the click. Held.
+    /// Completed one to four seconds after the click. Held.
     ImpossibleSpeed,
-    /// The address is registered in one country, the network reports another. Held or credited: that depends on
-    /// which geo databases the gateway has.
+    /// The address is registered in one country, the network reports another. Held or credited, depending on the geo
+    /// databases of the gateway.
     WrongCountry,
     /// An honest event that is sent again: at the same instant on another connection, or later. Credited once.
     Repeat,
     /// An honest event that the network takes back later. Reversed.
     Reversal,
-    /// The same, but the reversal comes before the credit. Reversed.
+    /// A reversal that comes before its credit. Reversed.
     EarlyReversal,
-    /// A user who does the same task again under a new transaction: two events. The first is credited, the second
-    /// held.
+    /// The same user and task under a new transaction: two events. The first is credited, the second held.
     Duplicate,
     /// Not signed with the secret: wrong hash, no hash, or an amount changed after signing. No effect.
     Forged,
-    /// Signed, but it cannot be mapped: negative money, no user, unknown status. No reward.
+    /// Signed, but cannot be mapped: negative money, no user, unknown status. Quarantined.
     Broken,
 }
 
@@ -44,7 +43,7 @@ impl Variety {
         Self::Broken,
     ];
 
-    /// The name in words.
+    /// The name in reports.
     pub fn name(self) -> &'static str {
         match self {
             Self::Honest => "honest",
@@ -60,25 +59,25 @@ impl Variety {
     }
 }
 
-/// Shares of the events, each from 0 to 1; what is left is honest.
+/// Shares of the events, each from 0 to 1; the rest is honest.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Mix {
-    /// Done within 1 to 4 s. Default 0.05: a bad day at one offer.
+    /// Completed within 1 to 4 s. Default 0.05: a bad day at one offer.
     pub impossible_speed: f64,
-    /// Address and reported country differ. Default 0.05: about how often registry data is wrong, too.
+    /// Address and reported country differ. Default 0.05: about the error rate of registry data.
     pub wrong_country: f64,
-    /// Sent again. Default 0.05: networks repeat whatever was slow to be acknowledged.
+    /// Sent again. Default 0.05: networks repeat calls that were acknowledged slowly.
     pub repeat: f64,
-    /// Taken back later. Default 0.03.
+    /// Reversed later. Default 0.03.
     pub reversal: f64,
-    /// Taken back before it was given. Default 0.01.
+    /// Reversed before the credit. Default 0.01.
     pub early_reversal: f64,
     /// The same task under a new transaction. Default 0.01.
     pub duplicate: f64,
-    /// Not from the network at all. Default 0.03.
+    /// Not from the network. Default 0.03.
     pub forged: f64,
-    /// Signed and unusable. Default 0.01.
+    /// Signed, but unusable. Default 0.01.
     pub broken: f64,
 }
 
@@ -97,13 +96,13 @@ impl Default for Mix {
     }
 }
 
-/// What is wrong with a mix.
+/// Why a mix is invalid.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum BadMix {
-    /// Not from 0 to 1.
-    #[error("the share of `{0}` must be a number from 0 to 1, not {1}")]
+    /// Name and value of a share outside 0 to 1.
+    #[error("the share of `{0}` must be between 0 and 1, not {1}")]
     Share(&'static str, String),
-    /// More than everything.
+    /// The sum of the shares exceeds 1.
     #[error("the shares add up to {0}, more than 1")]
     Sum(f64),
     /// Not `name=share`.
@@ -112,7 +111,7 @@ pub enum BadMix {
 }
 
 impl Mix {
-    /// Nothing but honest events, for measuring.
+    /// Only honest events, for benchmarks.
     pub const HONEST: Self = Self {
         impossible_speed: 0.0,
         wrong_country: 0.0,
@@ -124,7 +123,7 @@ impl Mix {
         broken: 0.0,
     };
 
-    /// Each variety with its name in settings and its share; the honest rest is not among them.
+    /// Name in settings, variety and share of each variety except honest.
     pub fn shares(&self) -> [(&'static str, Variety, f64); 8] {
         [
             ("impossible_speed", Variety::ImpossibleSpeed, self.impossible_speed),
@@ -138,7 +137,7 @@ impl Mix {
         ]
     }
 
-    /// The mix, if every share is one and together they are at most everything.
+    /// The mix, if every share is between 0 and 1 and their sum is at most 1.
     pub fn validated(self) -> Result<Self, BadMix> {
         for (name, _, share) in self.shares() {
             if !(0.0..=1.0).contains(&share) {
@@ -150,7 +149,7 @@ impl Mix {
         if sum > 1.0 + 1e-9 { Err(BadMix::Sum(sum)) } else { Ok(self) }
     }
 
-    /// The variety at `point`, from 0 to 1, when the shares are laid side by side.
+    /// The variety at `point` between 0 and 1, with the shares side by side.
     pub(super) fn variety_at(&self, point: f64) -> Variety {
         let mut end = 0.0;
         let found = self.shares().into_iter().find(|(_, _, share)| {
@@ -161,7 +160,7 @@ impl Mix {
     }
 }
 
-/// `forged=0.1,broken=0`: the default mix with these shares instead; `honest,forged=0.1`: nothing but these.
+/// `forged=0.1,broken=0` changes shares of the default mix; `honest,forged=0.1` starts from [`Mix::HONEST`].
 impl FromStr for Mix {
     type Err = BadMix;
 
@@ -194,7 +193,7 @@ impl FromStr for Mix {
     }
 }
 
-/// The same form as it is read in.
+/// The form that [`Mix::from_str`] reads.
 impl fmt::Display for Mix {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let shares = self.shares().map(|(name, _, share)| format!("{name}={share}"));

@@ -1,6 +1,6 @@
-//! When each call is due: the fixed schedule of an open loop, as fast as possible in a closed one, and retries.
+//! When each call is due: on the fixed schedule of an open loop, immediately in a closed one; and retries.
 //!
-//! The clock is an argument, so that a network's real schedule of hours can be put in and tested in no time.
+//! The clock is an argument, so that a real schedule of hours is tested in milliseconds.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -9,20 +9,20 @@ use tokio::time::Instant;
 
 use super::call::Call;
 
-/// What the sandbox does about calls that are not acknowledged.
+/// Retries of calls that are not acknowledged.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Retries {
-    /// How often a call is sent again; at most [`Retries::MAX`]. 0: never.
+    /// Retries per call, at most [`Retries::MAX`].
     pub count: u32,
-    /// How long after the answer, or after giving up on it.
+    /// From the answer, or the time-out, to the next attempt.
     pub delay: Duration,
 }
 
 impl Retries {
-    /// The most retries of one call.
+    /// Maximum retries of one call.
     pub const MAX: u32 = 20;
 
-    /// When to send again after the attempt of this number, from 1, failed; `None`: never.
+    /// Delay after failed attempt number `attempt`, from 1; `None`: no retry.
     fn delay_after(self, attempt: u32) -> Option<Duration> {
         (attempt <= self.count).then_some(self.delay)
     }
@@ -32,37 +32,37 @@ impl Retries {
 #[derive(Debug)]
 pub(super) struct Due {
     pub(super) call: Call,
-    /// 1 for the first.
+    /// From 1.
     pub(super) attempt: u32,
     pub(super) at: Instant,
 }
 
-/// Hands out the calls of a plan in the order in which they are due.
+/// Hands out the calls of a plan in the order of their due time.
 ///
-/// Whoever carries a call out takes it from here when it has a connection free. A slow gateway therefore makes calls
-/// late, but it never moves their instants: those depend on the schedule alone.
+/// A connection takes the next call when it is free. A slow gateway delays calls, but never their due times: those depend
+/// only on the schedule.
 pub(super) struct Feed<P> {
     plan: P,
     rate_per_s: u32,
     retries: Retries,
     start: Instant,
-    /// Instants of the schedule that are used up.
+    /// Slots of the schedule that are used.
     slots: u64,
-    /// Of the last planned call: what is sent together is due together.
+    /// Due time of the last planned call; calls sent together share it.
     last: Instant,
     plan_ended: bool,
-    /// Calls to be sent again; the number keeps the keys apart.
+    /// Retries with their attempt number, by due time; the call number makes keys unique.
     again: BTreeMap<(Instant, u64), (Call, u32)>,
 }
 
 impl<P: Iterator<Item = Call>> Feed<P> {
-    /// A schedule of `rate_per_s` calls from `start` on; 0: each is due when it is taken.
+    /// `rate_per_s` calls per second from `start` on; 0: each call is due when it is taken.
     pub(super) fn new(plan: P, rate_per_s: u32, retries: Retries, start: Instant) -> Self {
         let again = BTreeMap::new();
         Self { plan, rate_per_s, retries, start, slots: 0, last: start, plan_ended: false, again }
     }
 
-    /// The next call; `None` when there are no more.
+    /// The next call; `None` at the end of the plan.
     pub(super) fn take(&mut self, now: Instant) -> Option<Due> {
         let slot = self.slot(now);
         let again_first =
@@ -81,7 +81,7 @@ impl<P: Iterator<Item = Call>> Feed<P> {
         Some(Due { call, attempt: 1, at: self.last })
     }
 
-    /// Puts a call that failed at `now` back, if it is to be sent again.
+    /// Schedules a retry of a call that failed at `now`, if one is left.
     pub(super) fn put_back(&mut self, call: &Call, attempt: u32, now: Instant) {
         if let Some(delay) = self.retries.delay_after(attempt) {
             self.again.insert((now + delay, call.number), (call.clone(), attempt + 1));
@@ -98,7 +98,7 @@ impl<P: Iterator<Item = Call>> Feed<P> {
             return now;
         }
         let nanos = u128::from(self.slots) * 1_000_000_000 / u128::from(self.rate_per_s);
-        // Five hundred years of schedule.
+        // Enough for five hundred years.
         self.start + Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
     }
 }
@@ -113,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn the_schedule_does_not_depend_on_when_calls_are_taken() {
+    fn due_times_do_not_depend_on_when_calls_are_taken() {
         let start = Instant::now();
         let mut feed = Feed::new(plan(1, 5, "honest"), 100, Retries::default(), start);
         let late = start + Duration::from_secs(9);
@@ -124,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn calls_that_belong_together_share_an_instant_and_the_rate_stays() {
+    fn calls_sent_together_share_a_due_time_and_keep_the_rate() {
         let start = Instant::now();
         let mut feed = Feed::new(plan(1, 400, "honest,repeat=0.9"), 1_000, Retries::default(), start);
         let (mut before, mut together) = (None, 0);
@@ -142,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn a_closed_loop_is_due_whenever_a_connection_is_free() {
+    fn in_a_closed_loop_a_call_is_due_when_it_is_taken() {
         let start = Instant::now();
         let mut feed = Feed::new(plan(1, 2, "honest"), 0, Retries::default(), start);
         let later = start + Duration::from_millis(77);
@@ -150,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn a_retry_comes_after_its_delay_and_only_so_often() {
+    fn retries_wait_for_their_delay_and_are_limited() {
         let start = Instant::now();
         let at = |ms| start + Duration::from_millis(ms);
         let retries = Retries { count: 2, delay: Duration::from_millis(15) };

@@ -6,20 +6,20 @@ use rand::{Rng, RngExt as _};
 
 use super::addresses::HOMES;
 
-/// One thing that can be done for a reward.
+/// A task that earns a reward.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Task {
-    /// The offer.
+    /// Offer ID at the network.
     pub offer_id: &'static str,
-    /// Its name; some need percent-encoding.
+    /// Name of the offer; some need percent-encoding.
     pub offer_name: &'static str,
-    /// The event within the offer.
+    /// Event ID within the offer.
     pub event_id: &'static str,
-    /// Its name.
+    /// Name of the event.
     pub event_name: &'static str,
-    /// The least that it pays, in US cents.
+    /// Minimum payout, in US cents.
     least_cents: i64,
-    /// The most that it pays, in US cents.
+    /// Maximum payout, in US cents.
     most_cents: i64,
 }
 
@@ -31,7 +31,7 @@ const fn task(
     Task { offer_id, offer_name, event_id, event_name, least_cents, most_cents }
 }
 
-/// All under 50 USD: from there on a person looks at every reward. The first task of each offer is its cheapest.
+/// All below 50 USD, from which every reward is reviewed. The first task of each offer is the cheapest.
 static TASKS: [Task; 20] = [
     task(["1021", "Kingdoms & Crowns"], ["1", "Install and open"], [20, 60]),
     task(["1021", "Kingdoms & Crowns"], ["5", "Reach level 5"], [80, 150]),
@@ -55,19 +55,19 @@ static TASKS: [Task; 20] = [
     task(["1372", "Feelgood Fitness"], ["plan", "Subscribe to a plan"], [700, 1_600]),
 ];
 
-/// Where the tasks of each offer begin: for templates that do not tell the event, an offer is one task.
+/// Index of each offer's first task: without the event in the template, an offer counts as one task.
 const OFFERS: [usize; 11] = [0, 3, 6, 7, 9, 10, 11, 13, 15, 16, 18];
 
-/// Shares no factor with the number of tasks, nor of offers, so steps of this width meet each of them once.
+/// Coprime to the number of tasks and of offers, so that steps of this width visit each once.
 const STRIDE: usize = 7;
 
-/// After so many a user leaves and a new one comes; fewer than there are offers.
+/// A user is replaced after this many tasks; fewer than there are offers.
 const TASKS_PER_USER: usize = 6;
 
-/// How many users are about at a time.
+/// Number of active users.
 const CROWD: usize = 64;
 
-/// The users who are about. Memory stays the same however long it runs.
+/// The active users. Memory is constant.
 #[derive(Clone, Debug)]
 pub(super) struct Crowd {
     people: Vec<Person>,
@@ -84,7 +84,7 @@ struct Person {
     done: usize,
 }
 
-/// One user about to do one task for the first time.
+/// A user and a task that is new to them.
 pub(super) struct Turn {
     pub(super) user: u64,
     pub(super) home: IpAddr,
@@ -93,12 +93,12 @@ pub(super) struct Turn {
 }
 
 impl Crowd {
-    /// A crowd that nobody has joined yet. `by_event`: two events of one offer are two tasks.
+    /// No users yet. `by_event`: two events of one offer are two tasks.
     pub(super) fn new(by_event: bool) -> Self {
         Self { people: Vec::with_capacity(CROWD), next_user: 1, by_event }
     }
 
-    /// Somebody takes up a task that is new to them.
+    /// Picks a user, and a task that is new to them.
     pub(super) fn turn(&mut self, rng: &mut impl Rng) -> Turn {
         let place = rng.random_range(0..CROWD);
         if place >= self.people.len() {
@@ -127,7 +127,7 @@ impl Crowd {
 }
 
 impl Task {
-    /// What it pays this time, in US cents.
+    /// A random payout, in US cents.
     pub(super) fn payout_cents(&self, rng: &mut impl Rng) -> i64 {
         rng.random_range(self.least_cents..=self.most_cents)
     }
@@ -158,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn the_offers_are_where_the_table_says() {
+    fn the_table_of_offers_matches_the_tasks() {
         let starts: Vec<_> =
             (0..TASKS.len()).filter(|n| *n == 0 || TASKS[n - 1].offer_id != TASKS[*n].offer_id).collect();
         assert_eq!(starts, OFFERS);
@@ -167,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_pays_so_much_that_a_person_must_look() {
+    fn no_task_pays_enough_to_be_reviewed() {
         let mut rng = Xoshiro256PlusPlus::seed_from_u64(7);
         for task in &TASKS {
             assert!((0..100).all(|_| (1..5_000).contains(&task.payout_cents(&mut rng))));

@@ -6,38 +6,37 @@ use std::time::Duration;
 
 use hdrhistogram::{CreationError, Histogram};
 
-use super::call::{Act, Call};
+use super::answer::Answer;
+use super::call::Call;
 use super::expected::Expected;
 use super::mix::Variety;
-use super::send::{Answer, SendOptions};
 
-/// Latencies above this are counted as this: twice the request time-out, many times over.
+/// Longer latencies are counted as this: an hour, far above the request time-out.
 const MAX_LATENCY_US: u64 = 3_600_000_000;
 
-/// So many unexpected answers are kept to be shown; all are counted.
+/// Unexpected answers that are shown; all are counted.
 const KEPT_UNEXPECTED: usize = 5;
 
-/// What a run did. Its `Display` is a block for a terminal.
+/// What a run did; `Display` formats it for a terminal.
 #[derive(Clone, Debug)]
 pub struct Report {
-    /// Connections that were used.
+    /// Number of connections.
     pub connections: usize,
-    /// The schedule; 0: closed loop.
+    /// Calls per second; 0: closed loop.
     pub rate_per_s: u32,
     /// From the start to the last answer.
     pub elapsed: Duration,
-    /// How many calls were answered how, by the variety of their event. The genuine call whose amount somebody then
-    /// changes is an honest one.
+    /// Answers by the variety of the event. The genuine call behind a changed amount counts as honest.
     pub tallies: BTreeMap<Variety, Tally>,
-    /// Calls beyond the first attempt; they are in the tallies too.
+    /// Attempts after the first; the tallies include them.
     pub retries: u64,
     /// Answers that no healthy gateway gives, see [`Call::is_unexpected`].
     pub unexpected: u64,
-    /// The first few of them, in words.
+    /// The first of them, one line each.
     pub first_unexpected: Vec<String>,
-    /// Why the first of them got none, if a call got no answer.
+    /// Why the first call without an answer had none.
     pub no_answer: Option<String>,
-    /// Every event with what was acknowledged of it, for `check`; `None` if the options did not ask for it.
+    /// Every event and what was acknowledged, for `check`; `None` unless the options asked for it.
     pub expected: Option<Expected>,
     latency_us: Histogram<u64>,
 }
@@ -45,13 +44,13 @@ pub struct Report {
 /// Calls by answer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Tally {
-    /// All.
+    /// All calls.
     pub calls: u64,
-    /// 200 and a yes.
+    /// 200 with an acknowledging body.
     pub acknowledged: u64,
-    /// 403.
+    /// Status 403.
     pub refused: u64,
-    /// 503: not now.
+    /// Status 503.
     pub unavailable: u64,
     /// Any other answer.
     pub other: u64,
@@ -62,42 +61,31 @@ pub struct Tally {
 /// Latencies in microseconds, each from the scheduled instant to the answer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Latencies {
-    /// Half of the calls took at most this.
+    /// Median.
     pub p50_us: u64,
-    /// Nine of ten.
+    /// 90th percentile.
     pub p90_us: u64,
-    /// 99 of 100.
+    /// 99th percentile.
     pub p99_us: u64,
-    /// 999 of 1,000.
+    /// 99.9th percentile.
     pub p999_us: u64,
     /// The longest.
     pub max_us: u64,
 }
 
-impl Call {
-    /// True if `answer` is one that no healthy gateway gives: a genuine call refused for good, a forged one let in.
-    /// Being unavailable is not unexpected.
-    pub fn is_unexpected(&self, answer: &Answer) -> bool {
-        match (self.act, answer.status) {
-            (_, None | Some(429 | 500..)) => false,
-            (Act::Forged(_), Some(status)) => status != 403,
-            (_, Some(_)) => !answer.acknowledged,
-        }
-    }
-}
-
 impl Report {
-    pub(super) fn new(options: &SendOptions) -> Result<Self, CreationError> {
+    /// `remember`: keeps every event in `expected`.
+    pub(super) fn new(connections: usize, rate_per_s: u32, remember: bool) -> Result<Self, CreationError> {
         Ok(Self {
-            connections: options.connections,
-            rate_per_s: options.rate_per_s,
+            connections,
+            rate_per_s,
             elapsed: Duration::ZERO,
             tallies: BTreeMap::new(),
             retries: 0,
             unexpected: 0,
             first_unexpected: Vec::new(),
             no_answer: None,
-            expected: options.remember.then(Expected::default),
+            expected: remember.then(Expected::default),
             latency_us: Histogram::new_with_bounds(1, MAX_LATENCY_US, 3)?,
         })
     }
@@ -139,7 +127,7 @@ impl Report {
         })
     }
 
-    /// Why not a single call was answered, if that is so.
+    /// Why no call was answered; `None` if one was.
     pub fn nobody_answered(&self) -> Option<&str> {
         let total = self.total();
         self.no_answer.as_deref().filter(|_| total.calls > 0 && total.unanswered == total.calls)
@@ -243,7 +231,7 @@ fn grouped(number: u64) -> String {
     groups.collect::<Vec<_>>().join(",")
 }
 
-/// Three digits are enough: `0.42`, `7.13`, `24.8`, `1,310`.
+/// Milliseconds with about three digits: `0.42`, `7.13`, `24.8`, `1,310`.
 fn ms(us: u64) -> String {
     match us {
         0..10_000 => format!("{}.{:02}", us / 1_000, us % 1_000 / 10),

@@ -1,4 +1,4 @@
-//! The network's own statement: what it thinks it sent and owes, as CSV, whether or not the gateway ever heard of it.
+//! The network's own statement as CSV: what it counts as sent and owed, whether or not the gateway received it.
 //!
 //! | column | |
 //! |---|---|
@@ -7,8 +7,8 @@
 //! | `status` | `approved` or `reversed`, as networks' own files say it |
 //! | `user_id`, `offer_id`, `offer_name`, `event_id`, `event_name`, `country` | as in the postback |
 //! | `payout_usd`, `reward` | decimal; negative for a reversal, so that sums are what is owed |
-//! | `clicked_at`, `converted_at`, `created_at` | RFC 3339 in UTC: the click, the completion (also of a reversal), and when the network first told of this line |
-//! | `delivered` | `yes` if it was ever acknowledged, else `no` |
+//! | `clicked_at`, `converted_at`, `created_at` | RFC 3339 in UTC: the click, the completion (also of a reversal), and the first attempt to send this line |
+//! | `delivered` | `yes` if it was acknowledged, otherwise `no` |
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -17,7 +17,7 @@ use std::{fs, io};
 use domain::money::Micros;
 use domain::time::TimestampMs;
 
-use super::expected::{Expected, Fate, Sendings};
+use super::expected::{Disposition, Expected, Sendings};
 use super::kept::Kept;
 
 const COLUMNS: [&str; 15] = [
@@ -38,30 +38,32 @@ const COLUMNS: [&str; 15] = [
     "delivered",
 ];
 
-/// What a statement adds up to.
+/// Totals of a statement.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct StatementTotals {
-    /// Lines.
+    /// Credits and reversals.
     pub lines: u64,
-    /// Of them, those that were never acknowledged.
+    /// Lines that were never acknowledged.
     pub undelivered: u64,
     /// What the network owes, in USD.
     pub payout: Micros,
 }
 
-/// Writes what `expected` saw as the network's statement, in the order of the plan.
+/// Writes the events of `expected` as the network's statement, in the order of the plan.
 pub fn write_statement(expected: &Expected, out: impl io::Write) -> csv::Result<StatementTotals> {
     let mut csv = csv::Writer::from_writer(out);
     let mut totals = StatementTotals::default();
     csv.write_record(COLUMNS)?;
-    for fate in expected.fates() {
-        // What the network cannot even write down properly it still counts as a credit of its own.
-        for (kind, sendings, sign) in
-            [("credit", &fate.credits, 1), ("credit", &fate.broken, 1), ("reversal", &fate.reversals, -1)]
-        {
+    for disposition in expected.dispositions() {
+        // A broken call is still a credit for the network.
+        for (kind, sendings, sign) in [
+            ("credit", &disposition.credits, 1),
+            ("credit", &disposition.broken, 1),
+            ("reversal", &disposition.reversals, -1),
+        ] {
             if let Some(sent_at_ms) = sendings.first_sent_at_ms {
-                totals.add(sendings, Micros(sign * fate.event.payout.0));
-                csv.write_record(record(fate, kind, sendings, sign, sent_at_ms))?;
+                totals.add(sendings, Micros(sign * disposition.event.payout.0));
+                csv.write_record(record(disposition, kind, sendings, sign, sent_at_ms))?;
             }
         }
     }
@@ -69,8 +71,8 @@ pub fn write_statement(expected: &Expected, out: impl io::Write) -> csv::Result<
     Ok(totals)
 }
 
-/// Says in the statement at `path` that these are delivered now; how many lines that changes. The file is replaced at
-/// once.
+/// Marks these calls as delivered in the statement at `path`, and returns how many lines changed. The file is replaced
+/// atomically.
 pub fn mark_delivered(path: &Path, delivered: &[Kept]) -> csv::Result<u64> {
     let kind = |kept: &Kept| if kept.act == "reversal" { "reversal" } else { "credit" };
     let delivered: BTreeSet<(&str, &str)> =
@@ -82,17 +84,20 @@ pub fn mark_delivered(path: &Path, delivered: &[Kept]) -> csv::Result<u64> {
     let headers = read.headers()?.clone();
     let column = |name: &str| {
         let found = headers.iter().position(|header| header == name);
-        found.ok_or_else(|| csv::Error::from(io::Error::other(format!("it has no column `{name}`"))))
+        found.ok_or_else(|| {
+            csv::Error::from(io::Error::other(format!("the statement has no column `{name}`")))
+        })
     };
-    let (tx, kind, told) = (column("transaction_id")?, column("kind")?, column("delivered")?);
+    let (tx, kind, delivered_at) = (column("transaction_id")?, column("kind")?, column("delivered")?);
     written.write_record(&headers)?;
     for record in read.records() {
         let record = record?;
-        let is_now = &record[told] == "no" && delivered.contains(&(&record[tx], &record[kind]));
+        let is_now = &record[delivered_at] == "no" && delivered.contains(&(&record[tx], &record[kind]));
         changed += u64::from(is_now);
         let fields = record.iter().enumerate();
-        written
-            .write_record(fields.map(|(place, field)| if is_now && place == told { "yes" } else { field }))?;
+        written.write_record(
+            fields.map(|(place, field)| if is_now && place == delivered_at { "yes" } else { field }),
+        )?;
     }
     written.flush()?;
     fs::rename(&new, path)?;
@@ -108,16 +113,18 @@ impl StatementTotals {
 }
 
 fn record(
-    fate: &Fate,
+    disposition: &Disposition,
     kind: &str,
     sendings: &Sendings,
     sign: i64,
     sent_at_ms: i64,
 ) -> [String; COLUMNS.len()] {
-    let event = &fate.event;
+    let event = &disposition.event;
     let delivered = if sendings.acknowledged > 0 { "yes" } else { "no" };
-    // A reversal that came before its credit is all that is known of the completion.
-    let converted_at = [&fate.credits, &fate.broken].into_iter().find_map(|told| told.first_sent_at_ms);
+    // If the reversal was sent first, its time stands in for the completion.
+    let converted_at = [&disposition.credits, &disposition.broken]
+        .into_iter()
+        .find_map(|sendings| sendings.first_sent_at_ms);
     let clicked_at = event.clicked_at_ms().map(|at_ms| TimestampMs(at_ms).rfc3339());
     [
         event.tx_id(),
@@ -144,7 +151,7 @@ mod tests {
     use crate::double::{answer, plan};
 
     #[test]
-    fn a_statement_says_what_the_network_counts_and_its_sums_are_what_it_owes() {
+    fn a_statement_adds_up_to_what_the_network_owes() {
         let mut expected = Expected::default();
         let mut owed = 0;
         for (call, status) in plan(1, 4, "honest,reversal=1").zip([200, 503, 200, 503]) {
@@ -166,13 +173,13 @@ mod tests {
         for record in &records {
             assert_eq!(record[9].starts_with('-'), &record[1] == "reversal", "{record:?}");
             assert_eq!(&record[2] == "reversed", &record[1] == "reversal", "{record:?}");
-            assert!(record[12] <= record[13], "completed before it was told: {record:?}");
+            assert!(record[12] <= record[13], "completed before it was sent: {record:?}");
         }
         assert_eq!(records.iter().filter(|record| &record[14] == "no").count(), 2);
     }
 
     #[test]
-    fn what_others_forged_is_not_on_the_statement() {
+    fn forged_calls_are_not_on_the_statement() {
         let mut expected = Expected::default();
         for call in plan(3, 20, "honest,forged=1") {
             let status = if call.is_genuine() { 200 } else { 403 };
@@ -184,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn a_resent_call_becomes_delivered_in_the_statement() {
+    fn resent_calls_are_marked_as_delivered_and_nothing_else_changes() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("statement.csv");
         let header = COLUMNS.join(",");

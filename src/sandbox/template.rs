@@ -1,4 +1,4 @@
-//! The publisher's URL template: literal text and macros, as it is pasted into the network's dashboard.
+//! The publisher's URL template with its macros, as pasted into the network's dashboard; the signature.
 
 use domain::dashboard::REQUIRED;
 use domain::postback::macros::{self, LoneBrace, encoded};
@@ -9,7 +9,7 @@ use reqwest::Url;
 /// The network that the sandbox plays.
 const NETWORK: Network = Network::Targo;
 
-/// A URL template that has been understood: `http://host/pb/source?uid={user_id}&…`, without the hash.
+/// A valid URL template without the hash: `http://host/pb/source?uid={user_id}&…`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Template {
     origin: String,
@@ -22,7 +22,7 @@ enum Piece {
     Macro(Field),
 }
 
-/// What is wrong with a template or a signed origin.
+/// Why a template or a signed origin is invalid.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TemplateError {
     /// Not `http://host…` or `https://host…`.
@@ -31,22 +31,22 @@ pub enum TemplateError {
     /// The network has no such macro.
     #[error("`{{{0}}}` is not a macro of this network; it has {1}")]
     UnknownMacro(String, String),
-    /// An opening brace without its closing one, or the other way round.
-    #[error("there is a brace without its partner near `{0}`; a macro is written {{like_this}}")]
+    /// A brace without its partner.
+    #[error("unmatched brace near `{0}`; a macro is written {{like_this}}")]
     Brace(String),
     /// A macro before the `?`.
-    #[error("`{{{0}}}` stands outside the query; macros are values of parameters")]
+    #[error("`{{{0}}}` is outside the query; use macros as values of parameters")]
     OutsideQuery(&'static str),
-    /// Without this macro no call can be mapped.
-    #[error("the template lacks `{{{0}}}`; without it no call can be mapped")]
+    /// A macro is missing without which no call can be mapped.
+    #[error("`{{{0}}}` is missing in the template; without it no call can be mapped")]
     Missing(&'static str),
-    /// The network appends the hash itself.
+    /// The template has a hash, which the network appends itself.
     #[error("leave `{HASH_PARAM}` out of the template: the network appends it, always last")]
     HasHash,
-    /// An HTTP client would rewrite it on the way, and the signature would not match.
-    #[error("`{0}` does not travel unchanged in a URL; percent-encode it")]
+    /// An HTTP client would rewrite the URL, and the signature would not match.
+    #[error("`{0}` would be changed by an HTTP client; percent-encode it")]
     NotEncoded(String),
-    /// A signed origin is a scheme and a host, nothing more.
+    /// The signed origin has more than scheme, host and port.
     #[error(
         "the signed origin `{0}` must be like https://gw.example.com, without a path or a slash at its end"
     )]
@@ -54,7 +54,7 @@ pub enum TemplateError {
 }
 
 impl Template {
-    /// Reads `text`, and tells what is wrong with it.
+    /// Parses and validates `text`.
     pub fn parse(text: &str) -> Result<Self, TemplateError> {
         let (origin, target) = split_origin(text).ok_or(TemplateError::NoOrigin)?;
         let template = Self { origin: origin.into(), pieces: pieces(target)? };
@@ -73,18 +73,18 @@ impl Template {
         if travels { Ok(template) } else { Err(TemplateError::NotEncoded(sample)) }
     }
 
-    /// Scheme, host and port: where the calls go.
+    /// Scheme, host and port to call.
     pub fn origin(&self) -> &str {
         &self.origin
     }
 
-    /// Whether the publisher wants to be told `field`.
+    /// True if the template has the macro of `field`.
     pub fn has(&self, field: Field) -> bool {
         self.pieces.contains(&Piece::Macro(field))
     }
 
-    /// What stands in this URL instead of the parameter `name`, which the gateway looks for: the one that is most
-    /// likely meant, else all without which nothing can be mapped. `None` if `name` does stand there.
+    /// The parameter of this URL that is probably meant by `name`, which the gateway expects; if none is similar, all
+    /// parameters. `None` if the URL has `name`.
     pub fn instead_of(&self, name: &str) -> Option<String> {
         let query = self.expand(|field| format!("{{{}}}", name_of(field)));
         let query = query.split_once('?').map_or("", |(_, query)| query);
@@ -92,7 +92,7 @@ impl Template {
         if params.contains(&name) {
             return None;
         }
-        // `uid` for `user_id`: its letters stand there in their order.
+        // `uid` abbreviates `user_id`: the same letters in the same order.
         let abbreviates = |short: &str, long: &str| {
             let mut letters = long.chars();
             short.chars().all(|letter| letters.any(|other| other == letter))
@@ -122,8 +122,8 @@ pub struct Signer {
 }
 
 impl Signer {
-    /// Signs calls of `template` with `secret`. `signed_origin` is the gateway's public URL where that is not the
-    /// address that is called: behind a proxy the public one is what is signed.
+    /// Signs calls of `template` with `secret`. `signed_origin`: the gateway's public URL, if calls go to another address,
+    /// e.g. behind a proxy.
     pub fn new(
         template: &Template,
         signed_origin: Option<&str>,
@@ -195,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn macros_become_percent_encoded_values_under_the_publishers_names() {
+    fn macros_are_replaced_by_percent_encoded_values() {
         let template = Template::parse(&format!("http://[::1]:8080/pb/a?x=1&{MACROS}&n={{offer_name}}&end"))
             .expect("a good template");
         let target = template.expand(|field| match field {

@@ -47,7 +47,7 @@ fn check_says_what_is_ready_and_what_to_paste(on: Kind) {
     assert_eq!(code, Some(0), "{said}");
     for line in [
         "✓ settings   1 source, 1 app, policy ",
-        "✓ database   reachable, durable, its schema is up to date",
+        "✓ database   reachable, durable, schema up to date",
         "! geo        no `geo_databases`",
         &format!("✓ public URL http://{}/pb/targo leads here, and its query arrives unchanged", up.address),
         &format!("http://{}/pb/targo?{DASHBOARD}", up.address),
@@ -131,7 +131,7 @@ fn a_url_from_the_dashboard_is_compared_with_the_settings(on: Kind) {
     assert!(gate.run(&["migrate"]).status.success());
     let pasted = format!("https://gw.example.com/pb/targo?{DASHBOARD}");
     let (code, said) = check(&gate, &["--offline", "--url", &pasted]);
-    assert!(code == Some(0) && said.contains("✓ dashboard  the URL names everything"), "{said}");
+    assert!(code == Some(0) && said.contains("✓ dashboard  the URL matches the settings"), "{said}");
     let (code, said) = check(&gate, &["--offline", "--url", &pasted.replace("&tx=", "&transaction=")]);
     assert_eq!(code, Some(1), "{said}");
     assert!(

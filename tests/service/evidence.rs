@@ -124,7 +124,7 @@ fn a_signature_is_shown_to_nobody_while_replay_and_diagnosis_go_on(on: Kind) {
     let said = text(&gate.run(&["diagnose", "--last-refused"]).stdout);
     assert!(said.contains("verifies"), "{said}");
     let said = text(&gate.run(&["replay", "--refused"]).stdout);
-    assert!(said.contains("1 verify now and are taken"), "{said}");
+    assert!(said.contains("1 verify now and are replayed"), "{said}");
     assert_eq!(api.at(up.address).reward("T-6")["status"], "credited");
 }
 

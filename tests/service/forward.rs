@@ -259,7 +259,7 @@ fn an_app_that_is_gone_is_left_alone_until_it_is_switched_on_again(on: Kind) {
 
     app.answer_with(|_| Reply::Acknowledge);
     let enabled = text(&gate.run(&["deliveries", "enable", "main"]).stdout);
-    assert!(enabled.starts_with("main is called again\n3 deliveries failed before; "), "{enabled}");
+    assert!(enabled.starts_with("main is enabled\n3 deliveries failed before; "), "{enabled}");
     deliveries(&api, "T-4", &["credited delivered"]);
     deliveries(&api, "T-1", &["credited failed"]);
     assert!(gate.run(&["deliveries", "resend", "--app", "main"]).status.success());

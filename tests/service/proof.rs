@@ -33,7 +33,7 @@ fn a_copy_that_is_short_or_damaged_is_not_proven() {
         said
     };
     let sound = std::fs::read(&copy).expect("a copy");
-    assert!(verify("a backup", &sound, true).contains("reaches up to postback 2"));
+    assert!(verify("a backup", &sound, true).contains("newest postback: 2"));
     verify("without its end", &sound[..sound.len() / 2], false);
     verify("without its last page", &sound[..sound.len() - 4_096], false);
     // Every page but the first, one by one: wherever it matters, it is found.
@@ -67,7 +67,7 @@ fn books_that_follow_from_their_transfers_are_proven(on: Kind) {
     // Five accounts: two users, granted, network and earned.
     let said = text(&output.stdout);
     let (reach, proven) = said.split_once('\n').expect("two lines");
-    assert!(reach.starts_with("reaches up to postback 2, received 20"), "{said}");
+    assert!(reach.starts_with("newest postback: 2, received 20"), "{said}");
     assert_eq!(proven, "proven: 5 accounts, 4 transfers, 2 rewards, 0 closed reports\n");
 }
 
@@ -78,7 +78,7 @@ fn a_balance_that_was_changed_is_named(on: Kind) {
     let output = gate.run(&["verify"]);
     let said = text(&output.stdout);
     assert_eq!(output.status.code(), Some(1), "{said}");
-    assert!(said.contains("user:main/u-1 coins: kept 500.000001, computed 500"), "{said}");
+    assert!(said.contains("user:main/u-1 coins: stored 500.000001, computed 500"), "{said}");
     assert!(said.contains("NOT proven") && !said.contains("u-2"), "{said}");
 
     let up = gate.up();
@@ -96,7 +96,7 @@ fn a_status_that_was_changed_is_named(on: Kind) {
     let output = gate.run(&["verify"]);
     let said = text(&output.stdout);
     assert_eq!(output.status.code(), Some(1), "{said}");
-    assert!(said.contains("is reversed, but its transfers leave the user 500, held 0, earned 1"), "{said}");
+    assert!(said.contains("is reversed, but its transfers add up to user 500, held 0, earned 1"), "{said}");
 }
 
 fn a_database_without_a_schema_proves_nothing(on: Kind) {
@@ -107,6 +107,6 @@ fn a_database_without_a_schema_proves_nothing(on: Kind) {
     assert_eq!(gate.run(&["migrate"]).status.code(), Some(0));
     assert_eq!(
         text(&gate.run(&["verify"]).stdout),
-        "keeps no postback\nproven: 0 accounts, 0 transfers, 0 rewards, 0 closed reports\n"
+        "no postbacks\nproven: 0 accounts, 0 transfers, 0 rewards, 0 closed reports\n"
     );
 }

@@ -35,7 +35,7 @@ fn a_call_refused_for_a_wrong_public_url_is_credited_after_the_fix(on: Kind) {
     assert!(said.contains(&sentence) && diagnosed.status.code() == Some(1), "{said}");
     assert!(!said.contains("test-secret"), "{said}");
     let early = text(&gate.run(&["replay", "--refused"]).stdout);
-    assert!(early.contains("3 refused calls looked at: 0 verify now"), "{early}");
+    assert!(early.contains("3 refused calls checked: 0 verify now"), "{early}");
 
     up.process.stop();
     gate.change(|settings| settings.with(&format!("public_url = \"{PUBLIC_URL}\"")));
@@ -43,12 +43,12 @@ fn a_call_refused_for_a_wrong_public_url_is_credited_after_the_fix(on: Kind) {
     let api = api.at(up.address);
     assert_eq!(gate.run(&["diagnose", &event.credit(), "--source", "targo"]).status.code(), Some(0));
     let dry = text(&gate.run(&["replay", "--refused", "--dry-run"]).stdout);
-    assert!(dry.contains("2 verify now and would be taken"), "{dry}");
+    assert!(dry.contains("2 verify now and would be replayed"), "{dry}");
     let replayed = text(&gate.run(&["replay", "--refused"]).stdout);
-    assert!(replayed.contains("3 refused calls looked at: 2 verify now and are taken"), "{replayed}");
-    assert!(replayed.contains("1 refused call left: the hash parameter is missing"), "{replayed}");
+    assert!(replayed.contains("3 refused calls checked: 2 verify now and are replayed"), "{replayed}");
+    assert!(replayed.contains("1 refused call not replayed: the hash parameter is missing"), "{replayed}");
     let again = text(&gate.run(&["replay", "--refused"]).stdout);
-    assert!(again.contains("1 refused call looked at: 0 verify now"), "{again}");
+    assert!(again.contains("1 refused call checked: 0 verify now"), "{again}");
 
     let reward = api.reward("T-1");
     assert_eq!((&reward["status"], &reward["repeats"]), (&json!("credited"), &json!(1)));

@@ -124,7 +124,7 @@ fn calls_the_network_gave_up_are_missing_until_sent_again(on: Kind) {
 
         let unknown = gate.run(&["sandbox", "resend", "--kept", &kept, "--tx", "nobody's"]);
         assert_eq!(unknown.status.code(), Some(1));
-        assert!(text(&unknown.stderr).contains("nothing of this transaction is kept"));
+        assert!(text(&unknown.stderr).contains("no call of this transaction is kept"));
         let csv = path(&gate.path("statement.csv"));
         let resent = gate.run(&["sandbox", "resend", "--kept", &kept, "--statement", &csv]);
         assert_eq!(resent.status.code(), Some(0), "{}", text(&resent.stdout));
@@ -167,7 +167,7 @@ fn pending_retries_are_kept_or_reported_when_it_is_stopped() {
             said += &line;
         }
         assert_eq!(network.exit().code(), Some(code), "{said}");
-        assert!(said.contains("20 calls waited for a retry when it was stopped"), "{said}");
+        assert!(said.contains("20 calls waited for a retry when the sandbox was stopped"), "{said}");
     }
     let listed = gate.run(&["sandbox", "kept", "--kept", &kept]);
     assert_eq!(text(&listed.stdout).lines().count(), 20);
@@ -181,11 +181,11 @@ fn where_nobody_listens_the_sandbox_says_so_and_fails() {
     let output = gate.run(&["sandbox", url, "--secret", &secret, "--count", "20"]);
     let said = text(&output.stderr);
     assert_eq!(output.status.code(), Some(1), "{said}");
-    assert!(said.contains("nobody listens at http://127.0.0.1:1: connection refused"), "{said}");
+    assert!(said.contains("cannot connect to http://127.0.0.1:1: connection refused"), "{said}");
     let insisting = gate.run(&["sandbox", url, "--secret", &secret, "--count", "3", "--hour-ms", "1"]);
     let said = text(&insisting.stdout);
     assert_eq!(insisting.status.code(), Some(1), "{said}");
-    assert!(said.contains("nobody answered at http://127.0.0.1:1"), "{said}");
+    assert!(said.contains("no answer from http://127.0.0.1:1"), "{said}");
 }
 
 #[test]

@@ -288,7 +288,7 @@ fn the_demo_shows_books_that_agree_with_the_apps() {
     let demo = gate.run(&["demo", "--seconds", "3", "--rate", "30"]);
     let said = text(&demo.stdout);
     assert_eq!(demo.status.code(), Some(0), "{said}{}", text(&demo.stderr));
-    for line in ["have the same in both books", "books proven: "] {
+    for line in ["have the same balance on both sides", "books proven: "] {
         assert!(said.contains(line), "no {line:?} in {said}");
     }
 }

@@ -73,7 +73,7 @@ fn what_no_url_may_hold_is_kept_byte_for_byte_and_credited_by_a_replay(on: Kind)
     let line = format!("rewardgate_calls_total{{source=\"unknown\",answer=\"unparsable\"}} {}", sent.len());
     assert!(metrics.contains(&line), "{line} is not in {metrics}");
     let said = text(&gate.run(&["replay", "--refused"]).stdout);
-    assert!(said.contains(&format!("{} verify now and are taken", sent.len())), "{said}");
+    assert!(said.contains(&format!("{} verify now and are replayed", sent.len())), "{said}");
     api.await_processing();
     assert_eq!(api.balance("u-1"), "50");
     gate.assert_proven();
@@ -150,7 +150,7 @@ fn a_source_that_is_added_later_gets_what_was_sent_before(on: Kind) {
     let up = gate.up();
     let api = api.at(up.address);
     let said = text(&gate.run(&["replay", "--refused"]).stdout);
-    assert!(said.contains("1 verify now and are taken"), "{said}");
+    assert!(said.contains("1 verify now and are replayed"), "{said}");
     assert_eq!(api.reward("T-1")["status"], "credited");
 }
 

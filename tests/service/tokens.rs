@@ -72,8 +72,8 @@ fn a_token_is_listed_expires_and_is_revoked(on: Kind) {
         (&["token", "add", "x", "--role", "admin", "--owner", "mara"], "may not do more than its owner"),
         (&["token", "add", "x", "--role", "risk", "--expires", "soon"], "90d or 12h"),
         (&["token", "add", "laptop", "--role", "risk"], "never given again"),
-        (&["token", "add", "ann, bob", "--role", "risk"], "cannot name a token"),
-        (&["token", "add", "policy", "--role", "risk"], "cannot name a token"),
+        (&["token", "add", "ann, bob", "--role", "risk"], "is not a valid token name"),
+        (&["token", "add", "policy", "--role", "risk"], "is not a valid token name"),
     ] {
         let output = gate.run(arguments);
         assert_eq!(output.status.code(), Some(1), "{arguments:?}");

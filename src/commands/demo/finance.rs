@@ -1,5 +1,5 @@
-//! What finance finds in the demo: sixty days of reports, most of them signed off, and the network's own statement of a
-//! week with differences of every kind in it.
+//! The finance side of the history: sixty days of reports, most of them signed off, and the network's statement of one week
+//! with differences of every kind.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -14,23 +14,23 @@ use store::reports::SignOff;
 use store::statements::intake::Intake;
 use store::statements::{NewStatement, Then};
 
-use crate::roles::Process;
+use crate::process::Process;
 
-/// Who signs off and settles.
+/// The person with the role finance, who signs off and settles.
 pub(super) const CONTROLLER: &str = "fay";
-/// How old a day is when it is signed off.
+/// Age of a day when it is signed off, in days.
 const SIGNED_AFTER_DAYS: i64 = 3;
-/// The statement goes back from this many days before today to the other.
+/// First and last day of the statement, in days before today.
 const WEEK: (u64, u64) = (16, 10);
 
-/// A call that the network made, whether or not anything listened.
+/// A call that the network made, received or not.
 #[derive(Clone, Debug)]
-pub(super) struct Told {
+pub(super) struct Sent {
     pub(super) target: String,
     pub(super) at: TimestampMs,
 }
 
-impl Told {
+impl Sent {
     /// The parameter `name` of its URL.
     fn param(&self, name: &str) -> &str {
         let query = self.target.split_once('?').map_or("", |(_, query)| query);
@@ -51,8 +51,7 @@ impl Told {
     }
 }
 
-/// Makes and signs the reports that a controller had at `now`: of every day that was closed since `done`. Answers with
-/// the last of them.
+/// Creates the reports of every day that was closed between `done` and `now`. Returns the last day with a report.
 pub(super) async fn report(
     process: &Process,
     done: Option<BusinessDay>,
@@ -72,12 +71,12 @@ pub(super) async fn report(
     }
 }
 
-/// Signs off what was looked at by `now`.
+/// Signs off every day from `first` on that is old enough at `now`.
 pub(super) async fn sign(process: &Process, first: BusinessDay, now: TimestampMs) -> anyhow::Result<()> {
     let mut day = first;
     while day.ends_at().0 + SIGNED_AFTER_DAYS * DAY_MS < now.0 {
         let at = TimestampMs(day.ends_at().0 + DAY_MS * 5 / 4);
-        let note = "ties out; looked at what was taken back".to_owned();
+        let note = "ties out; reversals checked".to_owned();
         let sign_off = SignOff { actor: CONTROLLER.into(), note, now: at };
         process.store.sign_off(&day.date().to_string(), sign_off).await?;
         day = day.next();
@@ -85,17 +84,17 @@ pub(super) async fn sign(process: &Process, first: BusinessDay, now: TimestampMs
     Ok(())
 }
 
-/// Imports the network's statement of a week, and leaves the next one to be looked at.
-pub(super) async fn statements(process: &Process, told: &[Told], now: TimestampMs) -> anyhow::Result<()> {
+/// Imports the network's statement of one week, and leaves that of the next week as a preview.
+pub(super) async fn statements(process: &Process, sent: &[Sent], now: TimestampMs) -> anyhow::Result<()> {
     let today = BusinessDay::of(now, process.settings.timezone).context("no day")?;
     let (from, to) = (today.minus(WEEK.0), today.minus(WEEK.1));
-    let file = planted(&lines(told, from, to));
+    let file = planted(&lines(sent, from, to));
     let name = format!("targo-{}.csv", from.date());
     let id = receive(process, &name, &file, Then::Import, now).await?;
     let reading = reading(process)?;
     work_off(&process.store, id, reading.terms, || true).await?;
     let (from, to) = (to.next(), today.minus(WEEK.1 - 7));
-    let file = written(&lines(told, from, to));
+    let file = written(&lines(sent, from, to));
     receive(process, &format!("targo-{}.csv", from.date()), &file, Then::Ask, now).await?;
     Ok(())
 }
@@ -137,22 +136,22 @@ struct Line {
     at: TimestampMs,
 }
 
-/// What an honest network would write: everything that it told in these days, each once.
-fn lines(told: &[Told], from: BusinessDay, to: BusinessDay) -> Vec<Line> {
+/// The lines of a correct statement: every call of these days, once.
+fn lines(sent: &[Sent], from: BusinessDay, to: BusinessDay) -> Vec<Line> {
     let days = from.starts_at().0..to.ends_at().0;
     let mut known = BTreeSet::new();
-    // Not every reversal says again what the credit paid; a statement does.
-    let credits = told.iter().map(Told::line).filter(|line| line.status == "approved");
+    // Not every reversal repeats the amount of its credit; a statement does.
+    let credits = sent.iter().map(Sent::line).filter(|line| line.status == "approved");
     let paid: BTreeMap<String, Micros> = credits.map(|line| (line.tx_id, line.amount)).collect();
-    told.iter()
-        .filter(|told| days.contains(&told.at.0))
-        .map(Told::line)
+    sent.iter()
+        .filter(|call| days.contains(&call.at.0))
+        .map(Sent::line)
         .filter(|line| !line.tx_id.is_empty() && known.insert((line.tx_id.clone(), line.status)))
         .map(|line| Line { amount: paid.get(&line.tx_id).copied().unwrap_or(line.amount), ..line })
         .collect()
 }
 
-/// The lines with a difference of every kind among them.
+/// A CSV file of `lines`, with a difference of every kind added.
 fn planted(lines: &[Line]) -> String {
     let mut lines = lines.to_vec();
     let credits: Vec<usize> = (0..lines.len()).filter(|&at| lines[at].status == "approved").collect();
@@ -171,7 +170,7 @@ fn planted(lines: &[Line]) -> String {
             ..lines[pick(6)].clone()
         };
         let never = Line { tx_id: "x-unknown-2".into(), amount: Micros(4_200_000), ..lines[pick(7)].clone() };
-        // Two that the network forgot.
+        // Two lines that the network forgot.
         let forgotten = [pick(8), pick(9)];
         lines = lines
             .into_iter()

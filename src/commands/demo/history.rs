@@ -1,5 +1,5 @@
-//! Thirty days before the demo began: recorded, judged and reviewed by the same code as what comes in now, with the
-//! time of then as an argument. Nobody waits for it, and nothing of it is staged.
+//! The sixty days before the demo: recorded, processed and reviewed by the same code as live postbacks, with the past time
+//! as an argument.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -18,22 +18,23 @@ use store::review::decisions::Reviewer;
 use store::review::decisions::{BulkDecision, Wanted};
 use store::review::holds::{HoldFilter, HoldRow, HoldSort};
 
-use super::finance::{self, Told};
-use crate::roles::{self, Process};
+use super::finance::{self, Sent};
+use crate::process::Process;
+use crate::roles;
 
-/// How far back it goes.
+/// Length of the history, in days.
 const DAYS: i64 = 60;
 const HOUR_MS: i64 = 3_600_000;
 const DAY_MS: i64 = 24 * HOUR_MS;
-/// Before how many days, at which hour and for how many the gateway was away, with nobody to acknowledge anything.
+/// An outage of the gateway: days before today, hour of the day, length in hours.
 const AWAY: (i64, i64, i64) = (14, 18, 2);
-/// How much time is judged at once.
+/// Time span that is processed at once.
 const CHUNK_MS: i64 = 2 * HOUR_MS;
-/// Calls on a plain day; a Sunday has half as much again, and each day has a little more than the one before.
+/// Calls on a weekday; a weekend day has half as many again, and each day has slightly more than the day before.
 const CALLS_A_DAY: i64 = 72;
-/// Another seed than the demo's own, whose ids would be repeats.
+/// Differs from the seed of the demo, whose IDs would be repeats.
 const SEED: u64 = 4_711;
-/// What a network sends over a month.
+/// A realistic mix.
 const MIX: Mix = Mix {
     impossible_speed: 0.05,
     wrong_country: 0.05,
@@ -44,12 +45,12 @@ const MIX: Mix = Mix {
     forged: 0.01,
     broken: 0.003,
 };
-/// How old a hold is when the team of then decides on it. What is younger is still in the queue.
+/// Age of a hold when the team decides on it.
 const DECIDED_AFTER_MS: i64 = 26 * HOUR_MS;
-/// Who decided, in turns.
+/// The people who decided, in turns.
 const TEAM: [&str; 2] = ["mara", "joe"];
 
-/// Fills the days before `now`.
+/// Creates the history up to `now`. Returns how many postbacks were recorded.
 pub(super) async fn fill(
     process: &Process,
     geo: &Geo,
@@ -71,7 +72,7 @@ pub(super) async fn fill(
     let mut at = first.starts_at();
     let away = at.0 + (DAYS - AWAY.0) * DAY_MS + AWAY.1 * HOUR_MS;
     let away = away..away + AWAY.2 * HOUR_MS;
-    let (mut told, mut reported) = (Vec::new(), None);
+    let (mut sent, mut reported) = (Vec::new(), None);
     let mut listening = ("history-1", at);
     while at.0 < now.0 {
         let end = TimestampMs((at.0 + CHUNK_MS).min(now.0));
@@ -84,7 +85,7 @@ pub(super) async fn fill(
             let target = call.signed_target(template, &signer, received_at.0);
             let verified = endpoints.get(super::SOURCE).map(|it| it.check(super::PUBLIC_URL, &target, None));
             if !matches!(verified, Some(Err(_))) {
-                told.push(Told { target: target.clone(), at: received_at });
+                sent.push(Sent { target: target.clone(), at: received_at });
             }
             if is_away {
                 continue;
@@ -107,7 +108,7 @@ pub(super) async fn fill(
         recorded += postbacks.len() as u64;
         process.store.record(Arc::new(postbacks)).await?;
         process.store.keep_refused(refused).await?;
-        // A moment before the next two hours begin: what came before midnight is booked before midnight.
+        // Just before the next two hours begin, so that postbacks before midnight are booked before midnight.
         then.store(end.0 - 1, Ordering::Relaxed);
         processing.drain().await?;
         review(process, end).await?;
@@ -120,11 +121,11 @@ pub(super) async fn fill(
         at = end;
     }
     finance::sign(process, first, now).await?;
-    finance::statements(process, &told, now).await?;
+    finance::statements(process, &sent, now).await?;
     Ok(recorded)
 }
 
-/// How many calls come in the two hours from `at` on: more in the evening than in the night, more at weekends.
+/// Calls in the two hours from `at` on: more in the evening than at night, more at weekends.
 fn calls(at: TimestampMs, now: TimestampMs) -> i64 {
     const BY_CHUNK: [i64; 12] = [3, 2, 1, 2, 5, 7, 8, 9, 10, 13, 14, 8];
     let day = at.0 / DAY_MS;
@@ -148,12 +149,12 @@ fn processing(process: &Process, geo: &Geo, then: Arc<AtomicI64>) -> Processing 
     }
 }
 
-/// What the team decided at `now`: what is impossible is rejected, most of what is only odd is released.
+/// Decides on the holds that are old enough at `now`: impossible ones are rejected, most others are released.
 async fn review(process: &Process, now: TimestampMs) -> anyhow::Result<()> {
     let filter =
         HoldFilter { received_before: Some(TimestampMs(now.0 - DECIDED_AFTER_MS)), ..HoldFilter::default() };
     let rows = process.store.holds(&filter, HoldSort::Age, None, now, 200).await?;
-    // A few are always left lying.
+    // A few are decided only after three days.
     let (left, rows): (Vec<HoldRow>, Vec<HoldRow>) =
         rows.into_iter().partition(|row| row.reward_id % 23 == 0);
     let old = left.into_iter().filter(|row| now.0 - row.received_at > 3 * DAY_MS);

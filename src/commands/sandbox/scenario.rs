@@ -1,4 +1,4 @@
-//! A scenario: the flags of the sandbox in a file. `scenario.example.toml` beside this file documents it for people.
+//! The options of a run: flags, then the scenario file, then defaults. `scenario.example.toml` documents the file.
 
 use std::path::{Path, PathBuf};
 
@@ -8,7 +8,7 @@ use serde::Deserialize;
 use super::{MAX_HOUR_MS, SandboxArgs};
 use crate::config::{BadSettings, Settings};
 
-/// What a scenario may say; each has a flag that goes before it.
+/// The keys of a scenario file; a flag of the same name overrides each.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct File {
@@ -23,7 +23,7 @@ struct File {
     statement: Option<PathBuf>,
 }
 
-/// What is to be done: flags over the scenario over the defaults.
+/// The options in effect.
 #[derive(Debug)]
 pub(super) struct Scenario {
     pub(super) count: u64,
@@ -38,7 +38,7 @@ pub(super) struct Scenario {
 }
 
 impl Scenario {
-    /// Reads the file that `args` name, if they name one, and lays the flags over it.
+    /// Reads the file of `--scenario`, if given, and applies the flags over it.
     pub(super) fn of(args: &SandboxArgs) -> Result<Self, BadSettings> {
         let file = args.scenario.as_deref().map(read).transpose()?.unwrap_or_default();
         let mix = file.mix.as_deref().map(str::parse::<Mix>).transpose();
@@ -46,10 +46,10 @@ impl Scenario {
         if file.retries.is_some() && file.hour_ms.is_some() {
             return Err(Settings::fault(
                 "hour_ms",
-                &"goes with the network's own retries: leave `retries` out",
+                &"cannot be combined with `retries`: leave one of them out",
             ));
         }
-        // Whoever says one of the two on the command line means that one.
+        // One of the two on the command line overrides both in the file.
         let (retries, hour_ms) = match (args.retries, args.hour_ms) {
             (None, None) => (file.retries, file.hour_ms),
             said => said,
@@ -69,7 +69,7 @@ impl Scenario {
         Ok(scenario)
     }
 
-    /// Every figure within its bounds, wherever it was said.
+    /// Checks the bounds of every number, from flag or file.
     fn check(&self, file: Option<&Path>) -> Result<(), BadSettings> {
         let connections = u64::try_from(self.connections).unwrap_or(u64::MAX);
         let most_connections = u64::try_from(MAX_CONNECTIONS).unwrap_or(u64::MAX);

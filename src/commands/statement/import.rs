@@ -18,7 +18,7 @@ use super::READ_LEN;
 use crate::commands::acting::command_line;
 use crate::commands::progress::Progress;
 use crate::commands::say;
-use crate::roles::Process;
+use crate::process::Process;
 
 /// How long to wait for another writer, and for a statement to make progress.
 const PATIENCE: Duration = Duration::from_mins(2);

@@ -24,7 +24,7 @@ use store::statements::{Reading, Resolution};
 
 use super::{acting, say};
 use crate::EXIT_FAILED;
-use crate::roles::Process;
+use crate::process::Process;
 
 /// Bytes of a file that are read at once.
 const READ_LEN: usize = 64 * 1_024;

@@ -10,7 +10,7 @@ use web::statements;
 
 use super::show::{pending_from, totals};
 use crate::commands::say;
-use crate::roles::Process;
+use crate::process::Process;
 use crate::{EXIT_DONE, EXIT_FAILED};
 
 /// Accepts the difference that `show --state` lists as `subject`.

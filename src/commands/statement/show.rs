@@ -14,7 +14,7 @@ use web::statements::lists;
 
 use super::{lines, say_reasons, settings_of};
 use crate::commands::{say, say_raw};
-use crate::roles::Process;
+use crate::process::Process;
 use crate::{EXIT_DONE, EXIT_FAILED};
 
 /// Differences that are read from the database at once.

@@ -1,4 +1,4 @@
-//! What the gateway says through its API: rewards, quarantined postbacks, balances, the ledger proof.
+//! The API of the gateway: rewards, quarantined postbacks, balances, the ledger proof.
 
 use domain::postback::macros::encoded;
 use domain::reward::Status;
@@ -9,13 +9,13 @@ use serde_json::Value;
 use super::CheckError;
 use crate::http::{Get, Http};
 
-/// The largest page that the API gives.
+/// Maximum page size of the API.
 const PAGE_ITEMS: u32 = 1_000;
 
-/// A page of rewards with all their signals stays far below.
+/// Far above a page of rewards with all their signals.
 const MAX_BODY_BYTES: usize = 64 * 1_024 * 1_024;
 
-/// A reward, as far as it is compared.
+/// The fields of a reward that are compared.
 #[derive(Clone, Debug, Deserialize)]
 pub(super) struct RewardRow {
     pub(super) id: Value,
@@ -41,7 +41,7 @@ struct Balances {
     balances: Vec<BalanceRow>,
 }
 
-/// What the app owes a user in one currency.
+/// Balance of a user in one currency.
 #[derive(Clone, Debug, Deserialize)]
 pub(super) struct BalanceRow {
     pub(super) currency: String,
@@ -69,12 +69,12 @@ pub(super) struct Api<H> {
 }
 
 impl<H: Http> Api<H> {
-    /// Tells `each` every reward of `source`.
+    /// Hands every reward of `source` to `each`.
     pub(super) async fn rewards(&self, source: &str, each: impl FnMut(RewardRow)) -> Result<(), CheckError> {
         self.walk(&format!("/api/v1/rewards?source={}", encoded(source)), each).await
     }
 
-    /// Tells `each` the target of every quarantined postback of `source`, and why it is.
+    /// Hands target and reason of every quarantined postback of `source` to `each`.
     pub(super) async fn quarantined(
         &self,
         source: &str,
@@ -85,7 +85,7 @@ impl<H: Http> Api<H> {
             .await
     }
 
-    /// The balances of a user, one for each currency.
+    /// The balances of a user, one per currency.
     pub(super) async fn balances(
         &self,
         user_id: &str,
@@ -97,7 +97,7 @@ impl<H: Http> Api<H> {
         Ok(balances.balances)
     }
 
-    /// Whether the books are proven.
+    /// True if the ledger is proven.
     pub(super) async fn is_proven(&self) -> Result<bool, CheckError> {
         let proof: Proof = self.get("/api/v1/ledger/proof").await?;
         Ok(proof.proven)

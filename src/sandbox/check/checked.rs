@@ -1,37 +1,37 @@
-//! The result of a check: what differs, and how much of it there is.
+//! The result of a check: the differences and their number.
 
 use std::collections::BTreeMap;
 use std::fmt;
 
 use crate::template::Template;
 
-/// So many differences are listed; all are counted.
+/// Differences that are listed; all are counted.
 pub const LISTED_DIFFERENCES: usize = 20;
 
-/// The result. Its `Display` is a block for a terminal.
+/// The result; `Display` formats it for a terminal.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Checked {
-    /// Events that were compared.
+    /// Compared events.
     pub events: usize,
-    /// Users whose balances were compared.
+    /// Users with compared balances.
     pub users: usize,
-    /// How many differences there are.
+    /// Number of differences.
     pub differing: u64,
     /// The first of them, at most [`LISTED_DIFFERENCES`].
     pub differences: Vec<Difference>,
-    /// Why genuine postbacks were put aside instead of booked, and how many for each reason; at most
-    /// [`LISTED_DIFFERENCES`]. They are counted among the differences, and not listed there: one reason explains many.
+    /// Genuine postbacks that were quarantined, by reason; at most [`LISTED_DIFFERENCES`] reasons. `differing` includes
+    /// them, `differences` does not: one reason explains many.
     pub quarantined: BTreeMap<String, u64>,
 }
 
-/// One thing that is not as it must be.
+/// A difference between the expected and the actual state.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Difference {
     /// What differs: a transaction, a user, or the ledger.
     pub subject: String,
-    /// What must be.
+    /// The expected value.
     pub expected: String,
-    /// What is.
+    /// The actual value.
     pub found: String,
 }
 
@@ -41,7 +41,7 @@ impl Checked {
         self.differing == 0
     }
 
-    /// Adds to each reason what the URL says instead of what the gateway looks for.
+    /// Adds to each missing parameter the name that the URL has instead.
     pub fn explain(&mut self, template: &Template) {
         let explained = std::mem::take(&mut self.quarantined).into_iter().map(|(reason, number)| {
             let missing = reason.strip_suffix(" is missing").map(|name| name.trim_matches('`'));

@@ -1,4 +1,4 @@
-//! One look at the gateway: what is, beside what must be.
+//! One check of the gateway: the actual state compared with the expected one.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -10,26 +10,26 @@ use super::api::{Api, BalanceRow, RewardRow};
 use super::checked::{Checked, Difference, LISTED_DIFFERENCES};
 use super::{BALANCES_AT_A_TIME, CheckError, CheckOptions};
 use crate::call::Act;
-use crate::expected::{Expected, Fate};
+use crate::expected::{Disposition, Expected};
 use crate::http::Http;
 
-/// Looks at the gateway once.
+/// Checks the gateway once.
 pub(super) struct Look<'a, H> {
     pub(super) api: Api<H>,
     pub(super) options: &'a CheckOptions,
     pub(super) expected: &'a Expected,
 }
 
-/// What one look found so far.
+/// The result of one check so far.
 #[derive(Default)]
 pub(super) struct Findings {
     pub(super) checked: Checked,
-    /// True if something may just not have happened yet.
+    /// True if waiting may resolve a difference.
     pub(super) may_heal: bool,
 }
 
 impl<H: Http> Look<'_, H> {
-    /// While rewards are missing, quarantine and balances are not worth asking for; the last look asks all the same.
+    /// While rewards are missing, quarantine and balances are skipped, except in the last check.
     pub(super) async fn take(&self, is_last: bool) -> Result<Findings, CheckError> {
         let mut findings = Findings::default();
         self.compare_answers(&mut findings);
@@ -57,13 +57,13 @@ impl<H: Http> Look<'_, H> {
         findings.checked.differing = count;
     }
 
-    /// The rewards of our events by their number; more than one for a number is a difference.
+    /// The rewards of our events, by event number. More than one per event is a difference.
     async fn rewards(&self) -> Result<HashMap<u64, Vec<RewardRow>>, CheckError> {
         let mut rewards: HashMap<u64, Vec<RewardRow>> = HashMap::new();
         let take = |row: RewardRow| {
             let Some(number) = self.expected.number_of(&row.tx_id) else { return };
             let rows = rewards.entry(number).or_default();
-            // A row that moves while the pages are walked may be seen twice.
+            // A row may appear on two pages if it moves meanwhile.
             rows.retain(|known| known.id != row.id);
             rows.push(row);
         };
@@ -77,45 +77,48 @@ impl<H: Http> Look<'_, H> {
         quarantined: &HashMap<u64, String>,
         findings: &mut Findings,
     ) {
-        for fate in self.expected.fates() {
+        for disposition in self.expected.dispositions() {
             findings.checked.events += 1;
-            let rows = rewards.get(&fate.event.number).map_or(&[][..], Vec::as_slice);
-            let allowed = self.expected.allowed(fate);
+            let rows = rewards.get(&disposition.event.number).map_or(&[][..], Vec::as_slice);
+            let allowed = self.expected.allowed(disposition);
             let status = rows.first().map(|row| row.status);
             if rows.len() > 1 {
                 let found = format!("{} rewards", rows.len());
-                findings.add(false, fate.event.tx_id(), "one reward".into(), found);
+                findings.add(false, disposition.event.tx_id(), "one reward".into(), found);
             } else if !allowed.contains(status)
                 && status.is_none()
-                && let Some(reason) = quarantined.get(&fate.event.number)
+                && let Some(reason) = quarantined.get(&disposition.event.number)
             {
                 findings.quarantined(reason);
             } else if !allowed.contains(status) {
-                // Missing, or waiting for its reversal; anything else stays as it is.
+                // A missing reward or reversal may still come; other differences are final.
                 let may_heal = status.is_none() || allowed.contains(Some(Status::Reversed));
                 let found = status.map_or("no reward", Status::name);
-                findings.add(may_heal, fate.event.tx_id(), allowed.to_string(), found.into());
+                findings.add(may_heal, disposition.event.tx_id(), allowed.to_string(), found.into());
             } else if let Some(row) = rows.first() {
-                compare_row(fate, row, findings);
+                compare_row(disposition, row, findings);
             }
         }
     }
 
-    /// Which of our events are quarantined, by their number, and why. Asked for only if that can explain something.
+    /// Reasons of our quarantined events, by event number. Requested only if a reward is missing or a broken call was
+    /// acknowledged.
     async fn quarantined(
         &self,
         rewards: &HashMap<u64, Vec<RewardRow>>,
     ) -> Result<HashMap<u64, String>, CheckError> {
-        let is_missing = |fate: &Fate| {
-            !rewards.contains_key(&fate.event.number) && !self.expected.allowed(fate).contains(None)
+        let is_missing = |disposition: &Disposition| {
+            !rewards.contains_key(&disposition.event.number)
+                && !self.expected.allowed(disposition).contains(None)
         };
-        let is_worth_it = |fate: &Fate| fate.broken.acknowledged > 0 || is_missing(fate);
+        let is_worth_it =
+            |disposition: &Disposition| disposition.broken.acknowledged > 0 || is_missing(disposition);
         let mut quarantined = HashMap::new();
-        if !self.expected.fates().into_iter().any(is_worth_it) {
+        if !self.expected.dispositions().into_iter().any(is_worth_it) {
             return Ok(quarantined);
         }
         let take = |target: &str, reason: &str| {
-            // Our ids need no encoding, so they stand in the target as they are, under whatever name.
+            // Our IDs need no encoding, so they appear unchanged in the target, under any name.
             let values = target.split(['?', '&']).filter_map(|pair| pair.split_once('='));
             let numbers = values.filter_map(|(_, value)| self.expected.number_of(value));
             quarantined.extend(numbers.map(|number| (number, reason.to_owned())));
@@ -125,10 +128,15 @@ impl<H: Http> Look<'_, H> {
     }
 
     fn compare_quarantine(&self, quarantined: &HashMap<u64, String>, findings: &mut Findings) {
-        let fates = self.expected.fates();
-        let broken = fates.into_iter().filter(|fate| fate.broken.acknowledged > 0);
-        for fate in broken.filter(|fate| !quarantined.contains_key(&fate.event.number)) {
-            findings.add(true, fate.event.tx_id(), "quarantined".into(), "not among the quarantined".into());
+        let dispositions = self.expected.dispositions();
+        let broken = dispositions.into_iter().filter(|disposition| disposition.broken.acknowledged > 0);
+        for disposition in broken.filter(|disposition| !quarantined.contains_key(&disposition.event.number)) {
+            findings.add(
+                true,
+                disposition.event.tx_id(),
+                "quarantined".into(),
+                "not among the quarantined".into(),
+            );
         }
     }
 
@@ -138,8 +146,8 @@ impl<H: Http> Look<'_, H> {
         findings: &mut Findings,
     ) -> Result<(), CheckError> {
         let mut users: BTreeMap<u64, (String, BTreeMap<&str, Micros>)> = BTreeMap::new();
-        for fate in self.expected.fates() {
-            let event = &fate.event;
+        for disposition in self.expected.dispositions() {
+            let event = &disposition.event;
             let (_, sums) = users.entry(event.user).or_insert_with(|| (event.user_id(), BTreeMap::new()));
             let rows = rewards.get(&event.number).into_iter().flatten();
             for row in rows.filter(|row| row.status == Status::Credited).take(1) {
@@ -160,8 +168,8 @@ impl<H: Http> Look<'_, H> {
     }
 }
 
-fn compare_row(fate: &Fate, row: &RewardRow, findings: &mut Findings) {
-    let event = &fate.event;
+fn compare_row(disposition: &Disposition, row: &RewardRow, findings: &mut Findings) {
+    let event = &disposition.event;
     let mut compare = |may_heal, what: &str, expected: String, found: String| {
         if expected != found {
             findings.add(may_heal, format!("{} {what}", event.tx_id()), expected, found);
@@ -169,15 +177,15 @@ fn compare_row(fate: &Fate, row: &RewardRow, findings: &mut Findings) {
     };
     compare(false, "user", event.user_id(), row.user_id.clone());
     compare(false, "conflict", false.to_string(), row.conflict.to_string());
-    // A reversal may have left the amounts out, and a template the payout.
-    if fate.credits.acknowledged > 0 {
+    // A reversal may omit the amounts, and a template the payout.
+    if disposition.credits.acknowledged > 0 {
         let amount = |amount: &Option<String>| amount.clone().unwrap_or_else(|| "none".into());
         compare(true, "reward", event.reward.to_string(), amount(&row.reward));
         if row.payout.is_some() {
             compare(true, "payout", event.payout.to_string(), amount(&row.payout));
         }
     }
-    let repeats = fate.repeats();
+    let repeats = disposition.repeats();
     if !repeats.contains(&row.repeats) {
         let may_heal = row.repeats < *repeats.start();
         let subject = format!("{} repeats", event.tx_id());
@@ -204,14 +212,14 @@ fn compare_balance(
         let found = found.get(currency).copied().unwrap_or("0");
         if expected != found {
             let subject = format!("{user_id} balance");
-            // Booked after the rewards were walked, perhaps.
+            // It may have been booked after the rewards were read.
             findings.add(true, subject, format!("{expected} {currency}"), format!("{found} {currency}"));
         }
     }
 }
 
 impl Findings {
-    /// A genuine postback that was put aside: waiting does not mend that.
+    /// Counts a genuine postback that is quarantined; waiting does not resolve that.
     fn quarantined(&mut self, reason: &str) {
         self.checked.differing += 1;
         let reasons = &mut self.checked.quarantined;

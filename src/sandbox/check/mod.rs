@@ -1,4 +1,4 @@
-//! Checks through the API that every acknowledged event had exactly its one effect, and forged and broken ones none.
+//! Checks through the API that every acknowledged event had exactly one effect, and forged and broken ones none.
 
 mod api;
 mod checked;
@@ -15,54 +15,54 @@ use api::Api;
 pub use checked::{Checked, Difference, LISTED_DIFFERENCES};
 use look::{Findings, Look};
 
-/// The longest time that `check` waits for a gateway to finish.
+/// Maximum time that `check` waits for the gateway.
 pub const MAX_DEADLINE: Duration = Duration::from_hours(1);
 
-/// Balances that are asked for at a time.
+/// Balances that are requested concurrently.
 const BALANCES_AT_A_TIME: usize = 16;
 
-/// Between two looks: as long as the last one took, within these bounds.
+/// Bounds of the pause between two checks, which lasts as long as the last check.
 const POLL: [Duration; 2] = [Duration::from_millis(50), Duration::from_secs(2)];
 
-/// Where to look, and for how long.
+/// Which API to check, and for how long.
 #[derive(Clone)]
 pub struct CheckOptions {
     /// Scheme, host and port of the API, without a slash at the end.
     pub api_url: String,
-    /// A token of any role. Never shown.
+    /// API token of any role; not part of `Debug`.
     pub token: String,
-    /// The source that was called.
+    /// Name of the source that was called.
     pub source: String,
     /// The app that owns the users; `None`: the gateway's only one.
     pub app: Option<String>,
-    /// How long the gateway has to finish; at most [`MAX_DEADLINE`].
+    /// Time for the gateway to finish, at most [`MAX_DEADLINE`].
     pub deadline: Duration,
 }
 
-/// Why the check could not be made.
+/// Why the check failed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum CheckError {
-    /// The deadline is too far away.
+    /// Above [`MAX_DEADLINE`].
     #[error("the deadline must be at most {} s", MAX_DEADLINE.as_secs())]
     Deadline,
     /// The HTTP client cannot be built.
     #[error("the HTTP client cannot be built: {0}")]
     Client(String),
-    /// The API gave no answer.
+    /// Path and reason.
     #[error("{0}: no answer: {1}")]
     NoAnswer(String, String),
-    /// The API did not answer 200.
+    /// Path, status other than 200, and body.
     #[error("{0}: answered {1}: {2}")]
     Status(String, u16, String),
-    /// The API answered with something else than was agreed.
-    #[error("{0}: the answer is not what was agreed: {1}")]
+    /// Path and error of the parser.
+    #[error("{0}: unexpected answer: {1}")]
     Malformed(String, String),
-    /// A page named itself as its next.
-    #[error("{0}: the pages do not end")]
+    /// Path of a page whose next page is itself.
+    #[error("{0}: a page refers to itself as the next page")]
     Endless(String),
 }
 
-/// Looks, until everything that was acknowledged had its effect or the deadline has passed.
+/// Checks repeatedly until every acknowledged event had its effect, or the deadline has passed.
 pub async fn check(options: &CheckOptions, expected: &Expected) -> Result<Checked, CheckError> {
     let http = client(BALANCES_AT_A_TIME).map_err(|error| CheckError::Client(error.reason))?;
     check_over(http, options, expected).await
@@ -94,7 +94,7 @@ pub(super) async fn check_over<H: Http>(
 }
 
 impl CheckError {
-    /// True if asking again may help: the gateway may be starting, or out of breath.
+    /// True if a retry may help: the gateway may be starting or overloaded.
     fn may_pass(&self) -> bool {
         matches!(self, Self::NoAnswer(..) | Self::Status(_, 429 | 500.., _))
     }

@@ -1,4 +1,4 @@
-//! A gateway in memory, made of the real rules: signature, mapping, outcome, books. It can be given one flaw.
+//! A gateway in memory with the real signature, mapping, rules and books, and optionally one flaw.
 
 use domain::report::day::Tz;
 use std::collections::HashMap;
@@ -27,33 +27,33 @@ use super::{PUBLIC_URL, secret, serve, target};
 
 pub(crate) const TOKEN: &str = "a-token";
 
-/// Small, so that every test walks many pages.
+/// Small, so that every test reads many pages.
 const PAGE_ITEMS: usize = 7;
 
-/// What is wrong with it.
+/// What it does wrong.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Flaw {
     #[default]
     None,
-    /// Every so many calls: 503, and nothing recorded.
+    /// Every n-th call: 503, and nothing recorded.
     BusyBefore(usize),
-    /// Every so many calls: recorded, and then 503.
+    /// Every n-th call: recorded, and then 503.
     BusyAfter(usize),
-    /// Every so many calls: acknowledged, and lost.
+    /// Every n-th call: acknowledged, and lost.
     Loses(usize),
-    /// Every so many credits are booked twice.
+    /// Every n-th call is booked twice.
     BooksTwice(usize),
-    /// Anything signed or not is let in.
+    /// Forged calls are acknowledged.
     AcceptsForged,
     /// Reversals are acknowledged and ignored.
     IgnoresReversals,
     /// Credits everything.
     NeverHolds,
-    /// What cannot be mapped is thrown away.
+    /// Calls that cannot be mapped are discarded.
     DropsBroken,
     /// Rewards are rounded to tens.
     Rounds,
-    /// The API shows nothing for so long after the start.
+    /// The API shows nothing for this time after the start.
     Late(Duration),
     /// The books do not balance.
     Unproven,

@@ -1,4 +1,4 @@
-//! What the tests stand in for the outside: a tiny HTTP server, a client without TLS, and a gateway in memory.
+//! Test doubles: a minimal HTTP server, a client without TLS, and a gateway in memory.
 
 mod gateway;
 
@@ -14,7 +14,7 @@ pub(super) use gateway::{Flaw, Gateway, TOKEN};
 use super::http::{Get, Http, NoReply, Reply};
 use super::{Answer, Mix, Plan, PlanOptions, Retries, SendOptions, Signer, Template};
 
-/// What is signed, though the calls go elsewhere.
+/// The signed origin; calls go elsewhere.
 pub(super) const PUBLIC_URL: &str = "https://gw.example.com";
 
 const QUERY: &str = "uid={user_id}&tx={tx_id}&reward={reward}&payout={payout}&status={status}&offer_id={offer_id}\
@@ -43,7 +43,7 @@ pub(super) fn options(address: SocketAddr) -> SendOptions {
     SendOptions { template, signer, connections: 8, rate_per_s: 0, retries, remember: true }
 }
 
-/// An answer of `status`, as a healthy gateway would word it.
+/// An answer with `status` and the body of a healthy gateway.
 pub(super) fn answer(status: u16) -> Answer {
     let (acknowledged, text) = (status == 200, if status == 200 { "OK" } else { "no" }.into());
     Answer {
@@ -57,7 +57,7 @@ pub(super) fn answer(status: u16) -> Answer {
     }
 }
 
-/// Serves every request, given as its head, with the status and body that `handle` says; until the test ends.
+/// Answers every request, given as its head, with the status and body of `handle`, until the test ends.
 pub(super) async fn serve<F>(handle: impl Fn(String) -> F + Send + Sync + 'static) -> SocketAddr
 where
     F: Future<Output = (u16, String)> + Send,
@@ -88,7 +88,7 @@ pub(super) fn target(head: &str) -> &str {
     head.split(' ').nth(1).expect("a request line")
 }
 
-/// Everything up to the empty line, and what was read beyond it.
+/// Everything up to the empty line, and the bytes read after it.
 async fn read_head(stream: &mut TcpStream) -> Option<(String, Vec<u8>)> {
     let mut read = Vec::new();
     loop {
@@ -102,7 +102,7 @@ async fn read_head(stream: &mut TcpStream) -> Option<(String, Vec<u8>)> {
     }
 }
 
-/// A client that makes a connection for each call.
+/// A client with a new connection per call.
 #[derive(Clone)]
 pub(super) struct PlainHttp;
 

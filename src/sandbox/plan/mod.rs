@@ -1,4 +1,4 @@
-//! The plan: which calls are made, in which order. Pure: no clock, no I/O; the same seed gives the same plan.
+//! The plan: the calls and their order. Pure: no clock, no I/O; the same seed gives the same plan.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
@@ -15,39 +15,38 @@ use super::mix::{BadMix, Mix, Variety};
 use super::people::Crowd;
 use super::template::Template;
 
-/// How many calls lie between an event and its follow-up where nothing else is said.
+/// Default number of calls between an event and its follow-up.
 const FOLLOW_UP_CALLS: std::ops::RangeInclusive<u64> = 20..=200;
 
-/// How long honest users take: minutes to hours, above every floor of the built-in policy.
+/// Durations of honest users: minutes to hours, above every minimum of the built-in policy.
 const HONEST_MS: std::ops::RangeInclusive<i64> = 120 * SECOND_MS..=6 * 3_600 * SECOND_MS;
 
-/// How long nobody can be: under the five seconds that no offer can be done in.
+/// Impossible durations: below the five seconds that every offer takes.
 const IMPOSSIBLE_MS: std::ops::RangeInclusive<i64> = SECOND_MS..=4 * SECOND_MS;
 
-/// The largest ratio of reward to payout; with the payouts of the invented tasks no reward exceeds what a gateway
-/// reads.
+/// Maximum ratio of reward to payout: with the invented payouts, no reward exceeds the gateway's limit.
 const MAX_RATIO: Micros = Micros(1_000_000 * MICROS_PER_UNIT);
 
-/// What a plan is made from.
+/// The input of a plan.
 #[derive(Clone, Debug)]
 pub struct PlanOptions {
-    /// The same seed gives the same calls. It stands in every id, so two seeds never meet in one gateway; the same
-    /// seed again is one long series of repeats.
+    /// The same seed gives the same calls. It is part of every ID: two seeds never collide in one gateway, and the same
+    /// seed again sends only repeats.
     pub seed: u64,
-    /// How many calls; `None`: without end.
+    /// Number of calls; `None`: endless.
     pub count: Option<u64>,
-    /// Shares of the varieties, by event.
+    /// Shares of the varieties among the events.
     pub mix: Mix,
-    /// Tells what the publisher leaves out, and so what can be expected.
+    /// Determines what can be expected: the publisher may leave fields out.
     pub template: Template,
-    /// Reward units for one USD of payout; most networks use one figure per app. 500 is `TarGo`'s own example.
+    /// Reward units per USD of payout; most networks use one figure per app.
     pub ratio: Micros,
     /// A follow-up (repeat, reversal, late credit) comes this many calls after what it follows.
     pub follow_up_calls: std::ops::RangeInclusive<u64>,
 }
 
 impl PlanOptions {
-    /// Ratio of reward to payout where none is given.
+    /// The example of `TarGo`.
     pub const DEFAULT_RATIO: Micros = Micros(500 * MICROS_PER_UNIT);
 
     /// `count` calls for `template` with the default mix and ratio.
@@ -63,21 +62,21 @@ impl PlanOptions {
     }
 }
 
-/// What is wrong with the options of a plan.
+/// Why the options of a plan are invalid.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum BadPlan {
-    /// The mix.
+    /// Invalid shares.
     #[error(transparent)]
     Mix(#[from] BadMix),
-    /// No number of calls is between the two ends.
-    #[error("the calls before a follow-up are an empty range")]
+    /// The range of calls before a follow-up is empty.
+    #[error("the range of calls before a follow-up is empty")]
     FollowUp,
-    /// The ratio.
+    /// Not above 0, or too large.
     #[error("the ratio of reward to payout must be above 0 and at most {MAX_RATIO}, not {0}")]
     Ratio(Micros),
 }
 
-/// The calls in their order; an iterator, so an endless plan needs no more memory than a short one.
+/// The calls in order; an iterator, so an endless plan needs no more memory than a short one.
 #[derive(Clone, Debug)]
 pub struct Plan {
     name: Arc<str>,
@@ -90,18 +89,18 @@ pub struct Plan {
     count: Option<u64>,
     emitted: u64,
     events: u64,
-    /// The next call, if it must follow at once.
+    /// A call that must follow immediately.
     at_once: Option<(Act, Arc<Event>)>,
-    /// What follows later, by the number of the call that it waits for; the second number keeps the keys apart.
+    /// Later follow-ups, by the number of the call after which they are due; the event number makes keys unique.
     later: BTreeMap<(u64, u64), (Act, Arc<Event>)>,
 }
 
-/// What the gateway learns through the template.
+/// What the template tells the gateway.
 #[derive(Clone, Copy, Debug)]
 struct Knows {
     /// Click and payout: without them every reward is held.
     basics: bool,
-    /// The offer: without it a duplicate cannot be told.
+    /// The offer: without it a duplicate cannot be recognised.
     offer: bool,
 }
 
@@ -132,15 +131,15 @@ impl Plan {
         })
     }
 
-    /// What stands in front of every transaction and user id of this plan.
+    /// The prefix of every transaction and user ID.
     pub fn name(&self) -> &Arc<str> {
         &self.name
     }
 
-    /// Begins a new story and answers with its first call; `room` is how many calls it may have.
+    /// Starts a new event and returns its first call; `room`: calls left in the plan.
     fn begin(&mut self, room: u64) -> (Act, Arc<Event>) {
         let variety = match self.mix.variety_at(self.rng.random()) {
-            // These may take two calls, and there is room for one.
+            // These may need two calls, and only one is left.
             Variety::Repeat
             | Variety::Reversal
             | Variety::EarlyReversal
@@ -272,7 +271,7 @@ impl Iterator for Plan {
     }
 }
 
-/// A cent's worth at least, so that the reward is above zero at any ratio.
+/// At least one micro, so that the reward is above zero at any ratio.
 fn reward(cents: i64, ratio: Micros) -> Micros {
     Micros((cents * ratio.0 / 100).max(1))
 }

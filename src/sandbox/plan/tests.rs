@@ -41,7 +41,7 @@ fn only(name: &str) -> Mix {
 }
 
 #[test]
-fn equal_seeds_give_equal_calls_and_other_seeds_other_calls() {
+fn only_the_same_seed_gives_the_same_calls() {
     let plan = |seed| targets(&calls(seed, 2_000, Mix::default()));
     assert_eq!(plan(7), plan(7));
     let (seven, eight): (HashSet<_>, HashSet<_>) =
@@ -104,7 +104,7 @@ fn every_genuine_call_verifies_and_no_forged_one_does() {
 }
 
 #[test]
-fn genuine_calls_map_as_expected_and_broken_calls_do_not_map() {
+fn genuine_calls_can_be_mapped_and_broken_ones_cannot() {
     let calls = calls(5, 20_000, "broken=0.2".parse().expect("a mix"));
     for (call, target) in calls.iter().zip(targets(&calls)) {
         let (event, found) = (&call.event, mapped(&target));
@@ -126,7 +126,7 @@ fn genuine_calls_map_as_expected_and_broken_calls_do_not_map() {
 }
 
 #[test]
-fn honest_times_are_long_and_impossible_ones_under_five_seconds() {
+fn impossible_times_are_under_five_seconds_and_never_in_the_future() {
     let calls = calls(5, 5_000, "impossible_speed=0.5".parse().expect("a mix"));
     for (call, target) in calls.iter().zip(targets(&calls)) {
         let Some(Mapped { click: Click::At(clicked_at), .. }) = mapped(&target) else { continue };
@@ -171,7 +171,7 @@ fn reversals_follow_their_credit_and_early_ones_come_before_it() {
 }
 
 #[test]
-fn only_a_duplicate_repeats_a_task_and_is_expected_to_be_held() {
+fn only_a_duplicate_repeats_a_task_and_it_is_held() {
     let mut tasks = HashSet::new();
     let mut duplicates = 0;
     for call in calls(9, 20_000, "duplicate=0.1".parse().expect("a mix")) {

@@ -1,9 +1,9 @@
-//! Carries a plan out over keep-alive connections, in an open or a closed loop.
+//! Sends the calls of a plan over keep-alive connections, in an open or a closed loop.
 //!
 //! **Open loop** (`rate_per_s` above 0): every call has an instant on a fixed schedule, and its latency counts from
-//! that instant, not from when a connection was free for it. A gateway that stops for a second is charged with every
-//! call that was due in that second. **Closed loop** (`rate_per_s` 0): each connection sends its next call as soon as
-//! it has its answer; that measures throughput, and its latencies are flattering by nature.
+//! that instant, not from when a connection was free. A gateway that stops for a second is charged with every call that
+//! was due in that second. **Closed loop** (`rate_per_s` 0): each connection sends its next call as soon as it has an
+//! answer; that measures throughput, and its latencies are too good.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -14,6 +14,7 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 
+use super::answer::{Answer, MAX_ANSWER_BYTES};
 use super::call::Call;
 use super::clock_ms;
 use super::http::{Get, Http, NoReply, client};
@@ -21,90 +22,68 @@ use super::pace::{Due, Feed, Retries};
 use super::report::Report;
 use super::template::{Signer, Template};
 
-/// The most connections at a time.
+/// Maximum number of connections.
 pub const MAX_CONNECTIONS: usize = 1_024;
 
-/// The fastest schedule.
+/// Maximum rate, in calls per second.
 pub const MAX_RATE_PER_S: u32 = 1_000_000;
 
-/// The longest delay before a retry: the network's own.
+/// Maximum delay before a retry: that of the real network.
 pub const MAX_RETRY_DELAY: Duration = Duration::from_hours(6);
 
-/// More of an answer than this is not read: a gateway says `OK`.
-pub(super) const MAX_ANSWER_BYTES: usize = 64 * 1_024;
-
-/// As much of an answer is kept for a person.
+/// Characters of an answer that are kept for reports.
 const SHOWN_CHARS: usize = 120;
 
 /// The timer ticks in milliseconds and never early, so a connection wakes one tick before its call is due. A call
 /// that leaves early counts from when it left.
 const TIMER_TICK: Duration = Duration::from_millis(1);
 
-/// In a closed loop a gateway that is down would use up the whole plan at once.
+/// Without a pause, a closed loop would use up the plan while the gateway is down.
 const PAUSE_WHEN_UNREACHABLE: Duration = Duration::from_millis(100);
 
-/// Answers that wait to be counted, before the connections have to wait too.
+/// Answers that may wait to be counted before connections wait, too.
 const WAITING_ANSWERS: usize = 4_096;
 
-/// How a plan is carried out.
+/// How the calls of a plan are sent.
 #[derive(Clone, Debug)]
 pub struct SendOptions {
     /// The publisher's URL.
     pub template: Template,
-    /// Signs it.
+    /// Signs the calls.
     pub signer: Signer,
     /// Connections, and so calls under way at a time: 1 to [`MAX_CONNECTIONS`].
     pub connections: usize,
     /// Calls per second, at most [`MAX_RATE_PER_S`]; 0: as fast as the connections allow.
     pub rate_per_s: u32,
-    /// What is done about calls that are not acknowledged.
+    /// Retries of calls that are not acknowledged.
     pub retries: Retries,
-    /// Whether the report remembers every event for `check`: some 500 bytes each, so not in an endless demo.
+    /// True: the report keeps every event for `check`, about 500 bytes each.
     pub remember: bool,
 }
 
-/// What became of one call.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Answer {
-    /// 1, or more for a retry.
-    pub attempt: u32,
-    /// The HTTP status; `None` if no answer came.
-    pub status: Option<u16>,
-    /// True if the network takes it for a yes.
-    pub acknowledged: bool,
-    /// The beginning of the body, or why no answer came.
-    pub text: String,
-    /// When it was sent, unix milliseconds.
-    pub sent_at_ms: i64,
-    /// When the answer was there, or given up on.
-    pub answered_at_ms: i64,
-    /// From the scheduled instant to the answer, or until it was given up on.
-    pub latency_us: u64,
-}
-
-/// Why a plan could not be carried out.
+/// Why the calls of a plan could not be sent.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum RunError {
-    /// Too few or too many connections.
-    #[error("connections must be from 1 to {MAX_CONNECTIONS}, not {0}")]
+    /// 0, or more than [`MAX_CONNECTIONS`].
+    #[error("connections must be between 1 and {MAX_CONNECTIONS}, not {0}")]
     Connections(usize),
-    /// Too fast.
-    #[error("the rate must be at most {MAX_RATE_PER_S} calls a second, not {0}")]
+    /// Above [`MAX_RATE_PER_S`].
+    #[error("the rate must be at most {MAX_RATE_PER_S} calls per second, not {0}")]
     Rate(u32),
-    /// Too many retries, or too far apart.
-    #[error("there can be at most {} retries, {} s apart", Retries::MAX, MAX_RETRY_DELAY.as_secs())]
+    /// Above [`Retries::MAX`] or [`MAX_RETRY_DELAY`].
+    #[error("retries must be at most {}, and at most {} s apart", Retries::MAX, MAX_RETRY_DELAY.as_secs())]
     Retries,
     /// The HTTP client cannot be built.
     #[error("the HTTP client cannot be built: {0}")]
     Client(String),
-    /// A connection's task ended by a panic, or the histogram refused its bounds: a fault of the sandbox.
+    /// A task panicked, or the histogram refused its bounds: a bug in the sandbox.
     #[error("the sandbox itself failed: {0}")]
     Fault(String),
 }
 
-/// Carries out `plan`, tells `on_answer` about every call, and answers with the report.
+/// Sends the calls of `plan`, hands each answer to `on_answer`, and returns the report.
 ///
-/// When `cancel` is cancelled nothing more is sent; calls that are under way are waited for.
+/// When `cancel` is cancelled, no further call is sent; the answers to open calls are awaited.
 pub async fn run<P>(
     options: &SendOptions,
     plan: P,
@@ -145,7 +124,8 @@ where
     P: Iterator<Item = Call> + Send + 'static,
 {
     let start = Instant::now();
-    let mut report = Report::new(options).map_err(|error| RunError::Fault(error.to_string()))?;
+    let mut report = Report::new(options.connections, options.rate_per_s, options.remember)
+        .map_err(|error| RunError::Fault(error.to_string()))?;
     let feed = Feed::new(plan, options.rate_per_s, options.retries, start);
     let (answers, mut answered) = mpsc::channel(WAITING_ANSWERS);
     let connection = Connection {
@@ -157,10 +137,10 @@ where
         cancel: cancel.clone(),
         answers,
     };
-    // Dropping the set ends the connections, should this future be dropped.
+    // If this future is dropped, the set ends the connections.
     let mut connections = JoinSet::new();
     for _ in 0..options.connections {
-        connections.spawn(connection.clone().carry_out());
+        connections.spawn(connection.clone().send_all());
     }
     drop(connection);
     while let Some((call, answer)) = answered.recv().await {
@@ -185,7 +165,7 @@ struct Connection<H, P> {
     answers: mpsc::Sender<(Call, Answer)>,
 }
 
-// Derived, it would ask the plan to be `Clone`.
+// Derived, it would require `P: Clone`.
 impl<H: Clone, P> Clone for Connection<H, P> {
     fn clone(&self) -> Self {
         Self {
@@ -201,7 +181,7 @@ impl<H: Clone, P> Clone for Connection<H, P> {
 }
 
 impl<H: Http, P: Iterator<Item = Call>> Connection<H, P> {
-    async fn carry_out(self) {
+    async fn send_all(self) {
         while let Some(due) = self.feed(|feed| feed.take(Instant::now())) {
             tokio::select! {
                 biased;
@@ -245,12 +225,12 @@ impl<H: Http, P: Iterator<Item = Call>> Connection<H, P> {
     }
 
     fn feed<T>(&self, ask: impl FnOnce(&mut Feed<P>) -> T) -> T {
-        // A panic inside the plan ends the run by way of the join; until then its state is as good as any.
+        // A panic inside the plan ends the run when the tasks are joined; until then its state is usable.
         ask(&mut self.feed.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
-/// Returns at once for what is due already: a timer would cost a late call another tick.
+/// Returns immediately if `at` has passed: a timer would cost a late call another tick.
 async fn until(at: Instant) {
     let wake_at = at - TIMER_TICK;
     if Instant::now() < wake_at {
