@@ -9,7 +9,7 @@ use unicode_normalization::UnicodeNormalization as _;
 pub enum Role {
     /// Reads everything and decides on held rewards.
     Risk,
-    /// Reads everything, signs reports off and settles statements.
+    /// Reads everything, signs off reports, works on statements and payments.
     Finance,
     /// Both, and manages people.
     Admin,
@@ -33,7 +33,7 @@ impl Role {
         Self::ALL.into_iter().find(|role| role.name() == name)
     }
 
-    /// True if it may sign reports off and settle statements.
+    /// True if it may sign off reports and work on statements and payments.
     pub fn may_settle(self) -> bool {
         matches!(self, Self::Finance | Self::Admin)
     }
@@ -44,11 +44,11 @@ impl Role {
     }
 }
 
-/// Who signs what nobody did in person: no person can have one of these names.
+/// Actors that are not people; no person can have one of these names.
 const RESERVED_NAMES: [&str; 8] =
     ["rules", "network", "policy", "nobody", "command", "worker", "gateway", "service"];
 
-/// What `name` looks like: two names that are the same then are told apart by no reader.
+/// `name` as it looks: two names with the same result look alike to a reader.
 pub fn folded(name: &str) -> String {
     // Lowercase letters of compatibility forms may themselves be composed anew.
     let lower: String = name.nfkc().flat_map(char::to_lowercase).collect();
@@ -58,7 +58,7 @@ pub fn folded(name: &str) -> String {
 /// The longest name of a person, in bytes.
 pub const MAX_PERSON_NAME_LEN: usize = 40;
 
-/// From how many wrong passwords on their person is told of them; fewer are their own typing.
+/// Wrong passwords from which the person is warned; fewer are their own typing errors.
 pub const MANY_FAILED_TRIES: i64 = 3;
 
 /// Whether `name` may be a person's: short, and free of what separates names in the evidence.

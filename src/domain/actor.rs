@@ -1,4 +1,4 @@
-//! Who does something, by what means, and from where: what every act is signed with, and every line of the audit.
+//! Who acts, by what means, and from where: recorded with every act and every line of the audit.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -45,9 +45,9 @@ pub struct Actor {
     from: Option<IpAddr>,
 }
 
-/// Who signs a command that names nobody.
+/// The actor of a command that names nobody.
 pub const COMMAND_LINE: &str = "command line";
-/// Who signs what somebody does whom nobody knows.
+/// The actor of acts whose author is unknown.
 pub const NOBODY: &str = "nobody";
 
 impl Actor {
@@ -61,7 +61,7 @@ impl Actor {
         &self.name
     }
 
-    /// By what means.
+    /// Page, token, command, or RewardGate itself.
     pub fn via(&self) -> &Via {
         &self.via
     }
@@ -93,7 +93,7 @@ impl From<&str> for Actor {
     }
 }
 
-/// The same.
+/// As for `&str`.
 impl From<String> for Actor {
     fn from(name: String) -> Self {
         Self::new(name, Via::Gateway, None)

@@ -4,9 +4,9 @@ use std::net::{IpAddr, SocketAddr};
 
 use crate::location::is_public;
 
-/// So many addresses of a list are looked at; longer lists are no user's path.
+/// Addresses of a list that are checked; longer lists are not a real path.
 const MAX_LISTED: usize = 8;
-/// So many bytes of what was sent are looked at.
+/// Bytes of the value that are read.
 const MAX_LEN: usize = 1_024;
 
 /// The addresses that a text holds.
@@ -14,13 +14,13 @@ const MAX_LEN: usize = 1_024;
 pub struct Addresses {
     /// The one that counts as the user's: the first of the public internet, else the first.
     pub first: IpAddr,
-    /// The other public ones of a list. The first can be made up by the user, so none of them is believed alone.
+    /// The other public ones of a list. The user can forge the first, so none of them is trusted alone.
     pub others: Vec<IpAddr>,
     /// How many entries the text has, readable or not.
     pub entries: usize,
 }
 
-/// The addresses in `text`; `None` if it holds none. Entries that are none (`unknown`) are passed over.
+/// The addresses in `text`; `None` if it holds none. Other entries (`unknown`) are skipped.
 pub fn addresses(text: &str) -> Option<Addresses> {
     let mut end = text.len().min(MAX_LEN);
     while !text.is_char_boundary(end) {
@@ -120,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_address_is_none() {
+    fn text_without_an_address_yields_none() {
         for text in [
             "",
             " ",

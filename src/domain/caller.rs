@@ -1,4 +1,4 @@
-//! Which addresses a network calls from, where it publishes them.
+//! The addresses that a network calls from, if it publishes them.
 //!
 //! With a signature the list is a second opinion: lists go stale, and a caller with the right secret from a new
 //! address is more often the network's new server than a thief. So an unlisted caller is flagged unless the settings
@@ -250,7 +250,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_network_is_none() {
+    fn text_that_is_not_a_network_is_refused() {
         for text in ["", "203.0.113.0/33", "example.com", "203.0.113"] {
             assert_eq!(parse_network(text), None, "{text}");
         }

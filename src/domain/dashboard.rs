@@ -1,4 +1,4 @@
-//! What stands in the network's dashboard: the URL to paste there, and what is wrong with one that was pasted.
+//! The URL for the network's dashboard: what to paste there, and what is wrong with one that was pasted.
 
 use std::fmt;
 
@@ -8,38 +8,38 @@ use crate::postback::signature::HASH_PARAM;
 
 /// Without these no postback can be mapped, or a reversal looks like a credit.
 pub const REQUIRED: [Field; 4] = [Field::UserId, Field::TxId, Field::Reward, Field::Status];
-/// Without these rules cannot judge, and hold what they cannot judge.
+/// Without these the rules cannot judge, and hold the reward.
 pub const JUDGED_BY: [Field; 4] = [Field::Payout, Field::Timestamp, Field::Ip, Field::CountryCode];
 
-/// Something about a dashboard's URL. Said of macros and parameters by their names.
+/// A problem with a dashboard's URL. Macros and parameters are named.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Finding {
-    /// It begins with something else than the URL that is signed.
+    /// It does not begin with the URL that is signed.
     OtherEndpoint {
         /// What it has to begin with.
         expected: String,
     },
     /// A macro without which nothing can be credited or taken back.
     Missing {
-        /// The macro.
+        /// The macro, without braces.
         name: &'static str,
-        /// The parameter that is to carry it.
+        /// The parameter that should carry it.
         param: String,
     },
     /// A macro without which rewards are held, because they cannot be judged.
     NotJudged {
-        /// The macro.
+        /// The macro, without braces.
         name: &'static str,
-        /// The parameter that is to carry it.
+        /// The parameter that should carry it.
         param: String,
     },
     /// A macro under another name than the settings say.
     OtherName {
-        /// The macro.
+        /// The macro, without braces.
         name: &'static str,
-        /// Where it stands.
+        /// The parameter that carries it now.
         found: String,
-        /// Where the settings look for it.
+        /// The parameter that the settings expect.
         expected: String,
     },
     /// A macro that the network does not have.
@@ -49,7 +49,7 @@ pub enum Finding {
 }
 
 impl Finding {
-    /// True if postbacks are lost or misread while this stands; false if they are only held or less is known of them.
+    /// True if postbacks are lost or misread because of it; false if they are only held or lack details.
     pub fn is_fatal(&self) -> bool {
         !matches!(self, Self::NotJudged { .. } | Self::UnknownMacro(_))
     }
@@ -65,12 +65,12 @@ impl fmt::Display for Finding {
                 write!(out, "it lacks {param}={{{name}}}, without which nothing can be booked")
             }
             Self::NotJudged { name, param } => {
-                write!(out, "it lacks {param}={{{name}}}, without which rewards are judged with less")
+                write!(out, "it lacks {param}={{{name}}}, without which the rules know less")
             }
             Self::OtherName { name, found, expected } => write!(
                 out,
-                "{{{name}}} stands under `{found}`, but the settings look for `{expected}`: write {expected}={{{name}}}, \
-                 or say params = {{ {name} = \"{found}\" }}"
+                "{{{name}}} is sent as `{found}`, but the settings expect `{expected}`: write {expected}={{{name}}}, \
+                 or set params = {{ {name} = \"{found}\" }}"
             ),
             Self::UnknownMacro(name) => write!(out, "the network has no macro {{{name}}}"),
             Self::Hash => write!(out, "leave `{HASH_PARAM}` out: the network appends it itself, always last"),
@@ -87,8 +87,7 @@ fn endpoint(origin: &str, source: &str) -> String {
     format!("{origin}/pb/{source}")
 }
 
-/// What is wrong with `pasted`, a URL with macros, for `source` as its settings are. Nothing: postbacks will be
-/// understood whole.
+/// What is wrong with `pasted`, a URL with macros, for `source` as its settings are. Empty: every field arrives.
 pub fn look(pasted: &str, origin: &str, source: &str, params: &Params) -> Vec<Finding> {
     let mut findings = Vec::new();
     let expected = endpoint(origin, source);
@@ -130,8 +129,8 @@ pub fn look(pasted: &str, origin: &str, source: &str, params: &Params) -> Vec<Fi
     findings
 }
 
-/// The macros that are looked for under the network's own names, of those without which nothing can be booked, where
-/// other parameters were renamed: mostly one was forgotten.
+/// Required macros that still have the network's own name while other parameters were renamed: mostly a rename was
+/// forgotten.
 pub fn left_as_they_are(params: &Params) -> Vec<&'static str> {
     let fields = || params.network().fields().iter();
     if fields().all(|definition| params.name_of(definition) == definition.name) {
@@ -178,10 +177,10 @@ mod tests {
             said,
             [
                 "it does not begin with https://gw.example.com/pb/main? (that is what is signed and served)",
-                "{user_id} stands under `user_id`, but the settings look for `uid`: write uid={user_id}, or say params = \
+                "{user_id} is sent as `user_id`, but the settings expect `uid`: write uid={user_id}, or set params = \
              { user_id = \"user_id\" }",
                 "it lacks tx_id={tx_id}, without which nothing can be booked",
-                "it lacks country_code={country_code}, without which rewards are judged with less",
+                "it lacks country_code={country_code}, without which the rules know less",
                 "the network has no macro {txid}",
                 "leave `hash` out: the network appends it itself, always last",
             ]

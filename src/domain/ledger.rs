@@ -63,24 +63,24 @@ impl fmt::Display for PayoutAccount {
 /// One movement of money: `debit` gives, `credit` receives.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Transfer {
-    /// In the user's currency.
+    /// Between accounts in the user's currency.
     Reward {
         /// The account that is debited.
         debit: RewardAccount,
         /// The account that is credited.
         credit: RewardAccount,
-        /// How much.
+        /// Above zero, in micros.
         amount: Positive,
-        /// Of which currency.
+        /// Code, such as `coins` or `USD`.
         currency: String,
     },
-    /// In USD.
+    /// Between accounts in USD.
     Payout {
         /// The account that is debited.
         debit: PayoutAccount,
         /// The account that is credited.
         credit: PayoutAccount,
-        /// How much.
+        /// Above zero, in micros.
         amount: Positive,
     },
 }
@@ -94,7 +94,7 @@ pub struct Posting {
     pub credit: String,
     /// The amount, above zero.
     pub amount: Micros,
-    /// Its currency.
+    /// Code, such as `coins` or `USD`.
     pub currency: String,
 }
 
@@ -125,11 +125,11 @@ pub struct RewardAmounts<'a> {
     pub source: &'a str,
     /// The app that owns the user.
     pub app: &'a str,
-    /// The user.
+    /// The publisher's id of the user.
     pub user_id: &'a str,
     /// How much of the reward, in `currency`.
     pub reward: Micros,
-    /// The user's currency.
+    /// Code, such as `coins` or `USD`.
     pub currency: &'a str,
     /// How much of what the network pays, in USD.
     pub payout: Micros,
@@ -145,7 +145,7 @@ pub struct Amounts {
 }
 
 impl Amounts {
-    /// What is left of these when `part` is gone.
+    /// These minus `part`; never below zero.
     #[must_use]
     pub fn less(self, part: Self) -> Self {
         Self {
@@ -154,7 +154,7 @@ impl Amounts {
         }
     }
 
-    /// Both together.
+    /// The sum of both.
     #[must_use]
     pub fn plus(self, part: Self) -> Self {
         Self {

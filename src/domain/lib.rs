@@ -1,32 +1,32 @@
-//! # domain: decides what a postback means and what is to happen
+//! # domain: decides what a postback means and what follows from it
 //!
 //! Pure and deterministic: no async, no clock, no SQL, no HTTP. `now` is always an argument, and every function
-//! answers with a plain value that says everything that is to happen; it never does it. The manifest is the proof:
-//! nothing in it can open a socket or a file.
+//! returns a plain value that describes what to do; it never does it. The manifest proves it: no dependency can open
+//! a socket or a file.
 //!
-//! ## The map, in the order a postback meets it
+//! ## Modules, in the order a postback passes them
 //!
 //! | module | what it answers |
 //! |---|---|
 //! | [`postback`] | what a network says: its signature, its parameters, the event they mean, and why one cannot be mapped |
-//! | [`dashboard`] | what is to stand in the network's dashboard |
+//! | [`dashboard`] | the URL for the network's dashboard, and what is wrong with one |
 //! | [`country`], [`address`] | which country a code or a name stands for; the address in what a network sends as one |
-//! | [`location`] | what is known of an IP address, and whether it agrees with the reported country |
+//! | [`location`] | what the geo databases say of an IP address, and whether it matches the reported country |
 //! | [`policy`] | rules, thresholds and points, by source and offer, with a version |
-//! | [`skew`] | is it our clock that is wrong? |
-//! | [`rules`], [`signal`] | each rule: facts in, one signal out |
+//! | [`skew`] | whether our own clock is slow |
+//! | [`rules`], [`signal`] | the rules: facts in, one signal out of each |
 //! | [`verdict`] | credit or hold, with every signal |
-//! | [`reward`] | the status of a reward and the only steps there are |
+//! | [`reward`] | the status of a reward, and every step between them |
 //! | [`ledger`] | the transfers of each step |
-//! | [`batch`] | a whole batch: mapped postbacks and known rewards in, everything to be saved out |
-//! | [`delivery`] | what the app is told, in which order, and what follows from each attempt |
+//! | [`batch`] | a batch: mapped postbacks and existing rewards in, everything to save out |
+//! | [`delivery`] | what the app is notified of, in which order, and when to retry |
 //! | [`review`] | what waits for a person, and what they can decide |
 //! | [`proof`] | do the balances follow from the transfers, and the transfers from the statuses? |
 //! | [`report`] | the reconciliation of a business day |
-//! | [`statement`] | the network's own list of transactions, matched with ours |
-//! | [`caller`], [`proxies`] | does the network call from this address, and which proxies are believed when they say who called |
-//! | [`access`], [`actor`], [`audit`] | who may do what; who acts, by what means and from where; what is noted of it |
-//! | [`money`], [`time`], [`text`], [`masked`] | exact amounts, instants and business days, words for people |
+//! | [`statement`] | the network's own list of transactions, matched with the books |
+//! | [`caller`], [`proxies`] | the addresses a network calls from, and which proxies are trusted to name the caller |
+//! | [`access`], [`actor`], [`audit`] | who may do what; who acts, how and from where; the audit |
+//! | [`money`], [`time`], [`text`], [`masked`] | exact amounts, instants and business days, text for people, URLs without secrets |
 
 pub mod access;
 pub mod actor;

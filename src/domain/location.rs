@@ -1,4 +1,4 @@
-//! What is known of an IP address, and whether it agrees with the country that the network reports.
+//! What the geo databases say of an IP address, and whether it matches the country that the network reports.
 
 use std::net::IpAddr;
 
@@ -12,13 +12,13 @@ pub struct Location {
     pub country: Option<String>,
     /// Where the block is registered.
     pub registered_country: Option<String>,
-    /// Whose base or embassy uses it.
+    /// The country that a military base or embassy at this address represents.
     pub represented_country: Option<String>,
-    /// Autonomous system number.
+    /// Number of the autonomous system.
     pub asn: Option<u32>,
-    /// The autonomous system's organisation.
+    /// Name of the autonomous system's organisation.
     pub organisation: Option<String>,
-    /// What kind of network it is; empty if nothing is known against it.
+    /// Kinds of network; empty if no database lists it.
     pub network: Vec<NetworkTrait>,
     /// Which databases were asked, each with its build date.
     pub databases: Vec<DatabaseBuild>,
@@ -76,7 +76,7 @@ impl NetworkTrait {
     }
 }
 
-/// How the address and the reported country agree.
+/// Whether the address and the reported country match.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum GeoResult {

@@ -1,7 +1,7 @@
-//! A URL as it is shown: without what would let its reader call it again.
+//! A URL as it is shown: without anything that lets its reader call it again.
 //!
-//! A valid signature is as good as its call, so nobody is shown one, whatever their role; neither a secret that somebody
-//! put into a URL. The raw bytes stay in the database, for replays and diagnoses.
+//! Whoever knows a valid signature can repeat the call, so nobody is shown one, whatever their role; nor a secret
+//! that somebody put into a URL. The raw bytes stay in the database, for replays and diagnoses.
 
 use std::borrow::Cow;
 
@@ -47,9 +47,9 @@ const SECRET_NAMES: [&str; 36] = [
     "pwd",
 ];
 
-/// So many characters of a value stay, to tell one from another.
+/// Characters of a value that stay visible, to tell two values apart.
 const SHOWN_CHARS: usize = 4;
-/// A value must have this many times as many for that.
+/// A value must be at least this many times longer to show any.
 const TIMES_LONGER: usize = 4;
 
 /// `target` (path and query, as received) with signatures and secrets cut to their first characters.

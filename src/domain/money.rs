@@ -37,7 +37,7 @@ impl Positive {
         (amount.0 > 0).then_some(Self(amount.0))
     }
 
-    /// The amount in micros.
+    /// In micros; always above zero.
     pub fn micros(self) -> i64 {
         self.0
     }
@@ -49,7 +49,7 @@ pub enum MoneyError {
     /// Anything but digits with at most one decimal point.
     #[error("is not a decimal number")]
     NotDecimal,
-    /// A minus sign.
+    /// It has a minus sign.
     #[error("is negative")]
     Negative,
     /// More than [`MAX_AMOUNT_UNITS`].
@@ -60,7 +60,7 @@ pub enum MoneyError {
 /// A parsed amount, and whether digits beyond the sixth decimal were rounded away (half to even).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Parsed {
-    /// The amount.
+    /// The amount, rounded to a micro.
     pub amount: Micros,
     /// True if the text was more precise than a micro.
     pub rounded: bool,

@@ -1,7 +1,7 @@
-//! Which proxies are believed when they say who called.
+//! Which proxies are trusted to name the caller.
 //!
-//! A forwarding header is anybody's claim. It counts only on a connection that a believed proxy made, and of it only
-//! what believed proxies wrote: each appends the address that it saw, so the last entries are theirs.
+//! Anybody can send a forwarding header. It counts only on a connection from a trusted proxy, and only the entries
+//! that trusted proxies wrote: each appends the address that it saw, so the last entries are theirs.
 
 use std::net::IpAddr;
 
@@ -15,17 +15,17 @@ pub const MAX_HOPS: usize = 16;
 /// The proxies in front of one listener.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Proxies {
-    /// There are none: no header is believed.
+    /// No proxy: no forwarding header is trusted.
     #[default]
     None,
-    /// So many in a row, wherever the connection comes from: only right where nobody else can connect.
+    /// Any peer is a trusted proxy: only safe where nobody else can connect.
     Anyone {
-        /// How many entries were written by them.
+        /// How many entries at the end of the header proxies wrote.
         hops: usize,
     },
-    /// Those with these addresses.
+    /// Only proxies with these addresses.
     Listed {
-        /// Their addresses.
+        /// Addresses and networks of the proxies.
         networks: Vec<IpNet>,
         /// How many entries were written by them; without it, entries count from the end as long as they are listed.
         hops: Option<usize>,
@@ -33,7 +33,7 @@ pub enum Proxies {
 }
 
 impl Proxies {
-    /// True if a connection from `peer` was made by a proxy that is believed.
+    /// True if `peer` is a trusted proxy.
     pub fn believes(&self, peer: IpAddr) -> bool {
         match self {
             Self::None => false,
@@ -63,7 +63,7 @@ fn contains(networks: &[IpNet], address: IpAddr) -> bool {
     networks.iter().any(|network| network.contains(&address))
 }
 
-/// What is believed, for whoever looks over the settings.
+/// What is trusted, for `rewardgate check`.
 impl std::fmt::Display for Proxies {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let networks = match self {

@@ -1,21 +1,21 @@
-//! The status of a reward and the only steps there are.
+//! The status of a reward, and every step between them.
 //!
 //! [`Step`] is the whole state machine: each step has one status before and one after, so a step that is not
 //! allowed has no value to be written with.
 
 use serde::{Deserialize, Serialize};
 
-/// Where a reward stands.
+/// The status of a reward.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Status {
-    /// The user has it.
+    /// Credited to the user.
     Credited,
-    /// It waits for a person.
+    /// On hold until a person decides.
     Held,
-    /// A person said no.
+    /// Rejected by a person.
     Rejected,
-    /// The network took it back.
+    /// Reversed by the network.
     Reversed,
 }
 
@@ -61,7 +61,7 @@ pub enum Step {
     ReverseHeld,
     /// rejected → reversed.
     ReverseRejected,
-    /// credited → credited, less a part that the network took back; a person said so.
+    /// credited → credited, less a part that the network takes back, confirmed by a person.
     ReverseCreditedPart,
     /// held → held, less a part.
     ReverseHeldPart,
@@ -69,11 +69,11 @@ pub enum Step {
     ReverseRejectedPart,
     /// reversed → held: the network approves again what it took back, so a person decides.
     Reapprove,
-    /// credited → held: a release taken back before anybody was told of it.
+    /// credited → held: a release undone before the app was notified.
     UndoRelease,
-    /// rejected → held: a reject taken back.
+    /// rejected → held: a reject undone.
     UndoReject,
-    /// credited → rejected: an overturn taken back.
+    /// credited → rejected: an overturn undone.
     UndoOverturn,
 }
 
@@ -98,7 +98,7 @@ impl Step {
         Self::UndoOverturn,
     ];
 
-    /// The status before; `None` for a reward that is new.
+    /// The status before the step; `None` for a new reward.
     pub fn from(self) -> Option<Status> {
         match self {
             Self::Credit | Self::Hold | Self::ReverseUnseen => None,
@@ -113,7 +113,7 @@ impl Step {
         }
     }
 
-    /// The status after.
+    /// The status after the step.
     pub fn to(self) -> Status {
         match self {
             Self::Credit | Self::Release | Self::Overturn | Self::ReverseCreditedPart => Status::Credited,
@@ -158,7 +158,7 @@ impl Step {
         self.is_part() || (self.from().is_some() && self.to() == Status::Reversed)
     }
 
-    /// The decision that this step takes back; `None` if it is no undoing.
+    /// The decision that this step undoes; `None` if it undoes none.
     pub fn undoes(self) -> Option<Self> {
         match self {
             Self::UndoRelease => Some(Self::Release),
@@ -168,7 +168,7 @@ impl Step {
         }
     }
 
-    /// The step that takes this one back; `None` if it is no person's decision.
+    /// The step that undoes this one; `None` if it is not a person's decision.
     pub fn undone_by(self) -> Option<Self> {
         Self::ALL.into_iter().find(|step| step.undoes() == Some(self))
     }
@@ -239,7 +239,7 @@ mod tests {
     }
 
     #[test]
-    fn undoing_goes_back_to_where_the_decision_began_and_only_decisions_are_undone() {
+    fn only_decisions_can_be_undone_and_undoing_restores_the_status() {
         for step in Step::ALL {
             if let Some(undoing) = step.undone_by() {
                 assert_eq!((undoing.from(), Some(undoing.to())), (Some(step.to()), step.from()), "{step:?}");

@@ -8,30 +8,30 @@ use crate::policy::Weight;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Family {
-    /// Whether the postback's data can be judged at all.
+    /// Faults in the postback's data.
     Data,
-    /// How long it took.
+    /// Time from click to completion.
     Time,
-    /// Where the address is and what network it belongs to.
+    /// Country and network of the address.
     Geo,
-    /// How often.
+    /// Repeats of the same task.
     Velocity,
-    /// How much.
+    /// Reward, payout and their ratio.
     Money,
 }
 
-/// One measured fact of a check. What says nothing (not fired, no value) is left out of its JSON: every reward keeps
-/// all of its signals, and most of them are quiet.
+/// One measured fact of a check. Defaults (not fired, no value) are left out of its JSON: every reward stores all of
+/// its signals, and most of them did not fire.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Signal {
-    /// The rule, e.g. `T1`.
+    /// Code of the rule, such as `T1`.
     pub code: String,
-    /// Its family.
+    /// Only the strongest signals of a family count.
     pub family: Family,
     /// True if the rule found what it looks for.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub fired: bool,
-    /// True if it fired and holds whatever the score.
+    /// True if it fired and holds the reward whatever the score.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub hard: bool,
     /// What it adds to the score; 0 if it did not fire.
@@ -40,13 +40,13 @@ pub struct Signal {
     /// What was measured, for a person; absent if it could not be.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub value: Option<String>,
-    /// What it was compared with.
+    /// What the value was compared with; `None` if there is no limit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limit: Option<String>,
-    /// How many earlier observations the comparison rests on, where it rests on any.
+    /// Number of earlier observations compared with; `None` if there are none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sample: Option<i64>,
-    /// One sentence for a person.
+    /// One sentence for the reviewer.
     pub text: String,
 }
 
@@ -71,7 +71,7 @@ impl Finding {
     pub(crate) fn weigh(self, weight: Weight) -> Signal {
         let fired = self.fired && weight.enabled;
         let text = if self.fired && !weight.enabled {
-            format!("{} The policy has this rule switched off.", self.text)
+            format!("{} This rule is disabled by the policy.", self.text)
         } else {
             self.text
         };

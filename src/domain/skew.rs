@@ -1,23 +1,23 @@
-//! Is it our clock? Of one click that lies ahead of us nobody can tell whose clock is wrong; when most of them do, it is
-//! most likely ours.
+//! Whether our own clock is slow. One click in the future may be anybody's clock; if most of them are, it is most
+//! likely ours.
 
 use crate::text::duration;
 
 /// How far back clicks count, in milliseconds.
 pub const WINDOW_MS: i64 = 15 * 60_000;
-/// How many clicks count at most: the newest.
+/// How many of the newest clicks count at most.
 pub const MOST_CLICKS: i64 = 200;
-/// Fewer than so many tell nothing.
+/// With fewer clicks nothing can be concluded.
 pub const LEAST_CLICKS: i64 = 10;
-/// A click counts as ahead from here on, in milliseconds: what two good clocks may differ.
+/// Milliseconds in the future beyond which a click counts as ahead; good clocks differ by less.
 pub const AHEAD_MS: i64 = 5_000;
 
 /// The newest clicks, at most [`MOST_CLICKS`] of the last [`WINDOW_MS`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Clicks {
-    /// How many there are.
+    /// Number of clicks.
     pub all: i64,
-    /// How many lie ahead of us by more than [`AHEAD_MS`].
+    /// Those more than [`AHEAD_MS`] in the future.
     pub ahead: i64,
 }
 
@@ -29,16 +29,16 @@ impl Clicks {
         Self { all: self.all + 1, ahead: self.ahead + i64::from(is_ahead) }
     }
 
-    /// True if most of them lie ahead of us.
+    /// True if most of enough clicks are in the future.
     pub fn blame_our_clock(self) -> bool {
         self.all >= LEAST_CLICKS && self.ahead.saturating_mul(2) > self.all
     }
 
-    /// The sentence that names our clock, if most of them lie ahead of us.
+    /// A sentence for people, if our clock is probably slow.
     pub fn sentence(self) -> Option<String> {
         self.blame_our_clock().then(|| {
             format!(
-                "{} of {} clicks of the last {} lie ahead of us, so our clock is probably slow: compare the clocks of the \
+                "{} of {} clicks of the last {} are in the future, so our clock is probably slow: compare the clocks of the \
                  machines that run RewardGate (rewardgate check)",
                 self.ahead,
                 self.all,

@@ -1,4 +1,4 @@
-//! Words for people: durations and counts as a reviewer would say them, text of others with nothing hidden in it; and
+//! Text for people: durations and counts as a reviewer would say them, untrusted text with nothing hidden in it; and
 //! hexadecimal digits.
 
 use std::borrow::Cow;
@@ -68,7 +68,7 @@ fn is_hidden(letter: char) -> bool {
         )
 }
 
-/// Lowercase hexadecimal digits.
+/// `bytes` as lowercase hexadecimal digits.
 pub fn hex(bytes: &[u8]) -> String {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
     let digit = |nibble: u8| char::from(DIGITS[usize::from(nibble)]);

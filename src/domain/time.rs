@@ -47,17 +47,17 @@ impl TimestampMs {
     }
 }
 
-/// Where the time comes from. The executable makes one and hands it to the edges; nothing else may ask for the time.
+/// The source of time. The executable creates it and passes it to the edges; nothing else reads the time.
 #[derive(Clone)]
 pub struct Clock(std::sync::Arc<dyn Fn() -> TimestampMs + Send + Sync>);
 
 impl Clock {
-    /// A clock that answers with what `now` says.
+    /// A clock that returns `now()`.
     pub fn new(now: impl Fn() -> TimestampMs + Send + Sync + 'static) -> Self {
         Self(std::sync::Arc::new(now))
     }
 
-    /// The present instant.
+    /// The present time.
     pub fn now(&self) -> TimestampMs {
         (self.0)()
     }

@@ -1,4 +1,4 @@
-//! Credit or hold, with every signal that was looked at.
+//! Credit or hold, with every signal that was considered.
 
 use serde::{Deserialize, Serialize};
 
@@ -7,13 +7,13 @@ use crate::rules::{self, Facts};
 use crate::signal::{Family, Signal};
 use crate::time::TimestampMs;
 
-/// What a verdict says.
+/// The decision of the rules.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Decision {
-    /// The user gets the reward.
+    /// The reward is credited.
     Credit,
-    /// A person looks at it.
+    /// The reward is held for review.
     Hold,
 }
 
@@ -27,24 +27,24 @@ impl Decision {
     }
 }
 
-/// The decision on one reward. Frozen: it is stored with the reward and never changes.
+/// The decision on one reward. It is stored with the reward and never changes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Verdict {
-    /// Credit or hold.
+    /// Hold if a hard rule fired or the score reached `hold_at`.
     pub decision: Decision,
-    /// The sum of points that counted.
+    /// Sum of the points that counted.
     pub score: i64,
     /// True if a hard rule fired.
     pub hard: bool,
-    /// The version of the policy.
+    /// [`Policy::version`] that decided.
     pub policy: String,
-    /// When.
+    /// When the batch was processed.
     pub decided_at: TimestampMs,
     /// Every signal, fired or not, in the order of the rules.
     pub signals: Vec<Signal>,
 }
 
-/// Looks at `facts` with every rule of `policy` and answers with the verdict.
+/// Applies every rule of `policy` to `facts`.
 pub fn decide(facts: &Facts<'_>, policy: &Policy, now: TimestampMs) -> Verdict {
     let rules = policy.rules(facts.source, facts.event.offer_id.as_deref());
     let signals = rules::look(facts, rules);
@@ -65,8 +65,8 @@ fn score(signals: &[Signal], strongest_per_family: usize) -> i64 {
 }
 
 impl Verdict {
-    /// The signals that spoke against the reward, the strongest first: hard ones, then by points, then in the order of
-    /// the rules.
+    /// The signals that count against the reward, the strongest first: hard ones, then by points, then in the order
+    /// of the rules.
     pub fn counted(&self) -> Vec<&Signal> {
         let mut fired: Vec<_> =
             self.signals.iter().filter(|signal| signal.hard || signal.points > 0).collect();
@@ -74,7 +74,7 @@ impl Verdict {
         fired
     }
 
-    /// Why it was held, or that nothing spoke against it, in a sentence for each family: its strongest signal, the
+    /// Why it was held, or that no rule counted against it, in a sentence for each family: its strongest signal, the
     /// strongest family first.
     pub fn sentence(&self) -> String {
         let mut fired = self.counted();
@@ -85,7 +85,7 @@ impl Verdict {
             is_first
         });
         match fired.as_slice() {
-            [] => "Nothing spoke against it.".into(),
+            [] => "No rule counted against it.".into(),
             signals => signals.iter().map(|signal| signal.text.as_str()).collect::<Vec<_>>().join(" "),
         }
     }

@@ -204,7 +204,7 @@ fn what_is_signed_and_cannot_be_understood_is_acknowledged_and_put_aside(on: Kin
         ("?uid=u-1&reward=1&status=1", "`tx` is missing"),
         ("?uid=u-1&tx=T&reward=1&status=7", "`status` is unknown"),
         ("?uid=u-1&tx=T&reward=-1&status=1", "`reward` is negative"),
-        ("?uid=u-1&uid=u-2&tx=T&reward=1&status=1", "`uid` stands in the query more than once"),
+        ("?uid=u-1&uid=u-2&tx=T&reward=1&status=1", "`uid` appears more than once in the query"),
         ("?uid=%FF&tx=T&reward=1&status=1", "`uid` is not UTF-8"),
         ("?uid=a%00b&tx=T&reward=1&status=1", "`uid` contains a NUL character"),
     ] {

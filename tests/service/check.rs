@@ -135,7 +135,7 @@ fn a_url_from_the_dashboard_is_compared_with_the_settings(on: Kind) {
     let (code, said) = check(&gate, &["--offline", "--url", &pasted.replace("&tx=", "&transaction=")]);
     assert_eq!(code, Some(1), "{said}");
     assert!(
-        said.contains("✗ dashboard  {tx_id} stands under `transaction`, but the settings look for `tx`"),
+        said.contains("✗ dashboard  {tx_id} is sent as `transaction`, but the settings expect `tx`"),
         "{said}"
     );
 }

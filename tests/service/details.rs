@@ -132,7 +132,7 @@ fn nothing_optional_keeps_money_from_moving(on: Kind) {
         ("country_code", "United%20Kingdom", Some("read as GB")),
         ("country_code", "GBR", Some("read as GB")),
         ("ip", "81.2.69.160%20", Some("had blanks around it")),
-        ("ip", "81.2.69.160:443", Some("had something around the address")),
+        ("ip", "81.2.69.160:443", Some("had extra text around the address")),
         ("ip", "10.0.0.1,%2081.2.69.160,%2010.0.0.2", Some("is a list of 3 entries")),
         ("event_name", "a&event_name=b", Some("with different values")),
         ("event_name", "a&event_name=a", None),

@@ -54,8 +54,7 @@ fn an_unreadable_amount_is_stated_over_the_api_and_credited_once(on: Kind) {
     let stated = json!({ "reward": "1234.50", "reason": "their mail of Monday" });
     let preview = json!({ "reward": "1234.50", "preview": true });
     let looked = done(&api, id, "state", &preview);
-    let outlook =
-        "Credits 1234.5 coins to u-1; the network pays 1.00 USD. The rules judge it, and may hold it.";
+    let outlook = "Credits 1234.5 coins to u-1; the network pays 1.00 USD. The rules may still hold it.";
     assert_eq!((&looked["result"], &looked["outlook"]), (&json!("preview"), &json!(outlook)));
     assert_eq!(api.balance("u-1"), "0", "nothing has moved");
     assert_eq!(done(&api, id, "state", &stated)["result"], "stated");

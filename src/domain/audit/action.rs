@@ -1,4 +1,4 @@
-//! What a line of the audit can tell of: every act of a person, a service or a part of RewardGate that is noted.
+//! The acts of people, services and RewardGate itself that the audit records.
 
 /// Makes the enumeration, its list and its names from one table, so that none of the three can miss an act.
 macro_rules! actions {
@@ -10,7 +10,7 @@ macro_rules! actions {
         }
 
         impl Action {
-            /// Every one.
+            /// In the order of the table.
             pub const ALL: &'static [Self] = &[$(Self::$action,)+];
 
             /// The name in the audit, which stays what it is: lines are never changed.
@@ -24,9 +24,9 @@ macro_rules! actions {
 }
 
 actions! {
-    /// Somebody signed in.
+    /// A person signed in on a page.
     SignedIn = "signed_in",
-    /// Somebody signed out.
+    /// A person ended their own session.
     SignedOut = "signed_out",
     /// The sessions of a person were ended.
     SessionsEnded = "sessions_ended",
@@ -34,33 +34,33 @@ actions! {
     SignInRefused = "sign_in_refused",
     /// Many sign-ins of one person were refused.
     ManySignInsRefused = "many_sign_ins_refused",
-    /// A person has seen how many sign-ins were refused.
+    /// A person acknowledged the notice of refused sign-ins.
     SawRefusedSignIns = "saw_refused_sign_ins",
-    /// Somebody asked for what their role may not.
+    /// A request was refused for lack of rights.
     RightRefused = "right_refused",
     /// A token that is unknown, expired or revoked was tried.
     TokenRefused = "token_refused",
-    /// A person may sign in from now on.
+    /// A staff account was added.
     PersonAdded = "person_added",
-    /// A person may not sign in any more.
+    /// A staff account was disabled.
     PersonDisabled = "person_disabled",
-    /// A person may sign in again.
+    /// A staff account was enabled again.
     PersonEnabled = "person_enabled",
-    /// A person has another role.
+    /// The role of a staff account was changed.
     RoleChanged = "role_changed",
-    /// A person has another password.
+    /// The password of a staff account was changed.
     PasswordChanged = "password_changed",
-    /// A token was made.
+    /// An API token was created.
     TokenAdded = "token_added",
-    /// A token counts no more.
+    /// An API token was revoked.
     TokenRevoked = "token_revoked",
-    /// Held rewards were credited.
+    /// Holds were released.
     Released = "released",
-    /// Held rewards were rejected.
+    /// Holds were rejected.
     Rejected = "rejected",
-    /// The first of two people decided; what they said is kept apart.
+    /// The first of two people decided; their decision is stored apart.
     OpinionGiven = "opinion_given",
-    /// A decision was undone.
+    /// A decision was undone within its grace.
     Undone = "undone",
     /// The whole reward of a case was taken back.
     ReversalTakenBack = "reversal_taken_back",
@@ -68,53 +68,53 @@ actions! {
     ReversalPartTakenBack = "reversal_part_taken_back",
     /// The reversal of a case was dismissed.
     ReversalDismissed = "reversal_dismissed",
-    /// What a quarantined postback lacks was stated.
+    /// Missing values of a quarantined postback were stated.
     PostbackStated = "postback_stated",
-    /// What a quarantined postback lacks was stated, and a second person must confirm it.
+    /// Missing values were stated, and a second person must confirm them.
     PostbackProposed = "postback_proposed",
-    /// A second person confirmed what was proposed.
+    /// A second person confirmed the proposed values.
     PostbackConfirmed = "postback_confirmed",
-    /// What was proposed was declined or taken back.
+    /// The proposed values were declined or withdrawn.
     PostbackDeclined = "postback_declined",
-    /// Nobody needs to look at a quarantined postback any more.
+    /// A quarantined postback was set aside.
     PostbackSetAside = "postback_set_aside",
     /// A postback that was set aside is quarantined again.
     PostbackTakenUp = "postback_taken_up",
-    /// Quarantined postbacks were put back into the inbox, or ordered to be.
+    /// Quarantined postbacks were put back into the inbox, or queued for it.
     PostbackReplayed = "postback_replayed",
-    /// Refused calls that verify by now were put into the inbox, or ordered to be.
+    /// Refused calls that now verify were put into the inbox, or queued for it.
     RefusedCallReplayed = "refused_call_replayed",
     /// One delivery was sent again.
     DeliveryResent = "delivery_resent",
-    /// All deliveries that a filter names were ordered to be sent again.
+    /// All deliveries that match a filter were queued to be sent again.
     DeliveriesResent = "deliveries_resent",
-    /// A delivery is not sent any more.
+    /// A delivery was given up.
     DeliveryGivenUp = "delivery_given_up",
-    /// An app is called no more, because it says that it is gone.
+    /// Deliveries to an app were disabled because it answered 410.
     AppDisabled = "app_disabled",
-    /// An app that was switched off is called again.
+    /// Deliveries to an app were enabled again.
     AppEnabled = "app_enabled",
     /// A closed report was signed off.
     ReportSigned = "report_signed",
-    /// A statement's file came in.
+    /// The file of a statement was received.
     StatementReceived = "statement_received",
-    /// What was read of a statement was confirmed.
+    /// A person started the import of a statement.
     StatementImported = "statement_imported",
-    /// A statement was taken back.
+    /// A statement was discarded.
     StatementDiscarded = "statement_discarded",
-    /// A newer statement counts instead of another.
+    /// A statement was superseded by a newer one.
     StatementSuperseded = "statement_superseded",
     /// A superseded statement counts again.
     StatementRestored = "statement_restored",
-    /// A worker gave a statement up.
+    /// The import of a statement failed.
     StatementFailed = "statement_failed",
     /// A difference between a statement and the books was accepted.
     DifferenceAccepted = "difference_accepted",
-    /// A payment was booked.
+    /// A payment for a statement was booked.
     StatementPaid = "statement_paid",
     /// A payment was taken back.
     PaymentTakenBack = "payment_taken_back",
-    /// Another policy than before decides from now on.
+    /// A new version of the policy took effect.
     PolicyChanged = "policy_changed",
     /// The audit was written to a file.
     AuditExported = "audit_exported",

@@ -1,9 +1,9 @@
-//! What a line of the audit can tell of ([`Action`]), and its chain: each line carries a hash over itself and over the hash of the line before it, so that a line
-//! that is changed, added or taken away is found.
+//! The acts that the audit records ([`Action`]), and its chain: each line carries a hash over itself and the hash of
+//! the line before it, so that a changed, added or removed line is found.
 //!
-//! The hash is SHA-256 over the fields in the order of [`Entry`], each as `length:bytes;` and `-;` if there is none, behind
-//! the hash of the line before in the same form (empty for the first line). Of a whole address it covers a salted digest
-//! and not the address, so that the address can be deleted at the end of its term.
+//! The hash is SHA-256 over the fields in the order of [`Entry`], each as `length:bytes;` and `-;` if there is none,
+//! after the hash of the line before in the same form (empty for the first line). Of a whole address it covers a
+//! salted digest and not the address, so that the address can be deleted at the end of its term.
 
 mod action;
 
@@ -18,9 +18,9 @@ pub use action::Action;
 pub struct Entry<'a> {
     /// Its place in the chain; the first is 1.
     pub seq: i64,
-    /// Unix milliseconds.
+    /// In Unix milliseconds.
     pub happened_at: i64,
-    /// Who.
+    /// A person, a service, or a part of RewardGate.
     pub actor: &'a str,
     /// The name of a [`crate::actor::Via`].
     pub via: Option<&'a str>,
@@ -30,15 +30,15 @@ pub struct Entry<'a> {
     pub from_network: Option<&'a str>,
     /// [`address_digest`] of the address.
     pub address_digest: Option<&'a str>,
-    /// What.
+    /// [`Action::name`].
     pub action: &'a str,
-    /// To what.
+    /// What it was done to, such as `reward 1`.
     pub subject: &'a str,
-    /// Whatever else needs saying.
+    /// Free text; empty if there is none.
     pub detail: &'a str,
 }
 
-/// The hash of `entry` behind the line whose hash is `previous`.
+/// The hash of `entry` after the line whose hash is `previous`.
 pub fn hash(previous: &str, entry: &Entry<'_>) -> String {
     let (seq, at) = (entry.seq.to_string(), entry.happened_at.to_string());
     let fields = [
@@ -70,10 +70,10 @@ pub fn address_digest(salt: &str, address: &str) -> String {
     sha256(format!("{salt}:{address}").as_bytes())
 }
 
-/// A line as it is kept.
+/// A line as stored.
 #[derive(Clone, Copy, Debug)]
 pub struct Kept<'a> {
-    /// What the hash covers.
+    /// The fields that the hash covers.
     pub entry: Entry<'a>,
     /// The hash that stands beside it.
     pub hash: &'a str,
@@ -81,10 +81,10 @@ pub struct Kept<'a> {
     pub address: Option<(&'a str, &'a str)>,
 }
 
-/// Why a line does not fit.
+/// Why the chain is broken.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Fault {
-    /// Lines are missing.
+    /// The first missing line.
     #[error("audit line {0} is missing")]
     Missing(i64),
     /// The line, or one before it, was changed.
@@ -93,7 +93,7 @@ pub enum Fault {
     /// The address beside the line was changed.
     #[error("audit line {0} has another address than when it was written")]
     Address(i64),
-    /// The chain ends early.
+    /// The newest lines are missing.
     #[error("the audit ends at line {last}, but reached line {head}: the newest lines are missing")]
     Tail {
         /// The last line that is there.
@@ -107,14 +107,14 @@ pub enum Fault {
     /// Lines outside the chain came or went.
     #[error("{found} audit lines stand outside the chain, {kept} stood there when it began")]
     Outside {
-        /// How many there are.
+        /// Number of such lines now.
         found: i64,
-        /// How many there were.
+        /// Number when the chain began.
         kept: i64,
     },
 }
 
-/// Looks at lines one after the other, in the order of the chain, and stops at the first that does not fit.
+/// Checks lines one by one, in the order of the chain; fails at the first that does not match.
 #[derive(Clone, Debug, Default)]
 pub struct Chain {
     last: i64,
@@ -122,7 +122,7 @@ pub struct Chain {
 }
 
 impl Chain {
-    /// Looks at the next line.
+    /// Checks the next line.
     pub fn look_at(&mut self, kept: &Kept<'_>) -> Result<(), Fault> {
         let next = self.last.saturating_add(1);
         let seq = kept.entry.seq;
@@ -142,7 +142,7 @@ impl Chain {
         Ok(())
     }
 
-    /// The last line that was looked at, 0 if there was none.
+    /// Number of the last line checked; 0 before the first.
     pub fn last(&self) -> i64 {
         self.last
     }

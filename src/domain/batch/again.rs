@@ -13,7 +13,7 @@ use crate::review::reversal::{
 use crate::reward::Step;
 use crate::time::TimestampMs;
 
-/// What a postback for a known reward comes to.
+/// The result of a postback for a known reward.
 pub(super) struct Again {
     pub(super) outcome: Outcome,
     pub(super) reason: Option<String>,
@@ -32,7 +32,7 @@ impl Again {
     }
 }
 
-/// What the postback says of amounts and user.
+/// User and amounts as the postback names them; zero counts as not named.
 pub(super) fn said(event: &Event) -> Said {
     let named = |amount: Option<crate::money::Micros>| amount.filter(|amount| amount.0 > 0);
     Said { user_id: event.user_id.clone(), reward: named(event.reward), payout: named(event.payout) }
@@ -70,8 +70,8 @@ impl RewardChange {
         }
     }
 
-    /// The credit of a reward of which only the reversal was known: now the books know what it was about. The reversal
-    /// waited and wins, unless it does not simply reverse this credit; then a person decides.
+    /// The credit of a reward of which only the reversal was known. The reversal waited and wins, unless it does not
+    /// match this credit; then a person decides.
     fn credit_at_last(
         &mut self,
         incoming: Incoming,
@@ -141,7 +141,7 @@ impl RewardChange {
             let reason = (!differences.is_empty()).then(|| conflict::sentence(&differences));
             return Again::repeat(self, reason);
         };
-        // Somebody else's reward is never taken back without a person, nor all of it where a part is named.
+        // Without a person, neither another user's reward is taken back nor the whole of it where a part is named.
         let situation = match extent(said.reward, said.payout, self.reward.left()) {
             _ if self.reward.user_id != incoming.event.user_id => Situation::OtherUser,
             Extent::Part(_) => Situation::Part,

@@ -5,7 +5,7 @@ use crate::money::Micros;
 use crate::postback::event::Event;
 use crate::postback::network::Kind;
 
-/// What `event` says otherwise than `known`, one phrase each; empty for a true repeat.
+/// The differences of `event` from `known`, one phrase each; empty for a true repeat.
 ///
 /// A credit must agree in all of it. A reversal, and a credit whose reversal came first, must agree in the user, and
 /// in the rest only where both sides name it: networks often leave amounts out of reversals, and an amount of zero

@@ -8,10 +8,10 @@ use crate::review::reversal::KnownCase;
 use crate::skew::Clicks;
 use crate::time::TimestampMs;
 
-/// What the settings say of a source, as far as settling needs it.
+/// The settings of a source that processing needs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SourceTerms {
-    /// The source.
+    /// Name in the settings.
     pub name: String,
     /// The app that owns its users.
     pub app: String,
@@ -24,30 +24,30 @@ pub struct SourceTerms {
 /// One recorded postback, mapped and located.
 #[derive(Clone, Debug)]
 pub struct Incoming {
-    /// Its row.
+    /// Row id in `postbacks`.
     pub postback_id: i64,
     /// The source it came in by.
     pub source: SourceTerms,
-    /// When.
+    /// When it was recorded.
     pub received_at: TimestampMs,
-    /// What it says.
+    /// The mapped parameters.
     pub event: Event,
-    /// What is known of the user's address.
+    /// What the geo databases say of the user's address.
     pub location: Location,
-    /// How that agrees with the reported country.
+    /// Whether the address matches the reported country.
     pub geo: GeoResult,
-    /// Whether the source's list names the caller; `None` without a list.
+    /// Whether the caller is on the source's list; `None` without a list.
     pub caller_listed: Option<bool>,
 }
 
 /// A task is one user doing one event of one offer of one source.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Task {
-    /// The source.
+    /// Name in the settings.
     pub source: String,
-    /// The user.
+    /// The publisher's id of the user.
     pub user_id: String,
-    /// The offer.
+    /// The network's id of the offer.
     pub offer_id: String,
     /// The event; empty if the network names none.
     pub event_id: String,
@@ -69,19 +69,19 @@ impl Task {
     }
 }
 
-/// What is known before the batch.
+/// What the store knows before the batch.
 #[derive(Clone, Debug, Default)]
 pub struct ExistingRewards {
-    /// The rewards whose keys stand in the batch.
+    /// The rewards whose keys are in the batch.
     pub rewards: Vec<Reward>,
     /// Earlier rewards for the tasks in the batch: task and event key; of one task at most as many as
     /// [`SAME_TASK_CAP`] needs.
     pub tasks: Vec<(Task, String)>,
     /// Cases of those rewards: the reward's row, and the case.
     pub cases: Vec<(i64, KnownCase)>,
-    /// The newest clicks, if one of the batch lies ahead of us.
+    /// The newest clicks; loaded only if the batch has one in the future.
     pub clicks: Clicks,
 }
 
-/// How many earlier rewards for a task are counted at most: the rule asks whether there is one.
+/// How many earlier rewards for a task are counted: the rule only asks whether there is one.
 pub const SAME_TASK_CAP: usize = 1;

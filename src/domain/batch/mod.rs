@@ -1,14 +1,14 @@
-//! Settling a batch: mapped postbacks and the rewards they touch in, everything to be saved out.
+//! Processing a batch: mapped postbacks and the rewards they touch in, everything to save out.
 //!
 //! | phase | where |
 //! |---|---|
-//! | claim the batch and load what it touches | `store` |
+//! | lease the batch and load what it touches | `store` |
 //! | map, locate | [`crate::postback::event`], `geo` |
-//! | **settle, in the order received** | here, in memory, without a way to fail |
+//! | **process, in the order received** | here, in memory; it cannot fail |
 //! | save it all in one transaction | `store` |
 //!
 //! The rules for repeats and conflicts live here and in `again`: a repeat never credits twice, a reversal is never
-//! taken for a repeat, a reversal before its credit waits and wins. What a reversal says that does not fit its credit
+//! mistaken for a repeat, and a reversal before its credit waits and wins. A reversal that does not match its credit
 //! becomes a case ([`crate::review::reversal`]) that a person decides.
 
 mod again;
@@ -42,12 +42,12 @@ use crate::skew::Clicks;
 use crate::time::TimestampMs;
 use crate::verdict::{Decision, decide};
 
-/// Who decided, where no person did.
+/// The actor of steps that the rules decide.
 pub const ACTOR_RULES: &str = "rules";
-/// The network took the reward back.
+/// The actor of steps that the network causes.
 pub const ACTOR_NETWORK: &str = "network";
 
-/// Why a credit whose reversal is known already credits nothing.
+/// The reason of a credit whose reversal came first. Stored, and counted by reports: never change it.
 pub const REVERSED_BEFORE: &str = "its reversal came first, so nothing is credited";
 
 impl BatchOutcome {
@@ -67,7 +67,7 @@ impl BatchOutcome {
     }
 }
 
-/// The batch in work.
+/// The batch while it is processed.
 struct Open {
     outcome: BatchOutcome,
     by_key: HashMap<(String, String), usize>,
@@ -75,7 +75,7 @@ struct Open {
     /// By index of the reward.
     cases: HashMap<usize, Vec<KnownCase>>,
     clicks: Clicks,
-    /// That of the business day.
+    /// The zone of business days.
     zone: Tz,
 }
 
@@ -120,7 +120,7 @@ impl Open {
             self.outcome.postbacks.push(PostbackOutcome { postback_id, outcome, reason, reward: None });
             return;
         }
-        // A reversal has no verdict that could say what was done to its values.
+        // A reversal has no verdict that would show how its values were cleaned.
         let noted = match incoming.event.kind {
             Kind::Reversal => noted(&incoming.event),
             Kind::Credit => None,
@@ -259,7 +259,7 @@ impl Open {
     }
 }
 
-/// What was done to the values of `event`, in one sentence.
+/// How the values of `event` were cleaned, in one sentence.
 fn noted(event: &Event) -> Option<String> {
     let cleaned = event.noted(NoteKind::Cleaned).map(|texts| format!("cleaned: {texts}"));
     let unfilled = event.noted(NoteKind::NotFilledIn).map(|texts| format!("not filled in: {texts}"));

@@ -11,51 +11,51 @@ use crate::reward::Step;
 use crate::time::TimestampMs;
 use crate::verdict::Verdict;
 
-/// Everything that is to be saved.
+/// Everything to be saved, in one transaction.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct BatchOutcome {
     /// Every reward that the batch touched.
     pub rewards: Vec<RewardChange>,
-    /// What became of each postback, in the order received.
+    /// The result of each postback, in the order received.
     pub postbacks: Vec<PostbackOutcome>,
     /// Reversals that a person must look at.
     pub cases: Vec<NewCase>,
-    /// How often the network's data was found wanting.
+    /// How often the rules about data fired, by source and rule.
     pub tallies: Vec<DataTally>,
-    /// The business day on which its steps are taken.
+    /// The business day of its steps, `YYYY-MM-DD`.
     pub business_date: String,
 }
 
-/// A reversal that does not simply reverse.
+/// A reversal that a person must decide on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NewCase {
     /// The reward, as an index into [`BatchOutcome::rewards`].
     pub reward: usize,
     /// The postback that raised it.
     pub postback_id: i64,
-    /// Why.
+    /// Why it needs a person.
     pub situation: Situation,
-    /// What the reversal says.
+    /// Amounts and user that the reversal names.
     pub said: Said,
-    /// When.
+    /// When its postback was received.
     pub raised_at: TimestampMs,
-    /// Until then the credit of an orphan may still come by itself.
+    /// An orphan's credit may still arrive until then.
     pub due_at: TimestampMs,
 }
 
-/// How many postbacks of a source that had an effect were looked at, and how often a rule about data fired on them.
+/// How often one rule about data fired on the postbacks of a source.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DataTally {
-    /// The source.
+    /// Name in the settings.
     pub source: String,
-    /// The rule; [`DataTally::LOOKED_AT`] for all that were looked at.
+    /// The rule's code; [`DataTally::LOOKED_AT`] counts all postbacks checked.
     pub code: String,
-    /// How many.
+    /// Number of postbacks.
     pub count: i64,
 }
 
 impl DataTally {
-    /// Stands for no rule: every postback that was looked at.
+    /// In place of a rule's code: all postbacks checked.
     pub const LOOKED_AT: &str = "";
 }
 
@@ -70,7 +70,7 @@ pub struct RewardChange {
     pub verdict: Option<Judgement>,
     /// The steps it took in this batch.
     pub steps: Vec<TakenStep>,
-    /// How open cases of it end by what came in this batch.
+    /// Why its open cases are closed by this batch.
     pub closes: Vec<Ending>,
     /// What the reversal said that came before the credit, if the credit contradicts it.
     pub reversal_said: Option<Said>,
@@ -89,12 +89,12 @@ impl RewardChange {
     }
 }
 
-/// What the network said of a reward.
+/// What the network reported about a reward.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Details {
-    /// The event.
+    /// The mapped postback.
     pub event: Event,
-    /// When it arrived first.
+    /// When its first postback arrived.
     pub received_at: TimestampMs,
     /// The business day of that.
     pub business_date: String,
@@ -106,40 +106,40 @@ impl Details {
     }
 }
 
-/// A verdict with the geography it rests on.
+/// A verdict with the location it rests on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Judgement {
-    /// The verdict.
+    /// Decision and signals.
     pub verdict: Verdict,
-    /// What was known of the address.
+    /// What the geo databases said of the address.
     pub location: Location,
-    /// How it agreed with the reported country.
+    /// Whether the address matched the reported country.
     pub geo: GeoResult,
 }
 
-/// What became of a postback.
+/// The result of one postback.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PostbackOutcome {
-    /// The postback.
+    /// Row id in `postbacks`.
     pub postback_id: i64,
-    /// What became of it.
+    /// How it was processed.
     pub outcome: Outcome,
-    /// Why, if that needs saying.
+    /// For people; `None` if the result speaks for itself.
     pub reason: Option<String>,
     /// The reward it belongs to, as an index into [`BatchOutcome::rewards`].
     pub reward: Option<usize>,
 }
 
-/// What became of a postback.
+/// How a postback was processed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Outcome {
-    /// It had its effect, or its conflict was noted.
+    /// It took effect, or its conflict was recorded.
     Processed,
-    /// It said again what was known.
+    /// It repeated a known postback.
     Repeat,
-    /// It could not be mapped.
+    /// It could not be mapped; a person can state what is missing.
     Quarantined,
-    /// It says nothing that anything follows from, such as an event without money.
+    /// It has no effect, such as an event without money.
     Information,
 }
 
@@ -174,16 +174,16 @@ impl BatchOutcome {
 pub struct TakenStep {
     /// Its number within the reward, from 1.
     pub seq: i64,
-    /// The step.
+    /// Which change of status.
     pub step: Step,
-    /// Who: [`ACTOR_RULES`], [`ACTOR_NETWORK`], or a person's or token's name.
+    /// [`super::ACTOR_RULES`], [`super::ACTOR_NETWORK`], or the name of a person or token.
     pub actor: String,
-    /// Why.
+    /// Reason for people; `None` if the step speaks for itself.
     pub note: Option<String>,
     /// The postback that caused it, if one did.
     pub postback_id: Option<i64>,
-    /// What it moved, where that is not all of the reward and its payout.
+    /// Amounts moved, if not the whole reward and payout.
     pub amounts: Option<Amounts>,
-    /// Its transfers.
+    /// The ledger transfers it causes.
     pub transfers: Vec<Transfer>,
 }

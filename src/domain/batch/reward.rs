@@ -1,4 +1,4 @@
-//! A reward in work: what is left of it, and taking a step.
+//! A reward while it is processed: what is left of it, and taking a step.
 
 use super::TakenStep;
 use crate::ledger::{Amounts, RewardAmounts, transfers};
@@ -6,38 +6,38 @@ use crate::money::Micros;
 use crate::reward::{Status, Step};
 use crate::time::TimestampMs;
 
-/// A reward as far as settling and reviewing need it.
+/// A reward as far as processing and reviewing need it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reward {
-    /// Its row; `None` until it is saved.
+    /// Row id in `rewards`; `None` until it is saved.
     pub id: Option<i64>,
-    /// The source.
+    /// Name in the settings.
     pub source: String,
     /// The event key, unique within the source.
     pub key: String,
     /// The app that owns the user.
     pub app: String,
-    /// The user.
+    /// The publisher's id of the user.
     pub user_id: String,
-    /// The user's currency.
+    /// Code, such as `coins` or `USD`.
     pub currency: String,
     /// The reward; unknown only while nothing but a reversal has been seen.
     pub reward: Option<Micros>,
     /// The payout in USD, if the network sends it.
     pub payout: Option<Micros>,
-    /// The part of both that was taken back, while the rest stands.
+    /// Sum of the partial reversals so far.
     pub taken_back: Amounts,
-    /// The offer.
+    /// The network's id of the offer; `None` if not sent.
     pub offer_id: Option<String>,
-    /// The event within the offer.
+    /// The network's id of the event within the offer; `None` if not sent.
     pub event_id: Option<String>,
-    /// Where it stands.
+    /// After the last step.
     pub status: Status,
-    /// When it was reversed last; only of one that is.
+    /// When it was reversed; `None` unless it is.
     pub reversed_at: Option<TimestampMs>,
-    /// How many steps it has taken; also the guard against two writers.
+    /// Number of steps taken; also the version that guards against two writers.
     pub steps: i64,
-    /// How many postbacks said again what was known.
+    /// Number of repeated postbacks.
     pub repeats: i64,
     /// True if a postback contradicted it.
     pub conflict: bool,
@@ -48,29 +48,28 @@ pub struct Reward {
 /// Who takes a step, why and when, and which postback made them.
 #[derive(Clone, Debug)]
 pub struct Because<'a> {
-    /// Who: [`super::ACTOR_RULES`], [`super::ACTOR_NETWORK`], or the name of a person or token.
+    /// [`super::ACTOR_RULES`], [`super::ACTOR_NETWORK`], or the name of a person or token.
     pub actor: &'a str,
-    /// Why.
+    /// Reason for people; `None` if the step speaks for itself.
     pub note: Option<String>,
     /// The postback that caused it, if one did.
     pub postback_id: Option<i64>,
-    /// When.
+    /// The time of the step.
     pub now: TimestampMs,
 }
 
 impl Reward {
-    /// All of it.
+    /// Reward and payout as credited; unknown amounts are 0.
     pub fn whole(&self) -> Amounts {
         Amounts { reward: self.reward.unwrap_or_default(), payout: self.payout.unwrap_or_default() }
     }
 
-    /// What is left of it: all, less what was taken back.
+    /// What is left of the reward after partial reversals.
     pub fn left(&self) -> Amounts {
         self.whole().less(self.taken_back)
     }
 
-    /// Takes `step`, which must start from the present status, with all that is left; answers with what is to be
-    /// saved of it.
+    /// Takes `step`, which must start from the present status, with all that is left; returns what to save.
     pub fn take(&mut self, step: Step, because: Because<'_>) -> TakenStep {
         let amounts = if step == Step::Reapprove { self.whole() } else { self.left() };
         self.take_amounts(step, amounts, because)

@@ -1,7 +1,7 @@
-//! Countries: what a code, a three-letter code or an English name stands for.
+//! Countries by two-letter code, three-letter code or English name.
 //!
-//! Networks are asked for ISO 3166-1 alpha-2 and send what their own database says. What can mean only one country is
-//! read; everything else is not known, which is no guilt.
+//! Networks are asked for ISO 3166-1 alpha-2 and send what their own database says. Whatever can mean only one
+//! country is read; everything else is unknown, which is not suspicious.
 
 use std::collections::HashMap;
 use std::sync::LazyLock;
@@ -49,7 +49,7 @@ static TABLES: LazyLock<Tables> = LazyLock::new(|| {
     tables
 });
 
-/// What a network says of the user's country.
+/// The user's country as a network reports it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reported {
     /// A country (alpha-2, upper case).
@@ -58,7 +58,7 @@ pub enum Reported {
     Hidden(Hidden),
 }
 
-/// Codes of geo databases that stand for a kind of network.
+/// Codes of geo databases that mean a kind of network.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Hidden {
     /// `T1`: a Tor exit.
@@ -79,7 +79,7 @@ pub fn of_code(text: &str) -> Option<&'static str> {
     TABLES.alpha_2.get(code).copied()
 }
 
-/// The network that a code hides a country behind.
+/// The kind of network that a code means, if it is one of those.
 pub fn hidden(text: &str) -> Option<Hidden> {
     match text.trim() {
         "T1" | "t1" => Some(Hidden::Tor),

@@ -1,7 +1,7 @@
-//! Which addresses are never called, unless the settings list them.
+//! Addresses that are never called unless the settings list them.
 //!
-//! A URL is written by an operator, but where its name leads is decided by whoever holds the name. So the address is
-//! looked at when a connection is made, and everything that is not plainly part of the public internet is refused.
+//! An operator writes the URL, but the owner of its host name decides where it leads. So the address is checked when
+//! a connection is made, and everything that is not clearly public is refused.
 //!
 //! Sources: the special-purpose registries of IANA for IPv4 and IPv6.
 
@@ -48,13 +48,11 @@ const SPECIAL_V6: [(Ipv6Addr, u8, &str); 14] = [
 
 /// An address that is not to be called.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "the address {address} is not called: it is {what}, and `deliveries.allow_networks` does not list it"
-)]
+#[error("the address {address} is not called: it is {what} and not listed in `deliveries.allow_networks`")]
 pub struct Refused {
-    /// The address.
+    /// As resolved, before IPv4-mapped IPv6 is unwrapped.
     pub address: IpAddr,
-    /// What it is.
+    /// Why it is not public, such as `private` or `loopback`.
     pub what: &'static str,
 }
 

@@ -1,48 +1,47 @@
-//! The circuit breaker of one app: after a run of failures nothing is sent to it but, from time to time, one probe.
+//! The circuit breaker of one app: after a run of failures only an occasional probe is sent.
 //!
-//! While it is open no attempt is spent: events are kept, and leave when the app is back. Only what speaks of the app
-//! as a whole counts ([`super::schedule::Class::is_down`]): an event that the app refuses says nothing of the next.
+//! While it is open no attempts are used up: events wait until the app is back. Only failures of the app as a whole
+//! count ([`super::schedule::Class::is_down`]): a refusal of one event says nothing about the next.
 
 use crate::time::{SECOND_MS, TimestampMs};
 
-/// So many failures in a row, with not one answer in between, are no chance: at one failure in four it would take a
-/// million calls.
+/// Failures in a row that open the breaker. Not chance: at one failure in four it would take a million calls.
 const RUN_OF_FAILURES: u32 = 10;
 /// The first pause before a probe; each probe that fails doubles it.
 const FIRST_PAUSE_MS: i64 = 2 * SECOND_MS;
-/// The longest pause: how long an app that is back may wait for its events.
+/// The longest pause, and so the longest wait of an app that is back.
 const LONGEST_PAUSE_MS: i64 = 120 * SECOND_MS;
 
 /// The state of one app.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Breaker {
-    /// The app is called; so many calls in a row have failed.
+    /// The app is called as usual.
     Closed {
-        /// The run so far.
+        /// Failures in a row so far; any answer resets it.
         failures: u32,
     },
-    /// The app is not called until then.
+    /// The app is not called.
     Open {
         /// The time of the next probe.
         until: TimestampMs,
-        /// The pause before that, in milliseconds.
+        /// The pause that ends then, in milliseconds.
         pause_ms: i64,
     },
-    /// One call is on its way to find out whether the app is back.
+    /// A probe is in flight.
     HalfOpen {
-        /// The pause if it is not.
+        /// The pause before this probe, in milliseconds; doubled if the probe fails.
         pause_ms: i64,
     },
 }
 
-/// What may be sent.
+/// How many calls may start now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Permit {
-    /// Whatever else allows.
+    /// As many as the pace allows.
     All,
-    /// One call.
+    /// One call, to see whether the app is back.
     Probe,
-    /// Nothing.
+    /// None until the pause or the probe is over.
     Nothing,
 }
 
@@ -62,7 +61,7 @@ impl Breaker {
         }
     }
 
-    /// A probe is on its way.
+    /// The state once the probe has been sent.
     #[must_use]
     pub fn probing(self) -> Self {
         match self {

@@ -1,26 +1,26 @@
-//! When an app that answers 410 is switched off.
+//! When an app that answers 410 is disabled.
 //!
-//! 410 is said of one user who was deleted as well as of an app that is no more. One user must not stop everybody's
-//! credits, so the app is switched off only when it says so of several users, with no yes in between.
+//! An app answers 410 for one deleted user as well as after it was shut down. One user must not stop everybody's
+//! credits, so the app is disabled only after 410 for several users in a row, with no acknowledgement in between.
 
 use std::collections::BTreeSet;
 
 use super::schedule::Class;
 
-/// Of so many users the app must say 410, with no yes in between, to be switched off.
+/// Number of different users with 410, with no acknowledgement in between, after which the app is disabled.
 pub const USERS_IN_A_ROW: usize = 3;
 
-/// What calls that have ended mean for the run of users whom the app calls gone.
+/// The run of users for whom the app answered 410.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Run<'a> {
-    /// True if the app said yes to somebody: whoever was gone before that counts no more.
+    /// True if an acknowledgement ended the run that was stored before.
     pub begins_anew: bool,
-    /// Users who are gone since then, in order.
+    /// Users with 410 since then.
     pub users: BTreeSet<&'a str>,
 }
 
 impl<'a> Run<'a> {
-    /// Of calls of one app (user and class), in the order in which they ended.
+    /// From finished calls of one app (user and class), in the order in which they ended.
     pub fn of(ended: impl IntoIterator<Item = (&'a str, Class)>) -> Self {
         let mut run = Self::default();
         for (user, class) in ended {

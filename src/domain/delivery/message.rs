@@ -10,7 +10,7 @@ use crate::money::Micros;
 use crate::postback::signature::Secret;
 use crate::time::{SECOND_MS, TimestampMs};
 
-/// Everything that an app can be told of one delivery.
+/// The values of one delivery.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[expect(missing_docs, reason = "the macros, described in the README")]
 pub struct Message {
@@ -19,7 +19,7 @@ pub struct Message {
     pub reward_id: i64,
     /// The number of the step that caused it: greater is later.
     pub sequence: i64,
-    /// When it was caused.
+    /// When the step was taken; the same for every attempt.
     pub caused_at: TimestampMs,
     pub source: String,
     pub user_id: String,
@@ -27,7 +27,7 @@ pub struct Message {
     pub reward: Micros,
     pub payout: Option<Micros>,
     pub currency: String,
-    /// The user's, when the call is made.
+    /// The user's balance when the call is made, not when it was caused.
     pub balance: Micros,
     pub offer_id: Option<String>,
     pub offer_name: Option<String>,
@@ -40,37 +40,37 @@ pub struct Message {
     pub sub2: Option<String>,
 }
 
-/// How one app is told, and with which key.
+/// The form of the calls to one app, and the keys that sign them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Letterhead {
-    /// The form.
+    /// What the call looks like.
     pub form: Form,
-    /// Where to.
+    /// The app's URL, with macros only in the `postback` form.
     pub url: Template,
     /// The hash of the `postback` form.
     pub hash: HashAlgorithm,
-    /// The first signs; the `standard-webhooks` form carries a signature of each.
+    /// The first one signs; the `standard-webhooks` form carries one signature for each.
     pub secrets: Vec<Secret>,
 }
 
-/// A call that is ready to be made.
+/// A signed call, ready to send.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Call {
     /// The whole URL.
     pub url: String,
-    /// Headers by name.
+    /// Name and value, in the order they are sent.
     pub headers: Vec<(&'static str, String)>,
     /// The body of a POST; `None` is a GET.
     pub body: Option<String>,
 }
 
 impl Message {
-    /// The same for every attempt, and different for everything else: what an app knows a repeat by.
+    /// The idempotency key: the same for every attempt of one delivery.
     pub fn id(&self) -> String {
         format!("rwd_{}_{}", self.reward_id, self.sequence)
     }
 
-    /// The call that tells it; `None` if there is no secret to sign with.
+    /// The signed call; `None` if there is no secret to sign with.
     pub fn call(&self, letterhead: &Letterhead, now: TimestampMs) -> Option<Call> {
         let url = letterhead.url.expand(|name| self.value(name));
         let secret = letterhead.secrets.first()?;
@@ -92,7 +92,7 @@ impl Message {
         })
     }
 
-    /// The value of a macro; empty for what is not known.
+    /// The value of a macro; empty if it is unknown.
     fn value(&self, name: &str) -> String {
         let text = |value: &Option<String>| value.clone().unwrap_or_default();
         match name {

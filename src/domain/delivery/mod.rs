@@ -1,20 +1,20 @@
-//! Deliveries: what the app is told of a reward, in which order, and what follows from each attempt.
+//! Deliveries: what the app is notified of, in which order, and when to retry.
 //!
-//! A delivery is born in the transaction of its cause and is identified by its reward and the number of the step that
-//! caused it, so it can be sent any number of times and stays the same delivery.
+//! A delivery is enqueued in the transaction of its cause. It is identified by its reward and the number of the step
+//! that caused it, so it stays the same delivery however often it is sent.
 //!
 //! **Order.** Deliveries of one user are sent in the order of their causes, one at a time: a later one waits
 //! ([`Status::Blocked`]) for an earlier one that is not done. One that has *failed* waits for a person and lets the
-//! others pass, because it could wait for ever; only what belongs to the same reward stays behind it, so a reversal
+//! others pass, because it could wait for ever; only deliveries of the same reward stay blocked by it, so a reversal
 //! never overtakes its credit.
 //!
 //! | module | what it answers |
 //! |---|---|
-//! | here | which events there are, and what a step sends or takes back |
+//! | here | which events there are, and what a step sends or cancels |
 //! | [`answer`] | what an app's answer means |
-//! | [`schedule`] | what follows from an attempt: done, again at, failed |
-//! | [`gone`] | when an app that answers 410 is switched off |
-//! | [`breaker`], [`pace`] | whether an app that is down is called at all, and how often one is |
+//! | [`schedule`] | what to do after an attempt: done, retry, give up |
+//! | [`gone`] | when an app that answers 410 is disabled |
+//! | [`breaker`], [`pace`] | whether an app that is down is called, and how many calls a second |
 //! | [`address`] | whether an address may be called |
 //! | [`template`] | the app's URL with its macros |
 //! | [`message`], [`sign`] | the call itself: values, signature, headers, body |
@@ -38,17 +38,17 @@ use serde::{Deserialize, Serialize};
 use crate::reward::Step;
 use crate::time::TimestampMs;
 
-/// What an app is told.
+/// An event that an app is notified of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Event {
     /// The user has the reward.
     Credited,
-    /// The network took it back. Only told of a reward whose credit was told.
+    /// The network took it back. Only sent if the credit was.
     Reversed,
-    /// It waits for a person. Only if the app wants to know.
+    /// It waits for a person. Only sent if the app subscribes to it.
     Held,
-    /// It will not be credited. Only if the app wants to know.
+    /// It will not be credited. Only sent if the app subscribes to it.
     Rejected,
 }
 
@@ -82,7 +82,7 @@ impl Event {
     }
 }
 
-/// Why, in a word that gives away nothing of the rules: users learn quickly what a rule looks at.
+/// Why, in a word that reveals nothing about the rules: users learn quickly what a rule checks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Reason {
     /// The user did what the offer asked for.
@@ -119,20 +119,20 @@ impl Reason {
     }
 }
 
-/// Where a delivery stands.
+/// The state of a delivery.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Status {
-    /// It is due, or has its time, or is being sent.
+    /// It is due, waits for its time, or is being sent.
     Waiting,
-    /// An earlier one of the same user comes first.
+    /// An earlier delivery of the same user comes first. Named `behind` outside the code.
     Blocked,
     /// The app has acknowledged it.
     Delivered,
     /// Every attempt failed: it waits for a person.
     Failed,
-    /// A person said, with a reason, that it is not sent any more.
+    /// A person gave it up, with a reason.
     GivenUp,
-    /// It never left, and never will: what it would have told was taken back before.
+    /// It was never sent: its cause was undone first. Named `withdrawn` outside the code.
     Cancelled,
 }
 
@@ -159,7 +159,7 @@ impl Status {
     }
 }
 
-/// What an app wants to be told besides credits and reversals.
+/// The events that an app subscribes to besides credits and reversals.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Wanted {
     /// Rewards that wait for a person.
@@ -178,10 +178,10 @@ impl Wanted {
     }
 }
 
-/// Who is told what, and how long a person can take a decision back before anybody is told of it.
+/// Which app is notified of what, and how long a decision can be undone before its app is notified.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Subscriptions {
-    /// By app. An app that is not named is told nothing, and no delivery is born for it.
+    /// By app. No delivery is enqueued for an app that is not listed.
     pub apps: BTreeMap<String, Wanted>,
     /// The grace of a person's decision, in milliseconds.
     pub grace_ms: i64,
@@ -190,50 +190,50 @@ pub struct Subscriptions {
 /// A delivery that exists already, as far as a later step of the same reward needs it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PriorDelivery {
-    /// Its row.
+    /// Row id in `deliveries`.
     pub id: i64,
     /// The step that caused it.
     pub seq: i64,
-    /// What it tells.
+    /// What it reports to the app.
     pub event: Event,
-    /// Where it stands.
+    /// As last saved.
     pub status: Status,
-    /// How often it was taken to be sent, from the first time on.
+    /// How often it was leased for sending; 0 if never.
     pub lease_count: i64,
 }
 
 impl PriorDelivery {
-    /// True if the app cannot have heard of it, and still would.
+    /// True if it was never sent but still would be.
     pub fn never_left(&self) -> bool {
         self.lease_count == 0 && matches!(self.status, Status::Waiting | Status::Blocked)
     }
 }
 
-/// A delivery to be born.
+/// A delivery to enqueue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NewDelivery {
     /// The step that causes it.
     pub seq: i64,
-    /// What it tells.
+    /// What it reports to the app.
     pub event: Event,
-    /// Why.
+    /// The value of `{reason}`.
     pub reason: Reason,
-    /// Before this it does not leave.
+    /// It is not sent before this time.
     pub due_at: TimestampMs,
-    /// True if it is kept for the record only: its pair ended as one.
+    /// True if it is stored for the record only, because credit and reversal cancel out.
     pub cancelled: bool,
 }
 
 /// What steps of one reward mean for its deliveries.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Plan {
-    /// Deliveries that exist and are not to leave any more.
+    /// Row ids of existing deliveries to cancel.
     pub cancel: Vec<i64>,
-    /// Deliveries that are to be born, in order.
+    /// Deliveries to enqueue, in order.
     pub new_deliveries: Vec<NewDelivery>,
 }
 
-/// What a step tells, before it is asked who wants to know.
+/// The event of a step, whether or not the app subscribes to it.
 fn notification(step: Step) -> Option<(Event, Reason)> {
     match step {
         Step::Credit => Some((Event::Credited, Reason::Completed)),
@@ -241,9 +241,9 @@ fn notification(step: Step) -> Option<(Event, Reason)> {
         Step::Hold | Step::Reapprove => Some((Event::Held, Reason::UnderReview)),
         Step::Reject => Some((Event::Rejected, Reason::NotApproved)),
         Step::ReverseCredited | Step::ReverseCreditedPart => Some((Event::Reversed, Reason::TakenBack)),
-        // Who was told of the hold learns how it ended.
+        // An app that was notified of the hold learns how it ended.
         Step::ReverseHeld => Some((Event::Rejected, Reason::TakenBack)),
-        // Nothing was told that this would change; the delivery of a step that is undone is withdrawn.
+        // The app knows nothing that this would change; the delivery of an undone step is cancelled.
         Step::ReverseUnseen
         | Step::ReverseRejected
         | Step::ReverseHeldPart
@@ -254,7 +254,7 @@ fn notification(step: Step) -> Option<(Event, Reason)> {
     }
 }
 
-/// What `steps` (number and step, in order) of one reward send, given the deliveries that it has already.
+/// The deliveries of `steps` (number and step, in order) of one reward, given those that it has already.
 pub fn plan(
     known: &[PriorDelivery],
     steps: &[(i64, Step)],
@@ -285,8 +285,8 @@ pub fn plan(
 }
 
 impl Plan {
-    /// A part that is taken back: behind the credit that it is a part of, or nothing without one. Also of a credit that
-    /// has not left yet, because what is left of that stands.
+    /// A partial reversal: sent after its credit, or not at all without one. Also if the credit has not been sent
+    /// yet, because the rest of it still stands.
     fn reverse_part(&mut self, known: &[PriorDelivery], reversal: NewDelivery) {
         let has_credit = self
             .new_deliveries
@@ -300,7 +300,7 @@ impl Plan {
         }
     }
 
-    /// A reversal: behind a credit that may have left, together with one that never did, or nothing without one.
+    /// A reversal: sent after a credit that may have been sent, cancelled with one that never was, omitted without one.
     fn reverse(&mut self, known: &[PriorDelivery], reversal: NewDelivery) {
         let new_credit = self
             .new_deliveries
@@ -309,7 +309,7 @@ impl Plan {
             .find(|new_delivery| new_delivery.event == Event::Credited && !new_delivery.cancelled);
         if let Some(credit) = new_credit {
             credit.cancelled = true;
-            // A part of it that was to be told behind it has nothing to be a part of any more.
+            // A partial reversal of it has nothing to reverse any more.
             let seq = credit.seq;
             for part in self.new_deliveries.iter_mut().filter(|new_delivery| new_delivery.seq > seq) {
                 part.cancelled |= part.event == Event::Reversed;
@@ -324,7 +324,7 @@ impl Plan {
         let Some(credit) = known_credit else { return };
         if credit.never_left() {
             self.cancel.push(credit.id);
-            // So has a part of it that was to be told behind it.
+            // Its partial reversals go with it.
             let parts = known
                 .iter()
                 .filter(|part| part.seq > credit.seq && part.event == Event::Reversed && part.never_left());
@@ -333,7 +333,7 @@ impl Plan {
                 part.cancelled |= part.event == Event::Reversed && part.seq > credit.seq;
             }
         }
-        // One that was given up before it ever left leaves nothing to take back.
+        // A credit that was given up before it was ever sent leaves nothing to reverse.
         self.new_deliveries.push(NewDelivery { cancelled: credit.lease_count == 0, ..reversal });
     }
 }

@@ -1,4 +1,4 @@
-//! How many calls a second an app gets at most.
+//! The rate limit of one app, in calls per second.
 
 use crate::time::{SECOND_MS, TimestampMs};
 
@@ -18,7 +18,7 @@ impl Pace {
         Self { per_second, allowance_milli: per_second * 1_000, filled_at: now }
     }
 
-    /// How many calls may be begun at `now`. A clock that goes back gives nothing and takes nothing.
+    /// How many calls may start at `now`. A clock that goes back adds and removes nothing.
     pub fn allowed(&mut self, now: TimestampMs) -> i64 {
         let passed_ms = (now.0 - self.filled_at.0).clamp(0, SECOND_MS);
         self.allowance_milli =
@@ -27,13 +27,13 @@ impl Pace {
         self.allowance_milli / 1_000
     }
 
-    /// So many were begun.
+    /// Takes `calls` out of the allowance.
     pub fn take(&mut self, calls: usize) {
         let calls = i64::try_from(calls).unwrap_or(i64::MAX);
         self.allowance_milli = self.allowance_milli.saturating_sub(calls.saturating_mul(1_000));
     }
 
-    /// How long until one more call may be begun.
+    /// Milliseconds until one more call may start.
     pub fn wait_ms(&self) -> i64 {
         let missing_milli = (1_000 - self.allowance_milli).max(0);
         // Rounded up, so that whoever waits does not come too early.

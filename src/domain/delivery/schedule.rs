@@ -1,4 +1,4 @@
-//! What follows from an attempt: done, again at some time, or given up until a person looks.
+//! What to do after an attempt: done, retry later, or give up until a person decides.
 
 use crate::time::{DAY_MS, SECOND_MS, TimestampMs};
 
@@ -7,12 +7,12 @@ const FIRST_PAUSE_MS: i64 = 10 * SECOND_MS;
 const PAUSE_FACTOR: i64 = 3;
 /// The longest pause of the default schedule, and the pause of `TarGo`'s.
 const SIX_HOURS_MS: i64 = 6 * 3_600 * SECOND_MS;
-/// How long the default schedule goes on: a weekend without anybody who looks.
+/// How long the default schedule lasts: a weekend without staff.
 const SPAN_MS: i64 = 3 * DAY_MS;
 /// What jitter adds to a pause of the default schedule at most, in thousandths: calls that failed together come back
 /// apart. It is only ever added, so an app is never called sooner than the schedule says.
 const MAX_JITTER_PERMILLE: i64 = 200;
-/// How often `TarGo` calls again.
+/// How often `TarGo` retries.
 const TARGO_RETRIES: usize = 5;
 /// The longest wait that an app can ask for: a wrong clock must not postpone an event for ever.
 pub const MAX_RETRY_AFTER_MS: i64 = DAY_MS;
@@ -21,7 +21,7 @@ pub const MAX_PAUSES: usize = 100;
 /// The longest pause of a list.
 pub const MAX_PAUSE_MS: i64 = 7 * DAY_MS;
 
-/// When a delivery that was not acknowledged is sent again. The first attempt is always at once.
+/// When a delivery that was not acknowledged is retried. The first attempt is always immediate.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Schedule {
     /// With exponential backoff up to six hours apart, for three days.
@@ -55,7 +55,7 @@ impl Schedule {
     }
 }
 
-/// How an app is told.
+/// The form of the calls to an app.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, serde::Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Form {
@@ -66,36 +66,36 @@ pub enum Form {
     StandardWebhooks,
 }
 
-/// How an attempt ended.
+/// The result of an attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Class {
-    /// The app has it.
+    /// The app acknowledged it.
     Delivered,
-    /// The app says to a repeat that it has it already.
+    /// The app answered a repeat with "already received".
     Duplicate,
-    /// The app answered, and not with a yes.
+    /// The app answered without acknowledging it.
     NotAcknowledged,
     /// A status of 400 to 499, or "I have it already" where nothing was sent before.
     Rejected,
-    /// A redirect: those are never followed.
+    /// A redirect; redirects are never followed.
     Redirected,
-    /// 410: the app knows this user, or all of it, no more.
+    /// 410: the user, or the whole app, no longer exists.
     Gone,
-    /// 429: too fast.
+    /// 429: too many calls.
     SlowDown,
     /// A status of 500 to 599.
     ServerError,
-    /// No connection.
+    /// The connection failed: DNS, refused or unreachable.
     Unreachable,
-    /// The URL leads to an address that is not to be called.
+    /// The URL resolves to an address that [`super::address`] refuses.
     AddressRefused,
-    /// The app's certificate is not good.
+    /// The app's certificate is not trusted.
     Tls,
-    /// It took too long.
+    /// No answer within the app's timeout.
     Timeout,
     /// The connection was closed without an answer.
     Closed,
-    /// The call cannot be made of this reward.
+    /// No valid call can be made from this reward.
     Unsendable,
 }
 
@@ -118,7 +118,7 @@ impl Class {
         Self::Unsendable,
     ];
 
-    /// True if the app as a whole did not answer sensibly. What it says of one event says nothing of the next.
+    /// True if the app itself seems down. A refusal of one event says nothing about the next.
     pub fn is_down(self) -> bool {
         match self {
             Self::SlowDown
@@ -138,7 +138,7 @@ impl Class {
         }
     }
 
-    /// True if the app has it.
+    /// True if the app has the event.
     pub fn is_yes(self) -> bool {
         matches!(self, Self::Delivered | Self::Duplicate)
     }
@@ -185,39 +185,39 @@ impl Class {
     }
 }
 
-/// What is known after an attempt.
+/// The result of an attempt, as far as the next step depends on it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Outcome {
-    /// How it ended.
+    /// The result of the attempt.
     pub class: Class,
-    /// How long the app asked to be left alone.
+    /// The app's `Retry-After`, in milliseconds.
     pub retry_after_ms: Option<i64>,
-    /// True if it was sent to find out whether an app that was down is back.
+    /// True if the call was a probe of the circuit breaker.
     pub probe: bool,
-    /// Chance, 0 to 999.
+    /// A random number, 0 to 999.
     pub jitter_permille: i64,
 }
 
-/// What follows.
+/// What to do with the delivery after an attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Next {
-    /// Nothing: it is delivered.
+    /// It is delivered.
     Done,
-    /// It is sent again at this time; the attempt is spent.
+    /// Retry at this time; the attempt counts.
     RetryAt(TimestampMs),
-    /// It is sent again at this time; the attempt does not count, because the app is to blame and not the event.
+    /// Retry at this time; the attempt does not count, because the app is down.
     KeepUntil(TimestampMs),
-    /// It waits for a person.
+    /// No more retries; a person decides.
     GiveUp,
 }
 
-/// What follows from the attempt that was number `attempts` of its round.
+/// What to do after the attempt that was number `counted_attempts` of its round.
 pub fn next(schedule: &Schedule, counted_attempts: i64, outcome: &Outcome, now: TimestampMs) -> Next {
     let asked_ms = outcome.retry_after_ms.unwrap_or(0).clamp(0, MAX_RETRY_AFTER_MS);
     let at = |pause_ms: i64| TimestampMs(now.0.saturating_add(pause_ms.max(asked_ms)));
     match outcome.class {
         Class::Delivered | Class::Duplicate => Next::Done,
-        // Asking again would not change it, and whoever comes next must not wait for this one.
+        // A retry would not help, and later deliveries must not wait for this one.
         Class::Gone => Next::GiveUp,
         class if class.is_down() && outcome.probe => Next::KeepUntil(at(0)),
         _ => match schedule.pause_ms(counted_attempts, outcome.jitter_permille) {
@@ -307,7 +307,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_user_is_gone_for_is_not_asked_again() {
+    fn a_delivery_answered_with_410_is_not_retried() {
         for schedule in [Schedule::Exponential, Schedule::Targo, Schedule::List(vec![0; 9])] {
             for probe in [false, true] {
                 let gone = Outcome { probe, retry_after_ms: Some(5_000), ..outcome(Class::Gone) };
@@ -317,7 +317,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_app_has_already_is_done() {
+    fn a_duplicate_is_done() {
         assert_eq!(next(&Schedule::List(vec![0]), 2, &outcome(Class::Duplicate), NOW), Next::Done);
     }
 

@@ -1,7 +1,7 @@
 //! Signing calls to the app, in the network's form and in that of Standard Webhooks.
 //!
-//! The published crate for Standard Webhooks brings an HMAC, a base64 and a calendar of its own; the whole of signing
-//! is one line with those that are here already, so it is written here and held to the reference vectors.
+//! The published crate for Standard Webhooks brings its own HMAC, base64 and calendar. Signing is one line with those
+//! that we already have, so it is written here and tested against the reference vectors.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -53,7 +53,7 @@ pub fn webhook(id: &str, timestamp_s: i64, body: &str, secrets: &[Secret]) -> St
 /// Why a text is no secret of Standard Webhooks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BadWebhookSecret {
-    /// Not base64.
+    /// The prefix is missing, or the rest is not base64.
     #[error("must be `whsec_` and base64")]
     NotBase64,
     /// Too short or too long.

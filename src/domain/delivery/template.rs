@@ -1,15 +1,15 @@
-//! The app's URL: literal text and macros, as the publisher had it in the network's dashboard.
+//! The app's URL: literal text and macros, like the URL in a network's dashboard.
 
 use crate::postback::macros::{self, LoneBrace, encoded};
 use crate::postback::network::Network;
 use crate::postback::signature::HASH_PARAM;
 
-/// What the networks' own macros do not say.
+/// Macros of our own, beside those of the network.
 const EXTRA: [&str; 7] = ["reward_id", "sequence", "event", "reason", "balance", "currency", "source"];
 /// The longest URL before its macros are filled, in bytes.
 const MAX_LEN: usize = 4_096;
 
-/// A URL template that has been understood.
+/// A valid URL template.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Template {
     origin: String,
@@ -30,27 +30,27 @@ pub enum BadTemplate {
         "must begin with https:// or http://, a host in lower case and a path, without user and without the default port"
     )]
     NoOrigin,
-    /// No such macro.
-    #[error("has `{{{0}}}`, which is no macro; there are {1}")]
+    /// A macro that no network has: its name, and all that exist.
+    #[error("has `{{{0}}}`, which is not a macro; macros are {1}")]
     UnknownMacro(String, String),
     /// An opening brace without its closing one, or the other way round.
-    #[error("has a brace without its partner near `{0}`; a macro is written {{like_this}}")]
+    #[error("has an unmatched brace near `{0}`; a macro is written {{like_this}}")]
     Brace(String),
-    /// Without it the app cannot tell whom or what it is about.
+    /// A required macro is missing; the text names it and why it is needed.
     #[error("lacks {0}")]
     Missing(&'static str),
-    /// We append the hash ourselves.
+    /// `hash` is appended when the call is signed.
     #[error("must not have the parameter `hash`: it is appended, always last")]
     HasHash,
-    /// It would be rewritten on the way, and the hash would not match.
-    #[error("has `{0}`, which does not travel unchanged in a URL: percent-encode it")]
+    /// A proxy or client may rewrite it, and the hash would not match.
+    #[error("has `{0}`, which may be changed in transit: percent-encode it")]
     NotEncoded(String),
     /// Longer than `MAX_LEN`.
     #[error("is longer than {MAX_LEN} bytes")]
     TooLong,
 }
 
-/// Every macro there is.
+/// The network's macros, then our own.
 pub fn macros() -> impl Iterator<Item = &'static str> {
     Network::Targo.fields().iter().map(|field| field.name).chain(EXTRA)
 }
@@ -104,7 +104,7 @@ impl Template {
         Ok(template)
     }
 
-    /// Whether the app wants to be told this.
+    /// True if the URL uses the macro `name`.
     pub fn has(&self, name: &str) -> bool {
         self.pieces.iter().any(|piece| matches!(piece, Piece::Macro(found) if *found == name))
     }
@@ -121,7 +121,7 @@ impl Template {
     }
 }
 
-/// Splits `https://host:port` from what follows, if nothing of it would be rewritten.
+/// Splits `https://host:port` from the rest; `None` if clients would rewrite it.
 fn split_origin(text: &str) -> Option<(&str, &str)> {
     let (scheme, default_port) =
         if text.starts_with("https://") { ("https://", ":443") } else { ("http://", ":80") };

@@ -8,7 +8,7 @@ fn planned(known: &[PriorDelivery], steps: &[(i64, Step)], wanted: Wanted) -> Pl
     plan(known, steps, wanted, GRACE_MS, NOW)
 }
 
-/// Events in order; one that is for the record only in brackets.
+/// Events in order; cancelled ones in brackets.
 fn events_of(plan: &Plan) -> Vec<String> {
     let name = |new_delivery: &NewDelivery| {
         let name = new_delivery.event.name();
@@ -44,7 +44,7 @@ fn each_step_sends_what_the_contract_says() {
 }
 
 #[test]
-fn what_a_person_decides_leaves_after_the_grace_and_what_rules_decide_at_once() {
+fn decisions_of_people_wait_for_the_grace_and_those_of_rules_do_not() {
     for (step, delay_ms) in [(Step::Credit, 0), (Step::Release, GRACE_MS), (Step::Reject, GRACE_MS)] {
         let new_deliveries = planned(&[], &[(1, step)], EVERYTHING).new_deliveries;
         assert_eq!(new_deliveries[0].due_at.0 - NOW.0, delay_ms, "{step:?}");
@@ -55,14 +55,14 @@ fn what_a_person_decides_leaves_after_the_grace_and_what_rules_decide_at_once() 
 fn a_reversal_follows_its_credit_ends_with_it_or_is_not_sent() {
     let steps = [(2, Step::ReverseCredited)];
     for (known, cancel, events) in [
-        // The app knows, or may know, or will be told by a person's hand.
+        // The app knows, may know, or will be notified by a person.
         (vec![credit(Status::Delivered, 1)], vec![], vec!["reversed"]),
         (vec![credit(Status::Waiting, 1)], vec![], vec!["reversed"]),
         (vec![credit(Status::Failed, 6)], vec![], vec!["reversed"]),
-        // It never left: the pair ends as one.
+        // It was never sent: both are cancelled.
         (vec![credit(Status::Waiting, 0)], vec![7], vec!["(reversed)"]),
         (vec![credit(Status::Blocked, 0)], vec![7], vec!["(reversed)"]),
-        // Nobody was told, and nobody would have been.
+        // There is no credit to reverse.
         (vec![], vec![], vec![]),
         (vec![credit(Status::Cancelled, 0)], vec![], vec![]),
     ] {
@@ -83,16 +83,14 @@ fn a_credit_and_its_reversal_in_one_batch_end_as_one() {
 }
 
 #[test]
-fn an_undone_decision_is_withdrawn_and_what_was_told_before_stays() {
+fn an_undone_decision_is_cancelled_and_earlier_deliveries_stay() {
     let held = PriorDelivery { id: 6, seq: 1, event: Event::Held, status: Status::Delivered, lease_count: 1 };
-    let released =
-        PriorDelivery { id: 8, seq: 2, event: Event::Credited, status: Status::Waiting, lease_count: 0 };
+    let released = PriorDelivery { id: 8, seq: 2, event: Event::Credited, status: Status::Waiting, lease_count: 0 };
     let plan = planned(&[held, released], &[(3, Step::UndoRelease)], EVERYTHING);
     assert_eq!((plan.cancel, plan.new_deliveries), (vec![8], vec![]));
-    // The next release is a delivery of its own; a reversal behind it looks at that one.
+    // The next release is a delivery of its own; a later reversal belongs to that one.
     let withdrawn = PriorDelivery { status: Status::Cancelled, ..released };
-    let again =
-        PriorDelivery { id: 9, seq: 4, event: Event::Credited, status: Status::Delivered, lease_count: 2 };
+    let again = PriorDelivery { id: 9, seq: 4, event: Event::Credited, status: Status::Delivered, lease_count: 2 };
     let plan = planned(&[held, withdrawn, again], &[(5, Step::ReverseCredited)], EVERYTHING);
     assert_eq!((plan.cancel.as_slice(), events_of(&plan)), (&[][..], vec!["reversed".to_owned()]));
 }

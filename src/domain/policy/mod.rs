@@ -22,7 +22,7 @@ pub use thresholds::{
 /// The built-in policy, with the reasons for every figure.
 pub const DEFAULT_TOML: &str = include_str!("default.toml");
 
-/// An effective policy.
+/// The built-in policy with the publisher's own laid over it.
 #[derive(Clone, Debug)]
 pub struct Policy {
     version: String,

@@ -10,11 +10,11 @@ macro_rules! thresholds {
         #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
         #[serde(deny_unknown_fields)]
         pub struct $name {
-            /// Off: the rule still reports its signal, and never fires.
+            /// False: the rule still reports its signal but never fires.
             pub enabled: bool,
-            /// What it adds to the score when it fires.
+            /// Added to the score when the rule fires; 0 to 1,000.
             pub points: i64,
-            /// Holds whatever the score.
+            /// Holds the reward whatever the score.
             pub hard: bool,
             $($(#[$field_doc])* pub $field: $type,)*
         }
@@ -31,11 +31,11 @@ macro_rules! thresholds {
 /// What a rule weighs when it fires.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Weight {
-    /// Off: never fires.
+    /// False: the rule never fires.
     pub enabled: bool,
     /// Points added to the score.
     pub points: i64,
-    /// Holds whatever the score.
+    /// Holds the reward whatever the score.
     pub hard: bool,
 }
 
@@ -44,78 +44,78 @@ thresholds! {
     Plain {}
     /// A rule with one limit in seconds.
     Limit {
-        /// The limit.
+        /// In seconds; which side of it fires depends on the rule.
         limit_s: i64,
     }
     /// Q1: is there a click time that can be judged?
     ClickTime {
-        /// A click further ahead of us than this cannot be a matter of clocks.
+        /// Seconds in the future beyond which a click time cannot be clock difference.
         future_s: i64,
     }
     /// Q3: does the reward fit the payout?
     Ratio {
         /// Reward units per USD, as decimal text; empty: not checked.
         ratio: String,
-        /// How far the ratio may be off.
+        /// Allowed deviation of the ratio, in percent.
         tolerance_percent: i64,
     }
-    /// Q9: is the user anybody?
+    /// Q9: is the user id a placeholder?
     Nobody {
-        /// Words that programs write where they know no user, in any case. Empty: the rule never fires.
+        /// Placeholder user ids such as `null`, in any case. Empty: the rule never fires.
         users: Vec<String>,
     }
     /// T2: the floor of the offer's class.
     TaskFloor {
-        /// `install`, `step`, `survey` or `default`; empty: told from the names.
+        /// `install`, `step`, `survey` or `default`; empty: guessed from the names of event and offer.
         class: String,
-        /// Installs and leads.
+        /// Shortest plausible time of installs and leads, in seconds.
         install_s: i64,
-        /// Purchases, deposits, levels.
+        /// Of purchases, deposits and levels, in seconds.
         step_s: i64,
-        /// Surveys.
+        /// Of surveys, in seconds.
         survey_s: i64,
-        /// Everything else.
+        /// Of everything else, in seconds.
         default_s: i64,
-        /// Words in the event's or offer's name that tell an install.
+        /// Words in the name of the event or offer that mean an install.
         install_words: Vec<String>,
-        /// Words that tell a step.
+        /// Words that mean a step.
         step_words: Vec<String>,
-        /// Words that tell a survey.
+        /// Words that mean a survey.
         survey_words: Vec<String>,
     }
     /// G1: two different countries.
     CountryMismatch {
-        /// The points when only registry data is known.
+        /// Points if only registry data is available.
         registry_points: i64,
     }
     /// N1: what kind of network the address belongs to.
     NetworkPoints {
-        /// A Tor exit.
+        /// Points of a Tor exit.
         tor: i64,
-        /// A VPN, or an anonymiser of another kind.
+        /// Points of a VPN or another anonymiser.
         vpn: i64,
-        /// A public or residential proxy.
+        /// Points of a public or residential proxy.
         proxy: i64,
-        /// A hosting provider.
+        /// Points of a hosting provider.
         hosting: i64,
     }
     /// M1: is the reward so large that one mistake pays for many reviews?
     Large {
-        /// The payout in USD from which it is, as decimal text.
+        /// Payouts of this many USD or more fire; decimal text.
         payout_usd: String,
     }
 }
 
-/// What kind of task an offer is; decides how fast it can honestly be done.
+/// The kind of task; decides how fast it can plausibly be completed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OfferClass {
     /// Install, registration, lead.
     Install,
     /// Purchase, deposit, level: one step of several.
     Step,
-    /// Survey.
+    /// A survey.
     Survey,
-    /// Anything else.
+    /// Neither the policy nor a word in the names says.
     Default,
 }
 
@@ -132,18 +132,18 @@ impl OfferClass {
     }
 }
 
-/// Every rule's thresholds.
+/// The thresholds of every rule, for one source and offer.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "UPPERCASE")]
 pub struct Rules {
     /// Click time missing, unusable or far in the future.
     pub q1: ClickTime,
-    /// Click a few seconds in the future: clocks.
+    /// Click a few seconds in the future: clock difference.
     pub q2: Limit,
-    /// Click in the future beyond the clocks' tolerance.
+    /// Click in the future beyond clock difference.
     #[serde(rename = "Q2b")]
     pub q2b: Plain,
-    /// Reward and payout do not fit.
+    /// Reward or payout not above zero, or their ratio off.
     pub q3: Ratio,
     /// An amount with more than six decimals.
     pub q4: Plain,
@@ -153,27 +153,27 @@ pub struct Rules {
     pub q7: Plain,
     /// A macro that was not filled in.
     pub q8: Plain,
-    /// A user that is nobody.
+    /// A placeholder instead of a user id.
     pub q9: Nobody,
-    /// Impossible speed.
+    /// Faster than any offer can be completed.
     pub t1: Limit,
     /// Faster than the class of offer allows.
     pub t2: TaskFloor,
     /// Completed after the offer's window.
     pub t9: Limit,
-    /// Country mismatch.
+    /// The address is in another country than reported.
     pub g1: CountryMismatch,
-    /// Country compatible only.
+    /// The two countries are related, not the same.
     pub g2: Plain,
-    /// Country unknown.
+    /// One of the two countries is unknown.
     pub g3: Plain,
     /// Address not of the public internet.
     pub g4: Plain,
-    /// Anonymising or hosting network.
+    /// The address belongs to a Tor exit, VPN, proxy or hosting network.
     pub n1: NetworkPoints,
     /// The same task again under a new transaction.
     pub v3: Plain,
-    /// A large reward.
+    /// A payout so large that a person should look.
     pub m1: Large,
 }
 

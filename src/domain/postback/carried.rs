@@ -1,14 +1,14 @@
-//! What a body says: of a call that carries its fields there, where this network's signature does not look.
+//! The fields in the body of a call, which this network's signature does not cover.
 //!
-//! Only names are found, never values: a person reads them in a diagnosis and in lists, and values are users'.
+//! Only names are read, never values: they are shown in diagnoses and lists, and values are personal data.
 
 use std::fmt;
 
 use percent_encoding::percent_decode;
 
-/// The most names that are told.
+/// How many names are listed at most.
 const MAX_NAMES: usize = 20;
-/// The longest name that is believed, in bytes.
+/// The longest name that counts as one, in bytes.
 const MAX_NAME_LEN: usize = 64;
 /// How deep names of JSON go: `data.user.id`.
 const MAX_DEPTH: usize = 3;
@@ -27,14 +27,14 @@ pub enum BodyForm {
 /// The fields that a body carries.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Carried {
-    /// How.
+    /// Encoding of the body.
     pub form: BodyForm,
-    /// Their names, in the order of the body, at most twenty; empty if it was cut before they could be told.
+    /// In the order of the body, at most twenty; empty if the body was cut too early to find any.
     pub names: Vec<String>,
 }
 
 impl Carried {
-    /// What `body` carries; `None` if it carries no fields. It may have been cut.
+    /// The fields of `body`; `None` if it has none. It may have been cut.
     pub fn of(body: &[u8]) -> Option<Self> {
         let text = String::from_utf8_lossy(body);
         let text = text.trim_start_matches('\u{feff}').trim();
@@ -53,7 +53,7 @@ impl Carried {
         (!carried.names.is_empty()).then_some(carried)
     }
 
-    /// What is kept of a body: percent-encoded.
+    /// The same for a stored body, which is percent-encoded.
     pub fn of_kept(body: &str) -> Option<Self> {
         Self::of(&percent_decode(body.as_bytes()).collect::<Vec<u8>>())
     }

@@ -1,36 +1,36 @@
 //! One value of a query, made usable: decoded, blanks around it dropped, broken characters replaced.
 //!
-//! It says what it did, and leaves to the caller whether that is allowed: a name may lose a broken character, an id
-//! may not, because two ids could become one.
+//! It reports what it did; the caller decides whether that is allowed: a name may lose a broken character, an id may
+//! not, because two ids could become one.
 
 use crate::postback::query::Query;
 use crate::postback::unfilled::is_unfilled;
 
-/// A value as it can be used, and what was done to it.
+/// A cleaned value, and how it was cleaned.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cleaned {
     /// The text; never empty, without control characters but tabs and breaks.
     pub text: String,
-    /// Blanks or the like stood around it.
+    /// Blanks or the like around it were removed.
     pub trimmed: bool,
     /// Bytes that are not UTF-8 were replaced by U+FFFD.
     pub broken: bool,
-    /// Control characters or byte order marks stood inside and were dropped.
+    /// Control characters or byte order marks inside it were dropped.
     pub controls: bool,
 }
 
-/// What stands under one name.
+/// The value of one parameter.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Value {
-    /// Nothing, or blanks.
+    /// Empty or only blanks.
     Blank,
     /// A macro that the network did not fill in, as decoded.
     Unfilled(String),
-    /// Text.
+    /// A usable value.
     Text(Cleaned),
 }
 
-/// Cleans one value of `query`, as it stands there.
+/// Cleans one raw value of `query`.
 pub fn clean(query: &Query<'_>, raw: &str) -> Value {
     let bytes = query.decoded(raw);
     let (decoded, broken) = match String::from_utf8(bytes.into_owned()) {
@@ -55,7 +55,7 @@ pub fn clean(query: &Query<'_>, raw: &str) -> Value {
     Value::Text(Cleaned { text, trimmed, broken, controls })
 }
 
-/// At either end of a value these are nothing.
+/// Characters that are removed at both ends of a value.
 pub fn is_nothing(c: char) -> bool {
     c.is_whitespace() || is_dropped(c) || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2060}')
 }
@@ -73,11 +73,21 @@ pub fn shortened(text: &str, max: usize) -> &str {
     &text[..end]
 }
 
-/// So many hexadecimal digits tell shortened ids apart.
+/// Bytes of a value that a sentence shows.
+pub(crate) const SHOWN_BYTES: usize = 60;
+
+/// A value for a sentence: quoted, shortened, without control characters.
+pub(crate) fn shown(text: &str) -> String {
+    let start = shortened(text, SHOWN_BYTES).replace(char::is_control, " ");
+    let end = if start.len() < text.len() { "\u{2026}" } else { "" };
+    format!("\u{201c}{start}{end}\u{201d}")
+}
+
+/// Hexadecimal digits in the mark of a shortened id.
 const MARK_DIGITS: usize = 16;
 
-/// A stand-in for an id that could not be kept as it was: its beginning, and a mark made of all that was sent (`raw`,
-/// as it stands in the query). Two different ids never get the same one.
+/// A substitute for an id that cannot be stored unchanged: its beginning, and a hash of everything that was sent
+/// (`raw`, as in the query). Two different ids never get the same one.
 pub fn marked(text: &str, raw: &[u8], max: usize) -> String {
     let digest = crate::text::sha256(raw);
     format!("{}~{}", shortened(text, max.saturating_sub(MARK_DIGITS + 1)), &digest[..MARK_DIGITS])

@@ -1,8 +1,8 @@
-//! URLs with macros in braces, as they stand in a network's dashboard, and the values that take their places.
+//! URLs with macros in braces, as in a network's dashboard, and the values that replace them.
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, PercentEncode, utf8_percent_encode};
 
-/// How much is shown of a text from a brace on that has no partner.
+/// Characters shown of the text after an unmatched brace.
 const SHOWN_CHARS: usize = 20;
 /// Everything but the unreserved characters of RFC 3986, so that a space is `%20`.
 const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
@@ -10,13 +10,13 @@ const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b
 /// A piece of such a URL.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Piece<'t> {
-    /// As it stands there; may be empty.
+    /// Literal text; may be empty.
     Text(&'t str),
     /// The name between two braces.
     Macro(&'t str),
 }
 
-/// A brace without its partner, and what follows it.
+/// An unmatched brace, and the text after it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LoneBrace(pub String);
 
@@ -40,7 +40,7 @@ pub fn pieces(text: &str) -> impl Iterator<Item = Result<Piece<'_>, LoneBrace>> 
     })
 }
 
-/// `value` as it stands in a URL, wherever that is.
+/// `value` percent-encoded, safe in any part of a URL.
 pub fn encoded(value: &str) -> PercentEncode<'_> {
     utf8_percent_encode(value, RESERVED)
 }

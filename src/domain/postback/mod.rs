@@ -1,11 +1,11 @@
-//! What a network says, in the order in which it is read.
+//! Postbacks, in the order in which they are read.
 //!
 //! | module | what it answers |
 //! |---|---|
 //! | [`signature`] | was this URL signed with one of our secrets? |
 //! | [`diagnosis`] | if not: what the network must have signed instead |
 //! | [`carried`] | which fields came in a body instead, where nothing is signed |
-//! | [`query`] | which parameters stand in it, decoded |
+//! | [`query`] | its parameters, decoded |
 //! | [`macros`], [`unfilled`] | URLs with macros; whether a value is a macro that nobody filled in |
 //! | [`network`] | how this network names its fields and states ([`network::targo`]) |
 //! | [`cleaning`] | a value as it can be used |

@@ -5,14 +5,14 @@ use std::borrow::Cow;
 use percent_encoding::percent_decode_str;
 use serde::{Deserialize, Serialize};
 
-/// What a `+` in a value stands for.
+/// What a `+` in a value means.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Plus {
     /// A blank, as forms are encoded.
     #[default]
     Space,
-    /// Itself: the network puts values in as they are, or encodes as RFC 3986 says.
+    /// A plus: the network inserts values unencoded, or encodes as in RFC 3986.
     Plus,
 }
 
@@ -26,13 +26,13 @@ pub struct Query<'a> {
 /// Why one parameter cannot be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BadParam {
-    /// It stands in the query more than once: which one counts would be a guess.
+    /// It appears more than once: which one counts would be a guess.
     Repeated,
     /// Its bytes are not UTF-8 after decoding.
     NotUtf8,
 }
 
-/// What is left of `&amp;` before the name when a link was copied out of a page.
+/// Remains of `&amp;` before a name, from a link that was copied out of HTML.
 const ENTITIES: [&str; 5] = ["amp;", "AMP;", "#38;", "#038;", "#x26;"];
 
 impl<'a> Query<'a> {
@@ -75,17 +75,17 @@ impl<'a> Query<'a> {
         Ok(Some(text).filter(|text| !text.is_empty()))
     }
 
-    /// Every value of `name` as it stands in the query, in their order.
+    /// Every raw value of `name`, in order.
     pub fn values(&self, name: &str) -> impl Iterator<Item = &'a str> {
         self.pairs.iter().filter(move |(given, _)| given.as_ref() == name.as_bytes()).map(|(_, value)| *value)
     }
 
-    /// The bytes of a value.
+    /// The percent-decoded bytes of a raw value.
     pub fn decoded<'v>(&self, value: &'v str) -> Cow<'v, [u8]> {
         decoded(value, self.plus)
     }
 
-    /// True if `&amp;` stood where `&` belongs.
+    /// True if `&amp;` was used instead of `&`.
     pub fn has_entities(&self) -> bool {
         self.entities
     }

@@ -29,7 +29,7 @@ pub enum BadSignature {
     /// There is no `hash` parameter.
     #[error("the hash parameter is missing")]
     Missing,
-    /// `hash` is not the last parameter, stands there twice, or is not 40 lowercase hexadecimal digits.
+    /// `hash` is not the last parameter, appears twice, or is not 40 lowercase hexadecimal digits.
     #[error("the hash is malformed: it must be the last parameter and 40 lowercase hexadecimal digits")]
     Malformed,
     /// It is well formed and no secret of the source produces it.
@@ -71,15 +71,8 @@ impl Secret {
         (!key.is_empty()).then_some(Self(key))
     }
 
-    /// The key itself, for whoever signs with it.
+    /// The key bytes, for signing.
     pub(crate) fn key(&self) -> &[u8] {
-        &self.0
-    }
-}
-
-impl Secret {
-    /// The key itself.
-    pub(crate) fn bytes(&self) -> &[u8] {
         &self.0
     }
 }

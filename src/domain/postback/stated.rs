@@ -1,6 +1,6 @@
 //! What a person states of a quarantined postback: the value that is missing or cannot be read, beside the raw bytes
-//! and never instead of them. A stated value is read as strictly as a received one, and only fills a gap: what the
-//! network said and can be read is never replaced.
+//! and never instead of them. A stated value is read as strictly as a received one and only fills a gap: a received
+//! value that can be read is never replaced.
 
 use std::fmt;
 
@@ -9,7 +9,8 @@ use crate::postback::event::Quarantine;
 use crate::postback::network::{Field, Kind, Network};
 use crate::review::decision::MAX_NOTE_LEN;
 
-/// What can be stated, with its name in the API, on pages and on the command line. Nothing else quarantines.
+/// The fields that can be stated, with their names in the API, on pages and on the command line. No other field
+/// quarantines a postback.
 pub const STATABLE: [(Field, &str); 5] = [
     (Field::UserId, "user_id"),
     (Field::TxId, "tx_id"),
@@ -21,11 +22,11 @@ pub const STATABLE: [(Field, &str); 5] = [
 /// The stated values of one postback; `None` where nothing is stated.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Stated {
-    /// The publisher's user.
+    /// The publisher's id of the user.
     pub user_id: Option<String>,
-    /// The network's transaction.
+    /// The network's transaction id.
     pub tx_id: Option<String>,
-    /// Credit or reversal.
+    /// Whether it is a credit or a reversal.
     pub status: Option<Kind>,
     /// The reward, decimal, in the user's currency.
     pub reward: Option<String>,
@@ -36,31 +37,31 @@ pub struct Stated {
 /// Stated values with who states them and why.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StatedBy {
-    /// The values.
+    /// What is stated.
     pub stated: Stated,
     /// One person, or two as `mara, joe`.
     pub actor: String,
-    /// Why.
+    /// Reason given by whoever states them; never empty.
     pub reason: String,
 }
 
 impl StatedBy {
-    /// Why a step was taken: what is stated, and the reason.
+    /// The note of the steps it causes: values and reason.
     pub fn note(&self) -> String {
         format!("Stated: {}. {}", self.stated, self.reason)
     }
 }
 
-/// Why something cannot be stated. Each says what to do.
+/// Why values cannot be stated, and what to do.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NotStated {
-    /// No value at all.
+    /// No value is given.
     #[error("nothing is stated: give at least one of user_id, tx_id, status, reward, payout")]
     Nothing,
     /// No reason, or one that is too long.
     #[error("a reason is required, of at most {MAX_NOTE_LEN} characters")]
     Reason,
-    /// A value that could not be received either.
+    /// A value that would not be valid in a postback either.
     #[error("`{name}` {what}")]
     Value {
         /// As in [`STATABLE`].
@@ -70,15 +71,15 @@ pub enum NotStated {
     },
     /// The network said it, and it can be read.
     #[error(
-        "`{name}` was received as `{received}` and can be read: only what is missing or unreadable is stated"
+        "`{name}` was received as `{received}` and can be read: only missing or unreadable values can be stated"
     )]
     Readable {
         /// As in [`STATABLE`].
         name: &'static str,
-        /// What the network said.
+        /// The value received, shortened.
         received: String,
     },
-    /// It does not suffice.
+    /// Something else is still missing.
     #[error("the postback would still be quarantined: {0}; state that, too")]
     StillQuarantined(Quarantine),
 }
@@ -138,7 +139,7 @@ impl Stated {
         if stated == Self::default() { Err(NotStated::Nothing) } else { Ok(stated) }
     }
 
-    /// What stands for `field` instead of what was received; a kind in the network's own word.
+    /// The stated value of `field`; a status in the network's own word.
     pub fn value(&self, field: Field, network: Network) -> Option<&str> {
         match field {
             Field::UserId => self.user_id.as_deref(),

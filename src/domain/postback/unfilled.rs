@@ -1,7 +1,7 @@
 //! Macros that the network did not fill in: `{tx_id}`, `[USER_ID]`, `[%TX%]`, `{{x}}`, encoded or not.
 //!
 //! Taken for text, one such value makes all users one user, and all transactions one transaction. A value counts as
-//! not filled in only if nothing else stands in it: names in brackets are names, too.
+//! not filled in only if it contains nothing else: names in brackets are names, too.
 
 use percent_encoding::percent_decode_str;
 
@@ -9,11 +9,11 @@ use percent_encoding::percent_decode_str;
 const MAX_NAME_LEN: usize = 64;
 /// Names of macros have few digits (`sub1`, `s10`); identifiers in braces have many.
 const MAX_DIGITS: usize = 3;
-/// A link that is encoded more often than this is nobody's.
+/// How often a value is decoded at most; no real link is encoded more often.
 const MAX_DECODINGS: usize = 3;
 
-/// Brackets around a name, the longer ones first. Inside the first group anything may stand, inside the second
-/// only what can be a name, and inside the third only a name that speaks of postbacks: people write like that, too.
+/// Brackets around a name, the longer ones first. The first group allows anything inside, the second only what can be
+/// a name, and the third only names used in postbacks: people write like that, too.
 const ANYTHING: [(&str, &str); 9] = [
     ("{{{", "}}}"),
     ("{{", "}}"),
@@ -29,7 +29,7 @@ const NAMES: [(&str, &str); 3] = [("{", "}"), ("[", "]"), ("$(", ")")];
 const KNOWN_NAMES: [(&str, &str); 6] =
     [("__", "__"), ("%%", "%%"), ("%", "%"), ("##", "##"), ("#", "#"), ("<", ">")];
 
-/// Pairs of brackets, and what may stand between them.
+/// Pairs of brackets, and what they may contain.
 type Group = (&'static [(&'static str, &'static str)], fn(&str) -> bool);
 
 /// Words in the names of macros.

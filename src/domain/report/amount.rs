@@ -88,17 +88,17 @@ impl<'de> Deserialize<'de> for Amount {
     }
 }
 
-/// How many, and how much together.
+/// A count and its total.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Sum {
-    /// How many.
+    /// Number of rewards, lines or users.
     pub count: i64,
-    /// How much.
+    /// Their total; the containing field says in which currency.
     pub amount: Amount,
 }
 
 impl Sum {
-    /// So many, so many micros.
+    /// From a count and micros.
     pub fn new(count: i64, micros: i64) -> Self {
         Self { count, amount: Amount(micros) }
     }

@@ -1,11 +1,11 @@
-//! Whether the closed reports are a chain: every day once, each going on from the day before, none changed since.
+//! Whether the closed reports form a chain: every day once, each continuing the day before, none changed since.
 
 use chrono::NaiveDate;
 
 use super::{Report, State};
 use crate::text::sha256;
 
-/// A report as it is kept.
+/// A report as stored.
 #[derive(Clone, Copy, Debug)]
 pub struct Kept<'a> {
     /// The business day, `YYYY-MM-DD`.
@@ -14,13 +14,13 @@ pub struct Kept<'a> {
     pub state: &'a str,
     /// The report as JSON.
     pub content: &'a str,
-    /// SHA-256 of `content` that was written down beside it, in hexadecimal digits.
+    /// The stored SHA-256 of `content`, in hexadecimal digits.
     pub content_hash: &'a str,
     /// The hash of the report that was signed off, if this day was.
     pub signed_hash: Option<&'a str>,
 }
 
-/// Looks at reports one after the other, in the order of their days, and keeps what is wrong with them.
+/// Checks reports one by one, in the order of their days, and collects faults.
 #[derive(Clone, Debug, Default)]
 pub struct Chain {
     /// The last closed day, and its hash.
@@ -30,11 +30,12 @@ pub struct Chain {
 }
 
 impl Chain {
-    /// Looks at the next report.
+    /// Checks the next report.
     pub fn look_at(&mut self, kept: Kept<'_>) {
         let Kept { date, state, content, content_hash, signed_hash } = kept;
         if sha256(content.as_bytes()) != content_hash {
-            self.faults.push(format!("the report of {date} was changed: its content does not fit its hash"));
+            self.faults
+                .push(format!("the report of {date} was changed: its content does not match its hash"));
         }
         if signed_hash.is_some_and(|signed| signed != content_hash) {
             self.faults.push(format!("the report of {date} is not the one that was signed off"));
@@ -54,14 +55,14 @@ impl Chain {
                 if let Some(previous) = &report.inputs.previous {
                     let gone = &previous.date;
                     self.faults
-                        .push(format!("the report of {date} goes on from that of {gone}, which is missing"));
+                        .push(format!("the report of {date} continues that of {gone}, which is missing"));
                 }
             }
             Some((last, _)) if last.succ_opt() != Some(day) => {
-                self.faults.push(format!("days without a closed report lie between {last} and {date}"));
+                self.faults.push(format!("there are days without a closed report between {last} and {date}"));
             }
             Some((last, hash)) if named != Some(hash.as_str()) => {
-                self.faults.push(format!("the report of {date} does not go on from that of {last}"));
+                self.faults.push(format!("the report of {date} does not continue that of {last}"));
             }
             Some(_) => {}
         }
@@ -73,7 +74,7 @@ impl Chain {
         self.closed
     }
 
-    /// What is wrong, a sentence each.
+    /// What is wrong, one sentence each.
     pub fn faults(&self) -> &[String] {
         &self.faults
     }

@@ -1,4 +1,4 @@
-//! Reversals by cohort: of the conversions of one day, which share was taken back by which age.
+//! Reversals by cohort: which share of one day's conversions was reversed by which age.
 //!
 //! A rate by the day of the reversal misleads, because a reversal of today belongs to conversions of weeks ago. So
 //! each conversion day is one row, and each age one column; a cell whose age is not over yet is *open*, not zero.
@@ -16,17 +16,17 @@ use crate::reward::Step;
 
 /// The ages that are shown, in business days.
 pub const AGES: [i64; 8] = [0, 1, 3, 7, 14, 30, 60, 90];
-/// After so many days nothing more is expected; also how many conversion days before the report's own are looked at.
+/// Days after a conversion within which reversals are expected; also how many conversion days a report looks back.
 pub const HORIZON_DAYS: u16 = 90;
-/// A rate of one.
+/// Parts per million: the rate 1.
 const PPM: i128 = 1_000_000;
 
 /// The cohorts of one source and currency, newest first.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CohortTable {
-    /// The source.
+    /// Name in the settings.
     pub source: String,
-    /// The users' currency.
+    /// Code, such as `coins` or `USD`.
     pub currency: String,
     /// The columns: ages in business days.
     pub ages: Vec<i64>,
@@ -37,7 +37,7 @@ pub struct CohortTable {
 /// The conversions of one day.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CohortRow {
-    /// The day.
+    /// The conversion day, `YYYY-MM-DD`.
     pub converted: String,
     /// What the network approved of it, in USD.
     pub approved: Sum,
@@ -97,7 +97,7 @@ pub(super) fn cohorts(lines: &[Line], today: NaiveDate) -> Cohorts<'_> {
                 *reversed = *reversed - paid;
                 *rewards = *rewards - line.reward.amount;
             }
-            // A reward of which a part was taken back still stands, so it counts in money only.
+            // A partial reversal leaves the reward standing, so it counts in money only.
             step if step.takes_back() => {
                 let (reversed, rewards) = cohort.reversed_at_age_of(line);
                 *reversed += if step.is_part() { Sum { count: 0, ..paid } } else { paid };

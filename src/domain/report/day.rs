@@ -8,8 +8,8 @@ use crate::time::TimestampMs;
 
 /// One hour, in milliseconds.
 const HOUR_MS: i64 = 3_600_000;
-/// How far behind midnight the first instant of a day is looked for, in quarters of an hour. Zones have skipped a
-/// whole day (Samoa, 2011-12-30): such a day begins and ends where the next one begins.
+/// How far after midnight the first instant of a day is searched, in quarters of an hour. Zones have skipped a whole
+/// day (Samoa, 2011-12-30): such a day begins and ends where the next one begins.
 const MAX_SKIPPED_QUARTERS: u32 = 27 * 4;
 
 /// One day in the zone of the settings.
@@ -37,12 +37,12 @@ impl BusinessDay {
         Self::parse(&instant.business_date(zone), zone)
     }
 
-    /// Its date.
+    /// The calendar date, in the zone.
     pub fn date(self) -> NaiveDate {
         self.date
     }
 
-    /// Its zone.
+    /// The zone of the settings (`timezone`).
     pub fn zone(self) -> Tz {
         self.zone
     }
@@ -62,25 +62,25 @@ impl BusinessDay {
         (self.ends_at().0 - self.starts_at().0) / HOUR_MS
     }
 
-    /// The day after.
+    /// The next calendar day, or itself at the end of the calendar.
     #[must_use]
     pub fn next(self) -> Self {
         Self { date: self.date.checked_add_days(Days::new(1)).unwrap_or(self.date), ..self }
     }
 
-    /// The day before.
+    /// The previous calendar day.
     #[must_use]
     pub fn previous(self) -> Self {
         self.minus(1)
     }
 
-    /// So many days before.
+    /// `days` calendar days earlier, or itself at the start of the calendar.
     #[must_use]
     pub fn minus(self, days: u64) -> Self {
         Self { date: self.date.checked_sub_days(Days::new(days)).unwrap_or(self.date), ..self }
     }
 
-    /// When its first report is due: at `time` of the day after. A time that the clocks skip is the next one there is.
+    /// When its first report is due: at `time` of the next day, or the next existing time if the clocks skip it.
     pub fn reported_at(self, time: NaiveTime) -> TimestampMs {
         first_instant(self.next().date, time, self.zone)
     }
@@ -96,7 +96,7 @@ pub fn parse_time(text: &str) -> Option<NaiveTime> {
     NaiveTime::parse_from_str(text, "%H:%M").ok()
 }
 
-/// How many days lie between two dates; 0 for one and the same, and if `later` is the earlier one.
+/// Days from `earlier` to `later`; 0 if they are the same or the wrong way round.
 pub fn days_between(earlier: NaiveDate, later: NaiveDate) -> i64 {
     later.signed_duration_since(earlier).num_days().max(0)
 }

@@ -1,4 +1,4 @@
-//! What the store counted for a report.
+//! The counts that a report is computed from, loaded by the store.
 
 use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
@@ -10,52 +10,51 @@ use super::{CaseFigures, Negative, ProofFigures, State};
 use crate::reward::Step;
 use crate::time::TimestampMs;
 
-/// Everything that a report is made from, read from one snapshot of the database.
+/// Everything that a report is computed from, read from one database snapshot.
 #[derive(Clone, Debug)]
 pub struct Fact {
-    /// The day.
+    /// The business day of the report.
     pub day: BusinessDay,
-    /// When this is.
+    /// When the snapshot was taken.
     pub now: TimestampMs,
-    /// From when on the day is closed.
+    /// The cut-off: from here on the report can be final.
     pub closed_at: TimestampMs,
     /// How long the network repeats a postback that was not acknowledged, in milliseconds.
     pub retry_horizon_ms: i64,
-    /// What the report names as its base.
+    /// The data and policies that the report rests on.
     pub inputs: Inputs,
-    /// True if something was received, booked or reported before the day, so that a day before it has to be closed
-    /// first.
+    /// True if anything was received, booked or reported before the day, so that the day before has to be closed first.
     pub has_earlier: bool,
     /// Steps booked on the day and in the days of the cohorts before it.
     pub lines: Vec<Line>,
     /// Steps booked into earlier days after those were closed.
     pub late: Vec<Line>,
-    /// Kept balances and what moved them, users together.
+    /// Stored balances and their movements; all users are one account.
     pub accounts: Vec<AccountFact>,
-    /// What was settled on the day: transfers of no reward.
+    /// Payments of networks booked on the day.
     pub settled: Vec<SettledFact>,
     /// The closing balances of the day before, if it is closed.
     pub previous_closing: Option<Vec<ClosingFact>>,
     /// What was on hold at the end of the day.
     pub holds: Vec<HoldFact>,
-    /// What users owed.
+    /// Users' negative balances, by currency.
     pub debts: Vec<DebtRoll>,
     /// The largest negative balances at the end of the day.
     pub negative: Vec<Negative>,
-    /// By what was taken back.
+    /// The largest reversals by offer, country and `sub1`.
     pub top: Vec<Top>,
-    /// What became of the day's postbacks.
+    /// How the postbacks received on the day were processed.
     pub postbacks: Vec<DispositionFact>,
     /// Reversals that wait for a person, or were decided on the day.
     pub cases: Vec<CaseFigures>,
-    /// When a process was able to acknowledge.
+    /// When a process could acknowledge postbacks.
     pub availability: Vec<Availability>,
-    /// The ledger proof.
+    /// Result of the ledger proof on the same snapshot.
     pub proof: ProofFigures,
 }
 
 impl Fact {
-    /// Final once the cut-off is over, every postback of the day was looked at, and every day before is closed.
+    /// Final once the cut-off is over, every postback of the day is processed, and every earlier day is closed.
     pub fn state(&self) -> State {
         let waiting = self.postbacks.iter().any(|line| line.disposition == "received" && line.count > 0);
         let in_order = self.inputs.previous.is_some() || !self.has_earlier;
@@ -63,44 +62,44 @@ impl Fact {
     }
 }
 
-/// What a report rests on; kept with it.
+/// The data and policies that a report rests on; stored with it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Inputs {
-    /// The last transfer that it knows.
+    /// The last transfer included.
     pub transfers_upto: i64,
-    /// The last postback that it knows.
+    /// The last postback included.
     pub postbacks_upto: i64,
     /// The policy versions that judged on the day.
     pub policies: Vec<String>,
-    /// The closed report of the day before that it goes on from.
+    /// The closed report of the day before, which it continues.
     pub previous: Option<Previous>,
 }
 
-/// The closed report that another goes on from.
+/// The closed report that another continues.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Previous {
-    /// Its day.
+    /// Its business day, `YYYY-MM-DD`.
     pub date: String,
     /// SHA-256 of its content.
     pub hash: String,
-    /// The last transfer that it knew.
+    /// The last transfer it included.
     pub transfers_upto: i64,
 }
 
 /// Steps of one kind, of one conversion day, booked on one day.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Line {
-    /// The source.
+    /// Name in the settings.
     pub source: String,
-    /// The users' currency.
+    /// Code, such as `coins` or `USD`.
     pub currency: String,
     /// The day of the conversion.
     pub converted: NaiveDate,
     /// The day on which the steps were booked.
     pub booked: NaiveDate,
-    /// The step.
+    /// Which change of status.
     pub step: Step,
-    /// How many, and their rewards.
+    /// Number of rewards and their total, in the users' currency.
     pub reward: Sum,
     /// Their payouts, in USD.
     pub payout: Amount,
@@ -111,9 +110,9 @@ pub struct Line {
 pub struct AccountFact {
     /// `users`, or the account's name.
     pub account: String,
-    /// Its currency.
+    /// Code, such as `coins` or `USD`.
     pub currency: String,
-    /// The balance that is kept now.
+    /// The balance stored now.
     pub kept: Amount,
     /// What moved it on the day, late entries included.
     pub moved: Amount,
@@ -121,7 +120,7 @@ pub struct AccountFact {
     pub after: Amount,
 }
 
-/// What a network paid.
+/// A payment of a network, or its reversal.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SettledFact {
     /// The account that was debited, e.g. `paid:targo-main`.
@@ -137,31 +136,31 @@ pub struct SettledFact {
 pub struct ClosingFact {
     /// `users`, or the account's name.
     pub account: String,
-    /// Its currency.
+    /// Code, such as `coins` or `USD`.
     pub currency: String,
-    /// Its balance.
+    /// Its balance at the end of that day.
     pub closing: Amount,
 }
 
-/// What is on hold since one day.
+/// Rewards on hold since one day.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HoldFact {
-    /// The source.
+    /// Name in the settings.
     pub source: String,
-    /// The users' currency.
+    /// Code, such as `coins` or `USD`.
     pub currency: String,
     /// The day on which it was held.
     pub since: NaiveDate,
-    /// How many, and their rewards.
+    /// Number of rewards and their total, in the users' currency.
     pub reward: Sum,
     /// Their payouts, in USD.
     pub payout: Amount,
 }
 
-/// What users owe: the negative balances of one currency, each taken by itself.
+/// What users owe: the negative balances of one currency, without offsetting them against others.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DebtRoll {
-    /// The currency.
+    /// Code, such as `coins` or `USD`.
     pub currency: String,
     /// Who owed at the beginning of the day, and how much together (above zero).
     pub opening: Sum,
@@ -173,12 +172,12 @@ pub struct DebtRoll {
     pub closing: Sum,
 }
 
-/// One entry of a list of the top.
+/// One entry of a top list.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Top {
     /// `offer`, `country` or `sub1`.
     pub of: String,
-    /// The source.
+    /// Name in the settings.
     pub source: String,
     /// The offer's id, the country, the value; empty if the network named none.
     pub key: String,
@@ -186,13 +185,13 @@ pub struct Top {
     pub reversed: Sum,
 }
 
-/// Postbacks of one disposition.
+/// How many postbacks of a source were processed in one way.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DispositionFact {
-    /// The source.
+    /// Name in the settings.
     pub source: String,
     /// The step they caused, or `repeat`, `quarantined`, `information`, `conflict`, `reversed_before`, `received`, `refused`.
     pub disposition: String,
-    /// How many.
+    /// Number of postbacks.
     pub count: i64,
 }

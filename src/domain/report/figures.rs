@@ -11,16 +11,16 @@ use crate::reward::Step;
 /// What was booked for one source in one currency. Decisions are counted without those taken back.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SourceFigures {
-    /// The source.
+    /// Name in the settings.
     pub source: String,
-    /// The users' currency.
+    /// Code, such as `coins` or `USD`.
     pub currency: String,
-    /// The figures.
+    /// Its figures, flattened in JSON.
     #[serde(flatten)]
     pub figures: Figures,
 }
 
-/// What was booked.
+/// Counts and amounts of the booked steps; amounts in the users' currency unless a field says USD.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Figures {
     /// What the network approved, in USD: credited or held, it owes it either way.
@@ -31,15 +31,15 @@ pub struct Figures {
     pub net: Amount,
     /// Credited by the rules, in the users' currency.
     pub credited: Sum,
-    /// Held by the rules.
+    /// Held by the rules, in the users' currency.
     pub held: Sum,
-    /// Released by people.
+    /// Released by reviewers or policy, less what was undone.
     pub released: Sum,
-    /// Rejected by people.
+    /// Rejected by reviewers, less what was undone.
     pub rejected: Sum,
     /// Rejected at first, and released by people afterwards.
     pub overturned: Sum,
-    /// Taken back from users.
+    /// Reversed after they had been credited.
     pub reversed_credited: Sum,
     /// Taken back while on hold.
     pub reversed_held: Sum,
@@ -116,7 +116,7 @@ impl Figures {
     }
 }
 
-/// All sources together.
+/// Totals over all sources.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TotalFigures {
     /// What the networks approved, in USD.
@@ -134,11 +134,11 @@ pub struct TotalFigures {
 pub struct PriorLine {
     /// The day that they belong to: of the conversion, or of the booking for a late entry.
     pub belongs_to: String,
-    /// The source.
+    /// Name in the settings.
     pub source: String,
-    /// The users' currency.
+    /// Code, such as `coins` or `USD`.
     pub currency: String,
-    /// The step.
+    /// As [`Step::name`] says.
     pub step: String,
     /// How many, and their rewards.
     pub reward: Sum,

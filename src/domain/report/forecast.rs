@@ -18,12 +18,12 @@ use super::day::days_between;
 use super::facts::Line;
 use crate::money::share;
 
-/// What is expected of one source.
+/// Expected reversals of one source.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Forecast {
-    /// The source.
+    /// Name in the settings.
     pub source: String,
-    /// The users' currency.
+    /// Code, such as `coins` or `USD`.
     pub currency: String,
     /// Conversions of the last days that can still be taken back, in USD.
     pub open: Sum,
@@ -97,7 +97,7 @@ fn forecast(
     forecast
 }
 
-/// What cohorts lost in this age, over what was approved in those of them that have reached it.
+/// Reversals at this age over approvals, of the cohorts that have reached it.
 fn ratio(aged: &[(i64, &Cohort)], age: i64, of: fn(&Cohort, i64) -> (i64, i64)) -> Ratio {
     let mut ratio = Ratio::default();
     for (_, cohort) in aged.iter().filter(|(age_now, _)| *age_now >= age) {

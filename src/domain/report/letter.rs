@@ -1,11 +1,11 @@
-//! The report in few words: for the command line, and for the mail after each night.
+//! The report in short: for the command line and the daily mail.
 
 use std::fmt::Write as _;
 
 use super::{Report, State};
 use crate::text::{count, visible};
 
-/// What a person reads first, a line each.
+/// The main figures, one line each.
 pub fn lines(report: &Report) -> Vec<String> {
     let mut lines: Vec<String> =
         report.faults.iter().map(|fault| format!("DOES NOT TIE OUT: {fault}")).collect();
@@ -60,7 +60,7 @@ pub fn plain(report: &Report, link: &str) -> String {
     format!("{}\n\n{link}\n", lines(report).join("\n"))
 }
 
-/// The same as HTML.
+/// The mail as HTML.
 pub fn html(report: &Report, link: &str) -> String {
     let (mut rows, mut rest) = (String::new(), String::new());
     for (name, amount, number) in figures(report) {

@@ -1,28 +1,28 @@
 //! Loss windows: times in which no process could acknowledge.
 //!
-//! A network repeats what was not acknowledged for a while (its *retry horizon*). What it sent in a window that was
-//! longer may be lost, and is only got back by asking for it.
+//! A network repeats what was not acknowledged for a while (its *retry horizon*). What it sent in a longer window may
+//! be lost unless the network is asked to resend it.
 
 use serde::{Deserialize, Serialize};
 
 use super::day::BusinessDay;
 use crate::time::TimestampMs;
 
-/// How often a process that can acknowledge says so, in milliseconds.
+/// Interval of a process's heartbeats, in milliseconds.
 pub const BEAT_MS: i64 = 30_000;
-/// Silence up to here is no window: a beat may come late.
+/// Silence up to this is not a window: a heartbeat may be late.
 const SILENCE_MS: i64 = 2 * BEAT_MS + BEAT_MS / 2;
 
-/// A time in which one process could acknowledge.
+/// A time in which one process could acknowledge postbacks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Availability {
-    /// From when on.
+    /// When the process started.
     pub began_at: TimestampMs,
-    /// When it last said so.
+    /// Its last heartbeat.
     pub seen_at: TimestampMs,
 }
 
-/// A time in which none could.
+/// A time in which no process could acknowledge postbacks.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LossWindow {
     /// RFC 3339; the part inside the report's day.
@@ -46,7 +46,7 @@ pub(super) fn windows(
     times.sort_unstable();
     let mut windows = Vec::new();
     let Some((_, mut up_to)) = times.first().copied() else { return windows };
-    // A silence that lasts ends now for the purposes of this report.
+    // A silence that still lasts ends now for this report.
     for (began_at, seen_at) in times.into_iter().chain([(now.0, now.0)]) {
         if began_at - up_to > SILENCE_MS {
             windows.extend(window(up_to, began_at, day, horizon_ms));

@@ -1,21 +1,21 @@
-//! The reconciliation of one business day: facts in, figures, cohorts, forecast, roll-forwards and the tie-out out.
+//! The reconciliation of one business day: facts in; figures, cohorts, forecast, roll-forwards and tie-out out.
 //!
-//! Everything is counted by the day on which it was **booked**; the day of the conversion itself stands in the
-//! cohorts and among the lines of earlier days. Amounts are micros and counts are whole numbers; the same facts give
-//! the same report, byte for byte.
+//! Everything is counted by the day on which it was **booked**; the day of the conversion is shown in the cohorts and
+//! in the lines of earlier days. Amounts are micros and counts are whole numbers; the same facts give the same
+//! report, byte for byte.
 //!
 //! | module | what it answers |
 //! |---|---|
 //! | [`day`] | when a business day begins, ends, is reported and is closed |
-//! | [`facts`] | what the store counted |
+//! | [`facts`] | the counts that the store loads |
 //! | [`figures`] | approved, reversed, credited, held, released, rejected: per source and in total |
-//! | [`cohort`] | which share of a day's conversions was taken back by which age |
-//! | [`forecast`] | what is still to be taken back, and what of it users can spend already |
+//! | [`cohort`] | which share of a day's conversions was reversed by which age |
+//! | [`forecast`] | expected reversals, and how much of them users can already spend |
 //! | [`rolls`] | opening + movements = closing, for every account |
-//! | [`chain`] | whether closed days go on from each other without a hole |
-//! | [`losses`] | when nothing could be acknowledged |
+//! | [`chain`] | whether closed days follow each other without a gap |
+//! | [`losses`] | when no postback could be acknowledged |
 //! | [`sheets`] | the report as tables, for files |
-//! | [`letter`] | the report in few words, for mails and the command line |
+//! | [`letter`] | the report in short, for mails and the command line |
 
 pub mod amount;
 pub mod chain;
@@ -49,9 +49,9 @@ use crate::reward::Step;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum State {
-    /// It may, until the cut-off.
+    /// It may still change until the cut-off.
     Preliminary,
-    /// It never does.
+    /// It never changes again.
     Final,
 }
 
@@ -80,25 +80,25 @@ pub struct Report {
     pub hours: i64,
     /// Whether it may still change.
     pub state: State,
-    /// True if everything adds up.
+    /// True if `faults` is empty.
     pub ties_out: bool,
-    /// What does not, a sentence each.
+    /// What does not add up, one sentence each.
     pub faults: Vec<String>,
-    /// What it rests on.
+    /// The data and policies that it rests on.
     pub inputs: Inputs,
     /// Figures of each source and currency.
     pub sources: Vec<SourceFigures>,
-    /// Figures of all of them.
+    /// Totals over all sources.
     pub totals: TotalFigures,
     /// What was booked today about conversions of earlier days.
     pub prior_periods: Vec<PriorLine>,
-    /// What was booked into a day after that day was closed, and is therefore counted today.
+    /// What was booked into a day after that day was closed; counted today.
     pub late: Vec<PriorLine>,
     /// Reversals by cohort of the conversion's own day, for each source.
     pub cohorts: Vec<CohortTable>,
     /// Reversals still to come, for each source.
     pub forecasts: Vec<Forecast>,
-    /// What each network owes.
+    /// What each network owes, in USD.
     pub receivables: Vec<Receivable>,
     /// What users hold, by currency.
     pub users: Vec<UserRoll>,
@@ -108,101 +108,101 @@ pub struct Report {
     pub accounts: Vec<AccountRoll>,
     /// What is on hold, by age.
     pub holds: Vec<HoldAge>,
-    /// The largest negative balances.
+    /// The largest negative balances, at most [`NEGATIVE_ENTRIES`].
     pub negative: Vec<Negative>,
     /// Offers, countries and sub ids by what was taken back in [`TOP_DAYS`] days.
     pub top: Vec<Top>,
-    /// What became of the postbacks that were received on the day.
+    /// How the postbacks received on the day were processed.
     pub postbacks: Vec<PostbackFigures>,
-    /// Reversals that do not simply reverse, by source and situation.
+    /// Reversal cases, by source and situation.
     #[serde(default)]
     pub cases: Vec<CaseFigures>,
-    /// When nothing could be acknowledged.
+    /// Times in which no postback could be acknowledged.
     pub losses: Vec<LossWindow>,
-    /// The ledger proof.
+    /// Result of the ledger proof.
     pub proof: ProofFigures,
 }
 
-/// How many days the lists of the top end with, the day of the report included.
+/// How many days the top lists cover, including the day of the report.
 pub const TOP_DAYS: i64 = 30;
-/// How many entries such a list has.
+/// How many entries a top list has at most.
 pub const TOP_ENTRIES: i64 = 10;
 /// How many negative balances are listed.
 pub const NEGATIVE_ENTRIES: i64 = 100;
 
-/// Holds of one age.
+/// Rewards on hold in one age bucket.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HoldAge {
-    /// The source.
+    /// Name in the settings.
     pub source: String,
-    /// The users' currency.
+    /// Code, such as `coins` or `USD`.
     pub currency: String,
     /// `0-1`, `2-7`, `8-30`, `31-60` or `61+`: business days since it was held.
     pub days: String,
-    /// Rewards.
+    /// Number of rewards and their total, in the users' currency.
     pub reward: Sum,
     /// What the network pays for them, in USD.
     pub payout: Amount,
 }
 
-/// A user who owes.
+/// A user with a negative balance.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Negative {
     /// `user:APP/ID`.
     pub account: String,
-    /// The currency.
+    /// Code, such as `coins` or `USD`.
     pub currency: String,
-    /// Below zero.
+    /// Always below zero.
     pub balance: Amount,
 }
 
-/// Reversals of one situation that need a person.
+/// Reversal cases of one situation.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CaseFigures {
-    /// The source.
+    /// Name in the settings.
     pub source: String,
     /// Why they need a person.
     pub situation: Situation,
-    /// How many became a person's business on the day.
+    /// Cases opened on the day.
     pub raised: i64,
-    /// How many ended on the day, by a person or by what the network sent next.
+    /// Cases closed on the day, by a person or by a later postback.
     pub ended: i64,
-    /// How many were open at the end of the day, and what is at stake, in USD.
+    /// Cases open at the end of the day, and their payouts in USD.
     pub open: Sum,
 }
 
-/// What became of the postbacks of a source; `acknowledged` is the sum of all others but `refused`.
+/// How the postbacks of a source were processed; `acknowledged` is the sum of all others but `refused`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PostbackFigures {
-    /// The source.
+    /// Name in the settings.
     pub source: String,
-    /// Recorded and acknowledged.
+    /// Recorded, and answered with 200.
     pub acknowledged: i64,
-    /// Credited a reward.
+    /// Caused a credit.
     pub credits: i64,
-    /// Held one.
+    /// Caused a hold.
     pub holds: i64,
-    /// Took one back.
+    /// Caused a reversal, in full or in part.
     pub reversals: i64,
-    /// Took one back before its credit came.
+    /// Reversals that came before their credit.
     pub reversals_first: i64,
     /// Credits whose reversal had come first: nothing is credited.
     pub reversed_before: i64,
     /// Credits of what was taken back before: held again.
     #[serde(default)]
     pub reapprovals: i64,
-    /// Said again what was known.
+    /// Repeats of a known postback.
     pub repeats: i64,
-    /// Contradicted what was known.
+    /// Contradicted a known postback.
     pub conflicts: i64,
-    /// Could not be mapped.
+    /// Could not be mapped; kept for a person.
     pub quarantined: i64,
-    /// Said nothing that anything follows from. Reports of earlier versions have none.
+    /// Recorded without effect, such as events without money. Absent in reports of earlier versions.
     #[serde(default)]
     pub information: i64,
-    /// Not looked at yet.
+    /// Not processed yet.
     pub waiting: i64,
-    /// Nobody can say what became of them: never to be seen.
+    /// Acknowledged without a known result; must be 0.
     pub unexplained: i64,
     /// Not acknowledged: the signature was missing or wrong.
     pub refused: i64,
@@ -223,16 +223,16 @@ impl PostbackFigures {
     }
 }
 
-/// What the ledger proof looked at.
+/// Result of the ledger proof, in numbers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ProofFigures {
-    /// True if nothing differs.
+    /// True if no account and no reward differs.
     pub proven: bool,
-    /// Accounts that were recomputed.
+    /// Number of accounts recomputed.
     pub accounts: i64,
-    /// Rewards that were compared with their transfers.
+    /// Number of rewards compared with their transfers.
     pub rewards: i64,
-    /// Accounts whose kept balance is not the sum of their transfers.
+    /// Accounts whose stored balance is not the sum of their transfers.
     pub differing_accounts: i64,
     /// Rewards whose transfers contradict their status; counted up to a hundred.
     pub differing_rewards: i64,

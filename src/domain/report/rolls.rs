@@ -1,7 +1,7 @@
 //! Roll-forwards: opening + movements = closing.
 //!
-//! The opening of a day is the closing of the closed report before it; the closing is the kept balance less what was
-//! booked after the day; the movements are the day's transfers. Three sources, so that they can disagree.
+//! The opening of a day is the closing of the closed report before it; the closing is the stored balance less what
+//! was booked after the day; the movements are the day's transfers. Three sources, so that they can disagree.
 
 use std::collections::BTreeMap;
 
@@ -12,7 +12,7 @@ use super::facts::Fact;
 use super::figures::{Figures, SourceFigures};
 use crate::ledger::PayoutAccount;
 
-/// The name under which all users stand together.
+/// The account name of all users together.
 pub const USERS: &str = "users";
 
 /// One account, or all users together.
@@ -20,49 +20,49 @@ pub const USERS: &str = "users";
 pub struct AccountRoll {
     /// `users`, or the account's name.
     pub account: String,
-    /// Its currency.
+    /// Code, such as `coins` or `USD`.
     pub currency: String,
     /// At the beginning of the day.
     pub opening: Amount,
-    /// On the day.
+    /// Net movement on the day.
     pub movement: Amount,
-    /// At its end.
+    /// At the end of the day.
     pub closing: Amount,
 }
 
 /// What users hold, debts included as negative.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct UserRoll {
-    /// The currency.
+    /// Code, such as `coins` or `USD`.
     pub currency: String,
     /// At the beginning of the day.
     pub opening: Amount,
-    /// Credited by the rules.
+    /// Credited automatically.
     pub credited: Amount,
     /// Released and overturned by people.
     pub released: Amount,
-    /// Taken back.
+    /// Reversed by the network, in full or in part.
     pub reversed: Amount,
-    /// At its end.
+    /// At the end of the day.
     pub closing: Amount,
 }
 
 /// What a network owes, in USD.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Receivable {
-    /// The source.
+    /// Name in the settings.
     pub source: String,
     /// At the beginning of the day.
     pub opening: Amount,
-    /// Approved.
+    /// Approved on the day.
     pub approved: Amount,
-    /// Taken back.
+    /// Reversed by the network, in full or in part.
     pub reversed: Amount,
-    /// Paid by the network.
+    /// Paid by the network on the day, less payments taken back.
     pub settled: Amount,
-    /// At its end.
+    /// At the end of the day.
     pub closing: Amount,
-    /// Paid by the network since the books began.
+    /// Paid by the network in total, since the first booking.
     pub settled_in_all: Amount,
 }
 

@@ -135,7 +135,7 @@ fn a_report_says_what_does_not_add_up() {
 }
 
 #[test]
-fn a_day_is_closed_after_the_cut_off_when_all_was_looked_at_and_the_day_before_is_closed() {
+fn a_report_is_final_after_its_cut_off_once_all_before_it_is_done() {
     let mut facts = busy();
     assert_eq!(facts.state(), State::Preliminary);
     facts.now = facts.closed_at;

@@ -1,4 +1,4 @@
-//! Whether a report adds up, and what does not.
+//! Whether a report adds up, and where it does not. The sentences are stored in reports: never change them.
 
 use std::collections::BTreeMap;
 
@@ -61,7 +61,7 @@ fn rolls(report: &Report, faults: &mut Vec<String>) {
         let computed = roll.opening.amount + roll.arisen - roll.recovered;
         check(format!("what users owe in {}", roll.currency), computed, roll.closing.amount);
     }
-    // An account that has closed, and that the books no longer know, would be in no roll at all.
+    // An account that is missing from the books would be in no roll at all.
     let mut by_currency = BTreeMap::<&str, i128>::new();
     for roll in &report.accounts {
         *by_currency.entry(&roll.currency).or_default() += i128::from(roll.closing.0);

@@ -8,21 +8,21 @@ use crate::time::TimestampMs;
 /// The longest note, in bytes.
 pub const MAX_NOTE_LEN: usize = 2_000;
 
-/// What a reviewer wants.
+/// A reviewer's decision.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Review {
-    /// Give the user the reward; also takes back an earlier reject.
+    /// Credit the user; also overturns an earlier reject.
     Release,
-    /// Do not give it.
+    /// Keep the reward from the user.
     Reject,
 }
 
 /// The decision cannot be made on a reward of this status.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the reward is {}: only a held one can be rejected, only a held or rejected one released", .status.name())]
+#[error("the reward is {}: only held rewards can be rejected, only held or rejected ones released", .status.name())]
 pub struct NotAllowed {
-    /// Where the reward stands.
+    /// The reward's present status.
     pub status: Status,
 }
 
@@ -36,29 +36,29 @@ pub fn step(review: Review, status: Status) -> Result<Step, NotAllowed> {
     }
 }
 
-/// What undoing needs to know of the step that a reward took last.
+/// The last step of a reward, as far as undoing needs it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LastStep {
-    /// The step.
+    /// Which change of status.
     pub step: Step,
-    /// When it was taken.
+    /// The grace counts from here.
     pub taken_at: TimestampMs,
-    /// True if the app has heard of it, or may have.
+    /// True if the app was notified of it, or may have been.
     pub notified: bool,
 }
 
 /// Why a decision cannot be taken back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NotUndoable {
-    /// What happened last was no person's decision.
-    #[error("the last step of the reward is no decision of a person, so there is nothing to undo")]
+    /// The last step is not a reviewer's decision.
+    #[error("the last step of the reward was not a person's decision, so there is nothing to undo")]
     NoDecision,
-    /// The grace is over, or the app has been told.
-    #[error("it is too late: the app has been told, or may be told at any moment")]
+    /// The grace is over, or the app has been notified.
+    #[error("too late to undo: the app has been notified, or may be at any moment")]
     TooLate,
 }
 
-/// The step that takes `last` back, as long as nobody has been told of it.
+/// The step that undoes `last`, while its grace lasts and the app has not been notified.
 pub fn undo(last: LastStep, grace_ms: i64, now: TimestampMs) -> Result<Step, NotUndoable> {
     let step = last.step.undone_by().ok_or(NotUndoable::NoDecision)?;
     if last.notified || now.0 >= last.taken_at.0.saturating_add(grace_ms) {
@@ -72,7 +72,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_decision_can_be_undone_until_its_grace_is_over_or_the_app_was_told() {
+    fn a_decision_can_be_undone_within_its_grace_until_the_app_is_notified() {
         let last = |step, notified| LastStep { step, taken_at: TimestampMs(1_000), notified };
         let at = |last, now| undo(last, 500, TimestampMs(now));
         assert_eq!(at(last(Step::Release, false), 1_499), Ok(Step::UndoRelease));

@@ -2,9 +2,9 @@
 //!
 //! | module | what it answers |
 //! |---|---|
-//! | [`queue`] | in which groups, how long, and when two people must agree |
+//! | [`queue`] | how holds are grouped, how long they may wait, when two people must agree |
 //! | [`decision`] | which step a decision takes |
-//! | [`reversal`] | reversals that do not simply reverse: what a person can do about each |
+//! | [`reversal`] | reversals that do not match their credit, and what a person can do about each |
 
 pub mod decision;
 pub mod queue;

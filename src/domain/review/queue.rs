@@ -1,4 +1,4 @@
-//! What waits for a person: in which groups, how long it may wait, and when two persons must agree.
+//! Holds that wait for a person: how they are grouped, how long they may wait, and when two people must agree.
 
 use std::net::IpAddr;
 
@@ -8,7 +8,7 @@ use crate::time::TimestampMs;
 
 const HOUR_MS: i64 = 3_600_000;
 
-/// What held rewards of one cluster have in common.
+/// What the holds of one cluster have in common.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Grouping {
     /// The rule that weighed most, and the offer.
@@ -17,7 +17,7 @@ pub enum Grouping {
     Address,
     /// The `sub1` of one source.
     Sub1,
-    /// The user.
+    /// One user of one app.
     User,
 }
 
@@ -44,19 +44,19 @@ impl Grouping {
 /// How held rewards are decided on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ReviewTerms {
-    /// How long an item that somebody opened is theirs.
+    /// How long a claim lasts, in milliseconds.
     pub claim_ms: i64,
-    /// How long a hold may wait.
+    /// Target time to decide a hold, in milliseconds.
     pub target_ms: i64,
-    /// From which payout on a hold is urgent.
+    /// Payout in USD from which a hold is urgent; `None`: never.
     pub urgent: Option<Micros>,
-    /// How long an urgent one may wait.
+    /// Target time for urgent holds, in milliseconds.
     pub urgent_target_ms: i64,
     /// When two persons must agree.
     pub second: SecondPerson,
     /// From which reward on, in the user's currency, what a person states of a postback needs a second one.
     pub second_person_stated_reward: Option<Micros>,
-    /// What is released without a person.
+    /// What the policy releases; `None`: nothing.
     pub auto_release: Option<AutoRelease>,
 }
 
@@ -83,10 +83,10 @@ impl ReviewTerms {
     }
 }
 
-/// How long a person is no second one after they were added or enabled again: so long others have to notice.
+/// How long a person does not count as one of two after they were added or enabled again, so that others can notice.
 pub const NEW_MS: i64 = 24 * HOUR_MS;
 
-/// How far back what one person decided alone counts: a large click that is made as many small ones is the same.
+/// How far back the decisions of one person add up: one large decision can be split into many small ones.
 pub const BULK_MS: i64 = 24 * HOUR_MS;
 
 /// What one person decides alone. Payouts in USD.
@@ -118,50 +118,50 @@ impl SecondPerson {
     }
 }
 
-/// Soft holds that are released by policy: small money is not worth a person's time, or a user's patience.
+/// Soft holds that the policy releases: small amounts are not worth a reviewer's time or a user's patience.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AutoRelease {
-    /// Only what pays less than this.
+    /// Only payouts below this, in USD.
     pub below: Micros,
-    /// After this long.
+    /// How long it must have been on hold, in milliseconds.
     pub after_ms: i64,
 }
 
-/// What somebody said of a reward that needs two.
+/// One person's decision on a reward that needs two.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Opinion {
-    /// Who.
+    /// Who gave it.
     pub by: Voice,
-    /// What.
+    /// Release or reject.
     pub decision: Review,
 }
 
-/// Who decides.
+/// Who decides, and whether they count as one of two.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Voice {
     /// A person, signed in or by a token of theirs: the same either way.
     Person(String),
     /// A person who was added, or enabled again, within [`NEW_MS`]: whoever may add people could be both of two.
     New(String),
-    /// A token with nobody behind it, or nobody known: it may be anybody's, also that of the other one of two.
+    /// A token without a known owner: it may belong to anybody, even to the other of the two.
     Service(String),
 }
 
-/// What becomes of a decision.
+/// The result of weighing a decision.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Weighing {
-    /// It is taken; with whom, if two were needed.
+    /// It takes effect.
     Take {
-        /// Who said the same before.
+        /// The person who had decided the same; `None` if one was enough.
         with: Option<String>,
     },
-    /// It is kept, and another person is asked.
+    /// It is recorded, and a second person is needed.
     Wait,
 }
 
 /// Weighs what `by` decides against the opinions that others gave before, the oldest first. As soon as two different
-/// persons agree the decision is taken; of three, two always do. A service is neither of the two, and a person who is new is
-/// not either: their opinion is kept, and decides nothing that needs two.
+/// persons agree the decision is taken; of three, two always do. Services and new people do not count as one of the
+/// two: their opinion is recorded only.
 pub fn weigh(needs_second: bool, earlier: &[Opinion], by: &Voice, decision: Review) -> Weighing {
     let name = |opinion: &Opinion| match &opinion.by {
         Voice::Person(name) if opinion.by != *by => Some(name.clone()),
@@ -169,7 +169,7 @@ pub fn weigh(needs_second: bool, earlier: &[Opinion], by: &Voice, decision: Revi
     };
     let others: Vec<(String, Review)> =
         earlier.iter().filter_map(|opinion| Some((name(opinion)?, opinion.decision))).collect();
-    // What somebody said last is what they say.
+    // The last opinion of a person counts.
     let agrees = |person: &str| {
         let last = others.iter().rev().find(|(other, _)| other == person);
         last.is_some_and(|(_, said)| *said == decision)
@@ -185,7 +185,8 @@ pub fn weigh(needs_second: bool, earlier: &[Opinion], by: &Voice, decision: Revi
     }
 }
 
-/// The IPv4 address itself, or the /64 of an IPv6 address: one connection is one customer. `None` if it is no address.
+/// The IPv4 address itself, or the /64 of an IPv6 address: one connection is one customer. `None` if `ip` is not an
+/// address.
 pub fn address_group(ip: &str) -> Option<String> {
     match ip.trim().parse::<IpAddr>().ok()?.to_canonical() {
         IpAddr::V4(address) => Some(address.to_string()),

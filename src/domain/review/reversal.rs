@@ -1,4 +1,4 @@
-//! Reversals that do not simply reverse. Each becomes a *case* that waits for a person, who decides once.
+//! Reversals that do not match their credit. Each becomes a *case* that a person decides once.
 //!
 //! | situation | what happened | what a person can do |
 //! |---|---|---|
@@ -16,8 +16,8 @@ use crate::money::{Micros, share};
 use crate::reward::{Status, Step};
 use crate::time::TimestampMs;
 
-/// How many open cases one reward can have. Further contradictions are counted on the reward and raise no case, so
-/// that a network that repeats itself with other figures each time cannot fill the list.
+/// How many open cases one reward can have. Further contradictions raise no case, so that a network that repeats
+/// itself with other figures each time cannot fill the list.
 pub const MAX_OPEN_CASES: usize = 16;
 
 /// The rule that a re-approved reward is held by, as the queue groups it.
@@ -54,10 +54,10 @@ impl Situation {
     }
 }
 
-/// What the reversal itself says; absent where it says nothing.
+/// User and amounts that the reversal names; an amount is `None` if it names none.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Said {
-    /// The user.
+    /// The publisher's id of the user.
     pub user_id: String,
     /// How much of the reward, in the user's currency.
     pub reward: Option<Micros>,
@@ -68,17 +68,17 @@ pub struct Said {
 /// A case as far as a later postback for the same reward needs it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KnownCase {
-    /// Why it was raised.
+    /// Why it needs a person.
     pub situation: Situation,
-    /// What the reversal said.
+    /// What the reversal names; a repeat names the same.
     pub said: Said,
-    /// When it was raised.
+    /// When its postback was received.
     pub raised_at: TimestampMs,
     /// How it ended; `None` while it is open.
     pub ending: Option<Ending>,
 }
 
-/// How a case ends.
+/// Why a case is closed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Ending {
@@ -86,7 +86,7 @@ pub enum Ending {
     TakenBack,
     /// A person took the named part back.
     PartTakenBack,
-    /// A person said that nothing is to be taken back.
+    /// A person dismissed it: nothing is taken back.
     Dismissed,
     /// The credit of an orphan came after all.
     CreditCame,
@@ -115,7 +115,7 @@ impl Ending {
         Self::ALL.into_iter().find(|ending| ending.name() == name)
     }
 
-    /// True if a case of this situation ends like that by what the network sends.
+    /// True if a later postback closes a case of this situation in this way.
     pub fn closes(self, situation: Situation) -> bool {
         match self {
             Self::CreditCame => situation == Situation::Orphan,
@@ -124,18 +124,18 @@ impl Ending {
         }
     }
 
-    /// True if a person decided so.
+    /// True if a person closed the case.
     pub fn is_decision(self) -> bool {
         matches!(self, Self::TakenBack | Self::PartTakenBack | Self::Dismissed)
     }
 }
 
-/// How much a reversal takes back of what is left.
+/// How much of the rest a reversal takes back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Extent {
-    /// All of it.
+    /// The whole rest of the reward.
     All,
-    /// This, which is less.
+    /// Less than the rest: these amounts.
     Part(Amounts),
 }
 
@@ -165,7 +165,7 @@ pub enum Resolution {
     All,
     /// Take back the part that the reversal names.
     Part,
-    /// Take back nothing.
+    /// Take nothing back and close the case.
     Dismiss,
 }
 
@@ -200,7 +200,7 @@ impl Resolution {
 /// Why a case cannot be decided like that.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NotPossible {
-    /// There is nothing left to take.
+    /// The reward is reversed already.
     #[error("the reward is reversed already, so nothing is left to take back; dismiss the case")]
     Reversed,
     /// The reversal names no part of this reward.

@@ -1,4 +1,4 @@
-//! Q1, Q2, Q2b, Q4, Q5, Q7, Q8, Q9: can the postback be judged at all? Faults of data, not of the user.
+//! Q1, Q2, Q2b, Q4, Q5, Q7, Q8, Q9: is the data complete and plausible? Faults of the sender, not of the user.
 
 use super::Facts;
 use super::speed::Elapsed;
@@ -25,17 +25,17 @@ pub(super) fn q1(click: &Elapsed, facts: &Facts<'_>, rules: &Rules) -> Signal {
                 true,
                 Some(ahead.clone()),
                 format!(
-                    "The click lies {ahead} in the future; at most {limit} can be clocks.{}",
+                    "The click is {ahead} in the future; clock difference explains at most {limit}.{}",
                     ours(facts)
                 ),
             )
         }
-        _ => (false, None, "The click time can be judged.".into()),
+        _ => (false, None, "The click time is usable.".into()),
     };
     finding("Q1", fired, value, Some(limit), text).weigh(rules.q1.weight())
 }
 
-/// Q2: a click a little ahead of us is a matter of two clocks.
+/// Q2: a click slightly in the future is clock difference.
 pub(super) fn q2(click: &Elapsed, rules: &Rules) -> Signal {
     let limit = duration(rules.q2.limit_s * SECOND_MS);
     let (fired, value, text) = match click {
@@ -45,11 +45,11 @@ pub(super) fn q2(click: &Elapsed, rules: &Rules) -> Signal {
                 true,
                 Some(ahead.clone()),
                 format!(
-                    "The click lies {ahead} in the future, within what two clocks differ; counted as no time."
+                    "The click is {ahead} in the future, within normal clock difference; the time taken counts as 0."
                 ),
             )
         }
-        _ => (false, None, "The click does not lie slightly in the future.".into()),
+        _ => (false, None, "The click is not slightly in the future.".into()),
     };
     finding("Q2", fired, value, Some(limit), text).weigh(rules.q2.weight())
 }
@@ -64,17 +64,17 @@ pub(super) fn q2b(click: &Elapsed, facts: &Facts<'_>, rules: &Rules) -> Signal {
                 true,
                 Some(ahead.clone()),
                 format!(
-                    "The click lies {ahead} in the future, more than the {limit} that two clocks differ.{}",
+                    "The click is {ahead} in the future, beyond the {limit} of normal clock difference.{}",
                     ours(facts)
                 ),
             )
         }
-        _ => (false, None, "The click does not lie in the future beyond what clocks differ.".into()),
+        _ => (false, None, "The click is not in the future beyond clock difference.".into()),
     };
     finding("Q2b", fired, value, Some(limit), text).weigh(rules.q2b.weight())
 }
 
-/// What else is to be said of a click ahead of us, if most are: the user has not done it.
+/// A second sentence if most clicks are in the future: then our clock is slow, and the user is not to blame.
 fn ours(facts: &Facts<'_>) -> String {
     facts.clicks.sentence().map_or_else(String::new, |sentence| format!(" But {sentence}."))
 }
@@ -90,7 +90,7 @@ pub(super) fn q4(facts: &Facts<'_>, rules: &Rules) -> Signal {
     finding("Q4", fired, None, Some("6 decimals".into()), text.into()).weigh(rules.q4.weight())
 }
 
-/// Q5: a right signature from an address that the network does not publish.
+/// Q5: a valid signature from an address that the network does not publish.
 pub(super) fn q5(facts: &Facts<'_>, rules: &Rules) -> Signal {
     let text = match facts.caller_listed {
         Some(false) => "The postback is signed, but came from an address that is not on the network's list.",
@@ -124,22 +124,22 @@ pub(super) fn q8(facts: &Facts<'_>, rules: &Rules) -> Signal {
     finding("Q8", noted.is_some(), None, None, text).weigh(rules.q8.weight())
 }
 
-/// Q9: the user is a word that programs write where they know nobody.
+/// Q9: the user id is a placeholder.
 pub(super) fn q9(facts: &Facts<'_>, rules: &Rules) -> Signal {
     let user_id = &facts.event.user_id;
     let fired = is_nobody(user_id, &rules.q9.users);
     let text = if fired {
         format!(
-            "\u{201c}{user_id}\u{201d} is what a program writes where it knows no user, so this reward may belong to anybody."
+            "\u{201c}{user_id}\u{201d} is a placeholder and not a user id, so this reward may belong to anybody."
         )
     } else {
-        "The user is named.".into()
+        "The user id is not a placeholder.".into()
     };
     finding("Q9", fired, fired.then(|| user_id.clone()), None, text).weigh(rules.q9.weight())
 }
 
-/// True if `user_id` is one of `words` in any case and in quotes or brackets, or has nothing but zeros and what stands for
-/// a value that is not there (`-`, `?`, `0`, `00000000-0000-0000-0000-000000000000`). Other signs may be somebody's name.
+/// True if `user_id` is one of `words` in any case, in quotes or brackets, or only zeros, dashes and question marks
+/// (`-`, `?`, `0`, `00000000-0000-0000-0000-000000000000`). Other characters may be somebody's name.
 fn is_nobody(user_id: &str, words: &[String]) -> bool {
     let brackets = ['"', '\'', '`', '(', ')', '[', ']', '<', '>', '{', '}'];
     let bare = user_id.trim_matches(|c: char| brackets.contains(&c) || c.is_whitespace());

@@ -39,7 +39,7 @@ pub(super) fn g2(facts: &Facts<'_>, rules: &Rules) -> Signal {
             reported(facts)
         )
     } else {
-        "The two countries need no such explanation.".into()
+        "The two countries are not a related pair.".into()
     };
     finding(facts, "G2", fired, text).weigh(rules.g2.weight())
 }
@@ -63,7 +63,7 @@ pub(super) fn g3(facts: &Facts<'_>, rules: &Rules) -> Signal {
             format!("\u{201c}{sent}\u{201d} is not a country code.")
         }
         (GeoResult::Unknown, ..) => "No database knows the country of the address.".into(),
-        _ => "The comparison was possible.".into(),
+        _ => "No country was missing.".into(),
     };
     finding(facts, "G3", fired, text).weigh(rules.g3.weight())
 }
@@ -72,7 +72,7 @@ pub(super) fn g3(facts: &Facts<'_>, rules: &Rules) -> Signal {
 pub(super) fn g4(facts: &Facts<'_>, rules: &Rules) -> Signal {
     let fired = facts.geo == GeoResult::Invalid;
     let text = if fired {
-        "The address is private, reserved, carrier-grade NAT or malformed: the network passes on something else than the user's."
+        "The address is private, reserved, carrier-grade NAT or malformed: it is not the user's own address."
     } else {
         "The address is one of the public internet, or none was sent."
     };

@@ -1,7 +1,7 @@
 //! The rules: facts in, one signal out of each, whether it fired or not.
 //!
 //! Codes, thresholds and reasons follow what fraud tools and offer networks publish; every figure is in
-//! `policy/default.toml` with its reason. A rule never asks for more facts: what it needs is a field of [`Facts`].
+//! `policy/default.toml` with its reason. A rule reads nothing but [`Facts`].
 
 mod data;
 mod geo;
@@ -19,32 +19,32 @@ use crate::time::TimestampMs;
 /// Everything that is known when a reward is judged.
 #[derive(Clone, Copy, Debug)]
 pub struct Facts<'a> {
-    /// The source that reported it.
+    /// Name in the settings.
     pub source: &'a str,
-    /// What the network says.
+    /// The mapped postback.
     pub event: &'a Event,
     /// When its first postback arrived: the completion. Repeats never move it.
     pub completed_at: TimestampMs,
-    /// What is known of the address.
+    /// What the geo databases say of the address.
     pub location: &'a Location,
-    /// How address and reported country agree.
+    /// Whether the address matches the reported country.
     pub geo: GeoResult,
     /// Whether the source's list of callers names the address that the postback came from; `None` without a list.
     pub caller_listed: Option<bool>,
     /// Earlier rewards of the same user for the same offer and event under other keys; `None` if the postback
     /// names no offer.
     pub same_task: Option<i64>,
-    /// The newest clicks of all: whose clock is it?
+    /// The newest clicks of all sources, to see whether our own clock is slow.
     pub clicks: Clicks,
 }
 
-/// The code of every rule, in the order in which a person reads them.
+/// The code of every rule, in the order in which people read them.
 pub const CODES: [&str; 19] = [
     "Q1", "Q2", "Q2b", "Q3", "Q4", "Q5", "Q7", "Q8", "Q9", "T1", "T2", "T9", "G1", "G2", "G3", "G4", "N1",
     "V3", "M1",
 ];
 
-/// Every rule's signal, in the order in which a person reads them.
+/// Every rule's signal, in the order in which people read them.
 pub(crate) fn look(facts: &Facts<'_>, rules: &Rules) -> Vec<Signal> {
     let click = speed::Elapsed::of(facts, rules);
     vec![

@@ -1,4 +1,4 @@
-//! Q3 and M1: do reward and payout fit, and how much is at stake?
+//! Q3 and M1: whether reward and payout are plausible, and how much is at stake.
 
 use super::Facts;
 use crate::money::Micros;
@@ -49,20 +49,20 @@ fn no_payout(facts: &Facts<'_>) -> String {
     let note = facts.event.notes.iter().find(|note| note.field == Some(Field::Payout));
     match note {
         Some(Note { kind: NoteKind::NotFilledIn, .. }) => "The network did not fill in the payout.".into(),
-        Some(note) => format!("The payout is not known: {}.", note.text),
+        Some(note) => format!("The payout is unknown: {}.", note.text),
         None => "The network sent no payout.".into(),
     }
 }
 
-/// M1: so large that one mistake pays for many reviews.
+/// M1: a payout so large that one mistake costs more than many reviews.
 pub(super) fn m1(facts: &Facts<'_>, rules: &Rules) -> Signal {
     let limit = Micros::parse(&rules.m1.payout_usd).map(|parsed| parsed.amount).unwrap_or_default();
     let payout = facts.event.payout;
     let fired = payout.is_some_and(|payout| payout >= limit);
     let text = match payout {
-        Some(payout) if fired => format!("It pays ${payout}; from ${limit} on a person looks."),
+        Some(payout) if fired => format!("It pays ${payout}; payouts of ${limit} or more are reviewed."),
         Some(payout) => format!("It pays ${payout}, less than ${limit}."),
-        None => "What it pays is not known.".into(),
+        None => "The payout is unknown.".into(),
     };
     let finding = Finding {
         code: "M1",

@@ -10,13 +10,13 @@ use crate::signal::{Family, Finding, Signal};
 use crate::text::duration;
 use crate::time::SECOND_MS;
 
-/// The time from click to completion, as far as it can be told.
+/// The time from click to completion, if it can be measured.
 pub(super) enum Elapsed {
-    /// Measured; a click within the clocks' tolerance ahead of us counts as no time.
+    /// Measured, in milliseconds.
     Ms(i64),
-    /// The click lies ahead of us by this much.
+    /// The click is in the future by this much.
     Ahead { ahead_ms: i64, within_clocks: bool, judgeable: bool },
-    /// No usable click time.
+    /// The click time is missing or unusable.
     Unknown,
 }
 
@@ -34,8 +34,8 @@ impl Elapsed {
         }
     }
 
-    /// The span that the time rules judge. A click ahead of us by more than the clocks' tolerance tells nothing
-    /// about speed: `None`.
+    /// The span that the time rules judge. `None` for a click further in the future than clocks differ: it says
+    /// nothing about speed.
     fn judged_ms(&self) -> Option<i64> {
         match self {
             Self::Ms(ms) => Some(*ms),
@@ -45,7 +45,7 @@ impl Elapsed {
     }
 }
 
-/// T1: faster than anything honest.
+/// T1: faster than any offer can be completed.
 pub(super) fn t1(click: &Elapsed, rules: &Rules) -> Signal {
     let limit_s = rules.t1.limit_s;
     let finding = faster_than(click, limit_s, "T1", |took, limit| {
@@ -74,7 +74,7 @@ pub(super) fn t9(click: &Elapsed, rules: &Rules) -> Signal {
     let (took, limit) = (click.judged_ms(), duration(limit_ms));
     let fired = took.is_some_and(|took| took > limit_ms);
     let text = match took.map(duration) {
-        None => "The time to complete is not known, so it cannot be judged.".into(),
+        None => "The time taken is unknown, so it cannot be judged.".into(),
         Some(took) if fired => format!("It was completed {took} after the click; offers end after {limit}."),
         Some(took) => format!("It was completed {took} after the click, within {limit}."),
     };
@@ -90,7 +90,7 @@ fn faster_than(
     let (took, limit) = (click.judged_ms(), duration(limit_s * SECOND_MS));
     let fired = took.is_some_and(|took| took < limit_s * SECOND_MS);
     let text = match took.map(duration) {
-        None => "The time to complete is not known, so it cannot be judged.".into(),
+        None => "The time taken is unknown, so it cannot be judged.".into(),
         Some(took) if fired => sentence(&took, &limit),
         Some(took) => format!("It took {took} from click to completion, not under {limit}."),
     };
@@ -102,8 +102,8 @@ fn finding(code: &'static str, fired: bool, took: Option<i64>, limit: String, te
     Finding { code, family: Family::Time, fired, value, limit: Some(limit), sample: None, text }
 }
 
-/// The class that the policy names, or that a word in the event's or offer's name tells. The event is looked at
-/// first: a game's offer is an install, its event "Reach level 5" is a step.
+/// The class from the policy, or guessed from words in the names. The event comes first: a game's offer is an
+/// install, its event "Reach level 5" is a step.
 fn class(facts: &Facts<'_>, floor: &TaskFloor) -> OfferClass {
     if let Some(class) = OfferClass::parse(&floor.class) {
         return class;

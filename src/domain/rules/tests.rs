@@ -90,11 +90,11 @@ fn an_honest_reward_is_credited_and_every_rule_still_reports() {
     let codes: Vec<_> = verdict.signals.iter().map(|signal| signal.code.as_str()).collect();
     assert_eq!(codes, CODES);
     assert!(verdict.signals.iter().all(|signal| signal.text.ends_with('.')));
-    assert_eq!(verdict.sentence(), "Nothing spoke against it.");
+    assert_eq!(verdict.sentence(), "No rule counted against it.");
 }
 
 #[test]
-fn the_click_time_must_be_there_and_be_one() {
+fn a_missing_or_unusable_click_time_is_held() {
     for click in [Click::Missing, Click::Unusable("0".into()), Click::At(TimestampMs(NOW.0 + 301_000))] {
         let mut case = Case::honest();
         case.event.click = click;
@@ -157,7 +157,7 @@ fn a_mismatch_holds_with_a_database_and_only_counts_with_registry_data() {
 }
 
 #[test]
-fn compatible_unknown_and_invalid_addresses_are_told_apart() {
+fn compatible_unknown_and_invalid_addresses_are_distinct() {
     let mut case = Case::honest();
     case.location.country = Some("PR".into());
     check(&case, Decision::Credit, 0, &["G2"]);
@@ -233,7 +233,7 @@ fn a_rounded_amount_is_noted() {
 }
 
 #[test]
-fn a_caller_that_the_list_does_not_name_weighs_a_little() {
+fn an_unlisted_caller_adds_a_few_points() {
     for (caller_listed, score, codes) in
         [(Some(false), 10, &["Q5"][..]), (Some(true), 0, &[]), (None, 0, &[])]
     {
@@ -279,7 +279,7 @@ fn a_payout_that_could_not_be_read_holds_and_says_why() {
 }
 
 #[test]
-fn a_user_that_is_nobody_is_held_whatever_its_spelling() {
+fn a_placeholder_user_is_held_in_any_spelling() {
     for user_id in [
         "undefined",
         "NULL",
@@ -358,7 +358,7 @@ fn a_rule_that_is_switched_off_reports_and_never_fires() {
     check(&case, Decision::Credit, 0, &[]);
     let verdict = case.verdict();
     let signal = verdict.signals.iter().find(|signal| signal.code == "T1").expect("a signal");
-    assert!(signal.text.contains("switched off"), "{}", signal.text);
+    assert!(signal.text.contains("disabled by the policy"), "{}", signal.text);
 }
 
 #[test]

@@ -1,5 +1,5 @@
-//! Lines that are no transactions: totals, titles, remarks, headers that are repeated. They count nothing, and each is
-//! listed with the reason.
+//! Lines that are not transactions: totals, titles, comments, repeated headers. They do not count, and each is listed
+//! with the reason.
 
 /// How the label of a total begins, in small letters; then the cell ends, or a blank, a colon or a bracket follows.
 const TOTALS: [&str; 41] = [
@@ -46,25 +46,25 @@ const TOTALS: [&str; 41] = [
     "amount due",
 ];
 
-/// How many columns of a line mean what.
+/// The cells of a line, and what the columns say they mean.
 pub(super) struct Seen<'l> {
     /// The cells, without blanks around.
     pub(super) cells: &'l [&'l str],
     /// What the header calls the columns.
     pub(super) header: &'l [String],
-    /// The transaction.
+    /// The transaction id; `None` if empty.
     pub(super) tx_id: Option<&'l str>,
-    /// The user.
+    /// The user id; `None` if empty.
     pub(super) user_id: Option<&'l str>,
-    /// True if a status, time, offer or event stands there.
+    /// True if there is a status, time, offer or event.
     pub(super) says_more: bool,
-    /// True if it may be the sum of a day: the settings say so, and a time stands there.
+    /// True if it may be a daily sum: the settings allow it, and there is a time.
     pub(super) may_be_a_day: bool,
     /// True if ids of the file begin with `#`.
     pub(super) has_hash_ids: bool,
 }
 
-/// Why a line is no transaction; `None` if it is to be read as one.
+/// Why a line is not a transaction; `None` if it is.
 pub(super) fn reason(seen: &Seen<'_>) -> Option<&'static str> {
     let filled = || seen.cells.iter().copied().filter(|cell| !cell.is_empty());
     let first = filled().next()?;
@@ -72,10 +72,10 @@ pub(super) fn reason(seen: &Seen<'_>) -> Option<&'static str> {
         return Some("it repeats the header");
     }
     if filled().all(|cell| cell.len() > 1 && cell.chars().all(|letter| "-=_*~.+|–—".contains(letter))) {
-        return Some("it only divides lines");
+        return Some("it is a separator line");
     }
     if is_remark(first, filled().count(), seen.has_hash_ids) {
-        return Some("it is a remark");
+        return Some("it is a comment");
     }
     match (seen.tx_id, seen.user_id) {
         (None, None) => {
@@ -83,9 +83,9 @@ pub(super) fn reason(seen: &Seen<'_>) -> Option<&'static str> {
             if filled().any(is_total) {
                 Some("it is a total")
             } else if seen.cells.len() > 1 && filled().count() == 1 && is_label(first) {
-                Some("it is a title or a remark")
+                Some("it is a title or a comment")
             } else if !seen.says_more && !seen.may_be_a_day && filled().all(is_figure) {
-                Some("it names no transaction and no user, as a total does")
+                Some("it has no transaction and no user, like a total")
             } else {
                 None
             }

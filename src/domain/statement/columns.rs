@@ -1,5 +1,5 @@
-//! Which column of a file holds which field. What the settings name must be there, once; a name that is only nearly the
-//! same is proposed and never taken.
+//! Which column of a file holds which field. What the settings name must be there, once; a name that is only similar
+//! is proposed and never used.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,9 +8,9 @@ use super::format::{FIELDS, Format};
 
 /// Fields without which lines mean something else: a reversal is read as a credit, euros as dollars, any day as right.
 /// A file that seems to have such a column is not read without it.
-const TELLING: [&str; 3] = ["status", "currency", "time"];
+const DECISIVE: [&str; 3] = ["status", "currency", "time"];
 
-/// How other networks call a field, in small letters without anything between them: whole names, and parts of names.
+/// Names that networks use for a field, lower case without separators: whole names, and parts of names.
 const OTHER_NAMES: [(&str, &[&str], &[&str]); 9] = [
     (
         "tx_id",
@@ -63,7 +63,7 @@ pub(super) struct Columns {
 }
 
 impl Columns {
-    /// Where a field stands, from 0.
+    /// The column of a field, from 0.
     pub(super) fn place(&self, field: &str) -> Option<usize> {
         self.of.get(field).copied()
     }
@@ -95,7 +95,7 @@ impl Columns {
         [
             ("Read: ", read.join(", ")),
             ("Not in the file: ", absent.join(", ")),
-            ("Columns that are not read: ", unread.join(", ")),
+            ("Ignored columns: ", unread.join(", ")),
         ]
         .into_iter()
         .filter(|(_, list)| !list.is_empty())
@@ -130,7 +130,7 @@ fn is_misspelt(one: &str, other: &str, most: usize) -> bool {
     above.last().is_some_and(|distance| *distance <= most)
 }
 
-/// How near a name of a file is to what a field is called: the smaller the nearer; `None` if it is another thing.
+/// How similar a name of the file is to a field's: the smaller the closer; `None` if it is not.
 fn nearness(field: &str, wanted: &str, name: &str) -> Option<u8> {
     let (wanted, name) = (plain(wanted), plain(name));
     if name.is_empty() {
@@ -206,7 +206,7 @@ impl Format {
         }
     }
 
-    /// What is wrong with a field that the file has no column for.
+    /// The fault of a field that has no column, if it is one.
     fn absent(
         &self,
         columns: &Columns,
@@ -242,7 +242,7 @@ impl Format {
                 shown(named),
                 list(&columns.names)
             )),
-            (None, Some((nearness, name))) if nearness == 0 || TELLING.contains(&field) => Some(format!(
+            (None, Some((nearness, name))) if nearness == 0 || DECISIVE.contains(&field) => Some(format!(
                 "the settings name column `{field}`; the file has `{name}`: set {key}.columns.{field} = \"{name}\", or \
                  \"\" if no column holds it"
             )),
@@ -252,8 +252,8 @@ impl Format {
 
     fn complete(&self, columns: Columns, header: Option<&[&str]>) -> Result<Columns, Unreadable> {
         let has = |field: &str| columns.place(field).is_some();
-        let is_told = has("tx_id") || has("user_id") || (self.daily_sums && has("time"));
-        if has("amount") && is_told {
+        let is_identified = has("tx_id") || has("user_id") || (self.daily_sums && has("time"));
+        if has("amount") && is_identified {
             return Ok(columns);
         }
         let missing = if has("amount") { "tx_id" } else { "amount" };
@@ -303,7 +303,7 @@ mod tests {
     }
 
     #[test]
-    fn a_column_that_the_settings_name_and_the_file_lacks_refuses_it_with_the_nearest() {
+    fn a_missing_column_refuses_the_file_and_proposes_the_nearest_name() {
         let says = refused(&[("status", "status")], &["tx_id", "State", "amount"]);
         assert_eq!(
             says,
@@ -327,7 +327,7 @@ mod tests {
     }
 
     #[test]
-    fn a_near_name_of_what_tells_lines_apart_is_not_passed_over() {
+    fn a_near_miss_of_an_important_column_refuses_the_file() {
         for (header, proposal) in [
             (["tx_id", "State", "amount"], "columns.status = \"State\""),
             (["tx_id", "Type", "amount"], "columns.status = \"Type\""),
@@ -341,11 +341,11 @@ mod tests {
             let says = refused(&[], &header);
             assert!(says.contains(proposal), "{says}");
         }
-        // Whoever says that no column holds it means it.
+        // An explicit "no column" is respected.
         let read =
             with(&[("status", ""), ("time", "")]).columns_of(Some(&["tx_id", "State", "date", "amount"]));
         assert_eq!(read.map(|columns| columns.place("status")), Ok(None));
-        // What is only like a field that tells nothing apart is none.
+        // A name that only resembles an unimportant field is ignored.
         for header in [
             ["tx_id", "country", "amount"],
             ["tx_id", "offer_name", "amount"],
@@ -366,19 +366,19 @@ mod tests {
         }
         let by_number = with(&[("amount", "3")]).columns_of(Some(&["tx_id", "amount", "amount"]));
         assert_eq!(by_number.map(|columns| columns.place("amount")), Ok(Some(2)));
-        // One that nobody reads may be there as often as it likes.
+        // An unused column may be repeated.
         assert!(with(&[]).columns_of(Some(&["tx_id", "amount", "note", "note"])).is_ok());
     }
 
     #[test]
-    fn all_fields_under_their_own_names_are_no_demand() {
+    fn all_fields_under_their_own_names_require_no_column() {
         let all = FIELDS.map(|field| (field, field));
         assert!(with(&all).columns_of(Some(&["tx_id", "amount"])).is_ok());
         assert!(with(&[("count", "count")]).columns_of(Some(&["tx_id", "amount"])).is_err());
     }
 
     #[test]
-    fn a_header_that_something_else_divides_says_what() {
+    fn a_header_with_another_delimiter_is_refused_with_a_proposal() {
         let says = refused(&[], &["tx_id;status;amount"]);
         assert!(says.contains("delimiter = \";\""), "{says}");
         let says = refused(&[], &["Transaction", "Payout"]);

@@ -1,5 +1,5 @@
-//! What a file says of itself: balances, totals, a count. A file that does not add up is read all the same, and the gap
-//! is named; no line is ever altered to make it fit.
+//! Control figures of a file: balances, totals, a count. A file that does not add up is read all the same, and the
+//! gap is reported; no line is ever changed to make it fit.
 
 use super::signed;
 use crate::postback::network::Kind;
@@ -10,15 +10,15 @@ use crate::report::amount::{Amount, Sum};
 pub enum Control {
     /// The balance before its lines.
     Opening,
-    /// The balance behind them.
+    /// The balance after its lines.
     Closing,
-    /// All lines together, reversals against.
+    /// The sum of all lines, reversals subtracted.
     Total,
-    /// What is given.
+    /// The sum of the credits.
     Credits,
-    /// What is taken back, with or without a minus sign.
+    /// The sum of the reversals, with or without a minus sign.
     Reversals,
-    /// How many lines there are.
+    /// The number of lines.
     Lines,
 }
 
@@ -37,7 +37,7 @@ impl Control {
         Self::ALL.iter().find(|(control, _)| *control == self).map_or("", |(_, name)| name)
     }
 
-    /// The one of that name.
+    /// The control of that name.
     pub fn parse(name: &str) -> Option<Self> {
         Self::ALL.iter().find(|(_, known)| *known == name).map(|(control, _)| *control)
     }
@@ -47,25 +47,25 @@ impl Control {
     }
 }
 
-/// What was read of a file.
+/// Totals of the lines that were read.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Read {
-    /// Lines that give.
+    /// Credit lines, in USD.
     pub credits: Sum,
-    /// Lines that take back.
+    /// Reversal lines, in USD.
     pub reversals: Sum,
     /// Lines that could not be read.
     pub faulty: i64,
 }
 
-/// A figure that the file states and its lines do not come to.
+/// A stated figure that differs from the file's own lines.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Gap {
-    /// What was compared, in words.
+    /// Name of the figure, for people.
     pub what: &'static str,
-    /// What the file states.
+    /// The figure in the file.
     pub stated: String,
-    /// What its lines come to.
+    /// The figure computed from its lines.
     pub found: String,
 }
 

@@ -1,8 +1,8 @@
-//! What the bytes of a file are: text in one of a few encodings, or no text at all.
+//! The encoding of a file, or that it is not a text file.
 //!
-//! Lines are cut and quotation marks looked for in bytes, which UTF-8 and Windows-1252 allow and UTF-16 does not: UTF-16
-//! is turned into UTF-8 first. Whether a line is UTF-8 or Windows-1252 is said by the line: one byte that is no UTF-8
-//! never costs more than its own line.
+//! Lines are cut and quotation marks looked for in bytes, which UTF-8 and Windows-1252 allow and UTF-16 does not:
+//! UTF-16 is converted to UTF-8 first. UTF-8 or Windows-1252 is decided line by line: one invalid byte never affects
+//! more than its own line.
 
 use std::borrow::Cow;
 
@@ -10,7 +10,7 @@ use encoding_rs::WINDOWS_1252;
 
 use super::Unreadable;
 
-/// How much of a file says how it is encoded, in bytes.
+/// Bytes of a file from which the encoding is guessed.
 pub(super) const SNIFF_LEN: usize = 1_024;
 
 /// How the bytes of a file become text.
@@ -94,7 +94,7 @@ impl Encoding {
         }
     }
 
-    /// The same text as bytes of which those below 128 are ASCII. What is half a unit at the end is left out.
+    /// The same text as bytes of which those below 128 are ASCII. Half a unit at the end is left out.
     pub(super) fn ascii_compatible(self, bytes: &[u8]) -> Cow<'_, [u8]> {
         let unit: fn([u8; 2]) -> u16 = match self {
             Self::Utf8 => return Cow::Borrowed(bytes),
@@ -129,7 +129,7 @@ impl Encoding {
         if last.is_some_and(|byte| (0xd8..0xdc).contains(byte)) { even - 2 } else { even }
     }
 
-    /// Its name for people.
+    /// The name for people.
     pub(super) fn name(self) -> &'static str {
         match self {
             Self::Utf8 => "UTF-8",

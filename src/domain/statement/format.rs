@@ -14,14 +14,14 @@ use crate::money::PAYOUT_CURRENCY;
 pub(super) const FIELDS: [&str; 9] =
     ["tx_id", "status", "user_id", "offer_id", "event_id", "amount", "currency", "time", "count"];
 
-/// Where the settings of a statement stand, unless they say so.
+/// Default of [`Format::key`].
 const KEY: &str = "sources.statement";
 
 /// How a network writes its statements.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Format {
-    /// What stands between two fields: one character, e.g. `,` or `;`.
+    /// The character between two fields, e.g. `,` or `;`.
     pub delimiter: char,
     /// True if the first line names the columns; lines in front of that are titles.
     pub header: bool,
@@ -37,19 +37,20 @@ pub struct Format {
     /// The currency of lines that name none.
     pub currency: String,
     /// Field to column: its name in the header, its number from 1, or nothing if no column holds it. Fields: `tx_id`,
-    /// `status`, `user_id`, `offer_id`, `event_id`, `amount`, `currency`, `time`, `count`. One that is not named here
-    /// stands under its own name, if at all. `amount` is needed, and `tx_id`, `user_id` or, with `daily_sums`, `time`.
+    /// `status`, `user_id`, `offer_id`, `event_id`, `amount`, `currency`, `time`, `count`. A field that is not listed
+    /// has its own name in the header, if at all. `amount` is required, and `tx_id`, `user_id` or, with `daily_sums`,
+    /// `time`.
     pub columns: BTreeMap<String, String>,
     /// True if a line that names neither a transaction nor a user is the sum of a day, perhaps of one offer or event.
     pub daily_sums: bool,
-    /// What the file says of itself: name to the label that stands in the line, before the figure. Names: `opening`,
-    /// `closing`, `total`, `credits`, `reversals` (amounts) and `lines` (a count).
+    /// Control figures of the file: name to the label before the figure. Names: `opening`, `closing`, `total`,
+    /// `credits`, `reversals` (amounts) and `lines` (a count).
     pub controls: BTreeMap<String, String>,
-    /// What `status` says of a credit, whatever the case of its letters.
+    /// Values of `status` that mean a credit, in any case.
     pub credits: Vec<String>,
-    /// What it says of a reversal. Without a column `status`, an amount below zero is one.
+    /// Values of `status` that mean a reversal. Without a column `status`, an amount below zero is one.
     pub reversals: Vec<String>,
-    /// Where these settings stand, e.g. `sources[0].statement`, for those who have to change them.
+    /// Where these settings are, e.g. `sources[0].statement`, for error messages.
     #[serde(skip, default = "key")]
     pub key: String,
 }
@@ -80,7 +81,7 @@ impl Default for Format {
 }
 
 impl Format {
-    /// What is wrong with it, as far as that can be said without a file.
+    /// Faults of the settings that can be found without a file.
     pub fn faults(&self) -> Vec<String> {
         let mut faults = Vec::new();
         let delimits = |letter: char| {

@@ -61,7 +61,7 @@ impl LineReader {
         let mark = if *mark_len > 0 { ", with a byte order mark" } else { "" };
         let mut sentences = vec![format!("The file is {}{mark}.", encoding.name())];
         if *header_line > 1 {
-            sentences.push(format!("Line {header_line} names the columns."));
+            sentences.push(format!("Line {header_line} is the header."));
         }
         sentences.extend(self.columns.description());
         sentences

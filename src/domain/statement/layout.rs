@@ -6,16 +6,16 @@ use super::records::Shape;
 /// How many bytes of a file may come before the end of its header.
 pub(super) const HEAD_LEN: usize = 32 * 1_024;
 
-/// How the bytes of a file are to be taken.
+/// How the bytes of a file are read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Layout {
     pub(super) encoding: Encoding,
-    /// How many bytes of a byte order mark stand in front.
+    /// Length of the byte order mark, in bytes.
     pub(super) mark_len: usize,
     /// The line that names the columns; 0 if none does.
     pub(super) header_line: i64,
     pub(super) shape: Shape,
-    /// True if ids begin with `#`, so that such a line is no remark.
+    /// True if ids begin with `#`, so that such a line is not a comment.
     pub(super) has_hash_ids: bool,
 }
 

@@ -1,29 +1,29 @@
-//! Where a statement stands, and the only steps there are.
+//! The states of a statement, and every step between them.
 //!
 //! [`Step`] is the whole state machine, as it is for rewards: each step has one state before and one after. [`Act`] is
 //! what a person may do now, so that pages, the API and commands offer the same.
 
 use serde::{Deserialize, Serialize};
 
-/// Where a statement stands.
+/// The state of a statement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum State {
-    /// Its file is still coming in.
+    /// The file is being received.
     Receiving,
-    /// It waits for a person: nobody has said yet that it is imported, or its days are not certain.
+    /// Waits for a person to start the import or to state its period.
     Received,
     /// Its lines are read and matched by transaction.
     Importing,
-    /// Every line is read; what has no transaction id and what has no line is looked for.
+    /// Every line is read; lines without a transaction id and bookings without a line are matched.
     Matching,
-    /// It is done, and it counts.
+    /// Done, and it counts.
     Matched,
-    /// It is done, and another statement counts instead.
+    /// Done, but another statement counts instead.
     Superseded,
-    /// It cannot be read; its reason is kept.
+    /// The import failed; the reason is stored.
     Failed,
-    /// A person took it back; nothing of it counts.
+    /// Discarded by a person; nothing of it counts.
     Discarded,
 }
 
@@ -59,7 +59,7 @@ impl State {
         Self::ALL.into_iter().find(|state| state.name() == name)
     }
 
-    /// True while a worker has something to do with it.
+    /// True while a worker processes it.
     pub fn is_worked_on(self) -> bool {
         matches!(self, Self::Importing | Self::Matching)
     }
@@ -133,7 +133,7 @@ impl Step {
         Self::DiscardFailed,
     ];
 
-    /// The state before.
+    /// The state before the step.
     pub fn from(self) -> State {
         match self {
             Self::Keep | Self::Take => State::Receiving,
@@ -146,7 +146,7 @@ impl Step {
         }
     }
 
-    /// The state after.
+    /// The state after the step.
     pub fn to(self) -> State {
         match self {
             Self::Keep => State::Received,
@@ -173,15 +173,15 @@ impl Step {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Act {
-    /// Lets it be read, or read again after it failed.
+    /// Starts the import, or restarts it after a failure.
     Import,
-    /// Accepts a difference.
+    /// Accepts a difference, with a reason.
     Accept,
     /// Books what was paid for it, or takes a payment back.
     Pay,
-    /// Lets it count again, beside what superseded it.
+    /// Makes it count again, beside the one that superseded it.
     Restore,
-    /// Takes it back: nothing of it counts.
+    /// Discards it: nothing of it counts.
     Discard,
 }
 

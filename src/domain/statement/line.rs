@@ -14,7 +14,7 @@ use crate::postback::network::Kind;
 
 /// The longest field that is taken, in bytes; ids of networks are far shorter.
 const MAX_FIELD_LEN: usize = 256;
-/// What stands in a cell that holds nothing.
+/// Cells that mean an empty one.
 const NOTHING: [&str; 9] = ["-", "–", "—", "n/a", "N/A", "null", "NULL", "undefined", "\\N"];
 
 /// A format whose columns were found in a file.
@@ -26,16 +26,16 @@ pub struct LineReader {
     pub(super) layout: Layout,
 }
 
-/// What a row of a file is.
+/// The content of a row.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Row {
-    /// A line, and what a person should know of how it was read.
+    /// A line, and remarks on how it was read.
     Line(Box<StatementLine>, Vec<&'static str>),
-    /// What the file says of itself.
+    /// A control figure of the file, and its value.
     Control(Control, i64),
-    /// It is no transaction, and why.
+    /// Not a transaction, and why.
     Aside(&'static str),
-    /// Nothing stands in it.
+    /// Every cell is empty.
     Blank,
 }
 
@@ -74,18 +74,18 @@ impl Format {
     }
 }
 
-/// Without blanks around, also those that nobody sees.
+/// Without blanks around it, including invisible ones.
 pub(super) fn clean(text: &str) -> &str {
     text.trim_matches(|letter: char| letter.is_whitespace() || matches!(letter, '\u{feff}' | '\u{200b}'))
 }
 
 impl LineReader {
-    /// What the line with this number says, or why it cannot be read.
+    /// Reads the line with this number, or says why it cannot be read.
     pub fn line(&self, number: i64, fields: &[&str]) -> Result<StatementLine, String> {
         self.read_line(number, fields).map(|(line, _)| line).map_err(|fault| fault.reason)
     }
 
-    /// What a row is.
+    /// Reads one row: a line, a control figure, or something to skip.
     pub(super) fn row(&self, number: i64, fields: &[&str]) -> Result<Row, Fault> {
         let cells: Vec<&str> = fields.iter().map(|field| clean(field)).collect();
         if cells.iter().all(|cell| cell.is_empty()) {
@@ -136,14 +136,14 @@ impl LineReader {
         };
         let empty = |field: &str| match self.columns.place(field) {
             Some(place) if place >= fields.len() => {
-                format!("it has {} fields, `{field}` is to be number {}", fields.len(), place + 1)
+                format!("it has {} fields, `{field}` should be number {}", fields.len(), place + 1)
             }
             _ => format!("`{field}` is empty"),
         };
         let figure = self.figure(text("amount")?.ok_or_else(|| empty("amount"))?)?;
         let mut marks = Vec::new();
         if figure.is_rounded {
-            marks.push("its amount was rounded to six decimals, less than 0.000000001 away");
+            marks.push("its amount was rounded to six decimals, by less than 0.000000001");
         }
         let kind = match text("status")? {
             Some(status) => self.kind(status)?,
@@ -161,12 +161,12 @@ impl LineReader {
         if tx_id.is_some_and(spoiled::is_spoiled) {
             return Err(spoiled::SPOILED.into());
         }
-        // Of what is not needed, only the spoiled part is left out.
+        // Of the optional ids, only a damaged one is left out.
         let mut whole = |field: &str| -> Result<Option<&str>, Fault> {
             let found = text(field)?;
             let kept = found.filter(|text| !spoiled::is_spoiled(text));
             if found.is_some() && kept.is_none() {
-                marks.push("a spreadsheet has spoiled an id of its user, offer or event, which is left out");
+                marks.push("a spreadsheet has damaged its user, offer or event id, which is left out");
             }
             Ok(kept)
         };
@@ -176,10 +176,9 @@ impl LineReader {
                 return Err(spoiled::SPOILED.into());
             }
             return Err(if self.format.daily_sums {
-                "neither `tx_id` nor `user_id` stands there, and no `time` of which it could be the sum"
-                    .into()
+                "it has neither `tx_id` nor `user_id`, and no `time` that would make it a daily sum".into()
             } else {
-                "neither `tx_id` nor `user_id` stands there".into()
+                "it has neither `tx_id` nor `user_id`".into()
             });
         }
         marks.dedup();
@@ -200,7 +199,7 @@ impl LineReader {
         Ok((line, marks))
     }
 
-    /// What the line says of the whole file, if it is one that does: the field behind the label.
+    /// The control figure of the line, if it has a label of one: the first field after the label.
     pub fn control(&self, fields: &[&str]) -> Option<Result<(Control, i64), String>> {
         let plain = |text: &str| clean(text).trim_end_matches(':').trim_end().to_lowercase();
         let (place, name) = fields.iter().enumerate().find_map(|(place, field)| {
@@ -211,7 +210,7 @@ impl LineReader {
         let control = Control::parse(name)?;
         let Some(text) = fields.iter().skip(place + 1).map(|text| clean(text)).find(|text| !text.is_empty())
         else {
-            return Some(Err(format!("`{name}` stands there without a figure")));
+            return Some(Err(format!("`{name}` has no figure after it")));
         };
         if text.len() > MAX_FIELD_LEN {
             return Some(Err(format!("`{name}` is longer than {MAX_FIELD_LEN} bytes")));
@@ -231,7 +230,10 @@ impl LineReader {
         match (is_one(&self.format.credits), is_one(&self.format.reversals)) {
             (true, _) => Ok(Kind::Credit),
             (false, true) => Ok(Kind::Reversal),
-            (false, false) => Err(format!("`status` is `{status}`, which the settings do not know")),
+            (false, false) => Err(format!(
+                "`status` is `{status}`, which the settings do not map: add it to {key}.credits or {key}.reversals",
+                key = self.format.key
+            )),
         }
     }
 
@@ -275,5 +277,5 @@ pub(super) fn amounts_key(key: &str, forms: &BTreeSet<AmountForm>) -> String {
 
 fn count(text: &str) -> Result<i64, String> {
     let count = text.parse::<i64>().ok().filter(|count| *count >= 0);
-    count.ok_or_else(|| format!("`{text}` is to be a count"))
+    count.ok_or_else(|| format!("`{text}` is not a count"))
 }

@@ -4,7 +4,7 @@
 //! 2. `facts`: no such id here, but exactly one booking of the same user, offer, event and amount that no line has
 //!    taken, within a time window; then the same with an amount within the tolerance.
 //!
-//! 3. `day`: a line that stands for a day, against the sum of what was booked on it and no other line has taken.
+//! 3. `day`: a daily sum, against the sum of the day's bookings that no other line has taken.
 //!
 //! More than one candidate is ambiguous, and never confirmed by itself. Statements of one network add up, so that a line
 //! counts once in all of them: the same line in another statement that counts is `counted_elsewhere`, and the same
@@ -37,15 +37,15 @@ impl Tolerance {
 /// A reward of ours, as far as matching needs it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Booking {
-    /// Its row.
+    /// Row id in `rewards`.
     pub reward_id: i64,
     /// The network's transaction id.
     pub tx_id: String,
-    /// The user.
+    /// The publisher's id of the user.
     pub user_id: String,
-    /// The offer.
+    /// The network's id of the offer.
     pub offer_id: Option<String>,
-    /// The event within the offer.
+    /// The network's id of the event within the offer.
     pub event_id: Option<String>,
     /// What the network owes for it, in USD.
     pub payout: Amount,
@@ -60,7 +60,7 @@ pub struct Booking {
 }
 
 impl Booking {
-    /// What is booked of it by lines of this kind.
+    /// The booked amount that a line of this kind refers to.
     fn amount(&self, kind: Kind) -> Amount {
         match kind {
             Kind::Credit => self.payout,
@@ -69,14 +69,14 @@ impl Booking {
     }
 }
 
-/// What is known beside a batch of lines.
+/// What the books know about a batch of lines.
 #[derive(Clone, Debug, Default)]
 pub struct Bookings {
-    /// By transaction id.
+    /// Bookings by transaction id.
     pub by_tx: HashMap<String, Booking>,
-    /// Of the users in the batch.
+    /// Bookings of the users in the batch, by user.
     pub by_user: HashMap<String, Vec<Booking>>,
-    /// Bookings that a line has: reward and kind.
+    /// Bookings already matched to a line: reward and kind.
     pub taken: HashSet<(i64, Kind)>,
     /// Transactions that earlier lines of the file speak of.
     pub seen: HashSet<(String, Kind)>,
@@ -89,46 +89,46 @@ pub struct Bookings {
 /// A line of another statement.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OtherLine {
-    /// The statement.
+    /// Row id of the other statement.
     pub statement_id: i64,
-    /// Its amount.
+    /// Never below zero.
     pub amount: Amount,
-    /// Of which currency.
+    /// ISO code, in upper case.
     pub currency: String,
-    /// Its day, if the file says so.
+    /// `YYYY-MM-DD`; `None` if the file has no time.
     pub day: Option<String>,
 }
 
 impl OtherLine {
-    /// True if `line` says the same.
+    /// True if amount, currency and day are the same.
     fn is_same(&self, line: &StatementLine) -> bool {
         (self.amount, self.currency.as_str(), &self.day) == (line.amount, line.currency.as_str(), &line.day)
     }
 }
 
-/// From one business date to another, both included.
+/// A range of business days, both ends included.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Period {
-    /// The first.
+    /// The first day, `YYYY-MM-DD`.
     pub from: String,
-    /// The last.
+    /// The last day, `YYYY-MM-DD`.
     pub to: String,
 }
 
-/// What became of one line.
+/// The result of matching one line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Match {
-    /// The line.
+    /// Number of the line in the file.
     pub number: i64,
     /// Its state; [`LineState::Open`] after the first rule if the others have to look.
     pub state: LineState,
-    /// The rule that decided.
+    /// `id`, `facts` or `day`.
     pub rule: &'static str,
     /// The reward it belongs to.
     pub reward_id: Option<i64>,
     /// What the line counts in the network's total, in USD.
     pub theirs: Amount,
-    /// What the booking it belongs to counts in ours.
+    /// What its booking counts in our total, in USD.
     pub ours: Amount,
     /// The other statement that counts it.
     pub counted_in: Option<i64>,
@@ -157,7 +157,7 @@ impl Match {
         Self { reward_id: Some(booking.reward_id), ours, ..Self::of(line, state, rule) }
     }
 
-    /// Theirs less ours.
+    /// Theirs minus ours, in USD.
     pub fn difference(&self) -> Amount {
         self.theirs - self.ours
     }
@@ -248,7 +248,7 @@ fn one_by_facts(line: &StatementLine, known: &mut Bookings, tolerance: Tolerance
     let other = |booking: &Booking| known.elsewhere.get(&(booking.reward_id, line.kind)).copied();
     let (candidates, elsewhere): (Vec<&Booking>, Vec<&Booking>) =
         of_user.into_iter().flatten().filter(fits).partition(|booking| other(booking).is_none());
-    // Of two lines without an id that say the same, in two statements, the later one says nothing new.
+    // Of two equal lines without an id in two statements, the later one adds nothing.
     let same_elsewhere = || {
         let same = |booking: &&&Booking| line.tx_id.is_none() && booking.amount(line.kind) == line.amount;
         let found = elsewhere.iter().find(same)?;

@@ -1,4 +1,4 @@
-//! The network's own statement: reading its lines, and matching them with what we booked.
+//! The network's own statement: reading its lines and matching them with the books.
 //!
 //! Every line and every booking of ours ends in exactly one state with a difference in USD, so that the sum of all
 //! differences **is** the difference of the two totals, whatever was found.
@@ -9,16 +9,16 @@
 //! | `header`, `columns` | where the header is, and which column holds which field |
 //! | [`line`] | what a line of the file says, or why it cannot be read |
 //! | [`number`], `times` | amounts and times as networks write them |
-//! | `aside` | lines that are no transactions: totals, titles, remarks |
+//! | `aside` | lines that are not transactions: totals, titles, comments |
 //! | `spoiled` | ids that a spreadsheet has changed |
-//! | [`controls`] | what the file says of itself, and whether that is so |
-//! | [`totals`] | what it all comes to, exactly |
+//! | [`controls`] | figures that the file states about itself, and whether they are right |
+//! | [`totals`] | the totals, to the micro |
 //! | [`pieces`] | a file in pieces, cut between records |
 //! | `layout`, `records`, `encoding` | where a record ends, and what its bytes are |
-//! | [`period`] | which days it speaks of |
-//! | [`life`] | where a statement stands, and its steps |
-//! | [`payment`] | what was paid for it |
-//! | [`matching`] | which booking it belongs to, by which rule, with which difference |
+//! | [`period`] | the days it covers |
+//! | [`life`] | the states of a statement, and the steps between them |
+//! | [`payment`] | payments for it |
+//! | [`matching`] | which booking a line belongs to, by which rule, with which difference |
 
 mod aside;
 mod columns;
@@ -54,10 +54,10 @@ use crate::time::TimestampMs;
 /// Why nothing of a file can be read. Of anything less only the line is faulty.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Unreadable {
-    /// It is no text, but this.
+    /// Not a text file; says what it is.
     #[error("the file is {0}: save it as CSV and send that")]
     NoText(&'static str),
-    /// Nothing stands in it.
+    /// The file has no lines.
     #[error("the file is empty")]
     Empty,
     /// The settings of the source cannot be right.
@@ -79,36 +79,36 @@ pub enum Unreadable {
 pub struct StatementLine {
     /// Its number in the file, from 1.
     pub number: i64,
-    /// The network's transaction id.
+    /// The network's transaction id; `None` in a daily sum.
     pub tx_id: Option<String>,
-    /// Whether it gives or takes back.
+    /// Credit or reversal.
     pub kind: Kind,
-    /// The user.
+    /// The publisher's id of the user.
     pub user_id: Option<String>,
-    /// The offer.
+    /// The network's id of the offer.
     pub offer_id: Option<String>,
-    /// The event within the offer.
+    /// The network's id of the event within the offer.
     pub event_id: Option<String>,
-    /// How much, never below zero.
+    /// Never below zero; `kind` has the sign.
     pub amount: Amount,
-    /// Of which currency.
+    /// ISO code, in upper case.
     pub currency: String,
-    /// When, if the file says so.
+    /// When it happened; `None` if the file has no time.
     pub at: Option<TimestampMs>,
-    /// The day of that, in the zone of the file.
+    /// The day of `at` in the zone of the file, `YYYY-MM-DD`.
     pub day: Option<String>,
-    /// Of the sum of a day: how many transactions it stands for, if the file says so.
+    /// Number of transactions in a daily sum, if the file says so.
     pub count: Option<i64>,
 }
 
 impl StatementLine {
-    /// True if it is the sum of a day and not one transaction.
+    /// True if it is a daily sum and not one transaction.
     pub fn is_daily_sum(&self) -> bool {
         self.tx_id.is_none() && self.user_id.is_none()
     }
 }
 
-/// What became of a line, or of a booking of ours that no line speaks of.
+/// The state of a line, or of a booking that no line mentions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum LineState {
@@ -124,7 +124,7 @@ pub enum LineState {
     PendingThere,
     /// Another statement of the network counts it: a booking of ours, or the same line once more.
     CountedElsewhere,
-    /// The amounts differ.
+    /// Both sides have it, with different amounts.
     AmountDiffers,
     /// One side has taken it back, or never approved it.
     StatusDiffers,
@@ -132,11 +132,11 @@ pub enum LineState {
     CurrencyDiffers,
     /// The network counts it twice.
     Duplicate,
-    /// The network takes back what we never had.
+    /// The network reverses what was never booked here.
     OrphanReversal,
     /// More than one booking fits, so none is taken for it.
     Ambiguous,
-    /// Not looked at by all rules yet.
+    /// Not matched by all rules yet.
     Open,
 }
 
@@ -198,13 +198,13 @@ impl LineState {
     /// What it means, and whose turn it is.
     pub fn meaning(self) -> &'static str {
         match self {
-            Self::Matched => "Both sides have the same.",
+            Self::Matched => "Both sides agree.",
             Self::MatchedInTolerance => "Both sides have it, with amounts as close as the settings allow.",
             Self::MissingHere => {
-                "The network counts it, and its postback never came: ask for it to be sent again."
+                "The network counts it, but its postback never arrived: ask the network to resend it."
             }
             Self::MissingThere => {
-                "It is booked here, and the network does not count it though its cut-off is over."
+                "It is booked here, but the network does not count it and its cut-off is over."
             }
             Self::PendingThere => "It is booked here, and the network has until its cut-off to count it.",
             Self::CountedElsewhere => {
@@ -213,9 +213,11 @@ impl LineState {
             Self::AmountDiffers => "Both sides have it, with different amounts.",
             Self::StatusDiffers => "One side has taken it back, or never approved it.",
             Self::CurrencyDiffers => "The network counts it in another currency than US dollars.",
-            Self::Duplicate => "The network counts it twice, in this statement or otherwise in another.",
+            Self::Duplicate => {
+                "The network counts it twice, in this statement or in another with other facts."
+            }
             Self::OrphanReversal => "The network takes back what was never booked here.",
-            Self::Ambiguous => "More than one booking fits, so none is taken for it.",
+            Self::Ambiguous => "More than one booking matches, so none was chosen.",
             Self::Open => "The rules have not looked at it yet.",
         }
     }
@@ -225,18 +227,17 @@ impl LineState {
         Self::ALL.into_iter().chain([Self::Open]).find(|state| state.name() == name)
     }
 
-    /// True if both sides agree on it, so that nobody has to look.
+    /// True if both sides agree.
     pub fn is_agreed(self) -> bool {
         matches!(self, Self::Matched | Self::MatchedInTolerance)
     }
 
-    /// True if somebody has to look at it now. What is pending may still come, and what another statement counts has
-    /// come.
+    /// True if a person has to act now. Pending lines may still arrive, and another statement counts the rest.
     pub fn needs_a_person(self) -> bool {
         !self.is_agreed() && !matches!(self, Self::PendingThere | Self::CountedElsewhere)
     }
 
-    /// True if a booking of ours belongs to a line in this state.
+    /// True if a line in this state has a booking.
     pub fn has_booking(self) -> bool {
         matches!(self, Self::Matched | Self::MatchedInTolerance | Self::AmountDiffers | Self::CurrencyDiffers)
     }

@@ -1,5 +1,5 @@
-//! Amounts as networks write them. A form that could mean something else is read only if the settings name it; else the
-//! fault says what to set.
+//! Amounts as networks write them. A form that could mean something else is read only if the settings name it;
+//! otherwise the fault says what to set.
 
 use std::collections::BTreeSet;
 
@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 use crate::money::{Micros, MoneyError};
 use crate::report::amount::Amount;
 
-/// How far an amount may be from the micro that it is read as, in decimals behind the sixth: a spreadsheet that computes
-/// in binary writes 1.14 as 1.1400000000000001. Three zeros or three nines are less than 10⁻⁹.
+/// How far an amount may be from the micro that it is read as, in decimals after the sixth: a spreadsheet that
+/// computes in binary writes 1.14 as 1.1400000000000001. Three zeros or three nines are less than 10⁻⁹.
 const EXACT_DECIMALS: usize = 3;
 
 /// A way to write amounts besides `-1,234.50`.
@@ -72,9 +72,9 @@ const SIGNS: [(&str, &[&str]); 15] = [
 pub(super) struct Figure {
     /// True if it is below zero.
     pub(super) is_negative: bool,
-    /// Its size.
+    /// Without its sign.
     pub(super) size: Amount,
-    /// The currencies that it can be of, if it says so.
+    /// The currencies that its sign or code can mean; empty without one.
     pub(super) currencies: Vec<String>,
     /// True if it was less than 10⁻⁹ away from what it is read as.
     pub(super) is_rounded: bool,
@@ -83,7 +83,7 @@ pub(super) struct Figure {
 /// Why an amount cannot be read, and the forms that the settings would have to name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct NoAmount {
-    /// What is wrong, in words.
+    /// What is wrong, as part of a sentence.
     pub(super) why: String,
     /// The forms that it is written in; empty if no form helps.
     pub(super) forms: BTreeSet<AmountForm>,
@@ -91,7 +91,7 @@ pub(super) struct NoAmount {
     pub(super) other_point: bool,
 }
 
-/// What stands around the digits.
+/// Signs and currencies around the digits.
 #[derive(Default)]
 struct Around {
     is_negative: bool,
@@ -112,11 +112,15 @@ pub(super) fn read(text: &str, decimal_comma: bool, allowed: &[AmountForm]) -> R
         return Ok(figure);
     }
     let forms: BTreeSet<_> = allowed.iter().copied().chain(forms).collect();
-    Err(NoAmount { why: "is no amount in a form that the settings name".into(), forms, other_point: false })
+    Err(NoAmount {
+        why: "is not an amount in a form that the settings allow".into(),
+        forms,
+        other_point: false,
+    })
 }
 
 fn in_any_form(text: &str, decimal_comma: bool) -> Result<(Figure, BTreeSet<AmountForm>), String> {
-    const NO_AMOUNT: &str = "is no amount";
+    const NO_AMOUNT: &str = "is not an amount";
     let mut around = Around::default();
     let mut digits = text.trim();
     while let Some(rest) = around.strip(digits) {
@@ -143,7 +147,7 @@ fn in_any_form(text: &str, decimal_comma: bool) -> Result<(Figure, BTreeSet<Amou
 }
 
 impl Around {
-    /// What is left without one thing at the beginning or end; `None` if nothing stands there.
+    /// Strips one sign or currency from either end; `None` if there is none.
     fn strip<'t>(&mut self, text: &'t str) -> Option<Result<&'t str, &'static str>> {
         let minus = |letter: char| matches!(letter, '-' | '\u{2212}');
         if let Some(rest) = text.strip_prefix('(').and_then(|rest| rest.strip_suffix(')')) {
@@ -196,8 +200,8 @@ impl Around {
     }
 }
 
-/// The digits without marks between thousands and with a point before decimals, and the form that such marks are; `None`
-/// if a mark does not stand between thousands. `0,250` is no two hundred and fifty.
+/// The digits without marks between thousands and with a point before decimals, and the form that such marks are;
+/// `None` if a mark is not between thousands. `0,250` is not 250.
 fn ungrouped(digits: &str, decimal_comma: bool) -> Option<(String, Option<AmountForm>)> {
     let (usual, point) = if decimal_comma { ('.', ',') } else { (',', '.') };
     let (units, decimals) = digits.split_once(point).unwrap_or((digits, ""));

@@ -1,4 +1,4 @@
-//! What a network paid for a statement: strictly written, booked once, and asked about where it is more than is open.
+//! The amount that a network paid for a statement: read strictly; more than is open needs a confirmation.
 
 use crate::money::{Micros, Positive};
 use crate::report::amount::Amount;
@@ -22,7 +22,7 @@ pub fn parse(text: &str) -> Result<Positive, String> {
     Positive::new(parsed.amount).ok_or_else(|| "the amount must be above zero".to_owned())
 }
 
-/// True if a payment is more than what is `open`, so that a person is asked first.
+/// True if a payment is more than is `open`, so that a person has to confirm it.
 pub fn exceeds(amount: Positive, open: Amount) -> bool {
     amount.micros() > open.0
 }

@@ -1,5 +1,5 @@
-//! The period of a statement: stated by a person, or proposed from where the bulk of its lines lies, never stretched by
-//! a line that lies far off.
+//! The period of a statement: stated by a person, or proposed from the bulk of its lines; a line far off never
+//! stretches it.
 //!
 //! The proposal is the shortest stretch of days that holds at least 95 % of the credits, and every day close to it.
 //! Reversals may be dated by the conversion they undo: one that lies before the period is no outlier.
@@ -16,50 +16,50 @@ use crate::text::count;
 
 /// The longest period, in days: a year and a month. A longer file is imported in parts.
 pub const MAX_PERIOD_DAYS: i64 = 400;
-/// How many different days are told apart; files with more have no bulk, and a person says their period.
+/// How many different days are counted separately; with more, a person states the period.
 const MAX_DAYS: usize = 2_000;
-/// One line in so many may lie outside of the bulk.
+/// One line in this many may be outside the bulk.
 const OUTSIDE_ONE_IN: i64 = 20;
-/// With fewer credits than this nobody can say what is usual: within [`FEW_SPAN_DAYS`] nothing is an outlier.
+/// Fewer credits than this show no pattern: within [`FEW_SPAN_DAYS`] nothing is an outlier.
 const FEW: i64 = 20;
 /// A month, in days.
 const FEW_SPAN_DAYS: i64 = 31;
 /// Days that always count as close to the bulk: a weekend.
 const CLOSE_DAYS: i64 = 3;
-/// How far a line may lie in the future, in days: somebody else's zone.
+/// How many days a line may be in the future, because of time zones.
 const AHEAD_DAYS: i64 = 1;
 
-/// How many lines lie on which day.
+/// Number of lines by day.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Days {
     /// By date: credits and reversals.
     by_date: BTreeMap<String, (i64, i64)>,
-    /// Lines without a day.
+    /// Number of lines without a day.
     undated: i64,
-    /// Lines on further days than are told apart.
+    /// Number of lines on days beyond [`MAX_DAYS`].
     further: i64,
 }
 
-/// A day that lies outside of the proposed period, and how many lines lie on it.
+/// A day outside the proposed period.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Outlier {
-    /// The date.
+    /// `YYYY-MM-DD`, or `further days`.
     pub day: String,
-    /// How many lines.
+    /// Number of lines.
     pub lines: i64,
 }
 
-/// What is proposed to a person.
+/// The period proposed to a person.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Proposal {
     /// The period, if the lines have days with a bulk.
     pub period: Option<Period>,
-    /// What lies outside of it, by date.
+    /// Days outside it, by date.
     pub outliers: Vec<Outlier>,
 }
 
 impl Days {
-    /// Counts one more line.
+    /// Counts `line` on its day.
     pub fn add(&mut self, line: &StatementLine) {
         let Some(day) = &line.day else {
             self.undated += 1;
@@ -83,14 +83,14 @@ impl Days {
             + self.by_date.values().map(|(credits, reversals)| credits + reversals).sum::<i64>()
     }
 
-    /// How many lines lie outside of a period.
+    /// Number of lines outside `period`.
     pub fn outside(&self, period: &Period) -> i64 {
         let is_outside = |day: &str| day < period.from.as_str() || day > period.to.as_str();
         let of_days = self.by_date.iter().filter(|(day, _)| is_outside(day));
         self.further + of_days.map(|(_, (credits, reversals))| credits + reversals).sum::<i64>()
     }
 
-    /// The period that the lines speak of, as seen on `today`.
+    /// The period of the lines, as seen on `today`.
     pub fn proposal(&self, today: NaiveDate) -> Proposal {
         let dated = self.dated();
         let usable = |(date, lines): &(NaiveDate, (i64, i64)), which: fn((i64, i64)) -> i64| {
@@ -145,7 +145,7 @@ impl Days {
 }
 
 impl Proposal {
-    /// True if nobody has to be asked.
+    /// True if no line lies outside, so nobody has to be asked.
     pub fn is_certain(&self) -> bool {
         self.outliers.is_empty()
     }
@@ -165,21 +165,21 @@ impl Proposal {
         let days = days.join(", ");
         Some(match &self.period {
             Some(Period { from, to }) => format!(
-                "most lines lie on {from} to {to}, but {} outside: {days}{more}; state the first and the last day",
+                "most lines are dated {from} to {to}, but {} outside: {days}{more}; state the first and the last day",
                 lines(total)
             ),
             None => format!(
-                "its lines lie on no stretch of at most {MAX_PERIOD_DAYS} days: {days}{more}; state the first and the \
+                "its lines do not fit into {MAX_PERIOD_DAYS} days: {days}{more}; state the first and the \
                  last day"
             ),
         })
     }
 }
 
-/// What is wrong with a period that somebody states; both dates are valid.
+/// What is wrong with a stated period; both dates are valid.
 pub fn fault_of(from: NaiveDate, to: NaiveDate) -> Option<String> {
     if from > to {
-        return Some("`from` lies after `to`".into());
+        return Some("`from` is after `to`".into());
     }
     (days_from(from, to) >= MAX_PERIOD_DAYS)
         .then(|| format!("the period is longer than {MAX_PERIOD_DAYS} days: import the file in parts"))

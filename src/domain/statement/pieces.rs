@@ -21,9 +21,9 @@ const PIECE_LEN: usize = 64 * 1_024;
 pub(super) const MAX_LINE_LEN: usize = 1 << 20;
 /// How many lines one file may have.
 pub const MAX_LINES: i64 = 1_000_000;
-/// What is said of a line with a byte that no text has, and that Postgres does not keep.
-const ZERO: &str = "it holds a byte 0, which is no text";
-/// What stands before a piece that a database cannot keep as text, and is kept in base64.
+/// The fault of a line with a zero byte, which Postgres cannot store.
+const ZERO: &str = "it contains a zero byte, so it is not text";
+/// Prefix of a piece that a database cannot store as text and that is stored in base64.
 const AS_BASE64: &str = "\u{1}base64:";
 
 /// Some whole records of a file.
@@ -31,7 +31,7 @@ const AS_BASE64: &str = "\u{1}base64:";
 pub struct Piece {
     /// The number of its first line in the file, from 1.
     pub first_line: i64,
-    /// Its bytes as they stand there.
+    /// Its bytes, unchanged.
     pub content: Vec<u8>,
 }
 
@@ -85,7 +85,7 @@ impl Cutter {
         self.scan(false)
     }
 
-    /// The rest.
+    /// The last pieces, once the file is complete.
     pub fn finish(mut self) -> Result<Vec<Piece>, Unreadable> {
         if self.held.is_empty() && self.first_line == 1 {
             return Err(Unreadable::Empty);
@@ -137,7 +137,7 @@ impl Cutter {
         Ok(pieces)
     }
 
-    /// How many bytes of a mark stand at the beginning of what is held.
+    /// Length of the byte order mark in front of the held bytes.
     fn mark(&self, layout: &Layout) -> usize {
         if self.first_line == 1 { layout.mark_len } else { 0 }
     }
@@ -153,31 +153,31 @@ impl Cutter {
     }
 }
 
-/// What the lines of a piece say, and which of them cannot be read: number and reason.
+/// The lines of a piece: those that were read, and those that were not, with reasons.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PieceLines {
-    /// The lines.
+    /// The lines that were read.
     pub lines: Vec<StatementLine>,
-    /// The faults.
+    /// Number and reason of each line that cannot be read.
     pub faults: Vec<(i64, String)>,
-    /// What the file says of itself: line, figure, and its value.
+    /// Control figures of the file: line, figure, and value.
     pub controls: Vec<(i64, Control, i64)>,
-    /// Lines that are no transactions and count nothing, and why.
+    /// Number and reason of each line that is not a transaction.
     pub asides: Vec<(i64, String)>,
-    /// What a person should know of lines that were read.
+    /// Number and remark of lines that were read with a caveat.
     pub marks: Vec<(i64, String)>,
-    /// What could be set so that more can be read.
+    /// Settings that would make more lines readable.
     pub proposals: Vec<String>,
 }
 
-/// Lines of which the same is said.
+/// Lines with the same reason.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SameReason {
-    /// The first of them.
+    /// Number of the first of them.
     pub line: i64,
-    /// How many there are.
+    /// Number of lines.
     pub count: i64,
-    /// What is said.
+    /// The reason they share.
     pub reason: String,
 }
 
@@ -196,7 +196,7 @@ impl SameReason {
         found
     }
 
-    /// Which lines they are, for people: `7`, or `7 and 19 more`.
+    /// Their numbers for people: `7`, or `7 and 19 more`.
     pub fn lines(&self) -> String {
         if self.count == 1 {
             self.line.to_string()
@@ -207,7 +207,7 @@ impl SameReason {
 }
 
 impl Format {
-    /// Reads a piece.
+    /// Reads the lines of a piece.
     pub fn read(&self, reader: &LineReader, piece: &Piece) -> PieceLines {
         let Layout { encoding, mark_len, header_line, shape, .. } = &reader.layout;
         let mark = if piece.first_line == 1 { *mark_len } else { 0 };
@@ -231,7 +231,7 @@ impl Format {
 }
 
 impl PieceLines {
-    /// Of what stands before the header, only figures of the whole file mean something.
+    /// A line before the header: only control figures count.
     fn add_title(&mut self, reader: &LineReader, shape: Shape, number: i64, bytes: &[u8]) {
         if bytes.contains(&0) {
             self.faults.push((number, ZERO.into()));
@@ -244,7 +244,7 @@ impl PieceLines {
             Some(Ok((control, figure))) => self.controls.push((number, control, figure)),
             Some(Err(reason)) => self.faults.push((number, reason)),
             None if clean(&text_of(bytes).0).is_empty() => {}
-            None => self.asides.push((number, "it stands before the header".into())),
+            None => self.asides.push((number, "it is before the header".into())),
         }
     }
 
@@ -263,10 +263,7 @@ impl PieceLines {
         }
         let fields = if record.is_closed { shape.fields(bytes, number) } else { None };
         let Some(fields) = fields else {
-            self.faults.push((
-                number,
-                "a quotation mark in it is never closed, or one stands within its text".into(),
-            ));
+            self.faults.push((number, "a quotation mark is never closed, or is inside the text".into()));
             return;
         };
         let decoded: Vec<_> = fields.iter().map(|field| text_of(field)).collect();
@@ -274,7 +271,7 @@ impl PieceLines {
         match reader.row(number, &fields) {
             Ok(Row::Line(line, marks)) => {
                 if decoded.iter().any(|(_, is_foreign)| *is_foreign) {
-                    self.marks.push((number, "it is no UTF-8 and was read as Windows-1252".into()));
+                    self.marks.push((number, "it is not UTF-8 and was read as Windows-1252".into()));
                 }
                 self.marks.extend(marks.into_iter().map(|mark| (number, mark.to_owned())));
                 self.lines.push(*line);

@@ -151,10 +151,10 @@ fn how_a_file_is_read_is_said_in_sentences() {
     let says = description(b"Report\n\ntx_id,Note,amount\nT1,x,1\n");
     for part in [
         "UTF-8.",
-        "Line 3 names the columns.",
+        "Line 3 is the header.",
         "tx_id from `tx_id`",
         "Not in the file: status, user_id",
-        "not read: `Note`",
+        "Ignored columns: `Note`",
     ] {
         assert!(says.contains(part), "{says}");
     }

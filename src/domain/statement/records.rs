@@ -1,4 +1,4 @@
-//! Where a record ends: line ends of every kind, and quotation marks that are placed as they should be or not.
+//! Where a record ends: any kind of line end, and quotation marks, correctly placed or not.
 //!
 //! A field may hold line ends if its quotation marks say so. A mark that is never closed would swallow all that follows,
 //! so it is believed only within bounds and only if what it spans looks like one record; else the line is faulty by
@@ -10,10 +10,10 @@ use std::ops::Range;
 const MAX_RECORD_LINES: usize = 100;
 const MAX_RECORD_LEN: usize = 64 * 1_024;
 
-/// What is known of the records of a file.
+/// Delimiter and width of the records of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Shape {
-    /// What stands between fields.
+    /// The byte between two fields.
     pub(super) delimiter: u8,
     /// How many fields a record has, and up to which line of the file that does not hold yet.
     pub(super) width: Option<(usize, i64)>,
@@ -32,18 +32,18 @@ pub(super) struct Record {
     pub(super) next: usize,
 }
 
-/// What stands at a place of a text.
+/// The result of looking for a record.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Found {
-    /// A record.
+    /// A complete record.
     Record(Record),
-    /// More of the file has to come before that can be said.
+    /// More bytes of the file are needed.
     NeedsMore,
-    /// Nothing more.
+    /// The end of the file.
     End,
 }
 
-/// What a quotation mark means that neither stands before the end of its field nor is doubled.
+/// The meaning of a quotation mark that is neither at the end of its field nor doubled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Stray {
     /// It is part of the text: `"55" TV"`.
@@ -135,7 +135,7 @@ impl Shape {
         })
     }
 
-    /// Of marks that stand where they should not, the reading counts that gives a record its width.
+    /// With misplaced marks, the reading counts that gives the record its width.
     fn fields_of_line(self, line_text: &[u8], line: i64) -> Option<Vec<Vec<u8>>> {
         if let Split::Fields(fields) = split(line_text, self.delimiter, None) {
             return Some(fields);
@@ -152,13 +152,13 @@ impl Shape {
     }
 }
 
-/// A record in fields.
+/// The result of splitting a record into fields.
 #[derive(Debug, PartialEq, Eq)]
 enum Split {
     Fields(Vec<Vec<u8>>),
     /// It ends within quotation marks.
     Open,
-    /// A mark stands where it means nothing.
+    /// A quotation mark is misplaced.
     Stray,
 }
 
@@ -167,7 +167,7 @@ enum At {
     Start,
     Plain,
     Quoted,
-    /// Behind a mark within a quoted field, and perhaps blanks.
+    /// After a mark within a quoted field, and this many blanks.
     Mark(usize),
 }
 

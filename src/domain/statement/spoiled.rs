@@ -1,8 +1,8 @@
-//! Ids that a spreadsheet has changed when it opened the file, and ids that are written so that it does not.
+//! Ids that a spreadsheet damaged when it opened the file, and ids that are quoted to prevent that.
 
-/// What is said of a line whose id is spoiled. The id is not named, so that all such lines have one sentence.
-pub(super) const SPOILED: &str = "a spreadsheet has spoiled the id (it writes long numbers as 1.23457E+15): nothing can be matched by it; \
-     take the file as the network sent it, or set that column to text before opening it";
+/// The fault of a line with a damaged id. The id is not named, so that all such lines share one reason.
+pub(super) const SPOILED: &str = "a spreadsheet has damaged the id (long numbers become 1.23457E+15), so it cannot be matched: use the \
+     file as the network sent it, or format the column as text before opening it";
 
 /// Cells that a spreadsheet shows instead of what it cannot compute.
 const ERRORS: [&str; 8] = ["#NAME?", "#REF!", "#VALUE!", "#N/A", "#NUM!", "#NULL!", "#DIV/0!", "#ERROR!"];

@@ -43,15 +43,15 @@ fn what_cannot_be_read_is_named_and_never_guessed() {
         assert!(fault.contains(words), "{fault}");
     };
     let time = "2026-11-23T00:00:00Z";
-    says(&["T1", "1", "1,5", time], "no amount");
-    says(&["T1", "1", "1e3", time], "no amount");
+    says(&["T1", "1", "1,5", time], "not an amount");
+    says(&["T1", "1", "1e3", time], "not an amount");
     says(&["T1", "1", "0.0000001", time], "six decimals");
     says(&["T1", "1", "", time], "`amount` is empty");
-    says(&["T1", "maybe", "1", time], "do not know");
+    says(&["T1", "maybe", "1", time], "do not map");
     says(&["T1", "", "1", time], "`status` is empty");
     says(&["T1", "1", "-1", time], "below zero");
     says(&["", "1", "1", time], "neither");
-    says(&["T1", "1", "1", "yesterday"], "does not read as");
+    says(&["T1", "1", "1", "yesterday"], "cannot be read as");
     says(&["T1", "1"], "it has 2 fields");
     assert!(read(&Format::default(), &["a", "b"], &["1", "2"]).expect_err("faulty").contains("found: a, b"));
     assert!(read(&Format::default(), &header, &["T1", "1", "1,234.5", time]).is_ok());
@@ -237,13 +237,13 @@ fn figures_of_the_whole_file_are_no_lines() {
     assert_eq!(control(&["", "ROWS", "12"]), Some(Ok((Control::Lines, 12))));
     assert_eq!(control(&["T1", "12"]), None);
     assert!(control(&["Sum", "many"]).expect("a control").is_err());
-    assert!(control(&["Sum", ""]).expect("a control").expect_err("no figure").contains("without a figure"));
+    assert!(control(&["Sum", ""]).expect("a control").expect_err("no figure").contains("has no figure"));
     let faulty = Format { controls: [("balance".to_owned(), "x".to_owned())].into(), ..Format::default() };
     assert!(faulty.faults()[0].contains("no name `balance`"));
 }
 
 #[test]
-fn a_line_without_transaction_and_user_is_the_sum_of_a_day_only_where_the_settings_say_so() {
+fn a_line_without_ids_is_a_daily_sum_only_if_the_settings_allow_it() {
     let header = ["tx_id", "amount", "time", "count"];
     let fields = ["", "12.5", "2026-11-23T00:00:00Z", "4"];
     let sums = Format { daily_sums: true, ..Format::default() };

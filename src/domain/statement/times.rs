@@ -1,4 +1,4 @@
-//! When a line says that it happened.
+//! The time of a line.
 
 use chrono::format::{Item, StrftimeItems};
 use chrono::{DateTime, Datelike, Duration, NaiveDate, NaiveDateTime, NaiveTime};
@@ -8,7 +8,7 @@ use crate::money::Micros;
 use crate::report::day::first_instant;
 use crate::time::{DAY_MS, SECOND_MS, TimestampMs};
 
-/// Words for times that are numbers, with how many of them are a second.
+/// Settings for numeric times, with units per second.
 const NUMBERS: [(&str, i64); 3] = [("unix", 1), ("unix_ms", 1_000), ("unix_us", 1_000_000)];
 
 /// Days of a spreadsheet's calendar that are likely to be dates: 1954 to 2119.
@@ -30,18 +30,18 @@ pub(super) fn fault(setting: &str) -> Option<String> {
 /// Reads a time as the setting has it; one that names no zone is of `zone`.
 pub(super) fn read(text: &str, setting: &str, zone: Tz) -> Result<TimestampMs, String> {
     let is = read_as(text, setting, zone);
-    // A number in another unit reads, too, as a time that is none of this network's.
+    // A number in another unit can be read as well, but as an implausible time.
     let meant = number(text).and_then(|number| meant(number, setting));
     let in_years = is.filter(|at| year(*at).is_some_and(|year| (0..=9_999).contains(&year)));
     match (meant, in_years) {
-        (Some((what, Some(cure))), _) => Err(format!(
-            "`time` is `{text}`, which is {what} where `{setting}` is set: set time = \"{cure}\""
-        )),
+        (Some((what, Some(cure))), _) => {
+            Err(format!("`time` is `{text}`, which is {what}, but `{setting}` is set: set time = \"{cure}\""))
+        }
         (Some((what, None)), _) => {
-            Err(format!("`time` is `{text}`, which is {what} where `{setting}` is set: no setting reads it"))
+            Err(format!("`time` is `{text}`, which is {what}, but `{setting}` is set: no setting reads it"))
         }
         (None, Some(at)) => Ok(at),
-        (None, None) => Err(format!("`time` is `{text}`, which does not read as `{setting}`")),
+        (None, None) => Err(format!("`time` is `{text}`, which cannot be read as `{setting}`")),
     }
 }
 
@@ -95,7 +95,7 @@ fn number(text: &str) -> Option<i64> {
     (!whole.is_empty() && is_number(whole) && is_number(fraction)).then(|| whole.parse().ok())?
 }
 
-/// What the number is if it is not what `setting` says, and what to set.
+/// The unit of the number if `setting` names another, and what to set.
 fn meant(number: i64, setting: &str) -> Option<(&'static str, Option<&'static str>)> {
     // What is a time of 1973 to 5138 in one unit is none of that in another.
     let (what, word) = match number {

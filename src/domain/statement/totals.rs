@@ -1,4 +1,4 @@
-//! What a statement comes to, and that it comes to exactly that.
+//! The totals of a statement, and the proof that their parts add up.
 
 use super::LineState;
 use crate::report::amount::Amount;
@@ -6,42 +6,42 @@ use crate::report::amount::Amount;
 /// All lines and bookings of one state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct OfState {
-    /// The state.
+    /// What the lines have in common.
     pub state: LineState,
-    /// How many.
+    /// Number of lines and bookings.
     pub count: i64,
-    /// How many of them a person has accepted.
+    /// Those that a person has accepted.
     pub accepted_count: i64,
-    /// What they count in the network's total, in USD.
+    /// Their share of the network's total, in USD.
     pub theirs: Amount,
-    /// What they count in ours.
+    /// Their share of our total, in USD.
     pub ours: Amount,
     /// Theirs less ours, of those that were accepted.
     pub accepted: Amount,
 }
 
-/// A whole statement.
+/// The totals of a statement, in USD.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Totals {
-    /// State by state.
+    /// One entry for each state that occurs.
     pub states: Vec<OfState>,
-    /// The network's total, in USD.
+    /// The network's total.
     pub theirs: Amount,
-    /// Ours.
+    /// Our total.
     pub ours: Amount,
-    /// Theirs less ours: the sum of the five below.
+    /// Theirs minus ours: the sum of the five below.
     pub difference: Amount,
     /// Differences within the tolerance.
     pub in_tolerance: Amount,
     /// Differences that a person has accepted.
     pub accepted: Amount,
-    /// What the network counts in another statement.
+    /// Counted by the network in another statement.
     pub elsewhere: Amount,
-    /// What it does not count yet, and has time for.
+    /// Not counted by the network yet, before its cut-off.
     pub pending: Amount,
-    /// Differences that are open.
+    /// Differences still open.
     pub open: Amount,
-    /// How many of those there are.
+    /// Number of open differences.
     pub open_count: i64,
 }
 
@@ -73,7 +73,7 @@ impl Totals {
         totals
     }
 
-    /// True if the parts are the whole, to the micro.
+    /// True if the five parts add up to the difference, to the micro.
     pub fn ties_out(&self) -> bool {
         self.difference == self.in_tolerance + self.accepted + self.elsewhere + self.pending + self.open
     }

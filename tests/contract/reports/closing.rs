@@ -207,16 +207,16 @@ async fn a_hole_in_the_chain_of_closed_days_is_found(home: &Home) {
     raw.lift("reports").await;
     let faults = async || home.store.report_chain().await.expect("it is read").faults().to_vec();
     raw.execute("UPDATE reports SET content = content || ' ' WHERE business_date = '2026-11-24'").await;
-    assert_eq!(faults().await, ["the report of 2026-11-24 was changed: its content does not fit its hash"]);
+    assert_eq!(faults().await, ["the report of 2026-11-24 was changed: its content does not match its hash"]);
     let hash = "UPDATE reports SET content_hash = 'ff' WHERE business_date = '2026-11-24'";
     raw.execute(hash).await;
     let found = faults().await;
     assert_eq!(found[1..], ["the report of 2026-11-25 does not go on from that of 2026-11-24"], "{found:?}");
     raw.execute("DELETE FROM reports WHERE business_date = '2026-11-24'").await;
-    assert_eq!(faults().await, [format!("days without a closed report lie between {TODAY} and 2026-11-25")]);
+    assert_eq!(faults().await, [format!("there are days without a closed report between {TODAY} and 2026-11-25")]);
     raw.execute(&format!("DELETE FROM reports WHERE business_date = '{TODAY}'")).await;
     assert_eq!(
         faults().await,
-        ["the report of 2026-11-25 goes on from that of 2026-11-24, which is missing"]
+        ["the report of 2026-11-25 continues that of 2026-11-24, which is missing"]
     );
 }

@@ -14,22 +14,22 @@ use crate::review::queue::ReviewTerms;
 use crate::reward::{Status, Step};
 use crate::time::TimestampMs;
 
-/// What a postback would do with its stated values, as things stand now.
+/// What a postback would do with its stated values, if it were processed now.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Outlook {
     /// One or two sentences for a person.
     pub sentence: String,
-    /// The reward that it would move, in the user's currency; `None` if nothing moves.
+    /// The reward that would move, in the user's currency; `None` if nothing moves.
     pub reward: Option<Micros>,
-    /// The payout that it would move, in USD; `None` if nobody knows it.
+    /// The payout that it would move, in USD; `None` if it is unknown.
     pub payout: Option<Micros>,
     /// True if money would move.
     pub moves: bool,
 }
 
 impl Outlook {
-    /// Looks ahead by settling `event` alone on top of what is `known` under its key, so it says what will happen. Only
-    /// the verdict is left open: the rules judge with more facts than there are here.
+    /// Processes `event` alone on top of what is `known` under its key. Only the verdict is left open: the rules
+    /// judge with more facts than are available here.
     pub fn of(
         event: Event,
         source: &SourceTerms,
@@ -52,7 +52,7 @@ impl Outlook {
         let processed = outcome.postbacks.first();
         let reason = processed.and_then(|processed| processed.reason.clone());
         let Some(change) = outcome.rewards.first() else {
-            return Self { sentence: "Nothing moves.".into(), reward: None, payout: None, moves: false };
+            return Self { sentence: "Nothing changes.".into(), reward: None, payout: None, moves: false };
         };
         let reward = &change.reward;
         let amount = reward.reward.unwrap_or_default();
@@ -64,19 +64,20 @@ impl Outlook {
         let (user, key) = (&reward.user_id, &reward.key);
         let Some(taken) = change.steps.last() else {
             let sentence = match (reason, known_before.and_then(|known| known.id)) {
-                (None, Some(id)) => format!("It says again what is known of reward {id}: nothing moves."),
-                (Some(reason), Some(id)) => format!("Nothing moves; at reward {id} it is noted: {reason}."),
-                (reason, None) => format!("Nothing moves. {}", reason.unwrap_or_default()),
+                (None, Some(id)) => format!("It repeats reward {id}: nothing changes."),
+                (Some(reason), Some(id)) => format!("Nothing changes; reward {id} gets the note: {reason}."),
+                (reason, None) => format!("Nothing changes. {}", reason.unwrap_or_default()),
             };
             return Self { sentence, reward: None, payout: None, moves: false };
         };
         let sentence = match (taken.step, taken.step.to()) {
             (Step::Credit | Step::Hold, _) => {
-                format!("Credits {coins} to {user}; {pays}. The rules judge it, and may hold it.")
+                format!("Credits {coins} to {user}; {pays}. The rules may still hold it.")
             }
             (Step::ReverseUnseen, _) => {
                 format!(
-                    "A reversal of {key}, whose credit never came: nothing moves, and that credit never will."
+                    "A reversal of {key}, whose credit has not arrived: nothing changes now, and a later credit is not \
+                     paid."
                 )
             }
             (Step::ReverseHeld, _) => format!("Takes back {coins} that are held for {user}; {pays}."),
@@ -88,14 +89,14 @@ impl Outlook {
         Self { sentence, reward: moves.then_some(amount), payout: reward.payout.filter(|_| moves), moves }
     }
 
-    /// What moves, in the user's currency and in USD: what adds up of one person.
+    /// What moves; the stakes of one person add up.
     pub fn stake(&self) -> Stake {
         let of =
             |amount: Option<Micros>| if self.moves { amount.unwrap_or_default() } else { Micros::default() };
         Stake { reward: of(self.reward), payout: of(self.payout) }
     }
 
-    /// Whether a second person must agree: the limit of one reward in USD is reached, or nobody knows the payout while
+    /// Whether a second person must agree: the limit of one reward in USD is reached, or the payout is unknown while
     /// there is such a limit, or the limit of a stated reward is reached.
     pub fn needs_second(&self, terms: &ReviewTerms) -> bool {
         let pays = |limit: Micros| self.payout.is_none_or(|payout| payout >= limit);
@@ -105,12 +106,12 @@ impl Outlook {
     }
 }
 
-/// What moves by what a person states.
+/// The money that a person's stated values would move.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Stake {
-    /// In the user's currency.
+    /// The reward, in the user's currency.
     pub reward: Micros,
-    /// In USD.
+    /// The payout, in USD.
     pub payout: Micros,
 }
 

@@ -59,19 +59,26 @@ fn the_outlook_says_what_would_happen() {
     let new = outlook(&no_reward, &five_hundred, vec![]);
     assert_eq!(
         new.sentence,
-        "Credits 500 coins to u1; the network pays 1.00 USD. The rules judge it, and may hold it."
+        "Credits 500 coins to u1; the network pays 1.00 USD. The rules may still hold it."
     );
     let repeat = outlook(&no_reward, &five_hundred, vec![credited("u1", 500)]);
-    assert_eq!(repeat.sentence, "It says again what is known of reward 7: nothing moves.");
+    assert_eq!(repeat.sentence, "It repeats reward 7: nothing changes.");
     let conflict = outlook(&no_reward, &five_hundred, vec![credited("u2", 500)]);
-    assert_eq!(conflict.sentence, "Nothing moves; at reward 7 it is noted: conflict: user u1 instead of u2.");
+    assert_eq!(
+        conflict.sentence,
+        "Nothing changes; reward 7 gets the note: conflict: user u1 instead of u2."
+    );
     assert!(!repeat.moves && !conflict.moves && new.moves);
     let reversal = stated(&[(Field::Status, "reversal")]);
     let no_status = BASE.replace("status=1", "status=reversed");
     let taken = outlook(&no_status, &reversal, vec![credited("u1", 500)]);
     assert_eq!(taken.sentence, "Takes 500 coins back from u1; the network pays 1.00 USD.");
     let unseen = outlook(&no_status, &reversal, vec![]);
-    assert!(unseen.sentence.starts_with("A reversal of T1, whose credit never came"), "{}", unseen.sentence);
+    assert!(
+        unseen.sentence.starts_with("A reversal of T1, whose credit has not arrived"),
+        "{}",
+        unseen.sentence
+    );
 }
 
 #[test]

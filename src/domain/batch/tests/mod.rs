@@ -250,7 +250,7 @@ fn the_same_key_with_other_facts_is_a_conflict_and_moves_nothing() {
 }
 
 #[test]
-fn a_reversal_for_somebody_else_takes_nothing_and_one_with_other_money_takes_what_was_given() {
+fn a_reversal_of_another_user_moves_nothing_and_one_of_more_takes_all() {
     let mut other_user = reversal("T1");
     other_user.user_id = "u2".into();
     let books = check(&[credit("T1"), other_user], Status::Credited, &CREDITED);
@@ -290,7 +290,7 @@ fn a_reversal_that_said_zero_keeps_its_credit_from_being_a_conflict() {
 }
 
 #[test]
-fn information_moves_nothing_and_is_no_first_word_on_its_key() {
+fn information_moves_nothing_and_does_not_claim_its_key() {
     let information = |key: &str| Event { information: Some("no money".into()), ..credit(key) };
     let books = check(&[information("T1"), credit("T1"), information("T1")], Status::Credited, &CREDITED);
     let outcomes: Vec<_> = books.outcomes.iter().map(|(outcome, _)| *outcome).collect();
@@ -298,7 +298,7 @@ fn information_moves_nothing_and_is_no_first_word_on_its_key() {
 }
 
 #[test]
-fn what_was_done_to_the_values_of_a_reversal_stands_with_its_postback() {
+fn cleaned_values_of_a_reversal_are_noted_on_its_postback() {
     let text = "`reward` is not a decimal number and was left out";
     let note = crate::postback::event::Note { field: None, kind: NoteKind::Cleaned, text: text.into() };
     let noted = |event: Event| Event { notes: vec![note.clone()], ..event };

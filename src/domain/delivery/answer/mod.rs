@@ -1,4 +1,4 @@
-//! What an app's answer means: yes, "I have it already", or no.
+//! What an app's answer means: acknowledged, already received, or refused.
 //!
 //! The `postback` form was made for endpoints that already exist, and those answer as they like: `OK`, `"1"`,
 //! `OK - credited`. An error page, a refusal in words or a transaction number with a 1 in it must never be taken for a
@@ -27,11 +27,11 @@ const ALREADY: [&str; 2] = ["already", "credited"];
 /// How the answers of one app are read.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Answers {
-    /// The form in which the app is told.
+    /// The form of the calls to the app.
     pub form: Form,
-    /// What the app says for a yes; empty: the first word is `1` or `OK`.
+    /// Patterns that acknowledge; empty: the first word is `1` or `OK`.
     pub acknowledged: Vec<Pattern>,
-    /// True if "I have it already" fails the attempt even when the call is a repeat.
+    /// True if "already received" fails the attempt even when the call is a repeat.
     pub duplicate_fails: bool,
 }
 
@@ -45,7 +45,7 @@ impl Answers {
         match status {
             _ if acknowledged => Class::Delivered,
             _ if !self.duplicate_fails && is_duplicate(status, body) => {
-                // What it has and was never sent is something else under the same id: a person looks.
+                // If nothing was sent before, the app has something else under this id: a person decides.
                 if repeat { Class::Duplicate } else { Class::Rejected }
             }
             410 => Class::Gone,
@@ -57,7 +57,7 @@ impl Answers {
         }
     }
 
-    /// What was looked for and not found, in a sentence.
+    /// What the answer should have been, for the error message.
     pub fn expected(&self) -> String {
         if self.acknowledged.is_empty() {
             return format!(
@@ -90,7 +90,7 @@ fn is_duplicate(status: u16, body: &str) -> bool {
     }
 }
 
-/// The first two words of a short body in lower case, without what is put around or behind a word; of a long one none.
+/// The first two words of a short body in lower case, without quotes and punctuation around them; none of a long body.
 fn first_words(body: &str) -> Vec<String> {
     if body.len() > MAX_WORDS_BYTES {
         return Vec::new();
@@ -125,7 +125,7 @@ pub enum BadPattern {
     #[error("begins with `*`, so `*OK` would take `NOT OK` for a yes; write how the answer begins")]
     BeginsOpen,
     /// Answers have no blanks around them when they are looked at.
-    #[error("begins or ends with a blank, which answers are compared without; leave it out")]
+    #[error("begins or ends with a blank, but blanks around answers are ignored; remove it")]
     Blank,
     /// No answer that is worth a pattern is so long.
     #[error("is longer than {MAX_PATTERN_BYTES} bytes; shorten it with `*`")]

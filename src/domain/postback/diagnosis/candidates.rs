@@ -1,11 +1,11 @@
-//! What a network may have signed instead: every combination of what is known to go wrong.
+//! What a network may have signed instead: every combination of known mistakes.
 
 use std::collections::BTreeSet;
 
 use super::{Deviation, Encoding, Suspect};
 use crate::postback::signature::{HASH_PARAM, Secret, SignatureForm, digest};
 
-/// One combination.
+/// One combination of what the network may have signed.
 #[derive(Clone)]
 pub(super) struct Candidate {
     origin: String,
@@ -65,7 +65,7 @@ impl Candidate {
         })
     }
 
-    /// What of it is other than the settings say.
+    /// How it differs from the settings.
     pub(super) fn deviations(self, hash: &Hash<'_>, suspect: &Suspect<'_>) -> Vec<Deviation> {
         let Self { origin, other_secret, form, sorted, encoding, secret: _ } = self;
         let mut deviations = hash.deviations();
@@ -81,7 +81,7 @@ impl Candidate {
     }
 }
 
-/// The hash of a call, wherever it stands, and the query without it.
+/// The hash of a call, wherever it is in the query, and the query without it.
 pub(super) struct Hash<'a> {
     path: &'a str,
     params: Vec<&'a str>,
@@ -164,7 +164,7 @@ impl<'a> Hash<'a> {
 }
 
 fn message(origin: &str, signed: &str, form: SignatureForm) -> String {
-    // A hash that stood alone leaves an empty query behind.
+    // A hash that was the only parameter leaves an empty query.
     let (signed, separator) = match signed.strip_suffix('?') {
         Some(path) => (path, '?'),
         None => (signed, '&'),
@@ -175,7 +175,7 @@ fn message(origin: &str, signed: &str, form: SignatureForm) -> String {
     }
 }
 
-/// Scheme, host and whatever stands in front of the path of the call, as the dashboard has them.
+/// Scheme, host and path prefix in the dashboard's URL.
 fn dashboard_origin(suspect: &Suspect<'_>) -> Option<String> {
     let url = suspect.dashboard?.trim();
     let path = suspect.target.split('?').next().unwrap_or_default();
@@ -234,7 +234,7 @@ fn origins(suspect: &Suspect<'_>) -> Vec<String> {
 fn secrets(suspect: &Suspect<'_>) -> Vec<(Option<Deviation>, Secret)> {
     let mut secrets: Vec<_> = suspect.secrets.iter().map(|secret| (None, secret.clone())).collect();
     for secret in suspect.secrets {
-        let text = String::from_utf8_lossy(secret.bytes()).into_owned();
+        let text = String::from_utf8_lossy(secret.key()).into_owned();
         let trimmed = text.trim_matches(|c: char| c.is_whitespace() || c == '"' || c == '\'');
         if trimmed != text {
             secrets.extend(Secret::new(trimmed).map(|secret| (Some(Deviation::SecretTrimmed), secret)));
@@ -253,7 +253,7 @@ fn decode_hex(text: &str) -> Option<Vec<u8>> {
     digits.chunks_exact(2).map(|pair| u8::try_from(pair[0] << 4 | pair[1]).ok()).collect()
 }
 
-/// `%41` as `A`; what is no escape stays.
+/// `%41` as `A`; everything but escapes stays.
 fn decode(text: &str) -> String {
     let (mut bytes, mut rest) = (Vec::with_capacity(text.len()), text.as_bytes());
     while let [first, tail @ ..] = rest {

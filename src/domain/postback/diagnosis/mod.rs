@@ -13,7 +13,7 @@ use crate::postback::carried::Carried;
 use crate::postback::signature::{Secret, SignatureForm};
 use candidates::{Hash, candidates, hosts};
 
-/// What is known of a call, and of the source that it was meant for.
+/// A call whose signature does not match, and the source it was meant for.
 #[derive(Clone, Copy, Debug)]
 pub struct Suspect<'a> {
     /// Path and query, as received.
@@ -28,51 +28,51 @@ pub struct Suspect<'a> {
     pub secrets: &'a [Secret],
     /// The secrets of other sources, by their names.
     pub other_secrets: &'a [(String, Secret)],
-    /// What its body carries.
+    /// The fields that its body carries, if any.
     pub carried: Option<&'a Carried>,
-    /// The URL as it stands in the network's dashboard, if somebody said it.
+    /// The URL from the network's dashboard, if given.
     pub dashboard: Option<&'a str>,
 }
 
-/// What was found.
+/// The result of a diagnosis.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Diagnosis {
-    /// It verifies as the settings are.
+    /// It verifies with the present settings.
     Verifies,
     /// It would verify with these deviations, the fewest that do.
     Deviates(Vec<Deviation>),
-    /// There is nothing that could be compared.
+    /// There is no hash to compare, and why.
     NoHash(&'static str),
-    /// What should stand in the URL came in the body.
+    /// The fields came in the body and not in the URL.
     InBody {
         /// Why the URL alone cannot be compared, or how many combinations did not explain it.
         url: Box<Diagnosis>,
-        /// What came.
+        /// The fields in the body.
         carried: Carried,
     },
-    /// Nothing of what is known to go wrong explains it.
+    /// No known cause explains it.
     Unexplained(Tried),
 }
 
-/// What was tried in vain.
+/// What was tried without success.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Tried {
-    /// How many combinations.
+    /// Number of combinations tried.
     pub combinations: usize,
-    /// With which hosts.
+    /// Hosts tried, without their variations.
     pub hosts: Vec<String>,
     /// Whether the dashboard's host was among them.
     pub has_dashboard: bool,
 }
 
-/// One thing that is other than the settings say.
+/// One difference from the settings.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Deviation {
-    /// Scheme and host that were signed, and those of the settings.
+    /// The network signed another scheme or host than `public_url`.
     Origin {
-        /// By the network.
+        /// Scheme and host that the network signed.
         signed: String,
-        /// By us.
+        /// `public_url`.
         expected: String,
     },
     /// The form that was signed.
@@ -87,7 +87,7 @@ pub enum Deviation {
     Encoding(Encoding),
     /// The parameters were signed in the order of their names.
     Sorted,
-    /// Something was put behind the hash, or the parameters were reordered on the way.
+    /// A parameter was added after the hash, or the parameters were reordered in transit.
     HashMoved,
     /// The hash is written in capital letters.
     UpperCaseHash,
@@ -104,9 +104,9 @@ pub enum Encoding {
     PercentBecamePlus,
     /// The text was signed before it was encoded.
     SignedDecoded,
-    /// Escapes were written in the other case.
+    /// Escapes were signed in upper case and arrived in lower case.
     LowerCaseEscapes,
-    /// As above, the other way round.
+    /// Escapes were signed in lower case and arrived in upper case.
     UpperCaseEscapes,
     /// `&` was signed as `&amp;`.
     Entities,

@@ -1,4 +1,4 @@
-//! What was found, in words: what is other than the settings say, and what to change.
+//! Diagnoses as sentences: what differs from the settings, and what to change.
 
 use std::fmt;
 
@@ -8,11 +8,11 @@ use crate::postback::signature::{HASH_PARAM, SignatureForm};
 impl fmt::Display for Deviation {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            // `public_url` has one form, so another form of the same address can only be mended where it stands.
+            // `public_url` has one form, so another spelling of the same address can only be fixed in the dashboard.
             Self::Origin { signed, expected } if is_same_place(signed, expected) => write!(
                 out,
-                "the network signed {signed}, but `public_url` is {expected}: write it so in the URL of the network's \
-                 dashboard"
+                "the network signed {signed}, but `public_url` is {expected}: write it like that in the URL of the \
+                 network's dashboard"
             ),
             Self::Origin { signed, expected } => write!(
                 out,
@@ -30,7 +30,7 @@ impl fmt::Display for Deviation {
                  the two secrets are mixed up"
             ),
             Self::SecretTrimmed => out.write_str(
-                "there are blanks or quotes around the configured secret: take them out of the variable or file",
+                "there are blanks or quotes around the configured secret: remove them from the variable or file",
             ),
             Self::SecretIsHex => out.write_str(
                 "the network signs with the bytes that the secret spells in hexadecimal: store those bytes in a file \
@@ -45,10 +45,10 @@ impl fmt::Display for Deviation {
                 "`hash` is not the last parameter: something between the network and here adds or reorders parameters",
             ),
             Self::UpperCaseHash => out.write_str(
-                "the hash is in capital letters: something on the way rewrites it; the network sends small ones",
+                "the hash is in upper case: something in transit rewrites it; the network sends lower case",
             ),
             Self::Sha256 => out.write_str(
-                "it is an HMAC-SHA256, which this network does not use: is this call of another network?",
+                "it is an HMAC-SHA256, which this network does not use: does the call come from another network?",
             ),
         }
     }
@@ -81,7 +81,7 @@ impl fmt::Display for Encoding {
 impl fmt::Display for Diagnosis {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Verifies => out.write_str("It verifies as the settings are."),
+            Self::Verifies => out.write_str("It verifies with the present settings."),
             Self::Deviates(deviations) => {
                 let sentences: Vec<_> = deviations.iter().map(ToString::to_string).collect();
                 let sentence = sentences.join("; and ");
@@ -104,15 +104,15 @@ impl fmt::Display for Diagnosis {
                 out,
                 "None of {combinations} combinations of form, scheme, host, secret, encoding and order explains it. Two \
                  causes are equally likely: the network calls another host than {}, or its secret is another one than in \
-                 the settings. Say the URL as it stands in the network's dashboard to tell them apart: `--dashboard \
-                 'https://…'`. If neither is so, the call was forged.",
+                 the settings. Pass the URL from the network's dashboard to tell them apart: `--dashboard \
+                 'https://…'`. If neither applies, the call was forged.",
                 hosts.join(", ")
             ),
             Self::Unexplained(Tried { combinations, hosts, has_dashboard: true }) => write!(
                 out,
                 "None of {combinations} combinations of form, scheme, host, secret, encoding and order explains it, with \
                  the host of the dashboard's URL either ({}): the secret is another one than in the network's dashboard, \
-                 something on the way changed the URL, or the call was forged.",
+                 something in transit changed the URL, or the call was forged.",
                 hosts.join(", ")
             ),
         }

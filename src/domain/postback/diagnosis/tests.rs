@@ -39,7 +39,7 @@ fn looked_at(signed_for: &str, body: &str, dashboard: Option<&str>) -> Diagnosis
 }
 
 #[test]
-fn host_and_secret_are_named_as_equals_until_the_dashboard_tells_them_apart() {
+fn host_and_secret_are_equally_likely_until_the_dashboard_is_known() {
     let elsewhere = "https://api.other.example";
     let unknown = looked_at(elsewhere, "", None).to_string();
     for said in ["another host than gw.example.com", "secret is another one", "equally likely", "--dashboard"]
@@ -68,7 +68,10 @@ fn another_form_of_the_same_host_is_mended_in_the_dashboard() {
     ] {
         let found = looked_at(signed, "", dashboard);
         assert_eq!(found, Diagnosis::Deviates(vec![origin(signed, ORIGIN)]));
-        assert!(found.to_string().contains("write it so in the URL of the network's dashboard"), "{found}");
+        assert!(
+            found.to_string().contains("write it like that in the URL of the network's dashboard"),
+            "{found}"
+        );
     }
 }
 

@@ -25,25 +25,25 @@ pub struct Params {
     reversal_id: ReversalId,
 }
 
-/// What the network writes around the transaction of a credit to name its reversal; both empty where both have the same.
+/// How the transaction id of a reversal is built from that of its credit; both empty if they are the same.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct ReversalId {
-    /// In front of it, e.g. `r-`.
+    /// Before the credit's id, e.g. `r-`.
     pub prefix: String,
-    /// Behind it, e.g. `-R`.
+    /// After the credit's id, e.g. `-R`.
     pub suffix: String,
 }
 
 impl ReversalId {
-    /// The transaction of the credit that the reversal `tx_id` belongs to, where it is another one.
+    /// The transaction of the credit that the reversal `tx_id` belongs to; `None` if it is the same.
     pub fn credit_of(&self, tx_id: &str) -> Option<String> {
         let credit = tx_id.strip_prefix(&self.prefix)?.strip_suffix(&self.suffix)?;
         (!credit.is_empty() && credit.len() < tx_id.len()).then(|| credit.to_owned())
     }
 }
 
-/// What a status means for a publisher whose network has words of its own.
+/// The meaning of a status word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Meaning {
@@ -51,7 +51,7 @@ pub enum Meaning {
     Credit,
     /// The network takes it back.
     Reversal,
-    /// Neither: it is recorded, and nothing follows from it.
+    /// Neither: it is recorded without effect.
     Information,
 }
 
@@ -64,21 +64,23 @@ impl From<Kind> for Meaning {
     }
 }
 
-/// A status word that cannot be given a meaning.
+/// A status word that the settings cannot map.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BadStatus {
-    /// Nothing but blanks.
-    #[error("has an empty word: a postback without a status is quarantined whatever the settings say")]
+    /// A word that is empty or only blanks.
+    #[error("has an empty status word: a postback without a status is always quarantined; remove the entry")]
     Empty,
     /// The same word twice, in another spelling.
-    #[error("names `{0}` twice, with different meanings: case, blanks and zeros in front make no difference")]
+    #[error(
+        "names `{0}` twice, with different meanings: case, blanks and leading zeros are ignored; keep one of them"
+    )]
     Twice(String),
 }
 
 /// A rename of a field that the network does not have.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BadRename {
-    /// No such macro.
+    /// The unknown macro, and all that exist.
     #[error("`{0}` is not a macro of this network; it has {1}")]
     UnknownMacro(String, String),
     /// Two fields would read the same parameter, or one would read the signature.
@@ -115,7 +117,7 @@ impl Params {
         Ok(naming)
     }
 
-    /// The same, where `+` in a value stands for `plus`.
+    /// The same, where `+` in a value means `plus`.
     #[must_use]
     pub fn with_plus(self, plus: Plus) -> Self {
         Self { plus, ..self }
@@ -147,7 +149,7 @@ impl Params {
         &self.reversal_id
     }
 
-    /// What a `+` in a value stands for.
+    /// What a `+` in a value means.
     pub fn plus(&self) -> Plus {
         self.plus
     }
@@ -185,7 +187,7 @@ impl Params {
     }
 }
 
-/// A status as it is compared: lower case, no blanks around it, a number without zeros in front or behind (`01` and
+/// A status as it is compared: lower case, no blanks around it, a number without leading and trailing zeros (`01` and
 /// `1.0` are 1).
 fn status_word(text: &str) -> String {
     match Micros::parse_sent(text) {
@@ -194,61 +196,61 @@ fn status_word(text: &str) -> String {
     }
 }
 
-/// What a postback says: a credit or a reversal of one reward.
+/// A mapped postback: a credit or a reversal of one reward.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Event {
-    /// Credit or reversal.
+    /// Information counts as a credit here; see `information`.
     pub kind: Kind,
-    /// The publisher's user.
+    /// The publisher's id of the user.
     pub user_id: String,
-    /// The network's transaction.
+    /// The network's transaction id.
     pub tx_id: String,
-    /// Of a reversal with a transaction of its own: that of the credit it takes back.
+    /// The transaction of the credit that a reversal takes back, if it has another one.
     pub credit_tx: Option<String>,
-    /// The reward; always known on a credit that is no information. How much a reversal takes back, if it says so.
+    /// The reward; always known of a credit with effect. Of a reversal how much it takes back, if it says so.
     pub reward: Option<Micros>,
     /// What the network pays, in USD; not below zero.
     pub payout: Option<Micros>,
     /// True if `reward` or `payout` had more than six decimals.
     pub rounded: bool,
-    /// The offer.
+    /// The network's id of the offer.
     pub offer_id: Option<String>,
-    /// The offer's name.
+    /// For people, and to guess the class of offer.
     pub offer_name: Option<String>,
-    /// The event within the offer.
+    /// The network's id of the event within the offer.
     pub event_id: Option<String>,
-    /// The event's name.
+    /// For people, and to guess the class of offer.
     pub event_name: Option<String>,
-    /// The user's address.
+    /// The user's IP address; the first public one of a list.
     pub ip: Option<String>,
     /// Other public addresses, where the network sent a list.
     pub other_ips: Vec<IpAddr>,
     /// The user's country: two letters as sent, or those of the country that was named otherwise.
     pub country_code: Option<String>,
-    /// The click.
+    /// When the user first clicked the offer.
     pub click: Click,
     /// The publisher's first own value.
     pub sub1: Option<String>,
     /// The publisher's second own value.
     pub sub2: Option<String>,
-    /// What was done to its values so that they could be used.
+    /// How its values were cleaned so that they could be used.
     pub notes: Vec<Note>,
-    /// Why nothing follows from it, if nothing does.
+    /// Why it has no effect; `None` if it has one.
     pub information: Option<String>,
 }
 
-/// Something that the mapping did to a value, or left out.
+/// A change that the mapping made to a value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Note {
     /// The field; `None` for the URL as a whole.
     pub field: Option<Field>,
-    /// What kind of thing.
+    /// Whether the value was changed or left out.
     pub kind: NoteKind,
     /// A clause for a person, naming the parameter: "`sub1` was shortened to 1024 bytes".
     pub text: String,
 }
 
-/// What kind of thing was done to a value.
+/// How a value was changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NoteKind {
     /// It was cleaned, shortened, or left out because it cannot be read.
@@ -288,16 +290,16 @@ impl Event {
 pub enum Click {
     /// Sent as a plausible number of unix seconds.
     At(TimestampMs),
-    /// Not sent.
+    /// The parameter is missing or empty.
     Missing,
     /// Sent as something else: not a number, zero, or so large that it must be milliseconds.
     Unusable(String),
 }
 
-/// Why a signed postback cannot be mapped. It is kept, never dropped, and can be replayed.
+/// Why a signed postback cannot be mapped. The postback is kept and can be replayed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Quarantine {
-    /// One sentence for a person, naming the parameter and, where there is one, the cure.
+    /// One sentence that names the parameter and, if there is one, the fix.
     pub reason: String,
 }
 

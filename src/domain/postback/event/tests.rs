@@ -43,7 +43,7 @@ fn every_field_is_mapped_under_its_macro_name_or_its_new_name() {
 }
 
 #[test]
-fn one_is_a_credit_two_and_zero_are_reversals_and_a_reversal_needs_no_money() {
+fn status_1_credits_and_0_and_2_reverse_even_without_money() {
     for (status, kind) in [("1", Kind::Credit), ("2", Kind::Reversal), ("0", Kind::Reversal)] {
         let event = map(&format!("/pb/t?uid=u&tx_id=T&reward=1&status={status}"), &params());
         assert_eq!(event.map(|event| event.kind), Ok(kind));
@@ -62,7 +62,7 @@ fn what_is_missing_or_impossible_is_quarantined_with_its_parameter_named() {
         ("uid=u&tx_id=T&reward=1", "`status` is missing"),
         ("uid=u&tx_id=T&reward=-1&status=1", "`reward` is negative"),
         ("uid=u&tx_id=T&reward=99999999999&status=1", "`reward` is larger than 1000000000"),
-        ("uid=u&uid=v&tx_id=T&reward=1&status=1", "`uid` stands in the query more than once"),
+        ("uid=u&uid=v&tx_id=T&reward=1&status=1", "`uid` appears more than once in the query"),
         ("uid=%FF&tx_id=T&reward=1&status=1", "`uid` is not UTF-8"),
         ("uid=a%00b&tx_id=T&reward=1&status=1", "`uid` contains a NUL character"),
     ] {

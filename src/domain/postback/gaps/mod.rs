@@ -10,20 +10,20 @@ use crate::postback::stated::{NotStated, STATABLE, Stated, kind_name};
 /// How much of a received value is repeated to a person, in characters.
 const SHOWN_LEN: usize = 80;
 
-/// One field of a quarantined postback, as a person is asked for it.
+/// One statable field of a quarantined postback.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Gap {
     /// As in [`STATABLE`].
     pub name: &'static str,
     /// The parameter that should carry it.
     pub param: String,
-    /// What was received, in words: the value, or that it is missing.
+    /// For people: the value received, or `missing`.
     pub received: String,
     /// True if it is missing or cannot be read, so that it can be stated.
     pub is_open: bool,
 }
 
-/// The fields of `target` that can be stated, each with what was received of it.
+/// The fields of `target` that can be stated, each with what was received.
 pub fn gaps(target: &str, params: &Params) -> Vec<Gap> {
     let query = Query::of(target);
     // With everything else filled in, whether one field can be read does not depend on the others.
@@ -57,8 +57,8 @@ pub fn gaps(target: &str, params: &Params) -> Vec<Gap> {
 }
 
 impl Stated {
-    /// The event that `target` reports with these values; fails if one of them is not needed or something is missing
-    /// still.
+    /// The event that `target` reports with these values; fails if one of them is not needed or something is still
+    /// missing.
     pub fn event(&self, target: &str, params: &Params) -> Result<Event, NotStated> {
         let event = map_stated(target, params, self).map_err(NotStated::StillQuarantined)?;
         let has = |field| self.value(field, params.network()).is_some();
@@ -73,7 +73,7 @@ impl Stated {
     }
 }
 
-/// What an event says of a field that can be stated.
+/// The value of a statable field in an event.
 fn said(event: &Event, field: Field) -> Option<String> {
     match field {
         Field::UserId => Some(event.user_id.clone()),

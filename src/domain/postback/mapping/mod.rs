@@ -2,20 +2,20 @@
 //!
 //! An answer of 200 means that the network never sends again, so only what makes money impossible to book keeps a
 //! postback from being mapped: user, transaction, status, and the reward of a credit. Everything else is cleaned,
-//! shortened or left out, with a [`Note`] that says so. An id is never changed so that two could become one.
+//! shortened or left out, with a [`Note`] that says so. Ids are never changed in a way that could make two of them
+//! one.
 //!
-//! Here is what a postback needs; [`optional`] is everything else, [`words`] what is said of it.
+//! Required fields are here, all others in `optional`, notes and reasons in `notes`.
 
+mod notes;
 mod optional;
-mod words;
 
 use std::collections::BTreeMap;
 
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
-use self::words::{SHOWN_BYTES, shown};
 use crate::money::{Micros, MoneyError, Parsed, Sent};
-use crate::postback::cleaning::{Cleaned, Value, clean, is_nothing, shortened};
+use crate::postback::cleaning::{Cleaned, SHOWN_BYTES, Value, clean, is_nothing, shortened, shown};
 use crate::postback::event::{Event, Meaning, Note, NoteKind, Params, Quarantine};
 use crate::postback::network::{Field, Kind};
 use crate::postback::query::Query;
@@ -23,7 +23,7 @@ use crate::postback::stated::{STATABLE, Stated};
 
 /// Seconds beyond this are milliseconds by mistake: it is the year 5138.
 const MAX_PLAUSIBLE_SECONDS: i64 = 99_999_999_999;
-/// As a transaction these name none; all users would share it.
+/// Placeholders instead of a transaction id; all users would share them.
 const NO_TRANSACTION: [&str; 7] = ["undefined", "null", "(null)", "none", "nil", "nan", "false"];
 
 /// Maps `target` (path and query, as received) by the names of `params`.
@@ -31,10 +31,10 @@ pub fn map(target: &str, params: &Params) -> Result<Event, Quarantine> {
     map_stated(target, params, &Stated::default())
 }
 
-/// The same with what people stated in the place of what was received.
+/// The same, with stated values in place of received ones.
 pub fn map_stated(target: &str, params: &Params, stated: &Stated) -> Result<Event, Quarantine> {
     let query = Query::with_plus(target, params.plus());
-    // Read as if it had been received, so that it is not read less strictly.
+    // Read like a received value, so that it is read as strictly.
     let encode = |value: &str| utf8_percent_encode(value, NON_ALPHANUMERIC).to_string();
     let fields = STATABLE.into_iter().filter(|(field, _)| *field != Field::Status);
     let as_received =
@@ -53,9 +53,9 @@ struct Mapping<'a> {
     notes: Vec<Note>,
 }
 
-/// Everything that stands under one name.
+/// All values of one parameter.
 struct Given<'a> {
-    /// Different texts, each with the first raw value that says it.
+    /// Different texts, each with the first raw value that has it.
     texts: Vec<(Cleaned, &'a str)>,
     /// A macro that was not filled in.
     unfilled: Option<String>,
@@ -71,7 +71,7 @@ impl Mapping<'_> {
         if NO_TRANSACTION.contains(&tx_id.trim().to_lowercase().as_str()) {
             return Err(self.quarantine(
                 Field::TxId,
-                &format!("is \u{201c}{tx_id}\u{201d}, which names no transaction"),
+                &format!("is \u{201c}{tx_id}\u{201d}, a placeholder and not a transaction id"),
             ));
         }
         let meaning = self.meaning()?;
@@ -132,8 +132,8 @@ impl Mapping<'_> {
         given
     }
 
-    /// A user or a transaction, exactly as sent: two that differ are two. Only blanks around a user are nothing; a
-    /// transaction is the key of all that follows, and keeps even them.
+    /// A user or transaction id, exactly as sent. Only blanks around a user id are removed; a transaction id is the
+    /// key of everything that follows and keeps even those.
     fn id(&mut self, field: Field) -> Result<String, Quarantine> {
         let max = self.max_len(field);
         let given = self.given(field);
@@ -142,14 +142,14 @@ impl Mapping<'_> {
             ([], None) => return Err(self.missing(field)),
             ([(_, raw)], _) => *raw,
             _ => {
-                let what = "stands in the query more than once";
+                let what = "appears more than once in the query";
                 return Err(self.quarantine(field, what));
             }
         };
         let Ok(sent) = String::from_utf8(self.query.decoded(raw).into_owned()) else {
             return Err(self.quarantine(field, "is not UTF-8"));
         };
-        // Postgres cannot store it, no honest value has it.
+        // Postgres cannot store it, and no honest value contains it.
         if sent.contains('\0') {
             return Err(self.quarantine(field, "contains a NUL character"));
         }
@@ -190,7 +190,7 @@ impl Mapping<'_> {
         };
         let meanings: Vec<_> = given.texts.iter().map(|(cleaned, _)| self.meaning_of(cleaned)).collect();
         if meanings.iter().any(|meaning| *meaning != meanings[0]) {
-            let what = "stands in the query more than once";
+            let what = "appears more than once in the query";
             return Err(self.quarantine(Field::Status, what));
         }
         let (trimmed, text) = (first.trimmed, first.text.clone());
@@ -198,8 +198,8 @@ impl Mapping<'_> {
             let (shown, word) = (shown(&text), text.trim().to_lowercase());
             let word = shortened(&word, SHOWN_BYTES).replace(['"', '\\'], "");
             let cure = format!(
-                "is unknown: it says {shown}; if that is a credit or a reversal, say so in the settings of the source, \
-                 statuses = {{ \"{word}\" = \"reversal\" }}, and replay it"
+                "is unknown: it says {shown}; if it means a credit or a reversal, map it in the settings of the source, \
+                 statuses = {{ \"{word}\" = \"reversal\" }}, and replay the postback"
             );
             return Err(self.quarantine(Field::Status, &cure));
         };
@@ -210,7 +210,7 @@ impl Mapping<'_> {
     }
 
     fn meaning_of(&self, cleaned: &Cleaned) -> Option<Meaning> {
-        // Without what was dropped it could be another one.
+        // With characters dropped it could be another word.
         (!cleaned.controls).then(|| self.params.meaning(&cleaned.text)).flatten()
     }
 
@@ -224,7 +224,7 @@ impl Mapping<'_> {
         };
         let amounts: Vec<_> = given.texts.iter().map(|(cleaned, _)| sent_in(cleaned)).collect();
         if amounts.iter().any(|amount| *amount != amounts[0]) {
-            return Err(self.quarantine(field, "stands in the query more than once"));
+            return Err(self.quarantine(field, "appears more than once in the query"));
         }
         let parsed = amounts[0].and_then(Sent::not_negative).map_err(|error| {
             let what = match error {
@@ -243,7 +243,7 @@ impl Mapping<'_> {
     }
 }
 
-/// The amount in a value. Without a character that was dropped it could be another one.
+/// The amount in a value; an error if characters were dropped, because it could be another amount.
 fn sent_in(cleaned: &Cleaned) -> Result<Sent, MoneyError> {
     if cleaned.controls { Err(MoneyError::NotDecimal) } else { Micros::parse_sent(&cleaned.text) }
 }

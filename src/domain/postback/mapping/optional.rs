@@ -2,12 +2,11 @@
 
 use std::net::IpAddr;
 
-use super::words::shown;
 use super::{MAX_PLAUSIBLE_SECONDS, Mapping, sent_in};
 use crate::address::addresses;
 use crate::country::{self, Reported};
 use crate::money::{MoneyError, Parsed, Sent};
-use crate::postback::cleaning::{Cleaned, marked, shortened};
+use crate::postback::cleaning::{Cleaned, marked, shortened, shown};
 use crate::postback::event::{Click, Meaning, NoteKind};
 use crate::postback::network::Field;
 use crate::time::{SECOND_MS, TimestampMs};
@@ -25,7 +24,7 @@ impl Mapping<'_> {
             (0, false) => None,
             (1, _) => {
                 let (cleaned, raw) = given.texts.remove(0);
-                // Only what is marked needs what was sent.
+                // The raw value is only needed for a marked id.
                 let raw = if cleaned.broken || cleaned.controls || cleaned.text.len() > self.max_len(field) {
                     raw.to_owned()
                 } else {
@@ -34,13 +33,13 @@ impl Mapping<'_> {
                 Some((cleaned, raw))
             }
             _ => {
-                self.cleaned(field, "stands in the query with different values and was left out");
+                self.cleaned(field, "appears in the query with different values and was left out");
                 None
             }
         }
     }
 
-    /// A text for people: whatever can be shown of it.
+    /// A text for people, cleaned and shortened.
     pub(super) fn text(&mut self, field: Field) -> Option<String> {
         let (cleaned, _) = self.optional(field)?;
         let max = self.max_len(field);
@@ -48,7 +47,7 @@ impl Mapping<'_> {
         Some(shortened(&cleaned.text, max).to_owned())
     }
 
-    /// The id of an offer or an event: what could not be kept as it was is marked, so that it stays its own.
+    /// The id of an offer or an event. One that had to be changed gets a mark, so that it stays unique.
     pub(super) fn reference(&mut self, field: Field) -> Option<String> {
         let (cleaned, raw) = self.optional(field)?;
         let max = self.max_len(field);
@@ -61,7 +60,7 @@ impl Mapping<'_> {
 
     fn note_changes(&mut self, field: Field, cleaned: &Cleaned, max: usize) {
         if cleaned.broken {
-            self.cleaned(field, "was not UTF-8, and what could not be read was replaced");
+            self.cleaned(field, "was not UTF-8; unreadable bytes were replaced");
         }
         if cleaned.controls {
             self.cleaned(field, "had control characters, which were dropped");
@@ -73,7 +72,7 @@ impl Mapping<'_> {
         }
     }
 
-    /// An amount that nothing depends on: what cannot be one is not known.
+    /// An amount that nothing depends on; unreadable ones are left out.
     pub(super) fn optional_amount(&mut self, field: Field) -> Option<Parsed> {
         let (text, read) = self.sent_amount(field)?;
         match read.and_then(Sent::not_negative) {
@@ -85,7 +84,7 @@ impl Mapping<'_> {
         }
     }
 
-    /// How much a reversal takes back. Networks write it with or without a minus; zero says nothing.
+    /// How much a reversal takes back. Networks write it with or without a minus; zero counts as not sent.
     pub(super) fn amount_taken_back(&mut self, field: Field) -> Option<Parsed> {
         let (text, read) = self.sent_amount(field)?;
         match read {
@@ -116,8 +115,7 @@ impl Mapping<'_> {
         })
     }
 
-    /// Why nothing follows from a postback. Zero for the user and nothing from the network is a step on the way that
-    /// some networks report.
+    /// Why a postback has no effect. No reward and no payout is an intermediate step that some networks report.
     pub(super) fn information(
         &self,
         meaning: Meaning,
@@ -125,7 +123,7 @@ impl Mapping<'_> {
         payout: Option<Parsed>,
     ) -> Option<String> {
         let is_zero = |parsed: Parsed| parsed.amount.0 == 0 && !parsed.rounded;
-        // A payout that could not be read is not known to be nothing.
+        // An unreadable payout may be more than nothing.
         let nothing_paid = payout.map_or_else(|| !self.is_noted(Field::Payout), is_zero);
         match meaning {
             Meaning::Information => {
@@ -144,16 +142,16 @@ impl Mapping<'_> {
 
     pub(super) fn addresses(&mut self) -> (Option<String>, Vec<IpAddr>) {
         let Some((cleaned, _)) = self.optional(Field::Ip) else { return (None, Vec::new()) };
-        // An address leaves at the end of its term and what is noted stays, so no note names one.
+        // Addresses are deleted after their retention and notes are not, so no note names an address.
         let Some(found) = addresses(&cleaned.text) else {
-            self.cleaned(Field::Ip, "holds no address and was left out");
+            self.cleaned(Field::Ip, "is not an IP address and was left out");
             return (None, Vec::new());
         };
         if found.entries > 1 {
             let text = format!("is a list of {} entries; the first public address was taken", found.entries);
             self.cleaned(Field::Ip, &text);
         } else if cleaned.controls || cleaned.text.parse::<IpAddr>().is_err() {
-            self.cleaned(Field::Ip, "had something around the address, which was taken out");
+            self.cleaned(Field::Ip, "had extra text around the address, which was removed");
         } else if cleaned.trimmed {
             self.cleaned(Field::Ip, "had blanks around it");
         }
@@ -162,7 +160,7 @@ impl Mapping<'_> {
 
     pub(super) fn country(&mut self) -> Option<String> {
         let (cleaned, _) = self.optional(Field::CountryCode)?;
-        // Two letters or digits are a code as databases have it, known or not.
+        // Two letters or digits are a database code, known or not.
         if cleaned.text.len() == 2 && cleaned.text.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
             if cleaned.trimmed {
                 self.cleaned(Field::CountryCode, "had blanks around it");
@@ -178,7 +176,7 @@ impl Mapping<'_> {
             Some(Reported::Hidden(_)) | None => {
                 self.cleaned(
                     Field::CountryCode,
-                    &format!("is {sent}, which is not known as one country, and was left out"),
+                    &format!("is {sent}, which does not name exactly one country, and was left out"),
                 );
                 None
             }

@@ -15,7 +15,7 @@ use crate::time::TimestampMs;
 
 const NOW: TimestampMs = TimestampMs(1_795_435_200_000);
 
-/// Pieces that values are made of: what encodings, templates and databases leave behind.
+/// Pieces that values are made of: leftovers of encodings, templates and databases.
 const PIECES: [&str; 52] = [
     "",
     "%20",

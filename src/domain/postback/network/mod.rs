@@ -1,4 +1,4 @@
-//! Networks: how each names its fields and its states. One file per network.
+//! Networks: how each names its fields and statuses. One file per network.
 
 pub mod targo;
 
@@ -23,15 +23,15 @@ pub enum Field {
     Reward,
     /// What the network pays, in USD.
     Payout,
-    /// Approved or reversed.
+    /// Whether it is approved or reversed.
     Status,
-    /// The offer.
+    /// The network's id of the offer.
     OfferId,
-    /// Its name.
+    /// The offer's name, for people.
     OfferName,
-    /// The event within the offer.
+    /// The network's id of the event within the offer.
     EventId,
-    /// Its name.
+    /// The event's name, for people.
     EventName,
     /// The user's address at completion.
     Ip,
@@ -45,7 +45,7 @@ pub enum Field {
     Sub2,
 }
 
-/// Whether a postback gives or takes back.
+/// Credit or reversal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Kind {
     /// The user earned a reward.
@@ -57,11 +57,12 @@ pub enum Kind {
 /// One field of a network: its macro, which is also the default parameter name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FieldDefinition {
-    /// The field.
+    /// What the value means.
     pub field: Field,
     /// The macro in the network's dashboard, without braces.
     pub name: &'static str,
-    /// The longest value that is kept, in bytes after decoding. A longer user or transaction cannot be mapped.
+    /// Longest value, in bytes after decoding. Longer ids of users and transactions cannot be mapped; others are
+    /// shortened.
     pub max_len: usize,
 }
 

@@ -1,7 +1,7 @@
-//! `TarGo`: macros, states and the answer it takes for a yes.
+//! `TarGo`: macros, statuses and the answer that acknowledges.
 //!
 //! Source: its public documentation (configuration, postback security), including an older page that says POST and
-//! `status` 0 for a reversal. Both methods and both numbers are accepted; fields stand in the query either way.
+//! `status` 0 for a reversal. Both methods and both numbers are accepted; fields are in the query either way.
 
 use super::{Field, FieldDefinition, Kind};
 

@@ -1,6 +1,6 @@
 //! The report as tables: one text or number a cell, the same for every file that is made of it.
 //!
-//! Here are the order of the tables and the figures of the day; [`balances`], [`reversals`] and [`reception`] have the
+//! Here are the order of the tables and the figures of the day; `balances`, `reversals` and `reception` have the
 //! others.
 
 mod balances;
@@ -11,12 +11,12 @@ use super::Report;
 use super::amount::{Amount, Sum};
 use super::figures::{Figures, PriorLine};
 
-/// One cell.
+/// The content of one cell.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Value {
-    /// Nothing: an open cell of a cohort.
+    /// Empty: a cohort that has not reached this age.
     Open,
-    /// Words.
+    /// A name, date or word.
     Text(String),
     /// A count, or parts per million.
     Count(i64),
@@ -24,7 +24,7 @@ pub enum Value {
     Money(Amount),
 }
 
-/// One table.
+/// One table: a CSV file, or a sheet of the workbook.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sheet {
     /// Its name, of at most 31 letters.

@@ -1,4 +1,4 @@
-//! What was taken back, what is expected to be, and what waits for a decision.
+//! Reversals: by cohort, expected, largest, and waiting for a decision.
 
 use super::{Sheet, Value, sum, text};
 use crate::report::Report;

@@ -1,4 +1,4 @@
-//! Whatever a network may put where a value belongs.
+//! Arbitrary values: none may make the mapping panic.
 
 use proptest::prelude::*;
 
@@ -11,7 +11,7 @@ fn encoded() -> impl Strategy<Value = String> {
     })
 }
 
-/// Anything that a network may put where a value belongs.
+/// Anything that a network may send as a value.
 fn anything() -> impl Strategy<Value = String> {
     prop_oneof![
         encoded(),

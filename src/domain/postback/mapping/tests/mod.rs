@@ -101,7 +101,7 @@ fn a_payout_that_cannot_be_one_leaves_the_credit_to_the_rules() {
 }
 
 #[test]
-fn blanks_around_anything_are_nothing() {
+fn blanks_around_any_value_are_ignored() {
     for blank in ["%20", "+", "%09", "%C2%A0", "%0D%0A", "%EF%BB%BF", "%E2%80%8B"] {
         let with_blank = |value: &str| format!("{blank}{value}{blank}");
         let [user, reward, status, ip] = ["u1", "500", "01", "8.8.8.8"].map(with_blank);
@@ -160,13 +160,17 @@ fn what_was_done_to_an_optional_value_is_said() {
         ("offer_name", "%E9", "`offer_name` was not UTF-8"),
         ("offer_name", "a%07b", "`offer_name` had control characters"),
         ("sub1", &long, "`sub1` was shortened to 1024 bytes"),
-        ("sub2", "a&sub2=b", "`sub2` stands in the query with different values"),
+        ("sub2", "a&sub2=b", "`sub2` appears in the query with different values"),
         ("country_code", "United%20States%20of%20America", "read as US"),
         ("country_code", "usa", "read as US"),
-        ("country_code", "Atlantis", "`country_code` is \u{201c}Atlantis\u{201d}, which is not known"),
-        ("ip", "8.8.8.8%3A443", "`ip` had something around the address"),
+        (
+            "country_code",
+            "Atlantis",
+            "`country_code` is \u{201c}Atlantis\u{201d}, which does not name exactly one country",
+        ),
+        ("ip", "8.8.8.8%3A443", "`ip` had extra text around the address"),
         ("ip", "8.8.8.8,1.1.1.1", "`ip` is a list of 2 entries; the first public address was taken"),
-        ("ip", "unknown", "`ip` holds no address and was left out"),
+        ("ip", "unknown", "`ip` is not an IP address and was left out"),
     ] {
         let event = credit(&[(name, value)]);
         assert!(noted(&event).contains(text), "{name}={value}: {}", noted(&event));
@@ -195,13 +199,13 @@ fn the_same_value_twice_is_that_value() {
     assert_eq!((event.sub1.as_deref(), noted(&event).as_str()), (Some("a"), ""));
     assert_eq!(credit(&[("user_id", "u1&user_id=")]).user_id, "u1");
     for (name, value) in [("user_id", "u1&user_id=u2"), ("reward", "5&reward=6"), ("status", "1&status=2")] {
-        let expected = format!("`{name}` stands in the query more than once");
+        let expected = format!("`{name}` appears more than once in the query");
         assert_eq!(reason(&[(name, value)]), expected);
     }
 }
 
 #[test]
-fn two_ids_are_never_made_one() {
+fn different_ids_are_never_merged() {
     let long = "x".repeat(257);
     for name in ["user_id", "tx_id"] {
         for (value, what) in [
@@ -249,9 +253,9 @@ fn a_macro_that_was_not_filled_in_is_absent() {
 }
 
 #[test]
-fn a_word_for_nothing_is_no_transaction() {
+fn a_placeholder_is_not_a_transaction_id() {
     for sent in ["undefined", "NULL", "None", "NaN", "(null)"] {
-        assert!(reason(&[("tx_id", sent)]).ends_with("which names no transaction"), "{sent}");
+        assert!(reason(&[("tx_id", sent)]).ends_with("a placeholder and not a transaction id"), "{sent}");
         assert_eq!(credit(&[("user_id", sent)]).user_id, sent, "who that is, a rule asks");
     }
 }

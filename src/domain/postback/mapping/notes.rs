@@ -1,12 +1,9 @@
-//! What is said of a postback: notes, and reasons that name the parameter and the cure.
+//! Notes on a postback and reasons for quarantine: each names the parameter and the fix.
 
 use super::Mapping;
-use crate::postback::cleaning::shortened;
+use crate::postback::cleaning::shown;
 use crate::postback::event::{Note, NoteKind, Quarantine};
 use crate::postback::network::Field;
-
-/// So much of a value is shown in a sentence.
-pub(super) const SHOWN_BYTES: usize = 60;
 
 impl Mapping<'_> {
     pub(super) fn max_len(&self, field: Field) -> usize {
@@ -42,7 +39,7 @@ impl Mapping<'_> {
         self.quarantine(field, &format!("is missing{}", self.separators()))
     }
 
-    /// What stands in the URL where `&` belongs, if anything does.
+    /// A hint at what is used in the URL instead of `&`; empty if nothing is.
     pub(super) fn separators(&self) -> &'static str {
         let query = self.target.split_once('?').map_or("", |(_, query)| query);
         let lower = query.to_ascii_lowercase();
@@ -67,7 +64,7 @@ impl Mapping<'_> {
         })
     }
 
-    /// The parameter that a value has swallowed because something else than `&` stands before it.
+    /// The parameter inside a value, because something else than `&` separates them.
     pub(super) fn swallowed(&self, text: &str) -> Option<&str> {
         // Most values have no `=` at all.
         if !text.contains('=') {
@@ -91,11 +88,4 @@ impl Mapping<'_> {
         let mut names = self.params.network().fields().iter().map(|definition| definition.name);
         names.find(|name| text.contains(&format!("{{{name}}}")))
     }
-}
-
-/// A value in a sentence.
-pub(super) fn shown(text: &str) -> String {
-    let start = shortened(text, SHOWN_BYTES).replace(char::is_control, " ");
-    let end = if start.len() < text.len() { "\u{2026}" } else { "" };
-    format!("\u{201c}{start}{end}\u{201d}")
 }
