@@ -313,10 +313,10 @@ pub(crate) struct StatementSummary {
 
 /// The beginning of a statement's file.
 pub(crate) struct First {
-    /// What its lines say.
+    /// Its first lines.
     pub(crate) read: PieceLines,
-    /// How it is read, in sentences.
-    pub(crate) told: Vec<String>,
+    /// How it is read: encoding and columns, as sentences.
+    pub(crate) reading: Vec<String>,
 }
 
 /// What the beginning of a statement's file says, read as `format` has it; or why it cannot be read so.
@@ -329,7 +329,7 @@ pub(crate) async fn first_lines(
     let piece = store.statement_piece(id, 0).await?.unwrap_or_else(empty);
     Ok(format
         .reader_of(&piece.content)
-        .map(|reader| First { read: format.read(&reader, &piece), told: reader.told() }))
+        .map(|reader| First { read: format.read(&reader, &piece), reading: reader.told() }))
 }
 
 /// From which business date on a booking of `source` without a line is only pending. Of a source that left the settings

@@ -1,4 +1,4 @@
-//! What a browser sent: path, query, form and cookie, decoded.
+//! A request of a browser, decoded: path, query, form and cookie.
 
 use std::net::IpAddr;
 
