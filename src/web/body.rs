@@ -1,4 +1,4 @@
-//! Bodies with limits: a request's, of time and length; and an answer's, during which a request is still in hand.
+//! Bodies of requests, limited in time and length; and bodies of answers, which keep the request active until they end.
 
 use std::error::Error;
 use std::pin::{Pin, pin};
@@ -23,10 +23,10 @@ pub(crate) struct TimedBody<B> {
     place: Arc<Place>,
 }
 
-/// The body did not come whole.
+/// The body did not arrive completely.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum BodyError<E: std::error::Error + 'static> {
-    /// Not in time.
+    /// The time limit passed.
     #[error("the body took too long")]
     TooSlow,
     /// The connection failed.
@@ -119,7 +119,7 @@ impl<B: Body + Unpin> Body for ServedBody<B> {
     }
 }
 
-/// Why a body was not taken.
+/// Why a body was refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum BadBody {
     TooLarge,

@@ -1,4 +1,4 @@
-//! Who called, behind how many proxies.
+//! The caller's address, behind trusted proxies.
 
 use std::borrow::Cow;
 use std::net::{IpAddr, SocketAddr};
@@ -10,26 +10,26 @@ use domain::proxies::Proxies;
 use metrics::counter;
 use warp::http::HeaderMap;
 
-/// How often it is said that callers cannot be told.
+/// Pause between log lines about unknown callers.
 const SAY_EVERY: Duration = Duration::from_mins(1);
-/// How much of a hop that cannot be read is logged.
+/// Characters of an unreadable hop that are logged.
 const MAX_SAID_CHARS: usize = 60;
 
-/// The other end of a connection; the server puts it beside every request.
+/// The other end of the connection; the server attaches it to every request.
 #[derive(Clone, Copy, Debug)]
 pub struct Peer {
-    /// Its address: that of the caller, or of a proxy.
+    /// Address of the caller or of a proxy.
     pub address: SocketAddr,
-    /// True if the caller came by https, which a proxy ended.
+    /// True if a trusted proxy reports https.
     pub is_https: bool,
 }
 
-/// Who called.
+/// The caller of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Found {
-    /// The address; of a caller that cannot be told that of the other end of the connection.
+    /// The caller's address; if it is unknown, that of the other end of the connection.
     pub address: IpAddr,
-    /// False if a trusted proxy should have said who called, and did not.
+    /// False if a trusted proxy should have reported the caller and did not.
     pub is_told: bool,
 }
 

@@ -1,13 +1,13 @@
-//! Files as answers.
+//! Answers that a browser saves as files.
 
 use warp::http::{HeaderValue, header};
 use warp::reply::Response;
 
-/// Of a workbook.
+/// Content type of XLSX.
 pub(crate) const XLSX: &str = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet";
-/// Of a table.
+/// Content type of CSV.
 pub(crate) const CSV: &str = "text/csv; charset=utf-8";
-/// Of words.
+/// Content type of plain text.
 pub(crate) const TEXT: &str = "text/plain; charset=utf-8";
 
 /// `body` as a file to be saved under `name`, which holds nothing but what a name may hold.

@@ -1,4 +1,4 @@
-//! What holds for every request before it is routed, and for every answer before it is sent.
+//! Checks of every request before routing, and headers of every answer.
 
 use std::borrow::Cow;
 
@@ -22,7 +22,7 @@ const USUAL: [(&str, &str); 4] = [
     ("cache-control", "no-store"),
 ];
 
-/// Why a request is not even routed.
+/// Why a request is refused before routing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Unfit {
     #[error("the request has more than one Host header")]
@@ -52,7 +52,7 @@ impl Unfit {
     }
 }
 
-/// Whether a request is one that can mean only one thing, to us and to every proxy on its way.
+/// Refuses requests that a proxy and this server could read differently.
 pub(crate) fn examine(method: &Method, uri: &Uri, headers: &HeaderMap) -> Result<(), Unfit> {
     if method == Method::CONNECT {
         return Err(Unfit::Tunnel);
@@ -153,13 +153,13 @@ pub(crate) fn finish(response: &mut Response, method: &Method, path: &str, is_ht
     {
         headers.insert(header::ALLOW, allowed);
     }
-    // Whoever asks what is possible is told so.
+    // OPTIONS lists the allowed methods.
     if method == Method::OPTIONS {
-        let mut told = http::StatusCode::NO_CONTENT.into_response();
-        *told.headers_mut() = std::mem::take(headers);
-        told.headers_mut().remove(header::CONTENT_TYPE);
-        told.headers_mut().remove(header::CONTENT_LENGTH);
-        *response = told;
+        let mut options = http::StatusCode::NO_CONTENT.into_response();
+        *options.headers_mut() = std::mem::take(headers);
+        options.headers_mut().remove(header::CONTENT_TYPE);
+        options.headers_mut().remove(header::CONTENT_LENGTH);
+        *response = options;
     }
 }
 

@@ -1,4 +1,4 @@
-//! What monitoring asks: `/healthz` (alive), `/readyz` (able to do its work, and if not why), `/metrics`.
+//! Endpoints for monitoring: `/healthz` (alive), `/readyz` (able to do its work, and if not why), `/metrics`.
 //!
 //! On an address of its own all three are open. On the address that networks call, `/metrics` wants a bearer token:
 //! it names sources and volumes.
@@ -16,24 +16,24 @@ use warp::{Filter, Rejection, Reply};
 use crate::api::{Api, Call, call};
 use crate::ingest::recorder::Recorder;
 
-/// How long the database may take to answer.
+/// Time limit for a database check.
 const DATABASE_TIMEOUT: Duration = Duration::from_secs(3);
 /// How long it may take to find out why it did not answer; together less than whoever asks waits for.
 const REASON_TIMEOUT: Duration = Duration::from_millis(1_500);
-/// From this share of its queue on, in percent, the recorder is about to answer 503.
+/// Percent of the recorder's queue in use from which it counts as not ready: it would soon answer 503.
 const FULL_PERCENT: usize = 90;
-/// A worker that has not looked into the inbox for so long is stuck.
+/// A worker that has not checked the inbox for this long is stuck.
 const BEAT_TIMEOUT_MS: i64 = 60_000;
-/// What waits for longer than this needs more workers, or somebody's eye.
+/// A postback that waits longer than this needs more workers, or a person.
 const LAG_LIMIT_MS: i64 = 5 * 60_000;
 
-/// Everything that can be asked.
+/// What the checks look at.
 pub struct Watch {
     /// The database.
     pub store: Store,
     /// What time it is.
     pub clock: Clock,
-    /// The way in, if this process listens to networks.
+    /// `None` unless this process listens to networks.
     pub recorder: Option<Recorder>,
     /// When a worker of this process last looked into the inbox, in unix milliseconds, if it works.
     pub last_beat_ms: Option<LastBeat>,
@@ -43,7 +43,7 @@ pub struct Watch {
 
 /// Answers with all metrics.
 pub type Metrics = Arc<dyn Fn() -> String + Send + Sync>;
-/// Answers with when something last happened.
+/// Returns the time of the last event of a kind.
 pub type LastBeat = Arc<dyn Fn() -> i64 + Send + Sync>;
 
 /// Whether this process can do its work.
@@ -53,7 +53,7 @@ struct Readiness {
     checks: Vec<Check>,
 }
 
-/// One thing that was looked at.
+/// The result of one check.
 #[derive(Debug, Serialize)]
 struct Check {
     name: &'static str,
@@ -156,7 +156,7 @@ impl Watch {
             // The database's own words may name hosts and users.
             Ok(Err(error)) => {
                 tracing::warn!(%error, "not ready");
-                (false, format!("{} cannot be asked: {}", self.store.database_name(), error.reason()))
+                (false, format!("{} cannot be queried: {}", self.store.database_name(), error.reason()))
             }
             Err(_) => {
                 let limit_s = DATABASE_TIMEOUT.as_secs();
@@ -175,10 +175,10 @@ impl Watch {
             (Some(failing), _) => {
                 let since_s = failing.since.elapsed().as_secs();
                 let name = self.store.database_name();
-                (false, format!("nothing could be written for {since_s} s: {name}: {}", failing.reason))
+                (false, format!("writes have failed for {since_s} s: {name}: {}", failing.reason))
             }
             (None, Some(taken)) => {
-                (false, format!("the commit in hand gets no answer for {} s", taken.as_secs()))
+                (false, format!("no answer to the current commit for {} s", taken.as_secs()))
             }
             (None, None) => (true, "the last write was committed".into()),
         };
@@ -188,7 +188,7 @@ impl Watch {
     fn worker(&self, last_beat_ms: i64) -> Check {
         let silent_ms = self.clock.now().0.saturating_sub(last_beat_ms);
         let ok = silent_ms < BEAT_TIMEOUT_MS;
-        let detail = format!("looked into the inbox {} ago", domain::text::duration(silent_ms.max(0)));
+        let detail = format!("last checked the inbox {} ago", domain::text::duration(silent_ms.max(0)));
         Check { name: "worker", ok, advisory: false, detail }
     }
 
@@ -198,9 +198,12 @@ impl Watch {
         let (ok, detail) = match clicks {
             Ok(Ok(clicks)) => match clicks.sentence() {
                 Some(sentence) => (false, sentence),
-                None => (true, format!("{} of {} newest clicks lie ahead of us", clicks.ahead, clicks.all)),
+                None => (
+                    true,
+                    format!("{} of the {} newest clicks are ahead of this clock", clicks.ahead, clicks.all),
+                ),
             },
-            _ => (false, "clicks cannot be looked at".into()),
+            _ => (false, "click times cannot be queried".into()),
         };
         Check { name: "clock", ok, advisory: true, detail }
     }
@@ -212,9 +215,9 @@ impl Watch {
                 let now = self.clock.now();
                 let age_ms = depth.oldest_received_at.map_or(0, |oldest| (now.0 - oldest.0).max(0));
                 let age = domain::text::duration(age_ms);
-                (age_ms < LAG_LIMIT_MS, format!("{} wait, the oldest since {age}", depth.waiting))
+                (age_ms < LAG_LIMIT_MS, format!("{} waiting, the oldest for {age}", depth.waiting))
             }
-            _ => (false, "cannot be counted".into()),
+            _ => (false, "cannot be queried".into()),
         };
         Check { name: "inbox", ok, advisory: true, detail }
     }

@@ -1,24 +1,24 @@
-//! # web: listens to networks and answers people
+//! # web: receives postbacks, serves the API and the pages
 //!
-//! The only crate with warp. It judges nothing and holds no rule and no SQL; a handler parses, makes one call, and
-//! answers. It never writes in a request's future: the recorder is a task of its own, and what else writes does so
-//! inside `store`, in a task of its own too.
+//! The only crate with warp. It has no rules and no SQL: a handler parses, makes one call and answers. A request's future
+//! never writes: the recorder is a separate task, and other writes run in tasks of `store`, so a caller who goes away
+//! interrupts none.
 //!
-//! | module | what stands there |
+//! | module | contents |
 //! |---|---|
 //! | [`serve`] | connections: accepted, ended gracefully |
-//! | [`apart`] | the threads of whoever is no network |
-//! | `door`, `room`, [`limits`], `patience`, `body` | what a caller may take up: connections, bytes, time |
-//! | `front` | what holds for every request before it is routed, and for every answer before it is sent |
-//! | `texts` | where text of callers comes in: what no database keeps is named |
-//! | `tap` | the request line as it came, for what hyper refuses by itself |
+//! | [`apart`] | separate threads for everything but postbacks |
+//! | `door`, `room`, [`limits`], `patience`, `body` | limits for a caller: connections, bytes, time |
+//! | `front` | checks of every request before routing, and headers of every answer |
+//! | `texts` | rejects text that no database can store |
+//! | `tap` | the raw request line, for requests that hyper refuses |
 //! | [`ingest`] | `GET` and `POST /pb/{source}`: verify, record, acknowledge |
 //! | [`api`] | `/api/v1`: rewards, balances, postbacks, reviews, proof |
-//! | [`statements`], [`export`], `files` | statements taken in as they come; tables and lists as files |
+//! | [`statements`], [`export`], `files` | upload of statements; tables and lists as files |
 //! | [`health`] | `/healthz`, `/readyz`, `/metrics` |
-//! | [`console`] | the pages, for people who sign in |
-//! | [`stating`] | finishing what is quarantined, for pages, the API and the command line |
-//! | [`caller`] | who called, behind how many proxies |
+//! | [`console`] | the pages, for staff |
+//! | [`stating`] | finishing quarantined postbacks, for pages, the API and the command line |
+//! | [`caller`] | the caller's address behind trusted proxies |
 
 pub mod apart;
 pub mod api;
@@ -54,7 +54,7 @@ use console::Console;
 use health::Watch;
 use ingest::Ingest;
 
-/// Everything on one address.
+/// All routes, for a process with one listener.
 pub fn routes(
     ingest: Arc<Ingest>,
     api: Arc<api::Api>,
@@ -67,7 +67,7 @@ pub fn routes(
     routes.or(pages).unify().recover(not_found).unify()
 }
 
-/// What networks and load balancers call, and nothing else.
+/// Only what networks and load balancers call.
 pub fn ingest_only(
     ingest: Arc<Ingest>,
     watch: Arc<Watch>,
@@ -75,7 +75,7 @@ pub fn ingest_only(
     ingest::routes(ingest).or(health::health_routes(watch)).unify().recover(not_found).unify()
 }
 
-/// What people, programs and monitoring of the publisher call, and nothing else.
+/// Only what staff, programs and monitoring of the publisher call.
 pub fn admin_only(
     api: Arc<api::Api>,
     console: Arc<Console>,
@@ -86,12 +86,12 @@ pub fn admin_only(
     routes.recover(not_found).unify()
 }
 
-/// What monitoring asks of a process that only works.
+/// Only monitoring, for a process that only runs workers.
 pub fn watch_only(watch: Arc<Watch>) -> impl Filter<Extract = (Response,), Error = Infallible> + Clone {
     health::open_routes(watch).recover(not_found).unify()
 }
 
-/// Says what this crate measures, and makes every series exist from the start.
+/// Describes the metrics of this crate and creates every series, so that rates start at 0.
 pub fn announce_metrics<'a>(sources: impl Iterator<Item = &'a str>) {
     describe_counter!(
         "rewardgate_calls_total",
@@ -127,7 +127,7 @@ pub fn announce_metrics<'a>(sources: impl Iterator<Item = &'a str>) {
     sources.for_each(ingest::announce_metrics);
 }
 
-/// What no route wanted.
+/// The answer when no route matches.
 async fn not_found(rejection: Rejection) -> Result<Response, Infallible> {
     let (status, text) = if rejection.find::<warp::reject::MethodNotAllowed>().is_some() {
         (StatusCode::METHOD_NOT_ALLOWED, "method not allowed")

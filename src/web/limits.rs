@@ -1,4 +1,4 @@
-//! What a caller may take up: connections, header bytes, time. All named in the settings under `[limits]`.
+//! Limits for callers: connections, header bytes, time. All are set under `[limits]`.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr};
@@ -10,13 +10,12 @@ use governor::clock::MonotonicClock;
 use governor::state::keyed::HashMapStateStore;
 use governor::{Quota, RateLimiter};
 
-/// What a caller may take up.
+/// Limits for callers, as set under `[limits]`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// Connections open at once, of one listener. When they are all taken, the one that waits longest is closed.
+    /// Open connections of one listener. When all are taken, the longest idle one is closed.
     pub connections: usize,
-    /// Connections open at once from one address (IPv6: from one /64); more are closed at once. Those of believed
-    /// proxies are not counted.
+    /// Open connections from one address (IPv6: one /64); further ones are closed at once. Trusted proxies are exempt.
     pub connections_per_address: usize,
     /// Request line and headers together, in bytes.
     pub header_bytes: usize,
@@ -34,7 +33,7 @@ pub struct Limits {
     pub body_bytes_per_hour: i64,
 }
 
-/// What part of all connections `admin_listen` has, where it is set.
+/// The share of all connections that `admin_listen` gets, if it is set.
 const ADMIN_PART: usize = 8;
 
 impl Limits {
@@ -67,7 +66,7 @@ impl Caller {
     }
 }
 
-/// Who has how many connections open.
+/// Counts the open connections of each caller.
 #[derive(Clone, Debug)]
 pub(crate) struct Census {
     open: Arc<Mutex<HashMap<Caller, usize>>>,
@@ -90,7 +89,7 @@ impl Census {
     }
 }
 
-/// One connection that counts as open.
+/// One counted connection; dropping it ends the count.
 #[derive(Debug)]
 pub(crate) struct Counted {
     census: Census,
@@ -109,10 +108,10 @@ impl Drop for Counted {
     }
 }
 
-/// How many callers are told apart at once; while there are more, what the others send is counted only.
+/// Callers that are tracked at once; refused calls of further callers are counted, not stored.
 const MAX_CALLERS: usize = 10_000;
 
-/// How many refused calls of each caller are kept.
+/// Limits how many refused calls of each caller are stored.
 pub struct RefusedRate(RateLimiter<Caller, HashMapStateStore<Caller>, MonotonicClock>);
 
 impl RefusedRate {
@@ -121,7 +120,7 @@ impl RefusedRate {
         Self(RateLimiter::hashmap_with_clock(Quota::per_minute(per_minute), MonotonicClock))
     }
 
-    /// True if this refused call of `caller` is to be kept.
+    /// True if this refused call of `caller` may be stored.
     pub(crate) fn admits(&self, caller: Caller) -> bool {
         if self.0.len() >= MAX_CALLERS {
             // Whoever has been quiet for long enough is forgotten.

@@ -1,5 +1,5 @@
-//! Finishing what is quarantined, for pages, the API and the command line alike: looking ahead, stating, agreeing,
-//! setting aside. Whatever is refused says why and what to do, and changes nothing.
+//! Finishing quarantined postbacks, for pages, the API and the command line: preview, enter values, agree, set aside.
+//! A refused action changes nothing, and its error says what to do.
 
 use std::collections::BTreeMap;
 
@@ -17,101 +17,99 @@ use store::Store;
 use store::postbacks::list::PostbackRow;
 use store::postbacks::quarantine::{ActRow, Acted, By};
 
-/// Everything that looking ahead needs besides the database.
+/// Settings that decide what a quarantined postback becomes.
 #[derive(Debug)]
 pub struct Stating {
-    /// How each source names its fields, and whose users it has.
+    /// Parameters and terms of each source, by its name.
     pub sources: BTreeMap<String, Mapping>,
-    /// The rules in force.
+    /// The current policy.
     pub policy: Policy,
-    /// From when on two persons must agree.
+    /// Thresholds from which two people must agree.
     pub terms: ReviewTerms,
 }
 
-/// A source as far as mapping needs it.
+/// Settings of one source for mapping its postbacks.
 #[derive(Clone, Debug)]
 pub struct Mapping {
-    /// Whose users, in which currency.
+    /// App and currency of its users.
     pub terms: SourceTerms,
-    /// How its parameters are named.
+    /// Names of its parameters.
     pub params: Params,
 }
 
-/// What a postback would become.
+/// The preview of a postback with the entered values.
 #[derive(Clone, Debug)]
 pub struct Look {
-    /// What is stated.
+    /// The entered values.
     pub stated: Stated,
-    /// What it says with it.
+    /// The event that results from them.
     pub event: Event,
-    /// What would happen.
+    /// The effect on reward and ledger.
     pub outlook: Outlook,
-    /// True if another person must agree.
+    /// True if a second person must agree.
     pub needs_second: bool,
 }
 
-/// Why something was refused; nothing was changed.
+/// Why an action was refused; nothing was changed.
 #[derive(Debug, thiserror::Error)]
 pub enum Refused {
-    /// No such postback.
+    /// No postback has this id.
     #[error("there is no postback {0}")]
     NotFound(i64),
-    /// It does not stand where this is possible.
+    /// Its outcome does not allow the action.
     #[error("{}", elsewhere(*.id, .outcome))]
     Elsewhere {
-        /// The postback.
+        /// Id of the postback.
         id: i64,
-        /// Where it stands.
+        /// Its current outcome.
         outcome: String,
     },
-    /// The settings do not say how to read it.
+    /// Its source is not in the settings.
     #[error("the source `{0}` is not in the settings: add it, then replay the postback")]
     UnknownSource(String),
-    /// What was typed cannot be stated.
+    /// An entered value is invalid.
     #[error(transparent)]
     NotStated(#[from] NotStated),
-    /// The proposal was decided on, or replaced by another one.
-    #[error(
-        "proposal {proposal_id} on postback {id} does not wait for a second person: look at the postback again"
-    )]
+    /// The proposal was already decided, or replaced by a newer one.
+    #[error("proposal {proposal_id} on postback {id} is no longer open: load the postback and try again")]
     NoProposal {
-        /// The postback.
+        /// Id of the postback.
         id: i64,
-        /// The proposal.
+        /// Id of the proposal.
         proposal_id: i64,
     },
-    /// Four eyes are two persons.
+    /// Nobody may agree to their own proposal.
     #[error("you proposed this yourself: another person must agree")]
     OwnProposal,
-    /// Nobody stands behind a service.
+    /// A service's token belongs to nobody, so it cannot be one of the two people.
     #[error(
-        "a service's token is neither of two people: let two people state and confirm it, or give the token an owner"
+        "two people are required and this token belongs to a service: let two people enter and confirm the values, or give the token an owner"
     )]
     NotAPerson,
-    /// Whoever may add people could be both of two.
+    /// An admin could otherwise add the second person.
     #[error(
-        "somebody who was added or enabled again within 24 hours is neither of two people: let two others state and confirm it, \
-         or propose it again later"
+        "two people are required, and one was added or enabled within the last 24 hours: let two others enter and confirm \
+         the values, or propose them again later"
     )]
     TooNew,
-    /// Somebody else was faster.
-    #[error("postback {0} was changed at the same moment: look at it again")]
+    /// Another action changed it at the same time.
+    #[error("someone else changed postback {0} at the same time: load it and try again")]
     Contended(i64),
-    /// The database.
+    /// The database failed.
     #[error(transparent)]
     Store(store::Error),
 }
 
 fn elsewhere(id: i64, outcome: &str) -> String {
     match outcome {
-        "received" => format!("postback {id} waits in the inbox: look at it again in a moment"),
-        "set_aside" => format!("postback {id} is set aside: take it up again first"),
-        "quarantined" => format!("postback {id} is quarantined, and not set aside"),
-        other => format!("postback {id} is {other}, not quarantined: nothing is missing in it"),
+        "received" => format!("postback {id} is waiting in the inbox: try again in a moment"),
+        "set_aside" => format!("postback {id} is set aside: return it to quarantine first"),
+        "quarantined" => format!("postback {id} is quarantined, not set aside"),
+        other => format!("postback {id} is {other}, not quarantined: it has no missing values"),
     }
 }
 
-/// A reason as it is kept; an empty one only where `required` is false.
+/// The reason without surrounding blanks; it may be empty unless it is `required`.
 pub fn reason(text: &str, required: bool) -> Result<String, NotStated> {
     let is_too_long = text.chars().count() > MAX_NOTE_LEN;
     let text = text.trim();
@@ -124,12 +122,12 @@ impl Stating {
         self.sources.get(&postback.source).ok_or_else(|| Refused::UnknownSource(postback.source.clone()))
     }
 
-    /// The fields of `postback` that can be stated; none if the settings do not know its source.
+    /// The fields of `postback` that a person can fill in; empty if its source is not in the settings.
     pub fn gaps(&self, postback: &PostbackRow) -> Vec<Gap> {
         self.mapping(postback).map_or_else(|_| Vec::new(), |mapping| gaps(&postback.target, &mapping.params))
     }
 
-    /// What the quarantined postback `id` would become with what was typed; changes nothing.
+    /// The preview of the quarantined postback `id` with the typed values; changes nothing.
     pub async fn look(
         &self,
         store: &Store,
@@ -142,7 +140,7 @@ impl Stating {
         self.look_ahead(store, &postback, stated, now).await
     }
 
-    /// What the quarantined postback would become with what was proposed.
+    /// The preview of a quarantined postback with the values of a proposal.
     pub async fn look_at(&self, store: &Store, proposal: &ActRow, now: TimestampMs) -> Result<Look, Refused> {
         let postback = quarantined(store, proposal.postback_id).await?;
         let stated = proposal.stated().map_err(Refused::Store)?;
@@ -165,13 +163,13 @@ impl Stating {
         Ok(Look { stated, event, outlook, needs_second })
     }
 
-    /// States what `look` showed.
+    /// Enters the values of the preview `look`.
     pub async fn state(&self, store: &Store, id: i64, look: &Look, by: By) -> Result<Acted, Refused> {
         let acted = store.state(id, look.stated.clone(), look.needs_second, look.outlook.stake(), by).await;
         done(store, id, 0, acted).await
     }
 
-    /// Agrees to what another person proposed, if it still maps.
+    /// Agrees to the proposal of another person, if its values are still valid.
     pub async fn confirm(&self, store: &Store, id: i64, proposal_id: i64, by: By) -> Result<Acted, Refused> {
         let proposal = proposal(store, id).await?.filter(|act| act.id == proposal_id);
         let proposal = proposal.ok_or(Refused::NoProposal { id, proposal_id })?;
@@ -180,7 +178,7 @@ impl Stating {
     }
 }
 
-/// Declines what was proposed.
+/// Declines a proposal.
 pub async fn decline(store: &Store, id: i64, proposal_id: i64, by: By) -> Result<Acted, Refused> {
     done(store, id, proposal_id, store.decline_stated(id, proposal_id, by).await).await
 }
@@ -190,7 +188,7 @@ pub async fn set_aside(store: &Store, id: i64, by: By) -> Result<Acted, Refused>
     done(store, id, 0, store.set_aside(id, by).await).await
 }
 
-/// Takes a postback up again that was set aside.
+/// Returns a postback that was set aside to quarantine.
 pub async fn take_up(store: &Store, id: i64, by: By) -> Result<Acted, Refused> {
     done(store, id, 0, store.take_up(id, by).await).await
 }
@@ -210,7 +208,7 @@ async fn quarantined(store: &Store, id: i64) -> Result<PostbackRow, Refused> {
     }
 }
 
-/// Wakes whoever goes on with it, or says why nothing was changed.
+/// Wakes the workers if the postback is back in the inbox; turns a refusal into an error.
 async fn done(
     store: &Store,
     id: i64,
@@ -236,14 +234,14 @@ async fn done(
     }
 }
 
-/// One act in words, e.g. `mara stated: reward 500`.
+/// One action as text, e.g. `stated reward 500`.
 pub fn act_words(act: &ActRow) -> String {
     let stated = act.stated().map(|stated| stated.to_string()).unwrap_or_default();
     match act.act.as_str() {
         "stated" => format!("stated {stated}"),
         "proposed" => format!("proposed {stated}; another person must agree"),
         "confirmed" => format!("agreed to {stated}"),
-        "declined" => "declined what was proposed".into(),
+        "declined" => "declined the proposal".into(),
         "set_aside" => "set it aside".into(),
         _ => "returned it to quarantine".into(),
     }

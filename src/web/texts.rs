@@ -1,13 +1,13 @@
-//! Where text of callers comes in: no part of a path, parameter, form field or JSON string may hold what a database
-//! cannot keep. It is looked at here, before anything else is, so that the answer names the field.
+//! Rejects text that no database can store (not UTF-8, NUL, half a surrogate pair) in paths, parameters, forms and JSON.
+//! It is checked before anything else, so that the error names the field.
 
 use percent_encoding::percent_decode;
 use serde_json::Value;
 
-/// The longest name of a field that is told.
+/// The longest field name that an error repeats, in characters.
 const MAX_NAME_LEN: usize = 64;
 
-/// What of a request is no text that can be kept.
+/// Text in a request that cannot be stored.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("`{field}` {what}")]
 pub(crate) struct BadText {
@@ -27,19 +27,19 @@ impl BadText {
     }
 }
 
-/// Looks at bytes that are percent-encoded.
+/// Checks percent-encoded bytes.
 fn encoded(field: &str, bytes: &[u8]) -> Result<(), BadText> {
     let decoded: Vec<u8> = percent_decode(bytes).collect();
     let text = std::str::from_utf8(&decoded).map_err(|_| BadText::new(field, NOT_UTF8))?;
     plain(field, text)
 }
 
-/// Looks at a text that is decoded.
+/// Checks decoded text.
 pub(crate) fn plain(field: &str, text: &str) -> Result<(), BadText> {
     if text.contains('\0') { Err(BadText::new(field, NUL)) } else { Ok(()) }
 }
 
-/// Looks at a path: a part is named by the one before it, as in `users/{id}`.
+/// Checks a path; an error names the segment before the bad one, as in `users/{id}`.
 pub(crate) fn path(path: &str) -> Result<(), BadText> {
     let mut before = "path";
     for part in path.split('/').filter(|part| !part.is_empty()) {
@@ -49,7 +49,7 @@ pub(crate) fn path(path: &str) -> Result<(), BadText> {
     Ok(())
 }
 
-/// Looks at a query or a form.
+/// Checks a query or a form.
 pub(crate) fn pairs(bytes: &[u8]) -> Result<(), BadText> {
     for pair in bytes.split(|byte| *byte == b'&').filter(|pair| !pair.is_empty()) {
         let at = pair.iter().position(|byte| *byte == b'=').unwrap_or(pair.len());
@@ -62,7 +62,7 @@ pub(crate) fn pairs(bytes: &[u8]) -> Result<(), BadText> {
     Ok(())
 }
 
-/// Looks at a JSON document. What is no JSON is for its reader to refuse, but for what its strings hold.
+/// Checks the strings of a JSON document. Invalid JSON is left to its reader.
 pub(crate) fn json(bytes: &[u8]) -> Result<(), BadText> {
     let text = match std::str::from_utf8(bytes) {
         Ok(text) => text,

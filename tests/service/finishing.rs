@@ -71,7 +71,7 @@ fn an_unreadable_amount_is_stated_over_the_api_and_credited_once(on: Kind) {
     let (status, why) = refused(&act(&api, id, "state", &stated));
     assert_eq!(
         (status, why),
-        (409, format!("postback {id} is processed, not quarantined: nothing is missing in it"))
+        (409, format!("postback {id} is processed, not quarantined: it has no missing values"))
     );
     // The network sends it again, now well-formed: a repeat.
     deliver(

@@ -170,9 +170,9 @@ fn a_body_that_is_no_object_or_of_another_kind_is_refused_by_name() {
             ("[\"x\"]", "an array"),
             ("[{\"note\":\"x\"}]", "an array"),
             (" 7", "a number"),
-            ("\"x\"", "a text"),
+            ("\"x\"", "a string"),
             ("null", "null"),
-            ("true", "a truth value"),
+            ("true", "a boolean"),
         ] {
             let answer = post("application/json", body);
             let message = json_of(&answer)["error"]["message"].as_str().unwrap_or_default().to_owned();

@@ -1,4 +1,4 @@
-//! Who calls: a bearer token becomes its owner, who says why.
+//! Authentication: a bearer token identifies its owner, and the owner's role decides what is allowed.
 
 use std::net::IpAddr;
 
@@ -13,15 +13,15 @@ use store::review::decisions::Reviewer;
 use super::{Api, Call, error::ApiError, known, page};
 use crate::refusals::Refusals;
 
-/// The `Authorization` header as it came, if it came.
+/// The `Authorization` header as received; `None` without one.
 pub(crate) struct Authorization(pub(crate) Option<String>);
 
-/// Who calls, as their token says.
+/// The owner of a token.
 #[derive(Debug)]
 pub(crate) struct Owner {
-    /// What they do is signed with this.
+    /// Recorded with every action of the owner.
     pub(crate) actor: Actor,
-    /// What they may do.
+    /// Decides which calls are allowed.
     pub(crate) role: Role,
 }
 
@@ -55,7 +55,7 @@ pub(crate) fn reason(field: &str, text: &str) -> Result<String, ApiError> {
     let text = text.trim();
     if text.is_empty() || text.contains('\0') {
         return Err(ApiError::invalid(format!(
-            "`{field}` must say why, in at most {MAX_NOTE_LEN} characters"
+            "`{field}`: a reason of at most {MAX_NOTE_LEN} characters is required"
         )));
     }
     Ok(text.to_owned())
@@ -88,12 +88,12 @@ impl Call {
 
     /// The owner of the token, who may sign reports off and settle statements.
     pub(crate) async fn controller(&self) -> Result<Owner, ApiError> {
-        self.owner_who(Role::may_settle, "only finance and admin sign off and settle").await
+        self.owner_who(Role::may_settle, "sign-off and statements require the role finance or admin").await
     }
 
     /// The owner of the token, who may decide on rewards.
     pub(crate) async fn reviewer(&self) -> Result<Owner, ApiError> {
-        self.owner_who(Role::may_review, "only risk and admin decide on rewards").await
+        self.owner_who(Role::may_review, "review requires the role risk or admin").await
     }
 
     async fn owner_who(&self, may: fn(Role) -> bool, else_say: &str) -> Result<Owner, ApiError> {

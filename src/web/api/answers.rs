@@ -1,4 +1,4 @@
-//! What any call can answer besides what its handler says: once for all, so that no handler can forget one.
+//! Answers that every call of a kind shares, such as 401. They are listed once, so that no handler forgets one.
 
 use std::collections::BTreeMap;
 
@@ -18,13 +18,13 @@ use super::error::ErrorBody;
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Of {
     All,
-    /// Calls that name one thing in their path.
+    /// Calls with an id in their path.
     Named,
-    /// Calls that change something: not every role may.
+    /// Calls that change something, and so require a role.
     Changing,
     /// Calls with a body.
     WithBody,
-    /// Calls whose handler says so.
+    /// Calls whose handler declares it.
     Some,
 }
 
@@ -48,25 +48,30 @@ impl Kind {
 }
 
 const KINDS: [Kind; 13] = [
-    kind(400, "Invalid", Of::All, "Something in the request cannot be right; the message names it."),
-    kind(401, "Unauthorized", Of::All, "No token, or one that is not known, revoked or expired.")
+    kind(400, "Invalid", Of::All, "The request is invalid; the message names the field."),
+    kind(401, "Unauthorized", Of::All, "The token is missing, unknown, revoked or expired.")
         .with("WWW-Authenticate", "`Bearer`"),
-    kind(403, "Forbidden", Of::Changing, "The role of the token may not do this."),
-    kind(404, "NotFound", Of::Named, "There is no such thing."),
-    kind(405, "MethodNotAllowed", Of::All, "Another method than the path has.")
-        .with("Allow", "The methods that the path has."),
-    kind(408, "TooSlow", Of::WithBody, "The body did not come in time."),
-    kind(409, "Conflict", Of::Some, "It does not stand where this is possible; nothing was changed."),
+    kind(403, "Forbidden", Of::Changing, "The role of the token does not allow this call."),
+    kind(404, "NotFound", Of::Named, "Not found."),
+    kind(405, "MethodNotAllowed", Of::All, "The path does not support this method.")
+        .with("Allow", "The methods that the path supports."),
+    kind(408, "TooSlow", Of::WithBody, "The body did not arrive in time."),
+    kind(409, "Conflict", Of::Some, "The current state does not allow this; nothing was changed."),
     kind(413, "TooLarge", Of::WithBody, ""),
-    kind(414, "TargetTooLong", Of::All, "The path and the query are too long. It has no body."),
-    kind(415, "UnsupportedType", Of::WithBody, "The body is of another kind than this call reads."),
-    kind(431, "HeadersTooLarge", Of::All, "The headers are too large (`limits.header_kib`). It has no body."),
-    kind(500, "Failed", Of::All, "A fault on this side; the log says which."),
-    kind(503, "Unavailable", Of::All, "The database does not answer now. Nothing was changed: try again.")
-        .with("Retry-After", "In how many seconds to try again."),
+    kind(414, "TargetTooLong", Of::All, "The path and query are too long. The answer has no body."),
+    kind(415, "UnsupportedType", Of::WithBody, "The call does not support this content type."),
+    kind(
+        431,
+        "HeadersTooLarge",
+        Of::All,
+        "The headers are larger than `limits.header_kib`. The answer has no body.",
+    ),
+    kind(500, "Failed", Of::All, "Internal error; the log of the process shows the cause."),
+    kind(503, "Unavailable", Of::All, "The database does not respond. Nothing was changed: try again.")
+        .with("Retry-After", "Seconds to wait before the next attempt."),
 ];
 
-/// Calls, by their handlers' names, that mean something without a body.
+/// Calls, by operation id, whose body is optional.
 const MAY_LACK_ITS_BODY: [&str; 1] = ["resend"];
 
 /// Adds to every call of the document what any of its kind can answer, and what OpenAPI wants of it.
@@ -90,10 +95,7 @@ impl Modify for EveryAnswer {
 impl Kind {
     fn response(&self) -> Response {
         let about = match self.status {
-            413 => format!(
-                "The body is larger than this call reads: {} KiB of JSON.",
-                MAX_REQUEST_BODY_LEN / 1_024
-            ),
+            413 => format!("The body is larger than {} KiB of JSON.", MAX_REQUEST_BODY_LEN / 1_024),
             _ => self.about.to_owned(),
         };
         let mut response = ResponseBuilder::new().description(about);

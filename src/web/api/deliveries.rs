@@ -47,15 +47,15 @@ pub(super) fn routes(api: &Arc<Api>) -> BoxedFilter<(Response,)> {
     of_deliveries.or(apps).unify().or(enable).unify().boxed()
 }
 
-/// How many deliveries one call sends again: a call is to end; the next one goes on.
+/// Deliveries that one call resends at most, so that the call ends in time; the next call continues.
 const MOST: i64 = 20 * STEP_ROWS;
 
-/// Something that an app is told of a reward.
+/// One notification to an app about a reward.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Delivery {
     id: i64,
     reward_id: i64,
-    /// The step that caused it; greater is later.
+    /// The step of the reward that caused it; a greater number is later.
     sequence: i64,
     app: String,
     user_id: String,
@@ -67,21 +67,21 @@ pub(crate) struct Delivery {
     /// `given_up` (by a person) or withdrawn (never left)
     #[schema(value_type = DeliveryStatus)]
     status: String,
-    /// RFC 3339: when it was caused
+    /// RFC 3339: creation time
     #[schema(value_type = Time)]
     born_at: String,
-    /// RFC 3339: not sent before; of one that is being sent, when it would be sent again
+    /// RFC 3339: earliest next attempt; while it is being sent, the time of the next retry
     #[schema(value_type = Time)]
     due_at: String,
-    /// How often a worker took it.
+    /// How often a worker leased it.
     tries: i64,
-    /// Attempts that counted, since it was caused or sent again by a person.
+    /// Counted attempts since it was created or resent by a person.
     counted_attempts: i64,
     #[schema(value_type = Option<Time>)]
     ended_at: Option<String>,
-    /// Who gave it up; null unless its status is `given_up`.
+    /// The person; null unless its status is `given_up`.
     given_up_by: Option<String>,
-    /// Why.
+    /// The reason of that person.
     given_up_why: Option<String>,
     /// Every attempt; only with `rewards/{id}`.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -99,13 +99,13 @@ pub(crate) struct Attempt {
     #[schema(example = "server_error")]
     result: String,
     http_status: Option<i64>,
-    /// What went wrong, in a sentence.
+    /// The failure as a sentence.
     detail: Option<String>,
-    /// The first 1 KiB of the answer.
+    /// The first 1 KiB of the app's answer.
     answer: Option<String>,
 }
 
-/// Which deliveries to list.
+/// Filters of the list of deliveries.
 #[derive(Debug, Default, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields, default)]
 #[into_params(parameter_in = Query)]
@@ -116,79 +116,79 @@ pub(crate) struct DeliveryQuery {
     #[serde(deserialize_with = "page::filled")]
     #[param(value_type = Option<Text>)]
     app: Option<String>,
-    /// Caused at or after: RFC 3339, or a date in the configured time zone.
+    /// Created at or after: RFC 3339, or a date in the configured time zone.
     #[serde(deserialize_with = "page::filled")]
     #[param(value_type = Option<Instant>)]
     from: Option<String>,
-    /// Caused before: RFC 3339, or a date in the configured time zone.
+    /// Created before: RFC 3339, or a date in the configured time zone.
     #[serde(deserialize_with = "page::filled")]
     #[param(value_type = Option<Instant>)]
     to: Option<String>,
     #[serde(deserialize_with = "page::filled")]
     #[param(value_type = Option<Cursor>)]
     cursor: Option<String>,
-    /// 200 unless told.
+    /// Default: 200.
     #[serde(deserialize_with = "page::filled")]
     #[param(value_type = Option<Limit>)]
     limit: Option<String>,
 }
 
-/// Which deliveries to send again. Without a filter: everything that failed.
+/// Filters of the deliveries to resend. Without a filter: all failed deliveries.
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct ResendRequest {
     #[schema(value_type = Option<Text>)]
     app: Option<String>,
-    /// failed unless told
+    /// Default: failed.
     #[schema(value_type = Option<ResendStatus>)]
     status: Option<String>,
-    /// Caused at or after: RFC 3339, or a date in the configured time zone.
+    /// Created at or after: RFC 3339, or a date in the configured time zone.
     #[schema(value_type = Option<Instant>)]
     from: Option<String>,
-    /// Caused before.
+    /// Created before.
     #[schema(value_type = Option<Instant>)]
     to: Option<String>,
-    /// `ended_by` of the call before, to go on with the same order: what ended later is not sent once more.
+    /// `ended_by` of the previous call, to continue it: deliveries that ended later are not resent.
     #[schema(value_type = Option<Instant>)]
     ended_by: Option<String>,
-    /// `next` of the call before.
+    /// `next` of the previous call.
     #[schema(value_type = Option<Cursor>)]
     cursor: Option<String>,
 }
 
-/// What was sent again.
+/// The result of a bulk resend.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct ResendDone {
-    /// How many deliveries wait to be sent now.
+    /// Deliveries that wait to be sent now.
     deliveries: u64,
-    /// Where to go on with the same filter; null if nothing is left.
+    /// Cursor for the next call with the same filter; null if nothing is left.
     next: Option<String>,
-    /// To be sent along when going on.
+    /// Send it with the next call.
     #[schema(value_type = Time)]
     ended_by: String,
 }
 
-/// Why one is given up.
+/// Giving up one delivery.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct GiveUpRequest {
-    /// For whoever reads the audit.
+    /// The reason; recorded in the audit.
     #[schema(value_type = Note, example = "the user was deleted in the app")]
     reason: String,
 }
 
-/// A delivery that is sent again, or given up.
+/// The delivery that was resent or given up.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct ResentOne {
     id: i64,
 }
 
-/// Whether an app is called.
+/// An app, and whether deliveries to it are enabled.
 #[derive(Debug, Serialize, ToSchema)]
 #[expect(clippy::struct_field_names, reason = "`app` is the contract's name for an app's name")]
 pub(crate) struct App {
     app: String,
-    /// RFC 3339: since when it is switched off; null while it is called.
+    /// RFC 3339: time since which deliveries are disabled; null while they are enabled.
     #[schema(value_type = Option<Time>)]
     disabled_at: Option<String>,
     why: Option<String>,
@@ -196,7 +196,7 @@ pub(crate) struct App {
 
 #[utoipa::path(get, path = "/api/v1/deliveries", params(DeliveryQuery), tag = "deliveries",
     responses((status = 200, body = Page<Delivery>)))]
-/// What apps are told, newest first.
+/// Deliveries to apps, newest first.
 pub(crate) async fn list(call: Call, query: String) -> Result<Page<Delivery>, ApiError> {
     call.reader().await?;
     let query: DeliveryQuery = page::parse(&query)?;
@@ -227,18 +227,18 @@ pub(crate) async fn of_reward(store: &Store, reward_id: i64) -> Result<Vec<Deliv
 #[utoipa::path(post, path = "/api/v1/deliveries/{id}/resend", params(("id" = Id, Path)), tag = "deliveries",
     responses((status = 200, body = ResentOne),
               (status = 409)))]
-/// Sends one delivery again that failed, or that the app has lost. Needs the role risk or admin.
+/// Resends one delivery that failed or that the app has lost. Requires the role risk or admin.
 pub(crate) async fn resend_one(call: Call, id: i64) -> Result<ResentOne, ApiError> {
     let owner = call.reviewer().await?;
     match call.api.store.resend(id, owner.actor.clone(), call.api.clock.now()).await? {
         Resent::Done => {
-            tracing::info!(delivery_id = id, actor = %owner.actor, "a delivery is sent again");
+            tracing::info!(delivery_id = id, actor = %owner.actor, "delivery queued again");
             Ok(ResentOne { id })
         }
         Resent::NotFound => Err(ApiError::NotFound(format!("there is no delivery {id}"))),
         Resent::NotPossible(status) => Err(ApiError::Conflict(format!(
-            "delivery {id} is {}: only one that failed, was delivered, or was given up before anything later of its \
-             reward left is sent again",
+            "delivery {id} is {}: only a failed or delivered one can be resent, or one given up before a later delivery \
+             of its reward was sent",
             status.name()
         ))),
     }
@@ -247,7 +247,7 @@ pub(crate) async fn resend_one(call: Call, id: i64) -> Result<ResentOne, ApiErro
 #[utoipa::path(post, path = "/api/v1/deliveries/{id}/give-up", params(("id" = Id, Path)), tag = "deliveries",
     request_body = GiveUpRequest,
     responses((status = 200, body = ResentOne), (status = 409)))]
-/// Gives one delivery up that is not delivered: it is not sent any more, and what waits behind it is sent next. Needs
+/// Gives up one undelivered delivery: it is not sent any more, and the next one of the user is sent. Requires
 /// the role risk or admin.
 pub(crate) async fn give_up(call: Call, id: i64, body: Bytes) -> Result<ResentOne, ApiError> {
     let owner = call.reviewer().await?;
@@ -258,10 +258,10 @@ pub(crate) async fn give_up(call: Call, id: i64, body: Bytes) -> Result<ResentOn
         GivenUp::Done => Ok(ResentOne { id }),
         GivenUp::NotFound => Err(ApiError::NotFound(format!("there is no delivery {id}"))),
         GivenUp::InHand => Err(ApiError::Conflict(format!(
-            "delivery {id} is being sent at this moment; try again when its attempt has ended"
+            "delivery {id} is being sent now: try again when the attempt has ended"
         ))),
         GivenUp::NotPossible(status) => Err(ApiError::Conflict(format!(
-            "delivery {id} is {}: only one that is not delivered can be given up",
+            "delivery {id} is {}: only an undelivered one can be given up",
             status.name()
         ))),
     }
@@ -269,8 +269,8 @@ pub(crate) async fn give_up(call: Call, id: i64, body: Bytes) -> Result<ResentOn
 
 #[utoipa::path(post, path = "/api/v1/deliveries/resend", tag = "deliveries", request_body = ResendRequest,
     responses((status = 200, body = ResendDone)))]
-/// Sends again what the filter names, at most 10,000 in one call; go on with `next` and `ended_by`. The same order
-/// given twice sends nothing twice. Needs the role risk or admin.
+/// Resends the deliveries that match the filter, at most 10,000 in one call; continue with `next` and `ended_by`. Repeating
+/// a call sends nothing twice. Requires the role risk or admin.
 pub(crate) async fn resend(call: Call, body: Bytes) -> Result<ResendDone, ApiError> {
     let owner = call.reviewer().await?;
     let request: ResendRequest =
@@ -293,13 +293,13 @@ pub(crate) async fn resend(call: Call, body: Bytes) -> Result<ResendDone, ApiErr
     let by = owner.actor.clone();
     let ResentMany { deliveries, next } =
         api.store.resend_many(filter.clone(), after, Some(MOST), by, now).await?;
-    tracing::info!(deliveries, actor = %owner.actor, "deliveries are sent again");
+    tracing::info!(deliveries, actor = %owner.actor, "deliveries queued again");
     let next = next.map(|place| format!("{}-{}", place.received_at.0, place.id));
     Ok(ResendDone { deliveries, next, ended_by: filter.ended_by.rfc3339() })
 }
 
 #[utoipa::path(get, path = "/api/v1/apps", tag = "deliveries", responses((status = 200, body = Vec<App>)))]
-/// The apps, and whether they are called.
+/// The apps, and whether deliveries to them are enabled.
 pub(crate) async fn apps(call: Call) -> Result<Vec<App>, ApiError> {
     call.reader().await?;
     let disabled = call.api.store.disabled_apps().await?;
@@ -308,7 +308,7 @@ pub(crate) async fn apps(call: Call) -> Result<Vec<App>, ApiError> {
 
 #[utoipa::path(post, path = "/api/v1/apps/{app}/enable", params(("app" = UserId, Path)), tag = "deliveries",
     responses((status = 200, body = App)))]
-/// Calls an app again that was switched off because it answered 410 for several users in a row. Needs the role risk or admin.
+/// Enables deliveries to an app that were disabled because it answered 410 for several users in a row. Requires the role risk or admin.
 pub(crate) async fn enable(call: Call, app: String) -> Result<App, ApiError> {
     let owner = call.reviewer().await?;
     let app = page::segment("app", &app)?;
@@ -316,7 +316,7 @@ pub(crate) async fn enable(call: Call, app: String) -> Result<App, ApiError> {
         return Err(ApiError::NotFound(format!("there is no app `{app}`")));
     }
     if call.api.store.enable_app(app.clone(), owner.actor.clone(), call.api.clock.now()).await? {
-        tracing::info!(app, actor = %owner.actor, "an app is switched on again");
+        tracing::info!(app, actor = %owner.actor, "deliveries to the app enabled again");
     }
     Ok(App::of(&app, &[]))
 }

@@ -1,4 +1,4 @@
-//! What the API answers when it says no: `{"error":{"code","message"}}`.
+//! Errors of the API: `{"error":{"code","message"}}`.
 
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -22,46 +22,48 @@ pub(super) const CODES: [&str; 11] = [
     "internal",
 ];
 
-/// In how many seconds to try again what failed because the database did not answer.
+/// Seconds after which to retry when the database does not respond.
 const RETRY_AFTER: &str = "1";
 
-/// Why a call was not answered.
+/// Why a call failed.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ApiError {
-    /// Something in the request cannot be right.
+    /// The request is invalid.
     #[error("{0}")]
     Invalid(String),
-    /// No token, or one that is not known.
-    #[error("a bearer token is needed: make one with `rewardgate token add NAME --role risk|finance|admin`")]
+    /// The token is missing or unknown.
+    #[error(
+        "a bearer token is required: create one with `rewardgate token add NAME --role risk|finance|admin`"
+    )]
     Unauthorized,
-    /// The token's role may not do this.
+    /// The role of the token does not allow the call.
     #[error("{0}")]
     Forbidden(String),
-    /// There is no such thing.
+    /// The thing named in the path does not exist.
     #[error("{0}")]
     NotFound(String),
-    /// The method does not exist here.
-    #[error("this method does not exist here")]
+    /// The path does not support the method.
+    #[error("method not allowed")]
     MethodNotAllowed,
-    /// The reward does not stand where that is possible.
+    /// The current state does not allow the call.
     #[error("{0}")]
     Conflict(String),
-    /// The request's body is too large.
-    #[error("the request's body is larger than {} KiB", super::MAX_REQUEST_BODY_LEN / 1024)]
+    /// The JSON body is larger than [`super::MAX_REQUEST_BODY_LEN`].
+    #[error("the request body is larger than {} KiB", super::MAX_REQUEST_BODY_LEN / 1024)]
     TooLarge,
-    /// A file is too large.
+    /// The uploaded file is too large.
     #[error("{0}")]
     FileTooLarge(String),
-    /// The request's body did not come in time.
-    #[error("the request's body took too long")]
+    /// The body did not arrive in time.
+    #[error("the request body took too long to arrive")]
     TooSlow,
-    /// The request's body is of another kind.
+    /// The content type is not supported.
     #[error("{0}")]
     UnsupportedType(&'static str),
-    /// A fault of ours; the text says which.
+    /// An internal error, described by the text.
     #[error("{0}")]
     Failed(String),
-    /// The database said no.
+    /// The database failed or does not respond.
     #[error(transparent)]
     Store(#[from] store::Error),
 }
@@ -74,10 +76,10 @@ pub(crate) struct ErrorBody {
 
 #[derive(Serialize, ToSchema)]
 pub(crate) struct ErrorDetail {
-    /// For programs.
+    /// Stable; for programs.
     #[schema(value_type = ErrorCode, example = "not_found")]
     code: &'static str,
-    /// For people: what was wrong, and what to do.
+    /// For people: the problem, and what to do.
     message: String,
 }
 
@@ -92,7 +94,7 @@ impl ApiError {
         Self::Invalid(message.into())
     }
 
-    /// The same once more, of those that are found before a handler: a rejection is only lent.
+    /// A copy, for errors found before a handler runs: warp only lends a rejection.
     pub(super) fn again(&self) -> Self {
         match self {
             Self::TooLarge => Self::TooLarge,
@@ -120,7 +122,7 @@ impl ApiError {
             // The caller can do nothing with a database's words; the log can.
             Self::Store(error) => {
                 tracing::error!(%error, code, "an API call failed");
-                "the database did not answer; nothing was changed, try again".to_owned()
+                "the database does not respond; nothing was changed: try again".to_owned()
             }
             other => other.to_string(),
         };

@@ -1,4 +1,4 @@
-//! The calls that the document knows: which methods a path has, and which parameters a call.
+//! Methods and parameters of every call, as the OpenAPI document lists them.
 
 use std::collections::BTreeSet;
 use std::sync::LazyLock;
@@ -11,7 +11,7 @@ use super::error::ApiError;
 use super::openapi;
 use super::page::MAX_TEXT_LEN;
 
-/// Where all calls stand, but for the document itself.
+/// Prefix of every path of the API.
 const ROOT: &str = "/api/v1";
 
 /// One call of the document.
@@ -49,7 +49,7 @@ fn parameters(operation: &Operation) -> BTreeSet<String> {
     all.filter(|it| it.parameter_in == ParameterIn::Query).map(|it| it.name.clone()).collect()
 }
 
-/// How much of a path a template says itself.
+/// Bytes of a template outside its parameters; the template with the most wins.
 fn said(template: &str) -> usize {
     let parts = template.split('/').map(|part| {
         part.split_once('{').map_or(part.len(), |(begin, rest)| {
@@ -59,7 +59,7 @@ fn said(template: &str) -> usize {
     parts.sum()
 }
 
-/// The methods that a path knows, as the document says.
+/// The methods of a path, as the document lists them, for the header `Allow`.
 pub(crate) fn allowed(path: &str) -> String {
     let path = path.strip_prefix(ROOT).unwrap_or(path);
     let mut methods = BTreeSet::from(["OPTIONS"]);
@@ -70,7 +70,7 @@ pub(crate) fn allowed(path: &str) -> String {
     methods.into_iter().collect::<Vec<_>>().join(", ")
 }
 
-/// Looks whether a call has parameters of its own only, and none that is longer than any of them can be.
+/// Rejects unknown query parameters and values that are too long.
 pub(super) fn look(method: &Method, path: &str, query: &str) -> Result<(), ApiError> {
     if query.is_empty() {
         return Ok(());
@@ -87,7 +87,7 @@ pub(super) fn look(method: &Method, path: &str, query: &str) -> Result<(), ApiEr
             let names: Vec<_> = known.parameters.iter().map(|name| format!("`{name}`")).collect();
             let has = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
             let name: String = name.chars().filter(|letter| !letter.is_control()).take(64).collect();
-            return Err(ApiError::invalid(format!("unknown parameter `{name}`: this call has {has}")));
+            return Err(ApiError::invalid(format!("unknown parameter `{name}`: allowed: {has}")));
         }
         if value.chars().count() > MAX_TEXT_LEN {
             return Err(ApiError::invalid(format!("`{name}` must have at most {MAX_TEXT_LEN} characters")));
@@ -96,7 +96,7 @@ pub(super) fn look(method: &Method, path: &str, query: &str) -> Result<(), ApiEr
     Ok(())
 }
 
-/// Whether a path is one of a template such as `/rewards/{id}`.
+/// Whether `path` matches a template such as `/rewards/{id}`.
 fn is_of(template: &str, path: &str) -> bool {
     let (mut parts, mut of_path) = (template.split('/'), path.split('/'));
     loop {
@@ -151,9 +151,9 @@ mod tests {
         ] {
             assert_eq!(said(path, query), "", "{path}?{query}");
         }
-        assert!(said("/api/v1/rewards/7", "x=1").starts_with("unknown parameter `x`: this call has none"));
+        assert!(said("/api/v1/rewards/7", "x=1").starts_with("unknown parameter `x`: allowed: none"));
         assert!(said("/api/v1/reports/2026-11-23", "sheet=holds").contains("`sheet`"));
-        assert!(said("/api/v1/users/u/balance", "App=a").contains("this call has `app`"));
+        assert!(said("/api/v1/users/u/balance", "App=a").contains("allowed: `app`"));
         let long = format!("source={}", "x".repeat(MAX_TEXT_LEN + 1));
         assert!(said("/api/v1/rewards", &long).starts_with("`source` must have at most"));
     }

@@ -17,18 +17,18 @@ pub(super) fn routes(api: &Arc<Api>) -> BoxedFilter<(Response,)> {
     warp::path!("ledger" / "proof").and(get(api)).then(|call| answer(proof(call))).boxed()
 }
 
-/// Whether the kept balances follow from the transfers, and the transfers from the statuses.
+/// Whether stored balances match the transfers, and transfers match the statuses of rewards.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct LedgerProof {
     proven: bool,
-    /// How many accounts were recomputed.
+    /// Accounts recomputed.
     accounts: i64,
-    /// How many transfers they were recomputed from.
+    /// Transfers they were recomputed from.
     transfers: i64,
-    /// How many rewards were compared with their transfers.
+    /// Rewards compared with their transfers.
     rewards: i64,
     differing_accounts: Vec<DifferingAccount>,
-    /// The first hundred.
+    /// At most 100.
     differing_rewards: Vec<DifferingReward>,
 }
 
@@ -57,7 +57,7 @@ struct DifferingReward {
 
 #[utoipa::path(get, path = "/api/v1/ledger/proof", tag = "ledger",
     responses((status = 200, body = LedgerProof)))]
-/// Recomputes every balance from the transfers and names what differs.
+/// Recomputes every balance from the transfers and lists all differences.
 pub(crate) async fn proof(call: Call) -> Result<LedgerProof, ApiError> {
     call.reader().await?;
     let proof = call.api.store.prove().await?;

@@ -43,34 +43,34 @@ use error::ApiError;
 pub(crate) use known::allowed;
 pub(crate) use request::{Call, call};
 
-/// Made once: it is asked for by strangers.
+/// Built once, because callers without a token may request it.
 static DOCUMENT: LazyLock<utoipa::openapi::OpenApi> = LazyLock::new(openapi::document);
 
 /// The largest JSON body of a request: the longest words and the longest key, each character escaped as two of six.
 const MAX_REQUEST_BODY_LEN: usize = 64 * 1024;
 
-/// Everything that the API needs.
+/// State shared by all handlers of the API.
 #[derive(Debug)]
 pub struct Api {
-    /// The database.
+    /// The store, shared by the process.
     pub store: Store,
-    /// The apps of the settings.
+    /// Names of the apps in the settings.
     pub apps: BTreeSet<String>,
     /// The zone of plain dates and of the business day.
     pub timezone: Tz,
-    /// What time it is.
+    /// Source of the current time; replaced in tests.
     pub clock: Clock,
-    /// How statements are read.
+    /// Settings for reading statements, by source.
     pub statements: Arc<Readings>,
-    /// How quarantined postbacks are finished.
+    /// Settings for finishing quarantined postbacks.
     pub stating: Arc<Stating>,
     /// The proxies whose `X-Forwarded-For` is believed.
     pub trusted_proxies: Proxies,
-    /// Which refusals stand in the audit.
+    /// Limits how many refusals the audit records.
     pub refusals: Arc<Refusals>,
 }
 
-/// The routes of this module. Those of each area stand in its file, above its handlers.
+/// All routes of the API. Each area defines its own above its handlers.
 #[expect(clippy::needless_pass_by_value, reason = "the routes of every module take their share of the state")]
 pub fn routes(api: Arc<Api>) -> impl Filter<Extract = (Response,), Error = Rejection> + Clone {
     let document = warp::path!("openapi.json").and(warp::get()).map(|| json(StatusCode::OK, &*DOCUMENT));
@@ -99,7 +99,7 @@ pub fn routes(api: Arc<Api>) -> impl Filter<Extract = (Response,), Error = Rejec
     warp::path!("api" / "v1" / ..).and(request::clean().and(known).recover(request::refuse).unify())
 }
 
-/// The refusal of a request that is not even routed.
+/// The answer to a request that is refused before routing.
 pub(crate) fn unfit(status: StatusCode, why: String) -> Response {
     let error = match status {
         StatusCode::NOT_FOUND => ApiError::NotFound(why),
@@ -118,7 +118,7 @@ async fn answer<T: Serialize>(handled: impl Future<Output = Result<T, ApiError>>
 
 fn json(status: StatusCode, value: &impl Serialize) -> Response {
     let mut response = warp::reply::with_status(warp::reply::json(value), status).into_response();
-    // Balances and people: no cache keeps them.
+    // Answers hold balances and personal data: no cache may store them.
     response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response
 }

@@ -12,9 +12,9 @@ use super::Api;
 use super::error::ApiError;
 use crate::texts;
 
-/// How many items a page holds unless told.
+/// Items on a page by default.
 pub(super) const DEFAULT_LIMIT: i64 = 200;
-/// How many it can hold.
+/// Items on a page at most.
 pub(super) const MAX_LIMIT: i64 = 1_000;
 /// The longest text of a parameter or of a part of a path, in characters: no network's id is as long.
 pub(super) const MAX_TEXT_LEN: usize = 1_024;
@@ -60,7 +60,7 @@ pub(crate) fn body<'b, T: Deserialize<'b>>(body: &'b [u8], else_say: &str) -> Re
     serde_json::from_slice(body).map_err(|error| ApiError::invalid(format!("{else_say}{error}")))
 }
 
-/// Demands that the text of `field` has at most `most` characters.
+/// Rejects a text of more than `most` characters.
 pub(crate) fn at_most(field: &str, text: &str, most: usize) -> Result<(), ApiError> {
     if text.chars().count() > most {
         return Err(ApiError::invalid(format!("`{field}` must have at most {most} characters")));
@@ -68,7 +68,7 @@ pub(crate) fn at_most(field: &str, text: &str, most: usize) -> Result<(), ApiErr
     Ok(())
 }
 
-/// Words of `field`, of at most `most` characters and not only blanks.
+/// The text of `field`: 1 to `most` characters, not only blanks.
 pub(crate) fn words(field: &str, text: String, most: usize) -> Result<String, ApiError> {
     if text.trim().is_empty() {
         return Err(ApiError::invalid(format!(
@@ -79,7 +79,7 @@ pub(crate) fn words(field: &str, text: String, most: usize) -> Result<String, Ap
     Ok(text)
 }
 
-/// Reads a number that names a thing. JSON knows no other numbers than `7.0` is one of, too.
+/// Reads a numeric id; `7.0` is accepted, because some JSON writers know only floating point.
 pub(crate) fn one_id<'de, D: Deserializer<'de>>(deserializer: D) -> Result<i64, D::Error> {
     let number = serde_json::Number::deserialize(deserializer)?;
     let whole = || number.as_f64().filter(|it| it.fract() == 0.0 && (1.0..MAX_EXACT).contains(it));
@@ -88,23 +88,23 @@ pub(crate) fn one_id<'de, D: Deserializer<'de>>(deserializer: D) -> Result<i64, 
     id.ok_or_else(|| serde::de::Error::custom("an id must be a whole number above zero"))
 }
 
-/// The same, or none.
+/// Like [`one_id`], but may be null.
 pub(crate) fn optional_id<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<i64>, D::Error> {
     #[derive(Deserialize)]
     struct One(#[serde(deserialize_with = "one_id")] i64);
     Ok(Option::<One>::deserialize(deserializer)?.map(|One(id)| id))
 }
 
-/// From here on a floating point number is no certain whole number.
+/// 2^53: from here on a double does not hold every whole number.
 const MAX_EXACT: f64 = 9_007_199_254_740_992.0;
 
-/// A number that names a thing.
+/// A numeric id in a parameter.
 pub(crate) fn id(text: &str) -> Result<i64, ApiError> {
     let id = are_digits(text).then(|| text.parse().ok()).flatten().filter(|id| *id > 0);
     id.ok_or_else(|| ApiError::invalid("`id` must be a number above zero"))
 }
 
-/// A part of a path as it was meant: `named` says of what.
+/// A decoded part of a path; errors call it `named`.
 pub(crate) fn segment(named: &str, part: &str) -> Result<String, ApiError> {
     let text = percent_decode_str(part).decode_utf8();
     let text = text.map_err(|_| ApiError::invalid(format!("the {named} is not UTF-8")))?.into_owned();
@@ -117,7 +117,7 @@ pub(crate) fn segment(named: &str, part: &str) -> Result<String, ApiError> {
     Ok(text)
 }
 
-/// The number of items asked for, within its bounds.
+/// The requested page size, 1 to [`MAX_LIMIT`].
 pub(crate) fn limit(asked: Option<&str>) -> Result<i64, ApiError> {
     let number = |text: &str| are_digits(text).then(|| text.parse().ok()).flatten();
     match asked.map(number) {
@@ -131,12 +131,12 @@ fn are_digits(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
-/// The number that a cursor is, or the first one of a list if there is no cursor.
+/// The number in a cursor; without a cursor, `first`.
 pub(crate) fn number(cursor: Option<&str>, first: i64) -> Result<i64, ApiError> {
     cursor.map_or(Some(first), cursor_number).ok_or_else(bad_cursor)
 }
 
-/// The day that a cursor is.
+/// The day in a cursor; without a cursor, `first`.
 pub(crate) fn day<'q>(api: &Api, cursor: Option<&'q str>, first: &'q str) -> Result<&'q str, ApiError> {
     let Some(cursor) = cursor else { return Ok(first) };
     BusinessDay::parse(cursor, api.timezone).map(|_| cursor).ok_or_else(bad_cursor)
@@ -150,18 +150,18 @@ fn bad_cursor() -> ApiError {
     ApiError::invalid("`cursor` must be the `next` of a page")
 }
 
-/// What a statement counts instead of, as it is written in a parameter.
+/// The parameter `supersedes`: `none`, or ids separated by commas.
 pub(crate) fn supersedes(text: Option<&str>) -> Result<Option<&str>, ApiError> {
     let is_written = |text: &str| text == "none" || text.split(',').all(|id| cursor_number(id).is_some());
     match text {
         Some(text) if !is_written(text) => Err(ApiError::invalid(
-            "`supersedes` must be `none` or numbers of statements such as 3 or 3,4, without blanks",
+            "`supersedes` must be `none` or statement ids without blanks, such as 3 or 3,4",
         )),
         text => Ok(text),
     }
 }
 
-/// What is switched on or off.
+/// A boolean parameter; absent is false.
 pub(crate) fn switch(name: &str, text: Option<&str>) -> Result<bool, ApiError> {
     match text {
         None | Some("false") => Ok(false),
@@ -175,20 +175,22 @@ pub(crate) fn filled<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Optio
     Ok(Some(String::deserialize(deserializer)?).filter(|text| !text.is_empty()))
 }
 
-/// The instant that the parameter `name` says, if it is there.
+/// The instant in the parameter `name`; `None` if it is absent.
 pub(crate) fn instant(api: &Api, name: &str, text: Option<&str>) -> Result<Option<TimestampMs>, ApiError> {
     text.map(|text| {
         // Both are read more loosely than they are written: a blank for the T, a month of one digit.
         let is_as_written = text.as_bytes().get(10).is_none_or(|byte| byte.eq_ignore_ascii_case(&b'T'))
             && (text.len() > 10 || BusinessDay::parse(text, api.timezone).is_some());
         TimestampMs::parse(text, api.timezone).filter(|_| is_as_written).ok_or_else(|| {
-            ApiError::invalid(format!("`{name}` must be RFC 3339 or a date, `{text}` is neither"))
+            ApiError::invalid(format!(
+                "`{name}`: `{text}` must be an RFC 3339 time or a date such as 2026-11-23"
+            ))
         })
     })
     .transpose()
 }
 
-/// The place that a cursor names.
+/// The place in a cursor such as `1764172800000-7`.
 pub(crate) fn place(cursor: &str) -> Result<Place, ApiError> {
     let parts = cursor.split_once('-').and_then(|(at, id)| Some((cursor_number(at)?, cursor_number(id)?)));
     let (received_at, id) = parts.ok_or_else(bad_cursor)?;

@@ -29,12 +29,12 @@ pub(super) fn routes(api: &Arc<Api>) -> BoxedFilter<(Response,)> {
     list.or(one).unify().or(replay).unify().boxed()
 }
 
-/// Which postbacks to list.
+/// Filters of the list of postbacks.
 #[derive(Debug, Default, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields, default)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct PostbackQuery {
-    /// Without it everything that was accepted.
+    /// Default: all accepted postbacks.
     #[serde(deserialize_with = "page::filled")]
     #[param(value_type = Option<Outcome>)]
     outcome: Option<String>,
@@ -44,7 +44,7 @@ pub(crate) struct PostbackQuery {
     #[serde(deserialize_with = "page::filled")]
     #[param(value_type = Option<NumberCursor>)]
     cursor: Option<String>,
-    /// 200 unless told.
+    /// Default: 200.
     #[serde(deserialize_with = "page::filled")]
     #[param(value_type = Option<Limit>)]
     limit: Option<String>,
@@ -52,7 +52,7 @@ pub(crate) struct PostbackQuery {
 
 #[utoipa::path(get, path = "/api/v1/postbacks", params(PostbackQuery), tag = "postbacks",
     responses((status = 200, body = Page<Postback>)))]
-/// Postbacks as received, newest first, with what became of each.
+/// Postbacks as received, newest first, each with its outcome.
 pub(crate) async fn list(call: Call, query: String) -> Result<Page<Postback>, ApiError> {
     call.reader().await?;
     let query: PostbackQuery = page::parse(&query)?;
@@ -75,7 +75,7 @@ pub(crate) async fn list(call: Call, query: String) -> Result<Page<Postback>, Ap
 
 #[utoipa::path(get, path = "/api/v1/postbacks/{id}", params(("id" = Id, Path)), tag = "postbacks",
     responses((status = 200, body = Postback)))]
-/// One postback that was accepted, with its replays and what people stated of it.
+/// One accepted postback, with its replays and the values that people entered.
 pub(crate) async fn one(call: Call, id: i64) -> Result<Postback, ApiError> {
     call.reader().await?;
     one_of(&call.api, id).await
@@ -89,10 +89,10 @@ pub(crate) async fn one_of(api: &Api, id: i64) -> Result<Postback, ApiError> {
     Ok(with_past(row, &mut past))
 }
 
-/// What happened to postbacks besides being processed: replays, and what people did about them.
+/// Replays and quarantine actions of each postback, by postback id.
 pub(crate) type Past = HashMap<i64, (Vec<Replay>, Vec<QuarantineAct>)>;
 
-/// The past of `rows`, by postback.
+/// Replays and quarantine actions of `rows`.
 pub(crate) async fn past(store: &Store, rows: &[PostbackRow]) -> Result<Past, ApiError> {
     let ids: Vec<_> = rows.iter().map(|row| row.id).collect();
     let mut past = Past::new();
@@ -105,7 +105,7 @@ pub(crate) async fn past(store: &Store, rows: &[PostbackRow]) -> Result<Past, Ap
     Ok(past)
 }
 
-/// A postback with its past.
+/// The postback with its replays and quarantine actions.
 pub(crate) fn with_past(row: PostbackRow, past: &mut Past) -> Postback {
     let id = row.id;
     let mut postback = Postback::from(row);
@@ -116,7 +116,7 @@ pub(crate) fn with_past(row: PostbackRow, past: &mut Past) -> Postback {
 #[utoipa::path(post, path = "/api/v1/postbacks/{id}/replay", params(("id" = Id, Path)), tag = "postbacks",
     responses((status = 200, body = ReplayDone),
               (status = 409)))]
-/// Puts a quarantined postback back into the inbox, to be mapped as the settings are now. Needs the role risk or
+/// Returns a quarantined postback to the inbox, to be processed with the current settings. Requires the role risk or
 /// admin.
 pub(crate) async fn replay(call: Call, id: i64) -> Result<ReplayDone, ApiError> {
     let owner = call.reviewer().await?;
@@ -130,17 +130,17 @@ pub(crate) async fn replay(call: Call, id: i64) -> Result<ReplayDone, ApiError> 
         }
         Ok(Replayed::NotFound) => Err(ApiError::NotFound(format!("there is no postback {id}"))),
         Ok(Replayed::NotQuarantined) => Err(ApiError::Conflict(format!(
-            "postback {id} is not quarantined, so there is nothing to replay"
+            "postback {id} is not quarantined: only a quarantined one can be replayed"
         ))),
         Err(error) => Err(error.into()),
     }
 }
 
-/// A postback that waits again.
+/// A replayed postback.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct ReplayDone {
     id: i64,
-    /// Where it stands now.
+    /// Its new outcome.
     #[schema(value_type = Outcome, example = "received")]
     outcome: &'static str,
 }

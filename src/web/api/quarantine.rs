@@ -1,4 +1,4 @@
-//! `POST postbacks/{id}/state`, `…/confirm`, `…/decline`, `…/set-aside` and `…/take-up`: finishing what is quarantined.
+//! `POST postbacks/{id}/state`, `…/confirm`, `…/decline`, `…/set-aside` and `…/take-up`: finishing quarantined postbacks.
 
 use std::sync::Arc;
 
@@ -46,7 +46,7 @@ pub(super) fn routes(api: &Arc<Api>) -> BoxedFilter<(Response,)> {
     state.or(confirm).unify().or(decline).unify().or(set_aside).unify().or(take_up).unify().boxed()
 }
 
-/// What is missing or cannot be read, and how it is known.
+/// Values for the missing or unreadable fields of a postback.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct StateRequest {
@@ -67,16 +67,16 @@ pub(crate) struct StateRequest {
     #[serde(default)]
     #[schema(value_type = StatedAmount)]
     payout: String,
-    /// How it is known. Not needed for a preview.
+    /// Where the values come from. Optional for a preview.
     #[serde(default)]
     #[schema(value_type = OptionalNote, example = "their mail of 2 December")]
     reason: String,
-    /// Only say what the postback would become.
+    /// Only show the result; nothing is changed.
     #[serde(default)]
     preview: bool,
 }
 
-/// Why a postback is set aside, or taken up again.
+/// Setting a postback aside, or returning it to quarantine.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct AsideRequest {
@@ -84,11 +84,11 @@ pub(crate) struct AsideRequest {
     reason: String,
 }
 
-/// That another person agrees to a proposal.
+/// A second person agrees to a proposal.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ConfirmRequest {
-    /// The `proposal` that was answered when it was made; so nothing else is agreed to.
+    /// `proposal` of the answer to the proposal.
     #[serde(deserialize_with = "page::one_id")]
     #[schema(value_type = Id)]
     proposal: i64,
@@ -97,11 +97,11 @@ pub(crate) struct ConfirmRequest {
     reason: String,
 }
 
-/// Why a proposal is declined.
+/// A person declines a proposal.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct DeclineRequest {
-    /// The `proposal` that was answered when it was made.
+    /// `proposal` of the answer to the proposal.
     #[serde(deserialize_with = "page::one_id")]
     #[schema(value_type = Id)]
     proposal: i64,
@@ -109,28 +109,28 @@ pub(crate) struct DeclineRequest {
     reason: String,
 }
 
-/// What became of a statement.
+/// The result of entering values.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct StateDone {
     id: i64,
-    /// preview; stated or confirmed: it waits in the inbox again; proposed: another person must agree
+    /// preview; stated or confirmed: the postback waits in the inbox again; proposed: a second person must agree
     #[schema(value_type = StateResult, example = "stated")]
     result: &'static str,
-    /// What happens with it, in words.
+    /// What happens to the postback, as a sentence.
     outlook: String,
-    /// True if another person must agree.
+    /// True if a second person must agree.
     needs_second: bool,
-    /// To confirm or decline it by.
+    /// Id to confirm or decline the proposal with; null unless the result is `proposed`.
     proposal: Option<i64>,
 }
 
-/// What a person did about a quarantined postback.
+/// One action of a person on a quarantined postback.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct QuarantineAct {
     id: i64,
     #[schema(value_type = ActName)]
     act: String,
-    /// Of confirmed and declined: what was proposed.
+    /// Confirmed and declined only: the proposal.
     proposal: Option<i64>,
     user_id: Option<String>,
     tx_id: Option<String>,
@@ -174,8 +174,8 @@ fn by(call: &Call, actor: Actor, reason: &str, required: bool) -> Result<By, Api
 #[utoipa::path(post, path = "/api/v1/postbacks/{id}/state", params(("id" = Id, Path)), tag = "postbacks",
     request_body = StateRequest,
     responses((status = 200, body = StateDone), (status = 409)))]
-/// States what is missing or unreadable in a quarantined postback, which then waits in the inbox again; or proposes it,
-/// if the settings ask for a second person. What was received and can be read is never replaced. Needs the role risk or
+/// Enters the missing or unreadable values of a quarantined postback and returns it to the inbox; or proposes them, if the
+/// settings require a second person. Values that were received and are valid are never replaced. Requires the role risk or
 /// admin.
 pub(crate) async fn state(call: Call, id: i64, body: Bytes) -> Result<StateDone, ApiError> {
     let owner = call.reviewer().await?;
@@ -185,7 +185,7 @@ pub(crate) async fn state(call: Call, id: i64, body: Bytes) -> Result<StateDone,
         [("status", &request.status), ("reward", &request.reward), ("payout", &request.payout)]
     {
         if text.trim() != text {
-            return Err(ApiError::invalid(format!("`{name}` has blanks around it: leave them out")));
+            return Err(ApiError::invalid(format!("`{name}` begins or ends with blanks: remove them")));
         }
     }
     let typed = [
@@ -222,7 +222,7 @@ pub(crate) async fn state(call: Call, id: i64, body: Bytes) -> Result<StateDone,
     request_body = ConfirmRequest,
     responses((status = 200, body = Postback),
               (status = 409)))]
-/// Agrees to what another person proposed. Needs the role risk or admin.
+/// Agrees to the proposal of another person. Requires the role risk or admin.
 pub(crate) async fn confirm(call: Call, id: i64, body: Bytes) -> Result<Postback, ApiError> {
     let owner = call.reviewer().await?;
     let request: ConfirmRequest = parse(&body)?;
@@ -236,7 +236,7 @@ pub(crate) async fn confirm(call: Call, id: i64, body: Bytes) -> Result<Postback
     request_body = DeclineRequest,
     responses((status = 200, body = Postback),
               (status = 409)))]
-/// Declines what was proposed; whoever proposed it takes it back in this way. Needs the role risk or admin.
+/// Declines a proposal, or withdraws your own. Requires the role risk or admin.
 pub(crate) async fn decline(call: Call, id: i64, body: Bytes) -> Result<Postback, ApiError> {
     let owner = call.reviewer().await?;
     let request: DeclineRequest = parse(&body)?;
@@ -250,7 +250,7 @@ pub(crate) async fn decline(call: Call, id: i64, body: Bytes) -> Result<Postback
     request_body = AsideRequest,
     responses((status = 200, body = Postback),
               (status = 409)))]
-/// Sets a quarantined postback aside: nobody needs to look at it any more. Needs the role risk or admin.
+/// Sets a quarantined postback aside: it needs no more work. Requires the role risk or admin.
 pub(crate) async fn set_aside(call: Call, id: i64, body: Bytes) -> Result<Postback, ApiError> {
     let owner = call.reviewer().await?;
     let request: AsideRequest = parse(&body)?;
@@ -262,7 +262,7 @@ pub(crate) async fn set_aside(call: Call, id: i64, body: Bytes) -> Result<Postba
     request_body = AsideRequest,
     responses((status = 200, body = Postback),
               (status = 409)))]
-/// Takes a postback up again that was set aside: it is quarantined as before. Needs the role risk or admin.
+/// Returns a postback that was set aside to quarantine. Requires the role risk or admin.
 pub(crate) async fn take_up(call: Call, id: i64, body: Bytes) -> Result<Postback, ApiError> {
     let owner = call.reviewer().await?;
     let request: AsideRequest = parse(&body)?;

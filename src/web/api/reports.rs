@@ -41,7 +41,7 @@ pub(super) fn routes(api: &Arc<Api>) -> BoxedFilter<(Response,)> {
     list.or(one).unify().or(sign_off).unify().boxed()
 }
 
-/// The headline of a report.
+/// Key figures of a report.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct ReportSummary {
     #[schema(value_type = Day)]
@@ -61,7 +61,7 @@ pub(crate) struct ReportSummary {
     signed_off: Option<SignedOff>,
 }
 
-/// Who vouches for a report.
+/// The sign-off of a report.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct SignedOff {
     by: String,
@@ -70,20 +70,20 @@ pub(crate) struct SignedOff {
     note: String,
 }
 
-/// A report, with what stands beside it.
+/// A report with its hash and sign-off.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct KeptReport {
     #[schema(value_type = Time)]
     made_at: String,
-    /// SHA-256 of the report as it is kept.
+    /// SHA-256 of the stored report.
     hash: String,
     signed_off: Option<SignedOff>,
-    /// Amounts are decimal strings; of a cohort, null is a cell that is still open.
+    /// Amounts are decimal strings; in a cohort, null is a cell that is still open.
     #[schema(value_type = Object)]
     report: Report,
 }
 
-/// Which reports.
+/// A page of the list of reports.
 #[derive(Debug, Default, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields, default)]
 #[into_params(parameter_in = Query)]
@@ -91,18 +91,18 @@ pub(crate) struct ReportQuery {
     #[serde(deserialize_with = "page::filled")]
     #[param(value_type = Option<DayCursor>)]
     cursor: Option<String>,
-    /// 200 unless told.
+    /// Default: 200.
     #[serde(deserialize_with = "page::filled")]
     #[param(value_type = Option<Limit>)]
     limit: Option<String>,
 }
 
-/// Of a CSV file.
+/// Which table of a report a CSV file holds.
 #[derive(Debug, Default, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields, default)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct FileQuery {
-    /// Of `.csv`: only this table, as a table; without it every table, a cell a line.
+    /// Only this table, with its columns. Default: all tables, one cell per line.
     #[serde(deserialize_with = "page::filled")]
     #[param(value_type = Option<SheetName>)]
     sheet: Option<String>,
@@ -152,20 +152,20 @@ async fn in_its_form(call: Call, name: &str, query: &str) -> Result<Response, Ap
     let query: FileQuery = page::parse(query)?;
     if let Some(name) = query.sheet.as_deref().filter(|name| !Sheet::NAMES.contains(name)) {
         return Err(ApiError::invalid(format!(
-            "`sheet`: `{name}` is not one of {}",
+            "`sheet`: `{name}` must be one of: {}",
             Sheet::NAMES.join(", ")
         )));
     }
     let name = page::segment("date", name)?;
     let (date, form) = name.split_once('.').map_or((&*name, None), |(date, form)| (date, Some(form)));
     let row = call.api.store.report(date).await?;
-    let row = row.ok_or_else(|| ApiError::NotFound(format!("there is no report of `{date}`")))?;
+    let row = row.ok_or_else(|| ApiError::NotFound(format!("there is no report for `{date}`")))?;
     let report = row.report()?;
     match form {
         None => Ok(json(StatusCode::OK, &one(row, report))),
         Some("csv") => csv(date, &report, query.sheet.as_deref()),
         Some("xlsx") => xlsx(date, &report),
-        Some(_) => Err(ApiError::NotFound("a report is there as JSON, .csv and .xlsx".into())),
+        Some(_) => Err(ApiError::NotFound("a report is available as JSON, .csv and .xlsx".into())),
     }
 }
 
@@ -178,7 +178,7 @@ fn one(row: ReportRow, report: Report) -> KeptReport {
 
 #[utoipa::path(get, path = "/api/v1/reports/{date}.csv", tag = "reports", params(("date" = Day, Path), FileQuery),
     responses((status = 200, body = String, content_type = "text/csv")))]
-/// The same as CSV: every table, a cell a line, or one table as a table.
+/// The report as CSV: all tables with one cell per line, or one table with its columns.
 fn csv(date: &str, report: &Report, only: Option<&str>) -> Result<Response, ApiError> {
     let sheets = report.sheets();
     let csv = match only {
@@ -191,7 +191,7 @@ fn csv(date: &str, report: &Report, only: Option<&str>) -> Result<Response, ApiE
 #[utoipa::path(get, path = "/api/v1/reports/{date}.xlsx", tag = "reports", params(("date" = Day, Path)),
     responses((status = 200, body = Vec<u8>,
                content_type = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet")))]
-/// The same as a workbook.
+/// The report as a workbook.
 fn xlsx(date: &str, report: &Report) -> Result<Response, ApiError> {
     let xlsx = export::xlsx(&format!("Reconciliation {date}"), &report.sheets())
         .map_err(|error| ApiError::Failed(format!("the workbook cannot be written: {error}")))?;
@@ -201,14 +201,14 @@ fn xlsx(date: &str, report: &Report) -> Result<Response, ApiError> {
 fn sheet<'s>(sheets: &'s [Sheet], name: &str) -> Result<&'s Sheet, ApiError> {
     sheets.iter().find(|sheet| sheet.name == name).ok_or_else(|| {
         let names: Vec<_> = sheets.iter().map(|sheet| sheet.name).collect();
-        ApiError::invalid(format!("`sheet` is one of: {}", names.join(", ")))
+        ApiError::invalid(format!("`sheet` must be one of: {}", names.join(", ")))
     })
 }
 
 #[utoipa::path(post, path = "/api/v1/reports/{date}/sign-off", tag = "reports",
     params(("date" = Day, Path)), request_body = SignOffRequest,
     responses((status = 200, body = ReportSummary), (status = 409)))]
-/// Vouches for the closed report of a day; once, by finance or admin.
+/// Signs off the closed report of a business day, once. Requires the role finance or admin.
 pub(crate) async fn sign_off(call: Call, date: String, body: Bytes) -> Result<ReportSummary, ApiError> {
     let owner = call.controller().await?;
     let date = page::segment("date", &date)?;
@@ -220,12 +220,16 @@ pub(crate) async fn sign_off(call: Call, date: String, body: Bytes) -> Result<Re
     };
     match call.api.store.sign_off(&date, sign_off).await? {
         Signed::Done => {}
-        Signed::Before(by) => return Err(ApiError::Conflict(format!("`{by}` has signed it already"))),
-        Signed::NotClosed => {
-            return Err(ApiError::Conflict("the day is not closed yet: its report may still change".into()));
+        Signed::Before(by) => {
+            return Err(ApiError::Conflict(format!("`{by}` has already signed off this report")));
         }
-        Signed::Missing => return Err(ApiError::NotFound(format!("there is no report of `{date}`"))),
+        Signed::NotClosed => {
+            return Err(ApiError::Conflict(
+                "this business day is not closed: sign off when its report is final".into(),
+            ));
+        }
+        Signed::Missing => return Err(ApiError::NotFound(format!("there is no report for `{date}`"))),
     }
     let row = call.api.store.report(&date).await?;
-    summary(row.ok_or_else(|| ApiError::NotFound(format!("there is no report of `{date}`")))?)
+    summary(row.ok_or_else(|| ApiError::NotFound(format!("there is no report for `{date}`")))?)
 }

@@ -1,5 +1,5 @@
-//! What a handler gets of a request: the call, its query, its JSON body. What cannot be read becomes a rejection here,
-//! and an answer in [`refuse`].
+//! Reads a request for a handler: the call, its query, its JSON body. An unreadable part becomes a rejection, which
+//! [`refuse`] turns into an answer.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -18,7 +18,7 @@ use crate::body::{BadBody, content_type, whole};
 use crate::caller::{self, Peer};
 use crate::texts;
 
-/// A call of the API before it is known who makes it.
+/// A call of the API, before authentication.
 pub(crate) struct Call {
     pub(super) api: Arc<Api>,
     pub(super) authorization: Authorization,
@@ -39,7 +39,7 @@ pub(super) fn post(api: &Arc<Api>) -> BoxedFilter<(Call,)> {
     warp::post().and(call(api.clone())).boxed()
 }
 
-/// The call of a request.
+/// Reads the call from a request.
 pub(crate) fn call(api: Arc<Api>) -> impl Filter<Extract = (Call,), Error = Rejection> + Clone {
     warp::header::headers_cloned()
         .and(warp::ext::get::<Peer>())
@@ -48,7 +48,7 @@ pub(crate) fn call(api: Arc<Api>) -> impl Filter<Extract = (Call,), Error = Reje
         .and(query())
         .map(move |headers: HeaderMap, peer: Peer, method: Method, path: FullPath, query: String| {
             let from = caller::address(peer, &headers, &api.trusted_proxies);
-            // What is no text is no token either.
+            // A header that is not text holds no token.
             let header = headers.get(header::AUTHORIZATION).and_then(|header| header.to_str().ok());
             let authorization = Authorization(header.map(ToOwned::to_owned));
             Call { api: api.clone(), authorization, from, method, path, query }
@@ -60,7 +60,7 @@ pub(super) fn query() -> impl Filter<Extract = (String,), Error = std::convert::
     warp::query::raw().or(warp::any().map(String::new)).unify()
 }
 
-/// What a request cannot have sent, as a rejection on its way to [`refuse`].
+/// An error found while reading a request, as a rejection on its way to [`refuse`].
 #[derive(Debug)]
 struct Unread(ApiError);
 
@@ -70,7 +70,7 @@ fn unread(error: ApiError) -> Rejection {
     warp::reject::custom(Unread(error))
 }
 
-/// The body of a request, which is a JSON object or empty.
+/// The body of a request: a JSON object, or empty.
 pub(super) fn json_body() -> BoxedFilter<(bytes::Bytes,)> {
     warp::header::headers_cloned().and(warp::body::stream()).and_then(read_json).boxed()
 }
@@ -97,20 +97,20 @@ async fn read_json<B: bytes::Buf>(
     }
 }
 
-/// What JSON text is, if it is no object: structures would be read from arrays, too.
+/// The kind of JSON if it is not an object. serde would also read structs from arrays.
 fn no_object(body: &[u8]) -> Option<&'static str> {
     Some(match body.trim_ascii_start().first()? {
         b'[' => "an array",
-        b'"' => "a text",
+        b'"' => "a string",
         b'-' | b'0'..=b'9' => "a number",
-        b't' | b'f' => "a truth value",
+        b't' | b'f' => "a boolean",
         b'n' => "null",
-        // An object; or no JSON, of which the parser says where it is wrong.
+        // An object, or invalid JSON, which the parser reports.
         _ => return None,
     })
 }
 
-/// A file comes as it is, not in an envelope.
+/// Rejects a multipart body: a file must be the whole body.
 pub(super) fn file() -> impl Filter<Extract = (), Error = Rejection> + Clone {
     warp::header::headers_cloned()
         .and_then(|headers: HeaderMap| async move {
@@ -135,20 +135,20 @@ pub(super) fn clean() -> impl Filter<Extract = (), Error = Rejection> + Clone {
         .untuple_one()
 }
 
-/// A path or a query that is no text.
+/// A path or a query that is not text.
 #[derive(Debug)]
 struct Unclean(texts::BadText);
 
 impl warp::reject::Reject for Unclean {}
 
-/// What no handler took, under `/api/v1`.
+/// The answer to a call under `/api/v1` that no handler took.
 pub(super) async fn refuse(rejection: Rejection) -> Result<Response, Rejection> {
     let error = if let Some(Unread(error)) = rejection.find() {
         error.again()
     } else if let Some(Unclean(bad)) = rejection.find() {
         bad.clone().into()
     } else if let Some(header) = rejection.find::<warp::reject::InvalidHeader>() {
-        ApiError::invalid(format!("the header `{}` must be plain text", header.name()))
+        ApiError::invalid(format!("the header `{}` must be printable ASCII", header.name()))
     } else if rejection.find::<warp::reject::MethodNotAllowed>().is_some() {
         ApiError::MethodNotAllowed
     } else {
@@ -170,9 +170,9 @@ mod tests {
             ("[1]", Some("an array")),
             (" 7", Some("a number")),
             ("-7", Some("a number")),
-            ("\"x\"", Some("a text")),
+            ("\"x\"", Some("a string")),
             ("null", Some("null")),
-            ("true", Some("a truth value")),
+            ("true", Some("a boolean")),
             ("x", None),
         ] {
             assert_eq!(no_object(body.as_bytes()), what, "{body}");

@@ -1,4 +1,4 @@
-//! `GET reversals`, `POST reversals/{id}/resolve`: reversals that a person must look at.
+//! `GET reversals`, `POST reversals/{id}/resolve`: reversals that a person must decide.
 
 use std::sync::Arc;
 
@@ -31,41 +31,41 @@ pub(super) fn routes(api: &Arc<Api>) -> BoxedFilter<(Response,)> {
     list.or(resolve).unify().boxed()
 }
 
-/// A reversal that does not simply reverse.
+/// A reversal that cannot be booked automatically.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct ReversalCase {
     id: i64,
-    /// orphan: no credit came within the retry horizon
+    /// orphan: no credit arrived within the retry horizon
     #[schema(value_type = CaseSituation)]
     situation: String,
     source: String,
     tx_id: String,
-    /// The reward of its transaction; of an orphan it knows nothing but the reversal.
+    /// The reward of its transaction; for an orphan, a reward without a credit.
     reward_id: i64,
-    /// Where that reward stands.
+    /// Status of that reward.
     #[schema(value_type = RewardStatus)]
     status: String,
-    /// Whose it is.
+    /// The user of that reward.
     user_id: String,
     currency: String,
-    /// What the reversal says; null where it says nothing.
+    /// The user in the reversal; amounts below are null if the reversal names none.
     said_user_id: String,
     #[schema(value_type = Option<Decimal>)]
     said_reward: Option<String>,
     #[schema(value_type = Option<Decimal>)]
     said_payout: Option<String>,
-    /// What is at stake, in the user's currency.
+    /// Amount at stake, in the user's currency.
     #[schema(value_type = Decimal)]
     stake_reward: String,
-    /// What is at stake, in USD.
+    /// Payout at stake, in USD.
     #[schema(value_type = Decimal)]
     stake_payout: String,
-    /// The postback that raised it.
+    /// The reversal postback.
     postback_id: i64,
     /// RFC 3339
     #[schema(value_type = Time)]
     raised_at: String,
-    /// RFC 3339: since when a person must look at it.
+    /// RFC 3339: time since which it waits for a person.
     #[schema(value_type = Time)]
     due_at: String,
     /// null while it is open
@@ -75,10 +75,9 @@ pub(crate) struct ReversalCase {
     ended_at: Option<String>,
     ended_by: Option<String>,
     note: Option<String>,
-    /// The reward that was taken back.
+    /// The reward that was reversed.
     taken_reward_id: Option<i64>,
-    /// Credits that an orphan may belong to, the likeliest first; only with `id`, and in the
-    /// answer to a decision.
+    /// Credits that an orphan may belong to, the most likely first; only with `id`, and in the answer to a decision.
     #[serde(skip_serializing_if = "Option::is_none")]
     partners: Option<Vec<Partner>>,
 }
@@ -101,16 +100,16 @@ pub(crate) struct Partner {
     same_amount: bool,
 }
 
-/// Which cases to list.
+/// Filters of the list of reversal cases.
 #[derive(Debug, Default, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields, default)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct ReversalQuery {
-    /// This one alone, open or ended, with the credits that it may belong to.
+    /// Only this case, open or ended, with the credits that it may belong to.
     #[serde(deserialize_with = "page::filled")]
     #[param(value_type = Option<Id>)]
     id: Option<String>,
-    /// open unless told
+    /// Default: open.
     #[serde(deserialize_with = "page::filled")]
     #[param(value_type = Option<CaseState>)]
     state: Option<String>,
@@ -123,31 +122,31 @@ pub(crate) struct ReversalQuery {
     #[serde(deserialize_with = "page::filled")]
     #[param(value_type = Option<Cursor>)]
     cursor: Option<String>,
-    /// 200 unless told.
+    /// Default: 200.
     #[serde(deserialize_with = "page::filled")]
     #[param(value_type = Option<Limit>)]
     limit: Option<String>,
 }
 
-/// What is decided on a case.
+/// A decision on a case.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ResolveRequest {
-    /// all (take back what is left), part (take back what the reversal names) or dismiss
+    /// all (reverse what is left), part (reverse the amount of the reversal) or dismiss
     #[schema(value_type = CaseResolution, example = "part")]
     resolution: String,
-    /// Of an orphan: the credit that is taken back.
+    /// Orphan only: the credit to reverse.
     #[serde(default, deserialize_with = "page::optional_id")]
     #[schema(value_type = Option<Id>)]
     reward_id: Option<i64>,
-    /// Why.
+    /// The reason; recorded in the history of the reward.
     #[schema(value_type = Note, example = "the network confirmed it by mail")]
     note: String,
 }
 
 #[utoipa::path(get, path = "/api/v1/reversals", params(ReversalQuery), tag = "reversals",
     responses((status = 200, body = Page<ReversalCase>), (status = 404)))]
-/// Reversals that a person must look at, the oldest first; or those that have ended, the newest first.
+/// Reversal cases: open ones, oldest first; or decided ones, newest first.
 pub(crate) async fn list(call: Call, query: String) -> Result<Page<ReversalCase>, ApiError> {
     call.reader().await?;
     let query: ReversalQuery = page::parse(&query)?;
@@ -197,7 +196,7 @@ async fn whole(call: &Call, id: i64) -> Result<ReversalCase, ApiError> {
 #[utoipa::path(post, path = "/api/v1/reversals/{id}/resolve", params(("id" = Id, Path)), tag = "reversals",
     request_body = ResolveRequest,
     responses((status = 200, body = ReversalCase), (status = 409)))]
-/// Decides on one, once. Needs the role risk or admin.
+/// Decides a case, once. Requires the role risk or admin.
 pub(crate) async fn resolve(call: Call, id: i64, body: Bytes) -> Result<ReversalCase, ApiError> {
     let owner = call.reviewer().await?;
     let request: ResolveRequest =
@@ -210,15 +209,15 @@ pub(crate) async fn resolve(call: Call, id: i64, body: Bytes) -> Result<Reversal
         Ok(Resolved::Done { .. }) => whole(&call, id).await,
         Ok(Resolved::NotFound) => Err(ApiError::NotFound(format!("there is no case {id}"))),
         Ok(Resolved::Ended { ending, by }) => {
-            Err(ApiError::Conflict(format!("the case has ended: {} by {by}", ending.name())))
+            Err(ApiError::Conflict(format!("the case is already decided: {} by {by}", ending.name())))
         }
         Ok(Resolved::BadReward(why)) => Err(ApiError::Conflict(why)),
         Ok(Resolved::Waits) => Err(ApiError::Conflict(
-            "dismissing this case needs two persons: your decision is kept as an opinion, and waits for another person's".into(),
+            "dismissing this case needs two people: your decision is saved as an opinion until a second person agrees".into(),
         )),
         Ok(Resolved::NotPossible(why)) => Err(ApiError::Conflict(why.to_string())),
         Err(store::Error::Contended(_)) => {
-            Err(ApiError::Conflict("the reward was changed at the same moment; look at it again".into()))
+            Err(ApiError::Conflict("someone else changed this reward at the same time: load it and try again".into()))
         }
         Err(error) => Err(error.into()),
     }

@@ -35,11 +35,11 @@ pub(super) fn routes(api: &Arc<Api>) -> BoxedFilter<(Response,)> {
     release.or(reject).unify().or(undo).unify().boxed()
 }
 
-/// Why the decision is made.
+/// A decision on one reward.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ReviewRequest {
-    /// For whoever reads the steps later.
+    /// The reason; recorded in the history of the reward.
     #[schema(value_type = Note, example = "played with the user on the phone")]
     note: String,
 }
@@ -47,7 +47,7 @@ pub(crate) struct ReviewRequest {
 #[utoipa::path(post, path = "/api/v1/rewards/{id}/release", params(("id" = Id, Path)), tag = "rewards",
     request_body = ReviewRequest,
     responses((status = 200, body = RewardWhole), (status = 409)))]
-/// Gives the user a held reward, or one that was rejected before. Needs the role risk or admin.
+/// Releases a held or rejected reward to the user. Requires the role risk or admin.
 async fn release(call: Call, id: i64, body: Bytes) -> Result<RewardWhole, ApiError> {
     decide(call, id, Review::Release, &body).await
 }
@@ -55,7 +55,7 @@ async fn release(call: Call, id: i64, body: Bytes) -> Result<RewardWhole, ApiErr
 #[utoipa::path(post, path = "/api/v1/rewards/{id}/reject", params(("id" = Id, Path)), tag = "rewards",
     request_body = ReviewRequest,
     responses((status = 200, body = RewardWhole), (status = 409)))]
-/// Refuses a held reward. Needs the role risk or admin.
+/// Rejects a held reward. Requires the role risk or admin.
 async fn reject(call: Call, id: i64, body: Bytes) -> Result<RewardWhole, ApiError> {
     decide(call, id, Review::Reject, &body).await
 }
@@ -63,15 +63,14 @@ async fn reject(call: Call, id: i64, body: Bytes) -> Result<RewardWhole, ApiErro
 #[utoipa::path(post, path = "/api/v1/rewards/{id}/undo", params(("id" = Id, Path)), tag = "rewards",
     request_body = ReviewRequest,
     responses((status = 200, body = RewardWhole), (status = 409)))]
-/// Takes back the last decision of a person while its grace lasts, before anybody is told of it. Needs the role risk or
-/// admin.
+/// Undoes your last decision during its grace period, before the app is notified. Requires the role risk or admin.
 async fn undo(call: Call, id: i64, body: Bytes) -> Result<RewardWhole, ApiError> {
     let reviewer = reviewer(&call, &body).await?;
     match call.api.store.undo(id, reviewer).await {
         Ok(Undone::Done) => whole(&call.api, id).await,
         Ok(Undone::NotFound) => Err(no_reward(id)),
         Ok(Undone::NotYours(by)) => Err(ApiError::Conflict(format!(
-            "the last decision on reward {id} is of {by}: only whoever decided takes it back"
+            "the last decision on reward {id} was made by {by}: only {by} can undo it"
         ))),
         Ok(Undone::NotUndoable(why)) => Err(ApiError::Conflict(why.to_string())),
         Err(error) => Err(failed(error)),
@@ -85,12 +84,12 @@ async fn decide(call: Call, id: i64, decision: Review, body: &[u8]) -> Result<Re
         Ok(Reviewed::Done) => whole(&call.api, id).await,
         Ok(Reviewed::NotFound) => Err(no_reward(id)),
         Ok(Reviewed::Waits) => Err(ApiError::Conflict(
-            "this reward needs two persons: the decision is kept as an opinion, and waits for another person's; one \
-             by a token that belongs to no person counts as nobody's"
+            "this reward needs two people: your decision is saved as an opinion until a second person agrees; an opinion \
+             given with a service's token does not count"
                 .into(),
         )),
         Ok(Reviewed::Claimed(person)) => {
-            Err(ApiError::Conflict(format!("`{person}` has the reward open in the queue")))
+            Err(ApiError::Conflict(format!("reward {id} is claimed by `{person}`")))
         }
         Ok(Reviewed::NotAllowed(why)) => Err(ApiError::Conflict(why.to_string())),
         Err(error) => Err(failed(error)),
@@ -110,9 +109,9 @@ fn no_reward(id: i64) -> ApiError {
 
 fn failed(error: store::Error) -> ApiError {
     match error {
-        store::Error::Contended(_) => {
-            ApiError::Conflict("the reward was changed at the same moment; look at it again".into())
-        }
+        store::Error::Contended(_) => ApiError::Conflict(
+            "someone else changed this reward at the same time: load it and try again".into(),
+        ),
         error => error.into(),
     }
 }

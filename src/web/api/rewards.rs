@@ -25,7 +25,7 @@ pub(super) fn routes(api: &Arc<Api>) -> BoxedFilter<(Response,)> {
     list.or(one).unify().boxed()
 }
 
-/// Which rewards to list.
+/// Filters of the list of rewards.
 #[derive(Debug, Default, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields, default)]
 #[into_params(parameter_in = Query)]
@@ -53,7 +53,7 @@ pub(crate) struct RewardQuery {
     #[serde(deserialize_with = "page::filled")]
     #[param(value_type = Option<Cursor>)]
     cursor: Option<String>,
-    /// 200 unless told.
+    /// Default: 200.
     #[serde(deserialize_with = "page::filled")]
     #[param(value_type = Option<Limit>)]
     limit: Option<String>,

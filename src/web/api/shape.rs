@@ -1,4 +1,4 @@
-//! The shapes of the API: what a reward and a postback look like from outside.
+//! Rewards and postbacks as JSON.
 
 use domain::masked::masked;
 use domain::money::Micros;
@@ -35,10 +35,10 @@ pub(crate) struct Reward {
     /// Decimal, USD; null if the network does not send it.
     #[schema(value_type = Option<Decimal>, example = "1.5")]
     payout: Option<String>,
-    /// The part of the reward that the network took back while the rest stands.
+    /// The part of the reward that the network reversed.
     #[schema(value_type = Decimal)]
     taken_back: String,
-    /// The part of the payout that it took back.
+    /// The part of the payout that it reversed.
     #[schema(value_type = Decimal)]
     taken_back_payout: String,
     offer_id: Option<String>,
@@ -55,9 +55,9 @@ pub(crate) struct Reward {
     /// RFC 3339: first receipt
     #[schema(value_type = Time)]
     received_at: String,
-    /// How many postbacks said again what was known.
+    /// Repeats: further postbacks with the same content.
     repeats: i64,
-    /// True if a postback with the same key said something else; see `postbacks` for what.
+    /// True if a postback with the same key had other content; see `postbacks`.
     conflict: bool,
     /// Null if only a reversal has been seen.
     verdict: Option<Verdict>,
@@ -77,7 +77,7 @@ pub(crate) struct Verdict {
     policy: String,
     #[schema(value_type = Time)]
     decided_at: String,
-    /// Every signal that was looked at, fired or not.
+    /// Every evaluated signal, fired or not.
     signals: Vec<Signal>,
 }
 
@@ -114,11 +114,11 @@ pub(crate) struct Geo {
     databases: Vec<Database>,
 }
 
-/// A geo database as it was when it was asked.
+/// The version of a geo database at the time of the lookup.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Database {
     name: String,
-    /// When it was built, or its version.
+    /// Build time or version.
     built_at: String,
 }
 
@@ -127,12 +127,12 @@ pub(crate) struct Database {
 pub(crate) struct RewardWhole {
     #[serde(flatten)]
     pub(crate) reward: Reward,
-    /// Every change of status: who, when, why.
+    /// Every change of status, oldest first.
     pub(crate) steps: Vec<RewardStep>,
     pub(crate) transfers: Vec<Transfer>,
-    /// Every postback with this key, repeats too.
+    /// Every postback with this key, including repeats.
     pub(crate) postbacks: Vec<Postback>,
-    /// What the app is told, with every attempt; nothing if it is told nothing.
+    /// Deliveries to the app, with every attempt; empty if it receives none.
     pub(crate) deliveries: Vec<Delivery>,
 }
 
@@ -158,7 +158,7 @@ pub(crate) struct RewardStep {
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Transfer {
     id: i64,
-    /// The `seq` of the step that moved it.
+    /// The `seq` of the step that booked it.
     step: Option<i64>,
     debit: String,
     credit: String,
@@ -182,28 +182,28 @@ pub(crate) struct Postback {
     /// Path and query as received; signatures and secrets are cut to their first characters.
     target: String,
     remote_ip: String,
-    /// What names the call in the logs.
+    /// Identifies the call in the logs.
     request_id: Option<String>,
     #[schema(value_type = Outcome)]
     outcome: String,
     reason: Option<String>,
-    /// Why the body that came with it is not kept, if one came and is not.
+    /// Why its body was not stored; null if it had none or it is stored.
     body_left_out: Option<String>,
     reward_id: Option<i64>,
-    /// Each time that it was put aside and taken once more.
+    /// Its replays.
     pub(crate) replays: Vec<Replay>,
-    /// What people stated of it, or otherwise did about it while it was quarantined.
+    /// Actions of people while it was quarantined.
     pub(crate) acts: Vec<QuarantineAct>,
 }
 
-/// A postback that had been put aside was taken once more.
+/// One replay of a refused or quarantined postback.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Replay {
     actor: String,
     /// refused or quarantined
     #[schema(value_type = Outcome)]
     was: String,
-    /// Why it had been put aside.
+    /// Why it was refused or quarantined.
     reason: String,
     #[schema(value_type = Time)]
     at: String,

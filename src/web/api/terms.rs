@@ -1,5 +1,4 @@
-//! What parameters and fields may hold, as the document says it: each term once, with the bounds that are checked where
-//! it is read. A test asks every call with values on both sides of each bound.
+//! Types of parameters and fields in the OpenAPI document: each once, with the bounds that the reading code checks. A test asks every call with values on both sides of each bound.
 
 use domain::delivery::{Event, Reason, Status as DeliveryStanding};
 use domain::report::State as ReportStanding;
@@ -96,13 +95,13 @@ macro_rules! terms {
 }
 
 terms! {
-    /// How many items a page holds.
+    /// Items on a page.
     Limit = integer().minimum(Some(1)).maximum(Some(MAX_LIMIT)).default(Some(DEFAULT_LIMIT.into()));
-    /// `next` of the page before.
+    /// `next` of the previous page.
     Cursor = string().pattern(Some(PLACE));
-    /// `next` of the page before: a number.
+    /// `next` of the previous page: a number.
     NumberCursor = string().pattern(Some(NUMBER));
-    /// `next` of the page before: a day.
+    /// `next` of the previous page: a day.
     DayCursor = formatted(KnownFormat::Date).pattern(Some(DATE));
     /// RFC 3339, or a date in the configured time zone.
     Instant = instant_or_day();
@@ -110,81 +109,81 @@ terms! {
     Time = formatted(KnownFormat::DateTime);
     /// A business day.
     Day = formatted(KnownFormat::Date).pattern(Some(DATE));
-    /// The number of a thing.
+    /// A numeric id.
     Id = integer().minimum(Some(1)).maximum(Some(i64::MAX));
-    /// A name or an id, compared as it is.
+    /// A name or an id, compared exactly.
     Text = text(MAX_TEXT_LEN);
     /// The id of a user, as the network sends it.
     UserId = text(MAX_TEXT_LEN).min_length(Some(1));
-    /// Why something is done, not only blanks.
+    /// A reason, not only blanks.
     Note = words(MAX_NOTE_LEN);
-    /// Why something is done, or nothing.
+    /// A reason; may be empty.
     OptionalNote = text(MAX_NOTE_LEN);
-    /// Why finance does something, not only blanks.
+    /// A reason for finance, not only blanks.
     Words = words(MAX_WORDS_LEN);
-    /// What names a payment, not only blanks.
+    /// An idempotency key, not only blanks.
     Key = words(MAX_KEY_LEN);
-    /// What names a payment, in letters that a header may hold.
+    /// An idempotency key, in characters that a header allows.
     HeaderKey = string().min_length(Some(1)).max_length(Some(MAX_KEY_LEN)).pattern(Some("^[!-~]([ -~]*[!-~])?$"));
-    /// What names a difference.
+    /// The subject of a difference.
     Subject = words(MAX_KEY_LEN);
-    /// `none`, or ids with commas between them.
+    /// `none`, or ids separated by commas.
     Superseded = string().max_length(Some(MAX_TEXT_LEN)).pattern(Some("^(none|[0-9]{1,18}(,[0-9]{1,18})*)$"));
     /// In USD, above zero: digits, one point, at most six decimals.
     Paid = string().max_length(Some(64)).pattern(Some(PAYMENT));
-    /// A value that a network could have sent, or nothing. The definition of the network may allow less.
+    /// A value that the network could have sent; may be empty. The definition of the network may allow less.
     StatedText = string().max_length(Some(MAX_STATED_LEN)).pattern(Some(r"^[^\u0000-\u001F\u007F-\u009F]*$"));
-    /// An amount with digits and at most one point, up to a thousand million; or nothing.
+    /// An amount with digits and at most one point, up to 1,000,000,000; may be empty.
     StatedAmount = string().max_length(Some(64)).pattern(Some(STATED_AMOUNT));
-    /// A file, as it is.
+    /// The bytes of a file.
     File = string().min_length(Some(1));
     /// A table of a report.
     SheetName = one_of(Sheet::NAMES);
-    /// Digits, and six decimals at most.
+    /// A decimal with at most six decimals.
     Decimal = string().pattern(Some(DECIMAL));
-    /// Where a reward stands.
+    /// The status of a reward.
     RewardStatus = one_of(Status::ALL.map(Status::name));
-    /// What changed a reward.
+    /// A change of status.
     RewardStepName = one_of(Step::ALL.map(Step::name));
-    /// What a verdict decides.
+    /// The decision of a verdict.
     DecisionName = one_of(["credit", "hold"]);
-    /// What a signal looks at.
+    /// The family of a signal.
     FamilyName = one_of(["data", "time", "geo", "velocity", "money"]);
-    /// How the country of the network compares with that of the address.
+    /// How the country sent by the network compares with the country of the address.
     GeoResult = one_of(["match", "compatible", "mismatch", "unknown", "invalid"]);
-    /// Where a postback stands.
+    /// The outcome of a postback.
     Outcome = one_of(OutcomeFilter::ALL.map(OutcomeFilter::name));
-    /// What a delivery says.
+    /// The event of a delivery.
     DeliveryEvent = one_of(Event::ALL.map(Event::name));
-    /// Why it says so.
+    /// The reason of that event.
     DeliveryReason = one_of(Reason::ALL.map(Reason::name));
-    /// Where a delivery stands.
+    /// The status of a delivery.
     DeliveryStatus = one_of(DeliveryStanding::ALL.map(DeliveryStanding::name));
-    /// What can be sent again.
+    /// A status from which deliveries can be resent.
     ResendStatus = one_of([DeliveryStanding::Failed.name(), DeliveryStanding::Delivered.name()]);
-    /// Whether a case waits for a person.
+    /// Open cases wait for a person.
     CaseState = one_of(["open", "ended"]);
-    /// Why a reversal needs a person.
+    /// Why a reversal cannot be booked automatically.
     CaseSituation = one_of(Situation::ALL.map(Situation::name));
-    /// How a case ended.
+    /// The decision on a case that has ended.
     CaseEnding = one_of(Ending::ALL.map(Ending::name));
-    /// What is decided on a case.
+    /// A decision on a case.
     CaseResolution = one_of(Resolution::ALL.map(Resolution::name));
-    /// Whether a report may still change.
+    /// A final report does not change.
     ReportState = one_of([ReportStanding::Preliminary.name(), ReportStanding::Final.name()]);
-    /// Where a statement stands.
+    /// The state of a statement.
     StatementState = one_of(State::ALL.map(State::name));
-    /// What can be done with a statement.
+    /// An action on a statement.
     StatementAct = one_of(Act::ALL.map(Act::name));
-    /// How a line compares with the books.
+    /// How a line compares with the ledger.
     LineStateName = one_of(LineState::ALL.map(LineState::name));
-    /// What a postback says.
+    /// The kind of a postback.
     KindName = one_of(["", "credit", "reversal"]);
-    /// What became of what was stated.
+    /// The result of entering values.
     StateResult = one_of(["preview", "stated", "proposed", "confirmed"]);
-    /// What a person did.
+    /// An action of a person.
     ActName = one_of(["stated", "proposed", "confirmed", "declined", "set_aside", "taken_up"]);
-    /// What kind of error it is.
+    /// The kind of an error.
     ErrorCode = one_of(super::error::CODES);
 }
 

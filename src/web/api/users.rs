@@ -22,12 +22,12 @@ pub(super) fn routes(api: &Arc<Api>) -> BoxedFilter<(Response,)> {
         .boxed()
 }
 
-/// Of which app.
+/// The app whose user is meant.
 #[derive(Debug, Default, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields, default)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct BalanceQuery {
-    /// May be left out if there is only one app.
+    /// Optional if there is only one app.
     #[serde(deserialize_with = "page::filled")]
     #[param(value_type = Option<Text>)]
     app: Option<String>,
@@ -38,7 +38,7 @@ pub(crate) struct BalanceQuery {
 pub(crate) struct UserBalance {
     app: String,
     user_id: String,
-    /// One for each currency; none if the user never had a reward.
+    /// One for each currency; empty if the user never had a reward.
     balances: Vec<Balance>,
 }
 

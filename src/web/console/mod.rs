@@ -1,14 +1,14 @@
-//! The pages: server-rendered, for people who sign in.
+//! The pages: server-rendered, for staff who sign in.
 //!
-//! | room | what stands there |
+//! | folder | contents |
 //! |---|---|
-//! | `shell` | requests and answers, signing in, the frame of every page, how things are written, the handbook |
-//! | `review` | what the risk team works with: today, the queue, decisions, rewards, users, reversals |
+//! | `shell` | requests and answers, signing in, the frame of every page, formats, the handbook |
+//! | `review` | for the risk team: today, the queue, decisions, rewards, users, reversals |
 //! | `finance` | reports, statements, uploads |
-//! | `admin` | postbacks, quarantine, deliveries, the policy, the audit, people |
+//! | `admin` | postbacks, quarantine, deliveries, policy, audit, staff |
 //!
-//! Everything works as plain links and forms; the one script adds keys and changes pages without a flicker. Nobody
-//! without a session sees anything, and no form does anything without its token.
+//! Every page works with plain links and forms; the script adds keyboard shortcuts and updates pages in place. Nothing is
+//! shown without a session, and no form is accepted without its token.
 
 mod admin;
 mod finance;
@@ -48,12 +48,12 @@ use shell::request::Request;
 use shell::{session, sign_in};
 use unfit::{BROKEN, NO_FORM, NO_SUCH_METHOD, NO_SUCH_PAGE, TOO_LARGE, TOO_SLOW, unfit, unreadable};
 
-/// The largest form: a note, and the ids of what was selected on one page.
+/// The largest form, in bytes: a note and the ids selected on one page.
 const MAX_FORM_LEN: usize = 64 * 1024;
-/// How forms are sent.
+/// The content type of forms.
 const FORM: &str = "application/x-www-form-urlencoded";
 
-/// Everything that the pages need.
+/// State shared by all pages.
 pub struct Console {
     /// The database.
     pub store: Store,
@@ -61,21 +61,21 @@ pub struct Console {
     pub clock: Clock,
     /// The zone of the business day.
     pub timezone: Tz,
-    /// How held rewards are decided on.
+    /// Review targets and thresholds, from the settings.
     pub terms: ReviewTerms,
-    /// How long a decision can be taken back.
+    /// Undo period of a decision, in milliseconds.
     pub grace_ms: i64,
     /// The rules in force.
     pub policy: Policy,
     /// The apps of the settings.
     pub apps: BTreeSet<String>,
-    /// The endpoints: which sources there are, and whether a refused call would be taken now.
+    /// Endpoints of all sources; they also verify a refused call again before its replay.
     pub ingest: Arc<Ingest>,
     /// The proxies whose `X-Forwarded-For` is believed.
     pub trusted_proxies: Proxies,
-    /// What stands at the door.
+    /// Limits and records failed sign-ins.
     pub logins: Logins,
-    /// What the filters of the queue offer.
+    /// Choices of the filters of the queue, cached.
     pub choices: Choices,
     /// How statements are read.
     pub statements: Arc<Readings>,
@@ -85,14 +85,14 @@ pub struct Console {
     pub refusals: Arc<Refusals>,
 }
 
-/// What the filters of the queue offer, and when it was looked up: a long queue is counted for all who look at it, not
-/// for each.
+/// Choices of the filters of the queue, and when they were counted. Counting a long queue is slow, so all viewers share
+/// the result.
 pub type Choices = tokio::sync::Mutex<Option<(TimestampMs, Vec<Choice>)>>;
 
-/// How old what the filters offer may be.
+/// How long cached choices are used, in milliseconds.
 const CHOICES_MS: i64 = 10_000;
 
-/// The first parts of all paths of this module; every other path is somebody else's.
+/// First segments of all paths of the pages.
 const ROOTS: [&str; 15] = [
     "login",
     "logout",
@@ -111,18 +111,18 @@ const ROOTS: [&str; 15] = [
     "decisions",
 ];
 
-/// The first parts of the paths that networks, programs and monitoring call.
+/// First segments of the paths that networks, programs and monitoring call.
 const NOT_FOR_PEOPLE: [&str; 5] = ["pb", "api", "healthz", "readyz", "metrics"];
 
-/// What came with a request.
+/// The body of a request, as far as it was read.
 enum Sent {
-    /// A form, empty if there is none.
+    /// A form; empty for GET.
     Form(bytes::Bytes),
-    /// A form that did not come whole.
+    /// A form that was too large, too slow or interrupted.
     Unread(BadBody),
-    /// Something else than a form.
+    /// Another content type.
     NoForm,
-    /// A method that no page has.
+    /// Neither GET, HEAD nor POST.
     OtherMethod,
 }
 
@@ -136,7 +136,7 @@ pub fn routes(console: Arc<Console>) -> BoxedFilter<(Response,)> {
         if is_ours(path.as_str(), &query) { Ok((path, query)) } else { Err(warp::reject::not_found()) }
     });
     let sender = console.clone();
-    // A file is taken as it comes, and not into memory first.
+    // A file is streamed to the store, not read into memory first.
     let upload = warp::path!("reports" / "statements")
         .and(warp::post())
         .and(warp::path::full())
@@ -158,8 +158,8 @@ pub fn routes(console: Arc<Console>) -> BoxedFilter<(Response,)> {
     upload.or(pages).unify().boxed()
 }
 
-/// What no route wanted, for people: a page that says so. Networks and programs get words as before; a postback that was
-/// configured without its path must find no page.
+/// The page for an unknown address. Only browsers get it: networks and programs get plain text, and a postback that was
+/// configured without its path must not receive a page.
 pub fn elsewhere(console: Arc<Console>) -> BoxedFilter<(Response,)> {
     let wanted = warp::path::full().and(warp::method()).and(warp::header::headers_cloned()).and_then(
         |path: FullPath, method: Method, headers: HeaderMap| async move {
@@ -180,8 +180,8 @@ pub fn elsewhere(console: Arc<Console>) -> BoxedFilter<(Response,)> {
         .boxed()
 }
 
-/// Whether somebody may find a page there. A postback that was configured without its path must not look as if it had
-/// been taken, as a redirection to a page would.
+/// Whether the address belongs to a page. A postback that was configured without its path must not be redirected to a
+/// page: the network would count it as accepted.
 fn is_ours(path: &str, query: &str) -> bool {
     let root = path.split('/').nth(1).unwrap_or_default();
     if root.is_empty() { path == "/" && query.is_empty() } else { ROOTS.contains(&root) }
@@ -234,7 +234,7 @@ async fn respond(
 }
 
 impl Console {
-    /// What the filters of the queue offer.
+    /// Choices of the filters of the queue, cached.
     async fn choices(&self, now: TimestampMs) -> Result<Vec<Choice>, PageError> {
         let mut kept = self.choices.lock().await;
         if let Some((at, choices)) = &*kept
@@ -247,7 +247,7 @@ impl Console {
         Ok(choices)
     }
 
-    /// Whatever a browser asks for.
+    /// Answers a request, signed in or not.
     async fn answer(&self, request: &Request) -> Answer {
         let path: Vec<&str> = request.path.iter().map(String::as_str).collect();
         let is_post = request.is_post();
@@ -262,7 +262,7 @@ impl Console {
             Ok(None) => return session::to_login(request),
             Err(error) => return answer::fault(&error),
         };
-        // Boxed: it is as large as the largest page, and somebody who is not known needs none of it.
+        // Boxed: the future is as large as the largest page, and requests without a session do not need it.
         Box::pin(self.answer_to(&viewer, request, is_post, &path)).await
     }
 }

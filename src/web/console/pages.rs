@@ -91,7 +91,7 @@ impl Console {
         answer
     }
 
-    /// Notes that somebody who is signed in has no right to `what`.
+    /// Records in the audit that the viewer's role does not allow `what`.
     async fn note_refused(&self, viewer: &Viewer, what: String) {
         self.refusals.note(&self.store, viewer.actor(), Action::RightRefused, what, self.clock.now()).await;
     }

@@ -10,7 +10,7 @@ use super::shell::request::{BadRequest, Request};
 use super::shell::{answer, frame, session};
 use crate::caller::{self, Peer};
 
-/// Why a request comes to nothing, whoever sends it.
+/// A refusal that does not depend on the viewer.
 pub(super) struct Unfit {
     pub(super) status: u16,
     pub(super) title: &'static str,
@@ -52,7 +52,7 @@ pub(super) const NO_SUCH_METHOD: Unfit = Unfit {
     words: Cow::Borrowed("Nothing was changed: pages support GET, HEAD and POST."),
 };
 
-/// What is no text, with what is known of it.
+/// The refusal of a request that is not valid text.
 pub(super) fn unreadable(bad: &BadRequest) -> Unfit {
     let words = match bad {
         BadRequest::Text(bad) => format!("Nothing was changed: {bad}. Go back and try again."),
@@ -61,7 +61,7 @@ pub(super) fn unreadable(bad: &BadRequest) -> Unfit {
     Unfit { status: 400, title: "Invalid address or form", words: words.into() }
 }
 
-/// Says so, with the frame for whoever is signed in.
+/// The page of a refusal; with the side bar if the viewer is signed in.
 pub(super) async fn unfit(console: &Console, headers: &HeaderMap, peer: Peer, unfit: &Unfit) -> Response {
     let address = caller::address(peer, headers, &console.trusted_proxies);
     let viewer = match Request::read(Method::GET, "/", "", headers, &[], address, peer.is_https) {

@@ -22,13 +22,13 @@ pub(super) enum Answer {
     BodyTooLarge,
     BodyTooSlow,
     BodyBroken,
-    /// By hyper; here only to be counted.
+    /// Answered by hyper; listed here for the metric.
     Unparsable,
     NotRecorded,
 }
 
 impl Answer {
-    /// In metrics.
+    /// The label in metrics.
     pub(super) fn name(self) -> &'static str {
         match self {
             Self::Recorded => "recorded",
@@ -76,7 +76,7 @@ impl Answer {
     }
 }
 
-/// Makes every series of `source` exist before the first call, so that a rate over it starts at 0.
+/// Creates every series of `source` before the first call, so that rates start at 0.
 pub(crate) fn announce_metrics(source: &str) {
     for answer in [Answer::Recorded, Answer::BadSignature, Answer::NotRecorded] {
         counter!("rewardgate_calls_total", "source" => source.to_owned(), "answer" => answer.name())

@@ -5,27 +5,27 @@ use std::net::IpAddr;
 use domain::caller::CallerList;
 use domain::postback::signature::{BadSignature, Secret, SignatureForm, verify};
 
-/// One endpoint.
+/// The endpoint of one source.
 #[derive(Debug)]
 pub struct SourceEndpoint {
     /// The secrets that are accepted; several while rotating.
     pub secrets: Vec<Secret>,
-    /// What of the URL is signed.
+    /// The part of the URL that is signed.
     pub form: SignatureForm,
-    /// Where the network calls from, if it publishes that.
+    /// Addresses that the network calls from, if it publishes them.
     pub callers: CallerList,
 }
 
-/// Why a call is not taken.
+/// Why a call is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
-    /// Its signature.
+    /// The signature is missing or wrong.
     #[error(transparent)]
     BadSignature(#[from] BadSignature),
-    /// Its signature is right, but it comes from elsewhere than the settings enforce.
+    /// The signature is right, but `allow_ips` does not list the caller.
     #[error("the caller's address is not in `allow_ips` of this source")]
     CallerNotListed,
-    /// The same, and nobody knows where it comes from.
+    /// Like [`Self::CallerNotListed`], but the caller is unknown behind the proxies.
     #[error(
         "`ip_policy` enforces `allow_ips`, but X-Forwarded-For does not say who called: its hop that counts is missing \
          or no address"
@@ -34,8 +34,8 @@ pub enum Refusal {
 }
 
 impl SourceEndpoint {
-    /// Whether a call of `target` under `origin` is to be taken. A caller that is not known is on no list, and
-    /// refused by none.
+    /// Verifies the signature of `target` under `origin`, and that the source allows the caller. Without a caller only the
+    /// signature is verified.
     pub fn check(&self, origin: &str, target: &str, caller: Option<IpAddr>) -> Result<(), Refusal> {
         verify(origin, target, self.form, &self.secrets)?;
         if caller.is_some_and(|caller| self.callers.refuses(caller)) {

@@ -63,7 +63,7 @@ const MAX_REFUSED_BODY_LEN: usize = 8 * 1024;
 /// Names the call in the logs.
 const REQUEST_ID: &str = "x-request-id";
 
-/// Everything that ingest needs.
+/// State shared by all calls of networks.
 pub struct Ingest {
     /// `public_url` without a slash at the end: what networks sign, whatever proxies make of it.
     pub origin: String,
@@ -71,19 +71,19 @@ pub struct Ingest {
     pub sources: BTreeMap<String, SourceEndpoint>,
     /// The proxies whose `X-Forwarded-For` is believed.
     pub trusted_proxies: Proxies,
-    /// How many refused calls of each caller are kept.
+    /// Limits how many refused calls of each caller are stored.
     pub refused_rate: RefusedRate,
-    /// How many calls never were a postback.
+    /// Counts calls that are no postbacks, for a log line per minute.
     pub strays: Strays,
-    /// Which URLs are called with bodies again and again.
+    /// Limits how many bodies of the same URL are stored.
     pub called_again: CalledAgain,
-    /// Where postbacks are recorded.
+    /// Writes postbacks in batches.
     pub recorder: Recorder,
     /// What time it is.
     pub clock: Clock,
 }
 
-/// What a parsed URL leaves out of the request line: the server puts the line beside such a request.
+/// The raw request line; the server attaches it to requests whose parsed URL lost a part of it.
 #[derive(Clone, Debug)]
 pub(crate) struct RawLine(pub(crate) Vec<u8>);
 
@@ -117,7 +117,7 @@ pub fn routes(ingest: Arc<Ingest>) -> impl Filter<Extract = (Response,), Error =
         .unify()
 }
 
-/// `/pb`, `/PB/x`, `/pb/x/y`: no endpoint, but meant for one.
+/// `/pb`, `/PB/x`, `/pb/x/y`: not an endpoint, but probably meant as one.
 #[expect(clippy::needless_pass_by_value, reason = "warp hands over what it extracts")]
 fn stray_path(
     path: FullPath,
@@ -181,7 +181,7 @@ async fn receive(
     response
 }
 
-/// A call as it came off the socket.
+/// A call as received.
 struct NewCall {
     source: String,
     request_id: String,

@@ -1,4 +1,4 @@
-//! Room for connections: who is let in, and who has to go when room is short.
+//! Seats for connections: who gets one, and whose is closed when all are taken.
 //!
 //! A connection that waits costs a seat and brings nothing, so when room is short one that waits is closed: of the caller
 //! who holds most, the one that has waited longest. Whoever has not shown yet that it has business here (a recorded

@@ -1,8 +1,8 @@
-//! Statements for pages and the API alike: taken in as they come, and given out as files.
+//! Statements, for pages and the API: upload as a stream, import, payments, files.
 //!
 //! | module | what it does |
 //! |---|---|
-//! | this one | takes a file in, in a stream of bytes |
+//! | this one | upload as a stream of bytes, import, discard, payments |
 //! | [`lists`] | lists as CSV and text, line by line; the file itself |
 //! | `workbook` | a workbook with a sheet for each state |
 
@@ -46,22 +46,22 @@ pub(crate) const MAX_WORDS_LEN: usize = 4_096;
 /// How many lines that are no transactions are shown, and how many remarks on lines.
 const NOTES: i64 = 50;
 
-/// Where files are sent to; their bodies have more time than those of other requests.
+/// Paths of uploads; their bodies have a longer time limit.
 pub(crate) const UPLOAD_PATHS: [&str; 2] = ["/api/v1/statements", "/reports/statements"];
 
-/// A file that somebody sends, before its bytes.
+/// What is known of an upload before its bytes.
 pub(crate) struct Upload<'a> {
     pub(crate) source: &'a str,
     pub(crate) file_name: &'a str,
     pub(crate) from: Option<&'a str>,
     pub(crate) to: Option<&'a str>,
-    /// What it counts instead of: see [`Supersedes::parse`].
+    /// The statements that it replaces: see [`Supersedes::parse`].
     pub(crate) supersedes: Option<&'a str>,
     pub(crate) actor: &'a Actor,
     pub(crate) now: TimestampMs,
 }
 
-/// Why a file was not taken.
+/// Why an upload was refused.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum NotTaken {
     #[error("{0}")]
@@ -92,7 +92,7 @@ impl From<Refused> for NotTaken {
     }
 }
 
-/// Takes a file in as it comes; answers with its statement.
+/// Stores a file as it arrives; returns the id of its statement.
 pub(crate) async fn take<B: Buf, E: std::error::Error + 'static>(
     store: &Store,
     readings: &Readings,
@@ -139,7 +139,7 @@ pub(crate) async fn take<B: Buf, E: std::error::Error + 'static>(
     }
 }
 
-/// Where a statement stands, and what can be done about it, in words that go on a sentence.
+/// The state of a statement and what to do, as the end of a sentence.
 pub fn stands(state: State) -> &'static str {
     match state {
         State::Receiving => "is being received",
@@ -152,7 +152,7 @@ pub fn stands(state: State) -> &'static str {
     }
 }
 
-/// The period that a person states, if they do; an error in words if it is none.
+/// The period that a person stated; `None` without one. An error says what is invalid.
 pub fn period(
     from: Option<&str>,
     to: Option<&str>,
@@ -176,7 +176,7 @@ pub fn period(
     }
 }
 
-/// Why a person's word on a statement changed nothing, and what to do; `Ok` if it did.
+/// `Ok` if the import began; otherwise why not, and what to do.
 pub fn confirmed(id: i64, done: Confirmed) -> Result<(), String> {
     match done {
         Confirmed::Done => Ok(()),
@@ -187,7 +187,7 @@ pub fn confirmed(id: i64, done: Confirmed) -> Result<(), String> {
     }
 }
 
-/// The same of taking it back.
+/// `Ok` if it was discarded; otherwise why not, and what to do.
 pub fn discarded(id: i64, done: &Discarded) -> Result<(), String> {
     match done {
         Discarded::Done => Ok(()),
@@ -199,7 +199,7 @@ pub fn discarded(id: i64, done: &Discarded) -> Result<(), String> {
     }
 }
 
-/// The same of letting it count again.
+/// `Ok` if it is counted again; otherwise why not, and what to do.
 pub fn restored(id: i64, done: &Restored) -> Result<(), String> {
     match done {
         Restored::Beside(_) => Ok(()),
@@ -208,7 +208,7 @@ pub fn restored(id: i64, done: &Restored) -> Result<(), String> {
     }
 }
 
-/// The same of a payment. One that was booked before is no error: it is booked once.
+/// `Ok` if the payment is booked, now or before with the same key; otherwise why not, and what to do.
 pub fn paid(id: i64, done: &Paid, amount: Positive) -> Result<(), String> {
     let amount = Micros(amount.micros());
     match done {
@@ -230,7 +230,7 @@ pub fn paid(id: i64, done: &Paid, amount: Positive) -> Result<(), String> {
     }
 }
 
-/// The same of taking a payment back.
+/// `Ok` if the payment was reversed; otherwise why not, and what to do.
 pub fn taken_back(id: i64, payment: i64, done: TakenBack) -> Result<(), String> {
     match done {
         TakenBack::Done => Ok(()),
@@ -239,7 +239,7 @@ pub fn taken_back(id: i64, payment: i64, done: TakenBack) -> Result<(), String> 
     }
 }
 
-/// A person's word that a statement is imported with the settings of today.
+/// An order to import a statement with the current settings.
 pub(crate) struct Import<'a> {
     pub(crate) from: Option<&'a str>,
     pub(crate) to: Option<&'a str>,
@@ -248,15 +248,15 @@ pub(crate) struct Import<'a> {
     pub(crate) now: TimestampMs,
 }
 
-/// Why it is not imported.
+/// Why a statement was not imported.
 pub(crate) enum NotImported {
-    /// What was said cannot be right.
+    /// A value of the order is invalid.
     Invalid(String),
-    /// It does not fit how the statement stands.
+    /// The state of the statement does not allow it.
     Conflict(String),
 }
 
-/// Imports a statement that waits or failed, with the settings of today.
+/// Imports a received or failed statement with the current settings.
 pub(crate) async fn import(
     store: &Store,
     readings: &Readings,
@@ -291,21 +291,21 @@ fn short_name(name: &str) -> String {
     if name.is_empty() { "statement.csv".to_owned() } else { name }
 }
 
-/// A statement with what it comes to.
+/// A statement with its totals.
 pub(crate) struct StatementSummary {
     pub(crate) row: StatementRow,
     pub(crate) totals: Totals,
-    /// What the file says of itself and its lines do not come to.
+    /// Control totals that its lines do not add up to.
     pub(crate) gaps: Vec<Gap>,
-    /// Lines that could not be read.
+    /// Number of invalid lines.
     pub(crate) faulty: i64,
     /// Lines that were read.
     pub(crate) lines: i64,
     /// Lines that are no transactions.
     pub(crate) asides: Notes,
-    /// What is to be known of lines that were read.
+    /// Lines read with changes, and the number of all of them.
     pub(crate) marks: Notes,
-    /// What was paid for it, in micros of USD.
+    /// Paid so far, in micros of USD.
     pub(crate) paid_micros: i64,
     /// From which business date on a booking without a line is only pending.
     pub(crate) pending_from: String,
@@ -313,13 +313,13 @@ pub(crate) struct StatementSummary {
 
 /// The beginning of a statement's file.
 pub(crate) struct First {
-    /// What its lines say.
+    /// Its first lines.
     pub(crate) read: PieceLines,
-    /// How it is read, in sentences.
-    pub(crate) told: Vec<String>,
+    /// How it is read: encoding and columns, as sentences.
+    pub(crate) reading: Vec<String>,
 }
 
-/// What the beginning of a statement's file says, read as `format` has it; or why it cannot be read so.
+/// Reads the first lines of a statement's file with `format`, or says why that fails.
 pub(crate) async fn first_lines(
     store: &Store,
     id: i64,
@@ -329,7 +329,7 @@ pub(crate) async fn first_lines(
     let piece = store.statement_piece(id, 0).await?.unwrap_or_else(empty);
     Ok(format
         .reader_of(&piece.content)
-        .map(|reader| First { read: format.read(&reader, &piece), told: reader.description() }))
+        .map(|reader| First { read: format.read(&reader, &piece), reading: reader.description() }))
 }
 
 /// From which business date on a booking of `source` without a line is only pending. Of a source that left the settings
@@ -339,7 +339,7 @@ pub(crate) fn pending_from(readings: &Readings, source: &str, now: TimestampMs) 
     reading.map_or_else(|| "9999-12-31".to_owned(), |reading| reading.terms.pending_from(now))
 }
 
-/// Everything that is known of a statement as a whole.
+/// A statement with its totals; `None` if there is none with this id.
 pub(crate) async fn known(
     store: &Store,
     readings: &Readings,

@@ -1,4 +1,4 @@
-//! A statement as a workbook: what it comes to, and a sheet for each state.
+//! A statement as a workbook: its totals, and a sheet for each state.
 
 use domain::report::amount::Amount;
 use domain::report::sheets::{Sheet, Value};

@@ -36,42 +36,42 @@ pub(super) fn routes(api: &Arc<Api>) -> BoxedFilter<(Response,)> {
     upload.or(import).unify().boxed()
 }
 
-/// About a file that is sent.
+/// Properties of the uploaded file.
 #[derive(Debug, Default, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields, default)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct UploadQuery {
-    /// A source of the settings.
+    /// A source that the settings define.
     #[param(value_type = Text, required = true)]
     source: String,
-    /// The name of the file.
+    /// File name. Default: `statement.csv`.
     #[serde(deserialize_with = "page::filled")]
     #[param(value_type = Option<Text>)]
     name: Option<String>,
-    /// Its first business date. Without it, that of its lines, if none of them lies far off; else it waits in
+    /// First business date. Default: that of the lines, unless some lie far off; then the statement stays
     /// `received`, with a `question`.
     #[serde(deserialize_with = "page::filled")]
     #[param(value_type = Option<Day>)]
     from: Option<String>,
-    /// Its last business date.
+    /// Last business date.
     #[serde(deserialize_with = "page::filled")]
     #[param(value_type = Option<Day>)]
     to: Option<String>,
-    /// What it counts instead of: ids with commas between them, or `none`. Without it, a statement of the same source
-    /// and days with which it has at least half of its transactions in common.
+    /// The statements that it replaces: ids separated by commas, or `none`. Default: a statement of the same source
+    /// and days that shares at least half of its transactions.
     #[serde(deserialize_with = "page::filled")]
     #[param(value_type = Option<Superseded>)]
     supersedes: Option<String>,
-    /// `true`: only say what would be read; the file waits to be imported by a page or `…/import`.
+    /// `true`: only show a preview; the file waits for `…/import`, or for a person to import it on its page.
     #[serde(deserialize_with = "page::filled")]
     #[param(value_type = Option<bool>)]
     preview: Option<String>,
 }
 
 #[utoipa::path(post, path = "/api/v1/statements", params(UploadQuery), tag = "statements",
-    request_body(content((File = "text/csv"), (File = "text/*"), (File = "application/*")), description = "The file itself, in no envelope"),
+    request_body(content((File = "text/csv"), (File = "text/*"), (File = "application/*")), description = "The file itself, without multipart"),
     responses((status = 202, body = Statement), (status = 200, body = Preview), (status = 404), (status = 409)))]
-/// Takes a CSV file of up to a million lines in; a worker reads and matches it. The same file twice is refused.
+/// Uploads a CSV file of up to a million lines; a worker reads and matches it. The same file is refused twice.
 pub(crate) async fn upload<B: Buf>(
     call: Call,
     query: String,
@@ -115,7 +115,7 @@ async fn preview(call: &Call, id: i64) -> Result<Preview, ApiError> {
     let format: Format =
         serde_json::from_str(&row.format).map_err(|error| ApiError::Failed(error.to_string()))?;
     let first = statements::first_lines(&call.api.store, id, &format).await?;
-    let First { read, told } = first.map_err(|why| ApiError::Invalid(why.to_string()))?;
+    let First { read, reading } = first.map_err(|why| ApiError::Invalid(why.to_string()))?;
     let line = |line: domain::statement::StatementLine| PreviewLine {
         line: line.number,
         kind: domain::statement::kind_name(line.kind),
@@ -142,24 +142,24 @@ async fn preview(call: &Call, id: i64) -> Result<Preview, ApiError> {
         not_transactions: read.asides.into_iter().take(PREVIEW_LINES).map(fault).collect(),
         remarks: read.marks.into_iter().take(PREVIEW_LINES).map(fault).collect(),
         proposals: read.proposals,
-        reading: told,
+        reading,
     })
 }
 
-/// How a file that waits is imported.
+/// Options of an import.
 #[derive(Debug, Default, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields, default)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct ImportQuery {
-    /// Its first business date; needed where the statement has a `question`.
+    /// First business date; required if the statement has a `question`.
     #[serde(deserialize_with = "page::filled")]
     #[param(value_type = Option<Day>)]
     from: Option<String>,
-    /// Its last business date.
+    /// Last business date.
     #[serde(deserialize_with = "page::filled")]
     #[param(value_type = Option<Day>)]
     to: Option<String>,
-    /// What it counts instead of: ids with commas between them, or `none`.
+    /// The statements that it replaces: ids separated by commas, or `none`.
     #[serde(deserialize_with = "page::filled")]
     #[param(value_type = Option<Superseded>)]
     supersedes: Option<String>,
@@ -168,7 +168,7 @@ pub(crate) struct ImportQuery {
 #[utoipa::path(post, path = "/api/v1/statements/{id}/import", tag = "statements",
     params(("id" = Id, Path), ImportQuery),
     responses((status = 200, body = WholeStatement), (status = 409)))]
-/// Lets a file be read that waits, or that failed, with the settings as they are now; by finance or admin.
+/// Imports a received or failed statement with the current settings. Requires the role finance or admin.
 pub(crate) async fn import(call: Call, id: i64, query: String) -> Result<WholeStatement, ApiError> {
     let owner = call.controller().await?;
     let query: ImportQuery = page::parse(&query)?;

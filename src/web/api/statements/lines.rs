@@ -48,7 +48,7 @@ pub(super) fn routes(api: &Arc<Api>) -> BoxedFilter<(Response,)> {
     lines.or(files).unify().or(accept).unify().boxed()
 }
 
-/// Which lines of one.
+/// The state whose lines are listed, and the page.
 #[derive(Debug, Default, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields, default)]
 #[into_params(parameter_in = Query)]
@@ -59,7 +59,7 @@ pub(crate) struct LineQuery {
     #[serde(deserialize_with = "page::filled")]
     #[param(value_type = Option<NumberCursor>)]
     cursor: Option<String>,
-    /// 200 unless told.
+    /// Default: 200.
     #[serde(deserialize_with = "page::filled")]
     #[param(value_type = Option<Limit>)]
     limit: Option<String>,
@@ -68,7 +68,7 @@ pub(crate) struct LineQuery {
 #[utoipa::path(get, path = "/api/v1/statements/{id}/lines", tag = "statements",
     params(("id" = Id, Path), LineQuery),
     responses((status = 200, body = Page<StatementLine>)))]
-/// The lines of one state, and the bookings that no line speaks of.
+/// The lines of one state, and the bookings without a line.
 pub(crate) async fn lines(call: Call, id: i64, query: String) -> Result<Page<StatementLine>, ApiError> {
     call.reader().await?;
     let query: LineQuery = page::parse(&query)?;
@@ -79,7 +79,7 @@ pub(crate) async fn lines(call: Call, id: i64, query: String) -> Result<Page<Sta
     Page::of(rows, limit, |row| row.place.to_string(), |row| Ok(shape_line(row)))
 }
 
-/// Which lines of one, all at once.
+/// The state whose lines the file holds.
 #[derive(Debug, Default, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields, default)]
 #[into_params(parameter_in = Query)]
@@ -92,14 +92,14 @@ pub(crate) struct FileQuery {
 #[utoipa::path(get, path = "/api/v1/statements/{id}/missing.csv", tag = "statements", params(("id" = Id, Path)),
     operation_id = "file",
     responses((status = 200, body = String, content_type = "text/csv")))]
-/// The list for the account manager: what the network counts and never sent.
+/// The list for the account manager: transactions in the statement for which no postback was received.
 async fn missing_csv(call: Call, id: i64, query: String) -> Response {
     list_file(call, id, &query, "missing.csv").await
 }
 
 #[utoipa::path(get, path = "/api/v1/statements/{id}/missing.txt", tag = "statements", params(("id" = Id, Path)),
     responses((status = 200, body = String, content_type = "text/plain")))]
-/// The same as text to be sent.
+/// The same list as text, ready to send.
 async fn missing_text(call: Call, id: i64, query: String) -> Response {
     list_file(call, id, &query, "missing.txt").await
 }
@@ -129,7 +129,7 @@ async fn list_file(call: Call, id: i64, query: &str, name: &str) -> Response {
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct AcceptRequest {
-    /// `subject` of a line.
+    /// `subject` of a line of the statement.
     #[schema(value_type = Subject)]
     subject: String,
     #[schema(value_type = Words)]
@@ -139,7 +139,7 @@ pub(crate) struct AcceptRequest {
 #[utoipa::path(post, path = "/api/v1/statements/{id}/accept", tag = "statements",
     params(("id" = Id, Path)), request_body = AcceptRequest,
     responses((status = 200, body = WholeStatement), (status = 409)))]
-/// Accepts one difference with a reason; by finance or admin.
+/// Accepts one difference with a reason. Requires the role finance or admin.
 pub(crate) async fn accept(call: Call, id: i64, body: Bytes) -> Result<WholeStatement, ApiError> {
     let owner = call.controller().await?;
     let request: AcceptRequest = read(&body)?;
@@ -148,14 +148,16 @@ pub(crate) async fn accept(call: Call, id: i64, body: Bytes) -> Result<WholeStat
         Resolution { actor: owner.actor, reason: words("reason", request.reason)?, now: api.clock.now() };
     match api.store.accept_difference(id, subject.clone(), word).await? {
         Accepted::Done => Ok(whole(known(&call, id).await?)),
-        Accepted::Before => Err(ApiError::Conflict(format!("`{subject}` was accepted before"))),
-        Accepted::Missing => Err(ApiError::NotFound(format!("`{subject}` is no open difference"))),
+        Accepted::Before => Err(ApiError::Conflict(format!("`{subject}` is already accepted"))),
+        Accepted::Missing => {
+            Err(ApiError::NotFound(format!("`{subject}` is not an open difference of this statement")))
+        }
     }
 }
 
 fn state_of(name: Option<&str>) -> Result<LineState, ApiError> {
     name.and_then(LineState::parse).ok_or_else(|| {
         let names: Vec<_> = LineState::ALL.into_iter().map(LineState::name).collect();
-        ApiError::invalid(format!("`state` is one of: {}", names.join(", ")))
+        ApiError::invalid(format!("`state` must be one of: {}", names.join(", ")))
     })
 }

@@ -56,7 +56,7 @@ pub(super) fn routes(api: &Arc<Api>) -> BoxedFilter<(Response,)> {
         .boxed()
 }
 
-/// Which statements.
+/// A page of the list of statements.
 #[derive(Debug, Default, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields, default)]
 #[into_params(parameter_in = Query)]
@@ -64,7 +64,7 @@ pub(crate) struct ListQuery {
     #[serde(deserialize_with = "page::filled")]
     #[param(value_type = Option<NumberCursor>)]
     cursor: Option<String>,
-    /// 200 unless told.
+    /// Default: 200.
     #[serde(deserialize_with = "page::filled")]
     #[param(value_type = Option<Limit>)]
     limit: Option<String>,
@@ -91,14 +91,14 @@ async fn in_its_form(call: Call, name: &str) -> Result<Response, ApiError> {
     match form {
         None => Ok(json(StatusCode::OK, &one(known))),
         Some("xlsx") => xlsx(&call, id, &known).await,
-        Some(_) => Err(ApiError::NotFound("a statement is there as JSON and .xlsx".into())),
+        Some(_) => Err(ApiError::NotFound("a statement is available as JSON and .xlsx".into())),
     }
 }
 
 #[utoipa::path(get, path = "/api/v1/statements/{id}", tag = "statements",
     params(("id" = Id, Path)),
     responses((status = 200, body = WholeStatement)))]
-/// A statement, and what it comes to.
+/// A statement with its totals.
 fn one(known: StatementSummary) -> WholeStatement {
     whole(known)
 }
@@ -106,7 +106,7 @@ fn one(known: StatementSummary) -> WholeStatement {
 #[utoipa::path(get, path = "/api/v1/statements/{id}.xlsx", tag = "statements", params(("id" = Id, Path)),
     responses((status = 200, body = Vec<u8>,
                content_type = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet")))]
-/// The same as a workbook, with a sheet for each state of its lines.
+/// The statement as a workbook, with a sheet for each state of its lines.
 async fn xlsx(call: &Call, id: i64, known: &StatementSummary) -> Result<Response, ApiError> {
     let sheets = workbook::sheets(&call.api.store, known).await?;
     let bytes = crate::export::xlsx(&format!("Statement {id}"), &sheets)
@@ -117,8 +117,8 @@ async fn xlsx(call: &Call, id: i64, known: &StatementSummary) -> Result<Response
 #[utoipa::path(post, path = "/api/v1/statements/{id}/discard", tag = "statements",
     params(("id" = Id, Path)),
     responses((status = 200, body = Statement), (status = 409)))]
-/// Takes a statement back, whether it waits, failed or is matched: nothing of it counts, and what it superseded counts
-/// again. By finance or admin.
+/// Discards a statement: it is no longer counted, and statements that it superseded are counted again. Requires the role
+/// finance or admin.
 pub(crate) async fn discard(call: Call, id: i64) -> Result<Statement, ApiError> {
     let owner = call.controller().await?;
     let api = &call.api;
@@ -131,7 +131,8 @@ pub(crate) async fn discard(call: Call, id: i64) -> Result<Statement, ApiError> 
 #[utoipa::path(post, path = "/api/v1/statements/{id}/restore", tag = "statements",
     params(("id" = Id, Path)),
     responses((status = 200, body = WholeStatement), (status = 409)))]
-/// Lets a superseded statement count again, beside the newer one; what both have counts once. By finance or admin.
+/// Counts a superseded statement again, beside the newer one; a transaction in both counts once. Requires the role finance
+/// or admin.
 pub(crate) async fn restore(call: Call, id: i64) -> Result<WholeStatement, ApiError> {
     let owner = call.controller().await?;
     let api = &call.api;

@@ -43,11 +43,12 @@ pub(crate) struct PaidRequest {
     amount: String,
     #[schema(value_type = Words)]
     note: String,
-    /// The same key books once; so does the header `Idempotency-Key`. Without one, the same amount and note book once.
+    /// Idempotency key, as in the header `Idempotency-Key`: one key books once. Without a key, the same amount and note
+    /// book once.
     #[serde(default)]
     #[schema(value_type = Option<Key>)]
     key: Option<String>,
-    /// `true`: book it although it is more than is open.
+    /// `true`: book more than the open amount.
     #[serde(default)]
     confirm: bool,
 }
@@ -66,8 +67,8 @@ pub(crate) struct TakeBackRequest {
 #[utoipa::path(post, path = "/api/v1/statements/{id}/paid", tag = "statements",
     params(("id" = Id, Path), ("Idempotency-Key" = Option<HeaderKey>, Header)), request_body = PaidRequest,
     responses((status = 200, body = WholeStatement), (status = 409)))]
-/// Books what the network paid for a statement, once for each key; more than is open needs `confirm`. By finance or
-/// admin.
+/// Books a payment by the network, once for each key; more than the open amount needs `confirm`. Requires the role finance
+/// or admin.
 pub(crate) async fn paid(
     call: Call,
     id: i64,
@@ -80,7 +81,7 @@ pub(crate) async fn paid(
     let now = api.clock.now();
     let word = Resolution { actor: owner.actor, reason: words("note", request.note)?, now };
     if request.amount.trim() != request.amount {
-        return Err(ApiError::invalid("`amount` has blanks around it: leave them out"));
+        return Err(ApiError::invalid("`amount` begins or ends with blanks: remove them"));
     }
     let amount =
         payment::parse(&request.amount).map_err(|why| ApiError::invalid(format!("`amount`: {why}")))?;
@@ -98,7 +99,7 @@ pub(crate) async fn paid(
 #[utoipa::path(get, path = "/api/v1/statements/{id}/payments", tag = "statements",
     params(("id" = Id, Path)),
     responses((status = 200, body = [StatementPayment])))]
-/// Every payment for a statement and for what it supersedes, and what was taken back; the oldest first.
+/// Payments and reversed payments for a statement and the statements that it supersedes, oldest first.
 pub(crate) async fn payments(call: Call, id: i64) -> Result<Vec<StatementPayment>, ApiError> {
     call.reader().await?;
     known(&call, id).await?;
@@ -109,7 +110,7 @@ pub(crate) async fn payments(call: Call, id: i64) -> Result<Vec<StatementPayment
 #[utoipa::path(post, path = "/api/v1/statements/{id}/take-back", tag = "statements",
     params(("id" = Id, Path)), request_body = TakeBackRequest,
     responses((status = 200, body = WholeStatement), (status = 409)))]
-/// Takes a payment back by the opposite transfer, once; by finance or admin.
+/// Reverses a payment with the opposite transfer, once. Requires the role finance or admin.
 pub(crate) async fn take_back(call: Call, id: i64, body: Bytes) -> Result<WholeStatement, ApiError> {
     let owner = call.controller().await?;
     let request: TakeBackRequest = read(&body)?;

@@ -1,4 +1,4 @@
-//! How statements look in JSON.
+//! Statements as JSON.
 
 use domain::money::Micros;
 use domain::report::amount::Amount;
@@ -22,16 +22,16 @@ pub(crate) struct Statement {
     pub(super) hash: Option<String>,
     #[schema(value_type = StatementState)]
     pub(super) state: String,
-    /// What can be done now.
+    /// Actions that its state allows.
     #[schema(value_type = Vec<StatementAct>)]
     pub(super) can: Vec<&'static str>,
-    /// Why it waits although it was to be imported.
+    /// What to answer before it can be imported; null if nothing.
     pub(super) question: Option<String>,
-    /// Why it cannot be read.
+    /// Why the import failed; null unless its state is `failed`.
     pub(super) failure: Option<String>,
     pub(super) version: i64,
     pub(super) superseded_by: Option<i64>,
-    /// The first business date that was stated, or that its lines have.
+    /// First business date, as stated by a person or found in its lines.
     pub(super) from: Option<String>,
     pub(super) to: Option<String>,
     pub(super) received_by: String,
@@ -39,20 +39,20 @@ pub(crate) struct Statement {
     pub(super) received_at: String,
 }
 
-/// A statement, and what it comes to. Amounts are in USD.
+/// A statement with its totals. Amounts are in USD.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct WholeStatement {
     #[serde(flatten)]
     pub(super) statement: Statement,
     pub(super) lines: i64,
     pub(super) faulty: i64,
-    /// Lines that count nothing, such as totals and titles.
+    /// Lines that are not transactions, such as totals and titles.
     pub(super) not_transactions: i64,
     #[schema(value_type = Decimal)]
     pub(super) theirs: String,
     #[schema(value_type = Decimal)]
     pub(super) ours: String,
-    /// Theirs less ours: the sum of the five below.
+    /// Theirs minus ours: the sum of the five amounts below.
     #[schema(value_type = Decimal)]
     pub(super) difference: String,
     #[schema(value_type = Decimal)]
@@ -68,7 +68,7 @@ pub(crate) struct WholeStatement {
     pub(super) open_count: i64,
     #[schema(value_type = Decimal)]
     pub(super) paid: String,
-    /// What the file says of itself and its lines do not come to.
+    /// Control totals of the file that its lines do not add up to.
     pub(super) gaps: Vec<String>,
     pub(super) states: Vec<OfState>,
 }
@@ -85,13 +85,13 @@ pub(crate) struct OfState {
     pub(super) ours: String,
 }
 
-/// One line, or one booking that no line speaks of.
+/// One line, or one booking without a line.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct StatementLine {
     pub(super) subject: String,
     #[schema(value_type = LineStateName)]
     pub(super) state: String,
-    /// The rule that decided: id, facts, day or period.
+    /// The rule that matched it: id, facts, day or period.
     pub(super) rule: String,
     pub(super) kind: String,
     pub(super) tx_id: Option<String>,
@@ -117,28 +117,28 @@ pub(crate) struct StatementLine {
     pub(super) accepted_reason: Option<String>,
 }
 
-/// What would be read of a file, from its beginning.
+/// Preview of the first lines of a file.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Preview {
-    /// The statement that waits: `POST statements/{id}/import` imports it, `…/discard` forgets it.
+    /// The received statement: `POST statements/{id}/import` imports it, `…/discard` discards it.
     pub(super) id: i64,
-    /// The first business date that was stated, or on which the bulk of the lines begins.
+    /// First business date, as stated or as found in most lines.
     pub(super) from: Option<String>,
     pub(super) to: Option<String>,
-    /// Days that lie outside of these.
+    /// Days outside this period, with their lines.
     pub(super) outliers: Vec<Outlier>,
-    /// What is asked before it can be imported.
+    /// What to answer before it can be imported; null if nothing.
     pub(super) question: Option<String>,
     pub(super) lines: Vec<PreviewLine>,
-    /// Lines that cannot be read, and why.
+    /// Invalid lines, and why.
     pub(super) faults: Vec<PreviewFault>,
-    /// Lines that count nothing, such as totals and titles, and why.
+    /// Lines that are not transactions, such as totals and titles, and why.
     pub(super) not_transactions: Vec<PreviewFault>,
-    /// Lines that are not read quite as they stand there: rounded, in another encoding.
+    /// Lines read with changes: rounded, or converted from another encoding.
     pub(super) remarks: Vec<PreviewFault>,
-    /// What could be set so that more lines can be read.
+    /// Settings that would make more lines readable.
     pub(super) proposals: Vec<String>,
-    /// The encoding, and which field is read of which column.
+    /// The encoding, and the column of each field.
     pub(super) reading: Vec<String>,
 }
 
@@ -148,22 +148,22 @@ pub(crate) struct Outlier {
     pub(super) lines: i64,
 }
 
-/// What the network paid, or what was taken back of it.
+/// A payment by the network, or the reversal of one.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct StatementPayment {
     pub(super) id: i64,
-    /// The statement it was booked for: this one, or one that it supersedes.
+    /// The statement that it was booked for: this one, or one that it supersedes.
     pub(super) statement: i64,
-    /// In USD; below zero for one that takes another back.
+    /// In USD; negative if it reverses another payment.
     #[schema(value_type = Decimal)]
     pub(super) amount: String,
     pub(super) note: String,
     pub(super) by: String,
     #[schema(value_type = Time)]
     pub(super) at: String,
-    /// The payment that this one takes back.
+    /// The payment that this one reverses.
     pub(super) takes_back: Option<i64>,
-    /// The payment that takes this one back.
+    /// The payment that reverses this one.
     pub(super) taken_back_by: Option<i64>,
 }
 
@@ -223,8 +223,9 @@ pub(super) fn shape(row: StatementRow) -> Statement {
 
 pub(super) fn whole(known: StatementSummary) -> WholeStatement {
     let totals = known.totals;
-    let gap =
-        |gap: &Gap| format!("{}: the file says {}, its lines come to {}", gap.what, gap.stated, gap.found);
+    let gap = |gap: &Gap| {
+        format!("{}: the file states {}, its lines add up to {}", gap.what, gap.stated, gap.found)
+    };
     WholeStatement {
         lines: known.lines,
         faulty: known.faulty,

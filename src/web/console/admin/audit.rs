@@ -20,7 +20,7 @@ struct Row {
     at: Moment,
     line: AuditRow,
     words: String,
-    /// By what means, and from which network.
+    /// The channel (page, token, command line) and the network address.
     by: String,
 }
 
@@ -33,7 +33,7 @@ struct AuditPage {
     actions: Vec<(String, bool)>,
     is_set: bool,
     next: String,
-    /// The same lines as a file.
+    /// Link to the same lines as CSV.
     file: String,
 }
 
@@ -78,7 +78,7 @@ pub(crate) async fn page(console: &Console, viewer: &Viewer, request: &Request) 
     render(&page)
 }
 
-/// By what means it was done, and from which network.
+/// The channel (page, token, command line) and the network address.
 fn by(row: &AuditRow) -> String {
     let by = words(&row.actor, row.via.as_deref(), row.via_name.as_deref());
     match &row.from_network {

@@ -1,4 +1,4 @@
-//! `/deliveries`: what apps were told, what could not be told, sending it again, and giving it up.
+//! `/deliveries`: deliveries to apps, resending and giving up.
 
 use askama::Template;
 use domain::delivery::Status;

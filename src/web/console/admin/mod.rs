@@ -1,4 +1,4 @@
-//! What else there is to see: postbacks, deliveries, the policy, the audit, people.
+//! Postbacks, deliveries, policy, audit and staff.
 
 pub(crate) mod audit;
 pub(crate) mod deliveries;

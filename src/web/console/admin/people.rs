@@ -1,4 +1,4 @@
-//! `/people`, for admins.
+//! `/people`: staff, for admins.
 
 use std::collections::BTreeMap;
 

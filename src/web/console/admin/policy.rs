@@ -1,4 +1,4 @@
-//! `/policy`: which rules decide, with what thresholds, how often each held something, and how often people disagreed.
+//! `/policy`: rules, thresholds, and the holds of each rule with their results.
 
 use askama::Template;
 use domain::time::TimestampMs;
@@ -125,13 +125,13 @@ fn whole_span(seconds: i64) -> String {
     "0 seconds".into()
 }
 
-/// What single sources and offers have of their own.
+/// Overrides of single sources and offers.
 fn overrides(content: &Value) -> Vec<(String, String)> {
     let Some(Value::Object(sources)) = content.get("sources") else { return Vec::new() };
     sources.iter().map(|(source, own)| (source.clone(), own.to_string())).collect()
 }
 
-/// How decisions are made, from the settings.
+/// Terms of the review, from the settings.
 fn terms(console: &Console) -> Vec<(&'static str, String)> {
     use crate::console::shell::show::{span, usd};
     let terms = &console.terms;

@@ -1,4 +1,4 @@
-//! `/postbacks`: what came in, and above all what was put aside, with the reason and a button that takes it once more.
+//! `/postbacks`: postbacks as received. Quarantined and refused ones show the reason and a button to replay them.
 
 use std::collections::BTreeMap;
 

@@ -1,5 +1,5 @@
-//! `/postbacks/{id}`: one postback as received, and if it is quarantined what people can do about it: state what is
-//! missing, agree to what somebody else stated, set it aside. What would happen is shown before anything does.
+//! `/postbacks/{id}`: one postback as received. If it is quarantined, a person can enter missing values, agree to a
+//! proposal, or set it aside; a preview is shown first.
 
 use askama::Template;
 use domain::masked::masked;
@@ -24,7 +24,7 @@ struct GapView {
     gap: Gap,
     label: &'static str,
     hint: &'static str,
-    /// What the person has typed already.
+    /// The value that the person has typed; empty at first.
     typed: String,
 }
 
@@ -40,7 +40,7 @@ struct Proposal {
     actor: String,
     stated: String,
     reason: String,
-    /// What would happen, or why it would not any more.
+    /// The effect of the proposal, or why it is no longer valid.
     outlook: String,
     is_own: bool,
 }
@@ -231,7 +231,7 @@ fn by(console: &Console, viewer: &Viewer, request: &Request, required: bool) -> 
     Ok(By { actor: viewer.actor(), reason, now: console.clock.now() })
 }
 
-/// The same page with what was wrong; what was typed stays.
+/// The page with the error; typed values are kept.
 async fn refuse(
     console: &Console,
     viewer: &Viewer,
@@ -266,7 +266,7 @@ async fn second(
     Ok(())
 }
 
-/// States what was typed, once what would happen was shown as it stands now.
+/// Enters the typed values, once the current preview was shown.
 async fn state(console: &Console, viewer: &Viewer, request: &Request, id: i64) -> Answered {
     match stated(console, viewer, request, id).await {
         Ok(None) => Ok(Answer::To(format!("/postbacks/{id}"))),

@@ -1,4 +1,4 @@
-//! What finance works with.
+//! Pages for finance.
 
 pub(crate) mod report;
 pub(crate) mod reports;

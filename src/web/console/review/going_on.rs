@@ -1,4 +1,4 @@
-//! How the queue goes on: the reward that is open, what comes after it, and the next cluster after the last reward.
+//! Order of the queue: the open reward, the next reward, and the next cluster after the last reward.
 
 use domain::time::TimestampMs;
 use store::review::holds::{Cluster, ClusterPlace, HoldRow};
@@ -9,19 +9,19 @@ use crate::console::shell::answer::PageError;
 use crate::console::shell::request::Request;
 use crate::console::shell::session::Viewer;
 
-/// The reward that is open: the one that the URL names, or the first that nobody else is about to decide on.
+/// The open reward: the one named in the URL, or the first that nobody else has claimed.
 pub(crate) fn open(request: &Request, viewer: &Viewer, rows: &[HoldRow]) -> Option<i64> {
     let named = request.query("open").and_then(|id| id.parse::<i64>().ok());
     named.or_else(|| first_free(viewer, rows.iter()).or_else(|| rows.first()).map(|row| row.reward_id))
 }
 
-/// The first that nobody else has open and that does not wait for somebody else's opinion.
+/// The first reward that nobody else has claimed.
 fn first_free<'a>(viewer: &Viewer, mut rows: impl Iterator<Item = &'a HoldRow>) -> Option<&'a HoldRow> {
     rows.find(|row| row.claimed_by.as_deref().is_none_or(|person| person == viewer.name()))
 }
 
-/// Where somebody is led who has decided on the reward `id`, or skips it: to the next of these rows, to the next page of
-/// them, to the next cluster. `page` is what the URL says of the page, and `next_page` the one behind it, if there is one.
+/// The page after deciding or skipping the reward `id`: the next of these rows, the next page, or the next cluster. `page`
+/// are the URL parameters of the current page; `next_page` is empty on the last page.
 pub(crate) async fn following(
     console: &Console,
     viewer: &Viewer,
@@ -36,8 +36,8 @@ pub(crate) async fn following(
         params.push(("open", row.reward_id.to_string()));
         scope.url(&params)
     };
-    let behind = rows.iter().skip_while(|row| row.reward_id != id).skip(1);
-    if let Some(row) = first_free(viewer, behind) {
+    let after = rows.iter().skip_while(|row| row.reward_id != id).skip(1);
+    if let Some(row) = first_free(viewer, after) {
         return Ok(place(row));
     }
     if !next_page.is_empty() {
@@ -46,12 +46,12 @@ pub(crate) async fn following(
     if let Some(cluster) = next_cluster(console, scope).await? {
         return Ok(scope.in_cluster(&cluster.first, &cluster.second).url(&[]));
     }
-    // It is the only cluster: what was skipped in it comes again.
+    // This is the only cluster: skipped rewards come again.
     let before = rows.iter().filter(|row| row.reward_id != id);
     Ok(first_free(viewer, before).map_or_else(|| scope.url(&[]), place))
 }
 
-/// The cluster that comes after this one, or the first if it is the last; never this one.
+/// The cluster after this one; after the last one, the first. Never this one.
 async fn next_cluster(console: &Console, scope: &Scope) -> Result<Option<Cluster>, PageError> {
     let now = console.clock.now();
     let (grouping, sort) = (scope.grouping(), scope.sort());
@@ -61,15 +61,15 @@ async fn next_cluster(console: &Console, scope: &Scope) -> Result<Option<Cluster
     let here = ClusterPlace { sort_value: own.sort_value, first: first.clone(), second: second.clone() };
     let all = scope.clone().all_clusters().filter(now);
     let all = &*console.store.with_search(&all).await?;
-    let behind = console.store.clusters(all, grouping, sort, Some(&here), 1).await?;
-    if let Some(next) = behind.into_iter().next() {
+    let after = console.store.clusters(all, grouping, sort, Some(&here), 1).await?;
+    if let Some(next) = after.into_iter().next() {
         return Ok(Some(next));
     }
     let from_the_top = console.store.clusters(all, grouping, sort, None, 1).await?;
     Ok(from_the_top.into_iter().find(|cluster| (&cluster.first, &cluster.second) != (&first, &second)))
 }
 
-/// The first cluster of all that these filters find.
+/// The first cluster that matches the filters.
 pub(crate) async fn first_cluster(
     console: &Console,
     scope: &Scope,

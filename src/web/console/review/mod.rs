@@ -1,4 +1,4 @@
-//! What the risk team works with.
+//! Pages for the risk team.
 
 pub(crate) mod decide;
 pub(crate) mod evidence;

@@ -1,4 +1,4 @@
-//! `/review/reversals`: reversals that do not simply reverse, and one decision on each.
+//! `/review/reversals`: reversals that cannot be booked automatically, and the decision on each.
 
 use askama::Template;
 use domain::money::Micros;

@@ -130,8 +130,8 @@ pub(crate) struct RewardView {
     pub(crate) user_id: String,
     pub(crate) user_link: String,
     pub(crate) sentence: String,
-    /// What else somebody who is about to decide must know.
-    pub(crate) told: Vec<String>,
+    /// Warnings before a decision, e.g. that somebody else has claimed the reward.
+    pub(crate) notices: Vec<String>,
     pub(crate) may_decide: bool,
     pub(crate) may_overturn: bool,
     pub(crate) histogram: String,
@@ -202,7 +202,7 @@ pub(crate) async fn view(
     let acts = store.quarantine_acts(&postback_ids).await?;
     let is_held = row.status == Status::Held.name();
     let step_count = i64::try_from(steps.len()).unwrap_or(i64::MAX);
-    let mut told = Vec::new();
+    let mut notices = Vec::new();
     let opinions = if is_held { store.opinions(id, step_count).await? } else { Vec::new() };
     drop(store);
     // Whoever has given an opinion waits for another person, who must be able to open it. And another site that makes a
@@ -210,15 +210,15 @@ pub(crate) async fn view(
     let has_said = opinions.iter().any(|opinion| opinion.person == viewer.name());
     if claims && is_held && viewer.may_review() && !has_said && !request.is_cross_site {
         match console.store.claim(id, viewer.name(), now, console.terms.claim_ms).await? {
-            Claimed::Others { person, until } => told.push(format!(
+            Claimed::Others { person, until } => notices.push(format!(
                 "Claimed by {person} for another {}. Until then you cannot decide on it.",
                 span(until.0 - now.0)
             )),
             Claimed::Yours { .. } | Claimed::NotHeld => {}
         }
     }
-    told.extend(evidence::second_opinions(viewer, &opinions));
-    told.extend(stated(&acts));
+    notices.extend(evidence::second_opinions(viewer, &opinions));
+    notices.extend(stated(&acts));
     let verdict = evidence::verdict(&row);
     let related = evidence::related(console, &row, now).await?;
     let (user_line, user_since) = evidence::user_line(console, &row, now).await?;
@@ -243,7 +243,7 @@ pub(crate) async fn view(
         user: short(&row.user_id),
         user_link: crate::console::review::user::link(&row.app, &row.user_id),
         sentence: evidence::sentence(&row, verdict.as_ref()),
-        told,
+        notices,
         may_decide: is_held && viewer.may_review(),
         may_overturn: row.status == Status::Rejected.name() && viewer.may_review(),
         histogram,

@@ -1,4 +1,4 @@
-//! What part of the queue somebody looks at. All of it stands in the URL, and in the forms of the page.
+//! The part of the queue that a page shows: filters, grouping and cluster. The URL and the forms of the page carry it.
 
 use domain::money::Micros;
 use domain::review::queue::Grouping;
@@ -9,7 +9,7 @@ use crate::console::shell::request::Request;
 
 const HOUR_MS: i64 = 3_600_000;
 
-/// What part of the queue somebody looks at.
+/// The part of the queue that a page shows.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Scope {
     pub(crate) rule: Option<String>,
@@ -23,7 +23,7 @@ pub(crate) struct Scope {
     pub(crate) sort: Option<String>,
     pub(crate) first: Option<String>,
     pub(crate) second: Option<String>,
-    /// Nothing newer than this reward.
+    /// Excludes rewards newer than this one.
     upto: Option<i64>,
 }
 
@@ -46,12 +46,12 @@ impl Scope {
         }
     }
 
-    /// Of a form that a page of the queue carried.
+    /// From the hidden fields of a form.
     pub(crate) fn of_form(request: &Request) -> Self {
         Self::read(|name| request.field(name)).within(request.fields("c1").next().is_some())
     }
 
-    /// A cluster whose key is empty (no offer, no address) is still one, and never everything.
+    /// A cluster with an empty key (no offer, no address) is still a cluster, not the whole queue.
     fn within(self, is_cluster: bool) -> Self {
         Self { first: is_cluster.then(|| self.first.clone().unwrap_or_default()), ..self }
     }
@@ -61,7 +61,7 @@ impl Scope {
         Self::read(|name| request.query(name)).within(is_cluster)
     }
 
-    /// Of the address of a page of the queue.
+    /// From the address of a page of the queue.
     pub(crate) fn of_path(path: &str) -> Self {
         let (_, query) = path.split_once('?').unwrap_or((path, ""));
         let pairs: Vec<(String, String)> = serde_urlencoded::from_str(query).unwrap_or_default();
@@ -119,7 +119,7 @@ impl Scope {
         filters.iter().any(|filter| filter.is_some())
     }
 
-    /// What the store is asked for. A figure that is none does not filter.
+    /// The filter for the store. An invalid number filters nothing.
     pub(crate) fn filter(&self, now: TimestampMs) -> HoldFilter {
         let hours =
             self.hours.as_deref().and_then(|hours| hours.parse::<i64>().ok()).filter(|hours| *hours > 0);
@@ -184,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_looked_at_stands_in_the_url_and_comes_back_from_it() {
+    fn a_scope_survives_the_way_through_a_url() {
         let pairs =
             [("rule", "T1"), ("min", "2.50"), ("q", "a&b"), ("group", "address"), ("c1", "203.0.113.7")];
         let scope = scope(&pairs);
@@ -195,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn a_figure_that_is_none_filters_nothing() {
+    fn an_invalid_number_filters_nothing() {
         let filter = scope(&[("min", "much"), ("hours", "-3")]).filter(TimestampMs(0));
         assert_eq!((filter.min_payout, filter.received_before), (None, None));
     }

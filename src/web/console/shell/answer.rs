@@ -1,5 +1,4 @@
-//! What a browser gets. Every answer carries the headers that keep it to itself: nothing is loaded from elsewhere, no
-//! code stands in a page, no other site frames it, no cache keeps it.
+//! Answers to browsers. Security headers forbid other origins, inline scripts and frames; pages are not cached.
 
 use askama::Template;
 use tracing::error;
@@ -19,7 +18,7 @@ pub(crate) fn style_path() -> String {
     format!("/static/{}.css", &sha256(STYLE.as_bytes())[..12])
 }
 
-/// The same for the script.
+/// Path of the script, with its hash.
 pub(crate) fn script_path() -> String {
     format!("/static/{}.js", &sha256(SCRIPT.as_bytes())[..12])
 }
@@ -27,32 +26,32 @@ pub(crate) fn script_path() -> String {
 const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src 'self'; \
                       form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
 
-/// An answer.
+/// What a page handler returns; it becomes a response once the request is known.
 #[derive(Debug)]
 pub(crate) enum Answer {
-    /// A page.
+    /// Status and HTML.
     Page(u16, String),
-    /// Go there.
+    /// Redirect to this path.
     To(String),
-    /// Go there, with a session begun or (empty) ended.
+    /// Redirect with a new session token; an empty token ends the session.
     WithSession(String, String),
-    /// A page, with a session begun.
+    /// HTML with a new session token.
     PageWithSession(String, String),
-    /// A page with the token of the form for signing in.
+    /// Status, HTML, and the token of the sign-in form.
     Login(u16, String, String),
-    /// The stylesheet or the script.
+    /// Content type and text of the stylesheet or the script.
     File(&'static str, &'static str),
-    /// Values for the script.
+    /// JSON for the script.
     Json(String),
-    /// Words.
+    /// Status and plain text.
     Plain(u16, String),
-    /// A file to be saved.
+    /// A file that the browser saves.
     Download(Response),
-    /// The same, and after how many seconds to try again.
+    /// Seconds for `Retry-After`, and the answer.
     Later(u64, Box<Self>),
 }
 
-/// What a page could not do.
+/// Why a page failed.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum PageError {
     #[error(transparent)]
@@ -67,7 +66,7 @@ pub(crate) enum PageError {
     File(String),
 }
 
-/// What a handler answers.
+/// The result of a page handler.
 pub(crate) type Answered = Result<Answer, PageError>;
 
 /// A page of a template.
@@ -75,7 +74,7 @@ pub(crate) fn page(template: &impl Template) -> Answered {
     Ok(Answer::Page(200, template.render()?))
 }
 
-/// `answer`, and after how many seconds to try again.
+/// `answer` with `Retry-After` in seconds.
 pub(crate) fn later(seconds: u64, answer: Answer) -> Answer {
     Answer::Later(seconds, Box::new(answer))
 }
@@ -88,7 +87,7 @@ pub(crate) fn with_status(status: u16, answer: Answer) -> Answer {
     }
 }
 
-/// What is shown when something broke: that nothing was lost, and what to do.
+/// The page after a failure: nothing was changed, and what to do.
 pub(crate) fn fault(fault: &PageError) -> Answer {
     if let PageError::NotHashed(NotHashed::Busy { retry_after_s }) = fault {
         let words = "Nothing was changed: too many people are signing in. Try again in a few seconds.";
@@ -111,7 +110,7 @@ pub(crate) fn fault(fault: &PageError) -> Answer {
     lone(status, title, words)
 }
 
-/// A page for somebody who is not known, or when nobody can be known.
+/// A page without the side bar, for requests without a session.
 pub(crate) fn lone(status: u16, title: &str, words: &str) -> Answer {
     let body = format!(
         "<!doctype html><html lang=en><meta charset=utf-8><meta name=viewport content=\"width=device-width, initial-scale=1\">\
@@ -134,7 +133,7 @@ pub(crate) fn file(name: &str) -> Answer {
 }
 
 impl Answer {
-    /// Without a request to look at.
+    /// The response when the request could not be read; cookies are set without `Secure`.
     pub(crate) fn plain(self) -> Response {
         self.with_cookie_of(false)
     }
@@ -195,7 +194,7 @@ impl Answer {
     }
 }
 
-/// What every answer carries, so that it is kept to itself.
+/// Adds the security headers of every answer.
 fn guard(headers: &mut HeaderMap) {
     headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));

@@ -16,13 +16,13 @@ pub(crate) struct Entry {
     pub(crate) path: &'static str,
     pub(crate) name: &'static str,
     pub(crate) here: bool,
-    /// How much waits there; may be empty.
+    /// Count of waiting items with a sign; may be empty.
     pub(crate) count: String,
     pub(crate) class: &'static str,
     pub(crate) line_after: bool,
 }
 
-/// What surrounds a page.
+/// The parts around a page: side bar, help link, notices, footer.
 #[derive(Debug)]
 pub(crate) struct Frame {
     pub(crate) style: String,
@@ -31,11 +31,11 @@ pub(crate) struct Frame {
     pub(crate) name: String,
     pub(crate) role: &'static str,
     pub(crate) entries: Vec<Entry>,
-    /// Where this page is explained.
+    /// Link to the handbook; empty if no chapter explains the page.
     pub(crate) help: &'static str,
-    /// Wrong passwords that were tried with this name.
+    /// Failed sign-ins with this name since the last notice.
     pub(crate) warning: Option<Warning>,
-    /// How the gateway fares, in one line.
+    /// Inbox and deliveries in one line.
     pub(crate) health: String,
     /// The instants of that line.
     pub(crate) health_exact: String,
@@ -96,7 +96,7 @@ impl Frame {
         Ok(frame)
     }
 
-    /// The same without asking the database for anything.
+    /// A frame without counts, which needs no database.
     pub(crate) fn bare(viewer: &Viewer, here: &str) -> Self {
         let people = viewer.is_admin().then_some(("/people", "Staff"));
         let entries = PAGES

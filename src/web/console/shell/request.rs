@@ -1,4 +1,4 @@
-//! What a browser sent: path, query, form and cookie, decoded.
+//! A request of a browser, decoded: path, query, form and cookie.
 
 use std::net::IpAddr;
 
@@ -25,7 +25,7 @@ pub(crate) struct Request {
     query: Vec<(String, String)>,
     form: Vec<(String, String)>,
     cookies: Vec<(String, String)>,
-    /// Who called.
+    /// The caller of a request.
     pub(crate) address: IpAddr,
     /// True if the browser came by https.
     pub(crate) is_https: bool,

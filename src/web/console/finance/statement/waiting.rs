@@ -33,7 +33,7 @@ pub(super) struct Preview {
     pub(super) asides: Vec<(String, String)>,
     pub(super) marks: Vec<(String, String)>,
     /// How the file is read, and what could be set to read more of it.
-    pub(super) told: Vec<String>,
+    pub(super) reading: Vec<String>,
     pub(super) proposals: Vec<String>,
     pub(super) controls: Vec<(&'static str, String)>,
     pub(super) read: String,
@@ -77,9 +77,9 @@ pub(super) async fn previewed(console: &Console, row: &StatementRow) -> Result<P
             && other.stands().is_ok_and(|it| it == State::Matched)
     });
     let more_outliers = proposal.outliers.len().saturating_sub(PREVIEW);
-    let First { read, told } = first.unwrap_or_else(|why| First {
+    let First { read, reading } = first.unwrap_or_else(|why| First {
         read: PieceLines { faults: vec![(1, why.to_string())], ..PieceLines::default() },
-        told: Vec::new(),
+        reading: Vec::new(),
     });
     let text = |text: Option<String>| text.unwrap_or_else(|| "–".into());
     let lines = read.lines.iter().take(PREVIEW).cloned().map(|line| PreviewLine {
@@ -111,7 +111,7 @@ pub(super) async fn previewed(console: &Console, row: &StatementRow) -> Result<P
         faults: by_reason(&read.faults),
         asides: by_reason(&read.asides),
         marks: by_reason(&read.marks),
-        told,
+        reading,
         proposals: read.proposals,
         from,
         to,

@@ -24,7 +24,7 @@ struct ConfirmPage {
     act: String,
     rewards: String,
     users: String,
-    /// What it means for the users, in a sentence.
+    /// The effect on users, e.g. `3 users receive 500 coins.`
     consequence: String,
     is_reject: bool,
     payout: String,
@@ -35,7 +35,7 @@ struct ConfirmPage {
     fault: Option<&'static str>,
 }
 
-/// Shows exactly what would be decided.
+/// Renders the confirmation page.
 pub(super) async fn confirm(
     console: &Console,
     viewer: &Viewer,

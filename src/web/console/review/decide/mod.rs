@@ -26,13 +26,13 @@ use confirm::confirm;
 use undo::done_words;
 pub(crate) use undo::{Done, Undo, done, undo};
 
-/// What a click asks for.
+/// The decision that a button stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Act {
     decision: Review,
-    /// All that a filter finds, not what is listed.
+    /// All rewards that match the filter, not only the selected ones.
     all: bool,
-    /// Shown and confirmed.
+    /// The confirmation page was shown.
     confirmed: bool,
 }
 
@@ -105,7 +105,7 @@ pub(crate) async fn decide(console: &Console, viewer: &Viewer, request: &Request
         return Ok(refusal(viewer, 400, "The note is too long", &words));
     }
     let many = wanted.len() > 1;
-    // Fewer than shown is what others have decided meanwhile; more has not been seen.
+    // Fewer than shown: others have decided some meanwhile. More were never shown, so they must be confirmed.
     let confirmed = act.confirmed && wanted.len() <= shown(request);
     if (many || act.all) && (!confirmed || note.is_none()) {
         let fault =
@@ -117,7 +117,7 @@ pub(crate) async fn decide(console: &Console, viewer: &Viewer, request: &Request
         Reviewer { actor: viewer.actor(), note, now, business_date: now.business_date(console.timezone) };
     let decide = BulkDecision { wanted, decision: act.decision, overturn: false, reviewer };
     let decision = match console.store.decide(decide).await {
-        // Somebody was faster by a hair: nothing was saved, and the list will say who.
+        // Someone else decided at the same time. Nothing was saved; the list shows who.
         Err(store::Error::Contended(_)) => {
             let said = "Nothing was changed: someone else decided at the same time. Check the rewards and try again.";
             return Ok(Answer::To(telling(viewer, &back, &[said.into()])));
@@ -127,7 +127,7 @@ pub(crate) async fn decide(console: &Console, viewer: &Viewer, request: &Request
     Ok(Answer::To(after(console, viewer, &decision, act, request, &back)))
 }
 
-/// How many rewards the page of confirmation has shown.
+/// How many rewards the confirmation page showed.
 fn shown(request: &Request) -> usize {
     request
         .field("shown")
@@ -135,7 +135,7 @@ fn shown(request: &Request) -> usize {
         .unwrap_or(usize::from(request.fields("id").count() == 1))
 }
 
-/// What is to be decided on: what is listed by id and steps, or all that the filter finds.
+/// The rewards to decide on: the selected ones by id and steps, or all that match the filter.
 async fn wanted(
     console: &Console,
     request: &Request,
@@ -154,7 +154,7 @@ async fn wanted(
     Ok(request.fields("id").filter_map(parse).take(MAX_DECIDED).collect())
 }
 
-/// Where to go on: the next reward if one was decided, else the list.
+/// The next page: the next reward if one was decided, else the list.
 fn after(
     console: &Console,
     viewer: &Viewer,
@@ -165,7 +165,7 @@ fn after(
 ) -> String {
     let next = request.field("next").filter(|next| is_ours(next)).unwrap_or(back);
     let mut lines = Vec::new();
-    // While it can be undone, the bar with the undo says so.
+    // While it can be undone, the undo bar says it.
     if decision.id.is_some() && console.grace_ms <= 0 {
         lines.push(done_words(act.done(), count(decision.taken.len()), decision.payout_micros));
     }
@@ -182,7 +182,7 @@ fn after(
     going_on(&telling(viewer, next, &lines))
 }
 
-/// What happened instead, for the first of those that were not decided.
+/// Why rewards were not decided; at most three.
 fn because(skipped: &[Skipped], now_ms: i64) -> String {
     let one = |skipped: &Skipped| match &skipped.why {
         Skip::NotFound => format!("there is no reward {}", skipped.reward_id),
@@ -197,7 +197,7 @@ fn because(skipped: &[Skipped], now_ms: i64) -> String {
     skipped.iter().take(3).map(one).collect::<Vec<_>>().join("; ")
 }
 
-/// `POST /rewards/{id}/skip`: lets go of it, and goes on.
+/// `POST /rewards/{id}/skip`: ends the claim and opens the next reward.
 pub(crate) async fn skip(console: &Console, viewer: &Viewer, request: &Request, id: &str) -> Answered {
     if let Ok(id) = id.parse::<i64>() {
         console.store.let_go(id, viewer.name()).await?;
@@ -244,7 +244,7 @@ pub(crate) async fn overturn(console: &Console, viewer: &Viewer, request: &Reque
     Ok(Answer::To(telling(viewer, &page, &[format!("1 reward not decided: {said}.")])))
 }
 
-/// The same place, but whoever finds its cluster empty is led to the next one.
+/// The same page, with a mark that leads to the next cluster if this one is empty.
 fn going_on(path: &str) -> String {
     if !path.starts_with("/review") {
         return path.to_owned();
@@ -261,7 +261,7 @@ fn not_yours(viewer: &Viewer) -> Answer {
     )
 }
 
-/// A place to come back to: a page of the queue or of a reward, and nothing that only looks like one.
+/// Whether a path leads back to the queue or to a reward, and not to another site.
 fn is_ours(path: &str) -> bool {
     let page = path.split(['?', '#']).next().unwrap_or_default();
     (page == "/review" || page.starts_with("/rewards/")) && !path.contains(['\\', '\r', '\n'])

@@ -12,23 +12,22 @@ use crate::console::shell::said::{telling, told};
 use crate::console::shell::session::Viewer;
 use crate::console::shell::show::{counted, usd};
 
-/// What a click did, in words.
+/// What the last form did.
 pub(crate) struct Done {
     pub(crate) text: String,
     pub(crate) more: Vec<String>,
 }
 
-/// The last decision that still stands, while it can be taken back.
+/// The person's last decision, while it can be undone.
 pub(crate) struct Undo {
     pub(crate) id: i64,
     pub(crate) text: String,
-    /// The reward, if it was one.
+    /// The reward, if the decision was on exactly one.
     pub(crate) reward_id: Option<i64>,
     pub(crate) left_ms: i64,
 }
 
-/// What the last click did, and what of this person's decisions can be taken back: the newest that still stands,
-/// wherever they went meanwhile.
+/// What the last form did, and the newest decision of this person that can be undone, whichever page it was made on.
 pub(crate) async fn done(
     console: &Console,
     viewer: &Viewer,
@@ -81,7 +80,7 @@ pub(crate) async fn undo(console: &Console, viewer: &Viewer, request: &Request, 
         lines.push(format!("Not undone: {late}. The app was already notified, or the reward has changed."));
     }
     let place = match undone.undone.as_slice() {
-        // What is held again is what somebody wants to see next, wherever they went meanwhile.
+        // The reward that is held again is opened, whichever page the undo came from.
         [one] if back.starts_with("/review") => match console.store.hold(*one, now).await? {
             Some(row) => Scope::of_path(&back).in_cluster_of(&row).url(&[("open", one.to_string())]),
             None => back,

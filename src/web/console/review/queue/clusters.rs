@@ -97,7 +97,7 @@ fn cluster_view(
     }
 }
 
-/// The rules that held most of these rewards, with how many if it was not all of them.
+/// The rules that held most of these rewards, with the number if it was not all.
 fn chips(parts: &[&ClusterPart], rewards: i64) -> Vec<Chip> {
     let mut counted: Vec<(&str, i64)> = Vec::new();
     for part in parts {

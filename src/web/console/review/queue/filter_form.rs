@@ -40,7 +40,7 @@ pub(super) fn filter_view(scope: &Scope, choices: &[Choice]) -> FilterView {
                 chosen: chosen.as_ref() == Some(&choice.value),
             })
             .collect();
-        // What is set stays to be seen and to be unset, also when nothing of it is held any more.
+        // A chosen value stays in the list even if no hold matches it, so that it can be cleared.
         if let Some(value) = chosen
             && !views.iter().any(|view| view.chosen)
         {

@@ -44,7 +44,7 @@ struct ReviewPage {
     undo: Option<Undo>,
     back: String,
     scope: Vec<(&'static str, String)>,
-    /// True if somebody asked for what is open: on a telephone it is then what is seen.
+    /// True if the URL names the open reward; a narrow screen then shows it first.
     is_chosen: bool,
     oldest: Option<Moment>,
     late: String,
@@ -63,7 +63,7 @@ pub(super) struct Chip {
     pub(super) strong: bool,
 }
 
-/// What is listed, and what is open beside it.
+/// The list, and the reward beside it.
 struct Listed {
     clusters: Vec<ClusterView>,
     holds: Vec<HoldView>,
@@ -90,16 +90,16 @@ pub(crate) async fn page(console: &Console, viewer: &Viewer, request: &Request) 
         listed,
     )?;
     let is_cluster = scope.first.is_some();
-    // Whoever has decided on the last reward of a cluster goes on with the next.
+    // After the last reward of a cluster, the next cluster opens.
     if is_cluster && totals.rewards == 0 && request.query("on").is_some() {
         let next = first_cluster(console, &scope, now).await?;
-        let told = ["said", "seal"].map(|name| request.query(name).map(|value| (name, value.to_owned())));
-        let told: Vec<(&str, String)> = told.into_iter().flatten().collect();
+        let message = ["said", "seal"].map(|name| request.query(name).map(|value| (name, value.to_owned())));
+        let message: Vec<(&str, String)> = message.into_iter().flatten().collect();
         let next = match next {
             Some(next) => scope.in_cluster(&next.first, &next.second),
             None => scope.all_clusters(),
         };
-        return Ok(Answer::To(with(&next.url(&[]), &told)));
+        return Ok(Answer::To(with(&next.url(&[]), &message)));
     }
     let (done, undo) = crate::console::review::decide::done(console, viewer, request).await?;
     let newest = totals.newest_id.unwrap_or_default();
@@ -143,8 +143,7 @@ pub(crate) async fn page(console: &Console, viewer: &Viewer, request: &Request) 
     })
 }
 
-/// Every cluster, and the first reward of one of them. It is only looked at: nothing is claimed before its cluster is
-/// opened.
+/// Every cluster, and the first reward of one of them. That reward is not claimed: only opening its cluster claims it.
 async fn all(
     console: &Console,
     viewer: &Viewer,
@@ -193,7 +192,7 @@ async fn shown(
     let open = if is_open { open(request, viewer, &rows) } else { rows.first().map(|row| row.reward_id) };
     let mut item = None;
     if let Some(id) = open {
-        // What is open is in the list, wherever it comes from.
+        // The open reward is always in the list.
         if !rows.iter().any(|row| row.reward_id == id)
             && let Some(row) = console.store.hold(id, now).await?
         {
@@ -210,7 +209,7 @@ async fn shown(
     Ok(Listed { clusters: Vec::new(), holds, next, item })
 }
 
-/// `GET /review/new`: how many rewards came in after the newest that is shown.
+/// `GET /review/new`: number of rewards received after the newest one shown.
 pub(crate) async fn new(console: &Console, request: &Request) -> Answered {
     let now = console.clock.now();
     let after: i64 = request.query("after").and_then(|after| after.parse().ok()).unwrap_or_default();

@@ -20,7 +20,7 @@ pub(crate) const HELP_OF: [(&str, &str); 11] = [
     ("/reports", "/help/finance"),
     ("/policy", "/help/rules"),
     ("/audit", "/help/review#audit"),
-    ("/people", "/help/review#people"),
+    ("/people", "/help/review#staff"),
     ("/help", ""),
     ("", "/help/review#signing-in"),
 ];
