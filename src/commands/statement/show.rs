@@ -52,7 +52,8 @@ pub(super) async fn show(process: &Process, id: i64) -> anyhow::Result<u8> {
     if faulty > 0 {
         say(&format!("{} cannot be read", lines(usize::try_from(faulty).unwrap_or(usize::MAX))));
     }
-    for (what, kind) in [("is not a transaction", NoteKind::Aside), ("was read with changes", NoteKind::Mark)] {
+    for (what, kind) in [("is not a transaction", NoteKind::Aside), ("was read with changes", NoteKind::Mark)]
+    {
         let notes = process.store.statement_notes(id, kind, PAGE).await?;
         say_reasons(what, SameReason::of(&notes.first));
     }
