@@ -10,7 +10,7 @@ use domain::time::TimestampMs;
 use geo::refresh::Refresh;
 use metrics::{describe_gauge, gauge};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder};
-use store::deliveries::lease::Backlog;
+use store::deliveries::backlog::Backlog;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 use web::health::Metrics;
@@ -132,7 +132,9 @@ fn set_backlog(app: &str, backlog: &[Backlog], is_disabled: bool, now: Timestamp
         let count = found.map_or(0, |one| one.deliveries);
         gauge!("rewardgate_deliveries", "app" => app.to_owned(), "status" => status.name()).set(float(count));
         if status != Status::Failed {
-            oldest = found.and_then(|one| one.oldest_born_at).map_or(oldest, |born_at| born_at.min(oldest));
+            oldest = found
+                .and_then(|one| one.oldest_created_at)
+                .map_or(oldest, |created_at| created_at.min(oldest));
         }
     }
     gauge!("rewardgate_deliveries_oldest_age_seconds", "app" => app.to_owned())

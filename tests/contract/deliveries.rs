@@ -298,7 +298,7 @@ async fn what_is_not_done_is_counted_by_app(home: &Home) {
     let backlog = store.backlog().await.expect("it is counted");
     let mut counted: Vec<_> = backlog
         .iter()
-        .map(|one| (one.app.as_str(), one.status.as_str(), one.deliveries, one.oldest_born_at))
+        .map(|one| (one.app.as_str(), one.status.as_str(), one.deliveries, one.oldest_created_at))
         .collect();
     counted.sort_unstable();
     let created_at = Some(NOW.0);

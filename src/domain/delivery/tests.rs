@@ -85,12 +85,14 @@ fn a_credit_and_its_reversal_in_one_batch_end_as_one() {
 #[test]
 fn an_undone_decision_is_cancelled_and_earlier_deliveries_stay() {
     let held = PriorDelivery { id: 6, seq: 1, event: Event::Held, status: Status::Delivered, lease_count: 1 };
-    let released = PriorDelivery { id: 8, seq: 2, event: Event::Credited, status: Status::Waiting, lease_count: 0 };
+    let released =
+        PriorDelivery { id: 8, seq: 2, event: Event::Credited, status: Status::Waiting, lease_count: 0 };
     let plan = planned(&[held, released], &[(3, Step::UndoRelease)], EVERYTHING);
     assert_eq!((plan.cancel, plan.new_deliveries), (vec![8], vec![]));
     // The next release is a delivery of its own; a later reversal belongs to that one.
     let withdrawn = PriorDelivery { status: Status::Cancelled, ..released };
-    let again = PriorDelivery { id: 9, seq: 4, event: Event::Credited, status: Status::Delivered, lease_count: 2 };
+    let again =
+        PriorDelivery { id: 9, seq: 4, event: Event::Credited, status: Status::Delivered, lease_count: 2 };
     let plan = planned(&[held, withdrawn, again], &[(5, Step::ReverseCredited)], EVERYTHING);
     assert_eq!((plan.cancel.as_slice(), events_of(&plan)), (&[][..], vec!["reversed".to_owned()]));
 }

@@ -1,16 +1,18 @@
-//! Deliveries: what apps are told, in order of each user, until they have acknowledged it.
+//! Deliveries: events for apps, sent in order for each user until the app has acknowledged them.
 //!
-//! | module | what stands there |
+//! | module | contents |
 //! |---|---|
-//! | `outbox` | created in the transaction of their cause |
-//! | [`lease`] | taken by workers, one attempt each, and completed |
-//! | [`list`] | looked at by people |
-//! | [`resend`] | sent again by people |
-//! | [`giving_up`] | not sent any more, by a person's decision |
-//! | `gone` | apps that are switched off because they answer 410 |
+//! | `outbox` | creating deliveries in the transaction that causes them, and their order for each user |
+//! | [`lease`] | leasing deliveries to workers, and completing attempts |
+//! | [`backlog`] | how many deliveries wait |
+//! | [`list`] | lists of deliveries and attempts |
+//! | [`resend`] | sending deliveries again |
+//! | [`giving_up`] | a person gives up a delivery |
+//! | [`disabled_apps`] | apps that get no deliveries, usually after too many 410 answers |
 
+pub mod backlog;
+pub mod disabled_apps;
 pub mod giving_up;
-pub(crate) mod gone;
 pub mod lease;
 pub mod list;
 pub(crate) mod outbox;

@@ -1,13 +1,13 @@
-//! Postbacks: recorded, listed, put aside and taken up again.
+//! Postbacks: inbox, refused calls, quarantine, replay, lists.
 //!
-//! | module | what stands there |
+//! | module | contents |
 //! |---|---|
-//! | [`inbox`] | recording postbacks, and claiming the ones that wait |
-//! | [`bodies`] | what is kept of bodies that no signature covers |
-//! | [`refused`] | calls whose signature did not verify, bounded in number |
-//! | [`quarantine`] | what people do about quarantined postbacks |
+//! | [`inbox`] | recording postbacks, and claiming waiting ones |
+//! | [`bodies`] | how much is stored of bodies that no signature covers |
+//! | [`refused`] | calls whose signature did not verify, limited in number |
+//! | [`quarantine`] | what people do with quarantined postbacks |
 //! | [`replay`] | processing refused or quarantined postbacks again |
-//! | [`list`] | reading them back, page by page |
+//! | [`list`] | lists of postbacks |
 
 pub mod bodies;
 pub mod inbox;

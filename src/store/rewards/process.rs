@@ -164,7 +164,7 @@ impl Store {
 async fn claim_filled(tx: &mut Tx, which: Claim) -> Result<Vec<WaitingPostback>> {
     let mut postbacks = claim(tx, which).await?;
     if !postbacks.is_empty() {
-        quarantine::fill(tx, &mut postbacks).await?;
+        quarantine::load_stated(tx, &mut postbacks).await?;
     }
     Ok(postbacks)
 }

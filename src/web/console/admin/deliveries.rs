@@ -90,7 +90,7 @@ pub(crate) async fn page(console: &Console, viewer: &Viewer, request: &Request) 
         backlog: backlog
             .into_iter()
             .map(|row| {
-                let oldest = row.oldest_born_at.map(|at| moment(at, now));
+                let oldest = row.oldest_created_at.map(|at| moment(at, now));
                 (format!("{} {}", row.app, label(&row.status)), number(row.deliveries), oldest)
             })
             .collect(),

@@ -70,7 +70,7 @@ impl Frame {
             .oldest_received_at
             .map_or_else(String::new, |at| format!(" · oldest {}", span(now.0 - at.0)));
         let born =
-            backlog.iter().filter(|row| row.status != "failed").filter_map(|row| row.oldest_born_at).min();
+            backlog.iter().filter(|row| row.status != "failed").filter_map(|row| row.oldest_created_at).min();
         let late = born.map_or_else(String::new, |at| format!(" (oldest {})", span(now.0 - at)));
         let health = format!(
             "inbox {}{oldest} · deliveries {} due{late}, {} failed",

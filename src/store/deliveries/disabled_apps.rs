@@ -1,20 +1,33 @@
-//! Users whom an app calls gone (410), counted over all workers, and the app that is switched off for too many of them.
+//! Apps whose deliveries are disabled: automatically after too many users in a row answered with 410 (counted over all
+//! workers), until a person enables the app again.
 
 use std::sync::LazyLock;
 
+use domain::actor::Actor;
 use domain::audit::Action;
 use domain::delivery::gone::{Run, USERS_IN_A_ROW};
 use domain::delivery::schedule::Class;
 use domain::time::TimestampMs;
 
-use crate::Result;
 use crate::access::audit::{self, Line};
 use crate::db::rows::given_row;
 use crate::db::sql::{LazyStatement, Statement};
 use crate::db::tx::{Tx, with_statement};
 use crate::deliveries::lease::FinishedAttempt;
+use crate::{Result, Store, read};
 
-/// Who switches an app off.
+/// An app that gets no deliveries.
+#[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
+pub struct DisabledApp {
+    /// As in the settings.
+    pub app: String,
+    /// Unix milliseconds.
+    pub disabled_at: i64,
+    /// The reason, as in the audit line.
+    pub why: String,
+}
+
+/// The actor of the audit line when an app is disabled.
 const FORWARDER: &str = "forwarder";
 
 static DISABLE: LazyStatement = LazyLock::new(|| {
@@ -37,7 +50,37 @@ static LENGTHEN_RUN: LazyStatement = LazyLock::new(|| {
 static COUNT_RUN: LazyStatement =
     LazyLock::new(|| Statement::new("SELECT COUNT(*) FROM gone_users WHERE app = $1", &[]));
 
-/// Counts the users whom `app` calls gone, and switches it off if there are too many of them in a row.
+static ENABLE: LazyStatement =
+    LazyLock::new(|| Statement::new("DELETE FROM disabled_apps WHERE app = $1", &[]));
+
+impl Store {
+    /// The disabled apps, by name.
+    pub async fn disabled_apps(&self) -> Result<Vec<DisabledApp>> {
+        Ok(read!(self, pool => sqlx::query_as(
+            "SELECT app, disabled_at, why FROM disabled_apps ORDER BY app"
+        ).fetch_all(pool).await)?)
+    }
+
+    /// Enables deliveries to an app again; `false` if it was not disabled.
+    pub async fn enable_app(&self, app: String, by: Actor, now: TimestampMs) -> Result<bool> {
+        self.write_and_wake(move |tx| {
+            Box::pin(async move {
+                let is_enabled = enable(tx, &app).await?;
+                if is_enabled {
+                    audit::note(
+                        tx,
+                        &Line::new(&by, Action::AppEnabled, format!("app {app}"), String::new()),
+                        now,
+                    );
+                }
+                Ok(is_enabled)
+            })
+        })
+        .await
+    }
+}
+
+/// Counts the users in a row for whom `app` answered 410, and disables the app at [`USERS_IN_A_ROW`].
 pub(crate) async fn count_gone(
     tx: &mut Tx,
     app: &str,
@@ -78,12 +121,22 @@ pub(crate) async fn count_gone(
     Ok(())
 }
 
-/// Whoever was gone counts no more.
+/// Resets the count of users answered with 410.
 pub(crate) async fn end_run(tx: &mut Tx, app: &str) -> Result<()> {
     with_statement!(tx, END_RUN, |sql, connection| {
         sqlx::query(sql).bind(app).execute(connection).await?;
     });
     Ok(())
+}
+
+async fn enable(tx: &mut Tx, app: &str) -> Result<bool> {
+    end_run(tx, app).await?;
+    Ok(with_statement!(tx, ENABLE, |sql, connection| sqlx::query(sql)
+        .bind(app)
+        .execute(connection)
+        .await?
+        .rows_affected())
+        == 1)
 }
 
 given_row! {
