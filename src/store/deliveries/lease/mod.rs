@@ -221,6 +221,12 @@ impl TryFrom<LeasedRow> for Leased {
             sub2: row.sub2,
         };
         let may_be_booked = row.may_be_booked > 0;
-        Ok(Self { id: row.id, number: row.lease_count, counted_attempts: row.counted_attempts, may_be_booked, message })
+        Ok(Self {
+            id: row.id,
+            number: row.lease_count,
+            counted_attempts: row.counted_attempts,
+            may_be_booked,
+            message,
+        })
     }
 }
