@@ -15,7 +15,7 @@
 //! | [`policy`] | rules, thresholds and points, by source and offer, with a version |
 //! | [`skew`] | whether our own clock is slow |
 //! | [`rules`], [`signal`] | the rules: facts in, one signal out of each |
-//! | [`verdict`] | credit or hold, with every signal |
+//! | [`verdict`], [`evidence`] | credit or hold, with every signal; the facts it rests on, as they are stored |
 //! | [`reward`] | the status of a reward, and every step between them |
 //! | [`ledger`] | the transfers of each step |
 //! | [`batch`] | a batch: mapped postbacks and existing rewards in, everything to save out |
@@ -37,6 +37,7 @@ pub mod caller;
 pub mod country;
 pub mod dashboard;
 pub mod delivery;
+pub mod evidence;
 pub mod ledger;
 pub mod location;
 pub mod masked;

@@ -93,6 +93,14 @@ pub enum GeoResult {
 }
 
 impl GeoResult {
+    /// All of them.
+    pub const ALL: [Self; 5] = [Self::Match, Self::Compatible, Self::Mismatch, Self::Unknown, Self::Invalid];
+
+    /// The result of that name.
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|result| result.name() == name)
+    }
+
     /// The name in tables, files and the API.
     pub fn name(self) -> &'static str {
         match self {

@@ -74,6 +74,16 @@ impl Verdict {
         fired
     }
 
+    /// Every rule that fired with its points, in the order of the rules; `!` marks the hard ones: `T1:60! G3:30`. Empty if
+    /// none did.
+    pub fn fired_points(&self) -> String {
+        let fired = self.signals.iter().filter(|signal| signal.fired);
+        let each = |signal: &Signal| {
+            format!("{}:{}{}", signal.code, signal.points, if signal.hard { "!" } else { "" })
+        };
+        fired.map(each).collect::<Vec<_>>().join(" ")
+    }
+
     /// Why it was held, or that no rule counted against it, in a sentence for each family: its strongest signal, the
     /// strongest family first.
     pub fn sentence(&self) -> String {

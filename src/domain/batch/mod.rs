@@ -30,6 +30,7 @@ pub use outcome::{
 };
 pub use reward::{Because, Reward};
 
+use crate::evidence::Evidence;
 use crate::ledger::Amounts;
 use crate::policy::Policy;
 use crate::postback::event::{Event, NoteKind};
@@ -220,6 +221,7 @@ impl Open {
             clicks: self.clicks,
         };
         let verdict = decide(&facts, policy, now);
+        let evidence = Evidence::of(&facts);
         let of_data = |signal: &&Signal| signal.fired && signal.family == Family::Data;
         let fired = verdict.signals.iter().filter(of_data).map(|signal| signal.code.as_str());
         self.tally(&incoming.source.name, fired);
@@ -236,7 +238,7 @@ impl Open {
         let taken = reward.take(step, because);
         self.add(RewardChange {
             details: Some(Details::new(incoming.event, incoming.received_at, self.zone)),
-            verdict: Some(Judgement { verdict, location: incoming.location, geo: incoming.geo }),
+            verdict: Some(Judgement { verdict, evidence, location: incoming.location, geo: incoming.geo }),
             steps: vec![taken],
             ..RewardChange::new(reward)
         })

@@ -3,6 +3,7 @@
 use chrono_tz::Tz;
 
 use super::Reward;
+use crate::evidence::Evidence;
 use crate::ledger::{Amounts, Transfer};
 use crate::location::{GeoResult, Location};
 use crate::postback::event::{Event, Quarantine};
@@ -111,6 +112,8 @@ impl Details {
 pub struct Judgement {
     /// Decision and signals.
     pub verdict: Verdict,
+    /// The facts it rests on, as they are stored.
+    pub evidence: Evidence,
     /// What the geo databases said of the address.
     pub location: Location,
     /// Whether the address matched the reported country.

@@ -38,6 +38,10 @@ pub struct Facts<'a> {
     pub clicks: Clicks,
 }
 
+/// The version of the rules: raised whenever the same facts under the same policy lead to another decision, score or
+/// signal than before. A verdict names the one that decided it.
+pub const ENGINE: i64 = 1;
+
 /// The code of every rule, in the order in which people read them.
 pub const CODES: [&str; 19] = [
     "Q1", "Q2", "Q2b", "Q3", "Q4", "Q5", "Q7", "Q8", "Q9", "T1", "T2", "T9", "G1", "G2", "G3", "G4", "N1",

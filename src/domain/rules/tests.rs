@@ -1,4 +1,5 @@
 use super::*;
+use crate::evidence::{Evidence, Reported};
 use crate::location::{NetworkTrait, compare};
 use crate::money::Micros;
 use crate::policy::Policy;
@@ -59,6 +60,29 @@ impl Case {
         self
     }
 
+    /// From what is stored of `facts` and from the columns of the reward.
+    fn decided_again(&self, facts: &Facts<'_>, policy: &Policy) -> Verdict {
+        let event = &self.event;
+        let reported = Reported {
+            source: facts.source,
+            user_id: &event.user_id,
+            offer_id: event.offer_id.as_deref(),
+            offer_name: event.offer_name.as_deref(),
+            event_id: event.event_id.as_deref(),
+            event_name: event.event_name.as_deref(),
+            country_code: event.country_code.as_deref(),
+            reward: event.reward,
+            payout: event.payout,
+            clicked_at: match event.click {
+                Click::At(at) => Some(at),
+                Click::Missing | Click::Unusable(_) => None,
+            },
+            geo: facts.geo,
+        };
+        let stored = Evidence::of(facts).document();
+        Evidence::parse(&stored).expect("it is read").decide(&reported, policy, NOW)
+    }
+
     fn verdict(&self) -> Verdict {
         let geo = compare(self.event.ip.as_deref(), &self.location, self.event.country_code.as_deref());
         let facts = Facts {
@@ -71,7 +95,10 @@ impl Case {
             same_task: self.same_task,
             clicks: self.clicks,
         };
-        decide(&facts, &Policy::parse(self.policy).expect("a valid policy"), NOW)
+        let policy = Policy::parse(self.policy).expect("a valid policy");
+        let verdict = decide(&facts, &policy, NOW);
+        assert_eq!(self.decided_again(&facts, &policy), verdict, "what is stored explains the verdict");
+        verdict
     }
 }
 

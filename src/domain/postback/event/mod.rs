@@ -240,9 +240,10 @@ pub struct Event {
 }
 
 /// A change that the mapping made to a value.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Note {
     /// The field; `None` for the URL as a whole.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub field: Option<Field>,
     /// Whether the value was changed or left out.
     pub kind: NoteKind,
@@ -251,7 +252,8 @@ pub struct Note {
 }
 
 /// How a value was changed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum NoteKind {
     /// It was cleaned, shortened, or left out because it cannot be read.
     Cleaned,

@@ -13,7 +13,8 @@ pub enum Network {
 }
 
 /// What a postback may say; each network has its own name for it, and each source may rename it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Field {
     /// The publisher's own id of the user.
     UserId,
