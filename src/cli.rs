@@ -17,6 +17,7 @@ use crate::commands::sandbox::SandboxArgs;
 use crate::commands::staff::StaffCommand;
 use crate::commands::statement::StatementCommand;
 use crate::commands::token::TokenCommand;
+use crate::commands::verify::VerifyArgs;
 
 /// The former name of `staff`; in RewardGate, a user is an end user of an app.
 const FORMER_STAFF: &str = "user";
@@ -61,7 +62,7 @@ pub(crate) enum Command {
     /// Ask the running process whether it is ready, and print the result of each check. Exit code 1 if it is not.
     Healthcheck(HealthcheckArgs),
     /// Verify the database, the ledger, the chain of reports and the audit chain. Exit code 1 if anything differs.
-    Verify,
+    Verify(VerifyArgs),
     /// Export the audit: who did what, when and from where.
     #[command(subcommand)]
     Audit(AuditCommand),

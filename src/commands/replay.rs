@@ -3,25 +3,30 @@
 use std::collections::BTreeMap;
 
 use clap::Args;
+use domain::rules::ENGINE;
 use domain::text::count;
 use store::postbacks::replay::{QuarantineFilter, Replayer};
 
 use super::acting::command_line;
 use super::progress::{Progress, during};
 use super::{say, time};
-use crate::EXIT_DONE;
 use crate::process::Process;
 use crate::roles;
+use crate::{EXIT_DONE, EXIT_FAILED};
 
 /// Which calls or postbacks to replay.
 #[derive(Debug, Args)]
 pub(crate) struct ReplayArgs {
     /// Replay refused calls whose signature verifies with the current settings.
-    #[arg(long, required_unless_present = "quarantined", conflicts_with_all = ["quarantined", "id", "reason", "from", "to"])]
+    #[arg(long, required_unless_present_any = ["quarantined", "verdict"], conflicts_with_all = ["quarantined", "id", "reason", "from", "to"])]
     pub(crate) refused: bool,
     /// Replay quarantined postbacks with the current mapping.
     #[arg(long)]
     pub(crate) quarantined: bool,
+    /// Decide the verdict of a reward once more from its stored facts, and print every signal. Changes nothing. Exit code 1
+    /// if decision, score or what fired differs.
+    #[arg(long, value_name = "REWARD", conflicts_with_all = ["refused", "quarantined", "source", "id", "reason", "from", "to", "dry_run"])]
+    pub(crate) verdict: Option<i64>,
     /// Source name.
     #[arg(long, value_name = "NAME")]
     pub(crate) source: Option<String>,
@@ -45,11 +50,35 @@ pub(crate) struct ReplayArgs {
 /// Replays what `args` name.
 pub(crate) async fn replay(process: &Process, args: ReplayArgs) -> anyhow::Result<u8> {
     process.store.assert_migrated().await?;
+    if let Some(reward_id) = args.verdict {
+        return verdict(process, reward_id).await;
+    }
     if let Some(source) = &args.source {
         let known = process.settings.sources.iter().any(|known| known.name == *source);
         anyhow::ensure!(known, "`--source`: `{source}` is not in the settings");
     }
     if args.refused { refused(process, &args).await } else { quarantined(process, &args).await }
+}
+
+/// Prints a verdict with every signal as it follows from the facts.
+async fn verdict(process: &Process, reward_id: i64) -> anyhow::Result<u8> {
+    let Some(replayed) = process.store.replay_verdict(reward_id).await? else {
+        anyhow::bail!("reward {reward_id} has no verdict");
+    };
+    say(&format!("stored:   {}", replayed.stored));
+    let Some((computed, verdict)) = replayed.computed else {
+        say("not repeated: a version that stored sentences instead of facts decided it");
+        return Ok(EXIT_DONE);
+    };
+    say(&format!("computed: {computed}"));
+    let engine = replayed.engine.unwrap_or_default();
+    say(&format!("policy {}, rules of version {engine} (this one is {ENGINE})", replayed.policy));
+    for signal in &verdict.signals {
+        let mark = if signal.fired { "*" } else { " " };
+        say(&format!("{mark} {:<4}{:>4}  {}", signal.code, signal.points, signal.text));
+    }
+    let differs = computed != replayed.stored && engine == ENGINE;
+    Ok(if differs { EXIT_FAILED } else { EXIT_DONE })
 }
 
 fn replayer(process: &Process) -> Replayer {

@@ -1,17 +1,77 @@
 //! `rewardgate verify`: checks that the database is intact, that every balance follows from the transfers, and that the
 //! chains of closed reports and of the audit have no gap; and prints the newest postback.
 
+use clap::Args;
 use domain::audit::{Chain, Fault};
+use domain::rules::ENGINE;
 use domain::text::count;
+use store::rewards::explained::CheckedVerdicts;
 
 use super::progress::Progress;
 use super::{progress, say};
 use crate::process::Process;
 use crate::{EXIT_DONE, EXIT_FAILED};
 
-/// Verifies everything, and prints what differs.
-pub(crate) async fn verify(process: &Process) -> anyhow::Result<u8> {
+/// Verdicts that are read and decided at once.
+const VERDICTS_AT_ONCE: i64 = 1_000;
+
+/// What to verify.
+#[derive(Debug, Args)]
+pub(crate) struct VerifyArgs {
+    /// Decide every verdict once more from its stored facts, and compare decision, score and what fired.
+    #[arg(long)]
+    pub(crate) verdicts: bool,
+}
+
+/// Verifies what `args` say, and prints what differs.
+pub(crate) async fn verify(process: &Process, args: VerifyArgs) -> anyhow::Result<u8> {
     process.store.assert_migrated().await?;
+    if args.verdicts { verdicts(process).await } else { everything(process).await }
+}
+
+/// Decides every verdict once more, page by page.
+async fn verdicts(process: &Process) -> anyhow::Result<u8> {
+    let all = process.store.verdict_count().await?;
+    let progress = Progress::of("verifying verdicts", u64::try_from(all).ok());
+    let (mut after, mut sum) = (0, CheckedVerdicts::default());
+    loop {
+        let page = process.store.check_verdicts(after, VERDICTS_AT_ONCE).await?;
+        let Some(last) = page.last else { break };
+        after = last;
+        for found in &page.differing {
+            say(&format!(
+                "reward {}: stored `{}`, computed `{}`",
+                found.reward_id, found.stored, found.computed
+            ));
+        }
+        let of_page = page.compared + page.without_facts + page.other_engine;
+        progress.advance(usize::try_from(of_page).unwrap_or(usize::MAX));
+        sum.compared += page.compared;
+        sum.without_facts += page.without_facts;
+        sum.other_engine += page.other_engine;
+        sum.differing.extend(page.differing.into_iter().take(1));
+    }
+    drop(progress);
+    if sum.without_facts > 0 {
+        let of_before = count(sum.without_facts, "verdict");
+        say(&format!("not compared: {of_before} of a version that stored sentences instead of facts"));
+    }
+    if sum.other_engine > 0 {
+        let others = count(sum.other_engine, "verdict");
+        say(&format!("not compared: {others} of another version of the rules; this one is {ENGINE}"));
+    }
+    let compared = count(sum.compared, "verdict");
+    if sum.differing.is_empty() {
+        say(&format!("proven: {compared} follow from their facts"));
+        Ok(EXIT_DONE)
+    } else {
+        say(&format!("NOT proven: see above ({compared} compared)"));
+        Ok(EXIT_FAILED)
+    }
+}
+
+/// Verifies database, ledger, reports and audit.
+async fn everything(process: &Process) -> anyhow::Result<u8> {
     let damage = progress::during("verifying the database", process.store.integrity()).await?;
     for fault in &damage {
         say(fault);

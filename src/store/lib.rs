@@ -76,6 +76,10 @@ pub struct Store {
     /// Postgres: connections reserved for ingest, opened on first use.
     ingest_line: Option<Arc<line::Line>>,
     /// The snapshot for all reads, if there is one.
+    /// Ids of geo builds that are committed.
+    geo_builds: rewards::geo_builds::GeoBuilds,
+    /// Policies of verdicts that were explained.
+    policies: operations::policies::PolicyCache,
     moment: Option<moment::Moment>,
 }
 

@@ -165,12 +165,12 @@ async fn transfers_and_steps_are_neither_changed_nor_deleted(home: &Home) {
 async fn a_verdict_is_never_changed(home: &Home) {
     one_of_each(home).await;
     let mut raw = home.raw().await;
-    for sql in ["UPDATE verdicts SET score = 0", "UPDATE verdicts SET signals = '[]' WHERE hard = 1"] {
+    for sql in ["UPDATE verdicts SET score = 0", "UPDATE verdicts SET facts = '{}' WHERE hard = 1"] {
         let refused = raw.attempt(sql).await.expect_err(sql);
         assert!(refused.to_string().contains("a verdict never changes"), "{sql}: {refused}");
     }
     let id = home.reward("T2").await.id;
-    assert!(home.reward("T2").await.signals.is_some_and(|signals| signals.len() > 2), "reward {id}");
+    assert!(home.reward("T2").await.verdict.is_some_and(|verdict| verdict.signals.len() > 2), "reward {id}");
 }
 
 async fn books_are_proven_on_one_snapshot_while_others_write(home: &Home) {

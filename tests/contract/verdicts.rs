@@ -1,9 +1,7 @@
 //! What is recorded of a decision: the verdict with every signal, and every step.
 
 use domain::batch::Judgement;
-use domain::location::Location;
 use domain::review::decision::Review;
-use domain::signal::Signal;
 use store::rewards::list::{RewardRow, StepRow};
 
 use crate::support::database::Home;
@@ -42,11 +40,10 @@ fn assert_verdict(kept: &RewardRow, decided: &Judgement) {
     assert_eq!((kept.score, kept.hard), (Some(verdict.score), Some(i64::from(verdict.hard))));
     assert_eq!(kept.policy.as_deref(), Some(processor().policy.version()));
     assert_eq!(kept.decided_at, Some(NOW.0));
-    let signals: Vec<Signal> = serde_json::from_str(kept.signals.as_deref().expect("signals")).expect("JSON");
-    assert_eq!((signals.len(), &signals), (domain::rules::CODES.len(), &verdict.signals));
-    let location: Location =
-        serde_json::from_str(kept.location.as_deref().expect("a location")).expect("JSON");
-    assert_eq!(location, decided.location);
+    let signals = &kept.verdict.as_ref().expect("a verdict").signals;
+    assert_eq!((signals.len(), signals), (domain::rules::CODES.len(), &verdict.signals));
+    let location = kept.location.as_ref().expect("a location");
+    assert_eq!(location, &decided.location);
     assert!(!location.databases.is_empty(), "the databases that were asked are named");
     let geo_result = serde_json::to_value(decided.geo).expect("a name");
     assert_eq!(kept.geo_result.as_deref(), geo_result.as_str());
@@ -71,7 +68,7 @@ async fn a_reward_that_nobody_judged_has_no_verdict(home: &Home) {
     assert_eq!((reward.reward_micros, reward.payout_micros), (None, None));
     assert_eq!((reward.decision, reward.score, reward.hard, reward.policy), (None, None, None, None));
     assert_eq!((reward.decided_at, reward.geo_result), (None, None));
-    assert_eq!((reward.location, reward.signals), (None, None));
+    assert_eq!((reward.location, reward.verdict), (None, None));
 }
 
 async fn everything_the_network_said_is_kept(home: &Home) {

@@ -62,6 +62,13 @@ impl Policy {
         Self::compile(&effective)
     }
 
+    /// The policy of a [`Policy::content`].
+    pub fn of_content(content: &str) -> Result<Self, BadPolicy> {
+        let effective: Table = serde_json::from_str(content)
+            .map_err(|error| BadPolicy(vec![format!("not the content of a policy: {error}")]))?;
+        Self::compile(&effective)
+    }
+
     /// The rules for an offer of a source.
     pub fn rules(&self, source: &str, offer_id: Option<&str>) -> &Rules {
         let Some(source) = self.sources.get(source) else { return &self.base };
@@ -193,6 +200,14 @@ mod tests {
         let policy = Policy::built_in().expect("the default loads");
         assert_eq!(policy.hold_at, 50);
         assert_eq!(policy.rules("any", None).t1.limit_s, 5);
+    }
+
+    #[test]
+    fn a_policy_is_made_from_its_content_again() {
+        let policy = Policy::parse("hold_at = 70\n[sources.targo.rules.t1]\nlimit_s = 9\n").expect("valid");
+        let again = Policy::of_content(policy.content()).expect("its own content is valid");
+        assert_eq!((again.version(), again.hold_at), (policy.version(), 70));
+        assert_eq!(again.rules("targo", None).t1.limit_s, 9);
     }
 
     #[test]

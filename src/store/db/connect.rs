@@ -81,6 +81,8 @@ impl Store {
             body_bytes_per_hour: crate::postbacks::bodies::BODY_BYTES_PER_HOUR,
             commits: Arc::default(),
             ingest_line,
+            geo_builds: crate::rewards::geo_builds::GeoBuilds::default(),
+            policies: crate::operations::policies::PolicyCache::default(),
             moment: None,
         })
     }

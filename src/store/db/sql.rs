@@ -125,11 +125,7 @@ impl Given {
         Some((text, size))
     }
 
-<<<<<<< HEAD
     /// The first cell of each row is 1 if the row is there; those that are not bound are NULL.
-=======
-    /// The subquery for SQLite: `$1` is the number of rows present, followed by the cells.
->>>>>>> words-store
     fn values(&self, size: usize) -> String {
         let row = format!("(?{})", ", ?".repeat(self.columns.len()));
         let rows = vec![row; size].join(", ");

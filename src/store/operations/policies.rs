@@ -1,14 +1,16 @@
 //! The content of every policy version that was ever in use, so that an old verdict can be explained and repeated.
 
-use std::sync::LazyLock;
+use std::collections::BTreeMap;
+use std::sync::{Arc, LazyLock, Mutex};
 
 use domain::audit::Action;
+use domain::policy::Policy;
 use domain::time::TimestampMs;
 
 use crate::access::audit::{self, Line};
 use crate::db::sql::{LazyStatement, Statement};
 use crate::db::tx::with_statement;
-use crate::{Result, Store};
+use crate::{Error, Result, Store, read};
 
 static INSERT: LazyStatement = LazyLock::new(|| {
     Statement::new(
@@ -33,7 +35,44 @@ fn subject(version: &str) -> String {
     format!("policy {version}")
 }
 
+/// How many policies a process remembers.
+const MAX_REMEMBERED: usize = 64;
+
+/// Compiled policies by version.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct PolicyCache(Arc<Mutex<BTreeMap<String, Arc<Policy>>>>);
+
+impl PolicyCache {
+    fn get(&self, version: &str) -> Option<Arc<Policy>> {
+        self.0.lock().ok()?.get(version).cloned()
+    }
+
+    fn remember(&self, version: &str, policy: &Arc<Policy>) {
+        let Ok(mut known) = self.0.lock() else { return };
+        if known.len() >= MAX_REMEMBERED {
+            known.clear();
+        }
+        known.insert(version.to_owned(), policy.clone());
+    }
+}
+
 impl Store {
+    /// The policy of `version`, as it decided.
+    pub async fn policy(&self, version: &str) -> Result<Arc<Policy>> {
+        if let Some(policy) = self.policies.get(version) {
+            return Ok(policy);
+        }
+        let content: Option<String> = read!(self, pool => sqlx::query_scalar(
+            "SELECT content FROM policies WHERE version = $1"
+        ).bind(version).fetch_optional(pool).await)?;
+        let corrupt = |found: String| Error::Corrupt { table: "policies", column: "content", row: 0, found };
+        let content = content.ok_or_else(|| corrupt(format!("nothing for version {version}")))?;
+        let policy = Policy::of_content(&content).map_err(|bad| corrupt(bad.to_string()))?;
+        let policy = Arc::new(policy);
+        self.policies.remember(version, &policy);
+        Ok(policy)
+    }
+
     /// Saves the content of the policy in use, once; writes an audit line if it differs from the one used before.
     pub async fn keep_policy(&self, version: String, content: String, now: TimestampMs) -> Result<()> {
         self.write(move |tx| {

@@ -1,9 +1,12 @@
 //! Lists of rewards, newest first, and the steps and transfers of one.
 
+use domain::location::Location;
 use domain::reward::Status;
 use domain::time::TimestampMs;
+use domain::verdict::Verdict;
 use sqlx::QueryBuilder;
 
+use super::explained::KeptReward;
 use crate::{Result, Store, read};
 
 /// Which rewards to list.
@@ -67,15 +70,24 @@ pub struct RewardRow {
     pub policy: Option<String>,
     pub decided_at: Option<i64>,
     pub geo_result: Option<String>,
-    pub location: Option<String>,
-    pub signals: Option<String>,
+    /// The version of the rules that decided; `None` before versions were kept.
+    pub engine: Option<i64>,
+    /// With its signals, which are computed from the stored facts.
+    #[sqlx(skip)]
+    pub verdict: Option<Verdict>,
+    /// What was known of the address when it was judged.
+    #[sqlx(skip)]
+    pub location: Option<Location>,
 }
 
-const SELECT: &str =
+/// $columns of rewards and verdicts, for [`RewardRow`] and [`VerdictColumns`](super::explained::VerdictColumns).
+pub(super) const SELECT: &str =
     "SELECT rewards.id, source, app, user_id, tx_id, status, currency, reward_micros, payout_micros,
             taken_back_micros, taken_back_payout_micros, offer_id, offer_name, event_id, event_name, ip, country_code, clicked_at, sub1, sub2, received_at,
-            repeats, conflict, decision, score, hard, policy, decided_at, geo_result, location, signals
-     FROM rewards LEFT JOIN verdicts ON verdicts.reward_id = rewards.id WHERE ";
+            repeats, conflict, decision, score, hard, policy, decided_at, geo_result, engine, location, signals, facts, fired_points,
+            geo_builds.databases AS geo_databases
+     FROM rewards LEFT JOIN verdicts ON verdicts.reward_id = rewards.id
+     LEFT JOIN geo_builds ON geo_builds.id = verdicts.geo_builds WHERE ";
 
 /// A saved step.
 #[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
@@ -106,7 +118,7 @@ pub struct TransferRow {
 impl Store {
     /// Up to `limit` rewards, newest first.
     pub async fn rewards(&self, filter: &RewardFilter, limit: i64) -> Result<Vec<RewardRow>> {
-        Ok(read!(self, pool => {
+        let kept: Vec<KeptReward> = read!(self, pool => {
             let mut query = QueryBuilder::new(SELECT);
             query.push("true");
             if let Some(status) = filter.status {
@@ -134,16 +146,18 @@ impl Store {
             }
             query.push(" ORDER BY received_at DESC, rewards.id DESC LIMIT ").push_bind(limit);
             query.build_query_as().fetch_all(pool).await
-        })?)
+        })?;
+        self.explained(kept).await
     }
 
     /// The reward `id` with its verdict, if it exists.
     pub async fn reward(&self, id: i64) -> Result<Option<RewardRow>> {
-        Ok(read!(self, pool => {
+        let kept: Vec<KeptReward> = read!(self, pool => {
             let mut query = QueryBuilder::new(SELECT);
             query.push("rewards.id = ").push_bind(id);
-            query.build_query_as().fetch_optional(pool).await
-        })?)
+            query.build_query_as().fetch_all(pool).await
+        })?;
+        Ok(self.explained(kept).await?.pop())
     }
 
     /// The steps of a reward, in order.

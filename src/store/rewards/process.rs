@@ -26,6 +26,7 @@ use crate::db::tx::{Tx, own_task};
 use crate::postbacks::inbox::{Claim, WaitingPostback, claim};
 use crate::postbacks::quarantine;
 use crate::rewards::existing::load;
+use crate::rewards::geo_builds::GeoBuilds;
 use crate::rewards::save;
 use crate::{Result, Store};
 
@@ -65,6 +66,7 @@ pub struct Claimed {
     pub postbacks: Vec<WaitingPostback>,
     tx: Tx,
     subscriptions: Arc<Subscriptions>,
+    geo_builds: GeoBuilds,
     now: TimestampMs,
 }
 
@@ -103,8 +105,8 @@ impl Claimed {
 impl Loaded {
     /// Saves the outcome. Fails unless exactly the claimed postbacks still wait and the rewards are as loaded.
     pub async fn save(self, outcome: BatchOutcome) -> Result<Saved> {
-        let Claimed { postbacks, mut tx, subscriptions, now } = self.claimed;
-        match save::save(&mut tx, &outcome, &subscriptions, now).await {
+        let Claimed { postbacks, mut tx, subscriptions, geo_builds, now } = self.claimed;
+        match save::save(&mut tx, &outcome, &subscriptions, &geo_builds, now).await {
             Ok(notifies) => Ok(Saved { tx, processed: ProcessedBatch { postbacks, outcome }, notifies }),
             Err(error) => tx.end(Err(error)).await,
         }
@@ -147,8 +149,9 @@ impl Store {
             Ok(postbacks) if !postbacks.is_empty() => postbacks,
             nothing_or_error => return tx.end(nothing_or_error.map(|_| None)).await,
         };
-        let subscriptions = self.subscriptions.clone();
-        let Saved { tx, processed, notifies } = work(Claimed { postbacks, tx, subscriptions, now }).await?;
+        let (subscriptions, geo_builds) = (self.subscriptions.clone(), self.geo_builds.clone());
+        let claimed = Claimed { postbacks, tx, subscriptions, geo_builds, now };
+        let Saved { tx, processed, notifies } = work(claimed).await?;
         tx.end(Ok(())).await?;
         Ok(Some((processed, notifies)))
     }

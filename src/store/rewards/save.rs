@@ -3,10 +3,11 @@
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
-use domain::batch::{BatchOutcome, DataTally, RewardChange};
+use domain::batch::{BatchOutcome, DataTally, Judgement, RewardChange};
 use domain::delivery::Subscriptions;
 use domain::postback::event::Click;
 use domain::review::queue::address_group;
+use domain::rules::ENGINE;
 use domain::time::{DAY_MS, TimestampMs};
 use domain::verdict::Decision;
 
@@ -17,6 +18,7 @@ use crate::deliveries::outbox::{self, Touched};
 use crate::operations::retention;
 use crate::review::cases;
 use crate::review::context::HOUR_MS;
+use crate::rewards::geo_builds::GeoBuilds;
 use crate::rewards::steps::save_steps;
 use crate::{Error, Result};
 
@@ -83,6 +85,7 @@ pub(crate) async fn save(
     tx: &mut Tx,
     outcome: &BatchOutcome,
     subscriptions: &Subscriptions,
+    geo_builds: &GeoBuilds,
     now: TimestampMs,
 ) -> Result<bool> {
     let ids = rewards(tx, &outcome.rewards).await?;
@@ -92,10 +95,8 @@ pub(crate) async fn save(
         changes().filter(|(change, _)| is_late(change, now)).map(|(_, id)| *id).collect(),
     )
     .await?;
-    let verdicts: Vec<_> = changes().filter_map(|(change, id)| VerdictRow::of(change, *id)).collect();
-    if !verdicts.is_empty() {
-        tx.execute(&INSERT_VERDICTS, &verdicts).await?;
-    }
+    save_verdicts(tx, changes().filter_map(|(change, id)| Some((*id, change.verdict.as_ref()?))), geo_builds)
+        .await?;
     let taken: Vec<_> =
         changes().flat_map(|(change, id)| change.steps.iter().map(|taken| (*id, taken))).collect();
     save_steps(tx, &taken, &outcome.business_date, now).await?;
@@ -112,6 +113,26 @@ pub(crate) async fn save(
     cases::save(tx, outcome, &ids, now).await?;
     tallies(tx, &outcome.tallies, now).await?;
     Ok(notifies)
+}
+
+async fn save_verdicts(
+    tx: &mut Tx,
+    judged: impl Iterator<Item = (i64, &Judgement)>,
+    geo_builds: &GeoBuilds,
+) -> Result<()> {
+    let (ids, judgements): (Vec<i64>, Vec<&Judgement>) = judged.unzip();
+    if judgements.is_empty() {
+        return Ok(());
+    }
+    let builds = geo_builds.ids(tx, &judgements).await?;
+    let rows: Vec<_> = ids
+        .into_iter()
+        .zip(judgements)
+        .zip(builds)
+        .map(|((id, judgement), geo_builds)| VerdictRow::of(id, judgement, geo_builds))
+        .collect();
+    tx.execute(&INSERT_VERDICTS, &rows).await?;
+    Ok(())
 }
 
 /// The shortest retention period of addresses.
@@ -303,21 +324,25 @@ given_row! {
         policy: &'a str,
         decided_at: i64,
         geo_result: &'static str,
-        location: String,
-        signals: String,
+        facts: String,
+        engine: i64,
+        geo_builds: i64,
+        fired_points: Option<String>,
+        // Where the sentences of former versions stand.
+        location: &'static str,
+        signals: &'static str,
         leading_rule: Option<&'a str>,
         fired: Option<String>,
     }
 }
 
 impl<'a> VerdictRow<'a> {
-    fn of(change: &'a RewardChange, reward_id: i64) -> Option<Self> {
-        let judgement = change.verdict.as_ref()?;
+    fn of(reward_id: i64, judgement: &'a Judgement, geo_builds: i64) -> Self {
         let verdict = &judgement.verdict;
         // The queue groups by these; only held rewards are in it.
         let is_held = verdict.decision == Decision::Hold;
         let fired = if is_held { verdict.counted() } else { Vec::new() };
-        Some(Self {
+        Self {
             reward_id,
             decision: verdict.decision.name(),
             score: verdict.score,
@@ -325,13 +350,16 @@ impl<'a> VerdictRow<'a> {
             policy: &verdict.policy,
             decided_at: verdict.decided_at.0,
             geo_result: judgement.geo.name(),
-            // Plain data with text keys: writing it as JSON cannot fail.
-            location: serde_json::to_string(&judgement.location).unwrap_or_default(),
-            signals: serde_json::to_string(&verdict.signals).unwrap_or_default(),
+            facts: judgement.evidence.document(),
+            engine: ENGINE,
+            geo_builds,
+            fired_points: Some(verdict.fired_points()).filter(|fired| !fired.is_empty()),
+            location: "{}",
+            signals: "[]",
             leading_rule: fired.first().map(|signal| signal.code.as_str()),
             fired: is_held
                 .then(|| fired.iter().map(|signal| signal.code.as_str()).collect::<Vec<_>>().join(" ")),
-        })
+        }
     }
 }
 

@@ -68,7 +68,7 @@ pub(crate) async fn list(call: Call, query: String) -> Result<Page<Reward>, ApiE
     let limit = page::limit(query.limit.as_deref())?;
     let filter = query.filter(&call.api)?;
     let rows = call.api.store.rewards(&filter, limit + 1).await?;
-    Page::of(rows, limit, |row| format!("{}-{}", row.received_at, row.id), Reward::of)
+    Page::of(rows, limit, |row| format!("{}-{}", row.received_at, row.id), |row| Ok(Reward::of(row)))
 }
 
 #[utoipa::path(get, path = "/api/v1/rewards/{id}", params(("id" = Id, Path)), tag = "rewards",
@@ -87,7 +87,7 @@ pub(crate) async fn whole(api: &Api, id: i64) -> Result<RewardWhole, ApiError> {
     let rows = store.postbacks_of_reward(id).await?;
     let mut past = postbacks::past(&store, &rows).await?;
     Ok(RewardWhole {
-        reward: Reward::of(row)?,
+        reward: Reward::of(row),
         steps: store.steps(id).await?.into_iter().map(Into::into).collect(),
         transfers: store.transfers(id).await?.into_iter().map(Into::into).collect(),
         postbacks: rows.into_iter().map(|row| postbacks::with_past(row, &mut past)).collect(),

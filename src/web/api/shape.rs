@@ -216,34 +216,17 @@ impl From<ReplayRow> for Replay {
 }
 
 impl Reward {
-    pub(crate) fn of(row: RewardRow) -> Result<Self, ApiError> {
-        let corrupt = |column, found: &str| {
-            let found = found.chars().take(80).collect();
-            store::Error::Corrupt { table: "verdicts", column, row: row.id, found }
-        };
-        let geo = match (&row.geo_result, &row.location) {
-            (Some(result), Some(json)) => {
-                let location = serde_json::from_str(json).map_err(|_| corrupt("location", json))?;
-                Some(Geo::of(result.clone(), location))
-            }
-            _ => None,
-        };
-        let verdict = match (row.decision, &row.signals) {
-            (Some(decision), Some(json)) => Some(Verdict {
-                decision,
-                score: row.score.unwrap_or_default(),
-                hard: row.hard == Some(1),
-                policy: row.policy.unwrap_or_default(),
-                decided_at: time(row.decided_at.unwrap_or_default()),
-                signals: serde_json::from_str::<Vec<signal::Signal>>(json)
-                    .map_err(|_| corrupt("signals", json))?
-                    .into_iter()
-                    .map(Signal::from)
-                    .collect(),
-            }),
-            _ => None,
-        };
-        Ok(Self {
+    pub(crate) fn of(row: RewardRow) -> Self {
+        let geo = row.geo_result.zip(row.location).map(|(result, location)| Geo::of(result, location));
+        let verdict = row.verdict.map(|verdict| Verdict {
+            decision: verdict.decision.name().into(),
+            score: verdict.score,
+            hard: verdict.hard,
+            policy: verdict.policy,
+            decided_at: time(verdict.decided_at.0),
+            signals: verdict.signals.into_iter().map(Signal::from).collect(),
+        });
+        Self {
             id: row.id,
             source: row.source,
             user_id: row.user_id,
@@ -268,7 +251,7 @@ impl Reward {
             conflict: row.conflict != 0,
             verdict,
             geo,
-        })
+        }
     }
 }
 

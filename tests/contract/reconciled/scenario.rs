@@ -86,7 +86,7 @@ pub(super) async fn live(home: &Home, zone: Zone, from: i64, seed: u64) -> Repor
         desk.listen(&mut scenario, before, at).await;
         reports.close(&mut scenario, at).await;
         if at >= change {
-            scenario.stricter();
+            scenario.stricter().await;
             change = i64::MAX;
         }
         let calls = scenario.calls(at);
@@ -174,8 +174,9 @@ impl Scenario<'_> {
     }
 
     /// Switches to another policy.
-    fn stricter(&mut self) {
+    async fn stricter(&mut self) {
         let policy = Policy::parse("hold_at = 49").expect("a policy");
+        self.home.keep(&policy).await;
         self.processor = processor_under(policy, self.zone.tz);
     }
 

@@ -3,9 +3,11 @@
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::time::Duration;
 
+use domain::policy::Policy;
 use store::{OpenOptions, Store};
 
 use crate::support::place::{Kind, Place};
+use crate::support::postbacks::processor;
 use crate::support::raw::Raw;
 
 /// How long a rule waits for anything. Far more than anything needs: whatever exceeds it hangs.
@@ -39,7 +41,18 @@ impl Home {
         let url = place.blank().await;
         let store = open(&url).await.expect("the database opens");
         store.migrate().await.expect("the schema is made");
-        Self { url, store, place }
+        let home = Self { url, store, place };
+        home.keep(&processor().policy).await;
+        home
+    }
+
+    /// Keeps a policy that decides, as a worker does when it starts, but without a line in the audit.
+    pub(crate) async fn keep(&self, policy: &Policy) {
+        let (version, content) = (policy.version(), policy.content().replace('\'', "''"));
+        let sql = format!(
+            "INSERT INTO policies (version, content, first_used_at) VALUES ('{version}', '{content}', 0)"
+        );
+        self.raw().await.execute(&sql).await;
     }
 
     /// Closes the store, and gives its databases back.

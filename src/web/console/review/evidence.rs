@@ -1,6 +1,5 @@
 //! Why a reward is where it is, for people: its verdict, its place, its time, and who else is like it.
 
-use domain::location::Location;
 use domain::reward::Status;
 use domain::signal::Signal;
 use domain::time::TimestampMs;
@@ -46,21 +45,6 @@ pub(crate) fn offer(name: Option<&str>, id: Option<&str>) -> String {
     }
 }
 
-/// The verdict that the row keeps.
-pub(crate) fn verdict(row: &RewardRow) -> Option<Verdict> {
-    let signals: Vec<Signal> = serde_json::from_str(row.signals.as_deref()?).ok()?;
-    let decision =
-        if row.decision.as_deref()? == Decision::Hold.name() { Decision::Hold } else { Decision::Credit };
-    Some(Verdict {
-        decision,
-        score: row.score?,
-        hard: row.hard? != 0,
-        policy: row.policy.clone()?,
-        decided_at: TimestampMs(row.decided_at?),
-        signals,
-    })
-}
-
 pub(crate) fn sentence(row: &RewardRow, verdict: Option<&Verdict>) -> String {
     match verdict {
         None => "No verdict: only the reversal was received.".into(),
@@ -94,8 +78,7 @@ pub(crate) fn signals(signals: &[Signal]) -> Vec<SignalView> {
 }
 
 pub(crate) fn places(row: &RewardRow) -> Vec<(&'static str, String)> {
-    let location: Location =
-        row.location.as_deref().and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
+    let location = row.location.clone().unwrap_or_default();
     let mut places = vec![
         ("IP address", row.ip.clone().unwrap_or_else(|| "not sent".into())),
         ("Country from the network", row.country_code.clone().unwrap_or_else(|| "not sent".into())),

@@ -219,7 +219,7 @@ pub(crate) async fn view(
     }
     notices.extend(evidence::second_opinions(viewer, &opinions));
     notices.extend(stated(&acts));
-    let verdict = evidence::verdict(&row);
+    let verdict = row.verdict.clone();
     let related = evidence::related(console, &row, now).await?;
     let (user_line, user_since) = evidence::user_line(console, &row, now).await?;
     let histogram = evidence::histogram(console, &row).await?;

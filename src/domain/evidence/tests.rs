@@ -1,0 +1,224 @@
+//! The golden corpus: facts with the result that the rules drew from them. It fails when a rule changes its result without
+//! a new [`ENGINE`].
+//!
+//! After a change that is meant: raise [`ENGINE`], then `WRITE_GOLDEN=1 cargo test -p domain golden`.
+
+use super::*;
+use crate::postback::event::NoteKind;
+use crate::postback::network::Field;
+use crate::rules::ENGINE;
+
+const GOLDEN: &str = include_str!("golden.jsonl");
+const AT: TimestampMs = TimestampMs(1_795_435_200_000);
+const CASES: u64 = 160;
+
+/// One line of the corpus.
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+struct Golden {
+    engine: i64,
+    facts: Evidence,
+    source: String,
+    user_id: String,
+    offer_name: Option<String>,
+    event_name: Option<String>,
+    country_code: Option<String>,
+    reward_micros: Option<i64>,
+    payout_micros: Option<i64>,
+    clicked_at: Option<i64>,
+    geo: GeoResult,
+    result: String,
+    sentence: String,
+}
+
+impl Golden {
+    fn judged(mut self) -> Self {
+        let reported = Reported {
+            source: &self.source,
+            user_id: &self.user_id,
+            offer_id: Some("7"),
+            offer_name: self.offer_name.as_deref(),
+            event_id: Some("9"),
+            event_name: self.event_name.as_deref(),
+            country_code: self.country_code.as_deref(),
+            reward: self.reward_micros.map(Micros),
+            payout: self.payout_micros.map(Micros),
+            clicked_at: self.clicked_at.map(TimestampMs),
+            geo: self.geo,
+        };
+        let policy = Policy::built_in().expect("the default loads");
+        let verdict = self.facts.decide(&reported, &policy, AT);
+        self.result = format!("{} {} {}", verdict.decision.name(), verdict.score, verdict.fired_points())
+            .trim_end()
+            .into();
+        self.sentence = verdict.sentence();
+        self.engine = ENGINE;
+        self
+    }
+}
+
+/// The case of a number: every fact takes each of its values with each of most others.
+fn case(number: u64) -> Golden {
+    let mut seed = number;
+    let mut pick = |count: u64| {
+        seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (seed >> 33) % count
+    };
+    let country = [Some("US"), Some("DE"), None][usize::try_from(pick(3)).unwrap_or_default()];
+    let code =
+        [Some("US"), Some("DE"), Some("T1"), Some("??"), None][usize::try_from(pick(5)).unwrap_or_default()];
+    let took_ms = [1_000, 4_999, 5_000, 29_000, 600_000, 100 * 86_400_000, -3_000, -90_000, -400_000]
+        [usize::try_from(pick(9)).unwrap_or_default()];
+    let (is_sent, is_usable) = (pick(9) > 0, pick(9) > 0);
+    let text = |value: Option<&str>| value.map(str::to_owned);
+    Golden {
+        engine: 0,
+        facts: Evidence {
+            completed_at: AT,
+            unusable_click: (is_sent && !is_usable).then(|| "0".to_owned()),
+            rounded: pick(8) == 0,
+            no_ip: country.is_none() && pick(2) == 0,
+            notes: match pick(8) {
+                0 => vec![Note {
+                    field: Some(Field::Sub1),
+                    kind: NoteKind::Cleaned,
+                    text: "`sub1` was shortened to 1024 bytes".into(),
+                }],
+                1 => vec![Note {
+                    field: Some(Field::Payout),
+                    kind: NoteKind::NotFilledIn,
+                    text: "`payout`".into(),
+                }],
+                _ => Vec::new(),
+            },
+            country: text(country),
+            registered_country: (pick(3) == 0).then(|| "CA".to_owned()),
+            represented_country: None,
+            asn: (pick(2) == 0).then_some(15_169),
+            organisation: (pick(2) == 0).then(|| "Example Networks".to_owned()),
+            network: match pick(6) {
+                0 => vec![NetworkTrait::Hosting],
+                1 => vec![NetworkTrait::Tor, NetworkTrait::Anonymous],
+                2 => vec![NetworkTrait::Cellular],
+                _ => Vec::new(),
+            },
+            registry_only: pick(4) == 0,
+            caller_listed: [None, Some(true), Some(false)][usize::try_from(pick(3)).unwrap_or_default()],
+            same_task: [None, Some(0), Some(0), Some(1)][usize::try_from(pick(4)).unwrap_or_default()],
+            clicks: (pick(6) == 0).then_some((40, 37)),
+        },
+        source: "targo".into(),
+        user_id: ["u-1", "u-2", "u-3", "null", "0"][usize::try_from(pick(5)).unwrap_or_default()].into(),
+        offer_name: [None, Some("Great Game"), Some("Survey of the week"), Some("Install & play")]
+            [usize::try_from(pick(4)).unwrap_or_default()]
+        .map(str::to_owned),
+        event_name: [None, Some("Reach level 5")][usize::try_from(pick(2)).unwrap_or_default()]
+            .map(str::to_owned),
+        country_code: text(code),
+        reward_micros: Some([0, 500_000_000][usize::try_from(pick(8).min(1)).unwrap_or_default()]),
+        payout_micros: [None, Some(0), Some(1_000_000), Some(1_000_000), Some(75_000_000)]
+            [usize::try_from(pick(5)).unwrap_or_default()],
+        clicked_at: (is_sent && is_usable).then_some(AT.0 - took_ms),
+        geo: match (country, code) {
+            (Some(one), Some(other)) if one == other => GeoResult::Match,
+            (Some(_), Some("US" | "DE")) => {
+                [GeoResult::Mismatch, GeoResult::Compatible][usize::try_from(pick(2)).unwrap_or_default()]
+            }
+            (None, _) if pick(4) == 0 => GeoResult::Invalid,
+            _ => GeoResult::Unknown,
+        },
+        result: String::new(),
+        sentence: String::new(),
+    }
+}
+
+#[test]
+fn the_golden_corpus_has_the_results_that_it_had() {
+    let judged: Vec<Golden> = (0..CASES).map(|number| case(number).judged()).collect();
+    let kept: Vec<Golden> =
+        GOLDEN.lines().map(|line| serde_json::from_str(line).expect("a line of the corpus")).collect();
+    let is_old = kept.first().is_none_or(|kept| kept.engine != ENGINE);
+    if is_old && std::env::var_os("WRITE_GOLDEN").is_some() {
+        let lines: Vec<String> =
+            judged.iter().map(|case| serde_json::to_string(case).expect("plain data")).collect();
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/evidence/golden.jsonl");
+        std::fs::write(path, lines.join("\n") + "\n").expect("the corpus is written");
+        return;
+    }
+    assert!(!is_old, "the corpus is of another engine: WRITE_GOLDEN=1 cargo test -p domain golden");
+    for (judged, kept) in judged.iter().zip(&kept) {
+        assert_eq!(judged, kept, "raise ENGINE in rules/mod.rs if this change is meant");
+    }
+    assert_eq!(judged.len(), kept.len());
+}
+
+#[test]
+fn the_golden_corpus_has_both_decisions_and_every_rule() {
+    let (results, rules): (Vec<_>, _) =
+        ((0..CASES).map(|number| case(number).judged().result).collect(), crate::rules::CODES);
+    for word in ["credit", "hold"] {
+        assert!(results.iter().any(|result| result.starts_with(word)), "no {word}");
+    }
+    for rule in rules {
+        assert!(results.iter().any(|result| result.contains(&format!(" {rule}:"))), "{rule} never fires");
+    }
+}
+
+#[test]
+fn a_usual_document_is_short() {
+    let usual = Evidence {
+        completed_at: AT,
+        unusable_click: None,
+        rounded: false,
+        no_ip: false,
+        notes: Vec::new(),
+        country: Some("US".into()),
+        registered_country: None,
+        represented_country: None,
+        asn: Some(15_169),
+        organisation: Some("Example Networks".into()),
+        network: Vec::new(),
+        registry_only: false,
+        caller_listed: Some(true),
+        same_task: Some(0),
+        clicks: None,
+    };
+    let document = usual.document();
+    assert_eq!(
+        document,
+        r#"{"at":1795435200000,"country":"US","asn":15169,"org":"Example Networks","caller":true,"same":0}"#
+    );
+    assert_eq!(Evidence::parse(&document).expect("it is read"), usual);
+}
+
+#[test]
+fn a_country_of_registration_that_is_not_known_stays_so() {
+    let mut location = Location { country: Some("US".into()), ..Location::default() };
+    for registered in [None, Some("US".to_owned()), Some("CA".to_owned())] {
+        location.registered_country = registered;
+        let event = case(0).facts.event(&Reported {
+            source: "targo",
+            user_id: "u-1",
+            offer_id: None,
+            offer_name: None,
+            event_id: None,
+            event_name: None,
+            country_code: None,
+            reward: None,
+            payout: None,
+            clicked_at: None,
+            geo: GeoResult::Unknown,
+        });
+        let facts = Facts {
+            source: "targo",
+            event: &event,
+            completed_at: AT,
+            location: &location,
+            geo: GeoResult::Unknown,
+            caller_listed: None,
+            same_task: None,
+            clicks: Clicks::default(),
+        };
+        let document = Evidence::of(&facts).document();
+        assert_eq!(Evidence::parse(&document).expect("it is read").location(Vec::new()), location);
+    }
+}
