@@ -138,9 +138,7 @@ async fn decide(
             return Ok(Resolved::BadReward(format!("the case is about reward {}", row.reward_id)));
         }
         (_, true, None) => {
-            return Ok(Resolved::BadReward(
-                "`reward_id` is missing: give the id of the credit to take back".into(),
-            ));
+            return Ok(Resolved::BadReward("`reward_id` is missing: give the credit's id".into()));
         }
         (_, true, Some(id)) => Some(id),
     };
