@@ -164,7 +164,7 @@ pub(super) async fn choose(
             Some((State::Matched, _)) => {}
             Some((State::Superseded, Some(newer))) => {
                 return Ok(Err(format!(
-                    "`supersedes`: statement {id} is already superseded by statement {newer}; use {newer} instead"
+                    "`supersedes`: statement {id} is superseded by statement {newer}; use {newer} instead"
                 )));
             }
             Some((state, _)) => {
