@@ -1,31 +1,30 @@
-//! # store: remembers postbacks, rewards and the books
+//! # store: the database
 //!
-//! The only crate with SQL. It decides nothing: it loads what a decision needs and saves what the decision says, each
-//! with a fixed number of statements however large the batch. One SQL text serves SQLite and Postgres; the places
-//! where they must differ are marked `// dialect:`.
+//! The only crate with SQL. It makes no decisions: it loads what a decision needs and saves the result, with a fixed
+//! number of statements however large the batch is. One SQL text serves SQLite and Postgres; places where they must
+//! differ are marked `// dialect:`.
 //!
-//! **It never writes in its caller's future.** Every writing method runs in a task of its own, so a caller that is
-//! dropped (a client that hangs up, a time-out) can neither tear a transaction nor hand a half-begun one back to the
-//! pool.
+//! **It never writes in its caller's future.** Every writing method runs in a task of its own. A dropped caller (a client
+//! that disconnects, a time-out) can neither interrupt a transaction nor return a connection with an open one to the pool.
 //!
-//! | room | what it keeps |
+//! | module | contents |
 //! |---|---|
-//! | [`db`] | connections, schema, deadlines, one SQL text for two databases, one transaction in one task |
-//! | [`postbacks`] | the inbox, refused calls, quarantine, replay, and lists of them |
-//! | [`rewards`] | processing: what a batch touches is loaded, what the domain decided is saved; lists |
+//! | [`db`] | connections, schema, deadlines, one SQL text for two databases, transactions |
+//! | [`postbacks`] | inbox, refused calls, quarantine, replay, lists |
+//! | [`rewards`] | processing a batch (load, then save), lists |
 //! | [`ledger`] | balances and their proof |
-//! | [`deliveries`] | the outbox of every app: created with its cause, leased by workers, sent again by people |
-//! | [`review`] | holds, claims, the context of a decision, decisions, reversals that a person must look at |
-//! | [`reports`] | the reconciliation of a business day, and what it is made from |
-//! | [`statements`] | the network's own statements, imported and matched step by step |
-//! | [`access`] | staff, sign-ins, sessions, tokens, and the audit |
+//! | [`deliveries`] | the outbox of every app: deliveries are created with their cause, leased by workers, resent by people |
+//! | [`review`] | holds, claims, the context of a decision, decisions, reversal cases |
+//! | [`reports`] | the reconciliation report of a business day, and its data |
+//! | [`statements`] | the network's statements, imported and matched step by step |
+//! | [`access`] | staff, sign-ins, sessions, tokens, audit |
 //! | [`operations`] | scheduled jobs, retention, policies |
 //!
 //! # Lock order
 //!
-//! Every transaction locks in this order, so that no two wait for each other:
+//! Every transaction locks in this order, so that transactions do not deadlock:
 //!
-//! | | what | by whom |
+//! | | rows | locked by |
 //! |---|---|---|
 //! | 1 | the person's row in `tallies` | decisions, if `review.second_person_bulk_usd` is set |
 //! | 2 | users, by app and id | processing, decisions, cases, deliveries |
@@ -33,12 +32,12 @@
 //! | 4 | reversal cases, by id | cases, processing |
 //! | 5 | postbacks, by id (`SKIP LOCKED` where workers claim) | processing, quarantine, replay |
 //! | 6 | statements, by id | statements |
-//! | 7 | accounts, by name and currency | whoever moves money |
-//! | 8 | deliveries, by id (`SKIP LOCKED` where workers lease) | whoever changes what an app hears; under the user's row |
-//! | 9 | `audit_head` | every act, right before the commit |
+//! | 7 | accounts, by name and currency | everything that moves money |
+//! | 8 | deliveries, by id (`SKIP LOCKED` where workers lease) | everything that changes deliveries; under the user's row |
+//! | 9 | `audit_head` | every audited act, right before the commit |
 //!
-//! A transaction that loses a conflict begins again with fresh facts. On SQLite a writing transaction owns the whole
-//! file from its beginning.
+//! A transaction that loses a conflict starts again and reloads everything. On SQLite a writing transaction owns the
+//! whole file from its beginning.
 
 pub mod access;
 pub mod db;
@@ -67,34 +66,34 @@ pub use db::error::{Error, Result};
 pub struct Store {
     database: Database,
     wake: Arc<tokio::sync::Notify>,
-    /// Changes whenever a delivery may be due.
+    /// Signals that a delivery may be due.
     wake_forwarders: Arc<tokio::sync::watch::Sender<()>>,
     subscriptions: Arc<Subscriptions>,
     terms: Arc<ReviewTerms>,
-    /// How much of unsigned bodies is kept of one source in an hour.
+    /// Limit of stored unsigned bodies, for each source.
     body_bytes_per_hour: i64,
     commits: Arc<deadline::Commits>,
-    /// Postgres: the connections that only ingest uses. None of them is open before it does.
+    /// Postgres: connections reserved for ingest, opened on first use.
     ingest_line: Option<Arc<line::Line>>,
-    /// What it reads on, if all of it must be of one moment.
+    /// The snapshot for all reads, if there is one.
     moment: Option<moment::Moment>,
 }
 
-/// More connections than any pool has.
+/// More connections than any pool has; a larger count is an underflow.
 const MAX_POOL_SIZE: u32 = 10_000;
 
 /// The connections of this process to the database.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Connections {
-    /// Open ones.
+    /// Idle or in use.
     pub open: u32,
-    /// Those of them that nobody uses at the moment.
+    /// Open and not in use.
     pub idle: u32,
 }
 
 #[derive(Clone, Debug)]
 enum Database {
-    /// One connection that writes, several that read.
+    /// One writing connection, several reading ones.
     Sqlite {
         writer: SqlitePool,
         readers: SqlitePool,
@@ -103,27 +102,26 @@ enum Database {
 }
 
 impl Store {
-    /// The same store, which from now on writes down what the apps of `subscriptions` are to be told, in the
-    /// transaction of each cause.
+    /// The same store, which also creates deliveries for the apps of `subscriptions`, in the transaction of each cause.
     #[must_use]
     pub fn notifying(self, subscriptions: Subscriptions) -> Self {
         Self { subscriptions: Arc::new(subscriptions), ..self }
     }
 
-    /// The same store, on which decisions are made under `terms` from now on.
+    /// The same store, with `terms` for all decisions.
     #[must_use]
     pub fn with_review_terms(self, terms: ReviewTerms) -> Self {
         Self { terms: Arc::new(terms), ..self }
     }
 
-    /// The same store, which from now on keeps so many bytes of unsigned bodies of one source in an hour.
+    /// The same store, with another hourly limit of stored unsigned bodies for each source.
     #[must_use]
     pub fn with_body_limit(self, body_bytes_per_hour: i64) -> Self {
         Self { body_bytes_per_hour, ..self }
     }
 
-    /// The same store for whoever records postbacks: on Postgres it has [`db::connect::INGEST_CONNECTIONS`] of its own, so
-    /// that nobody who reads or works can keep ingest waiting for one. SQLite has one that writes, and takes turns.
+    /// The same store for ingest. On Postgres it has [`db::connect::INGEST_CONNECTIONS`] of its own, so that ingest never
+    /// waits for a connection that others use. SQLite has a single writing connection for everybody.
     #[must_use]
     pub fn for_ingest(&self) -> Self {
         let mut store = self.clone();
@@ -141,7 +139,7 @@ impl Store {
         }
     }
 
-    /// How many workers in one process are of use: SQLite has one writer, Postgres shares rows out.
+    /// The useful number of workers in one process: 1 on SQLite, which has one writer.
     pub fn useful_workers(&self, wanted: usize) -> usize {
         match self.database {
             Database::Sqlite { .. } => 1,
@@ -149,9 +147,9 @@ impl Store {
         }
     }
 
-    /// How many connections are open, and how many of them are idle.
+    /// The open and the idle connections of all pools.
     pub fn connections(&self) -> Connections {
-        // A pool may count a connection down just before it counts it up: for that moment it has less than none.
+        // A pool may decrement its count just before it increments it, so the count can underflow for a moment.
         let counted = |count: u32| if count > MAX_POOL_SIZE { 0 } else { count };
         let of = |open: u32, idle: usize| Connections {
             open: counted(open),
@@ -173,7 +171,7 @@ impl Store {
         }
     }
 
-    /// Closes every connection, after what runs on them is done, or when it has had its time.
+    /// Closes every connection after running work has ended, or after a time-out.
     pub async fn close(&self) {
         let closed = async {
             match &self.database {
@@ -193,7 +191,7 @@ impl Store {
     }
 }
 
-/// Runs one body on a connection that may read, whichever database is open, until its deadline.
+/// Runs one body on a reading connection of either database, until its deadline.
 macro_rules! read {
     ($store:expr, $pool:ident => $body:expr) => {
         $store
@@ -223,8 +221,8 @@ macro_rules! read {
 }
 pub(crate) use read;
 
-/// Runs one body on a snapshot of either database. It is a transaction, so it belongs into a task of its own although
-/// it only reads, and it reads much, so that its caller gives it a deadline of its own.
+/// Runs one body on a snapshot of either database. The snapshot is a transaction, so the caller runs it in a task of its
+/// own; it may read much, so the caller also sets the deadline.
 macro_rules! read_snapshot {
     ($store:expr, $snapshot:ident => $body:expr) => {
         match $store.begin_reading().await? {

@@ -161,7 +161,7 @@ impl Watch {
             Err(_) => {
                 let limit_s = DATABASE_TIMEOUT.as_secs();
                 let why = tokio::time::timeout(REASON_TIMEOUT, self.store.why_not()).await;
-                let why = why.unwrap_or("it gives no answer");
+                let why = why.unwrap_or("it does not answer");
                 (false, format!("{} does not answer within {limit_s} s: {why}", self.store.database_name()))
             }
         };

@@ -188,12 +188,12 @@ fn readiness_names_what_the_database_refuses_until_it_recovers() {
         });
     };
     role.may_record(false);
-    refuses("lacks a right");
+    refuses("lacks a privilege");
     role.may_record(true);
     assert_acknowledged_soon(up.address, &all[1]);
     role.limit_connections(0);
     gate.database.end_sessions();
-    refuses("no connection to spare");
+    refuses("no free connections");
     role.limit_connections(-1);
     assert_acknowledged_soon(up.address, &all[2]);
     until("green readiness", || (readiness(up.address).0 == 200).then_some(()));

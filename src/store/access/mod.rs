@@ -1,11 +1,11 @@
-//! Access: who may sign in or call, and what everybody did.
+//! Access: staff, sessions, API tokens, and the audit of all acts.
 //!
-//! | module | what stands there |
+//! | module | contents |
 //! |---|---|
 //! | [`staff`] | people who may sign in to the pages |
-//! | [`sign_ins`], [`sessions`] | how they sign in, and for how long |
-//! | [`tokens`] | who may call the API |
-//! | `names` | names are given once |
+//! | [`sign_ins`], [`sessions`] | signing in, failed sign-ins, and the sessions that follow |
+//! | [`tokens`] | tokens for the API |
+//! | `names` | every name is used only once |
 //! | [`audit`] | who did what |
 
 pub mod audit;

@@ -1,4 +1,4 @@
-//! Sessions of people at the pages: found by the hash of a random token, ended by disuse, by age or by hand.
+//! Sessions at the pages: found by the hash of a random token; they end by inactivity, by age or by hand.
 
 use std::sync::LazyLock;
 
@@ -12,11 +12,11 @@ use crate::db::sql::{LazyStatement, Statement};
 use crate::db::tx::{Tx, with_statement};
 use crate::{Result, Store, read};
 
-/// How long a session may go unused.
+/// A session ends after two hours without use.
 pub const IDLE_MS: i64 = 2 * 60 * 60 * 1_000;
-/// How long a session lasts at most: a working day.
+/// A session ends after twelve hours, a working day.
 pub const ABSOLUTE_MS: i64 = 12 * 60 * 60 * 1_000;
-/// How often at most a session's use is noted.
+/// Minimum time between two updates of `seen_at`.
 const NOTED_EVERY_MS: i64 = 60 * 1_000;
 
 static INSERT: LazyStatement = LazyLock::new(|| {
@@ -44,26 +44,26 @@ static DELETE_ONE: LazyStatement = LazyLock::new(|| {
     )
 });
 
-/// A session as people see it.
+/// A session, as shown to people.
 #[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
 pub struct SessionRow {
-    /// What it is called: the beginning of its hash, which opens nothing.
+    /// The beginning of the token's hash; useless for signing in.
     pub id: String,
-    /// When it began.
+    /// Unix milliseconds.
     pub began_at: i64,
-    /// When it was last used, to the minute.
+    /// Last use, accurate to a minute; unix milliseconds.
     pub seen_at: i64,
-    /// The network it was begun from; `None` if an older version began it.
+    /// The network that it was started from; `None` if an older version started it.
     pub began_from: Option<String>,
 }
 
-/// What the session with the token of this hash is called.
+/// The id of the session whose token has this hash.
 pub fn session_id(token_hash: &str) -> &str {
     token_hash.get(..12).unwrap_or(token_hash)
 }
 
 impl Store {
-    /// Whose session this is, if it has not ended and the person may still sign in. Notes that it is used.
+    /// The person of a running session; `None` if it has ended or the person may no longer sign in. Updates `seen_at`.
     pub async fn session(&self, token_hash: &str, now: TimestampMs) -> Result<Option<Person>> {
         #[derive(sqlx::FromRow)]
         struct Row {
@@ -93,7 +93,7 @@ impl Store {
         person.person().map(Some)
     }
 
-    /// Ends a session.
+    /// Signs `person` out of a session.
     pub async fn end_session(&self, token_hash: String, person: Actor, now: TimestampMs) -> Result<()> {
         self.write(move |tx| {
             Box::pin(async move {
@@ -108,7 +108,7 @@ impl Store {
         .await
     }
 
-    /// The sessions of the person called `name` that have not ended, the one used last first.
+    /// The running sessions of the person `name`, the last used one first.
     pub async fn sessions_of(&self, name: &str, now: TimestampMs) -> Result<Vec<SessionRow>> {
         Ok(read!(self, pool => sqlx::query_as(
             "SELECT substr(token_hash, 1, 12) AS id, began_at, seen_at, began_from
@@ -119,7 +119,7 @@ impl Store {
         ).bind(name).bind(now.0 - IDLE_MS).bind(now.0 - ABSOLUTE_MS).fetch_all(pool).await)?)
     }
 
-    /// How many sessions each person has that have not ended, by name.
+    /// The number of running sessions of each person, by name.
     pub async fn session_counts(&self, now: TimestampMs) -> Result<Vec<(String, i64)>> {
         Ok(read!(self, pool => sqlx::query_as(
             "SELECT name, COUNT(*) FROM sessions JOIN people ON people.id = sessions.person_id
@@ -129,7 +129,7 @@ impl Store {
         ).bind(now.0 - IDLE_MS).bind(now.0 - ABSOLUTE_MS).fetch_all(pool).await)?)
     }
 
-    /// Ends the sessions of the person called `name`, or the one of this id; answers with how many had not ended before.
+    /// Ends all sessions of the person `name`, or only the one with this id; returns their number.
     pub async fn end_sessions(
         &self,
         name: String,
@@ -161,7 +161,7 @@ impl Store {
     }
 }
 
-/// Begins a session of `person` who called from `from`; sweeps out those that have ended.
+/// Starts a session of `person`, called from the network `from`; deletes all ended sessions.
 pub(crate) async fn insert(
     tx: &mut Tx,
     token_hash: &str,

@@ -1,5 +1,5 @@
-//! Signing in: a session begins only with the password of this moment; from where people are known; and what was tried
-//! in vain, so that its person is told.
+//! Signing in: starting sessions, the places that people are known to sign in from, and failed tries, which are shown to
+//! the person.
 
 use std::net::IpAddr;
 use std::sync::LazyLock;
@@ -16,14 +16,14 @@ use crate::db::sql::{LazyStatement, Statement};
 use crate::db::tx::{Tx, with_statement};
 use crate::{Result, Store, read};
 
-/// From how many places a person is known at most: home, work, a telephone, and a few more.
+/// Limit of known places of a person: home, work, a phone, and a few more.
 const MAX_PLACES: i64 = 10;
-/// How long a place is known after the last sign-in from there.
+/// How long a place stays known after the last sign-in from there.
 const PLACE_MS: i64 = 90 * DAY_MS;
 
-/// Takes the row of the person, so that a change of password or role is either seen here or waits for this. What was
-/// tried in vain a few times is forgotten: it was their own typing.
-static TAKE: LazyStatement = LazyLock::new(|| {
+/// Locks the person, so that a change of password or role either shows here or waits. A few failed tries are reset: they
+/// were the person's own typing errors.
+static LOCK: LazyStatement = LazyLock::new(|| {
     Statement::new(
         "UPDATE people SET failed_tries = CASE WHEN failed_tries < $1 THEN 0 ELSE failed_tries END,
                            failed_since = CASE WHEN failed_tries < $1 THEN NULL ELSE failed_since END
@@ -61,23 +61,23 @@ static SEEN: LazyStatement = LazyLock::new(|| {
     )
 });
 
-/// A session that is to begin.
+/// A session to start.
 #[derive(Clone, Debug)]
 pub struct NewSession {
-    /// Of its token.
+    /// Hash of the session's random token.
     pub token_hash: String,
-    /// Whose, as they were when their password was checked.
+    /// The person, as loaded when the password was checked.
     pub person: Person,
-    /// The address it is begun from.
+    /// The address of the caller.
     pub from: Option<IpAddr>,
-    /// The place it is begun from, as a hash; they are known there from now on.
+    /// Hash of the place of the caller, which becomes a known place.
     pub place: String,
-    /// Tries that failed and are not yet kept.
+    /// Failed tries that are not saved yet.
     pub failed: Option<FailedTries>,
 }
 
 impl Store {
-    /// Begins a session; `false` if the person may no longer sign in, or has another password or role by now.
+    /// Starts a session; `false` if the person may no longer sign in, or the password or role has changed since.
     pub async fn begin_session(&self, new: NewSession, now: TimestampMs) -> Result<bool> {
         self.write(move |tx| {
             Box::pin(async move {
@@ -85,11 +85,11 @@ impl Store {
                 if let Some(failed) = failed {
                     add_failed(tx, person.id, &failed, now).await?;
                 }
-                let taken = with_statement!(tx, TAKE, |sql, connection| {
-                    let take = sqlx::query(sql).bind(MANY_FAILED_TRIES).bind(person.id);
-                    take.bind(person.sign_in_version).execute(connection).await?.rows_affected()
+                let locked = with_statement!(tx, LOCK, |sql, connection| {
+                    let lock = sqlx::query(sql).bind(MANY_FAILED_TRIES).bind(person.id);
+                    lock.bind(person.sign_in_version).execute(connection).await?.rows_affected()
                 });
-                if taken == 0 {
+                if locked == 0 {
                     return Ok(false);
                 }
                 let network = from.map(|from| domain::location::shortened(from).to_string());
@@ -115,7 +115,7 @@ impl Store {
         .await
     }
 
-    /// Whether the person has signed in from `place` lately.
+    /// Whether the person has signed in from `place` in the last 90 days.
     pub async fn knows_place(&self, person_id: i64, place: &str, now: TimestampMs) -> Result<bool> {
         let found: Option<(i64,)> = read!(self, pool => sqlx::query_as(
             "SELECT seen_at FROM known_places WHERE person_id = $1 AND place = $2 AND seen_at >= $3"
@@ -123,8 +123,7 @@ impl Store {
         Ok(found.is_some())
     }
 
-    /// Keeps what was tried in vain: a line of the audit for the last of it, and how much it was for each person (by
-    /// their row) it was tried with.
+    /// Saves failed tries: one audit line for the latest, and the count for each person (by id) whose name was used.
     pub async fn note_failed_sign_ins(
         &self,
         line: Line,
@@ -143,7 +142,7 @@ impl Store {
         .await
     }
 
-    /// The person has seen that so many tries failed.
+    /// Saves that the person has seen the message about `tries` failed tries, and resets them.
     pub async fn saw_failed_sign_ins(
         &self,
         person: Person,
@@ -169,7 +168,7 @@ impl Store {
     }
 }
 
-/// Adds to what was tried in vain with a person; notes in the audit when it becomes much.
+/// Adds failed tries to a person; writes an audit line when they reach [`MANY_FAILED_TRIES`].
 async fn add_failed(tx: &mut Tx, person_id: i64, failed: &FailedTries, now: TimestampMs) -> Result<()> {
     let sum: Option<(String, i64)> = with_statement!(tx, FAILED, |sql, connection| {
         let add = sqlx::query_as(sql).bind(failed.tries).bind(failed.since.0).bind(failed.last_at.0);

@@ -1,4 +1,4 @@
-//! Who may sign in to the pages. A person is never deleted, because their name stands in the evidence.
+//! People who may sign in to the pages. A person is never deleted, because the name appears in the audit.
 
 use std::sync::LazyLock;
 
@@ -18,47 +18,47 @@ use crate::{Error, Result, Store, read};
 /// A person, without the hash of the password.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Person {
-    /// The row.
+    /// Key of their sessions and known places.
     pub id: i64,
-    /// What their decisions are signed with.
+    /// The actor of their acts; unique for ever.
     pub name: String,
-    /// What they may do.
+    /// What they may see and do.
     pub role: Role,
-    /// When they were added.
+    /// When the person was added.
     pub created_at: TimestampMs,
-    /// Since when they may no longer sign in.
+    /// `None` while they may sign in.
     pub disabled_at: Option<TimestampMs>,
-    /// What their sessions rest on; another one ends them.
+    /// Incremented by every change of password, role or status, which ends all sessions.
     pub sign_in_version: i64,
-    /// Wrong passwords since they last saw them.
+    /// Failed tries that the person has not seen yet.
     pub failed: Option<FailedTries>,
 }
 
 /// Tries to sign in with a wrong password.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FailedTries {
-    /// How many.
+    /// Their number.
     pub tries: i64,
-    /// When the first was.
+    /// Time of the first.
     pub since: TimestampMs,
-    /// When the last was.
+    /// Time of the last.
     pub last_at: TimestampMs,
-    /// The network that the last came from, e.g. `203.0.113.0/24`.
+    /// Network of the last, e.g. `203.0.113.0/24`.
     pub last_from: String,
 }
 
-/// A person who is to be added.
+/// A person to add.
 #[derive(Clone, Debug)]
 pub struct NewPerson {
-    /// What their decisions will be signed with.
+    /// Unique for ever.
     pub name: String,
-    /// What they may do.
+    /// What they may see and do.
     pub role: Role,
-    /// Argon2id, in the PHC form.
+    /// Argon2id, in PHC format.
     pub password_hash: String,
 }
 
-/// A row of `people`, by the columns of `person_columns`.
+/// A row of `people`, as selected by `person_columns`.
 #[derive(sqlx::FromRow)]
 pub(crate) struct PersonRow {
     id: i64,
@@ -82,8 +82,8 @@ macro_rules! person_columns {
 }
 pub(crate) use person_columns;
 
-/// Which of these people were added, enabled again, or given another role, too lately to be one of two. (A process of an older version keeps only
-/// when they were added.)
+/// People who were added, enabled again, or given another role too recently before their act to count as one of two.
+/// (`created_at` is checked too, because processes of an older version do not set `since`.)
 static NEW: LazyStatement = LazyLock::new(|| {
     Statement::given::<ActedRow<'_>>(
         "SELECT given.name, given.acted_at FROM {given} JOIN people ON people.name = given.name
@@ -99,7 +99,7 @@ given_row! {
     }
 }
 
-/// Who of those who acted, and when, was too new then to be one of two.
+/// Those of `acted` (name and time of the act) who were too new at that time to count as one of two people.
 pub(crate) async fn new_ones(tx: &mut Tx, acted: &[(&str, i64)]) -> Result<Vec<(String, i64)>> {
     let rows = acted.iter().map(|(name, acted_at)| ActedRow { name, acted_at: *acted_at, new_ms: NEW_MS });
     let given: Vec<ActedRow<'_>> = rows.collect();
@@ -154,22 +154,22 @@ static END_SESSIONS: LazyStatement = LazyLock::new(|| {
     Statement::new("DELETE FROM sessions WHERE person_id = (SELECT id FROM people WHERE name = $1)", &[])
 });
 
-/// What is changed about a person.
+/// A change to a person. Every change ends the person's sessions.
 #[derive(Clone, Debug)]
 pub enum PersonChange {
-    /// They may no longer sign in; their sessions end.
+    /// No more signing in.
     Disable,
-    /// They may sign in again.
+    /// Signing in is possible again.
     Enable,
-    /// A new password, as its hash; their sessions end.
+    /// A new password: Argon2id, in PHC format.
     Password(String),
-    /// Another role; their sessions end.
+    /// Another role.
     Role(Role),
 }
 
 impl Store {
-    /// Adds a person; `false` if the name, or one that looks the same, is taken: by a person or a service, also by one who is
-    /// disabled or revoked.
+    /// Adds a person; `false` if the name, or one that looks the same, is taken by a person or a token, even a disabled or
+    /// revoked one.
     pub async fn add_person(&self, person: NewPerson, actor: Actor, now: TimestampMs) -> Result<bool> {
         self.write(move |tx| {
             Box::pin(async move {
@@ -196,7 +196,7 @@ impl Store {
         .await
     }
 
-    /// Changes something about the person called `name`; `false` if there is none, or nothing to change.
+    /// Changes the person `name`; `false` if there is none, or nothing to change.
     pub async fn change_person(
         &self,
         name: String,
@@ -257,7 +257,8 @@ impl Store {
         .await
     }
 
-    /// Gives `person` a new password, by its hash, if the one that they have proven is still theirs; their sessions end.
+    /// Sets a new password (by its hash) and ends the person's sessions; `false` if the password that was checked has
+    /// changed since.
     pub async fn change_own_password(
         &self,
         person: Person,
@@ -285,7 +286,7 @@ impl Store {
         .await
     }
 
-    /// Everybody, by name.
+    /// All people, by name.
     pub async fn people(&self) -> Result<Vec<Person>> {
         let rows: Vec<PersonRow> = read!(self, pool => sqlx::query_as(
             concat!("SELECT ", person_columns!(), " FROM people ORDER BY name")
@@ -293,7 +294,7 @@ impl Store {
         rows.into_iter().map(PersonRow::person).collect()
     }
 
-    /// The person called `name` who may sign in, with the hash of their password.
+    /// The person `name` with the password's hash, if they may sign in.
     pub async fn person_to_sign_in(&self, name: &str) -> Result<Option<(Person, String)>> {
         #[derive(sqlx::FromRow)]
         struct Row {

@@ -1,7 +1,7 @@
-//! Who may call the API: bearer tokens, of which only the hash is kept. A token belongs to a person, and then what it
-//! does that person does; or to a service, which is nobody.
+//! Bearer tokens for the API, saved as hashes. A token belongs to a person, who is then the actor of its calls, or to a
+//! service.
 //!
-//! A token is never deleted, because its name stands in the evidence.
+//! A token is never deleted, because its name appears in the audit.
 
 use std::sync::LazyLock;
 
@@ -17,34 +17,34 @@ use crate::db::sql::{LazyStatement, Statement};
 use crate::db::tx::{Tx, with_statement};
 use crate::{Error, Result, Store, read};
 
-/// The use of a token is noted at most this often.
+/// Minimum time between two updates of `last_used_at`.
 const NOTED_EVERY_MS: i64 = 60_000;
 
-/// Who a token speaks for.
+/// The person or service that a token belongs to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TokenOwner {
-    /// What steps are signed with: the name of the person it belongs to, else that of the service.
+    /// The actor of its calls: the owner's name, or the service's.
     pub name: String,
-    /// What it may do.
+    /// The token's role, which may differ from the owner's.
     pub role: Role,
     /// The token's own name.
     pub token: String,
 }
 
-/// A token that is to be added.
+/// A token to add.
 #[derive(Clone, Debug)]
 pub struct NewToken {
-    /// Its name; given only once.
+    /// Unique for ever.
     pub name: String,
-    /// The person it belongs to; `None`: a service of the token's name.
+    /// The person it belongs to; `None` for a service with the token's name.
     pub owner: Option<String>,
-    /// What it may do.
+    /// What its calls may do.
     pub role: Role,
-    /// From when on it is refused.
+    /// `None`: never expires.
     pub expires_at: Option<TimestampMs>,
 }
 
-/// A token as it is kept, without its hash.
+/// A saved token, without its hash.
 #[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
 #[expect(missing_docs, reason = "the columns of tokens, described in the migration")]
 pub struct TokenRow {
@@ -73,7 +73,7 @@ static USED: LazyStatement = LazyLock::new(|| {
         &[],
     )
 });
-/// Which of these names are those of services. One that a person has, too, is the person's.
+/// The names that belong to services; a name that a person also has is the person's.
 static SERVICES: LazyStatement = LazyLock::new(|| {
     Statement::given::<NameRow<'_>>(
         "SELECT tokens.name FROM {given} JOIN tokens ON tokens.name = given.name
@@ -82,8 +82,8 @@ static SERVICES: LazyStatement = LazyLock::new(|| {
 });
 
 impl Store {
-    /// Adds a token by its hash; `false` if the name, or one that looks the same, is taken: by another token, also one that was
-    /// revoked, or by a person who is not its owner.
+    /// Adds a token by its hash; `false` if the name, or one that looks the same, is taken by another token (even a revoked
+    /// one) or by a person who is not the owner.
     pub async fn add_token(
         &self,
         token: NewToken,
@@ -120,7 +120,7 @@ impl Store {
         .await
     }
 
-    /// Refuses the token called `name` from now on; `false` if there is none that is not refused already.
+    /// Revokes the token `name`; `false` if there is none, or it is already revoked.
     pub async fn revoke_token(&self, name: String, actor: Actor, now: TimestampMs) -> Result<bool> {
         self.write(move |tx| {
             Box::pin(async move {
@@ -138,15 +138,15 @@ impl Store {
         .await
     }
 
-    /// Every token, by name.
+    /// All tokens, by name.
     pub async fn tokens(&self) -> Result<Vec<TokenRow>> {
         Ok(read!(self, pool => sqlx::query_as(
             "SELECT name, role, owner, created_at, expires_at, revoked_at, last_used_at FROM tokens ORDER BY name"
         ).fetch_all(pool).await)?)
     }
 
-    /// Who the token with this hash speaks for, if it is in force at `now` and its person may still sign in. Notes that
-    /// it is used.
+    /// The owner of the token with this hash, if it is valid at `now` and its person may still sign in. Updates
+    /// `last_used_at`.
     pub async fn token_owner(&self, token_hash: &str, now: TimestampMs) -> Result<Option<TokenOwner>> {
         let row: Option<(i64, String, String, String, Option<i64>)> = read!(self, pool => sqlx::query_as(
             "SELECT tokens.id, tokens.name, COALESCE(people.name, tokens.name), tokens.role, last_used_at
@@ -159,7 +159,7 @@ impl Store {
             return Err(Error::Corrupt { table: "tokens", column: "role", row: id, found: role });
         };
         if last_used_at.is_none_or(|at| now.0 - at >= NOTED_EVERY_MS) {
-            // A call is worth more than the note of it.
+            // A failed update must not fail the call.
             drop(self.note_use(id, now).await);
         }
         Ok(Some(TokenOwner { name, role, token }))
@@ -185,7 +185,7 @@ given_row! {
     }
 }
 
-/// Which of `names` are services: with nobody behind them who could be one of two people.
+/// Those of `names` that are services, which never count as one of two people.
 pub(crate) async fn services(tx: &mut Tx, names: &[&str]) -> Result<Vec<String>> {
     let given: Vec<_> = names.iter().map(|name| NameRow { name }).collect();
     let found: Vec<(String,)> = tx.fetch(&SERVICES, &given).await?;

@@ -1,13 +1,12 @@
-//! Conditions that depend on what is asked: put together once, and then pushed into the query builder of either database,
-//! whose types differ.
+//! Conditions of a query, built once and then pushed into the query builder of either database, whose types differ.
 
-/// SQL with the values that are bound in it, in order.
+/// Pieces of SQL and bound values, in order.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Conditions {
     parts: Vec<Part>,
 }
 
-/// A piece of SQL, or a value.
+/// A piece of SQL, or a bound value.
 #[derive(Clone, Debug)]
 pub(crate) enum Part {
     Sql(&'static str),
@@ -34,7 +33,7 @@ impl Conditions {
         self
     }
 
-    /// Appends texts as parameters with commas between them, which must be one or more.
+    /// Appends one or more texts as parameters, separated by commas.
     pub(crate) fn texts(&mut self, values: &[String]) -> &mut Self {
         for (at, value) in values.iter().enumerate() {
             self.sql(if at == 0 { "" } else { ", " }).text(value);

@@ -1,4 +1,4 @@
-//! Opening either database, and proving that what it acknowledges is durable.
+//! Opens either database, and checks that its commits are durable.
 
 use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
@@ -15,55 +15,54 @@ use crate::db::deadline::READ;
 use crate::db::line::Line;
 use crate::{Database, Error, Result, Store};
 
-/// Below this, SQLite's write-ahead log can be corrupted by two connections that checkpoint at once
+/// Older versions can corrupt the write-ahead log when two connections checkpoint at once
 /// (<https://www.sqlite.org/wal.html#walresetbug>).
 const SQLITE_LEAST_VERSION: (u32, u32, u32) = (3, 51, 3);
 
-/// `FOR UPDATE SKIP LOCKED`, generated identities and the JSON functions that are used are all older than this, but
-/// nothing below is tested.
+/// The oldest tested version; the SQL itself would run on older ones.
 const POSTGRES_LEAST_VERSION: i64 = 150_000;
 
-/// What `PRAGMA synchronous` answers for FULL: every commit is on disk before it is acknowledged.
+/// `PRAGMA synchronous` = FULL: every commit is on disk before it is acknowledged.
 const FULL: i64 = 2;
 
-/// How long a connection waits for another writer before it gives up.
+/// How long SQLite waits for another process's lock.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
-/// Rights of a file: its owner reads and writes.
-const FOR_US_ALONE: u32 = 0o600;
-/// Those of every account of the machine.
-const FOR_ALL: u32 = 0o007;
-/// The pause before a file that another process is putting into WAL mode is opened again.
+/// File mode: only the owner reads and writes.
+const OWNER_ONLY: u32 = 0o600;
+/// Mode bits of all other accounts.
+const OTHERS: u32 = 0o007;
+/// Pause before opening a file again that another process is switching to WAL mode.
 const SWITCH_PAUSE: Duration = Duration::from_millis(20);
-/// Postgres: how many connections ingest has for itself, beyond those of the settings. One records, one
-/// tells workers, one keeps refused calls.
+/// Postgres: connections reserved for ingest, in addition to those of the settings. One records, one wakes workers, one
+/// saves refused calls.
 pub const INGEST_CONNECTIONS: u32 = 3;
-/// How long a caller waits for a connection.
+/// How long a caller waits for a connection of the pool.
 pub(crate) const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
-/// A transaction that nobody continues holds locks: the server ends its session. Whoever held it may be dark.
+/// The server ends a session whose open transaction is idle for this long, because it holds locks. Its client may be
+/// unreachable.
 const IDLE_IN_TRANSACTION_TIMEOUT: &str = "10s";
-/// After how long without a sign of life the server gives a client up, and with it what it holds: nothing is
-/// acknowledged for so many milliseconds; nothing is said for so many seconds, and then so many questions, so far
-/// apart, are not answered.
+/// When the server drops an unreachable client with its locks. Milliseconds without a TCP acknowledgement.
 const TCP_USER_TIMEOUT: &str = "10000";
+/// The same for an idle connection: seconds until the first probe, seconds between probes, probes without an answer.
 const TCP_KEEPALIVE: [(&str, &str); 3] =
     [("tcp_keepalives_idle", "5"), ("tcp_keepalives_interval", "2"), ("tcp_keepalives_count", "3")];
-/// A lock that is not had by then is somebody's fault: try again with fresh facts.
+/// Waiting longer for a lock means that something hangs: the transaction fails and is retried.
 const LOCK_TIMEOUT: &str = "10s";
 
-/// Limits of the connections.
+/// How to open the database.
 #[derive(Clone, Copy, Debug)]
 pub struct OpenOptions {
-    /// Postgres: connections in all, without those of ingest. SQLite: connections that read; one more writes.
+    /// Postgres: all connections except those of ingest. SQLite: reading connections; one more writes.
     pub max_connections: u32,
-    /// SQLite: whether a file that does not exist is made.
+    /// SQLite: whether to create a missing file.
     pub create: bool,
 }
 
-/// How many statements a connection to SQLite keeps prepared: each of them, for each of the sizes of its rows.
+/// Prepared statements of a SQLite connection: enough for every statement in each of its row sizes.
 const STATEMENT_CACHE: usize = 400;
 
 impl Store {
-    /// Opens `url` (`sqlite://FILE` or `postgres://…`) and checks that it is fit for money.
+    /// Opens `url` (`sqlite://FILE` or `postgres://…`) and checks its version and that its commits are durable.
     pub async fn open(url: &str, options: OpenOptions) -> Result<Self> {
         let (database, ingest_line) = if url.starts_with("sqlite:") {
             (open_sqlite(url, options).await?, None)
@@ -71,7 +70,7 @@ impl Store {
             let (line, ingest_line) = open_postgres(url, options).await?;
             (Database::Postgres(line), Some(ingest_line))
         } else {
-            return Err(Error::Unfit("a database URL starts with sqlite:// or postgres://".into()));
+            return Err(Error::Unfit("`database_url` must start with sqlite:// or postgres://".into()));
         };
         Ok(Self {
             database,
@@ -97,25 +96,25 @@ async fn open_sqlite(url: &str, options: OpenOptions) -> Result<Database> {
         .statement_cache_capacity(STATEMENT_CACHE)
         .pragma("cache_size", "-65536")
         .pragma("temp_store", "memory")
-        // So that REPLACE asks the triggers that keep evidence from being deleted.
+        // So that REPLACE also runs the triggers that forbid deleting evidence.
         .pragma("recursive_triggers", "on");
     let file = connect.get_filename();
     if !options.create && !file.exists() {
-        // The whole path: a short one is looked for wherever the command was called.
+        // The absolute path, because a relative one depends on the folder of the command.
         let whole = std::path::absolute(file).unwrap_or_else(|_| file.to_path_buf());
         return Err(Error::Unfit(format!(
-            "there is no database file {}, and this command makes none: call it in the folder where the server runs, or \
-             give `database_url` a whole path; for a new installation run `rewardgate migrate` first",
+            "there is no database file {}, and this command does not create one: run it in the server's folder, or set \
+             `database_url` to an absolute path; for a new installation run `rewardgate migrate` first",
             whole.display()
         )));
     }
-    // A database in memory has no file, only a name; that it is not durable is said below.
+    // A database in memory has no file, only a name; the check below rejects it as not durable.
     if options.create && !is_in_memory(file) {
-        make_for_us_alone(file).map_err(|why| {
-            Error::Unfit(format!("the database file {} cannot be made: {why}", file.display()))
+        create_for_owner_only(file).map_err(|why| {
+            Error::Unfit(format!("cannot create the database file {}: {why}", file.display()))
         })?;
     }
-    // Once by itself, so that an unfit file is an error at once: a pool would try again until its time is up.
+    // A single connection first, so that an unfit file fails at once: a pool would retry until its time-out.
     let mut first = first_connection(&connect).await?;
     assert_durable(&mut first).await?;
     first.close().await?;
@@ -124,8 +123,8 @@ async fn open_sqlite(url: &str, options: OpenOptions) -> Result<Database> {
         .acquire_timeout(ACQUIRE_TIMEOUT)
         .test_before_acquire(false)
         .after_connect(|connection, _| Box::pin(assert_durable(connection)))
-        // A full disk makes SQLite take a transaction back by itself. The driver does not hear of it, its own ROLLBACK
-        // fails, and no transaction could ever begin on that connection again: a new one takes its place.
+        // On a full disk SQLite rolls a transaction back by itself. The driver does not notice, its own ROLLBACK fails,
+        // and no transaction could begin on that connection again: it is replaced.
         .after_release(|connection, _| Box::pin(async { Ok(!connection.is_in_transaction()) }))
         .connect_with(connect.clone())
         .await?;
@@ -133,29 +132,29 @@ async fn open_sqlite(url: &str, options: OpenOptions) -> Result<Database> {
         .max_connections(options.max_connections.max(1))
         .acquire_timeout(ACQUIRE_TIMEOUT)
         .test_before_acquire(false)
-        // Whoever missed a deadline may leave a snapshot behind.
+        // A read that missed its deadline may leave a snapshot open.
         .after_release(|connection, _| Box::pin(async { Ok(!connection.is_in_transaction()) }))
         .connect_lazy_with(connect.pragma("query_only", "on"));
     Ok(Database::Sqlite { writer, readers })
 }
 
-/// Whether this is the name that sqlx gives to a database in memory.
+/// True for the name that sqlx gives to a database in memory.
 fn is_in_memory(file: &Path) -> bool {
     file.to_str().is_some_and(|name| name.starts_with("file:sqlx-in-memory"))
 }
 
-/// Makes the file, if it is not there, so that nobody else on this machine can read it, whatever the umask. What SQLite
-/// makes beside it gets the same rights.
-fn make_for_us_alone(file: &Path) -> std::io::Result<()> {
-    let made = std::fs::OpenOptions::new().write(true).create_new(true).mode(FOR_US_ALONE).open(file);
-    match made {
-        Ok(made) => made.set_permissions(std::fs::Permissions::from_mode(FOR_US_ALONE)),
+/// Creates a missing file so that no other account can read it, whatever the umask. SQLite gives its side files the same
+/// mode.
+fn create_for_owner_only(file: &Path) -> std::io::Result<()> {
+    let created = std::fs::OpenOptions::new().write(true).create_new(true).mode(OWNER_ONLY).open(file);
+    match created {
+        Ok(created) => created.set_permissions(std::fs::Permissions::from_mode(OWNER_ONLY)),
         Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Ok(()),
         Err(error) => Err(error),
     }
 }
 
-/// Those files of a SQLite database that every account of this machine may read or write; none of a server's.
+/// The files of a SQLite database that every account of this machine may read or write. Empty for Postgres.
 pub fn open_to_all(url: &str) -> Vec<PathBuf> {
     if !url.starts_with("sqlite:") {
         return Vec::new();
@@ -166,12 +165,12 @@ pub fn open_to_all(url: &str) -> Vec<PathBuf> {
         path.push(end);
         PathBuf::from(path)
     };
-    let is_open = |path: &PathBuf| path.metadata().is_ok_and(|data| data.permissions().mode() & FOR_ALL != 0);
+    let is_open = |path: &PathBuf| path.metadata().is_ok_and(|data| data.permissions().mode() & OTHERS != 0);
     ["", "-wal", "-shm"].into_iter().map(beside).filter(is_open).collect()
 }
 
-/// The connection that makes the file and puts it into WAL mode. SQLite answers a process that switches while another
-/// one does with BUSY at once, whatever the busy timeout, so waiting is up to us.
+/// The connection that creates the file and switches it to WAL mode. If another process is switching too, SQLite answers
+/// BUSY at once whatever the busy timeout, so this waits itself.
 async fn first_connection(connect: &SqliteConnectOptions) -> Result<SqliteConnection> {
     let give_up = tokio::time::Instant::now() + BUSY_TIMEOUT;
     loop {
@@ -184,34 +183,34 @@ async fn first_connection(connect: &SqliteConnectOptions) -> Result<SqliteConnec
     }
 }
 
-/// Refuses a connection that would acknowledge what is not on disk. Asked of every connection that writes, because
-/// the setting belongs to the connection and not to the file.
+/// Refuses a connection that would acknowledge commits before they are on disk. Checked for every writing connection,
+/// because the setting belongs to the connection and not to the file.
 async fn assert_durable(connection: &mut SqliteConnection) -> std::result::Result<(), sqlx::Error> {
     let unfit = |what: String| sqlx::Error::Configuration(what.into());
     let version: String = sqlx::query_scalar("SELECT sqlite_version()").fetch_one(&mut *connection).await?;
     let mut numbers = version.split('.').map(|part| part.parse::<u32>().unwrap_or(0));
     let mut next = || numbers.next().unwrap_or(0);
     if (next(), next(), next()) < SQLITE_LEAST_VERSION {
-        return Err(unfit(format!("SQLite {version} can corrupt its log; 3.51.3 or newer is needed")));
+        return Err(unfit(format!("SQLite {version} can corrupt its log; use 3.51.3 or newer")));
     }
     let mode: String = sqlx::query_scalar("PRAGMA journal_mode").fetch_one(&mut *connection).await?;
     let synchronous: i64 = sqlx::query_scalar("PRAGMA synchronous").fetch_one(&mut *connection).await?;
     if mode != "wal" || synchronous != FULL {
         return Err(unfit(format!(
-            "SQLite opened with journal_mode={mode} synchronous={synchronous}; WAL and FULL (2) are needed: is the \
-             file on a file system without shared memory?"
+            "SQLite opened with journal_mode={mode} synchronous={synchronous}, but WAL and FULL (2) are required; put \
+             the file on a local file system with shared memory"
         )));
     }
     Ok(())
 }
 
-/// The line of everybody, and that of ingest.
+/// The general connections, and those of ingest.
 async fn open_postgres(url: &str, options: OpenOptions) -> Result<(Arc<Line>, Arc<Line>)> {
     let connect = PgConnectOptions::from_str(url)?.application_name("rewardgate").options([
         ("idle_in_transaction_session_timeout", IDLE_IN_TRANSACTION_TIMEOUT),
         ("lock_timeout", LOCK_TIMEOUT),
         ("tcp_user_timeout", TCP_USER_TIMEOUT),
-        // A plan that was made while a table was small would be kept when it has grown, and walk all of it.
+        // A cached plan made for a small table would still scan the whole table after it has grown.
         ("plan_cache_mode", "force_custom_plan"),
     ]);
     let connect = connect.options(TCP_KEEPALIVE);
@@ -222,7 +221,7 @@ async fn open_postgres(url: &str, options: OpenOptions) -> Result<(Arc<Line>, Ar
         |name: &'static str| sqlx::query_scalar::<_, String>("SELECT current_setting($1)").bind(name);
     let version = setting("server_version_num").fetch_one(&pool).await?;
     if version.parse::<i64>().unwrap_or(0) < POSTGRES_LEAST_VERSION {
-        return Err(Error::Unfit(format!("Postgres 15 or newer is needed, this is {version}")));
+        return Err(Error::Unfit(format!("the server is Postgres {version}; use 15 or newer")));
     }
     for (name, why) in [
         ("fsync", "a crash of the machine would lose the database"),
@@ -237,13 +236,13 @@ async fn open_postgres(url: &str, options: OpenOptions) -> Result<(Arc<Line>, Ar
 }
 
 impl Store {
-    /// Asks the database for one row: reachable or not.
+    /// Fails if the database does not answer.
     pub async fn ping(&self) -> Result<()> {
         crate::read!(self, pool => sqlx::query("SELECT 1").execute(pool).await.map(|_| ()))?;
         Ok(())
     }
 
-    /// The database server's own clock; `None` on SQLite, which has this machine's.
+    /// The clock of the database server; `None` on SQLite, which has no server.
     pub async fn server_time(&self) -> Result<Option<TimestampMs>> {
         let Database::Postgres(line) = &self.database else { return Ok(None) };
         let now_ms = "SELECT CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT)";
@@ -251,8 +250,8 @@ impl Store {
         Ok(Some(TimestampMs(self.within(READ, now_ms).await?)))
     }
 
-    /// The latest time of the last thousand postbacks: unless a clock was set back, none of them lies in the future. Of
-    /// what was replayed it is the time of that: a thousand old calls at once must not hide a clock that is wrong.
+    /// The latest time of the last thousand postbacks; it is in the future only if the clock was set back. For a replayed
+    /// postback the time of the replay counts, so that a thousand old calls cannot hide a wrong clock.
     pub async fn newest_received_at(&self) -> Result<Option<TimestampMs>> {
         let newest: Option<i64> = crate::read!(self, pool => sqlx::query_scalar(
             "SELECT MAX(recorded_at) FROM (SELECT COALESCE(recorded_at, received_at) AS recorded_at

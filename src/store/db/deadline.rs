@@ -1,8 +1,8 @@
-//! Nothing waits for ever: every use of the database has a deadline. Whoever misses it loses the connection, and the
-//! caller is told to try again.
+//! Every use of the database has a deadline. Work that misses it loses its connection, and the caller gets a transient
+//! error.
 //!
-//! A commit that missed its deadline may have become durable all the same. Whoever commits must live with that: a
-//! postback is answered with 503 and comes again as a repeat, a batch is claimed again, a job is begun again.
+//! A commit that missed its deadline may still have become durable. Every writer can handle that: a postback is answered
+//! with 503 and comes again as a repeat, a batch is claimed again, a job is started again.
 
 use std::io;
 use std::time::{Duration, Instant};
@@ -12,26 +12,26 @@ use tokio::time::timeout;
 
 use crate::{Database, Error, Result, Store};
 
-/// Recording what networks wait for.
+/// For recording postbacks, while the network waits for the answer.
 pub(crate) const RECORD: Duration = Duration::from_secs(8);
-/// Whatever somebody waits for who reads.
+/// For reads.
 pub(crate) const READ: Duration = Duration::from_secs(12);
-/// Settling a batch; one that takes longer is taken in smaller pieces.
+/// For processing a batch; after a miss it is retried in smaller batches.
 pub(crate) const PROCESS: Duration = Duration::from_secs(12);
-/// Everything else that writes.
+/// For all other writes.
 pub(crate) const WRITE: Duration = Duration::from_secs(30);
-/// What reads all books, or works through a file. It ends, too, as soon as the line is found dark.
+/// For the ledger proof and imports of files. They also end as soon as the connections are replaced.
 pub(crate) const LONG: Duration = Duration::from_mins(30);
 
-/// The error of a use that missed its deadline.
+/// The error after a missed deadline.
 pub(crate) fn too_late(limit: Duration) -> sqlx::Error {
     let what = format!("no answer within {} s", limit.as_secs());
     sqlx::Error::Io(io::Error::new(io::ErrorKind::TimedOut, what))
 }
 
-/// An error of a use: the database's own, sorted or not.
+/// An error of sqlx, or the store's own error around it.
 pub(crate) trait Fault: From<sqlx::Error> {
-    /// The database's own.
+    /// The error of sqlx, if it is one.
     fn of_database(&self) -> Option<&sqlx::Error>;
 }
 
@@ -51,7 +51,7 @@ impl Fault for Error {
 }
 
 impl Store {
-    /// Gives `work` until `limit`. Everything that is done with the database goes through here.
+    /// Runs `work` until `limit`. Every use of the database goes through here.
     pub(crate) async fn within<T, E: Fault>(
         &self,
         limit: Duration,
@@ -77,8 +77,8 @@ impl Store {
             }
             Some(sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed) => {}
             Some(error) if is_read_only(error) => {
-                // A session keeps what it was begun with, also when the server takes writes again.
-                line.renew(generation, "the database takes no writes");
+                // A session stays read-only even after the server accepts writes again.
+                line.renew(generation, "the database is read-only");
                 line.note_answer();
             }
             _ => line.note_answer(),
@@ -86,8 +86,8 @@ impl Store {
         done
     }
 
-    /// Ends when the connections to the database were replaced by new ones: whoever keeps one of their own must take
-    /// another. Never on SQLite.
+    /// Ends when the connections to the database were replaced: a caller that holds one must take another. Never ends on
+    /// SQLite.
     pub async fn connections_renewed(&self) {
         match &self.database {
             Database::Postgres(line) => line.renewed(line.generation()).await,
@@ -96,21 +96,21 @@ impl Store {
     }
 }
 
-/// `read_only_sql_transaction`: the session or the server takes no writes.
+/// `read_only_sql_transaction`: the session or the server is read-only.
 fn is_read_only(error: &sqlx::Error) -> bool {
     error.as_database_error().and_then(sqlx::error::DatabaseError::code).is_some_and(|code| code == "25006")
 }
 
-/// Whether what is written can be committed at present.
+/// Whether writes currently succeed.
 #[derive(Debug)]
 pub(crate) struct Commits(watch::Sender<Option<Failing>>);
 
-/// Since when nothing can be committed, and why.
+/// Writes have been failing.
 #[derive(Clone, Copy, Debug)]
 pub struct Failing {
-    /// When the first write failed after the last one that did not.
+    /// The first failure after the last successful write.
     pub since: Instant,
-    /// The latest reason, half a sentence.
+    /// Reason of the latest failure, as in [`Error::reason`].
     pub reason: &'static str,
 }
 
@@ -121,7 +121,7 @@ impl Default for Commits {
 }
 
 impl Commits {
-    /// Notes how a write ended. A write that the database understood and refused says nothing about others.
+    /// Records the result of a write. One that the database refused because of its data says nothing about others.
     pub(crate) fn note<T>(&self, done: &Result<T>) {
         let reason = match done {
             Err(error @ (Error::Unavailable(_) | Error::Broken(_))) => Some(error.reason()),
@@ -138,29 +138,32 @@ impl Commits {
 }
 
 impl Store {
-    /// Since when and why nothing could be written, if the last write failed.
+    /// Set if the last write failed.
     pub fn failing(&self) -> Option<Failing> {
         *self.commits.0.borrow()
     }
 
-    /// Fails unless the database takes writes at present, as far as it can be asked without writing.
+    /// Fails if the database is read-only, as far as it can be checked without writing. Always succeeds on SQLite.
     pub async fn assert_writable(&self) -> Result<()> {
         let Database::Postgres(line) = &self.database else { return Ok(()) };
         let generation = line.generation();
         let asked = async { sqlx::query_scalar("SHOW transaction_read_only").fetch_one(&line.pool()).await };
         let read_only: String = self.within(READ, asked).await?;
         if read_only == "on" {
-            line.renew(generation, "the database takes no writes");
-            return Err(Error::Unfit("postgres is read-only: nothing can be recorded".into()));
+            line.renew(generation, "the database is read-only");
+            return Err(Error::Unfit(
+                "Postgres is read-only, so no postbacks can be recorded; connect to the primary server"
+                    .into(),
+            ));
         }
         Ok(())
     }
 
-    /// Why the database cannot be used, half a sentence, asked of it past all that waits for it.
+    /// Why the database cannot be used, as in [`Error::reason`]; checked on a new connection outside the pool.
     pub async fn why_not(&self) -> &'static str {
         match &self.database {
             Database::Postgres(line) => match line.try_to_connect().await {
-                Ok(()) => "its connections are all in use",
+                Ok(()) => "all connections are in use",
                 Err(error) => Error::from(error).reason(),
             },
             Database::Sqlite { .. } => "it is locked, or its disk is slow",

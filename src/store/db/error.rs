@@ -1,74 +1,75 @@
-//! What can go wrong with a database, sorted by what the caller should do about it.
+//! Database errors, sorted by what the caller should do.
 
 /// The result of every method of the store.
 pub type Result<T> = std::result::Result<T, Error>;
 
-/// Sorted by the answer: wait, try again, stop, or look into it.
+/// Sorted by reaction: wait, retry, stop, or investigate.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// It cannot be reached, is busy beyond its time-out, or its disk is full: wait, then try again.
+    /// Unreachable, busy beyond the time-out, or its disk is full: wait, then retry.
     #[error("the database is not available: {0}")]
     Unavailable(#[source] sqlx::Error),
-    /// Another writer was first: try again at once, with fresh facts.
+    /// Another writer was first: reload and retry at once.
     #[error("another writer was first: {0}")]
     Contended(String),
-    /// The file system failed under a write, or the file is damaged. What is durable is unknown: the process must end
-    /// and start again from the file; a failed fsync is never tried again.
-    #[error("the file system failed or the file is damaged, so this process must end: {0}")]
+    /// A write failed in the file system, or the file is damaged. It is unknown what is durable: the process must end and
+    /// start again from the file; a failed fsync is never retried.
+    #[error("the file system failed or the database file is damaged; this process must end: {0}")]
     Broken(#[source] sqlx::Error),
-    /// A row that our own rules forbid.
-    #[error("{table}.{column} of row {row} holds {found:?}, which it never should")]
+    /// A row with a value that our own rules forbid.
+    #[error("{table}.{column} of row {row} contains the invalid value {found:?}")]
     Corrupt {
-        /// The table.
+        /// Name in the schema.
         table: &'static str,
-        /// The column.
+        /// Name in the schema.
         column: &'static str,
         /// The row's id.
         row: i64,
-        /// What stands there.
+        /// The invalid value.
         found: String,
     },
-    /// The database is not fit for money as it is; the text says what to change.
+    /// The database is not safe to use as it is; the text says what to change.
     #[error("{0}")]
     Unfit(String),
-    /// Nothing of a statement's file can be read: trying again does not help, and other statements go on.
+    /// A statement's file cannot be read: a retry does not help, other statements continue.
     #[error("statement {statement} cannot be read: {why}")]
     Unreadable {
-        /// The statement.
+        /// The statement's id.
         statement: i64,
-        /// Why.
+        /// What is wrong with the file.
         why: domain::statement::Unreadable,
     },
-    /// The schema could not be brought up to date.
-    #[error("the schema could not be brought up to date: {0}")]
+    /// A migration failed.
+    #[error("the schema could not be migrated: {0}")]
     Migrate(#[from] sqlx::migrate::MigrateError),
-    /// The task that wrote was ended by a fault in it; nothing of it was saved.
-    #[error("the write was ended by a fault in it; nothing of it was saved: {0}")]
+    /// A bug ended the writing task; nothing was saved.
+    #[error("an internal error ended the write; nothing was saved: {0}")]
     Aborted(String),
-    /// Anything else the database says no to.
-    #[error("the database refused: {0}")]
+    /// Anything else that the database refuses, usually because of the data.
+    #[error("the database refused the statement: {0}")]
     Refused(#[source] sqlx::Error),
 }
 
 impl Error {
-    /// True if waiting and trying again can help.
+    /// True if a retry can help.
     pub fn is_transient(&self) -> bool {
         matches!(self, Self::Unavailable(_) | Self::Contended(_))
     }
 
-    /// True if it was not done in time: less of it may be.
+    /// True if the deadline was missed: a smaller batch may succeed.
     pub fn is_too_late(&self) -> bool {
         matches!(self, Self::Unavailable(sqlx::Error::Io(why)) if why.kind() == std::io::ErrorKind::TimedOut)
     }
 
-    /// What is wrong with the database, half a sentence that names no host and nobody: for whoever asks from outside.
+    /// The reason as a clause about the database ("it is read-only"), without names of hosts or users: safe to show to
+    /// outside callers.
     pub fn reason(&self) -> &'static str {
         let (Self::Unavailable(error) | Self::Broken(error) | Self::Refused(error)) = self else {
             return "see the log";
         };
         match error {
-            sqlx::Error::Io(_) if self.is_too_late() => "it gives no answer",
-            sqlx::Error::PoolTimedOut => "it gives no answer",
+            sqlx::Error::Io(_) if self.is_too_late() => "it does not answer",
+            sqlx::Error::PoolTimedOut => "it does not answer",
             sqlx::Error::Io(_) => "it cannot be reached",
             _ => error.as_database_error().map_or("see the log", reason),
         }
@@ -105,9 +106,9 @@ fn reason(error: &dyn sqlx::error::DatabaseError) -> &'static str {
     let code = error.code().unwrap_or_default();
     if is_sqlite(error) {
         return match code.parse::<i64>().unwrap_or(0) & 0xff {
-            5 | 6 => "another process keeps it locked",
+            5 | 6 => "another process has locked it",
             8 => "it is read-only",
-            10 => "its disk fails",
+            10 => "its disk failed",
             11 | 26 => "its file is damaged",
             13 => "its disk is full",
             _ => "see the log",
@@ -115,12 +116,12 @@ fn reason(error: &dyn sqlx::error::DatabaseError) -> &'static str {
     }
     match &*code {
         "25006" => "it is read-only",
-        "42501" => "our role lacks a right",
+        "42501" => "our role lacks a privilege",
         "53100" => "its disk is full",
-        "53200" => "its memory is full",
-        "53300" => "it has no connection to spare",
-        "55000" => "it takes no connections",
-        "57P01" | "57P02" | "57P03" => "it stops or starts",
+        "53200" => "it is out of memory",
+        "53300" => "it has no free connections",
+        "55000" => "it accepts no connections",
+        "57P01" | "57P02" | "57P03" => "it is stopping or starting",
         "3D000" => "there is no database of that name",
         _ if code.starts_with("28") => "it refuses our role or password",
         _ => "see the log",
@@ -131,16 +132,15 @@ fn is_sqlite(error: &dyn sqlx::error::DatabaseError) -> bool {
     error.try_downcast_ref::<sqlx::sqlite::SqliteError>().is_some()
 }
 
-/// Only a fault of the data is [`Error::Refused`], because that is what a postback is quarantined for. Everything
-/// else, also what nobody thought of, is waited out: it is the database's state, and no postback's fault.
+/// Only errors caused by the data are [`Error::Refused`], because they quarantine a postback. All others, including
+/// unknown codes, are caused by the state of the database and are waited out.
 ///
 /// <https://www.sqlite.org/rescode.html>: the primary code is the lowest byte of the extended one.
 fn of_sqlite(code: &str, error: sqlx::Error) -> Error {
     const IOERR: i64 = 10;
     let extended = code.parse::<i64>().unwrap_or(0);
     match (extended & 0xff, extended >> 8) {
-        // WRITE, FSYNC, DIR_FSYNC, TRUNCATE: the commit may or may not be on disk. CORRUPT: what is read cannot be
-        // trusted any more.
+        // WRITE, FSYNC, DIR_FSYNC, TRUNCATE: the commit may or may not be on disk. CORRUPT: reads cannot be trusted.
         (IOERR, 3..=6) | (11, _) => Error::Broken(error),
         // NOTADB.
         (26, _) => Error::Unfit(error.to_string()),

@@ -1,26 +1,25 @@
-//! Whether the database itself is whole, below everything that the books say: what `verify` asks of a copy before it
-//! believes it.
+//! Checks for damage below the tables; `verify` runs them on a copy before the ledger proof.
 
 use domain::time::TimestampMs;
 
 use crate::db::deadline::LONG;
 use crate::{Database, Error, Result, Store, read};
 
-/// How many faults of the file are listed.
+/// Limit of listed faults.
 const MAX_FAULTS: usize = 100;
 
-/// Where the inbox ends.
+/// The newest postback.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Reach {
-    /// The last postback that is kept.
+    /// The highest id.
     pub postback_id: i64,
-    /// When it was received.
+    /// The time of that call.
     pub received_at: TimestampMs,
 }
 
 impl Store {
-    /// What is wrong with the database itself, a sentence each: pages and indexes on SQLite; on Postgres what its page
-    /// checksums have found so far, and whether every row of ours can be read. Reads everything.
+    /// Damage, one sentence each: pages and indexes on SQLite; on Postgres the page checksum failures found so far, and
+    /// tables that cannot be read completely. Reads everything.
     pub async fn integrity(&self) -> Result<Vec<String>> {
         let store = self.clone();
         let found =
@@ -33,11 +32,11 @@ impl Store {
 
     async fn look_for_damage(&self) -> Result<Vec<String>> {
         match &self.database {
-            // dialect: each has its own means
+            // dialect: each has its own checks
             Database::Sqlite { readers, .. } => {
-                let said: Vec<String> =
+                let lines: Vec<String> =
                     sqlx::query_scalar(CHECK_FILE).fetch_all(readers).await.map_err(Error::from)?;
-                let faults = said.into_iter().filter(|line| line != "ok");
+                let faults = lines.into_iter().filter(|line| line != "ok");
                 Ok(faults.take(MAX_FAULTS).map(|fault| format!("the file is damaged: {fault}")).collect())
             }
             Database::Postgres(line) => {
@@ -45,7 +44,7 @@ impl Store {
                 let failures: i64 = sqlx::query_scalar(CHECKSUM_FAILURES).fetch_one(&pool).await?;
                 let mut faults = Vec::new();
                 if failures > 0 {
-                    faults.push(format!("the server has found {failures} damaged pages: see its log"));
+                    faults.push(format!("the server has found {failures} damaged pages; see its log"));
                 }
                 for (table, sql) in READ_ALL {
                     if let Err(error) = sqlx::query_scalar::<_, i64>(sql).fetch_one(&pool).await {
@@ -57,7 +56,7 @@ impl Store {
         }
     }
 
-    /// Up to which postback the database reaches; `None` if it keeps none.
+    /// The newest postback; `None` if there is none.
     pub async fn reach(&self) -> Result<Option<Reach>> {
         let last: Option<(i64, i64)> = read!(self, pool => sqlx::query_as(
             "SELECT id, received_at FROM postbacks ORDER BY id DESC LIMIT 1"
@@ -72,7 +71,7 @@ const CHECKSUM_FAILURES: &str =
     "SELECT CAST(COALESCE(MAX(checksum_failures), 0) AS BIGINT) FROM pg_stat_database
                                  WHERE datname = current_database()";
 
-/// Reads every row whole, also what is stored apart from it.
+/// Reads every row completely, including values stored out of line.
 macro_rules! read_all {
     ($($table:literal),+ $(,)?) => {
         [$(($table, concat!("SELECT CAST(COALESCE(SUM(LENGTH(CAST(each AS TEXT))), 0) AS BIGINT) FROM ", $table,

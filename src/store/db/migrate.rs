@@ -1,4 +1,4 @@
-//! The schema: `migrations/sqlite` and `migrations/postgres`, the same numbers, names, tables and columns.
+//! The schema: `migrations/sqlite` and `migrations/postgres`, with the same numbers, names, tables and columns.
 
 use std::sync::LazyLock;
 use std::time::Duration;
@@ -10,19 +10,18 @@ use crate::{Database, Error, Result, Store};
 static SQLITE: LazyLock<Migrator> = LazyLock::new(|| forward(sqlx::migrate!("../../migrations/sqlite")));
 static POSTGRES: LazyLock<Migrator> = LazyLock::new(|| forward(sqlx::migrate!("../../migrations/postgres")));
 
-/// A schema that a newer version brought further is no fault: while that one is rolled out, or back, processes of
-/// this one start on it too.
+/// A newer schema is accepted: while a newer version is rolled out or back, processes of this version start on it too.
 fn forward(mut migrations: Migrator) -> Migrator {
     migrations.set_ignore_missing(true);
     migrations
 }
 
-/// How often a migration on SQLite is tried when another process is at it.
+/// Retries of a migration on SQLite while another process migrates.
 const SQLITE_TRIES: u32 = 20;
 const SQLITE_PAUSE: Duration = Duration::from_millis(250);
 
 impl Store {
-    /// Brings the schema up to date. Any number of processes may do so at once.
+    /// Brings the schema up to date. Any number of processes may migrate at once.
     pub async fn migrate(&self) -> Result<()> {
         let store = self.clone();
         crate::db::tx::own_task(async move {
@@ -33,7 +32,7 @@ impl Store {
                     store.migrate_queue().await?;
                     Ok(())
                 }
-                // SQLite has none: whoever loses the race finds a table that exists, and looks again.
+                // SQLite has no such lock: the process that loses the race finds an existing table, and retries.
                 Database::Sqlite { writer, .. } => {
                     let mut tries = 0;
                     loop {
@@ -63,13 +62,13 @@ impl Store {
         match found {
             Ok(found) if found >= newest => Ok(()),
             Ok(found) => Err(Error::Unfit(format!(
-                "the schema is at {found}, {newest} is needed: run `rewardgate migrate`"
+                "the schema is at version {found}, but version {newest} is needed: run `rewardgate migrate`"
             ))),
             Err(error) => {
                 match error.as_database_error().and_then(sqlx::error::DatabaseError::code).as_deref() {
                     // dialect: "no such table" is a plain error on SQLite, undefined_table on Postgres
                     Some("1" | "42P01") => {
-                        Err(Error::Unfit("there is no schema yet: run `rewardgate migrate`".into()))
+                        Err(Error::Unfit("the database has no schema yet: run `rewardgate migrate`".into()))
                     }
                     _ => Err(error.into()),
                 }

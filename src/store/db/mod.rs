@@ -1,17 +1,17 @@
-//! The database: opened, brought up to date, and spoken to.
+//! The database: opening, migrations, transactions.
 //!
-//! | module | what stands there |
+//! | module | contents |
 //! |---|---|
-//! | [`connect`] | opening either database, and proving that what it acknowledges is durable |
+//! | [`connect`] | opening either database, and checking that its commits are durable |
 //! | [`migrate`] | the schema |
-//! | [`error`] | why something failed, and whether another attempt helps |
-//! | `sql`, `rows` | one SQL text for two databases, and the rows it is given |
-//! | `conditions` | conditions that depend on what is asked |
+//! | [`error`] | why something failed, and whether a retry helps |
+//! | `sql`, `rows` | one SQL text for two databases, and the rows passed to it |
+//! | `conditions` | conditions of a query built at run time |
 //! | `tx` | one transaction in one task |
-//! | [`moment`] | an answer made of several readings is of one moment |
-//! | [`deadline`], `line` | nothing waits for ever: what misses its deadline, what gives no sign of life, what takes no writes |
-//! | [`integrity`] | whether the database itself is whole, and up to where it reaches |
-//! | [`notify`] | waking workers when something waits |
+//! | [`moment`] | several reads on one snapshot |
+//! | [`deadline`], `line` | deadlines for every use; connections that stop answering or are read-only are replaced |
+//! | [`integrity`] | damage below the tables, and the newest postback |
+//! | [`notify`] | waking workers |
 
 pub(crate) mod conditions;
 pub mod connect;

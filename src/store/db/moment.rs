@@ -1,5 +1,5 @@
-//! An answer that is made of several readings is of one moment: whatever is committed between two of them, a delivery
-//! that counts three attempts is shown with three, and a reward that was reversed with its reversal.
+//! Several reads on one snapshot: whatever is committed between them, a delivery that counts three attempts is shown with
+//! three, and a reversed reward with its reversal.
 
 use std::fmt;
 use std::sync::Arc;
@@ -27,22 +27,21 @@ impl fmt::Debug for Moment {
 }
 
 impl Store {
-    /// The same store, of which everything that is read from now on is of one moment. It keeps a connection until it
-    /// is dropped, so that it is made for one answer and no longer; what is written with it is written outside. A moment of a moment is
-    /// that moment.
+    /// The same store, reading from one snapshot. It holds a connection until it is dropped, so make it for one answer
+    /// only. Writes are not part of the snapshot. On a store that already has a snapshot, this returns the same one.
     pub async fn at_one_moment(&self) -> Result<Self> {
         if self.moment.is_some() {
             return Ok(self.clone());
         }
         let store = self.clone();
-        // Only the beginning must not be torn: what reads and is dropped takes its snapshot back.
+        // Only the begin must not be interrupted: a dropped read rolls its snapshot back.
         let begin = own_task(async move { store.within(READ, store.begin_reading()).await });
         Ok(Self { moment: Some(Moment(Arc::new(Mutex::new(begin.await?)))), ..self.clone() })
     }
 
-    /// Begins a transaction in which everything that is read is of one moment. Only to be called inside [`own_task`].
+    /// Begins a transaction that reads from one snapshot. Only to be called inside [`own_task`].
     pub(crate) async fn begin_reading(&self) -> Result<Tx> {
-        // dialect: SQLite's transactions are snapshots, those of Postgres only at this level.
+        // dialect: SQLite transactions are snapshots; Postgres needs this isolation level
         const POSTGRES: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
         Ok(match &self.database {
             Database::Sqlite { readers, .. } => Tx::Sqlite(readers.begin_with("BEGIN").await?, Vec::new()),

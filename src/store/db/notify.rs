@@ -1,6 +1,6 @@
-//! Telling workers that something waits.
+//! Wakes workers when something waits.
 //!
-//! Only ever a hint: a worker also looks by itself from time to time, so a lost hint costs a moment and nothing else.
+//! A wake-up is only a hint: workers also poll, so a lost one only delays the work a little.
 
 use std::time::Duration;
 
@@ -10,12 +10,12 @@ use crate::db::deadline::{READ, too_late};
 use crate::db::line::SIGN_OF_LIFE;
 use crate::{Database, Result, Store};
 
-/// The Postgres channel that says "the inbox has something".
+/// Postgres channel: the inbox has new postbacks.
 const INBOX_CHANNEL: &str = "rewardgate_inbox";
-/// The Postgres channel that says "a delivery may be due".
+/// Postgres channel: a delivery may be due.
 const DELIVERIES_CHANNEL: &str = "rewardgate_deliveries";
-/// How long the connection that listens may say nothing before it is asked for a sign of life.
-const ASK_EVERY: Duration = Duration::from_secs(5);
+/// How long the LISTEN connection may be silent before it is pinged.
+const PING_EVERY: Duration = Duration::from_secs(5);
 
 impl Store {
     /// Wakes a worker of this process.
@@ -23,45 +23,44 @@ impl Store {
         self.wake.notify_one();
     }
 
-    /// Wakes whoever sends deliveries in this process.
+    /// Wakes the delivery workers of this process.
     pub fn wake_forwarders(&self) {
         self.wake_forwarders.send_replace(());
     }
 
-    /// Changes whenever a delivery may be due.
+    /// Signals that a delivery may be due.
     pub fn deliveries_changed(&self) -> tokio::sync::watch::Receiver<()> {
         self.wake_forwarders.subscribe()
     }
 
-    /// Wakes whoever sends deliveries, in any process. A hint that cannot be sent is no fault: everyone looks from time
-    /// to time.
+    /// Wakes the delivery workers of all processes. A failed notification is no error, because workers also poll.
     pub(crate) async fn wake_all_forwarders(&self) {
         self.wake_forwarders();
         let _ = self.notify(DELIVERIES_CHANNEL).await;
     }
 
-    /// Wakes workers of other processes, where the database can tell them. Sent outside the recording transaction:
-    /// inside it, the notice would make commits wait for each other.
+    /// Wakes the postback workers of other processes, on Postgres. Sent outside the recording transaction, where it would
+    /// make commits wait for each other.
     pub async fn wake_other_processes(&self) -> Result<()> {
         self.notify(INBOX_CHANNEL).await
     }
 
     async fn notify(&self, channel: &str) -> Result<()> {
         if let Database::Postgres(line) = &self.database {
-            let told =
+            let sent =
                 async { sqlx::query("SELECT pg_notify($1, '')").bind(channel).execute(&line.pool()).await };
-            self.within(READ, told).await?;
+            self.within(READ, sent).await?;
         }
         Ok(())
     }
 
-    /// Waits until a worker of this process is woken.
+    /// Waits for a wake-up of the postback workers of this process.
     pub async fn woken(&self) {
         self.wake.notified().await;
     }
 
-    /// Passes notices of other processes on to the workers of this one, until the connection fails. Never ends on
-    /// SQLite, which has none.
+    /// Wakes this process's workers on notifications from other processes, until the connection fails. Never ends on
+    /// SQLite, which has no notifications.
     pub async fn pass_on_notices(&self) -> Result<()> {
         let Database::Postgres(line) = &self.database else { std::future::pending().await };
         let generation = line.generation();
@@ -78,11 +77,11 @@ impl Store {
                     _ => self.wake_workers(),
                 },
                 () = line.renewed(generation) => return Err(too_late(SIGN_OF_LIFE).into()),
-                // Nothing else is ever said on this connection: without a question, nobody would see that it is dark.
-                () = tokio::time::sleep(ASK_EVERY) => {
-                    let asked = sqlx::query("SELECT 1").execute(&mut listener);
-                    let Ok(answer) = tokio::time::timeout(SIGN_OF_LIFE, asked).await else {
-                        line.renew(generation, "the connection that listens gives no sign of life");
+                // The connection is otherwise idle: only a ping shows that it is dead.
+                () = tokio::time::sleep(PING_EVERY) => {
+                    let ping = sqlx::query("SELECT 1").execute(&mut listener);
+                    let Ok(answer) = tokio::time::timeout(SIGN_OF_LIFE, ping).await else {
+                        line.renew(generation, "the LISTEN connection does not answer a ping");
                         return Err(too_late(SIGN_OF_LIFE).into());
                     };
                     answer?;

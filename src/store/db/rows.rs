@@ -1,5 +1,4 @@
-//! Rows that are given to a statement: typed cells, bound one by one on SQLite and as one array for each column on
-//! Postgres. Nothing is written as text and parsed again.
+//! The rows passed to a statement: typed cells, bound one by one on SQLite and as one array for each column on Postgres.
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
@@ -12,16 +11,16 @@ use sqlx::sqlite::SqliteArguments;
 use crate::db::sql::{Column, Given};
 use crate::{Error, Result};
 
-/// A value of a row.
+/// One value of a row.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Cell<'r> {
     Int(Option<i64>),
     Text(Option<&'r str>),
 }
 
-/// A type whose values are cells of one column.
+/// A type that can be bound as a cell.
 pub(crate) trait ToCell {
-    /// The column of that name, with this type.
+    /// The column `name` with this type.
     fn column(name: &'static str) -> Column;
     fn cell(&self) -> Cell<'_>;
 }
@@ -53,9 +52,9 @@ to_cell! {
 
 /// A row of `{given}`, made by [`given_row`].
 pub(crate) trait GivenRow: Sync {
-    /// Its columns, in the order of its fields.
+    /// In the order of the fields.
     fn columns() -> Vec<Column>;
-    /// Its values in that order.
+    /// In the order of the columns.
     fn cells(&self) -> Vec<Cell<'_>>;
 }
 
@@ -69,7 +68,7 @@ impl<R: GivenRow> GivenRow for &R {
     }
 }
 
-/// A struct whose fields are the columns of `{given}`, each named only here.
+/// Defines a struct whose fields are the columns of `{given}`.
 macro_rules! given_row {
     (
         $(#[$attribute:meta])*
@@ -95,7 +94,7 @@ macro_rules! given_row {
 }
 pub(crate) use given_row;
 
-/// Where the columns of a statement stand in the rows that it is given.
+/// The index of each of the statement's columns in rows of the type `R`.
 fn places<R: GivenRow>(given: &Given) -> Result<Vec<usize>> {
     let of_row = R::columns();
     let place = |column: &Column| {
@@ -128,7 +127,7 @@ pub(crate) fn arrays<R: GivenRow>(given: &Given, rows: &[R]) -> Result<PgArgumen
             match (column, cells.get(*place)) {
                 (Cells::Ints(ints), Some(Cell::Int(int))) => ints.push(*int),
                 (Cells::Texts(texts), Some(Cell::Text(text))) => texts.push(*text),
-                _ => return Err(Error::Aborted("a row has another cell than its column".into())),
+                _ => return Err(Error::Aborted("the type of a cell differs from its column".into())),
             }
         }
     }
@@ -143,7 +142,7 @@ pub(crate) fn arrays<R: GivenRow>(given: &Given, rows: &[R]) -> Result<PgArgumen
     Ok(arguments)
 }
 
-/// The statement's text for so many rows on SQLite, with their cells as its parameters.
+/// The statement's text for SQLite with room for `rows`, and their cells as its parameters.
 pub(crate) fn values<R: GivenRow>(given: &Given, rows: &[R]) -> Result<(&'static str, SqliteArguments)> {
     let places = places::<R>(given)?;
     let mut arguments = SqliteArguments::default();
@@ -166,7 +165,7 @@ pub(crate) fn values<R: GivenRow>(given: &Given, rows: &[R]) -> Result<(&'static
                 .map_err(unfit)?;
             }
         }
-        // What is not bound is NULL, so only what stands before more parameters has to be filled up.
+        // Unbound parameters are NULL, so the last occurrence needs no padding.
         if occurrence < given.occurrences {
             for _ in 0..(size - rows.len()) * (1 + places.len()) {
                 arguments.add(None::<i64>).map_err(unfit)?;
@@ -176,7 +175,7 @@ pub(crate) fn values<R: GivenRow>(given: &Given, rows: &[R]) -> Result<(&'static
     Ok((sql, arguments))
 }
 
-/// `rows` as a list of lists, for those few statements that get more rows than have parameters.
+/// `rows` as a JSON list of lists, for the rare statement with more cells than SQLite has parameters.
 fn json<R: GivenRow>(places: &[usize], rows: &[R]) -> String {
     let mut json = String::from("[");
     for (at, row) in rows.iter().enumerate() {
@@ -216,7 +215,6 @@ mod tests {
         }
     }
 
-    /// However many rows there are, and however often a statement names them, each reaches it once, unchanged.
     #[tokio::test]
     async fn every_row_reaches_sqlite_unchanged() {
         let mut connection = SqliteConnection::connect("sqlite::memory:").await.expect("memory opens");
@@ -246,7 +244,7 @@ mod tests {
     }
 
     #[test]
-    fn a_column_that_rows_do_not_have_is_named() {
+    fn an_error_names_a_column_that_the_rows_lack() {
         let statement = Statement::new("SELECT * FROM {given}", &[Column::Int("nowhere")]);
         let refused = values(&statement.given, &[Pair { number: None, text: "" }]);
         assert!(matches!(refused, Err(error) if error.to_string().contains("`nowhere`")));

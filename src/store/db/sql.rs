@@ -1,45 +1,45 @@
 //! One SQL text for two databases.
 //!
-//! The text of a statement names six things that the dialects spell differently, or that are known better elsewhere:
+//! The text of a statement may contain these placeholders:
 //!
-//! | in the text | SQLite | Postgres |
+//! | placeholder | SQLite | Postgres |
 //! |---|---|---|
 //! | `{given}` | a subquery over `VALUES` with a parameter for each cell | `unnest($1, $2, …)` with typed columns |
 //! | `{columns}` | the names of the columns of `{given}` | the same |
 //! | `{for_update}` | nothing: the transaction already owns the file | `FOR UPDATE` |
 //! | `{for_update_skip_locked}` | nothing | `FOR UPDATE SKIP LOCKED` |
-//! | `{by_id}` | `NOT INDEXED`, which leaves only the primary key: its planner prefers a partial index, however many rows that holds | nothing |
-//! | `{by_inbox}` | `INDEXED BY postbacks_inbox`: left alone, its planner walks the whole table | nothing |
+//! | `{by_id}` | `NOT INDEXED`, so that only the primary key is used: the planner prefers a partial index, even a huge one | nothing |
+//! | `{by_inbox}` | `INDEXED BY postbacks_inbox`: without it the planner scans the whole table | nothing |
 //!
-//! Statements are prepared once and kept. On Postgres the text never depends on how many rows it gets. On SQLite it is made
-//! for one of a few [`SIZES`], of which the smallest that has room is taken; what is left of it is filtered out. Bound
-//! cells cost an eighth of what the same rows cost as JSON (5 µs a row of 25 columns against 33 to 46).
+//! Statements are prepared once and kept. On Postgres the text does not depend on the number of rows. On SQLite there is
+//! one text for each of a few [`SIZES`]; the smallest that fits is used, and unused places are filtered out. Bound cells
+//! cost an eighth of the same rows as JSON (5 µs a row of 25 columns against 33 to 46).
 
 use std::sync::{LazyLock, OnceLock};
 
 use crate::db::rows::GivenRow;
 
-/// For how many rows texts are made for SQLite.
+/// Row counts for which SQLite texts are made.
 const SIZES: [usize; 6] = [1, 4, 16, 64, 256, 1_024];
 
 /// The most parameters of one statement on SQLite; more rows than that reach it as JSON.
 const MAX_PARAMETERS: usize = 32_766;
 
-/// A statement in both dialects; made once, kept for the life of the process.
+/// A statement in both dialects; made once and kept for the life of the process.
 pub(crate) struct Statement {
-    /// As it is for SQLite, if it is given no rows.
+    /// The text for SQLite; complete only without `{given}`.
     pub(crate) sqlite: &'static str,
     pub(crate) postgres: &'static str,
     pub(crate) given: Given,
 }
 
-/// The rows that a statement is given.
+/// The `{given}` rows of a statement.
 pub(crate) struct Given {
-    /// Their columns, in order.
+    /// In the order of the cells.
     pub(crate) columns: Vec<Column>,
-    /// How often the text names them.
+    /// How often the text contains `{given}`.
     pub(crate) occurrences: usize,
-    /// The text for SQLite with `{given}` still in it.
+    /// The text for SQLite, with `{given}` not yet replaced.
     text: &'static str,
     by_size: [OnceLock<&'static str>; SIZES.len()],
     as_json: OnceLock<&'static str>,
@@ -48,9 +48,9 @@ pub(crate) struct Given {
 /// A column of `{given}`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Column {
-    /// A whole number.
+    /// BIGINT.
     Int(&'static str),
-    /// A text.
+    /// TEXT.
     Text(&'static str),
 }
 
@@ -62,17 +62,17 @@ impl Column {
 }
 
 impl Statement {
-    /// A statement that is another one in each dialect, and is given no rows.
+    /// A statement with its own text for each dialect, without `{given}`.
     pub(crate) fn of_dialects(sqlite: &'static str, postgres: &'static str) -> Self {
         Self { sqlite, postgres, given: Given::of(sqlite, Vec::new()) }
     }
 
-    /// `text` with its dialect words filled in; it is given rows of the type `R`.
+    /// `text` with its placeholders replaced; its rows are of the type `R`.
     pub(crate) fn given<R: GivenRow>(text: &str) -> Self {
         Self::new(text, &R::columns())
     }
 
-    /// `text` with its dialect words filled in; `columns` are those of `{given}`, in any order.
+    /// `text` with its placeholders replaced; `columns` are those of `{given}`, in any order.
     pub(crate) fn new(text: &str, columns: &[Column]) -> Self {
         let names = names(columns);
         let text = text.replace("{columns}", &names);
@@ -113,7 +113,7 @@ impl Given {
         }
     }
 
-    /// SQLite: the text that has room for `rows`, and for how many; `None` if they are too many.
+    /// SQLite: the smallest text with room for `rows`, and its size; `None` if there are too many rows.
     pub(crate) fn sized(&self, rows: usize) -> Option<(&'static str, usize)> {
         let index = SIZES.iter().position(|size| *size >= rows)?;
         let size = SIZES[index];
@@ -138,7 +138,7 @@ impl Given {
         format!("(SELECT {} FROM (VALUES {rows}) WHERE column1) AS given", picked.join(", "))
     }
 
-    /// SQLite: the text that takes any number of rows, as a list of lists.
+    /// SQLite: the text for any number of rows, as a JSON list of lists.
     pub(crate) fn as_json(&self) -> &'static str {
         self.as_json.get_or_init(|| {
             let picked: Vec<String> = self
@@ -157,5 +157,5 @@ fn names(columns: &[Column]) -> String {
     columns.iter().map(|column| column.name()).collect::<Vec<_>>().join(", ")
 }
 
-/// A statement that is made when it is first used.
+/// A statement made on first use.
 pub(crate) type LazyStatement = LazyLock<Statement>;

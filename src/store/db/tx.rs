@@ -12,28 +12,27 @@ use crate::db::rows::{GivenRow, arrays, values};
 use crate::db::sql::Statement;
 use crate::{Database, Error, Result, Store};
 
-/// An open transaction, with the lines that it leaves in the audit. Dropped without [`Tx::end`], it is rolled back.
+/// An open transaction with its audit lines. Dropped without [`Tx::end`], it is rolled back.
 pub(crate) enum Tx {
     Sqlite(Transaction<'static, Sqlite>, Vec<Noted>),
     Postgres(Transaction<'static, Postgres>, Vec<Noted>),
 }
 
-/// Runs `work` to its end even if the caller is dropped. Every method that writes goes through here: a transaction
-/// that is torn out of its future can come back to the pool half begun, and swallow the next write.
+/// Runs `work` to its end even if the caller is dropped. Every writing method goes through here: a connection whose
+/// future is dropped midway can return to the pool with an open transaction, and lose the next write.
 pub(crate) fn own_task<T: Send + 'static>(
     work: impl Future<Output = Result<T>> + Send + 'static,
 ) -> impl Future<Output = Result<T>> + Send {
-    // Begun at once, so that the caller carries nothing of it.
+    // Spawned at once, so that the caller's future stays small.
     let task = tokio::spawn(work);
     async move { task.await.unwrap_or_else(|fault| Err(Error::Aborted(fault.to_string()))) }
 }
 
-/// What is done in a transaction. Boxed, because only a box may borrow the transaction for as long as it needs.
+/// The work of a transaction. Boxed, because only a boxed future can borrow the transaction for the right lifetime.
 pub(crate) type Work<'t, T> = Pin<Box<dyn Future<Output = Result<T>> + Send + 't>>;
 
 impl Store {
-    /// Does `work` in one transaction and in a task of its own; it is durable if that went well, and else as if it
-    /// had never been.
+    /// Runs `work` in one transaction in a task of its own: commits on `Ok`, rolls back on an error.
     pub(crate) async fn write<T: Send + 'static>(
         &self,
         work: impl for<'t> FnOnce(&'t mut Tx) -> Work<'t, T> + Send + 'static,
@@ -41,7 +40,7 @@ impl Store {
         self.write_within(WRITE, work).await
     }
 
-    /// The same, with a deadline of its own.
+    /// Like [`Store::write`], with the deadline `limit`.
     pub(crate) async fn write_within<T: Send + 'static>(
         &self,
         limit: Duration,
@@ -61,7 +60,7 @@ impl Store {
         .await
     }
 
-    /// The same, and then wakes whoever tells apps, also if the caller is gone by then.
+    /// Like [`Store::write`], then wakes the delivery workers, even if the caller was dropped.
     pub(crate) async fn write_and_wake<T: Send + 'static>(
         &self,
         work: impl for<'t> FnOnce(&'t mut Tx) -> Work<'t, T> + Send + 'static,
@@ -79,7 +78,7 @@ impl Store {
     pub(crate) async fn begin(&self) -> Result<Tx> {
         #[expect(clippy::disallowed_methods, reason = "this is the one place that the ban points to")]
         Ok(match &self.database {
-            // dialect: SQLite takes the write lock at once; a later upgrade would fail without waiting
+            // dialect: SQLite gets the write lock at once; a later upgrade would fail without waiting
             Database::Sqlite { writer, .. } => {
                 Tx::Sqlite(writer.begin_with("BEGIN IMMEDIATE").await?, Vec::new())
             }
@@ -88,7 +87,7 @@ impl Store {
     }
 }
 
-/// Runs one body on the connection of a transaction, with the statement's text in its dialect.
+/// Runs one body on the connection of a transaction, with the statement's text for its dialect.
 macro_rules! with_statement {
     ($tx:expr, $statement:expr, |$sql:ident, $connection:ident| $body:expr) => {
         match $tx {
@@ -105,7 +104,7 @@ macro_rules! with_statement {
 }
 pub(crate) use with_statement;
 
-/// A row that both databases can give.
+/// A row that can be read from both databases.
 pub(crate) trait Row:
     for<'r> FromRow<'r, sqlx::sqlite::SqliteRow> + for<'r> FromRow<'r, sqlx::postgres::PgRow> + Send + Unpin
 {
@@ -120,7 +119,7 @@ impl<T> Row for T where
 }
 
 impl Tx {
-    /// Runs `statement` on `rows` (its `{given}`) and answers with how many rows it touched.
+    /// Runs `statement` with `rows` as its `{given}`, and returns the number of affected rows.
     pub(crate) async fn execute(&mut self, statement: &Statement, rows: &[impl GivenRow]) -> Result<u64> {
         match self {
             Self::Sqlite(tx, _) => {
@@ -136,7 +135,7 @@ impl Tx {
         }
     }
 
-    /// Runs `statement` on `rows` (its `{given}`) and answers with the rows it returns.
+    /// Runs `statement` with `rows` as its `{given}`, and returns its result rows.
     pub(crate) async fn fetch<T: Row>(
         &mut self,
         statement: &Statement,
@@ -154,15 +153,15 @@ impl Tx {
         }
     }
 
-    /// The lines that it leaves in the audit.
+    /// The audit lines to add before the commit.
     pub(crate) fn noted(&mut self) -> &mut Vec<Noted> {
         let (Self::Sqlite(_, noted) | Self::Postgres(_, noted)) = self;
         noted
     }
 
-    /// Makes it durable if `work` went well; else takes it back, and answers only when every lock is let go of. Its lines
-    /// are added to the audit here and all at once, because the end of the audit is one row that every act locks: the
-    /// last lock of all, held for no longer than the commit takes.
+    /// Commits if `work` is `Ok`; otherwise rolls back, and returns after all locks are released. The audit lines are
+    /// added here, all at once: every audited act locks the head of the audit, so it is the last lock, held only during
+    /// the commit.
     pub(crate) async fn end<T>(mut self, work: Result<T>) -> Result<T> {
         let work = match work {
             Ok(done) => chain::add(&mut self).await.map(|()| done),
@@ -172,23 +171,25 @@ impl Tx {
             (Self::Sqlite(tx, _), Ok(done)) => tx.commit().await.map(|()| done).map_err(Error::from),
             (Self::Postgres(tx, _), Ok(done)) => tx.commit().await.map(|()| done).map_err(Error::from),
             (tx, Err(error)) => {
-                let taken_back = match tx {
+                let rolled_back = match tx {
                     Self::Sqlite(tx, _) => tx.rollback().await,
                     Self::Postgres(tx, _) => tx.rollback().await,
                 };
-                // A connection that is gone has let go of everything, too.
-                drop(taken_back);
+                // A lost connection has released its locks too.
+                drop(rolled_back);
                 Err(error)
             }
         }
     }
 }
 
-/// `Ok` if a guarded statement touched exactly the rows it was meant for.
-pub(crate) fn guard(what: &str, touched: u64, meant: usize) -> Result<()> {
-    if usize::try_from(touched) == Ok(meant) {
+/// `Ok` if a guarded statement affected exactly the expected number of rows.
+pub(crate) fn guard(what: &str, affected: u64, expected: usize) -> Result<()> {
+    if usize::try_from(affected) == Ok(expected) {
         Ok(())
     } else {
-        Err(Error::Contended(format!("{what}: {touched} of {meant} rows were still as loaded")))
+        Err(Error::Contended(format!(
+            "{what}: only {affected} of {expected} rows were unchanged since loading"
+        )))
     }
 }

@@ -1,4 +1,4 @@
-//! A delivery that a person gives up: it is not sent any more, and what stands behind it leaves.
+//! A person gives up a delivery: it is not sent any more, and the deliveries that it blocked are sent.
 
 use std::sync::LazyLock;
 
@@ -14,33 +14,33 @@ use crate::deliveries::outbox::{UserRow, corrupt, lock_users, move_up};
 use crate::deliveries::resend::{Candidate, Resent, load};
 use crate::{Result, Store};
 
-/// Who gives which delivery up, why and when.
+/// A request to give up a delivery.
 #[derive(Clone, Debug)]
 pub struct GiveUp {
-    /// The delivery.
+    /// The id of the delivery.
     pub id: i64,
-    /// A person, a token, or `command line`.
+    /// A person, a token, or the command line.
     pub actor: Actor,
-    /// Why; not empty.
+    /// Not empty; shown with the delivery and in the audit.
     pub reason: String,
-    /// When.
+    /// The time of the request.
     pub now: TimestampMs,
 }
 
-/// What became of the wish to give one up.
+/// The result of giving up a delivery.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum GivenUp {
     /// It is not sent any more.
     Done,
     /// There is no such delivery.
     NotFound,
-    /// It is being sent at this moment, so nobody knows yet what the app says.
+    /// A worker is sending it right now, and the app's answer is not known yet.
     InHand,
-    /// One of this status has ended.
+    /// It has already ended, with this status.
     NotPossible(Status),
 }
 
-/// One that a worker took and has not handed in is left alone until its lease has ended.
+/// Leaves alone a delivery whose attempt is still running, until the lease ends.
 static GIVE_UP: LazyStatement = LazyLock::new(|| {
     Statement::new(
         "UPDATE deliveries SET status = 'given_up', ended_at = $2, given_up_by = $3, given_up_why = $4
@@ -54,8 +54,8 @@ static GIVE_UP: LazyStatement = LazyLock::new(|| {
     )
 });
 
-/// Not once something later of the same reward has left, or was withdrawn because this one never did: an app that
-/// heard of the reversal first would credit for good.
+/// Only while no later delivery of the same reward was sent, or cancelled because this one was not sent: an app that
+/// gets the reversal before the credit would keep the credit.
 static TAKE_UP_AGAIN: LazyStatement = LazyLock::new(|| {
     Statement::new(
         "UPDATE deliveries
@@ -69,7 +69,7 @@ static TAKE_UP_AGAIN: LazyStatement = LazyLock::new(|| {
 });
 
 impl Store {
-    /// Gives one delivery up, and notes in the audit who did and why. What stands behind it leaves next.
+    /// Gives up one delivery and records who did it and why in the audit. The user's next delivery moves up.
     pub async fn give_up(&self, give_up: GiveUp) -> Result<GivenUp> {
         self.write_and_wake(move |tx| Box::pin(async move { give_up_one(tx, &give_up).await })).await
     }
@@ -100,7 +100,7 @@ async fn give_up_one(tx: &mut Tx, give_up: &GiveUp) -> Result<GivenUp> {
     Ok(GivenUp::Done)
 }
 
-/// Puts one back into line that was given up.
+/// Sends a delivery that was given up, in its old place in the order.
 pub(crate) async fn take_up_again(tx: &mut Tx, found: Candidate, now: TimestampMs) -> Result<Resent> {
     let users = lock_users(tx, vec![user(&found)]).await?;
     let taken_up = with_statement!(tx, TAKE_UP_AGAIN, |sql, connection| {

@@ -1,4 +1,4 @@
-//! Deliveries and their attempts, as people look at them.
+//! Lists of deliveries and attempts.
 
 use domain::delivery::Status;
 use domain::time::TimestampMs;
@@ -15,15 +15,15 @@ pub struct DeliveryFilter {
     pub app: Option<String>,
     /// Only of this status.
     pub status: Option<Status>,
-    /// Caused at or after.
+    /// Created at or after.
     pub from: Option<TimestampMs>,
-    /// Caused before.
+    /// Created before.
     pub to: Option<TimestampMs>,
-    /// Only what comes after this place in the list: the last one of the page before, by when it was caused.
+    /// Only what follows this place in the list: creation time and id of the last row of the previous page.
     pub after: Option<Place>,
 }
 
-/// One delivery as it is kept.
+/// A saved delivery.
 #[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
 #[expect(missing_docs, reason = "the columns of deliveries, described in the migration")]
 pub struct DeliveryRow {
@@ -42,13 +42,13 @@ pub struct DeliveryRow {
     #[sqlx(rename = "attempts")]
     pub counted_attempts: i64,
     pub ended_at: Option<i64>,
-    /// Who gave it up.
+    /// The person or token that gave it up; `None` unless it is given up.
     pub given_up_by: Option<String>,
-    /// Why.
+    /// The reason given; `None` unless it is given up.
     pub given_up_why: Option<String>,
 }
 
-/// One attempt as it is kept.
+/// A saved attempt.
 #[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
 #[expect(missing_docs, reason = "the columns of attempts, described in the migration")]
 pub struct AttemptRow {
@@ -70,7 +70,7 @@ const SELECT: &str =
 impl DeliveryFilter {
     fn conditions(&self) -> Conditions {
         let mut conditions = Conditions::default();
-        // In the text and not bound: only then does SQLite see that an index of this status fits.
+        // Written out and not bound, so that SQLite uses the partial index of this status.
         conditions.sql(match self.status {
             None => "1 = 1",
             Some(Status::Waiting) => "status = 'waiting'",
@@ -80,7 +80,7 @@ impl DeliveryFilter {
             Some(Status::GivenUp) => "status = 'given_up'",
             Some(Status::Cancelled) => "status = 'withdrawn'",
         });
-        append_caused(&mut conditions, self.app.as_deref(), self.from, self.to);
+        append_created(&mut conditions, self.app.as_deref(), self.from, self.to);
         if let Some(place) = self.after {
             conditions.sql(" AND (born_at, id) < (").int(place.received_at.0);
             conditions.sql(", ").int(place.id).sql(")");
@@ -89,8 +89,8 @@ impl DeliveryFilter {
     }
 }
 
-/// Appends: of this app, caused at or after `from` and before `to`.
-pub(super) fn append_caused(
+/// Appends conditions: of this app, created at or after `from` and before `to`.
+pub(super) fn append_created(
     conditions: &mut Conditions,
     app: Option<&str>,
     from: Option<TimestampMs>,

@@ -1,8 +1,8 @@
-//! Deliveries are born in the transaction of their cause, and stand in line by user.
+//! Creates deliveries in the transaction that causes them, and keeps them in order for each user.
 //!
-//! Of one user's deliveries at most one is `waiting`: the first. The others are `behind`, and whoever ends the first
-//! one moves the next one up, under a lock on the user's row. So what is due can be found by an index alone, and two
-//! workers can never have two deliveries of one user in hand.
+//! At most one delivery of a user is `waiting`: the first. The others are blocked (`behind`); whoever finishes the first
+//! one moves the next one up, under a lock on the user's row. So an index alone finds due deliveries, and two workers
+//! never lease two deliveries of one user.
 
 use std::collections::HashMap;
 use std::sync::LazyLock;
@@ -17,7 +17,7 @@ use crate::db::sql::{LazyStatement, Statement};
 use crate::db::tx::{Tx, guard};
 use crate::{Error, Result};
 
-/// The steps that a reward took in this transaction, all of them saved already.
+/// The steps of a reward in this transaction, all of them saved already.
 pub(crate) struct Touched<'a> {
     pub(crate) reward_id: i64,
     pub(crate) app: &'a str,
@@ -33,7 +33,7 @@ static LOCK_USERS: LazyStatement = LazyLock::new(|| {
     )
 });
 
-static LOAD_KNOWN: LazyStatement = LazyLock::new(|| {
+static LOAD_PRIOR: LazyStatement = LazyLock::new(|| {
     Statement::given::<RewardId>(
         "SELECT id, reward_id, seq, event, status, tries FROM deliveries
          WHERE reward_id IN (SELECT reward_id FROM {given})
@@ -41,17 +41,17 @@ static LOAD_KNOWN: LazyStatement = LazyLock::new(|| {
     )
 });
 
-static WITHDRAW: LazyStatement = LazyLock::new(|| {
-    Statement::given::<WithdrawnRow>(
+static CANCEL: LazyStatement = LazyLock::new(|| {
+    Statement::given::<CancelledRow>(
         "UPDATE deliveries SET status = 'withdrawn', ended_at = given.ended_at
          FROM {given}
          WHERE deliveries.id = given.id AND deliveries.tries = 0 AND deliveries.status IN ('waiting', 'behind')")
 });
 
-/// Rows are given in the order of their causes, and get their ids in that order. One that leads its user's rows of
-/// this batch need not stand in line if nobody else does.
+/// Rows come in the order of their causes, and get their ids in that order. The first row of a user in this batch
+/// (`leads`) waits at once if the user has no other unfinished delivery.
 static INSERT: LazyStatement = LazyLock::new(|| {
-    Statement::given::<BirthRow<'_>>(
+    Statement::given::<NewRow<'_>>(
         "INSERT INTO deliveries (reward_id, seq, app, user_id, event, reason, status, born_at, due_at, tries,
                                  attempts, ended_at)
          SELECT reward_id, seq, app, user_id, event, reason,
@@ -70,8 +70,8 @@ static INSERT: LazyStatement = LazyLock::new(|| {
     )
 });
 
-/// The next of each user who has none on its way. What stands behind a failed one of the same reward stays there, and
-/// lets the others of the user pass.
+/// The next delivery of each user who has none waiting. One that follows a failed delivery of the same reward stays
+/// blocked, and the user's other deliveries pass it.
 static MOVE_UP: LazyStatement = LazyLock::new(|| {
     Statement::given::<UserRow>(
         "UPDATE deliveries SET status = 'waiting'
@@ -98,19 +98,19 @@ given_row! {
     }
 }
 
-/// Locks these users until the transaction ends; their rewards and deliveries change only under this lock. They come
-/// back in order and once each.
+/// Locks these users until the transaction ends; their rewards and deliveries change only under this lock. Returns them
+/// sorted, without duplicates.
 pub(crate) async fn lock_users(tx: &mut Tx, mut users: Vec<UserRow>) -> Result<Vec<UserRow>> {
     users.sort_unstable();
     users.dedup();
-    // dialect: SQLite's transaction has the whole file to itself
+    // dialect: a writing transaction of SQLite owns the whole file
     if matches!(tx, Tx::Postgres(..)) {
         tx.execute(&LOCK_USERS, &users).await?;
     }
     Ok(users)
 }
 
-/// Moves the next delivery of each of these users up; they must be locked.
+/// Moves up the next delivery of each of these users; they must be locked.
 pub(crate) async fn move_up(tx: &mut Tx, users: &[UserRow]) -> Result<()> {
     if !users.is_empty() {
         tx.execute(&MOVE_UP, users).await?;
@@ -118,65 +118,74 @@ pub(crate) async fn move_up(tx: &mut Tx, users: &[UserRow]) -> Result<()> {
     Ok(())
 }
 
-/// Writes down what the steps of `touched` tell their apps; true if something is to be sent. The users must be locked.
+/// Creates the deliveries for the steps of `touched`, and cancels those that they make obsolete; `true` if any delivery
+/// was created or cancelled. The users must be locked.
 pub(crate) async fn enqueue(
     tx: &mut Tx,
     touched: &[Touched<'_>],
     subscriptions: &Subscriptions,
     now: TimestampMs,
 ) -> Result<bool> {
-    let told: Vec<_> = touched
+    let subscribed: Vec<_> = touched
         .iter()
         .filter(|touched| !touched.steps.is_empty())
         .filter_map(|touched| Some((touched, *subscriptions.apps.get(touched.app)?)))
         .collect();
-    if told.is_empty() {
+    if subscribed.is_empty() {
         return Ok(false);
     }
-    // A reward's first step has nothing before it.
-    let older = told.iter().filter(|(touched, _)| touched.steps.iter().all(|taken| taken.seq > 1));
+    // A reward has no deliveries before its first step.
+    let older = subscribed.iter().filter(|(touched, _)| touched.steps.iter().all(|taken| taken.seq > 1));
     let older: Vec<_> = older.map(|(touched, _)| RewardId { reward_id: touched.reward_id }).collect();
-    let mut known = known(tx, &older).await?;
-    let plans: Vec<(&Touched<'_>, Plan)> = told
+    let mut prior = prior_deliveries(tx, &older).await?;
+    let plans: Vec<(&Touched<'_>, Plan)> = subscribed
         .into_iter()
         .map(|(touched, wanted)| {
-            let known = known.remove(&touched.reward_id).unwrap_or_default();
+            let prior = prior.remove(&touched.reward_id).unwrap_or_default();
             let steps: Vec<(i64, Step)> = touched.steps.iter().map(|taken| (taken.seq, taken.step)).collect();
-            (touched, plan(&known, &steps, wanted, subscriptions.grace_ms, now))
+            (touched, plan(&prior, &steps, wanted, subscriptions.grace_ms, now))
         })
         .collect();
-    let withdrawn = withdraw(tx, &plans, now).await?;
-    let (born, stands_behind) = insert(tx, &plans, now).await?;
-    if withdrawn || stands_behind {
+    let any_cancelled = cancel(tx, &plans, now).await?;
+    let Created { any_created, any_blocked } = insert(tx, &plans, now).await?;
+    if any_cancelled || any_blocked {
         let users = plans.iter().map(|(touched, _)| user(touched)).collect::<std::collections::BTreeSet<_>>();
         move_up(tx, &users.into_iter().collect::<Vec<_>>()).await?;
     }
-    Ok(born || withdrawn)
+    Ok(any_created || any_cancelled)
 }
 
-async fn known(tx: &mut Tx, rewards: &[RewardId]) -> Result<HashMap<i64, Vec<PriorDelivery>>> {
-    let mut known: HashMap<i64, Vec<PriorDelivery>> = HashMap::new();
+async fn prior_deliveries(tx: &mut Tx, rewards: &[RewardId]) -> Result<HashMap<i64, Vec<PriorDelivery>>> {
+    let mut prior: HashMap<i64, Vec<PriorDelivery>> = HashMap::new();
     if !rewards.is_empty() {
-        let rows: Vec<PriorRow> = tx.fetch(&LOAD_KNOWN, rewards).await?;
+        let rows: Vec<PriorRow> = tx.fetch(&LOAD_PRIOR, rewards).await?;
         for row in rows {
-            known.entry(row.reward_id).or_default().push(row.try_into()?);
+            prior.entry(row.reward_id).or_default().push(row.try_into()?);
         }
     }
-    Ok(known)
+    Ok(prior)
 }
 
-async fn withdraw(tx: &mut Tx, plans: &[(&Touched<'_>, Plan)], now: TimestampMs) -> Result<bool> {
+async fn cancel(tx: &mut Tx, plans: &[(&Touched<'_>, Plan)], now: TimestampMs) -> Result<bool> {
     let ids = plans.iter().flat_map(|(_, plan)| &plan.cancel);
-    let rows: Vec<_> = ids.map(|id| WithdrawnRow { id: *id, ended_at: now.0 }).collect();
+    let rows: Vec<_> = ids.map(|id| CancelledRow { id: *id, ended_at: now.0 }).collect();
     if rows.is_empty() {
         return Ok(false);
     }
-    guard("deliveries", tx.execute(&WITHDRAW, &rows).await?, rows.len())?;
+    guard("deliveries", tx.execute(&CANCEL, &rows).await?, rows.len())?;
     Ok(true)
 }
 
-/// True if something was born to be sent, and true if some of it stands behind another.
-async fn insert(tx: &mut Tx, plans: &[(&Touched<'_>, Plan)], now: TimestampMs) -> Result<(bool, bool)> {
+/// What an insert created.
+#[derive(Default)]
+struct Created {
+    /// Something to send.
+    any_created: bool,
+    /// Something that another delivery blocks.
+    any_blocked: bool,
+}
+
+async fn insert(tx: &mut Tx, plans: &[(&Touched<'_>, Plan)], now: TimestampMs) -> Result<Created> {
     let mut new_deliveries: Vec<(Option<i64>, &Touched<'_>, &NewDelivery)> = plans
         .iter()
         .flat_map(|(touched, plan)| {
@@ -186,15 +195,15 @@ async fn insert(tx: &mut Tx, plans: &[(&Touched<'_>, Plan)], now: TimestampMs) -
         })
         .collect();
     if new_deliveries.is_empty() {
-        return Ok((false, false));
+        return Ok(Created::default());
     }
     // In the order of the postbacks that caused them, whatever order their rewards were loaded in.
     new_deliveries.sort_by_key(|(cause, ..)| *cause);
-    let mut led: std::collections::HashSet<(&str, &str)> = std::collections::HashSet::new();
+    let mut with_leader: std::collections::HashSet<(&str, &str)> = std::collections::HashSet::new();
     let rows: Vec<_> = new_deliveries
         .iter()
         .zip(0..)
-        .map(|((_, touched, new_delivery), place)| BirthRow {
+        .map(|((_, touched, new_delivery), place)| NewRow {
             place,
             reward_id: touched.reward_id,
             seq: new_delivery.seq,
@@ -203,16 +212,18 @@ async fn insert(tx: &mut Tx, plans: &[(&Touched<'_>, Plan)], now: TimestampMs) -
             event: new_delivery.event.name(),
             reason: new_delivery.reason.name(),
             withdrawn: i64::from(new_delivery.cancelled),
-            leads: i64::from(!new_delivery.cancelled && led.insert((touched.app, touched.user_id))),
+            leads: i64::from(!new_delivery.cancelled && with_leader.insert((touched.app, touched.user_id))),
             born_at: now.0,
             due_at: new_delivery.due_at.0,
         })
         .collect();
-    let born: Vec<(String,)> = tx.fetch(&INSERT, &rows).await?;
-    let any = |status: Status| born.iter().any(|(name,)| name == status.name());
-    Ok((any(Status::Waiting) || any(Status::Blocked), any(Status::Blocked)))
+    let statuses: Vec<(String,)> = tx.fetch(&INSERT, &rows).await?;
+    let any = |status: Status| statuses.iter().any(|(name,)| name == status.name());
+    let any_blocked = any(Status::Blocked);
+    Ok(Created { any_created: any_blocked || any(Status::Waiting), any_blocked })
 }
 
+/// The postback that caused the delivery; `None` if a person did.
 fn cause(touched: &Touched<'_>, new_delivery: &NewDelivery) -> Option<i64> {
     touched.steps.iter().find(|taken| taken.seq == new_delivery.seq).and_then(|taken| taken.postback_id)
 }
@@ -228,14 +239,14 @@ given_row! {
 }
 
 given_row! {
-    struct WithdrawnRow {
+    struct CancelledRow {
         id: i64,
         ended_at: i64,
     }
 }
 
 given_row! {
-    struct BirthRow<'a> {
+    struct NewRow<'a> {
         place: i64,
         reward_id: i64,
         seq: i64,
@@ -276,7 +287,7 @@ impl TryFrom<PriorRow> for PriorDelivery {
     }
 }
 
-/// A delivery that our own rules forbid.
+/// A delivery with a value that our own rules forbid.
 pub(crate) fn corrupt(column: &'static str, row: i64, found: String) -> Error {
     Error::Corrupt { table: "deliveries", column, row, found }
 }

@@ -1,4 +1,4 @@
-//! Sending deliveries again that failed, or that the app has lost.
+//! Sends deliveries again that failed, or that the app has lost.
 
 use std::sync::LazyLock;
 
@@ -15,16 +15,16 @@ use crate::db::rows::given_row;
 use crate::db::sql::{LazyStatement, Statement};
 use crate::db::tx::{Tx, own_task, with_statement};
 use crate::deliveries::giving_up::take_up_again;
-use crate::deliveries::list::append_caused;
+use crate::deliveries::list::append_created;
 use crate::deliveries::outbox::{UserRow, corrupt, lock_users, move_up};
 use crate::rewards::list::Place;
 use crate::{Result, Store, read};
 
-/// How many deliveries one step of resending takes.
+/// Deliveries of one step of resending.
 pub const STEP_ROWS: i64 = 500;
 
-/// How many deliveries behind the first step of an order are counted for its line in the audit: more of them are said
-/// to be more, so that the count stays well within the deadline of a reading.
+/// Limit of the count, for the audit line, of deliveries beyond the first step. It keeps the count well within the
+/// deadline of a read; above it the line says "over".
 const MAX_COUNTED: i64 = 1_000_000;
 
 /// Which deliveries are sent again.
@@ -32,28 +32,28 @@ const MAX_COUNTED: i64 = 1_000_000;
 pub struct ResendFilter {
     /// Only of this app.
     pub app: Option<String>,
-    /// Those that failed, or those that were delivered and that the app has lost.
+    /// Failed ones, or delivered ones that the app has lost.
     pub status: Resendable,
-    /// Caused at or after.
+    /// Created at or after.
     pub from: Option<TimestampMs>,
-    /// Caused before.
+    /// Created before.
     pub to: Option<TimestampMs>,
-    /// Only what had ended by then: what was sent again since is not sent a third time, however often this is run.
+    /// Only deliveries that had ended by then, so that repeating the order sends none of them twice.
     pub ended_by: TimestampMs,
 }
 
-/// What can be sent again.
+/// The statuses that allow sending again.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Resendable {
-    /// What failed.
+    /// All attempts failed.
     #[default]
     Failed,
-    /// What was delivered.
+    /// The app acknowledged it.
     Delivered,
 }
 
 impl Resendable {
-    /// The status.
+    /// The same as a status of deliveries.
     pub fn status(self) -> Status {
         match self {
             Self::Failed => Status::Failed,
@@ -61,7 +61,7 @@ impl Resendable {
         }
     }
 
-    /// What of this status can be sent again, if it can.
+    /// `None` if deliveries of this status are not sent again.
     pub fn of(status: Status) -> Option<Self> {
         match status {
             Status::Failed => Some(Self::Failed),
@@ -71,23 +71,23 @@ impl Resendable {
     }
 }
 
-/// What an order to send many again did.
+/// The result of an order to send many again.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ResentMany {
-    /// How many wait to be sent now.
+    /// Deliveries that wait again.
     pub deliveries: u64,
-    /// Where the next order goes on; `None` if nothing is left.
+    /// Where the next order continues; `None` if nothing is left.
     pub next: Option<Place>,
 }
 
-/// What became of the wish to send one again.
+/// The result of sending one again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Resent {
-    /// It waits to be sent.
+    /// It waits again.
     Done,
     /// There is no such delivery.
     NotFound,
-    /// One of this status is not sent again: it is still to be sent, or never will be.
+    /// Its status does not allow it: it is still to be sent, or never will be.
     NotPossible(Status),
 }
 
@@ -95,7 +95,7 @@ static LOAD_ONE: LazyStatement = LazyLock::new(|| {
     Statement::new("SELECT id, app, user_id, status, born_at FROM deliveries WHERE id = $1", &[])
 });
 
-/// It goes to the end of nothing: it keeps its id, so it stands before everything that was caused later.
+/// A delivery keeps its id, so it is sent before everything created later.
 static PUT_BACK: LazyStatement = LazyLock::new(|| {
     Statement::given::<PutBackRow<'_>>(
         "UPDATE deliveries {by_id} SET status = 'behind', due_at = given.due_at, attempts = 0, ended_at = NULL
@@ -120,9 +120,9 @@ impl Store {
         .await
     }
 
-    /// Sends again what `filter` names, from the oldest to the newest, behind `after`, and at most `most` if that is
-    /// said (a multiple of [`STEP_ROWS`]). Each step is a transaction of its own, so that a process can end at any moment
-    /// and be asked again; the first one that changes something notes the whole order in the audit.
+    /// Sends the deliveries of `filter` after the place `after` again, oldest first, and at most `most` of them (a
+    /// multiple of [`STEP_ROWS`]). Each step is a transaction of its own, so the process may stop at any time and the
+    /// order can be repeated. The first step that changes something writes the audit line of the whole order.
     pub async fn resend_many(
         &self,
         filter: ResendFilter,
@@ -132,7 +132,7 @@ impl Store {
         now: TimestampMs,
     ) -> Result<ResentMany> {
         let store = self.clone();
-        // Whoever asked may hang up: what the audit says is ordered goes on.
+        // Continues if the caller disconnects, because the audit line covers the whole order.
         own_task(async move { store.resend_steps(filter, after, most, by, now).await }).await
     }
 
@@ -176,7 +176,7 @@ impl Store {
         }
     }
 
-    /// How many more there are behind `after`; of an order of at most `left`, the first step included.
+    /// How many deliveries follow `after`, within an order of at most `left` with its first step.
     async fn rest(&self, filter: &ResendFilter, after: Option<Place>, left: Option<i64>) -> Result<i64> {
         let limit = left.map_or(MAX_COUNTED, |left| (left - STEP_ROWS).clamp(0, MAX_COUNTED));
         Ok(read!(self, pool => {
@@ -198,7 +198,7 @@ impl Store {
 }
 
 impl ResendFilter {
-    /// What it finds behind `after`.
+    /// The conditions for deliveries after the place `after`.
     fn conditions(&self, after: Option<Place>) -> Conditions {
         let mut conditions = Conditions::default();
         conditions.sql(match self.status {
@@ -206,7 +206,7 @@ impl ResendFilter {
             Resendable::Delivered => "status = 'delivered'",
         });
         conditions.sql(" AND ended_at <= ").int(self.ended_by.0);
-        append_caused(&mut conditions, self.app.as_deref(), self.from, self.to);
+        append_created(&mut conditions, self.app.as_deref(), self.from, self.to);
         if let Some(place) = after {
             conditions.sql(" AND (born_at, id) > (").int(place.received_at.0);
             conditions.sql(", ").int(place.id).sql(")");
@@ -231,16 +231,16 @@ impl Candidate {
     }
 }
 
-/// What the audit says of an order to send many again.
+/// An order to send many again, for its audit line.
 struct Order {
     filter: ResendFilter,
-    /// How many there are behind its first step.
+    /// Deliveries beyond the first step.
     rest: i64,
     by: Actor,
 }
 
 impl Order {
-    /// `first` is how many the first step sends again. What is behind it is counted as it stands when the order begins.
+    /// `first` is how many the first step sends again; the rest was counted when the order began.
     fn line(self, first: u64) -> Line {
         let over = if self.rest == MAX_COUNTED { "over " } else { "" };
         let all = first.saturating_add(self.rest.unsigned_abs());
@@ -265,7 +265,7 @@ given_row! {
     }
 }
 
-/// The delivery of that id.
+/// Loads the delivery `id`.
 pub(crate) async fn load(tx: &mut Tx, id: i64) -> Result<Option<Candidate>> {
     Ok(with_statement!(tx, LOAD_ONE, |sql, connection| {
         sqlx::query_as(sql).bind(id).fetch_optional(connection).await?
@@ -283,13 +283,13 @@ async fn resend_one(tx: &mut Tx, id: i64, now: TimestampMs) -> Result<Resent> {
         return Ok(Resent::NotPossible(status));
     }
     match put_back(tx, &[candidate], now).await? {
-        // Somebody else was first: it is on its way.
+        // Somebody else was first, and it waits already.
         0 => Ok(Resent::NotPossible(Status::Waiting)),
         _ => Ok(Resent::Done),
     }
 }
 
-/// Puts them back into line, those that are still as they were found.
+/// Puts back those whose status has not changed since they were loaded.
 async fn put_back(tx: &mut Tx, page: &[Candidate], now: TimestampMs) -> Result<u64> {
     if page.is_empty() {
         return Ok(0);

@@ -1,4 +1,4 @@
-//! Booking transfers: balances first, because their rows give the accounts their ids.
+//! Books transfers: balances first, because that creates missing accounts and returns their ids.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::LazyLock;
@@ -11,7 +11,7 @@ use crate::db::sql::{LazyStatement, Statement};
 use crate::db::tx::Tx;
 use crate::{Error, Result};
 
-/// Rows are given in the order of their names, so that two workers lock shared accounts in the same order.
+/// Rows come in the order of names, so that two workers lock shared accounts in the same order.
 static MOVE_BALANCES: LazyStatement = LazyLock::new(|| {
     Statement::given::<DeltaRow<'_>>(
         "INSERT INTO accounts (name, currency, balance_micros, carries)
@@ -33,7 +33,7 @@ static INSERT_TRANSFERS: LazyStatement = LazyLock::new(|| {
     )
 });
 
-/// A posting, with the reward and step that caused it, if a reward did.
+/// A posting, with the reward's id and the step's number if a reward caused it.
 pub(crate) type Booked = (Option<(i64, i64)>, Posting);
 
 /// Books `postings`.
@@ -91,12 +91,12 @@ given_row! {
     }
 }
 
-/// How many micros a balance carries at once: two rests of it never leave the range of whole numbers.
+/// A balance carries in units of this many micros, so that the sum of two remainders always fits into 64 bits.
 const CARRY_MICROS: i128 = 1 << 62;
 
 impl<'a> DeltaRow<'a> {
     fn of(name: &'a str, currency: &'a str, delta: i128) -> Self {
-        // A user's balance never carries: what it cannot hold, the table refuses.
+        // A user's balance never carries: the table refuses an overflow.
         let carries = if name.starts_with("user:") { 0 } else { delta / CARRY_MICROS };
         let rest = delta - carries * CARRY_MICROS;
         let whole =

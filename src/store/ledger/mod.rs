@@ -1,4 +1,4 @@
-//! Balances, and the proof that they follow from the transfers.
+//! Balances, and the proof that they match the transfers.
 
 pub(crate) mod booking;
 
@@ -8,24 +8,22 @@ use domain::proof::{DifferingAccount, DifferingReward, Proof};
 use crate::db::deadline::LONG;
 use crate::{Result, Store, read, read_snapshot};
 
-/// One balance of a user.
+/// A user's balance in one currency.
 #[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
 pub struct BalanceRow {
-    /// The currency.
+    /// As in the settings.
     pub currency: String,
-    /// The balance in micros; below zero after a reversal of what was already spent.
+    /// Negative after a reversal of money that was already spent.
     pub balance_micros: i64,
 }
 
 /// Recomputes every account. `SUM` of BIGINT is NUMERIC on Postgres, hence the casts.
 ///
-/// A sum can pass what one whole number holds, so the upper and the lower 32 bits are summed up by themselves: it is
-/// `high` times 2^32, and `low`. What is kept is taken apart in the same way; a balance carries 2^62, which is 2^30 in
-/// `high`.
+/// A sum can exceed 64 bits, so the upper and the lower 32 bits are summed separately: the sum is `high` times 2^32 plus
+/// `low`. Saved balances are split in the same way; a balance carries 2^62, which is 2^30 in `high`.
 ///
-/// Transfers are summed up by pairs of accounts first: what is sorted after that is a fraction of them. What is kept
-/// and what is computed are not joined in full: SQLite walks all of one side for each row of the other in a FULL JOIN,
-/// which takes hours with a hundred thousand rewards.
+/// Transfers are first summed by pairs of accounts, which leaves few rows to sort. There is no FULL JOIN of saved and
+/// computed balances: SQLite scans one side for each row of the other, which takes hours for a hundred thousand rewards.
 pub(crate) const DIFFERING_ACCOUNTS: &str = "
     WITH pairs AS MATERIALIZED (
         SELECT debit_id, credit_id, SUM(amount_micros >> 32) AS high, SUM(amount_micros & 4294967295) AS low
@@ -51,7 +49,7 @@ pub(crate) const DIFFERING_ACCOUNTS: &str = "
     WHERE (high <> 0 OR low <> 0) AND id NOT IN (SELECT account_id FROM sums)
     ORDER BY 1, 2";
 
-/// What a transfer left with the user, on hold, and earned.
+/// How much a transfer added to the user's, the held and the earned balance.
 macro_rules! left {
     () => {
         "CASE credits.kind WHEN 'user' THEN amount_micros ELSE 0 END
@@ -63,7 +61,7 @@ macro_rules! left {
     };
 }
 
-/// The accounts of a transfer, by the first letters of their names.
+/// The kinds of a transfer's accounts: the first letters of their names.
 macro_rules! kinds {
     () => {
         "LEFT JOIN (SELECT id, SUBSTR(name, 1, 4) AS kind FROM accounts) AS debits ON debits.id = debit_id
@@ -71,10 +69,10 @@ macro_rules! kinds {
     };
 }
 
-/// Compares every reward's status, less the part of it that was taken back, with what its transfers left with the user,
-/// on hold, and earned.
+/// Compares every reward (by status, less the part that was taken back) with the sums of its transfers to the user, on
+/// hold, and earned.
 ///
-/// Postgres reads both tables once and groups them in a hash.
+/// For Postgres, which reads both tables once and groups them in a hash table.
 pub(crate) const DIFFERING_REWARDS: &str = concat!(
     "SELECT reward_id, COALESCE(MAX(status), 'missing'), CAST(SUM(given_user) AS BIGINT),
             CAST(SUM(left_held) AS BIGINT), CAST(SUM(left_earned) AS BIGINT)
@@ -97,8 +95,8 @@ pub(crate) const DIFFERING_REWARDS: &str = concat!(
      ORDER BY 1 LIMIT 100"
 );
 
-/// The same for SQLite, which groups by sorting: it walks along the rewards, looks their transfers up in the index and
-/// sorts nothing. Transfers of rewards that do not exist are looked for by themselves.
+/// The same for SQLite, which would sort to group: it reads the rewards in order and looks up their transfers in the
+/// index. Transfers of missing rewards are searched separately.
 pub(crate) const DIFFERING_REWARDS_SQLITE: &str = concat!(
     "SELECT reward_id, COALESCE(status, 'missing'), given_user, left_held, left_earned
      FROM (
@@ -134,8 +132,8 @@ pub(crate) const COUNTS: &str = "
     SELECT CAST((SELECT COUNT(*) FROM accounts) AS BIGINT), CAST((SELECT COUNT(*) FROM transfers) AS BIGINT),
            CAST((SELECT COUNT(*) FROM rewards) AS BIGINT)";
 
-/// What payments for statements come to, less what was taken back, beside what every `paid` account holds. The account
-/// is debited, so it holds the opposite. It may hold more: what somebody booked without a statement.
+/// Payments for statements, less reversed ones, against the balance of each `paid` account (negated, because payments
+/// debit it). The account may hold more: payments booked without a statement.
 pub(crate) const DIFFERING_PAYMENTS: &str = "
     SELECT 'payments noted for ' || source, 'USD', CAST(SUM(booked) AS BIGINT), CAST(SUM(noted) AS BIGINT)
     FROM (
@@ -149,7 +147,7 @@ pub(crate) const DIFFERING_PAYMENTS: &str = "
     GROUP BY source HAVING SUM(booked) < SUM(noted)
     ORDER BY 1";
 
-/// The ledger proof on a snapshot; `$rewards` is what [`Store::differing_rewards`] answers.
+/// The ledger proof on a snapshot; `$rewards` is the statement of [`Store::differing_rewards`].
 macro_rules! prove {
     ($snapshot:ident, $rewards:expr) => {{
         let mut accounts: Vec<(String, String, i64, i64, i64, i64)> =
@@ -175,7 +173,7 @@ impl Store {
         ).bind(account.to_string()).fetch_all(pool).await)?)
     }
 
-    /// Recomputes everything from the transfers, on one snapshot, and names what differs.
+    /// Recomputes everything from the transfers, on one snapshot, and lists the differences.
     pub async fn prove(&self) -> Result<Proof> {
         let (store, rewards) = (self.clone(), self.differing_rewards());
         crate::db::tx::own_task(async move {
@@ -185,7 +183,7 @@ impl Store {
         .await
     }
 
-    /// The statement that compares rewards with their transfers, as this database is quickest with it.
+    /// The statement that compares rewards with their transfers, in the form that is fast on this database.
     pub(crate) fn differing_rewards(&self) -> &'static str {
         match self.database {
             crate::Database::Sqlite { .. } => DIFFERING_REWARDS_SQLITE,
@@ -194,7 +192,7 @@ impl Store {
     }
 }
 
-/// What is kept and what is computed, each taken apart into its upper and its lower 32 bits.
+/// The saved and the computed sum, each split into its upper and lower 32 bits.
 pub(crate) fn in_halves(
     (name, currency, kept, computed): (String, String, i64, i64),
 ) -> (String, String, i64, i64, i64, i64) {
@@ -202,7 +200,7 @@ pub(crate) fn in_halves(
     (name, currency, high(kept), low(kept), high(computed), low(computed))
 }
 
-/// A sum of halves; what one whole number cannot hold stays at its end.
+/// The sum of both halves, saturating.
 fn micros(high: i64, low: i64) -> Micros {
     let sum = (i128::from(high) << 32) + i128::from(low);
     Micros(i64::try_from(sum).unwrap_or(if sum < 0 { i64::MIN } else { i64::MAX }))

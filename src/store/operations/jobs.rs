@@ -1,11 +1,11 @@
-//! Work by the clock or by a person's click: rows in apalis's own storage, pushed inside our own transactions.
+//! Scheduled and requested jobs: rows in apalis's own storage, pushed inside our own transactions.
 //!
-//! What apalis 1.0 does by itself is not enough for money, so a few things are done here (each was proved by running):
+//! apalis 1.0 alone is not safe enough, so this module works around it (each point was reproduced):
 //!
-//! - its SQLite `setup` turns `synchronous` off, so only its migrations are run, under a table name of their own;
-//! - it hands a job that kills its process out again for ever, so attempts are counted in `scheduled`;
-//! - it forgets a delay between attempts, so a retry is a new row with `run_at`, and the old one ends well;
-//! - its lists slow down with every finished row, so those are pruned.
+//! - its SQLite `setup` turns `synchronous` off, so only its migrations are run, with a migrations table of their own;
+//! - it restarts a job that kills its process for ever, so attempts are counted in `scheduled`;
+//! - it loses the delay between attempts, so a retry is a new row with `run_at`, and the old row ends as done;
+//! - its queries slow down with every finished row, so those are pruned.
 
 use std::sync::LazyLock;
 use std::time::Duration;
@@ -24,39 +24,39 @@ use crate::{Database, Error, Result, Store};
 
 /// The queue's name in apalis's tables.
 const QUEUE: &str = "rewardgate";
-/// Where apalis's own migrations are noted on SQLite, apart from ours.
+/// The table of apalis's own migrations on SQLite, separate from ours.
 const SQLITE_MIGRATIONS_TABLE: &str = "_apalis_migrations";
-/// Jobs that a worker takes at once. Never more than it works on at once: apalis sends no sign of life for what it
-/// has taken and not begun, and another worker would begin it too.
+/// Jobs that a worker takes at once. Not more than it runs at once: apalis sends no heartbeat for a job that was taken but
+/// not started, so another worker would start it too.
 const BATCH: usize = 1;
-/// How often a worker shows that it lives.
+/// Interval of a worker's heartbeats.
 const HEARTBEAT: Duration = Duration::from_secs(20);
-/// After how many of them that did not come its work goes to another. Left alone, apalis waits for ten on Postgres.
+/// After this many missed heartbeats another worker takes over. The default on Postgres would be ten.
 const MISSED_HEARTBEATS: usize = 3;
 
-/// One piece of work.
+/// A job to run once.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Job {
-    /// What is to be done, e.g. `purge`.
+    /// The kind of job, e.g. `purge`.
     pub name: String,
-    /// The business date that it is done for.
+    /// Its business date or other key; each pair of name and slot runs once.
     pub slot: String,
 }
 
 /// apalis's storage of jobs on either database.
 pub enum JobStorage {
-    /// On the file's only writing connection.
+    /// On the only writing connection.
     Sqlite(SqliteStorage<Job>),
-    /// On the pool.
+    /// On the connection pool.
     Postgres(PostgresStorage<Job>),
 }
 
-/// Whether a job is to be worked on.
+/// Whether to run a job.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Begun {
-    /// Yes, for the time of this number, from 1.
+    /// Run it; the number of the attempt, from 1.
     Attempt(i64),
-    /// It is done already.
+    /// It has already finished.
     Done,
 }
 
@@ -83,7 +83,7 @@ static FINISH: LazyStatement = LazyLock::new(|| {
 });
 
 static PRUNE_JOBS: LazyStatement = LazyLock::new(|| {
-    // dialect: apalis names its tables differently, and counts seconds on one and instants on the other
+    // dialect: apalis has other table names, and stores seconds on SQLite and timestamps on Postgres
     Statement::of_dialects(
         "DELETE FROM Jobs WHERE status IN ('Done', 'Failed', 'Killed') AND done_at < $1 / 1000",
         "DELETE FROM apalis.jobs WHERE status IN ('Done', 'Failed', 'Killed')
@@ -102,7 +102,7 @@ static PRUNE_WORKERS: LazyStatement = LazyLock::new(|| {
 });
 
 impl Store {
-    /// Where workers take their jobs from.
+    /// The storage that workers take jobs from.
     pub fn job_storage(&self) -> JobStorage {
         match &self.database {
             Database::Sqlite { writer, .. } => JobStorage::Sqlite(
@@ -126,7 +126,7 @@ impl Store {
         }
     }
 
-    /// Pushes `job`, unless it was pushed before for the same slot; true if it was pushed now.
+    /// Pushes `job`, unless it was pushed before for the same slot; `true` if it was pushed now.
     pub async fn schedule(&self, job: Job, now: TimestampMs) -> Result<bool> {
         self.write(move |tx| Box::pin(async move { schedule(tx, &job, now).await })).await
     }
@@ -136,17 +136,17 @@ impl Store {
         self.write(move |tx| Box::pin(async move { begin(tx, &job).await })).await
     }
 
-    /// Notes that `job` is done.
+    /// Marks `job` as finished.
     pub async fn finish_job(&self, job: Job, now: TimestampMs) -> Result<()> {
         self.write(move |tx| Box::pin(async move { finish(tx, &job, now).await })).await
     }
 
-    /// Pushes `job` once more, to be begun at `run_at`.
+    /// Pushes `job` again, to start at `run_at`.
     pub async fn postpone_job(&self, job: Job, run_at: TimestampMs) -> Result<()> {
         self.write(move |tx| Box::pin(async move { push(tx, &job, run_at).await })).await
     }
 
-    /// Drops what apalis keeps of jobs that ended, and of workers that were last seen, before `before`.
+    /// Deletes apalis's rows of jobs that ended and workers last seen before `before`.
     pub async fn prune_jobs(&self, before: TimestampMs) -> Result<()> {
         self.write(move |tx| Box::pin(async move { prune(tx, before).await })).await
     }
@@ -155,7 +155,7 @@ impl Store {
     pub(crate) async fn migrate_queue(&self) -> std::result::Result<(), sqlx::migrate::MigrateError> {
         match &self.database {
             Database::Sqlite { writer, .. } => sqlite_migrations().run(writer).await,
-            // These know a table of their own by themselves.
+            // apalis uses a migrations table of its own on Postgres.
             Database::Postgres(line) => PostgresStorage::migrations().run(&line.pool()).await,
         }
     }
@@ -208,7 +208,7 @@ async fn prune(tx: &mut Tx, before: TimestampMs) -> Result<()> {
 
 async fn push(tx: &mut Tx, job: &Job, run_at: TimestampMs) -> Result<()> {
     let payload = serde_json::to_vec(job)
-        .map_err(|error| Error::Aborted(format!("a job cannot be written as JSON: {error}")))?;
+        .map_err(|error| Error::Aborted(format!("cannot write a job as JSON: {error}")))?;
     let run_at_s = u64::try_from(run_at.0 / SECOND_MS).unwrap_or_default();
     let task: Task<Vec<u8>> = TaskBuilder::new(payload).run_at_timestamp(run_at_s).build();
     let pushed = match tx {
@@ -219,5 +219,5 @@ async fn push(tx: &mut Tx, job: &Job, run_at: TimestampMs) -> Result<()> {
             .await
             .map_err(|error| error.to_string()),
     };
-    pushed.map_err(|error| Error::Aborted(format!("a job cannot be pushed: {error}")))
+    pushed.map_err(|error| Error::Aborted(format!("cannot push a job: {error}")))
 }

@@ -1,10 +1,10 @@
-//! Operations: what runs by the clock, what is deleted, and which policy decides.
+//! Operations: scheduled jobs, retention, policies.
 //!
-//! | module | what stands there |
+//! | module | contents |
 //! |---|---|
-//! | [`jobs`] | work by the clock or by a click, in apalis's own storage |
-//! | [`retention`] | expired data is deleted in small steps |
-//! | [`policies`] | the content behind each policy version |
+//! | [`jobs`] | scheduled and requested jobs, in apalis's own storage |
+//! | [`retention`] | deleting expired data in small steps |
+//! | [`policies`] | the content of each policy version |
 
 pub mod jobs;
 pub mod policies;

@@ -1,4 +1,4 @@
-//! The content behind each policy version that ever decided, so that an old verdict can be explained and repeated.
+//! The content of every policy version that was ever in use, so that an old verdict can be explained and repeated.
 
 use std::sync::LazyLock;
 
@@ -17,16 +17,16 @@ static INSERT: LazyStatement = LazyLock::new(|| {
     )
 });
 
-/// Whoever comes second waits here, and sees the line of who came first.
+/// A second process waits here, and then sees the audit line of the first.
 static LOCK: LazyStatement =
     LazyLock::new(|| Statement::new("SELECT version FROM policies WHERE version = $1 {for_update}", &[]));
 
-/// What decided last; `subject` as [`subject`] makes it.
+/// The policy used before, as [`subject`] names it.
 static BEFORE: LazyStatement = LazyLock::new(|| {
     Statement::new("SELECT subject FROM audit WHERE action = $1 ORDER BY id DESC LIMIT 1", &[])
 });
 
-/// Who changes policies: the settings that a process is started with.
+/// The actor of a policy change: the settings of the starting process.
 const SETTINGS: &str = "settings";
 
 fn subject(version: &str) -> String {
@@ -34,8 +34,7 @@ fn subject(version: &str) -> String {
 }
 
 impl Store {
-    /// Keeps the content of a policy that decides from now on, once, and notes in the audit when it is another one than
-    /// before.
+    /// Saves the content of the policy in use, once; writes an audit line if it differs from the one used before.
     pub async fn keep_policy(&self, version: String, content: String, now: TimestampMs) -> Result<()> {
         self.write(move |tx| {
             Box::pin(async move {

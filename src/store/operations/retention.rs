@@ -1,6 +1,6 @@
-//! What leaves at the end of its term, in steps that are small enough to disturb nobody.
+//! Deletes expired data, in steps small enough not to slow down other work.
 //!
-//! Rewards, verdicts, steps and the ledger stay for good; of a reward's address only the network does.
+//! Rewards, verdicts, steps and the ledger are never deleted; a reward's address is shortened to its network.
 
 use std::net::IpAddr;
 use std::sync::LazyLock;
@@ -14,21 +14,21 @@ use crate::db::tx::{Tx, with_statement};
 use crate::review::context::HOUR_MS;
 use crate::{Result, Store};
 
-/// How many rows one step looks at.
+/// Rows examined in one step.
 pub const STEP_ROWS: i64 = 1_000;
 
-/// Raw postbacks recorded before these instants leave.
+/// Raw postbacks recorded before these times are deleted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PostbackTerms {
-    /// Those that had their effect, repeats and information too; `None`: never.
+    /// Processed ones, repeats and information; `None`: never.
     pub processed_before: Option<TimestampMs>,
-    /// Those that could not be mapped; `None`: never.
+    /// Quarantined ones and those set aside; `None`: never.
     pub quarantined_before: Option<TimestampMs>,
 }
 
 impl PostbackTerms {
-    /// True if a postback with this outcome is to leave. One that waits never is.
-    fn end(&self, outcome: &str, recorded_at: i64) -> bool {
+    /// True if a postback with this outcome has expired. A waiting one never does.
+    fn has_expired(&self, outcome: &str, recorded_at: i64) -> bool {
         let before = match outcome {
             "processed" | "repeat" | "information" => self.processed_before,
             "quarantined" | "set_aside" => self.quarantined_before,
@@ -37,23 +37,23 @@ impl PostbackTerms {
         before.is_some_and(|before| recorded_at < before.0)
     }
 
-    /// From here on nothing can be due.
+    /// No postback recorded at or after this time has expired.
     fn latest(&self) -> Option<TimestampMs> {
         self.processed_before.max(self.quarantined_before)
     }
 }
 
-/// What one step did.
+/// The result of one step.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Purged {
-    /// Rows that left or were shortened.
+    /// Rows deleted or shortened.
     pub rows: u64,
-    /// Where the next step goes on; `None` if nothing is left to do.
+    /// Where the next step continues; `None` if nothing is left to do.
     pub next: Option<i64>,
 }
 
-/// Walks in the order of ids, which is the order of recording, so that no index on the time has to be kept. The term of
-/// what was replayed begins when it was taken, not when it was refused: its raw form is evidence as long as any other's.
+/// In the order of ids, which is the order of recording, so no index on the time is needed. The retention period of a
+/// replayed call starts with the replay: its raw form is evidence as long as that of any other.
 static LOOK_AT_POSTBACKS: LazyStatement = LazyLock::new(|| {
     Statement::new(
         "SELECT id, COALESCE(recorded_at, received_at) AS recorded_at, outcome FROM postbacks
@@ -78,7 +78,7 @@ static DELETE_REFUSED: LazyStatement = LazyLock::new(|| {
     )
 });
 
-/// Where addresses were last shortened.
+/// The last reward whose address was shortened.
 static ADDRESSES_DONE: LazyStatement = LazyLock::new(|| {
     Statement::new("SELECT received_at, id FROM retention WHERE subject = 'addresses'", &[])
 });
@@ -100,14 +100,14 @@ static SHORTEN_ADDRESSES: LazyStatement = LazyLock::new(|| {
     )
 });
 
-/// What is still held after so long is grouped by its address no more.
+/// A hold whose address was shortened is no longer grouped by address.
 static SHORTEN_HOLDS: LazyStatement = LazyLock::new(|| {
     Statement::given::<ShortRow>(
         "UPDATE holds SET address_group = '' WHERE reward_id IN (SELECT id FROM {given})",
     )
 });
 
-/// What is saved behind the place up to which addresses were shortened: no later step would come by it.
+/// Rewards saved before the place up to which addresses were already shortened: no later step would reach them.
 static LOOK_AT_LATE_ADDRESSES: LazyStatement = LazyLock::new(|| {
     Statement::given::<IdRow>(
         "SELECT rewards.id, rewards.received_at, ip FROM {given} JOIN rewards ON rewards.id = given.id
@@ -156,7 +156,7 @@ given_row! {
 }
 
 impl Store {
-    /// One step through the raw postbacks behind `after_id`.
+    /// One step through the raw postbacks after `after_id`.
     pub async fn purge_postbacks(&self, terms: PostbackTerms, after_id: i64) -> Result<Purged> {
         self.write(move |tx| Box::pin(async move { purge_postbacks(tx, terms, after_id).await })).await
     }
@@ -166,7 +166,7 @@ impl Store {
         self.write(move |tx| Box::pin(async move { purge_refused(tx, before).await })).await
     }
 
-    /// Forgets how often data was found wanting, and how much of bodies was kept, before `before`.
+    /// Deletes the hourly counts of data rules and of stored bodies from before `before`.
     pub async fn forget_tallies(&self, before: TimestampMs) -> Result<()> {
         let hour = before.0 / HOUR_MS;
         self.write(move |tx| {
@@ -184,7 +184,7 @@ impl Store {
         .await
     }
 
-    /// One step of shortening the addresses of rewards received before `before`; goes on where the last one ended.
+    /// One step of shortening the addresses of rewards received before `before`; continues after the previous step.
     pub async fn shorten_addresses(&self, before: TimestampMs) -> Result<Purged> {
         self.write(move |tx| Box::pin(async move { shorten_addresses(tx, before).await })).await
     }
@@ -202,7 +202,7 @@ async fn purge_postbacks(tx: &mut Tx, terms: PostbackTerms, after_id: i64) -> Re
     let old: Vec<_> = rows.iter().take_while(|row| row.recorded_at < latest.0).collect();
     let ended: Vec<_> = old
         .iter()
-        .filter(|row| terms.end(&row.outcome, row.recorded_at))
+        .filter(|row| terms.has_expired(&row.outcome, row.recorded_at))
         .map(|row| IdRow { id: row.id })
         .collect();
     let deleted = if ended.is_empty() { 0 } else { tx.execute(&DELETE_POSTBACKS, &ended).await? };
@@ -241,8 +241,8 @@ async fn shorten_addresses(tx: &mut Tx, before: TimestampMs) -> Result<Purged> {
     Ok(Purged { rows: rows_done, next: is_full(rows.len()).then_some(0) })
 }
 
-/// Shortens the addresses of those `rewards` that were just saved although their term is over already: a call that was
-/// refused or quarantined long ago and replayed, or the credit of an old reversal.
+/// Shortens the addresses of those `rewards` that were saved after their retention period: old calls that were replayed,
+/// or the credit of an old reversal.
 pub(crate) async fn shorten_late(tx: &mut Tx, rewards: Vec<i64>) -> Result<()> {
     if rewards.is_empty() {
         return Ok(());
@@ -252,13 +252,13 @@ pub(crate) async fn shorten_late(tx: &mut Tx, rewards: Vec<i64>) -> Result<()> {
     shorten(tx, &late).await.map(|_| ())
 }
 
-/// Shortens the addresses of `rows`, and answers with how many there were.
+/// Shortens the addresses of `rows`, and returns their number.
 async fn shorten(tx: &mut Tx, rows: &[AddressRow]) -> Result<usize> {
     let short: Vec<_> = rows
         .iter()
         .filter_map(|row| {
             let ip = row.ip.as_deref()?;
-            // What is no address says nothing, and may be anything.
+            // Anything that is not an address is deleted.
             Some(ShortRow { id: row.id, ip: ip.parse::<IpAddr>().ok().map(|ip| shortened(ip).to_string()) })
         })
         .collect();

@@ -1,8 +1,8 @@
-//! What is kept of bodies that no signature covers.
+//! Limits on stored bodies that no signature covers.
 //!
-//! A signed URL can be called again and again, each time with another body: only the first few bodies of a URL are kept,
-//! and only so much of a source in an hour. What is left out is said beside the postback; nothing about money depends on
-//! a body.
+//! A signed URL can be called many times, each time with another body. So only the first few bodies of a URL are kept,
+//! and only a limited number of bytes for each source and hour. The postback records why a body is missing; no money
+//! depends on a body.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
@@ -17,11 +17,11 @@ use crate::db::tx::Tx;
 use crate::postbacks::inbox::NewPostback;
 use crate::review::context::HOUR_MS;
 
-/// How many bodies of one URL are kept at most.
+/// The most bodies kept for one URL.
 pub const MAX_BODIES: usize = 3;
-/// From how many bytes on, as they are kept, a URL gets no further body. The first may be larger.
+/// Limit of all bodies of a URL together, in bytes as stored. The first may be larger.
 pub const MAX_BODY_BYTES: usize = 64 * 1_024;
-/// How many bytes of bodies are kept of one source in an hour, unless told.
+/// Default of `limits.body_mib_per_hour`, in bytes.
 pub const BODY_BYTES_PER_HOUR: i64 = 8 * 1_024 * 1_024;
 
 static KEPT: LazyStatement = LazyLock::new(|| {
@@ -99,25 +99,25 @@ impl<'a> Recorded<'a> {
     }
 }
 
-/// What is known of bodies before a batch is recorded.
+/// The bodies stored before a batch is recorded.
 #[derive(Default)]
-struct Known {
-    /// By what names the URL.
+struct StoredBodies {
+    /// Bodies by `url_of`.
     kept: BTreeMap<String, BTreeSet<String>>,
-    /// Bytes by source and hour.
+    /// Stored bytes by source and hour.
     tallies: BTreeMap<(String, i64), i64>,
 }
 
-/// `postbacks` as they are inserted: with the bodies that are kept, and of the others why not.
+/// `postbacks` as they are inserted, each with its body or the reason why it is not kept.
 pub(crate) async fn bounded<'a>(
     tx: &mut Tx,
     postbacks: &'a [NewPostback],
     per_hour: i64,
 ) -> Result<Vec<Recorded<'a>>> {
-    let known = known(tx, postbacks).await?;
-    let (recorded, more) = choose(postbacks, known, per_hour);
+    let stored = stored_bodies(tx, postbacks).await?;
+    let (recorded, more) = choose(postbacks, stored, per_hour);
     if !more.is_empty() {
-        // Last, and in one order: whoever else keeps bodies waits for no longer than a commit takes.
+        // Last and in sorted order: other recorders wait for these rows no longer than a commit takes.
         let more: Vec<_> =
             more.into_iter().map(|((source, hour), bytes)| TallyRow { source, hour, bytes }).collect();
         tx.execute(&TALLY, &more).await?;
@@ -125,17 +125,17 @@ pub(crate) async fn bounded<'a>(
     Ok(recorded)
 }
 
-async fn known(tx: &mut Tx, postbacks: &[NewPostback]) -> Result<Known> {
+async fn stored_bodies(tx: &mut Tx, postbacks: &[NewPostback]) -> Result<StoredBodies> {
     let with_body: Vec<_> = postbacks.iter().filter(|postback| postback.body.is_some()).collect();
-    let mut known = Known::default();
+    let mut stored = StoredBodies::default();
     if with_body.is_empty() {
-        return Ok(known);
+        return Ok(stored);
     }
     let urls: BTreeSet<String> = with_body.iter().map(|postback| url_of(postback)).collect();
     let given: Vec<_> = urls.iter().map(|url| UrlRow { body_of: url }).collect();
     let kept: Vec<KeptRow> = tx.fetch(&KEPT, &given).await?;
     for row in kept {
-        known.kept.entry(row.body_of).or_default().extend(row.body);
+        stored.kept.entry(row.body_of).or_default().extend(row.body);
     }
     let hours: BTreeSet<(&str, i64)> =
         with_body.iter().map(|postback| (postback.source.as_str(), hour_of(postback))).collect();
@@ -144,11 +144,11 @@ async fn known(tx: &mut Tx, postbacks: &[NewPostback]) -> Result<Known> {
         .map(|(source, hour)| TallyRow { source: source.to_owned(), hour, bytes: 0 })
         .collect();
     let tallies: Vec<TallyRow> = tx.fetch(&TALLIED, &given).await?;
-    known.tallies = tallies.into_iter().map(|row| ((row.source, row.hour), row.bytes)).collect();
-    Ok(known)
+    stored.tallies = tallies.into_iter().map(|row| ((row.source, row.hour), row.bytes)).collect();
+    Ok(stored)
 }
 
-/// What names the URL of a call.
+/// A hash that identifies the source and URL of a call.
 fn url_of(postback: &NewPostback) -> String {
     sha256(format!("{}\n{}", postback.source, postback.target).as_bytes())
 }
@@ -157,10 +157,10 @@ fn hour_of(postback: &NewPostback) -> i64 {
     postback.received_at.0.div_euclid(HOUR_MS)
 }
 
-/// Chooses which bodies are kept, in the order received, and how many bytes of them are new, by source and hour.
+/// Chooses the bodies to keep, in the order received, and sums their bytes by source and hour.
 fn choose(
     postbacks: &[NewPostback],
-    mut known: Known,
+    mut stored: StoredBodies,
     per_hour: i64,
 ) -> (Vec<Recorded<'_>>, BTreeMap<(String, i64), i64>) {
     let mut more = BTreeMap::new();
@@ -172,8 +172,8 @@ fn choose(
             };
             let url = url_of(postback);
             let place = (postback.source.clone(), hour_of(postback));
-            let tally = known.tallies.entry(place.clone()).or_default();
-            let kept = known.kept.entry(url.clone()).or_default();
+            let tally = stored.tallies.entry(place.clone()).or_default();
+            let kept = stored.kept.entry(url.clone()).or_default();
             let bytes = i64::try_from(body.len()).unwrap_or(i64::MAX);
             if let Some(why) = why_not(body, kept, tally.saturating_add(bytes) > per_hour) {
                 return Recorded::of(postback, Some(left_out(bytes_of(body), why)));
@@ -187,7 +187,7 @@ fn choose(
     (recorded, more)
 }
 
-/// Why `body` is not kept beside those that are.
+/// Why `body` is not kept beside the bodies `kept` of the same URL; `None` if it is.
 fn why_not(body: &str, kept: &BTreeSet<String>, is_over: bool) -> Option<&'static str> {
     let bytes: usize = kept.iter().map(String::len).sum();
     if kept.contains(body) {
@@ -201,12 +201,12 @@ fn why_not(body: &str, kept: &BTreeSet<String>, is_over: bool) -> Option<&'stati
     }
 }
 
-/// What is said instead of a body of so many bytes.
+/// The note in place of a body of this length.
 pub fn left_out(bytes: usize, why: &str) -> String {
     format!("body of {bytes} bytes not kept: {why}")
 }
 
-/// How many bytes came of a body, which is kept percent-encoded.
+/// The received length of a body that is stored percent-encoded.
 pub fn bytes_of(body: &str) -> usize {
     body.len() - 2 * body.matches('%').count()
 }
@@ -231,14 +231,14 @@ mod tests {
     }
 
     fn kept(calls: &[NewPostback], per_hour: i64) -> Vec<bool> {
-        choose(calls, Known::default(), per_hour).0.iter().map(|row| row.body.is_some()).collect()
+        choose(calls, StoredBodies::default(), per_hour).0.iter().map(|row| row.body.is_some()).collect()
     }
 
     #[test]
     fn a_url_keeps_its_first_bodies_and_no_body_twice() {
         let calls = ["a", "a", "b", "c", "d", "a"].map(|body| call("/1", body, 0));
         assert_eq!(kept(&calls, 1_000), [true, false, true, true, false, false]);
-        let rows = choose(&calls, Known::default(), 1_000).0;
+        let rows = choose(&calls, StoredBodies::default(), 1_000).0;
         assert_eq!(
             rows[1].body_left_out.as_deref(),
             Some("body of 1 bytes not kept: an earlier call of this URL had the same")
@@ -249,7 +249,7 @@ mod tests {
     }
 
     #[test]
-    fn a_source_has_its_share_of_an_hour_and_repeats_use_none_of_it() {
+    fn a_source_has_an_hourly_limit_and_repeats_do_not_count() {
         let calls = [
             call("/1", "aaaaa", 0),
             call("/1", "aaaaa", 0),
@@ -262,7 +262,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_left_out_is_said_in_the_bytes_that_came() {
+    fn the_note_for_a_missing_body_counts_received_bytes() {
         assert_eq!(left_out(bytes_of("a%00%FF"), "why"), "body of 3 bytes not kept: why");
     }
 }

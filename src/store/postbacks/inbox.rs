@@ -1,7 +1,7 @@
-//! The inbox: recording postbacks, and claiming the ones that wait.
+//! The inbox: recording postbacks, and claiming waiting ones.
 //!
-//! The `postbacks` table is the inbox itself. There is no second row in a queue, so nothing can be recorded and not
-//! be due.
+//! The `postbacks` table itself is the inbox. There is no second row in a queue, so a recorded postback is always
+//! processed.
 
 use std::sync::{Arc, LazyLock};
 
@@ -14,12 +14,12 @@ use crate::db::tx::{Tx, with_statement};
 use crate::postbacks::bodies::{self, Recorded};
 use crate::{Result, Store, read};
 
-/// A postback as it came off the socket, its signature checked.
+/// A received postback with a verified signature.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NewPostback {
     /// The source whose endpoint was called.
     pub source: String,
-    /// When.
+    /// The time of the call.
     pub received_at: TimestampMs,
     /// `GET` or `POST`.
     pub method: String,
@@ -27,42 +27,42 @@ pub struct NewPostback {
     pub target: String,
     /// The body, percent-encoded; `None` if there was none.
     pub body: Option<String>,
-    /// Why a body that came is not there.
+    /// Why a received body is not in `body`; otherwise `None`.
     pub body_left_out: Option<String>,
-    /// Who called.
+    /// Address of the caller.
     pub remote_ip: String,
-    /// What names the call in the logs.
+    /// The call's id in the logs.
     pub request_id: String,
 }
 
-/// A postback that waits to be processed.
+/// A postback that waits for processing.
 #[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
 pub struct WaitingPostback {
-    /// Its row.
+    /// Ids increase in the order of recording.
     pub id: i64,
-    /// The source it came in by.
+    /// The source whose endpoint was called.
     pub source: String,
-    /// When, in unix milliseconds.
+    /// Unix milliseconds.
     pub received_at: i64,
     /// Path and query, byte for byte.
     pub target: String,
-    /// Who called.
+    /// Address of the caller.
     pub remote_ip: String,
-    /// What names the call in the logs; `None` if it is older than such names.
+    /// The call's id in the logs; `None` if it was recorded before calls had ids.
     pub request_id: Option<String>,
-    /// The act of people whose stated values hold, if there is one.
+    /// The quarantine act whose stated values are in effect.
     pub stated_id: Option<i64>,
-    /// Those values; filled in when the postback is settled.
+    /// Those values; loaded when the postback is processed.
     #[sqlx(skip)]
     pub stated: Option<StatedBy>,
 }
 
-/// How much waits, and since when.
+/// The number and age of waiting postbacks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct InboxDepth {
-    /// How many postbacks wait.
+    /// Waiting postbacks.
     pub waiting: i64,
-    /// When the oldest of them was received; of one that is replayed: when that was.
+    /// When the oldest of them was received or, if it was replayed, when it was replayed.
     pub oldest_received_at: Option<TimestampMs>,
 }
 
@@ -91,7 +91,8 @@ static CLAIM: LazyStatement = LazyLock::new(|| {
 });
 
 impl Store {
-    /// Records `postbacks` in one transaction; of their bodies, what there is room for. When this returns `Ok`, they are on disk.
+    /// Records `postbacks` in one transaction, with those of their bodies that the limits allow. After `Ok` they are on
+    /// disk.
     pub async fn record(&self, postbacks: Arc<Vec<NewPostback>>) -> Result<()> {
         let per_hour = self.body_bytes_per_hour;
         self.write_within(RECORD, move |tx| {
@@ -103,14 +104,14 @@ impl Store {
         .await
     }
 
-    /// The first `limit` postbacks that wait, whoever has claimed them.
+    /// The first `limit` waiting postbacks, claimed or not.
     pub async fn first_waiting(&self, limit: i64) -> Result<Vec<i64>> {
         Ok(read!(self, pool => sqlx::query_scalar(
             "SELECT id FROM postbacks WHERE outcome = 'received' ORDER BY id LIMIT $1"
         ).bind(limit).fetch_all(pool).await)?)
     }
 
-    /// How many postbacks wait, and since when.
+    /// The number and age of waiting postbacks.
     pub async fn inbox_depth(&self) -> Result<InboxDepth> {
         let (waiting, oldest): (i64, Option<i64>) = read!(self, pool => sqlx::query_as(
             "SELECT CAST(COUNT(*) AS BIGINT), MIN(COALESCE(recorded_at, received_at)) FROM postbacks
@@ -120,16 +121,16 @@ impl Store {
     }
 }
 
-/// Which postbacks that wait are claimed.
+/// Which waiting postbacks to claim.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Claim {
-    /// The first so many.
+    /// At most this many, oldest first.
     First(i64),
-    /// This one alone.
+    /// The one with this id.
     Only(i64),
 }
 
-/// Claims postbacks that wait and that no other worker has claimed; they stay claimed until the transaction ends.
+/// Claims waiting postbacks that no other worker has claimed, until the transaction ends.
 pub(crate) async fn claim(tx: &mut Tx, claim: Claim) -> Result<Vec<WaitingPostback>> {
     let (statement, argument) = match claim {
         Claim::First(limit) => (&CLAIM, limit),

@@ -1,23 +1,23 @@
-//! Reading postbacks back, newest first.
+//! Lists of postbacks, newest first.
 
 use sqlx::QueryBuilder;
 
 use crate::{Result, Store, read};
 
-/// What became of a postback, as a filter of lists.
+/// The outcome of a postback, as a filter of lists.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OutcomeFilter {
     /// Recorded, not yet processed.
     Received,
-    /// Had its effect.
+    /// Changed a reward.
     Processed,
-    /// Said again what was known.
+    /// Repeated an earlier postback; changed nothing.
     Repeat,
     /// Could not be mapped.
     Quarantined,
-    /// Could not be mapped, and a person says that it is worth nothing.
+    /// Could not be mapped, and a person decided that nothing needs to be done.
     SetAside,
-    /// It says nothing that anything follows from.
+    /// Carries information only; nothing follows from it.
     Information,
     /// Its signature did not verify.
     Refused,
@@ -35,7 +35,7 @@ impl OutcomeFilter {
         Self::Refused,
     ];
 
-    /// The name in the table and in the API.
+    /// As in the table and in the API.
     pub fn name(self) -> &'static str {
         match self {
             Self::Received => "received",
@@ -57,38 +57,38 @@ impl OutcomeFilter {
 /// Which postbacks to list.
 #[derive(Clone, Debug, Default)]
 pub struct PostbackFilter {
-    /// Only these; without it everything that was accepted.
+    /// Only these; `None` lists all but the refused calls.
     pub outcome: Option<OutcomeFilter>,
     /// Only of this source.
     pub source: Option<String>,
-    /// Only those before this id: the last one of the page before.
+    /// Only smaller ids; that of the last row of the previous page.
     pub before_id: Option<i64>,
 }
 
-/// One postback as it is kept.
+/// A saved postback or refused call.
 #[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
 pub struct PostbackRow {
-    /// Its row; refused calls are numbered apart.
+    /// Refused calls have a number range of their own.
     pub id: i64,
-    /// The source.
+    /// As in the settings; of a refused call, as in the URL.
     pub source: String,
-    /// When, in unix milliseconds.
+    /// Unix milliseconds.
     pub received_at: i64,
     /// `GET` or `POST`.
     pub method: String,
     /// Path and query, byte for byte.
     pub target: String,
-    /// Who called.
+    /// Address of the caller.
     pub remote_ip: String,
-    /// What names the call in the logs; `None` if it is older than such names.
+    /// The call's id in the logs; `None` if it was recorded before calls had ids.
     pub request_id: Option<String>,
-    /// What became of it.
+    /// A name of [`OutcomeFilter`].
     pub outcome: String,
-    /// Why, if that needs saying.
+    /// Reason of the outcome; `None` if it needs none.
     pub reason: Option<String>,
-    /// Why its body is not kept, if one came and is not.
+    /// Why the body is not kept; `None` if it is, or there was none.
     pub body_left_out: Option<String>,
-    /// The reward it belongs to.
+    /// The reward that it changed or repeated; `None` for other outcomes.
     pub reward_id: Option<i64>,
 }
 
@@ -108,7 +108,7 @@ impl Store {
             query.push("true");
             match filter.outcome {
                 None | Some(OutcomeFilter::Refused) => {}
-                // Written out and not bound, so that the planner can use the index of exactly these rows.
+                // Written out and not bound, so that the planner uses the partial index of this outcome.
                 Some(outcome) => {
                     query.push(" AND outcome = '").push(outcome.name()).push("'");
                 }
@@ -124,7 +124,7 @@ impl Store {
         })?)
     }
 
-    /// The postback `id`.
+    /// The postback `id`, if it exists.
     pub async fn postback(&self, id: i64) -> Result<Option<PostbackRow>> {
         Ok(read!(self, pool => sqlx::query_as(
             "SELECT id, source, received_at, method, target, remote_ip, request_id, outcome, reason, body_left_out, reward_id

@@ -1,5 +1,5 @@
-//! Calls whose signature did not verify, or that never were a postback: kept apart from the postbacks, and bounded,
-//! because anyone can send them.
+//! Calls whose signature did not verify, or that are no postback at all. They are kept apart from the postbacks and
+//! limited in number, because anyone can send them.
 
 use std::net::IpAddr;
 use std::sync::LazyLock;
@@ -14,25 +14,25 @@ use crate::db::tx::{Tx, with_statement};
 use crate::postbacks::inbox::NewPostback;
 use crate::{Result, Store, read};
 
-/// How many refused calls are kept; others make room. The room is shared out evenly: among the sources (all that are not
-/// in the settings are one), and within a source among the networks that call, so that nobody who floods us with calls
-/// pushes out what others sent. Whatever is not needed by one is used by the others.
+/// How many refused calls are kept; older ones are dropped. The room is shared evenly among the sources (all unknown
+/// sources count as one), and within a source among the calling networks, so that a flood from one caller does not push
+/// out the calls of others. Room that one does not need goes to the others.
 pub const MAX_REFUSED: i64 = 10_000;
-/// How many of each kind of refusal of each source stay whatever else comes.
+/// The newest of each kind of refusal of each source are always kept.
 const ALWAYS_KEPT: i64 = 8;
-/// The longest name of a kind, in bytes.
+/// Limit of the name of a kind, in bytes.
 const MAX_KIND_LEN: usize = 40;
 
-/// How the reason of a call begins whose source is not in the settings. Its name is anybody's text: reports count all of
-/// them as one.
+/// Start of the reason of a call whose source is not in the settings. Callers choose that name freely, so reports count
+/// all of them as one source.
 pub const UNKNOWN_SOURCE: &str = "there is no source";
 
-/// A refused call and why.
+/// A refused call with its reason.
 #[derive(Clone, Debug)]
 pub struct NewRefused {
-    /// The call as it came off the socket.
+    /// The call as received.
     pub call: NewPostback,
-    /// What was wrong with it.
+    /// Why it was refused.
     pub reason: String,
 }
 
@@ -44,10 +44,10 @@ static INSERT: LazyStatement = LazyLock::new(|| {
     )
 });
 
-/// What has the highest place leaves. `in_network` counts from the newest of a network, `in_share` goes round the networks
-/// of a source, taking the newest of each, then the second, and so on; and so do the sources among each other. All that
-/// is read stands in one index; and it is read outside of the transaction that deletes, because placing ten thousand
-/// takes longer than anybody who records should wait.
+/// Calls with the highest `place` are dropped. `in_network` counts from the newest call of a network. `in_share` goes
+/// round the networks of a source: the newest of each, then the second, and so on; the sources take turns in the same
+/// way. One index holds everything that is read. It runs outside the deleting transaction, because ranking ten thousand
+/// rows takes longer than recording should wait.
 const EXCESS: &str = "
     SELECT id FROM (
         SELECT id, ROW_NUMBER() OVER (
@@ -64,12 +64,13 @@ const EXCESS: &str = "
     ) AS placed
     WHERE place > $1";
 
-static DELETE: LazyStatement =
-    LazyLock::new(|| Statement::given::<Leaving>("DELETE FROM refused WHERE id IN (SELECT id FROM {given})"));
+static DELETE: LazyStatement = LazyLock::new(|| {
+    Statement::given::<DroppedRow>("DELETE FROM refused WHERE id IN (SELECT id FROM {given})")
+});
 
 given_row! {
-    /// One that leaves.
-    struct Leaving {
+    /// A call to drop.
+    struct DroppedRow {
         id: i64,
     }
 }
@@ -111,17 +112,17 @@ impl<'a> RefusedInsert<'a> {
 }
 
 impl NewRefused {
-    /// Whose room it takes up: its source's, or (empty) that of all that are not in the settings.
+    /// The share of the room that it uses: its source, or empty for all unknown sources.
     pub fn share(&self) -> &str {
         if self.reason.starts_with(UNKNOWN_SOURCE) { "" } else { &self.call.source }
     }
 
-    /// The network that called: /24, or /48; empty if that is not known.
+    /// The calling network: /24 (IPv4) or /48 (IPv6); empty if the address is unknown.
     pub fn network(&self) -> String {
         self.call.remote_ip.parse::<IpAddr>().map_or_else(|_| String::new(), |ip| shortened(ip).to_string())
     }
 
-    /// What kind of refusal it is: its reason up to the first word that is the call's own.
+    /// The kind of refusal: the reason up to the first part that depends on the call.
     fn kind(&self) -> &str {
         let own = |letter: char| matches!(letter, '`' | ':' | ';' | '(') || letter.is_ascii_digit();
         let kind = self.reason.split(own).next().unwrap_or_default().trim_end();
@@ -137,12 +138,12 @@ static COUNT_DROPPED: LazyStatement = LazyLock::new(|| {
     )
 });
 
-/// How many refused calls there are.
+/// Numbers of refused calls.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RefusedCount {
-    /// Kept now.
+    /// Currently kept.
     pub kept: i64,
-    /// Dropped since the beginning to make room for newer ones.
+    /// Dropped for newer ones, since installation.
     pub dropped: i64,
 }
 
@@ -156,12 +157,12 @@ impl Store {
         Ok(RefusedCount { kept, dropped })
     }
 
-    /// Keeps `refused`, and drops what is beyond [`MAX_REFUSED`]: of whoever has most, the oldest. An error means that
-    /// nothing of it is kept, so that it can be tried again; what cannot be dropped now is dropped after the next ones.
+    /// Saves `refused`, and drops calls beyond [`MAX_REFUSED`]: the oldest of whoever has most. On an error nothing was
+    /// saved and it can be tried again. If dropping fails, the next call drops them.
     pub async fn keep_refused(&self, refused: Vec<NewRefused>) -> Result<()> {
         self.write(move |tx| Box::pin(async move { keep(tx, &refused).await })).await?;
         if let Err(error) = self.trim_refused().await {
-            warn!(%error, "old refused calls are not dropped yet");
+            warn!(%error, "old refused calls could not be dropped; this is retried after the next refused call");
         }
         Ok(())
     }
@@ -172,8 +173,8 @@ impl Store {
         }
         let excess: Vec<i64> = read!(self, pool => sqlx::query_scalar(EXCESS)
             .bind(MAX_REFUSED).bind(ALWAYS_KEPT).fetch_all(pool).await)?;
-        let leaving: Vec<_> = excess.into_iter().map(|id| Leaving { id }).collect();
-        self.write(move |tx| Box::pin(async move { drop_excess(tx, &leaving).await })).await
+        let dropped: Vec<_> = excess.into_iter().map(|id| DroppedRow { id }).collect();
+        self.write(move |tx| Box::pin(async move { drop_excess(tx, &dropped).await })).await
     }
 }
 
@@ -183,9 +184,9 @@ async fn keep(tx: &mut Tx, refused: &[NewRefused]) -> Result<()> {
     Ok(())
 }
 
-/// Only what is deleted here counts as dropped: another process may have dropped some of them meanwhile.
-async fn drop_excess(tx: &mut Tx, leaving: &[Leaving]) -> Result<()> {
-    let dropped = tx.execute(&DELETE, leaving).await?;
+/// Counts only what it deletes itself: another process may already have dropped some.
+async fn drop_excess(tx: &mut Tx, rows: &[DroppedRow]) -> Result<()> {
+    let dropped = tx.execute(&DELETE, rows).await?;
     let dropped = i64::try_from(dropped).unwrap_or(i64::MAX);
     with_statement!(tx, COUNT_DROPPED, |sql, connection| {
         sqlx::query(sql).bind(dropped).execute(connection).await?;

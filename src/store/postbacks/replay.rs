@@ -1,7 +1,7 @@
-//! Taking once more what was put aside: refused calls that verify by now, quarantined postbacks that can be mapped.
+//! Replays refused calls that now verify, and quarantined postbacks that can now be mapped.
 //!
-//! A replay only ever puts a postback back into the inbox, under the guard that it is still put aside; what becomes
-//! of it is decided like that of any other. It never doubles an effect, because the event's key does not.
+//! A replay only puts a postback back into the inbox, and only if it is still refused or quarantined. It is then
+//! processed like any other. It never has an effect twice, because its idempotency key stays the same.
 
 use std::sync::LazyLock;
 
@@ -17,54 +17,54 @@ use crate::db::sql::{LazyStatement, Statement};
 use crate::db::tx::{Tx, guard, own_task, with_statement};
 use crate::{Result, Store, read};
 
-/// How many rows one page of a replay holds.
+/// Rows of one page of a replay; each page is a transaction.
 pub const REPLAY_PAGE: i64 = 500;
 const REPLAY_PAGE_LEN: usize = 500;
 
-/// Who takes it once more, and when.
+/// Who replays, and when.
 #[derive(Clone, Debug)]
 pub struct Replayer {
-    /// The name of a person, a token, or the command line.
+    /// A person, a token, or the command line.
     pub actor: Actor,
-    /// When.
+    /// The time of the replay.
     pub now: TimestampMs,
 }
 
-/// A refused call as far as checking it again needs it.
+/// A refused call, as needed to check it again.
 #[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
 pub struct RefusedCall {
-    /// Its row.
+    /// Refused calls have a number range of their own.
     pub id: i64,
     /// The source whose endpoint was called.
     pub source: String,
-    /// When, in unix milliseconds.
+    /// Unix milliseconds.
     pub received_at: i64,
     /// Path and query, byte for byte.
     pub target: String,
-    /// Its body, percent-encoded, or the beginning of it; `None` if there was none.
+    /// The body or its beginning, percent-encoded; `None` if there was none.
     pub body: Option<String>,
-    /// Who called.
+    /// Address of the caller.
     pub remote_ip: String,
     /// Why it was refused.
     pub reason: String,
 }
 
-/// Which quarantined postbacks are taken once more.
+/// Which quarantined postbacks to replay.
 #[derive(Clone, Debug, Default)]
 pub struct QuarantineFilter {
-    /// Only this one.
+    /// Only the one with this id.
     pub id: Option<i64>,
     /// Only of this source.
     pub source: Option<String>,
-    /// Only those whose reason contains this text.
+    /// Only those whose reason contains this text, in any case.
     pub reason: Option<String>,
-    /// Only those received at or after this instant.
+    /// Received at or after.
     pub from: Option<TimestampMs>,
-    /// Only those received before this instant.
+    /// Received before.
     pub to: Option<TimestampMs>,
 }
 
-/// What became of the wish to replay one postback.
+/// The result of replaying one postback.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Replayed {
     /// It waits in the inbox again.
@@ -75,32 +75,32 @@ pub enum Replayed {
     NotQuarantined,
 }
 
-/// One replay of a postback, as it is kept.
+/// A saved replay.
 #[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
 pub struct ReplayRow {
-    /// The postback.
+    /// The id of the postback.
     pub postback_id: i64,
-    /// Who.
+    /// A person, a token, or the command line.
     pub actor: String,
     /// `refused` or `quarantined`.
     pub was: String,
-    /// Why it had been put aside.
+    /// Why it was refused or quarantined.
     pub reason: String,
-    /// When, in unix milliseconds.
+    /// Unix milliseconds.
     pub replayed_at: i64,
 }
 
-/// Refused calls that verify by now move over, whole; `given.id` names them. They keep the time at which they were
-/// received, which rules judge by; they get an id of now, and so the time of now to be found by.
-static TAKE_REFUSED: LazyStatement = LazyLock::new(|| {
-    Statement::given::<TakenRow>(
+/// Moves the refused calls `given.id`, complete, to the postbacks. They keep the time at which they were received,
+/// because rules depend on it. Their new ids are those of now, so `recorded_at` is now too.
+static MOVE_REFUSED: LazyStatement = LazyLock::new(|| {
+    Statement::given::<MovedRow>(
         "INSERT INTO postbacks (source, received_at, method, target, body, remote_ip, request_id, recorded_at)
          SELECT source, received_at, method, target, body, remote_ip, request_id, recorded_at
          FROM {given} JOIN refused ON refused.id = given.id ORDER BY refused.id
          RETURNING id")
 });
 
-/// Locks them, so that a second process that wants the same ones comes too late and takes nothing.
+/// Locked, so that a second process that replays the same calls finds none of them.
 static LOCK_REFUSED: LazyStatement = LazyLock::new(|| {
     Statement::given::<IdRow>(
         "SELECT id, reason FROM refused WHERE id IN (SELECT id FROM {given}) ORDER BY id {for_update}",
@@ -117,7 +117,7 @@ static LOCK_QUARANTINED: LazyStatement = LazyLock::new(|| {
     )
 });
 
-static TAKE_QUARANTINED: LazyStatement = LazyLock::new(|| {
+static RECEIVE_QUARANTINED: LazyStatement = LazyLock::new(|| {
     Statement::given::<IdRow>(
         "UPDATE postbacks SET outcome = 'received', reason = NULL, processed_at = NULL
          WHERE id IN (SELECT id FROM {given}) AND outcome = 'quarantined'",
@@ -141,7 +141,7 @@ given_row! {
 }
 
 given_row! {
-    struct TakenRow {
+    struct MovedRow {
         id: i64,
         recorded_at: i64,
     }
@@ -169,7 +169,7 @@ given_row! {
 }
 
 impl Store {
-    /// Up to [`REPLAY_PAGE`] refused calls behind `after_id`, oldest first.
+    /// Up to [`REPLAY_PAGE`] refused calls after `after_id`, oldest first.
     pub async fn refused_calls(&self, source: Option<&str>, after_id: i64) -> Result<Vec<RefusedCall>> {
         Ok(read!(self, pool => sqlx::query_as(
             "SELECT id, source, received_at, target, body, remote_ip, reason FROM refused
@@ -177,7 +177,7 @@ impl Store {
         ).bind(after_id).bind(source).bind(REPLAY_PAGE).fetch_all(pool).await)?)
     }
 
-    /// The newest refused call.
+    /// The newest refused call, if there is one.
     pub async fn last_refused(&self, source: Option<&str>) -> Result<Option<RefusedCall>> {
         Ok(read!(self, pool => sqlx::query_as(
             "SELECT id, source, received_at, target, body, remote_ip, reason FROM refused
@@ -185,13 +185,12 @@ impl Store {
         ).bind(source).fetch_optional(pool).await)?)
     }
 
-    /// Puts the refused calls `ids` into the inbox, in the order given, and answers with how many of them were still
-    /// there.
+    /// Puts the refused calls `ids` into the inbox, in this order, and returns how many of them still existed.
     pub async fn replay_refused(&self, ids: Vec<i64>, by: Replayer) -> Result<usize> {
         self.replay_many(Aside::Refused, ids, by).await
     }
 
-    /// The ids of up to [`REPLAY_PAGE`] quarantined postbacks behind `after_id`, oldest first.
+    /// The ids of up to [`REPLAY_PAGE`] quarantined postbacks after `after_id`, oldest first.
     pub async fn quarantined(&self, filter: &QuarantineFilter, after_id: i64) -> Result<Vec<i64>> {
         let reason = filter.reason.as_ref().map(|reason| reason.to_lowercase());
         Ok(read!(self, pool => sqlx::query_scalar(
@@ -211,14 +210,13 @@ impl Store {
         .fetch_all(pool).await)?)
     }
 
-    /// Puts the quarantined postbacks `ids` back into the inbox, and answers with how many of them were still
-    /// quarantined.
+    /// Puts the quarantined postbacks `ids` back into the inbox, and returns how many of them were still quarantined.
     pub async fn replay_quarantined(&self, ids: Vec<i64>, by: Replayer) -> Result<usize> {
         self.replay_many(Aside::Quarantined, ids, by).await
     }
 
-    /// Each [`REPLAY_PAGE`] of them in a transaction of its own; the first one that takes something notes the whole order
-    /// in the audit. Whoever asked may hang up: what the audit says is ordered goes on.
+    /// Replays each [`REPLAY_PAGE`] of them in a transaction of its own. The first page that replays something writes the
+    /// audit line of the whole order, so the order continues if the caller disconnects.
     async fn replay_many(&self, aside: Aside, ids: Vec<i64>, by: Replayer) -> Result<usize> {
         let store = self.clone();
         own_task(async move {
@@ -279,20 +277,20 @@ impl Store {
     }
 }
 
-/// What is put aside.
+/// Where replayed postbacks come from.
 #[derive(Clone, Copy)]
 enum Aside {
     Refused,
     Quarantined,
 }
 
-/// What the audit says of an order to take many once more.
+/// An order to replay many, for its audit line.
 #[derive(Clone, Copy)]
 struct Order {
     aside: Aside,
-    /// It names one.
+    /// The order names a single id.
     is_one: bool,
-    /// How many are ordered behind the page that notes it.
+    /// Ids after the page that writes the line.
     rest: usize,
 }
 
@@ -321,8 +319,8 @@ async fn replay_refused(tx: &mut Tx, ids: &[IdRow], by: &Replayer) -> Result<usi
         return Ok(0);
     }
     let ids: Vec<_> = found.iter().map(|row| IdRow { id: row.id }).collect();
-    let given: Vec<_> = found.iter().map(|row| TakenRow { id: row.id, recorded_at: by.now.0 }).collect();
-    let mut taken: Vec<NewId> = tx.fetch(&TAKE_REFUSED, &given).await?;
+    let given: Vec<_> = found.iter().map(|row| MovedRow { id: row.id, recorded_at: by.now.0 }).collect();
+    let mut taken: Vec<NewId> = tx.fetch(&MOVE_REFUSED, &given).await?;
     taken.sort_unstable_by_key(|row| row.id);
     guard("refused calls", tx.execute(&DELETE_REFUSED, &ids).await?, found.len())?;
     let pairs = taken.iter().map(|row| row.id).zip(&found);
@@ -336,17 +334,17 @@ async fn replay_quarantined(tx: &mut Tx, ids: &[IdRow], by: &Replayer) -> Result
         return Ok(0);
     }
     let ids: Vec<_> = found.iter().map(|row| IdRow { id: row.id }).collect();
-    guard("quarantined postbacks", tx.execute(&TAKE_QUARANTINED, &ids).await?, found.len())?;
+    guard("quarantined postbacks", tx.execute(&RECEIVE_QUARANTINED, &ids).await?, found.len())?;
     note(tx, found.iter().map(|row| (row.id, row)), "quarantined", by).await?;
     Ok(found.len())
 }
 
-/// Puts one quarantined postback back into the inbox as part of something else; `false` if it is not quarantined.
+/// Puts one quarantined postback back into the inbox within the transaction of an act; `false` if it is not quarantined.
 pub(crate) async fn put_back(tx: &mut Tx, id: i64, by: &Replayer) -> Result<bool> {
     Ok(replay_quarantined(tx, &[IdRow { id }], by).await? == 1)
 }
 
-/// Locks one postback if it is quarantined; `false` if it is not.
+/// Locks a quarantined postback; `false` if it is not quarantined.
 pub(crate) async fn lock(tx: &mut Tx, id: i64) -> Result<bool> {
     let found: Vec<AsideRow> = tx.fetch(&LOCK_QUARANTINED, &[IdRow { id }]).await?;
     Ok(!found.is_empty())

@@ -1,4 +1,4 @@
-//! Who has a held reward open for decision. A claim ends by itself, with the decision, or when it is let go of.
+//! Claims: who is deciding on a held reward. A claim ends by time, with the decision, or when it is released.
 
 use std::sync::LazyLock;
 
@@ -8,26 +8,26 @@ use crate::db::sql::{LazyStatement, Statement};
 use crate::db::tx::with_statement;
 use crate::{Result, Store};
 
-/// What became of the wish to have a reward for oneself.
+/// The result of claiming a reward.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Claimed {
-    /// It is theirs until then.
+    /// The person has the claim.
     Yours {
-        /// Until when.
+        /// End of the claim.
         until: TimestampMs,
     },
-    /// Somebody else has it.
+    /// Somebody else has the claim.
     Others {
-        /// Who.
+        /// The holder's name.
         person: String,
-        /// Until when.
+        /// End of the claim.
         until: TimestampMs,
     },
-    /// It is not held any more.
+    /// The reward is no longer held.
     NotHeld,
 }
 
-/// One statement, so that of two people at the same moment one is first. Whoever is second is shown who has it.
+/// One statement, so that of two people at the same time only one gets the claim. Returns the holder.
 static CLAIM: LazyStatement = LazyLock::new(|| {
     Statement::new(
         "INSERT INTO claims (reward_id, person, until_at)
@@ -47,7 +47,7 @@ static LET_GO: LazyStatement =
     LazyLock::new(|| Statement::new("DELETE FROM claims WHERE reward_id = $1 AND person = $2", &[]));
 
 impl Store {
-    /// Claims the reward `id` for `person` for `claim_ms` from `now` on, or says who has it.
+    /// Claims the reward `id` for `person` until `claim_ms` after `now`, or returns the holder.
     pub async fn claim(&self, id: i64, person: &str, now: TimestampMs, claim_ms: i64) -> Result<Claimed> {
         let person = person.to_owned();
         self.write(move |tx| {
@@ -69,7 +69,7 @@ impl Store {
         .await
     }
 
-    /// Lets go of a claim before its time.
+    /// Ends a claim early.
     pub async fn let_go(&self, id: i64, person: &str) -> Result<()> {
         let person = person.to_owned();
         self.write(move |tx| {

@@ -1,22 +1,22 @@
-//! What pages show beside one reward or one user, and of today: bounded reads, each with an index that fits.
+//! What pages show beside a reward or a user, and about today: limited reads, each with a matching index.
 
 use domain::time::TimestampMs;
 
 use crate::{Result, Store, read};
 
-/// How many of the newest rewards a histogram looks through: enough for any offer that is played, and bounded without
-/// an index that every credit would pay for.
+/// A histogram searches this many of the newest rewards: enough for any active offer, without an index that would slow
+/// down every credit.
 pub const HISTOGRAM_OUT_OF: i64 = 20_000;
-/// How far apart the order of postbacks and that of their receipt may be.
+/// How far the order of postback ids may deviate from the order of their times.
 const MARGIN_MS: i64 = 60_000;
-/// Data tallies are kept by the hour.
+/// One hour in milliseconds; tallies are kept by the hour.
 pub(crate) const HOUR_MS: i64 = 3_600_000;
-/// The most rows of a list beside something else.
+/// Limit of a list beside a reward.
 const MAX_BESIDE: i64 = 8;
-/// The most of a user's rewards that one page shows.
+/// Limit of a user's rewards on one page.
 const MAX_OF_USER: i64 = 200;
 
-/// One reward in a list beside something else.
+/// A reward in a list beside another reward or a user.
 #[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
 #[expect(missing_docs, reason = "the columns of rewards, described in the migration")]
 pub struct BesideRow {
@@ -35,55 +35,55 @@ pub struct BesideRow {
     pub received_at: i64,
 }
 
-/// How many of a user's rewards stand where.
+/// A user's rewards of one status.
 #[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
 pub struct UserStatus {
-    /// The status.
+    /// A name of [`domain::reward::Status`].
     pub status: String,
-    /// How many.
+    /// Their number.
     pub rewards: i64,
-    /// What the network pays for them, in USD.
+    /// Sum of their payouts, in USD micros.
     pub payout_micros: i64,
-    /// When the first of them was received.
+    /// When the first was received, unix milliseconds.
     pub first_at: i64,
 }
 
-/// Something that was counted by the hour.
+/// Postbacks or steps of one hour.
 #[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
 pub struct HourRow {
     /// `acknowledged`, or the name of a step.
     pub what: String,
-    /// Hours since the beginning of the day.
+    /// Hours since the start of the business day.
     pub hour: i64,
-    /// How many.
+    /// Their number.
     pub count: i64,
 }
 
-/// How often a rule fired on what is kept, and what became of its holds.
+/// The holds of a rule, with their results. The last three add up to fewer than `holds` while some are still held.
 #[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
 pub struct RuleRow {
-    /// The rule that weighed most.
+    /// The rule that weighed most in the verdict.
     pub rule: String,
-    /// How many rewards it held.
+    /// Rewards that it held.
     pub holds: i64,
-    /// How many of those a person released.
+    /// Now credited.
     pub released: i64,
-    /// How many a person rejected.
+    /// Now rejected.
     pub rejected: i64,
-    /// How many the network took back.
+    /// Now reversed.
     pub reversed: i64,
 }
 
-/// How often a rule about data fired on the postbacks of a source.
+/// How often a data rule fired on the postbacks of a source.
 #[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
 pub struct DataTallyRow {
-    /// The source.
+    /// As in the settings.
     pub source: String,
-    /// The rule.
+    /// Code of the rule.
     pub code: String,
-    /// How often it fired.
+    /// Postbacks on which it fired.
     pub fired: i64,
-    /// On how many postbacks that had an effect.
+    /// Postbacks that it examined.
     pub looked_at: i64,
 }
 
@@ -91,7 +91,7 @@ const BESIDE: &str = "SELECT id, status, source, app, user_id, offer_name, event
        country_code, received_at FROM rewards ";
 
 impl Store {
-    /// From click to completion, in milliseconds, of the rewards of this offer and event among the newest ones.
+    /// Milliseconds from click to completion, for the newest rewards of this offer and event.
     pub async fn completion_times(
         &self,
         source: &str,
@@ -109,7 +109,7 @@ impl Store {
         Ok(rows.into_iter().map(|(elapsed_ms,)| elapsed_ms).collect())
     }
 
-    /// Other rewards that were held for the same address or /64.
+    /// Other rewards that were held and came from the same address or /64.
     pub async fn same_address(&self, address_group: &str, but: i64) -> Result<Vec<BesideRow>> {
         let sql = format!("{BESIDE} WHERE address_group = $1 AND id <> $2 ORDER BY id DESC LIMIT $3");
         Ok(
@@ -128,7 +128,7 @@ impl Store {
             .bind(MAX_BESIDE).fetch_all(pool).await)?)
     }
 
-    /// The address or /64 that a held reward came from.
+    /// The address or /64 of a reward that was held; empty if unknown.
     pub async fn address_group(&self, id: i64) -> Result<Option<String>> {
         let row: Option<(Option<String>,)> = read!(self, pool => sqlx::query_as(
             "SELECT address_group FROM rewards WHERE id = $1"
@@ -136,7 +136,7 @@ impl Store {
         Ok(row.and_then(|(group,)| group))
     }
 
-    /// Where a user's rewards stand.
+    /// A user's rewards, counted by status.
     pub async fn user_statuses(&self, app: &str, user_id: &str) -> Result<Vec<UserStatus>> {
         Ok(read!(self, pool => sqlx::query_as(
             "SELECT status, COUNT(*) AS rewards, CAST(COALESCE(SUM(payout_micros), 0) AS BIGINT) AS payout_micros,
@@ -155,8 +155,8 @@ impl Store {
         )
     }
 
-    /// What happened on a business day, by the hour from `from` on: acknowledged postbacks and steps. A refused call
-    /// that was replayed counts when it was taken.
+    /// Acknowledged postbacks and steps of a business day, by the hour since `from`. A replayed refused call counts at the
+    /// time of the replay.
     pub async fn hours(
         &self,
         business_date: &str,
@@ -177,9 +177,8 @@ impl Store {
         ).bind(from.0).bind(first).bind(last).bind(to.0).bind(business_date).fetch_all(pool).await)?)
     }
 
-    /// The id from which on postbacks were recorded at `at` or later. Postbacks are numbered in the order in which they
-    /// are committed, which is that of their receipt within a batch's time, so the search allows for a margin. What
-    /// was replayed says itself when it was recorded.
+    /// An id before which all postbacks were recorded before `at`. Ids follow the order of commits, which matches the
+    /// order of receipt up to the duration of a batch, so the binary search allows for a margin.
     async fn first_postback_since(&self, at: TimestampMs) -> Result<i64> {
         let (mut low, mut high): (i64, i64) = read!(self, pool => sqlx::query_as(
             "SELECT COALESCE((SELECT MIN(id) FROM postbacks), 1), COALESCE((SELECT MAX(id) FROM postbacks), 0) + 1"
@@ -197,8 +196,7 @@ impl Store {
         Ok(low)
     }
 
-    /// How often the rules about data fired since the hour of `since`, by source. Reads one row for each hour, source
-    /// and rule.
+    /// How often data rules fired since the hour of `since`, by source. Reads one row for each hour, source and rule.
     pub async fn data_tallies(&self, since: TimestampMs) -> Result<Vec<DataTallyRow>> {
         Ok(read!(self, pool => sqlx::query_as(
             "SELECT fired.source, fired.code, fired.tally AS fired, looked.tally AS looked_at
@@ -210,7 +208,7 @@ impl Store {
         ).bind(since.0 / HOUR_MS).fetch_all(pool).await)?)
     }
 
-    /// How often each rule weighed most on the newest holds, and what became of them.
+    /// The holds of each rule received since `since`, with their results.
     pub async fn rule_outcomes(&self, since: TimestampMs) -> Result<Vec<RuleRow>> {
         Ok(read!(self, pool => sqlx::query_as(
             "SELECT leading_rule AS rule, COUNT(*) AS holds,

@@ -1,12 +1,12 @@
-//! Review: what waits for a person, who has it open, what they see beside it, and what they decide.
+//! Review: held rewards and reversal cases, and people's decisions on them.
 //!
-//! | module | what stands there |
+//! | module | contents |
 //! |---|---|
 //! | [`holds`] | the queue of held rewards, its filters and clusters |
-//! | [`claims`] | who has a reward open |
-//! | [`context`] | what pages show beside a reward or a user, and of today |
-//! | [`decisions`] | one click that decides on many, or on one as a batch of one; taking it back |
-//! | [`cases`] | reversals that a person must look at, and the decision on each |
+//! | [`claims`] | who is working on a held reward |
+//! | [`context`] | what pages show beside a reward or a user, and about today |
+//! | [`decisions`] | deciding on many rewards, or on one as a batch of one; undo |
+//! | [`cases`] | reversals that a person must look at, and their resolution |
 
 pub mod cases;
 pub mod claims;

@@ -1,4 +1,4 @@
-//! What exists before a batch: users are added and locked, rewards, earlier tasks, cases and clicks are loaded.
+//! Loads what a batch touches: users are added and locked; rewards, earlier tasks, cases and clicks are loaded.
 
 use std::collections::HashSet;
 use std::sync::LazyLock;
@@ -36,7 +36,7 @@ static LOCK_USERS: LazyStatement = LazyLock::new(|| {
     )
 });
 
-/// The columns of a [`RewardRow`]. When it was reversed last is looked up only of what is reversed, by the key of steps.
+/// The columns of a [`RewardRow`]. `reversed_at` is looked up by the key of steps, and only for reversed rewards.
 macro_rules! reward_columns {
     () => {
         "SELECT id, source, event_key, app, user_id, currency, reward_micros, payout_micros, taken_back_micros,
@@ -56,7 +56,7 @@ static LOAD_REWARDS: LazyStatement = LazyLock::new(|| {
     ))
 });
 
-/// The key of one earlier reward for a task. One look along the index each, however many there are.
+/// The key of one earlier reward for a task; one index lookup, however many there are.
 macro_rules! earlier_key {
     ($offset:literal) => {
         concat!(
@@ -70,7 +70,7 @@ macro_rules! earlier_key {
     };
 }
 
-/// Two keys of each task: one of them may be the postback's own, and the rule only asks whether there is another
+/// Two keys for each task: one may be the postback's own, and the rule only needs to know whether there is another
 /// ([`domain::batch::SAME_TASK_CAP`]).
 static LOAD_TASKS: LazyStatement = LazyLock::new(|| {
     Statement::given::<TaskRow>(concat!(
@@ -82,7 +82,7 @@ static LOAD_TASKS: LazyStatement = LazyLock::new(|| {
     ))
 });
 
-/// At most [`MAX_OPEN_CASES`](domain::review::reversal::MAX_OPEN_CASES) of a reward are open; the others a person has ended.
+/// At most [`MAX_OPEN_CASES`](domain::review::reversal::MAX_OPEN_CASES) of a reward are open; the others have ended.
 static LOAD_CASES: LazyStatement = LazyLock::new(|| {
     Statement::given::<IdRow>(
         "SELECT cases.reward_id, situation, said_user_id, said_reward_micros, said_payout_micros, raised_at, ending
@@ -115,12 +115,12 @@ given_row! {
     }
 }
 
-/// Loads what `batch` touches.
+/// Loads and locks what `batch` touches.
 pub(super) async fn load(tx: &mut Tx, batch: &[MappedPostback]) -> Result<ExistingRewards> {
     let events: Vec<_> = batch
         .iter()
         .filter_map(|postback| {
-            // Of information nothing is known, and nothing is kept but the postback.
+            // Information has no reward.
             let mapped = postback.mapped.as_ref().ok().filter(|mapped| mapped.event.information.is_none())?;
             Some((&mapped.source, &mapped.event, postback.received_at))
         })
@@ -139,7 +139,7 @@ pub(super) async fn load(tx: &mut Tx, batch: &[MappedPostback]) -> Result<Existi
     users.sort_unstable();
     users.dedup_by(|later, first| (later.app, later.user_id) == (first.app, first.user_id));
     tx.execute(&ADD_USERS, &users).await?;
-    // dialect: SQLite's transaction has the whole file to itself; on Postgres two workers may meet on one user
+    // dialect: a writing transaction of SQLite owns the whole file; on Postgres two workers may meet on one user
     if matches!(tx, Tx::Postgres(..)) {
         tx.execute(&LOCK_USERS, &users).await?;
     }
@@ -176,7 +176,7 @@ pub(super) async fn load(tx: &mut Tx, batch: &[MappedPostback]) -> Result<Existi
     })
 }
 
-/// The newest clicks and those of the batch; looked for only if one of the batch lies ahead of us.
+/// The newest clicks and those of the batch; queried only if a click of the batch is ahead of our clock.
 async fn clicks(tx: &mut Tx, events: &[(&SourceTerms, &Event, TimestampMs)]) -> Result<Clicks> {
     let of_batch = events.iter().filter_map(|(_, event, received_at)| match event.click {
         Click::At(clicked_at) => Some((clicked_at.0, received_at.0)),
@@ -195,8 +195,8 @@ async fn clicks(tx: &mut Tx, events: &[(&SourceTerms, &Event, TimestampMs)]) -> 
     Ok(Clicks { all: batch.all + all, ahead: batch.ahead + ahead })
 }
 
-/// The newest clicks since $1, and how many of them lie ahead by more than $2; at most $3, by their ids, so that no
-/// index on the time has to be kept.
+/// The newest clicks since $1, and how many are ahead by more than $2; at most $3, by id, which needs no index on the
+/// time.
 const NEWEST_CLICKS: &str = "
     SELECT CAST(COUNT(*) AS BIGINT),
            CAST(COALESCE(SUM(CASE WHEN clicked_at - received_at > $2 THEN 1 ELSE 0 END), 0) AS BIGINT)
@@ -206,7 +206,7 @@ const NEWEST_CLICKS: &str = "
 static CLICKS: LazyStatement = LazyLock::new(|| Statement::new(NEWEST_CLICKS, &[]));
 
 impl Store {
-    /// The rewards that are known under one key of `source`: none, or one.
+    /// The reward with this key of `source`: one or none.
     pub async fn known_under(&self, source: String, event_key: String) -> Result<Vec<Reward>> {
         self.write(move |tx| {
             Box::pin(async move {
@@ -218,7 +218,7 @@ impl Store {
         .await
     }
 
-    /// The newest clicks as they are known at `now`.
+    /// The newest clicks within the window before `now`.
     pub async fn newest_clicks(&self, now: TimestampMs) -> Result<Clicks> {
         let (all, ahead): (i64, i64) = read!(self, pool => sqlx::query_as(NEWEST_CLICKS)
             .bind(now.0 - WINDOW_MS).bind(AHEAD_MS).bind(MOST_CLICKS).fetch_one(pool).await)?;
@@ -285,7 +285,7 @@ impl CaseRow {
     }
 }
 
-/// A reward as far as processing and reviewing need it.
+/// A reward, with the columns that processing and review need.
 #[derive(sqlx::FromRow)]
 pub(crate) struct RewardRow {
     id: i64,

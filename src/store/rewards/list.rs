@@ -1,4 +1,4 @@
-//! Reading rewards back: lists newest first, and one with everything that belongs to it.
+//! Lists of rewards, newest first, and the steps and transfers of one.
 
 use domain::reward::Status;
 use domain::time::TimestampMs;
@@ -21,20 +21,20 @@ pub struct RewardFilter {
     pub from: Option<TimestampMs>,
     /// Received before.
     pub to: Option<TimestampMs>,
-    /// Only what comes after this place in the list: the last one of the page before.
+    /// Only what follows this place in the list: the last row of the previous page.
     pub after: Option<Place>,
 }
 
-/// A place in the list of rewards, which runs from the newest to the oldest.
+/// A place in a list of rewards or deliveries: time and id of a row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Place {
-    /// When that reward was received.
+    /// When the reward was received, or the delivery created.
     pub received_at: TimestampMs,
-    /// Its id.
+    /// Orders rows of the same time.
     pub id: i64,
 }
 
-/// One reward with its verdict, as they are kept.
+/// A saved reward with its verdict.
 #[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
 #[expect(missing_docs, reason = "the columns of rewards and verdicts, described in the migration")]
 pub struct RewardRow {
@@ -77,7 +77,7 @@ const SELECT: &str =
             repeats, conflict, decision, score, hard, policy, decided_at, geo_result, location, signals
      FROM rewards LEFT JOIN verdicts ON verdicts.reward_id = rewards.id WHERE ";
 
-/// One step, as it is kept.
+/// A saved step.
 #[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
 #[expect(missing_docs, reason = "the columns of steps, described in the migration")]
 pub struct StepRow {
@@ -89,7 +89,7 @@ pub struct StepRow {
     pub taken_at: i64,
 }
 
-/// One transfer, as it is kept, with its accounts by name.
+/// A saved transfer, with its accounts by name.
 #[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
 #[expect(missing_docs, reason = "the columns of transfers, described in the migration")]
 pub struct TransferRow {
@@ -119,7 +119,7 @@ impl Store {
                 query.push(" AND user_id = ").push_bind(user_id);
             }
             if let Some(tx_id) = &filter.tx_id {
-                // The transaction is the event key of every network so far, and the key has the index.
+                // Every network so far uses the transaction as the event key, which has the index.
                 query.push(" AND event_key = ").push_bind(tx_id);
             }
             if let Some(from) = filter.from {
@@ -137,7 +137,7 @@ impl Store {
         })?)
     }
 
-    /// One reward with its verdict.
+    /// The reward `id` with its verdict, if it exists.
     pub async fn reward(&self, id: i64) -> Result<Option<RewardRow>> {
         Ok(read!(self, pool => {
             let mut query = QueryBuilder::new(SELECT);
@@ -146,14 +146,14 @@ impl Store {
         })?)
     }
 
-    /// Its steps, in order.
+    /// The steps of a reward, in order.
     pub async fn steps(&self, reward_id: i64) -> Result<Vec<StepRow>> {
         Ok(read!(self, pool => sqlx::query_as(
             "SELECT seq, step, actor, note, postback_id, taken_at FROM steps WHERE reward_id = $1 ORDER BY seq"
         ).bind(reward_id).fetch_all(pool).await)?)
     }
 
-    /// Its transfers, in order.
+    /// The transfers of a reward, in order.
     pub async fn transfers(&self, reward_id: i64) -> Result<Vec<TransferRow>> {
         Ok(read!(self, pool => sqlx::query_as(
             "SELECT transfers.id, step_seq, debits.name AS debit, credits.name AS credit, amount_micros,

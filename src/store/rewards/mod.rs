@@ -1,11 +1,11 @@
-//! Rewards: a batch of postbacks is processed, its outcome saved, and rewards are listed.
+//! Rewards: processing batches of postbacks, lists.
 //!
-//! | module | what stands there |
+//! | module | contents |
 //! |---|---|
-//! | [`process`] | a batch is claimed, loaded and saved in one transaction |
-//! | `existing` | what exists before a batch |
-//! | `save`, `steps` | saving what the domain decided; steps with what they move |
-//! | [`list`] | reading rewards back, page by page |
+//! | [`process`] | claiming, loading and saving a batch in one transaction |
+//! | `existing` | loading the rewards that a batch touches |
+//! | `save`, `steps` | saving the outcome of a batch; steps with their transfers |
+//! | [`list`] | lists of rewards |
 
 pub(crate) mod existing;
 pub mod list;

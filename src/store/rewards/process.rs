@@ -2,16 +2,16 @@
 //!
 //! | phase | statements |
 //! |---|---|
-//! | claim what waits, skipping what others have claimed | 1 |
-//! | what people stated of it, only if they stated anything | 1 |
-//! | lock the users, load the rewards, earlier tasks and cases it touches | 5 at most |
+//! | claim waiting postbacks, skipping those that other workers have claimed | 1 |
+//! | load the values that people stated, if any | 1 |
+//! | lock the users; load rewards, earlier tasks and cases | 5 at most |
 //! | decide, in memory: by the caller, in `domain` | 0 |
 //! | save rewards, verdicts, steps, balances, transfers, outcomes, cases, tallies | 11 at most |
-//! | write down what apps are to be told of it | 4 at most |
+//! | create deliveries | 4 at most |
 //!
-//! A row that waits is locked by its claim, a user by their row, a reward by its row and its unique key, so what was
-//! loaded cannot change before it is saved. Should two workers meet on a new key all the same, the second one's
-//! insert fails, nothing of it is saved, and it starts again with fresh facts.
+//! A waiting postback is locked by its claim, a user by their row, a reward by its row and its unique key, so loaded data
+//! cannot change before it is saved. If two workers meet on a new key, the second insert fails, nothing of that batch is
+//! saved, and it starts again and reloads everything.
 
 use std::sync::Arc;
 
@@ -29,63 +29,63 @@ use crate::rewards::existing::load;
 use crate::rewards::save;
 use crate::{Result, Store};
 
-/// A claimed postback with what it says.
+/// A claimed postback after mapping.
 #[derive(Clone, Debug)]
 pub struct MappedPostback {
-    /// Its row.
+    /// The id of the postback.
     pub id: i64,
-    /// When.
+    /// The time of the call.
     pub received_at: TimestampMs,
-    /// What it says, or why it says nothing.
+    /// The event, or why the postback is quarantined.
     pub mapped: std::result::Result<Mapped, Quarantine>,
 }
 
-/// An event of a source that is in the settings.
+/// A mapped event with its source.
 #[derive(Clone, Debug)]
 pub struct Mapped {
-    /// The source.
+    /// From the settings.
     pub source: SourceTerms,
-    /// What it reports.
+    /// Includes the values that people stated.
     pub event: Event,
-    /// Whether the source's list names the caller; `None` without a list.
+    /// Whether the source's allowlist contains the caller; `None` without an allowlist.
     pub caller_listed: Option<bool>,
-    /// What people stated of it, if they did; the event says it, too.
+    /// The values that people stated, if any.
     pub stated: Option<StatedBy>,
 }
 
-/// A batch in hand: claimed, in an open transaction, so that nobody else can change what it touches.
+/// A claimed batch in an open transaction.
 ///
 /// ```text
 /// Claimed ──load──▶ Loaded ──save──▶ Saved ──▶ committed by Store::process
 /// ```
 ///
-/// Dropped before it is saved, all of it is as it was.
+/// Dropping it before it is saved rolls everything back.
 pub struct Claimed {
-    /// What was claimed, in the order received; never empty.
+    /// In the order received; never empty.
     pub postbacks: Vec<WaitingPostback>,
     tx: Tx,
     subscriptions: Arc<Subscriptions>,
     now: TimestampMs,
 }
 
-/// A claimed batch of which everything is known that decides.
+/// A claimed batch with all data for its decisions loaded and locked.
 pub struct Loaded {
     claimed: Claimed,
 }
 
-/// A batch that is saved, but not yet durable.
+/// A batch that is saved but not yet committed.
 pub struct Saved {
     tx: Tx,
     processed: ProcessedBatch,
     notifies: bool,
 }
 
-/// A batch that is durable.
+/// A committed batch.
 #[derive(Debug, Default)]
 pub struct ProcessedBatch {
-    /// What was claimed.
+    /// The claimed postbacks.
     pub postbacks: Vec<WaitingPostback>,
-    /// What was decided.
+    /// What the domain decided.
     pub outcome: BatchOutcome,
 }
 
@@ -94,14 +94,14 @@ impl Claimed {
     pub async fn load(mut self, batch: &[MappedPostback]) -> Result<(Loaded, ExistingRewards)> {
         match load(&mut self.tx, batch).await {
             Ok(existing) => Ok((Loaded { claimed: self }, existing)),
-            // Whoever hears of it finds everything let go of.
+            // Rolled back before the caller gets the error, so that all locks are released.
             Err(error) => self.tx.end(Err(error)).await,
         }
     }
 }
 
 impl Loaded {
-    /// Saves what was decided. Exactly the claimed postbacks must still wait, and the rewards still be as loaded.
+    /// Saves the outcome. Fails unless exactly the claimed postbacks still wait and the rewards are as loaded.
     pub async fn save(self, outcome: BatchOutcome) -> Result<Saved> {
         let Claimed { postbacks, mut tx, subscriptions, now } = self.claimed;
         match save::save(&mut tx, &outcome, &subscriptions, now).await {
@@ -112,8 +112,8 @@ impl Loaded {
 }
 
 impl Store {
-    /// Claims `which`, does `work` with it and makes it durable, in one transaction and in a task of its own; `None` if
-    /// there was nothing to claim. Any error means that nothing was saved. `work` must be quick: the transaction is open.
+    /// Claims `which`, runs `work` on it and commits, in one transaction in a task of its own; `None` if there was nothing
+    /// to claim. On an error nothing was saved. `work` must be quick, because the transaction is open.
     pub async fn process<W>(
         &self,
         which: Claim,
@@ -143,9 +143,9 @@ impl Store {
         work: impl FnOnce(Claimed) -> W,
     ) -> Result<Option<(ProcessedBatch, bool)>> {
         let mut tx = self.begin().await?;
-        let postbacks = match claim_filled(&mut tx, which).await {
+        let postbacks = match claim_with_stated(&mut tx, which).await {
             Ok(postbacks) if !postbacks.is_empty() => postbacks,
-            nothing => return tx.end(nothing.map(|_| None)).await,
+            nothing_or_error => return tx.end(nothing_or_error.map(|_| None)).await,
         };
         let subscriptions = self.subscriptions.clone();
         let Saved { tx, processed, notifies } = work(Claimed { postbacks, tx, subscriptions, now }).await?;
@@ -153,15 +153,16 @@ impl Store {
         Ok(Some((processed, notifies)))
     }
 
-    /// Puts a postback aside with `reason`, without judging it: it made every attempt fail. Does nothing if it does
-    /// not wait any more, or another worker has it in hand.
+    /// Quarantines a waiting postback with `reason`, because every attempt to process it failed. Does nothing if it no
+    /// longer waits, or another worker has claimed it.
     pub async fn quarantine(&self, postback_id: i64, reason: String, now: TimestampMs) -> Result<()> {
-        self.write(move |tx| Box::pin(async move { put_aside(tx, postback_id, &reason, now).await })).await
+        self.write(move |tx| Box::pin(async move { quarantine_waiting(tx, postback_id, &reason, now).await }))
+            .await
     }
 }
 
-/// What `which` claims, with what people stated of it.
-async fn claim_filled(tx: &mut Tx, which: Claim) -> Result<Vec<WaitingPostback>> {
+/// Claims `which` and loads the values that people stated.
+async fn claim_with_stated(tx: &mut Tx, which: Claim) -> Result<Vec<WaitingPostback>> {
     let mut postbacks = claim(tx, which).await?;
     if !postbacks.is_empty() {
         quarantine::load_stated(tx, &mut postbacks).await?;
@@ -169,7 +170,7 @@ async fn claim_filled(tx: &mut Tx, which: Claim) -> Result<Vec<WaitingPostback>>
     Ok(postbacks)
 }
 
-async fn put_aside(tx: &mut Tx, postback_id: i64, reason: &str, now: TimestampMs) -> Result<()> {
+async fn quarantine_waiting(tx: &mut Tx, postback_id: i64, reason: &str, now: TimestampMs) -> Result<()> {
     let claimed = claim(tx, Claim::Only(postback_id)).await?;
     let quarantined = claimed.iter().map(|postback| (postback.id, Quarantine { reason: reason.to_owned() }));
     let outcome = BatchOutcome::default().with_quarantined(quarantined);

@@ -1,4 +1,4 @@
-//! Saving the outcome of a batch: rewards, verdicts, steps with what they move, outcomes of postbacks, cases, tallies.
+//! Saves the outcome of a batch: rewards, verdicts, steps with their transfers, outcomes of postbacks, cases, tallies.
 
 use std::collections::HashMap;
 use std::sync::LazyLock;
@@ -39,7 +39,7 @@ static UPDATE_REWARDS: LazyStatement = LazyLock::new(|| {
     )
 });
 
-/// A credit whose reversal came first: now it is known what it was about.
+/// Adds the details of a credit whose reversal came first.
 static COMPLETE_REWARDS: LazyStatement = LazyLock::new(|| {
     Statement::given::<RewardInsert<'_>>(
         "UPDATE rewards
@@ -58,7 +58,7 @@ static INSERT_VERDICTS: LazyStatement = LazyLock::new(|| {
     )
 });
 
-/// The last statement of a batch: the rows are shared by all workers, and so are locked for the shortest time.
+/// The last statement of a batch: all workers share these rows, so they are locked as briefly as possible.
 static ADD_TALLIES: LazyStatement = LazyLock::new(|| {
     Statement::given::<TallyRow<'_>>(
         "INSERT INTO data_tallies ({columns})
@@ -77,8 +77,8 @@ static MARK_POSTBACKS: LazyStatement = LazyLock::new(|| {
     )
 });
 
-/// Saves everything of `outcome`; true if an app is to be notified. The guard: exactly its postbacks still waited, and
-/// exactly its rewards were still as loaded.
+/// Saves `outcome`; `true` if a delivery was created or cancelled. Fails unless exactly its postbacks still waited and its
+/// rewards were as loaded.
 pub(crate) async fn save(
     tx: &mut Tx,
     outcome: &BatchOutcome,
@@ -86,44 +86,44 @@ pub(crate) async fn save(
     now: TimestampMs,
 ) -> Result<bool> {
     let ids = rewards(tx, &outcome.rewards).await?;
-    let settled = || outcome.rewards.iter().zip(&ids);
+    let changes = || outcome.rewards.iter().zip(&ids);
     retention::shorten_late(
         tx,
-        settled().filter(|(settled, _)| is_late(settled, now)).map(|(_, id)| *id).collect(),
+        changes().filter(|(change, _)| is_late(change, now)).map(|(_, id)| *id).collect(),
     )
     .await?;
-    let verdicts: Vec<_> = settled().filter_map(|(settled, id)| VerdictRow::of(settled, *id)).collect();
+    let verdicts: Vec<_> = changes().filter_map(|(change, id)| VerdictRow::of(change, *id)).collect();
     if !verdicts.is_empty() {
         tx.execute(&INSERT_VERDICTS, &verdicts).await?;
     }
     let taken: Vec<_> =
-        settled().flat_map(|(settled, id)| settled.steps.iter().map(|taken| (*id, taken))).collect();
+        changes().flat_map(|(change, id)| change.steps.iter().map(|taken| (*id, taken))).collect();
     save_steps(tx, &taken, &outcome.business_date, now).await?;
-    let touched: Vec<_> = settled()
-        .map(|(settled, id)| Touched {
+    let touched: Vec<_> = changes()
+        .map(|(change, id)| Touched {
             reward_id: *id,
-            app: &settled.reward.app,
-            user_id: &settled.reward.user_id,
-            steps: settled.steps.iter().collect(),
+            app: &change.reward.app,
+            user_id: &change.reward.user_id,
+            steps: change.steps.iter().collect(),
         })
         .collect();
-    let tells = outbox::enqueue(tx, &touched, subscriptions, now).await?;
+    let notifies = outbox::enqueue(tx, &touched, subscriptions, now).await?;
     outcomes(tx, outcome, &ids, now).await?;
     cases::save(tx, outcome, &ids, now).await?;
     tallies(tx, &outcome.tallies, now).await?;
-    Ok(tells)
+    Ok(notifies)
 }
 
-/// The shortest term of an address.
-const SHORTEST_TERM_MS: i64 = DAY_MS;
+/// The shortest retention period of addresses.
+const SHORTEST_RETENTION_MS: i64 = DAY_MS;
 
-/// Whether the address that is saved with `settled` may be past its term already: its postback is old, or the reward
-/// was known before, and may be older.
-fn is_late(settled: &RewardChange, now: TimestampMs) -> bool {
-    settled.details.as_ref().is_some_and(|details| {
+/// Whether the address saved with `change` may already be past its retention period: the postback is old, or the reward
+/// existed before and may be older.
+fn is_late(change: &RewardChange, now: TimestampMs) -> bool {
+    change.details.as_ref().is_some_and(|details| {
         details.event.ip.is_some()
-            && (settled.reward.id.is_some()
-                || now.0.saturating_sub(details.received_at.0) >= SHORTEST_TERM_MS)
+            && (change.reward.id.is_some()
+                || now.0.saturating_sub(details.received_at.0) >= SHORTEST_RETENTION_MS)
     })
 }
 
@@ -160,36 +160,36 @@ async fn tallies(tx: &mut Tx, tallies: &[DataTally], now: TimestampMs) -> Result
     Ok(())
 }
 
-/// Inserts the new rewards, updates the known ones, and answers with the ids of all, in their order.
-async fn rewards(tx: &mut Tx, settled: &[RewardChange]) -> Result<Vec<i64>> {
-    let (known, new): (Vec<_>, Vec<_>) = settled.iter().partition(|settled| settled.reward.id.is_some());
-    if !known.is_empty() {
-        // Completed first: what then is held is held with all that is known of it.
-        let completed: Vec<_> = known.iter().filter_map(|settled| RewardInsert::of(settled)).collect();
+/// Inserts new rewards, updates existing ones, and returns the ids of all, in the order of `changes`.
+async fn rewards(tx: &mut Tx, changes: &[RewardChange]) -> Result<Vec<i64>> {
+    let (existing, new): (Vec<_>, Vec<_>) = changes.iter().partition(|change| change.reward.id.is_some());
+    if !existing.is_empty() {
+        // Details first, so that a reward that becomes held enters the queue with its details.
+        let completed: Vec<_> = existing.iter().filter_map(|change| RewardInsert::of(change)).collect();
         if !completed.is_empty() {
             guard("rewards", tx.execute(&COMPLETE_REWARDS, &completed).await?, completed.len())?;
         }
-        let rows: Vec<_> = known.iter().map(|settled| update_row(settled)).collect();
+        let rows: Vec<_> = existing.iter().map(|change| update_row(change)).collect();
         guard("rewards", tx.execute(&UPDATE_REWARDS, &rows).await?, rows.len())?;
     }
-    let inserts: Vec<_> = new.iter().filter_map(|settled| RewardInsert::of(settled)).collect();
+    let inserts: Vec<_> = new.iter().filter_map(|change| RewardInsert::of(change)).collect();
     let inserted: Vec<InsertedRow> =
         if inserts.is_empty() { Vec::new() } else { tx.fetch(&INSERT_REWARDS, &inserts).await? };
     let ids: HashMap<(&str, &str), i64> =
         inserted.iter().map(|row| ((row.source.as_str(), row.event_key.as_str()), row.id)).collect();
-    settled
+    changes
         .iter()
-        .map(|settled| {
-            let reward = &settled.reward;
+        .map(|change| {
+            let reward = &change.reward;
             let id = reward.id.or_else(|| ids.get(&(reward.source.as_str(), reward.key.as_str())).copied());
             id.ok_or_else(|| Error::Aborted(format!("reward {} was not returned", reward.key)))
         })
         .collect()
 }
 
-fn update_row(settled: &RewardChange) -> UpdateRow {
-    let reward = &settled.reward;
-    let taken = i64::try_from(settled.steps.len()).unwrap_or(i64::MAX);
+fn update_row(change: &RewardChange) -> UpdateRow {
+    let reward = &change.reward;
+    let taken = i64::try_from(change.steps.len()).unwrap_or(i64::MAX);
     UpdateRow {
         id: reward.id.unwrap_or_default(),
         status: reward.status.name(),
@@ -246,18 +246,18 @@ given_row! {
 }
 
 impl<'a> RewardInsert<'a> {
-    /// The row of a reward whose details are to be written.
-    fn of(settled: &'a RewardChange) -> Option<Self> {
-        let details = settled.details.as_ref()?;
-        let (reward, event) = (&settled.reward, &details.event);
-        let verdict = settled.verdict.as_ref().map(|judgement| judgement.verdict.decision);
+    /// `None` if the change carries no details to save.
+    fn of(change: &'a RewardChange) -> Option<Self> {
+        let details = change.details.as_ref()?;
+        let (reward, event) = (&change.reward, &details.event);
+        let verdict = change.verdict.as_ref().map(|judgement| judgement.verdict.decision);
         let is_held = verdict == Some(Decision::Hold);
         Some(Self {
             source: &reward.source,
             event_key: &reward.key,
             app: &reward.app,
             user_id: &reward.user_id,
-            // The credit's, also where the reversal came first under an id of its own.
+            // The credit's id, even if the reversal came first with an id of its own.
             tx_id: event.key(),
             status: reward.status.name(),
             currency: &reward.currency,
@@ -311,10 +311,10 @@ given_row! {
 }
 
 impl<'a> VerdictRow<'a> {
-    fn of(settled: &'a RewardChange, reward_id: i64) -> Option<Self> {
-        let judgement = settled.verdict.as_ref()?;
+    fn of(change: &'a RewardChange, reward_id: i64) -> Option<Self> {
+        let judgement = change.verdict.as_ref()?;
         let verdict = &judgement.verdict;
-        // What the queue groups by; what was credited is in no queue.
+        // The queue groups by these; only held rewards are in it.
         let is_held = verdict.decision == Decision::Hold;
         let fired = if is_held { verdict.counted() } else { Vec::new() };
         Some(Self {

@@ -1,4 +1,4 @@
-//! Saving steps of rewards, and what they move.
+//! Saves steps of rewards and books their transfers.
 
 use std::sync::LazyLock;
 
@@ -19,7 +19,7 @@ static INSERT_STEPS: LazyStatement = LazyLock::new(|| {
     )
 });
 
-/// Saves steps and what they move.
+/// Saves steps (each with its reward's id) and books their transfers.
 pub(crate) async fn save_steps(
     tx: &mut Tx,
     taken: &[(i64, &TakenStep)],
@@ -48,7 +48,6 @@ pub(crate) async fn save_steps(
     transfers(tx, taken, business_date, now).await
 }
 
-/// Books the transfers of steps: balances first, because their rows give the accounts their ids.
 async fn transfers(
     tx: &mut Tx,
     taken: &[(i64, &TakenStep)],

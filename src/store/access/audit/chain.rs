@@ -1,9 +1,8 @@
-//! Adding lines to the chain of the audit, and walking it.
+//! Adds lines to the audit chain, and reads it.
 //!
-//! The chain has one end, the row of `audit_head`. Whoever adds a line locks it, goes on from its hash, and moves it
-//! forward, all in the transaction of the act. It is the last lock in the order of locks (persons' tallies, users, rewards,
-//! cases, postbacks, statements, then this): [`crate::db::tx::Tx::end`] takes it right before it commits, so that nobody who
-//! holds it waits for anything but the disk.
+//! The row of `audit_head` is the end of the chain. Adding a line locks it, continues from its hash, and moves it forward,
+//! all in the transaction of the act. It is the last lock in the lock order (see `lib.rs`): [`crate::db::tx::Tx::end`]
+//! takes it right before the commit, so that its holder waits only for the disk.
 
 use std::sync::LazyLock;
 
@@ -16,8 +15,8 @@ use crate::db::sql::{LazyStatement, Statement};
 use crate::db::tx::{Tx, guard, with_statement};
 use crate::{Result, Store, read};
 
-/// How many lines one step of a walk reads.
-const WALK_ROWS: i64 = 1_000;
+/// Lines of one page of the chain.
+const PAGE_ROWS: i64 = 1_000;
 
 static LOCK_HEAD: LazyStatement =
     LazyLock::new(|| Statement::new("SELECT number, hash FROM audit_head WHERE one = 1 {for_update}", &[]));
@@ -62,7 +61,7 @@ given_row! {
     }
 }
 
-/// Adds the lines that `tx` has noted to the chain.
+/// Adds the lines of `tx` to the chain.
 pub(crate) async fn add(tx: &mut Tx) -> Result<()> {
     let noted = std::mem::take(tx.noted());
     if noted.is_empty() {
@@ -119,20 +118,20 @@ pub(crate) async fn add(tx: &mut Tx) -> Result<()> {
     guard("audit_head", moved, 1)
 }
 
-/// How far the chain has come.
+/// The end of the chain.
 #[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
 pub struct Head {
-    /// The last line, 0 if there is none.
+    /// Number of the last line; 0 if there is none.
     pub number: i64,
-    /// Its hash.
+    /// Hash of the last line.
     pub hash: String,
-    /// How many older lines stood outside the chain when it began.
+    /// Older lines outside the chain, as counted when it was introduced.
     pub lines_before: i64,
-    /// How many stand there now.
+    /// Lines outside the chain now; another number means that somebody added or deleted some.
     pub lines_outside: i64,
 }
 
-/// A line of the chain as it is kept.
+/// A saved line of the chain.
 #[derive(Clone, Debug, sqlx::FromRow)]
 pub struct ChainRow {
     seq: i64,
@@ -151,7 +150,7 @@ pub struct ChainRow {
 }
 
 impl ChainRow {
-    /// As the domain looks at it.
+    /// The line in the domain's form.
     pub fn kept(&self) -> Kept<'_> {
         let entry = Entry {
             seq: self.seq,
@@ -174,26 +173,29 @@ impl ChainRow {
 }
 
 impl Store {
-    /// How far the audit has come.
+    /// The end of the chain.
     pub async fn audit_head(&self) -> Result<Head> {
         let head: Option<Head> = read!(self, pool => sqlx::query_as(
             "SELECT number, hash, lines_before, (SELECT COUNT(*) FROM audit WHERE seq IS NULL) AS lines_outside
              FROM audit_head WHERE one = 1"
         ).fetch_optional(pool).await)?;
         head.ok_or_else(|| {
-            crate::Error::Unfit("the end of the audit is missing: was the table audit_head emptied?".into())
+            crate::Error::Unfit(
+                "the table audit_head has no row, so the audit chain has no end: restore the database from a backup"
+                    .into(),
+            )
         })
     }
 
-    /// The next lines of the chain behind the line `after`, in order; none at its end.
+    /// The next lines of the chain after the line `after`, in order; empty at its end.
     pub async fn audit_chain(&self, after: i64) -> Result<Vec<ChainRow>> {
-        // Addresses are bounded by themselves: else Postgres may walk all of those before the page, for each page.
+        // The condition on addresses keeps Postgres from scanning all addresses before the page.
         Ok(read!(self, pool => sqlx::query_as(
             "SELECT audit.seq, happened_at, actor, via, via_name, from_network, address_digest, action, subject, detail,
                     hash, address, salt
              FROM audit LEFT JOIN audit_addresses
                   ON audit_addresses.seq = audit.seq AND audit_addresses.seq > $1
              WHERE audit.seq > $1 ORDER BY audit.seq LIMIT $2"
-        ).bind(after).bind(WALK_ROWS).fetch_all(pool).await)?)
+        ).bind(after).bind(PAGE_ROWS).fetch_all(pool).await)?)
     }
 }

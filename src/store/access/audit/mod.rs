@@ -1,4 +1,5 @@
-//! Who did what, by what means and from where: append-only, a chain, written in the transaction of what it tells of.
+//! The audit: who did what, by what means and from where. An append-only hash chain, written in the transaction of each
+//! act.
 
 pub(crate) mod chain;
 
@@ -16,33 +17,33 @@ use crate::db::tx::{Tx, with_statement};
 use crate::operations::retention::{Purged, STEP_ROWS};
 use crate::{Result, Store, read};
 
-/// What somebody did.
+/// One act, as an audit line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Line {
-    /// A person, a service, a part of RewardGate, or `command line`; by what means and from where.
+    /// A person, a service, a part of RewardGate, or `command line`; with means and address.
     pub actor: Actor,
-    /// What.
+    /// The kind of act.
     pub action: Action,
-    /// To what, e.g. `reward 12`.
+    /// The object of the act, e.g. `reward 12`.
     pub subject: String,
-    /// Whatever else needs saying; may be empty.
+    /// Further details; may be empty.
     pub detail: String,
 }
 
 impl Line {
-    /// A line.
+    /// The arguments in the order of the fields.
     pub fn new(actor: &Actor, action: Action, subject: String, detail: String) -> Self {
         Self { actor: actor.clone(), action, subject, detail }
     }
 }
 
-/// A line that is written when its transaction ends.
+/// A line to write at the end of its transaction.
 pub(crate) struct Noted {
     line: Line,
     now: TimestampMs,
 }
 
-/// A line as it is kept.
+/// A saved line.
 #[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
 #[expect(missing_docs, reason = "the columns of audit, described in the migration")]
 pub struct AuditRow {
@@ -53,7 +54,7 @@ pub struct AuditRow {
     pub via: Option<String>,
     pub via_name: Option<String>,
     pub from_network: Option<String>,
-    /// The whole address, until its term is over.
+    /// The full address; `None` after its retention period.
     pub address: Option<String>,
     pub action: String,
     pub subject: String,
@@ -69,20 +70,20 @@ pub struct AuditFilter {
     pub actor: Option<String>,
     /// Only of this action.
     pub action: Option<String>,
-    /// Only what comes after this line in the list, which runs from the newest to the oldest.
+    /// Only ids below this one; that of the last row of the previous page.
     pub before: Option<i64>,
 }
 
-/// Which lines to export, the oldest first.
+/// Which lines to export.
 #[derive(Clone, Debug, Default)]
 pub struct ExportFilter {
     /// Only of this person or token.
     pub actor: Option<String>,
     /// Only of this action.
     pub action: Option<String>,
-    /// Only what happened at or after this instant.
+    /// Happened at or after.
     pub from: Option<TimestampMs>,
-    /// Only what happened before this instant.
+    /// Happened before.
     pub to: Option<TimestampMs>,
 }
 
@@ -99,13 +100,13 @@ static FORGET: LazyStatement = LazyLock::new(|| {
     )
 });
 
-/// Notes `line` in the transaction of what it tells of.
+/// Adds `line` to the transaction of its act.
 pub(crate) fn note(tx: &mut Tx, line: &Line, now: TimestampMs) {
     tx.noted().push(Noted { line: line.clone(), now });
 }
 
 impl Store {
-    /// Notes something that leaves no other trace.
+    /// Writes a line for an act that changes nothing else.
     pub async fn note_in_audit(&self, line: Line, now: TimestampMs) -> Result<()> {
         self.write(move |tx| {
             Box::pin(async move {
@@ -134,7 +135,7 @@ impl Store {
         })?)
     }
 
-    /// Up to `limit` lines behind the line `after_id`, oldest first.
+    /// Up to `limit` lines after the line `after_id`, oldest first.
     pub async fn audit_export(
         &self,
         filter: &ExportFilter,
@@ -161,7 +162,7 @@ impl Store {
         })?)
     }
 
-    /// One step of deleting the addresses of lines written before `before`. The lines stay as they are.
+    /// One step of deleting the full addresses of lines written before `before`. The lines themselves stay unchanged.
     pub async fn forget_audit_addresses(&self, before: TimestampMs) -> Result<Purged> {
         self.write(move |tx| {
             Box::pin(async move {
@@ -175,9 +176,9 @@ impl Store {
         .await
     }
 
-    /// The names and actions that stand in the audit, for its filters.
+    /// The actors and actions in the audit, at most 200 each, for its filters.
     pub async fn audit_choices(&self) -> Result<(Vec<String>, Vec<String>)> {
-        // Each by a walk over its index from one value to the next, so that a long audit costs no more.
+        // Each jumps through its index from one value to the next, so the cost does not grow with the audit.
         let actors: Vec<(String,)> = read!(self, pool => sqlx::query_as(
             "WITH RECURSIVE each(value) AS (
                  SELECT MIN(actor) FROM audit

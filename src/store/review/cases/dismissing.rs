@@ -1,4 +1,4 @@
-//! Dismissing a case leaves the user what the network takes back, so that it needs two people where crediting does.
+//! Dismissing a case lets the user keep what the network takes back, so it requires a second person like a release.
 
 use std::sync::LazyLock;
 
@@ -16,7 +16,7 @@ use crate::db::tx::{Tx, with_statement};
 use crate::review::decisions::ONE_BY_ONE;
 use crate::review::decisions::Reviewer;
 
-/// What a person ($1) dismissed alone since $2. What two dismissed is signed by both.
+/// What the person $1 dismissed alone since $2. `ended_by` of a dismissal by two people names both.
 static ALONE: LazyStatement = LazyLock::new(|| {
     Statement::new(
         "SELECT CAST(COUNT(*) AS BIGINT), CAST(COALESCE(SUM(stake_payout_micros), 0) AS BIGINT)
@@ -33,7 +33,7 @@ static INSERT: LazyStatement = LazyLock::new(|| {
     Statement::new("INSERT INTO case_opinions (case_id, person, note, given_at) VALUES ($1, $2, $3, $4)", &[])
 });
 
-/// What `reviewer` dismissed alone lately. Holds back every other dismissal of theirs until this one is saved.
+/// What `reviewer` dismissed alone recently. Blocks other dismissals of the same person until this transaction ends.
 pub(super) async fn dismissed_alone(tx: &mut Tx, reviewer: &Reviewer) -> Result<Alone> {
     with_statement!(tx, ONE_BY_ONE, |sql, connection| {
         sqlx::query(sql).bind(format!("dismissals of {}", reviewer.actor)).execute(connection).await?;
@@ -46,7 +46,7 @@ pub(super) async fn dismissed_alone(tx: &mut Tx, reviewer: &Reviewer) -> Result<
     Ok(Alone { payout: Micros(payout), rewards: usize::try_from(cases).unwrap_or(usize::MAX) })
 }
 
-/// Whether the case is dismissed now, and with whom; if not, the opinion is kept. The case is locked.
+/// Whether the case is dismissed now, and with which second person; if not, saves the opinion. The case is locked.
 pub(super) async fn weigh(
     tx: &mut Tx,
     case_id: i64,
@@ -73,7 +73,7 @@ pub(super) async fn weigh(
     };
     let mut voices: Vec<Voice> = acted.iter().map(voice).collect();
     let Some(by) = voices.pop() else { return Ok(Weighing::Wait) };
-    // There is one thing to say: that the reversal is dismissed.
+    // An opinion on a case can only be to dismiss the reversal.
     let opinion = |by| Opinion { by, decision: Review::Reject };
     let earlier: Vec<Opinion> = voices.into_iter().map(opinion).collect();
     let weighed = domain::review::queue::weigh(needs_second, &earlier, &by, Review::Reject);

@@ -1,4 +1,4 @@
-//! Reversals that a person must look at: raised by a batch, listed, and decided once.
+//! Reversal cases: reversals that a person must look at. Raised by a batch, listed, and resolved once.
 
 mod dismissing;
 mod resolve;
@@ -18,9 +18,9 @@ use crate::{Result, Store, read};
 
 pub use resolve::{Resolve, Resolved};
 
-/// How many likely credits of an orphan are shown.
+/// Limit of likely credits listed for an orphan.
 pub const MAX_PARTNERS: i64 = 10;
-/// How many rewards of a user are looked at for them: the newest.
+/// Limit of a user's rewards searched for them.
 const MAX_PARTNERS_OUT_OF: i64 = 1_000;
 
 static INSERT: LazyStatement = LazyLock::new(|| {
@@ -30,7 +30,7 @@ static INSERT: LazyStatement = LazyLock::new(|| {
     )
 });
 
-/// What the network sent ends the open cases of a reward: its credit those of an orphan, a whole reversal the others.
+/// Postbacks end open cases of a reward: the credit ends those of an orphan, a full reversal the others.
 static CLOSE: LazyStatement = LazyLock::new(|| {
     Statement::given::<CloseRow>(
         "UPDATE reversal_cases SET ending = given.ending, ended_at = given.ended_at, ended_by = 'network'
@@ -60,7 +60,7 @@ given_row! {
 impl<'a> InsertRow<'a> {
     fn of(case: &'a NewCase, reward: &'a Reward, reward_id: i64) -> Self {
         let said = &case.said;
-        // Of a reversal that takes all, and of one without a credit, what it names or what there is.
+        // A full reversal puts at stake what is left of the reward.
         let stake = match extent(said.reward, said.payout, reward.left()) {
             Extent::Part(part) => part,
             Extent::All => reward.left(),
@@ -90,7 +90,7 @@ given_row! {
     }
 }
 
-/// Saves the cases that `outcome` raises, and ends those that it closes; `reward_ids` are those of its rewards.
+/// Saves the cases that `outcome` raises, and ends those that it closes; `reward_ids` are in the order of its rewards.
 pub(crate) async fn save(
     tx: &mut Tx,
     outcome: &BatchOutcome,
@@ -110,7 +110,7 @@ pub(crate) async fn save(
     }
     let closes = outcome.rewards.iter().zip(reward_ids);
     let closes: BTreeSet<_> = closes
-        .flat_map(|(settled, reward_id)| settled.closes.iter().map(|ending| (*reward_id, *ending)))
+        .flat_map(|(change, reward_id)| change.closes.iter().map(|ending| (*reward_id, *ending)))
         .map(|(reward_id, ending)| CloseRow { reward_id, ending: ending.name(), ended_at: now.0 })
         .collect();
     if !closes.is_empty() {
@@ -122,22 +122,22 @@ pub(crate) async fn save(
 /// Which cases to list.
 #[derive(Clone, Debug, Default)]
 pub struct CaseFilter {
-    /// Only those that have ended, or only those that a person must look at.
+    /// `true`: ended cases; `false`: open cases that are due.
     pub ended: bool,
     /// Only of this situation.
     pub situation: Option<Situation>,
     /// Only of this source.
     pub source: Option<String>,
-    /// Only what comes after this place.
+    /// Only what follows this place in the list.
     pub after: Option<CasePlace>,
 }
 
-/// A place in a list of cases: open ones run from the oldest to the newest, ended ones the other way.
+/// A place in a list of cases: open ones are listed oldest first, ended ones newest first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CasePlace {
-    /// When it was due, or ended.
+    /// `due_at` of an open case, `ended_at` of an ended one.
     pub at: TimestampMs,
-    /// Its id.
+    /// Orders cases of the same time.
     pub id: i64,
 }
 
@@ -176,7 +176,7 @@ pub struct CaseRow {
 }
 
 impl CaseRow {
-    /// How it ended; `None` while it is open.
+    /// `None` while it is open.
     pub fn ended(&self) -> Option<Ending> {
         self.ending.as_deref().and_then(Ending::parse)
     }
@@ -188,7 +188,7 @@ const SELECT: &str = "SELECT cases.id, cases.reward_id, cases.postback_id, cases
             payout_micros, taken_back_micros, taken_back_payout_micros, offer_id, offer_name
      FROM reversal_cases AS cases JOIN rewards ON rewards.id = cases.reward_id ";
 
-/// A credit that an orphan may belong to.
+/// A credit that an orphan reversal may belong to.
 #[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
 #[expect(missing_docs, reason = "the columns of rewards, described in the migration")]
 pub struct PartnerRow {
@@ -202,27 +202,27 @@ pub struct PartnerRow {
     pub offer_id: Option<String>,
     pub offer_name: Option<String>,
     pub received_at: i64,
-    /// 1 if its offer is the reversal's.
+    /// 1 if the reversal has the same offer, otherwise 0.
     pub same_offer: i64,
-    /// 1 if its amount is.
+    /// 1 if the reversal has the same amount, otherwise 0.
     pub same_amount: i64,
 }
 
-/// What waits for a person.
+/// The due cases of one situation.
 #[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
 pub struct CaseTotals {
-    /// Why.
+    /// A name of [`Situation`].
     pub situation: String,
-    /// How many.
+    /// Their number.
     pub cases: i64,
-    /// What is at stake, in USD.
+    /// The payout at stake, in USD micros.
     pub payout_micros: i64,
-    /// When the oldest became a person's business.
+    /// When the oldest became due, unix milliseconds.
     pub oldest_at: i64,
 }
 
 impl Store {
-    /// Up to `limit` cases: open ones that a person must look at, the oldest first, or ended ones, the newest first.
+    /// Up to `limit` cases: open ones that are due, oldest first, or ended ones, newest first.
     pub async fn cases(&self, filter: &CaseFilter, now: TimestampMs, limit: i64) -> Result<Vec<CaseRow>> {
         Ok(read!(self, pool => {
             let mut query = QueryBuilder::new(SELECT);
@@ -251,7 +251,7 @@ impl Store {
         })?)
     }
 
-    /// The case `id`.
+    /// The case `id`, if it exists.
     pub async fn case(&self, id: i64) -> Result<Option<CaseRow>> {
         Ok(read!(self, pool => {
             let mut query = QueryBuilder::new(SELECT);
@@ -260,7 +260,7 @@ impl Store {
         })?)
     }
 
-    /// The cases about a reward: of its key, and orphans that were linked to it; the oldest first.
+    /// The cases of a reward, and orphans linked to it; oldest first.
     pub async fn cases_of_reward(&self, reward_id: i64) -> Result<Vec<CaseRow>> {
         Ok(read!(self, pool => {
             let mut query = QueryBuilder::new(SELECT);
@@ -270,7 +270,7 @@ impl Store {
         })?)
     }
 
-    /// What a person must look at, by situation.
+    /// The due cases, by situation.
     pub async fn open_cases(&self, now: TimestampMs) -> Result<Vec<CaseTotals>> {
         Ok(read!(self, pool => sqlx::query_as(
             "SELECT situation, COUNT(*) AS cases, CAST(SUM(stake_payout_micros) AS BIGINT) AS payout_micros,
@@ -279,8 +279,8 @@ impl Store {
         ).bind(now.0).fetch_all(pool).await)?)
     }
 
-    /// Credits that the orphan `case` may belong to, the likeliest first: of the same user, of the same offer, over the
-    /// same amount; and those whose transaction is the beginning or the end of its own.
+    /// Credits that the orphan `case` may belong to, likeliest first: credits whose transaction id is a part of the
+    /// reversal's, and credits of the same user (those with the same amount or offer first).
     pub async fn partners(&self, case: &CaseRow) -> Result<Vec<PartnerRow>> {
         let keys = contained(&case.tx_id);
         Ok(read!(self, pool => {
@@ -315,19 +315,19 @@ impl Store {
     }
 }
 
-/// How many parts of a transaction id are looked for.
+/// Limit of parts of a transaction id that are searched.
 const MAX_CONTAINED: usize = 8;
 
-/// What is left of a transaction id without a word before its first or behind its last separators: networks write
-/// `T0-R`, `r_T0` or `reversal:T0` for the reversal of `T0`. Never empty, because lists in SQL cannot be.
+/// The parts of a transaction id before its last and after its first separators: networks write `T0-R`, `r_T0` or
+/// `reversal:T0` for the reversal of `T0`. Never empty, because an SQL list cannot be.
 fn contained(tx_id: &str) -> Vec<String> {
     let separators = || tx_id.char_indices().filter(|(_, letter)| "-_:./#".contains(*letter));
     let before = separators().map(|(at, _)| &tx_id[..at]);
-    let behind = separators().map(|(at, letter)| &tx_id[at + letter.len_utf8()..]);
+    let after = separators().map(|(at, letter)| &tx_id[at + letter.len_utf8()..]);
     let mut found: Vec<String> = before
         .rev()
         .take(MAX_CONTAINED / 2)
-        .chain(behind.take(MAX_CONTAINED / 2))
+        .chain(after.take(MAX_CONTAINED / 2))
         .map(str::to_owned)
         .collect();
     found.retain(|part| !part.is_empty());
@@ -339,7 +339,7 @@ mod tests {
     use super::contained;
 
     #[test]
-    fn the_transaction_of_a_credit_is_looked_for_inside_that_of_its_reversal() {
+    fn a_reversals_transaction_id_is_searched_for_that_of_its_credit() {
         assert_eq!(contained("T0-R"), ["T0", "R"]);
         assert_eq!(contained("reversal:T0"), ["reversal", "T0"]);
         assert_eq!(contained("T0"), ["T0"]);

@@ -1,4 +1,4 @@
-//! Deciding a case, once.
+//! Resolves a case.
 
 use std::sync::LazyLock;
 
@@ -19,43 +19,43 @@ use crate::review::decisions::Reviewer;
 use crate::review::decisions::{IdRow, Taken, load, take};
 use crate::{Error, Result, Store};
 
-/// What a person decides on a case.
+/// A person's resolution of a case.
 #[derive(Clone, Debug)]
 pub struct Resolve {
-    /// The case.
+    /// The id of the case.
     pub case_id: i64,
-    /// What is decided.
+    /// Take back all or a part, or dismiss.
     pub resolution: Resolution,
-    /// Of an orphan: the reward that is taken back. Of others: none, or that of the case.
+    /// For an orphan: the reward to take back. Otherwise `None` or the reward of the case.
     pub reward_id: Option<i64>,
-    /// By whom, why and when; the reason is required.
+    /// Must have a note.
     pub reviewer: Reviewer,
 }
 
-/// What became of it.
+/// The result of a resolution.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Resolved {
-    /// It is saved and booked.
+    /// Saved and booked.
     Done {
-        /// The reward that was taken back, or a part of it; `None` if nothing moved.
+        /// The reward that was taken back fully or partly; `None` if the case was dismissed.
         reward_id: Option<i64>,
-        /// What moved.
+        /// The amounts taken back.
         moved: Amounts,
     },
     /// There is no such case.
     NotFound,
-    /// It has ended already.
+    /// It has already ended.
     Ended {
-        /// How.
+        /// Its result.
         ending: Ending,
-        /// By whom.
+        /// One person, two as `mara, joe`, or `network`.
         by: String,
     },
-    /// The reward to take back is not named, or cannot belong to the case; the sentence says why.
+    /// `reward_id` is missing, or cannot belong to the case; the sentence says why.
     BadReward(String),
-    /// It cannot be decided like that.
+    /// The status or amounts of the reward do not allow the resolution.
     NotPossible(NotPossible),
-    /// Another person must agree to dismiss it; kept as an opinion.
+    /// Dismissing requires a second person; saved as an opinion.
     Waits,
 }
 
@@ -89,7 +89,7 @@ static END: LazyStatement = LazyLock::new(|| {
     )
 });
 
-/// What else was open about a reward that is gone as a whole.
+/// Ends the other open cases of a reward that was taken back completely.
 static END_OTHERS: LazyStatement = LazyLock::new(|| {
     Statement::new(
         "UPDATE reversal_cases SET ending = 'reversed', ended_at = $2, ended_by = $3
@@ -99,7 +99,7 @@ static END_OTHERS: LazyStatement = LazyLock::new(|| {
 });
 
 impl Store {
-    /// Decides a case: books what is taken back, tells the app of it, and ends the case, in one transaction.
+    /// Resolves a case in one transaction: books what is taken back, creates the deliveries, and ends the case.
     pub async fn resolve_case(&self, resolve: Resolve) -> Result<Resolved> {
         let subscriptions = self.subscriptions.clone();
         let second = self.terms.second.clone();
@@ -123,7 +123,7 @@ async fn decide(
     subscriptions: &Subscriptions,
 ) -> Result<Resolved> {
     let Resolve { case_id, resolution, reward_id, mut reviewer } = wanted;
-    // The first lock of all, so that it never stands behind those that settling takes.
+    // The first lock of all (see the lock order in `lib.rs`).
     let before = match (resolution, second.bulk) {
         (Resolution::Dismiss, Some(_)) => dismissed_alone(tx, &reviewer).await?,
         _ => Alone::default(),
@@ -138,11 +138,11 @@ async fn decide(
             return Ok(Resolved::BadReward(format!("the case is about reward {}", row.reward_id)));
         }
         (_, true, None) => {
-            return Ok(Resolved::BadReward("`reward_id` is missing: name the credit to take back".into()));
+            return Ok(Resolved::BadReward("`reward_id` is missing: give the credit's id".into()));
         }
         (_, true, Some(id)) => Some(id),
     };
-    // Users and rewards first and then the case, as a batch locks them.
+    // Users and rewards before the case, as in processing.
     let mut ids = vec![IdRow { id: row.reward_id }];
     ids.extend(target.filter(|id| *id != row.reward_id).map(|id| IdRow { id }));
     let rewards = load(tx, &ids).await?;
@@ -166,7 +166,7 @@ async fn decide(
         match dismissing::weigh(tx, case_id, second.is_needed(stake, false, alone), &reviewer).await? {
             Weighing::Wait => return Ok(Resolved::Waits),
             Weighing::Take { with: Some(with) } => {
-                // Both have signed it.
+                // `ended_by` and the step name both people.
                 let names = format!("{with}, {by}");
                 reviewer.actor = Actor::new(names, by.via().clone(), by.address());
             }
@@ -179,7 +179,7 @@ async fn decide(
             return Ok(Resolved::BadReward(format!("there is no reward {id}")));
         };
         if reward.source != row.source || !reward.credit_seen {
-            let why = format!("reward {id} is no credit of the source {}", row.source);
+            let why = format!("reward {id} is not a credit of the source {}", row.source);
             return Ok(Resolved::BadReward(why));
         }
         let said = Said {

@@ -19,7 +19,7 @@ use crate::rewards::steps::save_steps;
 pub(crate) async fn load(tx: &mut Tx, ids: &[IdRow]) -> Result<HashMap<i64, Reward>> {
     let owners: Vec<(String, String)> = tx.fetch(&OWNERS, ids).await?;
     let owners = owners.into_iter().map(|(app, user_id)| UserRow { app, user_id }).collect();
-    // The users first and then the rewards, as settling does it.
+    // Users before rewards (see the lock order in `lib.rs`).
     lock_users(tx, owners).await?;
     let rows: Vec<RewardRow> = tx.fetch(&LOAD, ids).await?;
     rows.into_iter()
@@ -32,7 +32,7 @@ pub(crate) async fn load(tx: &mut Tx, ids: &[IdRow]) -> Result<HashMap<i64, Rewa
 
 pub(crate) type Taken<'a> = (i64, &'a Reward, TakenStep);
 
-/// Saves steps with what they move and what they tell.
+/// Saves steps, books their transfers, and creates their deliveries.
 pub(crate) async fn take(
     tx: &mut Tx,
     taken: &[Taken<'_>],
@@ -73,7 +73,7 @@ pub(crate) async fn take(
     Ok(())
 }
 
-/// Takes back what of `decided` can be taken back.
+/// Undoes those of `decided` that can be undone.
 pub(super) async fn take_back(
     tx: &mut Tx,
     id: i64,

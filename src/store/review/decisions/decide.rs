@@ -1,4 +1,4 @@
-//! A click at the context: everything that is known of the rewards, what becomes of each, and what is kept of it.
+//! Makes a decision: loads its context, decides on each reward, and saves the result.
 
 use std::collections::{HashMap, HashSet};
 
@@ -23,22 +23,22 @@ use crate::access::staff;
 use crate::access::tokens;
 use crate::db::tx::{Tx, with_statement};
 
-/// Everything that is known when a click is decided on.
+/// Everything that a decision depends on, loaded and locked.
 pub(super) struct ReviewContext {
     rewards: HashMap<i64, Reward>,
     hard: HashMap<i64, bool>,
     claims: HashMap<i64, String>,
     opinions: HashMap<i64, Vec<Opinion>>,
     last_steps: HashMap<i64, LastStepRow>,
-    /// Who decides.
+    /// The person or service that decides.
     by: Voice,
-    /// What they decided the same way and alone within [`BULK_MS`].
+    /// What they decided the same way and alone in the last [`BULK_MS`].
     before: Alone,
 }
 
 impl ReviewContext {
     pub(super) async fn open(tx: &mut Tx, decide: &BulkDecision, second: &SecondPerson) -> Result<Self> {
-        // The first lock of all, so that it never stands behind those that settling takes.
+        // The first lock of all (see the lock order in `lib.rs`).
         let before = if second.bulk.is_some() { decided_alone(tx, decide).await? } else { Alone::default() };
         let ids: Vec<IdRow> = decide.wanted.iter().map(|wanted| IdRow { id: wanted.reward_id }).collect();
         let rewards = load(tx, &ids).await?;
@@ -100,7 +100,7 @@ impl ReviewContext {
         })
     }
 
-    /// Why `wanted` cannot be decided on, if it cannot.
+    /// Why `wanted` cannot be decided on; `None` if it can.
     fn skip(&self, wanted: &Wanted, overturn: bool) -> Result<Option<Skip>> {
         let Some(reward) = self.rewards.get(&wanted.reward_id) else { return Ok(Some(Skip::NotFound)) };
         let is_open = reward.status == Status::Held || (overturn && reward.status == Status::Rejected);
@@ -169,21 +169,21 @@ impl ReviewContext {
             taken.iter().fold(0_i64, |sum, (_, reward, _)| sum.saturating_add(payout(reward).0));
         if !opinions.is_empty() {
             tx.execute(&INSERT_OPINIONS, &opinions).await?;
-            // So that the other person can open it at once.
+            // So that the second person can claim it at once.
             let ids: Vec<IdRow> = decision.waiting.iter().map(|id| IdRow { id: *id }).collect();
             tx.execute(&LET_GO, &ids).await?;
         }
         take(tx, &taken, &decide.reviewer, subscriptions).await?;
         if !taken.is_empty() {
-            decision.id = Some(keep(tx, decide, &decision, &taken).await?);
+            decision.id = Some(save(tx, decide, &decision, &taken).await?);
         }
         note(tx, decide, &decision);
         Ok(decision)
     }
 }
 
-/// What who decides here decided the same way, lately and alone. Holds back every other click of theirs until this one
-/// is saved: of two at the same moment, neither would see the other.
+/// What the person decided the same way recently and alone. Blocks other decisions of the same person until this
+/// transaction ends: two at the same time would not see each other.
 async fn decided_alone(tx: &mut Tx, decide: &BulkDecision) -> Result<Alone> {
     let Reviewer { actor, now, .. } = &decide.reviewer;
     with_statement!(tx, ONE_BY_ONE, |sql, connection| {
@@ -210,8 +210,8 @@ pub(super) fn decision_name(decision: Review) -> &'static str {
     }
 }
 
-/// Keeps the click, to undo it by.
-async fn keep(
+/// Saves the decision, so that it can be undone.
+async fn save(
     tx: &mut Tx,
     decide: &BulkDecision,
     decision: &BulkDecisionResult,
@@ -235,7 +235,7 @@ async fn keep(
     Ok(id)
 }
 
-/// Says in the audit who did what.
+/// Writes the audit lines.
 fn note(tx: &mut Tx, decide: &BulkDecision, decision: &BulkDecisionResult) {
     let subject = |ids: &[i64]| match ids {
         [one] => format!("reward {one}"),
@@ -249,7 +249,7 @@ fn note(tx: &mut Tx, decide: &BulkDecision, decision: &BulkDecisionResult) {
         audit::note(tx, &Line::new(actor, action, subject(&decision.taken), detail), *now);
     }
     if !decision.waiting.is_empty() {
-        // Not what was said: the second person is not to know.
+        // Without the opinion itself: the second person must not know it.
         let line = Line::new(actor, Action::OpinionGiven, subject(&decision.waiting), String::new());
         audit::note(tx, &line, *now);
     }

@@ -1,8 +1,8 @@
-//! One click of one person that decides on many rewards, what became of each, and taking it all back.
+//! Decisions of one person on many rewards at once, and undoing them.
 //!
-//! A decision only ever touches what is held (or rejected, if that is what is to be overturned), and only in the state in which it was seen: a page that is out of date can
-//! neither overturn what somebody else decided nor decide it again. What could not be decided comes back with what
-//! happened instead.
+//! A decision only changes rewards that are held (or rejected, if it may overturn) and still in the state that the person
+//! saw: from an outdated page nobody can overturn somebody else's decision or repeat it. Rewards that could not be decided
+//! on are returned with the reason.
 
 mod apply;
 mod decide;
@@ -24,96 +24,96 @@ pub use one::{Reviewed, Reviewer, Undone};
 use rows::{ALONE, DECIDED, DECISION};
 pub(crate) use rows::{IdRow, ONE_BY_ONE};
 
-/// How many rewards one click may decide on.
+/// Limit of rewards in one decision.
 pub const MAX_DECIDED: usize = 5_000;
 
-/// How many clicks of the whole team are looked through for one that can still be undone: far more than a grace sees.
-const CLICKS_LOOKED_AT: i64 = 1_000;
+/// The newest decisions of the whole team that are searched for one to undo: far more than are made in a grace period.
+const RECENT_DECISIONS: i64 = 1_000;
 
-/// Who releases what nobody needs to look at.
+/// The actor of automatic releases.
 pub const ACTOR_POLICY: &str = "policy";
 
 given_row! {
-    /// A reward that is to be decided on, as it was seen.
+    /// A reward to decide on, as the person saw it.
     #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
     pub struct Wanted {
-        /// The reward.
+        /// The id of the reward.
         pub reward_id: i64,
-        /// How many steps it had taken.
+        /// Its number of steps at that time; another number means that it has changed.
         pub steps: i64,
     }
 }
 
-/// One click.
+/// A decision on one or many rewards.
 #[derive(Clone, Debug)]
 pub struct BulkDecision {
-    /// On what; at most [`MAX_DECIDED`], the rest is left alone.
+    /// The rewards; those beyond [`MAX_DECIDED`] are ignored.
     pub wanted: Vec<Wanted>,
-    /// What is decided.
+    /// Release or reject.
     pub decision: Review,
-    /// Whether a release may also take back an earlier reject. A click in the queue never means that.
+    /// Whether a release may overturn an earlier reject; never set for decisions from the queue.
     pub overturn: bool,
-    /// By whom, why and when.
+    /// Signs the steps.
     pub reviewer: Reviewer,
 }
 
-/// What became of one click.
+/// The result of a [`BulkDecision`].
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct BulkDecisionResult {
-    /// To undo it by, if anything was decided.
+    /// The id of the decision, for undo; `None` if nothing was decided.
     pub id: Option<i64>,
-    /// Decided.
+    /// Ids of decided rewards.
     pub taken: Vec<i64>,
-    /// Kept as an opinion: another person is asked.
+    /// Ids of rewards that wait for a second person; saved as opinions.
     pub waiting: Vec<i64>,
-    /// Neither.
+    /// Rewards that did not change.
     pub skipped: Vec<Skipped>,
-    /// What the network pays for what was decided, in USD.
+    /// Sum of the decided payouts, in USD micros.
     pub payout_micros: i64,
 }
 
 /// A reward that was not decided on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Skipped {
-    /// The reward.
+    /// The id of the reward.
     pub reward_id: i64,
-    /// Why.
+    /// The reason.
     pub why: Skip,
 }
 
 /// Why a reward was not decided on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Skip {
-    /// There is none of this id.
+    /// There is no such reward.
     NotFound,
-    /// Somebody else has it open.
+    /// Somebody else has claimed it.
     Claimed {
-        /// Who.
+        /// Holder of the claim.
         person: String,
     },
-    /// Something else happened to it first.
+    /// It changed after the person saw it.
     Changed {
-        /// Where it stands now.
+        /// The current status.
         status: Status,
-        /// By what.
+        /// The latest step.
         step: Step,
-        /// By whom.
+        /// Actor of that step.
         by: String,
-        /// When.
+        /// Time of that step.
         at: TimestampMs,
     },
 }
 
-/// What became of an undo.
+/// The result of undoing a decision.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct UndoneDecision {
-    /// Held again.
+    /// Ids of rewards that are held again.
     pub undone: Vec<i64>,
-    /// Too late: told already, or changed since.
+    /// Ids of rewards that were already delivered to the app, or have changed since.
     pub too_late: Vec<i64>,
 }
 
-/// A decision as it is kept.
+/// A saved decision.
 #[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
 #[expect(missing_docs, reason = "the columns of decisions, described in the migration")]
 pub struct DecisionRow {
@@ -124,11 +124,11 @@ pub struct DecisionRow {
     pub decided_at: i64,
     pub rewards: i64,
     pub payout_micros: i64,
-    /// The reward, or the first of them.
+    /// The lowest id of its rewards.
     pub first_reward_id: i64,
 }
 
-/// An opinion as it is kept.
+/// A saved opinion.
 #[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
 #[expect(missing_docs, reason = "the columns of opinions, described in the migration")]
 pub struct OpinionRow {
@@ -159,8 +159,7 @@ impl Store {
         .await
     }
 
-    /// Takes the decision `id` back, which must be of this person, as far as its grace lasts; `None` if there is none
-    /// of theirs.
+    /// Undoes the reviewer's own decision `id` within the grace period; `None` if the reviewer made no such decision.
     pub async fn undo_decision(&self, id: i64, reviewer: Reviewer) -> Result<Option<UndoneDecision>> {
         let subscriptions = self.subscriptions.clone();
         self.write_and_wake(move |tx| {
@@ -180,7 +179,7 @@ impl Store {
         .await
     }
 
-    /// What `person` decided in this way and alone in the [`BULK_MS`] before `now`.
+    /// What `person` decided the same way and alone in the [`BULK_MS`] before `now`.
     pub async fn decided_alone(&self, person: &str, decision: Review, now: TimestampMs) -> Result<Alone> {
         let decided = read!(self, pool => sqlx::query_as(ALONE)
             .bind(person).bind(decision_name(decision)).bind(now.0.saturating_sub(BULK_MS))
@@ -188,7 +187,7 @@ impl Store {
         Ok(alone(decided))
     }
 
-    /// The decision `id`.
+    /// The decision `id`, if it exists.
     pub async fn decision(&self, id: i64) -> Result<Option<DecisionRow>> {
         Ok(read!(self, pool => sqlx::query_as(
             "SELECT id, person, decision, note, decided_at, rewards, payout_micros,
@@ -197,7 +196,7 @@ impl Store {
         ).bind(id).fetch_optional(pool).await)?)
     }
 
-    /// The newest decision of `person` after `since` of which something still stands as they left it.
+    /// The newest decision of `person` after `since` with at least one reward that has not changed since.
     pub async fn last_decision(&self, person: &str, since: TimestampMs) -> Result<Option<DecisionRow>> {
         Ok(read!(self, pool => sqlx::query_as(
             "SELECT id, person, decision, note, decided_at, rewards, payout_micros,
@@ -206,10 +205,10 @@ impl Store {
                AND EXISTS (SELECT 1 FROM decided JOIN rewards ON rewards.id = decided.reward_id
                            WHERE decision_id = decisions.id AND rewards.steps = decided.seq)
              ORDER BY id DESC LIMIT 1"
-        ).bind(CLICKS_LOOKED_AT).bind(person).bind(since.0).fetch_optional(pool).await)?)
+        ).bind(RECENT_DECISIONS).bind(person).bind(since.0).fetch_optional(pool).await)?)
     }
 
-    /// What was said of the reward `id` while it stood at `steps`, the oldest first.
+    /// The opinions on the reward `id` while it had `steps` steps, oldest first.
     pub async fn opinions(&self, id: i64, steps: i64) -> Result<Vec<OpinionRow>> {
         Ok(read!(self, pool => sqlx::query_as(
             "SELECT reward_id, person, decision, note, given_at FROM opinions
@@ -217,8 +216,8 @@ impl Store {
         ).bind(id).bind(steps).fetch_all(pool).await)?)
     }
 
-    /// Releases up to `limit` soft holds that nobody needs to look at; how many they were. Nothing of what somebody has
-    /// open, has an opinion on, or that a postback contradicted.
+    /// Releases up to `limit` soft holds under the automatic release policy; returns their number. Skips rewards that
+    /// somebody has claimed or has an opinion on, and those that a postback contradicted.
     pub async fn auto_release(&self, now: TimestampMs, business_date: String, limit: i64) -> Result<usize> {
         let Some(auto) = self.terms.auto_release else { return Ok(0) };
         let due: Vec<(i64, i64)> = read!(self, pool => sqlx::query_as(
@@ -240,7 +239,7 @@ impl Store {
         let wanted = due.into_iter().map(|(reward_id, steps)| Wanted { reward_id, steps }).collect();
         let reviewer = Reviewer { actor: ACTOR_POLICY.into(), note: Some(note), now, business_date };
         let decide = BulkDecision { wanted, decision: Review::Release, overturn: false, reviewer };
-        // Nobody is asked, so nobody is asked twice.
+        // The policy decides alone, so no second person is required.
         Ok(self.decide_under(decide, SecondPerson::default()).await?.taken.len())
     }
 }

@@ -1,4 +1,4 @@
-//! One reward as a batch of one: a person's decision on it, and taking it back.
+//! A decision on one reward (as a batch of one), and undoing it.
 
 use domain::actor::Actor;
 use domain::audit::Action;
@@ -18,53 +18,53 @@ use crate::{Error, Result, Store, read};
 /// Who decides, why and when.
 #[derive(Clone, Debug)]
 pub struct Reviewer {
-    /// The person or the service.
+    /// A person, a service, or [`ACTOR_POLICY`](super::ACTOR_POLICY).
     pub actor: Actor,
-    /// Why.
+    /// The reason given, if any.
     pub note: Option<String>,
-    /// When.
+    /// The time of the decision.
     pub now: TimestampMs,
     /// The business day of `now`.
     pub business_date: String,
 }
 
 impl Reviewer {
-    /// Why a step of theirs is taken.
+    /// The cause of the reviewer's steps.
     pub(super) fn because(&self) -> Because<'_> {
         Because { actor: &self.actor, note: self.note.clone(), postback_id: None, now: self.now }
     }
 }
 
-/// What became of the decision.
+/// The result of a decision on one reward.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Reviewed {
-    /// It is saved and booked.
+    /// Saved and booked.
     Done,
     /// There is no such reward.
     NotFound,
-    /// Another person must agree; it is kept as an opinion.
+    /// A second person is required; saved as an opinion.
     Waits,
-    /// Somebody else has it open in the queue; nothing was saved.
+    /// This other person has claimed it in the queue; nothing was saved.
     Claimed(String),
-    /// The reward does not stand where this decision is possible; nothing was saved.
+    /// The reward's status does not allow the decision; nothing was saved.
     NotAllowed(NotAllowed),
 }
 
-/// What became of the wish to undo.
+/// The result of undoing a decision on one reward.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Undone {
-    /// The decision is taken back, and nobody was told of it.
+    /// Undone before the app was notified.
     Done,
     /// There is no such reward.
     NotFound,
-    /// It is the decision of this other one; nothing was saved.
+    /// This other person or service made the decision; nothing was saved.
     NotYours(String),
-    /// It cannot be taken back; nothing was saved.
+    /// It cannot be undone; nothing was saved.
     NotUndoable(NotUndoable),
 }
 
 impl Store {
-    /// Decides on the reward `id` as it stands now; a release also takes back an earlier reject.
+    /// Decides on the reward `id` in its current state; a release may overturn an earlier reject.
     pub async fn review(&self, id: i64, decision: Review, reviewer: Reviewer) -> Result<Reviewed> {
         let store = self.clone();
         own_task(async move { store.review_in_its_task(id, decision, reviewer).await }).await
@@ -86,15 +86,15 @@ impl Store {
             Some(Skip::Claimed { person }) => Ok(Reviewed::Claimed(person)),
             Some(Skip::Changed { status, .. }) => match decision::step(decision, status) {
                 Err(not_allowed) => Ok(Reviewed::NotAllowed(not_allowed)),
-                Ok(_) => Err(Error::Contended(format!("reward {id} took another step"))),
+                Ok(_) => Err(Error::Contended(format!("reward {id} has changed"))),
             },
             None if done.waiting.is_empty() => Ok(Reviewed::Done),
             None => Ok(Reviewed::Waits),
         }
     }
 
-    /// Takes the last decision on the reward `id` back, as long as its grace lasts: by another step, with opposite
-    /// transfers. What would have told the app of it never leaves.
+    /// Undoes the last decision on the reward `id` within its grace period, by another step with opposite transfers. The
+    /// decision's delivery is cancelled.
     pub async fn undo(&self, id: i64, reviewer: Reviewer) -> Result<Undone> {
         let subscriptions = self.subscriptions.clone();
         self.write_and_wake(move |tx| Box::pin(async move { undo(tx, id, reviewer, &subscriptions).await }))
@@ -109,7 +109,7 @@ async fn undo(tx: &mut Tx, id: i64, reviewer: Reviewer, subscriptions: &Subscrip
         tx.fetch(&LAST_STEPS, &[Wanted { reward_id: id, steps: reward.steps }]).await?;
     let Some(last) = last.into_iter().next() else { return Ok(Undone::NotFound) };
     match decision::undo(last.step_taken()?, subscriptions.grace_ms, reviewer.now) {
-        // Where two agreed, it is the second one's click, as on the page.
+        // If two people agreed, only the second can undo it, as on the page.
         Ok(_) if last.actor.rsplit(", ").next() != Some(reviewer.actor.name()) => {
             Ok(Undone::NotYours(last.actor))
         }

@@ -1,4 +1,4 @@
-//! The statements of decisions, and the rows that they take and give.
+//! The statements of decisions, with their rows.
 
 use std::sync::LazyLock;
 
@@ -71,7 +71,7 @@ pub(super) static INSERT_OPINIONS: LazyStatement = LazyLock::new(|| {
          SELECT {columns} FROM {given}",
     )
 });
-/// One row for each person, locked as long as a decision of theirs is made.
+/// Locks a row for each kind of act and person, so that one person's acts of a kind run one after another.
 pub(crate) static ONE_BY_ONE: LazyStatement = LazyLock::new(|| {
     Statement::new(
         "INSERT INTO tallies (name, tally) VALUES ($1, 1)
@@ -79,8 +79,8 @@ pub(crate) static ONE_BY_ONE: LazyStatement = LazyLock::new(|| {
         &[],
     )
 });
-/// What a person ($1) decided in one way ($2) since $3: without what two decided, whose step both signed, and without
-/// what was undone.
+/// What the person $1 decided in the way $2 since $3; without decisions of two people (the step names both), and without
+/// undone ones.
 pub(super) const ALONE: &str = "
         SELECT CAST(COUNT(*) AS BIGINT), CAST(COALESCE(SUM(payout_micros), 0) AS BIGINT)
          FROM (SELECT id FROM decisions WHERE person = $1 AND decision = $2 AND decided_at > $3) AS lately
@@ -159,7 +159,7 @@ impl LastStepRow {
         })
     }
 
-    /// As the domain asks for it: whether it can be taken back.
+    /// The step in the domain's form, to check whether it can be undone.
     pub(super) fn step_taken(&self) -> Result<LastStep> {
         Ok(LastStep { step: self.step()?, taken_at: TimestampMs(self.taken_at), notified: self.tries > 0 })
     }

@@ -1,4 +1,4 @@
-//! The queue in clusters: what has a rule and an offer, an address, a `sub1` or a user in common.
+//! Clusters of held rewards: those with the same rule and offer, address, `sub1` or user.
 
 use domain::review::queue::Grouping;
 use sqlx::QueryBuilder;
@@ -8,24 +8,24 @@ use super::{HoldFilter, HoldSort, due_at};
 use crate::db::conditions::push_conditions;
 use crate::{Result, Store, read};
 
-/// Held rewards that belong together, as far as they are sorted by it.
+/// A cluster of held rewards.
 #[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
 pub struct Cluster {
     /// [`super::ClusterKey::first`]
     pub first: String,
     /// [`super::ClusterKey::second`]
     pub second: String,
-    /// How many.
+    /// Their number.
     pub rewards: i64,
-    /// What the network pays for them, in USD.
+    /// Sum of their payouts, in USD micros.
     pub payout_micros: i64,
-    /// When the oldest was received.
+    /// When the oldest was received, unix milliseconds.
     pub oldest_at: i64,
-    /// When the first of them is due.
+    /// When the first is due, unix milliseconds.
     pub due_at: i64,
-    /// The highest score.
+    /// The highest score among them.
     pub max_score: i64,
-    /// What it is sorted by.
+    /// The value of the chosen sort order.
     pub sort_value: i64,
 }
 
@@ -47,30 +47,30 @@ pub struct ClusterPart {
     pub first: String,
     /// [`Cluster::second`]
     pub second: String,
-    /// The codes of the rules that counted, strongest first, with blanks between.
+    /// Codes of the rules that counted, strongest first, separated by spaces.
     pub fired: String,
-    /// Their currency.
+    /// Currency of `reward_micros`.
     pub currency: String,
-    /// An offer of them; the only one if they are grouped by rule.
+    /// One of their offers; the only one if they are grouped by rule.
     pub offer_name: String,
-    /// How many rewards.
+    /// Their number.
     pub rewards: i64,
-    /// What the users get.
+    /// Sum of their rewards, in micros.
     pub reward_micros: i64,
 }
 
-/// How many users a cluster has.
+/// The number of users in a cluster.
 #[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
 pub struct ClusterUsers {
     /// [`Cluster::first`]
     pub first: String,
     /// [`Cluster::second`]
     pub second: String,
-    /// How many.
+    /// Distinct users.
     pub users: i64,
 }
 
-/// Appends the clusters of a page as rows of two columns, which both databases call `column1` and `column2`.
+/// Appends the clusters of a page as rows of two columns, named `column1` and `column2` by both databases.
 macro_rules! page_of {
     ($query:ident, $clusters:expr) => {{
         $query.push(" FROM (VALUES ");
@@ -84,7 +84,7 @@ macro_rules! page_of {
 }
 
 impl Store {
-    /// Up to `limit` clusters of what `filter` finds, from `after` on.
+    /// Up to `limit` clusters of the rewards that match `filter`, after the place `after`.
     pub async fn clusters(
         &self,
         filter: &HoldFilter,
@@ -123,7 +123,7 @@ impl Store {
         })?)
     }
 
-    /// What the rewards of these clusters were held by and are worth, the most frequent first.
+    /// The parts of these clusters: rewards held by the same rules, largest part first.
     pub async fn cluster_parts(
         &self,
         filter: &HoldFilter,
@@ -140,7 +140,7 @@ impl Store {
                 MAX(offer_name) AS offer_name, COUNT(*) AS rewards,
                 CAST(SUM(reward_micros) AS BIGINT) AS reward_micros");
             page_of!(query, clusters);
-            // CROSS: SQLite begins with the page and goes along the index of the grouping, whatever the filter is.
+            // CROSS makes SQLite start with the page and use the index of the grouping, whatever the filter is.
             query.push(" CROSS JOIN holds WHERE ").push(first).push(" = column1 AND ").push(second).push(" = column2");
             push_conditions!(query, filter.conditions());
             query.push(" GROUP BY column1, column2, fired, currency ORDER BY COUNT(*) DESC");
@@ -148,7 +148,7 @@ impl Store {
         })?)
     }
 
-    /// How many users these clusters have.
+    /// The number of users in each of these clusters.
     pub async fn cluster_users(
         &self,
         filter: &HoldFilter,
@@ -161,7 +161,7 @@ impl Store {
         let filter = &*self.with_search(filter).await?;
         let (first, second) = columns(grouping);
         Ok(read!(self, pool => {
-            // Cluster by cluster: to sort all of their rewards by user takes three times as long.
+            // Cluster by cluster: sorting all rewards by user takes three times as long.
             let mut query = QueryBuilder::new("SELECT column1 AS first, column2 AS second,
                 (SELECT COUNT(*) FROM (SELECT DISTINCT user_id, app FROM holds WHERE ");
             query.push(first).push(" = column1 AND ").push(second).push(" = column2");

@@ -1,4 +1,4 @@
-//! Which held rewards somebody looks at, and how a question to the database says so.
+//! The filter of held rewards, and its SQL conditions.
 
 use std::borrow::Cow;
 
@@ -9,45 +9,45 @@ use domain::time::TimestampMs;
 use crate::db::conditions::Conditions;
 use crate::{Result, Store, read};
 
-/// A search that finds no more than this goes along the indexes of what it found. Any other walks the index of its
-/// grouping, which holds every column that is asked for: half as much work from a quarter of a long queue on, and
-/// never more than without a search.
+/// A search with at most this many hits uses the indexes of the columns found. A larger one scans the index of its
+/// grouping, which covers all columns: half the work once it finds a quarter of a long queue, and never more than without
+/// a search.
 const MAX_FEW: i64 = 10_000;
 
-/// The most names of offers that a question lists; if a search finds more, every reward is compared by itself.
+/// Limit of offer names listed in a query; if a search finds more, every reward is compared with the pattern.
 const MAX_NAMES: i64 = 500;
 
 /// What the rewards of one cluster have in common.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ClusterKey {
-    /// In what way they belong together.
+    /// What the cluster is grouped by.
     pub grouping: Grouping,
     /// The rule's code, the address or /64, the `sub1`, or the user.
     pub first: String,
-    /// The offer, nothing, the source, or the app. Empty where the network names none.
+    /// In the same order: the offer, nothing, the source, or the app. Empty if the network named none.
     pub second: String,
 }
 
-/// Which held rewards to look at. Nothing set: all of them.
+/// A filter of held rewards; the default matches all.
 #[derive(Clone, Debug, Default)]
 pub struct HoldFilter {
-    /// The rule that weighed most.
+    /// Only with this rule as the one that weighed most.
     pub rule: Option<String>,
-    /// The source.
+    /// Only of this source.
     pub source: Option<String>,
-    /// The offer.
+    /// Only of this offer.
     pub offer_id: Option<String>,
-    /// The country that the network named.
+    /// Only of this country, as named by the network.
     pub country: Option<String>,
-    /// At least this payout.
+    /// Only with at least this payout.
     pub min_payout: Option<Micros>,
     /// Received before.
     pub received_before: Option<TimestampMs>,
-    /// Only rewards with ids up to this: what somebody saw.
+    /// Only ids up to this: the newest that the viewer has seen.
     pub upto_id: Option<i64>,
-    /// Is the user, transaction, `sub1` or address, or a part of the offer's name.
+    /// Equals the user, transaction, `sub1` or address, or is a part of the offer's name.
     pub text: Option<String>,
-    /// Where `text` was found: see [`Store::with_search`].
+    /// Where `text` was found; set by [`Store::with_search`].
     pub found: Option<Found>,
     /// Only of this cluster.
     pub cluster: Option<ClusterKey>,
@@ -58,41 +58,41 @@ pub struct HoldFilter {
 /// Where a search found its text.
 #[derive(Clone, Debug)]
 pub struct Found {
-    /// The columns that are the text.
+    /// Columns that equal the text.
     pub(super) columns: Vec<&'static str>,
-    /// The names of the offers whose transactions are the text: the index of names leads to them.
+    /// Names of offers that have a transaction equal to the text; the index on names finds these rewards.
     pub(super) transactions: Vec<String>,
-    /// The names of offers that it is a part of.
+    /// Names of offers that contain the text.
     pub(super) names: Names,
-    /// Whether it is in so few rewards that an index of the text is worth following.
+    /// At most [`MAX_FEW`] hits, so that using the indexes is faster.
     pub(super) is_few: bool,
 }
 
-/// The names of offers that a search found.
+/// Offer names found by a search.
 #[derive(Clone, Debug)]
 pub(super) enum Names {
-    /// These.
+    /// At most [`MAX_NAMES`].
     These(Vec<String>),
-    /// More than can be listed: those that are like this pattern.
+    /// Too many to list: those that match this pattern.
     Like(String),
 }
 
-/// The pattern of LIKE for what has `text` in it, in whatever case.
+/// The LIKE pattern, in lower case, for strings that contain `text`.
 fn pattern(text: &str) -> String {
     let part = text.to_lowercase().replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
     format!("%{part}%")
 }
 
 impl Store {
-    /// The same filter with its text looked up. Every question does that by itself; whoever asks several looks it up
-    /// once and for all of them.
+    /// The same filter with its text searched. Every query does this itself; a caller of several queries does it once for
+    /// all of them.
     pub async fn with_search<'f>(&self, filter: &'f HoldFilter) -> Result<Cow<'f, HoldFilter>> {
         let Some(text) = filter.text.as_ref().filter(|_| filter.found.is_none()) else {
             return Ok(Cow::Borrowed(filter));
         };
         let pattern = pattern(text);
-        // A queue has few names beside its rewards, so each name is compared once. MATERIALIZED, or either database
-        // would compare it for every reward again.
+        // There are few names and many rewards, so each name is compared once. Without MATERIALIZED both databases would
+        // compare it for every reward.
         let rows: Vec<(String, String, i64)> = read!(self, pool => sqlx::query_as(
             "WITH names AS MATERIALIZED (SELECT offer_name, COUNT(*) AS rewards,
                                                 COUNT(*) FILTER (WHERE tx_id = $1) AS transactions
@@ -115,7 +115,7 @@ impl Store {
 }
 
 impl Found {
-    /// From what the search counted: the column, the name if it is that of an offer, and in how many rewards.
+    /// From the rows of the search: column, offer name (or empty), number of rewards.
     fn of(rows: &[(String, String, i64)], pattern: String) -> Self {
         let counted = |column: &str| rows.iter().any(|row| row.0 == column && row.2 > 0);
         let named = |column: &str| -> Vec<String> {
@@ -138,7 +138,7 @@ impl Found {
     }
 }
 
-/// The columns that a grouping goes by.
+/// The two columns of a grouping.
 pub(super) fn columns(grouping: Grouping) -> (&'static str, &'static str) {
     match grouping {
         Grouping::Rule => ("rule", "offer_id"),
@@ -149,7 +149,7 @@ pub(super) fn columns(grouping: Grouping) -> (&'static str, &'static str) {
 }
 
 impl HoldFilter {
-    /// The conditions of a filter whose text was looked up, each with `AND` before it.
+    /// The conditions of a filter whose text was searched, each starting with `AND`.
     pub(super) fn conditions(&self) -> Conditions {
         let mut conditions = Conditions::default();
         for (condition, value) in [
@@ -166,8 +166,8 @@ impl HoldFilter {
             conditions.sql(" AND payout_micros >= ").int(min_payout.0);
         }
         if let Some(received_before) = self.received_before {
-            // The plus keeps both from the index by age. Most of a queue is older than any age that people ask for,
-            // and that index holds nothing of what is asked.
+            // The plus keeps both databases from using the index by age: most of a queue is older than the ages people
+            // ask for, and that index covers no other column.
             conditions.sql(" AND +received_at < ").int(received_before.0);
         }
         if let Some(upto_id) = self.upto_id {
@@ -181,7 +181,7 @@ impl HoldFilter {
             for id in ids {
                 conditions.int(*id).sql(", ");
             }
-            // Without ids the list would be empty, which SQL does not know: `-1` is no reward.
+            // An SQL list cannot be empty; no reward has the id -1.
             conditions.sql("-1)");
         }
         if let Some(key) = &self.cluster {
@@ -194,9 +194,9 @@ impl HoldFilter {
 }
 
 impl Found {
-    /// Appends that a reward is one of those in which `text` was found.
+    /// Appends the condition that `text` was found in the reward.
     fn append_to(&self, conditions: &mut Conditions, text: &str) {
-        // A column that is cast to what it is has no index on SQLite, which would follow it however much was found.
+        // A cast keeps SQLite from using an index, which it would do even with many hits.
         let (cast, as_text) = if self.is_few { ("", "") } else { ("CAST(", " AS TEXT)") };
         let mut either = " AND (";
         for column in &self.columns {
@@ -220,7 +220,7 @@ impl Found {
                 either = " OR ";
             }
         }
-        // What was found nowhere is in no reward.
+        // A text that was found nowhere matches no reward.
         conditions.sql(if either == " OR " { ")" } else { " AND false" });
     }
 }

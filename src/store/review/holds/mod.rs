@@ -1,4 +1,4 @@
-//! The queue of held rewards: in clusters, one by one, in sums. The database keeps the table `holds` itself.
+//! The queue of held rewards: lists, clusters, totals. Triggers of the database maintain the table `holds`.
 
 mod clusters;
 mod filter;
@@ -12,18 +12,18 @@ pub use filter::{ClusterKey, Found, HoldFilter};
 use crate::db::conditions::push_conditions;
 use crate::{Result, Store, read};
 
-/// The most choices of one filter.
+/// Limit of the choices of one filter.
 const MAX_CHOICES: i64 = 50;
 
-/// What comes first.
+/// The sort order of held rewards and clusters.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum HoldSort {
-    /// What is due first.
+    /// First due first.
     #[default]
     Age,
-    /// What pays most.
+    /// Highest payout first.
     Money,
-    /// What scores highest.
+    /// Highest score first.
     Score,
 }
 
@@ -52,11 +52,11 @@ pub struct HoldRow {
     pub conflict: i64,
     pub received_at: i64,
     pub steps: i64,
-    /// What it is sorted by.
+    /// The value of the chosen sort order.
     pub sort_value: i64,
-    /// Who has it open, if somebody has.
+    /// Holder of a running claim.
     pub claimed_by: Option<String>,
-    /// How many opinions wait for another person's.
+    /// Opinions that wait for a second person.
     pub opinions: i64,
 }
 
@@ -65,45 +65,45 @@ pub struct HoldRow {
 pub struct HoldPlace {
     /// [`HoldRow::sort_value`]
     pub sort_value: i64,
-    /// The reward.
+    /// Orders rewards of the same value.
     pub reward_id: i64,
 }
 
-/// What a filter finds, in sums.
+/// Totals of the held rewards that match a filter.
 #[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
 pub struct HoldTotals {
-    /// How many rewards.
+    /// Their number.
     pub rewards: i64,
-    /// What the network pays for them, in USD.
+    /// Sum of their payouts, in USD micros.
     pub payout_micros: i64,
-    /// What the users get, if it is all in one currency.
+    /// Sum of their rewards, in micros; `None` with several currencies.
     pub reward_micros: Option<i64>,
-    /// That currency.
+    /// Currency of `reward_micros`.
     pub currency: Option<String>,
-    /// When the oldest was received.
+    /// When the oldest was received, unix milliseconds.
     pub oldest_at: Option<i64>,
-    /// The newest reward.
+    /// The highest id.
     pub newest_id: Option<i64>,
-    /// How many should have been decided by now.
+    /// Number of those past their due time.
     pub overdue: i64,
-    /// What the network pays for those.
+    /// Sum of the overdue payouts, in USD micros.
     pub overdue_payout_micros: i64,
 }
 
-/// What a filter can be set to.
+/// A possible value of a filter.
 #[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
 pub struct Choice {
     /// `rule`, `source`, `offer` or `country`.
     pub filter: String,
-    /// The value.
+    /// As in [`HoldFilter`].
     pub value: String,
-    /// What people call it.
+    /// The name to show.
     pub name: String,
-    /// How many held rewards have it.
+    /// Held rewards that have it.
     pub rewards: i64,
 }
 
-/// Appends what a row of `holds` is due at.
+/// Appends the due time of a row of `holds`, in unix milliseconds.
 macro_rules! due_at {
     ($query:ident, $terms:expr) => {{
         let terms: &domain::review::queue::ReviewTerms = $terms;
@@ -122,7 +122,7 @@ macro_rules! due_at {
 use due_at;
 
 impl Store {
-    /// What `filter` finds, in sums.
+    /// Totals of the held rewards that match `filter`.
     pub async fn hold_totals(&self, filter: &HoldFilter, now: TimestampMs) -> Result<HoldTotals> {
         let filter = &*self.with_search(filter).await?;
         Ok(read!(self, pool => {
@@ -141,7 +141,7 @@ impl Store {
         })?)
     }
 
-    /// How many users what `filter` finds belongs to.
+    /// The number of distinct users whose held rewards match `filter`.
     pub async fn hold_users(&self, filter: &HoldFilter) -> Result<i64> {
         let filter = &*self.with_search(filter).await?;
         let (users,): (i64,) = read!(self, pool => {
@@ -153,7 +153,7 @@ impl Store {
         Ok(users)
     }
 
-    /// Up to `limit` of the rewards that `filter` finds, from `after` on.
+    /// Up to `limit` held rewards that match `filter`, after the place `after`.
     pub async fn holds(
         &self,
         filter: &HoldFilter,
@@ -163,8 +163,8 @@ impl Store {
         limit: i64,
     ) -> Result<Vec<HoldRow>> {
         let filter = &*self.with_search(filter).await?;
-        // Where every hold has as much time as any other, what is due first came first: the index delivers that, and
-        // only as many rows as are asked for are read.
+        // Without an urgent target every hold has the same time, so due order is the order of receipt: the index
+        // delivers it, and only `limit` rows are read.
         let (order, ahead) = match (sort, self.terms.urgent) {
             (HoldSort::Age, None) => ("received_at", self.terms.target_ms),
             _ => ("sort_value", 0),
@@ -194,7 +194,7 @@ impl Store {
         })?)
     }
 
-    /// The held reward `id`.
+    /// The held reward `id`, if it is held.
     pub async fn hold(&self, id: i64, now: TimestampMs) -> Result<Option<HoldRow>> {
         Ok(read!(self, pool => sqlx::query_as(
             "SELECT holds.*, received_at AS sort_value, claims.person AS claimed_by,
@@ -205,7 +205,7 @@ impl Store {
         ).bind(id).bind(now.0).fetch_optional(pool).await)?)
     }
 
-    /// The ids of what `filter` finds, each with the steps it has taken; oldest first, at most `limit`.
+    /// Ids of up to `limit` held rewards that match `filter`, each with its number of steps; oldest first.
     pub async fn hold_ids(&self, filter: &HoldFilter, limit: i64) -> Result<Vec<(i64, i64)>> {
         let filter = &*self.with_search(filter).await?;
         Ok(read!(self, pool => {
@@ -216,14 +216,14 @@ impl Store {
         })?)
     }
 
-    /// How many rewards are held.
+    /// The number of held rewards.
     pub async fn hold_count(&self) -> Result<i64> {
         let (count,): (i64,) =
             read!(self, pool => sqlx::query_as("SELECT COUNT(*) FROM holds").fetch_one(pool).await)?;
         Ok(count)
     }
 
-    /// What the filters can be set to, the most frequent first.
+    /// The possible values of the filters, the most frequent first.
     pub async fn hold_choices(&self) -> Result<Vec<Choice>> {
         Ok(read!(self, pool => sqlx::query_as(
             "WITH groups AS (
