@@ -238,7 +238,7 @@ async fn take(
     let checked = endpoint.check(&ingest.origin, &postback.target, Some(remote_ip));
     if let Err(refusal) = checked.map_err(|refusal| match refusal {
         // Not listed is the proxy, and nobody knows who called it: the call is kept, and can be replayed.
-        Refusal::CallerNotListed if !caller.is_told => Refusal::CallerNotTold,
+        Refusal::CallerNotListed if !caller.is_reported => Refusal::CallerNotReported,
         other => other,
     }) {
         return refuse(ingest, remote_ip, postback, refusal, body).await;
@@ -302,7 +302,7 @@ async fn refuse(
     }
     match refusal {
         Refusal::BadSignature(_) => Answer::BadSignature,
-        Refusal::CallerNotListed | Refusal::CallerNotTold => Answer::CallerNotListed,
+        Refusal::CallerNotListed | Refusal::CallerNotReported => Answer::CallerNotListed,
     }
 }
 

@@ -100,7 +100,7 @@ pub(crate) async fn page(console: &Console, viewer: &Viewer, request: &Request) 
             .collect(),
         is_set: status.is_some(),
         may_review: viewer.may_review(),
-        said: crate::console::shell::said::told(viewer, request).join(" "),
+        said: crate::console::shell::said::message(viewer, request).join(" "),
         rows: rows
             .into_iter()
             .map(|row| Row {
@@ -222,5 +222,5 @@ fn not_yours(viewer: &Viewer) -> Answer {
 }
 
 fn back(viewer: &Viewer, said: String) -> Answer {
-    Answer::To(crate::console::shell::said::telling(viewer, "/deliveries", &[said]))
+    Answer::To(crate::console::shell::said::with_message(viewer, "/deliveries", &[said]))
 }

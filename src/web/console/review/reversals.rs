@@ -13,7 +13,7 @@ use crate::console::Console;
 use crate::console::shell::answer::{Answer, Answered, PageError, page as render};
 use crate::console::shell::frame::{Frame, refusal};
 use crate::console::shell::request::Request;
-use crate::console::shell::said::{telling, told, with};
+use crate::console::shell::said::{message, with, with_message};
 use crate::console::shell::session::Viewer;
 use crate::console::shell::show::{Moment, moment, number, priced, short, sign, usd};
 use crate::console::shell::visible::filters;
@@ -84,7 +84,7 @@ pub(crate) fn title(situation: Situation) -> &'static str {
 
 /// `GET /review/reversals`
 pub(crate) async fn page(console: &Console, viewer: &Viewer, request: &Request) -> Answered {
-    let said = told(viewer, request).into_iter().next();
+    let said = message(viewer, request).into_iter().next();
     show(console, viewer, request, said, None).await
 }
 
@@ -288,7 +288,7 @@ pub(crate) async fn decide(console: &Console, viewer: &Viewer, request: &Request
         Ok(Resolved::Done { .. }) => {
             let row = console.store.case(case_id).await?;
             let said = row.and_then(|row| ending(&row, now)).map(|(text, ..)| format!("{text}."));
-            return Ok(Answer::To(telling(viewer, PATH, said.as_slice())));
+            return Ok(Answer::To(with_message(viewer, PATH, said.as_slice())));
         }
         Ok(Resolved::NotFound) => "Nothing was changed: this case does not exist.".to_owned(),
         Ok(Resolved::Ended { by, .. }) => format!("Nothing was changed: {by} has already decided this case."),
@@ -296,7 +296,7 @@ pub(crate) async fn decide(console: &Console, viewer: &Viewer, request: &Request
         Ok(Resolved::Waits) => {
             let said =
                 "Your opinion is saved: a second person must agree that this case is dismissed.".to_owned();
-            return Ok(Answer::To(telling(viewer, PATH, &[said])));
+            return Ok(Answer::To(with_message(viewer, PATH, &[said])));
         }
         Ok(Resolved::NotPossible(why)) => format!("Nothing was changed: {why}."),
         Err(store::Error::Contended(_)) => {
