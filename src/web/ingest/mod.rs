@@ -58,7 +58,7 @@ pub use stray::Strays;
 pub const MAX_TARGET_LEN: usize = 8 * 1024;
 /// The largest body, in bytes. Networks send none; it is kept as evidence all the same.
 pub const MAX_BODY_LEN: usize = 64 * 1024;
-/// How much of the body of a refused call is kept, in bytes: anyone can send one.
+/// Bytes of the body of a refused call that are kept; anyone can send one.
 const MAX_REFUSED_BODY_LEN: usize = 8 * 1024;
 /// Names the call in the logs.
 const REQUEST_ID: &str = "x-request-id";
@@ -79,7 +79,7 @@ pub struct Ingest {
     pub called_again: CalledAgain,
     /// Writes postbacks in batches.
     pub recorder: Recorder,
-    /// What time it is.
+    /// The clock.
     pub clock: Clock,
 }
 

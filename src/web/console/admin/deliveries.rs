@@ -17,7 +17,7 @@ use crate::console::shell::session::Viewer;
 use crate::console::shell::show::{Moment, counted, moment, number, short, sign};
 
 const PAGE: i64 = 50;
-/// How many deliveries one click sends again; a longer backlog takes another click.
+/// Deliveries that one click sends again; a longer backlog needs another click.
 const MOST: i64 = 100 * STEP_ROWS;
 
 struct Row {

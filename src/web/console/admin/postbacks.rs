@@ -134,7 +134,7 @@ pub(crate) async fn replay(console: &Console, viewer: &Viewer, id: &str) -> Answ
 }
 
 /// `POST /postbacks/refused/{id}/replay`: takes a refused call if its signature verifies now, after a secret was put
-/// right. One that does not is left where it is, whoever asks.
+/// right. One that does not stays as it is.
 pub(crate) async fn replay_refused(console: &Console, viewer: &Viewer, id: &str) -> Answered {
     if !viewer.may_review() {
         return Ok(refusal(

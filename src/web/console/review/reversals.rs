@@ -18,7 +18,7 @@ use crate::console::shell::session::Viewer;
 use crate::console::shell::show::{Moment, moment, number, priced, short, sign, usd};
 use crate::console::shell::visible::filters;
 
-/// How many cases a page shows; each orphan among them asks for its likely credits.
+/// Cases on one page; each orphan among them queries its likely credits.
 const PAGE: i64 = 20;
 
 /// The address of this page.
@@ -50,9 +50,9 @@ struct Case {
     since: Moment,
     is_orphan: bool,
     partners: Vec<Partner>,
-    /// What the button that takes all back says; empty if nothing is left.
+    /// Label of the button to reverse all; empty if nothing is left.
     all: String,
-    /// What the button that takes the part back says; empty if none is named.
+    /// Label of the button to reverse the part; empty if no part is named.
     part: String,
     /// How it ended, by whom, when and why.
     ended: Option<(String, Moment, String)>,
@@ -68,12 +68,12 @@ struct ReversalsPage {
     may_review: bool,
     said: Option<String>,
     fault: Option<String>,
-    /// What was written when the fault was found.
+    /// The submitted note, kept after an error.
     note: String,
     next: String,
 }
 
-/// What people call a situation.
+/// The displayed name of a situation.
 pub(crate) fn title(situation: Situation) -> &'static str {
     match situation {
         Situation::Orphan => "Reversal without a credit",
@@ -239,7 +239,7 @@ fn partner(row: PartnerRow, now: TimestampMs) -> Partner {
     }
 }
 
-/// How a case ended, in a sentence.
+/// The outcome of a case, in a sentence.
 fn ending(row: &CaseRow, now: TimestampMs) -> Option<(String, Moment, String)> {
     use domain::review::reversal::Ending;
     let ending = row.ended()?;

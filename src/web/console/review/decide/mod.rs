@@ -127,7 +127,7 @@ pub(crate) async fn decide(console: &Console, viewer: &Viewer, request: &Request
     Ok(Answer::To(after(console, viewer, &decision, act, request, &back)))
 }
 
-/// How many rewards the confirmation page showed.
+/// Number of rewards on the confirmation page.
 fn shown(request: &Request) -> usize {
     request
         .field("shown")
@@ -261,7 +261,7 @@ fn not_yours(viewer: &Viewer) -> Answer {
     )
 }
 
-/// Whether a path leads back to the queue or to a reward, and not to another site.
+/// True if a path leads to the queue or to a reward, not to another site.
 fn is_ours(path: &str) -> bool {
     let page = path.split(['?', '#']).next().unwrap_or_default();
     (page == "/review" || page.starts_with("/rewards/")) && !path.contains(['\\', '\r', '\n'])

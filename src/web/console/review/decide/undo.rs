@@ -12,7 +12,7 @@ use crate::console::shell::said::{message, with_message};
 use crate::console::shell::session::Viewer;
 use crate::console::shell::show::{counted, usd};
 
-/// What the last form did.
+/// The result of the last form.
 pub(crate) struct Done {
     pub(crate) text: String,
     pub(crate) more: Vec<String>,
