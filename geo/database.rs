@@ -12,12 +12,11 @@ use crate::error::FileError;
 use crate::record::Record;
 use crate::verify::{Contents, verify};
 
-/// How many networks of a file are read to find out whether it carries countries. Files of countries have one in
-/// nearly every record; this many records are read in milliseconds.
+/// Networks that are read to find out whether a file has countries. Files with countries have one in nearly every record;
+/// reading this many takes milliseconds.
 const SURVEYED_NETWORKS: usize = 10_000;
 
-/// One file, read into memory whole: a file that is replaced on disk cannot change under a lookup, as it could if it
-/// were mapped.
+/// One file, read into memory completely: a memory-mapped file could change during a lookup when it is replaced on disk.
 #[derive(Debug)]
 pub(crate) struct Database {
     reader: Reader<Vec<u8>>,
@@ -30,7 +29,7 @@ pub(crate) struct Database {
 }
 
 impl Database {
-    /// Reads and verifies a whole file: seconds for a large one.
+    /// Reads and verifies a whole file; a large one takes seconds.
     pub(crate) fn open(path: &Path) -> Result<Self, FileError> {
         let bytes =
             std::fs::read(path).map_err(|reason| FileError::Unreadable { path: path.into(), reason })?;
@@ -49,7 +48,7 @@ impl Database {
         Ok(Self { reader, build, built_at_s, carries_countries, contents, reported: AtomicBool::new(false) })
     }
 
-    /// What the file says of `address`. A record that cannot be read says nothing.
+    /// The record of `address`; `None` if there is none or it cannot be read.
     pub(crate) fn record(&self, address: IpAddr) -> Option<Record> {
         if address.is_ipv6() && self.reader.metadata().ip_version == 4 {
             return None;
@@ -68,7 +67,7 @@ impl Database {
         &self.build
     }
 
-    /// Whether this may take the place of `old`, at `path`.
+    /// Checks that this may replace `old` at `path`.
     pub(crate) fn may_replace(&self, old: &Self, path: &Path) -> Result<(), FileError> {
         match self.contents.misfits_place_of(&old.contents) {
             Some(reason) => Err(FileError::Misplaced { path: path.into(), reason }),
@@ -76,31 +75,32 @@ impl Database {
         }
     }
 
-    /// When it was built, in unix seconds.
+    /// Build time in unix seconds.
     pub(crate) fn built_at_s(&self) -> i64 {
         self.built_at_s
     }
 
-    /// True if the file is of a kind that carries countries, also where it has a gap.
+    /// True if records of the file have countries, even if some lack one.
     pub(crate) fn carries_countries(&self) -> bool {
         self.carries_countries
     }
 
-    /// Once per file: a damaged file fails on every lookup, and one line is enough to have it replaced. The error
-    /// speaks of places in the file, never of the address.
+    /// Logs an unreadable record, once per file, because a damaged file fails on every lookup. The error names offsets in the
+    /// file, never the address.
     fn report(&self, error: &MaxMindDbError) {
         if !self.reported.swap(true, Ordering::Relaxed) {
             tracing::warn!(
                 database = %self.build.name,
                 built_at = %self.build.built_at,
                 %error,
-                "this geo database has records that cannot be read; they count as unknown until it is fetched again"
+                "this geo database has unreadable records, whose addresses count as unknown; download it again"
             );
         }
     }
 }
 
-/// Asks the records, not the metadata: the type a file gives itself is free text, and vendors reuse each other's.
+/// True if one of the first records has a country. The type in the metadata is not reliable: it is free text, and vendors
+/// reuse each other's.
 fn carries_countries(reader: &Reader<Vec<u8>>) -> bool {
     reader.networks(WithinOptions::default()).is_ok_and(|networks| {
         networks

@@ -1,10 +1,10 @@
-//! Why files cannot be opened, all of them at once.
+//! Errors about files, all reported at once.
 
 use std::fmt;
 use std::io;
 use std::path::PathBuf;
 
-/// Some files cannot be used. Names every one of them with its reason, so that one look at the settings is enough.
+/// Files that cannot be used, each with its reason.
 #[derive(Debug)]
 pub struct OpenError {
     files: Vec<FileError>,
@@ -33,40 +33,40 @@ impl fmt::Display for OpenError {
 
 impl std::error::Error for OpenError {}
 
-/// Why one file cannot be used.
+/// One file cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum FileError {
-    /// It is missing, or may not be read.
+    /// It does not exist, or its permissions forbid reading.
     #[error(
         "{}: cannot be read ({reason}); correct its path in the settings, or its permissions",
         path.display()
     )]
     Unreadable {
-        /// The file.
+        /// As in the settings.
         path: PathBuf,
-        /// What the system says.
+        /// The system's error.
         reason: io::Error,
     },
-    /// It is no MaxMind DB file, or not a whole one.
+    /// It is not a MaxMind DB file, or damaged or incomplete.
     #[error(
-        "{}: not a whole MaxMind DB file ({reason}); fetch it again, and unpack it if it is an archive",
+        "{}: not a complete MaxMind DB file ({reason}); download it again, and unpack it if it is an archive",
         path.display()
     )]
     Damaged {
-        /// The file.
+        /// As in the settings.
         path: PathBuf,
-        /// What is wrong in it.
+        /// The first damage that was found.
         reason: String,
     },
-    /// It is whole, but not what belongs in its place.
+    /// It is complete, but another product than its name or the file in service.
     #[error(
-        "{}: not the file that belongs there ({reason}); fetch the right one, or restart to change to another product",
+        "{}: the wrong file ({reason}); download the right one, or restart to change to another product",
         path.display()
     )]
     Misplaced {
-        /// The file.
+        /// As in the settings.
         path: PathBuf,
-        /// What does not fit.
+        /// The difference to the expected product.
         reason: String,
     },
 }

@@ -1,24 +1,24 @@
 //! # geo: locates IP addresses
 //!
-//! Reads any number of MaxMind DB files (`.mmdb`), merges what they know of an address, and answers with one
-//! [`Location`]. Without a file it answers from built-in registry data: the country a block is registered in.
+//! Reads any number of MaxMind DB files (`.mmdb`) and merges their records of an address into one [`Location`]. Without a
+//! file it uses built-in registry data: the country in which a block is registered.
 //!
-//! It never decides what a location means (that is `domain`), never asks the network, never writes, and never logs
-//! an address. No other crate reads MaxMind DB files.
+//! It never judges a location (`domain` does), never calls the network, never writes, and never logs an address. No other
+//! crate reads MaxMind DB files.
 //!
 //! ## The map
 //!
-//! | module | what it is |
+//! | module | content |
 //! |---|---|
 //! | here | [`Geo`]: every database in service, and how their answers are merged |
-//! | [`refresh`] | files replaced on disk are taken up |
+//! | [`refresh`] | loads files that are replaced on disk |
 //! | `database` | one file in memory |
-//! | `verify` | whether a file is whole, and what belongs in its place |
-//! | `record` | what one record says, whichever schema it is written in |
-//! | `value` | one value of a record, read so that a surprise in it costs nothing else |
+//! | `verify` | checks that a file is complete and the expected product |
+//! | `record` | one record, in any supported schema |
+//! | `value` | one value of a record, of any type |
 //! | `registry` | the built-in data |
-//! | `country` | which codes are countries |
-//! | `error` | why files cannot be opened, all of them at once |
+//! | `country` | country codes |
+//! | `error` | errors about files, all reported at once |
 
 mod country;
 mod database;
@@ -42,12 +42,12 @@ pub use crate::error::{FileError, OpenError};
 #[derive(Clone, Debug)]
 pub struct Geo(Arc<RwLock<Arc<Service>>>);
 
-/// All that is in service at one time, behind one pointer: whoever looks something up has one whole set.
+/// The files in service at one time, behind one pointer, so that a lookup uses one consistent set.
 #[derive(Debug)]
 pub(crate) struct Service {
     files: Vec<Arc<Database>>,
-    /// True if no file is of a kind that carries countries. A gap in a file that does carry them is a statement of
-    /// its own ("not known"), and weaker data must not paper over it.
+    /// True if no file has countries. A missing country in a file that has them means "unknown" and must not be filled from
+    /// weaker data.
     registry_serves_countries: bool,
     builds: Vec<DatabaseBuild>,
 }
@@ -62,8 +62,8 @@ impl Service {
 }
 
 impl Geo {
-    /// Opens and verifies every file; none: built-in registry data only. All faults are reported at once. Reads whole
-    /// files: not for an async thread that others wait for.
+    /// Opens and verifies every file; without any, only built-in registry data is used. All errors are reported at once.
+    /// Reads whole files, so it must not run on an async thread.
     pub fn open(files: &[PathBuf]) -> Result<Self, OpenError> {
         let mut opened = Vec::with_capacity(files.len());
         let mut faults = Vec::new();
@@ -83,13 +83,13 @@ impl Geo {
         self.0.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Puts other files in service; lookups in hand finish with the ones they began with.
+    /// Puts other files in service; running lookups finish with the old ones.
     fn replace(&self, service: Service) {
         *self.0.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(service);
     }
 
-    /// Everything known of `ip` as sent by a network. Not an address, or not of the public internet
-    /// ([`is_public`]): an empty location that still names the databases.
+    /// Everything known about `ip` as sent by a network. If it is not an address, or not a public one ([`is_public`]), the
+    /// location is empty but still names the databases.
     pub fn locate(&self, ip: Option<&str>) -> Location {
         let service = self.service();
         let mut location = Location { databases: service.builds.clone(), ..Location::default() };
@@ -108,19 +108,18 @@ impl Geo {
         location
     }
 
-    /// The databases in service, in order of the settings. Built-in registry data stands last, if countries come
-    /// from it.
+    /// The databases in service, in order of the settings; built-in registry data is last, if countries come from it.
     pub fn databases(&self) -> Vec<DatabaseBuild> {
         self.service().builds.clone()
     }
 
-    /// The name of each file in service and when it was built, in unix seconds.
+    /// Name and build time (unix seconds) of each file in service.
     pub fn files(&self) -> Vec<(String, i64)> {
         self.service().files.iter().map(|file| (file.build().name.clone(), file.built_at_s())).collect()
     }
 }
 
-/// An IPv4 address written inside an IPv6 one is looked up as what it is: not every file has such aliases.
+/// Parses a public address. An IPv4-mapped IPv6 address becomes IPv4, because not every file has such aliases.
 fn public_address(ip: &str) -> Option<IpAddr> {
     let address: IpAddr = ip.parse().ok()?;
     is_public(address).then(|| address.to_canonical())

@@ -1,8 +1,8 @@
-//! What one record says, whichever schema it is written in.
+//! One record, in any supported schema.
 //!
 //! One reader for all schemas, by the names of fields: GeoIP2 and GeoLite2 (Country, City, Enterprise, ASN, ISP,
 //! Anonymous IP, Connection Type), DB-IP (the same shapes) and flat files (`country_code` and `asn` at the top).
-//! Where a field stands in several schemas it means the same in all of them; names for people are never read.
+//! A field that is in several schemas has the same meaning in all of them; display names are never read.
 
 use std::fmt;
 
@@ -12,30 +12,30 @@ use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
 use crate::country::country;
 use crate::value::{Entries, Lenient, Value};
 
-/// What a file says of one address.
+/// The record of one address in one file.
 #[derive(Debug, Default)]
 pub(crate) struct Record {
     country: Option<String>,
     registered_country: Option<String>,
     represented_country: Option<String>,
     asn: Option<u32>,
-    /// The organisation named as the autonomous system's own.
+    /// The organisation that owns the autonomous system.
     system: Option<String>,
-    /// The organisation named as the user of the address.
+    /// The organisation that uses the address.
     user: Option<String>,
     network: Vec<NetworkTrait>,
     is_anonymous: bool,
-    /// True if a flag says in which way the address is anonymous.
+    /// True if a flag names the kind of anonymity.
     anonymity_is_named: bool,
-    /// True if it has a field for a country, whatever stands in it.
+    /// True if it has a country field, whatever its value.
     has_country_field: bool,
 }
 
 impl Record {
-    /// Adds to `location` what is not known yet; traits of the network are collected, perhaps repeatedly.
+    /// Fills empty fields of `location`; network traits are appended and may repeat.
     pub(crate) fn complete(self, location: &mut Location) {
-        // Files that disagree on the system must not be mixed into one with another's name. Number 0 is written for
-        // addresses that no system announces, often with a phrase in place of a name.
+        // If files disagree on the system, its number and its name must come from the same file. Number 0 stands for
+        // addresses that no system announces, often with a phrase instead of a name.
         let known = location.asn;
         let same_system = known.is_none() || self.asn.is_none() || self.asn == known;
         if same_system && self.asn != Some(0) {
@@ -51,12 +51,12 @@ impl Record {
         }
     }
 
-    /// True if records of this kind carry countries: this one has a field for it, even if it holds no known code.
+    /// True if it has a country field, even without a known code.
     pub(crate) fn carries_a_country(&self) -> bool {
         self.has_country_field
     }
 
-    /// True if it has a country that exists.
+    /// True if it has a known country.
     pub(crate) fn names_a_country(&self) -> bool {
         self.country.is_some() || self.registered_country.is_some()
     }
@@ -66,14 +66,14 @@ impl Record {
         self.asn.is_some()
     }
 
-    /// Reads every entry of `map`; `nested` if the map stands inside the record.
+    /// Reads every entry of `map`; `nested`: the map is inside the record.
     fn read<'de, M: MapAccess<'de>>(&mut self, mut map: M, nested: bool) -> Result<(), M::Error> {
         while let Some(key) = map.next_key::<&str>()? {
             match key {
                 "traits" | "anonymizer" if !nested => {
                     map.next_value_seed(Lenient(Nested(self)))?;
                 }
-                // Flat files with both have a name for people in `country`.
+                // Flat files with both have a display name in `country`.
                 "country" | "country_code" => {
                     fill(&mut self.country, code(map.next_value()?));
                     self.has_country_field = true;
@@ -122,7 +122,7 @@ impl Record {
     }
 }
 
-/// The first to know wins.
+/// Keeps the first known value.
 fn fill<T>(known: &mut Option<T>, found: Option<T>) {
     if known.is_none() {
         *known = found;
@@ -137,7 +137,7 @@ fn words(value: Value<'_>) -> Option<String> {
     value.text().map(str::to_owned)
 }
 
-/// The kinds of user and connection that are traits; the others (`residential`, `Cable/DSL`, …) are no news.
+/// The trait for a type of user or connection; others (`residential`, `Cable/DSL`, …) have none.
 fn kind(value: Value<'_>) -> Option<NetworkTrait> {
     match value.text()?.to_ascii_lowercase().as_str() {
         "hosting" => Some(NetworkTrait::Hosting),
@@ -153,7 +153,7 @@ impl<'de> Deserialize<'de> for Record {
     }
 }
 
-/// A whole record must be a map: anything else is a schema this module does not know, and worth a fault.
+/// Reads a whole record, which must be a map: anything else is an unknown schema and an error.
 struct Whole;
 
 impl<'de> Visitor<'de> for Whole {
@@ -170,7 +170,7 @@ impl<'de> Visitor<'de> for Whole {
     }
 }
 
-/// A map inside a record whose entries are facts of the record.
+/// Reads a map inside a record as if its entries were in the record.
 struct Nested<'r>(&'r mut Record);
 
 impl<'de> Entries<'de> for Nested<'_> {

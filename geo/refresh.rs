@@ -1,4 +1,4 @@
-//! Files that are replaced on disk are taken up without a restart, and a damaged one never is.
+//! Loads files that are replaced on disk without a restart, and never a damaged one.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -8,7 +8,7 @@ use crate::database::Database;
 use crate::error::FileError;
 use crate::{Geo, Service};
 
-/// Looks at the files from time to time. Whoever owns it decides how often.
+/// Watches the files. The owner decides how often [`look`](Self::look) is called.
 #[derive(Debug)]
 pub struct Refresh {
     geo: Geo,
@@ -19,38 +19,38 @@ pub struct Refresh {
 #[derive(Debug)]
 struct Watched {
     path: PathBuf,
-    /// What was on disk when the database in service was read.
+    /// The file on disk when the database in service was read.
     in_service: Stamp,
-    /// What was there at the last look, if it was something else.
+    /// The file at the last look, if it differed.
     pending: Option<Stamp>,
-    /// What was tried and could not be used.
+    /// The file that was tried last and could not be used.
     failed: Option<Stamp>,
 }
 
-/// Tells one content of a file from another without reading it.
+/// Identifies the content of a file without reading it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Stamp {
-    /// There is no file, or it cannot be looked at.
+    /// The file does not exist, or its metadata cannot be read.
     Missing,
-    /// There is one.
+    /// The file exists.
     File { modified: Option<SystemTime>, len: u64, inode: u64 },
 }
 
-/// What a look at the files led to.
+/// The result of a look at the files.
 #[derive(Debug, Default)]
 pub struct Refreshed {
-    /// Files that were taken up.
+    /// Files that were loaded.
     pub taken_up: Vec<PathBuf>,
-    /// What is wrong with files that could not be, the first time it is seen: they stay in service as they were.
+    /// Errors of files that could not be loaded, each reported once; the old ones stay in service.
     pub faults: Vec<String>,
-    /// Of the files that were taken up, those that were built before what they replace: perhaps on purpose.
+    /// Loaded files with an earlier build time than those they replaced, which may be on purpose.
     pub older: Vec<PathBuf>,
-    /// How many files on disk cannot be used now.
+    /// Number of files on disk that cannot be used now.
     pub failing: usize,
 }
 
 impl Refresh {
-    /// For the files that `geo` was opened with, in the same order. Begin before the files can change.
+    /// `files` are those that `geo` was opened with, in the same order. Call it before they can change.
     pub fn new(geo: Geo, files: &[PathBuf]) -> Self {
         let watch = |path: &PathBuf| Watched {
             path: path.clone(),
@@ -61,8 +61,8 @@ impl Refresh {
         Self { geo, files: files.iter().map(watch).collect() }
     }
 
-    /// Takes up every file that is not as it was and has been the same for two looks: one that is still being
-    /// written is left alone. Reads whole files: not for an async thread.
+    /// Loads every changed file that was the same at two looks, so that a file being written is not read. Reads whole files,
+    /// so it must not run on an async thread.
     pub fn look(&mut self) -> Refreshed {
         let mut refreshed = Refreshed::default();
         let mut databases = self.geo.service().files.clone();
@@ -88,7 +88,7 @@ impl Refresh {
 }
 
 impl Watched {
-    /// What is to be taken up in the place of `old`, or why it cannot be; `None` if there is nothing new.
+    /// Opens the replacement of `old`; `None` if there is nothing new.
     fn look(&mut self, old: &Database) -> Option<Result<Database, FileError>> {
         let stamp = Stamp::of(&self.path);
         if stamp == self.in_service {
@@ -105,7 +105,7 @@ impl Watched {
             .and_then(|opened| opened.may_replace(old, &self.path).map(|()| opened));
         let after = Stamp::of(&self.path);
         if after != stamp {
-            // It was replaced while it was read: what was read may be half of each.
+            // Replaced while it was read, so the content may be a mix of both.
             self.pending = Some(after);
             return None;
         }

@@ -5,14 +5,14 @@ use std::net::IpAddr;
 
 use domain::location::DatabaseBuild;
 
-/// The name of the built-in data beside those of files.
+/// The name of the built-in data among the databases.
 const NAME: &str = "registry";
 
 /// The release of the built-in data. Releases of `iptocc` are snapshots of the registries' files, so its version is
-/// their date of build; the crate itself does not tell it, and a test holds this constant against `Cargo.lock`.
+/// their build date; the crate does not export it, so a test compares this constant with `Cargo.lock`.
 const RELEASE: &str = "1.4.175";
 
-/// Where the block of `address` is registered.
+/// The country in which the block of `address` is registered.
 pub(crate) fn country(address: IpAddr) -> Option<String> {
     iptocc::country_code(address).and_then(crate::country::country)
 }

@@ -1,16 +1,16 @@
-//! One value of a record, read so that a surprise in it costs nothing else.
+//! One value of a record, of any type.
 //!
-//! The same key holds a map in one schema and a string in another, and vendors change types between releases. A
-//! derived reader would refuse the whole record for one such value.
+//! The same key can have a map in one schema and a string in another, and vendors change types between releases. A derived
+//! deserializer would reject the whole record because of one such value.
 
 use std::fmt;
 
 use serde::de::{Deserialize, DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
-/// A value as far as a record's meaning can depend on it.
+/// A value, reduced to the types that records use.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Value<'a> {
-    /// A string; also a map with an `iso_code`, which stands for that code.
+    /// A string, or the `iso_code` of a map.
     Text(&'a str),
     /// A whole number, not negative.
     Number(u64),
@@ -21,7 +21,7 @@ pub(crate) enum Value<'a> {
 }
 
 impl<'a> Value<'a> {
-    /// The string without space around it, unless it is empty.
+    /// The trimmed string; `None` if it is empty or not a string.
     pub(crate) fn text(self) -> Option<&'a str> {
         match self {
             Self::Text(text) => Some(text.trim()).filter(|text| !text.is_empty()),
@@ -41,7 +41,7 @@ impl<'a> Value<'a> {
         }
     }
 
-    /// True if the flag is set. Files built from tables have text in every field.
+    /// True if the flag is set, also as text: files built from tables have only text.
     pub(crate) fn is_set(self) -> bool {
         match self {
             Self::Flag(flag) => flag,
@@ -57,13 +57,13 @@ impl<'de> Deserialize<'de> for Value<'de> {
     }
 }
 
-/// What is to become of the entries of a map.
+/// Reads the entries of a map into one value.
 pub(crate) trait Entries<'de> {
-    /// Reads every entry: one left unread would be taken for the value that follows.
+    /// Must read every entry: one left unread would be taken for the next value.
     fn read<M: MapAccess<'de>>(self, map: M) -> Result<Value<'de>, M::Error>;
 }
 
-/// Accepts a value of any type; the entries of a map go to the one within.
+/// Accepts a value of any type; `E` reads the entries of a map.
 pub(crate) struct Lenient<E>(pub(crate) E);
 
 impl<'de, E: Entries<'de>> DeserializeSeed<'de> for Lenient<E> {
@@ -119,7 +119,7 @@ impl<'de, E: Entries<'de>> Visitor<'de> for Lenient<E> {
     }
 }
 
-/// The map stands for its `iso_code`.
+/// Reads a map as its `iso_code`.
 struct IsoCode;
 
 impl<'de> Entries<'de> for IsoCode {
@@ -136,7 +136,7 @@ impl<'de> Entries<'de> for IsoCode {
     }
 }
 
-/// The map stands for nothing. Ends what would otherwise be maps in maps as deep as a file pleases.
+/// Skips a map, so that a file cannot nest maps to any depth.
 struct Skipped;
 
 impl<'de> Entries<'de> for Skipped {

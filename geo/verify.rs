@@ -1,9 +1,8 @@
-//! Whether a file is whole and holds what its place asks for, before anything is looked up in it.
+//! Checks that a file is complete and the expected product before it is used.
 //!
-//! A file that opens may still be damaged in the middle, or be another product that was fetched to the wrong name.
-//! Every address in the damaged part would be credited as "unknown country", and nobody would notice. So the whole
-//! structure is walked and every record is read once, which takes seconds for the largest files: not for an async
-//! thread.
+//! A file that opens may still be damaged in the middle, or be another product under the wrong name. Addresses in the damaged
+//! part would then count as "unknown country" unnoticed. So the whole structure is walked and every record is read once. This
+//! takes seconds for the largest files, so it must not run on an async thread.
 
 use std::collections::HashSet;
 use std::path::Path;
@@ -12,34 +11,34 @@ use maxminddb::{MaxMindDbError, Reader, WithinOptions};
 
 use crate::record::Record;
 
-/// A file without a description is whole all the same: some writers leave it out.
+/// Error text for a missing description, which is accepted: some writers leave it out.
 const NO_DESCRIPTION: &str = "description - ";
-/// How many networks a tree can have for each of its nodes, with room to spare: one that goes in circles has more.
+/// Most networks per node of a search tree, with a margin; a tree with a cycle has more.
 const NETWORKS_OF_A_NODE: usize = 3;
 /// Zeros between the search tree and the records.
 const SEPARATOR_LEN: usize = 16;
-/// Words in the name or type of a file that say which product it is.
+/// Words in the name or type of a file that identify the product.
 const PRODUCTS: [&str; 10] =
     ["city", "country", "enterprise", "asn", "isp", "anonymous", "connection", "domain", "privacy", "static"];
 
-/// What a file holds, all of it.
+/// The kinds of data in a file.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Contents {
-    /// The type that it gives itself.
+    /// The type in its metadata.
     pub(crate) kind: String,
-    /// True if some record has a country that exists.
+    /// True if a record has a known country.
     countries: bool,
-    /// True if some record has a field for a country.
+    /// True if a record has a country field.
     country_fields: bool,
-    /// True if some record has an autonomous system.
+    /// True if a record has an autonomous system.
     systems: bool,
 }
 
-/// Reads the whole of a file; the error says what is wrong with it.
+/// Reads a whole file; the error describes the damage.
 pub(crate) fn verify(bytes: &[u8]) -> Result<Contents, String> {
     let reader = Reader::from_source(bytes).map_err(|error| error.to_string())?;
     match reader.verify() {
-        // The library looks no further then, so what it would have found is looked for below.
+        // The library stops there, so the rest of its checks follow below.
         Err(MaxMindDbError::InvalidDatabase { message, .. }) if message.starts_with(NO_DESCRIPTION) => {
             separator(&reader, bytes)?;
         }
@@ -56,7 +55,7 @@ pub(crate) fn verify(bytes: &[u8]) -> Result<Contents, String> {
         }
         let found = found.map_err(|error| error.to_string())?;
         let Some(offset) = found.offset() else { continue };
-        // Many networks share a record. What is read here is what lookups read, texts included.
+        // Many networks share a record. This reads it exactly as lookups do.
         if read.insert(offset)
             && let Some(record) = found.decode::<Record>().map_err(|error| error.to_string())?
         {
@@ -66,12 +65,12 @@ pub(crate) fn verify(bytes: &[u8]) -> Result<Contents, String> {
         }
     }
     if read.is_empty() {
-        return Err("it holds no record".to_owned());
+        return Err("it has no records".to_owned());
     }
     Ok(contents)
 }
 
-/// Between the search tree and the records stand zeros.
+/// Checks the zeros between the search tree and the records.
 fn separator(reader: &Reader<&[u8]>, bytes: &[u8]) -> Result<(), String> {
     let metadata = reader.metadata();
     // A node has two records of so many bits.
@@ -81,34 +80,34 @@ fn separator(reader: &Reader<&[u8]>, bytes: &[u8]) -> Result<(), String> {
     let between = tree_len.and_then(|len| bytes.get(len..len.checked_add(SEPARATOR_LEN)?));
     match between {
         Some(between) if between.iter().all(|byte| *byte == 0) => Ok(()),
-        _ => Err("what stands between its search tree and its records is no separator".to_owned()),
+        _ => Err("the separator between its search tree and its records is damaged".to_owned()),
     }
 }
 
 impl Contents {
-    /// What is wrong if a file of this name holds this: a product under the name of another one.
+    /// The error if the name of the file suggests another product.
     pub(crate) fn misfits_name(&self, path: &Path) -> Option<String> {
         let name = path.file_stem().unwrap_or_default().to_string_lossy();
         let says = |product: &str| words(&name).any(|word| word == product);
         if (says("city") || says("country")) && !self.country_fields {
             return Some(format!(
-                "its name says countries, but it is of the type `{}` and holds none",
+                "its name suggests countries, but its type is `{}` and it has none",
                 self.kind
             ));
         }
-        // Some files of countries have `asn` in their name: they are made from systems.
+        // Some country files have `asn` in their name, because they are derived from systems.
         if says("asn") && !says("country") && !says("city") && !self.systems {
-            return Some(format!("its name says ASN, but it is of the type `{}` and holds none", self.kind));
+            return Some(format!("its name suggests ASN, but its type is `{}` and it has none", self.kind));
         }
         None
     }
 
-    /// What is wrong if this takes the place of `old`. Another edition of the same product is fine.
+    /// The error if this may not replace `old`. Another edition of the same product may.
     pub(crate) fn misfits_place_of(&self, old: &Self) -> Option<String> {
         let is_other = product(&self.kind).zip(product(&old.kind)).is_some_and(|(new, old)| new != old);
         if is_other {
             return Some(format!(
-                "it is of the type `{}`, and replaces one of the type `{}`",
+                "its type is `{}`, but the file in service is of type `{}`",
                 self.kind, old.kind
             ));
         }
@@ -118,7 +117,7 @@ impl Contents {
             (old.systems && !self.systems, "autonomous systems"),
         ];
         let (_, what) = lost.into_iter().find(|(is_lost, _)| *is_lost)?;
-        Some(format!("it is of the type `{}` and holds no {what}, which the one in service does", self.kind))
+        Some(format!("its type is `{}` and it has no {what}, unlike the file in service", self.kind))
     }
 }
 
@@ -142,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn only_the_same_product_may_take_a_files_place() {
+    fn only_the_same_product_may_replace_a_file() {
         let city = contents("GeoLite2-City", true, false);
         for kind in ["GeoLite2-City", "GeoIP2-City", "DBIP-City-Lite", "GeoIP2-City-Europe", "flat"] {
             assert_eq!(contents(kind, true, false).misfits_place_of(&city), None, "{kind}");
@@ -162,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_holds_what_its_name_says() {
+    fn a_file_must_match_its_name() {
         let (city, asn) = (contents("GeoLite2-City", true, false), contents("GeoLite2-ASN", false, true));
         for (name, contents, fits) in [
             ("GeoLite2-City.mmdb", &city, true),

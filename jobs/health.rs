@@ -1,4 +1,4 @@
-//! Asks another process of ours whether it is ready.
+//! Asks another RewardGate process whether it is ready.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -8,30 +8,30 @@ use serde::Deserialize;
 
 use crate::causes::sentence;
 
-/// How long a process may take to say whether it is ready; its own look at the database ends before.
+/// Time-out of the call; longer than the process's own check of the database.
 const TIMEOUT: Duration = Duration::from_secs(5);
 
-/// What a process says of itself.
+/// The answer of `/readyz`.
 #[derive(Clone, Debug, Deserialize)]
 pub struct Health {
-    /// True if it can do its work.
+    /// True if no required check failed.
     pub ready: bool,
-    /// What it looked at.
+    /// All checks, also passed and advisory ones.
     pub checks: Vec<HealthCheck>,
 }
 
-/// One thing that was looked at.
+/// The result of one check.
 #[derive(Clone, Debug, Deserialize)]
 pub struct HealthCheck {
-    /// What.
+    /// Such as `database`.
     pub name: String,
-    /// False if something is wrong with it.
+    /// False if the check failed.
     pub ok: bool,
-    /// A sentence for a person.
+    /// An explanation for people.
     pub detail: String,
 }
 
-/// No answer that could be understood.
+/// No answer, or one that is not from RewardGate.
 #[derive(Debug, thiserror::Error)]
 #[error("{url} does not answer: {reason}")]
 pub struct NoHealth {
@@ -39,7 +39,7 @@ pub struct NoHealth {
     reason: String,
 }
 
-/// Asks the process that listens on `address`.
+/// Asks the process that listens on `address` for its readiness.
 ///
 /// The executable must have installed a rustls provider first: without one, the HTTP client panics.
 pub async fn ask(address: SocketAddr) -> Result<Health, NoHealth> {

@@ -1,22 +1,22 @@
-//! # jobs: does the work behind the acknowledgement
+//! # jobs: the work behind the acknowledgement
 //!
-//! The only crate that runs apalis workers and makes outgoing calls. It holds no rule and no SQL: every job is
-//! the same sandwich of load (`store`), decide (`domain`), save (`store`), and is safe to run twice.
+//! The only crate that runs apalis workers and makes outgoing calls. It contains no rules and no SQL: every job loads
+//! (`store`), decides (`domain`) and saves (`store`), and is safe to run twice.
 //!
 //! | module | what it does |
 //! |---|---|
-//! | [`postbacks`] | processes the inbox: postbacks become rewards, verdicts and books |
+//! | [`postbacks`] | processes the inbox: postbacks become rewards, verdicts and ledger entries |
 //! | [`deliveries`] | notifies apps of credits and reversals |
-//! | [`scheduler`] | work by the clock, on apalis's own storage |
-//! | [`reports`] | the reconciliation of the days that are over |
-//! | [`mail`] | sends it to finance |
-//! | [`statements`] | the network's statements: imported and matched, once received |
+//! | [`scheduler`] | runs scheduled jobs, on apalis's own storage |
+//! | [`reports`] | makes the reconciliation reports of past days |
+//! | [`mail`] | sends them to finance |
+//! | [`statements`] | imports and matches received statements of the networks |
 //! | [`retention`] | deletes expired data |
-//! | [`health`] | asks another process of ours whether it is ready |
-//! | [`probe`] | asks from outside whether the public URL leads here, unchanged |
+//! | [`health`] | asks another process whether it is ready |
+//! | [`probe`] | checks from outside that the public URL leads here unchanged |
 //! | [`metrics`] | metrics and log lines about processed postbacks |
-//! | `supervise`, `shutdown` | workers that died are started again; ending in good order |
-//! | `causes` | errors with their causes |
+//! | `supervise`, `shutdown` | restarting failed workers; stopping |
+//! | `causes` | error messages with their causes |
 
 mod causes;
 pub mod deliveries;

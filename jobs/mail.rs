@@ -1,7 +1,7 @@
-//! The mail after each night: the report's figures as text and HTML, the workbook beside them.
+//! The nightly mail: the report's figures as text and HTML, with the workbook attached.
 //!
-//! It is a job of its own, so that a mail server that is away delays nothing but its mail. A mail that was taken by the
-//! server just before this process was killed is sent again: twice is better than never.
+//! It is a job of its own, so that an unavailable mail server delays only the mail. If the process is killed right after
+//! the server accepted a mail, it is sent again: twice is better than never.
 
 use std::time::Duration;
 
@@ -12,44 +12,44 @@ pub use lettre::transport::smtp::authentication::Credentials;
 use lettre::transport::smtp::client::{Tls, TlsParameters};
 use lettre::{AsyncSmtpTransport, AsyncTransport, Message, Tokio1Executor};
 
-/// How long the server may take for each of its answers.
+/// Time-out of each answer of the server.
 const SMTP_TIMEOUT: Duration = Duration::from_secs(30);
 const XLSX: &str = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet";
 
-/// How the connection to the server is protected.
+/// Encryption of the connection to the server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Protection {
     /// From the first byte.
     Tls,
-    /// From `STARTTLS` on; without it nothing is sent.
+    /// After `STARTTLS`, which is required.
     StartTls,
-    /// Not at all: for a server on this machine.
+    /// None: for a server on this machine.
     None,
 }
 
-/// Writes a report as a workbook.
+/// Writes a report as an Excel workbook.
 pub type Workbook = fn(&Report) -> Result<Vec<u8>, String>;
 
-/// Who is told of reports, and through which server.
+/// Recipients of reports, and the server that sends them.
 #[derive(Clone)]
 pub struct Mail {
-    /// The server's name.
+    /// Name of the server.
     pub host: String,
-    /// Its port.
+    /// TCP port of the server.
     pub port: u16,
-    /// How the connection is protected.
+    /// Encryption of the connection.
     pub protection: Protection,
-    /// Name and password, if the server wants them.
+    /// Name and password, if the server requires them.
     pub credentials: Option<Credentials>,
-    /// Who writes.
+    /// The sender.
     pub from: Mailbox,
-    /// Who is written to.
+    /// The recipients; not empty.
     pub to: Vec<Mailbox>,
-    /// What leads to the pages, without a slash at the end.
+    /// Start of links to the pages, without a slash at the end.
     pub pages_url: String,
-    /// How long after a failure it is tried again, in milliseconds; each time twice as long, up to an hour.
+    /// Pause after the first failure, in milliseconds; it doubles with each further one, up to an hour.
     pub retry_ms: i64,
-    /// What is attached.
+    /// Makes the attachment; `None`: no attachment.
     pub workbook: Option<Workbook>,
 }
 
@@ -62,16 +62,16 @@ impl std::fmt::Debug for Mail {
 /// Why a mail was not sent.
 #[derive(Debug, thiserror::Error)]
 pub enum MailError {
-    /// It cannot be written.
-    #[error("the mail cannot be written: {0}")]
+    /// The message cannot be composed.
+    #[error("cannot compose the mail: {0}")]
     Message(#[from] lettre::error::Error),
-    /// Its attachment cannot.
-    #[error("its attachment cannot be written: {0}")]
+    /// The workbook cannot be written.
+    #[error("cannot write the attached workbook: {0}")]
     Workbook(String),
-    /// The server did not take it.
-    #[error("the mail server did not take it: {0}")]
+    /// The server cannot be reached or refused the mail.
+    #[error("the mail server did not accept the mail: {0}")]
     Smtp(#[from] lettre::transport::smtp::Error),
-    /// No kind of content is called that.
+    /// Invalid content type of the attachment.
     #[error("{0}")]
     Kind(#[from] lettre::message::header::ContentTypeErr),
 }
@@ -101,21 +101,21 @@ impl Mail {
         for person in &self.to {
             message = message.to(person.clone());
         }
-        let words =
+        let text =
             MultiPart::alternative_plain_html(letter::plain(report, &link), letter::html(report, &link));
         let parts = match self.workbook {
-            None => words,
+            None => text,
             Some(write) => {
                 let bytes = write(report).map_err(MailError::Workbook)?;
                 let name = format!("report-{}.xlsx", report.date);
                 let workbook: SinglePart = Attachment::new(name).body(bytes, ContentType::parse(XLSX)?);
-                MultiPart::mixed().multipart(words).singlepart(workbook)
+                MultiPart::mixed().multipart(text).singlepart(workbook)
             }
         };
         Ok(message.multipart(parts)?)
     }
 
-    /// How long after the failure number `attempt` (from 1) it is tried again, in milliseconds.
+    /// The pause after the failure number `attempt` (from 1), in milliseconds.
     pub(crate) fn retry_after_ms(&self, attempt: i64) -> i64 {
         const HOUR_MS: i64 = 3_600_000;
         let doublings = u32::try_from(attempt.clamp(1, 16) - 1).unwrap_or(0);

@@ -1,4 +1,4 @@
-//! Telling what became of postbacks: metrics for the many, log lines for the one that somebody looks for.
+//! Metrics and log lines about processed postbacks.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -10,7 +10,7 @@ use metrics::{counter, describe_counter, describe_gauge, describe_histogram, gau
 use store::postbacks::inbox::WaitingPostback;
 use tracing::{debug, info};
 
-/// Says what this crate measures, and makes every series exist from the start.
+/// Describes the metrics of this crate, and creates every series with 0.
 pub fn announce_metrics<'a>(sources: impl Iterator<Item = &'a str>) {
     describe_counter!(
         "rewardgate_postbacks_total",
@@ -23,23 +23,17 @@ pub fn announce_metrics<'a>(sources: impl Iterator<Item = &'a str>) {
         "From the receipt of a postback to its verdict being durable"
     );
     describe_histogram!("rewardgate_batch_seconds", "One batch: claim, load, decide, save, commit");
-    describe_counter!(
-        "rewardgate_batches_failed_total",
-        "Batches that could not be saved and were tried again"
-    );
+    describe_counter!("rewardgate_batches_failed_total", "Batches that could not be saved and were retried");
     describe_gauge!(
         "rewardgate_worker_last_beat_seconds",
-        "When a worker of this process last looked into the inbox, in unix seconds"
+        "When a worker of this process last checked the inbox, in unix seconds"
     );
     describe_gauge!(
         "rewardgate_geo_database_built_seconds",
         "When a geo database in service was built, in unix seconds"
     );
-    describe_gauge!("rewardgate_geo_reload_failed", "1 while a geo database on disk cannot be taken up");
-    describe_counter!(
-        "rewardgate_purged_total",
-        "Rows that left at the end of their term, by what they held"
-    );
+    describe_gauge!("rewardgate_geo_reload_failed", "1 while a geo database on disk cannot be loaded");
+    describe_counter!("rewardgate_purged_total", "Expired rows deleted, by kind of data");
     counter!("rewardgate_batches_failed_total").absolute(0);
     gauge!("rewardgate_worker_last_beat_seconds").set(0.0);
     gauge!("rewardgate_geo_reload_failed").set(0.0);
@@ -71,7 +65,7 @@ fn rules_fired(source: &str, code: &str, count: u64) {
     counter!("rewardgate_rules_fired_total", &labels).increment(count);
 }
 
-/// Counts one batch, and logs what a person may ask about.
+/// Counts one batch, and logs its postbacks.
 pub(crate) fn record(claimed: &[WaitingPostback], outcome: &BatchOutcome, now: TimestampMs) {
     let claimed: HashMap<i64, &WaitingPostback> =
         claimed.iter().map(|postback| (postback.id, postback)).collect();
@@ -80,20 +74,20 @@ pub(crate) fn record(claimed: &[WaitingPostback], outcome: &BatchOutcome, now: T
         let Some(postback) = claimed.get(&processed.postback_id) else { continue };
         *outcomes.entry((&postback.source, processed.outcome.name())).or_default() += 1;
         histogram!("rewardgate_decide_seconds").record(seconds(now.0 - postback.received_at));
-        line(postback, processed, outcome);
+        log(postback, processed, outcome);
     }
     for ((source, outcome), count) in outcomes {
         postbacks(source, outcome, count);
     }
-    judged(outcome);
+    count_verdicts(outcome);
 }
 
-fn judged(outcome: &BatchOutcome) {
+fn count_verdicts(outcome: &BatchOutcome) {
     let mut decisions: BTreeMap<(&str, &'static str), u64> = BTreeMap::new();
     let mut fired: BTreeMap<(&str, &str), u64> = BTreeMap::new();
-    for settled in &outcome.rewards {
-        let Some(judgement) = &settled.verdict else { continue };
-        let source = settled.reward.source.as_str();
+    for change in &outcome.rewards {
+        let Some(judgement) = &change.verdict else { continue };
+        let source = change.reward.source.as_str();
         *decisions.entry((source, judgement.verdict.decision.name())).or_default() += 1;
         for signal in judgement.verdict.signals.iter().filter(|signal| signal.fired) {
             *fired.entry((source, &signal.code)).or_default() += 1;
@@ -107,18 +101,19 @@ fn judged(outcome: &BatchOutcome) {
     }
 }
 
-/// One line a postback. What is in order is told to whoever turns `jobs=debug` on; what is held or put aside, always.
-fn line(postback: &WaitingPostback, processed: &PostbackOutcome, outcome: &BatchOutcome) {
+/// One log line for each postback: `info` if it is quarantined or its reward held, otherwise `debug` (shown with
+/// `jobs=debug`).
+fn log(postback: &WaitingPostback, processed: &PostbackOutcome, outcome: &BatchOutcome) {
     let request_id = postback.request_id.as_deref().unwrap_or_default();
     let (postback_id, source) = (postback.id, postback.source.as_str());
-    let settled = processed.reward.and_then(|index| outcome.rewards.get(index));
-    let status = settled.map(|settled| settled.reward.status.name()).unwrap_or_default();
-    let verdict = settled.and_then(|settled| settled.verdict.as_ref()).map(|judgement| &judgement.verdict);
+    let change = processed.reward.and_then(|index| outcome.rewards.get(index));
+    let status = change.map(|change| change.reward.status.name()).unwrap_or_default();
+    let verdict = change.and_then(|change| change.verdict.as_ref()).map(|judgement| &judgement.verdict);
     let held = verdict.filter(|verdict| verdict.decision == Decision::Hold);
     match (processed.outcome, held) {
         (Outcome::Quarantined, _) => {
             let reason = processed.reason.as_deref().unwrap_or_default();
-            info!(request_id, postback_id, source, reason, "a postback is quarantined");
+            info!(request_id, postback_id, source, reason, "a postback was quarantined");
         }
         (Outcome::Processed, Some(verdict)) => {
             let rules: Vec<_> = verdict
@@ -128,7 +123,7 @@ fn line(postback: &WaitingPostback, processed: &PostbackOutcome, outcome: &Batch
                 .map(|signal| signal.code.as_str())
                 .collect();
             let (score, rules) = (verdict.score, rules.join(" "));
-            info!(request_id, postback_id, source, score, rules, "a reward is held");
+            info!(request_id, postback_id, source, score, rules, "a reward was held");
         }
         (outcome, _) => {
             debug!(
@@ -137,13 +132,13 @@ fn line(postback: &WaitingPostback, processed: &PostbackOutcome, outcome: &Batch
                 source,
                 outcome = outcome.name(),
                 status,
-                "a postback is settled"
+                "a postback was processed"
             );
         }
     }
 }
 
-/// Milliseconds as the seconds that metrics are in. Times are far below what a float holds exactly.
+/// Converts milliseconds to seconds, the unit of metrics. Times are far below the exact range of a float.
 #[expect(clippy::cast_precision_loss, reason = "a metric")]
 pub(crate) fn seconds(ms: i64) -> f64 {
     ms.max(0) as f64 / 1_000.0

@@ -1,4 +1,4 @@
-//! Asks from outside whether the public URL leads to a process of ours, with every byte of the URL unchanged.
+//! Checks from outside that the public URL leads to a RewardGate process with every byte of the URL unchanged.
 
 use std::time::Duration;
 
@@ -10,40 +10,40 @@ use reqwest::{Method, StatusCode};
 
 use crate::causes::sentence;
 
-/// How long the way there and back may take.
+/// Time-out of the call.
 const TIMEOUT: Duration = Duration::from_secs(10);
-/// What proxies like to rewrite: an escape in small letters, an encoded slash, a plus, an empty value, two slashes.
+/// Parts that proxies tend to rewrite: a lower-case escape, an encoded slash, a plus, an empty value, two slashes.
 const ODD_QUERY: &str = "probe=a%2fb%20c%2Bd+e&empty=&path=//x/../y";
 
-/// What every answer of ours to a network carries.
+/// A header of every RewardGate answer to a network.
 const REQUEST_ID: &str = "x-request-id";
 
-/// What came back.
+/// The result of a probe.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Probed {
-    /// A process of ours answered, and the URL reached it as it was signed.
+    /// A RewardGate process answered, and the URL reached it as signed.
     Understood {
-        /// The clock of whoever answered, to the second.
+        /// The clock of the answering process, accurate to a second.
         date: Option<TimestampMs>,
     },
-    /// A process of ours answered, but the signature did not match: something on the way rewrites URLs, or that
-    /// process runs with another secret, form or `public_url`.
+    /// A RewardGate process answered, but the signature did not match: something on the way rewrites URLs, or that
+    /// process uses another secret, form or `public_url`.
     Rewritten,
-    /// A process of ours answered that does not know the source.
+    /// A RewardGate process answered that does not know the source.
     UnknownSource,
-    /// Somebody else answered, or an older version.
+    /// Another server answered, or an older version.
     Other {
-        /// The status.
+        /// HTTP status.
         status: u16,
     },
-    /// Nobody answered.
+    /// There was no answer.
     NoAnswer {
-        /// Why.
+        /// The error.
         reason: String,
     },
 }
 
-/// Probes `{origin}/pb/{source}`. Nothing is recorded by it.
+/// Probes `{origin}/pb/{source}`; this records nothing.
 ///
 /// The executable must have installed a rustls provider first: without one, the HTTP client panics.
 pub async fn probe(origin: &str, source: &str, form: SignatureForm, secret: &Secret) -> Probed {
@@ -54,7 +54,7 @@ pub async fn probe(origin: &str, source: &str, form: SignatureForm, secret: &Sec
         client.request(Method::OPTIONS, format!("{origin}{target}")).send().await
     };
     match asked.await {
-        // Anybody may answer a preflight, or a path that is not there; only we give every call an id.
+        // Any server may answer a preflight or an unknown path; only RewardGate gives every call an id.
         Ok(answer) if !answer.headers().contains_key(REQUEST_ID) => {
             Probed::Other { status: answer.status().as_u16() }
         }

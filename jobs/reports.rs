@@ -1,4 +1,4 @@
-//! The nightly reconciliation: reports of the days that are over, in order, preliminary at first and then closed.
+//! The nightly reconciliation: reports of past days, in order; each is preliminary first and then closed.
 
 use std::ops::Range;
 
@@ -11,25 +11,25 @@ use store::reports::{Kept, ReportSpan, ReportTerms};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
 
-/// What the settings say of reports.
+/// The settings of reports.
 #[derive(Clone, Copy, Debug)]
 pub struct ReportConfig {
-    /// The zone of the business day.
+    /// The time zone of business days.
     pub timezone: Tz,
-    /// When the report of a day is made, at the day after.
+    /// The time on the next day when a day's report is made.
     pub time: NaiveTime,
-    /// How long after the end of a day it is closed, in hours.
+    /// A day is closed this many hours after its end.
     pub cut_off_hours: u32,
     /// How long networks repeat a postback that was not acknowledged, in milliseconds.
     pub retry_horizon_ms: i64,
 }
 
-/// A report that was made, or that stood already.
+/// A report, new or already closed.
 #[derive(Clone, Debug)]
 pub struct Made {
-    /// The report that stands now.
+    /// The report that now counts.
     pub report: Report,
-    /// What became of the one that was made.
+    /// Whether it is new and saved.
     pub kept: Kept,
 }
 
@@ -41,16 +41,17 @@ impl ReportConfig {
     }
 }
 
-/// How often a report is made again because the day before it was closed meanwhile.
+/// Attempts at a report when the previous day is closed meanwhile.
 const TRIES: u32 = 5;
 
-/// How many days before the first one a report may be asked for and kept: each of them gets one in the night.
+/// A report may be requested and saved for up to this many days before the first day with data; the days between get
+/// theirs at night.
 const DAYS_BEFORE_THE_FIRST: u64 = 31;
 
-/// Makes the report of `day`, unless the day is closed: then what stands there stays, byte for byte. Days before it that
-/// are not closed are made first, because each goes on from the one before. Somebody who asks for a day a little before
-/// everything that is known lets the reports begin there, unless a day is closed already: then, as further back, the
-/// report is made and not kept, because nothing could go on from it.
+/// Makes the report of `day`; a closed report stays unchanged, byte for byte. Open days before it are made first, because
+/// each report continues the previous one. Requesting a day shortly before the first day with data lets the reports start
+/// there. If any day is already closed, or the day is earlier still, the report is made but not saved, because no other
+/// report could continue it.
 pub async fn make(
     store: &Store,
     terms: &ReportConfig,
@@ -73,8 +74,8 @@ pub async fn make(
     make_from(store, terms, day, first, now).await
 }
 
-/// Makes the report of each day of `days` that is not closed yet, in order, until there is no `now` any more. Reports begin
-/// with the first of these days.
+/// Makes the reports of the open days in `days`, in order, until `now` returns `None`. Reports start with the first of
+/// these days.
 async fn make_open(
     store: &Store,
     terms: &ReportConfig,
@@ -89,13 +90,13 @@ async fn make_open(
     {
         let made = make_from(store, terms, day, Some(first), now).await?;
         let (state, ties_out) = (made.report.state.name(), made.report.ties_out);
-        info!(date = made.report.date, state, ties_out, "reported");
+        info!(date = made.report.date, state, ties_out, "a report was made");
         day = day.next();
     }
     Ok(())
 }
 
-/// Makes the report of `day`, where reports begin with the day `first`.
+/// Makes the report of `day`, where reports start with the day `first`.
 async fn make_from(
     store: &Store,
     terms: &ReportConfig,
@@ -108,7 +109,7 @@ async fn make_from(
     loop {
         match try_to_make(store, terms, day, is_kept, now).await {
             Err(store::Error::Contended(why)) if tries < TRIES => {
-                debug!(why, "another worker closed a day; reading the facts again");
+                debug!(why, "another worker closed a day; making the report again");
                 tries += 1;
             }
             made => return made,
@@ -136,7 +137,7 @@ async fn try_to_make(
     let report = Report::of(&store.report_facts(day, report_terms).await?);
     let kept = if is_kept { store.keep_report(&report, now).await? } else { Kept::BeforeTheFirst };
     if let Some(row) = closed(store.report(&date).await?).filter(|_| kept == Kept::ClosedBefore) {
-        // Another worker closed the day in between.
+        // Another worker closed the day meanwhile.
         return Ok(Made { report: row.report()?, kept });
     }
     if !report.ties_out {
@@ -145,8 +146,7 @@ async fn try_to_make(
     Ok(Made { report, kept })
 }
 
-/// The day with which the reports begin: the first on which anybody listened, or anything was received, booked or
-/// reported. Nothing is known of a day before it, so nothing is reported of one.
+/// The first day with a report: the first on which a process was listening, or anything was received, booked or reported.
 fn first_day(span: &ReportSpan, zone: Tz) -> Option<BusinessDay> {
     let parse = |date: &Option<String>| BusinessDay::parse(date.as_deref()?, zone);
     let received = span.first_received.and_then(|at| BusinessDay::of(TimestampMs(at), zone));
@@ -159,8 +159,8 @@ fn last_closed(span: &ReportSpan, zone: Tz) -> Option<BusinessDay> {
     BusinessDay::parse(span.last_closed.as_deref()?, zone)
 }
 
-/// Makes the reports of every day up to `slot` that is not closed yet, in order. Safe to run twice, and at the same
-/// time: a day is closed once, after the day before it, and what is made is the same.
+/// Makes the reports of all open days up to `slot`, in order. Safe to run twice, also at the same time: a day is closed
+/// once, after the previous day, and the result is the same.
 pub async fn make_up_to(
     store: &Store,
     terms: &ReportConfig,
@@ -169,11 +169,11 @@ pub async fn make_up_to(
     stop: &CancellationToken,
 ) -> Result<(), store::Error> {
     let Some(last) = BusinessDay::parse(slot, terms.timezone) else {
-        warn!(slot, "a report is asked for a day that is none");
+        warn!(slot, "the slot of a report job is not a valid business date; the job is dropped");
         return Ok(());
     };
     let span = store.report_span().await?;
-    // A new installation has no day that is over.
+    // A new installation has no past day.
     let Some(first) = first_day(&span, terms.timezone) else { return Ok(()) };
     make_open(store, terms, &span, first..last.next(), || (!stop.is_cancelled()).then(|| clock.now())).await
 }

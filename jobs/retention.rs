@@ -1,4 +1,4 @@
-//! Retention: what is at the end of its term leaves, in small steps with pauses in between.
+//! Retention: deletes expired data in small steps with pauses.
 
 use std::time::{Duration, Instant};
 
@@ -9,35 +9,35 @@ use store::operations::retention::{PostbackTerms, Purged};
 use tokio_util::sync::CancellationToken;
 use tracing::info;
 
-/// Between two steps: postbacks come first.
+/// Pause between two steps, which gives way to postbacks.
 const STEP_PAUSE: Duration = Duration::from_millis(50);
-/// How often it is said how far it is.
-const SAID_EVERY: Duration = Duration::from_secs(10);
+/// Interval of log lines about the progress.
+const LOG_EVERY: Duration = Duration::from_secs(10);
 const DAY_MS: i64 = 24 * 60 * 60 * 1_000;
-/// How long what apalis keeps of finished jobs stays.
+/// Retention of apalis's rows of finished jobs.
 const FINISHED_JOBS_DAYS: u32 = 7;
-/// How long it stays how often data was found wanting, by the hour.
+/// Retention of the hourly counts of data rules and stored bodies.
 const TALLIES_DAYS: u32 = 7;
 
-/// How long what is kept, in days; 0 is for ever.
+/// Retention periods in days; 0 means for ever.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RetentionPeriods {
-    /// Raw postbacks that had their effect.
+    /// Raw postbacks that were processed, repeats and information.
     pub postbacks_days: u32,
     /// Postbacks that could not be mapped.
     pub quarantined_days: u32,
     /// Refused calls.
     pub refused_days: u32,
-    /// Users' addresses, and those in the audit.
+    /// Full addresses of users and in the audit.
     pub addresses_days: u32,
 }
 
-/// The instant before which a term of `days` is over; `None` if it never is.
+/// Data from before this time has expired; `None` if it never expires.
 fn before(now: TimestampMs, days: u32) -> Option<TimestampMs> {
     (days > 0).then(|| TimestampMs(now.0.saturating_sub(i64::from(days) * DAY_MS)))
 }
 
-/// Purges until nothing is due, or until told to stop. Safe to run twice, and at the same time.
+/// Deletes expired data until nothing is left, or `stop` is cancelled. Safe to run twice, also at the same time.
 pub(crate) async fn purge(
     store: &Store,
     terms: RetentionPeriods,
@@ -66,7 +66,7 @@ pub(crate) async fn purge(
     Ok(())
 }
 
-/// What is to leave.
+/// A kind of expired data, with the time before which it has expired.
 #[derive(Clone, Copy)]
 enum Due {
     Postbacks(PostbackTerms),
@@ -78,14 +78,14 @@ enum Due {
 impl Due {
     async fn step_by_step(self, store: &Store, stop: &CancellationToken) -> Result<(), store::Error> {
         let (mut rows, mut next) = (0, Some(0));
-        let (began, mut said_at) = (Instant::now(), Instant::now());
+        let (began, mut logged_at) = (Instant::now(), Instant::now());
         while let Some(after) = next.filter(|_| !stop.is_cancelled()) {
             let purged = self.step(store, after).await?;
             counter!("rewardgate_purged_total", "what" => self.name()).increment(purged.rows);
             rows += purged.rows;
             next = purged.next;
-            if said_at.elapsed() >= SAID_EVERY {
-                said_at = Instant::now();
+            if logged_at.elapsed() >= LOG_EVERY {
+                logged_at = Instant::now();
                 info!(
                     what = self.name(),
                     rows,
@@ -98,7 +98,7 @@ impl Due {
             }
         }
         if rows > 0 {
-            info!(what = self.name(), rows, "rows left at the end of their term");
+            info!(what = self.name(), rows, "expired data was deleted");
         }
         Ok(())
     }

@@ -1,7 +1,7 @@
-//! Work by the clock: looked up every minute, pushed once for each slot, worked on by apalis from its own storage.
+//! Scheduled jobs: checked every minute, pushed once for each slot, and run by apalis from its own storage.
 //!
-//! The clock only ever says what is due; a slot that was missed while nothing ran is pushed at the next look. The
-//! storage's workers die of any fault of the database, so they are supervised like those of the inbox.
+//! A slot that was missed while no process ran is pushed at the next check. The storage's workers end at any database
+//! error, so they are supervised like those of the inbox.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -25,82 +25,82 @@ use crate::shutdown::rest;
 use crate::statements::{self, Worked};
 use crate::supervise::supervise;
 
-/// How often the clock is looked at.
-const LOOK_EVERY: Duration = Duration::from_mins(1);
-/// How often the storage is asked for jobs; left alone, apalis would wait for its own heartbeat.
+/// Interval of checks for due jobs.
+const CHECK_EVERY: Duration = Duration::from_mins(1);
+/// Interval of polling the storage; by default apalis would wait for its own heartbeat.
 const POLL_INTERVAL: Duration = Duration::from_secs(5);
-/// How often it is looked whether a statement waits to be read: whoever sent it looks at its page.
+/// Interval of checks for statements to import; short, because the sender is waiting at the page.
 const STATEMENTS_EVERY: Duration = Duration::from_secs(2);
-/// At every how many of these looks lines are looked for whose postback has arrived since.
-const CLOSE_EVERY_LOOKS: u64 = 5;
-/// The pause before a worker that died is started again.
+/// Every this many checks, late lines are closed and discarded statements cleared.
+const CLOSE_EVERY_CHECKS: u64 = 5;
+/// Pause before a failed worker is restarted.
 const RESTART_PAUSE: Duration = Duration::from_secs(5);
-/// How long jobs that run have to notice that the process stops.
+/// How long running jobs have to stop with the process.
 const STOP_WITHIN: Duration = Duration::from_secs(5);
-/// How many jobs one process works on at once: one that has years to make up stops none of the others.
+/// Jobs that one process runs at once, so that one with years to catch up does not block the others.
 const JOBS_AT_ONCE: usize = 4;
-/// How often a job is begun before it is given up.
+/// Attempts before a job is given up.
 const MAX_ATTEMPTS: i64 = 5;
-/// How long after a failure a job is begun again.
+/// Pause before a failed job is retried.
 const RETRY_AFTER_MS: i64 = 60_000;
 
-/// How many rewards the policy releases in one transaction.
+/// Rewards that the policy releases in one transaction.
 const RELEASED_AT_ONCE: i64 = 500;
 
-/// The job that retention is.
+/// The job of retention.
 const PURGE: &str = "purge";
-/// The job that makes the reports of the days that are over.
+/// The job that makes the reports of past days.
 const REPORT: &str = "report";
-/// The job that sends the newest of them by mail.
+/// The job that sends the newest report by mail.
 const MAIL: &str = "mail";
-/// How often a mail is tried before it is given up: about half a day.
+/// Attempts before a mail is given up: about half a day.
 const MAX_MAIL_ATTEMPTS: i64 = 16;
 
-/// Everything that work by the clock needs.
+/// Everything that scheduled jobs need.
 #[derive(Debug)]
 pub struct Scheduled {
-    /// The database.
+    /// Where jobs and their data are.
     pub store: Store,
-    /// What time it is.
+    /// The source of the current time.
     pub clock: Clock,
-    /// The zone of the business day.
+    /// The time zone of business days.
     pub timezone: Tz,
-    /// How long what is kept.
+    /// When data expires.
     pub terms: RetentionPeriods,
     /// When reports are made and closed.
     pub reports: reports::ReportConfig,
-    /// Who receives them by mail.
+    /// `None`: no mail is sent.
     pub mail: Option<Mail>,
-    /// How statements of each source are matched.
+    /// Settings of matching, by source.
     pub statements: BTreeMap<String, MatchTerms>,
-    /// Ends it when cancelled, after the step in hand.
+    /// Ends everything when cancelled, after the current step.
     pub stop: CancellationToken,
 }
 
-/// Works until told to stop.
+/// Runs scheduled jobs and imports of statements until `scheduled.stop` is cancelled.
 pub async fn run(scheduled: Scheduled) {
     let scheduled = Arc::new(scheduled);
-    tokio::join!(look_at_the_clock(&scheduled), read_statements(&scheduled), run_jobs(&scheduled));
+    tokio::join!(schedule_due_jobs(&scheduled), work_on_statements(&scheduled), run_jobs(&scheduled));
 }
 
-async fn look_at_the_clock(scheduled: &Scheduled) {
+async fn schedule_due_jobs(scheduled: &Scheduled) {
     while !scheduled.stop.is_cancelled() {
         let now = scheduled.clock.now();
         for job in due(scheduled, now) {
             match scheduled.store.schedule(job.clone(), now).await {
-                Ok(true) => info!(job = job.name, slot = job.slot, "due"),
+                Ok(true) => info!(job = job.name, slot = job.slot, "a job is due"),
                 Ok(false) => {}
-                Err(error) => warn!(%error, "what is due cannot be looked up; trying again in a minute"),
+                Err(error) => warn!(%error, "due jobs cannot be scheduled; trying again in a minute"),
             }
         }
         if let Err(error) = release_small_holds(scheduled, now).await {
-            warn!(%error, "what the policy releases cannot be released; trying again in a minute");
+            warn!(%error, "holds cannot be released by policy; trying again in a minute");
         }
-        rest(&scheduled.stop, LOOK_EVERY).await;
+        rest(&scheduled.stop, CHECK_EVERY).await;
     }
 }
 
-/// Releases what nobody needs to look at, in steps, until nothing is left.
+/// Releases holds under the automatic release policy, in steps, until none is left.
 async fn release_small_holds(scheduled: &Scheduled, now: TimestampMs) -> Result<(), store::Error> {
     let Scheduled { store, timezone, stop, .. } = scheduled;
     while !stop.is_cancelled() {
@@ -108,34 +108,32 @@ async fn release_small_holds(scheduled: &Scheduled, now: TimestampMs) -> Result<
         if released == 0 {
             break;
         }
-        info!(released, "small soft holds are released by policy");
+        info!(released, "small soft holds were released by policy");
     }
     Ok(())
 }
 
-/// Reads and matches statements as they come, closes their lines when what was missing comes, and clears what was taken
-/// back.
-async fn read_statements(scheduled: &Scheduled) {
-    let mut looks = 0_u64;
+/// Imports statements as they arrive, closes their lines when missing postbacks arrive, and clears discarded statements.
+async fn work_on_statements(scheduled: &Scheduled) {
+    let mut checks = 0_u64;
     while !scheduled.stop.is_cancelled() {
         if let Err(error) = finish_statements(scheduled).await {
-            warn!(%error, "statements cannot be looked up; trying again");
+            warn!(%error, "statements to import cannot be loaded; trying again");
         }
-        if looks.is_multiple_of(CLOSE_EVERY_LOOKS) {
+        if checks.is_multiple_of(CLOSE_EVERY_CHECKS) {
             if let Err(error) = close_late_lines(scheduled, scheduled.clock.now()).await {
-                warn!(%error, "lines of statements cannot be looked at again; trying again");
+                warn!(%error, "open lines of statements cannot be loaded; trying again");
             }
             if let Err(error) = clear_discarded(scheduled).await {
-                warn!(%error, "statements that were taken back cannot be cleared; trying again");
+                warn!(%error, "discarded statements cannot be cleared; trying again");
             }
         }
-        looks += 1;
+        checks += 1;
         rest(&scheduled.stop, STATEMENTS_EVERY).await;
     }
 }
 
-/// Reads and matches what was received and is not matched yet: by a page or the API, or by an import that was killed.
-/// None of them stops another one.
+/// Imports all statements whose import has started and not ended. None of them blocks another.
 async fn finish_statements(scheduled: &Scheduled) -> Result<(), store::Error> {
     let Scheduled { store, statements, stop, clock, .. } = scheduled;
     for id in store.unfinished_statements().await? {
@@ -146,12 +144,12 @@ async fn finish_statements(scheduled: &Scheduled) -> Result<(), store::Error> {
         let worked = match statements.get(&row.source) {
             Some(terms) => statements::work_off(store, id, *terms, || !stop.is_cancelled()).await,
             None => Err(store::Error::Unfit(format!(
-                "its source `{}` is not in the settings: add it, then import the statement again",
+                "its source `{}` is not in the settings; add it, then import the statement again",
                 row.source
             ))),
         };
         match worked {
-            Ok(Worked::Done) => info!(id, source = row.source, "a statement is read and matched"),
+            Ok(Worked::Done) => info!(id, source = row.source, "a statement was read and matched"),
             Ok(Worked::Stopped | Worked::After(_)) => {}
             Err(error) => statements::gave_up(store, id, error, clock.now()).await?,
         }
@@ -167,25 +165,24 @@ async fn close_late_lines(scheduled: &Scheduled, now: TimestampMs) -> Result<(),
         match store.close_late_lines(id, *terms, now).await {
             Ok(0) => {}
             Ok(closed) => {
-                info!(
-                    id,
-                    closed, "postbacks arrived that a statement had and we had not: its lines are closed"
-                );
+                info!(id, closed, "missing postbacks arrived; lines of a statement were closed");
             }
             Err(error) if error.is_broken() => return Err(error),
-            Err(error) => warn!(id, %error, "lines of a statement cannot be looked at again; trying again"),
+            Err(error) => {
+                warn!(id, %error, "open lines of a statement cannot be matched again; trying again");
+            }
         }
     }
     Ok(())
 }
 
-/// Clears the lines of statements that were taken back, some at a time.
+/// Deletes the lines of discarded statements, some at a time.
 async fn clear_discarded(scheduled: &Scheduled) -> Result<(), store::Error> {
     while !scheduled.stop.is_cancelled() && scheduled.store.clear_discarded_statements().await? {}
     Ok(())
 }
 
-/// What is due at `now`, whether or not it was pushed before. One report makes up every day that was missed.
+/// The jobs due at `now`, whether or not they were pushed before. One report job also makes the reports of missed days.
 fn due(scheduled: &Scheduled, now: TimestampMs) -> Vec<Job> {
     let purge = Job { name: PURGE.into(), slot: now.business_date(scheduled.timezone) };
     let report = scheduled.reports.last_due(now);
@@ -216,7 +213,7 @@ async fn run_jobs(scheduled: &Arc<Scheduled>) {
                 JobStorage::Sqlite(storage) => worker!(name, storage, scheduled, running).await,
                 JobStorage::Postgres(storage) => tokio::select! {
                     ended = worker!(name, storage, scheduled, running) => ended,
-                    // The storage keeps the connections that it was made with, and waits on them without an end.
+                    // The storage keeps the pool that it was made with, and would wait for it for ever.
                     () = renewed => Ok(()),
                 },
             }
@@ -225,11 +222,11 @@ async fn run_jobs(scheduled: &Arc<Scheduled>) {
     .await;
 }
 
-/// How many jobs run.
+/// Counts the running jobs.
 #[derive(Clone, Default)]
 struct Running(Arc<watch::Sender<usize>>);
 
-/// One job that runs, until it is dropped.
+/// One running job, until it is dropped.
 struct Runs(Running);
 
 impl Running {
@@ -245,9 +242,9 @@ impl Drop for Runs {
     }
 }
 
-/// Ends when the process stops and no job runs any more, which each notices by itself. A worker of apalis that is told
-/// earlier no longer polls its own statements while it waits for jobs, so that a job could wait for the connection that
-/// such a statement holds: on SQLite, where there is one that writes, for everybody.
+/// Ends when the process stops and no job runs any more (each job checks `stop` itself). An apalis worker that is stopped
+/// earlier no longer polls its own statements while it waits for its jobs, so a job could wait for a connection that such
+/// a statement holds; on SQLite that is the only writing connection.
 async fn idle(stop: CancellationToken, running: Running) -> Result<(), WorkerError> {
     stop.cancelled().await;
     let mut running = running.0.subscribe();
@@ -255,7 +252,7 @@ async fn idle(stop: CancellationToken, running: Running) -> Result<(), WorkerErr
     Ok(())
 }
 
-/// One job. It always ends well for apalis: what failed is pushed again by us, with a delay that outlives us.
+/// Runs one job. For apalis it always succeeds: a failed job is pushed again here, with a delay that survives a restart.
 async fn work(job: Job, scheduled: Data<Arc<Scheduled>>, running: Data<Running>) -> Result<(), BoxDynError> {
     let _runs = running.one();
     let Scheduled { store, clock, terms, mail, stop, .. } = &**scheduled;
@@ -274,16 +271,16 @@ async fn work(job: Job, scheduled: Data<Arc<Scheduled>>, running: Data<Running>)
         REPORT => report_and_notify(&scheduled, &job, now).await.map_err(Fault::from),
         MAIL => send_mail(&scheduled, &job).await,
         unknown => {
-            warn!(job = unknown, "a job of a newer version; left to its workers");
+            warn!(job = unknown, "a job of a newer version is skipped; that version's workers run it");
             return Ok(());
         }
     };
     match done {
-        // Stopped in the middle: another worker begins it again.
+        // Stopped midway: another worker starts it again.
         Ok(()) if stop.is_cancelled() => store.postpone_job(job, now).await?,
         Ok(()) => store.finish_job(job, clock.now()).await?,
         Err(error) => {
-            warn!(%error, job = job.name, slot = job.slot, "a job failed; trying again later");
+            warn!(%error, job = job.name, slot = job.slot, "a job failed; it will be retried");
             let after_ms = match mail {
                 Some(mail) if job.name == MAIL => mail.retry_after_ms(attempt),
                 _ => RETRY_AFTER_MS,
@@ -303,7 +300,7 @@ enum Fault {
     Mail(#[from] MailError),
 }
 
-/// Makes reports, and then schedules the mail about them. Killed in between, both are done again, and nothing twice.
+/// Makes reports, then schedules the mail about them. If it is killed in between, both run again without harm.
 async fn report_and_notify(scheduled: &Scheduled, job: &Job, now: TimestampMs) -> Result<(), store::Error> {
     let Scheduled { store, clock, reports, stop, .. } = scheduled;
     reports::make_up_to(store, reports, &job.slot, clock, stop).await?;
@@ -313,7 +310,7 @@ async fn report_and_notify(scheduled: &Scheduled, job: &Job, now: TimestampMs) -
     Ok(())
 }
 
-/// Sends the mail about the report of a day.
+/// Sends the mail with the report of a day.
 async fn send_mail(scheduled: &Scheduled, job: &Job) -> Result<(), Fault> {
     let Some(mail) = &scheduled.mail else { return Ok(()) };
     let Some(row) = scheduled.store.report(&job.slot).await? else { return Ok(()) };

@@ -1,16 +1,16 @@
-//! Ending in good order: what waits is told to stop, and ends at once.
+//! Stopping: pauses and workers end at once when the process stops.
 
 use std::time::Duration;
 
 use apalis::prelude::WorkerError;
 use tokio_util::sync::CancellationToken;
 
-/// Rests for `pause`, or until told to stop.
+/// Sleeps for `pause`, or until `stop` is cancelled.
 pub(crate) async fn rest(stop: &CancellationToken, pause: Duration) {
     stop.run_until_cancelled(tokio::time::sleep(pause)).await;
 }
 
-/// The signal on which a worker of apalis ends: the end of its stream alone does not end it.
+/// The signal that ends an apalis worker; the end of its stream alone does not.
 pub(crate) async fn until_stopped(stop: CancellationToken) -> Result<(), WorkerError> {
     stop.cancelled().await;
     Ok(())

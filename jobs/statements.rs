@@ -1,28 +1,28 @@
-//! The network's statements: read and matched step by step once they are received.
+//! Imports received statements: reads and matches them in steps.
 //!
-//! Every step is saved with the note that it is done, so that an import can be killed at any moment and goes on where
-//! it was. A statement that cannot be read on ends in `failed`, and never stops another one.
+//! Every step saves its progress, so an import can be killed at any time and continues where it was. A statement that
+//! cannot be read ends as `failed` and does not block others.
 
 use domain::time::TimestampMs;
 use store::statements::{MatchTerms, Step};
 use store::{Error, Store};
 use tracing::warn;
 
-/// How often a step is tried that another writer came before.
+/// Retries of a step after another writer was first.
 const MAX_TRIES: u32 = 5;
 
-/// How far a statement came.
+/// How an import ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Worked {
-    /// To its end.
+    /// The statement is read and matched.
     Done,
-    /// Until it was told to stop.
+    /// Stopped before the end, because `go_on` returned `false`.
     Stopped,
-    /// An earlier statement of the source comes first.
+    /// This earlier statement of the source must be matched first.
     After(i64),
 }
 
-/// Reads and matches a statement to its end, or until `go_on` says no. Safe to run twice, and at the same time.
+/// Reads and matches a statement until it is done or `go_on` returns `false`. Safe to run twice, also at the same time.
 pub async fn work_off(
     store: &Store,
     id: i64,
@@ -42,14 +42,14 @@ pub async fn work_off(
     Ok(Worked::Stopped)
 }
 
-/// What becomes of a statement whose step failed: for a reason that may pass it is tried again a bounded number of times,
-/// for any other it has failed. An error only if the process cannot go on.
+/// Handles a failed step: after a temporary error the statement is retried a limited number of times, after any other it
+/// fails. Returns an error only if the process must end.
 pub async fn gave_up(store: &Store, id: i64, error: Error, now: TimestampMs) -> Result<(), Error> {
     if error.is_broken() {
         return Err(error);
     }
     let reason = match &error {
-        // Its own words are the reason, without whose they are.
+        // Without the statement's number, which the reader already sees.
         Error::Unfit(why) => why.clone(),
         Error::Unreadable { why, .. } => why.to_string(),
         other => other.to_string(),
@@ -60,11 +60,11 @@ pub async fn gave_up(store: &Store, id: i64, error: Error, now: TimestampMs) -> 
         store.fail_statement(id, reason.clone(), now).await
     };
     match noted {
-        Ok(true) => warn!(id, reason, "a statement cannot be read: it failed"),
-        Ok(false) => warn!(id, reason, "a statement cannot be read on; trying again"),
+        Ok(true) => warn!(id, reason, "a statement cannot be imported and has failed"),
+        Ok(false) => warn!(id, reason, "a step of a statement's import failed; trying again"),
         Err(error) if error.is_broken() => return Err(error),
         Err(error) => {
-            warn!(id, reason, %error, "a statement cannot be read on, and that cannot be noted either");
+            warn!(id, reason, %error, "a step of a statement's import failed, and saving that failed too; trying again");
         }
     }
     Ok(())

@@ -1,17 +1,17 @@
-//! Log lines for people: whatever an error or a user's id holds, an event is one line, and nothing hides in it.
+//! Log output: each event is exactly one line, and control and invisible characters in it are escaped.
 
 use std::borrow::Cow;
 use std::io::{self, Write};
 
 use domain::text::visible;
 
-/// What begins a colour, and what ends its description.
+/// First and last character of an ANSI colour sequence.
 const COLOUR: (char, char) = ('\u{1b}', 'm');
 
-/// Writes each event, which comes in one piece, as one line.
+/// Escapes each event to one line. Every `write` must contain exactly one event.
 pub(crate) struct Visible<W> {
     out: W,
-    /// True if our own colours are between the words.
+    /// True if the events contain colour sequences of our own.
     colours: bool,
 }
 
@@ -36,7 +36,7 @@ impl<W: Write> Write for Visible<W> {
     }
 }
 
-/// The same, where a colour (`ESC [ 3 1 m`) is left as it is. The writer of the log escapes those of others by itself.
+/// As [`visible`], but keeps colour sequences (`ESC [ 3 1 m`). Those in foreign text are already escaped by the subscriber.
 fn but_colours(line: &str) -> Cow<'_, str> {
     let mut out = String::with_capacity(line.len());
     let mut rest = line;
@@ -72,7 +72,7 @@ mod tests {
     }
 
     #[test]
-    fn an_event_is_one_line_in_which_nothing_hides() {
+    fn an_event_is_one_line_without_hidden_characters() {
         let event = "WARN who=a\u{202e}b\n2026 INFO forged\u{1b}[2K\r\u{85}\n";
         let line = "WARN who=a\\u{202e}b\\u{a}2026 INFO forged\\u{1b}[2K\\u{d}\\u{85}\n";
         assert_eq!(written(event, false), line);
@@ -80,7 +80,7 @@ mod tests {
     }
 
     #[test]
-    fn colours_stay_where_they_are_ours() {
+    fn our_own_colours_are_kept() {
         let event = "\u{1b}[33m WARN\u{1b}[0m \u{1b}[1;2mx\u{1b}[0m \u{1b}]0;title\u{7} \u{1b}\n";
         let shown = "\u{1b}[33m WARN\u{1b}[0m \u{1b}[1;2mx\u{1b}[0m \\u{1b}]0;title\\u{7} \\u{1b}\n";
         assert_eq!(written(event, true), shown);

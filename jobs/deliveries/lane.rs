@@ -1,4 +1,4 @@
-//! One app's lane: complete the attempts that have finished, lease what is due, send it, and again, until nothing is due.
+//! The lane of an app: complete finished attempts, lease due deliveries, send them, and repeat until nothing is due.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -22,20 +22,20 @@ use crate::metrics::seconds;
 
 /// The longest delay that a lost wake-up causes.
 const POLL_INTERVAL_MS: i64 = 1_000;
-/// The pause after another process took what was due.
+/// Pause after other processes leased everything that was due.
 const OTHERS_PAUSE_MS: i64 = 50;
-/// The pause while the database is not available.
+/// Pause while the database is unavailable.
 const DATABASE_PAUSE: Duration = Duration::from_millis(500);
-/// What a lease lasts beyond twice the longest call: time to save the result.
+/// A lease lasts twice the time-out of a call plus this, to save the result.
 const LEASE_MARGIN_MS: i64 = 3_000;
 
-/// What is kept of an app between two wake-ups.
+/// The state of an app between two wake-ups.
 struct State {
     breaker: Breaker,
     pace: Option<Pace>,
 }
 
-/// A call that has ended.
+/// A finished call.
 struct Sent {
     leased: Leased,
     probe: bool,
@@ -45,27 +45,27 @@ struct Sent {
 
 /// What a lane does next.
 struct Plan {
-    /// How many deliveries may be taken.
+    /// How many deliveries may be leased now.
     room: i64,
     /// True if there are attempts to complete.
     completes: bool,
-    /// True if it is time to go to the database.
+    /// True if it is time to access the database.
     turn: bool,
-    /// When to look again, in any case.
+    /// When to check again at the latest.
     look_at: TimestampMs,
 }
 
-/// What the database answered.
+/// The result of a database access.
 enum Exchanged {
-    /// Completed; these are to be sent now.
+    /// Attempts are completed; these deliveries are leased.
     Leased(Vec<Leased>),
-    /// It will not take what was to be completed.
+    /// The database refused the results of attempts.
     Refused,
-    /// It is not available.
+    /// The database is unavailable.
     TryAgain,
 }
 
-/// One app's lane.
+/// The lane of one app.
 pub(super) struct Lane {
     store: Store,
     clock: Clock,
@@ -73,7 +73,7 @@ pub(super) struct Lane {
     outgoing: Outgoing,
     stop: CancellationToken,
     state: Mutex<State>,
-    /// When the lane looks again without being woken, in unix milliseconds.
+    /// When the lane checks again without a wake-up, in unix milliseconds.
     look_at_ms: AtomicI64,
 }
 
@@ -102,19 +102,19 @@ impl Lane {
         &self.target.app
     }
 
-    /// Changes whenever something may be due.
+    /// Signals that a delivery may be due.
     pub(super) fn changes(&self) -> watch::Receiver<()> {
         self.store.deliveries_changed()
     }
 
-    /// How long until the lane is to look without being woken.
+    /// The time until the lane checks again without a wake-up.
     pub(super) fn look_again_in(&self) -> Duration {
         let in_ms = self.look_at_ms.load(Ordering::Relaxed) - self.clock.now().0;
         Duration::from_millis(u64::try_from(in_ms.clamp(1, POLL_INTERVAL_MS)).unwrap_or_default())
     }
 
-    /// Sends until nothing is due and no call is in flight; told to stop, only until no call is in flight. An error means
-    /// that the process must end.
+    /// Sends until nothing is due and no call is in flight; once the process stops, only until no call is in flight. An
+    /// error means that the process must end.
     pub(super) async fn forward(&self) -> Result<(), store::Error> {
         let mut state = self.state.lock().await;
         let mut changed = self.changes();
@@ -154,7 +154,7 @@ impl Lane {
         }
     }
 
-    /// What to do next: whether to go to the database now, and how many deliveries may be taken there.
+    /// Plans the next step: whether to access the database now, and how many deliveries may be leased.
     async fn plan(
         &self,
         state: &mut State,
@@ -162,14 +162,14 @@ impl Lane {
         in_flight: usize,
     ) -> Result<Plan, store::Error> {
         let (room, pause_until) = self.room(state, in_flight);
-        // What is completed unblocks others, so then it is worth taking without asking first.
+        // Completed deliveries unblock others, so leasing is worthwhile without checking first.
         let completes = !finished.is_empty();
         let look_at = if room > 0 && !completes { self.next_due().await? } else { pause_until };
         let turn = completes || (room > 0 && look_at <= self.clock.now());
         Ok(Plan { room, completes, turn, look_at })
     }
 
-    /// Completes the attempts that have finished and leases what is due, in one transaction.
+    /// Completes finished attempts and leases due deliveries, in one transaction.
     async fn exchange(
         &self,
         state: &mut State,
@@ -184,13 +184,13 @@ impl Lane {
             }
             Err(error) if error.is_broken() => Err(error),
             Err(error) if error.is_transient() => {
-                // Should the process stop meanwhile, their leases end, and they are sent again.
+                // If the process stops now, the leases end and these deliveries are sent again.
                 warn!(%error, app = self.app(), "deliveries cannot be completed or leased; trying again");
                 Ok(Exchanged::TryAgain)
             }
             Err(error) => {
-                // Their leases end, and they are sent again: rather twice than never.
-                error!(%error, app = self.app(), "results of deliveries cannot be saved; they are sent again");
+                // Their leases end and they are sent again: twice is better than never.
+                error!(%error, app = self.app(), "results of deliveries cannot be saved; the deliveries are sent again");
                 finished.clear();
                 tokio::time::sleep(DATABASE_PAUSE).await;
                 Ok(Exchanged::Refused)
@@ -198,7 +198,7 @@ impl Lane {
         }
     }
 
-    /// Waits until a call ends, something may be due, or it is time to look.
+    /// Waits until a call ends, a delivery may be due, or it is time to check.
     async fn wait(
         &self,
         state: &mut State,
@@ -215,8 +215,8 @@ impl Lane {
                     match sent {
                         Ok(sent) => finished.push(self.decide(state, sent)),
                         Err(fault) => {
-                            error!(%fault, app = self.app(), "a call ended by a fault of ours");
-                            // Should it have been the probe, there is to be another one.
+                            error!(%fault, app = self.app(), "an internal error ended a call; the delivery is sent again");
+                            // If it was the probe, another one is needed.
                             state.breaker = state.breaker.after(true, true, self.clock.now());
                         }
                     }
@@ -227,7 +227,7 @@ impl Lane {
         }
     }
 
-    /// How many deliveries may be taken now; if none, when to look again.
+    /// How many deliveries may be leased now, and when to check again if none.
     fn room(&self, state: &mut State, in_flight: usize) -> (i64, TimestampMs) {
         let now = self.clock.now();
         let free = i64::try_from(self.target.concurrency.saturating_sub(in_flight)).unwrap_or(i64::MAX);
@@ -246,14 +246,14 @@ impl Lane {
         (room, TimestampMs(now.0 + wait_ms.clamp(1, POLL_INTERVAL_MS)))
     }
 
-    /// When something is due, but never further than a poll away.
+    /// When the next delivery is due, but at most one poll interval away.
     async fn next_due(&self) -> Result<TimestampMs, store::Error> {
         let poll_at = TimestampMs(self.clock.now().0 + POLL_INTERVAL_MS);
         match self.store.next_due(self.app()).await {
             Ok(due_at) => Ok(due_at.map_or(poll_at, |due_at| due_at.min(poll_at))),
             Err(error) if error.is_broken() => Err(error),
             Err(error) => {
-                warn!(%error, app = self.app(), "due deliveries cannot be looked up; trying again");
+                warn!(%error, app = self.app(), "due deliveries cannot be loaded; trying again");
                 Ok(poll_at)
             }
         }
@@ -275,20 +275,23 @@ impl Lane {
         Ok(leased)
     }
 
-    /// An app is disabled in the transaction that completes the attempts.
+    /// Logs if the app was disabled in the transaction that completed these attempts.
     async fn log_if_disabled(&self, finished: &[FinishedAttempt]) {
         if !finished.iter().any(|attempt| attempt.class == Class::Gone) {
             return;
         }
-        // Pages and the metric say so, too, should the database not answer now.
+        // An error does not matter: pages and the metric show it too.
         let disabled = self.store.disabled_apps().await.unwrap_or_default();
         if let Some(off) = disabled.iter().find(|off| off.app == self.app()) {
             let (app, why) = (self.app(), off.why.as_str());
-            error!(app, why, "the app is disabled: `rewardgate deliveries enable APP` enables it again");
+            error!(
+                app,
+                why, "the app is disabled; run `rewardgate deliveries enable APP` to enable it again"
+            );
         }
     }
 
-    /// Begins the calls of what was taken.
+    /// Starts the calls of leased deliveries.
     fn begin(&self, state: &mut State, leased: Vec<Leased>, calls: &mut JoinSet<Sent>) {
         let probe = state.breaker.is_open() && !leased.is_empty();
         if probe {
@@ -303,19 +306,19 @@ impl Lane {
                         let repeat = leased.may_be_booked;
                         outgoing.call(call, &target.answers, repeat, target.timeout, &clock).await
                     }
-                    None => Answered::unsendable("there is no secret to sign with"),
+                    None => Answered::unsendable("the app has no secret to sign with"),
                 };
                 Sent { leased, probe, began_at, answered }
             });
         }
     }
 
-    /// What follows from a call that has ended.
+    /// Decides what follows from a finished call.
     fn decide(&self, state: &mut State, sent: Sent) -> FinishedAttempt {
         let Sent { leased, probe, began_at, answered } = sent;
         let now = self.clock.now();
         let class = answered.class;
-        // What was never sent says nothing of the app, but a probe has to end.
+        // A call that was not sent says nothing about the app, but a probe must end.
         if class != Class::Unsendable || probe {
             let down = class.is_down() || class == Class::Unsendable;
             let after = state.breaker.after(down, probe, now);
@@ -350,9 +353,9 @@ impl Lane {
         gauge!("rewardgate_app_breaker_open", "app" => app.to_owned())
             .set(f64::from(u8::from(after.is_open())));
         if after.is_open() {
-            error!(app, "the app is down: its deliveries wait, and it is probed until it answers");
+            error!(app, "the app is down; its deliveries wait, and it is probed until it answers");
         } else {
-            info!(app, "the app answers again: its deliveries are sent");
+            info!(app, "the app answers again; its deliveries are sent");
         }
     }
 
@@ -378,7 +381,7 @@ impl Lane {
                 if answered.class == Class::Gone {
                     warn!(
                         app,
-                        delivery_id, "the app answered 410: this delivery failed and waits for a person"
+                        delivery_id, "the app answered 410; the delivery failed and waits for a person"
                     );
                 } else {
                     warn!(app, delivery_id, result, "a delivery failed and waits for a person");

@@ -1,16 +1,16 @@
-//! Forwarding: every credit and every reversal is sent to its app.
+//! Deliveries: every credit and every reversal is sent to its app.
 //!
-//! One lane for each app, so that an app that is slow or down holds up nobody else. A lane is an apalis worker on a
-//! stream of wake-ups, like those of the inbox: they come from whoever caused a delivery in this process, from other
-//! processes through Postgres, when the next one is due, and from a slow poll in any case. Which deliveries a lane gets
-//! is decided by the lease that `store` gives it, so a wake-up that is lost or doubled loses and doubles nothing.
+//! There is one lane for each app, so that an app that is slow or down does not block others. A lane is an apalis worker
+//! on a stream of wake-ups: from transactions of this process, from other processes through Postgres, when the next
+//! delivery is due, and from a slow poll. The lease from `store` decides which deliveries a lane gets, so a lost or
+//! repeated wake-up does no harm.
 //!
 //! | module | what it does |
 //! |---|---|
 //! | here | starts the lanes and keeps them running |
-//! | `lane` | hands in, takes, sends, and stops calling an app that is down |
-//! | [`outgoing`] | the HTTP client, which refuses addresses when it connects |
-//! | [`trial`] | one call that credits nothing, before the first one that does |
+//! | `lane` | completes attempts, leases deliveries, sends them; circuit breaker and rate limit |
+//! | [`outgoing`] | the HTTP client, which refuses forbidden addresses when it connects |
+//! | [`trial`] | a test call that credits nothing |
 
 mod lane;
 pub mod outgoing;
@@ -39,40 +39,40 @@ use outgoing::Outgoing;
 use crate::shutdown::until_stopped;
 use crate::supervise::{Fatal, WakeUp, supervise};
 
-/// The pause before a lane that died is started again.
+/// Pause before a failed lane is restarted.
 const RESTART_PAUSE: Duration = Duration::from_secs(1);
 
-/// One app and how it is called.
+/// An app and how to call it.
 #[derive(Clone, Debug)]
 pub struct Target {
-    /// The app.
+    /// As in the settings.
     pub app: String,
-    /// Its form, URL and secrets.
+    /// Form, URL and secrets of its calls.
     pub letterhead: Letterhead,
-    /// What its answers mean.
+    /// How its answers are read.
     pub answers: Answers,
-    /// When what was not acknowledged is sent again.
+    /// When a delivery is retried.
     pub schedule: Schedule,
-    /// Calls at once, at most, from each process.
+    /// Limit of concurrent calls from each process.
     pub concurrency: usize,
-    /// Calls a second, at most, from each process.
+    /// Limit of calls a second from each process; `None`: no limit.
     pub rate_per_second: Option<u32>,
-    /// From the beginning of a call to the end of its answer.
+    /// From the start of a call to the end of its answer.
     pub timeout: Duration,
 }
 
-/// Everything that forwarding needs.
+/// Everything that deliveries need.
 #[derive(Clone, Debug)]
 pub struct Forwarding {
-    /// The database.
+    /// Where deliveries are leased and completed.
     pub store: Store,
-    /// What time it is.
+    /// The source of the current time.
     pub clock: Clock,
     /// The apps to notify.
     pub targets: Vec<Target>,
-    /// What makes the calls.
+    /// The HTTP client.
     pub outgoing: Outgoing,
-    /// Ends the lanes when cancelled, after the calls in hand.
+    /// Ends the lanes when cancelled, after their running calls.
     pub stop: CancellationToken,
 }
 
@@ -83,7 +83,7 @@ struct Shift {
     fatal: Fatal,
 }
 
-/// Forwards until `forwarding.stop` is cancelled. An error means that the process must end.
+/// Sends deliveries until `forwarding.stop` is cancelled. An error means that the process must end.
 pub async fn run(forwarding: Forwarding) -> Result<(), store::Error> {
     let fatal = Fatal::default();
     let mut lanes = JoinSet::new();
@@ -117,12 +117,12 @@ async fn work(shift: Shift) {
 
 async fn forward(_: WakeUp, shift: Data<Arc<Shift>>) {
     if let Err(error) = shift.lane.forward().await {
-        error!(%error, app = shift.lane.app(), "forwarding has to end");
+        error!(%error, app = shift.lane.app(), "sending deliveries stops, and the process ends");
         shift.fatal.stop_with(error, &shift.stop);
     }
 }
 
-/// One wake-up at once, then one whenever something may be due; ends when the process is told to stop.
+/// One wake-up at once, then one whenever a delivery may be due; ends when the process stops.
 fn wake_ups(shift: Arc<Shift>) -> impl futures_util::Stream<Item = Result<WakeUp, Infallible>> + Send {
     let changed: Option<watch::Receiver<()>> = None;
     futures_util::stream::unfold((shift, changed), |(shift, changed)| async move {
@@ -141,14 +141,11 @@ fn wake_ups(shift: Arc<Shift>) -> impl futures_util::Stream<Item = Result<WakeUp
     })
 }
 
-/// Says what forwarding measures, and makes every series exist from the start.
+/// Describes the metrics of deliveries, and creates every series with 0.
 pub fn announce_metrics<'a>(apps: impl Iterator<Item = &'a str>) {
     describe_counter!("rewardgate_delivery_attempts_total", "Calls to apps by result");
     describe_counter!("rewardgate_deliveries_failed_total", "Deliveries that failed and wait for a person");
-    describe_histogram!(
-        "rewardgate_delivery_call_seconds",
-        "One call to an app, from its beginning to its end"
-    );
+    describe_histogram!("rewardgate_delivery_call_seconds", "One call to an app, from start to end");
     describe_histogram!("rewardgate_delivery_seconds", "From the cause of a delivery to its acknowledgement");
     describe_gauge!("rewardgate_app_breaker_open", "1 while an app is not called because it is down");
     for app in apps {

@@ -1,9 +1,8 @@
-//! The one client that calls apps: it refuses addresses when it connects, follows no redirect, and reads no more of an
-//! answer than is needed.
+//! The HTTP client that calls apps: it refuses forbidden addresses when it connects, follows no redirects, and reads only
+//! the beginning of an answer.
 //!
-//! A name is resolved here and nowhere else, and only addresses that passed are connected to, so there is no gap
-//! between looking and connecting. An address that stands in the URL itself never reaches a resolver; it is looked at
-//! before the call.
+//! Names are resolved only here, and only checked addresses are connected to, so nothing can change between check and
+//! connection. An address in the URL itself never reaches the resolver; it is checked before the call.
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -21,25 +20,25 @@ use reqwest::{Client, ClientBuilder, Response, Url};
 
 use crate::causes::{chain, sentence};
 
-/// An app that does not take the connection by then is not there.
+/// Time-out of connecting.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-/// How much of an answer is read: a yes is short, and what follows is not worth the memory.
+/// Limit of an answer that is read: an acknowledgement is short.
 const MAX_READ_BYTES: usize = 16 * 1_024;
-/// How much of it is kept with the attempt.
+/// Limit of an answer that is saved with the attempt.
 const MAX_KEPT_BYTES: usize = 1_024;
-/// The longest sentence of what went wrong.
+/// Limit of an error message.
 const MAX_DETAIL_CHARS: usize = 300;
-/// How long a connection that nobody uses stays open.
+/// How long an idle connection stays open.
 const IDLE: Duration = Duration::from_mins(1);
 
-/// Makes calls. Cheap to clone; one in a process.
+/// Makes calls. Cheap to clone; one for each process.
 #[derive(Clone, Debug)]
 pub struct Outgoing {
     client: Client,
     allowed: Arc<[IpNet]>,
 }
 
-/// How a call ended.
+/// The result of a call.
 #[derive(Debug)]
 pub(super) struct Answered {
     pub(super) class: Class,
@@ -49,14 +48,14 @@ pub(super) struct Answered {
     pub(super) answer: Option<String>,
 }
 
-/// The client cannot be made.
+/// The HTTP client cannot be created.
 #[derive(Debug, thiserror::Error)]
-#[error("the HTTP client cannot be made: {0}")]
+#[error("cannot create the HTTP client: {0}")]
 pub struct NoClient(#[from] reqwest::Error);
 
 impl Outgoing {
-    /// A client that calls the public internet, and of the rest only what `allowed` lists. The executable must have
-    /// installed a rustls provider first.
+    /// A client that calls only public addresses and those in `allowed`. The executable must have installed a rustls
+    /// provider first.
     pub fn new(allowed: Vec<IpNet>) -> Result<Self, NoClient> {
         let allowed: Arc<[IpNet]> = allowed.into();
         let client = ClientBuilder::new()
@@ -65,7 +64,7 @@ impl Outgoing {
             .tcp_nodelay(true)
             .redirect(Policy::none())
             .referer(false)
-            // A proxy of the environment would connect for us, to wherever it likes.
+            // A proxy from the environment would bypass the address check.
             .no_proxy()
             .dns_resolver(Arc::new(Guarded { allowed: allowed.clone() }))
             .user_agent(concat!("rewardgate/", env!("CARGO_PKG_VERSION")))
@@ -83,7 +82,9 @@ impl Outgoing {
         clock: &Clock,
     ) -> Answered {
         let Some(url) = Url::parse(&call.url).ok().filter(|url| url.as_str() == call.url) else {
-            return Answered::unsendable("the URL would not arrive as it is signed");
+            return Answered::unsendable(
+                "the URL would be changed when sent, so its signature would not match",
+            );
         };
         if let Err(refused) = self.check_literal(&url) {
             return Answered::refused(&refused);
@@ -132,10 +133,10 @@ async fn read(
     let kept = text.floor_char_boundary(MAX_KEPT_BYTES);
     let detail = match class {
         Class::Rejected if !answers.duplicate_fails && (status < 300 || status == 409) => Some(
-            "the app says that it has this already, but has booked nothing that was sent before".to_owned(),
+            "the app says that it has this already, but it cannot have booked any earlier attempt".to_owned(),
         ),
         Class::NotAcknowledged if status == 200 => Some(answers.expected()),
-        Class::NotAcknowledged => Some(format!("the status is {status}, and only 200 can be a yes")),
+        Class::NotAcknowledged => Some(format!("the status is {status}; only 200 can be an acknowledgement")),
         Class::Duplicate => Some("the app says that it has this already, from an earlier attempt".to_owned()),
         _ => None,
     };
@@ -186,7 +187,7 @@ fn find_cause<T: std::error::Error + 'static>(error: &reqwest::Error) -> Option<
     chain(error).find_map(|cause| cause.downcast_ref())
 }
 
-/// An I/O error hides what it was made of from the list of causes.
+/// An I/O error does not list its inner error as a cause, so that is checked too.
 fn is_of_tls(error: &reqwest::Error) -> bool {
     chain(error).any(|cause| {
         let inner = cause.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
@@ -195,7 +196,7 @@ fn is_of_tls(error: &reqwest::Error) -> bool {
     })
 }
 
-/// Resolves names, and hands on only addresses that may be called.
+/// Resolves names, and returns only addresses that may be called.
 #[derive(Debug)]
 struct Guarded {
     allowed: Arc<[IpNet]>,
@@ -205,7 +206,7 @@ impl Resolve for Guarded {
     fn resolve(&self, name: Name) -> Resolving {
         let allowed = self.allowed.clone();
         Box::pin(async move {
-            // The port is a placeholder: the URL's stands in its place.
+            // The port is a placeholder; the client uses the URL's.
             let found: Vec<SocketAddr> = tokio::net::lookup_host((name.as_str(), 0)).await?.collect();
             let (mut may, mut refused) = (Vec::new(), None);
             for address in found {
@@ -240,7 +241,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_address_in_the_url_is_refused_by_name_in_every_spelling() {
+    async fn a_forbidden_address_in_the_url_is_refused_in_every_spelling() {
         let client = client(&[]);
         for (host, named) in [
             ("127.0.0.1", "127.0.0.1"),
@@ -265,17 +266,17 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_name_that_leads_to_a_refused_address_is_refused_when_it_connects() {
+    async fn a_name_of_a_forbidden_address_is_refused_when_connecting() {
         let answered = call(&client(&[]), "http://localhost:9/pb?x=1").await;
         assert_eq!(answered.class, Class::AddressRefused, "{answered:?}");
         assert!(answered.detail.as_deref().is_some_and(|why| why.contains("loopback")), "{answered:?}");
-        // Listed, it is called, and nobody is there.
+        // Allowed, it is called, and nobody listens.
         let answered = call(&client(&["127.0.0.0/8", "::1"]), "http://localhost:9/pb?x=1").await;
         assert_eq!(answered.class, Class::Unreachable, "{answered:?}");
     }
 
     #[tokio::test]
-    async fn resolving_hands_on_only_addresses_that_may_be_called() {
+    async fn resolving_returns_only_addresses_that_may_be_called() {
         let resolve = async |name: &str, allowed: &[&str]| {
             let allowed = allowed.iter().filter_map(|text| domain::caller::parse_network(text)).collect();
             Guarded { allowed }.resolve(name.parse().expect("a name")).await.map(Iterator::collect::<Vec<_>>)

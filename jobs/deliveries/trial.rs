@@ -1,4 +1,4 @@
-//! One call to an app that credits nothing, to see how its answer would be taken.
+//! A test call to an app that credits nothing, to check how its answer would be classified.
 
 use domain::delivery::message::Message;
 use domain::delivery::schedule::Class;
@@ -9,31 +9,31 @@ use domain::time::{Clock, SECOND_MS};
 use super::Target;
 use super::outgoing::{Answered, Outgoing};
 
-/// The user of the call: nobody has that id.
+/// The user id of the call; no real user has it.
 pub const TRIAL_USER: &str = "rewardgate-check";
 
-/// How an app answered.
+/// The result of a test call.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Tried {
-    /// How the answer would be taken.
+    /// How the answer would be classified.
     pub class: Class,
-    /// The status of the answer, if there was one.
+    /// `None` without an answer.
     pub http_status: Option<u16>,
-    /// The beginning of its body.
+    /// The beginning of the answer's body.
     pub answer: Option<String>,
-    /// What went wrong, in a sentence.
+    /// The error in one sentence; `None` after a success.
     pub detail: Option<String>,
 }
 
-/// Calls the app of `target` as if a credit of 0 were to be told, for the user [`TRIAL_USER`] and under a transaction
-/// of the same name and the time, so that whatever the app does with it nobody gets anything.
+/// Calls the app of `target` with a credit of 0 for the user [`TRIAL_USER`] and a transaction of that name and the current
+/// time, so that nobody gets anything, whatever the app does.
 pub async fn try_out(target: &Target, outgoing: &Outgoing, clock: &Clock) -> Tried {
     let now = clock.now();
     let seconds = now.0 / SECOND_MS;
     let message = Message {
         event: Event::Credited,
         reason: Reason::Completed,
-        // No reward has this number.
+        // No reward has this id.
         reward_id: 0,
         sequence: seconds,
         caused_at: now,
@@ -56,7 +56,7 @@ pub async fn try_out(target: &Target, outgoing: &Outgoing, clock: &Clock) -> Tri
     };
     let answered = match message.call(&target.letterhead, now) {
         Some(call) => outgoing.call(call, &target.answers, false, target.timeout, clock).await,
-        None => Answered::unsendable("there is no secret to sign with"),
+        None => Answered::unsendable("the app has no secret to sign with"),
     };
     let Answered { class, http_status, answer, detail, .. } = answered;
     Tried { class, http_status, answer, detail }

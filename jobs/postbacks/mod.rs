@@ -1,4 +1,4 @@
-//! Processing the inbox: load, decide, save.
+//! Processing the inbox.
 
 pub mod process;
 pub mod worker;

@@ -1,7 +1,7 @@
-//! Processing: what waits in the inbox becomes rewards, verdicts and books.
+//! Processing: waiting postbacks become rewards, verdicts and ledger entries.
 //!
-//! The sandwich is load, decide, save. Loading and saving are `store`'s, deciding is `domain`'s; this file puts the
-//! pure parts together into [`Processor`] and drives them batch by batch.
+//! `store` loads and saves, `domain` decides. [`Processor`] combines the pure parts; [`Processing`] runs them batch by
+//! batch.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -28,34 +28,34 @@ use tracing::{debug, error, warn};
 use crate::metrics::{record, seconds};
 use crate::shutdown::rest;
 
-/// How often a batch that met another worker is tried again before it is taken apart.
+/// Retries of a batch after another worker was first; after that its postbacks are processed one by one.
 const CONTENDED_TRIES: u32 = 10;
-/// The first and the longest pause while the database is not available.
+/// The first and the longest pause while the database is unavailable.
 const PAUSE_MIN: Duration = Duration::from_millis(200);
 const PAUSE_MAX: Duration = Duration::from_secs(5);
 
-/// A source as far as processing needs it.
+/// The settings of a source for processing.
 #[derive(Clone, Debug)]
 pub struct SourceSettings {
-    /// Whose users, in which currency.
+    /// App, currency and rates.
     pub terms: SourceTerms,
-    /// How its parameters are named.
+    /// Names of the network's parameters.
     pub params: Params,
-    /// Where the network calls from, if it publishes that.
+    /// The network's published addresses; may be empty.
     pub callers: CallerList,
 }
 
 /// Everything that processing needs besides the database.
 pub struct Processor {
-    /// The sources by name.
+    /// By name.
     pub sources: BTreeMap<String, SourceSettings>,
-    /// The policy in force.
+    /// The current policy.
     pub policy: Policy,
-    /// Where addresses are.
+    /// Locates addresses.
     pub geo: Geo,
-    /// The zone of the business day.
+    /// The time zone of business days.
     pub timezone: Tz,
-    /// Told of everything that was saved.
+    /// Called after each committed batch.
     pub observer: Option<Observer>,
 }
 
@@ -66,7 +66,7 @@ impl fmt::Debug for Processor {
 }
 
 impl Processor {
-    /// Says what a postback means.
+    /// Maps a postback to an event, or to the reason for its quarantine.
     pub fn map(&self, postback: &WaitingPostback) -> MappedPostback {
         let mapped = match self.sources.get(&postback.source) {
             Some(source) => {
@@ -85,7 +85,7 @@ impl Processor {
         MappedPostback { id: postback.id, received_at: TimestampMs(postback.received_at), mapped }
     }
 
-    /// Decides on a whole batch, on top of what exists.
+    /// Decides on a batch, given the existing rewards.
     pub fn decide(
         &self,
         batch: Vec<MappedPostback>,
@@ -109,7 +109,7 @@ impl Processor {
     }
 }
 
-/// Processes what `which` claims: loads what it touches, decides, saves, in one transaction.
+/// Claims `which`, loads what it touches, decides and saves, in one transaction.
 pub async fn process(
     store: &Store,
     processor: Arc<Processor>,
@@ -138,7 +138,7 @@ impl Processor {
             (location, geo)
         };
         let (mut location, mut geo) = look(event.ip.as_deref());
-        // The first address of a list can be made up, so the one that speaks most against the reward is judged.
+        // The first address of a list can be forged, so the most suspicious one counts.
         for other in &event.other_ips {
             let (other_location, other_geo) = look(Some(&other.to_string()));
             if suspicion(&other_location, other_geo) > suspicion(&location, geo) {
@@ -154,23 +154,23 @@ pub type Observer = Arc<dyn Fn(&BatchOutcome) + Send + Sync>;
 
 /// The processing of one process, shared by its workers.
 pub struct Processing {
-    /// The database.
+    /// Where postbacks are claimed and outcomes saved.
     pub store: Store,
-    /// What decides.
+    /// The mapping and the decisions.
     pub processor: Arc<Processor>,
-    /// What time it is.
+    /// The source of the current time.
     pub clock: Clock,
-    /// How many postbacks make a batch.
+    /// Limit of postbacks in a batch.
     pub batch: i64,
-    /// Ends the workers when cancelled, after the batch in hand.
+    /// Ends the workers when cancelled, after their current batch.
     pub stop: CancellationToken,
-    /// When a worker last looked into the inbox, in unix milliseconds.
+    /// When a worker last checked the inbox, in unix milliseconds.
     pub last_beat_ms: Arc<AtomicI64>,
 }
 
 impl Processing {
-    /// Processes until nothing waits, or until told to stop. Waits out a database that is not available. An error
-    /// means that the process must end.
+    /// Processes until nothing waits, or `stop` is cancelled. Waits while the database is unavailable. An error means that
+    /// the process must end.
     pub async fn drain(&self) -> Result<(), store::Error> {
         let (mut pause, mut contended) = (PAUSE_MIN, 0);
         let mut batch = self.batch;
@@ -182,27 +182,27 @@ impl Processing {
                     let is_full = processed == batch;
                     batch = batch.saturating_mul(2).min(self.batch);
                     if is_full {
-                        // There is more than one worker can carry at once.
+                        // More waits than one batch holds.
                         self.store.wake_workers();
                     }
                 }
                 Err(error) if error.is_broken() => return Err(error),
                 Err(store::Error::Contended(why)) if contended < CONTENDED_TRIES => {
-                    debug!(why, "another worker was first; starting again with fresh facts");
+                    debug!(why, "another worker was first; processing the batch again");
                     contended += 1;
                 }
                 Err(error) if error.is_too_late() && batch > 1 => {
-                    // Dark, or too much at once: the same again would take as long.
+                    // An unreachable database or too large a batch: the same batch could miss the deadline again.
                     batch /= 2;
-                    warn!(%error, batch, "a batch was not saved in time; taking a smaller one");
+                    warn!(%error, batch, "a batch missed its deadline; trying a smaller one");
                 }
                 Err(store::Error::Unavailable(why)) => {
-                    warn!(%why, pause_ms = pause.as_millis(), "the database is not available; waiting");
+                    warn!(%why, pause_ms = pause.as_millis(), "the database is unavailable; waiting");
                     rest(&self.stop, pause).await;
                     pause = (pause * 2).min(PAUSE_MAX);
                 }
                 Err(error) => {
-                    warn!(%error, "a batch could not be saved; taking it one by one");
+                    warn!(%error, "a batch could not be saved; processing its postbacks one by one");
                     self.one_by_one().await?;
                     contended = 0;
                 }
@@ -211,8 +211,8 @@ impl Processing {
         Ok(())
     }
 
-    /// Processes a batch's worth one by one and puts aside what cannot be saved, so that one poisonous postback
-    /// never blocks the others. Returns at the first sign that the fault is not the postback's.
+    /// Processes the postbacks of a batch one by one, and quarantines those that cannot be saved, so that a single postback
+    /// never blocks the others. Returns at the first error that a postback did not cause.
     async fn one_by_one(&self) -> Result<(), store::Error> {
         let Ok(waiting) = self.store.first_waiting(self.batch).await else { return Ok(()) };
         for postback_id in waiting {

@@ -1,8 +1,8 @@
 //! Workers: apalis on a stream of wake-ups.
 //!
-//! A task is only a wake-up ("the inbox may have something"); the claim happens inside the transaction that also
-//! saves, so a task that is lost, doubled or dropped loses and doubles nothing. Wake-ups come from the recorder of
-//! the same process, from other processes through Postgres, and from a slow poll in any case.
+//! A task is only a wake-up ("the inbox may have something"). Postbacks are claimed in the transaction that also saves
+//! them, so a lost or repeated task does no harm. Wake-ups come from the recorder of this process, from other processes
+//! through Postgres, and from a slow poll.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -19,7 +19,7 @@ use crate::supervise::{Fatal, WakeUp, supervise};
 
 /// The longest delay that a lost wake-up causes.
 const POLL_INTERVAL: Duration = Duration::from_secs(1);
-/// The pause before a worker that died is started again.
+/// Pause before a failed worker or listener is restarted.
 const RESTART_PAUSE: Duration = Duration::from_secs(1);
 
 /// What the workers of one process share with their supervisor.
@@ -28,8 +28,8 @@ struct Shift {
     fatal: Fatal,
 }
 
-/// Runs `workers` workers until `processing.stop` is cancelled; each finishes the batch in hand. An error means that
-/// the process must end.
+/// Runs `workers` workers until `processing.stop` is cancelled; each finishes its current batch. An error means that the
+/// process must end.
 pub async fn run(processing: Processing, workers: usize) -> Result<(), store::Error> {
     let workers = processing.store.useful_workers(workers.max(1));
     let shift = Arc::new(Shift { processing, fatal: Fatal::default() });
@@ -58,12 +58,12 @@ async fn work(shift: Arc<Shift>, number: usize) {
 
 async fn process(_: WakeUp, shift: Data<Arc<Shift>>) {
     if let Err(error) = shift.processing.drain().await {
-        error!(%error, "processing has to end");
+        error!(%error, "processing stops, and the process ends");
         shift.fatal.stop_with(error, &shift.processing.stop);
     }
 }
 
-/// One wake-up at once, then one whenever something may have come; ends when the process is told to stop.
+/// One wake-up at once, then one whenever the inbox may have something; ends when the process stops.
 fn wake_ups(shift: Arc<Shift>) -> impl futures_util::Stream<Item = Result<WakeUp, Infallible>> + Send {
     futures_util::stream::unfold((shift, true), |(shift, first)| async move {
         if !first {
@@ -77,7 +77,7 @@ fn wake_ups(shift: Arc<Shift>) -> impl futures_util::Stream<Item = Result<WakeUp
     })
 }
 
-/// Listens for notices of other processes; a lost connection is taken up again.
+/// Listens for notifications of other processes; reconnects when the connection is lost.
 async fn pass_on_notices(shift: Arc<Shift>) {
     let stop = &shift.processing.stop;
     while !stop.is_cancelled() {

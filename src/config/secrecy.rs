@@ -92,7 +92,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn weak_or_readable_secrets_are_warned_of_and_not_repeated() {
+    fn weak_or_readable_secrets_cause_warnings_without_the_secret() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("secret");
         write(&path, "x").expect("written");

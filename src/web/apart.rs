@@ -1,5 +1,5 @@
-//! Threads apart: whoever is no network is answered on those of the rest of the process, so that nothing that pages, the
-//! API or a long list cost is taken from those that acknowledge postbacks.
+//! Separate threads: pages and API are answered on other threads than postbacks, so that they never slow down
+//! acknowledgements.
 
 use std::convert::Infallible;
 use std::future::{Future, poll_fn};
@@ -16,18 +16,17 @@ use warp::Reply;
 use warp::http::StatusCode;
 use warp::reply::Response;
 
-/// How far threads that do not acknowledge postbacks yield to those that do, as `nice` counts.
+/// `nice` value of threads that do not acknowledge postbacks.
 #[cfg(target_os = "linux")]
 const NICENESS: i32 = 5;
 
-/// Lowers the priority of the thread that calls it: for all that do not acknowledge postbacks. Where that is refused,
-/// it goes on as it is.
+/// Lowers the priority of the current thread; for all threads that do not acknowledge postbacks. A failure is ignored.
 pub fn yield_to_ingest() {
     #[cfg(target_os = "linux")]
     yield_by(NICENESS);
 }
 
-/// The same, by as much as is said.
+/// Sets the `nice` value of the current thread.
 #[cfg(target_os = "linux")]
 pub(crate) fn yield_by(niceness: i32) {
     if let Err(fault) = rustix::process::setpriority_process(Some(rustix::thread::gettid()), niceness) {
@@ -35,7 +34,7 @@ pub(crate) fn yield_by(niceness: i32) {
     }
 }
 
-/// What `answering` answers, made on the threads of `rest`. It ends when its caller goes away.
+/// Runs `answering` on the threads of `rest`. It is cancelled when the caller hangs up.
 pub(crate) async fn answer(
     rest: &Handle,
     answering: impl Future<Output = Result<Response, Infallible>> + Send + 'static,
@@ -50,7 +49,7 @@ pub(crate) async fn answer(
     }
 }
 
-/// The same answer; if its body is made while it is sent, that happens on the threads of `rest`.
+/// Moves a streamed body to the threads of `rest`; other answers are unchanged.
 fn made_by(rest: &Handle, answer: Response) -> Response {
     if answer.body().size_hint().exact().is_some() {
         return answer;

@@ -12,10 +12,10 @@ use store::access::audit::{AuditRow, ExportFilter, Line};
 use crate::export;
 use crate::statements::lists::SyncStream;
 
-/// How many lines are read at once.
+/// Lines that are read at once.
 pub const PAGE: i64 = 1_000;
 
-/// What each line of the file says. `number` is the place in the chain; empty for lines that are older than the chain.
+/// Columns of the file. `number` is the position in the chain; empty for lines from before the chain existed.
 const COLUMNS: [&str; 12] = [
     "number",
     "at",
@@ -82,7 +82,7 @@ pub fn json_line(row: &AuditRow) -> String {
     format!("{value}\n")
 }
 
-/// Notes that `actor` takes the lines of `filter` along as `format`. Whoever does not get this far gets no line.
+/// Notes in the audit that `actor` exports the lines of `filter` as `format`; without this note nothing is exported.
 pub async fn note_export(
     store: &Store,
     actor: &Actor,

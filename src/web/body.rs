@@ -119,7 +119,7 @@ impl<B: Body + Unpin> Body for ServedBody<B> {
     }
 }
 
-/// Why a body was refused.
+/// A body was refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum BadBody {
     TooLarge,
@@ -127,14 +127,14 @@ pub(crate) enum BadBody {
     Broken,
 }
 
-/// The length that the headers announce; 0 if they announce none.
+/// The announced `Content-Length`; 0 if there is none.
 pub(crate) fn announced_len(headers: &HeaderMap) -> usize {
     let text = headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok());
     // A number too large for memory is also too large for us.
     text.map_or(0, |text| text.trim().parse().unwrap_or(usize::MAX))
 }
 
-/// The whole body, if it has at most `most` bytes. Of one that announces more nothing is read.
+/// Reads the whole body, up to `most` bytes. A body that announces more is not read at all.
 pub(crate) async fn whole(
     headers: &HeaderMap,
     body: impl Stream<Item = Result<impl Buf, warp::Error>>,
@@ -159,13 +159,13 @@ pub(crate) async fn whole(
     Ok(bytes)
 }
 
-/// True if the time limit is somewhere among the causes.
+/// True if a timeout is among the causes.
 pub(crate) fn is_too_slow(error: &(dyn Error + 'static)) -> bool {
     std::iter::successors(Some(error), |&error| error.source())
         .any(|error| matches!(error.downcast_ref(), Some(BodyError::<hyper::Error>::TooSlow)))
 }
 
-/// What the `Content-Type` of a request says, without its parameters; `None` if there is none.
+/// The `Content-Type` of a request in lower case, without parameters; `None` if there is none.
 pub(crate) fn content_type(headers: &HeaderMap) -> Option<String> {
     let value = headers.get(header::CONTENT_TYPE)?.to_str().unwrap_or("?");
     Some(value.split(';').next().unwrap_or_default().trim().to_ascii_lowercase())

@@ -10,10 +10,10 @@ use domain::proxies::Proxies;
 use metrics::counter;
 use warp::http::HeaderMap;
 
-/// Pause between log lines about unknown callers.
-const SAY_EVERY: Duration = Duration::from_mins(1);
-/// Characters of an unreadable hop that are logged.
-const MAX_SAID_CHARS: usize = 60;
+/// Pause between two log lines about unknown callers.
+const LOG_EVERY: Duration = Duration::from_mins(1);
+/// Characters of an unreadable entry that are logged.
+const MAX_LOGGED_CHARS: usize = 60;
 
 /// The other end of the connection; the server attaches it to every request.
 #[derive(Clone, Copy, Debug)]
@@ -30,12 +30,11 @@ pub struct Found {
     /// The caller's address; if it is unknown, that of the other end of the connection.
     pub address: IpAddr,
     /// False if a trusted proxy should have reported the caller and did not.
-    pub is_told: bool,
+    pub is_reported: bool,
 }
 
-/// The address of whoever called, believing what the proxies in front of this listener wrote into `X-Forwarded-For`.
-/// What stands further left is the caller's own claim and is never used, whatever is wrong with the hop that counts:
-/// then it is the proxy who called, which is on no list.
+/// The caller's address, from the entry that the outermost trusted proxy wrote into `X-Forwarded-For`. Entries further left
+/// are the caller's own claim and never used: if the proxy's entry is missing or unreadable, the caller counts as the proxy.
 pub fn address(peer: Peer, headers: &HeaderMap, proxies: &Proxies) -> IpAddr {
     match hop(peer, headers, proxies) {
         Hop::Address(address) => address,
@@ -43,30 +42,30 @@ pub fn address(peer: Peer, headers: &HeaderMap, proxies: &Proxies) -> IpAddr {
     }
 }
 
-/// The same for a call that has to come through the proxies: one of which they do not say who called is logged.
+/// As [`address`], for postbacks: a call whose caller the proxies do not report is logged and counted.
 pub fn find(peer: Peer, headers: &HeaderMap, proxies: &Proxies) -> Found {
     let other_end = peer.address.ip().to_canonical();
     let unreadable = match hop(peer, headers, proxies) {
-        Hop::Address(address) => return Found { address, is_told: true },
-        Hop::NotAsked => return Found { address: other_end, is_told: true },
+        Hop::Address(address) => return Found { address, is_reported: true },
+        Hop::NotAsked => return Found { address: other_end, is_reported: true },
         Hop::Missing => None,
         Hop::Unreadable(text) => Some(text),
     };
-    complain(unreadable.as_deref(), proxies);
-    Found { address: other_end, is_told: false }
+    log_unknown(unreadable.as_deref(), proxies);
+    Found { address: other_end, is_reported: false }
 }
 
-/// Whether a believed proxy says that the caller came by https: the last word is the proxy's.
+/// True if a trusted proxy reports https. Only the last entry of `X-Forwarded-Proto` is the proxy's.
 pub(crate) fn came_by_https(peer: SocketAddr, headers: &HeaderMap, proxies: &Proxies) -> bool {
     let last = headers.get_all("x-forwarded-proto").iter().next_back().and_then(|value| value.to_str().ok());
     let last = last.and_then(|value| value.rsplit(',').next()).unwrap_or_default().trim();
     proxies.believes(peer.ip()) && last.eq_ignore_ascii_case("https")
 }
 
-/// What the outermost trusted proxy says.
+/// The `X-Forwarded-For` entry of the outermost trusted proxy.
 #[derive(Debug)]
 enum Hop {
-    /// The connection is none of a trusted proxy.
+    /// The connection does not come from a trusted proxy.
     NotAsked,
     Missing,
     Unreadable(String),
@@ -77,7 +76,7 @@ fn hop(peer: Peer, headers: &HeaderMap, proxies: &Proxies) -> Hop {
     if !proxies.believes(peer.address.ip()) {
         return Hop::NotAsked;
     }
-    // A claim that is no text must not take a proxy's hop away with it.
+    // Invalid bytes in the caller's part must not hide the proxy's entry.
     let lines = headers.get_all("x-forwarded-for").iter();
     let lines: Vec<Cow<'_, str>> = lines.map(|value| String::from_utf8_lossy(value.as_bytes())).collect();
     match proxies.hop(lines.iter().map(AsRef::as_ref)) {
@@ -86,45 +85,45 @@ fn hop(peer: Peer, headers: &HeaderMap, proxies: &Proxies) -> Hop {
     }
 }
 
-/// When callers could not be told, and how often since it was said.
+/// Calls from unknown callers since the last log line about them.
 #[derive(Debug, Default)]
-struct Complaints {
-    said_at: Option<Instant>,
-    unsaid: u64,
+struct Unknown {
+    logged_at: Option<Instant>,
+    unlogged: u64,
 }
 
-impl Complaints {
-    /// One more; how many there were since the last time, if it is to be said now.
-    fn add(&mut self, now: Instant) -> Option<u64> {
-        self.unsaid += 1;
-        if self.said_at.is_some_and(|said_at| now.saturating_duration_since(said_at) < SAY_EVERY) {
+impl Unknown {
+    /// Counts one call. If a log line is due, returns the number of calls since the last one.
+    fn count(&mut self, now: Instant) -> Option<u64> {
+        self.unlogged += 1;
+        if self.logged_at.is_some_and(|at| now.saturating_duration_since(at) < LOG_EVERY) {
             return None;
         }
-        self.said_at = Some(now);
-        Some(std::mem::take(&mut self.unsaid))
+        self.logged_at = Some(now);
+        Some(std::mem::take(&mut self.unlogged))
     }
 }
 
-/// Once a minute: whoever calls can send as many as they like.
-fn complain(hop: Option<&str>, proxies: &Proxies) {
-    static COMPLAINTS: Mutex<Complaints> = Mutex::new(Complaints { said_at: None, unsaid: 0 });
+/// Counts every call, but logs only once a minute, because callers can send any number.
+fn log_unknown(hop: Option<&str>, proxies: &Proxies) {
+    static UNKNOWN: Mutex<Unknown> = Mutex::new(Unknown { logged_at: None, unlogged: 0 });
     counter!("rewardgate_callers_untold_total").increment(1);
-    let due = COMPLAINTS.lock().unwrap_or_else(PoisonError::into_inner).add(Instant::now());
+    let due = UNKNOWN.lock().unwrap_or_else(PoisonError::into_inner).count(Instant::now());
     let Some(calls) = due else { return };
     if let Some(hop) = hop {
-        let hop: String = hop.chars().take(MAX_SAID_CHARS).collect();
+        let hop: String = hop.chars().take(MAX_LOGGED_CHARS).collect();
         tracing::warn!(
             hop = ?hop,
             calls,
-            "the hop of X-Forwarded-For that counts is no address: these calls count as the proxy's own; let the \
-             proxy write the address it sees"
+            "the X-Forwarded-For entry of the trusted proxy is not an address, so these calls count as the proxy's own; \
+             make the proxy write the address it sees"
         );
     } else {
         tracing::warn!(
             %proxies,
             calls,
-            "X-Forwarded-For has fewer hops than `trusted_proxies`: these calls count as from the other end of their \
-             connection; correct the setting, or let the proxy set the header"
+            "X-Forwarded-For has fewer entries than `trusted_proxies` expects, so these calls count as the proxy's own; \
+             correct the setting, or make the proxy set the header"
         );
     }
 }
@@ -151,7 +150,7 @@ mod tests {
             ("9.9.9.9:5000", "9.9.9.9", false),
         ] {
             let peer = peer(other_end);
-            let expected = Found { address: expected.parse().unwrap(), is_told: true };
+            let expected = Found { address: expected.parse().unwrap(), is_reported: true };
             assert_eq!(find(peer, &map, &proxies), expected, "{other_end}");
             assert_eq!(came_by_https(peer.address, &map, &proxies), is_https, "{other_end}");
             assert!(!came_by_https(peer.address, &map, &Proxies::None));
@@ -159,7 +158,7 @@ mod tests {
         map.append("x-forwarded-proto", "http".parse().unwrap());
         assert!(
             !came_by_https(peer("10.0.0.1:5000").address, &map, &proxies),
-            "the last word is the proxy's"
+            "only the last entry is the proxy's"
         );
     }
 
@@ -195,23 +194,26 @@ mod tests {
     }
 
     #[test]
-    fn a_claim_that_is_no_text_does_not_take_the_hop_with_it() {
+    fn invalid_bytes_of_the_caller_do_not_hide_the_proxys_entry() {
         let (peer, one) = (peer("10.0.0.1:5000"), Proxies::Anyone { hops: 1 });
         let mut map = HeaderMap::new();
         map.append("x-forwarded-for", warp::http::HeaderValue::from_bytes(b"\xff\xfe, 9.9.9.9").unwrap());
-        assert_eq!(find(peer, &map, &one), Found { address: "9.9.9.9".parse().unwrap(), is_told: true });
+        assert_eq!(find(peer, &map, &one), Found { address: "9.9.9.9".parse().unwrap(), is_reported: true });
         map.append("x-forwarded-for", warp::http::HeaderValue::from_bytes(b"\xff").unwrap());
-        assert_eq!(find(peer, &map, &one), Found { address: "10.0.0.1".parse().unwrap(), is_told: false });
+        assert_eq!(
+            find(peer, &map, &one),
+            Found { address: "10.0.0.1".parse().unwrap(), is_reported: false }
+        );
     }
 
     #[test]
-    fn it_is_said_once_a_minute_that_callers_cannot_be_told() {
-        let (mut complaints, began) = (Complaints::default(), Instant::now());
+    fn unknown_callers_are_logged_once_a_minute() {
+        let (mut unknown, began) = (Unknown::default(), Instant::now());
         let after = |ms| began + Duration::from_millis(ms);
-        assert_eq!(complaints.add(after(0)), Some(1));
-        assert_eq!(complaints.add(after(1)), None);
-        assert_eq!(complaints.add(after(59_999)), None);
-        assert_eq!(complaints.add(after(60_000)), Some(3), "those in between are counted");
-        assert_eq!(complaints.add(after(60_001)), None);
+        assert_eq!(unknown.count(after(0)), Some(1));
+        assert_eq!(unknown.count(after(1)), None);
+        assert_eq!(unknown.count(after(59_999)), None);
+        assert_eq!(unknown.count(after(60_000)), Some(3), "those in between are counted");
+        assert_eq!(unknown.count(after(60_001)), None);
     }
 }

@@ -1,8 +1,7 @@
-//! Where callers come in: each gets a seat, or stands in line until one is free.
+//! Accepts connections: each gets a seat, or queues until one is free.
 //!
-//! A connection for which there is no seat is accepted all the same and left alone. That costs less than closing it, after
-//! which it would come again at once, and than leaving it in the system's own queue, where everybody behind it waits,
-//! too.
+//! A connection without a seat is accepted all the same and left idle. Closing it would make the caller reconnect at once, and
+//! in the system's backlog it would block everybody behind it.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
@@ -20,15 +19,14 @@ use crate::room::{Group, Place, Room};
 
 /// The pause after the system refused a connection, for want of file handles for example.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
-/// How many connections stand in line at most, for each seat there is. Whoever comes when the line is full takes the seat
-/// of one that waits, however short it has, or is closed at once.
+/// Queued connections for each seat. When the queue is full, a new connection takes the seat of an idle one at once, or is
+/// closed.
 const IN_LINE_PER_SEAT: usize = 2;
-/// How often somebody looks whether there is a seat for those in line, and for how many callers each time: a look must
-/// stay short, however many there are.
+/// Pause between two attempts to seat queued callers, and the number of callers per attempt, so that an attempt stays short.
 const LOOK_PAUSE: Duration = Duration::from_millis(20);
 const CALLERS_PER_LOOK: usize = 64;
 
-/// The way in of one listener.
+/// Accepts the connections of one listener.
 pub(crate) struct Door {
     listener: TcpListener,
     room: Arc<Room>,
@@ -36,7 +34,7 @@ pub(crate) struct Door {
     line: Line,
 }
 
-/// A caller who came in.
+/// A connection with a seat.
 pub(crate) struct Accepted {
     pub(crate) stream: TcpStream,
     pub(crate) peer: SocketAddr,
@@ -44,21 +42,21 @@ pub(crate) struct Accepted {
     pub(crate) counted: Option<Counted>,
 }
 
-/// A caller who has no seat yet.
+/// A connection without a seat yet.
 struct Standing {
     stream: TcpStream,
     peer: SocketAddr,
     counted: Option<Counted>,
 }
 
-/// Those who have none, each caller's in their order.
+/// The queue, in order for each caller.
 struct Line {
     standing: BTreeMap<Group, VecDeque<Standing>>,
     count: usize,
     most: usize,
-    /// Whose turn was the last one.
+    /// The caller who was tried last.
     last: Group,
-    /// When somebody looks next.
+    /// Time of the next attempt.
     next_look: Instant,
 }
 
@@ -110,7 +108,7 @@ impl Door {
             debug!(%fault, "a connection was gone before it was served");
         }
         let can_wait = self.line.count < self.line.most;
-        // Whoever came before from there goes before, as long as they can all wait.
+        // A caller's earlier connections come first, as long as all can wait.
         let may_enter = !can_wait || !self.line.standing.contains_key(&group);
         if may_enter && let Some(place) = self.room.enter(group, can_wait, Instant::now()) {
             return Some(Accepted { stream, peer, place, counted });

@@ -62,20 +62,19 @@ fn field(text: &str) -> String {
     }
 }
 
-/// What ends a cell, in one locale or another.
+/// Characters that end a cell in some locale.
 const ENDS_A_CELL: [char; 6] = [',', ';', '|', '\t', '\r', '\n'];
-/// What begins a formula, also as wide signs, which some spreadsheets take for the narrow ones.
+/// Characters that begin a formula; some spreadsheets also accept the full-width forms.
 const BEGINS_A_FORMULA: [char; 8] = ['=', '+', '-', '@', '\u{ff1d}', '\u{ff0b}', '\u{ff0d}', '\u{ff20}'];
 
-/// `text` with an apostrophe in front of whatever a spreadsheet would take for a formula (OWASP, "CSV Injection"): at
-/// the beginning, and behind each sign that ends a cell, because quotes do not help where a file is opened with another
-/// separator than it was written with.
+/// Puts an apostrophe in front of everything that a spreadsheet could take for a formula (OWASP, "CSV Injection"): at the
+/// beginning, and after each separator, because quotes do not help if the file is opened with another separator.
 fn harmless(text: &str) -> Cow<'_, str> {
     if !text.contains(BEGINS_A_FORMULA) && !text.starts_with(['\t', '\r']) {
         return Cow::Borrowed(text);
     }
     let mut out = String::with_capacity(text.len() + 1);
-    // A cell that begins with a tab or a break is a formula to some; every other one of these begins a new cell.
+    // Some spreadsheets treat a leading tab or line break as a formula.
     if text.starts_with(['\t', '\r']) {
         out.push('\'');
     }
@@ -88,13 +87,13 @@ fn harmless(text: &str) -> Cow<'_, str> {
     Cow::Owned(out)
 }
 
-/// Whether a cell with this text is a formula, and not a plain number such as `-1.5`.
+/// True if a spreadsheet could take the cell for a formula; false for a plain number such as `-1.5`.
 fn is_formula(cell: &str) -> bool {
     let begins = |letter: char| letter.is_whitespace() || letter.is_control() || is_left_out(letter);
     cell.trim_start_matches(begins).starts_with(BEGINS_A_FORMULA) && !is_negative_number(cell)
 }
 
-/// Quotes, marks that nobody sees: what a spreadsheet may leave out at the beginning of a cell.
+/// Quotes and invisible characters, which a spreadsheet may ignore at the beginning of a cell.
 fn is_left_out(letter: char) -> bool {
     matches!(letter, '"' | '\'' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
 }

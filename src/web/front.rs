@@ -10,11 +10,11 @@ use warp::{Reply, http};
 
 use crate::api;
 
-/// For a year: whoever came by https comes back by https.
+/// Browsers use https for a year.
 const HSTS: &str = "max-age=31536000";
-/// What an answer that is no page may load and who may frame it: nothing and nobody.
+/// CSP of answers that are not pages: nothing may be loaded, nobody may frame them.
 const NO_CONTENT: &str = "default-src 'none'; frame-ancestors 'none'";
-/// What every answer carries, if it does not say otherwise by itself.
+/// Default headers of every answer.
 const USUAL: [(&str, &str); 4] = [
     ("x-content-type-options", "nosniff"),
     ("content-security-policy", NO_CONTENT),
@@ -22,7 +22,7 @@ const USUAL: [(&str, &str); 4] = [
     ("cache-control", "no-store"),
 ];
 
-/// Why a request is refused before routing.
+/// A request is refused before routing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Unfit {
     #[error("the request has more than one Host header")]
@@ -38,7 +38,7 @@ pub(crate) enum Unfit {
 }
 
 impl Unfit {
-    /// The answer to a request for `path`, in the form that whoever asks there reads.
+    /// The answer: JSON for the API, else text.
     pub(crate) fn answer(self, path: &str) -> Response {
         let status = match self {
             Self::TwoHosts | Self::BadHost | Self::OtherHost => StatusCode::BAD_REQUEST,
@@ -66,7 +66,7 @@ pub(crate) fn examine(method: &Method, uri: &Uri, headers: &HeaderMap) -> Result
         None | Some(b"") => None,
         Some(bytes) => Some(Authority::try_from(bytes).map_err(|_| Unfit::BadHost)?),
     };
-    // A network's call is taken by its signature; under which name it came makes no difference, and a refusal a loss.
+    // Postbacks are verified by signature, whatever the host; refusing one would lose a reward.
     if !is_for_networks(uri.path())
         && let (Some(host), Some(target)) = (&host, uri.authority())
         && !is_same(host, target)
@@ -81,13 +81,12 @@ fn is_same(one: &Authority, other: &Authority) -> bool {
     one.host().eq_ignore_ascii_case(other.host()) && port(one) == port(other)
 }
 
-/// Whether a path means ingest, however it is written.
+/// True if a path is meant for ingest, in any spelling.
 pub(crate) fn is_for_networks(path: &str) -> bool {
     first(path).is_some_and(|first| first.eq_ignore_ascii_case("pb"))
 }
 
-/// Whether a path is answered by those who acknowledge postbacks: also when pages are slow, a load balancer must hear
-/// that they can.
+/// True if a path is served by the ingest threads. Health checks are included: they must be answered when pages are slow.
 pub(crate) fn is_of_ingest(path: &str) -> bool {
     is_for_networks(path) || matches!(first(path), Some("healthz" | "readyz"))
 }
@@ -96,8 +95,8 @@ fn first(path: &str) -> Option<&str> {
     path.split('/').find(|part| !part.is_empty())
 }
 
-/// Whether a path begins with another part once it is decoded and its `..` are followed, as many proxies do before
-/// they look whether it may pass: `/reports/..%2fpb%2fx` would pass as `/pb/x`, and arrive as it is.
+/// True if the first segment changes when the path is decoded and `..` is resolved. Many proxies filter by the decoded path:
+/// `/reports/..%2fpb%2fx` would pass as `/pb/x` and be forwarded as it is.
 fn leads_elsewhere(path: &str) -> bool {
     if !path.contains(['%', ';', '\\']) && !path.contains("/.") {
         return false;
@@ -105,7 +104,7 @@ fn leads_elsewhere(path: &str) -> bool {
     let decoded = percent_decode_str(path).decode_utf8_lossy().replace('\\', "/");
     let mut parts: Vec<&str> = Vec::new();
     for part in decoded.split('/') {
-        // What stands behind a semicolon is a parameter to some.
+        // Some servers treat the text after a semicolon as a parameter.
         match part.split(';').next().unwrap_or_default() {
             "" | "." => {}
             ".." => drop(parts.pop()),
@@ -117,7 +116,7 @@ fn leads_elsewhere(path: &str) -> bool {
     parts.first().copied() != written
 }
 
-/// Whether this call and its answer show that somebody has business here: a recorded postback, a token, a session.
+/// True if the answer shows that the caller is no stranger: a recorded postback, a valid token or a session.
 pub(crate) fn is_business(method: &Method, path: &str, has_session: bool, status: StatusCode) -> bool {
     if status != StatusCode::OK && status != StatusCode::ACCEPTED {
         return false;
@@ -173,7 +172,7 @@ fn allowed(path: &str) -> String {
     }
 }
 
-/// What every answer carries, as lines for one that hyper gives by itself.
+/// The default headers as lines, for answers that hyper gives by itself.
 pub(crate) fn bare_headers() -> String {
     USUAL.iter().flat_map(|(name, value)| [*name, ": ", *value, "\r\n"]).collect()
 }

@@ -1,6 +1,6 @@
 //! Endpoints for monitoring: `/healthz` (alive), `/readyz` (able to do its work, and if not why), `/metrics`.
 //!
-//! On an address of its own all three are open. On the address that networks call, `/metrics` wants a bearer token:
+//! On an address of its own all three are open. On the address that networks call, `/metrics` requires a bearer token:
 //! it names sources and volumes.
 
 use std::sync::Arc;
@@ -18,7 +18,7 @@ use crate::ingest::recorder::Recorder;
 
 /// Time limit for a database check.
 const DATABASE_TIMEOUT: Duration = Duration::from_secs(3);
-/// How long it may take to find out why it did not answer; together less than whoever asks waits for.
+/// Further time to find out why the database did not answer. With [`DATABASE_TIMEOUT`] less than the timeout of callers.
 const REASON_TIMEOUT: Duration = Duration::from_millis(1_500);
 /// Percent of the recorder's queue in use from which it counts as not ready: it would soon answer 503.
 const FULL_PERCENT: usize = 90;
@@ -27,15 +27,15 @@ const BEAT_TIMEOUT_MS: i64 = 60_000;
 /// A postback that waits longer than this needs more workers, or a person.
 const LAG_LIMIT_MS: i64 = 5 * 60_000;
 
-/// What the checks look at.
+/// Everything that the checks read.
 pub struct Watch {
     /// The database.
     pub store: Store,
-    /// What time it is.
+    /// The clock.
     pub clock: Clock,
     /// `None` unless this process listens to networks.
     pub recorder: Option<Recorder>,
-    /// When a worker of this process last looked into the inbox, in unix milliseconds, if it works.
+    /// When a worker of this process last checked the inbox, in unix milliseconds; `None` without workers.
     pub last_beat_ms: Option<LastBeat>,
     /// All metrics, in the text format of Prometheus.
     pub metrics: Metrics,
@@ -46,7 +46,7 @@ pub type Metrics = Arc<dyn Fn() -> String + Send + Sync>;
 /// Returns the time of the last event of a kind.
 pub type LastBeat = Arc<dyn Fn() -> i64 + Send + Sync>;
 
-/// Whether this process can do its work.
+/// The answer of `/readyz`.
 #[derive(Debug, Serialize)]
 struct Readiness {
     ready: bool,
@@ -74,7 +74,7 @@ pub fn open_routes(watch: Arc<Watch>) -> impl Filter<Extract = (Response,), Erro
     health_routes(watch).or(metrics).unify()
 }
 
-/// The same, `/metrics` for whoever has a token: on an address that others reach too.
+/// The same for an address that others can reach, too: `/metrics` requires a token.
 pub fn guarded_routes(
     watch: Arc<Watch>,
     api: Arc<Api>,
@@ -168,7 +168,7 @@ impl Watch {
         Check { name: "database", ok, advisory: false, detail }
     }
 
-    /// Whether what is written can be committed: reading alone acknowledges nothing.
+    /// Checks that commits succeed: reading alone does not acknowledge postbacks.
     fn commits(&self) -> Check {
         let stuck = self.recorder.as_ref().and_then(Recorder::stuck_for);
         let (ok, detail) = match (self.store.failing(), stuck) {

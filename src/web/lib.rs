@@ -113,7 +113,7 @@ pub fn announce_metrics<'a>(sources: impl Iterator<Item = &'a str>) {
     );
     describe_counter!(
         "rewardgate_callers_untold_total",
-        "Calls of which X-Forwarded-For does not say who made them, although proxies are trusted"
+        "Calls through a trusted proxy whose X-Forwarded-For does not name the caller"
     );
     counter!("rewardgate_callers_untold_total").absolute(0);
     counter!("rewardgate_refused_not_kept_total").absolute(0);

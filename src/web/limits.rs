@@ -123,7 +123,7 @@ impl RefusedRate {
     /// True if this refused call of `caller` may be stored.
     pub(crate) fn admits(&self, caller: Caller) -> bool {
         if self.0.len() >= MAX_CALLERS {
-            // Whoever has been quiet for long enough is forgotten.
+            // Callers without recent calls are forgotten.
             self.0.retain_recent();
             if self.0.len() >= MAX_CALLERS {
                 return false;

@@ -1,8 +1,7 @@
-//! A connection that does not wait for ever: for a request to begin, for its headers to end, for its answer to be
-//! read. Whoever takes longer loses the connection; what it held is free again. An answer may take as long as it
-//! needs while its bytes are taken.
+//! A connection with timeouts: for the start of a request, for the end of its headers, and for a stalled answer. A slow
+//! caller loses the connection. An answer may take any time as long as the caller accepts bytes.
 //!
-//! What hyper answers by itself, because a head cannot be understood, passes here and gets the headers of all others.
+//! Answers that hyper gives by itself, because a head cannot be parsed, pass here and get our headers.
 
 use std::io;
 use std::pin::Pin;
@@ -17,19 +16,19 @@ use crate::front;
 use crate::limits::Limits;
 use crate::tap::Tap;
 
-/// True while a request is in hand: then the caller waits for us, and not we for it.
+/// Shows whether a request is being processed: then the caller waits for us, and no timeout for reading applies.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct InHand(Arc<Hand>);
 
 #[derive(Debug, Default)]
 struct Hand {
     is_full: AtomicBool,
-    /// A request was in hand since somebody looked: one can come and go between two looks.
+    /// A request was processed since the last check, perhaps completely.
     was_full: AtomicBool,
 }
 
 impl InHand {
-    /// A request is in hand until the answer is dropped.
+    /// Marks a request as being processed until the guard is dropped.
     pub(crate) fn begin(&self) -> InHandGuard {
         self.0.is_full.store(true, Ordering::Relaxed);
         self.0.was_full.store(true, Ordering::Relaxed);
@@ -41,7 +40,7 @@ impl InHand {
     }
 }
 
-/// One request in hand.
+/// One request that is being processed.
 pub(crate) struct InHandGuard(InHand);
 
 impl Drop for InHandGuard {
@@ -50,14 +49,14 @@ impl Drop for InHandGuard {
     }
 }
 
-/// What is waited for when nothing can be read.
+/// The part of a request that is read next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Phase {
     /// The first byte of a request.
     Idle,
     /// The rest of its headers.
     Headers,
-    /// Its body; that has a time limit of its own.
+    /// Its body, which has a separate timeout.
     InHand,
 }
 
@@ -71,11 +70,11 @@ pub(crate) struct Patient<S> {
     phase: Phase,
     read_until: Pin<Box<Sleep>>,
     write_until: Option<Pin<Box<Sleep>>>,
-    /// An answer of hyper's own with our headers in it, while it is written.
+    /// An answer by hyper with our headers added, while it is being written.
     patched: Option<Patched>,
 }
 
-/// Bytes that are written instead of others.
+/// Replacement for `instead_of` bytes that hyper writes.
 #[derive(Debug)]
 struct Patched {
     bytes: Vec<u8>,
@@ -142,12 +141,12 @@ impl<S: AsyncRead + Unpin> AsyncRead for Patient<S> {
 }
 
 impl<S: AsyncWrite + Unpin> Patient<S> {
-    /// Gives up on an answer of which nothing is taken.
+    /// Fails if the caller accepts nothing of an answer for the idle time.
     fn written<T>(&mut self, context: &mut Context<'_>, written: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
         match written {
             Poll::Ready(written) => {
                 self.write_until = None;
-                // The rest of an answer is being taken: the time in which another request has to come is not over.
+                // The caller is still receiving the answer, so the time until the next request starts anew.
                 if self.phase == Phase::Idle {
                     self.enter(Phase::Idle);
                 }
@@ -161,7 +160,7 @@ impl<S: AsyncWrite + Unpin> Patient<S> {
         }
     }
 
-    /// Puts our headers into `bytes`, if they are an answer that hyper gives by itself.
+    /// Adds our headers to `bytes`, if they are an answer that hyper gives by itself.
     fn patch(&mut self, bytes: &[u8]) {
         let is_own = self.phase == Phase::Headers && !self.in_hand.is_full();
         if is_own && self.patched.is_none() && bytes.starts_with(b"HTTP/1.1 4") {
@@ -172,7 +171,7 @@ impl<S: AsyncWrite + Unpin> Patient<S> {
         }
     }
 
-    /// Writes what stands in place of the answer; `None` if nothing does.
+    /// Writes the replaced answer; `None` if there is none.
     fn write_patched(&mut self, context: &mut Context<'_>) -> Option<Poll<io::Result<usize>>> {
         let patched = self.patched.as_mut()?;
         while patched.written < patched.bytes.len() {
@@ -265,7 +264,7 @@ mod tests {
         (caller, Patient::new(ours, LIMITS, in_hand.clone(), Tap::default()), in_hand)
     }
 
-    /// How long until reading fails, in seconds.
+    /// Seconds until reading fails.
     async fn fails_after_s(connection: &mut Patient<DuplexStream>) -> u64 {
         let start = Instant::now();
         let error = connection.read_u8().await.expect_err("it is given up");
@@ -274,13 +273,13 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_connection_on_which_nothing_comes_is_given_up_after_the_idle_time() {
+    async fn a_silent_connection_is_closed_after_the_idle_time() {
         let (_caller, mut ours, _) = connection();
         assert_eq!(fails_after_s(&mut ours).await, 60);
     }
 
     #[tokio::test(start_paused = true)]
-    async fn headers_that_come_byte_by_byte_have_one_time_limit_together() {
+    async fn headers_sent_byte_by_byte_share_one_timeout() {
         let (mut caller, mut ours, _) = connection();
         let start = Instant::now();
         let dripping = async {
@@ -311,7 +310,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn an_answer_that_nobody_reads_is_given_up() {
+    async fn an_answer_that_nobody_reads_times_out() {
         let (_caller, mut ours, _) = connection();
         let start = Instant::now();
         let error = ours.write_all(&[0; 64]).await.expect_err("it is given up");
@@ -319,7 +318,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn an_answer_that_is_read_slowly_takes_as_long_as_it_needs() {
+    async fn an_answer_that_is_read_slowly_does_not_time_out() {
         let (mut caller, mut ours, in_hand) = connection();
         caller.write_u8(b'x').await.expect("room");
         ours.read_u8().await.expect("a byte");
@@ -331,7 +330,7 @@ mod tests {
                 caller.read_exact(&mut taken).await.expect("the next bytes");
             }
         };
-        // Reading goes on meanwhile, as hyper does it.
+        // hyper keeps reading meanwhile.
         let (mut read, mut write) = tokio::io::split(ours);
         let nothing_comes = async {
             let gone = read.read_u8().await;
@@ -346,7 +345,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn an_answer_that_hyper_gives_by_itself_gets_our_headers() {
+    async fn an_answer_by_hyper_gets_our_headers() {
         let (mut caller, ours) = duplex(4_096);
         let mut ours = Patient::new(ours, LIMITS, InHand::default(), Tap::default());
         caller.write_u8(b'x').await.expect("room");
@@ -360,7 +359,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_request_that_is_answered_at_once_leaves_the_connection_idle() {
+    async fn after_a_quick_answer_the_connection_is_idle() {
         let (mut caller, mut ours, in_hand) = connection();
         caller.write_u8(b'x').await.expect("room");
         ours.read_u8().await.expect("a byte");

@@ -1,6 +1,5 @@
-//! Refusals in the audit: a right that a person or a token does not have, a token that nobody knows. Whoever is refused can
-//! be refused as often as they like, so that the lines are bounded: a few an hour for each person or address, and so many
-//! in all.
+//! Refusals in the audit: missing rights and unknown tokens. Callers can cause any number of them, so the lines are limited
+//! per hour, for each person or address and in all.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
@@ -15,27 +14,27 @@ use tracing::warn;
 use crate::limits::Caller;
 
 const HOUR_MS: i64 = 60 * 60 * 1_000;
-/// Lines an hour of one person, or of one address (or /64) without one: enough to see who tries what.
+/// Lines per hour for one person, or for one address (or /64) if the person is unknown.
 const AN_HOUR_OF_ONE: u32 = 10;
-/// Persons and addresses that leave lines within one hour: with ten lines each a process adds at most 10,000 an hour.
+/// People and addresses with lines within one hour: with ten lines each a process adds at most 10,000 per hour.
 const ONES_AN_HOUR: usize = 1_000;
 
-/// Of whom a refusal is.
+/// The person or address that was refused.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 enum One {
     Known(String),
     Unknown(Option<Caller>),
 }
 
-/// Which refusals are noted in the audit.
+/// Limits the audit lines about refusals.
 #[derive(Debug, Default)]
 pub struct Refusals {
     hour: Mutex<(i64, HashMap<One, u32>)>,
 }
 
 impl Refusals {
-    /// Notes that `actor` was refused `subject`, unless there are enough lines of theirs in this hour. The refusal stands
-    /// whether it can be noted or not.
+    /// Notes in the audit that `actor` was refused `subject`, up to the limit of the hour. The refusal itself does not depend
+    /// on it.
     pub(crate) async fn note(
         &self,
         store: &Store,
@@ -61,7 +60,7 @@ impl Refusals {
         }
     }
 
-    /// Which one of this hour it is; `None` if there are enough.
+    /// The number of this refusal within the hour; `None` beyond the limit.
     fn count(&self, one: One, now: TimestampMs) -> Option<u32> {
         let mut kept = self.hour.lock().unwrap_or_else(PoisonError::into_inner);
         let hour = now.0.div_euclid(HOUR_MS);
@@ -77,10 +76,10 @@ impl Refusals {
     }
 }
 
-/// How much of a path is noted, in characters: it is the caller's own text.
+/// Characters of a path that are noted; the caller chooses it.
 const MAX_SUBJECT_CHARS: usize = 200;
 
-/// Of an address, for tests of the bound.
+/// A refused address, for tests of the limit.
 #[cfg(test)]
 fn of(address: [u8; 4]) -> One {
     One::Unknown(Some(Caller::of(address.into())))

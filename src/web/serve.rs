@@ -37,34 +37,34 @@ use crate::room::Place;
 use crate::statements::UPLOAD_PATHS;
 use crate::tap::Tap;
 
-/// How long requests in hand may take once the process is told to stop.
+/// Time for running requests after the process was asked to stop.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(10);
-/// How long the body of a statement may take: half a gigabyte on a line of ten megabits.
+/// Time for the body of a statement: enough for 512 MiB at 10 Mbit/s.
 const UPLOAD_TIME: Duration = Duration::from_mins(10);
-/// By how much connections end before their time, so that those that began together do not end together.
+/// Connections end earlier by up to this share of their life, so that they do not all end at once.
 const LIFE_JITTER: f64 = 0.2;
 
-/// How long the body of a request may take.
+/// Time limit for the body of a request.
 fn body_time(method: &Method, path: &str, usual: Duration) -> Duration {
     let is_upload = method == Method::POST && UPLOAD_PATHS.contains(&path);
     if is_upload { usual.max(UPLOAD_TIME) } else { usual }
 }
 
-/// What a listener holds of whoever calls.
+/// Settings of one listener.
 #[derive(Clone, Default)]
 pub struct Entrance {
-    /// The proxies in front that are believed.
+    /// Trusted proxies in front of it.
     pub proxies: Proxies,
-    /// The hosts (with a port, if it is not the usual one) under which this listener is called by https.
+    /// Host names (with a port, if it is not the default) under which it is called by https.
     pub https_hosts: Vec<String>,
-    /// Where networks call: keeps what cannot be parsed.
+    /// Keeps requests that cannot be parsed; only for the listener that networks call.
     pub ingest: Option<Arc<Ingest>>,
-    /// Where whoever is no network is answered, if not here.
+    /// Threads for everything but ingest; `None`: the threads of the listener.
     pub rest: Option<Handle>,
 }
 
 impl Entrance {
-    /// Whether a request came by https, which we never end ourselves: a proxy says so, or the name that was called.
+    /// True if a trusted proxy reports https, or the host is in `https_hosts`. TLS itself is terminated by a proxy.
     fn is_https(&self, peer: SocketAddr, headers: &HeaderMap) -> bool {
         let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
         caller::came_by_https(peer, headers, &self.proxies)
@@ -72,8 +72,8 @@ impl Entrance {
     }
 }
 
-/// How many connections the system keeps for us between two looks; Linux bounds it by `net.core.somaxconn`, which is as
-/// much. Whoever comes when it is full comes again after a second.
+/// Connections that the system queues until they are accepted; Linux limits it by `net.core.somaxconn`, which has the same
+/// default. When it is full, callers retry after a second.
 const BACKLOG: u32 = 4_096;
 
 /// Listens on `address`.
@@ -99,7 +99,7 @@ pub async fn serve<F>(
     let mut door = Door::new(listener, &limits);
     let entrance = Arc::new(entrance);
     let graceful = GracefulShutdown::new();
-    // Cancelled when the time for stopping is up: whoever never finishes sending must not keep the process alive.
+    // Cancelled after the drain timeout: a caller who never finishes sending must not keep the process alive.
     let given_up = CancellationToken::new();
     loop {
         let accepted = tokio::select! {
@@ -208,7 +208,7 @@ impl Talk {
             self.keep(request, unfit);
         }
         let (method, uri) = (request.method().clone(), request.uri().clone());
-        // HEAD is GET without the body, which hyper leaves out; only networks are told that they should not ask so.
+        // HEAD is GET without the body, which hyper leaves out; only for networks it is refused.
         if method == Method::HEAD && !front::is_for_networks(uri.path()) {
             *request.method_mut() = Method::GET;
         }
@@ -257,7 +257,7 @@ impl Turn {
     }
 }
 
-/// Whether a browser sends the cookie of a session along.
+/// True if the request has a session cookie.
 fn has_session(headers: &HeaderMap) -> bool {
     let mut cookies = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
     cookies.any(|cookies| cookies.contains(SESSION_COOKIE))

@@ -50,7 +50,7 @@ pub struct Look {
     pub needs_second: bool,
 }
 
-/// Why an action was refused; nothing was changed.
+/// An action was refused; nothing was changed.
 #[derive(Debug, thiserror::Error)]
 pub enum Refused {
     /// No postback has this id.

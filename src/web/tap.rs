@@ -1,30 +1,30 @@
-//! The beginning of a request as it came off the socket, for requests that hyper answers by itself (400, 414, 431) and
-//! for what it leaves out (`#` and what follows): both would be lost without a trace, and with them a reward.
+//! Keeps the raw request line from the socket, for requests that hyper answers by itself (400, 414, 431) and for parts of a
+//! URL that it drops (`#` and everything after it). Without it such calls, and their rewards, would be lost unnoticed.
 //!
-//! Costs a copy of each head into a buffer that is used again, and no allocation after the first request.
+//! Costs a copy of each head into a reused buffer, and no allocation after the first request.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// How much of a request line is kept as evidence.
+/// Bytes of a request line that are kept as evidence.
 pub(crate) const MAX_LINE_LEN: usize = 8 * 1_024;
-/// How much of what is read is remembered, in bytes: a line and the heads of requests that came together with it.
+/// Size of the buffer in bytes: a request line and the pipelined heads before it.
 const MAX_HELD: usize = 2 * MAX_LINE_LEN;
 
-/// Shared between a connection's stream, which fills it, and whoever asks for the line.
+/// Shared between the stream of a connection, which fills it, and the handlers, which read the line.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Tap(Arc<Mutex<Held>>);
 
 #[derive(Debug, Default)]
 struct Held {
     bytes: Vec<u8>,
-    /// How many heads at the beginning of `bytes` were understood.
+    /// Number of heads at the beginning of `bytes` that hyper has parsed.
     understood: usize,
-    /// The request in hand has a body: what follows its head is no line.
+    /// The current request has a body, so the bytes after its head are not a request line.
     has_body: bool,
 }
 
 impl Tap {
-    /// A request begins: nothing of the one before is left to be read.
+    /// A request begins; the previous one has been read completely.
     pub(crate) fn begin(&self) {
         self.with(|held| {
             held.bytes.clear();
@@ -32,7 +32,7 @@ impl Tap {
         });
     }
 
-    /// `bytes` were read, of a head that is not whole yet.
+    /// `bytes` of an incomplete head were read.
     pub(crate) fn read(&self, bytes: &[u8]) {
         self.with(|held| {
             held.forget_understood();
@@ -41,7 +41,7 @@ impl Tap {
         });
     }
 
-    /// Another head was understood. Answers with its line, if that holds what a parsed URL does not: a `#`.
+    /// hyper has parsed another head. Returns its raw line if that has a `#`, which the parsed URL lacks.
     pub(crate) fn understood(&self, has_body: bool) -> Option<Vec<u8>> {
         self.with(|held| {
             let line = held.line();
@@ -52,7 +52,7 @@ impl Tap {
         })
     }
 
-    /// The line of the request that was not understood, at most [`MAX_LINE_LEN`] of it; `None` if it cannot be told
+    /// The line of the request that hyper could not parse, cut to [`MAX_LINE_LEN`]; `None` if it cannot be distinguished
     /// from a body.
     pub(crate) fn line(&self) -> Option<Vec<u8>> {
         self.with(|held| held.line().map(<[u8]>::to_vec))
@@ -64,7 +64,7 @@ impl Tap {
 }
 
 impl Held {
-    /// Drops the heads that were understood, and a body with them.
+    /// Drops the parsed heads, and a body after them.
     fn forget_understood(&mut self) {
         if self.understood == 0 {
             return;
@@ -77,7 +77,7 @@ impl Held {
         (self.understood, self.has_body) = (0, false);
     }
 
-    /// Where the first head begins that was not understood; `None` if that is not known.
+    /// Offset of the first head that is not parsed yet; `None` if unknown.
     fn behind_understood(&self) -> Option<usize> {
         (0..self.understood).try_fold(0, |at, _| {
             let rest = self.bytes.get(at..)?;
@@ -110,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn the_line_is_known_however_it_comes() {
+    fn the_line_is_known_even_if_it_arrives_byte_by_byte() {
         let tap = Tap::default();
         assert_eq!(line(&tap), None);
         tap.begin();
@@ -121,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn of_a_line_that_never_ends_the_beginning_is_kept() {
+    fn an_endless_line_is_kept_up_to_the_limit() {
         let tap = Tap::default();
         tap.begin();
         for _ in 0..100 {
@@ -131,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn the_second_request_of_a_connection_is_told_from_the_first() {
+    fn the_second_request_of_a_connection_has_its_own_line() {
         let first = b"GET /pb/a HTTP/1.1\r\nHost: h\r\n\r\n";
         let tap = Tap::default();
         tap.begin();
@@ -140,7 +140,7 @@ mod tests {
         tap.begin();
         tap.read(b"GET /pb/<b> HTTP/1.1\r\n");
         assert_eq!(line(&tap).as_deref(), Some("GET /pb/<b> HTTP/1.1"));
-        // Answered before anything else was read, and so without an idle moment in between.
+        // The first was answered before more was read, so the connection was not idle in between.
         let tap = Tap::default();
         tap.begin();
         tap.read(first);
@@ -167,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_parsed_url_leaves_out_is_told() {
+    fn a_line_with_a_fragment_is_returned() {
         let tap = Tap::default();
         tap.begin();
         tap.read(b"GET /pb/a?name=Level#5&hash=0 HTTP/1.1\r\n\r\n");

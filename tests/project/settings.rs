@@ -34,10 +34,10 @@ const HEAD: &str = "# Settings
 For whoever installs or operates RewardGate. It lists every key with its meaning, unit, default and the environment variable that sets it.
 
 The file is `--config FILE`, else the one that `REWARDGATE_CONFIG` names, else `rewardgate.toml` in the working directory. Start from
-`src/config/rewardgate.example.toml`, from which this chapter is made, and keep what differs from the defaults.
+`src/config/rewardgate.example.toml`, from which this chapter is generated, and keep only what differs from the defaults.
 
-Every key can come from the environment: `REWARDGATE_` and its name in capitals, with the value as it would stand in the file. A table is given
-as an inline table, whose keys are laid over those of the file; a list (`sources`, `apps`) replaces the whole list:
+Every key can come from the environment: `REWARDGATE_` and its name in capitals, with the value as in the file. A table is given as an
+inline table, whose keys override those in the file; a list (`sources`, `apps`) replaces the whole list:
 
 ```sh
 export REWARDGATE_TIMEZONE=Europe/Berlin
@@ -45,8 +45,8 @@ export REWARDGATE_LIMITS='{ connections = 1024 }'
 export REWARDGATE_SOURCES='[{ name = \"targo-main\", network = \"targo\", secret = \"env:TARGO_SECRET\", currency = \"coins\" }]'
 ```
 
-All faults are listed at once, each with its key, and nothing is started (exit 2). A key that does not exist is a fault. *required*: there is no
-default. *none*: not set unless you set it; the value behind it is an example.
+If there are errors, all are listed with their keys, and the process exits with 2. An unknown key is an error. *required*: there is no default.
+*none*: not set unless you set it; the value after it is an example.
 ";
 
 /// `[limits]`, `[[sources]]`, `[apps.forward]`; without a name: the top level.

@@ -153,9 +153,13 @@ fn an_enforced_list_reads_the_address_however_the_proxy_writes_it() {
         let kept = api.get("postbacks?outcome=refused")["items"].clone();
         (kept.as_array().map(Vec::len) == Some(5)).then(|| kept.to_string())
     });
-    assert!(reasons.contains("X-Forwarded-For does not say who called"), "{reasons}");
+    assert!(reasons.contains("X-Forwarded-For does not name the caller"), "{reasons}");
     let log = up.process.log();
-    assert_eq!(log.matches("the hop of X-Forwarded-For that counts is no address").count(), 1, "{log}");
+    assert_eq!(
+        log.matches("the X-Forwarded-For entry of the trusted proxy is not an address").count(),
+        1,
+        "{log}"
+    );
     assert!(api.metrics().contains("rewardgate_callers_untold_total 3"), "{}", api.metrics());
     up.process.stop();
 }

@@ -117,7 +117,7 @@ fn a_public_url_that_leads_elsewhere_or_is_rewritten_is_named(on: Kind) {
     // The process that answers was started with another `public_url`.
     gate.change(|settings| settings.with(&format!("public_url = \"http://{}\"", up.address)));
     let (code, said) = check(&gate, &[]);
-    assert!(code == Some(1) && said.contains("what arrives is not what was signed"), "{said}");
+    assert!(code == Some(1) && said.contains("the signature does not match"), "{said}");
     gate.change(|settings| settings.with_in_source("name = \"other\""));
     let (code, said) = check(&gate, &[]);
     assert!(code == Some(1) && said.contains("a RewardGate that has no source `other`"), "{said}");

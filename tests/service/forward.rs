@@ -252,7 +252,7 @@ fn an_app_that_is_gone_is_left_alone_until_it_is_switched_on_again(on: Kind) {
     }
     until("the alert", || is_measured(&api, "rewardgate_app_disabled{app=\"main\"} 1").then_some(()));
     let log = up.process.log();
-    assert!(log.contains("the app is switched off") && log.contains("410 for 3 users in a row"), "{log}");
+    assert!(log.contains("the app is disabled") && log.contains("410 for 3 users in a row"), "{log}");
     deliver(up.address, &Event::honest("u-4", "T-4", 5).credit());
     deliveries(&api, "T-4", &["credited waiting"]);
     assert_eq!(app.calls(), 3);

@@ -51,7 +51,7 @@ fn geo_files_are_taken_up_while_the_process_runs_and_damaged_ones_are_not() {
     assert_eq!(country("T-1"), "GB");
     let checked = text(&gate.run(&["check", "--offline"]).stdout);
     assert!(
-        checked.contains("! geo        country.mmdb, built ") && checked.contains("fetch a newer one"),
+        checked.contains("! geo        country.mmdb, built ") && checked.contains("install a newer one"),
         "{checked}"
     );
 

@@ -160,7 +160,7 @@ fn a_statement_that_cannot_be_read_stops_no_other(on: Kind) {
     assert!(failed["failure"].as_str().is_some_and(|why| why.contains("piece 0")), "{failed}");
     assert_eq!(failed["can"], json!(["import", "discard"]));
     let (code, said) = command(&gate, &["show", "1"]);
-    assert!(code == Some(1) && said.contains("cannot be read"), "{said}");
+    assert!(code == Some(1) && said.contains("import failed: piece 0"), "{said}");
     // Sent again, it takes the place of the one that failed.
     let again = json_of(&api.post("statements?source=targo&name=a.csv", &file(&["T-1", "T-2"])));
     until_it_is(&api, again["id"].as_i64().expect("an id"), "matched");

@@ -38,7 +38,7 @@ fn every_file_that_cannot_be_opened_is_named_at_once() {
     }
     assert!(!message.contains("good.mmdb"), "{message}");
     assert!(message.contains("correct its path in the settings"), "{message}");
-    assert!(message.contains("fetch it again"), "{message}");
+    assert!(message.contains("download it again"), "{message}");
 }
 
 #[test]
@@ -102,7 +102,7 @@ fn a_file_that_is_damaged_anywhere_is_refused() {
         ("page.html", b"<html>too many requests</html>".to_vec()),
     ] {
         let said = hurt(name, &bytes);
-        assert!(said.contains(name) && said.contains("fetch it again"), "{said}");
+        assert!(said.contains(name) && said.contains("download it again"), "{said}");
     }
     let none = folder.write("none.mmdb", "GeoIP2-Country", &[]);
     assert!(Geo::open(&[none]).is_err(), "no record");

@@ -124,7 +124,7 @@ fn an_address_that_is_none_of_the_public_internet_has_no_location() {
 }
 
 #[test]
-fn databases_are_named_in_the_order_of_the_settings_with_their_day_of_build_in_utc() {
+fn databases_are_listed_in_settings_order_with_their_utc_build_date() {
     let folder = Folder::new();
     let record = [(NETWORK, country("GB", []))];
     let files =

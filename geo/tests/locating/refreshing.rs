@@ -34,7 +34,7 @@ fn a_file_that_is_replaced_is_taken_up_once_it_has_settled() {
 }
 
 #[test]
-fn a_damaged_or_missing_file_leaves_the_old_one_in_service_and_is_reported_once() {
+fn a_bad_file_is_reported_once_and_the_old_one_stays_in_service() {
     let folder = Folder::new();
     let path = write(&folder, "country.mmdb", "US");
     let geo = Geo::open(slice::from_ref(&path)).expect("it opens");
@@ -44,7 +44,7 @@ fn a_damaged_or_missing_file_leaves_the_old_one_in_service_and_is_reported_once(
     refresh.look();
     let refreshed = refresh.look();
     assert_eq!((refreshed.taken_up.len(), refreshed.failing), (0, 1));
-    assert!(refreshed.faults[0].contains("country.mmdb: not a whole MaxMind DB file"), "{refreshed:?}");
+    assert!(refreshed.faults[0].contains("country.mmdb: not a complete MaxMind DB file"), "{refreshed:?}");
     let again = refresh.look();
     assert_eq!((again.faults.len(), again.failing), (0, 1), "said once, counted as long as it lasts");
     assert_eq!(country_of(&geo).as_deref(), Some("US"));
@@ -88,11 +88,11 @@ fn a_file_that_opens_and_is_not_good_leaves_the_old_one_and_the_alarm() {
     let city = folder.write("city.mmdb", "Test-City", &[("8.8.8.0/24", country("FR", []))]);
     let nowhere = folder.write("nowhere.mmdb", "Test-Country", &[("8.8.8.0/24", country("", []))]);
     for (bytes, says) in [
-        (damaged, "not a whole MaxMind DB file"),
+        (damaged, "not a complete MaxMind DB file"),
         (fs::read(asn).expect("the file"), "`GeoLite2-ASN`"),
         (fs::read(city).expect("the file"), "`Test-City`"),
         (fs::read(nowhere).expect("the file"), "no known countries"),
-        (Vec::new(), "not a whole MaxMind DB file"),
+        (Vec::new(), "not a complete MaxMind DB file"),
     ] {
         let new = folder.path("new");
         fs::write(&new, bytes).and_then(|()| fs::rename(&new, &path)).expect("it is replaced");

@@ -1,7 +1,8 @@
-//! Reports: rewritten while preliminary, frozen when final, signed off once. Also when processes could acknowledge.
+//! Reports: rewritten while preliminary, frozen when final, signed off once. Also the times at which processes could
+//! acknowledge.
 //!
-//! Closed reports are a chain: each names the hash of the day before. A report is kept only while what it names still
-//! stands, which is looked up in the transaction that keeps it, with every other writer of reports locked out.
+//! Final reports form a chain: each contains the hash of the previous day's. A report is saved only if that hash is still
+//! the current one, which is checked in the saving transaction with all other writers of reports locked out.
 
 pub(crate) mod facts;
 
@@ -20,53 +21,53 @@ use crate::db::tx::{Tx, with_statement};
 pub use crate::reports::facts::ReportTerms;
 use crate::{Error, Result, Store, read};
 
-/// A report as it is kept.
+/// A saved report.
 #[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
 pub struct ReportRow {
     /// The business day, `YYYY-MM-DD`.
     pub business_date: String,
     /// `preliminary` or `final`.
     pub state: String,
-    /// When it was made, in unix milliseconds.
+    /// Unix milliseconds.
     pub made_at: i64,
-    /// 1 if everything adds up, else 0.
+    /// 1 if all figures tie out, otherwise 0.
     pub ties_out: i64,
     /// JSON of [`Report`].
     pub content: String,
-    /// SHA-256 of `content`, in hexadecimal digits.
+    /// SHA-256 of `content`, in hexadecimal.
     pub content_hash: String,
-    /// Who signed it off, if anybody did.
+    /// The person who signed it off, if anybody did.
     pub signed_by: Option<String>,
-    /// When, in unix milliseconds.
+    /// Time of the sign-off, unix milliseconds.
     pub signed_at: Option<i64>,
-    /// With which words.
+    /// Note of the sign-off.
     pub sign_note: Option<String>,
 }
 
 impl ReportRow {
-    /// The report.
+    /// Parses `content`.
     pub fn report(&self) -> Result<Report> {
         parse(&self.content, &self.business_date)
     }
 }
 
-/// What became of a report that was to be kept.
+/// The result of saving a report.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kept {
-    /// It stands.
+    /// It is saved.
     Now,
-    /// The day was closed already: what stood there stays.
+    /// The day was already closed; its report stays unchanged.
     ClosedBefore,
-    /// The chain of closed days begins later, so that nothing could go on from it: it is not kept.
+    /// Not saved: the chain of closed days starts later.
     BeforeTheFirst,
 }
 
-/// What became of a sign-off.
+/// The result of a sign-off.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Signed {
     /// It is signed.
     Done,
-    /// It had been signed by this person.
+    /// This person had already signed it.
     Before(String),
     /// The day is not closed yet.
     NotClosed,
@@ -77,33 +78,33 @@ pub enum Signed {
 /// A person's sign-off.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SignOff {
-    /// Who.
+    /// The person or token.
     pub actor: Actor,
-    /// Why, or with which reservation.
+    /// A comment or reservation.
     pub note: String,
-    /// When.
+    /// The time of the sign-off.
     pub now: TimestampMs,
 }
 
-/// How far the books go.
+/// The first and last days that reports depend on.
 #[derive(Clone, Debug, Default, PartialEq, Eq, sqlx::FromRow)]
 pub struct ReportSpan {
-    /// The first day on which anything was booked.
+    /// The first business date with a booking.
     pub first_booked: Option<String>,
-    /// The first day that has a report, closed or not.
+    /// The first business date with a report, closed or not.
     pub first_reported: Option<String>,
-    /// When the first postback that is still kept was received, in unix milliseconds.
+    /// When the oldest stored postback was received, unix milliseconds.
     pub first_received: Option<i64>,
-    /// When a process could acknowledge for the first time.
+    /// When a process could acknowledge for the first time, unix milliseconds.
     pub first_listened: Option<i64>,
-    /// The last day that is closed.
+    /// The last closed business date.
     pub last_closed: Option<String>,
 }
 
-// dialect: SQLite has one writer, who has its lock from the beginning
+// dialect: SQLite has one writer, which holds its lock from the beginning
 const LOCK_REPORTS: &str = "LOCK TABLE reports IN SHARE ROW EXCLUSIVE MODE";
 
-/// What a report has to go on from. $1: its day; $2: the day before.
+/// The end of the chain that a report must continue. $1: its day; $2: the previous day.
 static CHAIN: LazyStatement = LazyLock::new(|| {
     Statement::new(
         "SELECT (SELECT content_hash FROM reports WHERE business_date = $2 AND state = 'final'),
@@ -148,11 +149,11 @@ static BEAT: LazyStatement = LazyLock::new(|| {
 });
 
 impl Store {
-    /// Keeps `report`, unless its day is closed already. [`Error::Contended`] if the day before was closed since its
-    /// facts were read: read them again.
+    /// Saves `report`, unless its day is already closed. [`Error::Contended`] if the previous day was closed after the
+    /// report's facts were read: read them again.
     pub async fn keep_report(&self, report: &Report, now: TimestampMs) -> Result<Kept> {
         let content = serde_json::to_string(report)
-            .map_err(|error| Error::Aborted(format!("a report cannot be written as JSON: {error}")))?;
+            .map_err(|error| Error::Aborted(format!("cannot write a report as JSON: {error}")))?;
         let hash = domain::text::sha256(content.as_bytes());
         let (date, state) = (report.date.clone(), report.state.name());
         let (upto, ties_out) = (report.inputs.transfers_upto, i64::from(report.ties_out));
@@ -179,7 +180,7 @@ impl Store {
         .await
     }
 
-    /// The report of a day, with who signed it.
+    /// The report of a business date with its sign-off, if it exists.
     pub async fn report(&self, date: &str) -> Result<Option<ReportRow>> {
         Ok(read!(self, pool => sqlx::query_as(
             "SELECT reports.business_date, state, made_at, ties_out, content, reports.content_hash,
@@ -189,7 +190,7 @@ impl Store {
         ).bind(date).fetch_optional(pool).await)?)
     }
 
-    /// The reports of days before `before`, newest first, at most `limit`.
+    /// Up to `limit` reports of days before `before`, newest first.
     pub async fn reports(&self, before: &str, limit: i64) -> Result<Vec<ReportRow>> {
         Ok(read!(self, pool => sqlx::query_as(
             "SELECT reports.business_date, state, made_at, ties_out, content, reports.content_hash,
@@ -199,7 +200,7 @@ impl Store {
         ).bind(before).bind(limit).fetch_all(pool).await)?)
     }
 
-    /// The first day that has anything to report, and the last one that is closed.
+    /// The first and last days that reports depend on.
     pub async fn report_span(&self) -> Result<ReportSpan> {
         Ok(read!(self, pool => sqlx::query_as(
             "SELECT (SELECT MIN(business_date) FROM steps) AS first_booked,
@@ -210,7 +211,7 @@ impl Store {
         ).fetch_one(pool).await)?)
     }
 
-    /// Looks at every report that is kept, page by page, in the order of their days.
+    /// Verifies the chain of all saved reports, page by page, in the order of their days.
     pub async fn report_chain(&self) -> Result<Chain> {
         let (mut chain, mut after) = (Chain::default(), String::new());
         loop {
@@ -234,7 +235,7 @@ impl Store {
         }
     }
 
-    /// Locks the closed report of a day with a person's name.
+    /// Signs off the closed report of a day.
     pub async fn sign_off(&self, date: &str, sign_off: SignOff) -> Result<Signed> {
         let date = date.to_owned();
         self.write(move |tx| {
@@ -277,7 +278,7 @@ impl Store {
         .await
     }
 
-    /// Notes that `process`, which could acknowledge since `began_at`, still can.
+    /// Saves that `process`, which could acknowledge since `began_at`, still can.
     pub async fn note_listening(
         &self,
         process: String,
@@ -296,7 +297,7 @@ impl Store {
     }
 }
 
-/// Reports that are in memory at once while the chain is looked at.
+/// Reports in memory at once while the chain is verified.
 const CHAIN_PAGE: i64 = 50;
 
 #[derive(sqlx::FromRow)]
@@ -308,13 +309,13 @@ struct ChainRow {
     signed_hash: Option<String>,
 }
 
-/// What a report that is to be kept says of its place in the chain.
+/// The place of a report in the chain.
 struct Link {
     date: String,
     day_before: String,
     is_final: bool,
-    /// The hash of the closed report of the day before, if it goes on from one.
-    goes_on_from: Option<String>,
+    /// The hash of the previous day's closed report, if it was closed when the facts were read.
+    previous_hash: Option<String>,
 }
 
 impl Link {
@@ -327,12 +328,11 @@ impl Link {
             date: report.date.clone(),
             day_before: day_before.to_string(),
             is_final: report.state == State::Final,
-            goes_on_from: report.inputs.previous.as_ref().map(|previous| previous.hash.clone()),
+            previous_hash: report.inputs.previous.as_ref().map(|previous| previous.hash.clone()),
         })
     }
 
-    /// Locks the chain and compares: an error unless the report still goes on from what stands there; true if the
-    /// chain begins behind it.
+    /// Locks the chain; `true` if it starts after this day. Fails unless the report still continues its end.
     async fn precedes_the_chain(&self, tx: &mut Tx) -> Result<bool> {
         if let Tx::Postgres(tx, _) = tx {
             sqlx::query(LOCK_REPORTS).execute(&mut **tx).await?;
@@ -347,19 +347,19 @@ impl Link {
             return Ok(true);
         }
         let is_link =
-            stands == self.goes_on_from && !(self.is_final && stands.is_none() && earlier.is_some());
+            stands == self.previous_hash && !(self.is_final && stands.is_none() && earlier.is_some());
         if is_link {
             Ok(false)
         } else {
             Err(Error::Contended(format!(
-                "reports: {} was closed while {} was made",
+                "reports: {} was closed while the report of {} was made",
                 self.day_before, self.date
             )))
         }
     }
 }
 
-/// The report of `day` from its content.
+/// Parses the saved report of `day`.
 pub(crate) fn read_back(content: &str, day: BusinessDay) -> Result<Report> {
     parse(content, &day.date().to_string())
 }

@@ -1,5 +1,4 @@
-//! What is known of the bookings that lines may belong to: found by transaction, or by user and offer; and what other
-//! lines have of them.
+//! Loads the bookings that lines may match (by transaction, or by user and offer), and which lines already count them.
 
 use std::collections::HashSet;
 use std::sync::LazyLock;
@@ -15,20 +14,20 @@ use crate::Result;
 use crate::db::sql::{LazyStatement, Statement};
 use crate::db::tx::Tx;
 
-/// The bookings of these transactions, and what other lines say of them.
+/// The bookings of these transactions, and other lines with the same transactions.
 pub(super) async fn of_transactions(
     tx: &mut Tx,
     statement: &StatementRow,
     ids: &HashSet<&str>,
 ) -> Result<Bookings> {
-    let mut known = booked(tx, statement, ids).await?;
+    let mut bookings = booked(tx, statement, ids).await?;
     if ids.is_empty() {
-        return Ok(known);
+        return Ok(bookings);
     }
     let (statement_id, source) = (statement.id, statement.source.as_str());
     let seen: Vec<_> = ids.iter().map(|tx_id| SeenRow { statement_id, tx_id, source }).collect();
     for (tx_id, kind) in tx.fetch::<(String, String)>(&SEEN, &seen).await? {
-        known.seen.insert((tx_id, kind_of(&kind, statement_id)?));
+        bookings.seen.insert((tx_id, kind_of(&kind, statement_id)?));
     }
     for row in tx.fetch::<OtherRow>(&OTHERS, &seen).await? {
         let other = OtherLine {
@@ -37,24 +36,25 @@ pub(super) async fn of_transactions(
             currency: row.currency,
             day: row.day,
         };
-        known.lines_elsewhere.entry((row.tx_id, kind_of(&row.kind, statement_id)?)).or_default().push(other);
+        let key = (row.tx_id, kind_of(&row.kind, statement_id)?);
+        bookings.lines_elsewhere.entry(key).or_default().push(other);
     }
-    Ok(known)
+    Ok(bookings)
 }
 
-/// The bookings of these transactions alone.
+/// The bookings of these transactions, without other lines.
 pub(super) async fn booked(tx: &mut Tx, statement: &StatementRow, ids: &HashSet<&str>) -> Result<Bookings> {
-    let mut known = Bookings::default();
+    let mut bookings = Bookings::default();
     if ids.is_empty() {
-        return Ok(known);
+        return Ok(bookings);
     }
     let source = statement.source.as_str();
     let keys: Vec<_> = ids.iter().map(|event_key| KeyRow { event_key, source }).collect();
-    let bookings: Vec<BookingRow> = tx.fetch(&BY_TX, &keys).await?;
-    known.by_tx = bookings.into_iter().map(|row| (row.tx_id.clone(), row.into())).collect();
-    let rewards: Vec<i64> = known.by_tx.values().map(|booking| booking.reward_id).collect();
-    taken(tx, statement, &rewards, &mut known).await?;
-    Ok(known)
+    let rows: Vec<BookingRow> = tx.fetch(&BY_TX, &keys).await?;
+    bookings.by_tx = rows.into_iter().map(|row| (row.tx_id.clone(), row.into())).collect();
+    let rewards: Vec<i64> = bookings.by_tx.values().map(|booking| booking.reward_id).collect();
+    add_counted(tx, statement, &rewards, &mut bookings).await?;
+    Ok(bookings)
 }
 
 /// The bookings of these users and offers.
@@ -63,24 +63,29 @@ pub(super) async fn of_users(
     statement: &StatementRow,
     pairs: &HashSet<(&str, &str)>,
 ) -> Result<Bookings> {
-    let mut known = Bookings::default();
+    let mut bookings = Bookings::default();
     if pairs.is_empty() {
-        return Ok(known);
+        return Ok(bookings);
     }
     let source = statement.source.as_str();
     let keys: Vec<_> =
         pairs.iter().map(|&(user_id, offer_id)| UserRow { user_id, source, offer_id }).collect();
-    let bookings: Vec<BookingRow> = tx.fetch(&BY_USER, &keys).await?;
-    let rewards: Vec<i64> = bookings.iter().map(|row| row.id).collect();
-    taken(tx, statement, &rewards, &mut known).await?;
-    for row in bookings {
-        known.by_user.entry(row.user_id.clone()).or_default().push(row.into());
+    let rows: Vec<BookingRow> = tx.fetch(&BY_USER, &keys).await?;
+    let rewards: Vec<i64> = rows.iter().map(|row| row.id).collect();
+    add_counted(tx, statement, &rewards, &mut bookings).await?;
+    for row in rows {
+        bookings.by_user.entry(row.user_id.clone()).or_default().push(row.into());
     }
-    Ok(known)
+    Ok(bookings)
 }
 
-/// Adds what lines have of these rewards to what is `known`.
-async fn taken(tx: &mut Tx, statement: &StatementRow, rewards: &[i64], known: &mut Bookings) -> Result<()> {
+/// Adds to `bookings` which of these rewards lines already count, here and in other statements.
+async fn add_counted(
+    tx: &mut Tx,
+    statement: &StatementRow,
+    rewards: &[i64],
+    bookings: &mut Bookings,
+) -> Result<()> {
     if rewards.is_empty() {
         return Ok(());
     }
@@ -91,15 +96,15 @@ async fn taken(tx: &mut Tx, statement: &StatementRow, rewards: &[i64], known: &m
     for (reward, kind, by) in found {
         let taken: (i64, Kind) = (reward, kind_of(&kind, statement_id)?);
         if by == statement_id {
-            known.taken.insert(taken);
+            bookings.taken.insert(taken);
         } else {
-            known.elsewhere.entry(taken).or_insert(by);
+            bookings.elsewhere.entry(taken).or_insert(by);
         }
     }
     Ok(())
 }
 
-/// The first rule: by transaction id, which is the event key.
+/// The first matching rule: by transaction id, which is the event key.
 static BY_TX: LazyStatement = LazyLock::new(|| {
     Statement::given::<KeyRow<'_>>(
         "SELECT rewards.id, rewards.tx_id, rewards.user_id, rewards.offer_id, rewards.event_id,
@@ -113,7 +118,7 @@ static BY_TX: LazyStatement = LazyLock::new(|| {
     )
 });
 
-/// The second: of the same user and offer.
+/// The second matching rule: by user and offer.
 static BY_USER: LazyStatement = LazyLock::new(|| {
     Statement::given::<UserRow<'_>>(
         "SELECT rewards.id, rewards.tx_id, rewards.user_id, rewards.offer_id, rewards.event_id,
@@ -137,7 +142,7 @@ static SEEN: LazyStatement = LazyLock::new(|| {
     )
 });
 
-/// What lines of other statements say of these transactions: of those that count beside this one.
+/// Lines with these transactions in other statements that count as well.
 static OTHERS: LazyStatement = LazyLock::new(|| {
     Statement::given::<SeenRow<'_>>(
         "SELECT lines.tx_id, lines.kind, lines.statement_id, lines.amount_micros, lines.currency, lines.day
@@ -151,7 +156,7 @@ static OTHERS: LazyStatement = LazyLock::new(|| {
          ORDER BY lines.statement_id, lines.line")
 });
 
-/// What lines have: of this statement, and of those that count beside it.
+/// Rewards that are already counted, by lines of this statement or of others that count as well.
 static TAKEN: LazyStatement = LazyLock::new(|| {
     Statement::given::<TakenRow<'_>>(
         concat!("SELECT DISTINCT taken.reward_id, taken.kind, taken.statement_id

@@ -1,4 +1,4 @@
-//! What a statement holds: by state, line by line, and beside the version before it.
+//! The contents of a statement: totals by state, lines and missing bookings, faults, changes since the previous version.
 
 use domain::report::amount::{Amount, Sum};
 use domain::statement::LineState;
@@ -12,83 +12,83 @@ use crate::{Error, Result, Store, read};
 /// All lines of one state.
 #[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
 pub struct StateTotal {
-    /// The state.
+    /// A name of [`LineState`].
     pub state: String,
-    /// How many.
+    /// Lines or missing bookings.
     pub count: i64,
-    /// How many of them a person has accepted.
+    /// Those that a person has accepted.
     pub accepted: i64,
-    /// What they count in the network's total, in micros of USD.
+    /// Their sum in the network's total, in USD micros.
     pub theirs_micros: i64,
-    /// What they count in ours.
+    /// Their sum in our total, in USD micros.
     pub ours_micros: i64,
-    /// Theirs less ours, of those that were accepted.
+    /// Network's sum less ours of the accepted ones, in USD micros.
     pub accepted_micros: i64,
 }
 
-/// One line, or one booking that no line speaks of.
+/// A line, or a booking without a line.
 #[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
 pub struct BreakRow {
     /// `line N`, or `KIND of reward N`.
     pub subject: String,
-    /// Lists are in its order.
+    /// Sort key of lists; lines come before bookings.
     pub place: i64,
-    /// The line's number; `None` for a booking.
+    /// The line's number in the file; `None` for a booking.
     pub line: Option<i64>,
-    /// The state.
+    /// A name of [`LineState`].
     pub state: String,
-    /// The rule that decided.
+    /// The matching rule that set the state.
     pub rule: String,
     /// `credit` or `reversal`.
     pub kind: String,
-    /// The transaction.
+    /// `None` if the line names none.
     pub tx_id: Option<String>,
-    /// The user.
+    /// `None` if the line names none.
     pub user_id: Option<String>,
-    /// The offer.
+    /// `None` if the line names none.
     pub offer_id: Option<String>,
-    /// The line's currency.
+    /// The line's currency; `USD` for a booking.
     pub currency: String,
-    /// The line's amount in micros of that.
+    /// The line's amount, in micros of `currency`; 0 for a booking.
     pub amount_micros: i64,
-    /// The line's time, in unix milliseconds.
+    /// Time of the line or booking, unix milliseconds.
     pub happened_at: Option<i64>,
-    /// The business date.
+    /// Business date of the line or booking.
     pub day: Option<String>,
-    /// The reward it belongs to.
+    /// The matched or missing reward.
     pub reward_id: Option<i64>,
-    /// What it counts in the network's total, in micros of USD.
+    /// Its part of the network's total, in USD micros.
     pub theirs_micros: i64,
-    /// What it counts in ours.
+    /// Its part of our total, in USD micros.
     pub ours_micros: i64,
-    /// When it was closed by what came after the statement had been matched.
+    /// Set if a postback that arrived after matching closed it; unix milliseconds.
     pub closed_at: Option<i64>,
     /// The other statement that counts it.
     pub counted_in: Option<i64>,
-    /// Who accepted it.
+    /// The person or token that accepted it.
     pub accepted_by: Option<String>,
-    /// Why.
+    /// The reason given.
     pub accepted_reason: Option<String>,
 }
 
-/// A line that differs from the version before.
+/// A line that differs from the previous version.
 #[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
 pub struct ChangeRow {
     /// `added`, `removed` or `changed`.
     pub change: String,
-    /// The transaction.
+    /// Identifies the line in both versions, with `kind`.
     pub tx_id: String,
     /// `credit` or `reversal`.
     pub kind: String,
-    /// The amount before, in micros; `None` for an added line.
+    /// Previous amount, in micros; `None` for an added line.
     pub before_micros: Option<i64>,
-    /// The amount now; `None` for a removed one.
+    /// Current amount, in micros; `None` for a removed line.
     pub now_micros: Option<i64>,
 }
 
-/// Lines and missing bookings of a statement ($1) under the same columns. What was booked on or after $2 is only
-/// pending. What is given besides narrows lines and bookings down where they are read, so that a page of a long list
-/// reads no more than itself.
+/// Lines and missing bookings of the statement $1, under the same columns. Missing bookings from $2 on are only pending.
+/// The arguments are conditions on lines and on bookings, placed where they are read, so that a page of a long list reads
+/// only its own rows.
 macro_rules! breaks {
     () => {
         breaks!("", "")
@@ -126,7 +126,7 @@ macro_rules! breaks {
 }
 pub(super) use breaks;
 
-/// By state; $1 and $2 as above. Every part is summed up by itself, so that nothing of a long statement is held in memory.
+/// By state; $1 and $2 as above. Each part is summed separately, so that a long statement is not held in memory.
 const TOTALS: &str = concat!(
     "
     SELECT state, CAST(SUM(lines) AS BIGINT) AS count, CAST(SUM(accepted) AS BIGINT) AS accepted,
@@ -159,7 +159,7 @@ const TOTALS: &str = concat!(
     GROUP BY state ORDER BY state"
 );
 
-/// A page of them, of one state.
+/// A page of lines and bookings of one state.
 const BREAKS: &str = concat!(
     breaks!(
         "AND state = $3 AND line > $4 ORDER BY line LIMIT $5",
@@ -175,7 +175,7 @@ const BREAKS: &str = concat!(
     "ORDER BY place LIMIT $5"
 );
 
-/// Lines of $1 whose twin in $2 is missing or has another amount, and lines of $2 that are gone.
+/// Lines of $1 that $2 does not have or has with another amount, and lines of $2 that $1 does not have.
 const CHANGES: &str = "
     SELECT change, tx_id, kind, before_micros, now_micros FROM (
         SELECT CASE WHEN old.line IS NULL THEN 'added' ELSE 'changed' END AS change, new.tx_id, new.kind,
@@ -195,13 +195,13 @@ const CHANGES: &str = "
     ORDER BY change, tx_id, kind LIMIT $3";
 
 impl Store {
-    /// What a statement holds, by state. What was booked on or after `pending_from` and has no line is pending.
+    /// The totals of a statement by state. Bookings without a line from `pending_from` on are pending.
     pub async fn statement_totals(&self, id: i64, pending_from: &str) -> Result<Vec<StateTotal>> {
         Ok(read!(self, pool => sqlx::query_as(TOTALS)
             .bind(id).bind(pending_from).fetch_all(pool).await)?)
     }
 
-    /// Lines and missing bookings of one state behind `after` (see [`BreakRow::place`]), at most `limit`.
+    /// Up to `limit` lines and missing bookings of one state after `after` (see [`BreakRow::place`]).
     pub async fn statement_breaks(
         &self,
         id: i64,
@@ -214,7 +214,7 @@ impl Store {
             .bind(id).bind(pending_from).bind(state.name()).bind(after).bind(limit).fetch_all(pool).await)?)
     }
 
-    /// What is wrong with lines that cannot be read: the first `limit` reasons, each once.
+    /// Up to `limit` distinct reasons why lines cannot be read, by their first line.
     pub async fn statement_fault_reasons(&self, id: i64, limit: i64) -> Result<Vec<SameReason>> {
         let found: Vec<(i64, i64, String)> = read!(self, pool => sqlx::query_as(
             "SELECT MIN(line), COUNT(*), reason FROM statement_faults WHERE statement_id = $1
@@ -223,14 +223,14 @@ impl Store {
         Ok(found.into_iter().map(|(line, count, reason)| SameReason { line, count, reason }).collect())
     }
 
-    /// The lines that could not be read, behind `after`, at most `limit`: number and reason.
+    /// Up to `limit` unreadable lines after the line `after`: number and reason.
     pub async fn statement_faults(&self, id: i64, after: i64, limit: i64) -> Result<Vec<(i64, String)>> {
         Ok(read!(self, pool => sqlx::query_as(
             "SELECT line, reason FROM statement_faults WHERE statement_id = $1 AND line > $2 ORDER BY line LIMIT $3"
         ).bind(id).bind(after).bind(limit).fetch_all(pool).await)?)
     }
 
-    /// What the file of a statement says of itself, and what its lines in the file's own `currency` come to.
+    /// The control totals stated in the file, and the totals of its lines in the file's `currency`.
     pub async fn statement_controls(&self, id: i64, currency: &str) -> Result<(Vec<(Control, i64)>, Read)> {
         let stated: Vec<(String, i64)> = read!(self, pool => sqlx::query_as(
             "SELECT name, stated FROM statement_controls WHERE statement_id = $1 ORDER BY line"
@@ -253,13 +253,13 @@ impl Store {
         Ok((stated.collect(), read))
     }
 
-    /// What is new in a statement, gone, or has another amount, beside an `earlier` one; at most `limit` lines.
+    /// Up to `limit` lines that were added, removed or changed since the `earlier` statement.
     pub async fn statement_changes(&self, id: i64, earlier: i64, limit: i64) -> Result<Vec<ChangeRow>> {
         Ok(read!(self, pool => sqlx::query_as(CHANGES)
             .bind(id).bind(earlier).bind(limit).fetch_all(pool).await)?)
     }
 
-    /// The version before a statement: the newest one that it superseded.
+    /// The previous version: the newest statement that it superseded.
     pub async fn statement_before(&self, id: i64) -> Result<Option<i64>> {
         Ok(read!(self, pool => sqlx::query_scalar(
             "SELECT MAX(id) FROM statements WHERE superseded_by = $1"
@@ -267,7 +267,7 @@ impl Store {
     }
 }
 
-/// The totals of what [`Store::statement_totals`] answers.
+/// The overall totals from the rows of [`Store::statement_totals`].
 pub fn totals(rows: Vec<StateTotal>) -> Result<Totals> {
     let of_state = |row: StateTotal| {
         let state = LineState::parse(&row.state).ok_or_else(|| Error::Corrupt {

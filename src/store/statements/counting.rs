@@ -1,6 +1,6 @@
-//! Which statements count. Statements of one source add up, so that each line counts once in all of them; one that
-//! supersedes another counts instead of it. Whatever leaves (superseded, discarded, failed) gives back what it had:
-//! what it superseded counts again, and what only counted there is looked for anew.
+//! Which statements count. Statements of one source add up, and each booking counts once in all of them; a statement that
+//! supersedes another counts instead of it. When a statement stops counting (superseded, discarded, failed), statements
+//! with lines that only it counted are read again; if it was discarded or failed, those that it superseded count again.
 
 use std::collections::{BTreeMap, HashSet};
 use std::sync::LazyLock;
@@ -21,28 +21,28 @@ use crate::db::rows::given_row;
 use crate::db::sql::{LazyStatement, Statement};
 use crate::db::tx::{Tx, guard, with_statement};
 
-/// How many pieces of a new file are looked at to see whether it is a new version of another.
+/// Pieces of a new file that are compared to detect a new version of another statement.
 const SAMPLE_PIECES: i64 = 3;
-/// How many statements one may supersede.
+/// Limit of statements that one may supersede.
 const MAX_SUPERSEDED: usize = 100;
 
-static SAY: LazyStatement = LazyLock::new(|| {
+static INSERT_SUPERSEDED: LazyStatement = LazyLock::new(|| {
     Statement::given::<SaidRow>(
         "INSERT INTO statement_supersedes ({columns})
          SELECT {columns} FROM {given} WHERE true ON CONFLICT DO NOTHING",
     )
 });
 
-static FORGET_SAID: LazyStatement =
+static DELETE_SUPERSEDED: LazyStatement =
     LazyLock::new(|| Statement::new("DELETE FROM statement_supersedes WHERE statement_id = $1", &[]));
 
-static FORGET_ONE: LazyStatement =
+static DELETE_ONE: LazyStatement =
     LazyLock::new(|| Statement::new("DELETE FROM statement_supersedes WHERE superseded_id = $1", &[]));
 
 static DECIDED: LazyStatement =
     LazyLock::new(|| Statement::new("UPDATE statements SET supersedes_decided = $2 WHERE id = $1", &[]));
 
-/// Those that count for the same source and days, and how many of their lines name a transaction.
+/// Statements that count for the same source and days, with their number of lines that name a transaction.
 static CANDIDATES: LazyStatement = LazyLock::new(|| {
     Statement::new(
         "SELECT id, (SELECT COUNT(*) FROM statement_lines AS lines
@@ -55,7 +55,7 @@ static CANDIDATES: LazyStatement = LazyLock::new(|| {
     )
 });
 
-/// How many of the transactions that are given each of those statements has.
+/// How many of the sample's transactions each of those statements has.
 static SHARED: LazyStatement = LazyLock::new(|| {
     Statement::given::<SampleRow<'_>>(
         "SELECT lines.statement_id, COUNT(DISTINCT lines.tx_id || ' ' || lines.kind)
@@ -85,7 +85,7 @@ static RESTORE: LazyStatement = LazyLock::new(|| {
     )
 });
 
-/// Whether other statements of the source count, but for two.
+/// The number of other statements of the source that count or will count, except $2 and $3.
 static OTHERS_COUNT: LazyStatement = LazyLock::new(|| {
     Statement::new(
         "SELECT COUNT(*) FROM statements
@@ -95,8 +95,8 @@ static OTHERS_COUNT: LazyStatement = LazyLock::new(|| {
     )
 });
 
-/// What other statements do not miss because $1 counts it, and $1 does not any more: perhaps another one does.
-static LET_GO_OF_MISSING: LazyStatement = LazyLock::new(|| {
+/// Bookings that other statements did not miss because $1 counted them: perhaps another statement counts them now.
+static REASSIGN_MISSING: LazyStatement = LazyLock::new(|| {
     Statement::new(
         concat!("UPDATE statement_missing SET counted_in = (
              SELECT MIN(others.id) FROM statements AS others
@@ -114,8 +114,8 @@ static LET_GO_OF_MISSING: LazyStatement = LazyLock::new(|| {
     )
 });
 
-/// Statements that count and have lines that only $1 counted.
-static LEANING: LazyStatement = LazyLock::new(|| {
+/// Counting statements with lines that were left to $1.
+static DEPENDENT: LazyStatement = LazyLock::new(|| {
     Statement::new(
         "SELECT id FROM statements
          WHERE state = 'matched' AND superseded_by IS NULL AND id <> $1
@@ -148,15 +148,15 @@ given_row! {
     }
 }
 
-/// Keeps what a person says that a statement supersedes; an error in words if one of them does not count.
-pub(super) async fn say(
+/// Saves a person's choice of superseded statements; a sentence if one of them cannot be superseded.
+pub(super) async fn choose(
     tx: &mut Tx,
     row: &StatementRow,
     supersedes: &Supersedes,
 ) -> Result<std::result::Result<(), String>> {
     let Supersedes::These(ids) = supersedes else { return Ok(Ok(())) };
     if ids.len() > MAX_SUPERSEDED {
-        return Ok(Err(format!("one statement supersedes at most {MAX_SUPERSEDED} others")));
+        return Ok(Err(format!("`supersedes`: a statement can supersede at most {MAX_SUPERSEDED} others")));
     }
     for &id in ids {
         let other = held(tx, id).await?.filter(|other| other.source == row.source && id != row.id);
@@ -164,12 +164,12 @@ pub(super) async fn say(
             Some((State::Matched, _)) => {}
             Some((State::Superseded, Some(newer))) => {
                 return Ok(Err(format!(
-                    "`supersedes`: statement {id} is superseded by statement {newer}: name that one"
+                    "`supersedes`: statement {id} is superseded by statement {newer}; use {newer} instead"
                 )));
             }
             Some((state, _)) => {
                 return Ok(Err(format!(
-                    "`supersedes`: statement {id} is {}: only one that is matched can be superseded",
+                    "`supersedes`: statement {id} is {}; only a matched statement can be superseded",
                     state.name()
                 )));
             }
@@ -178,17 +178,17 @@ pub(super) async fn say(
             }
         }
     }
-    decided(tx, row.id, ids.clone()).await.map(Ok)
+    save_superseded(tx, row.id, ids.clone()).await.map(Ok)
 }
 
-async fn decided(tx: &mut Tx, id: i64, ids: Vec<i64>) -> Result<()> {
-    with_statement!(tx, FORGET_SAID, |sql, connection| {
+async fn save_superseded(tx: &mut Tx, id: i64, ids: Vec<i64>) -> Result<()> {
+    with_statement!(tx, DELETE_SUPERSEDED, |sql, connection| {
         sqlx::query(sql).bind(id).execute(connection).await?;
     });
     let rows: Vec<_> =
         ids.into_iter().map(|superseded_id| SaidRow { statement_id: id, superseded_id }).collect();
     if !rows.is_empty() {
-        tx.execute(&SAY, &rows).await?;
+        tx.execute(&INSERT_SUPERSEDED, &rows).await?;
     }
     with_statement!(tx, DECIDED, |sql, connection| {
         sqlx::query(sql).bind(id).bind(1_i64).execute(connection).await?;
@@ -196,11 +196,11 @@ async fn decided(tx: &mut Tx, id: i64, ids: Vec<i64>) -> Result<()> {
     Ok(())
 }
 
-/// Decides what a statement that nobody said anything of supersedes: what counts for the same source and the same days,
-/// and has at least half of its transactions in common with it. A part of the same days has none or few. Where there
-/// are no transactions to compare, the same days are a new version.
+/// Decides automatically which statements this one supersedes: those that count for the same source and period and share
+/// at least half of their transactions with it. (Two parts of one period share few or none.) Without transactions to
+/// compare, the same period means a new version.
 pub(super) async fn decide(tx: &mut Tx, row: &StatementRow) -> Result<()> {
-    let Some(period) = row.period() else { return decided(tx, row.id, Vec::new()).await };
+    let Some(period) = row.period() else { return save_superseded(tx, row.id, Vec::new()).await };
     let candidates: Vec<(i64, i64)> = with_statement!(tx, CANDIDATES, |sql, connection| sqlx::query_as(sql)
         .bind(row.id)
         .bind(&row.source)
@@ -209,7 +209,7 @@ pub(super) async fn decide(tx: &mut Tx, row: &StatementRow) -> Result<()> {
         .fetch_all(connection)
         .await?);
     if candidates.is_empty() {
-        return decided(tx, row.id, Vec::new()).await;
+        return save_superseded(tx, row.id, Vec::new()).await;
     }
     let (sample, read) = sample(tx, row).await?;
     let days: Option<Days> = row.days.as_deref().and_then(|days| serde_json::from_str(days).ok());
@@ -233,10 +233,10 @@ pub(super) async fn decide(tx: &mut Tx, row: &StatementRow) -> Result<()> {
         found > 0 && found * i128::from(all) * 2 >= i128::from(lines) * i128::from(read.max(1))
     };
     let superseded = candidates.iter().filter(|candidate| is_version(candidate)).map(|(id, _)| *id).collect();
-    decided(tx, row.id, superseded).await
+    save_superseded(tx, row.id, superseded).await
 }
 
-/// The transactions of some pieces from all over the file, and how many lines these have.
+/// The transactions in a few pieces spread over the file, and the number of lines in these pieces.
 async fn sample(tx: &mut Tx, row: &StatementRow) -> Result<(HashSet<(String, &'static str)>, i64)> {
     let format = row.format()?;
     let first: Piece = import::chunk(tx, row.id, 0).await?;
@@ -257,10 +257,10 @@ async fn sample(tx: &mut Tx, row: &StatementRow) -> Result<(HashSet<(String, &'s
     Ok((found, lines))
 }
 
-/// Who reads and matches: a worker, whoever brought the file.
+/// The actor of superseding: a worker.
 const SUPERSEDER: &str = "worker";
 
-/// A statement is matched: what it supersedes gives way.
+/// Once a statement is matched, the statements that it supersedes stop counting.
 pub(super) async fn supersede(tx: &mut Tx, row: &StatementRow, now: TimestampMs) -> Result<()> {
     let gone: Vec<(i64,)> = with_statement!(tx, SUPERSEDE, |sql, connection| sqlx::query_as(sql)
         .bind(row.id)
@@ -273,12 +273,12 @@ pub(super) async fn supersede(tx: &mut Tx, row: &StatementRow, now: TimestampMs)
             &Line::new(&Actor::from(SUPERSEDER), Action::StatementSuperseded, subject(id), detail),
             now,
         );
-        let_go(tx, id, &row.source).await?;
+        release_bookings(tx, id, &row.source).await?;
     }
     Ok(())
 }
 
-/// A statement counts no more: what it superseded comes back, and what only counted in it is looked for anew.
+/// A statement stops counting: those that it superseded count again, and lines left to it are matched again.
 pub(super) async fn leave(tx: &mut Tx, row: &StatementRow, actor: &Actor, now: TimestampMs) -> Result<()> {
     let back: Vec<StatementRow> = with_statement!(tx, SUPERSEDED_BY, |sql, connection| sqlx::query_as(sql)
         .bind(row.id)
@@ -289,10 +289,10 @@ pub(super) async fn leave(tx: &mut Tx, row: &StatementRow, actor: &Actor, now: T
         let detail = format!("statement {} does not count any more", row.id);
         audit::note(tx, &Line::new(actor, Action::StatementRestored, subject(old.id), detail), now);
     }
-    let_go(tx, row.id, &row.source).await
+    release_bookings(tx, row.id, &row.source).await
 }
 
-/// A superseded statement counts again. It is read again if any other one may have taken its lines meanwhile.
+/// A superseded statement counts again. It is read again if another one may have counted its bookings meanwhile.
 pub(super) async fn come_back(tx: &mut Tx, old: &StatementRow, instead_of: i64) -> Result<()> {
     if old.stands()? != State::Superseded {
         return Ok(());
@@ -312,14 +312,14 @@ pub(super) async fn come_back(tx: &mut Tx, old: &StatementRow, instead_of: i64) 
     if others > 0 { reread(tx, old.id).await } else { Ok(()) }
 }
 
-/// A person says that a superseded statement and the one that superseded it both count: the newer one is read again.
+/// Lets a superseded statement and the one that superseded it both count; the newer one is read again.
 pub(super) async fn count_both(tx: &mut Tx, old: &StatementRow) -> Result<Option<i64>> {
     let Some(mut newer) = old.superseded_by else { return Ok(None) };
-    with_statement!(tx, FORGET_ONE, |sql, connection| {
+    with_statement!(tx, DELETE_ONE, |sql, connection| {
         sqlx::query(sql).bind(old.id).execute(connection).await?;
     });
     come_back(tx, old, newer).await?;
-    // The newer one may be superseded itself by now: the last of them counts.
+    // The newer one may itself be superseded: then the last of them counts.
     let mut seen = HashSet::from([old.id]);
     while let Some(row) = held(tx, newer).await?.filter(|_| seen.insert(newer)) {
         if let Some(next) = row.superseded_by {
@@ -328,23 +328,23 @@ pub(super) async fn count_both(tx: &mut Tx, old: &StatementRow) -> Result<Option
         }
         if row.stands()? == State::Matched {
             reread(tx, newer).await?;
-            let_go(tx, newer, &row.source).await?;
+            release_bookings(tx, newer, &row.source).await?;
         }
         break;
     }
     Ok(Some(newer))
 }
 
-/// Nothing counts in statement `id` any more: what leant on it is looked at anew.
-async fn let_go(tx: &mut Tx, id: i64, source: &str) -> Result<()> {
-    with_statement!(tx, LET_GO_OF_MISSING, |sql, connection| {
+/// Nothing counts in the statement `id` any more: statements with lines left to it are read again.
+async fn release_bookings(tx: &mut Tx, id: i64, source: &str) -> Result<()> {
+    with_statement!(tx, REASSIGN_MISSING, |sql, connection| {
         sqlx::query(sql).bind(id).bind(source).execute(connection).await?;
     });
-    let leaning: Vec<(i64,)> = with_statement!(tx, LEANING, |sql, connection| sqlx::query_as(sql)
+    let dependent: Vec<(i64,)> = with_statement!(tx, DEPENDENT, |sql, connection| sqlx::query_as(sql)
         .bind(id)
         .fetch_all(connection)
         .await?);
-    for (other,) in leaning {
+    for (other,) in dependent {
         reread(tx, other).await?;
     }
     Ok(())

@@ -1,5 +1,5 @@
-//! Lines that stand for a day: each is made of the bookings of that day, in the zone of the file, that no other line
-//! has.
+//! Lines with the total of a day: each is compared with the bookings of that day (in the file's time zone) that no other
+//! line counts.
 
 use std::sync::LazyLock;
 
@@ -19,7 +19,7 @@ use crate::{Error, Result};
 
 use Column::Int;
 
-/// Lines of days that are matched in one transaction; each may stand for thousands of bookings.
+/// Lines matched in one transaction; each may cover thousands of bookings.
 const STEP_SUMS: i64 = 8;
 
 static OPEN_SUMS: LazyStatement = LazyLock::new(|| {
@@ -32,8 +32,8 @@ static OPEN_SUMS: LazyStatement = LazyLock::new(|| {
     )
 });
 
-/// Of two lines that a booking fits, the first has it. `from_date` and `to_date` are only there for the index: the zone
-/// of the file may be another than that of business dates.
+/// A booking that fits two lines goes to the first. `from_date` and `to_date` are only for the index: the file's zone may
+/// differ from that of business dates.
 static TAKE: LazyStatement = LazyLock::new(|| {
     Statement::given::<DayRow<'_>>(
         concat!("INSERT INTO statement_sums (statement_id, reward_id, kind, line)
@@ -101,7 +101,7 @@ impl<'a> DayRow<'a> {
     }
 }
 
-/// Matches some lines that stand for a day. False if there is none left.
+/// Matches some lines with totals of days; `false` if none is left.
 pub(super) async fn match_some(tx: &mut Tx, statement: &StatementRow, terms: MatchTerms) -> Result<bool> {
     let id = statement.id;
     let open: Vec<OpenRow> = with_statement!(tx, OPEN_SUMS, |sql, connection| sqlx::query_as(sql)
@@ -113,7 +113,9 @@ pub(super) async fn match_some(tx: &mut Tx, statement: &StatementRow, terms: Mat
         return Ok(false);
     }
     let format = statement.format()?;
-    let zone = format.zone.parse().map_err(|_| Error::Unfit("`zone` is not known".into()))?;
+    let zone = format.zone.parse().map_err(|_| {
+        Error::Unfit(format!("the time zone `{}` of the statement's format is unknown", format.zone))
+    })?;
     let lines = open.into_iter().map(OpenRow::line).collect::<Result<Vec<_>>>()?;
     let days: Vec<_> = lines
         .iter()

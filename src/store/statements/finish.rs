@@ -1,5 +1,5 @@
-//! The end of matching: what was booked and has no line, day by day; what a new version keeps; and what closes later, when
-//! a postback arrives after all.
+//! The end of matching: bookings without a line, day by day; accepted differences that a new version keeps; and lines that
+//! close later, when their postback arrives.
 
 use std::collections::HashSet;
 use std::sync::LazyLock;
@@ -17,10 +17,10 @@ use crate::{Result, Store, read};
 
 use Column::{Int, Text};
 
-/// Lines that are looked at again in one transaction.
+/// Lines matched again in one transaction.
 const STEP_LATE: i64 = 500;
 
-/// The statement of the network that counts a booking beside this one. What this one supersedes does not.
+/// Another statement of the source that counts a booking; not one that this statement supersedes.
 macro_rules! counted_elsewhere {
     () => {
         concat!("(SELECT MIN(others.id) FROM statements AS others
@@ -37,7 +37,7 @@ macro_rules! counted_elsewhere {
     };
 }
 
-/// The next day from $1 to $2 and behind $3 on which anything was booked, so that a walk never visits the days in between.
+/// The next day from $1 to $2 and after $3 with any booking, so that days without bookings are skipped.
 static NEXT_DAY: LazyStatement = LazyLock::new(|| {
     Statement::new(
         "SELECT MIN(business_date) FROM steps WHERE business_date BETWEEN $1 AND $2 AND business_date > $3",
@@ -45,8 +45,8 @@ static NEXT_DAY: LazyStatement = LazyLock::new(|| {
     )
 });
 
-/// What was booked from $2 to $3, and what no line of the statement has. Parts of one reward that were taken back are one
-/// reversal, and what was approved again takes its reversal back.
+/// Bookings from $2 to $3 that no line of the statement has. Partial reversals of a reward are one reversal, and approving
+/// it again cancels its reversal.
 static INSERT_MISSING: LazyStatement = LazyLock::new(|| {
     Statement::new(
         concat!(
@@ -113,8 +113,8 @@ static FINISH: LazyStatement = LazyLock::new(|| {
     )
 });
 
-/// What was accepted in what a statement supersedes stays accepted where the difference is the same: lines by their
-/// transaction.
+/// Accepted differences of a superseded statement stay accepted in the new one if they are the same. Lines with a
+/// transaction are compared by it.
 static KEEP_LINES: LazyStatement = LazyLock::new(|| {
     Statement::new(
         "INSERT INTO statement_accepted (statement_id, subject, actor, reason, accepted_at)
@@ -134,7 +134,7 @@ static KEEP_LINES: LazyStatement = LazyLock::new(|| {
     )
 });
 
-/// Lines that name no transaction by all that they say.
+/// Lines without a transaction are compared by all their values.
 static KEEP_NAMELESS: LazyStatement = LazyLock::new(|| {
     Statement::new(
         "INSERT INTO statement_accepted (statement_id, subject, actor, reason, accepted_at)
@@ -162,7 +162,7 @@ static KEEP_NAMELESS: LazyStatement = LazyLock::new(|| {
     )
 });
 
-/// And bookings that neither has.
+/// Bookings that are missing in both statements.
 static KEEP_MISSING: LazyStatement = LazyLock::new(|| {
     Statement::new(
         "INSERT INTO statement_accepted (statement_id, subject, actor, reason, accepted_at)
@@ -179,7 +179,7 @@ static KEEP_MISSING: LazyStatement = LazyLock::new(|| {
     )
 });
 
-/// What other statements missed, and a line of this one has.
+/// Bookings that other statements missed and a line of this one has.
 static FOUND_HERE: LazyStatement = LazyLock::new(|| {
     Statement::new(
         concat!(
@@ -200,8 +200,8 @@ static FOUND_HERE: LazyStatement = LazyLock::new(|| {
     )
 });
 
-/// Lines about a transaction that had not been here, or not been taken back here, when they were matched, and is now.
-/// `+ 0` leads to them by their state: by their number every line would be walked.
+/// Lines whose credit or reversal was missing here when they were matched, and has arrived since. `+ 0` makes the planner
+/// use the index by state: by number it would scan every line.
 const LATE: &str = "
     SELECT lines.statement_id, lines.line, lines.tx_id, lines.kind, lines.user_id, lines.offer_id, lines.event_id,
            lines.amount_micros, lines.currency, lines.happened_at, lines.day, lines.count
@@ -234,7 +234,7 @@ static CLOSE_LINES: LazyStatement = LazyLock::new(|| {
     )
 });
 
-/// The credit has arrived: its booking is missing no more.
+/// The booking of a line that was closed is no longer missing.
 static CLOSE_MISSING: LazyStatement = LazyLock::new(|| {
     Statement::new(
         concat!(
@@ -252,8 +252,8 @@ static CLOSE_MISSING: LazyStatement = LazyLock::new(|| {
     )
 });
 
-/// Looks through one more day of the statement's period on which anything was booked, or says that it is matched.
-pub(super) async fn go_on(tx: &mut Tx, statement: &StatementRow) -> Result<()> {
+/// Searches the next day of the period for bookings without a line; after the last day, marks the statement as matched.
+pub(super) async fn next_day(tx: &mut Tx, statement: &StatementRow) -> Result<()> {
     let id = statement.id;
     let (Some(from), Some(to)) = (&statement.period_from, &statement.period_to) else {
         return finish(tx, statement).await;
@@ -292,7 +292,7 @@ async fn finish(tx: &mut Tx, statement: &StatementRow) -> Result<()> {
             sqlx::query(sql).bind(id).execute(connection).await?;
         });
     }
-    // A step is not told the time: this is when it was said that it is read.
+    // Steps have no clock; the start of the import is close enough for the audit.
     let now = TimestampMs(statement.begun_at.unwrap_or(statement.received_at));
     counting::supersede(tx, statement, now).await?;
     with_statement!(tx, FOUND_HERE, |sql, connection| {
@@ -302,7 +302,7 @@ async fn finish(tx: &mut Tx, statement: &StatementRow) -> Result<()> {
 }
 
 impl Store {
-    /// The matched statements that count and have lines that may close later: each with its source.
+    /// Counting statements with lines that may still close: id and source.
     pub async fn statements_with_open_lines(&self) -> Result<Vec<(i64, String)>> {
         Ok(read!(self, pool => sqlx::query_as(
             "SELECT id, source FROM statements
@@ -313,7 +313,7 @@ impl Store {
         ).fetch_all(pool).await)?)
     }
 
-    /// Closes lines of a matched statement whose postback has arrived since; answers with how many those are.
+    /// Closes lines of a matched statement whose postback has arrived since; returns their number.
     pub async fn close_late_lines(&self, id: i64, terms: MatchTerms, now: TimestampMs) -> Result<usize> {
         let (mut closed, mut after) = (0, 0);
         loop {
@@ -337,8 +337,8 @@ async fn close(
     let Some(statement) = held(tx, id).await?.filter(|row| row.state == "matched") else { return Ok(0) };
     let lines = late.into_iter().map(OpenRow::line).collect::<Result<Vec<_>>>()?;
     let ids: HashSet<&str> = lines.iter().filter_map(|line| line.tx_id.as_deref()).collect();
-    let mut known = bookings::booked(tx, &statement, &ids).await?;
-    let matches = by_id(&lines, &mut known, terms.tolerance);
+    let mut bookings = bookings::booked(tx, &statement, &ids).await?;
+    let matches = by_id(&lines, &mut bookings, terms.tolerance);
     let rows: Vec<_> = matches
         .iter()
         .filter(|found| found.state.has_booking())

@@ -1,5 +1,5 @@
-//! Reading and matching a statement, step by step: each step is one transaction with a fixed number of statements, and
-//! says in the same transaction that it is done. Whoever is killed goes on with the step that was not.
+//! Reads and matches a statement in steps. Each step is one transaction with a fixed number of SQL statements, which also
+//! saves its progress: after a crash the import continues with the first step that was not saved.
 
 use std::collections::HashSet;
 use std::sync::LazyLock;
@@ -19,17 +19,17 @@ use crate::{Error, Result, Store};
 
 use Column::{Int, Text};
 
-/// Lines that are matched by facts in one transaction.
+/// Lines without a transaction id that are matched in one database transaction.
 const STEP_LINES: i64 = 1_000;
 
-/// What holds for matching.
+/// Settings of matching.
 #[derive(Clone, Copy, Debug)]
 pub struct MatchTerms {
-    /// By how much an amount may differ.
+    /// The accepted difference of amounts.
     pub tolerance: Tolerance,
-    /// How far the times of a line and a booking may be apart, in milliseconds.
+    /// The accepted difference between the times of a line and a booking, in milliseconds.
     pub window_ms: i64,
-    /// How many days after a booking the network may still count it: until then what has no line is pending.
+    /// For this many days a booking without a line is pending, because the network may still report it.
     pub cut_off_days: u64,
     /// The zone of business dates.
     pub timezone: Tz,
@@ -46,24 +46,24 @@ impl MatchTerms {
 /// How the statements of a source are read and matched.
 #[derive(Clone, Debug)]
 pub struct Reading {
-    /// How they are written.
+    /// The file format.
     pub format: Format,
-    /// When a line is the same as a booking.
+    /// When a line matches a booking.
     pub terms: MatchTerms,
 }
 
-/// How far a statement is.
+/// The progress of a statement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Step {
     /// There is more to do.
     More,
-    /// An earlier one of the source comes first: what counts in it does not count in this one.
+    /// This earlier statement of the source must be matched first, because what it counts does not count again.
     After(i64),
-    /// It is read and matched.
+    /// Read and matched, or no longer being imported.
     Done,
 }
 
-/// A statement, held until the end of the transaction.
+/// A statement, locked until the end of the transaction.
 pub(super) static STATEMENT: LazyStatement =
     LazyLock::new(|| Statement::new(concat!(statement_columns!(), "WHERE id = $1 {for_update}"), &[]));
 
@@ -74,7 +74,7 @@ static CHUNK: LazyStatement = LazyLock::new(|| {
     )
 });
 
-/// The first statement of the source before this one that a worker has.
+/// The first earlier statement of the source that is still being imported.
 static EARLIER: LazyStatement = LazyLock::new(|| {
     Statement::new(
         "SELECT MIN(id) FROM statements WHERE source = $2 AND id < $1 AND state IN ('importing', 'matching')",
@@ -89,7 +89,7 @@ static INSERT_LINES: LazyStatement = LazyLock::new(|| {
     )
 });
 
-/// The first of a name counts: the file of a network says each only once.
+/// The first control total of each name counts.
 static INSERT_CONTROLS: LazyStatement = LazyLock::new(|| {
     Statement::given::<ControlInsert>(
         "INSERT INTO statement_controls ({columns})
@@ -146,7 +146,7 @@ pub(super) static UPDATE_LINES: LazyStatement = LazyLock::new(|| {
 });
 
 impl Store {
-    /// Reads and matches the next part of a statement.
+    /// Runs the next step of a statement's import.
     pub async fn statement_step(&self, id: i64, terms: MatchTerms) -> Result<Step> {
         self.write(move |tx| Box::pin(async move { step(tx, id, terms).await })).await
     }
@@ -178,15 +178,16 @@ pub(super) async fn chunk(tx: &mut Tx, id: i64, seq: i64) -> Result<Piece> {
         .bind(seq)
         .fetch_optional(connection)
         .await?);
-    let (first_line, content) =
-        found.ok_or_else(|| Error::Unfit(format!("piece {seq} of the file of statement {id} is gone")))?;
+    let (first_line, content) = found.ok_or_else(|| {
+        Error::Unfit(format!("piece {seq} of the file of statement {id} is missing; send the file again"))
+    })?;
     Ok(Piece::of_stored(first_line, content))
 }
 
 async fn import(tx: &mut Tx, statement: &StatementRow, terms: MatchTerms) -> Result<()> {
     let id = statement.id;
     if statement.chunks_done == 0 {
-        // What is left of an attempt before: it failed, or it is read again.
+        // Delete what an earlier attempt or reading left.
         if life::clear_some(tx, id).await? {
             return Ok(());
         }
@@ -200,8 +201,8 @@ async fn import(tx: &mut Tx, statement: &StatementRow, terms: MatchTerms) -> Res
     let piece = if statement.chunks_done == 0 { first } else { chunk(tx, id, statement.chunks_done).await? };
     let read = format.read(&reader, &piece);
     let ids: HashSet<&str> = read.lines.iter().filter_map(|line| line.tx_id.as_deref()).collect();
-    let mut known = bookings::of_transactions(tx, statement, &ids).await?;
-    let matches = by_id(&read.lines, &mut known, terms.tolerance);
+    let mut bookings = bookings::of_transactions(tx, statement, &ids).await?;
+    let matches = by_id(&read.lines, &mut bookings, terms.tolerance);
     let rows: Vec<_> =
         read.lines.iter().zip(&matches).map(|(line, found)| LineInsert::of(id, line, found)).collect();
     if !rows.is_empty() {
@@ -238,7 +239,7 @@ async fn import(tx: &mut Tx, statement: &StatementRow, terms: MatchTerms) -> Res
     guard("statements", done, 1)
 }
 
-/// What comes next when every piece is read: lines without an id, then sums of days, then the bookings without a line.
+/// The steps after all pieces are read: lines without a transaction id, totals of days, bookings without a line.
 async fn match_on(tx: &mut Tx, statement: &StatementRow, terms: MatchTerms) -> Result<()> {
     let id = statement.id;
     let open: Vec<OpenRow> = with_statement!(tx, OPEN_LINES, |sql, connection| sqlx::query_as(sql)
@@ -252,7 +253,7 @@ async fn match_on(tx: &mut Tx, statement: &StatementRow, terms: MatchTerms) -> R
     if daily_sums::match_some(tx, statement, terms).await? {
         return Ok(());
     }
-    finish::go_on(tx, statement).await
+    finish::next_day(tx, statement).await
 }
 
 async fn match_by_facts(
@@ -265,8 +266,8 @@ async fn match_by_facts(
     let lines = open.into_iter().map(OpenRow::line).collect::<Result<Vec<_>>>()?;
     let pairs: HashSet<(&str, &str)> =
         lines.iter().filter_map(|line| Some((line.user_id.as_deref()?, line.offer_id.as_deref()?))).collect();
-    let mut known = bookings::of_users(tx, statement, &pairs).await?;
-    let matches = by_facts(&lines, &mut known, terms.tolerance, terms.window_ms);
+    let mut bookings = bookings::of_users(tx, statement, &pairs).await?;
+    let matches = by_facts(&lines, &mut bookings, terms.tolerance, terms.window_ms);
     let rows: Vec<_> = matches.iter().map(|found| LineUpdate::of(id, found)).collect();
     guard("statement_lines", tx.execute(&UPDATE_LINES, &rows).await?, rows.len())
 }

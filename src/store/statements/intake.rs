@@ -1,5 +1,4 @@
-//! A file on its way in: cut into pieces of whole lines and hashed as it comes. Never more than one piece is held in
-//! memory.
+//! Receives a file while it arrives: it is cut into pieces of whole lines and hashed. At most one piece is in memory.
 
 use std::time::Duration;
 
@@ -17,7 +16,7 @@ use super::receive::Complete;
 use super::{NewStatement, Received, Supersedes, Then};
 use crate::{Error, Store};
 
-/// The pause before a busy database is tried again.
+/// Pause before retrying while the database is busy.
 const BUSY_PAUSE: Duration = Duration::from_millis(200);
 
 /// Why a file was not received.
@@ -26,15 +25,15 @@ pub enum Refused {
     /// The file cannot be read at all.
     #[error(transparent)]
     File(#[from] Unreadable),
-    /// It cannot count instead of what a person says; the sentence says why.
+    /// It cannot supersede the chosen statements; the sentence says why.
     #[error("{0}")]
     Supersedes(String),
-    /// The database said no.
+    /// A database error.
     #[error(transparent)]
     Store(#[from] crate::Error),
 }
 
-/// A file on its way into the store.
+/// A file that is being received.
 #[derive(Debug)]
 pub struct Intake {
     store: Store,
@@ -51,8 +50,8 @@ pub struct Intake {
     patience: Duration,
 }
 
-/// Whether what failed is tried again: another process is writing, and there is time left.
-async fn is_tried_again<T>(done: &Result<T, Error>, give_up: Instant) -> bool {
+/// Pauses and returns `true` if the database was busy and there is time left for a retry.
+async fn should_retry<T>(done: &Result<T, Error>, give_up: Instant) -> bool {
     let again = matches!(done, Err(Error::Unavailable(_))) && Instant::now() < give_up;
     if again {
         tokio::time::sleep(BUSY_PAUSE).await;
@@ -61,7 +60,7 @@ async fn is_tried_again<T>(done: &Result<T, Error>, give_up: Instant) -> bool {
 }
 
 impl Intake {
-    /// Begins to receive a file.
+    /// Starts receiving a file.
     pub async fn begin(store: &Store, new: NewStatement, format: Format) -> Result<Self, Refused> {
         let actor = new.actor.clone();
         let id = store.begin_statement(new).await?;
@@ -80,26 +79,26 @@ impl Intake {
         })
     }
 
-    /// The same file, which counts instead of what a person says.
+    /// Sets which statements it supersedes.
     #[must_use]
     pub fn superseding(self, supersedes: Supersedes) -> Self {
         Self { supersedes, ..self }
     }
 
-    /// The same file, which waits so long where another process is writing.
+    /// Sets how long a busy database is retried; without it, not at all.
     #[must_use]
     pub fn patient(self, patience: Duration) -> Self {
         Self { patience, ..self }
     }
 
-    /// Takes the next bytes. A file whose columns cannot be found is refused before anything of it is kept.
+    /// Adds the next bytes. A file whose columns cannot be found is refused before anything is saved.
     pub async fn push(&mut self, bytes: &[u8]) -> Result<(), Refused> {
         self.hash.update(bytes);
         let pieces = self.cutter.as_mut().map(|cutter| cutter.push(bytes)).transpose()?;
         self.keep(pieces.unwrap_or_default()).await
     }
 
-    /// The file is complete: its statement, and whether it is new.
+    /// Completes the file; returns its statement and whether it is new.
     pub async fn finish(mut self, then: Then) -> Result<(i64, Received), Refused> {
         let rest = self.cutter.take().map(Cutter::finish).transpose()?;
         self.keep(rest.unwrap_or_default()).await?;
@@ -115,7 +114,7 @@ impl Intake {
                 actor: self.actor.clone(),
             };
             let received = self.store.finish_receiving(self.id, complete).await;
-            if !is_tried_again(&received, give_up).await {
+            if !should_retry(&received, give_up).await {
                 return Ok((self.id, received?.map_err(Refused::Supersedes)?));
             }
         }
@@ -131,7 +130,6 @@ impl Intake {
     async fn keep_one(&mut self, piece: Piece) -> Result<(), Refused> {
         let reader = match self.reader.take() {
             Some(reader) => reader,
-            // A file whose columns cannot be found is refused before it is kept.
             None => self.format.reader_of(&piece.content)?,
         };
         for line in &self.format.read(&reader, &piece).lines {
@@ -141,7 +139,7 @@ impl Intake {
         let give_up = Instant::now() + self.patience;
         loop {
             let kept = self.store.add_statement_piece(self.id, self.pieces, piece.clone()).await;
-            if !is_tried_again(&kept, give_up).await {
+            if !should_retry(&kept, give_up).await {
                 kept?;
                 break;
             }

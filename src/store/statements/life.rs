@@ -1,4 +1,4 @@
-//! What people say of a whole statement, and what becomes of one that cannot be read.
+//! Importing, discarding and restoring statements, and failing those that cannot be read.
 
 use std::sync::LazyLock;
 
@@ -18,68 +18,68 @@ use crate::db::sql::{LazyStatement, Statement};
 use crate::db::tx::{Tx, guard, with_statement};
 use crate::{Error, Result, Store, read};
 
-/// How often in a row a statement is tried whose steps fail for a reason that may pass.
+/// Consecutive temporary errors of a statement's steps before it fails.
 pub const MAX_TRIES: i64 = 8;
-/// The longest reason that is kept, in bytes.
+/// Limit of a saved reason, in bytes.
 const MAX_REASON_LEN: usize = 2_000;
 /// Rows of each table that are deleted in one transaction.
 const CLEARED_AT_ONCE: i64 = 5_000;
 
-/// A person's word that a statement is imported.
+/// A person's decision to import a statement.
 #[derive(Clone, Debug)]
 pub struct Confirm {
-    /// How it is read: the settings of today.
+    /// The source's format in the current settings.
     pub format: Format,
-    /// Its first and last business date, if the person states them.
+    /// First and last business date, if the person states them.
     pub period: Option<(String, String)>,
-    /// What it counts instead of.
+    /// Which statements it supersedes.
     pub supersedes: Supersedes,
-    /// Who says so.
+    /// The person or token.
     pub actor: Actor,
-    /// When.
+    /// The time of the decision.
     pub now: TimestampMs,
 }
 
-/// What became of that word.
+/// The result of [`Store::confirm_statement`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Confirmed {
-    /// It is read now.
+    /// The import starts.
     Done,
-    /// It does not wait for anybody: where it stands.
+    /// Its current state, given here, does not allow an import.
     NotNow(State),
-    /// Its period is not certain: what the person is asked.
+    /// Its period is not certain; the question for the person.
     Asks(String),
-    /// It cannot be read so, or cannot supersede that: why.
+    /// It cannot be read with this format, or cannot supersede the chosen statements; the reason.
     Unfit(String),
     /// There is no such statement.
     Missing,
 }
 
-/// What became of taking a statement back.
+/// The result of discarding a statement.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Discarded {
-    /// Nothing of it counts any more.
+    /// It no longer counts.
     Done,
-    /// It cannot be discarded as it stands.
+    /// Its current state, given here, does not allow it.
     NotNow(State),
-    /// So much was paid for it: that is taken back first.
+    /// This amount was paid for it; the payments must be reversed first.
     Paid(Micros),
     /// There is no such statement.
     Missing,
 }
 
-/// What became of letting a superseded statement count again.
+/// The result of restoring a superseded statement.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Restored {
-    /// It counts, beside this one, which is read again.
+    /// It counts again together with this one, which is read again.
     Beside(i64),
-    /// It is not superseded: where it stands.
+    /// It is not superseded; its current state.
     NotNow(State),
     /// There is no such statement.
     Missing,
 }
 
-/// What is done to a statement that failed before: it begins from its first piece.
+/// Starts an import from the first piece, whatever an earlier attempt did.
 static IMPORT: LazyStatement = LazyLock::new(|| {
     Statement::new(
         "UPDATE statements SET state = $2, format = $4, format_hash = $5, days = $6, period_from = $7, period_to = $8,
@@ -89,7 +89,7 @@ static IMPORT: LazyStatement = LazyLock::new(|| {
     )
 });
 
-/// Its row stays, so that its number is never given again; the file may come again.
+/// The row stays, so that its number is never reused; the file may be sent again.
 static DISCARD: LazyStatement = LazyLock::new(|| {
     Statement::new(
         "UPDATE statements SET state = 'discarded', file_hash = NULL WHERE id = $1 AND state = $2",
@@ -116,7 +116,7 @@ static TRY: LazyStatement = LazyLock::new(|| {
     )
 });
 
-/// What a statement has read and found, table by table, $2 rows of each.
+/// The results of an import, table by table, $2 rows each.
 static CLEAR: LazyLock<[Statement; 5]> = LazyLock::new(|| {
     let of = |table: &str, column: &str| {
         let text = format!(
@@ -134,7 +134,7 @@ static CLEAR: LazyLock<[Statement; 5]> = LazyLock::new(|| {
     ]
 });
 
-/// Deletes some of what a statement has read and found; false if there is nothing left.
+/// Deletes some results of a statement's import; `false` if nothing is left.
 pub(super) async fn clear_some(tx: &mut Tx, id: i64) -> Result<bool> {
     let mut cleared = 0;
     for statement in CLEAR.iter() {
@@ -148,7 +148,7 @@ pub(super) async fn clear_some(tx: &mut Tx, id: i64) -> Result<bool> {
     Ok(cleared > 0)
 }
 
-/// Takes a statement back. Its lines are cleared by and by: nothing looks at lines of one that is discarded.
+/// Discards a statement. Its lines are deleted later in steps; nothing reads lines of a discarded statement.
 pub(super) async fn discard(tx: &mut Tx, row: &StatementRow, actor: &Actor, now: TimestampMs) -> Result<()> {
     let gone = with_statement!(tx, DISCARD, |sql, connection| sqlx::query(sql)
         .bind(row.id)
@@ -187,11 +187,11 @@ async fn fail(tx: &mut Tx, row: &StatementRow, reason: &str, now: TimestampMs) -
     Ok(true)
 }
 
-/// Who fails a statement.
+/// The actor when a statement fails.
 const WORKER: &str = "worker";
 
 impl Store {
-    /// Lets a statement be read as `confirm` says: one that waits, or one that failed, from its beginning.
+    /// Starts the import of a waiting or failed statement.
     pub async fn confirm_statement(&self, id: i64, confirm: Confirm) -> Result<Confirmed> {
         let Some(row) = self.statement(id).await? else { return Ok(Confirmed::Missing) };
         let state = row.stands()?;
@@ -205,7 +205,7 @@ impl Store {
         self.write(move |tx| Box::pin(async move { confirmed(tx, id, confirm, days).await })).await
     }
 
-    /// How many lines of a statement lie on which day, read as `format` has it; or why it cannot be read so.
+    /// The number of lines by day, read with `format`; or why the file cannot be read with it.
     pub async fn statement_days(
         &self,
         row: &StatementRow,
@@ -230,8 +230,8 @@ impl Store {
         Ok(Ok(days))
     }
 
-    /// Takes a statement back: a file that was not read, cannot be read, or was imported by mistake. What it superseded
-    /// counts again.
+    /// Discards a statement that was not imported, failed, or was imported by mistake. Statements that it superseded count
+    /// again.
     pub async fn discard_statement(&self, id: i64, actor: Actor, now: TimestampMs) -> Result<Discarded> {
         self.write(move |tx| {
             Box::pin(async move {
@@ -254,8 +254,8 @@ impl Store {
         .await
     }
 
-    /// Lets a superseded statement count again, beside the one that superseded it, which is read again so that what both
-    /// have counts once. (Discarding the newer one brings the old one back alone.)
+    /// Lets a superseded statement count again together with the one that superseded it, which is read again so that
+    /// shared bookings count once. (To let only the old one count, discard the newer one.)
     pub async fn restore_statement(&self, id: i64, actor: Actor, now: TimestampMs) -> Result<Restored> {
         self.write(move |tx| {
             Box::pin(async move {
@@ -277,8 +277,8 @@ impl Store {
         .await
     }
 
-    /// A statement cannot be read: it ends so, with its reason, and whatever it superseded counts. False if no worker
-    /// has it any more.
+    /// Marks a statement as failed with its reason; statements that it superseded count again. `false` if it is not being
+    /// imported.
     pub async fn fail_statement(&self, id: i64, reason: String, now: TimestampMs) -> Result<bool> {
         self.write(move |tx| {
             Box::pin(async move {
@@ -291,8 +291,7 @@ impl Store {
         .await
     }
 
-    /// A step of a statement failed for a reason that may pass: it is tried again, but not for ever. True if it is given
-    /// up.
+    /// Counts a temporary error of a statement's step; at [`MAX_TRIES`] the statement fails. `true` if it did.
     pub async fn note_statement_try(&self, id: i64, reason: String, now: TimestampMs) -> Result<bool> {
         self.write(move |tx| {
             Box::pin(async move {
@@ -313,7 +312,7 @@ impl Store {
         .await
     }
 
-    /// Clears some lines of statements that were discarded; false if there is nothing left to clear.
+    /// Deletes some lines of a discarded statement; `false` if nothing is left to delete.
     pub async fn clear_discarded_statements(&self) -> Result<bool> {
         let ids: Vec<(i64,)> = read!(self, pool => sqlx::query_as(
             "SELECT id FROM statements
@@ -345,16 +344,18 @@ async fn confirmed(tx: &mut Tx, id: i64, confirm: Confirm, days: Days) -> Result
         (None, Some(question)) => return Ok(Confirmed::Asks(question)),
         (None, None) => proposal.period,
     };
-    if let Err(fault) = counting::say(tx, &row, &confirm.supersedes).await? {
+    if let Err(fault) = counting::choose(tx, &row, &confirm.supersedes).await? {
         return Ok(Confirmed::Unfit(fault));
     }
     if row.format()? != confirm.format {
-        // What was accepted of it as it was read before may say something else now.
+        // Differences accepted under the old format may mean something else now.
         with_statement!(tx, FORGET_ACCEPTED, |sql, connection| {
             sqlx::query(sql).bind(id).execute(connection).await?;
         });
     }
-    let text = |error: serde_json::Error| Error::Unfit(format!("a statement cannot be kept: {error}"));
+    let text = |error: serde_json::Error| {
+        Error::Unfit(format!("cannot write the statement's format or days as JSON: {error}"))
+    };
     let format = serde_json::to_string(&confirm.format).map_err(text)?;
     let days = serde_json::to_string(&days).map_err(text)?;
     let (from, to) = period.map(|period| (period.from, period.to)).unzip();

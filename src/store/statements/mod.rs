@@ -1,21 +1,21 @@
-//! The network's own statements: received piece by piece, read and matched in steps, looked at, accepted, paid.
+//! The networks' statements: received in pieces, imported and matched in steps, reviewed, accepted, paid.
 //!
-//! | module | what it does |
+//! | module | contents |
 //! |---|---|
-//! | this one | lists statements and their files |
-//! | [`intake`] | takes a file as it comes |
-//! | `receive` | keeps a file piece by piece until it is complete |
-//! | `import`, `rows` | reads and matches them step by step |
-//! | `bookings` | what is known of the bookings that lines may belong to |
-//! | `daily_sums` | matches lines that stand for a day |
-//! | `finish` | finds what no line has, and what closes later |
-//! | `counting` | which statements count: what supersedes what, what comes back, what is read again |
-//! | `states` | lists of states as SQL |
-//! | [`breaks`] | what they hold, by state and line by line |
-//! | [`notes`] | what is to be said of single lines: no transactions, rounded, in another encoding |
-//! | [`life`] | what people say of a whole statement: import it, discard it, let it count again; and its failures |
-//! | [`resolve`] | what people say of a difference: it is accepted |
-//! | [`payments`] | what was paid, and taken back |
+//! | here | statements and their files |
+//! | [`intake`] | receives a file while it arrives |
+//! | `receive` | saves the pieces of a file until it is complete |
+//! | `import`, `rows` | reads and matches the lines in steps |
+//! | `bookings` | loads the bookings that lines may match |
+//! | `daily_sums` | matches lines with the total of a day |
+//! | `finish` | finds bookings without a line, and closes lines whose postback arrives later |
+//! | `counting` | which statements count: superseding, restoring, reading again |
+//! | `states` | lists of line states as SQL |
+//! | [`breaks`] | totals by state, lines, faults, changes since the previous version |
+//! | [`notes`] | notes on single lines: not a transaction, rounded, in another encoding |
+//! | [`life`] | importing, discarding and restoring a statement; its failures |
+//! | [`resolve`] | accepting differences |
+//! | [`payments`] | payments, and reversing them |
 
 mod bookings;
 pub mod breaks;
@@ -53,50 +53,50 @@ pub use resolve::{Accepted, Resolution};
 /// A statement.
 #[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
 pub struct StatementRow {
-    /// Its row.
+    /// Its number, as shown to people.
     pub id: i64,
-    /// The source.
+    /// As in the settings.
     pub source: String,
-    /// The name of the file.
+    /// As sent by the person or the API client.
     pub file_name: String,
     /// SHA-256 of the file; `None` while it is being received.
     pub file_hash: Option<String>,
-    /// As the table has it: see [`StatementRow::stands`].
+    /// As saved; a superseded one is `matched`, see [`StatementRow::stands`].
     pub state: String,
-    /// 1, or one more than what it supersedes.
+    /// 1, or one more than the highest version it supersedes.
     pub version: i64,
-    /// The statement that counts instead.
+    /// The statement that counts instead of it.
     pub superseded_by: Option<i64>,
-    /// How it is written, as JSON.
+    /// JSON of [`Format`].
     pub format: String,
-    /// Pieces.
+    /// Number of pieces of the file.
     pub chunks: i64,
-    /// Pieces that were read.
+    /// Number of pieces read so far.
     pub chunks_done: i64,
-    /// Its first business date.
+    /// First business date of the period.
     pub period_from: Option<String>,
-    /// Its last one.
+    /// Last business date of the period.
     pub period_to: Option<String>,
-    /// Up to which business date it was looked for bookings that no line has.
+    /// The last business date searched for bookings without a line.
     pub missing_upto: Option<String>,
-    /// Who brought it.
+    /// The person or token that sent it.
     pub actor: String,
-    /// When, in unix milliseconds.
+    /// Unix milliseconds.
     pub received_at: i64,
-    /// When reading it began.
+    /// Start of the import, unix milliseconds.
     pub begun_at: Option<i64>,
-    /// 1 if a person stated the period.
+    /// 1 if a person stated the period, otherwise 0.
     pub period_stated: i64,
-    /// 1 if it is decided what it supersedes.
+    /// 1 once it is decided which statements it supersedes, otherwise 0.
     pub supersedes_decided: i64,
-    /// Why it cannot be read.
+    /// Why it failed; `None` unless it did.
     pub failure: Option<String>,
-    /// How many lines lie on which day, as JSON.
+    /// JSON of [`Days`]: number of lines by day.
     pub days: Option<String>,
 }
 
 impl StatementRow {
-    /// Where it stands.
+    /// Its state, with [`State::Superseded`] told apart from [`State::Matched`].
     pub fn stands(&self) -> Result<State> {
         match State::parse(&self.state) {
             Some(State::Matched) if self.superseded_by.is_some() => Ok(State::Superseded),
@@ -105,18 +105,18 @@ impl StatementRow {
         }
     }
 
-    /// How it is written.
+    /// Fails if the saved JSON is invalid.
     pub fn format(&self) -> Result<Format> {
         serde_json::from_str(&self.format).map_err(|error| self.corrupt("format", error.to_string()))
     }
 
-    /// Its period.
+    /// `None` until the period is certain.
     pub fn period(&self) -> Option<Period> {
         let (from, to) = self.period_from.clone().zip(self.period_to.clone())?;
         Some(Period { from, to })
     }
 
-    /// The period that its lines speak of, as it was read when it was received.
+    /// The period derived from the dates of its lines.
     pub fn proposal(&self) -> Proposal {
         let days: Option<Days> = self.days.as_deref().and_then(|days| serde_json::from_str(days).ok());
         days.unwrap_or_default().proposal(date_of(TimestampMs(self.received_at)))
@@ -127,23 +127,23 @@ impl StatementRow {
     }
 }
 
-/// The date of an instant in UTC; proposals allow for other zones.
+/// The UTC date of `at`; proposals allow for other zones.
 fn date_of(at: TimestampMs) -> NaiveDate {
     at.business_date(domain::report::day::Tz::UTC).parse().unwrap_or_default()
 }
 
-/// What a statement counts instead of.
+/// Which statements a new one supersedes.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Supersedes {
-    /// Those of the same source and period that have most of their transactions in common with it.
+    /// Automatic: those of the same source and period that share most of their transactions with it.
     #[default]
     Decide,
-    /// Exactly these, because a person says so; none if it is empty.
+    /// Exactly these, as a person chose; may be empty.
     These(Vec<i64>),
 }
 
 impl Supersedes {
-    /// Reads what a person writes: nothing, `none`, or numbers of statements with commas between them.
+    /// Parses a person's input: empty, `none`, or statement numbers separated by commas.
     pub fn parse(text: &str) -> std::result::Result<Self, String> {
         let text = text.trim();
         if text.is_empty() {
@@ -154,7 +154,7 @@ impl Supersedes {
         }
         let ids: std::result::Result<Vec<i64>, _> = text.split(',').map(|id| id.trim().parse()).collect();
         let fault =
-            |_| format!("`supersedes` is `none` or numbers of statements such as 3 or 3,4, not `{text}`");
+            |_| format!("`supersedes` must be `none` or statement numbers such as 3 or 3,4, not `{text}`");
         ids.map(Self::These).map_err(fault)
     }
 }
@@ -170,7 +170,7 @@ macro_rules! statement_columns {
 }
 pub(crate) use statement_columns;
 
-/// A statement, held until the end of the transaction.
+/// Loads a statement, locked until the end of the transaction.
 async fn held(tx: &mut Tx, id: i64) -> Result<Option<StatementRow>> {
     Ok(with_statement!(tx, import::STATEMENT, |sql, connection| sqlx::query_as(sql)
         .bind(id)
@@ -179,7 +179,7 @@ async fn held(tx: &mut Tx, id: i64) -> Result<Option<StatementRow>> {
 }
 
 impl Store {
-    /// A statement, unless it was discarded.
+    /// The statement `id`, unless it was discarded.
     pub async fn statement(&self, id: i64) -> Result<Option<StatementRow>> {
         Ok(
             read!(self, pool => sqlx::query_as(concat!(statement_columns!(), "WHERE id = $1 AND state <> 'discarded'"))
@@ -187,7 +187,7 @@ impl Store {
         )
     }
 
-    /// The statements before `before_id`, newest first, at most `limit`.
+    /// Up to `limit` statements before `before_id`, newest first.
     pub async fn statements(&self, before_id: i64, limit: i64) -> Result<Vec<StatementRow>> {
         Ok(read!(self, pool => sqlx::query_as(concat!(
             statement_columns!(),
@@ -195,7 +195,7 @@ impl Store {
         )).bind(before_id).bind(limit).fetch_all(pool).await)?)
     }
 
-    /// The matched statements that have `date` in their period and are not superseded, newest first.
+    /// Matched statements that are not superseded and whose period contains `date`, newest first; at most 50.
     pub async fn statements_of_day(&self, date: &str) -> Result<Vec<StatementRow>> {
         Ok(read!(self, pool => sqlx::query_as(concat!(
             statement_columns!(),
@@ -204,15 +204,14 @@ impl Store {
         )).bind(date).fetch_all(pool).await)?)
     }
 
-    /// Statements that were received and are not matched yet: by the API or a page, or because their import was cut
-    /// short.
+    /// Ids of statements whose import has started and not ended.
     pub async fn unfinished_statements(&self) -> Result<Vec<i64>> {
         Ok(read!(self, pool => sqlx::query_scalar(
             "SELECT id FROM statements WHERE state IN ('importing', 'matching') ORDER BY id"
         ).fetch_all(pool).await)?)
     }
 
-    /// One piece of a statement's file, as it was received; `seq` counts from 0.
+    /// One piece of a statement's file as received; `seq` starts at 0.
     pub async fn statement_piece(&self, id: i64, seq: i64) -> Result<Option<Piece>> {
         let found: Option<(i64, String)> = read!(self, pool => sqlx::query_as(
             "SELECT first_line, content FROM statement_chunks WHERE statement_id = $1 AND seq = $2"
@@ -221,7 +220,7 @@ impl Store {
     }
 }
 
-/// What the audit calls a statement.
+/// The subject of audit lines about a statement.
 pub(crate) fn subject(id: i64) -> String {
     format!("statement {id}")
 }

@@ -1,5 +1,4 @@
-//! What is to be said of single lines besides what they hold: that one is no transaction, and that one was not read as it
-//! stands there.
+//! Notes on single lines: those that are not transactions, and those whose values were changed while reading.
 
 use std::sync::LazyLock;
 
@@ -10,12 +9,12 @@ use crate::db::sql::{LazyStatement, Statement};
 use crate::db::tx::{Tx, with_statement};
 use crate::{Result, Store, read};
 
-/// What a note says of its line.
+/// The kind of a note.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NoteKind {
-    /// It is no transaction, and counts nothing.
+    /// The line is not a transaction and counts nothing.
     Aside,
-    /// It was read, and not quite as it stands there.
+    /// The line was read with a change, e.g. a rounded amount.
     Mark,
 }
 
@@ -31,9 +30,9 @@ impl NoteKind {
 /// The notes of one kind.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Notes {
-    /// How many there are.
+    /// The number of all notes.
     pub count: i64,
-    /// The first of them: line and reason.
+    /// The first ones: line and reason.
     pub first: Vec<(i64, String)>,
 }
 
@@ -46,7 +45,7 @@ given_row! {
     }
 }
 
-/// A file that is read anew has no notes of another reading.
+/// Reading a file again replaces its notes.
 static FORGET: LazyStatement =
     LazyLock::new(|| Statement::new("DELETE FROM statement_notes WHERE statement_id = $1", &[]));
 
@@ -57,7 +56,7 @@ static INSERT: LazyStatement = LazyLock::new(|| {
     )
 });
 
-/// Keeps the notes of a piece; `is_first`: it is the first of its file.
+/// Saves the notes of a piece; `is_first`: it is the first piece of its file.
 pub(super) async fn keep(tx: &mut Tx, statement_id: i64, is_first: bool, read: &PieceLines) -> Result<()> {
     if is_first {
         with_statement!(tx, FORGET, |sql, connection| {
@@ -75,7 +74,7 @@ pub(super) async fn keep(tx: &mut Tx, statement_id: i64, is_first: bool, read: &
 }
 
 impl Store {
-    /// How many notes of a kind a statement has, and the first `limit` of them.
+    /// The number of a statement's notes of one kind, and the first `limit` of them.
     pub async fn statement_notes(&self, id: i64, kind: NoteKind, limit: i64) -> Result<Notes> {
         let count = read!(self, pool => sqlx::query_scalar(
             "SELECT COUNT(*) FROM statement_notes WHERE statement_id = $1 AND kind = $2"

@@ -1,5 +1,5 @@
-//! What a network paid for a statement: each payment is one transfer `paid → network`, booked once for each key; one
-//! that is taken back is the opposite transfer. A newer version has the payments of what it supersedes.
+//! Payments of a network for a statement. Each is one transfer `paid → network`, booked once for each idempotency key;
+//! reversing it is the opposite transfer. A statement includes the payments of those that it supersedes.
 
 use std::sync::LazyLock;
 
@@ -19,76 +19,76 @@ use crate::db::tx::{Tx, with_statement};
 use crate::ledger::booking::book;
 use crate::{Result, Store, read};
 
-/// A payment that a person says was made.
+/// A payment to book.
 #[derive(Clone, Debug)]
 pub struct Payment {
-    /// How much, in USD.
+    /// In USD.
     pub amount: Positive,
-    /// What makes it one and the same when it is sent twice; amount and note, if nobody says.
+    /// The idempotency key; `None`: derived from amount and note.
     pub key: Option<String>,
-    /// True if the person knows that it may be more than what is open.
+    /// True if the person has confirmed a payment above the open amount.
     pub confirmed: bool,
 }
 
-/// What became of a payment.
+/// The result of booking a payment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Paid {
     /// It is booked.
     Booked,
-    /// It was booked before.
+    /// It was already booked under this key.
     Before,
-    /// The key belongs to a payment of another amount: of so much.
+    /// The key belongs to a payment of this other amount.
     OtherAmount(Micros),
-    /// It was booked before, and taken back: to be booked again it needs another key.
+    /// The payment of this key was reversed; booking it again requires another key.
     TakenBack,
-    /// It is more than is open: so much is.
+    /// It exceeds this open amount, and the person has not confirmed that.
     Asks(Amount),
-    /// Nothing is paid for a statement that stands so.
+    /// The statement's current state, given here, does not allow payments.
     NotNow(State),
     /// There is no such statement.
     Missing,
 }
 
-/// What became of taking a payment back.
+/// The result of reversing a payment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TakenBack {
     /// The opposite transfer is booked.
     Done,
-    /// It was taken back before.
+    /// It was already reversed.
     Before,
     /// The statement has no such payment.
     Missing,
 }
 
-/// What a network paid for a statement.
+/// A saved payment, or the reversal of one.
 #[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
 pub struct PaymentRow {
-    /// Its row.
+    /// Its number, as shown to people.
     pub id: i64,
-    /// The statement it was booked for: this one, or one that it supersedes.
+    /// The statement it was booked for: the one asked about, or one that it supersedes.
     pub statement_id: i64,
-    /// How much, in micros of USD.
+    /// USD micros; positive for reversals too.
     pub amount_micros: i64,
-    /// Who noted it.
+    /// The person or token that booked it.
     pub actor: String,
-    /// With which words.
+    /// The note or reason given.
     pub note: String,
-    /// When, in unix milliseconds.
+    /// Time of booking, unix milliseconds.
     pub paid_at: i64,
-    /// The payment that this one takes back.
+    /// The payment that this row reverses.
     pub takes_back: Option<i64>,
-    /// The row that takes this one back.
+    /// The row that reverses this payment.
     pub taken_back_by: Option<i64>,
 }
 
 impl PaymentRow {
-    /// What it adds to what was paid, in micros of USD.
+    /// In USD micros; negative for a reversal.
     pub fn signed(&self) -> i64 {
         if self.takes_back.is_some() { -self.amount_micros } else { self.amount_micros }
     }
 }
 
-/// A statement ($1) and all that it supersedes, directly or not.
+/// The statement $1 and all that it supersedes, directly or indirectly.
 macro_rules! versions {
     () => {
         "WITH RECURSIVE versions (id) AS (
@@ -169,7 +169,7 @@ static OF_ID: LazyStatement = LazyLock::new(|| {
     )
 });
 
-/// What was paid for this one statement and not taken back, in USD.
+/// Payments for this statement alone, less reversed ones, in USD.
 pub(super) async fn paid_for(tx: &mut Tx, id: i64) -> Result<Micros> {
     Ok(Micros(with_statement!(tx, PAID_FOR, |sql, connection| sqlx::query_scalar(sql)
         .bind(id)
@@ -177,7 +177,7 @@ pub(super) async fn paid_for(tx: &mut Tx, id: i64) -> Result<Micros> {
         .await?)))
 }
 
-/// The key of a payment that nobody gave one: the same amount with the same words is the same payment.
+/// The key of a payment without one: the same amount with the same note is the same payment.
 fn key_of(amount: Positive, note: &str) -> String {
     hex(&Sha256::digest(format!("{}\n{}", amount.micros(), note.trim()).as_bytes()))
 }
@@ -186,7 +186,7 @@ async fn pay(
     tx: &mut Tx,
     id: i64,
     payment: Payment,
-    word: Resolution,
+    resolution: Resolution,
     business_date: String,
 ) -> Result<Paid> {
     let Some(row) = held(tx, id).await? else { return Ok(Paid::Missing) };
@@ -194,7 +194,7 @@ async fn pay(
     if matches!(state, State::Receiving | State::Discarded) {
         return Ok(Paid::Missing);
     }
-    let key = payment.key.unwrap_or_else(|| key_of(payment.amount, &word.reason));
+    let key = payment.key.unwrap_or_else(|| key_of(payment.amount, &resolution.reason));
     let before: Option<(i64, i64)> = with_statement!(tx, OF_KEY, |sql, connection| sqlx::query_as(sql)
         .bind(id)
         .bind(&key)
@@ -223,15 +223,19 @@ async fn pay(
     if exceeds(payment.amount, open) && !payment.confirmed {
         return Ok(Paid::Asks(open));
     }
-    note_payment(tx, id, payment.amount, &word, Some(&key), None).await?;
+    note_payment(tx, id, payment.amount, &resolution, Some(&key), None).await?;
     let transfer = Transfer::Payout {
         debit: PayoutAccount::Paid(row.source.clone()),
         credit: PayoutAccount::Network(row.source),
         amount: payment.amount,
     };
-    book(tx, &[(None, transfer.posting())], &business_date, word.now).await?;
-    let detail = format!("{} USD: {}", Micros(payment.amount.micros()), word.reason);
-    audit::note(tx, &Line::new(&word.actor, Action::StatementPaid, subject(id), detail), word.now);
+    book(tx, &[(None, transfer.posting())], &business_date, resolution.now).await?;
+    let detail = format!("{} USD: {}", Micros(payment.amount.micros()), resolution.reason);
+    audit::note(
+        tx,
+        &Line::new(&resolution.actor, Action::StatementPaid, subject(id), detail),
+        resolution.now,
+    );
     Ok(Paid::Booked)
 }
 
@@ -239,7 +243,7 @@ async fn note_payment(
     tx: &mut Tx,
     id: i64,
     amount: Positive,
-    word: &Resolution,
+    resolution: &Resolution,
     key: Option<&str>,
     takes_back: Option<i64>,
 ) -> Result<()> {
@@ -247,9 +251,9 @@ async fn note_payment(
         sqlx::query(sql)
             .bind(id)
             .bind(amount.micros())
-            .bind(word.actor.name())
-            .bind(&word.reason)
-            .bind(word.now.0)
+            .bind(resolution.actor.name())
+            .bind(&resolution.reason)
+            .bind(resolution.now.0)
             .bind(key)
             .bind(takes_back)
             .execute(connection)
@@ -262,7 +266,7 @@ async fn take_back(
     tx: &mut Tx,
     id: i64,
     payment: i64,
-    word: Resolution,
+    resolution: Resolution,
     business_date: String,
 ) -> Result<TakenBack> {
     let Some(row) = held(tx, id).await? else { return Ok(TakenBack::Missing) };
@@ -276,49 +280,56 @@ async fn take_back(
         return Ok(TakenBack::Before);
     }
     let Some(amount) = Positive::new(Micros(found.amount_micros)) else { return Ok(TakenBack::Missing) };
-    note_payment(tx, found.statement_id, amount, &word, None, Some(payment)).await?;
+    note_payment(tx, found.statement_id, amount, &resolution, None, Some(payment)).await?;
     let transfer = Transfer::Payout {
         debit: PayoutAccount::Network(row.source.clone()),
         credit: PayoutAccount::Paid(row.source),
         amount,
     };
-    book(tx, &[(None, transfer.posting())], &business_date, word.now).await?;
-    let detail = format!("payment {payment}, {} USD: {}", Micros(amount.micros()), word.reason);
-    audit::note(tx, &Line::new(&word.actor, Action::PaymentTakenBack, subject(id), detail), word.now);
+    book(tx, &[(None, transfer.posting())], &business_date, resolution.now).await?;
+    let detail = format!("payment {payment}, {} USD: {}", Micros(amount.micros()), resolution.reason);
+    audit::note(
+        tx,
+        &Line::new(&resolution.actor, Action::PaymentTakenBack, subject(id), detail),
+        resolution.now,
+    );
     Ok(TakenBack::Done)
 }
 
 impl Store {
-    /// Books what the network paid for a statement: `paid → network`, once for each key.
+    /// Books a payment for a statement: `paid → network`, once for each key.
     pub async fn pay_statement(
         &self,
         id: i64,
         payment: Payment,
-        word: Resolution,
+        resolution: Resolution,
         business_date: String,
     ) -> Result<Paid> {
-        self.write(move |tx| Box::pin(async move { pay(tx, id, payment, word, business_date).await })).await
+        self.write(move |tx| Box::pin(async move { pay(tx, id, payment, resolution, business_date).await }))
+            .await
     }
 
-    /// Takes a payment back by the opposite transfer, once.
+    /// Reverses a payment by the opposite transfer, once.
     pub async fn take_payment_back(
         &self,
         id: i64,
         payment: i64,
-        word: Resolution,
+        resolution: Resolution,
         business_date: String,
     ) -> Result<TakenBack> {
-        self.write(move |tx| Box::pin(async move { take_back(tx, id, payment, word, business_date).await }))
-            .await
+        self.write(move |tx| {
+            Box::pin(async move { take_back(tx, id, payment, resolution, business_date).await })
+        })
+        .await
     }
 
-    /// What was paid for a statement, and for what it supersedes, less what was taken back.
+    /// Payments for a statement and for those that it supersedes, less reversed ones.
     pub async fn statement_paid(&self, id: i64) -> Result<Micros> {
         let payments = self.statement_payments(id).await?;
         Ok(Micros(payments.iter().map(PaymentRow::signed).sum()))
     }
 
-    /// Every payment for a statement and for what it supersedes, the oldest first.
+    /// All payments and reversals for a statement and for those that it supersedes, oldest first.
     pub async fn statement_payments(&self, id: i64) -> Result<Vec<PaymentRow>> {
         Ok(read!(self, pool => sqlx::query_as(concat!(
             versions!(), payments!(), "WHERE statement_id IN (SELECT id FROM versions) ORDER BY id"

@@ -1,4 +1,4 @@
-//! Receiving a file: piece by piece, until it is complete; what was cut short is forgotten.
+//! Receives a file piece by piece until it is complete; deletes interrupted uploads.
 
 use std::sync::LazyLock;
 
@@ -17,58 +17,58 @@ use crate::db::sql::{LazyStatement, Statement};
 use crate::db::tx::{Tx, guard, with_statement};
 use crate::{Result, Store};
 
-/// A statement that is about to be received.
+/// A statement to receive.
 #[derive(Clone, Debug)]
 pub struct NewStatement {
-    /// The source.
+    /// As in the settings.
     pub source: String,
-    /// The name of the file.
+    /// The file's name, as sent.
     pub file_name: String,
-    /// How it is written, as JSON.
+    /// JSON of [`Format`](domain::statement::format::Format).
     pub format: String,
-    /// Its first and last business date, if a person states them.
+    /// First and last business date, if a person states them.
     pub period: Option<(String, String)>,
-    /// Who brings it.
+    /// The sender.
     pub actor: Actor,
-    /// When.
+    /// The start of the upload.
     pub now: TimestampMs,
 }
 
-/// What is done with a file once it is received.
+/// What happens once a file is received.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Then {
-    /// It is read and matched, if its period is certain; else it waits, too.
+    /// It is imported if its period is certain; otherwise it waits for a person.
     Import,
-    /// It waits until a person has seen the preview.
+    /// It waits until a person has checked the preview.
     Ask,
 }
 
-/// What became of a file that was received.
+/// The result of receiving a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Received {
-    /// It is new.
+    /// A new statement.
     New,
-    /// The same file was received before, as this statement.
+    /// The file was already received as this statement; nothing changed.
     Before(i64),
 }
 
-/// A file that has arrived.
+/// A completely received file.
 #[derive(Debug)]
 pub(crate) struct Complete {
-    /// SHA-256 of it.
+    /// SHA-256 of the file, in hexadecimal.
     pub(crate) hash: String,
-    /// How many pieces it has.
+    /// Number of pieces.
     pub(crate) pieces: i64,
-    /// On which days its lines lie.
+    /// Number of lines by day.
     pub(crate) days: Days,
     pub(crate) then: Then,
     pub(crate) supersedes: Supersedes,
-    /// Who brings it.
+    /// The sender.
     pub(crate) actor: Actor,
 }
 
 impl Store {
-    /// Begins to receive a file. What is left of an attempt that was killed is forgotten.
+    /// Starts receiving a file, and deletes what interrupted uploads left.
     pub async fn begin_statement(&self, new: NewStatement) -> Result<i64> {
         self.write(move |tx| {
             Box::pin(async move {
@@ -102,8 +102,8 @@ impl Store {
         .await
     }
 
-    /// Keeps a piece of a file that is being received; `seq` counts from 0. Contended, if somebody began to send the
-    /// same file anew.
+    /// Saves a piece of a file that is being received; `seq` starts at 0. [`Error::Contended`](crate::Error::Contended) if
+    /// a new upload of the same file has started.
     pub async fn add_statement_piece(&self, id: i64, seq: i64, piece: Piece) -> Result<()> {
         self.write(move |tx| {
             Box::pin(async move {
@@ -121,8 +121,8 @@ impl Store {
         .await
     }
 
-    /// The file is complete. One that is here already, read with the same settings, is forgotten again, with a pointer
-    /// to the first; an error in words if it cannot supersede what a person says.
+    /// Completes a file. If the same file was already received with the same format, the upload is deleted and the earlier
+    /// statement returned. A sentence if it cannot supersede the chosen statements.
     pub(crate) async fn finish_receiving(
         &self,
         id: i64,
@@ -148,11 +148,11 @@ async fn finish_receiving(
     let mut supersedes = complete.supersedes;
     for before in same {
         match before.stands()? {
-            // It could not be read; now it is sent again.
+            // It failed before; the new upload replaces it.
             State::Failed => {
                 life::discard(tx, &before, &complete.actor, TimestampMs(row.received_at)).await?;
             }
-            // Read with other settings, it is a new version of itself.
+            // The same file read with another format is a new version.
             State::Matched if before.format()? != row.format()? => {
                 if supersedes == Supersedes::Decide {
                     supersedes = Supersedes::These(vec![before.id]);
@@ -169,7 +169,7 @@ async fn finish_receiving(
             }
         }
     }
-    if let Err(fault) = counting::say(tx, &row, &supersedes).await? {
+    if let Err(fault) = counting::choose(tx, &row, &supersedes).await? {
         return Ok(Err(fault));
     }
     let proposal = complete.days.proposal(date_of(TimestampMs(row.received_at)));
@@ -197,12 +197,12 @@ async fn finish_receiving(
     Ok(Ok(Received::New))
 }
 
-/// What is compared of two formats of one file.
+/// A hash to compare the formats of one file.
 pub(super) fn hash_of(format: &str) -> String {
     hex(&Sha256::digest(format.as_bytes()))
 }
 
-/// What is left of uploads that were cut short: of the same file, or of any that is a day old.
+/// Interrupted uploads: of the same file, or older than a day.
 static FORGET_DRAFTS: LazyStatement = LazyLock::new(|| {
     Statement::new(
         "DELETE FROM statement_chunks WHERE statement_id IN

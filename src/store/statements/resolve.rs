@@ -1,4 +1,4 @@
-//! What people say of a difference: it is accepted.
+//! Accepting differences.
 
 use std::sync::LazyLock;
 
@@ -15,29 +15,29 @@ use crate::db::sql::{LazyStatement, Statement};
 use crate::db::tx::with_statement;
 use crate::{Result, Store};
 
-/// A person's word on a statement.
+/// Who resolves something about a statement, why and when.
 #[derive(Clone, Debug)]
 pub struct Resolution {
-    /// Who.
+    /// The person or token.
     pub actor: Actor,
-    /// Why.
+    /// The reason, or the note of a payment.
     pub reason: String,
-    /// When.
+    /// The time of the act.
     pub now: TimestampMs,
 }
 
-/// What became of a person's acceptance.
+/// The result of accepting a difference.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Accepted {
     /// It is accepted.
     Done,
-    /// It had been accepted.
+    /// It was already accepted.
     Before,
     /// There is no such difference.
     Missing,
 }
 
-/// $3: the state; $4 to $6: who, why, when; $7: only this subject, or all.
+/// $3: the state, or empty for all; $4 to $6: actor, reason, time; $7: the subject, or empty for all.
 static ACCEPT: LazyStatement = LazyLock::new(|| {
     Statement::new(
         concat!(
@@ -62,8 +62,13 @@ static ACCEPTED_BEFORE: LazyStatement = LazyLock::new(|| {
 });
 
 impl Store {
-    /// Accepts one difference, with a reason.
-    pub async fn accept_difference(&self, id: i64, difference: String, word: Resolution) -> Result<Accepted> {
+    /// Accepts one difference (a [`BreakRow::subject`](super::BreakRow::subject)).
+    pub async fn accept_difference(
+        &self,
+        id: i64,
+        difference: String,
+        resolution: Resolution,
+    ) -> Result<Accepted> {
         self.write(move |tx| {
             Box::pin(async move {
                 let before: i64 =
@@ -80,9 +85,9 @@ impl Store {
                     .bind(id)
                     .bind(none_pending)
                     .bind("")
-                    .bind(word.actor.name())
-                    .bind(&word.reason)
-                    .bind(word.now.0)
+                    .bind(resolution.actor.name())
+                    .bind(&resolution.reason)
+                    .bind(resolution.now.0)
                     .bind(&difference)
                     .execute(connection)
                     .await?
@@ -90,22 +95,22 @@ impl Store {
                 if accepted == 0 {
                     return Ok(Accepted::Missing);
                 }
-                let detail = format!("{difference}: {}", word.reason);
-                let line = Line::new(&word.actor, Action::DifferenceAccepted, subject(id), detail);
-                audit::note(tx, &line, word.now);
+                let detail = format!("{difference}: {}", resolution.reason);
+                let line = Line::new(&resolution.actor, Action::DifferenceAccepted, subject(id), detail);
+                audit::note(tx, &line, resolution.now);
                 Ok(Accepted::Done)
             })
         })
         .await
     }
 
-    /// Accepts every difference of one state that is open, with one reason; answers with how many those were.
+    /// Accepts all open differences of one state; returns their number.
     pub async fn accept_differences(
         &self,
         id: i64,
         pending_from: String,
         state: LineState,
-        word: Resolution,
+        resolution: Resolution,
     ) -> Result<u64> {
         self.write(move |tx| {
             Box::pin(async move {
@@ -113,17 +118,17 @@ impl Store {
                     .bind(id)
                     .bind(pending_from)
                     .bind(state.name())
-                    .bind(word.actor.name())
-                    .bind(&word.reason)
-                    .bind(word.now.0)
+                    .bind(resolution.actor.name())
+                    .bind(&resolution.reason)
+                    .bind(resolution.now.0)
                     .bind("")
                     .execute(connection)
                     .await?
                     .rows_affected());
                 if accepted > 0 {
-                    let detail = format!("all {accepted} of {}: {}", state.name(), word.reason);
-                    let line = Line::new(&word.actor, Action::DifferenceAccepted, subject(id), detail);
-                    audit::note(tx, &line, word.now);
+                    let detail = format!("all {accepted} of {}: {}", state.name(), resolution.reason);
+                    let line = Line::new(&resolution.actor, Action::DifferenceAccepted, subject(id), detail);
+                    audit::note(tx, &line, resolution.now);
                 }
                 Ok(accepted)
             })

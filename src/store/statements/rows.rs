@@ -1,4 +1,4 @@
-//! Rows of statements on their way into the database and back.
+//! Rows of statements and their lines, as loaded and saved.
 
 use domain::postback::network::Kind;
 use domain::report::amount::Amount;
@@ -41,7 +41,7 @@ given_row! {
     }
 }
 
-/// A line of another statement: transaction, kind, statement, amount, currency, day.
+/// A line of another statement.
 #[derive(sqlx::FromRow)]
 pub(super) struct OtherRow {
     pub(super) tx_id: String,

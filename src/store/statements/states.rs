@@ -1,6 +1,6 @@
-//! States of lines as SQL, each list once.
+//! Lists of line states as SQL.
 
-/// The states of lines that belong to a booking of ours: their reward is found by `reward_id`.
+/// States of lines that match one of our bookings, named by `reward_id`.
 macro_rules! with_booking {
     () => {
         "('matched', 'matched_in_tolerance', 'amount_differs', 'currency_differs')"
@@ -8,7 +8,7 @@ macro_rules! with_booking {
 }
 pub(super) use with_booking;
 
-/// The states of lines that nobody has to accept: nothing differs, or the line is not judged yet.
+/// States of lines that nobody has to accept: there is no difference, or the line is not matched yet.
 macro_rules! without_difference {
     () => {
         "('matched', 'matched_in_tolerance', 'counted_elsewhere', 'open')"
@@ -16,8 +16,8 @@ macro_rules! without_difference {
 }
 pub(super) use without_difference;
 
-/// The state of a booking that no line has, as it stands today: `statement_missing AS missing`, and $2, the first business
-/// date whose bookings are only pending.
+/// The current state of a booking without a line, from `statement_missing AS missing`. $2 is the first business date whose
+/// bookings are only pending.
 macro_rules! state_of_missing {
     () => {
         "CASE WHEN counted_in IS NOT NULL THEN 'counted_elsewhere'

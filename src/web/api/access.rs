@@ -49,7 +49,7 @@ pub(crate) async fn owner_of(
     Err(ApiError::Unauthorized)
 }
 
-/// Why somebody does something: `text`, which came in `field`, without blanks around it.
+/// Validates a reason: `text` from `field`, trimmed and not empty.
 pub(crate) fn reason(field: &str, text: &str) -> Result<String, ApiError> {
     page::at_most(field, text, MAX_NOTE_LEN)?;
     let text = text.trim();
@@ -81,7 +81,7 @@ impl Call {
         owner_of(&api.store, &api.refusals, &self.authorization, self.from, api.clock.now()).await
     }
 
-    /// Only who may call is told what else is wrong.
+    /// Checked first, so that callers without the right learn nothing else.
     fn look(&self) -> Result<(), ApiError> {
         known::look(&self.method, self.path.as_str(), &self.query)
     }

@@ -14,7 +14,7 @@ use warp::http::StatusCode;
 use super::MAX_REQUEST_BODY_LEN;
 use super::error::ErrorBody;
 
-/// Which calls can answer so.
+/// The calls that can give this answer.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Of {
     All,

@@ -73,7 +73,7 @@ pub(crate) struct Delivery {
     /// RFC 3339: earliest next attempt; while it is being sent, the time of the next retry
     #[schema(value_type = Time)]
     due_at: String,
-    /// How often a worker leased it.
+    /// Number of times that a worker leased it.
     tries: i64,
     /// Counted attempts since it was created or resent by a person.
     counted_attempts: i64,

@@ -25,7 +25,7 @@ pub(super) const CODES: [&str; 11] = [
 /// Seconds after which to retry when the database does not respond.
 const RETRY_AFTER: &str = "1";
 
-/// Why a call failed.
+/// A call failed.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ApiError {
     /// The request is invalid.

@@ -96,7 +96,7 @@ pub(super) fn look(method: &Method, path: &str, query: &str) -> Result<(), ApiEr
     Ok(())
 }
 
-/// Whether `path` matches a template such as `/rewards/{id}`.
+/// True if `path` matches a template such as `/rewards/{id}`.
 fn is_of(template: &str, path: &str) -> bool {
     let (mut parts, mut of_path) = (template.split('/'), path.split('/'));
     loop {

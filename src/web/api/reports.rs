@@ -97,7 +97,7 @@ pub(crate) struct ReportQuery {
     limit: Option<String>,
 }
 
-/// Which table of a report a CSV file holds.
+/// The table of a report in a CSV file.
 #[derive(Debug, Default, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields, default)]
 #[into_params(parameter_in = Query)]
@@ -145,7 +145,7 @@ fn signed_off(row: &ReportRow) -> Option<SignedOff> {
     Some(SignedOff { by: row.signed_by.clone()?, at: time(row.signed_at?), note: row.sign_note.clone()? })
 }
 
-/// A report, in one of three forms that are told apart by the end of `name`: `2026-11-24`, `2026-11-24.csv`,
+/// A report, in one of three forms by the end of `name`: `2026-11-24`, `2026-11-24.csv`,
 /// `2026-11-24.xlsx`.
 async fn in_its_form(call: Call, name: &str, query: &str) -> Result<Response, ApiError> {
     call.reader().await?;

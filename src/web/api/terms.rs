@@ -187,8 +187,8 @@ terms! {
     ErrorCode = one_of(super::error::CODES);
 }
 
-/// What [`StateRequest`](super::quarantine::StateRequest) must say as a whole: a reason unless it is a preview, and at
-/// least one value.
+/// Schema of [`StateRequest`](super::quarantine::StateRequest) as a whole: a reason unless it is a preview, and at least
+/// one value.
 pub(super) fn state_request() -> serde_json::Value {
     let has =
         |name: &str, what: serde_json::Value| json!({ "required": [name], "properties": { name: what } });

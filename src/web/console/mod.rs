@@ -57,7 +57,7 @@ const FORM: &str = "application/x-www-form-urlencoded";
 pub struct Console {
     /// The database.
     pub store: Store,
-    /// What time it is.
+    /// The clock.
     pub clock: Clock,
     /// The zone of the business day.
     pub timezone: Tz,
@@ -77,11 +77,11 @@ pub struct Console {
     pub logins: Logins,
     /// Choices of the filters of the queue, cached.
     pub choices: Choices,
-    /// How statements are read.
+    /// Formats of statements by source.
     pub statements: Arc<Readings>,
-    /// How quarantined postbacks are finished.
+    /// Settings for quarantined postbacks.
     pub stating: Arc<Stating>,
-    /// Which refusals stand in the audit.
+    /// Limits the audit lines about refusals.
     pub refusals: Arc<Refusals>,
 }
 
@@ -89,7 +89,7 @@ pub struct Console {
 /// the result.
 pub type Choices = tokio::sync::Mutex<Option<(TimestampMs, Vec<Choice>)>>;
 
-/// How long cached choices are used, in milliseconds.
+/// Age up to which cached choices are used, in milliseconds.
 const CHOICES_MS: i64 = 10_000;
 
 /// First segments of all paths of the pages.
@@ -180,7 +180,7 @@ pub fn elsewhere(console: Arc<Console>) -> BoxedFilter<(Response,)> {
         .boxed()
 }
 
-/// Whether the address belongs to a page. A postback that was configured without its path must not be redirected to a
+/// True if the address belongs to a page. A postback that was configured without its path must not be redirected to a
 /// page: the network would count it as accepted.
 fn is_ours(path: &str, query: &str) -> bool {
     let root = path.split('/').nth(1).unwrap_or_default();

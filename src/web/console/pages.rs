@@ -1,4 +1,4 @@
-//! Which handler answers which address, for somebody who is signed in.
+//! Routes of the pages for signed-in people.
 
 use domain::audit::Action;
 

@@ -1,4 +1,4 @@
-//! Requests that no page can answer, whoever sends them: unknown address, unreadable form, wrong method.
+//! Requests that no page can answer: unknown address, unreadable form, wrong method.
 
 use std::borrow::Cow;
 

@@ -13,13 +13,13 @@ use domain::time::TimestampMs;
 /// bodies of a URL are kept at most.
 const BODIES_A_MINUTE: u8 = 16;
 const MINUTE_MS: i64 = 60_000;
-/// How many URLs are remembered; when there are more, those of the minute before are forgotten early.
+/// Most URLs that are counted; beyond it the counts of the previous minute are dropped early.
 const MAX_URLS: usize = 10_000;
 
-/// Why such a body is not kept.
+/// The reason why such a body is not kept, as shown beside the postback.
 pub(super) const WHY: &str = "too many calls of this URL with a body in a minute";
 
-/// How often each URL was called with a body, this minute and the one before.
+/// Calls with a body for each URL, in this minute and the previous one.
 #[derive(Debug, Default)]
 pub struct CalledAgain {
     state: Mutex<State>,

@@ -5,7 +5,7 @@ use warp::Reply;
 use warp::http::{HeaderValue, StatusCode, header};
 use warp::reply::Response;
 
-/// How long a network should wait after a 503, in seconds.
+/// `Retry-After` of a 503, in seconds.
 const RETRY_AFTER_S: &str = "10";
 
 /// Every answer that a network can get.

@@ -22,7 +22,7 @@ pub(super) async fn read(
     whole(headers, body, MAX_BODY_LEN).await
 }
 
-/// How a body is kept: percent-encoded; `None` if it is empty.
+/// The stored form of a body: percent-encoded; `None` if it is empty.
 pub(super) fn kept(bytes: &[u8]) -> Option<String> {
     (!bytes.is_empty()).then(|| percent_encode(bytes, ENCODED).to_string())
 }

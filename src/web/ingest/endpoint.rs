@@ -16,7 +16,7 @@ pub struct SourceEndpoint {
     pub callers: CallerList,
 }
 
-/// Why a call is refused.
+/// The call is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
     /// The signature is missing or wrong.
@@ -27,10 +27,10 @@ pub enum Refusal {
     CallerNotListed,
     /// Like [`Self::CallerNotListed`], but the caller is unknown behind the proxies.
     #[error(
-        "`ip_policy` enforces `allow_ips`, but X-Forwarded-For does not say who called: its hop that counts is missing \
-         or no address"
+        "`ip_policy` enforces `allow_ips`, but X-Forwarded-For does not name the caller: the entry of the trusted proxy \
+         is missing or not an address"
     )]
-    CallerNotTold,
+    CallerNotReported,
 }
 
 impl SourceEndpoint {

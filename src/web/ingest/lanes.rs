@@ -1,26 +1,26 @@
-//! A bounded queue in which everybody has room: one lane for each source, or each network that sends what is refused.
+//! A bounded, fair queue: one lane for each source, or for each network that sends refused calls.
 //!
-//! A lane may hold twice as much as is free in all. So one alone can fill two thirds, and whatever it does a third stays
-//! for the others; and they are served in turn, so that nobody waits behind another's flood.
+//! A lane may hold at most twice the free capacity. So a single lane can fill two thirds, and a third stays for the others.
+//! Lanes are served in turn, so that none waits behind a flood in another.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
 
-/// A lane may hold so many times what is free.
+/// A lane may hold this many times the free capacity.
 const TIMES_FREE: usize = 2;
 
-/// How much waits, or may wait.
+/// An amount of queued items, or a limit for it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Held {
-    /// In number.
+    /// Number of items.
     pub(super) items: usize,
-    /// In KiB.
+    /// Their size in KiB.
     pub(super) kib: usize,
 }
 
-/// The queue.
+/// The queue with all its lanes.
 #[derive(Debug)]
 pub(super) struct Lanes<T> {
     state: Mutex<State<T>>,
@@ -32,21 +32,21 @@ pub(super) struct Lanes<T> {
 struct State<T> {
     lanes: BTreeMap<String, Lane<T>>,
     held: Held,
-    /// Whose turn was the last one.
+    /// Name of the lane that was served last.
     served: String,
-    /// Nothing more comes.
+    /// True if no further items are accepted.
     is_closed: bool,
 }
 
 #[derive(Debug)]
 struct Lane<T> {
-    /// Each with its KiB.
+    /// Items with their size in KiB.
     waiting: VecDeque<(usize, T)>,
-    /// Also by what was taken and is in hand.
+    /// Waiting items and taken ones whose [`Room`] still exists.
     held: Held,
 }
 
-/// The room that one item takes up, until this is dropped.
+/// Reserves capacity for one item until it is dropped.
 #[derive(Debug)]
 pub(super) struct Room<T> {
     lanes: Arc<Lanes<T>>,
@@ -78,11 +78,11 @@ impl<T> Lanes<T> {
     }
 
     fn lock(&self) -> MutexGuard<'_, State<T>> {
-        // Nothing in here panics while it holds the lock; and if it did, the state is whole between two lines.
+        // No code panics while it holds the lock; even after a panic the state would be consistent.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Room for an item of `kib` in the lane `of`; `None` if that is full, or nothing is taken any more.
+    /// Reserves `kib` KiB for one item in the lane `of`; `None` if the lane is full or the queue is closed.
     pub(super) fn room(self: &Arc<Self>, of: &str, kib: usize) -> Option<Room<T>> {
         let mut state = self.lock();
         let own = state.lanes.get(of).map_or_else(Held::default, |lane| lane.held);
@@ -106,7 +106,7 @@ impl<T> Lanes<T> {
         Some(Room { lanes: self.clone(), of: of.to_owned(), kib })
     }
 
-    /// Puts `item` where it has room.
+    /// Appends `item` to the lane `of`, where it has a [`Room`]; returns it if the queue is closed.
     pub(super) fn push(&self, of: &str, kib: usize, item: T) -> Result<(), T> {
         let mut state = self.lock();
         if state.is_closed {
@@ -121,7 +121,8 @@ impl<T> Lanes<T> {
         Ok(())
     }
 
-    /// Up to `most`, and one at least, the lanes in turn, as soon as there are some; `None` when nothing more comes.
+    /// Waits for items and takes up to `most` (at least one item), from the lanes in turn; `None` when the queue is closed
+    /// and empty.
     pub(super) async fn take(&self, most: Held) -> Option<Vec<T>> {
         loop {
             let changed = self.changed.notified();
@@ -139,13 +140,13 @@ impl<T> Lanes<T> {
         }
     }
 
-    /// Nothing more comes; what waits can still be taken.
+    /// Accepts no further items; waiting ones can still be taken.
     pub(super) fn close(&self) {
         self.lock().is_closed = true;
         self.changed.notify_one();
     }
 
-    /// Drops what waits, and takes nothing more.
+    /// Drops the waiting items and accepts no further ones.
     pub(super) fn abandon(&self) {
         let waiting: Vec<T> = {
             let mut state = self.lock();
@@ -153,7 +154,7 @@ impl<T> Lanes<T> {
             let waiting = state.lanes.values_mut().flat_map(|lane| std::mem::take(&mut lane.waiting));
             waiting.map(|(_, item)| item).collect()
         };
-        // Outside the lock: each gives its room back.
+        // Outside of the lock: dropping an item releases its room, which locks.
         drop(waiting);
     }
 
@@ -161,7 +162,7 @@ impl<T> Lanes<T> {
         self.lock().is_closed
     }
 
-    /// How much waits or is in hand.
+    /// Waiting items and taken ones that are not finished.
     pub(super) fn held(&self) -> Held {
         self.lock().held
     }
@@ -171,11 +172,11 @@ impl<T> State<T> {
     fn take(&mut self, most: Held) -> Vec<T> {
         let waits = self.lanes.iter().filter(|(_, lane)| !lane.waiting.is_empty());
         let mut names: Vec<String> = waits.map(|(name, _)| name.clone()).collect();
-        // Whoever comes after the last one that was served is first.
+        // Begin with the lane after the one that was served last.
         let first = names.partition_point(|name| *name <= self.served);
         names.rotate_left(first);
         let (mut taken, mut kib) = (Vec::new(), 0);
-        // Large ones are taken in turn, too: nobody waits for a commit that is full of another's.
+        // The limit in KiB also applies in turn: a commit must not be full of one lane's large items.
         let mut turn = names.into_iter().collect::<VecDeque<_>>();
         while taken.len() < most.items
             && let Some(name) = turn.pop_front()
@@ -207,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn one_alone_fills_two_thirds_and_the_others_still_have_room() {
+    fn one_lane_fills_two_thirds_and_leaves_room_for_others() {
         for kib in [1, 10] {
             let lanes = Lanes::new(MOST);
             let flood = filled(&lanes, "a", kib);
@@ -216,21 +217,21 @@ mod tests {
             assert!(!others.is_empty());
             assert!(!filled(&lanes, "c", kib).is_empty());
             drop(flood);
-            assert!(filled(&lanes, "b", kib).len() >= 3, "what was given back is free");
+            assert!(filled(&lanes, "b", kib).len() >= 3, "released room is free again");
             drop(others);
             assert_eq!(lanes.held(), Held::default());
-            assert!(lanes.lock().lanes.is_empty(), "a lane that holds nothing is forgotten");
+            assert!(lanes.lock().lanes.is_empty(), "an empty lane is removed");
         }
     }
 
     #[test]
-    fn what_is_larger_than_all_room_never_fits() {
+    fn an_item_larger_than_the_queue_never_fits() {
         let lanes: Arc<Lanes<()>> = Lanes::new(MOST);
         assert!(lanes.room("a", 121).is_none());
     }
 
     #[tokio::test]
-    async fn lanes_are_served_in_turn_and_each_in_its_order() {
+    async fn lanes_are_served_in_turn_and_in_order() {
         let lanes: Arc<Lanes<(&str, usize)>> = Lanes::new(Held { items: 1_000, kib: 1_000 });
         let mut rooms = Vec::new();
         for (of, number) in [("a", 100), ("b", 2), ("c", 1)] {
@@ -243,17 +244,14 @@ mod tests {
         assert_eq!(first, [("a", 0), ("b", 0), ("c", 0), ("a", 1), ("b", 1), ("a", 2)]);
         assert_eq!(lanes.take(Held { items: 2, kib: 1_000 }).await.expect("some"), [("a", 3), ("a", 4)]);
         lanes.close();
-        assert_eq!(
-            lanes.take(Held { items: 1_000, kib: 1_000 }).await.expect("what waits is taken").len(),
-            95
-        );
+        assert_eq!(lanes.take(Held { items: 1_000, kib: 1_000 }).await.expect("waiting items").len(), 95);
         assert_eq!(lanes.take(Held { items: 1, kib: 1_000 }).await, None);
         assert_eq!(lanes.push("a", 1, ("a", 0)), Err(("a", 0)));
         assert!(lanes.room("a", 1).is_none());
     }
 
     #[tokio::test]
-    async fn a_batch_is_bounded_in_kib_and_what_is_too_large_for_one_goes_alone() {
+    async fn an_item_too_large_for_a_batch_is_taken_alone() {
         let lanes: Arc<Lanes<(&str, usize)>> = Lanes::new(Held { items: 1_000, kib: 1_000 });
         let mut rooms = Vec::new();
         for (of, kib) in [("a", 40), ("a", 40), ("a", 150), ("b", 1), ("b", 2)] {
@@ -267,7 +265,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn more_lanes_than_a_batch_holds_all_have_their_turn() {
+    async fn lanes_beyond_one_batch_get_their_turn() {
         let lanes: Arc<Lanes<usize>> = Lanes::new(Held { items: 1_000, kib: 1_000 });
         let mut rooms = Vec::new();
         for number in 0..6 {

@@ -58,7 +58,7 @@ pub use stray::Strays;
 pub const MAX_TARGET_LEN: usize = 8 * 1024;
 /// The largest body, in bytes. Networks send none; it is kept as evidence all the same.
 pub const MAX_BODY_LEN: usize = 64 * 1024;
-/// How much of the body of a refused call is kept, in bytes: anyone can send one.
+/// Bytes of the body of a refused call that are kept; anyone can send one.
 const MAX_REFUSED_BODY_LEN: usize = 8 * 1024;
 /// Names the call in the logs.
 const REQUEST_ID: &str = "x-request-id";
@@ -79,7 +79,7 @@ pub struct Ingest {
     pub called_again: CalledAgain,
     /// Writes postbacks in batches.
     pub recorder: Recorder,
-    /// What time it is.
+    /// The clock.
     pub clock: Clock,
 }
 
@@ -238,7 +238,7 @@ async fn take(
     let checked = endpoint.check(&ingest.origin, &postback.target, Some(remote_ip));
     if let Err(refusal) = checked.map_err(|refusal| match refusal {
         // Not listed is the proxy, and nobody knows who called it: the call is kept, and can be replayed.
-        Refusal::CallerNotListed if !caller.is_told => Refusal::CallerNotTold,
+        Refusal::CallerNotListed if !caller.is_reported => Refusal::CallerNotReported,
         other => other,
     }) {
         return refuse(ingest, remote_ip, postback, refusal, body).await;
@@ -302,7 +302,7 @@ async fn refuse(
     }
     match refusal {
         Refusal::BadSignature(_) => Answer::BadSignature,
-        Refusal::CallerNotListed | Refusal::CallerNotTold => Answer::CallerNotListed,
+        Refusal::CallerNotListed | Refusal::CallerNotReported => Answer::CallerNotListed,
     }
 }
 

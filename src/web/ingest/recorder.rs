@@ -1,9 +1,8 @@
-//! The recorder: one task that commits whatever is waiting in one transaction.
+//! The recorder: one task that commits all waiting calls in one transaction.
 //!
-//! Group commit without a timer: while one commit is on its way to the disk, the next calls gather, and are
-//! committed together. A call that comes alone waits for nothing but its own commit. The queue is bounded in number
-//! and in bytes, and every source has room in it, however many calls another one sends; when there is none, the database
-//! says no, or says nothing for some seconds, the call is answered 503 and the network tries again.
+//! Group commit without a timer: calls that arrive during a commit are committed together in the next one. A single call
+//! waits only for its own commit. The queue is bounded in number and bytes, and no source can fill it alone. If it is full,
+//! or the database fails or does not answer for some seconds, the call is answered 503 and the network tries again.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -18,29 +17,27 @@ use tracing::{error, warn};
 
 use super::lanes::{Held, Lanes, Room};
 
-/// How many calls wait at most, and what they hold together: of one source alone two thirds of it.
+/// Limit of the queue; one source alone gets two thirds of it.
 const MAX_WAITING: Held = Held { items: 12_288, kib: 48 * 1_024 };
-/// How many are committed at once at most, and what they hold together: a commit that is full of large bodies must not
-/// take so long that those behind it are put off.
+/// Limit of one commit. Bounded in KiB, too: a commit full of large bodies must not take so long that the calls behind it
+/// time out.
 const MAX_BATCH: Held = Held { items: 512, kib: 4 * 1_024 };
 
-/// Refused calls: how many wait, how many are kept at once, and the pause after that. Together the most that anyone
-/// can make us write without a signature: 64 rows of 8 KiB a second.
+/// Limits for refused calls: queue, one write, and the pause after it. Together they bound what callers without a
+/// signature can make us write: 64 rows of 8 KiB per second.
 const MAX_REFUSED_WAITING: Held = Held { items: 256, kib: 8 * 1_024 };
 const MAX_REFUSED_BATCH: Held = Held { items: 64, kib: 2 * 1_024 };
 const REFUSED_PAUSE: Duration = Duration::from_secs(1);
 
-/// How often a batch of them is tried. Nobody sends them again: when the database is busy, or the process stops while it
-/// is, they have waited for a connection only once.
+/// Attempts to write a batch of refused calls. Networks do not resend them, so a busy database is tried again.
 const KEEP_ATTEMPTS: u32 = 3;
 
-/// How long a caller waits to hear that the call is recorded. What is recorded later all the same comes again as a
-/// repeat, which is harmless.
+/// Time until the answer. A call that is recorded after it is sent again by the network as a repeat, which is harmless.
 const ANSWER_WITHIN: Duration = Duration::from_secs(5);
-/// How much of it may pass before its commit begins. Whoever has waited for longer stands behind a database that says
-/// nothing, and is told no without another attempt, of which they would not hear.
+/// Longest wait until the commit of a call begins. After that the database is probably stuck and the answer would come too
+/// late, so the call is answered 503 without an attempt.
 const COMMIT_WITHIN: Duration = Duration::from_millis(2_500);
-/// A commit that is in hand for longer than this is not ordinary any more.
+/// A commit that takes longer than this is reported by [`Recorder::stuck_for`].
 const SLOW_COMMIT: Duration = Duration::from_secs(3);
 
 /// The least time between two notices to other processes.
@@ -50,11 +47,11 @@ const NOTICE_PAUSE: Duration = Duration::from_millis(20);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NotRecorded;
 
-/// The way in. Cheap to clone; when the last one is dropped, the recorder records what it has and ends.
+/// Handle to the recorder. Cheap to clone; when the last one is dropped, the recorder commits the waiting calls and ends.
 #[derive(Clone, Debug)]
 pub struct Recorder {
     open: Arc<Open>,
-    /// Since when the commit in hand is in hand.
+    /// Start of the current commit; `None` between commits.
     committing: Arc<watch::Sender<Option<Instant>>>,
 }
 
@@ -72,7 +69,7 @@ struct WaitingRefused {
     _room: Room<WaitingRefused>,
 }
 
-/// Both queues, for as long as somebody may put something in.
+/// Both queues; dropping it closes them.
 #[derive(Debug)]
 struct Open {
     waiting: Arc<Lanes<Waiting>>,
@@ -86,7 +83,7 @@ impl Drop for Open {
     }
 }
 
-/// Whoever waits is told at once when nobody records any more.
+/// On drop, waiting calls fail at once, because nothing records them any more.
 struct Abandoned(Arc<Lanes<Waiting>>);
 
 impl Drop for Abandoned {
@@ -96,8 +93,8 @@ impl Drop for Abandoned {
 }
 
 impl Recorder {
-    /// Starts recording into `store`. The second value ends when every [`Recorder`] is dropped and everything taken
-    /// is recorded; its error means that the process must end.
+    /// Starts recording into `store`. The future ends when every [`Recorder`] is dropped and all accepted calls are
+    /// recorded; an error means that the process must end.
     pub fn start(store: Store) -> (Self, impl Future<Output = Result<(), store::Error>> + Send) {
         let (waiting, refused) = (Lanes::new(MAX_WAITING), Lanes::new(MAX_REFUSED_WAITING));
         let committing = Arc::new(watch::Sender::new(None));
@@ -127,8 +124,8 @@ impl Recorder {
         })
     }
 
-    /// Records `postback`; `Ok` means that it is on disk. If there is room for it, but not for its body, the body is left
-    /// out: nothing that moves money depends on it.
+    /// Records `postback`; `Ok` means that it is on disk. If there is no room for its body, the body is left out: no booking
+    /// depends on it.
     pub async fn record(&self, mut postback: NewPostback) -> Result<(), NotRecorded> {
         let lanes = &self.open.waiting;
         let of = postback.source.clone();
@@ -144,47 +141,47 @@ impl Recorder {
         let (recorded, answer) = oneshot::channel();
         let since = Instant::now();
         let waiting = Waiting { postback, since, recorded, room };
-        // What is not taken is dropped here, outside the lock, because it gives its room back.
+        // A call that is not accepted is dropped here, outside of the lock: that releases its room, which locks.
         lanes.push(&of, size, waiting).map_err(|_| NotRecorded)?;
         tokio::time::timeout(ANSWER_WITHIN, answer)
             .await
             .map_or(Err(NotRecorded), |answer| answer.unwrap_or(Err(NotRecorded)))
     }
 
-    /// Keeps a refused call, unless more come of its network than are kept; true if it is.
+    /// Queues a refused call to be kept; false if the share of its network is used up.
     pub fn keep_refused(&self, refused: NewRefused) -> bool {
         let lanes = &self.open.refused;
-        // Full: dropped. Whoever floods us with unsigned calls gets no more than this, and the others have room.
+        // If the lane is full, the call is dropped: a flood from one network leaves room for others.
         let (of, size) = (format!("{} {}", refused.share(), refused.network()), kib(&refused.call));
         lanes
             .room(&of, kib(&refused.call))
             .is_some_and(|room| lanes.push(&of, size, WaitingRefused { refused, _room: room }).is_ok())
     }
 
-    /// How long the commit in hand has taken so far, if it takes longer than it should.
+    /// Duration of the current commit so far, if it is at least [`SLOW_COMMIT`].
     pub fn stuck_for(&self) -> Option<Duration> {
         let began: Option<Instant> = *self.committing.borrow();
         began.map(|began| began.elapsed()).filter(|taken| *taken >= SLOW_COMMIT)
     }
 
-    /// How many calls wait, and how many can.
+    /// The number of waiting calls, and its limit.
     pub fn waiting(&self) -> (usize, usize) {
         (self.open.waiting.held().items, MAX_WAITING.items)
     }
 }
 
-/// What a call takes up.
+/// Size of a call in KiB, rounded up.
 fn kib(call: &NewPostback) -> usize {
     (call.target.len() + call.body.as_ref().map_or(0, String::len)) / 1_024 + 1
 }
 
-/// Commits `batch` and answers every call of it. An error means that the process must end.
+/// Commits `batch` and answers each of its calls. An error means that the process must end.
 async fn record(store: &Store, mut batch: Vec<Waiting>) -> Result<(), store::Error> {
-    // The way back is closed with the call.
+    // A dropped call is answered 503, because its channel closes.
     let calls = batch.len();
     batch.retain(|call| call.since.elapsed() < COMMIT_WITHIN);
     if batch.len() < calls {
-        warn!(calls = calls - batch.len(), "calls that waited for too long behind a commit are put off");
+        warn!(calls = calls - batch.len(), "calls waited too long for a slow commit; they are answered 503");
     }
     if batch.is_empty() {
         return Ok(());
@@ -199,12 +196,12 @@ async fn record(store: &Store, mut batch: Vec<Waiting>) -> Result<(), store::Err
         Ok(()) => send_all(answers, Ok(())),
         Err(error) if error.is_broken() => return Err(error),
         Err(error) if postbacks.len() == 1 || error.is_transient() => {
-            warn!(%error, calls = answers.len(), "cannot record now");
+            warn!(%error, calls = answers.len(), "calls cannot be recorded; they are answered 503");
             send_all(answers, Err(NotRecorded));
         }
-        // Something in the batch is not acceptable to the database: it must not take the others with it.
+        // The database rejects something in the batch; the other calls must still be recorded.
         Err(error) => {
-            error!(%error, "a batch was refused; recording one by one");
+            error!(%error, "the database rejected a batch; recording its calls one by one");
             for (postback, answer) in postbacks.iter().zip(answers) {
                 match store.record(Arc::new(vec![postback.clone()])).await {
                     Ok(()) => answer.send(Ok(())),
@@ -217,13 +214,13 @@ async fn record(store: &Store, mut batch: Vec<Waiting>) -> Result<(), store::Err
     Ok(())
 }
 
-/// Batches are far smaller than what a float holds exactly.
+/// Exact, because batches are small.
 #[expect(clippy::cast_precision_loss, reason = "at most MAX_BATCH")]
 fn f64_of(count: usize) -> f64 {
     count as f64
 }
 
-/// The way back to one caller, and the room that their call takes up until then.
+/// The answer channel of one call, and its room in the queue until it is answered.
 struct Answer {
     recorded: oneshot::Sender<Result<(), NotRecorded>>,
     _room: Room<Waiting>,
@@ -237,7 +234,7 @@ fn send_all(answers: Vec<Answer>, result: Result<(), NotRecorded>) {
 
 impl Answer {
     fn send(self, result: Result<(), NotRecorded>) {
-        // The caller may have hung up; what is recorded is recorded all the same.
+        // The caller may have hung up; the result stands all the same.
         let _ = self.recorded.send(result);
     }
 }
@@ -248,7 +245,7 @@ async fn keep_refused(store: Store, calls: Arc<Lanes<WaitingRefused>>) {
         for attempt in 1..=KEEP_ATTEMPTS {
             match store.keep_refused(batch.clone()).await {
                 Err(error) if error.is_transient() && attempt < KEEP_ATTEMPTS => {
-                    warn!(%error, attempt, "refused calls are not kept yet; trying again");
+                    warn!(%error, attempt, "refused calls could not be kept; trying again");
                 }
                 Err(error) => warn!(%error, "refused calls could not be kept"),
                 Ok(()) => break,
@@ -260,12 +257,12 @@ async fn keep_refused(store: Store, calls: Arc<Lanes<WaitingRefused>>) {
     }
 }
 
-/// Tells workers of other processes, at most every [`NOTICE_PAUSE`], however many commits there are.
+/// Notifies workers of other processes of commits, at most every [`NOTICE_PAUSE`].
 async fn notify_others(store: Store, notices: Arc<Notify>) {
     loop {
         notices.notified().await;
         if let Err(error) = store.wake_other_processes().await {
-            warn!(%error, "workers of other processes are not told; they look by themselves every second");
+            warn!(%error, "workers of other processes cannot be notified; they poll every second");
         }
         tokio::time::sleep(NOTICE_PAUSE).await;
     }

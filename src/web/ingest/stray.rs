@@ -1,6 +1,6 @@
-//! Calls that never were a postback, because of their request line: it cannot be parsed, or it names a source that does
-//! not exist, another path or another method. A network that sends them loses rewards, and nobody would know: they are
-//! kept beside the calls whose signature is wrong, under the same limits, counted, and logged once a minute.
+//! Calls that cannot be postbacks because of their request line: it cannot be parsed, or has an unknown source, a wrong
+//! path or a wrong method. A network that sends them loses rewards unnoticed, so they are kept as refused calls under the
+//! same limits, counted, and logged once a minute.
 
 use std::net::IpAddr;
 use std::sync::{Mutex, PoisonError};
@@ -17,41 +17,41 @@ use warp::http::Method;
 use super::{Answer, Ingest};
 use crate::tap::MAX_LINE_LEN;
 
-/// How often the log tells of them.
+/// Pause between two log lines about stray calls.
 const LOGGED_EVERY: Duration = Duration::from_mins(1);
-/// The longest name of a source.
+/// The longest name of a source, in bytes.
 const MAX_SOURCE_LEN: usize = 64;
 
-/// How many there were since the log told of them.
+/// Stray calls since the last log line about them.
 #[derive(Debug, Default)]
 pub struct Strays(Mutex<(Option<Instant>, u64)>);
 
 impl Strays {
-    /// Counts one more; how many there were, if it is time to tell.
-    fn tell(&self, now: Instant) -> Option<u64> {
-        let mut told = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        told.1 += 1;
-        if told.0.is_some_and(|at| now.duration_since(at) < LOGGED_EVERY) {
+    /// Counts one call. If a log line is due, returns the number of calls since the last one.
+    fn count(&self, now: Instant) -> Option<u64> {
+        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        state.1 += 1;
+        if state.0.is_some_and(|at| now.duration_since(at) < LOGGED_EVERY) {
             return None;
         }
-        told.0 = Some(now);
-        Some(std::mem::take(&mut told.1))
+        state.0 = Some(now);
+        Some(std::mem::take(&mut state.1))
     }
 }
 
 impl Ingest {
-    /// Keeps a request that was not understood, of which this line is known.
+    /// Keeps a request that could not be parsed; `line` is its raw request line, if known.
     pub fn keep_unparsed(&self, line: Option<&[u8]>, remote_ip: IpAddr, why: &str) {
         let answer = Answer::Unparsable;
         counter!("rewardgate_calls_total", "source" => "unknown", "answer" => answer.name()).increment(1);
         let call = line.and_then(Line::of).filter(|line| is_ours(&line.target));
         let Some(Line { method, target, is_cut }) = call else {
-            // Not a call of ours: a scanner, or TLS on a plain port. Counted, and told once a minute.
-            return self.tell(remote_ip, &format!("a request that cannot be parsed ({why})"));
+            // Not for /pb: a scanner, or TLS on a plain port. Counted and logged, but not kept.
+            return self.log(remote_ip, &format!("a request that cannot be parsed ({why})"));
         };
         let mut reason = offence(&target).unwrap_or_else(|| format!("the request cannot be parsed: {why}"));
         if is_cut {
-            reason = format!("{reason}; it is longer than 8 KiB, of which the beginning is kept");
+            reason = format!("{reason}; it is longer than 8 KiB, and only its beginning is kept");
         }
         let call = NewPostback {
             source: source_in(&target),
@@ -66,17 +66,19 @@ impl Ingest {
         self.keep_stray(remote_ip, call, reason);
     }
 
-    /// Keeps a call that is answered with something else than a verdict on its signature.
+    /// Keeps a call that was refused before its signature was checked.
     pub(super) fn keep_answered(&self, remote_ip: IpAddr, mut call: NewPostback, answer: Answer) {
         let reason = match answer {
             Answer::UnknownSource => format!("{UNKNOWN_SOURCE} `{}`", call.source),
             Answer::WrongPath => "the path is not /pb/NAME".to_owned(),
-            Answer::MethodNotAllowed => format!("the method is {}: only GET and POST are taken", call.method),
-            Answer::TargetTooLong => "the URL is longer than 8 KiB; its beginning is kept".to_owned(),
+            Answer::MethodNotAllowed => {
+                format!("the method is {}: only GET and POST are accepted", call.method)
+            }
+            Answer::TargetTooLong => "the URL is longer than 8 KiB; only its beginning is kept".to_owned(),
             Answer::BodyTooLarge => "the body is larger than 64 KiB".to_owned(),
             Answer::BodyTooSlow => "the body took too long".to_owned(),
             Answer::BodyBroken => "the body ended early".to_owned(),
-            // Everything else is recorded, judged by its signature, or leaves nothing.
+            // Other calls are recorded, refused by their signature, or not kept.
             _ => return,
         };
         cut(&mut call.target, MAX_LINE_LEN);
@@ -89,23 +91,23 @@ impl Ingest {
         if !is_known && !reason.starts_with(UNKNOWN_SOURCE) {
             reason = format!("{UNKNOWN_SOURCE} `{}`, and {reason}", call.source);
         }
-        self.tell(remote_ip, &reason);
+        self.log(remote_ip, &reason);
         self.keep(remote_ip, NewRefused { call, reason });
     }
 
-    fn tell(&self, remote_ip: IpAddr, reason: &str) {
-        if let Some(calls) = self.strays.tell(Instant::now()) {
+    fn log(&self, remote_ip: IpAddr, reason: &str) {
+        if let Some(calls) = self.strays.count(Instant::now()) {
             warn!(
                 calls,
                 remote_net = %shortened(remote_ip),
                 reason,
-                "calls that cannot be postbacks; `rewardgate diagnose --last-refused` looks at the newest"
+                "calls that cannot be postbacks; run `rewardgate diagnose --last-refused` to see the newest"
             );
         }
     }
 }
 
-/// A request line, as far as it is known.
+/// A request line; cut if it was longer than [`MAX_LINE_LEN`].
 struct Line {
     method: String,
     target: String,
@@ -113,7 +115,7 @@ struct Line {
 }
 
 impl Line {
-    /// `METHOD TARGET HTTP/1.1`, in which the target may hold anything, also blanks; the version may be missing.
+    /// Parses `METHOD TARGET HTTP/1.1`. The target may contain anything, also blanks; the version may be missing.
     fn of(line: &[u8]) -> Option<Self> {
         let is_cut = line.len() >= MAX_LINE_LEN;
         let text = readable(line);
@@ -129,12 +131,12 @@ impl Line {
     }
 }
 
-/// The text of a target out of a request line that hyper understood, byte for byte.
+/// The target of a request line that hyper parsed, byte for byte.
 pub(super) fn target_of(line: &[u8]) -> Option<String> {
     Line::of(line).map(|line| line.target).filter(|target| target.starts_with('/'))
 }
 
-/// Bytes as text: what is no text, and control characters, which no database need keep, are percent-encoded.
+/// Bytes as text: invalid UTF-8 and control characters are percent-encoded.
 fn readable(bytes: &[u8]) -> String {
     let mut text = String::with_capacity(bytes.len());
     for chunk in bytes.utf8_chunks() {
@@ -149,12 +151,12 @@ fn readable(bytes: &[u8]) -> String {
     text
 }
 
-/// Whether a target means us, however it is written.
+/// True if the target is meant for `/pb`, in any spelling.
 fn is_ours(target: &str) -> bool {
     first_segment(target).is_some_and(|segment| segment.eq_ignore_ascii_case("pb"))
 }
 
-/// The first part of the path, also of a whole URL.
+/// The first segment of the path; `target` may be an absolute URL.
 fn first_segment(target: &str) -> Option<&str> {
     segments(target).next()
 }
@@ -170,7 +172,7 @@ fn segments(target: &str) -> impl Iterator<Item = &str> {
     path.split('/').filter(|segment| !segment.is_empty())
 }
 
-/// The name of the source that a target names; empty if it names none that could be one.
+/// The source in a target; empty if there is none or it is not a valid name.
 pub(super) fn source_in(target: &str) -> String {
     let is_name = |name: &&str| {
         let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_".contains(&byte);
@@ -179,12 +181,12 @@ pub(super) fn source_in(target: &str) -> String {
     segments(target).nth(1).filter(is_name).unwrap_or_default().to_owned()
 }
 
-/// Whether a path that no route wants means us: `/pb`, `/PB/x`, `/pb/x/y`.
+/// True if a path without a route is meant for `/pb`: `/pb`, `/PB/x`, `/pb/x/y`.
 pub(super) fn means_us(path: &str) -> bool {
     is_ours(path)
 }
 
-/// The first character that cannot stand in a URL as it is.
+/// Describes the first character that must be encoded in a URL; `None` if there is none.
 fn offence(target: &str) -> Option<String> {
     let cannot = |letter: &char| {
         !letter.is_ascii() || letter.is_ascii_control() || matches!(letter, ' ' | '"' | '<' | '>')
@@ -197,7 +199,7 @@ fn offence(target: &str) -> Option<String> {
     Some(format!("the URL holds {letter} at byte {at}, which must be sent as {encoded}"))
 }
 
-/// At most `most` bytes, at a character's end.
+/// Cuts `text` to at most `most` bytes, at the end of a character.
 fn cut(text: &mut String, most: usize) {
     if text.len() > most {
         let end = (0..=most).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
@@ -205,7 +207,7 @@ fn cut(text: &mut String, most: usize) {
     }
 }
 
-/// The name of a method in a row.
+/// The name of a method, cut to 16 bytes.
 pub(super) fn method_name(method: &Method) -> String {
     let mut name = method.to_string();
     cut(&mut name, 16);
@@ -221,7 +223,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_is_kept_byte_for_byte_wherever_that_is_text() {
+    fn a_line_is_kept_byte_for_byte_where_it_is_text() {
         for (line, target) in [
             (&b"GET /pb/a?x=1 HTTP/1.1"[..], "/pb/a?x=1"),
             (b"GET /pb/a?n=Nord bank&x=1 HTTP/1.1", "/pb/a?n=Nord bank&x=1"),
@@ -243,7 +245,7 @@ mod tests {
     }
 
     #[test]
-    fn a_target_means_us_however_it_is_written() {
+    fn a_target_for_pb_is_recognised_in_any_spelling() {
         for ours in [
             "/pb",
             "/pb/",
@@ -274,7 +276,7 @@ mod tests {
     }
 
     #[test]
-    fn the_character_that_cannot_stand_in_a_url_is_named_with_its_cure() {
+    fn a_character_to_encode_is_named_with_its_encoding() {
         let said = |target: &str| offence(target).unwrap_or_default();
         assert_eq!(said("/pb/a?n=\"x"), "the URL holds `\"` at byte 8, which must be sent as %22");
         assert_eq!(said("/pb/a?n=N b"), "the URL holds a blank at byte 9, which must be sent as %20");
@@ -283,10 +285,10 @@ mod tests {
     }
 
     #[test]
-    fn the_log_tells_of_them_once_a_minute_and_of_all_of_them() {
+    fn all_strays_are_logged_once_a_minute() {
         let (strays, now) = (Strays::default(), Instant::now());
         let at = |s| now + Duration::from_secs(s);
-        let told: Vec<_> = [0, 1, 30, 59, 60, 61, 200].map(|s| strays.tell(at(s))).into();
-        assert_eq!(told, [Some(1), None, None, None, Some(4), None, Some(2)]);
+        let logged: Vec<_> = [0, 1, 30, 59, 60, 61, 200].map(|s| strays.count(at(s))).into();
+        assert_eq!(logged, [Some(1), None, None, None, Some(4), None, Some(2)]);
     }
 }

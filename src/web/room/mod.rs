@@ -1,10 +1,9 @@
-//! Seats for connections: who gets one, and whose is closed when all are taken.
+//! Seats for connections: which connection gets one, and which is closed when all are taken.
 //!
-//! A connection that waits costs a seat and brings nothing, so when room is short one that waits is closed: of the caller
-//! who holds most, the one that has waited longest. Whoever has not shown yet that it has business here (a recorded
-//! postback, a call with a token, a page of a session) shares half of the room with all others of its kind: strangers
-//! cannot keep networks out. And nobody gains by coming again and again: a caller who holds about as much as any other
-//! gets a further seat only for one that has waited for [`LEAST_STAY`].
+//! When no seat is free, an idle connection is closed: the longest idle one of the caller who holds the most. A connection is
+//! a stranger until it has had a recorded postback, a call with a token or a page of a session. All strangers together have
+//! half of the seats, so they cannot keep networks out. Reconnecting gains nothing: a caller who holds about as many seats
+//! as any other gets a further one only from a connection that has been idle for [`LEAST_STAY`].
 
 #[cfg(test)]
 mod tests;
@@ -19,17 +18,17 @@ use tokio_util::sync::CancellationToken;
 
 use crate::limits::Caller;
 
-/// What part of the room strangers share: one half.
+/// Strangers share the seats divided by this.
 const STRANGERS_PART: usize = 2;
 
-/// A seat is not taken from one caller for another who holds as much before it has waited so long. Without that, a caller
-/// whose connections are closed opens new ones as fast as the machine can.
+/// Idle time before a seat passes to a caller who holds as many. Without it a caller whose connections are closed would
+/// reopen them as fast as possible.
 const LEAST_STAY: Duration = Duration::from_secs(1);
 
-/// Who a connection is counted with: its caller, or nobody when a believed proxy brings those of many.
+/// The caller under which a connection is counted; `None` for a trusted proxy, which brings many callers.
 pub(crate) type Group = Option<Caller>;
 
-/// The room of one listener.
+/// All seats of one listener.
 #[derive(Debug)]
 pub(crate) struct Room {
     size: usize,
@@ -41,23 +40,23 @@ pub(crate) struct Room {
 struct Taken {
     next: u64,
     seats: HashMap<u64, Seat>,
-    /// Known ones that may have to go.
+    /// Idle connections that are no strangers.
     idle: BTreeSet<Idle>,
-    /// Those that are not known yet.
+    /// Strangers by caller.
     strangers: HashMap<Group, Strangers>,
-    /// How many these are.
+    /// Their total number.
     strangers_count: usize,
 }
 
-/// Strangers of one caller.
+/// The strangers of one caller.
 #[derive(Debug, Default)]
 struct Strangers {
     count: usize,
-    /// Those of them that may have to go.
+    /// Those that may be closed.
     idle: BTreeSet<Idle>,
 }
 
-/// What a connection does. The earlier in this order, the sooner it has to go; one that is answered never has to.
+/// The activity of a connection, in the order in which connections are closed; one that is being answered never is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Doing {
     Waits,
@@ -65,15 +64,15 @@ enum Doing {
     IsAnswered,
 }
 
-/// Whether a stranger can go for another connection.
+/// The stranger to close for a new connection.
 enum ToGo {
     Now(u64),
-    /// Not before it has stayed a while.
+    /// None until one has been idle for [`LEAST_STAY`].
     Later,
     Nobody,
 }
 
-/// One that may have to go: what it does, since when, and which one it is.
+/// A connection that may be closed: activity, start of it, id.
 type Idle = (Doing, Instant, u64);
 
 /// The seat of one connection.
@@ -83,11 +82,11 @@ struct Seat {
     doing: Doing,
     since: Instant,
     is_known: bool,
-    /// Cancelled when the connection has to go.
+    /// Cancelled when the connection must be closed.
     gone: CancellationToken,
 }
 
-/// Holds a seat until it is dropped.
+/// A connection's hold on its seat; frees it when dropped.
 #[derive(Debug)]
 pub(crate) struct Place {
     room: Arc<Room>,
@@ -101,8 +100,8 @@ impl Room {
         Arc::new(Self { size, strangers_size, taken: Mutex::default() })
     }
 
-    /// A seat for one more of `group`, if there is one, or somebody who can go; otherwise ask again later. `can_wait`
-    /// says whether it can be asked again.
+    /// Gives `group` a seat, if one is free or another connection can be closed; otherwise `None`. `can_wait`: the caller can
+    /// ask again later.
     pub(crate) fn enter(self: &Arc<Self>, group: Group, can_wait: bool, now: Instant) -> Option<Place> {
         let mut taken = self.lock();
         let is_full_of_strangers = taken.strangers_count >= self.strangers_size;
@@ -133,7 +132,7 @@ impl Room {
 }
 
 impl Taken {
-    /// Which stranger goes for one more of `group`.
+    /// Chooses the stranger to close for a new connection of `group`.
     fn stranger_to_go(&self, group: Group, can_wait: bool, now: Instant) -> ToGo {
         let idle = self.strangers.iter().filter_map(|(of, strangers)| {
             let first = strangers.idle.first()?;
@@ -141,7 +140,7 @@ impl Taken {
         });
         let Some((most, Reverse(first), _)) = idle.max() else { return ToGo::Nobody };
         let own = self.strangers.get(&group);
-        // One more is no difference: it would be taken back at once, and so on without an end.
+        // A difference of one does not count: the two callers would take the seat from each other for ever.
         let own_count = own.map_or(0, |own| own.count);
         if own_count == 0 || most > own_count + 1 {
             return ToGo::Now(first.2);
@@ -186,11 +185,11 @@ impl Taken {
         }
     }
 
-    /// Where it stands while it may have to go; nowhere if it may not.
+    /// The set that lists the connection while it may be closed; `None` if it may not.
     fn idle_of(&mut self, seat: &Seat) -> Option<&mut BTreeSet<Idle>> {
         match seat.doing {
             Doing::Waits if seat.is_known => Some(&mut self.idle),
-            // What somebody known sends is wanted.
+            // A body is never cut off unless a stranger sends it.
             Doing::Waits | Doing::SendsBody if !seat.is_known => {
                 self.strangers.get_mut(&seat.group).map(|strangers| &mut strangers.idle)
             }
@@ -210,7 +209,7 @@ impl Taken {
         }
     }
 
-    /// Changes the seat of `id`; false if it was sent away.
+    /// Changes the seat of `id`; false if its connection was closed.
     fn change(&mut self, id: u64, change: impl FnOnce(&mut Seat)) -> bool {
         let Some(mut seat) = self.seats.remove(&id) else { return false };
         self.forget_idle(id, &seat);
@@ -226,27 +225,27 @@ impl Taken {
 }
 
 impl Place {
-    /// Cancelled when the connection has to go.
+    /// Cancelled when the connection must be closed.
     pub(crate) fn gone(&self) -> CancellationToken {
         self.gone.clone()
     }
 
-    /// A request has begun; false if the connection has to go.
+    /// A request has begun; false if the connection must be closed.
     pub(crate) fn begin(&self, has_body: bool) -> bool {
         self.does(if has_body { Doing::SendsBody } else { Doing::IsAnswered })
     }
 
-    /// Its body is whole.
+    /// The body is complete.
     pub(crate) fn body_ended(&self) {
         self.does(Doing::IsAnswered);
     }
 
-    /// It is answered.
+    /// The answer is sent.
     pub(crate) fn end(&self) {
         self.does(Doing::Waits);
     }
 
-    /// The connection has shown that it has business here.
+    /// The connection is no stranger any more.
     pub(crate) fn know(&self) {
         self.room.lock().change(self.id, |seat| seat.is_known = true);
     }

@@ -15,7 +15,7 @@ use super::StatementSummary;
 use crate::export::csv_line;
 use crate::files::{CSV, TEXT, download};
 
-/// How many lines are read at once.
+/// Lines that are read at once.
 const PAGE: i64 = 1_000;
 
 /// The first line of the list for the account manager, as CSV.
@@ -30,7 +30,7 @@ pub fn missing_csv_line(row: &BreakRow) -> String {
     csv_line(&[&line, &tx, &user, &offer, &amount, &row.currency, &time(row)])
 }
 
-/// What stands before the list as text, ready to be sent.
+/// The opening of the letter with the list, ready to be sent.
 pub fn missing_text_head(file_name: &str) -> String {
     format!(
         "We did not receive postbacks for the transactions below, which are in your statement {file_name}. Please send \

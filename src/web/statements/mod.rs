@@ -34,7 +34,7 @@ use store::statements::{
 
 use crate::body::is_too_slow;
 
-/// How statements of each source are read and matched.
+/// Formats and matching rules by source.
 pub type Readings = BTreeMap<String, Reading>;
 
 /// The largest file, in bytes: a million lines of five hundred.
@@ -43,13 +43,13 @@ const MAX_FILE_LEN: u64 = 512 * 1024 * 1024;
 /// The longest note or reason of finance, in bytes.
 pub(crate) const MAX_WORDS_LEN: usize = 4_096;
 
-/// How many lines that are no transactions are shown, and how many remarks on lines.
+/// Most lines without a transaction that are shown, and most remarks on lines.
 const NOTES: i64 = 50;
 
 /// Paths of uploads; their bodies have a longer time limit.
 pub(crate) const UPLOAD_PATHS: [&str; 2] = ["/api/v1/statements", "/reports/statements"];
 
-/// What is known of an upload before its bytes.
+/// An upload before its file is read.
 pub(crate) struct Upload<'a> {
     pub(crate) source: &'a str,
     pub(crate) file_name: &'a str,
@@ -61,7 +61,7 @@ pub(crate) struct Upload<'a> {
     pub(crate) now: TimestampMs,
 }
 
-/// Why an upload was refused.
+/// An upload was refused.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum NotTaken {
     #[error("{0}")]
@@ -248,7 +248,7 @@ pub(crate) struct Import<'a> {
     pub(crate) now: TimestampMs,
 }
 
-/// Why a statement was not imported.
+/// A statement was not imported.
 pub(crate) enum NotImported {
     /// A value of the order is invalid.
     Invalid(String),
@@ -284,7 +284,7 @@ pub(crate) async fn import(
     Ok(confirmed(row.id, done).map_err(NotImported::Conflict))
 }
 
-/// What people know the file by: its name without folders, and not longer than a line.
+/// The display name of the file: without folders and at most 120 characters.
 fn short_name(name: &str) -> String {
     let name = name.rsplit(['/', '\\']).next().unwrap_or_default().trim();
     let name: String = name.chars().filter(|letter| !letter.is_control()).take(120).collect();

@@ -1,6 +1,6 @@
-//! What a report is made from: a fixed number of set-based statements on one snapshot.
+//! The facts of a report, loaded with a fixed number of set-based statements on one snapshot.
 //!
-//! Nothing here writes, and a snapshot disturbs neither recording nor processing.
+//! Nothing here writes, and a snapshot does not block recording or processing.
 
 mod rows;
 mod sql;
@@ -23,18 +23,18 @@ use crate::ledger::prove;
 use crate::postbacks::refused::UNKNOWN_SOURCE;
 use crate::{Result, Store, read_snapshot};
 
-/// How far the clocks of processes that record may be apart, in milliseconds. Ids are in the order of recording, so
-/// the postbacks of a day are found between two of them, with this much on either side.
+/// Allowed difference between the clocks of recording processes, in milliseconds. Ids follow the order of recording, so
+/// the postbacks of a day lie between two ids, with this margin on both sides.
 const SKEW_MS: i64 = 600_000;
 
-/// What holds for every report.
+/// Settings and times of a report.
 #[derive(Clone, Copy, Debug)]
 pub struct ReportTerms {
-    /// When it is made.
+    /// The time of the report.
     pub now: TimestampMs,
-    /// From when on its day is closed.
+    /// When its day is closed; later reports of the day are final.
     pub closed_at: TimestampMs,
-    /// How long networks repeat what was not acknowledged, in milliseconds.
+    /// How long networks repeat a postback that was not acknowledged, in milliseconds.
     pub retry_horizon_ms: i64,
 }
 
@@ -57,7 +57,7 @@ struct Rows {
 }
 
 impl Store {
-    /// Everything that the report of `day` is made from, as it stands in one snapshot.
+    /// The facts for the report of `day`, from one snapshot.
     pub async fn report_facts(&self, day: BusinessDay, terms: ReportTerms) -> Result<Fact> {
         let (store, rewards) = (self.clone(), self.differing_rewards());
         let rows: Rows = crate::db::tx::own_task(async move {
@@ -69,8 +69,8 @@ impl Store {
     }
 }
 
-/// All rows of one statement with its parameters. A macro, as are those below it, because the two databases' connections
-/// are different types.
+/// All rows of one statement. This and the following are macros because the connections of the two databases have
+/// different types.
 macro_rules! all {
     ($snapshot:ident, $sql:expr, $($parameter:expr),+) => {
         sqlx::query_as($sql)$(.bind($parameter))+.fetch_all(&mut *$snapshot).await?
@@ -92,7 +92,7 @@ macro_rules! load {
             .bind(day.previous().date().to_string())
             .fetch_optional(&mut *$snapshot)
             .await?;
-        // Without a closed report before, nothing is late.
+        // Without a previous closed report nothing is late.
         let known_upto = previous.as_ref().map_or(i64::MAX, |report| report.transfers_upto);
         let first = first_recorded!($snapshot, starts_at - SKEW_MS, bounds.postbacks_upto);
         let last = first_recorded!($snapshot, ends_at + SKEW_MS, bounds.postbacks_upto);
@@ -126,7 +126,7 @@ macro_rules! load {
 }
 use load;
 
-/// The first id whose postback was recorded at or after `$at`; ids are in that order but for the skew.
+/// The first id recorded at or after `$at`, by binary search; ids follow that order except for the skew.
 macro_rules! first_recorded {
     ($snapshot:ident, $at:expr, $upto:expr) => {{
         let (mut low, mut high) = (0_i64, $upto + 1);
@@ -184,7 +184,7 @@ fn facts(rows: Rows, day: BusinessDay, terms: ReportTerms) -> Result<Fact> {
     })
 }
 
-/// What the accounts of a closed report ended with.
+/// The closing balances of a closed report.
 fn closings(report: Report) -> Vec<ClosingFact> {
     let closing = |roll: AccountRoll| ClosingFact {
         account: roll.account,

@@ -1,4 +1,4 @@
-//! The rows of a report's statements, and the domain's facts made of them.
+//! The rows of a report's statements, and their conversion to the domain's facts.
 
 use domain::report::amount::{Amount, Sum};
 use domain::report::day::NaiveDate;
@@ -14,16 +14,16 @@ use sqlx::FromRow;
 
 use crate::{Error, Result};
 
-/// How far the snapshot reaches.
+/// The last ids in the snapshot.
 #[derive(FromRow)]
 pub(super) struct Bounds {
     pub(super) transfers_upto: i64,
     pub(super) postbacks_upto: i64,
-    /// 1 if a day before this one has to be closed first.
+    /// 1 if an earlier day exists that must be closed first, otherwise 0.
     pub(super) has_earlier: i64,
 }
 
-/// The closed report of the day before.
+/// The closed report of the previous day.
 #[derive(FromRow)]
 pub(super) struct PreviousRow {
     pub(super) content: String,
@@ -53,8 +53,8 @@ pub(super) struct LineRow {
 impl LineRow {
     pub(super) fn fact(self) -> Result<Line> {
         let step = Step::parse(&self.step).ok_or_else(|| corrupt("steps", "step", &self.step))?;
-        // A reversal that came first moves nothing: what its reward was worth is only known once the credit follows,
-        // and must not change the report of the day before.
+        // A reversal before its credit moves nothing: the amounts are known only when the credit follows, and must not
+        // change an earlier report.
         let (reward, payout) = if step == Step::ReverseUnseen { (0, 0) } else { (self.reward, self.payout) };
         Ok(Line {
             source: self.source,
@@ -74,7 +74,7 @@ pub(super) struct BalanceRow {
     kind: String,
     account: String,
     currency: String,
-    /// `account`: as kept now. `negative`: at the end of the day.
+    /// Kind `account`: the current balance. Kind `negative`: at the end of the day.
     balance: i64,
     moved: i64,
     moved_after: i64,
@@ -86,13 +86,13 @@ pub(super) struct BalanceRow {
     debt_after: i64,
 }
 
-/// What the rows of the balances say, by their kinds.
+/// The rows of the balances, by kind.
 #[derive(Default)]
 pub(super) struct Balances {
     pub(super) accounts: Vec<AccountFact>,
     /// By currency.
     pub(super) debts: Vec<DebtRoll>,
-    /// The largest first.
+    /// Largest debt first.
     pub(super) negative: Vec<Negative>,
 }
 
@@ -128,7 +128,7 @@ impl Balances {
     }
 }
 
-/// What a network paid, by the accounts between which it was booked.
+/// Payments of networks, by debit and credit account.
 #[derive(FromRow)]
 pub(super) struct PaymentRow {
     debit: String,
@@ -142,7 +142,7 @@ impl PaymentRow {
     }
 }
 
-/// What is on hold since one day.
+/// Rewards on hold since one day.
 #[derive(FromRow)]
 pub(super) struct HoldRow {
     source: String,
@@ -195,7 +195,7 @@ impl DispositionRow {
     }
 }
 
-/// A time during which a process could acknowledge.
+/// A period in which a process could acknowledge.
 #[derive(FromRow)]
 pub(super) struct AvailabilityRow {
     began_at: i64,
@@ -233,7 +233,7 @@ impl CaseRow {
     }
 }
 
-/// A postback by its id, for the search by time.
+/// The first postback from an id on, for the search by time.
 #[derive(FromRow)]
 pub(super) struct RecordedRow {
     pub(super) id: i64,
@@ -245,6 +245,6 @@ fn date(table: &'static str, text: &str) -> Result<NaiveDate> {
 }
 
 fn corrupt(table: &'static str, column: &'static str, found: &str) -> Error {
-    // Of an aggregate no single row can be named.
+    // An aggregate has no single row.
     Error::Corrupt { table, column, row: 0, found: found.to_owned() }
 }

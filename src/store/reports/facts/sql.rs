@@ -1,10 +1,10 @@
-//! The statements that a report is made from, each with the names of its columns for [`super::rows`].
+//! The statements of a report; their columns are the fields in [`super::rows`].
 //!
-//! The way in is the index of steps by business date; transfers follow by their reward, so that the ledger needs no
-//! index by date.
+//! They start from the index of steps by business date and find transfers by reward, so that the ledger needs no index by
+//! date.
 
-/// A sum of micros that stays at the end of the range instead of leaving it: the upper and the lower 32 bits are summed
-/// up by themselves. A report with such a sum does not tie out, and says so.
+/// A saturating sum of micros: the upper and the lower 32 bits are summed separately. A report with a saturated sum does
+/// not tie out, and says so.
 macro_rules! sum {
     ($of:literal) => {
         concat!(
@@ -30,7 +30,7 @@ macro_rules! sum {
     };
 }
 
-/// What makes a line out of steps and their rewards.
+/// The columns of a line.
 macro_rules! line_columns {
     () => {
         concat!(
@@ -52,7 +52,7 @@ pub(super) const LINES: &str = concat!(
      GROUP BY 1, 2, 3, 4, 5 ORDER BY 1, 2, 3, 4, 5"
 );
 
-/// $1: the last transfer that the closed report before knew; $2: the day.
+/// $1: the last transfer in the previous closed report; $2: the day.
 pub(super) const LATE: &str = concat!(
     line_columns!(),
     "FROM (SELECT DISTINCT reward_id, step_seq FROM transfers
@@ -62,10 +62,11 @@ pub(super) const LATE: &str = concat!(
      GROUP BY 1, 2, 3, 4, 5 ORDER BY 1, 2, 3, 4, 5"
 );
 
-/// What moved each account on the day and after it, and what follows: accounts, users together; what users owe, by
-/// currency; the users who owe most. $1: the day; $2: the last transfer that the report before knew; $3: how many.
+/// Three kinds of rows from the movements of the day and after it: balances of accounts (all users together), users'
+/// debts by currency, and the users with the largest debts. $1: the day; $2: the last transfer in the previous closed
+/// report; $3: the number of users.
 ///
-/// One statement for the three, because summing up the transfers is what takes the time.
+/// One statement for all three, because summing the transfers is the expensive part.
 pub(super) const BALANCES: &str = concat!(
     "
     WITH booked AS (
@@ -142,8 +143,8 @@ pub(super) const PAYMENTS: &str = "
     JOIN accounts AS credits ON credits.id = credit_id
     GROUP BY 1, 2 ORDER BY 1, 2";
 
-/// What is held now or moved since; then whether its last step up to the day left it on hold. Of a hold a part may have
-/// been taken back up to the day.
+/// Rewards on hold at the end of the day: candidates are held now or moved since, and their last step up to the day must
+/// leave them on hold. Parts that were reversed by then are subtracted.
 pub(super) const HOLDS: &str = "
     SELECT source, currency, since, COUNT(*) AS count, CAST(COALESCE(SUM(reward), 0) AS BIGINT) AS reward,
            CAST(COALESCE(SUM(payout), 0) AS BIGINT) AS payout
@@ -168,8 +169,8 @@ pub(super) const HOLDS: &str = "
     ) AS held
     GROUP BY 1, 2, 3 ORDER BY 1, 2, 3";
 
-/// Reversals that a person had to look at before the end of the day ($2), and that had not ended before its beginning
-/// ($1): how many became one's business on the day, how many ended on it, and what was open at its end.
+/// Reversal cases that became due before the end of the day ($2) and had not ended before its start ($1): how many became
+/// due on the day, how many ended on it, and how many were open at its end.
 pub(super) const CASES: &str = "
     SELECT source, situation, COUNT(CASE WHEN due_at >= $1 THEN 1 END) AS raised,
            COUNT(CASE WHEN ended_at < $2 THEN 1 END) AS ended,
@@ -185,7 +186,7 @@ pub(super) const CASES: &str = "
     ) AS known
     GROUP BY 1, 2 ORDER BY 1, 2";
 
-/// Reversals booked from $1 to $2 by one column of their rewards, at most $3.
+/// Reversals booked from $1 to $2, grouped by a column of their rewards; the $3 largest groups.
 macro_rules! top {
     ($column:literal) => {
         concat!(
@@ -205,10 +206,11 @@ macro_rules! top {
 pub(super) const TOPS: [(&str, &str); 3] =
     [("offer", top!("offer_id")), ("country", top!("country_code")), ("sub1", top!("sub1"))];
 
-/// $1 to $2: ids between which the day's postbacks lie; $3 to before $4: the day; $5: why a credit credits nothing.
+/// $1 to $2: ids between which the day's postbacks lie; $3 to before $4: the day; $5: the reason of a credit that was
+/// reversed before it arrived.
 ///
-/// A call that was refused on one day and replayed on another counts on the day on which it was taken: the report of the
-/// day before may be closed, and says that it was refused.
+/// A refused call that was replayed on another day counts on the day of the replay: the report of the earlier day may be
+/// closed, and counts it as refused.
 pub(super) const DISPOSITIONS: &str = "
     SELECT postbacks.source,
            CASE WHEN outcome = 'set_aside' THEN 'quarantined'
@@ -234,7 +236,7 @@ pub(super) const POLICIES: &str = "
     SELECT DISTINCT policy FROM steps JOIN verdicts ON verdicts.reward_id = steps.reward_id
     WHERE steps.business_date = $1 AND steps.step IN ('credit', 'hold') ORDER BY policy";
 
-/// Those that overlap $1 to $2, and the neighbours on either side.
+/// Periods that overlap $1 to $2, and the nearest ones before and after.
 pub(super) const AVAILABILITY: &str = "
     SELECT began_at, seen_at FROM listening WHERE seen_at >= $1 AND began_at <= $2
     UNION
@@ -245,8 +247,8 @@ pub(super) const AVAILABILITY: &str = "
         (SELECT began_at, seen_at FROM listening WHERE began_at > $2 ORDER BY began_at LIMIT 1) AS after_it
     ORDER BY 1, 2";
 
-/// $1: the day; $2: its first instant. Last: whether a day before it has to be closed first, because something was
-/// received, booked or reported by then.
+/// $1: the day; $2: its start. `has_earlier`: an earlier day must be closed first, because something was received, booked
+/// or reported before this one.
 pub(super) const BOUNDS: &str = "
     SELECT CAST(COALESCE((SELECT MAX(id) FROM transfers), 0) AS BIGINT) AS transfers_upto,
            CAST(COALESCE((SELECT MAX(id) FROM postbacks), 0) AS BIGINT) AS postbacks_upto,

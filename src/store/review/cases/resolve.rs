@@ -116,19 +116,6 @@ async fn find(tx: &mut Tx, statement: &LazyStatement, id: i64) -> Result<Option<
     }))
 }
 
-/// The reward that is taken back; `None` if the case is dismissed. An error says what is wrong with the given one.
-fn target(row: &Row, resolution: Resolution, given: Option<i64>) -> std::result::Result<Option<i64>, String> {
-    let is_orphan = row.situation == Situation::Orphan.name();
-    match (resolution, is_orphan, given) {
-        (Resolution::Dismiss, ..) => Ok(None),
-        (_, false, None) => Ok(Some(row.reward_id)),
-        (_, false, Some(id)) if id == row.reward_id => Ok(Some(id)),
-        (_, false, Some(_)) => Err(format!("the case is about reward {}", row.reward_id)),
-        (_, true, None) => Err("`reward_id` is missing: give the id of the credit to take back".into()),
-        (_, true, Some(id)) => Ok(Some(id)),
-    }
-}
-
 async fn decide(
     tx: &mut Tx,
     wanted: Resolve,
@@ -142,9 +129,18 @@ async fn decide(
         _ => Alone::default(),
     };
     let Some(row) = find(tx, &FIND, case_id).await? else { return Ok(Resolved::NotFound) };
-    let target = match target(&row, resolution, reward_id) {
-        Ok(target) => target,
-        Err(why) => return Ok(Resolved::BadReward(why)),
+    let is_orphan = row.situation == Situation::Orphan.name();
+    let target = match (resolution, is_orphan, reward_id) {
+        (Resolution::Dismiss, ..) => None,
+        (_, false, None) => Some(row.reward_id),
+        (_, false, Some(id)) if id == row.reward_id => Some(id),
+        (_, false, Some(_)) => {
+            return Ok(Resolved::BadReward(format!("the case is about reward {}", row.reward_id)));
+        }
+        (_, true, None) => {
+            return Ok(Resolved::BadReward("`reward_id` is missing: give the credit's id".into()));
+        }
+        (_, true, Some(id)) => Some(id),
     };
     // Users and rewards before the case, as in processing.
     let mut ids = vec![IdRow { id: row.reward_id }];

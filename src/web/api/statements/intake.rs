@@ -107,7 +107,7 @@ async fn uploaded<B: Buf>(
     Ok(json(StatusCode::ACCEPTED, &shape(row)))
 }
 
-/// How many lines a preview shows.
+/// Lines in a preview.
 const PREVIEW_LINES: usize = 20;
 
 async fn preview(call: &Call, id: i64) -> Result<Preview, ApiError> {

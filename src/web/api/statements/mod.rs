@@ -82,7 +82,7 @@ pub(crate) async fn list(call: Call, query: String) -> Result<Page<Statement>, A
     Page::of(rows, limit, |row| row.id.to_string(), |row| Ok(shape(row)))
 }
 
-/// A statement, in one of two forms that are told apart by the end of `name`: `7`, `7.xlsx`.
+/// A statement, in one of two forms by the end of `name`: `7`, `7.xlsx`.
 async fn in_its_form(call: Call, name: &str) -> Result<Response, ApiError> {
     call.reader().await?;
     let (id, form) = name.split_once('.').map_or((name, None), |(id, form)| (id, Some(form)));

@@ -1,4 +1,4 @@
-//! What the network paid for a statement: `POST …/paid`, `GET …/payments`, `POST …/take-back`.
+//! Payments of the network for a statement: `POST …/paid`, `GET …/payments`, `POST …/take-back`.
 
 use std::sync::Arc;
 

@@ -17,7 +17,7 @@ use crate::console::shell::session::Viewer;
 use crate::console::shell::show::{Moment, counted, moment, number, short, sign};
 
 const PAGE: i64 = 50;
-/// How many deliveries one click sends again; a longer backlog takes another click.
+/// Deliveries that one click sends again; a longer backlog needs another click.
 const MOST: i64 = 100 * STEP_ROWS;
 
 struct Row {
@@ -100,7 +100,7 @@ pub(crate) async fn page(console: &Console, viewer: &Viewer, request: &Request) 
             .collect(),
         is_set: status.is_some(),
         may_review: viewer.may_review(),
-        said: crate::console::shell::said::told(viewer, request).join(" "),
+        said: crate::console::shell::said::message(viewer, request).join(" "),
         rows: rows
             .into_iter()
             .map(|row| Row {
@@ -222,5 +222,5 @@ fn not_yours(viewer: &Viewer) -> Answer {
 }
 
 fn back(viewer: &Viewer, said: String) -> Answer {
-    Answer::To(crate::console::shell::said::telling(viewer, "/deliveries", &[said]))
+    Answer::To(crate::console::shell::said::with_message(viewer, "/deliveries", &[said]))
 }

@@ -10,7 +10,7 @@ use crate::console::shell::frame::Frame;
 use crate::console::shell::session::Viewer;
 use crate::console::shell::show::{number, percent, rule_name};
 
-/// How far back the counts go.
+/// The period of the counts.
 const DAYS: i64 = 30;
 const DAY_MS: i64 = 86_400_000;
 

@@ -84,7 +84,7 @@ pub(crate) async fn page(console: &Console, viewer: &Viewer, request: &Request) 
             .collect(),
         may_set_aside: may && filter.outcome == Some(OutcomeFilter::Quarantined),
         is_set: filter.outcome.is_some() || filter.source.is_some(),
-        said: crate::console::shell::said::told(viewer, request).join(" "),
+        said: crate::console::shell::said::message(viewer, request).join(" "),
         rows: rows
             .into_iter()
             .map(|row| Row {
@@ -134,7 +134,7 @@ pub(crate) async fn replay(console: &Console, viewer: &Viewer, id: &str) -> Answ
 }
 
 /// `POST /postbacks/refused/{id}/replay`: takes a refused call if its signature verifies now, after a secret was put
-/// right. One that does not is left where it is, whoever asks.
+/// right. One that does not stays as it is.
 pub(crate) async fn replay_refused(console: &Console, viewer: &Viewer, id: &str) -> Answered {
     if !viewer.may_review() {
         return Ok(refusal(
@@ -170,7 +170,7 @@ pub(crate) async fn replay_refused(console: &Console, viewer: &Viewer, id: &str)
 }
 
 fn back(viewer: &Viewer, outcome: &str, said: &str) -> Answer {
-    Answer::To(crate::console::shell::said::telling(
+    Answer::To(crate::console::shell::said::with_message(
         viewer,
         &format!("/postbacks?outcome={outcome}"),
         &[said.to_owned()],

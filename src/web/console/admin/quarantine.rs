@@ -17,7 +17,7 @@ use crate::console::shell::show::{Moment, moment, sign};
 use crate::console::shell::visible::filters;
 use crate::stating::{self, Look, Refused, act_words};
 
-/// How many postbacks one click may set aside: more than a page lists.
+/// Postbacks that one click may set aside; more than a page lists.
 const MAX_SELECTED: usize = 200;
 
 struct GapView {

@@ -65,7 +65,7 @@ struct ReportPage {
     fault: String,
 }
 
-/// What stands on the page below the figures: sheet, title, what it says, and whether it is folded.
+/// Sections below the figures: sheet, title, description, and whether it is folded.
 const SECTIONS: [(&str, &str, &str, bool); 12] = [
     (
         "Receivable",
@@ -194,7 +194,7 @@ async fn show(console: &Console, viewer: &Viewer, row: &ReportRow, fault: &str) 
     })
 }
 
-/// What the day brought, what was taken back, what is left, what was paid of it.
+/// Chart of the day: approved, reversed, net, settled, open.
 fn waterfall(report: &Report) -> Result<String, PageError> {
     let settled = report.receivables.iter().map(|roll| roll.settled).sum::<Amount>().0;
     let bar = |name, is_balance, micros, series| Bar { name, is_balance, micros, series };

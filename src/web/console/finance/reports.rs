@@ -15,9 +15,9 @@ use crate::console::shell::request::Request;
 use crate::console::shell::session::Viewer;
 use crate::console::shell::show::{Moment, counted, moment, percent, usd};
 
-/// How many days the chart and one page of the list show.
+/// Days in the chart and on one page of the list.
 const PAGE: i64 = 90;
-/// How many statements are listed.
+/// Statements in the list.
 const STATEMENTS: i64 = 20;
 /// Later than every business day.
 const NO_CURSOR: &str = "9999-12-31";
@@ -36,7 +36,7 @@ impl Headline {
         serde_json::from_str(&row.content).ok()
     }
 
-    /// What the chart draws of it.
+    /// Its values for the chart.
     pub(crate) fn day(&self) -> chart::Day {
         chart::Day {
             date: self.date.clone(),
@@ -115,7 +115,7 @@ pub(crate) fn period(row: &StatementRow) -> String {
     }
 }
 
-/// Where a statement stands, in words.
+/// The state of a statement, as text.
 pub(crate) fn state_words(state: State) -> &'static str {
     match state {
         State::Receiving => "uploading",

@@ -6,30 +6,30 @@ use domain::report::sheets::{Sheet, Value};
 
 use crate::console::shell::show::{counted, figure, number, percent, priced, to_the_cent, usd};
 
-/// One cell.
+/// One formatted cell.
 #[derive(Debug)]
 pub(crate) struct Cell {
     pub(crate) text: String,
     pub(crate) is_figure: bool,
 }
 
-/// One table.
+/// A sheet, formatted for a page.
 #[derive(Debug)]
 pub(crate) struct Table {
     pub(crate) columns: Vec<Cell>,
     pub(crate) rows: Vec<Vec<Cell>>,
 }
 
-/// What an amount is in, as far as its column or its row says so.
+/// The currency of an amount, from its column or its row; may be empty.
 #[derive(Clone, Copy)]
 struct Unit<'a> {
     currency: &'a str,
-    /// Worked out and not counted.
+    /// True for forecasts: shown to the cent.
     is_estimate: bool,
 }
 
 impl<'a> Unit<'a> {
-    /// Of a column: US dollars if its name says so, else what the row names.
+    /// US dollars if the name of the column says so, else the currency of the row.
     fn of(column: &str, row_currency: &'a str) -> Self {
         let currency = if column.contains(PAYOUT_CURRENCY) { PAYOUT_CURRENCY } else { row_currency };
         Self { currency, is_estimate: ["expected", "exposure"].iter().any(|word| column.contains(word)) }
@@ -47,7 +47,7 @@ fn cell(value: &Value, unit: Unit<'_>) -> Cell {
     }
 }
 
-/// What the amounts of a row are in, if a column of it says so.
+/// The value in the `currency` column of a row; empty without such a column.
 fn currency_of<'a>(sheet: &Sheet, row: &'a [Value]) -> &'a str {
     let index = sheet.columns.iter().position(|name| name == "currency");
     match index.and_then(|index| row.get(index)) {
@@ -57,7 +57,7 @@ fn currency_of<'a>(sheet: &Sheet, row: &'a [Value]) -> &'a str {
 }
 
 impl Table {
-    /// A sheet as it is.
+    /// Formats a sheet without changing its layout.
     pub(crate) fn of(sheet: &Sheet) -> Self {
         let is_figure = |index: usize| {
             sheet
@@ -80,8 +80,8 @@ impl Table {
         Self { columns, rows: sheet.rows.iter().map(line).collect() }
     }
 
-    /// The figures of a report: a line for each figure, and for each source a column of counts and one of amounts. Each
-    /// amount says what it is in: some are what users get, others what the network pays.
+    /// The sheet Figures transposed: a line for each figure, and for each source a column of counts and one of amounts. Each
+    /// amount has its currency: some are the users' rewards, others the network's payouts.
     pub(crate) fn of_figures(sheet: &Sheet) -> Self {
         let written = |text: String| Cell { text, is_figure: true };
         let words = |text: &str| Cell { text: text.to_owned(), is_figure: false };
@@ -146,14 +146,15 @@ pub(crate) struct HeatRow {
 pub(crate) struct HeatMap {
     pub(crate) name: String,
     pub(crate) ages: Vec<String>,
-    /// The newest days, and those behind them.
+    /// The newest [`HEAT_ROWS`] days.
     pub(crate) rows: Vec<HeatRow>,
+    /// Earlier days, folded at first.
     pub(crate) older: Vec<HeatRow>,
 }
 
-/// How many conversion days stand there at once.
+/// Conversion days that are shown unfolded.
 const HEAT_ROWS: usize = 31;
-/// From how many parts per million of the payout on a cell is how hot.
+/// CSS classes by the reversed share of the payout, from so many parts per million on.
 const HEATS: [(i64, &str); 6] =
     [(0, "h0"), (1, "h1"), (20_000, "h2"), (50_000, "h3"), (100_000, "h4"), (200_000, "h5")];
 
@@ -205,7 +206,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn figures_stand_in_lines_with_a_pair_of_columns_for_each_source() {
+    fn figures_are_lines_with_two_columns_for_each_source() {
         let columns = [
             "source",
             "currency",
@@ -247,7 +248,7 @@ mod tests {
     }
 
     #[test]
-    fn an_amount_in_a_table_is_written_in_its_own_currency() {
+    fn an_amount_is_formatted_in_its_own_currency() {
         let sheet = Sheet {
             name: "Holds",
             columns: ["source", "currency", "rewards", "amount", "payout USD", "expected reversals USD"]
@@ -267,7 +268,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cell_whose_age_is_not_over_is_open_and_not_zero() {
+    fn an_age_that_has_not_passed_is_open_and_not_zero() {
         assert_eq!(heat(None, 5).text, "open");
         let cell = domain::report::cohort::Cell {
             reversed: domain::report::amount::Sum::new(1, 2_000_000),

@@ -22,7 +22,7 @@ use crate::console::shell::session::{self, Viewer};
 use crate::statements::{NotTaken, Upload, take};
 use crate::texts;
 
-/// What may carry the form's token instead of its first field.
+/// Header that may have the form's token instead of its first field.
 const TOKEN_HEADER: &str = "x-csrf-token";
 
 /// Takes the form.
@@ -48,7 +48,7 @@ pub(crate) async fn receive<B: Buf>(
     answered.unwrap_or_else(|error| fault(&error)).into_response(&request)
 }
 
-/// What the form says before the file.
+/// The fields of the form, which come before the file.
 #[derive(Default)]
 struct Form {
     source: String,

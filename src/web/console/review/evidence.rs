@@ -1,4 +1,4 @@
-//! Why a reward is where it is, for people: its verdict, its place, its time, and who else is like it.
+//! The evidence on the page of a reward: verdict, location, time taken, and similar rewards.
 
 use domain::reward::Status;
 use domain::signal::Signal;

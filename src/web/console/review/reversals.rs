@@ -13,12 +13,12 @@ use crate::console::Console;
 use crate::console::shell::answer::{Answer, Answered, PageError, page as render};
 use crate::console::shell::frame::{Frame, refusal};
 use crate::console::shell::request::Request;
-use crate::console::shell::said::{telling, told, with};
+use crate::console::shell::said::{message, with, with_message};
 use crate::console::shell::session::Viewer;
 use crate::console::shell::show::{Moment, moment, number, priced, short, sign, usd};
 use crate::console::shell::visible::filters;
 
-/// How many cases a page shows; each orphan among them asks for its likely credits.
+/// Cases on one page; each orphan among them queries its likely credits.
 const PAGE: i64 = 20;
 
 /// The address of this page.
@@ -50,9 +50,9 @@ struct Case {
     since: Moment,
     is_orphan: bool,
     partners: Vec<Partner>,
-    /// What the button that takes all back says; empty if nothing is left.
+    /// Label of the button to reverse all; empty if nothing is left.
     all: String,
-    /// What the button that takes the part back says; empty if none is named.
+    /// Label of the button to reverse the part; empty if no part is named.
     part: String,
     /// How it ended, by whom, when and why.
     ended: Option<(String, Moment, String)>,
@@ -68,12 +68,12 @@ struct ReversalsPage {
     may_review: bool,
     said: Option<String>,
     fault: Option<String>,
-    /// What was written when the fault was found.
+    /// The submitted note, kept after an error.
     note: String,
     next: String,
 }
 
-/// What people call a situation.
+/// The displayed name of a situation.
 pub(crate) fn title(situation: Situation) -> &'static str {
     match situation {
         Situation::Orphan => "Reversal without a credit",
@@ -84,7 +84,7 @@ pub(crate) fn title(situation: Situation) -> &'static str {
 
 /// `GET /review/reversals`
 pub(crate) async fn page(console: &Console, viewer: &Viewer, request: &Request) -> Answered {
-    let said = told(viewer, request).into_iter().next();
+    let said = message(viewer, request).into_iter().next();
     show(console, viewer, request, said, None).await
 }
 
@@ -239,7 +239,7 @@ fn partner(row: PartnerRow, now: TimestampMs) -> Partner {
     }
 }
 
-/// How a case ended, in a sentence.
+/// The outcome of a case, in a sentence.
 fn ending(row: &CaseRow, now: TimestampMs) -> Option<(String, Moment, String)> {
     use domain::review::reversal::Ending;
     let ending = row.ended()?;
@@ -288,7 +288,7 @@ pub(crate) async fn decide(console: &Console, viewer: &Viewer, request: &Request
         Ok(Resolved::Done { .. }) => {
             let row = console.store.case(case_id).await?;
             let said = row.and_then(|row| ending(&row, now)).map(|(text, ..)| format!("{text}."));
-            return Ok(Answer::To(telling(viewer, PATH, said.as_slice())));
+            return Ok(Answer::To(with_message(viewer, PATH, said.as_slice())));
         }
         Ok(Resolved::NotFound) => "Nothing was changed: this case does not exist.".to_owned(),
         Ok(Resolved::Ended { by, .. }) => format!("Nothing was changed: {by} has already decided this case."),
@@ -296,7 +296,7 @@ pub(crate) async fn decide(console: &Console, viewer: &Viewer, request: &Request
         Ok(Resolved::Waits) => {
             let said =
                 "Your opinion is saved: a second person must agree that this case is dismissed.".to_owned();
-            return Ok(Answer::To(telling(viewer, PATH, &[said])));
+            return Ok(Answer::To(with_message(viewer, PATH, &[said])));
         }
         Ok(Resolved::NotPossible(why)) => format!("Nothing was changed: {why}."),
         Err(store::Error::Contended(_)) => {

@@ -82,12 +82,12 @@ pub(crate) struct Related {
     pub(crate) rows: Vec<Beside>,
 }
 
-/// What brought a reward where it is.
+/// The last step of a reward.
 pub(crate) struct Head {
     pub(crate) what: String,
     pub(crate) at: Moment,
     pub(crate) actor: String,
-    /// What somebody wrote; what rules say is the verdict's.
+    /// The note of a person; the text of rules is in the verdict.
     pub(crate) note: String,
 }
 
@@ -115,7 +115,7 @@ pub(crate) struct RewardView {
     pub(crate) sign: &'static str,
     pub(crate) conflict: bool,
     pub(crate) received: Moment,
-    /// What brought it where it is: who, when, why.
+    /// Its last step.
     pub(crate) last: Option<Head>,
     pub(crate) tx_id: String,
     pub(crate) tx_short: String,
@@ -150,9 +150,9 @@ pub(crate) struct RewardView {
     pub(crate) deliveries: Vec<DeliveryView>,
     /// True on a page of its own.
     pub(crate) alone: bool,
-    /// What is opened after a decision; empty for none.
+    /// Path of the page after a decision; empty for none.
     pub(crate) next: String,
-    /// Where somebody comes back to who decides nothing here.
+    /// Path to return to without a decision.
     pub(crate) back: String,
 }
 

@@ -19,10 +19,10 @@ const FREQUENT_PERCENT: i64 = 5;
 /// …within this period.
 const FREQUENT_WITHIN_MS: i64 = 24 * 3_600_000;
 
-/// How many quarantined postbacks are counted at most.
+/// Quarantined postbacks are counted up to this number.
 const QUARANTINED_LIMIT: i64 = 100;
 
-/// How many of the newest statements are searched for open work.
+/// Number of the newest statements that are searched for open work.
 const STATEMENTS: i64 = 20;
 
 /// One task.

@@ -118,7 +118,7 @@ pub(crate) async fn saw(console: &Console, viewer: &Viewer, request: &Request) -
     Ok(Answer::To(next_page(request.came_from.as_deref())))
 }
 
-/// What a person is told who was tried with wrong passwords.
+/// Notice to a person about failed attempts with their name.
 #[derive(Debug)]
 pub(crate) struct Warning {
     pub(crate) tries: i64,

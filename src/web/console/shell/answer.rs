@@ -13,7 +13,7 @@ use domain::text::sha256;
 const STYLE: &str = include_str!("../style.css");
 const SCRIPT: &str = include_str!("../console.js");
 
-/// Where the stylesheet and the script are found; their content is part of the name, so caches never hold an old one.
+/// Path of the stylesheet. Its name contains a hash of the content, so that caches never serve an old one.
 pub(crate) fn style_path() -> String {
     format!("/static/{}.css", &sha256(STYLE.as_bytes())[..12])
 }
@@ -26,7 +26,7 @@ pub(crate) fn script_path() -> String {
 const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src 'self'; \
                       form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
 
-/// What a page handler returns; it becomes a response once the request is known.
+/// The result of a page handler, before it becomes a response.
 #[derive(Debug)]
 pub(crate) enum Answer {
     /// Status and HTML.
@@ -51,7 +51,7 @@ pub(crate) enum Answer {
     Later(u64, Box<Self>),
 }
 
-/// Why a page failed.
+/// A page failed.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum PageError {
     #[error(transparent)]

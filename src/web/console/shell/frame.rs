@@ -1,4 +1,4 @@
-//! What every page has around it: where one is, who one is, and how the gateway fares.
+//! The frame of every page: navigation, person, and the state of the gateway.
 
 use askama::Template;
 use store::postbacks::list::{OutcomeFilter, PostbackFilter};
@@ -126,7 +126,7 @@ impl Frame {
     }
 }
 
-/// How many postbacks are quarantined, up to what is worth counting.
+/// Number of quarantined postbacks, counted up to 99.
 async fn quarantined(console: &Console) -> store::Result<usize> {
     let outcome = Some(OutcomeFilter::Quarantined);
     let rows = console.store.postbacks(&PostbackFilter { outcome, ..PostbackFilter::default() }, 99).await?;

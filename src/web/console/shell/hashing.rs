@@ -1,8 +1,9 @@
-//! Where passwords are hashed: two at once in the whole process, on threads of their own that yield to everybody else.
+//! Password hashing: at most two hashes at once in the process, on separate threads of low priority.
 //!
-//! A hash costs 19 MiB and tens of milliseconds on purpose, and anybody who finds the page may ask for one. So there
-//! are two lanes, each with one hash at a time and a short queue: one for people from where they are known, and one
-//! for everybody else. However full the second is, the first is free. Whoever goes away while waiting costs nothing.
+//! A hash costs 19 MiB and tens of milliseconds on purpose, and anybody who can reach the page can cause one. So there
+//! are two lanes, each with one hash at a time and a short queue: one for people at addresses where they have signed in
+//! before, and one for everybody else, so that the second never blocks the first. A caller who hangs up while waiting
+//! costs nothing.
 
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -13,28 +14,28 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
 /// Hashes of one lane at once. Two lanes of 19 MiB stay below 64 MiB, also if the allocator keeps one more.
 const AT_ONCE: usize = 1;
-/// How many wait in one lane. A hash takes 20 to 50 ms, so the last of them waits about a second.
+/// Length of the queue of one lane. A hash takes 20 to 50 ms, so the last in it waits about a second.
 const MAX_WAITING: usize = 24;
-/// How many of them wait for the same caller, so that one address never fills the queue.
+/// Places in the queue for one caller, so that one address cannot fill it.
 const MAX_WAITING_OF_ONE: usize = 6;
-/// How long one waits at most, e.g. while ingest needs every core.
+/// The longest wait, e.g. while ingest needs every core.
 const MAX_WAIT: Duration = Duration::from_secs(5);
-/// When to try again after being turned away.
+/// `Retry-After` for a refused caller, in seconds.
 const RETRY_AFTER_S: u64 = 2;
-/// How far a thread that hashes yields to those that acknowledge postbacks, as `nice` counts.
+/// `nice` value of the hashing threads; ingest has a higher priority.
 #[cfg(target_os = "linux")]
 const NICENESS: i32 = 15;
 
-/// Why nothing was hashed.
+/// The password was not hashed.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum NotHashed {
-    /// Too many wait already, or it took too long.
+    /// The queue is full, or the wait took too long.
     #[error("too many passwords are being checked at the moment; try again in {retry_after_s} s")]
     Busy {
-        /// When to try again.
+        /// Seconds until the caller may try again.
         retry_after_s: u64,
     },
-    /// It broke.
+    /// Hashing failed.
     #[error("the password cannot be hashed: {0}")]
     Failed(String),
 }
@@ -49,15 +50,15 @@ pub(crate) struct Lane {
     hasher: Arc<Hasher>,
 }
 
-/// The thread of a lane, from its first hash on. It stays, because an allocator keeps memory for each thread there ever
-/// was at once: with a new thread for each hash that came to hundreds of megabytes.
+/// The thread of a lane, started by its first hash. It is reused, because the allocator keeps memory for every thread:
+/// with a new thread for each hash that grew to hundreds of megabytes.
 #[derive(Debug, Default)]
 struct Hasher(Mutex<Option<mpsc::Sender<Job>>>);
 
 type Job = Box<dyn FnOnce() + Send>;
 
 impl Hasher {
-    /// Has `job` done next.
+    /// Queues `job` on the thread; starts the thread if it is not running.
     fn hand(&self, job: Job) -> std::io::Result<()> {
         let mut jobs = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let job = match &*jobs {
@@ -72,22 +73,22 @@ impl Hasher {
             #[cfg(target_os = "linux")]
             crate::apart::yield_by(NICENESS);
             for job in given {
-                // Whoever waits hears of it, because the answer is dropped.
+                // After a panic the caller gets an error, because the answer channel is dropped.
                 drop(catch_unwind(AssertUnwindSafe(job)));
             }
         })?;
-        // It listens until it ends.
+        // The new thread receives until it ends, so this cannot fail.
         let _ = thread.send(job);
         *jobs = Some(thread);
         Ok(())
     }
 }
 
-/// How many wait, by caller.
+/// Number of waiting attempts by caller.
 #[derive(Debug, Default)]
 struct Waiting(Mutex<HashMap<u64, usize>>);
 
-/// One that waits, until it is dropped.
+/// A place in the queue, freed when dropped.
 struct Place {
     waiting: Arc<Waiting>,
     caller: u64,
@@ -126,7 +127,7 @@ impl Default for Lane {
 }
 
 impl Lane {
-    /// Waits for a turn. `caller` is whoever shares the places in the queue with others, as a hash.
+    /// Waits for a turn. `caller` is a hash of the address; each has at most [`MAX_WAITING_OF_ONE`] places.
     pub(crate) async fn turn(&self, caller: u64) -> Result<Turn, NotHashed> {
         let _place = self.waiting.enter(caller).ok_or(BUSY)?;
         let room = tokio::time::timeout(MAX_WAIT, self.room.clone().acquire_owned()).await;
@@ -143,7 +144,7 @@ pub(crate) struct Turn {
 }
 
 impl Turn {
-    /// Does `work` on the thread of its lane. The turn lasts as long as the work, also if nobody waits for it any more.
+    /// Runs `work` on the thread of the lane. The turn lasts until the work ends, even if the caller hangs up.
     pub(crate) async fn take<T: Send + 'static>(
         self,
         work: impl FnOnce() -> Result<T, String> + Send + 'static,

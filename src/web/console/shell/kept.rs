@@ -1,4 +1,4 @@
-//! What somebody sent after their session had ended: kept through signing in, shown again, and never sent by itself.
+//! A form that was sent after its session had ended: kept while signing in, shown again, and never sent automatically.
 
 use askama::Template;
 use domain::access::{csrf_token, same_text};
@@ -12,10 +12,10 @@ use crate::console::shell::visible::filters;
 /// The longest form that is kept, in bytes as it is sent: it travels once more inside the form for signing in.
 const MAX_KEPT_LEN: usize = 20_000;
 
-/// What was sent, to be carried through signing in.
+/// The form that is kept while signing in.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Kept {
-    /// Where it was sent to; empty if nothing is kept.
+    /// Path it was sent to; empty if nothing is kept.
     pub(crate) to: String,
     /// Its fields but the token, as a form.
     pub(crate) fields: String,
@@ -72,7 +72,7 @@ struct KeptPage {
     verb: &'static str,
 }
 
-/// What somebody wrote, who has just signed in again as `viewer`: to be sent now, or not.
+/// Shows the kept form after signing in as `viewer`, to be sent or dropped.
 pub(crate) fn page(viewer: &Viewer, kept: &Kept, place: String, token: String) -> Answered {
     let pairs: Vec<(String, String)> = serde_urlencoded::from_str(&kept.fields).unwrap_or_default();
     let label = |name: &str| match name {

@@ -1,5 +1,4 @@
-//! What stands at the door of the pages: how often somebody may fail, where passwords are hashed, and what was tried in
-//! vain until it is written down.
+//! State of signing in: rate limits, password hashing, and failed attempts that are not written to the audit yet.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
@@ -12,28 +11,28 @@ use crate::console::shell::hashing::Lane;
 use crate::console::shell::throttle::{Allowance, Table, Throttle};
 use crate::limits::Caller;
 
-/// Lines of the audit for tries in vain: guessing from everywhere must fill neither the disk nor the commits of others.
+/// Audit lines for failed attempts: distributed guessing must not fill the disk or delay other commits.
 const LINES: Allowance = Allowance { at_once: 60, every_ms: 1_000 };
-/// Every line counts the same.
+/// One key for all: lines are limited in total.
 const ALL_LINES: u64 = 0;
 
-/// What stands at the door of the pages.
+/// State that all sign-ins of a process share.
 #[derive(Debug, Default)]
 pub struct Logins {
     pub(crate) throttle: Throttle,
-    /// For people where they are known, signed in or not.
+    /// Hashing for people at addresses where they have signed in before.
     pub(crate) known: Lane,
-    /// For everybody else.
+    /// Hashing for everybody else.
     pub(crate) strangers: Lane,
     pub(crate) failures: Failures,
 }
 
-/// Where somebody signs in from, as it is kept: the person is part of it, so that no two share one.
+/// The stored hash of an address from which a person signs in. It includes the name, so that people do not share one.
 pub(crate) fn place(name: &str, caller: Caller) -> String {
     token_hash(&format!("place:{name}:{}", caller.address()))
 }
 
-/// Tries in vain that are not yet written down. People are few, and only theirs are kept apart.
+/// Failed attempts that are not written to the audit yet. Only those for existing people are kept one by one.
 #[derive(Debug)]
 pub(crate) struct Failures(Mutex<Pending>);
 
@@ -41,16 +40,16 @@ pub(crate) struct Failures(Mutex<Pending>);
 struct Pending {
     lines: Table,
     people: BTreeMap<i64, FailedTries>,
-    /// Tries since the last line.
+    /// Attempts since the last audit line.
     unsaid: u64,
 }
 
-/// What is to be written down now.
+/// Failed attempts to write to the audit now.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Due {
-    /// Of each person, by their row.
+    /// For each person, by row id.
     pub(crate) people: Vec<(i64, FailedTries)>,
-    /// Tries between the last line and this one.
+    /// Further attempts since the last audit line.
     pub(crate) unsaid: u64,
 }
 
@@ -61,7 +60,8 @@ impl Default for Failures {
 }
 
 impl Failures {
-    /// One more, with the name of a person or of nobody. Whether it is written down does not depend on which.
+    /// Counts a failed attempt; `None` for a name that does not exist. The return value is the same for both: it is `Some`
+    /// if an audit line is due.
     pub(crate) fn note(&self, person_id: Option<i64>, from: &str, now: TimestampMs) -> Option<Due> {
         let mut pending = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(person_id) = person_id {
@@ -80,7 +80,7 @@ impl Failures {
         Some(Due { people, unsaid: std::mem::take(&mut pending.unsaid) })
     }
 
-    /// What is not yet written down of one person, who signs in.
+    /// Removes and returns the unwritten failures of a person who signs in.
     pub(crate) fn take(&self, person_id: i64) -> Option<FailedTries> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).people.remove(&person_id)
     }
@@ -97,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn tries_in_vain_are_written_down_at_a_bounded_rate_and_none_is_lost() {
+    fn failures_are_audited_at_a_bounded_rate_and_none_is_lost() {
         let failures = Failures::default();
         let (mut lines, mut said, mut of_mara) = (0, 0, 0);
         for n in 0..10_000_u64 {
@@ -116,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn whoever_signs_in_takes_along_what_was_not_yet_written_down() {
+    fn signing_in_returns_the_failures_not_written_yet() {
         let failures = Failures::default();
         for _ in 0..100 {
             failures.note(None, "203.0.113.0/24", NOW);
@@ -127,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn a_place_is_of_one_person_and_one_address() {
+    fn a_place_belongs_to_one_person_and_one_address() {
         let caller = |address: &str| Caller::of(address.parse().expect("an address"));
         let here = place("mara", caller("2001:db8:1:2::1"));
         assert_eq!(here, place("mara", caller("2001:db8:1:2::2")));

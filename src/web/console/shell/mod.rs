@@ -1,4 +1,4 @@
-//! What every page has around it, signing in, and how things are written.
+//! Parts that all pages share: frame, requests and answers, signing in, formats.
 
 pub(crate) mod account;
 pub(crate) mod answer;

@@ -13,10 +13,9 @@ use futures_util::{Stream, StreamExt as _};
 pub(crate) const MAX_HEAD_LEN: usize = 8 * 1_024;
 /// The longest field of the form but the file, in bytes.
 pub(crate) const MAX_FIELD_LEN: usize = 4_096;
-/// How many parts the form may have.
+/// Most parts of the form.
 pub(crate) const MAX_PARTS: usize = 16;
-/// How much is handed over at once before the file. The parser keeps and searches all that it was given, so that is
-/// never more than a part may have and this.
+/// Bytes given to the parser at once before the file. It keeps and searches its whole input, so this bounds it.
 const SLICE_LEN: usize = 1_024;
 
 /// How many bytes may be handed over until something is expected of them.
@@ -34,7 +33,7 @@ impl Allowance {
     }
 }
 
-/// Why the bytes end.
+/// The form is refused.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Ended {
     #[error("the headers of a part are larger than 8 KiB, or a field than 4 KiB")]
@@ -107,7 +106,7 @@ mod tests {
 
     use super::*;
 
-    /// What becomes of a form of these bytes: the names of its parts, and how many bytes of it were taken.
+    /// Parses a form: the names of its parts or the error, and the number of bytes that were read.
     async fn parts_of(form: Vec<u8>, chunk: usize) -> (Result<Vec<String>, String>, usize) {
         let taken = Arc::new(AtomicUsize::new(0));
         let counted = taken.clone();

@@ -1,5 +1,5 @@
-//! Passwords: Argon2id with the parameters that OWASP names first, and never kept as they are. Who listens hashes only
-//! in turns.
+//! Passwords: stored only as Argon2id hashes with the first parameters that OWASP recommends. The web process hashes in
+//! turns.
 
 use std::cell::RefCell;
 use std::sync::LazyLock;
@@ -11,21 +11,21 @@ use crate::console::shell::hashing::{NotHashed, Turn};
 
 /// The shortest password.
 pub const MIN_PASSWORD_LEN: usize = 10;
-/// The longest, in bytes: a hash of megabytes would be a way to keep us busy.
+/// The longest, in bytes: hashing megabytes would be a denial of service.
 pub const MAX_PASSWORD_LEN: usize = 256;
 
-/// Why a password is not taken.
+/// The password is not acceptable.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BadPassword {
     /// Too short to withstand guessing.
     #[error("a password has at least {MIN_PASSWORD_LEN} characters")]
     TooShort,
-    /// Longer than anybody types.
+    /// Longer than [`MAX_PASSWORD_LEN`].
     #[error("a password has at most {MAX_PASSWORD_LEN} bytes")]
     TooLong,
 }
 
-/// Whether `password` may be one.
+/// Checks the length of a new password.
 pub fn check(password: &str) -> Result<(), BadPassword> {
     if password.chars().count() < MIN_PASSWORD_LEN {
         return Err(BadPassword::TooShort);
@@ -36,25 +36,24 @@ pub fn check(password: &str) -> Result<(), BadPassword> {
     Ok(())
 }
 
-/// The form in which a password is kept: a PHC string of Argon2id with 19 MiB, two passes and a salt of its own.
-/// It takes tens of milliseconds on purpose.
+/// The hash to store: a PHC string of Argon2id with 19 MiB, two passes and its own salt. Takes tens of milliseconds on
+/// purpose.
 pub fn hash(password: &str) -> Result<String, String> {
     let hash = Argon2::default().hash_password(password.as_bytes());
     hash.map(|hash| hash.to_string()).map_err(|error| error.to_string())
 }
 
 thread_local! {
-    /// The memory of hashes, kept by each thread that compares: an allocator that gets 19 MiB back and is asked for it again
-    /// gives out new memory time and again.
+    /// Memory for hashing, reused by each thread: freeing and allocating 19 MiB for every hash makes the process grow.
     static MEMORY: RefCell<Vec<Block>> = const { RefCell::new(Vec::new()) };
 }
 
-/// Whether `password` is the one that `hash` was made of.
+/// True if `hash` was made from `password`.
 pub(crate) fn is_right(password: &str, hash: &str) -> bool {
     PasswordHash::new(hash).is_ok_and(|hash| compare(password, &hash).unwrap_or(false))
 }
 
-/// The same; `None` if it is not a hash of ours. Outputs are compared in constant time.
+/// As [`is_right`]; `None` if the hash is not Argon2. Compares in constant time.
 fn compare(password: &str, hash: &PasswordHash) -> Option<bool> {
     let (salt, expected) = hash.salt.as_ref().zip(hash.hash.as_ref())?;
     let algorithm = Algorithm::try_from(hash.algorithm.as_str()).ok()?;
@@ -68,10 +67,10 @@ fn compare(password: &str, hash: &PasswordHash) -> Option<bool> {
     Some(Output::new(&output).ok()? == *expected)
 }
 
-/// What is compared with where there is no hash, so that it takes as long.
+/// Verified for names that do not exist, so that they take the same time.
 static NOBODYS: LazyLock<Result<String, String>> = LazyLock::new(|| hash("nobody has this password"));
 
-/// [`is_right`], in its turn; with no hash the work is the same and the answer no, so that the time taken does not tell
+/// Runs [`is_right`] in `turn`. Without a hash it does the same work and returns false, so that the time does not reveal
 /// which names exist.
 pub(crate) async fn verify(turn: Turn, password: String, hash: Option<String>) -> Result<bool, NotHashed> {
     let work = move || match hash {
@@ -84,7 +83,7 @@ pub(crate) async fn verify(turn: Turn, password: String, hash: Option<String>) -
     turn.take(work).await
 }
 
-/// [`hash`], in its turn.
+/// Runs [`hash`] in `turn`.
 pub(crate) async fn hash_apart(turn: Turn, password: String) -> Result<String, NotHashed> {
     turn.take(move || hash(&password)).await
 }
@@ -94,7 +93,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_password_is_known_again_and_no_other_is() {
+    fn a_hash_verifies_its_password_and_no_other() {
         let kept = hash("correct horse").expect("hashed");
         assert!(kept.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{kept}");
         assert!(is_right("correct horse", &kept));
@@ -102,11 +101,11 @@ mod tests {
             assert!(!is_right(wrong, &kept), "{wrong:?}");
         }
         assert!(!is_right("correct horse", "not a hash"));
-        assert_ne!(hash("correct horse").expect("hashed"), kept, "each has a salt of its own");
+        assert_ne!(hash("correct horse").expect("hashed"), kept, "each hash has its own salt");
     }
 
     #[test]
-    fn a_password_is_neither_short_nor_endless() {
+    fn a_password_has_10_characters_to_256_bytes() {
         assert_eq!(check("ninechars"), Err(BadPassword::TooShort));
         assert_eq!(check("tencharsäö"), Ok(()));
         assert_eq!(check(&"x".repeat(257)), Err(BadPassword::TooLong));

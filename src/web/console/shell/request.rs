@@ -33,7 +33,7 @@ pub(crate) struct Request {
     pub(crate) is_cross_site: bool,
 }
 
-/// What of a request cannot be read.
+/// A part of a request cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum BadRequest {
     #[error("the query cannot be read: {0}")]

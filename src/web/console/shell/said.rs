@@ -24,7 +24,7 @@ pub(crate) fn with(path: &str, params: &[(&str, String)]) -> String {
 }
 
 /// `path` with `lines` as its message for this viewer.
-pub(crate) fn telling(viewer: &Viewer, path: &str, lines: &[String]) -> String {
+pub(crate) fn with_message(viewer: &Viewer, path: &str, lines: &[String]) -> String {
     let mut text = lines.join("\n");
     while text.len() > MAX_LEN {
         text.pop();
@@ -35,7 +35,7 @@ pub(crate) fn telling(viewer: &Viewer, path: &str, lines: &[String]) -> String {
 }
 
 /// The lines of the message; empty if its code was not made by this session.
-pub(crate) fn told(viewer: &Viewer, request: &Request) -> Vec<String> {
+pub(crate) fn message(viewer: &Viewer, request: &Request) -> Vec<String> {
     let text = request.query("said").unwrap_or_default();
     let is_ours = request.query("seal").is_some_and(|sent| same_text(sent, &seal(viewer, text)));
     if is_ours { text.lines().map(str::to_owned).collect() } else { Vec::new() }

@@ -16,7 +16,7 @@ use crate::console::shell::answer::{Answer, Answered, PageError, script_path, st
 use crate::console::shell::kept::Kept;
 use crate::console::shell::request::{Request, SESSION_COOKIE};
 
-/// Who looks at a page.
+/// The signed-in person, with the session.
 #[derive(Clone, Debug)]
 pub(crate) struct Viewer {
     pub(crate) person: Person,
@@ -28,7 +28,7 @@ pub(crate) struct Viewer {
 }
 
 impl Viewer {
-    /// What the session is kept under.
+    /// Hash of the session's token, its key in the store.
     pub(crate) fn token_hash(&self) -> &str {
         &self.token_hash
     }
@@ -38,7 +38,7 @@ impl Viewer {
         request.field("csrf").is_some_and(|token| same_text(token, &self.csrf))
     }
 
-    /// What they do is signed with this.
+    /// The actor of their actions in the audit.
     pub(crate) fn actor(&self) -> Actor {
         Actor::new(self.person.name.clone(), Via::Page, Some(self.address))
     }
@@ -86,7 +86,7 @@ struct LoginPage {
     kept: Kept,
 }
 
-/// What somebody reads whose session is over.
+/// Message after a session has ended.
 const ENDED: &str = "Your session has ended. Sign in to continue where you were.";
 /// The same to somebody who sent a form.
 const ENDED_UNSENT: &str =

@@ -1,4 +1,4 @@
-//! How money, time and words are written on pages.
+//! Formats of money, times and statuses on pages.
 
 use domain::money::{Micros, PAYOUT_CURRENCY};
 use domain::reward::{Status, Step};
@@ -148,7 +148,7 @@ pub(crate) fn span(ms: i64) -> String {
     }
 }
 
-/// How long something may still wait, or how long it is overdue.
+/// Time left until a deadline, or overdue.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Timer {
     /// E.g. `1 h left` or `2 h overdue`.
@@ -198,7 +198,7 @@ pub(crate) fn sign(status: &str) -> &'static str {
     }
 }
 
-/// What happened, in the past tense of a step's name.
+/// A step in the past tense, e.g. `credited`.
 pub(crate) fn happened(step: &str) -> &'static str {
     let Some(step) = Step::ALL.into_iter().find(|known| known.name() == step) else { return "changed" };
     match step {

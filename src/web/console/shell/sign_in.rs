@@ -22,7 +22,7 @@ use crate::console::shell::session::{Viewer, again, new_token, next_page};
 use crate::limits::Caller;
 
 const WRONG: &str = "Incorrect name or password.";
-/// What somebody reads who has failed too often.
+/// Message after too many failed attempts.
 pub(crate) const TOO_MANY: &str = "Too many attempts. Wait a minute, then try again.";
 const BUSY: &str =
     "Too many people are signing in. Your password was not checked; try again in a few seconds.";

@@ -1,8 +1,8 @@
-//! How often somebody may try a password that is not right.
+//! Rate limits for failed sign-ins.
 //!
-//! What is counted are tries that failed: a try takes from what is allowed, and one that succeeds, or that was never
-//! checked, gives it back. Everybody is remembered by a hash under a key of this process, so that a name of any length
-//! takes up the same room. A full table forgets whoever would be forgotten next anyway; it never turns anybody away.
+//! Only failures count: each attempt takes from an allowance, and one that succeeds, or whose password was never checked,
+//! gives it back. Names and addresses are stored as hashes under a key of this process, so that a long name takes no more
+//! memory than a short one. A full table drops the entry that would expire next; it never refuses anybody.
 
 use std::collections::hash_map::RandomState;
 use std::collections::{BTreeSet, HashMap};
@@ -13,29 +13,31 @@ use domain::time::TimestampMs;
 
 use crate::limits::Caller;
 
-/// How many are remembered of each kind; about half a megabyte.
+/// Most entries of one table; about half a megabyte.
 const MAX_REMEMBERED: usize = 10_000;
 
-/// So many failed tries at once, and then one more every so often.
+/// A burst of failures, then one per interval.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Allowance {
     pub(crate) at_once: i64,
     pub(crate) every_ms: i64,
 }
 
-/// One person tried from one address (IPv6: one /64).
+/// For one person from one address (IPv6: one /64).
 const OF_A_PAIR: Allowance = Allowance { at_once: 5, every_ms: 12_000 };
-/// One address, whomever it tries: a whole office may sit behind it.
+/// For one address, whatever the names: a whole office may share it.
 const OF_AN_ADDRESS: Allowance = Allowance { at_once: 30, every_ms: 2_000 };
-/// One person, from wherever they are not known. Twice what one address has, so that no single one uses it up.
+/// For one person from all addresses where they have not signed in before. Twice the allowance of an address, so that one
+/// address alone cannot use it up.
 const OF_A_PERSON: Allowance = Allowance { at_once: 60, every_ms: 6_000 };
-/// One person from where they are known: nobody elsewhere uses it up.
+/// For one person from an address where they have signed in before; attempts from elsewhere do not use it up.
 const OF_A_KNOWN_PAIR: Allowance = Allowance { at_once: 20, every_ms: 6_000 };
 
-/// What is remembered: of each key, when all that it used up will have come back.
+/// The allowance that each key has used.
 #[derive(Debug)]
 pub(crate) struct Table {
     allowance: Allowance,
+    /// By key: the time at which its whole allowance is available again, in unix milliseconds.
     back_at: HashMap<u64, i64>,
     /// The same, earliest first.
     by_time: BTreeSet<(i64, u64)>,
@@ -46,19 +48,19 @@ impl Table {
         Self { allowance, back_at: HashMap::new(), by_time: BTreeSet::new() }
     }
 
-    /// When it is all back; never further off than it can be, should the clock have been set back.
+    /// The time at which the whole allowance is available again. Bounded, in case the clock was set back.
     fn back_at(&self, key: u64, now: i64) -> i64 {
         let Allowance { at_once, every_ms } = self.allowance;
         self.back_at.get(&key).map_or(now, |at| (*at).clamp(now, now + at_once * every_ms))
     }
 
-    /// How long until one more is allowed; 0: now.
+    /// Milliseconds until one more failure is allowed; 0: now.
     pub(crate) fn wait_ms(&self, key: u64, now: i64) -> i64 {
         let Allowance { at_once, every_ms } = self.allowance;
         (self.back_at(key, now) - now - (at_once - 1) * every_ms).max(0)
     }
 
-    /// One more.
+    /// Counts one failure, and drops expired entries.
     pub(crate) fn take(&mut self, key: u64, now: i64) {
         let at = self.back_at(key, now) + self.allowance.every_ms;
         self.set(key, at);
@@ -92,7 +94,7 @@ struct Tables {
     known_pairs: Table,
 }
 
-/// Who failed to sign in lately. Cheap to clone.
+/// Recent failed sign-ins. Cheap to clone.
 #[derive(Clone, Debug)]
 pub(crate) struct Throttle {
     tables: Arc<Mutex<Tables>>,
@@ -111,7 +113,7 @@ impl Default for Throttle {
     }
 }
 
-/// Who tries, as hashes.
+/// The name and address of an attempt, as hashes.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Keys {
     pub(crate) pair: u64,
@@ -119,7 +121,7 @@ pub(crate) struct Keys {
     person: u64,
 }
 
-/// A try that is admitted. It costs nothing until it is [spent](Ticket::spend).
+/// An admitted attempt. It is given back when dropped, unless it was [spent](Ticket::spend).
 #[derive(Debug)]
 pub(crate) struct Ticket {
     throttle: Throttle,
@@ -129,7 +131,7 @@ pub(crate) struct Ticket {
 }
 
 impl Throttle {
-    /// Who tries to be `name` from `caller`.
+    /// The keys of an attempt to sign in as `name` from `caller`.
     pub(crate) fn keys(&self, name: &str, caller: Caller) -> Keys {
         Keys {
             pair: self.key.hash_one((caller, name)),
@@ -138,8 +140,8 @@ impl Throttle {
         }
     }
 
-    /// Admits one more try, or says after how many milliseconds there may be one. `is_known`: the person has signed in
-    /// from this address before.
+    /// Admits an attempt; the error is the milliseconds until the next one is allowed. `is_known`: the person has signed
+    /// in from this address before.
     pub(crate) fn admit(&self, keys: Keys, is_known: bool, now: TimestampMs) -> Result<Ticket, i64> {
         let mut tables = self.tables.lock().unwrap_or_else(PoisonError::into_inner);
         let counted = tables.counted(keys, is_known);
@@ -155,7 +157,7 @@ impl Throttle {
 }
 
 impl Tables {
-    /// Where a try is counted.
+    /// The tables and keys under which an attempt counts.
     fn counted(&mut self, keys: Keys, is_known: bool) -> Vec<(&mut Table, u64)> {
         if is_known {
             vec![(&mut self.known_pairs, keys.pair)]
@@ -170,12 +172,12 @@ impl Tables {
 }
 
 impl Ticket {
-    /// From now on it counts, also if nobody waits for the answer: the password is being checked.
+    /// The attempt counts from now on, even if the caller hangs up: its password is being checked.
     pub(crate) fn spend(&mut self) {
         self.costs = true;
     }
 
-    /// The password was right.
+    /// The password was correct: the attempt does not count.
     pub(crate) fn give_back(mut self) {
         self.costs = false;
     }
@@ -209,7 +211,7 @@ mod tests {
         Caller::of(IpAddr::from((0x0a00_0000 + n).to_be_bytes()))
     }
 
-    /// How many of so many failed tries are admitted.
+    /// The number of `tries` failed attempts that are admitted.
     fn failed(throttle: &Throttle, name: &str, from: Caller, is_known: bool, tries: usize) -> usize {
         let one = || throttle.admit(throttle.keys(name, from), is_known, NOW);
         (0..tries).filter(|_| one().map(|mut ticket| ticket.spend()).is_ok()).count()
@@ -220,11 +222,11 @@ mod tests {
     }
 
     #[test]
-    fn guessing_is_slowed_down_for_a_person_at_an_address_and_for_an_address() {
+    fn guessing_is_limited_by_person_and_address_and_by_address() {
         let throttle = Throttle::default();
         assert_eq!(failed(&throttle, "mara", nth(1), false, 20), 5);
         assert!(!admits(&throttle, "mara", nth(1), false));
-        assert!(admits(&throttle, "mara", nth(2), false), "one address locks nobody out elsewhere");
+        assert!(admits(&throttle, "mara", nth(2), false), "other addresses are not affected");
         assert!(admits(&throttle, "joe", nth(1), false));
         let names = (0..100).filter(|n| failed(&throttle, &format!("name {n}"), nth(3), false, 1) == 1);
         assert_eq!(names.count(), 30, "many names from one address");
@@ -239,7 +241,7 @@ mod tests {
     }
 
     #[test]
-    fn a_try_that_succeeds_or_is_never_checked_costs_nothing() {
+    fn an_attempt_that_succeeds_or_is_never_checked_does_not_count() {
         let throttle = Throttle::default();
         let keys = throttle.keys("mara", nth(1));
         for _ in 0..100 {
@@ -252,7 +254,7 @@ mod tests {
     }
 
     #[test]
-    fn many_tries_at_once_are_counted_before_any_has_failed() {
+    fn simultaneous_attempts_count_before_any_has_failed() {
         let throttle = Throttle::default();
         let keys = throttle.keys("mara", nth(1));
         let in_hand: Vec<_> = (0..200).filter_map(|_| throttle.admit(keys, false, NOW).ok()).collect();
@@ -260,18 +262,18 @@ mod tests {
     }
 
     #[test]
-    fn a_known_person_gets_in_whatever_is_tried_elsewhere() {
+    fn attempts_from_elsewhere_do_not_lock_out_a_known_person() {
         let throttle = Throttle::default();
         for n in 0..40 {
             failed(&throttle, "mara", nth(n), false, 5);
         }
-        assert!(!admits(&throttle, "mara", nth(1_000), false), "many addresses do slow guessing down");
+        assert!(!admits(&throttle, "mara", nth(1_000), false), "guessing from many addresses is limited");
         assert!(admits(&throttle, "mara", nth(7), true));
-        assert!(admits(&throttle, "joe", nth(1_000), false), "nobody else is concerned");
+        assert!(admits(&throttle, "joe", nth(1_000), false), "other people are not affected");
     }
 
     #[test]
-    fn one_address_never_uses_up_what_a_person_has() {
+    fn one_address_cannot_use_up_the_allowance_of_a_person() {
         let throttle = Throttle::default();
         for second in 0..3_600 {
             let now = TimestampMs(NOW.0 + second * 1_000);
@@ -283,7 +285,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_used_up_comes_back_and_the_wait_says_when() {
+    fn the_wait_ends_when_the_allowance_is_available_again() {
         let throttle = Throttle::default();
         let keys = throttle.keys("mara", nth(1));
         failed(&throttle, "mara", nth(1), false, 5);
@@ -303,7 +305,7 @@ mod tests {
     }
 
     #[test]
-    fn a_full_table_forgets_the_oldest_and_turns_nobody_away() {
+    fn a_full_table_drops_the_oldest_and_refuses_nobody() {
         let throttle = Throttle::default();
         failed(&throttle, "mara", nth(0), false, 5);
         for n in 1..=50_000 {
@@ -315,11 +317,11 @@ mod tests {
             assert_eq!((table.back_at.len(), table.by_time.len()), (MAX_REMEMBERED, MAX_REMEMBERED));
         }
         drop(tables);
-        assert!(!admits(&throttle, "mara", nth(0), false), "who used up most is remembered longest");
+        assert!(!admits(&throttle, "mara", nth(0), false), "the entry that expires last is kept longest");
     }
 
     #[test]
-    fn whoever_has_been_quiet_for_long_enough_is_forgotten() {
+    fn expired_entries_are_dropped() {
         let throttle = Throttle::default();
         for n in 0..1_000 {
             failed(&throttle, "mara", nth(n), true, 1);

@@ -1,11 +1,11 @@
-//! Texts of others on pages: everything that a template writes is shown with nothing hidden in it.
+//! Foreign text on pages: hidden characters in everything that a template writes are made visible.
 
 use std::fmt;
 
 use askama::filters::{Escaper, Html};
 use domain::text::visible_lines;
 
-/// How every page escapes: as HTML, and what hides in a text is shown (see [`visible_lines`]).
+/// The escaper of all templates: HTML, with hidden characters made visible (see [`visible_lines`]).
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Visible;
 
@@ -15,7 +15,7 @@ impl Escaper for Visible {
     }
 }
 
-/// What templates call.
+/// Template filters.
 #[expect(
     unreachable_pub,
     clippy::inline_always,
@@ -28,7 +28,7 @@ pub(crate) mod filters {
     use askama::Values;
     use askama::filters::{Escaper as _, Html, Safe};
 
-    /// What a form sends back stays as it is: a search, a note, an id that was typed.
+    /// For values that a form sends back (a search, a note, an id): escapes HTML only.
     #[askama::filter_fn]
     pub(crate) fn back(value: impl Display, _: &dyn Values) -> askama::Result<Safe<String>> {
         let mut out = String::new();

@@ -1,4 +1,4 @@
-//! What people say of a statement: import it, discard it, let it count again, accept this, so much was paid.
+//! Actions on a statement: import, discard, restore, accept a difference, book a payment.
 
 use domain::statement::{LineState, payment};
 use store::statements::{Accepted, Paid, Payment, Resolution, StatementRow};
@@ -49,11 +49,11 @@ pub(crate) async fn act(
     }
 }
 
-/// What a person wanted is done, or why it is not.
+/// `Ok(Ok(()))`: done; `Ok(Err(…))`: refused, with the reason.
 type Done = Result<Result<(), String>, PageError>;
 
 async fn import(console: &Console, viewer: &Viewer, request: &Request, row: &StatementRow) -> Done {
-    // Whoever was first has said so: the page tells how far it is.
+    // If somebody else imported it first, the page shows the progress.
     if row.stands()?.is_worked_on() {
         return Ok(Ok(()));
     }

@@ -36,7 +36,7 @@ struct StatementPage {
     frame: Frame,
     statement: StatementView,
     superseded_by: Option<i64>,
-    /// Why it cannot be read; empty unless it failed.
+    /// Reason of a failure; empty unless it failed.
     failure: String,
     hash: String,
     preview: Option<Preview>,
@@ -48,10 +48,10 @@ struct StatementPage {
     fault: String,
 }
 
-/// What a page says before anything else.
+/// Messages at the top of a page.
 #[derive(Default)]
 struct Said {
-    /// What went wrong; may be empty.
+    /// An error; may be empty.
     fault: String,
     /// A payment that a person is asked about.
     ask: Option<Ask>,

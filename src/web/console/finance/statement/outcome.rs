@@ -1,4 +1,4 @@
-//! What a matched statement comes to: its parts, its states, the lines of one of them, payments, and what changed since
+//! The result of a matched statement: its parts, its states, the lines of one of them, payments, and what changed since
 //! the version before.
 
 use domain::report::amount::Amount;
@@ -17,11 +17,11 @@ use crate::console::shell::session::Viewer;
 use crate::console::shell::show::{Moment, amount, moment, number, short, usd};
 use crate::statements::known;
 
-/// How many lines of a state one page shows.
+/// Lines of a state on one page.
 const PAGE: i64 = 100;
-/// How many differences from the version before are shown.
+/// Most differences from the previous version that are shown.
 const CHANGES: i64 = 200;
-/// How many reasons why lines cannot be read are shown.
+/// Most reasons for unreadable lines that are shown.
 const FAULTS: i64 = 50;
 
 pub(super) struct StateView {
@@ -70,7 +70,7 @@ pub(super) struct Payment {
     pub(super) actor: String,
     pub(super) at: Moment,
     pub(super) note: String,
-    /// What else there is to say: for which statement, taken back or not.
+    /// Further details: the statement it belongs to, and whether it was reversed.
     pub(super) more: String,
     pub(super) may_take_back: bool,
 }
@@ -83,7 +83,7 @@ pub(super) struct Ask {
     pub(super) key: String,
 }
 
-/// What a matched statement comes to.
+/// The result of a matched statement.
 pub(super) struct Outcome {
     pub(super) theirs: String,
     pub(super) ours: String,
@@ -102,7 +102,7 @@ pub(super) struct Outcome {
     pub(super) payments: Vec<Payment>,
     pub(super) paid: String,
     pub(super) rest: String,
-    /// What makes a payment sent twice by this page one and the same; empty where nothing can be paid.
+    /// Idempotency key of a payment from this page; empty if nothing can be paid.
     pub(super) key: String,
     pub(super) ask: Option<Ask>,
     pub(super) changes: Vec<Change>,

@@ -15,9 +15,9 @@ use crate::console::shell::answer::PageError;
 use crate::console::shell::show::{amount, number, span};
 use crate::statements::{First, first_lines};
 
-/// How many lines of a file a preview shows, how many faults, and how many days outside of the period.
+/// Most lines, errors and days outside of the period in a preview.
 const PREVIEW: usize = 20;
-/// Among how many statements those are looked for that it may count instead of.
+/// Statements that are searched for ones that this may supersede.
 const OTHERS: i64 = 200;
 
 pub(super) struct PreviewLine {
@@ -25,14 +25,14 @@ pub(super) struct PreviewLine {
     pub(super) cells: [String; 8],
 }
 
-/// What would be read of a file.
+/// The preview of a file.
 pub(super) struct Preview {
     pub(super) lines: Vec<PreviewLine>,
     pub(super) faults: Vec<(String, String)>,
     /// Lines that are no transactions, and what is to be known of others.
     pub(super) asides: Vec<(String, String)>,
     pub(super) marks: Vec<(String, String)>,
-    /// How the file is read, and what could be set to read more of it.
+    /// How the file is read, and settings that would read more of it.
     pub(super) reading: Vec<String>,
     pub(super) proposals: Vec<String>,
     pub(super) controls: Vec<(&'static str, String)>,
@@ -41,11 +41,11 @@ pub(super) struct Preview {
     pub(super) from: String,
     pub(super) to: String,
     pub(super) outliers: Vec<Outlier>,
-    /// How many further days lie outside.
+    /// Number of further days outside of the period, as text.
     pub(super) more_outliers: String,
-    /// What is asked before it is imported; empty if nothing is.
+    /// The question to answer before the import; empty if there is none.
     pub(super) question: String,
-    /// What it may count instead of.
+    /// Statements that it may supersede.
     pub(super) others: Vec<Other>,
 }
 
@@ -55,7 +55,7 @@ pub(super) struct Other {
     pub(super) words: String,
 }
 
-/// How far it is.
+/// Progress of the import.
 pub(super) struct Progress {
     pub(super) words: String,
     pub(super) percent: i64,

@@ -19,7 +19,7 @@ use crate::console::review::scope::Scope;
 use crate::console::shell::answer::{Answer, Answered, PageError};
 use crate::console::shell::frame::refusal;
 use crate::console::shell::request::Request;
-use crate::console::shell::said::telling;
+use crate::console::shell::said::with_message;
 use crate::console::shell::session::Viewer;
 use crate::console::shell::show::{counted, happened, span};
 use confirm::confirm;
@@ -97,7 +97,7 @@ pub(crate) async fn decide(console: &Console, viewer: &Viewer, request: &Request
     let wanted = wanted(console, request, act, &scope).await?;
     if wanted.is_empty() {
         let said = "Nothing was changed: no reward is selected.".to_owned();
-        return Ok(Answer::To(telling(viewer, &back, &[said])));
+        return Ok(Answer::To(with_message(viewer, &back, &[said])));
     }
     let note = request.field("note").map(str::to_owned);
     if note.as_ref().is_some_and(|note| note.len() > MAX_NOTE_LEN) {
@@ -120,14 +120,14 @@ pub(crate) async fn decide(console: &Console, viewer: &Viewer, request: &Request
         // Someone else decided at the same time. Nothing was saved; the list shows who.
         Err(store::Error::Contended(_)) => {
             let said = "Nothing was changed: someone else decided at the same time. Check the rewards and try again.";
-            return Ok(Answer::To(telling(viewer, &back, &[said.into()])));
+            return Ok(Answer::To(with_message(viewer, &back, &[said.into()])));
         }
         other => other?,
     };
     Ok(Answer::To(after(console, viewer, &decision, act, request, &back)))
 }
 
-/// How many rewards the confirmation page showed.
+/// Number of rewards on the confirmation page.
 fn shown(request: &Request) -> usize {
     request
         .field("shown")
@@ -179,7 +179,7 @@ fn after(
         let because = because(&decision.skipped, console.clock.now().0);
         lines.push(format!("{} not decided: {because}.", rewards(decision.skipped.len())));
     }
-    going_on(&telling(viewer, next, &lines))
+    going_on(&with_message(viewer, next, &lines))
 }
 
 /// Why rewards were not decided; at most three.
@@ -233,7 +233,7 @@ pub(crate) async fn overturn(console: &Console, viewer: &Viewer, request: &Reque
         Ok(Reviewed::Done) => return Ok(Answer::To(page)),
         Ok(Reviewed::Waits) => {
             let said = "Your opinion on 1 reward is saved: a second person must agree.".to_owned();
-            return Ok(Answer::To(telling(viewer, &page, &[said])));
+            return Ok(Answer::To(with_message(viewer, &page, &[said])));
         }
         Ok(Reviewed::NotFound) => "the reward does not exist".to_owned(),
         Ok(Reviewed::Claimed(person)) => format!("it is claimed by {person}"),
@@ -241,7 +241,7 @@ pub(crate) async fn overturn(console: &Console, viewer: &Viewer, request: &Reque
         Err(store::Error::Contended(_)) => "someone else changed it at the same time".to_owned(),
         Err(error) => return Err(error.into()),
     };
-    Ok(Answer::To(telling(viewer, &page, &[format!("1 reward not decided: {said}.")])))
+    Ok(Answer::To(with_message(viewer, &page, &[format!("1 reward not decided: {said}.")])))
 }
 
 /// The same page, with a mark that leads to the next cluster if this one is empty.
@@ -261,7 +261,7 @@ fn not_yours(viewer: &Viewer) -> Answer {
     )
 }
 
-/// Whether a path leads back to the queue or to a reward, and not to another site.
+/// True if a path leads to the queue or to a reward, not to another site.
 fn is_ours(path: &str) -> bool {
     let page = path.split(['?', '#']).next().unwrap_or_default();
     (page == "/review" || page.starts_with("/rewards/")) && !path.contains(['\\', '\r', '\n'])

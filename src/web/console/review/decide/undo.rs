@@ -8,11 +8,11 @@ use crate::console::Console;
 use crate::console::review::scope::Scope;
 use crate::console::shell::answer::{Answer, Answered, PageError};
 use crate::console::shell::request::Request;
-use crate::console::shell::said::{telling, told};
+use crate::console::shell::said::{message, with_message};
 use crate::console::shell::session::Viewer;
 use crate::console::shell::show::{counted, usd};
 
-/// What the last form did.
+/// The result of the last form.
 pub(crate) struct Done {
     pub(crate) text: String,
     pub(crate) more: Vec<String>,
@@ -45,7 +45,7 @@ pub(crate) async fn done(
             left_ms: row.decided_at + console.grace_ms - console.clock.now().0,
         }
     });
-    let mut lines = told(viewer, request).into_iter();
+    let mut lines = message(viewer, request).into_iter();
     let done = lines.next().map(|text| Done { text, more: lines.collect() });
     Ok((done, undo.filter(|undo| undo.left_ms > 0)))
 }
@@ -65,7 +65,7 @@ pub(crate) async fn undo(console: &Console, viewer: &Viewer, request: &Request, 
         business_date: now.business_date(console.timezone),
     };
     let Some(undone) = console.store.undo_decision(id, reviewer).await? else {
-        return Ok(Answer::To(telling(
+        return Ok(Answer::To(with_message(
             viewer,
             &back,
             &["Nothing was changed: only the person who decided can undo it.".into()],
@@ -87,7 +87,7 @@ pub(crate) async fn undo(console: &Console, viewer: &Viewer, request: &Request, 
         },
         _ => back,
     };
-    Ok(Answer::To(telling(viewer, &place, &lines)))
+    Ok(Answer::To(with_message(viewer, &place, &lines)))
 }
 
 /// E.g. `Released 3 rewards, $4.50.`

@@ -25,7 +25,7 @@ fn chart_error(error: impl std::fmt::Display) -> PageError {
     PageError::Chart(error.to_string())
 }
 
-/// What a drawing is made for. The stylesheet shows the one that fits.
+/// The width for which a chart is drawn. The stylesheet shows the one that fits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Sheet {
     /// A page.
@@ -46,7 +46,7 @@ impl Sheet {
         }
     }
 
-    /// How many labels fit below it.
+    /// Number of labels below it.
     fn labels(self) -> usize {
         if self == Self::Narrow { 3 } else { 7 }
     }

@@ -7,7 +7,7 @@ use super::{LINE, SERIES, SOFT, Sheet, chart_error, drawn, height_of, twice, wid
 use crate::console::shell::answer::PageError;
 use crate::console::shell::show::usd;
 
-/// How much room a date takes, in pixels.
+/// Width of a date label, in pixels.
 const DATE_WIDTH: i32 = 72;
 
 /// One day of money.
@@ -19,15 +19,14 @@ pub(crate) struct Day {
 }
 
 impl Day {
-    /// What is left of it.
+    /// Approved minus reversed.
     pub(crate) fn net_micros(&self) -> i64 {
         self.approved_micros.saturating_sub(self.reversed_micros)
     }
 }
 
-/// What networks approved and took back, day by day, and what is left of it. The axis starts at zero, or below it where
-/// more was taken back than approved. Drawn for a wide page and for a telephone: letters that shrink with a drawing
-/// cannot be read.
+/// Chart of approved, reversed and net by day. The axis starts at zero, or below if more was reversed than approved. Drawn
+/// for wide and for narrow pages, because text that is scaled down cannot be read.
 pub(crate) fn days(days: &[Day]) -> Result<String, PageError> {
     twice(|sheet| days_on(days, sheet))
 }
@@ -81,7 +80,7 @@ pub(crate) struct Bar {
     /// A balance stands on zero; a movement goes on from what stands before it, up or down.
     pub(crate) is_balance: bool,
     pub(crate) micros: i64,
-    /// Which of the series it is coloured like.
+    /// Index of the series whose colour it has.
     pub(crate) series: usize,
 }
 

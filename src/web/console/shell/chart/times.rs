@@ -1,4 +1,4 @@
-//! How long things took, and when they happened.
+//! Charts of durations and times.
 
 use plotters::prelude::*;
 
@@ -26,8 +26,8 @@ const BOUNDS_MS: [i64; 16] = [
     604_800_000,
 ];
 
-/// How long others took for the same offer, on a scale that doubles, with this reward marked. Empty if there is nobody
-/// to compare with.
+/// Histogram of other users' times for the same offer, on a scale that doubles, with this reward marked. Empty without
+/// others.
 pub(crate) fn histogram(times_ms: &[i64], this_ms: Option<i64>) -> Result<String, PageError> {
     if times_ms.is_empty() {
         return Ok(String::new());

@@ -23,7 +23,7 @@ pub(crate) struct Chapter {
 pub(crate) struct Heading {
     /// Its anchor.
     pub(crate) id: String,
-    /// Its words.
+    /// Its text without marks.
     pub(crate) text: String,
     /// Directly below the title, and not deeper.
     pub(crate) is_section: bool,
@@ -100,7 +100,7 @@ fn chapter(name: &'static str, text: &str) -> Chapter {
     chapter
 }
 
-/// The words of a heading, without marks.
+/// The text of a heading, without marks.
 fn words(inside: &[Event<'_>]) -> String {
     let text = |event: &Event<'_>| match event {
         Event::Text(text) | Event::Code(text) => text.to_string(),
@@ -119,7 +119,7 @@ fn anchor(words: &str, anchors: &mut HashMap<String, usize>) -> String {
     if *seen == 1 { id } else { format!("{id}-{}", *seen - 1) }
 }
 
-/// Where a link between chapters leads when they are served: `operate.md#limits` is `/help/operate#limits`.
+/// The served form of a link between chapters: `operate.md#limits` becomes `/help/operate#limits`.
 fn served(link: &str) -> String {
     let (file, anchor) = link.split_once('#').unwrap_or((link, ""));
     let Some(name) = file.strip_suffix(".md").filter(|name| !name.contains([':', '/'])) else {

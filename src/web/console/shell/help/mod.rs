@@ -10,7 +10,7 @@ use crate::console::shell::frame::{self, Frame};
 use crate::console::shell::request::Request;
 use crate::console::shell::session::Viewer;
 
-/// Which part of the handbook explains a page of the side bar.
+/// Handbook links by page of the side bar.
 pub(crate) const HELP_OF: [(&str, &str); 11] = [
     ("/", "/help"),
     ("/review", "/help/review#queue"),
@@ -25,7 +25,7 @@ pub(crate) const HELP_OF: [(&str, &str); 11] = [
     ("", "/help/review#signing-in"),
 ];
 
-/// Where the page at `path` is explained.
+/// The handbook link of the page at `path`.
 pub(crate) fn of(path: &str) -> &'static str {
     HELP_OF.iter().find(|(page, _)| *page == path).map_or("/help", |(_, help)| help)
 }
