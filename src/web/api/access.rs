@@ -81,7 +81,7 @@ impl Call {
         owner_of(&api.store, &api.refusals, &self.authorization, self.from, api.clock.now()).await
     }
 
-    /// Checked first, so that callers without the right learn nothing else.
+    /// Checks method, path and query. Only after the right, so that callers without it do not learn what else is wrong.
     fn look(&self) -> Result<(), ApiError> {
         known::look(&self.method, self.path.as_str(), &self.query)
     }

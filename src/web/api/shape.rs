@@ -12,7 +12,6 @@ use store::rewards::list::{RewardRow, StepRow, TransferRow};
 use utoipa::ToSchema;
 
 use super::deliveries::Delivery;
-use super::error::ApiError;
 use super::quarantine::QuarantineAct;
 use super::terms::{
     Day, Decimal, DecisionName, FamilyName, GeoResult, Outcome, RewardStatus, RewardStepName, Time,

@@ -1,9 +1,9 @@
-//! Words that pages used to say and must not say again, because readers had to guess what they mean.
+//! Phrases that pages must not use, because readers have to guess their meaning.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// What no page says, in small letters, and what it says instead.
+/// Banned phrases in lower case, with their replacement.
 const RIDDLES: [(&str, &str); 35] = [
     ("what becomes of", "the result"),
     ("what became of", "the result"),
@@ -70,7 +70,7 @@ fn files(folder: &Path) -> Vec<PathBuf> {
     found
 }
 
-/// What a file says to people, in small letters, on one line: no comments, and sentences that go on as one.
+/// The text of a file in lower case, without comments and with continued lines joined.
 fn words(text: &str) -> String {
     let lines = text.lines().map(str::trim).filter(|line| !line.starts_with("//"));
     let text: String =
