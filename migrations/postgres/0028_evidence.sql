@@ -20,6 +20,10 @@ ALTER TABLE verdicts ADD COLUMN fired_points TEXT;
 
 CREATE FUNCTION geo_builds_are_frozen() RETURNS trigger LANGUAGE plpgsql AS
 $$ BEGIN RAISE EXCEPTION 'what was asked never changes'; END $$;
-CREATE TRIGGER geo_builds_are_frozen BEFORE UPDATE OR DELETE ON geo_builds
+CREATE TRIGGER geo_builds_are_frozen BEFORE UPDATE ON geo_builds
 FOR EACH ROW EXECUTE FUNCTION geo_builds_are_frozen();
+CREATE FUNCTION geo_builds_stay() RETURNS trigger LANGUAGE plpgsql AS
+$$ BEGIN RAISE EXCEPTION 'what was asked is never deleted'; END $$;
+CREATE TRIGGER geo_builds_stay BEFORE DELETE ON geo_builds
+FOR EACH ROW EXECUTE FUNCTION geo_builds_stay();
 CREATE TRIGGER geo_builds_are_not_emptied BEFORE TRUNCATE ON geo_builds EXECUTE FUNCTION evidence_stays();

@@ -76,6 +76,8 @@ mod dropping;
 #[cfg(test)]
 mod durability;
 #[cfg(test)]
+mod evidence;
+#[cfg(test)]
 mod failing;
 #[cfg(test)]
 mod finishing;

@@ -11,6 +11,7 @@ on_both_databases!(
     a_balance_that_was_changed_is_named,
     a_status_that_was_changed_is_named,
     a_database_without_a_schema_proves_nothing,
+    verdicts_follow_from_their_facts_and_a_forged_one_is_named,
 );
 
 /// Copies of the file: one that a backup made, one that misses its end, one with a page overwritten.
@@ -109,4 +110,26 @@ fn a_database_without_a_schema_proves_nothing(on: Kind) {
         text(&gate.run(&["verify"]).stdout),
         "no postbacks\nproven: 0 accounts, 0 transfers, 0 rewards, 0 closed reports\n"
     );
+}
+
+fn verdicts_follow_from_their_facts_and_a_forged_one_is_named(on: Kind) {
+    let gate = books(on);
+    let run = |args: &[&str]| {
+        let output = gate.run(args);
+        (output.status.code(), text(&output.stdout))
+    };
+    let (code, said) = run(&["verify", "--verdicts"]);
+    assert_eq!((code, said.as_str()), (Some(0), "proven: 2 verdicts follow from their facts\n"));
+    let (code, said) = run(&["replay", "--verdict", "1"]);
+    assert!(code == Some(0) && said.contains("T1") && said.contains("computed: credit"), "{said}");
+    assert!(!gate.run(&["replay", "--verdict", "99"]).status.success());
+    gate.database.execute(match on {
+        Kind::Sqlite => "DROP TRIGGER verdicts_are_frozen",
+        Kind::Postgres => "ALTER TABLE verdicts DISABLE TRIGGER USER",
+    });
+    gate.database.execute("UPDATE verdicts SET decision = 'hold', score = 60 WHERE reward_id = 2");
+    let (code, said) = run(&["verify", "--verdicts"]);
+    assert!(code == Some(1) && said.contains("reward 2: stored `hold 60"), "{said}");
+    let (code, said) = run(&["replay", "--verdict", "2"]);
+    assert!(code == Some(1) && said.contains("stored:   hold 60"), "{said}");
 }
