@@ -27,3 +27,9 @@ $$ BEGIN RAISE EXCEPTION 'what was asked is never deleted'; END $$;
 CREATE TRIGGER geo_builds_stay BEFORE DELETE ON geo_builds
 FOR EACH ROW EXECUTE FUNCTION geo_builds_stay();
 CREATE TRIGGER geo_builds_are_not_emptied BEFORE TRUNCATE ON geo_builds EXECUTE FUNCTION evidence_stays();
+
+-- Verdicts were frozen, but could be deleted.
+CREATE FUNCTION verdicts_stay() RETURNS trigger LANGUAGE plpgsql AS
+$$ BEGIN RAISE EXCEPTION 'a verdict is never deleted'; END $$;
+CREATE TRIGGER verdicts_stay BEFORE DELETE ON verdicts
+FOR EACH ROW EXECUTE FUNCTION verdicts_stay();

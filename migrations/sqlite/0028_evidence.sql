@@ -22,3 +22,7 @@ CREATE TRIGGER geo_builds_are_frozen BEFORE UPDATE ON geo_builds
 BEGIN SELECT RAISE(ABORT, 'what was asked never changes'); END;
 CREATE TRIGGER geo_builds_stay BEFORE DELETE ON geo_builds
 BEGIN SELECT RAISE(ABORT, 'what was asked is never deleted'); END;
+
+-- Verdicts were frozen, but could be deleted.
+CREATE TRIGGER verdicts_stay BEFORE DELETE ON verdicts
+BEGIN SELECT RAISE(ABORT, 'a verdict is never deleted'); END;

@@ -73,6 +73,7 @@ async fn another_policy_than_before_is_noted_once(home: &Home) {
 }
 
 async fn two_processes_may_keep_the_same_policy_at_once(home: &Home) {
+    forget(home).await;
     let other = home.another_process().await;
     for round in 0..10 {
         let version = format!("version {round}");

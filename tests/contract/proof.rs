@@ -169,6 +169,8 @@ async fn a_verdict_is_never_changed(home: &Home) {
         let refused = raw.attempt(sql).await.expect_err(sql);
         assert!(refused.to_string().contains("a verdict never changes"), "{sql}: {refused}");
     }
+    let refused = raw.attempt("DELETE FROM verdicts").await.expect_err("it stays");
+    assert!(refused.to_string().contains("a verdict is never deleted"), "{refused}");
     let id = home.reward("T2").await.id;
     assert!(home.reward("T2").await.verdict.is_some_and(|verdict| verdict.signals.len() > 2), "reward {id}");
 }
