@@ -1,4 +1,5 @@
 //! Processing the inbox.
 
+mod pace;
 pub mod process;
 pub mod worker;

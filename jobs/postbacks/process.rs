@@ -25,6 +25,7 @@ use store::rewards::process::{Claimed, Mapped, MappedPostback, ProcessedBatch};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, error, warn};
 
+use super::pace::{Taken, next_batch};
 use crate::metrics::{record, seconds};
 use crate::shutdown::rest;
 
@@ -176,11 +177,11 @@ impl Processing {
         let mut batch = self.batch;
         while !self.stop.is_cancelled() {
             match self.process(Claim::First(batch)).await {
-                Ok(0) => return Ok(()),
-                Ok(processed) => {
+                Ok(Taken { postbacks: 0, .. }) => return Ok(()),
+                Ok(taken) => {
                     (pause, contended) = (PAUSE_MIN, 0);
-                    let is_full = processed == batch;
-                    batch = batch.saturating_mul(2).min(self.batch);
+                    let is_full = taken.postbacks == batch;
+                    batch = next_batch(batch, self.batch, &taken);
                     if is_full {
                         // More waits than one batch holds.
                         self.store.wake_workers();
@@ -233,11 +234,12 @@ impl Processing {
         Ok(())
     }
 
-    async fn process(&self, which: Claim) -> Result<i64, store::Error> {
+    async fn process(&self, which: Claim) -> Result<Taken, store::Error> {
         let (began, now) = (Instant::now(), self.clock.now());
-        let ProcessedBatch { postbacks, outcome } = process(&self.store, self.processor.clone(), which, now)
-            .await
-            .inspect_err(|_| counter!("rewardgate_batches_failed_total").increment(1))?;
+        let ProcessedBatch { postbacks, outcome, took, was_awaited } =
+            process(&self.store, self.processor.clone(), which, now)
+                .await
+                .inspect_err(|_| counter!("rewardgate_batches_failed_total").increment(1))?;
         self.beat();
         if !postbacks.is_empty() {
             histogram!("rewardgate_batch_seconds").record(began.elapsed());
@@ -246,7 +248,8 @@ impl Processing {
                 observer(&outcome);
             }
         }
-        Ok(i64::try_from(outcome.postbacks.len()).unwrap_or(i64::MAX))
+        let postbacks = i64::try_from(outcome.postbacks.len()).unwrap_or(i64::MAX);
+        Ok(Taken { postbacks, took, was_awaited })
     }
 
     fn beat(&self) {

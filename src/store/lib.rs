@@ -56,7 +56,7 @@ use domain::delivery::Subscriptions;
 use domain::review::queue::ReviewTerms;
 use sqlx::SqlitePool;
 
-use db::{deadline, line, moment};
+use db::{deadline, line, moment, turns};
 
 pub use db::connect::OpenOptions;
 pub use db::error::{Error, Result};
@@ -101,6 +101,7 @@ enum Database {
     Sqlite {
         writer: SqlitePool,
         readers: SqlitePool,
+        turns: Arc<turns::Turns>,
     },
     Postgres(Arc<line::Line>),
 }
@@ -160,7 +161,7 @@ impl Store {
             idle: counted(u32::try_from(idle).unwrap_or(u32::MAX)),
         };
         match &self.database {
-            Database::Sqlite { writer, readers } => {
+            Database::Sqlite { writer, readers, .. } => {
                 let (writer, readers) =
                     (of(writer.size(), writer.num_idle()), of(readers.size(), readers.num_idle()));
                 Connections { open: writer.open + readers.open, idle: writer.idle + readers.idle }
@@ -179,7 +180,7 @@ impl Store {
     pub async fn close(&self) {
         let closed = async {
             match &self.database {
-                Database::Sqlite { writer, readers } => {
+                Database::Sqlite { writer, readers, .. } => {
                     readers.close().await;
                     writer.close().await;
                 }
@@ -202,7 +203,7 @@ macro_rules! read {
             .within($crate::db::deadline::READ, async {
                 if let Some(moment) = &$store.moment {
                     return match &mut *moment.lock().await {
-                        $crate::db::tx::Tx::Sqlite(tx, _) => {
+                        $crate::db::tx::Tx::Sqlite(tx, ..) => {
                             let $pool = &mut **tx;
                             $body
                         }
@@ -230,7 +231,7 @@ pub(crate) use read;
 macro_rules! read_snapshot {
     ($store:expr, $snapshot:ident => $body:expr) => {
         match $store.begin_reading().await? {
-            $crate::db::tx::Tx::Sqlite(mut $snapshot, _) => $body,
+            $crate::db::tx::Tx::Sqlite(mut $snapshot, ..) => $body,
             $crate::db::tx::Tx::Postgres(mut $snapshot, _) => $body,
         }
     };

@@ -204,7 +204,7 @@ mod tests {
 
     #[test]
     fn a_policy_is_made_from_its_content_again() {
-        let policy = Policy::parse("hold_at = 70\n[sources.targo.rules.t1]\nlimit_s = 9\n").expect("valid");
+        let policy = Policy::parse("hold_at = 70\n[sources.targo.rules.T1]\nlimit_s = 9\n").expect("valid");
         let again = Policy::of_content(policy.content()).expect("its own content is valid");
         assert_eq!((again.version(), again.hold_at), (policy.version(), 70));
         assert_eq!(again.rules("targo", None).t1.limit_s, 9);

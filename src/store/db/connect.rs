@@ -13,6 +13,7 @@ use sqlx::{ConnectOptions, Connection, SqliteConnection, SqlitePool};
 
 use crate::db::deadline::READ;
 use crate::db::line::Line;
+use crate::db::turns::Turns;
 use crate::{Database, Error, Result, Store};
 
 /// Older versions can corrupt the write-ahead log when two connections checkpoint at once
@@ -100,10 +101,10 @@ async fn open_sqlite(url: &str, options: OpenOptions) -> Result<Database> {
         .pragma("temp_store", "memory")
         // So that REPLACE also runs the triggers that forbid deleting evidence.
         .pragma("recursive_triggers", "on");
-    let file = connect.get_filename();
+    let file = connect.get_filename().to_path_buf();
     if !options.create && !file.exists() {
         // The absolute path, because a relative one depends on the folder of the command.
-        let whole = std::path::absolute(file).unwrap_or_else(|_| file.to_path_buf());
+        let whole = std::path::absolute(&file).unwrap_or_else(|_| file.clone());
         return Err(Error::Unfit(format!(
             "there is no database file {}, and this command does not create one: run it in the server's folder, or set \
              `database_url` to an absolute path; for a new installation run `rewardgate migrate` first",
@@ -111,8 +112,8 @@ async fn open_sqlite(url: &str, options: OpenOptions) -> Result<Database> {
         )));
     }
     // A database in memory has no file, only a name; the check below rejects it as not durable.
-    if options.create && !is_in_memory(file) {
-        create_for_owner_only(file).map_err(|why| {
+    if options.create && !is_in_memory(&file) {
+        create_for_owner_only(&file).map_err(|why| {
             Error::Unfit(format!("cannot create the database file {}: {why}", file.display()))
         })?;
     }
@@ -137,7 +138,8 @@ async fn open_sqlite(url: &str, options: OpenOptions) -> Result<Database> {
         // A read that missed its deadline may leave a snapshot open.
         .after_release(|connection, _| Box::pin(async { Ok(!connection.is_in_transaction()) }))
         .connect_lazy_with(connect.pragma("query_only", "on"));
-    Ok(Database::Sqlite { writer, readers })
+    let turns = Turns::of((!is_in_memory(&file)).then_some(file.as_path()));
+    Ok(Database::Sqlite { writer, readers, turns })
 }
 
 /// True for the name that sqlx gives to a database in memory.

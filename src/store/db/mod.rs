@@ -7,6 +7,7 @@
 //! | [`error`] | why something failed, and whether a retry helps |
 //! | `sql`, `rows` | one SQL text for two databases, and the rows passed to it |
 //! | `conditions` | conditions of a query built at run time |
+//! | `turns` | whose turn it is to write on SQLite |
 //! | `tx` | one transaction in one task |
 //! | [`moment`] | several reads on one snapshot |
 //! | [`deadline`], `line` | deadlines for every use; connections that stop answering or are read-only are replaced |
@@ -24,4 +25,5 @@ pub mod moment;
 pub mod notify;
 pub(crate) mod rows;
 pub(crate) mod sql;
+pub(crate) mod turns;
 pub(crate) mod tx;

@@ -44,7 +44,9 @@ impl Store {
         // dialect: SQLite transactions are snapshots; Postgres needs this isolation level
         const POSTGRES: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
         Ok(match &self.database {
-            Database::Sqlite { readers, .. } => Tx::Sqlite(readers.begin_with("BEGIN").await?, Vec::new()),
+            Database::Sqlite { readers, .. } => {
+                Tx::Sqlite(readers.begin_with("BEGIN").await?, Vec::new(), None)
+            }
             Database::Postgres(line) => Tx::Postgres(line.pool().begin_with(POSTGRES).await?, Vec::new()),
         })
     }

@@ -10,11 +10,13 @@ use crate::access::audit::{Noted, chain};
 use crate::db::deadline::WRITE;
 use crate::db::rows::{GivenRow, arrays, values};
 use crate::db::sql::Statement;
+use crate::db::turns::Turn;
 use crate::{Database, Error, Result, Store};
 
 /// An open transaction with its audit lines. Dropped without [`Tx::end`], it is rolled back.
 pub(crate) enum Tx {
-    Sqlite(Transaction<'static, Sqlite>, Vec<Noted>),
+    /// With the turn to write, which ends after the transaction.
+    Sqlite(Transaction<'static, Sqlite>, Vec<Noted>, Option<Turn>),
     Postgres(Transaction<'static, Postgres>, Vec<Noted>),
 }
 
@@ -79,8 +81,9 @@ impl Store {
         #[expect(clippy::disallowed_methods, reason = "this is the one place that the ban points to")]
         Ok(match &self.database {
             // dialect: SQLite gets the write lock at once; a later upgrade would fail without waiting
-            Database::Sqlite { writer, .. } => {
-                Tx::Sqlite(writer.begin_with("BEGIN IMMEDIATE").await?, Vec::new())
+            Database::Sqlite { writer, turns, .. } => {
+                let turn = turns.take().await?;
+                Tx::Sqlite(writer.begin_with("BEGIN IMMEDIATE").await?, Vec::new(), Some(turn))
             }
             Database::Postgres(line) => Tx::Postgres(line.pool().begin().await?, Vec::new()),
         })
@@ -91,7 +94,7 @@ impl Store {
 macro_rules! with_statement {
     ($tx:expr, $statement:expr, |$sql:ident, $connection:ident| $body:expr) => {
         match $tx {
-            $crate::db::tx::Tx::Sqlite(tx, _) => {
+            $crate::db::tx::Tx::Sqlite(tx, ..) => {
                 let ($sql, $connection) = ($statement.sqlite, &mut **tx);
                 $body
             }
@@ -119,10 +122,15 @@ impl<T> Row for T where
 }
 
 impl Tx {
+    /// SQLite: true if another writer waits for this transaction to end.
+    pub(crate) fn is_awaited(&self) -> bool {
+        matches!(self, Self::Sqlite(.., Some(turn)) if turn.is_awaited())
+    }
+
     /// Runs `statement` with `rows` as its `{given}`, and returns the number of affected rows.
     pub(crate) async fn execute(&mut self, statement: &Statement, rows: &[impl GivenRow]) -> Result<u64> {
         match self {
-            Self::Sqlite(tx, _) => {
+            Self::Sqlite(tx, ..) => {
                 let (sql, arguments) = values(&statement.given, rows)?;
                 let touched = sqlx::query_with(sql, arguments).execute(&mut **tx).await?;
                 Ok(touched.rows_affected())
@@ -142,7 +150,7 @@ impl Tx {
         rows: &[impl GivenRow],
     ) -> Result<Vec<T>> {
         match self {
-            Self::Sqlite(tx, _) => {
+            Self::Sqlite(tx, ..) => {
                 let (sql, arguments) = values(&statement.given, rows)?;
                 Ok(sqlx::query_as_with(sql, arguments).fetch_all(&mut **tx).await?)
             }
@@ -155,7 +163,7 @@ impl Tx {
 
     /// The audit lines to add before the commit.
     pub(crate) fn noted(&mut self) -> &mut Vec<Noted> {
-        let (Self::Sqlite(_, noted) | Self::Postgres(_, noted)) = self;
+        let (Self::Sqlite(_, noted, _) | Self::Postgres(_, noted)) = self;
         noted
     }
 
@@ -168,11 +176,11 @@ impl Tx {
             failed => failed,
         };
         match (self, work) {
-            (Self::Sqlite(tx, _), Ok(done)) => tx.commit().await.map(|()| done).map_err(Error::from),
+            (Self::Sqlite(tx, ..), Ok(done)) => tx.commit().await.map(|()| done).map_err(Error::from),
             (Self::Postgres(tx, _), Ok(done)) => tx.commit().await.map(|()| done).map_err(Error::from),
             (tx, Err(error)) => {
                 let rolled_back = match tx {
-                    Self::Sqlite(tx, _) => tx.rollback().await,
+                    Self::Sqlite(tx, ..) => tx.rollback().await,
                     Self::Postgres(tx, _) => tx.rollback().await,
                 };
                 // A lost connection has released its locks too.

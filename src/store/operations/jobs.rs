@@ -212,7 +212,7 @@ async fn push(tx: &mut Tx, job: &Job, run_at: TimestampMs) -> Result<()> {
     let run_at_s = u64::try_from(run_at.0 / SECOND_MS).unwrap_or_default();
     let task: Task<Vec<u8>> = TaskBuilder::new(payload).run_at_timestamp(run_at_s).build();
     let pushed = match tx {
-        Tx::Sqlite(tx, _) => apalis_sqlite::queries::push_tasks(&mut **tx, QUEUE, &[task])
+        Tx::Sqlite(tx, ..) => apalis_sqlite::queries::push_tasks(&mut **tx, QUEUE, &[task])
             .await
             .map_err(|error| error.to_string()),
         Tx::Postgres(tx, _) => apalis_postgres::queries::push_tasks(&mut **tx, QUEUE, vec![task])

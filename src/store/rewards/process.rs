@@ -14,6 +14,7 @@
 //! saved, and it starts again and reloads everything.
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use domain::batch::{BatchOutcome, ExistingRewards, SourceTerms};
 use domain::delivery::Subscriptions;
@@ -89,6 +90,10 @@ pub struct ProcessedBatch {
     pub postbacks: Vec<WaitingPostback>,
     /// What the domain decided.
     pub outcome: BatchOutcome,
+    /// How long its transaction lasted, the commit included.
+    pub took: Duration,
+    /// SQLite: true if another writer waited for it.
+    pub was_awaited: bool,
 }
 
 impl Claimed {
@@ -107,7 +112,10 @@ impl Loaded {
     pub async fn save(self, outcome: BatchOutcome) -> Result<Saved> {
         let Claimed { postbacks, mut tx, subscriptions, geo_builds, now } = self.claimed;
         match save::save(&mut tx, &outcome, &subscriptions, &geo_builds, now).await {
-            Ok(notifies) => Ok(Saved { tx, processed: ProcessedBatch { postbacks, outcome }, notifies }),
+            Ok(notifies) => {
+                let processed = ProcessedBatch { postbacks, outcome, ..ProcessedBatch::default() };
+                Ok(Saved { tx, processed, notifies })
+            }
             Err(error) => tx.end(Err(error)).await,
         }
     }
@@ -145,14 +153,17 @@ impl Store {
         work: impl FnOnce(Claimed) -> W,
     ) -> Result<Option<(ProcessedBatch, bool)>> {
         let mut tx = self.begin().await?;
+        let began = Instant::now();
         let postbacks = match claim_with_stated(&mut tx, which).await {
             Ok(postbacks) if !postbacks.is_empty() => postbacks,
             nothing_or_error => return tx.end(nothing_or_error.map(|_| None)).await,
         };
         let (subscriptions, geo_builds) = (self.subscriptions.clone(), self.geo_builds.clone());
         let claimed = Claimed { postbacks, tx, subscriptions, geo_builds, now };
-        let Saved { tx, processed, notifies } = work(claimed).await?;
+        let Saved { tx, mut processed, notifies } = work(claimed).await?;
+        processed.was_awaited = tx.is_awaited();
         tx.end(Ok(())).await?;
+        processed.took = began.elapsed();
         Ok(Some((processed, notifies)))
     }
 
