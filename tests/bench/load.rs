@@ -23,6 +23,8 @@ const STEADY_CONNECTIONS: u32 = 64;
 /// Makes postbacks that were never made before.
 pub(crate) struct Load {
     next: Arc<AtomicU64>,
+    /// True if all are of one user, offer and event.
+    of_one_task: bool,
     secret: Secret,
     clicked_at_s: u64,
 }
@@ -35,6 +37,10 @@ pub(crate) struct Round {
 }
 
 impl Round {
+    pub(crate) fn p99_ms(&self) -> f64 {
+        self.latency_us.value_at_quantile(0.99) as f64 / 1_000.0
+    }
+
     pub(crate) fn answers_per_second(&self) -> f64 {
         self.answers as f64 / self.elapsed.as_secs_f64()
     }
@@ -54,24 +60,52 @@ impl Load {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970");
         Self {
             next: Arc::default(),
+            of_one_task: false,
             secret: Secret::new(SECRET).expect("not empty"),
             clicked_at_s: now.as_secs() - 1_800,
         }
     }
 
+    /// The same, of one user, offer and event, each under a transaction of its own.
+    pub(crate) fn of_one_task() -> Self {
+        Self { of_one_task: true, ..Self::new() }
+    }
+
     /// Sends on `connections` connections for `duration`.
     pub(crate) async fn run(&mut self, address: SocketAddr, connections: usize, duration: Duration) -> Round {
         let began = Instant::now();
+        self.run_while(address, connections, move |_| began.elapsed() < duration).await
+    }
+
+    /// Sends `count` on `connections` connections.
+    pub(crate) async fn send(&mut self, address: SocketAddr, connections: usize, count: u64) -> Round {
+        let end = self.next.load(Ordering::Relaxed) + count;
+        self.run_while(address, connections, move |next| next < end).await
+    }
+
+    /// Sends as long as `goes_on`, which is given the number of the next.
+    async fn run_while(
+        &mut self,
+        address: SocketAddr,
+        connections: usize,
+        goes_on: impl Fn(u64) -> bool + Clone + Send + 'static,
+    ) -> Round {
+        let began = Instant::now();
         let tasks: Vec<_> = (0..connections)
             .map(|_| {
-                let (next, secret, clicked_at_s) =
-                    (self.next.clone(), self.secret.clone(), self.clicked_at_s);
+                let (next, secret, clicked_at_s, of_one_task, goes_on) = (
+                    self.next.clone(),
+                    self.secret.clone(),
+                    self.clicked_at_s,
+                    self.of_one_task,
+                    goes_on.clone(),
+                );
                 tokio::spawn(async move {
                     let mut connection = connect(address).await;
                     let mut latency_us = Histogram::<u64>::new(3).expect("a histogram");
-                    while began.elapsed() < duration {
+                    while goes_on(next.load(Ordering::Relaxed)) {
                         let number = next.fetch_add(1, Ordering::Relaxed);
-                        let request = request(number, &secret, clicked_at_s);
+                        let request = request(number, of_one_task, &secret, clicked_at_s);
                         let sent = Instant::now();
                         ask(&mut connection, &request).await;
                         latency_us.record(micros(sent.elapsed())).expect("it grows");
@@ -107,7 +141,7 @@ impl Load {
                             return latency_us;
                         }
                         let number = next.fetch_add(1, Ordering::Relaxed);
-                        ask(&mut connection, &request(number, &secret, clicked_at_s)).await;
+                        ask(&mut connection, &request(number, false, &secret, clicked_at_s)).await;
                         latency_us.record(micros(due.elapsed())).expect("it grows");
                         due += interval * STEADY_CONNECTIONS;
                     }
@@ -148,8 +182,8 @@ async fn together(tasks: Vec<JoinHandle<Histogram<u64>>>, began: Instant) -> Rou
 }
 
 /// An honest postback with every field that the network sends.
-fn request(number: u64, secret: &Secret, clicked_at_s: u64) -> String {
-    let (user, offer) = (number % USERS, number / USERS);
+fn request(number: u64, of_one_task: bool, secret: &Secret, clicked_at_s: u64) -> String {
+    let (user, offer) = if of_one_task { (0, 0) } else { (number % USERS, number / USERS) };
     let target = format!(
         "/pb/bench?user_id=user-{user:06}&tx_id=8f14e45f-{number:012}&reward=750&payout=1.5&status=1\
          &offer_id=offer-{offer}&offer_name=Great%20Game&event_id={offer}&event_name=Finish%20the%20tutorial\

@@ -4,6 +4,7 @@
 //!     tests/run with cargo bench --bench throughput -- --rewards 1000000
 //!     tests/run with cargo bench --bench throughput -- sqlite deliveries
 //!     tests/run with cargo bench --bench throughput -- postgres report
+//!     tests/run with cargo bench --bench throughput -- table
 //!
 //! Everything runs on this machine, the load generator too, so only the ratio between two figures of one run means
 //! anything. Rounds of the bare route and of the real executable take turns; the median of each is printed.
@@ -20,6 +21,7 @@ mod deliveries;
 mod load;
 mod processes;
 mod reporting;
+mod table;
 
 use std::time::{Duration, Instant};
 
@@ -44,6 +46,12 @@ fn main() {
     let only =
         ["sqlite", "postgres"].into_iter().find(|name| arguments.iter().any(|argument| argument == name));
     let postgres = std::env::var("TEST_POSTGRES_URL").expect("run through `tests/run with`");
+    if arguments.iter().any(|argument| argument == "table") {
+        let databases: Vec<_> =
+            ["sqlite", "postgres"].into_iter().filter(|name| only.is_none_or(|only| only == *name)).collect();
+        runtime.block_on(table::table(&databases, &postgres));
+        return;
+    }
     for database in ["sqlite", "postgres"].into_iter().filter(|name| only.is_none_or(|only| only == *name)) {
         if arguments.iter().any(|argument| argument == "report") {
             runtime.block_on(reporting::report(database, &postgres, rewards));

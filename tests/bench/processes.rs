@@ -23,13 +23,20 @@ pub(crate) struct Running {
 }
 
 impl Running {
-    fn start(mut command: Command) -> Self {
+    pub(crate) fn start(mut command: Command) -> Self {
         let mut child = command.stdout(Stdio::piped()).spawn().expect("starts");
         let mut line = String::new();
         BufReader::new(child.stdout.take().expect("piped")).read_line(&mut line).expect("a first line");
         let address =
             line.trim().strip_prefix("listening on http://").and_then(|address| address.parse().ok());
         Self { child, address: address.unwrap_or(SocketAddr::from(([0, 0, 0, 0], 0))) }
+    }
+
+    /// Its resident memory.
+    pub(crate) fn resident_mib(&self) -> f64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).expect("it runs");
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("a line");
+        line.trim().trim_end_matches(" kB").parse::<f64>().expect("kilobytes") / 1_024.0
     }
 
     /// Ends it as an operator would, and waits for it.
@@ -76,7 +83,7 @@ pub(crate) struct Gateway {
 impl Gateway {
     pub(crate) async fn prepare(database: &str, postgres: &str) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
-        let name = format!("bench_{}", std::process::id());
+        let name = format!("bench_{}_{:08x}", std::process::id(), rand::random::<u32>());
         let (database, url) = if database == "sqlite" {
             ("sqlite  ", format!("sqlite://{}/bench.db", folder.path().display()))
         } else {
@@ -129,13 +136,32 @@ impl Gateway {
         }
     }
 
-    /// Runs `workers` workers until nothing waits.
-    pub(crate) async fn drain(&self, workers: usize) {
-        let running: Vec<_> = (0..workers).map(|_| self.start("worker")).collect();
+    /// The database's URL.
+    pub(crate) fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// How large the database is.
+    pub(crate) async fn bytes(&self) -> i64 {
+        if self.database == "postgres" {
+            return self.number("SELECT CAST(pg_database_size(current_database()) AS BIGINT)").await;
+        }
+        self.execute("PRAGMA wal_checkpoint(TRUNCATE)".into()).await;
+        self.number("SELECT page_count * page_size FROM pragma_page_count, pragma_page_size").await
+    }
+
+    /// Waits until whoever works has left nothing.
+    pub(crate) async fn until_nothing_waits(&self) {
         // Counting what waits would cost more than deciding it.
         while self.number(ANY_WAITING).await > 0 {
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
+    }
+
+    /// Runs `workers` workers until nothing waits.
+    pub(crate) async fn drain(&self, workers: usize) {
+        let running: Vec<_> = (0..workers).map(|_| self.start("worker")).collect();
+        self.until_nothing_waits().await;
         for worker in running {
             worker.stop();
         }
