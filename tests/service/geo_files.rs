@@ -65,7 +65,7 @@ fn geo_files_are_taken_up_while_the_process_runs_and_damaged_ones_are_not() {
     replace(&path, &country_file("DE")[..300]);
     until("the alert", || is_measured(&api, "rewardgate_geo_reload_failed 1"));
     assert_eq!(country("T-damaged"), "FR", "the old one stays in service");
-    assert!(up.process.log().contains("the one before stays in service"));
+    assert!(up.process.log().contains("the previous one stays in use"));
 
     replace(&path, &country_file("DE"));
     until("the end of the alert", || is_measured(&api, "rewardgate_geo_reload_failed 0"));

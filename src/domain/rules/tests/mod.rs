@@ -1,106 +1,17 @@
+mod case;
+
+use case::Case;
+
 use super::*;
-use crate::evidence::{Evidence, Reported};
-use crate::location::{NetworkTrait, compare};
+use crate::location::NetworkTrait;
 use crate::money::Micros;
-use crate::policy::Policy;
 use crate::postback::event::{Click, Note, NoteKind};
-use crate::postback::network::{Field, Kind};
+use crate::postback::network::Field;
 use crate::skew::Clicks;
-use crate::verdict::{Decision, Verdict, decide};
+use crate::verdict::Decision;
 
 /// Noon, 23 November 2026.
 const NOW: TimestampMs = TimestampMs(1_795_435_200_000);
-
-/// One reward to be judged; starts honest, and each test changes what it is about.
-struct Case {
-    event: Event,
-    location: Location,
-    caller_listed: Option<bool>,
-    same_task: Option<i64>,
-    policy: &'static str,
-    clicks: Clicks,
-}
-
-impl Case {
-    fn honest() -> Self {
-        let event = Event {
-            kind: Kind::Credit,
-            user_id: "u1".into(),
-            tx_id: "T1".into(),
-            reward: Some(Micros(500_000_000)),
-            payout: Some(Micros(1_000_000)),
-            rounded: false,
-            offer_id: Some("7".into()),
-            offer_name: Some("Great Game".into()),
-            event_id: Some("9".into()),
-            event_name: None,
-            ip: Some("8.8.8.8".into()),
-            country_code: Some("US".into()),
-            click: Click::At(TimestampMs(NOW.0 - 543_000)),
-            sub1: None,
-            sub2: None,
-            other_ips: Vec::new(),
-            notes: Vec::new(),
-            credit_tx: None,
-            information: None,
-        };
-        let location = Location { country: Some("US".into()), ..Location::default() };
-        Self {
-            event,
-            location,
-            caller_listed: None,
-            same_task: Some(0),
-            clicks: Clicks::default(),
-            policy: "",
-        }
-    }
-
-    fn took(mut self, ms: i64) -> Self {
-        self.event.click = Click::At(TimestampMs(NOW.0 - ms));
-        self
-    }
-
-    /// From what is stored of `facts` and from the columns of the reward.
-    fn decided_again(&self, facts: &Facts<'_>, policy: &Policy) -> Verdict {
-        let event = &self.event;
-        let reported = Reported {
-            source: facts.source,
-            user_id: &event.user_id,
-            offer_id: event.offer_id.as_deref(),
-            offer_name: event.offer_name.as_deref(),
-            event_id: event.event_id.as_deref(),
-            event_name: event.event_name.as_deref(),
-            country_code: event.country_code.as_deref(),
-            reward: event.reward,
-            payout: event.payout,
-            clicked_at: match event.click {
-                Click::At(at) => Some(at),
-                Click::Missing | Click::Unusable(_) => None,
-            },
-            geo: facts.geo,
-        };
-        let stored = Evidence::of(facts).document();
-        Evidence::parse(&stored).expect("it is read").decide(&reported, policy, NOW)
-    }
-
-    fn verdict(&self) -> Verdict {
-        let geo = compare(self.event.ip.as_deref(), &self.location, self.event.country_code.as_deref());
-        let facts = Facts {
-            source: "targo",
-            event: &self.event,
-            completed_at: NOW,
-            location: &self.location,
-            geo,
-            caller_listed: self.caller_listed,
-            same_task: self.same_task,
-            clicks: self.clicks,
-        };
-        let policy = Policy::parse(self.policy).expect("a valid policy");
-        let verdict = decide(&facts, &policy, NOW);
-        assert_eq!(self.decided_again(&facts, &policy), verdict, "what is stored explains the verdict");
-        verdict
-    }
-}
 
 /// Judges `case` and checks decision, score, and the codes that fired.
 fn check(case: &Case, decision: Decision, score: i64, fired: &[&str]) {
