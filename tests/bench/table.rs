@@ -1,7 +1,7 @@
 //! Everything in one table: `tests/run with cargo bench --bench throughput -- table`.
 //!
 //! Every figure is of one run on one machine, the load generator included, so the ratios are what can be compared. The
-//! table is printed, and written to `target/bench/table.md` and `table.json`.
+//! table is printed, and written to `target/bench/table.md` and `table.json`. The last one kept is `RESULTS.md`.
 
 use std::fmt::Write as _;
 use std::process::{Command, Stdio};
