@@ -7,7 +7,7 @@
 //! |---|---|
 //! | [`mod@format`] | how a network writes its files: the settings |
 //! | `header`, `columns` | where the header is, and which column holds which field |
-//! | [`line`] | what a line of the file says, or why it cannot be read |
+//! | [`mod@line`] | what a line of the file says, or why it cannot be read |
 //! | [`number`], `times` | amounts and times as networks write them |
 //! | `aside` | lines that are not transactions: totals, titles, comments |
 //! | `spoiled` | ids that a spreadsheet has changed |

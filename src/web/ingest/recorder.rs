@@ -158,7 +158,7 @@ impl Recorder {
             .is_some_and(|room| lanes.push(&of, size, WaitingRefused { refused, _room: room }).is_ok())
     }
 
-    /// Duration of the current commit so far, if it is at least [`SLOW_COMMIT`].
+    /// Duration of the current commit so far, if it is at least 3 s.
     pub fn stuck_for(&self) -> Option<Duration> {
         let began: Option<Instant> = *self.committing.borrow();
         began.map(|began| began.elapsed()).filter(|taken| *taken >= SLOW_COMMIT)
