@@ -9,9 +9,9 @@
 //! A process of an earlier version, or another program, knows nothing of it: SQLite's own lock still keeps both apart.
 
 use std::fs::File;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, mpsc};
+use std::sync::{Arc, OnceLock, mpsc};
 use std::thread;
 
 use tokio::sync::{Mutex, OwnedMutexGuard, oneshot};
@@ -25,8 +25,11 @@ pub(crate) struct Turns {
     own: Arc<Mutex<()>>,
     /// How many of this process wait or write.
     wanting: AtomicUsize,
-    /// `None` where no other process can write: a database in memory, or a folder in which no file can be made.
-    shared: Option<Shared>,
+    /// The database's file; `None` for one in memory, which no other process has.
+    file: Option<PathBuf>,
+    /// Made when somebody wants to write for the first time, so that looking at a database leaves no files beside it. `None`
+    /// without a file, or where none can be made.
+    shared: OnceLock<Option<Shared>>,
 }
 
 /// The line of all processes.
@@ -48,21 +51,30 @@ pub(crate) struct Turn {
 impl Turns {
     /// The line for the database in `file`; `None` for one in memory.
     pub(crate) fn of(file: Option<&Path>) -> Arc<Self> {
-        let shared = file.and_then(|file| {
-            Shared::beside(file)
-                .inspect_err(|error| {
-                    tracing::warn!(%error, "no lock files beside the database: processes wait for each other by polling");
-                })
-                .ok()
-        });
-        Arc::new(Self { own: Arc::default(), wanting: AtomicUsize::new(0), shared })
+        Arc::new(Self {
+            own: Arc::default(),
+            wanting: AtomicUsize::new(0),
+            file: file.map(Path::to_path_buf),
+            shared: OnceLock::new(),
+        })
+    }
+
+    fn shared(&self) -> Option<&Shared> {
+        let make = || {
+            let made = Shared::beside(self.file.as_deref()?);
+            made.inspect_err(|error| {
+                tracing::warn!(%error, "no lock files beside the database: processes wait for each other by polling");
+            })
+            .ok()
+        };
+        self.shared.get_or_init(make).as_ref()
     }
 
     /// Waits in line. Dropped while it waits, it leaves the line.
     pub(crate) async fn take(self: &Arc<Self>) -> Result<Turn> {
         let wanting = Wanting::of(self);
         let own = self.own.clone().lock_owned().await;
-        if let Some(shared) = &self.shared {
+        if let Some(shared) = self.shared() {
             shared.take_pen().await?;
         }
         // From here on the turn counts as one that wants.
@@ -91,13 +103,13 @@ impl Turn {
     /// True if somebody waits for this turn to end, in this process or in another.
     pub(crate) fn is_awaited(&self) -> bool {
         let of_ours = self.turns.wanting.load(Ordering::Relaxed) > 1;
-        of_ours || self.turns.shared.as_ref().is_some_and(Shared::is_gate_shut)
+        of_ours || self.turns.shared().is_some_and(Shared::is_gate_shut)
     }
 }
 
 impl Drop for Turn {
     fn drop(&mut self) {
-        if let Some(shared) = &self.turns.shared {
+        if let Some(shared) = self.turns.shared() {
             // An error means that the file is gone, and with it the lock.
             let _ = shared.pen.unlock();
         }
@@ -193,6 +205,16 @@ mod tests {
         let file = folder.path().join("one.db");
         let (one, other) = (Turns::of(Some(&file)), Turns::of(Some(&file)));
         (folder, one, other)
+    }
+
+    #[tokio::test]
+    async fn who_only_reads_leaves_no_files() {
+        let (folder, one, _other) = two();
+        let files = || std::fs::read_dir(folder.path()).expect("a folder").count();
+        assert_eq!(files(), 0);
+        drop(one.take().await.expect("its turn"));
+        assert_eq!(files(), 2);
+        drop(Turns::of(None).take().await.expect("its turn"));
     }
 
     #[tokio::test]
