@@ -55,9 +55,9 @@ pub(crate) fn pairs(bytes: &[u8]) -> Result<(), BadText> {
         let at = pair.iter().position(|byte| *byte == b'=').unwrap_or(pair.len());
         let (name, value) = pair.split_at(at);
         let decoded: Vec<u8> = percent_decode(name).collect();
-        let told = String::from_utf8_lossy(&decoded);
-        encoded(&told, name)?;
-        encoded(&told, value)?;
+        let shown_name = String::from_utf8_lossy(&decoded);
+        encoded(&shown_name, name)?;
+        encoded(&shown_name, value)?;
     }
     Ok(())
 }

@@ -55,9 +55,9 @@ impl Totals {
 
     /// Counts and prints a batch that the worker saved.
     pub(super) fn count_batch(&self, outcome: &BatchOutcome) {
-        for settled in &outcome.rewards {
-            for taken in &settled.steps {
-                self.step(settled, taken.step, taken.note.as_deref());
+        for change in &outcome.rewards {
+            for taken in &change.steps {
+                self.step(change, taken.step, taken.note.as_deref());
             }
         }
         for postback in &outcome.postbacks {
@@ -66,7 +66,7 @@ impl Totals {
                 Outcome::Repeat => {
                     self.repeats.fetch_add(1, Ordering::Relaxed);
                     let tx = postback.reward.and_then(|index| outcome.rewards.get(index));
-                    let tx = tx.map_or("", |settled| settled.reward.key.as_str());
+                    let tx = tx.map_or("", |change| change.reward.key.as_str());
                     say(&line('·', "repeat", "", tx, "already processed: no second effect"));
                 }
                 Outcome::Quarantined => {
@@ -82,15 +82,15 @@ impl Totals {
         self.users.lock().map(|users| users.clone()).unwrap_or_default()
     }
 
-    fn step(&self, settled: &RewardChange, step: Step, note: Option<&str>) {
-        let reward = &settled.reward;
+    fn step(&self, change: &RewardChange, step: Step, note: Option<&str>) {
+        let reward = &change.reward;
         if let Ok(mut users) = self.users.lock() {
             users.insert(reward.user_id.clone());
         }
         let amount = format!("{} {}", reward.reward.unwrap_or_default(), reward.currency);
         let (mark, word, counter, why) = match step {
             Step::Credit | Step::Release | Step::Overturn => {
-                let details = settled.details.as_ref().map(|details| &details.event);
+                let details = change.details.as_ref().map(|details| &details.event);
                 let offer = details.and_then(|event| event.offer_name.clone()).unwrap_or_default();
                 ('●', "credited", &self.credited, offer)
             }

@@ -30,7 +30,7 @@ struct Row {
     user: String,
     user_link: String,
     attempts: i64,
-    born: Moment,
+    created: Moment,
     due: Option<Moment>,
     may_resend: bool,
     may_give_up: bool,
@@ -116,7 +116,7 @@ pub(crate) async fn page(console: &Console, viewer: &Viewer, request: &Request) 
                 user: short(&row.user_id),
                 user_link: crate::console::review::user::link(&row.app, &row.user_id),
                 attempts: row.counted_attempts,
-                born: moment(row.born_at, now),
+                created: moment(row.born_at, now),
                 status: label(&row.status),
                 app: row.app,
             })

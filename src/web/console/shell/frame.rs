@@ -69,9 +69,9 @@ impl Frame {
         let oldest = inbox
             .oldest_received_at
             .map_or_else(String::new, |at| format!(" · oldest {}", span(now.0 - at.0)));
-        let born =
+        let oldest_created_at =
             backlog.iter().filter(|row| row.status != "failed").filter_map(|row| row.oldest_created_at).min();
-        let late = born.map_or_else(String::new, |at| format!(" (oldest {})", span(now.0 - at)));
+        let late = oldest_created_at.map_or_else(String::new, |at| format!(" (oldest {})", span(now.0 - at)));
         let health = format!(
             "inbox {}{oldest} · deliveries {} due{late}, {} failed",
             number(inbox.waiting),
@@ -84,10 +84,12 @@ impl Frame {
             "/deliveries" if of("failed") > 0 => (format!("{} ⚠", number(of("failed"))), "bad"),
             _ => (String::new(), ""),
         };
-        let exact =
-            [("oldest in the inbox", inbox.oldest_received_at.map(|at| at.0)), ("oldest delivery due", born)]
-                .into_iter()
-                .filter_map(|(what, at)| Some(format!("{what}: {}", moment(at?, now).exact)));
+        let exact = [
+            ("oldest in the inbox", inbox.oldest_received_at.map(|at| at.0)),
+            ("oldest delivery due", oldest_created_at),
+        ]
+        .into_iter()
+        .filter_map(|(what, at)| Some(format!("{what}: {}", moment(at?, now).exact)));
         let health_exact = exact.collect::<Vec<_>>().join("; ");
         let mut frame = Self { health, health_exact, ..Self::bare(viewer, here) };
         for entry in &mut frame.entries {
