@@ -79,7 +79,7 @@ pub struct Store {
     /// Ids of geo builds that are committed.
     geo_builds: rewards::geo_builds::GeoBuilds,
     /// Policies of verdicts that were explained.
-    policies: operations::policies::PolicyCache,
+    policies: db::remembered::Remembered<Arc<domain::policy::Policy>>,
     moment: Option<moment::Moment>,
 }
 

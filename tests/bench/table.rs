@@ -11,11 +11,8 @@ use serde_json::json;
 
 use crate::load::{Load, Round};
 use crate::processes::{Gateway, ORIGIN, Running, SECRET, bare_route};
-use crate::{CONNECTIONS, median, workers};
+use crate::{CONNECTIONS, ROUND, ROUNDS, median, workers};
 
-/// How long one round lasts, and how many there are of each kind.
-const ROUND: Duration = Duration::from_secs(3);
-const ROUNDS: usize = 3;
 /// How long the whole path is saturated, and how long a steady rate lasts.
 const LONG: Duration = Duration::from_secs(10);
 /// Postbacks a second while web and worker are apart.

@@ -87,7 +87,7 @@ impl Store {
             commits: Arc::default(),
             ingest_line,
             geo_builds: crate::rewards::geo_builds::GeoBuilds::default(),
-            policies: crate::operations::policies::PolicyCache::default(),
+            policies: crate::db::remembered::Remembered::default(),
             moment: None,
         })
     }

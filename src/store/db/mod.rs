@@ -7,6 +7,7 @@
 //! | [`error`] | why something failed, and whether a retry helps |
 //! | `sql`, `rows` | one SQL text for two databases, and the rows passed to it |
 //! | `conditions` | conditions of a query built at run time |
+//! | `remembered` | what was looked up once and never changes |
 //! | `turns` | whose turn it is to write on SQLite |
 //! | `tx` | one transaction in one task |
 //! | [`moment`] | several reads on one snapshot |
@@ -23,6 +24,7 @@ pub(crate) mod line;
 pub mod migrate;
 pub mod moment;
 pub mod notify;
+pub(crate) mod remembered;
 pub(crate) mod rows;
 pub(crate) mod sql;
 pub(crate) mod turns;

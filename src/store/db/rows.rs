@@ -94,6 +94,13 @@ macro_rules! given_row {
 }
 pub(crate) use given_row;
 
+given_row! {
+    /// The key of a row, where a statement needs nothing else.
+    pub(crate) struct IdRow {
+        pub(crate) id: i64,
+    }
+}
+
 /// The index of each of the statement's columns in rows of the type `R`.
 fn places<R: GivenRow>(given: &Given) -> Result<Vec<usize>> {
     let of_row = R::columns();

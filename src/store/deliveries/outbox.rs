@@ -25,7 +25,8 @@ pub(crate) struct Touched<'a> {
     pub(crate) steps: Vec<&'a TakenStep>,
 }
 
-static LOCK_USERS: LazyStatement = LazyLock::new(|| {
+/// Locks users in their order; whatever else the rows have is ignored.
+pub(crate) static LOCK_USERS: LazyStatement = LazyLock::new(|| {
     Statement::given::<UserRow>(
         "SELECT 1 AS locked FROM users
          WHERE (app, user_id) IN (SELECT app, user_id FROM {given})

@@ -1,7 +1,6 @@
 //! The content of every policy version that was ever in use, so that an old verdict can be explained and repeated.
 
-use std::collections::BTreeMap;
-use std::sync::{Arc, LazyLock, Mutex};
+use std::sync::{Arc, LazyLock};
 
 use domain::audit::Action;
 use domain::policy::Policy;
@@ -35,27 +34,6 @@ fn subject(version: &str) -> String {
     format!("policy {version}")
 }
 
-/// How many policies a process remembers.
-const MAX_REMEMBERED: usize = 64;
-
-/// Compiled policies by version.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct PolicyCache(Arc<Mutex<BTreeMap<String, Arc<Policy>>>>);
-
-impl PolicyCache {
-    fn get(&self, version: &str) -> Option<Arc<Policy>> {
-        self.0.lock().ok()?.get(version).cloned()
-    }
-
-    fn remember(&self, version: &str, policy: &Arc<Policy>) {
-        let Ok(mut known) = self.0.lock() else { return };
-        if known.len() >= MAX_REMEMBERED {
-            known.clear();
-        }
-        known.insert(version.to_owned(), policy.clone());
-    }
-}
-
 impl Store {
     /// The policy of `version`, as it decided.
     pub async fn policy(&self, version: &str) -> Result<Arc<Policy>> {
@@ -69,7 +47,7 @@ impl Store {
         let content = content.ok_or_else(|| corrupt(format!("nothing for version {version}")))?;
         let policy = Policy::of_content(&content).map_err(|bad| corrupt(bad.to_string()))?;
         let policy = Arc::new(policy);
-        self.policies.remember(version, &policy);
+        self.policies.insert(version.to_owned(), policy.clone());
         Ok(policy)
     }
 

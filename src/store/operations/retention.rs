@@ -8,7 +8,7 @@ use std::sync::LazyLock;
 use domain::location::shortened;
 use domain::time::TimestampMs;
 
-use crate::db::rows::given_row;
+use crate::db::rows::{IdRow, given_row};
 use crate::db::sql::{LazyStatement, Statement};
 use crate::db::tx::{Tx, with_statement};
 use crate::review::context::HOUR_MS;
@@ -140,12 +140,6 @@ struct AddressRow {
     id: i64,
     received_at: i64,
     ip: Option<String>,
-}
-
-given_row! {
-    struct IdRow {
-        id: i64,
-    }
 }
 
 given_row! {

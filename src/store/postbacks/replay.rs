@@ -12,7 +12,7 @@ use domain::time::TimestampMs;
 use sqlx::QueryBuilder;
 
 use crate::access::audit::{self, Line};
-use crate::db::rows::given_row;
+use crate::db::rows::{IdRow, given_row};
 use crate::db::sql::{LazyStatement, Statement};
 use crate::db::tx::{Tx, guard, own_task, with_statement};
 use crate::{Result, Store, read};
@@ -133,12 +133,6 @@ static NOTE: LazyStatement = LazyLock::new(|| {
 
 static EXISTS: LazyStatement =
     LazyLock::new(|| Statement::new("SELECT id FROM postbacks WHERE id = $1", &[]));
-
-given_row! {
-    struct IdRow {
-        id: i64,
-    }
-}
 
 given_row! {
     struct MovedRow {

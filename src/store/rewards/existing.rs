@@ -13,9 +13,10 @@ use domain::reward::Status;
 use domain::skew::{AHEAD_MS, Clicks, MOST_CLICKS, WINDOW_MS};
 use domain::time::TimestampMs;
 
-use crate::db::rows::given_row;
-use crate::db::sql::{Column, LazyStatement, Statement};
+use crate::db::rows::{IdRow, given_row};
+use crate::db::sql::{LazyStatement, Statement};
 use crate::db::tx::{Tx, with_statement};
+use crate::deliveries::outbox;
 use crate::rewards::process::MappedPostback;
 use crate::{Error, Result, Store, read};
 
@@ -24,15 +25,6 @@ static ADD_USERS: LazyStatement = LazyLock::new(|| {
         "INSERT INTO users ({columns})
          SELECT {columns} FROM {given} WHERE true ORDER BY app, user_id
          ON CONFLICT DO NOTHING",
-    )
-});
-
-static LOCK_USERS: LazyStatement = LazyLock::new(|| {
-    Statement::new(
-        "SELECT 1 AS locked FROM users
-         WHERE (app, user_id) IN (SELECT app, user_id FROM {given})
-         ORDER BY app, user_id {for_update}",
-        &[Column::Text("app"), Column::Text("user_id")],
     )
 });
 
@@ -141,7 +133,7 @@ pub(super) async fn load(tx: &mut Tx, batch: &[MappedPostback]) -> Result<Existi
     tx.execute(&ADD_USERS, &users).await?;
     // dialect: a writing transaction of SQLite owns the whole file; on Postgres two workers may meet on one user
     if matches!(tx, Tx::Postgres(..)) {
-        tx.execute(&LOCK_USERS, &users).await?;
+        tx.execute(&outbox::LOCK_USERS, &users).await?;
     }
     let keys: Vec<_> = events
         .iter()
@@ -241,12 +233,6 @@ impl DoneRow {
         let Self { source, user_id, offer_id, event_id, first_key, second_key } = self;
         let task = Task { source, user_id, offer_id, event_id };
         [first_key, second_key].into_iter().flatten().map(move |key| (task.clone(), key))
-    }
-}
-
-given_row! {
-    struct IdRow {
-        id: i64,
     }
 }
 

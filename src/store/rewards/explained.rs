@@ -94,13 +94,18 @@ impl Store {
         Ok(policies)
     }
 
-    /// Decides the verdict of a reward once more, from its stored facts; `None` if it was never judged.
-    pub async fn replay_verdict(&self, reward_id: i64) -> Result<Option<Replayed>> {
-        let kept: Vec<KeptReward> = read!(self, pool => {
+    /// One reward as it is stored.
+    pub(super) async fn kept(&self, reward_id: i64) -> Result<Option<KeptReward>> {
+        Ok(read!(self, pool => {
             let mut query = QueryBuilder::new(SELECT);
             query.push("rewards.id = ").push_bind(reward_id);
-            query.build_query_as().fetch_all(pool).await
-        })?;
+            query.build_query_as().fetch_optional(pool).await
+        })?)
+    }
+
+    /// Decides the verdict of a reward once more, from its stored facts; `None` if it was never judged.
+    pub async fn replay_verdict(&self, reward_id: i64) -> Result<Option<Replayed>> {
+        let kept: Vec<KeptReward> = self.kept(reward_id).await?.into_iter().collect();
         let policies = self.policies_of(&kept).await?;
         let Some(kept) = kept.first() else { return Ok(None) };
         let Some(stored) = kept.stored_result() else { return Ok(None) };

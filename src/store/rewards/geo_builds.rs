@@ -1,18 +1,16 @@
 //! Which geo databases verdicts rest on: kept once, because they are the same for all rewards between two updates.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, LazyLock, Mutex};
+use std::sync::LazyLock;
 
 use domain::batch::Judgement;
 use domain::location::DatabaseBuild;
 
+use crate::db::remembered::Remembered;
 use crate::db::rows::given_row;
 use crate::db::sql::{LazyStatement, Statement};
 use crate::db::tx::Tx;
 use crate::{Error, Result};
-
-/// How many ids a process remembers: each update of a database makes one more.
-const MAX_REMEMBERED: usize = 256;
 
 static LOAD: LazyStatement = LazyLock::new(|| {
     Statement::given::<BuildsRow>(
@@ -36,7 +34,7 @@ given_row! {
 
 /// The ids that this process knows to be committed.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct GeoBuilds(Arc<Mutex<BTreeMap<String, i64>>>);
+pub(crate) struct GeoBuilds(Remembered<i64>);
 
 impl GeoBuilds {
     /// The id for each of `judgements`, in their order; new ones are inserted.
@@ -66,13 +64,16 @@ impl GeoBuilds {
     }
 
     async fn known_or_new(&self, tx: &mut Tx, wanted: &BTreeSet<&str>) -> Result<BTreeMap<String, i64>> {
-        let mut ids = self.remembered(wanted);
+        let known = |text: &&str| Some(((*text).to_owned(), self.0.get(text)?));
+        let mut ids: BTreeMap<String, i64> = wanted.iter().filter_map(known).collect();
         let mut missing = rows(wanted, &ids);
         if missing.is_empty() {
             return Ok(ids);
         }
         let committed = tx.fetch::<(i64, String)>(&LOAD, &missing).await?;
-        self.remember(&committed);
+        for (id, databases) in &committed {
+            self.0.insert(databases.clone(), *id);
+        }
         ids.extend(committed.into_iter().map(|(id, databases)| (databases, id)));
         missing = rows(wanted, &ids);
         if !missing.is_empty() {
@@ -82,23 +83,6 @@ impl GeoBuilds {
             ids.extend(inserted.into_iter().map(|(id, databases)| (databases, id)));
         }
         Ok(ids)
-    }
-
-    fn remembered(&self, wanted: &BTreeSet<&str>) -> BTreeMap<String, i64> {
-        let Ok(known) = self.0.lock() else { return BTreeMap::new() };
-        wanted
-            .iter()
-            .filter_map(|text| known.get_key_value(*text))
-            .map(|(text, id)| (text.clone(), *id))
-            .collect()
-    }
-
-    fn remember(&self, committed: &[(i64, String)]) {
-        let Ok(mut known) = self.0.lock() else { return };
-        if known.len() >= MAX_REMEMBERED {
-            known.clear();
-        }
-        known.extend(committed.iter().map(|(id, databases)| (databases.clone(), *id)));
     }
 }
 

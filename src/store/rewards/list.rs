@@ -152,11 +152,7 @@ impl Store {
 
     /// The reward `id` with its verdict, if it exists.
     pub async fn reward(&self, id: i64) -> Result<Option<RewardRow>> {
-        let kept: Vec<KeptReward> = read!(self, pool => {
-            let mut query = QueryBuilder::new(SELECT);
-            query.push("rewards.id = ").push_bind(id);
-            query.build_query_as().fetch_all(pool).await
-        })?;
+        let kept = self.kept(id).await?.into_iter().collect();
         Ok(self.explained(kept).await?.pop())
     }
 

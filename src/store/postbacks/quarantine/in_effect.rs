@@ -7,7 +7,7 @@ use domain::postback::stated::{Stated, StatedBy};
 
 use super::acts::parse_status;
 use crate::Result;
-use crate::db::rows::given_row;
+use crate::db::rows::IdRow;
 use crate::db::sql::{LazyStatement, Statement};
 use crate::db::tx::Tx;
 use crate::postbacks::inbox::WaitingPostback;
@@ -21,12 +21,6 @@ static IN_EFFECT: LazyStatement = LazyLock::new(|| {
          LEFT JOIN quarantine_acts AS proposal ON proposal.id = act.proposal_id",
     )
 });
-
-given_row! {
-    struct IdRow {
-        id: i64,
-    }
-}
 
 #[derive(sqlx::FromRow)]
 struct EffectiveRow {

@@ -6,17 +6,12 @@ use domain::review::decision::LastStep;
 use domain::reward::Step;
 use domain::time::TimestampMs;
 
+pub(crate) use crate::db::rows::IdRow;
 use crate::db::rows::given_row;
 use crate::db::sql::{LazyStatement, Statement};
 use crate::review::decisions::Wanted;
 use crate::rewards::existing::reward_columns;
 use crate::{Error, Result};
-
-given_row! {
-    pub(crate) struct IdRow {
-        pub(crate) id: i64,
-    }
-}
 
 pub(super) static OWNERS: LazyStatement = LazyLock::new(|| {
     Statement::given::<IdRow>(
