@@ -39,6 +39,10 @@ use geo::Geo;
 use process::{Process, open_geo, open_store, open_to_all, stop_on_signals};
 use roles::{Web, WorkerWatch};
 
+/// Serves SQLite too: between two batches most memory is given back, and most of it is asked for again.
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 /// Success.
 const EXIT_DONE: u8 = 0;
 /// Failure, or a difference was found.

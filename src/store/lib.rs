@@ -77,7 +77,7 @@ pub struct Store {
     ingest_line: Option<Arc<line::Line>>,
     /// The snapshot for all reads, if there is one.
     /// Ids of geo builds that are committed.
-    geo_builds: rewards::geo_builds::GeoBuilds,
+    repeated: rewards::repeated::Repeated,
     /// Policies of verdicts that were explained.
     policies: db::remembered::Remembered<Arc<domain::policy::Policy>>,
     moment: Option<moment::Moment>,

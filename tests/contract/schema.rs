@@ -124,7 +124,7 @@ async fn both_databases_have_the_same_schema(home: &Home) {
         "column steps.note TEXT null",
         "column transfers.amount_micros INTEGER not null",
         "index postbacks_inbox on postbacks (id) partial",
-        "index rewards_status on rewards (status, received_at, id)",
+        "index rewards_not_credited on rewards (status, received_at) partial",
         "unique rewards (event_key, source)",
         "key steps (reward_id, seq)",
         "trigger transfers_stay on transfers",

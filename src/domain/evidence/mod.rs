@@ -22,9 +22,9 @@ use crate::verdict::{Verdict, decide};
 /// The measured facts that no column of the reward holds.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Evidence {
-    /// When the first postback of the reward arrived.
-    #[serde(rename = "at")]
-    completed_at: TimestampMs,
+    /// When the postback of the reward arrived, in documents of before: it is the reward's own time of receipt.
+    #[serde(rename = "at", default, skip_serializing_if = "Option::is_none")]
+    completed_at: Option<TimestampMs>,
     /// A click time that cannot be read, as sent.
     #[serde(rename = "click", default, skip_serializing_if = "Option::is_none")]
     unusable_click: Option<String>,
@@ -37,7 +37,8 @@ pub struct Evidence {
     notes: Vec<Note>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     country: Option<String>,
-    /// Absent if it is the same as `country`; empty if it is not known.
+    /// Absent if it is the same as `country`, or is not known although the country is the registry's; empty if it is not
+    /// known otherwise.
     #[serde(rename = "registered", default, skip_serializing_if = "Option::is_none")]
     registered_country: Option<String>,
     #[serde(rename = "represented", default, skip_serializing_if = "Option::is_none")]
@@ -48,8 +49,12 @@ pub struct Evidence {
     organisation: Option<String>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     network: Vec<NetworkTrait>,
+    /// True in documents of before whose country is the registry's. They name a country of registration as others do.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     registry_only: bool,
+    /// True if the country comes from registry data alone, which tell nothing else.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    registry: bool,
     #[serde(rename = "caller", default, skip_serializing_if = "Option::is_none")]
     caller_listed: Option<bool>,
     #[serde(rename = "same", default, skip_serializing_if = "Option::is_none")]
@@ -80,6 +85,8 @@ pub struct Reported<'a> {
     pub reward: Option<Micros>,
     /// In USD.
     pub payout: Option<Micros>,
+    /// When its postback arrived: the completion.
+    pub received_at: TimestampMs,
     /// `None` if it was missing or cannot be read.
     pub clicked_at: Option<TimestampMs>,
     /// How the address and the reported country agreed.
@@ -90,9 +97,10 @@ impl Evidence {
     /// What of `facts` is stored.
     pub fn of(facts: &Facts<'_>) -> Self {
         let (event, location) = (facts.event, facts.location);
-        let is_registered_elsewhere = location.registered_country != location.country;
+        let usual = if location.registry_only { &None } else { &location.country };
+        let is_registered_elsewhere = location.registered_country != *usual;
         Self {
-            completed_at: facts.completed_at,
+            completed_at: None,
             unusable_click: match &event.click {
                 Click::Unusable(sent) => Some(sent.clone()),
                 Click::At(_) | Click::Missing => None,
@@ -107,7 +115,8 @@ impl Evidence {
             asn: location.asn,
             organisation: location.organisation.clone(),
             network: location.network.clone(),
-            registry_only: location.registry_only,
+            registry_only: false,
+            registry: location.registry_only,
             caller_listed: facts.caller_listed,
             same_task: facts.same_task,
             clicks: facts.clicks.blame_our_clock().then_some((facts.clicks.all, facts.clicks.ahead)),
@@ -130,6 +139,7 @@ impl Evidence {
         Location {
             country: self.country.clone(),
             registered_country: match &self.registered_country {
+                None if self.registry => None,
                 None => self.country.clone(),
                 Some(registered) => Some(registered.clone()).filter(|registered| !registered.is_empty()),
             },
@@ -138,7 +148,7 @@ impl Evidence {
             organisation: self.organisation.clone(),
             network: self.network.clone(),
             databases,
-            registry_only: self.registry_only,
+            registry_only: self.registry_only || self.registry,
         }
     }
 
@@ -148,7 +158,7 @@ impl Evidence {
         let facts = Facts {
             source: reported.source,
             event: &event,
-            completed_at: self.completed_at,
+            completed_at: self.completed_at.unwrap_or(reported.received_at),
             location: &location,
             geo: reported.geo,
             caller_listed: self.caller_listed,

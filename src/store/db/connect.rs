@@ -86,7 +86,7 @@ impl Store {
             body_bytes_per_hour: crate::postbacks::bodies::BODY_BYTES_PER_HOUR,
             commits: Arc::default(),
             ingest_line,
-            geo_builds: crate::rewards::geo_builds::GeoBuilds::default(),
+            repeated: crate::rewards::repeated::Repeated::default(),
             policies: crate::db::remembered::Remembered::default(),
             moment: None,
         })

@@ -12,6 +12,7 @@ use crate::db::rows::{IdRow, given_row};
 use crate::db::sql::{LazyStatement, Statement};
 use crate::db::tx::{Tx, with_statement};
 use crate::review::context::HOUR_MS;
+use crate::rewards::list::IN_ORDER;
 use crate::{Result, Store};
 
 /// Rows examined in one step.
@@ -84,10 +85,18 @@ static ADDRESSES_DONE: LazyStatement = LazyLock::new(|| {
 });
 
 static LOOK_AT_ADDRESSES: LazyStatement = LazyLock::new(|| {
+    let arms = IN_ORDER.map(|(_, condition)| {
+        format!(
+            "SELECT * FROM (SELECT id, received_at, ip FROM rewards
+                            WHERE {condition} AND (received_at, id) > ($1, $2) AND received_at < $3
+                            ORDER BY received_at, id LIMIT $4) AS of_index"
+        )
+    });
     Statement::new(
-        "SELECT id, received_at, ip FROM rewards
-         WHERE (received_at, id) > ($1, $2) AND received_at < $3
-         ORDER BY received_at, id LIMIT $4",
+        &format!(
+            "SELECT id, received_at, ip FROM ({}) AS oldest ORDER BY received_at, id LIMIT $4",
+            arms.join(" UNION ALL ")
+        ),
         &[],
     )
 });

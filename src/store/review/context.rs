@@ -101,7 +101,7 @@ impl Store {
         let rows: Vec<(i64,)> = read!(self, pool => sqlx::query_as(
             "SELECT received_at - clicked_at FROM
                  (SELECT source, offer_id, event_id, clicked_at, received_at FROM rewards
-                  ORDER BY received_at DESC, id DESC LIMIT $4) AS newest
+                  ORDER BY id DESC LIMIT $4) AS newest
              WHERE source = $1 AND offer_id = $2 AND COALESCE(event_id, '') = $3 AND clicked_at IS NOT NULL
                AND received_at > clicked_at"
         ).bind(source).bind(offer_id).bind(event_id.unwrap_or_default()).bind(HISTOGRAM_OUT_OF)

@@ -222,6 +222,7 @@ impl KeptReward {
             country_code: row.country_code.as_deref(),
             reward: row.reward_micros.map(Micros),
             payout: row.payout_micros.map(Micros),
+            received_at: TimestampMs(row.received_at),
             clicked_at: row.clicked_at.map(TimestampMs),
             geo: GeoResult::parse(geo).ok_or_else(|| self.corrupt("geo_result", geo))?,
         };

@@ -84,10 +84,11 @@ pub struct RewardRow {
 pub(super) const SELECT: &str =
     "SELECT rewards.id, source, app, user_id, tx_id, status, currency, reward_micros, payout_micros,
             taken_back_micros, taken_back_payout_micros, offer_id, offer_name, event_id, event_name, ip, country_code, clicked_at, sub1, sub2, received_at,
-            repeats, conflict, decision, score, hard, policy, decided_at, geo_result, engine, location, signals, facts, fired_points,
+            repeats, conflict, decision, score, hard, COALESCE(policy_versions.version, policy) AS policy, decided_at, geo_result, engine, location, signals, facts, fired_points,
             geo_builds.databases AS geo_databases
      FROM rewards LEFT JOIN verdicts ON verdicts.reward_id = rewards.id
-     LEFT JOIN geo_builds ON geo_builds.id = verdicts.geo_builds WHERE ";
+     LEFT JOIN geo_builds ON geo_builds.id = verdicts.geo_builds
+     LEFT JOIN policy_versions ON policy_versions.id = verdicts.policy_id WHERE ";
 
 /// A saved step.
 #[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
@@ -115,36 +116,69 @@ pub struct TransferRow {
     pub business_date: String,
 }
 
+/// The conditions of the indexes that hold rewards in the order of their receipt: together every reward, each once.
+pub(crate) const IN_ORDER: [(Status, &str); 4] = [
+    (Status::Credited, "status = 'credited'"),
+    (Status::Held, "status = 'held' AND status <> 'credited'"),
+    (Status::Rejected, "status = 'rejected' AND status <> 'credited'"),
+    (Status::Reversed, "status = 'reversed' AND status <> 'credited'"),
+];
+
+/// The conditions under which a page is read in order, each through an index.
+fn indexes(filter: &RewardFilter) -> Vec<&'static str> {
+    let of_status = IN_ORDER.iter().filter(|(status, _)| filter.status.is_none_or(|only| only == *status));
+    // A user or a transaction has few rewards: their own index finds them.
+    if filter.status.is_none() && (filter.user_id.is_some() || filter.tx_id.is_some()) {
+        return vec!["true"];
+    }
+    of_status.map(|(_, condition)| *condition).collect()
+}
+
+impl RewardFilter {
+    /// All conditions but that of the status.
+    fn push<'a, DB: sqlx::Database>(&'a self, query: &mut QueryBuilder<DB>)
+    where
+        i64: sqlx::Encode<'a, DB> + sqlx::Type<DB>,
+        &'a String: sqlx::Encode<'a, DB> + sqlx::Type<DB>,
+    {
+        if let Some(source) = &self.source {
+            query.push(" AND source = ").push_bind(source);
+        }
+        if let Some(user_id) = &self.user_id {
+            query.push(" AND user_id = ").push_bind(user_id);
+        }
+        if let Some(tx_id) = &self.tx_id {
+            // Every network so far uses the transaction as the event key, which has the index.
+            query.push(" AND event_key = ").push_bind(tx_id);
+        }
+        if let Some(from) = self.from {
+            query.push(" AND received_at >= ").push_bind(from.0);
+        }
+        if let Some(to) = self.to {
+            query.push(" AND received_at < ").push_bind(to.0);
+        }
+        if let Some(place) = self.after {
+            query.push(" AND (received_at, id) < (").push_bind(place.received_at.0);
+            query.push(", ").push_bind(place.id).push(")");
+        }
+    }
+}
+
 impl Store {
     /// Up to `limit` rewards, newest first.
     pub async fn rewards(&self, filter: &RewardFilter, limit: i64) -> Result<Vec<RewardRow>> {
         let kept: Vec<KeptReward> = read!(self, pool => {
             let mut query = QueryBuilder::new(SELECT);
-            query.push("true");
-            if let Some(status) = filter.status {
-                query.push(" AND status = ").push_bind(status.name());
+            query.push("rewards.id IN (SELECT id FROM (");
+            for (place, index) in indexes(filter).into_iter().enumerate() {
+                query.push(if place == 0 { "" } else { " UNION ALL " });
+                query.push("SELECT * FROM (SELECT id, received_at FROM rewards WHERE ").push(index);
+                filter.push(&mut query);
+                query.push(" ORDER BY received_at DESC, id DESC LIMIT ").push_bind(limit);
+                query.push(") AS of_index");
             }
-            if let Some(source) = &filter.source {
-                query.push(" AND source = ").push_bind(source);
-            }
-            if let Some(user_id) = &filter.user_id {
-                query.push(" AND user_id = ").push_bind(user_id);
-            }
-            if let Some(tx_id) = &filter.tx_id {
-                // Every network so far uses the transaction as the event key, which has the index.
-                query.push(" AND event_key = ").push_bind(tx_id);
-            }
-            if let Some(from) = filter.from {
-                query.push(" AND received_at >= ").push_bind(from.0);
-            }
-            if let Some(to) = filter.to {
-                query.push(" AND received_at < ").push_bind(to.0);
-            }
-            if let Some(place) = filter.after {
-                query.push(" AND (received_at, rewards.id) < (").push_bind(place.received_at.0);
-                query.push(", ").push_bind(place.id).push(")");
-            }
-            query.push(" ORDER BY received_at DESC, rewards.id DESC LIMIT ").push_bind(limit);
+            query.push(") AS newest ORDER BY received_at DESC, id DESC LIMIT ").push_bind(limit);
+            query.push(") ORDER BY received_at DESC, rewards.id DESC");
             query.build_query_as().fetch_all(pool).await
         })?;
         self.explained(kept).await

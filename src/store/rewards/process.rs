@@ -27,7 +27,7 @@ use crate::db::tx::{Tx, own_task};
 use crate::postbacks::inbox::{Claim, WaitingPostback, claim};
 use crate::postbacks::quarantine;
 use crate::rewards::existing::load;
-use crate::rewards::geo_builds::GeoBuilds;
+use crate::rewards::repeated::Repeated;
 use crate::rewards::save;
 use crate::{Result, Store};
 
@@ -67,7 +67,7 @@ pub struct Claimed {
     pub postbacks: Vec<WaitingPostback>,
     tx: Tx,
     subscriptions: Arc<Subscriptions>,
-    geo_builds: GeoBuilds,
+    repeated: Repeated,
     now: TimestampMs,
 }
 
@@ -110,8 +110,8 @@ impl Claimed {
 impl Loaded {
     /// Saves the outcome. Fails unless exactly the claimed postbacks still wait and the rewards are as loaded.
     pub async fn save(self, outcome: BatchOutcome) -> Result<Saved> {
-        let Claimed { postbacks, mut tx, subscriptions, geo_builds, now } = self.claimed;
-        match save::save(&mut tx, &outcome, &subscriptions, &geo_builds, now).await {
+        let Claimed { postbacks, mut tx, subscriptions, repeated, now } = self.claimed;
+        match save::save(&mut tx, &outcome, &subscriptions, &repeated, now).await {
             Ok(notifies) => {
                 let processed = ProcessedBatch { postbacks, outcome, ..ProcessedBatch::default() };
                 Ok(Saved { tx, processed, notifies })
@@ -158,8 +158,8 @@ impl Store {
             Ok(postbacks) if !postbacks.is_empty() => postbacks,
             nothing_or_error => return tx.end(nothing_or_error.map(|_| None)).await,
         };
-        let (subscriptions, geo_builds) = (self.subscriptions.clone(), self.geo_builds.clone());
-        let claimed = Claimed { postbacks, tx, subscriptions, geo_builds, now };
+        let (subscriptions, repeated) = (self.subscriptions.clone(), self.repeated.clone());
+        let claimed = Claimed { postbacks, tx, subscriptions, repeated, now };
         let Saved { tx, mut processed, notifies } = work(claimed).await?;
         processed.was_awaited = tx.is_awaited();
         tx.end(Ok(())).await?;

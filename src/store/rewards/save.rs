@@ -18,7 +18,7 @@ use crate::deliveries::outbox::{self, Touched};
 use crate::operations::retention;
 use crate::review::cases;
 use crate::review::context::HOUR_MS;
-use crate::rewards::geo_builds::GeoBuilds;
+use crate::rewards::repeated::{Repeated, RestsOn};
 use crate::rewards::steps::save_steps;
 use crate::{Error, Result};
 
@@ -85,7 +85,7 @@ pub(crate) async fn save(
     tx: &mut Tx,
     outcome: &BatchOutcome,
     subscriptions: &Subscriptions,
-    geo_builds: &GeoBuilds,
+    repeated: &Repeated,
     now: TimestampMs,
 ) -> Result<bool> {
     let ids = rewards(tx, &outcome.rewards).await?;
@@ -95,7 +95,7 @@ pub(crate) async fn save(
         changes().filter(|(change, _)| is_late(change, now)).map(|(_, id)| *id).collect(),
     )
     .await?;
-    save_verdicts(tx, changes().filter_map(|(change, id)| Some((*id, change.verdict.as_ref()?))), geo_builds)
+    save_verdicts(tx, changes().filter_map(|(change, id)| Some((*id, change.verdict.as_ref()?))), repeated)
         .await?;
     let taken: Vec<_> =
         changes().flat_map(|(change, id)| change.steps.iter().map(|taken| (*id, taken))).collect();
@@ -118,18 +118,18 @@ pub(crate) async fn save(
 async fn save_verdicts(
     tx: &mut Tx,
     judged: impl Iterator<Item = (i64, &Judgement)>,
-    geo_builds: &GeoBuilds,
+    repeated: &Repeated,
 ) -> Result<()> {
     let (ids, judgements): (Vec<i64>, Vec<&Judgement>) = judged.unzip();
     if judgements.is_empty() {
         return Ok(());
     }
-    let builds = geo_builds.ids(tx, &judgements).await?;
+    let rests_on = repeated.ids(tx, &judgements).await?;
     let rows: Vec<_> = ids
         .into_iter()
         .zip(judgements)
-        .zip(builds)
-        .map(|((id, judgement), geo_builds)| VerdictRow::of(id, judgement, geo_builds))
+        .zip(rests_on)
+        .map(|((id, judgement), rests_on)| VerdictRow::of(id, judgement, rests_on))
         .collect();
     tx.execute(&INSERT_VERDICTS, &rows).await?;
     Ok(())
@@ -321,14 +321,15 @@ given_row! {
         decision: &'static str,
         score: i64,
         hard: i64,
-        policy: &'a str,
+        policy_id: i64,
         decided_at: i64,
         geo_result: &'static str,
         facts: String,
         engine: i64,
         geo_builds: i64,
         fired_points: Option<String>,
-        // Where the sentences of former versions stand.
+        // Where the policy's version and the sentences of former versions stand.
+        policy: &'static str,
         location: &'static str,
         signals: &'static str,
         leading_rule: Option<&'a str>,
@@ -337,7 +338,7 @@ given_row! {
 }
 
 impl<'a> VerdictRow<'a> {
-    fn of(reward_id: i64, judgement: &'a Judgement, geo_builds: i64) -> Self {
+    fn of(reward_id: i64, judgement: &'a Judgement, rests_on: RestsOn) -> Self {
         let verdict = &judgement.verdict;
         // The queue groups by these; only held rewards are in it.
         let is_held = verdict.decision == Decision::Hold;
@@ -347,13 +348,14 @@ impl<'a> VerdictRow<'a> {
             decision: verdict.decision.name(),
             score: verdict.score,
             hard: i64::from(verdict.hard),
-            policy: &verdict.policy,
+            policy_id: rests_on.policy,
             decided_at: verdict.decided_at.0,
             geo_result: judgement.geo.name(),
             facts: judgement.evidence.document(),
             engine: ENGINE,
-            geo_builds,
+            geo_builds: rests_on.geo_builds,
             fired_points: Some(verdict.fired_points()).filter(|fired| !fired.is_empty()),
+            policy: "",
             location: "{}",
             signals: "[]",
             leading_rule: fired.first().map(|signal| signal.code.as_str()),

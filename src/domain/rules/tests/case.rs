@@ -72,6 +72,7 @@ impl Case {
             event_id: event.event_id.as_deref(),
             event_name: event.event_name.as_deref(),
             country_code: event.country_code.as_deref(),
+            received_at: facts.completed_at,
             reward: event.reward,
             payout: event.payout,
             clicked_at: match event.click {

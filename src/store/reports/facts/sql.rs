@@ -156,7 +156,7 @@ pub(super) const HOLDS: &str = "
                payout_micros - COALESCE((SELECT SUM(part.part_payout_micros) FROM steps AS part
                                          WHERE part.reward_id = rewards.id AND part.seq BETWEEN begun.seq AND last.seq
                                            AND part.step IN ('reverse_held_part', 'reverse_credited_part')), 0) AS payout
-        FROM (SELECT id FROM rewards WHERE status = 'held'
+        FROM (SELECT id FROM rewards WHERE status = 'held' AND status <> 'credited'
               UNION
               SELECT reward_id FROM steps WHERE business_date > $1) AS maybe
         JOIN rewards ON rewards.id = maybe.id
@@ -233,7 +233,9 @@ pub(super) const REFUSED: &str = "
     GROUP BY 1 ORDER BY 1";
 
 pub(super) const POLICIES: &str = "
-    SELECT DISTINCT policy FROM steps JOIN verdicts ON verdicts.reward_id = steps.reward_id
+    SELECT DISTINCT COALESCE(policy_versions.version, policy) AS policy
+    FROM steps JOIN verdicts ON verdicts.reward_id = steps.reward_id
+    LEFT JOIN policy_versions ON policy_versions.id = verdicts.policy_id
     WHERE steps.business_date = $1 AND steps.step IN ('credit', 'hold') ORDER BY policy";
 
 /// Periods that overlap $1 to $2, and the nearest ones before and after.

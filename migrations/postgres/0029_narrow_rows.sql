@@ -1,0 +1,25 @@
+-- Rewards in the order of their receipt, in two indexes that hold each reward once: most rewards are credited, and need no
+-- status in their index. A list of all merges the two.
+DROP INDEX rewards_received;
+DROP INDEX rewards_status;
+CREATE INDEX rewards_credited ON rewards (received_at) WHERE status = 'credited';
+CREATE INDEX rewards_not_credited ON rewards (status, received_at) WHERE status <> 'credited';
+
+-- Versions of policies by a small id: the same for all rewards between two changes. Rows of before keep the version itself
+-- in `policy`; new ones have '' there, because it is NOT NULL.
+CREATE TABLE policy_versions (
+    id      BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    version TEXT   NOT NULL UNIQUE
+);
+-- policy_versions.id
+ALTER TABLE verdicts ADD COLUMN policy_id BIGINT;
+
+CREATE FUNCTION policy_versions_are_frozen() RETURNS trigger LANGUAGE plpgsql AS
+$$ BEGIN RAISE EXCEPTION 'what decided never changes'; END $$;
+CREATE TRIGGER policy_versions_are_frozen BEFORE UPDATE ON policy_versions
+FOR EACH ROW EXECUTE FUNCTION policy_versions_are_frozen();
+CREATE FUNCTION policy_versions_stay() RETURNS trigger LANGUAGE plpgsql AS
+$$ BEGIN RAISE EXCEPTION 'what decided is never deleted'; END $$;
+CREATE TRIGGER policy_versions_stay BEFORE DELETE ON policy_versions
+FOR EACH ROW EXECUTE FUNCTION policy_versions_stay();
+CREATE TRIGGER policy_versions_are_not_emptied BEFORE TRUNCATE ON policy_versions EXECUTE FUNCTION evidence_stays();
