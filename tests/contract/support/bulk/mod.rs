@@ -1,4 +1,5 @@
 //! Large databases, filled by the database itself; the benchmark `volume` makes much larger ones of them.
 
+pub(crate) mod held_rows;
 pub(crate) mod holds;
 pub(crate) mod rewards;
