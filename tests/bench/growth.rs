@@ -22,7 +22,7 @@ const CHUNK: u64 = 100_000;
 /// The most that is decided in the round that is timed.
 const LAST_ROUND: u64 = 100_000;
 /// The same seed makes the same postbacks, but for the time of day.
-const SEED: u64 = 7;
+pub(crate) const SEED: u64 = 7;
 
 /// What was found at one size.
 #[derive(Clone, Copy, Debug)]
@@ -71,11 +71,8 @@ pub(crate) async fn print(database: &str, postgres: &str, rewards: u64) {
 
 /// Grows the database of `gateway` to `rewards`, and tells `found` of every size on the way.
 pub(crate) async fn grow(gateway: &Gateway, rewards: u64, mut found: impl FnMut(Point)) {
-    // Makes the tables.
-    gateway.web().stop();
-    let store = Store::open(gateway.url(), OpenOptions { max_connections: 2, create: false }).await;
-    let store = store.expect("the database opens").for_ingest();
-    let mut crowd = Crowd::new(SEED, rewards);
+    let store = store_of(gateway).await;
+    let mut crowd = Crowd::mixed(SEED, rewards);
     let (began, mut present) = (Instant::now(), 0);
     for point in POINTS.into_iter().filter(|point| *point < rewards).chain([rewards]) {
         let round = LAST_ROUND.min((point - present).div_ceil(2));
@@ -108,8 +105,16 @@ pub(crate) async fn grow(gateway: &Gateway, rewards: u64, mut found: impl FnMut(
     store.close().await;
 }
 
+/// The database of `gateway`, with its tables.
+pub(crate) async fn store_of(gateway: &Gateway) -> Store {
+    let store = Store::open(gateway.url(), OpenOptions { max_connections: 2, create: true }).await;
+    let store = store.expect("the database opens").for_ingest();
+    store.migrate().await.expect("the schema is made");
+    store
+}
+
 /// Records the next `count` postbacks.
-async fn record(store: &Store, crowd: &mut Crowd, count: u64) {
+pub(crate) async fn record(store: &Store, crowd: &mut Crowd, count: u64) {
     let mut left = count;
     while left > 0 {
         let batch = BATCH.min(left);

@@ -214,6 +214,7 @@ impl Maker {
             payout: if is_large { "60" } else { "1.5" },
             address: IpAddr::V4(Ipv4Addr::new(8, 8, host(number), host(number / 250))),
             country: "US",
+            sub1: "android",
             clicked_at_s: self.clicked_at_s,
         }
         .target(&self.secret);

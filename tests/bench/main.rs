@@ -29,8 +29,6 @@ mod books;
 mod crowd;
 mod deliveries;
 mod growth;
-#[path = "../contract/support/bulk/held_rows.rs"]
-mod held_rows;
 mod load;
 mod postback;
 mod processes;

@@ -3,14 +3,14 @@
 use std::time::{Duration, Instant};
 
 use domain::review::queue::Grouping;
-use domain::time::TimestampMs;
 
-use crate::held_rows::HeldRows;
-use crate::now_ms;
+use crate::crowd::Crowd;
+use crate::growth::{SEED, record, store_of};
 use crate::processes::Gateway;
 use crate::sections::Run;
 use crate::support::signed_in::SignedIn;
 use crate::table::Limit;
+use crate::workers;
 
 /// The reviewer.
 const REVIEWER: &str = "rita";
@@ -26,11 +26,10 @@ struct Asked {
 }
 
 pub(super) async fn measure(run: &mut Run<'_>) {
-    let gateway = run.gateway().await;
+    let (gateway, holds) = (run.gateway().await, run.sizes.holds);
+    fill(&gateway, holds).await;
     let web = gateway.web();
     gateway.add_reviewer(REVIEWER);
-    let holds = i64::try_from(run.sizes.holds).expect("not so many");
-    fill(&gateway, holds).await;
     let reviewer = SignedIn::new(web.address, REVIEWER, &[]);
     let mut pages = Vec::new();
     for grouping in Grouping::ALL {
@@ -49,15 +48,16 @@ pub(super) async fn measure(run: &mut Run<'_>) {
     run.add(&what, ms(p95(&slowest.took)), "ms", Some(MOST));
 }
 
-/// Puts `holds` held rewards of the last day into the queue.
-async fn fill(gateway: &Gateway, holds: i64) {
-    let postgres = gateway.database == "postgres";
-    let now_ms = now_ms();
-    let day = TimestampMs(now_ms).business_date(chrono_tz::Tz::UTC);
-    let rows = HeldRows { holds, source: "bench", now_ms, day: &day, postgres };
-    gateway.execute(rows.sql()).await;
-    if postgres {
-        gateway.execute("VACUUM ANALYZE holds".into()).await;
+/// Lets `holds` rewards be held, as everywhere: by workers that decide.
+async fn fill(gateway: &Gateway, holds: u64) {
+    let store = store_of(gateway).await;
+    record(&store, &mut Crowd::held(SEED, holds), holds).await;
+    store.close().await;
+    gateway.drain(workers(gateway.database)).await;
+    assert_eq!(u64::try_from(gateway.held().await), Ok(holds), "all are held");
+    if gateway.database == "postgres" {
+        // Its server does that by itself from time to time.
+        gateway.execute("VACUUM ANALYZE".into()).await;
     }
 }
 

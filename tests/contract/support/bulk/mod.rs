@@ -1,5 +1,4 @@
 //! Large databases, filled by the database itself; the benchmark `volume` makes much larger ones of them.
 
-pub(crate) mod held_rows;
 pub(crate) mod holds;
 pub(crate) mod rewards;
