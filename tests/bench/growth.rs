@@ -19,6 +19,8 @@ const POINTS: [u64; 4] = [100_000, 1_000_000, 3_000_000, 10_000_000];
 /// Postbacks recorded in one transaction, and until workers have caught up.
 const BATCH: u64 = 1_000;
 const CHUNK: u64 = 100_000;
+/// How often the same postbacks are sent.
+const TRIES: usize = 5;
 /// The most that is decided in the round that is timed.
 const LAST_ROUND: u64 = 100_000;
 /// The same seed makes the same postbacks, but for the time of day.
@@ -31,6 +33,8 @@ pub(crate) struct Point {
     /// In the last round.
     pub(crate) decided_per_second: f64,
     pub(crate) bytes_per_reward: f64,
+    /// Of all rewards, in percent.
+    held_percent: f64,
     /// Of the worker that holds most, after it has decided everything since the size before.
     pub(crate) resident_mib: f64,
     /// Since the first postback.
@@ -45,11 +49,12 @@ pub(crate) async fn print(database: &str, postgres: &str, rewards: u64) {
     let mut points: Vec<Point> = Vec::new();
     grow(&gateway, rewards, |point| {
         println!(
-            "{} {:>10} rewards  decided {:>7.0}/s  {:>6.0} bytes a reward  worker {:>6.1} MiB  after {:.0?}",
+            "{} {:>10} rewards  decided {:>7.0}/s  {:>6.0} bytes a reward  {:>4.1} % held  worker {:>6.1} MiB  after {:.0?}",
             gateway.database,
             point.rewards,
             point.decided_per_second,
             point.bytes_per_reward,
+            point.held_percent,
             point.resident_mib,
             point.elapsed
         );
@@ -97,6 +102,7 @@ pub(crate) async fn grow(gateway: &Gateway, rewards: u64, mut found: impl FnMut(
         found(Point {
             rewards: present,
             decided_per_second,
+            held_percent: 100.0 * gateway.held().await as f64 / counted as f64,
             bytes_per_reward: gateway.bytes().await as f64 / counted as f64,
             resident_mib,
             elapsed: began.elapsed(),
@@ -119,7 +125,12 @@ pub(crate) async fn record(store: &Store, crowd: &mut Crowd, count: u64) {
     while left > 0 {
         let batch = BATCH.min(left);
         let postbacks = Arc::new(crowd.postbacks(batch, now_ms()));
-        store.record(postbacks).await.expect("recorded");
+        // A network sends again what was not acknowledged; what was written all the same becomes a repeat.
+        let mut tries = 0;
+        while let Err(error) = store.record(postbacks.clone()).await {
+            tries += 1;
+            assert!(tries < TRIES, "not recorded: {error}");
+        }
         left -= batch;
     }
 }
