@@ -2,29 +2,47 @@
 //! many a second.
 
 use std::fmt;
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
-use domain::postback::signature::{Secret, SignatureForm, sign};
+use domain::postback::signature::Secret;
 use hdrhistogram::Histogram;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
 
-use crate::processes::{ORIGIN, SECRET};
+use crate::now_ms;
+use crate::postback::Postback;
+use crate::processes::SECRET;
 
 /// Distinct users.
 const USERS: u64 = 100_000;
 /// Connections that a steady rate is spread over: enough that a slow answer holds up nobody else.
 const STEADY_CONNECTIONS: u32 = 64;
 
+/// What all postbacks of a load have in common.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    /// Distinct, and no rule holds them.
+    Credited,
+    /// Distinct, and all but the first pay so much that they are held (M1).
+    Held,
+    /// Of one user, offer and event, so that all but the first are held (V3).
+    OfOneTask,
+}
+
 /// Makes postbacks that were never made before.
 pub(crate) struct Load {
     next: Arc<AtomicU64>,
-    /// True if all are of one user, offer and event.
-    of_one_task: bool,
+    maker: Maker,
+}
+
+/// Makes the postback of a number.
+#[derive(Clone)]
+struct Maker {
+    kind: Kind,
     secret: Secret,
     clicked_at_s: u64,
 }
@@ -55,20 +73,25 @@ impl fmt::Display for Round {
 }
 
 impl Load {
+    /// Distinct ones that are credited.
     pub(crate) fn new() -> Self {
-        #[expect(clippy::disallowed_methods, reason = "a benchmark is an edge")]
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970");
-        Self {
-            next: Arc::default(),
-            of_one_task: false,
-            secret: Secret::new(SECRET).expect("not empty"),
-            clicked_at_s: now.as_secs() - 1_800,
-        }
+        Self::of(Kind::Credited)
     }
 
-    /// The same, of one user, offer and event, each under a transaction of its own.
+    /// Distinct ones that are held, but the first.
+    pub(crate) fn held() -> Self {
+        Self::of(Kind::Held)
+    }
+
+    /// Of one user, offer and event, each under a transaction of its own.
     pub(crate) fn of_one_task() -> Self {
-        Self { of_one_task: true, ..Self::new() }
+        Self::of(Kind::OfOneTask)
+    }
+
+    fn of(kind: Kind) -> Self {
+        let now_s = u64::try_from(now_ms()).expect("after 1970") / 1_000;
+        let secret = Secret::new(SECRET).expect("not empty");
+        Self { next: Arc::default(), maker: Maker { kind, secret, clicked_at_s: now_s - 1_800 } }
     }
 
     /// Sends on `connections` connections for `duration`.
@@ -77,7 +100,7 @@ impl Load {
         self.run_while(address, connections, move |_| began.elapsed() < duration).await
     }
 
-    /// Sends `count` on `connections` connections.
+    /// Sends exactly `count` on `connections` connections.
     pub(crate) async fn send(&mut self, address: SocketAddr, connections: usize, count: u64) -> Round {
         let end = self.next.load(Ordering::Relaxed) + count;
         self.run_while(address, connections, move |next| next < end).await
@@ -93,24 +116,20 @@ impl Load {
         let began = Instant::now();
         let tasks: Vec<_> = (0..connections)
             .map(|_| {
-                let (next, secret, clicked_at_s, of_one_task, goes_on) = (
-                    self.next.clone(),
-                    self.secret.clone(),
-                    self.clicked_at_s,
-                    self.of_one_task,
-                    goes_on.clone(),
-                );
+                let (next, maker, goes_on) = (self.next.clone(), self.maker.clone(), goes_on.clone());
                 tokio::spawn(async move {
                     let mut connection = connect(address).await;
                     let mut latency_us = Histogram::<u64>::new(3).expect("a histogram");
-                    while goes_on(next.load(Ordering::Relaxed)) {
+                    loop {
                         let number = next.fetch_add(1, Ordering::Relaxed);
-                        let request = request(number, of_one_task, &secret, clicked_at_s);
+                        if !goes_on(number) {
+                            return latency_us;
+                        }
+                        let request = maker.request(number);
                         let sent = Instant::now();
                         ask(&mut connection, &request).await;
                         latency_us.record(micros(sent.elapsed())).expect("it grows");
                     }
-                    latency_us
                 })
             })
             .collect();
@@ -129,8 +148,7 @@ impl Load {
         let interval = Duration::from_secs(1) / per_second;
         let tasks: Vec<_> = (0..STEADY_CONNECTIONS)
             .map(|place| {
-                let (next, secret, clicked_at_s, ended) =
-                    (self.next.clone(), self.secret.clone(), self.clicked_at_s, ended.clone());
+                let (next, maker, ended) = (self.next.clone(), self.maker.clone(), ended.clone());
                 tokio::spawn(async move {
                     let mut connection = connect(address).await;
                     let mut latency_us = Histogram::<u64>::new(3).expect("a histogram");
@@ -141,7 +159,7 @@ impl Load {
                             return latency_us;
                         }
                         let number = next.fetch_add(1, Ordering::Relaxed);
-                        ask(&mut connection, &request(number, false, &secret, clicked_at_s)).await;
+                        ask(&mut connection, &maker.request(number)).await;
                         latency_us.record(micros(due.elapsed())).expect("it grows");
                         due += interval * STEADY_CONNECTIONS;
                     }
@@ -181,16 +199,27 @@ async fn together(tasks: Vec<JoinHandle<Histogram<u64>>>, began: Instant) -> Rou
     Round { answers: latency_us.len(), elapsed: began.elapsed(), latency_us }
 }
 
-/// An honest postback with every field that the network sends.
-fn request(number: u64, of_one_task: bool, secret: &Secret, clicked_at_s: u64) -> String {
-    let (user, offer) = if of_one_task { (0, 0) } else { (number % USERS, number / USERS) };
-    let target = format!(
-        "/pb/bench?user_id=user-{user:06}&tx_id=8f14e45f-{number:012}&reward=750&payout=1.5&status=1\
-         &offer_id=offer-{offer}&offer_name=Great%20Game&event_id={offer}&event_name=Finish%20the%20tutorial\
-         &ip=8.8.{}.{}&country_code=US&timestamp={clicked_at_s}&sub1=android&sub2=campaign-7",
-        number % 250,
-        number / 250 % 250,
-    );
-    let signed = sign(ORIGIN, &target, SignatureForm::Empty, secret);
-    format!("GET {signed} HTTP/1.1\r\nhost: gw.example.com\r\nuser-agent: network/1\r\naccept: */*\r\n\r\n")
+impl Maker {
+    /// An honest postback, as a request.
+    fn request(&self, number: u64) -> String {
+        let (user, offer) =
+            if self.kind == Kind::OfOneTask { (0, 0) } else { (number % USERS, number / USERS) };
+        let is_large = self.kind == Kind::Held && number > 0;
+        let host = |number: u64| u8::try_from(number % 250).expect("below 250");
+        let signed = Postback {
+            user,
+            tx_id: &format!("8f14e45f-{number:012}"),
+            offer,
+            event: offer,
+            payout: if is_large { "60" } else { "1.5" },
+            address: IpAddr::V4(Ipv4Addr::new(8, 8, host(number), host(number / 250))),
+            country: "US",
+            sub1: "android",
+            clicked_at_s: self.clicked_at_s,
+        }
+        .target(&self.secret);
+        format!(
+            "GET {signed} HTTP/1.1\r\nhost: gw.example.com\r\nuser-agent: network/1\r\naccept: */*\r\n\r\n"
+        )
+    }
 }

@@ -4,27 +4,46 @@
 //!     tests/run with cargo bench --bench throughput -- --rewards 1000000
 //!     tests/run with cargo bench --bench throughput -- sqlite deliveries
 //!     tests/run with cargo bench --bench throughput -- postgres report
+//!     tests/run with cargo bench --bench throughput -- growth sqlite --rewards 10000000
 //!     tests/run with cargo bench --bench throughput -- table
+//!     tests/run with cargo bench --bench throughput -- table quick
+//!     tests/run with cargo bench --bench throughput -- table sqlite memory hot
+//!
+//! `table` measures every limit of the design. `table quick` takes five minutes and leaves out what needs a million
+//! rewards; `table smoke` only shows that each section runs. Sections are named in `sections/mod.rs`, and an unknown word
+//! lists everything that can be said.
 //!
 //! Everything runs on this machine, the load generator too, so only the ratio between two figures of one run means
 //! anything. Rounds of the bare route and of the real executable take turns; the median of each is printed.
 
 #![expect(
     clippy::expect_used,
+    clippy::panic,
     clippy::print_stdout,
     clippy::cast_precision_loss,
     reason = "a benchmark prints, and stops at the first unexpected result"
 )]
 
+mod arguments;
 mod books;
+mod crowd;
 mod deliveries;
+mod growth;
 mod load;
+mod postback;
 mod processes;
 mod reporting;
+mod sections;
+mod sizes;
+#[expect(dead_code, reason = "the tests of the executable use all of it")]
+#[path = "../service/support/mod.rs"]
+mod support;
 mod table;
 
-use std::time::{Duration, Instant};
+use std::process::ExitCode;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use arguments::{Arguments, Mode};
 use load::{Load, Round};
 use processes::{Gateway, bare_route, serve_bare};
 
@@ -33,35 +52,53 @@ const CONNECTIONS: usize = 256;
 /// How long one round lasts, and how many there are of each kind.
 const ROUND: Duration = Duration::from_secs(3);
 const ROUNDS: usize = 3;
+/// Exit code of a command line that nobody understands.
+const EXIT_USAGE: u8 = 2;
 
-fn main() {
-    let arguments: Vec<String> = std::env::args().collect();
+fn main() -> ExitCode {
+    let words: Vec<String> = std::env::args().skip(1).collect();
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
-    if arguments.iter().any(|argument| argument == "--bare") {
+    if words.iter().any(|word| word == "--bare") {
         runtime.block_on(serve_bare());
-        return;
+        return ExitCode::SUCCESS;
     }
-    let rewards = arguments.iter().position(|argument| argument == "--rewards");
-    let rewards = rewards.and_then(|at| arguments.get(at + 1)?.parse().ok()).unwrap_or(0_u64);
-    let only =
-        ["sqlite", "postgres"].into_iter().find(|name| arguments.iter().any(|argument| argument == name));
-    let postgres = std::env::var("TEST_POSTGRES_URL").expect("run through `tests/run with`");
-    if arguments.iter().any(|argument| argument == "table") {
-        let databases: Vec<_> =
-            ["sqlite", "postgres"].into_iter().filter(|name| only.is_none_or(|only| only == *name)).collect();
-        runtime.block_on(table::table(&databases, &postgres));
-        return;
-    }
-    for database in ["sqlite", "postgres"].into_iter().filter(|name| only.is_none_or(|only| only == *name)) {
-        if arguments.iter().any(|argument| argument == "report") {
-            runtime.block_on(reporting::report(database, &postgres, rewards));
-            continue;
+    match Arguments::read(words) {
+        Ok(arguments) => {
+            let postgres = std::env::var("TEST_POSTGRES_URL").expect("run through `tests/run with`");
+            runtime.block_on(run(&arguments, &postgres));
+            ExitCode::SUCCESS
         }
-        if !arguments.iter().any(|argument| argument == "deliveries") {
-            runtime.block_on(measure(database, &postgres, rewards));
+        Err(why) => {
+            eprintln!("{why}");
+            ExitCode::from(EXIT_USAGE)
         }
-        runtime.block_on(deliveries::measure(database, &postgres));
     }
+}
+
+async fn run(arguments: &Arguments, postgres: &str) {
+    if arguments.mode == Mode::Table {
+        return table::table(arguments, postgres).await;
+    }
+    for database in &arguments.databases {
+        match arguments.mode {
+            Mode::Report => reporting::report(database, postgres, arguments.rewards).await,
+            Mode::Growth => {
+                growth::print(database, postgres, arguments.rewards.unwrap_or(growth::REWARDS)).await;
+            }
+            Mode::Deliveries => deliveries::measure(database, postgres).await,
+            Mode::Rounds | Mode::Table => {
+                measure(database, postgres, arguments.rewards.unwrap_or(0)).await;
+                deliveries::measure(database, postgres).await;
+            }
+        }
+    }
+}
+
+/// Unix milliseconds.
+fn now_ms() -> i64 {
+    #[expect(clippy::disallowed_methods, reason = "a benchmark is an edge")]
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970");
+    i64::try_from(now.as_millis()).expect("not so far ahead")
 }
 
 async fn measure(database: &str, postgres: &str, rewards: u64) {

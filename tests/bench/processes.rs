@@ -1,12 +1,14 @@
 //! The processes under load: the real executable on a fresh database, and a bare warp route.
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Write as _};
 use std::net::SocketAddr;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use sqlx::{Connection, Executor};
 use warp::Filter;
+
+use crate::support::gate::PASSWORD;
 
 /// The origin in the signatures of postbacks.
 pub(crate) const ORIGIN: &str = "https://gw.example.com";
@@ -175,6 +177,11 @@ impl Gateway {
         self.number("SELECT CAST(COUNT(*) AS BIGINT) FROM rewards").await
     }
 
+    /// How many rewards wait for a person.
+    pub(crate) async fn held(&self) -> i64 {
+        self.number("SELECT CAST(COUNT(*) AS BIGINT) FROM rewards WHERE status = 'held'").await
+    }
+
     async fn number(&self, sql: &'static str) -> i64 {
         if self.database == "postgres" {
             let mut connection = sqlx::PgConnection::connect(&self.url).await.expect("Postgres");
@@ -208,6 +215,15 @@ impl Gateway {
         let mut command = self.command("report");
         command.arg(date).stdout(Stdio::null());
         command
+    }
+
+    /// Adds somebody who decides on holds, with the password that tests sign in with.
+    pub(crate) fn add_reviewer(&self, name: &str) {
+        let mut command = self.command("staff");
+        command.args(["add", name, "--role", "risk"]).stdin(Stdio::piped()).stdout(Stdio::null());
+        let mut child = command.spawn().expect("starts");
+        writeln!(child.stdin.take().expect("piped"), "{PASSWORD}").expect("it listens");
+        assert!(child.wait().expect("ends").success());
     }
 
     fn start(&self, role: &str) -> Running {

@@ -1,11 +1,12 @@
 //! How long the report of a day takes over the books of a million rewards, and what callers notice of it meanwhile.
 
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use domain::time::{DAY_MS, TimestampMs};
 
 use crate::books::{DAYS, fill};
 use crate::load::{Load, Round};
+use crate::now_ms;
 use crate::processes::{Gateway, Running, timed};
 
 /// Rewards in the books, unless `--rewards` says otherwise.
@@ -21,21 +22,11 @@ const ROUNDS: usize = 3;
 
 /// Fills the books, closes every day before today as it happens night by night, and measures the report of today: it
 /// is never closed, so it is made anew each time.
-pub(crate) async fn report(database: &str, postgres: &str, rewards: u64) {
-    let rewards = if rewards > 0 { rewards } else { REWARDS };
+pub(crate) async fn report(database: &str, postgres: &str, rewards: Option<u64>) {
+    let rewards = rewards.unwrap_or(REWARDS);
     let gateway = Gateway::prepare(database, postgres).await;
-    // Makes the tables.
-    gateway.web().stop();
-    #[expect(clippy::disallowed_methods, reason = "a benchmark is an edge")]
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_millis();
-    let now = i64::try_from(now).expect("not so far ahead");
-    let began = Instant::now();
-    fill(&gateway, i64::try_from(rewards).expect("not so many"), now).await;
-    println!("{} {rewards} rewards in the books after {:.1?}", gateway.database, began.elapsed());
-
-    let date = |days_ago: i64| TimestampMs(now - days_ago * DAY_MS).business_date(chrono_tz::Tz::UTC);
-    let mut nights: Vec<_> = (1..=DAYS).rev().map(|days_ago| gateway.report(&date(days_ago))).collect();
-    nights.sort_unstable();
+    let now = fill_books(&gateway, rewards).await;
+    let nights = close_nights(&gateway, now);
     println!(
         "{} report of a night  median {:.2?}  slowest {:.2?} of {}",
         gateway.database,
@@ -43,7 +34,7 @@ pub(crate) async fn report(database: &str, postgres: &str, rewards: u64) {
         nights[nights.len() - 1],
         nights.len()
     );
-    let today = date(0);
+    let today = date(now, 0);
     let mut took: Vec<_> = (0..ROUNDS).map(|_| gateway.report(&today)).collect();
     took.sort_unstable();
     let median = took[ROUNDS / 2];
@@ -59,6 +50,30 @@ pub(crate) async fn report(database: &str, postgres: &str, rewards: u64) {
     println!("{} report beside {RATE} postbacks a second  {took:.2?}", gateway.database);
     web.stop();
     gateway.remove().await;
+}
+
+/// Fills the fresh database of `gateway` with the books of `rewards`, the last of them received now: when that is, in unix
+/// milliseconds.
+pub(crate) async fn fill_books(gateway: &Gateway, rewards: u64) -> i64 {
+    // Makes the tables.
+    gateway.web().stop();
+    let (now_ms, began) = (now_ms(), Instant::now());
+    fill(gateway, i64::try_from(rewards).expect("not so many"), now_ms).await;
+    println!("{} {rewards} rewards in the books after {:.1?}", gateway.database, began.elapsed());
+    now_ms
+}
+
+/// Closes every day before today, one after the other: how long each took, the quickest first.
+pub(crate) fn close_nights(gateway: &Gateway, now_ms: i64) -> Vec<Duration> {
+    let mut nights: Vec<_> =
+        (1..=DAYS).rev().map(|days_ago| gateway.report(&date(now_ms, days_ago))).collect();
+    nights.sort_unstable();
+    nights
+}
+
+/// The day so many days before `now_ms`.
+fn date(now_ms: i64, days_ago: i64) -> String {
+    TimestampMs(now_ms - days_ago * DAY_MS).business_date(chrono_tz::Tz::UTC)
 }
 
 /// Postbacks at the same rate for as long as reports take; also how long the slowest of them took.
