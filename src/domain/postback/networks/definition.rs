@@ -1,0 +1,133 @@
+//! What a definition says of a network.
+
+use ipnet::IpNet;
+
+use crate::postback::networks::answers::Answers;
+use crate::postback::networks::call::Method;
+use crate::postback::networks::identity::Identity;
+use crate::postback::networks::kinds::Kinds;
+use crate::postback::networks::signature::Signature;
+use crate::postback::networks::{Field, FieldDefinition};
+
+/// A network: its fields, its signature, and what its postbacks mean. Made by [`Definition::parse`] only, so it is
+/// consistent: every field that a section names is one of `fields`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Definition {
+    /// The name in settings, e.g. `bitlabs`: lower-case letters, digits and hyphens.
+    pub name: String,
+    /// The name for people.
+    pub title: String,
+    /// The network's own page, or where integrators learned it.
+    pub documentation: String,
+    /// How well all of this is known.
+    pub confirmed: Confirmed,
+    /// Never empty.
+    pub methods: Vec<Method>,
+    /// Where the parameters are.
+    pub parameters: ParameterSource,
+    /// In the order of the file; always with a user.
+    pub fields: Vec<FieldDefinition>,
+    /// What a postback means.
+    pub kinds: Kinds,
+    /// What makes an event unique.
+    pub identity: Identity,
+    /// What is signed, and how.
+    pub signature: Signature,
+    /// What the network is answered.
+    pub answers: Answers,
+    /// How long the network repeats.
+    pub retries: Retries,
+    /// Where its calls come from.
+    pub callers: Callers,
+}
+
+/// How well a fact is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Confirmed {
+    /// The network's own page or package says it.
+    Documented,
+    /// Public integrations agree.
+    Integrators,
+    /// Likely, and to be proven with a captured call before it is trusted.
+    Unproven,
+}
+
+impl Confirmed {
+    /// Every degree with its name in a definition.
+    pub const ALL: [(&'static str, Self); 3] = [
+        ("documented", Self::Documented),
+        ("integrators", Self::Integrators),
+        ("unproven", Self::Unproven),
+    ];
+
+    /// The name in a definition.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Documented => "documented",
+            Self::Integrators => "integrators",
+            Self::Unproven => "unproven",
+        }
+    }
+}
+
+/// Where the parameters of a call are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ParameterSource {
+    /// In the URL, whatever the method.
+    Query,
+    /// In the body of a POST, urlencoded or multipart; in the URL of a GET.
+    Form,
+    /// In a JSON body, by dotted path (`user.id`).
+    Json,
+}
+
+impl ParameterSource {
+    /// Every source with its name in a definition.
+    pub const ALL: [(&'static str, Self); 3] =
+        [("query", Self::Query), ("form", Self::Form), ("json", Self::Json)];
+
+    /// The name in a definition.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Query => "query",
+            Self::Form => "form",
+            Self::Json => "json",
+        }
+    }
+}
+
+/// How long a network repeats a postback that was not acknowledged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Retries {
+    /// An outage longer than this loses postbacks for good, in minutes. 0: no repeat is known.
+    pub horizon_minutes: u32,
+    /// How well that is known.
+    pub confirmed: Confirmed,
+}
+
+/// The addresses that a network calls from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Callers {
+    /// As published; may be empty.
+    pub ips: Vec<IpNet>,
+    /// True if the source must name the addresses itself: nothing is signed, and none are published.
+    pub required: bool,
+    /// How well they are known.
+    pub confirmed: Confirmed,
+}
+
+impl Definition {
+    /// What it says of `field`.
+    pub fn field(&self, field: Field) -> Option<&FieldDefinition> {
+        self.fields.iter().find(|definition| definition.field == field)
+    }
+
+    /// The query to paste into the network's dashboard, without the signature: `uid=[%USER:UID%]&tx=[%TX%]`. Parameters
+    /// that the network adds itself are not in it.
+    pub fn query_template(&self) -> String {
+        let pairs = self.fields.iter().filter_map(|definition| {
+            Some(format!("{}={}", definition.parameter, definition.macro_text.as_ref()?))
+        });
+        pairs.collect::<Vec<_>>().join("&")
+    }
+}

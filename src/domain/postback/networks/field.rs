@@ -1,0 +1,217 @@
+//! The fields of a definition: what a parameter means, how long it may be, and in which unit it is.
+
+/// What a parameter may say. Each network has its own macro and parameter for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Field {
+    /// The publisher's own id of the user.
+    UserId,
+    /// The network's id of this transaction.
+    TxId,
+    /// The transaction that a reversal takes back, where it has one of its own.
+    RefTxId,
+    /// The click that several transactions may share.
+    ClickId,
+    /// The reward in the user's currency.
+    Reward,
+    /// What the network pays the publisher.
+    Payout,
+    /// Approved, reversed, pending: a number or a word.
+    Status,
+    /// The same for networks that call it a state, or have both.
+    State,
+    /// The type of the event, where it decides the kind.
+    Type,
+    /// Whether it is a test.
+    Test,
+    /// Why it was reversed or not paid.
+    Reason,
+    /// The network's id of the offer.
+    OfferId,
+    /// The offer's name, for people.
+    OfferName,
+    /// The network's id of the event within the offer.
+    EventId,
+    /// The event's name, for people.
+    EventName,
+    /// The user's address at completion; not that of the caller.
+    Ip,
+    /// The user's country.
+    CountryCode,
+    /// When the user clicked.
+    ClickedAt,
+    /// When the user was done, or when the network says so.
+    ConvertedAt,
+    /// The publisher's own values.
+    Sub1,
+    /// The second of them.
+    Sub2,
+    /// The third.
+    Sub3,
+    /// The fourth.
+    Sub4,
+    /// The fifth.
+    Sub5,
+}
+
+impl Field {
+    /// Every field, in the order in which lists show them.
+    pub const ALL: [Self; 24] = [
+        Self::UserId,
+        Self::TxId,
+        Self::RefTxId,
+        Self::ClickId,
+        Self::Reward,
+        Self::Payout,
+        Self::Status,
+        Self::State,
+        Self::Type,
+        Self::Test,
+        Self::Reason,
+        Self::OfferId,
+        Self::OfferName,
+        Self::EventId,
+        Self::EventName,
+        Self::Ip,
+        Self::CountryCode,
+        Self::ClickedAt,
+        Self::ConvertedAt,
+        Self::Sub1,
+        Self::Sub2,
+        Self::Sub3,
+        Self::Sub4,
+        Self::Sub5,
+    ];
+
+    /// The name in a definition.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::UserId => "user_id",
+            Self::TxId => "tx_id",
+            Self::RefTxId => "ref_tx_id",
+            Self::ClickId => "click_id",
+            Self::Reward => "reward",
+            Self::Payout => "payout",
+            Self::Status => "status",
+            Self::State => "state",
+            Self::Type => "type",
+            Self::Test => "test",
+            Self::Reason => "reason",
+            Self::OfferId => "offer_id",
+            Self::OfferName => "offer_name",
+            Self::EventId => "event_id",
+            Self::EventName => "event_name",
+            Self::Ip => "ip",
+            Self::CountryCode => "country_code",
+            Self::ClickedAt => "clicked_at",
+            Self::ConvertedAt => "converted_at",
+            Self::Sub1 => "sub1",
+            Self::Sub2 => "sub2",
+            Self::Sub3 => "sub3",
+            Self::Sub4 => "sub4",
+            Self::Sub5 => "sub5",
+        }
+    }
+
+    /// The field of that name.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|field| field.name() == name)
+    }
+
+    /// The longest value in bytes after decoding, unless a definition says otherwise. Ids are indexed, so they are
+    /// short; names are for people.
+    pub(super) fn default_max_bytes(self) -> usize {
+        match self {
+            Self::UserId | Self::TxId | Self::RefTxId | Self::ClickId | Self::OfferId | Self::EventId => 256,
+            Self::Reward
+            | Self::Payout
+            | Self::Status
+            | Self::State
+            | Self::Type
+            | Self::Test
+            | Self::Ip => 64,
+            Self::CountryCode => 16,
+            Self::ClickedAt | Self::ConvertedAt => 32,
+            Self::Reason
+            | Self::OfferName
+            | Self::EventName
+            | Self::Sub1
+            | Self::Sub2
+            | Self::Sub3
+            | Self::Sub4
+            | Self::Sub5 => 1_024,
+        }
+    }
+
+    pub(super) fn is_time(self) -> bool {
+        matches!(self, Self::ClickedAt | Self::ConvertedAt)
+    }
+}
+
+/// One field of a network.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FieldDefinition {
+    /// What the value means.
+    pub field: Field,
+    /// As it is written in the network's dashboard, with its brackets; `None` if the network adds the parameter itself.
+    pub macro_text: Option<String>,
+    /// The parameter that carries it; a dotted path in JSON.
+    pub parameter: String,
+    /// The longest value, in bytes after decoding.
+    pub max_bytes: usize,
+    /// Of a payout.
+    pub unit: Unit,
+    /// Of a time.
+    pub format: TimeFormat,
+}
+
+/// The unit of a payout.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Unit {
+    /// US dollars.
+    #[default]
+    Usd,
+    /// Hundredths of a US dollar.
+    UsdCents,
+    /// Another currency, ISO 4217, e.g. `EUR`.
+    Currency(String),
+}
+
+/// How a time is written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum TimeFormat {
+    /// Seconds since 1970.
+    #[default]
+    Seconds,
+    /// Milliseconds since 1970.
+    Millis,
+    /// `YYYYMMDDHHMM`, UTC.
+    Minutes,
+    /// RFC 3339, e.g. `2026-01-02T14:55:00Z`.
+    Rfc3339,
+    /// Text that no rule reads.
+    Text,
+}
+
+impl TimeFormat {
+    /// Every format with its name in a definition.
+    pub const ALL: [(&'static str, Self); 5] = [
+        ("seconds", Self::Seconds),
+        ("millis", Self::Millis),
+        ("YYYYMMDDHHMM", Self::Minutes),
+        ("rfc3339", Self::Rfc3339),
+        ("text", Self::Text),
+    ];
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_field_is_found_by_its_name() {
+        for field in Field::ALL {
+            assert_eq!(Field::named(field.name()), Some(field));
+        }
+        assert_eq!(Field::named("uid"), None);
+    }
+}
