@@ -49,17 +49,19 @@ impl Place {
     pub(super) fn text<'a>(&self, call: &Call<'a>) -> Result<Cow<'a, [u8]>, Refusal> {
         let source = match self {
             Self::Header { name, part } => return self.of_header(call, name, part.as_deref()),
-            Self::Query(_) => ParameterSource::Query,
+            // By its name as it is written: that is where the signed bytes end, too.
+            Self::Query(name) => return self.only(in_query(call, name)).map(Cow::Borrowed),
             Self::Form(_) => ParameterSource::Form,
             Self::Json(_) => ParameterSource::Json,
         };
         let parameters = Parameters::received(source, call)?;
-        let mut values = parameters.values(self.name()).into_iter();
-        let value = values.next().ok_or_else(|| Refusal::Missing(self.to_string()))?;
-        if values.next().is_some() {
-            return Err(Refusal::Repeated(self.to_string()));
-        }
+        let value = self.only(parameters.values(self.name()).into_iter())?;
         Ok(value.into_received())
+    }
+
+    fn only<T>(&self, mut values: impl Iterator<Item = T>) -> Result<T, Refusal> {
+        let value = values.next().ok_or_else(|| Refusal::Missing(self.to_string()))?;
+        if values.next().is_some() { Err(Refusal::Repeated(self.to_string())) } else { Ok(value) }
     }
 
     /// The same, without percent-encoding if the encoding may need it.
@@ -78,11 +80,7 @@ impl Place {
         name: &str,
         part: Option<&str>,
     ) -> Result<Cow<'a, [u8]>, Refusal> {
-        let mut headers = call.header(name);
-        let header = headers.next().ok_or_else(|| Refusal::Missing(self.to_string()))?;
-        if headers.next().is_some() {
-            return Err(Refusal::Repeated(self.to_string()));
-        }
+        let header = self.only(call.header(name))?;
         match part {
             None => Ok(Cow::Borrowed(header.trim_ascii())),
             Some(part) => header_part(header, part)
@@ -91,6 +89,12 @@ impl Place {
                 .ok_or_else(|| Refusal::Missing(self.to_string())),
         }
     }
+}
+
+/// The values of the pairs that begin with `name=`, as written.
+pub(super) fn in_query<'a>(call: &Call<'a>, name: &str) -> impl Iterator<Item = &'a [u8]> {
+    let pairs = call.query().split('&');
+    pairs.filter_map(move |pair| pair.strip_prefix(name)?.strip_prefix('=')).map(str::as_bytes)
 }
 
 /// The value of `part` in `t=1,v1=abc`; an error if it is there twice.
