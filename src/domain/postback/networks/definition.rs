@@ -1,5 +1,7 @@
 //! What a definition says of a network.
 
+use std::collections::BTreeMap;
+
 use ipnet::IpNet;
 
 use crate::postback::networks::answers::Answers;
@@ -54,11 +56,8 @@ pub enum Confirmed {
 
 impl Confirmed {
     /// Every degree with its name in a definition.
-    pub const ALL: [(&'static str, Self); 3] = [
-        ("documented", Self::Documented),
-        ("integrators", Self::Integrators),
-        ("unproven", Self::Unproven),
-    ];
+    pub const ALL: [(&'static str, Self); 3] =
+        [("documented", Self::Documented), ("integrators", Self::Integrators), ("unproven", Self::Unproven)];
 
     /// The name in a definition.
     pub fn name(self) -> &'static str {
@@ -116,18 +115,56 @@ pub struct Callers {
     pub confirmed: Confirmed,
 }
 
+/// Why a source cannot rename a parameter.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum BadRename {
+    /// The network has no such field, or sends no parameter for it.
+    #[error("{0} is not a field that this network sends; remove it from the renames")]
+    NoField(&'static str),
+    /// Two fields would read the same parameter, or one would read the signature.
+    #[error("the parameter `{0}` is already taken; choose another name")]
+    Taken(String),
+}
+
 impl Definition {
     /// What it says of `field`.
     pub fn field(&self, field: Field) -> Option<&FieldDefinition> {
         self.fields.iter().find(|definition| definition.field == field)
     }
 
-    /// The query to paste into the network's dashboard, without the signature: `uid=[%USER:UID%]&tx=[%TX%]`. Parameters
-    /// that the network adds itself are not in it.
-    pub fn query_template(&self) -> String {
-        let pairs = self.fields.iter().filter_map(|definition| {
+    /// The query to paste into the network's dashboard: `uid=[%USER:UID%]&tx=[%TX%]`, with the macro of the signature if it
+    /// has one. Parameters that the network adds itself are not in it.
+    pub fn query_to_paste(&self) -> String {
+        let fields = self.fields.iter().filter_map(|definition| {
             Some(format!("{}={}", definition.parameter, definition.macro_text.as_ref()?))
         });
+        let signature = self.signature.macro_text.as_ref();
+        let signature =
+            signature.zip(self.signature.place()).map(|(text, place)| format!("{}={text}", place.name()));
+        fields.chain(signature).collect::<Vec<_>>().join("&")
+    }
+
+    /// Every parameter with its placeholder, without the signature: what a call of this network looks like.
+    pub fn query_template(&self) -> String {
+        let sent = self.fields.iter().filter(|definition| definition.fixed.is_none());
+        let pairs = sent.map(|definition| format!("{}={}", definition.parameter, definition.placeholder()));
         pairs.collect::<Vec<_>>().join("&")
+    }
+
+    /// The same with other parameter names, as a source has renamed them. The error is what cannot be renamed.
+    pub fn renamed(mut self, names: &BTreeMap<Field, String>) -> Result<Self, BadRename> {
+        for (field, name) in names {
+            let own = self.fields.iter_mut().find(|own| own.field == *field && own.fixed.is_none());
+            own.ok_or(BadRename::NoField(field.name()))?.parameter.clone_from(name);
+        }
+        let signature = self.signature.place().map(|place| place.name().to_owned());
+        let mut taken: Vec<_> = signature.into_iter().collect();
+        for own in self.fields.iter().filter(|own| own.fixed.is_none()) {
+            if taken.contains(&own.parameter) {
+                return Err(BadRename::Taken(own.parameter.clone()));
+            }
+            taken.push(own.parameter.clone());
+        }
+        Ok(self)
     }
 }

@@ -21,7 +21,7 @@ pub enum Field {
     State,
     /// The type of the event, where it decides the kind.
     Type,
-    /// Whether it is a test.
+    /// `1`, `true` or `yes`: it is a test, whatever its status.
     Test,
     /// Why it was reversed or not paid.
     Reason,
@@ -122,13 +122,9 @@ impl Field {
     pub(super) fn default_max_bytes(self) -> usize {
         match self {
             Self::UserId | Self::TxId | Self::RefTxId | Self::ClickId | Self::OfferId | Self::EventId => 256,
-            Self::Reward
-            | Self::Payout
-            | Self::Status
-            | Self::State
-            | Self::Type
-            | Self::Test
-            | Self::Ip => 64,
+            Self::Reward | Self::Payout | Self::Status | Self::State | Self::Type | Self::Test | Self::Ip => {
+                64
+            }
             Self::CountryCode => 16,
             Self::ClickedAt | Self::ConvertedAt => 32,
             Self::Reason
@@ -154,14 +150,23 @@ pub struct FieldDefinition {
     pub field: Field,
     /// As it is written in the network's dashboard, with its brackets; `None` if the network adds the parameter itself.
     pub macro_text: Option<String>,
-    /// The parameter that carries it; a dotted path in JSON.
+    /// The parameter that carries it; a dotted path in JSON. Empty if its value is fixed.
     pub parameter: String,
+    /// The same value in every call, where the network sends none: Unity Ads has no amount.
+    pub fixed: Option<String>,
     /// The longest value, in bytes after decoding.
     pub max_bytes: usize,
     /// Of a payout.
     pub unit: Unit,
     /// Of a time.
     pub format: TimeFormat,
+}
+
+impl FieldDefinition {
+    /// The macro; of a parameter that the network adds itself, the parameter in braces stands for it.
+    pub fn placeholder(&self) -> String {
+        self.macro_text.clone().unwrap_or_else(|| format!("{{{}}}", self.parameter))
+    }
 }
 
 /// The unit of a payout.

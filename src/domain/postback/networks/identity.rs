@@ -39,6 +39,11 @@ impl Amounts {
     pub const ALL: [(&'static str, Self); 3] =
         [("positive", Self::Positive), ("signed", Self::Signed), ("either", Self::Either)];
 
+    /// Whether the network writes amounts of `kind` with a minus.
+    pub fn is_negative(self, kind: Kind) -> bool {
+        self == Self::Signed && kind == Kind::Reversal
+    }
+
     /// How much `sent` is for an event of `kind`, without its sign.
     pub fn magnitude(self, sent: Sent, kind: Kind) -> Result<Parsed, BadAmount> {
         let parsed = Parsed { amount: sent.magnitude, rounded: sent.rounded };

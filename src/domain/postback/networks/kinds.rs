@@ -108,11 +108,11 @@ impl Kinds {
         self.rows.iter().find(matches).map(|row| row.kind)
     }
 
-    /// Values that mean `kind`, one for each of `by`, as a network would send them.
+    /// Values that mean `kind`, one for each of `by`, as a network would send them; `any` where every value does.
     pub fn example(&self, kind: Kind) -> Option<Vec<(By, String)>> {
         let row = self.rows.iter().find(|row| row.kind == kind)?;
         let written = split(&row.written, self.by.len());
-        let value = |text: &str| if text == "*" { String::new() } else { text.to_owned() };
+        let value = |text: &str| if text == "*" { "any".to_owned() } else { text.to_owned() };
         Some(self.by.iter().copied().zip(written.into_iter().map(value)).collect())
     }
 

@@ -7,13 +7,14 @@
 //! | [`shipped`] | the definitions that ship |
 //! | [`call`], [`parameters`] | one call as received, and its parameters |
 //! | [`signature`], [`coverage`] | is it the network's, and which fields does that protect? |
-//! | [`kinds`], [`identity`] | what it means, and which event and reward it is |
+//! | [`event`], [`kinds`], [`identity`] | what it means, and which event and reward it is |
 //! | [`answers`], [`template`] | what the network is answered |
 
 pub mod answers;
 pub mod call;
 pub mod coverage;
 pub mod definition;
+pub mod event;
 pub mod fault;
 pub mod field;
 pub mod identity;
@@ -26,4 +27,5 @@ pub mod template;
 
 pub use call::{Call, Method};
 pub use definition::Definition;
+pub use event::NetworkEvent;
 pub use field::{Field, FieldDefinition, TimeFormat, Unit};

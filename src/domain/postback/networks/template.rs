@@ -28,7 +28,7 @@ impl Template {
         let mut parts = Vec::new();
         for piece in pieces(text) {
             match piece.map_err(|lone| BadTemplate::LoneBrace(lone.0))? {
-                Piece::Text(text) if text.is_empty() => {}
+                Piece::Text("") => {}
                 Piece::Text(text) => parts.push(Part::Text(text.to_owned())),
                 Piece::Macro(name) => {
                     let field = Field::named(name);

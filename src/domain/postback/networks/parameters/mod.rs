@@ -101,7 +101,7 @@ impl<'a> Parameters<'a> {
             .is_some_and(|start| start.eq_ignore_ascii_case(MULTIPART.as_bytes()));
         if is_multipart {
             let fields = multipart::fields(content_type, call.body)?;
-            let pair = |(name, bytes): (Cow<'a, [u8]>, &'a [u8])| {
+            let pair = |(name, bytes): multipart::Field<'a>| {
                 (name, Value { bytes: Cow::Borrowed(bytes), is_encoded: false })
             };
             return Ok(Self(Held::Pairs(fields.into_iter().map(pair).collect())));

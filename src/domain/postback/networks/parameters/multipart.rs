@@ -7,19 +7,21 @@ use super::BadBody;
 /// The most fields that are read; a postback has some thirty.
 const MAX_FIELDS: usize = 256;
 
-/// Each field's name and bytes.
-pub(super) fn fields<'a>(
-    content_type: &[u8],
-    body: &'a [u8],
-) -> Result<Vec<(Cow<'a, [u8]>, &'a [u8])>, BadBody> {
+/// A field's name and bytes.
+pub(super) type Field<'a> = (Cow<'a, [u8]>, &'a [u8]);
+
+/// The fields of `body`, in order.
+pub(super) fn fields<'a>(content_type: &[u8], body: &'a [u8]) -> Result<Vec<Field<'a>>, BadBody> {
     let boundary = attribute(content_type, "boundary").filter(|boundary| !boundary.is_empty());
     let boundary = boundary.ok_or(BadBody::Multipart("has no boundary in its Content-Type header"))?;
     let delimiter = [b"--", boundary.as_ref()].concat();
     let mut rest = match body.strip_prefix(delimiter.as_slice()) {
         Some(rest) => rest,
-        None => after(body, &[b"\r\n", delimiter.as_slice()].concat())
-            .ok_or(BadBody::Multipart("does not contain its own boundary"))?
-            .1,
+        None => {
+            after(body, &[b"\r\n", delimiter.as_slice()].concat())
+                .ok_or(BadBody::Multipart("does not contain its own boundary"))?
+                .1
+        }
     };
     let delimiter = [b"\r\n", delimiter.as_slice()].concat();
     let mut fields = Vec::new();
@@ -43,7 +45,7 @@ pub(super) fn fields<'a>(
 }
 
 /// The name in a part's Content-Disposition; `None` for a file and a part without a name.
-fn name<'a>(headers: &'a [u8]) -> Option<Cow<'a, [u8]>> {
+fn name(headers: &[u8]) -> Option<Cow<'_, [u8]>> {
     let mut lines = headers.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii);
     let is_wanted = |line: &[u8]| {
         let start = b"content-disposition:";

@@ -66,7 +66,8 @@ fn a_broken_multipart_body_is_refused_with_a_reason() {
 
 #[test]
 fn json_is_read_by_path_and_numbers_stay_as_written() {
-    let body = br#" {"id":"T-1","user":{"id":"a\u0062c","age":1.50},"ok":true,"no":null,"l":[1],"d":1,"d":2e0} "#;
+    let body =
+        br#" {"id":"T-1","user":{"id":"a\u0062c","age":1.50},"ok":true,"no":null,"l":[1],"d":1,"d":2e0} "#;
     let call = post(&[], body);
     let json = Parameters::received(ParameterSource::Json, &call).expect("JSON");
     assert_eq!(read(&json, "user.id"), ["abc"]);

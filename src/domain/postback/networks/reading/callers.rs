@@ -19,11 +19,7 @@ pub(super) fn read(file: &Section<'_>, sure: Confirmed, faults: &mut Faults) -> 
     let ips: Vec<_> = items?.iter().map(|item| network(item, faults)).collect();
     let required = section.get("required").map_or(Some(false), |at| at.boolean(faults));
     let confirmed = confirmed(&section, sure, faults);
-    Some(Callers {
-        ips: ips.into_iter().collect::<Option<_>>()?,
-        required: required?,
-        confirmed: confirmed?,
-    })
+    Some(Callers { ips: ips.into_iter().collect::<Option<_>>()?, required: required?, confirmed: confirmed? })
 }
 
 fn network(at: &At<'_>, faults: &mut Faults) -> Option<IpNet> {

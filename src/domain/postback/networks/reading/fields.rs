@@ -28,7 +28,9 @@ pub(super) fn read(file: &Section<'_>, faults: &mut Faults) -> Option<Vec<FieldD
         }
         let at = At { key, node: &entry.node };
         let Some(definition) = one(field, &at, faults) else { continue };
-        if let Some(other) = fields.iter().find(|other| other.parameter == definition.parameter) {
+        let same =
+            |other: &&FieldDefinition| definition.fixed.is_none() && other.parameter == definition.parameter;
+        if let Some(other) = fields.iter().find(same) {
             at.fault(
                 format!("reads `{}`, as {} does", definition.parameter, other.field.name()),
                 "give each field a parameter of its own",
@@ -50,9 +52,17 @@ pub(super) fn read(file: &Section<'_>, faults: &mut Faults) -> Option<Vec<FieldD
 
 fn one(field: Field, at: &At<'_>, faults: &mut Faults) -> Option<FieldDefinition> {
     let section = at.section(faults)?;
-    section.only(&["macro", "parameter", "max_bytes", "unit", "format"], faults);
+    section.only(&["macro", "parameter", "value", "max_bytes", "unit", "format"], faults);
     let macro_text = section.get("macro").and_then(|at| at.text(faults)).map(str::to_owned);
-    let parameter = section.required("parameter", "\"…\"", faults).and_then(|at| parameter(&at, faults));
+    let fixed = section.get("value").and_then(|at| at.text(faults)).map(str::to_owned);
+    let parameter = if fixed.is_some() {
+        for at in ["macro", "parameter"].iter().filter_map(|key| section.get(key)) {
+            at.fault("has no use: the value is the same in every call", "remove it, or value", faults);
+        }
+        Some("")
+    } else {
+        section.required("parameter", "\"…\"", faults).and_then(|at| parameter(&at, faults))
+    };
     let max_bytes = match section.get("max_bytes") {
         Some(at) => at.integer(1, MAX_BYTES, faults).and_then(|bytes| usize::try_from(bytes).ok()),
         None => Some(field.default_max_bytes()),
@@ -65,14 +75,21 @@ fn one(field: Field, at: &At<'_>, faults: &mut Faults) -> Option<FieldDefinition
         at.one_of(&TimeFormat::ALL, "a format of a time", faults)
     });
     let (parameter, max_bytes) = (parameter?.to_owned(), max_bytes?);
-    Some(FieldDefinition { field, macro_text, parameter, max_bytes, unit: unit?, format: format? })
+    Some(FieldDefinition { field, macro_text, parameter, fixed, max_bytes, unit: unit?, format: format? })
 }
 
 /// A name that stands in a URL as it is.
 pub(super) fn parameter<'d>(at: &At<'d>, faults: &mut Faults) -> Option<&'d str> {
     let text = at.text(faults)?;
-    if text.chars().any(|c| c.is_whitespace() || c.is_control() || matches!(c, '&' | '=' | '?' | '#' | '%' | '+')) {
-        at.fault(format!("`{text}` is not the name of a parameter"), "write it without & = ? # % + and blanks", faults);
+    if text
+        .chars()
+        .any(|c| c.is_whitespace() || c.is_control() || matches!(c, '&' | '=' | '?' | '#' | '%' | '+'))
+    {
+        at.fault(
+            format!("`{text}` is not the name of a parameter"),
+            "write it without & = ? # % + and blanks",
+            faults,
+        );
         return None;
     }
     Some(text)

@@ -31,8 +31,10 @@ pub(super) fn read(file: &Section<'_>, fields: &[FieldDefinition], faults: &mut 
         }
         rows.push(Row { written: entry.name.clone(), values, kind });
     }
-    if section.entries().len() > 1 && !rows.is_empty() && !rows.iter().any(|row| row.kind == Kind::Credit) {
-        faults.add(&section.place, "kinds", "no value means a credit", "add the value that does, e.g. 1 = \"credit\"");
+    let all_read = rows.len() + 1 == section.entries().len();
+    if !rows.is_empty() && all_read && !rows.iter().any(|row| row.kind == Kind::Credit) {
+        let cure = "add the value that does, e.g. 1 = \"credit\"";
+        faults.add(&section.place, "kinds", "no value means a credit", cure);
     }
     if section.entries().len() == 1 {
         let cure = if by.is_empty() { "add always = \"credit\"" } else { "add e.g. 1 = \"credit\"" };

@@ -73,16 +73,28 @@ fn template(at: &At<'_>, text: &str, fields: &[FieldDefinition], faults: &mut Fa
             at.fault(what, format!("add it there, or use one of {}", names()), faults);
         }
         Err(BadTemplate::UnknownField(name)) => {
-            at.fault(format!("names {{{name}}}, which is not a field"), format!("use one of {}", names()), faults);
+            at.fault(
+                format!("names {{{name}}}, which is not a field"),
+                format!("use one of {}", names()),
+                faults,
+            );
         }
         Err(BadTemplate::LoneBrace(text)) => {
-            at.fault(format!("has a brace without its partner at `{text}`"), "close it, or remove it", faults);
+            at.fault(
+                format!("has a brace without its partner at `{text}`"),
+                "close it, or remove it",
+                faults,
+            );
         }
     }
     None
 }
 
-pub(super) fn answers(file: &Section<'_>, fields: &[FieldDefinition], faults: &mut Faults) -> Option<Answers> {
+pub(super) fn answers(
+    file: &Section<'_>,
+    fields: &[FieldDefinition],
+    faults: &mut Faults,
+) -> Option<Answers> {
     let example = "recorded = { status = 200, body = \"OK\" }";
     let Some(at) = file.get("answers") else {
         faults.add(&file.place, "answers", "is missing", format!("add [answers] with {example}"));
@@ -112,7 +124,13 @@ pub(super) fn answers(file: &Section<'_>, fields: &[FieldDefinition], faults: &m
             faults,
         );
     }
-    Some(Answers { recorded: recorded?, repeat: repeat?, refused: refused?, invalid: invalid?, later: later? })
+    Some(Answers {
+        recorded: recorded?,
+        repeat: repeat?,
+        refused: refused?,
+        invalid: invalid?,
+        later: later?,
+    })
 }
 
 fn answer(

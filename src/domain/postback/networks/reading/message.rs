@@ -3,10 +3,10 @@
 use super::document::Value;
 use super::fields::parameter;
 use super::section::{At, Faults, Section, choice};
-use crate::postback::networks::{Field, FieldDefinition};
 use crate::postback::networks::signature::{
     Absent, Concat, Digest, Message, Pair, Part, PartSource, PartValue, Sorted, SortedEncoding, TimestampBody,
 };
+use crate::postback::networks::{Field, FieldDefinition};
 use crate::postback::signature::SignatureForm;
 
 const BUILDERS: [&str; 8] =
@@ -55,7 +55,10 @@ pub(super) fn check_secret(at: &At<'_>, message: &Message, digest: Digest, fault
     };
     if digest.is_plain() && !has_secret {
         at.fault(
-            format!("has no place for the secret, and {0} has no key: anybody could compute it", digest.name()),
+            format!(
+                "has no place for the secret, and {0} has no key: anybody could compute it",
+                digest.name()
+            ),
             format!("add \"secret\" to the parts of a concat, or write digest = \"hmac-{}\"", digest.name()),
             faults,
         );
@@ -72,8 +75,7 @@ fn sorted(at: &At<'_>, faults: &mut Faults) -> Option<Sorted> {
         .required("encode", "\"form\"", faults)
         .and_then(|at| at.one_of(&SortedEncoding::ALL, "an encoding of parameters", faults));
     let drop = section.get("drop").map_or(Some(Vec::new()), |at| at.list(faults));
-    let drop: Option<Vec<_>> =
-        drop?.iter().map(|item| parameter(item, faults).map(str::to_owned)).collect();
+    let drop: Option<Vec<_>> = drop?.iter().map(|item| parameter(item, faults).map(str::to_owned)).collect();
     let pairs = [("&", Pair::Ampersand), (",", Pair::Comma)];
     let pair = section.get("pair").map_or(Some(Pair::Ampersand), |at| at.one_of(&pairs, "a join", faults));
     Some(Sorted { encoding: encoding?, drop: drop?, pair: pair? })
@@ -106,12 +108,7 @@ fn concat(at: &At<'_>, fields: &[FieldDefinition], faults: &mut Faults) -> Optio
     Some(Concat { parts: parts.into_iter().collect::<Option<_>>()?, separator: separator?.to_owned() })
 }
 
-fn part(
-    at: &At<'_>,
-    value: PartValue,
-    fields: &[FieldDefinition],
-    faults: &mut Faults,
-) -> Option<Part> {
+fn part(at: &At<'_>, value: PartValue, fields: &[FieldDefinition], faults: &mut Faults) -> Option<Part> {
     let plain = |source| Part { source, value, absent: Absent::Refused };
     if let Value::Text(text) = &at.node.value {
         return named(at, text, fields, faults).map(plain);
@@ -135,20 +132,21 @@ fn part(
     let sources = ["field", "parameter", "constant", "series"];
     let named_sources: Vec<_> = sources.iter().filter_map(|name| section.get(name)).collect();
     let [source_at] = named_sources.as_slice() else {
-        at.fault("must name one of field, parameter, constant and series", "write e.g. { field = \"reward\" }", faults);
+        at.fault(
+            "must name one of field, parameter, constant and series",
+            "write e.g. { field = \"reward\" }",
+            faults,
+        );
         return None;
     };
     let source = match source_at.key.rsplit('.').next() {
         Some("field") => source_at.text(faults).and_then(|text| named(source_at, text, fields, faults)),
-        Some("parameter") => {
-            parameter(source_at, faults).map(|name| PartSource::Parameter(name.to_owned()))
-        }
+        Some("parameter") => parameter(source_at, faults).map(|name| PartSource::Parameter(name.to_owned())),
         Some("constant") => source_at.text(faults).map(|text| PartSource::Constant(text.to_owned())),
         _ => series(source_at, &section, faults),
     };
-    let mut flag = |name: &str, default: bool| {
-        section.get(name).map_or(Some(default), |at| at.boolean(faults))
-    };
+    let mut flag =
+        |name: &str, default: bool| section.get(name).map_or(Some(default), |at| at.boolean(faults));
     let is_series = section.get("series").is_some();
     let decoded = flag("decoded", value == PartValue::Decoded)?;
     let integer = flag("integer", false)?;

@@ -48,7 +48,9 @@ impl Definition {
         let entries = layered(file, text, &mut faults, MAX_BASES);
         let top = Place { file: file.into(), line: 1 };
         let definition = whole(&Section::file(top, &entries), &mut faults);
-        faults.0.sort_by(|one, other| (&one.place.file, one.place.line).cmp(&(&other.place.file, other.place.line)));
+        faults.0.sort_by(|one, other| {
+            (&one.place.file, one.place.line).cmp(&(&other.place.file, other.place.line))
+        });
         match definition {
             Some(definition) if faults.0.is_empty() => Ok(definition),
             _ => Err(BadDefinition(faults.0)),
@@ -77,7 +79,8 @@ fn whole(file: &Section<'_>, faults: &mut Faults) -> Option<Definition> {
     file.only(&KEYS, faults);
     let name = file.required("name", "\"mynetwork\"", faults).and_then(|at| name(&at, faults));
     let title = file.required("title", "\"My Network\"", faults).and_then(|at| at.text(faults));
-    let documentation = file.required("documentation", "\"https://…\"", faults).and_then(|at| page(&at, faults));
+    let documentation =
+        file.required("documentation", "\"https://…\"", faults).and_then(|at| page(&at, faults));
     let confirmed = file
         .required("confirmed", "\"documented\"", faults)
         .and_then(|at| at.one_of(&Confirmed::ALL, "a degree of confirmation", faults));
@@ -85,7 +88,8 @@ fn whole(file: &Section<'_>, faults: &mut Faults) -> Option<Definition> {
     let parameters = file
         .required("parameters", "\"query\"", faults)
         .and_then(|at| at.one_of(&ParameterSource::ALL, "a place of parameters", faults));
-    if let (Some(ParameterSource::Json), Some(methods), Some(at)) = (parameters, &methods, file.get("methods"))
+    if let (Some(ParameterSource::Json), Some(methods), Some(at)) =
+        (parameters, &methods, file.get("methods"))
         && methods.contains(&Method::Get)
     {
         at.fault(

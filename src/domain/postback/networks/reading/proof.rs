@@ -11,7 +11,7 @@ use crate::postback::networks::signature::{
     Digest, Encoding, Message, Place, Proof, Scheme, SecretPlace, Signature,
 };
 
-const KEYS: [&str; 7] = ["message", "digest", "encoding", "case", "at", "key_id", "confirmed"];
+const KEYS: [&str; 8] = ["message", "digest", "encoding", "case", "at", "key_id", "macro", "confirmed"];
 /// Keys that only a signature has.
 const SIGNED_KEYS: [&str; 4] = ["digest", "encoding", "case", "key_id"];
 
@@ -23,7 +23,8 @@ pub(super) fn read(
     faults: &mut Faults,
 ) -> Option<Signature> {
     let Some(at) = file.get("signature") else {
-        let cure = "add [signature] with message, digest, encoding and at; message = \"none\" if nothing is signed";
+        let cure =
+            "add [signature] with message, digest, encoding and at; message = \"none\" if nothing is signed";
         faults.add(&file.place, "signature", "is missing", cure);
         return None;
     };
@@ -33,7 +34,7 @@ pub(super) fn read(
     let message = section.required("message", "{ url = \"cut\" }", faults)?;
     let proof = match &message.node.value {
         Value::Text(text) if text == "none" => {
-            unused(&section, &[&SIGNED_KEYS[..], &["at"]].concat(), "nothing is signed", faults);
+            unused(&section, &[&SIGNED_KEYS[..], &["at", "macro"]].concat(), "nothing is signed", faults);
             if callers.is_some_and(|callers| callers.ips.is_empty() && !callers.required) {
                 message.fault(
                     "is none, and no caller is named: anybody could send a reward",
@@ -55,7 +56,8 @@ pub(super) fn read(
         }
         _ => scheme(&section, &message, fields, faults).map(Proof::Signed),
     };
-    Some(Signature { proof: proof?, confirmed: confirmed? })
+    let macro_text = section.get("macro").map_or(Some(None), |at| at.text(faults).map(Some));
+    Some(Signature { proof: proof?, macro_text: macro_text?.map(str::to_owned), confirmed: confirmed? })
 }
 
 fn unused(section: &Section<'_>, keys: &[&str], why: &str, faults: &mut Faults) {
@@ -116,9 +118,10 @@ fn encoding(section: &Section<'_>, faults: &mut Faults) -> Option<Encoding> {
 /// A signature that stands where it cannot be told from what it signs.
 fn check_place(at: &At<'_>, message: &Message, place: &Place, faults: &mut Faults) {
     let (fits, cure) = match (message, place) {
-        (Message::Url(_) | Message::QueryBeforeSignature, place) => {
-            (matches!(place, Place::Query(_)), "write { query = \"…\" }: the URL is signed up to that parameter")
-        }
+        (Message::Url(_) | Message::QueryBeforeSignature, place) => (
+            matches!(place, Place::Query(_)),
+            "write { query = \"…\" }: the URL is signed up to that parameter",
+        ),
         (Message::Body, place) => (
             matches!(place, Place::Header { .. } | Place::Query(_)),
             "write { header = \"…\" }: a signature inside the body would have to sign itself",
@@ -164,7 +167,11 @@ fn place(at: &At<'_>, faults: &mut Faults) -> Option<Place> {
         ["query", "form", "json", "header"].iter().filter_map(|name| section.get(name)).collect();
     let [found] = places.as_slice() else {
         let what = if places.is_empty() { "names no place" } else { "names two places" };
-        at.fault(what, "write one of { query = \"…\" }, { form = \"…\" }, { json = \"…\" }, { header = \"…\" }", faults);
+        at.fault(
+            what,
+            "write one of { query = \"…\" }, { form = \"…\" }, { json = \"…\" }, { header = \"…\" }",
+            faults,
+        );
         return None;
     };
     let name = parameter(found, faults)?.to_owned();
@@ -174,7 +181,11 @@ fn place(at: &At<'_>, faults: &mut Faults) -> Option<Place> {
         part.fault("is for headers only", "remove it", faults);
     }
     if section.get("json").is_some() && name.split('.').any(str::is_empty) {
-        found.fault(format!("`{name}` is not a path"), "write names with dots between them: user.sig", faults);
+        found.fault(
+            format!("`{name}` is not a path"),
+            "write names with dots between them: user.sig",
+            faults,
+        );
         return None;
     }
     match found.key.rsplit('.').next() {

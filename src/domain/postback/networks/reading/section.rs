@@ -58,11 +58,6 @@ impl<'d> Section<'d> {
         found
     }
 
-    /// The table under `name`; `None` if it is missing or not a table, which is a fault.
-    pub(super) fn section(&self, name: &str, faults: &mut Faults) -> Option<Section<'d>> {
-        self.get(name)?.section(faults)
-    }
-
     /// A fault for every key that is not in `known`.
     pub(super) fn only(&self, known: &[&str], faults: &mut Faults) {
         for entry in self.entries.iter().filter(|entry| !known.contains(&entry.name.as_str())) {
@@ -97,34 +92,26 @@ impl<'d> At<'d> {
 
     /// Text that may be empty.
     pub(super) fn any_text(&self, faults: &mut Faults) -> Option<&'d str> {
-        match &self.node.value {
-            Value::Text(text) => Some(text),
-            _ => {
-                self.wrong_type("text in quotes", faults);
-                None
-            }
+        if let Value::Text(text) = &self.node.value {
+            return Some(text);
         }
+        self.wrong_type("text in quotes", faults);
+        None
     }
 
     pub(super) fn boolean(&self, faults: &mut Faults) -> Option<bool> {
-        match self.node.value {
-            Value::Boolean(flag) => Some(flag),
-            _ => {
-                self.wrong_type("true or false", faults);
-                None
-            }
+        if let Value::Boolean(flag) = self.node.value {
+            return Some(flag);
         }
+        self.wrong_type("true or false", faults);
+        None
     }
 
     pub(super) fn integer(&self, least: i64, most: i64, faults: &mut Faults) -> Option<i64> {
         match self.node.value {
             Value::Integer(number) if (least..=most).contains(&number) => Some(number),
             Value::Integer(number) => {
-                self.fault(
-                    format!("is {number}"),
-                    format!("write a number from {least} to {most}"),
-                    faults,
-                );
+                self.fault(format!("is {number}"), format!("write a number from {least} to {most}"), faults);
                 None
             }
             _ => {
@@ -140,8 +127,7 @@ impl<'d> At<'d> {
             self.wrong_type("a list in [brackets]", faults);
             return None;
         };
-        let at =
-            |(index, node): (usize, &'d Node)| At { key: format!("{}[{index}]", self.key), node };
+        let at = |(index, node): (usize, &'d Node)| At { key: format!("{}[{index}]", self.key), node };
         Some(items.iter().enumerate().map(at).collect())
     }
 
@@ -154,7 +140,12 @@ impl<'d> At<'d> {
     }
 
     /// One of the named values.
-    pub(super) fn one_of<T: Clone>(&self, values: &[(&str, T)], noun: &str, faults: &mut Faults) -> Option<T> {
+    pub(super) fn one_of<T: Clone>(
+        &self,
+        values: &[(&str, T)],
+        noun: &str,
+        faults: &mut Faults,
+    ) -> Option<T> {
         let text = self.text(faults)?;
         let found = values.iter().find(|(name, _)| *name == text);
         if found.is_none() {
@@ -196,7 +187,8 @@ mod tests {
 
     #[test]
     fn a_mistyped_word_is_recognized() {
-        for (wrong, meant) in [("metods", "methods"), ("chargeback", "reversal"), ("sha-1", "sha1"), ("ha", "hex")]
+        for (wrong, meant) in
+            [("metods", "methods"), ("chargeback", "reversal"), ("sha-1", "sha1"), ("ha", "hex")]
         {
             assert_eq!(is_similar(wrong, meant), !matches!(wrong, "chargeback" | "ha"), "{wrong}");
         }

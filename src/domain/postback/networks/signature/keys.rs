@@ -32,6 +32,11 @@ pub struct PublicKey {
 pub struct BadPublicKey;
 
 impl PublicKey {
+    #[cfg(test)]
+    pub(crate) fn of(id: &str, key: VerifyingKey) -> Self {
+        Self { id: id.to_owned(), key }
+    }
+
     /// Reads `key` as PEM (`-----BEGIN PUBLIC KEY-----`), or as the base64 between those lines.
     pub fn read(id: &str, key: &str) -> Result<Self, BadPublicKey> {
         let lines = key.lines().filter(|line| !line.trim_start().starts_with("-----"));

@@ -199,7 +199,8 @@ pub(super) fn assemble<'a>(
         Message::TimestampBody(rule) => {
             let header = call.header(scheme.at.name()).next();
             let header = header.ok_or_else(|| Refusal::Missing(scheme.at.to_string()))?;
-            let time = header_part(header, &rule.part).map_err(|()| Refusal::NoTime)?.ok_or(Refusal::NoTime)?;
+            let time =
+                header_part(header, &rule.part).map_err(|()| Refusal::NoTime)?.ok_or(Refusal::NoTime)?;
             time_s = Some(seconds(time).ok_or(Refusal::NoTime)?);
             let separator = Cow::Borrowed(rule.separator.as_bytes());
             [Cow::Borrowed(time), separator, Cow::Borrowed(call.body)].into_iter().map(Piece::Bytes).collect()
@@ -209,7 +210,8 @@ pub(super) fn assemble<'a>(
 }
 
 fn seconds(text: &[u8]) -> Option<i64> {
-    let digits = std::str::from_utf8(text).ok().filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()))?;
+    let digits =
+        std::str::from_utf8(text).ok().filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()))?;
     digits.parse().ok()
 }
 

@@ -24,7 +24,9 @@ pub mod verify;
 pub use digest::Digest;
 pub use encoding::Encoding;
 pub use keys::{Keys, PublicKey};
-pub use message::{Absent, Concat, Message, Pair, Part, PartSource, PartValue, Sorted, SortedEncoding, TimestampBody};
+pub use message::{
+    Absent, Concat, Message, Pair, Part, PartSource, PartValue, Sorted, SortedEncoding, TimestampBody,
+};
 pub use place::{Place, SecretPlace};
 pub use refusal::Refusal;
 pub use sign::SignedCall;
@@ -37,8 +39,21 @@ use crate::postback::networks::definition::Confirmed;
 pub struct Signature {
     /// What proves that a call is the network's.
     pub proof: Proof,
+    /// The macro for its parameter, where the publisher has to paste one: `{secure_hash}`.
+    pub macro_text: Option<String>,
     /// How well it is known.
     pub confirmed: Confirmed,
+}
+
+impl Signature {
+    /// Where the signature or the secret stands in a call; `None` for nothing and for the path.
+    pub fn place(&self) -> Option<&Place> {
+        match &self.proof {
+            Proof::Signed(scheme) => Some(&scheme.at),
+            Proof::SharedSecret(SecretPlace::At(place)) => Some(place),
+            Proof::SharedSecret(SecretPlace::PathEnd) | Proof::Nothing => None,
+        }
+    }
 }
 
 /// What proves that a call is the network's.

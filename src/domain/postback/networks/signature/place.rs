@@ -84,7 +84,7 @@ impl Place {
         match part {
             None => Ok(Cow::Borrowed(header.trim_ascii())),
             Some(part) => header_part(header, part)
-                .map_err(|_| Refusal::Repeated(self.to_string()))?
+                .map_err(|()| Refusal::Repeated(self.to_string()))?
                 .map(Cow::Borrowed)
                 .ok_or_else(|| Refusal::Missing(self.to_string())),
         }
@@ -107,7 +107,7 @@ pub(super) fn header_part<'a>(header: &'a [u8], part: &str) -> Result<Option<&'a
     if values.next().is_some() { Err(()) } else { Ok(value) }
 }
 
-/// For people: `the parameter `hash``.
+/// For people, with its name in backticks.
 impl fmt::Display for Place {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

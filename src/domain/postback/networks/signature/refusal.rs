@@ -18,7 +18,9 @@ pub enum Refusal {
     #[error("the signature is malformed: it is not {0}")]
     Malformed(&'static str),
     /// A parameter that is signed is not in the call.
-    #[error("`{0}` is part of what is signed and missing in the call; add it to the URL in the network's dashboard")]
+    #[error(
+        "`{0}` is part of what is signed and missing in the call; add it to the URL in the network's dashboard"
+    )]
     MissingPart(String),
     /// It is signed as a whole number and is no number.
     #[error("`{0}` is signed as a whole number and is not a decimal number")]

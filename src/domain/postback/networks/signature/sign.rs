@@ -65,7 +65,8 @@ impl Definition {
         let secret = keys.secrets.first().ok_or(Refusal::NoKey("secret"))?.key();
         let digest = match scheme.digest {
             Digest::EcdsaP256Sha256 => {
-                let key = SecretKey::from_slice(secret).map_err(|_| Refusal::NoKey("private key of 32 bytes"))?;
+                let key =
+                    SecretKey::from_slice(secret).map_err(|_| Refusal::NoKey("private key of 32 bytes"))?;
                 let signature: DerSignature = SigningKey::from(key).sign(&message.bytes(b"", b""));
                 signature.as_bytes().to_vec()
             }
@@ -103,7 +104,7 @@ impl SignedCall {
 
     fn append_to_target(&mut self, name: &str, value: &str) {
         let separator = if self.target.contains('?') { '&' } else { '?' };
-        self.target.push_str(&format!("{separator}{name}={}", encoded(value)));
+        self.target = format!("{}{separator}{name}={}", self.target, encoded(value));
     }
 
     fn append_to_form(&mut self, name: &str, value: &str, call: &Call<'_>) {
@@ -127,7 +128,8 @@ impl SignedCall {
     fn insert_into_json(&mut self, path: &str, value: &str) -> Result<(), Refusal> {
         let missing = || Refusal::MissingPart(path.to_owned());
         let mut inside = object(&self.body)?;
-        let (parents, name) = path.rsplit_once('.').map_or((None, path), |(parents, name)| (Some(parents), name));
+        let (parents, name) =
+            path.rsplit_once('.').map_or((None, path), |(parents, name)| (Some(parents), name));
         for parent in parents.into_iter().flat_map(|parents| parents.split('.')) {
             inside = members(inside, parent).first().copied().ok_or_else(missing)?;
         }
@@ -142,9 +144,10 @@ impl SignedCall {
     }
 
     fn with_path_end(self, secret: &str) -> Self {
-        let (path, query) = self.target.split_once('?').map_or((self.target.as_str(), None), |(path, query)| {
-            (path, Some(query))
-        });
+        let (path, query) = self
+            .target
+            .split_once('?')
+            .map_or((self.target.as_str(), None), |(path, query)| (path, Some(query)));
         let query = query.map_or(String::new(), |query| format!("?{query}"));
         let target = format!("{}/{}{query}", path.trim_end_matches('/'), encoded(secret));
         Self { target, ..self }

@@ -10,6 +10,7 @@ use crate::postback::networks::call::Call;
 use crate::postback::networks::definition::ParameterSource;
 use crate::postback::networks::parameters::Parameters;
 use crate::postback::query::Plus;
+use crate::postback::signature::Secret;
 use crate::time::{SECOND_MS, TimestampMs};
 
 /// What proved that a call is the network's.
@@ -71,11 +72,8 @@ fn by_secret(
     if keys.secrets.is_empty() {
         return Err(Refusal::NoKey("secret"));
     }
-    let second: Vec<_> = if message.needs_second() {
-        keys.second.iter().map(|secret| secret.key()).collect()
-    } else {
-        vec![&b""[..]]
-    };
+    let second: Vec<_> =
+        if message.needs_second() { keys.second.iter().map(Secret::key).collect() } else { vec![&b""[..]] };
     if second.is_empty() {
         return Err(Refusal::NoKey("second secret"));
     }
@@ -105,7 +103,8 @@ fn by_public_key(
         None => None,
     };
     let message = message.bytes(b"", b"");
-    let mut known = keys.public.iter().enumerate().filter(|(_, key)| id.as_ref().is_none_or(|id| key.id == *id));
+    let mut known =
+        keys.public.iter().enumerate().filter(|(_, key)| id.as_ref().is_none_or(|id| key.id == *id));
     let mut any = false;
     let matching = known.find(|(_, key)| {
         any = true;

@@ -26,8 +26,12 @@ fn definitions() -> Vec<Definition> {
     for parameters in ["form", "json"] {
         for signature in [
             format!("message = \"body\"\n{hmac}{header}"),
-            format!("message = {{ timestamp_body = {{ part = \"t\", window_seconds = 60 }} }}\n{hmac}{header}"),
-            format!("message = {{ concat = {{ parts = [\"user_id\", \"tx_id\", \"secret\"], separator = \".\" }} }}\n{hmac}at = {{ {parameters} = \"sig\" }}"),
+            format!(
+                "message = {{ timestamp_body = {{ part = \"t\", window_seconds = 60 }} }}\n{hmac}{header}"
+            ),
+            format!(
+                "message = {{ concat = {{ parts = [\"user_id\", \"tx_id\", \"secret\"], separator = \".\" }} }}\n{hmac}at = {{ {parameters} = \"sig\" }}"
+            ),
         ] {
             all.push(network(parameters, USUAL, &signature));
         }

@@ -3,7 +3,9 @@
 use super::*;
 
 fn url() -> Definition {
-    usual("message = { url = \"cut\" }\ndigest = \"hmac-sha1\"\nencoding = \"hex\"\nat = { query = \"hash\" }")
+    usual(
+        "message = { url = \"cut\" }\ndigest = \"hmac-sha1\"\nencoding = \"hex\"\nat = { query = \"hash\" }",
+    )
 }
 
 fn concat(more: &str) -> Definition {
@@ -62,7 +64,9 @@ fn a_signed_parameter_that_is_missing_or_repeated_is_named() {
 #[test]
 fn whole_numbers_are_cut_as_a_cast_does() {
     let integer = concat("{ field = \"reward\", integer = true },");
-    for (reward, signed) in [("7.9", "7"), ("-7.9", "-7"), ("-0.5", "0"), (".5", "0"), ("007", "7"), ("5.", "5")] {
+    for (reward, signed) in
+        [("7.9", "7"), ("-7.9", "-7"), ("-0.5", "0"), (".5", "0"), ("007", "7"), ("5.", "5")]
+    {
         let digest = Digest::Md5.of(b"", format!("a1{signed}test-secret").as_bytes());
         let target = format!("/pb/t?uid=a&tx=1&reward={reward}&sig={}", Encoding::Hex.encode(&digest));
         assert_eq!(verify(&integer, &target, &test_keys()), Ok(Verified::Secret(1)), "{reward}");

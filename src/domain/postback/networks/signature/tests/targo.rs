@@ -87,7 +87,8 @@ fn its_fields_statuses_and_horizon_are_those_of_the_code() {
 
     let definition = shipped_definition("targo");
     let network = Network::Targo;
-    let own: Vec<_> = definition.fields.iter().map(|field| (field.parameter.clone(), field.max_bytes)).collect();
+    let own: Vec<_> =
+        definition.fields.iter().map(|field| (field.parameter.clone(), field.max_bytes)).collect();
     let today: Vec<_> = network.fields().iter().map(|field| (field.name.to_owned(), field.max_len)).collect();
     assert_eq!(own, today);
     for status in ["0", "1", "2", "01", "1.0", "3", "-1", "", "approved"] {

@@ -171,7 +171,8 @@ fn concatenated_values_verify_in_every_order_and_with_every_separator() {
 
 #[test]
 fn a_second_secret_is_part_of_the_message() {
-    let definition = concat("\"user_id\", \"offer_id\", \"reward\", \"second_secret\", \"secret\"", "", "sha1");
+    let definition =
+        concat("\"user_id\", \"offer_id\", \"reward\", \"second_secret\", \"secret\"", "", "sha1");
     let target = "/pb/t?uid=abc123&offer=9&reward=500&sig=e1b4fb7f7474e5a429babbb43719d17ea853c31f";
     let second = |texts: &[&str]| texts.iter().filter_map(|text| Secret::new(*text)).collect();
     let keys = Keys { second: second(&["old", "appkey"]), ..test_keys() };
@@ -183,17 +184,13 @@ fn a_second_secret_is_part_of_the_message() {
 
 #[test]
 fn inputs_that_networks_publish_give_the_computed_digests() {
-    let pubscale = concat(
-        "\"secret\", \"user_id\", { field = \"reward\", integer = true }, \"tx_id\"",
-        ".",
-        "md5",
-    );
+    let pubscale =
+        concat("\"secret\", \"user_id\", { field = \"reward\", integer = true }, \"tx_id\"", ".", "md5");
     let target = "/pb/t?uid=30356439-8d15-4f47-B133-010a37C19eBD&reward=100.1234\
         &tx=525a5B8e-512b-441A-a10B-72d218c370e5&sig=918809ac0e5fcc1960c8875d9e9c8e80";
     let secret = keys("fa072672-d432-11c4-885a-EB1CdEc4Bb13");
     assert_eq!(verify(&pubscale, target, &secret), Ok(Verified::Secret(1)));
-    let lootably =
-        concat("\"user_id\", \"ip\", \"payout\", \"reward\", \"secret\"", "", "sha256");
+    let lootably = concat("\"user_id\", \"ip\", \"payout\", \"reward\", \"secret\"", "", "sha256");
     for user in ["some%20userID", "some+userID"] {
         let target = format!(
             "/pb/t?uid={user}&ip=1.1.1.&payout=0.01&reward=1\

@@ -25,7 +25,7 @@ const WEIGHED: [(Field, &str); 9] = [
 pub struct Coverage {
     /// Each field that the network has and that decides about money, in a fixed order.
     pub fields: Vec<(Field, Protection)>,
-    /// Whether somebody who has seen a call can turn a credit into a reversal, or back.
+    /// Whether somebody who has seen a call can turn a credit into a reversal or a test, or back.
     pub kind: Protection,
     /// False if two values are signed without anything between them: `abc` and `12` are signed like `ab` and `c12`.
     pub values_are_separated: bool,
@@ -60,7 +60,8 @@ impl Definition {
     pub fn coverage(&self) -> Coverage {
         let protection = |field| self.protection(field);
         let known = WEIGHED.iter().map(|(field, _)| *field).filter(|field| self.field(*field).is_some());
-        let kind = if self.kinds.fields().all(|field| protection(field) == Protection::Whole) {
+        let test = self.field(Field::Test).map(|definition| definition.field);
+        let kind = if self.kinds.fields().chain(test).all(|field| protection(field) == Protection::Whole) {
             Protection::Whole
         } else {
             Protection::Nothing
@@ -88,6 +89,10 @@ impl Definition {
         let (Proof::Signed(scheme), Some(definition)) = (&self.signature.proof, self.field(field)) else {
             return Protection::Nothing;
         };
+        // Nobody can change what is not sent.
+        if definition.fixed.is_some() {
+            return Protection::Whole;
+        }
         let parameter = definition.parameter.as_str();
         let is_signed = match &scheme.message {
             Message::Url(_) | Message::QueryBeforeSignature => self.parameters == ParameterSource::Query,
@@ -169,14 +174,15 @@ impl Coverage {
         }
         if self.proof == ProofKind::Signature {
             if self.kind != Protection::Whole {
-                sentences.push("A credit can be turned into a reversal, and back.".to_owned());
+                sentences.push("The kind of a captured call can be changed: a credit into a reversal, a test into a credit.".to_owned());
             }
             let is_open = |field| self.fields.contains(&(field, Protection::Nothing));
             if is_open(Field::TxId) {
                 sentences.push("A captured call can be repeated with another transaction.".to_owned());
             }
             if !self.values_are_separated {
-                let text = "Values are signed without a separator, so one can lend characters to its neighbour.";
+                let text =
+                    "Values are signed without a separator, so one can lend characters to its neighbour.";
                 sentences.push(text.to_owned());
             }
         }
@@ -200,3 +206,6 @@ fn names(fields: impl Iterator<Item = Field>) -> Vec<&'static str> {
 fn name(field: Field) -> &'static str {
     WEIGHED.iter().find(|(own, _)| *own == field).map_or(field.name(), |(_, name)| name)
 }
+
+#[cfg(test)]
+mod tests;
