@@ -1,6 +1,7 @@
 //! What a definition says of a network.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 
 use ipnet::IpNet;
 
@@ -115,6 +116,13 @@ pub struct Callers {
     pub confirmed: Confirmed,
 }
 
+impl Callers {
+    /// Whether the network has published `address`.
+    pub fn lists(&self, address: IpAddr) -> bool {
+        self.ips.iter().any(|network| network.contains(&address.to_canonical()))
+    }
+}
+
 /// Why a source cannot rename a parameter.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BadRename {
@@ -166,5 +174,48 @@ impl Definition {
             taken.push(own.parameter.clone());
         }
         Ok(self)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::postback::networks::shipped;
+
+    fn definition(name: &str) -> Definition {
+        shipped::definition(name).expect("it ships").unwrap_or_else(|faults| panic!("{faults}"))
+    }
+
+    #[test]
+    fn the_query_to_paste_has_the_macros_and_that_of_the_signature() {
+        let monlix = definition("monlix");
+        let query = monlix.query_to_paste();
+        assert!(query.starts_with("userId={{userId}}&transactionId={{transactionId}}&"), "{query}");
+        assert!(query.ends_with("&secretKey={{secretKey}}"), "{query}");
+        assert!(!monlix.query_template().contains("secretKey"));
+        let tapjoy = definition("tapjoy");
+        assert_eq!(tapjoy.query_to_paste(), "", "the network adds everything itself");
+        assert_eq!(tapjoy.query_template(), "snuid={snuid}&id={id}&currency={currency}");
+        assert_eq!(definition("unity-ads").query_template(), "sid={sid}&oid={oid}&productid={productid}");
+    }
+
+    #[test]
+    fn a_source_may_rename_parameters_but_not_to_one_that_is_taken() {
+        let renamed = |field, name: &str| {
+            definition("cpx-research").renamed(&BTreeMap::from([(field, name.to_owned())]))
+        };
+        let own = renamed(Field::UserId, "player").expect("renamed");
+        assert!(own.query_template().starts_with("player={user_id}&"));
+        assert_eq!(renamed(Field::UserId, "hash"), Err(BadRename::Taken("hash".into())));
+        assert_eq!(renamed(Field::UserId, "status"), Err(BadRename::Taken("status".into())));
+        assert_eq!(renamed(Field::Sub5, "five"), Err(BadRename::NoField("sub5")));
+    }
+
+    #[test]
+    fn published_addresses_of_both_families_are_listed() {
+        let callers = definition("cpx-research").callers;
+        let lists = |text: &str| callers.lists(text.parse().expect("an address"));
+        assert!(lists("188.40.3.73") && lists("::ffff:188.40.3.73") && lists("2a01:4f8:d0a:30ff::2"));
+        assert!(!lists("188.40.3.74") && !lists("2a01:4f8:d0a:30ff::3"));
     }
 }

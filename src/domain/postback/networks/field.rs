@@ -1,5 +1,12 @@
 //! The fields of a definition: what a parameter means, how long it may be, and in which unit it is.
 
+use chrono::{DateTime, NaiveDateTime};
+
+use crate::time::{SECOND_MS, TimestampMs};
+
+/// The year 5138: more is another unit by mistake.
+const MAX_PLAUSIBLE_MS: i64 = 99_999_999_999_999;
+
 /// What a parameter may say. Each network has its own macro and parameter for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Field {
@@ -206,11 +213,50 @@ impl TimeFormat {
         ("rfc3339", Self::Rfc3339),
         ("text", Self::Text),
     ];
+
+    /// The instant that `text` says; `None` if it is not in this format, or not after 1970 and before 5138.
+    pub fn read(self, text: &str) -> Option<TimestampMs> {
+        let number =
+            || text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse::<i64>().ok()).flatten();
+        let ms = match self {
+            Self::Seconds => number()?.checked_mul(SECOND_MS)?,
+            Self::Millis => number()?,
+            // Every part is needed, so that nothing is guessed.
+            Self::Minutes if text.len() == 12 => {
+                NaiveDateTime::parse_from_str(text, "%Y%m%d%H%M").ok()?.and_utc().timestamp_millis()
+            }
+            Self::Rfc3339 => DateTime::parse_from_rfc3339(text).ok()?.timestamp_millis(),
+            Self::Minutes | Self::Text => return None,
+        };
+        (1..=MAX_PLAUSIBLE_MS).contains(&ms).then_some(TimestampMs(ms))
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_time_is_read_in_its_own_format_only() {
+        let text = ["1767365700", "1767365700000", "202601021455", "2026-01-02T14:55:00Z"];
+        let formats = [TimeFormat::Seconds, TimeFormat::Millis, TimeFormat::Minutes, TimeFormat::Rfc3339];
+        for (text, format) in text.into_iter().zip(formats) {
+            assert_eq!(format.read(text), Some(TimestampMs(1_767_365_700_000)), "{text}");
+            assert_eq!(TimeFormat::Text.read(text), None);
+        }
+        for (format, text) in [
+            (TimeFormat::Seconds, "1767365700000"),
+            (TimeFormat::Seconds, "0"),
+            (TimeFormat::Seconds, "-1"),
+            (TimeFormat::Seconds, ""),
+            (TimeFormat::Seconds, "99999999999999999999"),
+            (TimeFormat::Minutes, "20260102145"),
+            (TimeFormat::Minutes, "202613021455"),
+            (TimeFormat::Rfc3339, "2026-01-02"),
+        ] {
+            assert_eq!(format.read(text), None, "{text}");
+        }
+    }
 
     #[test]
     fn every_field_is_found_by_its_name() {

@@ -9,6 +9,7 @@
 //! | [`signature`], [`coverage`] | is it the network's, and which fields does that protect? |
 //! | [`event`], [`kinds`], [`identity`] | what it means, and which event and reward it is |
 //! | [`answers`], [`template`] | what the network is answered |
+//! | `shown` | a definition as JSON |
 
 pub mod answers;
 pub mod call;
@@ -22,6 +23,7 @@ pub mod kinds;
 pub mod parameters;
 mod reading;
 pub mod shipped;
+mod shown;
 pub mod signature;
 pub mod template;
 

@@ -118,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn an_unproven_definition_does_not_call_its_signature_documented_without_a_reason() {
+    fn an_unproven_definition_has_an_unproven_signature() {
         for definition in all().iter().filter(|definition| definition.confirmed == Confirmed::Unproven) {
             let allowed = ["annecy-media", "adscend-media"].contains(&definition.name.as_str());
             assert!(definition.signature.confirmed == Confirmed::Unproven || allowed, "{}", definition.name);

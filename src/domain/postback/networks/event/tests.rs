@@ -35,7 +35,7 @@ fn expected(kind: Kind, event: &str, reward: &str) -> (Kind, String, String) {
 }
 
 #[test]
-fn each_network_names_its_events_and_the_reward_that_a_reversal_takes_back() {
+fn each_network_names_its_events_and_what_a_reversal_takes_back() {
     for (name, query, event) in [
         ("targo", "user_id=u&tx_id=T%3A1&reward=5&status=1", expected(Kind::Credit, "T:1", "T:1")),
         ("targo", "user_id=u&tx_id=T&status=0", expected(Kind::Reversal, "T", "T")),

@@ -3,13 +3,14 @@
 //! | module | what it does |
 //! |---|---|
 //! | [`verify`], [`sign`] | checks a call; signs one as the network does |
-//! | [`message`] | the exact bytes that are signed |
+//! | [`message`], `assemble` | what is signed; its exact bytes |
 //! | [`digest`], [`keys`] | their digest under each secret; the secrets and keys of a source |
 //! | [`encoding`], [`place`] | how a signature is written; where it stands in a call |
 //! | [`refusal`] | why a call is refused |
 //!
 //! Sources: the networks' pages, one for each definition.
 
+mod assemble;
 pub mod digest;
 pub mod encoding;
 pub mod keys;

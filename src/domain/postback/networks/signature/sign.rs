@@ -4,7 +4,7 @@ use p256::SecretKey;
 use p256::ecdsa::signature::Signer;
 use p256::ecdsa::{DerSignature, SigningKey};
 
-use super::message::assemble;
+use super::assemble::assemble;
 use super::{Digest, Keys, Message, Place, Proof, Refusal, Scheme, SecretPlace};
 use crate::postback::macros::encoded;
 use crate::postback::networks::Definition;

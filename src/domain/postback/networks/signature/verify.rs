@@ -2,8 +2,8 @@
 
 use p256::ecdsa::signature::Verifier;
 
+use super::assemble::{Assembled, assemble};
 use super::digest::are_equal;
-use super::message::{Assembled, assemble};
 use super::{Digest, Keys, Message, Place, Proof, Refusal, Scheme, SecretPlace};
 use crate::postback::networks::Definition;
 use crate::postback::networks::call::Call;

@@ -4,12 +4,13 @@
 
 mod hostile;
 mod refusals;
+mod shipped;
 mod targo;
 mod vectors;
 
 use super::*;
 use crate::postback::networks::call::{Call, Method};
-use crate::postback::networks::{Definition, shipped};
+use crate::postback::networks::{Definition, shipped as definitions};
 use crate::postback::signature::Secret;
 use crate::time::TimestampMs;
 
@@ -48,7 +49,7 @@ const USUAL: &str = "user_id = { parameter = \"uid\" }\ntx_id = { parameter = \"
     offer_id = { parameter = \"offer\" }\nip = { parameter = \"ip\" }";
 
 fn shipped_definition(name: &str) -> Definition {
-    shipped::definition(name).expect("it ships").unwrap_or_else(|faults| panic!("{faults}"))
+    definitions::definition(name).expect("it ships").unwrap_or_else(|faults| panic!("{faults}"))
 }
 
 fn verify(definition: &Definition, target: &str, keys: &Keys) -> Result<Verified, Refusal> {

@@ -18,7 +18,7 @@ fn concat(more: &str) -> Definition {
 const DIGITS: &str = "84710ab87bad524dff9a07beba24bf17";
 
 #[test]
-fn a_signature_that_is_missing_repeated_or_malformed_is_refused_with_the_reason() {
+fn a_missing_repeated_or_malformed_signature_is_refused_with_the_reason() {
     let place = || "parameter `hash` in the URL".to_owned();
     let malformed = || Refusal::Malformed("the right number of hexadecimal digits");
     let good = "3a99d7d440d365d1035c22e7113ade39396de9fd";
@@ -82,7 +82,7 @@ fn values_are_signed_as_received_unless_the_definition_says_decoded() {
 }
 
 #[test]
-fn two_parses_of_one_concatenation_are_told_apart_by_their_parameters_only() {
+fn two_parses_of_one_concatenation_have_the_same_signature() {
     let digest = Encoding::Hex.encode(&Digest::Md5.of(b"", b"abc12test-secret"));
     for query in ["uid=abc&tx=12", "uid=ab&tx=c12"] {
         let target = format!("/pb/t?{query}&sig={digest}");

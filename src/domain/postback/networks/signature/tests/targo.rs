@@ -10,7 +10,7 @@ fn today(target: &str, form: SignatureForm) -> Result<(), BadSignature> {
 }
 
 fn defined(target: &str, form: SignatureForm) -> Result<(), BadSignature> {
-    let text = shipped::text("targo").expect("it ships");
+    let text = definitions::text("targo").expect("it ships");
     let text = match form {
         SignatureForm::Empty => text.to_owned(),
         SignatureForm::Cut => text.replace("{ url = \"empty\" }", "{ url = \"cut\" }"),

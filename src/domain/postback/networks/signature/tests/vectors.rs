@@ -244,7 +244,7 @@ fn sorted_parameters_are_written_as_the_definition_says() {
 }
 
 #[test]
-fn the_values_of_pollfish_are_signed_in_order_decoded_and_empty_ones_left_out() {
+fn empty_values_of_pollfish_are_left_out_of_what_is_signed() {
     let definition = network(
         "query",
         "user_id = { parameter = \"uid\" }\npayout = { parameter = \"cpa\", unit = \"usd_cents\" }",
