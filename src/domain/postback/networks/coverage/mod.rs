@@ -85,7 +85,8 @@ impl Definition {
         }
     }
 
-    fn protection(&self, field: Field) -> Protection {
+    /// How the signature protects `field`; a field that the network does not have is not protected.
+    pub fn protection(&self, field: Field) -> Protection {
         let (Proof::Signed(scheme), Some(definition)) = (&self.signature.proof, self.field(field)) else {
             return Protection::Nothing;
         };
