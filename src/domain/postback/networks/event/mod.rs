@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 
 use crate::money::Parsed;
 use crate::postback::cleaning::{is_nothing, shown};
+use crate::postback::mapping::NO_TRANSACTION;
 use crate::postback::networks::call::Call;
 use crate::postback::networks::identity::{BadAmount, EventIds};
 use crate::postback::networks::kinds::{By, Kind};
@@ -24,12 +25,14 @@ pub struct NetworkEvent {
     pub kind: Kind,
     /// This event, and the reward it creates or takes back.
     pub ids: EventIds,
-    /// The reward, without its sign.
+    /// The reward, without its sign; always there for a credit. Of a reversal how much it takes back, if it says so.
     pub reward: Option<Parsed>,
     /// The payout in its own currency, without its sign.
     pub payout: Option<Parsed>,
     /// Every value that is there, decoded; blanks around it are removed except for transactions.
     pub values: BTreeMap<Field, String>,
+    /// What could not be used and was left out, each a clause that names the parameter.
+    pub notes: Vec<String>,
 }
 
 /// Why a call cannot be read as an event. It is kept, and can be read again with another definition.
@@ -47,6 +50,12 @@ pub enum Unreadable {
     /// Longer than the network's ids.
     #[error("`{0}` is longer than {1} bytes")]
     TooLong(String, usize),
+    /// It has a character that no honest value has and no database stores.
+    #[error("`{0}` contains a NUL character")]
+    Nul(String),
+    /// All users would share this transaction.
+    #[error("`{0}` is {1}, a placeholder and not a transaction id")]
+    Placeholder(String, String),
     /// A macro that the network does not know.
     #[error("the network did not fill in `{0}`: it sent {1}; correct the URL in its dashboard")]
     Unfilled(String, String),
@@ -71,12 +80,15 @@ impl Definition {
         if value(Field::UserId).is_none() {
             return Err(self.missing(Field::UserId));
         }
-        let reward = self.amount(Field::Reward, kind, value)?;
-        let payout = self.amount(Field::Payout, kind, value)?;
-        if kind == Kind::Credit && reward.is_none() && self.field(Field::Reward).is_some() {
-            return Err(self.missing(Field::Reward));
-        }
-        Ok(NetworkEvent { kind, ids, reward, payout, values })
+        let mut notes = Vec::new();
+        // Only what makes money impossible to book keeps a call from being read.
+        let reward = if kind == Kind::Credit && self.field(Field::Reward).is_some() {
+            Some(self.amount(Field::Reward, kind, value)?.ok_or_else(|| self.missing(Field::Reward))?)
+        } else {
+            self.optional_amount(Field::Reward, kind, value, &mut notes)
+        };
+        let payout = self.optional_amount(Field::Payout, kind, value, &mut notes);
+        Ok(NetworkEvent { kind, ids, reward, payout, values, notes })
     }
 
     fn values(&self, call: &Call<'_>, plus: Plus) -> Result<BTreeMap<Field, String>, Unreadable> {
@@ -106,11 +118,17 @@ impl Definition {
                 }
                 continue;
             }
+            let is_transaction = matches!(definition.field, Field::TxId | Field::RefTxId);
             if decides && text.len() > definition.max_bytes {
                 return Err(Unreadable::TooLong(name(), definition.max_bytes));
             }
+            if decides && text.contains('\0') {
+                return Err(Unreadable::Nul(name()));
+            }
+            if is_transaction && NO_TRANSACTION.contains(&bare.to_lowercase().as_str()) {
+                return Err(Unreadable::Placeholder(name(), shown(bare)));
+            }
             // Two transactions that differ by a blank are two.
-            let is_transaction = matches!(definition.field, Field::TxId | Field::RefTxId);
             values.insert(definition.field, if is_transaction { text } else { bare }.to_owned());
         }
         Ok(values)
@@ -153,6 +171,21 @@ impl Definition {
         let read = unit.read(text).map_err(BadAmount::from);
         let amount = read.and_then(|sent| self.identity.amounts.magnitude(sent, kind));
         amount.map(Some).map_err(|error| Unreadable::Amount(definition.parameter.clone(), error, shown(text)))
+    }
+
+    /// An amount that nothing depends on. Of a reversal, zero says nothing.
+    fn optional_amount<'v>(
+        &self,
+        field: Field,
+        kind: Kind,
+        value: impl Fn(Field) -> Option<&'v str>,
+        notes: &mut Vec<String>,
+    ) -> Option<Parsed> {
+        let read = self.amount(field, kind, value).unwrap_or_else(|error| {
+            notes.push(format!("{error}; it was left out"));
+            None
+        });
+        read.filter(|parsed| kind != Kind::Reversal || parsed.amount.0 != 0 || parsed.rounded)
     }
 
     fn missing(&self, field: Field) -> Unreadable {

@@ -1,5 +1,7 @@
 //! Calls as events.
 
+use proptest::prelude::*;
+
 use super::*;
 use crate::postback::networks::call::Method;
 use crate::postback::networks::shipped;
@@ -100,8 +102,10 @@ fn a_call_that_cannot_be_read_names_the_parameter() {
         assert!(text.contains(error), "{query}: {text}");
     }
     assert!(read("targo", &format!("?{fields}&amp;tx_id=T")).is_ok(), "tolerant, and repeated alike");
-    let positive = read("wannads-new", "user_id=u&transaction_id=1&reward=5&status=rejected");
-    assert!(positive.expect_err("positive").to_string().contains("with a minus"));
+    for placeholder in ["null", "undefined", "NaN"] {
+        let query = format!("user_id=u&tx_id={placeholder}&reward=5&status=1");
+        assert!(read("targo", &query).expect_err(placeholder).to_string().contains("a placeholder"));
+    }
 }
 
 #[test]
@@ -113,4 +117,44 @@ fn amounts_are_read_in_their_unit_and_without_their_sign() {
         read("notik", "user_id=u&txn_id=2&rewarded_txn_id=1&amount=-5.5&payout=-0.1").expect("an event");
     assert_eq!(event.reward.map(|parsed| parsed.amount.0), Some(5_500_000));
     assert_eq!(event.payout.map(|parsed| parsed.amount.0), Some(100_000));
+}
+
+#[test]
+fn an_amount_that_nothing_depends_on_is_left_out_with_a_note() {
+    let event = read("wannads-new", "user_id=u&transaction_id=1&reward=5&status=rejected").expect("an event");
+    assert_eq!((event.kind, event.reward), (Kind::Reversal, None));
+    assert!(
+        event.notes[0].contains("with a minus: it says \u{201c}5\u{201d}; it was left out"),
+        "{:?}",
+        event.notes
+    );
+    let event = read("targo", "user_id=u&tx_id=T&reward=0&payout=1%2C5&status=2").expect("an event");
+    assert_eq!((event.reward, event.payout, event.notes.len()), (None, None, 1), "zero says nothing");
+}
+
+proptest! {
+    /// Of plain values: the mapping of today also looks inside them.
+    #[test]
+    fn targo_is_read_as_by_the_mapping_of_today(
+        user in "( |%20)?[a-z0-9]{0,3}", tx in "[a-z0-9]{0,3}( |%20)?|null", reward in "-?[0-9]{1,3}(\\.[0-9]{0,8})?|x|",
+        payout in "-?[0-9]{1,2}(\\.[0-9]{1,8})?|x|", status in "[0-4]|01|2\\.0| 1|", twice in any::<bool>(),
+    ) {
+        use crate::postback::event::Params;
+        use crate::postback::network::{self, Network};
+
+        let again = if twice { format!("&tx_id={tx}") } else { String::new() };
+        let query = format!("user_id={user}&tx_id={tx}&reward={reward}&payout={payout}&status={status}{again}");
+        let params = Params::new(Network::Targo, &BTreeMap::new()).expect("its own names");
+        let today = crate::postback::mapping::map(&format!("/pb/targo?{query}"), &params);
+        let own = read("targo", &query);
+        prop_assert_eq!(own.is_ok(), today.is_ok(), "{}: {:?} {:?}", query, own, today);
+        if let (Ok(own), Ok(today)) = (own, today) {
+            let kind = if today.kind == network::Kind::Credit { Kind::Credit } else { Kind::Reversal };
+            prop_assert_eq!(own.kind, kind);
+            prop_assert_eq!(&own.ids.reward, today.key());
+            prop_assert_eq!(own.values.get(&Field::UserId), Some(&today.user_id));
+            prop_assert_eq!(own.reward.map(|parsed| parsed.amount), today.reward);
+            prop_assert_eq!(own.payout.map(|parsed| parsed.amount), today.payout);
+        }
+    }
 }

@@ -60,8 +60,8 @@ pub(super) fn parse(file: &Arc<str>, text: &str) -> (Vec<Entry>, Vec<Fault>) {
     (lines.entries(table.get_ref()), faults.collect())
 }
 
-/// Lays `upper` over `base`: a section is merged key by key, every other value replaces the one below it. A `[kinds]` that
-/// says what it goes `by` replaces the whole section, because its other keys are values of those fields.
+/// Lays `upper` over `base`: a section is merged key by key, every other value replaces the one below it. A `[kinds]`
+/// that says what it goes `by` replaces the whole section, because its other keys are values of those fields.
 pub(super) fn overlay(base: Vec<Entry>, upper: Vec<Entry>) -> Vec<Entry> {
     let mut merged = base;
     for entry in upper {

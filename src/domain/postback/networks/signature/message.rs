@@ -1,4 +1,4 @@
-//! What a network signs, as its definition says it. The bytes themselves: [`super::assemble`].
+//! What a network signs, as its definition says it. `assemble` makes the bytes of it.
 
 use crate::postback::networks::Field;
 use crate::postback::signature::SignatureForm;

@@ -7,6 +7,7 @@
 //! | [`digest`], [`keys`] | their digest under each secret; the secrets and keys of a source |
 //! | [`encoding`], [`place`] | how a signature is written; where it stands in a call |
 //! | [`refusal`] | why a call is refused |
+//! | [`nearest`] | what the definition would have to say instead, for operators |
 //!
 //! Sources: the networks' pages, one for each definition.
 
@@ -15,6 +16,7 @@ pub mod digest;
 pub mod encoding;
 pub mod keys;
 pub mod message;
+pub mod nearest;
 pub mod place;
 pub mod refusal;
 pub mod sign;
@@ -28,6 +30,7 @@ pub use keys::{Keys, PublicKey};
 pub use message::{
     Absent, Concat, Message, Pair, Part, PartSource, PartValue, Sorted, SortedEncoding, TimestampBody,
 };
+pub use nearest::Difference;
 pub use place::{Place, SecretPlace};
 pub use refusal::Refusal;
 pub use sign::SignedCall;

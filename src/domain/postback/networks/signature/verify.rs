@@ -5,6 +5,7 @@ use p256::ecdsa::signature::Verifier;
 use super::assemble::{Assembled, assemble};
 use super::digest::are_equal;
 use super::{Digest, Keys, Message, Place, Proof, Refusal, Scheme, SecretPlace};
+use crate::postback::cleaning::{SHOWN_BYTES, shortened};
 use crate::postback::networks::Definition;
 use crate::postback::networks::call::Call;
 use crate::postback::networks::definition::ParameterSource;
@@ -125,7 +126,8 @@ fn key_id(name: &str, call: &Call<'_>) -> Result<String, Refusal> {
         let place = Place::Query(name.to_owned()).to_string();
         return Err(if values.is_empty() { Refusal::Missing(place) } else { Refusal::Repeated(place) });
     };
-    Ok(String::from_utf8_lossy(&value.decoded(Plus::Space)).into_owned())
+    // Shortened, because a refusal shows it: no network has a longer one.
+    Ok(shortened(&String::from_utf8_lossy(&value.decoded(Plus::Space)), SHOWN_BYTES).to_owned())
 }
 
 fn shared_secret(place: &SecretPlace, call: &Call<'_>, keys: &Keys) -> Result<Verified, Refusal> {

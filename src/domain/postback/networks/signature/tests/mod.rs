@@ -3,6 +3,7 @@
 //! The vectors: the networks' pages where they publish one, otherwise computed from the formula with `test-secret`.
 
 mod hostile;
+mod nearest;
 mod refusals;
 mod shipped;
 mod targo;
