@@ -8,6 +8,7 @@
 //! | [`query`] | its parameters, decoded |
 //! | [`macros`], [`unfilled`] | URLs with macros; whether a value is a macro that nobody filled in |
 //! | [`network`] | how this network names its fields and states ([`network::targo`]) |
+//! | [`networks`] | the same as definitions: any network out of a TOML file, with its signature, kinds and answers |
 //! | [`cleaning`] | a value as it can be used |
 //! | [`event`] | a credit or a reversal of one reward, or why it cannot be mapped |
 //! | [`mapping`] | parameters become an event |
@@ -21,6 +22,7 @@ pub mod gaps;
 pub mod macros;
 pub mod mapping;
 pub mod network;
+pub mod networks;
 pub mod query;
 pub mod signature;
 pub mod stated;

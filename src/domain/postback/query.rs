@@ -91,6 +91,15 @@ impl<'a> Query<'a> {
     }
 }
 
+/// `pair` without such remains before its name.
+pub(crate) fn without_entities(pair: &[u8]) -> &[u8] {
+    let mut pair = pair;
+    while let Some(rest) = ENTITIES.iter().find_map(|entity| pair.strip_prefix(entity.as_bytes())) {
+        pair = rest;
+    }
+    pair
+}
+
 fn decoded(text: &str, plus: Plus) -> Cow<'_, [u8]> {
     if plus == Plus::Space && text.contains('+') {
         return Cow::Owned(percent_decode_str(&text.replace('+', " ")).collect());

@@ -189,7 +189,7 @@ impl Params {
 
 /// A status as it is compared: lower case, no blanks around it, a number without leading and trailing zeros (`01` and
 /// `1.0` are 1).
-fn status_word(text: &str) -> String {
+pub(crate) fn status_word(text: &str) -> String {
     match Micros::parse_sent(text) {
         Ok(number) if !number.negative && !number.rounded => number.magnitude.to_string(),
         _ => text.trim().to_lowercase(),

@@ -24,7 +24,7 @@ use crate::postback::stated::{STATABLE, Stated};
 /// Seconds beyond this are milliseconds by mistake: it is the year 5138.
 const MAX_PLAUSIBLE_SECONDS: i64 = 99_999_999_999;
 /// Placeholders instead of a transaction id; all users would share them.
-const NO_TRANSACTION: [&str; 7] = ["undefined", "null", "(null)", "none", "nil", "nan", "false"];
+pub(crate) const NO_TRANSACTION: [&str; 7] = ["undefined", "null", "(null)", "none", "nil", "nan", "false"];
 
 /// Maps `target` (path and query, as received) by the names of `params`.
 pub fn map(target: &str, params: &Params) -> Result<Event, Quarantine> {
