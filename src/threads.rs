@@ -1,4 +1,5 @@
-//! The threads of a process: threads that acknowledge postbacks, and threads for everything else, which yield to them.
+//! The threads of a process: threads that acknowledge postbacks, threads that process them, and threads for everything
+//! else. All others yield to those that acknowledge.
 
 use std::future::Future;
 use std::io;
@@ -24,14 +25,15 @@ pub(crate) fn of_the_rest(yields: bool) -> io::Result<Runtime> {
     builder.build()
 }
 
-/// Threads that acknowledge postbacks and do nothing else.
-pub(crate) struct IngestThreads {
+/// Threads for one kind of work.
+pub(crate) struct Threads {
     /// `None` only while dropped: shutting down must not block a thread of another runtime.
     runtime: Option<Runtime>,
 }
 
-impl IngestThreads {
-    pub(crate) fn start() -> anyhow::Result<Self> {
+impl Threads {
+    /// Threads that acknowledge postbacks and do nothing else.
+    pub(crate) fn for_ingest() -> anyhow::Result<Self> {
         let cores = available_parallelism().map_or(1, NonZero::get);
         let runtime = Builder::new_multi_thread()
             .worker_threads((cores / 2).max(LEAST_INGEST_THREADS))
@@ -39,6 +41,19 @@ impl IngestThreads {
             .enable_all()
             .build()
             .context("cannot start the ingest threads")?;
+        Ok(Self { runtime: Some(runtime) })
+    }
+
+    /// One thread for each worker that processes postbacks. An answer of the database wakes just that one: of several
+    /// threads, each that wakes would wake another to look for more work.
+    pub(crate) fn for_processing(workers: usize) -> anyhow::Result<Self> {
+        let runtime = Builder::new_multi_thread()
+            .worker_threads(workers.max(1))
+            .thread_name("processing")
+            .on_thread_start(web::apart::yield_to_ingest)
+            .enable_all()
+            .build()
+            .context("cannot start the threads that process postbacks")?;
         Ok(Self { runtime: Some(runtime) })
     }
 
@@ -51,18 +66,22 @@ impl IngestThreads {
         Recorder::start(store.for_ingest())
     }
 
-    /// Runs `work` on these threads, and passes its panic on.
-    pub(crate) async fn run(&self, work: impl Future<Output = ()> + Send + 'static) {
-        let Some(runtime) = &self.runtime else { return };
-        if let Err(fault) = runtime.spawn(work).await
-            && let Ok(panic) = fault.try_into_panic()
-        {
-            std::panic::resume_unwind(panic);
+    /// Runs `work` on these threads, and passes its panic on; `None` if they are stopped before its end.
+    pub(crate) async fn run<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = T> + Send + 'static,
+    ) -> Option<T> {
+        match self.runtime.as_ref()?.spawn(work).await {
+            Ok(done) => Some(done),
+            Err(fault) => match fault.try_into_panic() {
+                Ok(panic) => std::panic::resume_unwind(panic),
+                Err(_) => None,
+            },
         }
     }
 }
 
-impl Drop for IngestThreads {
+impl Drop for Threads {
     fn drop(&mut self) {
         if let Some(runtime) = self.runtime.take() {
             runtime.shutdown_background();

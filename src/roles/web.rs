@@ -22,7 +22,7 @@ use super::beat::keep_beating;
 use super::{bind, endpoints, stating, watch};
 use crate::config::Settings;
 use crate::process::Process;
-use crate::threads::IngestThreads;
+use crate::threads::Threads;
 
 /// Listeners that are bound; nothing is served until [`Web::run`].
 pub(crate) struct Web {
@@ -51,7 +51,7 @@ impl Web {
     /// Serves until the process stops; then finishes the open requests and records what was received. `works`: this
     /// process has workers, too.
     pub(crate) async fn run(self, process: &Process, works: bool) -> anyhow::Result<()> {
-        let ingest_threads = IngestThreads::start()?;
+        let ingest_threads = Threads::for_ingest()?;
         let (recorder, recorded) = ingest_threads.start_recorder(&process.store);
         let watch = watch(process, Some(recorder.clone()), works);
         let ingest = Arc::new(ingest(process, recorder));
@@ -70,7 +70,7 @@ impl Web {
     }
 
     /// Serves at one address or two; whatever receives postbacks runs on `ingest_threads`.
-    async fn serve(self, process: &Process, ingest_threads: &IngestThreads, served: Served) {
+    async fn serve(self, process: &Process, ingest_threads: &Threads, served: Served) {
         let (settings, stop) = (&process.settings, &process.stop);
         let Served { ingest, api, console, watch } = served;
         let entrance = public_entrance(settings, &ingest);

@@ -18,6 +18,7 @@ use super::{bind, processor, watch};
 use crate::config::Settings;
 use crate::metrics;
 use crate::process::Process;
+use crate::threads::Threads;
 
 /// Works until the process stops; each worker finishes its current batch. If one part fails, all stop.
 pub(crate) async fn work(process: &Process, geo: Geo, observer: Option<Observer>) -> anyhow::Result<()> {
@@ -30,12 +31,13 @@ pub(crate) async fn work(process: &Process, geo: Geo, observer: Option<Observer>
     info!(policy = policy.version(), geo = ?geo.databases(), "working");
     let refresh = Refresh::new(geo.clone(), &settings.geo_databases);
     let refreshed = metrics::refresh_geo(geo.clone(), refresh, stop);
-    let processing = processing(process, geo, observer);
+    let workers = store.useful_workers(settings.workers);
+    let (processing, threads) = (processing(process, geo, observer), Threads::for_processing(workers)?);
     let forwarding = forwarding(process)?;
     let worked = async {
-        let worked = jobs::postbacks::worker::run(processing, settings.workers).await;
+        let worked = threads.run(jobs::postbacks::worker::run(processing, workers)).await;
         stop.cancel();
-        worked
+        worked.unwrap_or(Ok(()))
     };
     let forwarded = async {
         let forwarded = jobs::deliveries::run(forwarding).await;

@@ -13,7 +13,7 @@ contract! {
         a_verdict_follows_from_its_facts_whatever_happened_since,
         a_verdict_that_was_changed_is_named,
         sentences_of_a_former_version_stay_readable,
-        geo_builds_are_kept_once_for_all_processes;
+        what_verdicts_share_is_kept_once_for_all_processes;
     sqlite:
         a_database_of_the_version_before_is_read_decided_on_and_proven;
 }
@@ -66,9 +66,14 @@ async fn a_verdict_that_was_changed_is_named(home: &Home) {
     many_kinds(home).await;
     let (id, mut raw) = (home.reward("T2").await.id, home.raw().await);
     raw.lift("verdicts").await;
-    for change in
-        ["score = 1", "decision = 'credit'", "fired_points = 'T1:1'", "facts = '{}'", "hard = 1 - hard"]
-    {
+    for change in [
+        "score = 1",
+        "decision = 'credit'",
+        "fired_points = 'T1:1'",
+        r#"facts = '{"network":["tor"]}'"#,
+        "facts = 'cut off'",
+        "hard = 1 - hard",
+    ] {
         let kept: Vec<(String, i64, String, String, i64)> = raw
             .rows(&format!("SELECT decision, score, COALESCE(fired_points, ''), facts, hard FROM verdicts WHERE reward_id = {id}"))
             .await;
@@ -95,7 +100,8 @@ async fn sentences_of_a_former_version_stay_readable(home: &Home) {
     raw.lift("verdicts").await;
     raw.execute(&format!(
         "UPDATE verdicts SET facts = NULL, engine = NULL, geo_builds = NULL, fired_points = NULL, signals = '{signals}',
-                location = '{location}'"
+                location = '{location}', policy_id = NULL, policy = '{}'",
+        verdict.policy
     ))
     .await;
     let before = home.reward("T1").await;
@@ -104,12 +110,19 @@ async fn sentences_of_a_former_version_stay_readable(home: &Home) {
     assert_eq!((checked.compared, checked.without_facts), (0, 1));
 }
 
-async fn geo_builds_are_kept_once_for_all_processes(home: &Home) {
+async fn what_verdicts_share_is_kept_once_for_all_processes(home: &Home) {
     home.process_singly(&[credit("T1"), credit("T2"), credit("T3")]).await;
     let mut raw = home.raw().await;
-    assert_eq!(raw.number("SELECT COUNT(*) FROM geo_builds").await, 1);
-    assert_eq!(raw.number("SELECT COUNT(DISTINCT geo_builds) FROM verdicts").await, 1);
-    for sql in ["UPDATE geo_builds SET databases = '[]'", "DELETE FROM geo_builds"] {
+    for (table, id) in [("geo_builds", "geo_builds"), ("policy_versions", "policy_id")] {
+        assert_eq!(raw.number(&format!("SELECT COUNT(*) FROM {table}")).await, 1);
+        assert_eq!(raw.number(&format!("SELECT COUNT(DISTINCT {id}) FROM verdicts")).await, 1);
+    }
+    for sql in [
+        "UPDATE geo_builds SET databases = '[]'",
+        "DELETE FROM geo_builds",
+        "UPDATE policy_versions SET version = 'x'",
+        "DELETE FROM policy_versions",
+    ] {
         assert!(raw.attempt(sql).await.is_err(), "{sql}");
     }
 }

@@ -180,7 +180,10 @@ async fn an_old_address_leaves_the_queue_of_held_rewards_too(home: &Home) {
 async fn addresses_are_shortened_step_by_step_and_each_once(home: &Home) {
     let many = STEP_ROWS + 10;
     let calls: Vec<_> = (0..many)
-        .map(|n| old(credit(&format!("T{n}"))).by(&format!("u{n}")).with("ip", "203.0.113.77"))
+        .map(|n| {
+            let call = if n % 3 == 0 { suspicious } else { credit };
+            old(call(&format!("T{n}"))).by(&format!("u{n}")).with("ip", "203.0.113.77")
+        })
         .collect();
     home.record(&calls).await;
     while !home.process_waiting(500).await.postbacks.is_empty() {}

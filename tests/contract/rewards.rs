@@ -37,11 +37,21 @@ fn at(second: i64) -> i64 {
 }
 
 /// Thirty rewards, of which many were received at the same instant, and not in the order of their ids.
+/// Of every status, because each status is read through an index of its own.
 async fn thirty(home: &Home) {
-    let calls: Vec<Call> =
-        (0..30).map(|number| credit(&format!("T{number}")).received(at(number * 7 % 4))).collect();
+    let call = |number: i64| {
+        let tx = format!("T{number}");
+        let call = if number % 3 == 0 { credit(&tx) } else { suspicious(&tx) };
+        call.received(at(number * 7 % 4))
+    };
+    let calls: Vec<Call> = (0..30).map(call).collect();
     home.process(&calls[..10]).await;
     home.process(&calls[10..]).await;
+    home.process(&["T3", "T4", "T9"].map(reversal)).await;
+    for tx in ["T1", "T2", "T25"] {
+        let id = home.reward(tx).await.id;
+        home.decide(id, Review::Reject).await.expect("it is decided");
+    }
 }
 
 async fn rewards_are_listed_newest_first(home: &Home) {

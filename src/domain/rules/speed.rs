@@ -114,7 +114,11 @@ fn class(facts: &Facts<'_>, floor: &TaskFloor) -> OfferClass {
         .flatten()
         .find_map(|name| {
             let words = words(name);
-            let has = |list: &[String]| list.iter().any(|word| words.contains(&format!(" {word}")));
+            let starts: Vec<&str> =
+                words.match_indices(' ').map(|(at, space)| &words[at + space.len()..]).collect();
+            let has = |list: &[String]| {
+                list.iter().any(|word| starts.iter().any(|start| start.starts_with(word.as_str())))
+            };
             if has(&floor.survey_words) {
                 Some(OfferClass::Survey)
             } else if has(&floor.step_words) {

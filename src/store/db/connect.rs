@@ -63,6 +63,10 @@ pub struct OpenOptions {
 /// looks up what a batch touches. The others share the rest.
 const PAGE_CACHE_KIB: u32 = 64 * 1_024;
 
+/// Result rows that SQLite's thread may be ahead of whoever reads them: those of a whole batch, so that both threads wait
+/// for each other once a statement and not every few rows.
+const ROW_BUFFER: usize = 1_024;
+
 /// Prepared statements of a SQLite connection: enough for every statement in each of its row sizes.
 const STATEMENT_CACHE: usize = 400;
 
@@ -101,6 +105,7 @@ async fn open_sqlite(url: &str, options: OpenOptions) -> Result<Database> {
         .synchronous(SqliteSynchronous::Full)
         .busy_timeout(BUSY_TIMEOUT)
         .statement_cache_capacity(STATEMENT_CACHE)
+        .row_buffer_size(ROW_BUFFER)
         .pragma("temp_store", "memory")
         // So that REPLACE also runs the triggers that forbid deleting evidence.
         .pragma("recursive_triggers", "on");

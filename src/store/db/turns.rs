@@ -39,6 +39,8 @@ struct Shared {
     pen: Arc<File>,
     /// A thread of its own waits for files: nobody else can be held up by another process, and no end of ours waits for it.
     waiter: mpsc::Sender<oneshot::Sender<std::io::Result<()>>>,
+    /// How many have asked it and have no answer yet, those who have gone included.
+    asking: Arc<AtomicUsize>,
 }
 
 /// The right to write, until it is dropped.
@@ -130,7 +132,8 @@ impl Shared {
         };
         let (gate, pen) = (open("-gate")?, open("-pen")?);
         let (waiter, asked) = mpsc::channel::<oneshot::Sender<std::io::Result<()>>>();
-        let locks = (gate.clone(), pen.clone());
+        let (locks, asking) = ((gate.clone(), pen.clone()), Arc::new(AtomicUsize::new(0)));
+        let answered = asking.clone();
         thread::Builder::new().name("sqlite-turns".into()).spawn(move || {
             let (gate, pen) = locks;
             // Ends when the store is dropped.
@@ -143,14 +146,30 @@ impl Shared {
                     // Whoever asked has gone.
                     let _ = pen.unlock();
                 }
+                answered.fetch_sub(1, Ordering::Release);
             }
         })?;
-        Ok(Self { gate, pen, waiter })
+        Ok(Self { gate, pen, waiter, asking })
+    }
+
+    /// Takes the pen if nobody has it or waits for it. Not while our thread works on the same files: locks belong to a file,
+    /// not to a thread.
+    fn take_free_pen(&self) -> bool {
+        if self.asking.load(Ordering::Acquire) > 0 || self.gate.try_lock().is_err() {
+            return false;
+        }
+        let taken = self.pen.try_lock().is_ok();
+        let _ = self.gate.unlock();
+        taken
     }
 
     async fn take_pen(&self) -> Result<()> {
+        if self.take_free_pen() {
+            return Ok(());
+        }
         let (answer, taken) = oneshot::channel();
         let gone = || Error::Aborted("the thread that waits for the lock files has ended".into());
+        self.asking.fetch_add(1, Ordering::Relaxed);
         self.waiter.send(answer).map_err(|_| gone())?;
         let mut taken = Taken { taken: Some(taken), pen: &self.pen };
         let result = match &mut taken.taken {

@@ -51,15 +51,77 @@ impl Store {
         let store = self.clone();
         own_task(async move {
             let done = async {
-                let mut tx = store.begin().await?;
-                let done = work(&mut tx).await;
-                tx.end(done).await
+                let turn = store.turn().await?;
+                store.write_once(turn, work).await
             };
             let done = store.within(limit, done).await;
             store.commits.note(&done);
             done
         })
         .await
+    }
+
+    /// Like [`Store::write_within`], in a turn that has come.
+    pub(crate) async fn write_in<T: Send + 'static>(
+        &self,
+        turn: Option<Turn>,
+        limit: Duration,
+        work: impl for<'t> FnOnce(&'t mut Tx) -> Work<'t, T> + Send + 'static,
+    ) -> Result<T> {
+        let store = self.clone();
+        own_task(async move {
+            let done = store.within(limit, store.write_once(turn, work)).await;
+            store.commits.note(&done);
+            done
+        })
+        .await
+    }
+
+    /// Runs `statement` with `rows` as its `{given}` in a transaction of its own: the database begins and commits it by
+    /// itself, which saves two round trips.
+    pub(crate) async fn execute_alone(
+        &self,
+        turn: Option<Turn>,
+        limit: Duration,
+        statement: &Statement,
+        rows: &[impl GivenRow],
+    ) -> Result<()> {
+        let store = self.clone();
+        let (sqlite, postgres) = match &self.database {
+            Database::Sqlite { .. } => (Some(values(&statement.given, rows)), None),
+            Database::Postgres(_) => (None, Some(arrays(&statement.given, rows))),
+        };
+        let text = statement.postgres;
+        own_task(async move {
+            let done = store.within(limit, async {
+                match (&store.database, sqlite, postgres) {
+                    (Database::Sqlite { writer, .. }, Some(values), _) => {
+                        let (sql, arguments) = values?;
+                        sqlx::query_with(sql, arguments).execute(writer).await?;
+                    }
+                    (Database::Postgres(line), _, Some(arrays)) => {
+                        sqlx::query_with(text, arrays?).execute(&line.pool()).await?;
+                    }
+                    _ => return Err(Error::Aborted("rows of another database".into())),
+                }
+                Ok(())
+            });
+            let done = done.await;
+            drop(turn);
+            store.commits.note(&done);
+            done
+        })
+        .await
+    }
+
+    async fn write_once<T>(
+        &self,
+        turn: Option<Turn>,
+        work: impl for<'t> FnOnce(&'t mut Tx) -> Work<'t, T> + Send,
+    ) -> Result<T> {
+        let mut tx = self.begin_in(turn).await?;
+        let done = work(&mut tx).await;
+        tx.end(done).await
     }
 
     /// Like [`Store::write`], then wakes the delivery workers, even if the caller was dropped.
@@ -76,14 +138,26 @@ impl Store {
         .await
     }
 
+    /// Waits until it may write; `None` on Postgres, where several write at once.
+    pub(crate) async fn turn(&self) -> Result<Option<Turn>> {
+        match &self.database {
+            Database::Sqlite { turns, .. } => turns.take().await.map(Some),
+            Database::Postgres(_) => Ok(None),
+        }
+    }
+
     /// Begins a transaction that will write. Only to be called inside [`own_task`].
     pub(crate) async fn begin(&self) -> Result<Tx> {
+        let turn = self.turn().await?;
+        self.begin_in(turn).await
+    }
+
+    async fn begin_in(&self, turn: Option<Turn>) -> Result<Tx> {
         #[expect(clippy::disallowed_methods, reason = "this is the one place that the ban points to")]
         Ok(match &self.database {
             // dialect: SQLite gets the write lock at once; a later upgrade would fail without waiting
-            Database::Sqlite { writer, turns, .. } => {
-                let turn = turns.take().await?;
-                Tx::Sqlite(writer.begin_with("BEGIN IMMEDIATE").await?, Vec::new(), Some(turn))
+            Database::Sqlite { writer, .. } => {
+                Tx::Sqlite(writer.begin_with("BEGIN IMMEDIATE").await?, Vec::new(), turn)
             }
             Database::Postgres(line) => Tx::Postgres(line.pool().begin().await?, Vec::new()),
         })

@@ -108,6 +108,15 @@ struct StoredBodies {
     tallies: BTreeMap<(String, i64), i64>,
 }
 
+/// `postbacks` as they are inserted, if none of them has a body: there is nothing to look up then.
+pub(crate) fn without(postbacks: &[NewPostback]) -> Option<Vec<Recorded<'_>>> {
+    if postbacks.iter().any(|postback| postback.body.is_some()) {
+        return None;
+    }
+    let each = postbacks.iter();
+    Some(each.map(|postback| Recorded::of(postback, postback.body_left_out.clone())).collect())
+}
+
 /// `postbacks` as they are inserted, each with its body or the reason why it is not kept.
 pub(crate) async fn bounded<'a>(
     tx: &mut Tx,
@@ -128,9 +137,6 @@ pub(crate) async fn bounded<'a>(
 async fn stored_bodies(tx: &mut Tx, postbacks: &[NewPostback]) -> Result<StoredBodies> {
     let with_body: Vec<_> = postbacks.iter().filter(|postback| postback.body.is_some()).collect();
     let mut stored = StoredBodies::default();
-    if with_body.is_empty() {
-        return Ok(stored);
-    }
     let urls: BTreeSet<String> = with_body.iter().map(|postback| url_of(postback)).collect();
     let given: Vec<_> = urls.iter().map(|url| UrlRow { body_of: url }).collect();
     let kept: Vec<KeptRow> = tx.fetch(&KEPT, &given).await?;

@@ -10,6 +10,7 @@ use domain::time::TimestampMs;
 
 use crate::db::deadline::RECORD;
 use crate::db::sql::{LazyStatement, Statement};
+use crate::db::turns::Turn;
 use crate::db::tx::{Tx, with_statement};
 use crate::postbacks::bodies::{self, Recorded};
 use crate::{Result, Store, read};
@@ -57,6 +58,10 @@ pub struct WaitingPostback {
     pub stated: Option<StatedBy>,
 }
 
+/// The turn to record postbacks.
+#[derive(Debug)]
+pub struct RecordTurn(Option<Turn>);
+
 /// The number and age of waiting postbacks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct InboxDepth {
@@ -91,11 +96,26 @@ static CLAIM: LazyStatement = LazyLock::new(|| {
 });
 
 impl Store {
+    /// Waits for the turn to record. Until it is used or dropped, nobody else writes to a SQLite database; on Postgres
+    /// there is nothing to wait for.
+    pub async fn turn_to_record(&self) -> Result<RecordTurn> {
+        self.within(RECORD, async { self.turn().await.map(RecordTurn) }).await
+    }
+
     /// Records `postbacks` in one transaction, with those of their bodies that the limits allow. After `Ok` they are on
     /// disk.
     pub async fn record(&self, postbacks: Arc<Vec<NewPostback>>) -> Result<()> {
+        let turn = self.turn_to_record().await?;
+        self.record_in(turn, postbacks).await
+    }
+
+    /// Like [`Store::record`], in a turn that has come.
+    pub async fn record_in(&self, turn: RecordTurn, postbacks: Arc<Vec<NewPostback>>) -> Result<()> {
+        if let Some(rows) = bodies::without(&postbacks) {
+            return self.execute_alone(turn.0, RECORD, &INSERT, &rows).await;
+        }
         let per_hour = self.body_bytes_per_hour;
-        self.write_within(RECORD, move |tx| {
+        self.write_in(turn.0, RECORD, move |tx| {
             Box::pin(async move {
                 let rows = bodies::bounded(tx, &postbacks, per_hour).await?;
                 tx.execute(&INSERT, &rows).await.map(|_| ())

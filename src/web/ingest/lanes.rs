@@ -124,20 +124,35 @@ impl<T> Lanes<T> {
     /// Waits for items and takes up to `most` (at least one item), from the lanes in turn; `None` when the queue is closed
     /// and empty.
     pub(super) async fn take(&self, most: Held) -> Option<Vec<T>> {
+        while self.wait().await {
+            let taken = self.take_waiting(most);
+            if !taken.is_empty() {
+                return Some(taken);
+            }
+        }
+        None
+    }
+
+    /// Waits until there are items to take; false when the queue is closed and empty.
+    pub(super) async fn wait(&self) -> bool {
         loop {
             let changed = self.changed.notified();
             {
-                let mut state = self.lock();
-                let taken = state.take(most);
-                if !taken.is_empty() {
-                    return Some(taken);
+                let state = self.lock();
+                if state.lanes.values().any(|lane| !lane.waiting.is_empty()) {
+                    return true;
                 }
                 if state.is_closed {
-                    return None;
+                    return false;
                 }
             }
             changed.await;
         }
+    }
+
+    /// Takes up to `most` of those that wait now, from the lanes in turn.
+    pub(super) fn take_waiting(&self, most: Held) -> Vec<T> {
+        self.lock().take(most)
     }
 
     /// Accepts no further items; waiting ones can still be taken.

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use metrics::histogram;
 use store::Store;
 use store::postbacks::bodies::{bytes_of, left_out};
-use store::postbacks::inbox::NewPostback;
+use store::postbacks::inbox::{NewPostback, RecordTurn};
 use store::postbacks::refused::NewRefused;
 use tokio::sync::{Notify, oneshot, watch};
 use tracing::{error, warn};
@@ -105,9 +105,11 @@ impl Recorder {
         let keeper = tokio::spawn(keep_refused(store.clone(), refused));
         let work = tokio::spawn(async move {
             let abandoned = Abandoned(waiting);
-            while let Some(batch) = abandoned.0.take(MAX_BATCH).await {
+            while abandoned.0.wait().await {
                 committing.send_replace(Some(Instant::now()));
-                record(&store, batch).await?;
+                // The turn first: all calls that arrive while a worker writes are committed together.
+                let turn = store.turn_to_record().await;
+                record(&store, turn, abandoned.0.take_waiting(MAX_BATCH)).await?;
                 committing.send_replace(None);
                 store.wake_workers();
                 notices.notify_one();
@@ -176,7 +178,11 @@ fn kib(call: &NewPostback) -> usize {
 }
 
 /// Commits `batch` and answers each of its calls. An error means that the process must end.
-async fn record(store: &Store, mut batch: Vec<Waiting>) -> Result<(), store::Error> {
+async fn record(
+    store: &Store,
+    turn: Result<RecordTurn, store::Error>,
+    mut batch: Vec<Waiting>,
+) -> Result<(), store::Error> {
     // A dropped call is answered 503, because its channel closes.
     let calls = batch.len();
     batch.retain(|call| call.since.elapsed() < COMMIT_WITHIN);
@@ -192,7 +198,11 @@ async fn record(store: &Store, mut batch: Vec<Waiting>) -> Result<(), store::Err
         .unzip();
     let postbacks = Arc::new(postbacks);
     histogram!("rewardgate_recorder_batch").record(f64_of(postbacks.len()));
-    match store.record(postbacks.clone()).await {
+    let recorded = match turn {
+        Ok(turn) => store.record_in(turn, postbacks.clone()).await,
+        Err(error) => Err(error),
+    };
+    match recorded {
         Ok(()) => send_all(answers, Ok(())),
         Err(error) if error.is_broken() => return Err(error),
         Err(error) if postbacks.len() == 1 || error.is_transient() => {
