@@ -151,7 +151,8 @@ async fn up(config: Option<&Path>) -> anyhow::Result<u8> {
     commands::say("worker ready");
     let listening = async { stopping(&process, web.run(&process, true).await) };
     let working = async { stopping(&process, Box::pin(roles::work(&process, geo, None)).await) };
-    let (listened, worked, ()) = tokio::join!(listening, working, metrics::look(&process));
+    let (listened, worked, (), ()) =
+        tokio::join!(listening, working, metrics::look(&process), process.keep_log_short());
     process.store.close().await;
     listened.and(worked)
 }
@@ -160,7 +161,7 @@ async fn up(config: Option<&Path>) -> anyhow::Result<u8> {
 async fn web(process: Process) -> anyhow::Result<u8> {
     let web = announce(start(&process).await?);
     let listening = async { stopping(&process, web.run(&process, false).await) };
-    let (listened, ()) = tokio::join!(listening, metrics::look(&process));
+    let (listened, (), ()) = tokio::join!(listening, metrics::look(&process), process.keep_log_short());
     process.store.close().await;
     listened
 }
@@ -182,7 +183,8 @@ async fn worker(config: Option<&Path>) -> anyhow::Result<u8> {
             monitored.run(&process).await;
         }
     };
-    let (worked, (), ()) = tokio::join!(working, monitoring, metrics::look(&process));
+    let (worked, (), (), ()) =
+        tokio::join!(working, monitoring, metrics::look(&process), process.keep_log_short());
     process.store.close().await;
     worked
 }

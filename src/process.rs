@@ -36,6 +36,11 @@ impl Process {
         let last_beat_ms = Arc::new(AtomicI64::new(clock.now().0));
         Self { settings, store, clock, stop: CancellationToken::new(), metrics, last_beat_ms }
     }
+
+    /// Keeps the log of a SQLite database short until the process stops.
+    pub(crate) async fn keep_log_short(&self) {
+        self.store.keep_log_short(self.stop.cancelled()).await;
+    }
 }
 
 /// Opens the database of `settings`; `create`: a missing SQLite file is created.

@@ -55,6 +55,7 @@ use std::sync::Arc;
 use domain::delivery::Subscriptions;
 use domain::review::queue::ReviewTerms;
 use sqlx::SqlitePool;
+use sqlx::sqlite::SqliteConnectOptions;
 
 use db::{deadline, line, moment, turns};
 
@@ -75,11 +76,11 @@ pub struct Store {
     commits: Arc<deadline::Commits>,
     /// Postgres: connections reserved for ingest, opened on first use.
     ingest_line: Option<Arc<line::Line>>,
-    /// The snapshot for all reads, if there is one.
-    /// Ids of geo builds that are committed.
+    /// Ids of texts that verdicts share, if they are committed.
     repeated: rewards::repeated::Repeated,
     /// Policies of verdicts that were explained.
     policies: db::remembered::Remembered<Arc<domain::policy::Policy>>,
+    /// The snapshot for all reads, if there is one.
     moment: Option<moment::Moment>,
 }
 
@@ -102,6 +103,8 @@ enum Database {
         writer: SqlitePool,
         readers: SqlitePool,
         turns: Arc<turns::Turns>,
+        /// Opens the connection that moves pages from the log to the file.
+        connect: Box<SqliteConnectOptions>,
     },
     Postgres(Arc<line::Line>),
 }

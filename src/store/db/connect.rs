@@ -11,6 +11,7 @@ use sqlx::postgres::PgConnectOptions;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{ConnectOptions, Connection, SqliteConnection, SqlitePool};
 
+use crate::db::checkpoint::PAGES_AT_MOST;
 use crate::db::deadline::READ;
 use crate::db::line::Line;
 use crate::db::turns::Turns;
@@ -106,6 +107,7 @@ async fn open_sqlite(url: &str, options: OpenOptions) -> Result<Database> {
         .busy_timeout(BUSY_TIMEOUT)
         .statement_cache_capacity(STATEMENT_CACHE)
         .row_buffer_size(ROW_BUFFER)
+        .pragma("wal_autocheckpoint", PAGES_AT_MOST)
         .pragma("temp_store", "memory")
         // So that REPLACE also runs the triggers that forbid deleting evidence.
         .pragma("recursive_triggers", "on");
@@ -140,6 +142,7 @@ async fn open_sqlite(url: &str, options: OpenOptions) -> Result<Database> {
         .connect_with(with_cache(connect.clone(), PAGE_CACHE_KIB / 8 * 5))
         .await?;
     let readers_max = options.max_connections.max(1);
+    let moving = with_cache(connect.clone(), 0);
     let connect = with_cache(connect, PAGE_CACHE_KIB / 8 * 3 / readers_max);
     let readers = SqlitePoolOptions::new()
         .max_connections(readers_max)
@@ -149,7 +152,7 @@ async fn open_sqlite(url: &str, options: OpenOptions) -> Result<Database> {
         .after_release(|connection, _| Box::pin(async { Ok(!connection.is_in_transaction()) }))
         .connect_lazy_with(connect.pragma("query_only", "on"));
     let turns = Turns::of((!is_in_memory(&file)).then_some(file.as_path()));
-    Ok(Database::Sqlite { writer, readers, turns })
+    Ok(Database::Sqlite { writer, readers, turns, connect: Box::new(moving) })
 }
 
 /// The same with a page cache of so many KiB, 1 MiB at least.

@@ -9,12 +9,14 @@
 //! | `conditions` | conditions of a query built at run time |
 //! | `remembered` | what was looked up once and never changes |
 //! | `turns` | whose turn it is to write on SQLite |
+//! | `checkpoint` | keeping the log of SQLite short |
 //! | `tx` | one transaction in one task |
 //! | [`moment`] | several reads on one snapshot |
 //! | [`deadline`], `line` | deadlines for every use; connections that stop answering or are read-only are replaced |
 //! | [`integrity`] | damage below the tables, and the newest postback |
 //! | [`notify`] | waking workers |
 
+pub(crate) mod checkpoint;
 pub(crate) mod conditions;
 pub mod connect;
 pub mod deadline;

@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock, mpsc};
 use std::thread;
 
-use tokio::sync::{Mutex, OwnedMutexGuard, oneshot};
+use tokio::sync::{Mutex, Notify, OwnedMutexGuard, oneshot};
 
 use crate::{Error, Result};
 
@@ -25,6 +25,8 @@ pub(crate) struct Turns {
     own: Arc<Mutex<()>>,
     /// How many of this process wait or write.
     wanting: AtomicUsize,
+    /// Signals that somebody of this process has written.
+    written: Notify,
     /// The database's file; `None` for one in memory, which no other process has.
     file: Option<PathBuf>,
     /// Made when somebody wants to write for the first time, so that looking at a database leaves no files beside it. `None`
@@ -56,6 +58,7 @@ impl Turns {
         Arc::new(Self {
             own: Arc::default(),
             wanting: AtomicUsize::new(0),
+            written: Notify::new(),
             file: file.map(Path::to_path_buf),
             shared: OnceLock::new(),
         })
@@ -70,6 +73,11 @@ impl Turns {
             .ok()
         };
         self.shared.get_or_init(make).as_ref()
+    }
+
+    /// Ends when somebody of this process has written since it ended last.
+    pub(crate) async fn written(&self) {
+        self.written.notified().await;
     }
 
     /// Waits in line. Dropped while it waits, it leaves the line.
@@ -116,6 +124,7 @@ impl Drop for Turn {
             let _ = shared.pen.unlock();
         }
         drop(Wanting(&self.turns));
+        self.turns.written.notify_one();
     }
 }
 
