@@ -21,6 +21,7 @@ use crate::verdict::{Verdict, decide};
 
 /// The measured facts that no column of the reward holds.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 pub struct Evidence {
     /// When the postback of the reward arrived, in documents of before: it is the reward's own time of receipt.
     #[serde(rename = "at", default, skip_serializing_if = "Option::is_none")]

@@ -36,14 +36,16 @@ struct Log {
     /// True if another process was moving at the same time.
     busy: bool,
     /// Pages of the log.
-    log: i64,
+    #[sqlx(rename = "log")]
+    pages: i64,
     /// How many of them are in the file.
-    checkpointed: i64,
+    #[sqlx(rename = "checkpointed")]
+    moved: i64,
 }
 
 impl Log {
     fn left(self) -> i64 {
-        self.log - self.checkpointed
+        self.pages - self.moved
     }
 }
 
@@ -79,7 +81,7 @@ async fn keep_short(
             () = is_time => {}
         }
         let log = move_pages(&mut connection).await?;
-        let is_long = log.log >= LONG_PAGES && !log.busy;
+        let is_long = log.pages >= LONG_PAGES && !log.busy;
         let is_stuck = is_long && !begin_anew(&mut connection, turns, log).await?;
         pause = if is_stuck { RETRY_PAUSE } else { PAUSE };
     }
@@ -137,7 +139,7 @@ mod tests {
             let store = store.clone();
             async move { store.keep_log_short(std::future::pending()).await }
         });
-        let deadline = Instant::now() + Duration::from_secs(60);
+        let deadline = Instant::now() + Duration::from_mins(1);
         for fills in 2..=13 {
             fill().await;
             while bytes(&file) < fills * 8_000_000 {
