@@ -32,7 +32,8 @@ contract! {
 async fn start_and_drop<T>(work: impl Future<Output = T>) {
     tokio::select! {
         biased;
-        _ = work => panic!("nothing that writes is done at once"),
+        // On a busy machine its task may be done before anybody waits for it.
+        _ = work => {}
         () = std::future::ready(()) => {}
     }
 }

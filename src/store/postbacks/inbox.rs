@@ -11,7 +11,7 @@ use domain::time::TimestampMs;
 use crate::db::deadline::RECORD;
 use crate::db::sql::{LazyStatement, Statement};
 use crate::db::turns::Turn;
-use crate::db::tx::{Tx, with_statement};
+use crate::db::tx::{Tx, own_task, with_statement};
 use crate::postbacks::bodies::{self, Recorded};
 use crate::{Result, Store, read};
 
@@ -105,8 +105,12 @@ impl Store {
     /// Records `postbacks` in one transaction, with those of their bodies that the limits allow. After `Ok` they are on
     /// disk.
     pub async fn record(&self, postbacks: Arc<Vec<NewPostback>>) -> Result<()> {
-        let turn = self.turn_to_record().await?;
-        self.record_in(turn, postbacks).await
+        let store = self.clone();
+        own_task(async move {
+            let turn = store.turn_to_record().await?;
+            store.record_in(turn, postbacks).await
+        })
+        .await
     }
 
     /// Like [`Store::record`], in a turn that has come.

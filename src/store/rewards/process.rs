@@ -152,7 +152,7 @@ impl Store {
         now: TimestampMs,
         work: impl FnOnce(Claimed) -> W,
     ) -> Result<Option<(ProcessedBatch, bool)>> {
-        let mut tx = self.begin().await?;
+        let mut tx = self.begin_batch().await?;
         let began = Instant::now();
         let postbacks = match claim_with_stated(&mut tx, which).await {
             Ok(postbacks) if !postbacks.is_empty() => postbacks,
