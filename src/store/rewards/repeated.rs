@@ -19,33 +19,25 @@ given_row! {
     }
 }
 
-static LOAD_BUILDS: LazyStatement = LazyLock::new(|| {
-    Statement::given::<TextRow>(
-        "SELECT geo_builds.id, geo_builds.databases FROM {given}
-         JOIN geo_builds ON geo_builds.databases = given.text",
-    )
-});
+static LOAD_BUILDS: LazyStatement = LazyLock::new(|| load("geo_builds", "databases"));
+static INSERT_BUILDS: LazyStatement = LazyLock::new(|| insert("geo_builds", "databases"));
+static LOAD_POLICIES: LazyStatement = LazyLock::new(|| load("policy_versions", "version"));
+static INSERT_POLICIES: LazyStatement = LazyLock::new(|| insert("policy_versions", "version"));
 
-static INSERT_BUILDS: LazyStatement = LazyLock::new(|| {
-    Statement::given::<TextRow>(
-        "INSERT INTO geo_builds (databases) SELECT text FROM {given} WHERE true ORDER BY text
-         ON CONFLICT DO NOTHING",
-    )
-});
+/// The ids of texts in `column` of `table`.
+fn load(table: &str, column: &str) -> Statement {
+    Statement::given::<TextRow>(&format!(
+        "SELECT {table}.id, {table}.{column} FROM {{given}} JOIN {table} ON {table}.{column} = given.text"
+    ))
+}
 
-static LOAD_POLICIES: LazyStatement = LazyLock::new(|| {
-    Statement::given::<TextRow>(
-        "SELECT policy_versions.id, policy_versions.version FROM {given}
-         JOIN policy_versions ON policy_versions.version = given.text",
-    )
-});
-
-static INSERT_POLICIES: LazyStatement = LazyLock::new(|| {
-    Statement::given::<TextRow>(
-        "INSERT INTO policy_versions (version) SELECT text FROM {given} WHERE true ORDER BY text
-         ON CONFLICT DO NOTHING",
-    )
-});
+/// Adds texts to `column` of `table`; those that are there stay.
+fn insert(table: &str, column: &str) -> Statement {
+    Statement::given::<TextRow>(&format!(
+        "INSERT INTO {table} ({column}) SELECT text FROM {{given}} WHERE true ORDER BY text
+         ON CONFLICT DO NOTHING"
+    ))
+}
 
 /// The ids that this process knows to be committed.
 #[derive(Clone, Debug, Default)]
