@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use domain::postback::signature::{Secret, SignatureForm, sign};
+use domain::postback::networks::signature::Keys;
+use domain::postback::networks::{Call, Definition};
 use domain::time::TimestampMs;
 use reqwest::header::DATE;
 use reqwest::redirect::Policy;
@@ -21,8 +22,10 @@ const REQUEST_ID: &str = "x-request-id";
 /// The result of a probe.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Probed {
-    /// A RewardGate process answered, and the URL reached it as signed.
+    /// A RewardGate process answered that knows the source.
     Understood {
+        /// True if the URL reached it as signed; false if its network does not sign URLs.
+        unchanged: bool,
         /// The clock of the answering process, accurate to a second.
         date: Option<TimestampMs>,
     },
@@ -46,12 +49,26 @@ pub enum Probed {
 /// Probes `{origin}/pb/{source}`; this records nothing.
 ///
 /// The executable must have installed a rustls provider first: without one, the HTTP client panics.
-pub async fn probe(origin: &str, source: &str, form: SignatureForm, secret: &Secret) -> Probed {
-    let target = sign(origin, &format!("/pb/{source}?{ODD_QUERY}"), form, secret);
+pub async fn probe(
+    origin: &str,
+    source: &str,
+    definition: &Definition,
+    keys: &Keys,
+    now: TimestampMs,
+) -> Probed {
+    let odd = format!("/pb/{source}?{ODD_QUERY}");
+    // Other messages lack their parts here.
+    let signs_url = definition.signature.url_form().is_some();
+    let signed = definition.sign(&Call::get(origin, &odd), keys, now).ok().filter(|_| signs_url);
+    let unchanged = signed.is_some();
+    let (method, target) = match signed {
+        Some(signed) => (Method::OPTIONS, signed.target),
+        None => (Method::HEAD, odd),
+    };
     let asked = async {
         let client =
             reqwest::ClientBuilder::new().timeout(TIMEOUT).redirect(Policy::none()).no_proxy().build()?;
-        client.request(Method::OPTIONS, format!("{origin}{target}")).send().await
+        client.request(method, format!("{origin}{target}")).send().await
     };
     match asked.await {
         // Any server may answer a preflight or an unknown path; only RewardGate gives every call an id.
@@ -62,7 +79,7 @@ pub async fn probe(origin: &str, source: &str, form: SignatureForm, secret: &Sec
             StatusCode::OK => {
                 let date = answer.headers().get(DATE).and_then(|date| date.to_str().ok());
                 let date = date.and_then(TimestampMs::parse_http_date);
-                Probed::Understood { date }
+                Probed::Understood { unchanged, date }
             }
             StatusCode::FORBIDDEN => Probed::Rewritten,
             StatusCode::NOT_FOUND => Probed::UnknownSource,

@@ -72,7 +72,8 @@ impl Processor {
         let mapped = match self.sources.get(&postback.source) {
             Some(source) => {
                 let stated = postback.stated.as_ref().map(|by| by.stated.clone()).unwrap_or_default();
-                map_stated(&postback.target, &source.params, &stated).map(|event| Mapped {
+                let mapped = postback.kept().with("", |call| map_stated(call, &source.params, &stated));
+                mapped.map(|event| Mapped {
                     source: source.terms.clone(),
                     event,
                     caller_listed: caller_listed(source, &postback.remote_ip),

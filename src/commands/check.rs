@@ -217,10 +217,14 @@ async fn public_url(
     if offline {
         return findings.add(Mark::Warning, what, &format!("{url} was not called (--offline)"));
     }
-    let Some(secret) = source.secrets.first() else { return };
-    let text = match probe(&settings.public_url, &source.name, source.signature_form, secret).await {
-        Probed::Understood { date } => {
-            findings.add(Mark::Good, what, &format!("{url} leads here, and its query arrives unchanged"));
+    let text = {
+        let definition = source.params.definition();
+        probe(&settings.public_url, &source.name, definition, &source.keys, clock.now()).await
+    };
+    let text = match text {
+        Probed::Understood { unchanged, date } => {
+            let arrives = if unchanged { ", and its query arrives unchanged" } else { "" };
+            findings.add(Mark::Good, what, &format!("{url} leads here{arrives}"));
             if let Some(date) = date {
                 // The header has whole seconds.
                 clocks(date, clock.now(), "the public URL", 1_000, findings);
@@ -332,7 +336,7 @@ fn sources_in_dashboard(
         say_lines(&format!(
             "\n{}: paste this into the dashboard of {}",
             source.name,
-            source.params.network().name()
+            source.params.definition().title
         ));
         say_lines(&format!("{}\n", dashboard::url(origin, &source.name, &source.params)));
     }

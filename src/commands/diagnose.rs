@@ -72,14 +72,14 @@ fn of(settings: &Settings, source: &str, seen: Seen<'_>) -> anyhow::Result<Diagn
     ]);
     let others = settings.sources.iter().filter(|other| other.name != source);
     let other_secrets: Vec<_> = others
-        .flat_map(|other| other.secrets.iter().map(|secret| (other.name.clone(), secret.clone())))
+        .flat_map(|other| other.keys.secrets.iter().map(|secret| (other.name.clone(), secret.clone())))
         .collect();
     Ok(look(&Suspect {
         target: seen.target,
         origin: &settings.public_url,
         other_hosts: &other_hosts,
-        form: configured.signature_form,
-        secrets: &configured.secrets,
+        form: configured.params.definition().signature.url_form().unwrap_or_default(),
+        secrets: &configured.keys.secrets,
         other_secrets: &other_secrets,
         carried: seen.carried,
         dashboard: seen.dashboard,

@@ -4,7 +4,7 @@ use anyhow::Context as _;
 use clap::{Args, Subcommand};
 use domain::access::Role;
 use domain::masked::masked;
-use domain::postback::network::Field;
+use domain::postback::networks::Field;
 use domain::time::TimestampMs;
 use store::postbacks::quarantine::{Acted, By};
 use web::stating::{self, Stating, act_words};

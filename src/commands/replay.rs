@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use clap::Args;
 use domain::rules::ENGINE;
 use domain::text::count;
+use domain::time::TimestampMs;
 use store::postbacks::replay::{QuarantineFilter, Replayer};
 
 use super::acting::command_line;
@@ -102,8 +103,13 @@ async fn refused(process: &Process, args: &ReplayArgs) -> anyhow::Result<u8> {
         progress.advance(page.len());
         for call in page {
             let checked = match endpoints.get(&call.source) {
-                Some(endpoint) => endpoint
-                    .check(origin, &call.target, call.remote_ip.parse().ok())
+                // At its own time: a signature may be valid for some minutes only.
+                Some(endpoint) => call
+                    .kept()
+                    .with(origin, |received| {
+                        let (caller, at) = (call.remote_ip.parse().ok(), TimestampMs(call.received_at));
+                        endpoint.check(received, caller, at)
+                    })
                     .map_err(|refusal| refusal.to_string()),
                 None => Err(format!("the source `{}` is not in the settings", call.source)),
             };

@@ -15,7 +15,8 @@ use jobs::deliveries::Target;
 use serde::Deserialize;
 
 use super::layers::Section;
-use super::sources::{OneOrMore, networks};
+use super::networks::OneOrMore;
+use super::sources::addresses;
 use super::{bounded, bounded_if_given};
 
 /// Settings for all apps.
@@ -41,7 +42,7 @@ pub(super) fn deliveries(top: &mut Section<'_>) -> Option<Deliveries> {
     let part = top.table("deliveries");
     let mut section = top.inner(part);
     let grace_seconds = bounded(&mut section, "grace_seconds", 0..=3_600);
-    let allow_networks = networks(&mut section, "allow_networks", "10.1.0.0/16");
+    let allow_networks = addresses(&mut section, "allow_networks", "10.1.0.0/16");
     section.finish();
     Some(Deliveries { grace_ms: grace_seconds? * SECOND_MS, allow_networks: allow_networks? })
 }

@@ -10,6 +10,7 @@ mod forward;
 mod layers;
 mod limits;
 mod mail;
+mod networks;
 mod proxies;
 mod public_url;
 mod reports;
@@ -28,6 +29,7 @@ use std::path::{Path, PathBuf};
 
 use chrono_tz::Tz;
 use domain::policy::Policy;
+use domain::postback::networks::Definition;
 use domain::proxies::Proxies;
 use domain::review::queue::ReviewTerms;
 use jobs::retention::RetentionPeriods;
@@ -85,6 +87,8 @@ pub(crate) struct Settings {
     pub(crate) mail: Option<jobs::mail::Mail>,
     /// Claims, targets and second persons.
     pub(crate) review: ReviewTerms,
+    /// Definitions of networks from the publisher's own files.
+    pub(crate) networks: Vec<Definition>,
     /// The endpoints of networks.
     pub(crate) sources: Vec<Source>,
     /// Names of the apps.
@@ -205,12 +209,13 @@ impl Settings {
         let log_format = top.value("log_format");
         let limits = limits::limits(&mut top);
         let retention = limits::retention(&mut top);
-        let reports = reports::reports(&mut top, timezone);
         let mail = mail::mail(&mut top, public_url.as_deref());
         let review = review::review(&mut top);
         let deliveries = forward::deliveries(&mut top);
         let (apps, forwards) = apps(&mut top);
-        let sources = sources(&mut top, &apps, timezone);
+        let networks = networks::own_networks(&mut top);
+        let sources = sources(&mut top, &networks, &apps, timezone);
+        let reports = reports::reports(&mut top, timezone, &sources);
         if let Some(policy) = &policy {
             for name in
                 policy.source_names().filter(|name| !sources.iter().any(|source| source.name == *name))
@@ -243,6 +248,7 @@ impl Settings {
             reports: reports?,
             mail,
             review: review?,
+            networks,
             sources,
             apps,
             forwards,

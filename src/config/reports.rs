@@ -1,14 +1,18 @@
 //! When reports are created and closed.
 
 use chrono_tz::Tz;
-use domain::postback::network::Network;
 use domain::report::day::parse_time;
 use jobs::reports::ReportConfig;
 
+use super::Source;
 use super::layers::Section;
 
 /// `[reports]`
-pub(super) fn reports(top: &mut Section<'_>, timezone: Option<Tz>) -> Option<ReportConfig> {
+pub(super) fn reports(
+    top: &mut Section<'_>,
+    timezone: Option<Tz>,
+    sources: &[Source],
+) -> Option<ReportConfig> {
     let part = top.table("reports");
     let mut section = top.inner(part);
     let text: Option<String> = section.value("time");
@@ -22,7 +26,11 @@ pub(super) fn reports(top: &mut Section<'_>, timezone: Option<Tz>) -> Option<Rep
         timezone: timezone?,
         time: time?,
         cut_off_hours: u32::try_from(cut_off_hours?).ok()?,
-        // There is only one network.
-        retry_horizon_ms: Network::Targo.retry_horizon_ms(),
+        // Of the most patient network: what it still repeats may belong to the day.
+        retry_horizon_ms: sources
+            .iter()
+            .map(|source| source.params.definition().retry_horizon_ms())
+            .max()
+            .unwrap_or(0),
     })
 }

@@ -4,16 +4,18 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono_tz::Tz;
 use domain::caller::{CallerList, IpPolicy, parse_network};
-use domain::postback::event::{Meaning, Params, ReversalId};
-use domain::postback::network::Network;
+use domain::postback::event::{Params, ReversalId};
+use domain::postback::networks::Definition;
+use domain::postback::networks::kinds::Meaning;
+use domain::postback::networks::signature::{Keys, Proof};
 use domain::postback::query::Plus;
 use domain::postback::signature::{Secret, SignatureForm};
 use ipnet::IpNet;
-use serde::Deserialize;
 use store::statements::Reading;
 
 use super::forward::{Forward, forward};
 use super::layers::Section;
+use super::networks;
 use super::statements::statements;
 
 /// An endpoint for one app at one network, with its own secrets.
@@ -25,11 +27,9 @@ pub(crate) struct Source {
     pub(crate) app: String,
     /// Currency of its rewards, e.g. `coins`.
     pub(crate) currency: String,
-    /// Accepted secrets; several while rotating.
-    pub(crate) secrets: Vec<Secret>,
-    /// The part of the URL that is signed.
-    pub(crate) signature_form: SignatureForm,
-    /// Names of parameters and statuses.
+    /// What its signatures are checked with; several secrets while rotating.
+    pub(crate) keys: Keys,
+    /// Its network, with its names of parameters and statuses.
     pub(crate) params: Params,
     /// Addresses that the network calls from.
     pub(crate) callers: CallerList,
@@ -57,7 +57,13 @@ pub(super) fn apps(top: &mut Section<'_>) -> (BTreeSet<String>, Vec<Forward>) {
     (apps, forwards)
 }
 
-pub(super) fn sources(top: &mut Section<'_>, apps: &BTreeSet<String>, timezone: Option<Tz>) -> Vec<Source> {
+/// The `[[sources]]`, whose networks are `own` or ship.
+pub(super) fn sources(
+    top: &mut Section<'_>,
+    own: &[Definition],
+    apps: &BTreeSet<String>,
+    timezone: Option<Tz>,
+) -> Vec<Source> {
     let list = top.list("sources");
     if list.is_empty() {
         top.fault("sources", "is empty: add a [[sources]] section for each endpoint");
@@ -65,7 +71,7 @@ pub(super) fn sources(top: &mut Section<'_>, apps: &BTreeSet<String>, timezone: 
     let mut sources: Vec<Source> = Vec::new();
     for part in list {
         let mut section = top.inner(part);
-        if let Some(source) = source(&mut section, apps, timezone) {
+        if let Some(source) = source(&mut section, own, apps, timezone) {
             if sources.iter().any(|other| other.name == source.name) {
                 section.fault("name", &format!("`{}` is used twice", source.name));
             }
@@ -76,10 +82,22 @@ pub(super) fn sources(top: &mut Section<'_>, apps: &BTreeSet<String>, timezone: 
     sources
 }
 
-fn source(section: &mut Section<'_>, apps: &BTreeSet<String>, timezone: Option<Tz>) -> Option<Source> {
+fn source(
+    section: &mut Section<'_>,
+    own: &[Definition],
+    apps: &BTreeSet<String>,
+    timezone: Option<Tz>,
+) -> Option<Source> {
     let name = name(section);
-    let network: Option<Network> = section.required("network", "the only network is \"targo\"");
-    let secrets = secrets(section);
+    let network = networks::network(section, own);
+    let keys = networks::keys(section, network.as_ref());
+    let network = match network {
+        Some(network) => Some(networks::with_form(section, network)),
+        None => {
+            let _: Option<SignatureForm> = section.optional("signature_form");
+            None
+        }
+    };
     let currency: Option<String> =
         section.required("currency", "the name of the users' currency, e.g. \"coins\"");
     let app: Option<String> = section.optional("app").or_else(|| only(apps));
@@ -90,23 +108,26 @@ fn source(section: &mut Section<'_>, apps: &BTreeSet<String>, timezone: Option<T
         None => section.fault("app", "is missing: there is more than one app"),
         Some(_) => {}
     }
-    let signature_form: Option<SignatureForm> = section.value("signature_form");
     let renames: Option<BTreeMap<String, String>> = section.value("params");
-    let params = network.zip(renames).map(|(network, renames)| Params::new(network, &renames));
+    let callers = callers(section, network.as_ref());
+    let params = network.clone().zip(renames).map(|(network, renames)| Params::of(network).renamed(&renames));
     if let Some(Err(bad)) = &params {
         section.fault("params", &format!("is invalid: {bad}"));
     }
     let plus: Option<Plus> = section.value("plus");
     let statuses: Option<BTreeMap<String, Meaning>> = section.value("statuses");
-    let reversal_id: Option<ReversalId> = section.value("reversal_id");
+    let reward_per_usd = networks::reward_per_usd(section, network.as_ref());
+    let test_users: Option<BTreeSet<String>> = section.value("test_users");
+    let reversal_id: Option<ReversalId> = section.optional("reversal_id");
     let params = params.and_then(Result::ok).and_then(|params| {
+        let params = reward_per_usd.into_iter().fold(params, Params::with_reward_per_usd);
+        let params = test_users.into_iter().fold(params, Params::with_test_users);
         // Errors are recorded, and reading continues to find the others.
         let params = plus.into_iter().fold(params, Params::with_plus);
         let params = reversal_id.into_iter().fold(params, Params::with_reversal_id);
         let read = params.with_statuses(&statuses?);
         read.map_err(|bad| section.fault("statuses", &bad.to_string())).ok()
     });
-    let callers = callers(section);
     let statements = statements(section, timezone);
     if currency.as_deref().is_some_and(|currency| currency.trim().is_empty() || currency.len() > 32) {
         section.fault("currency", "must have 1 to 32 characters");
@@ -115,8 +136,7 @@ fn source(section: &mut Section<'_>, apps: &BTreeSet<String>, timezone: Option<T
         name: name?,
         app: app?,
         currency: currency?,
-        secrets,
-        signature_form: signature_form?,
+        keys,
         params: params?,
         callers: callers?,
         statements: statements?,
@@ -124,7 +144,7 @@ fn source(section: &mut Section<'_>, apps: &BTreeSet<String>, timezone: Option<T
 }
 
 /// A list of addresses and networks.
-pub(super) fn networks(section: &mut Section<'_>, key: &'static str, such_as: &str) -> Option<Vec<IpNet>> {
+pub(super) fn addresses(section: &mut Section<'_>, key: &'static str, such_as: &str) -> Option<Vec<IpNet>> {
     let texts: Vec<String> = section.value(key)?;
     let mut networks = Vec::with_capacity(texts.len());
     for text in texts {
@@ -139,12 +159,33 @@ pub(super) fn networks(section: &mut Section<'_>, key: &'static str, such_as: &s
     Some(networks)
 }
 
-fn callers(section: &mut Section<'_>) -> Option<CallerList> {
-    let networks = networks(section, "allow_ips", "203.0.113.0/24");
+/// The addresses that a network publishes count until the source names others.
+fn callers(section: &mut Section<'_>, network: Option<&Definition>) -> Option<CallerList> {
+    let given = section.is_given("allow_ips");
+    let networks = addresses(section, "allow_ips", "203.0.113.0/24");
+    let published = network.map(|network| network.callers.ips.clone()).filter(|_| !given);
+    let networks = networks.map(|networks| published.filter(|ips| !ips.is_empty()).unwrap_or(networks));
     let policy: Option<IpPolicy> = section.value("ip_policy");
-    if policy == Some(IpPolicy::Enforce) && networks.as_ref().is_some_and(Vec::is_empty) {
+    let is_empty = networks.as_ref().is_some_and(Vec::is_empty);
+    if policy == Some(IpPolicy::Enforce) && is_empty {
         section.fault("ip_policy", "is \"enforce\", but `allow_ips` is empty: every call would be refused");
     }
+    // Nothing else tells a postback from a forgery.
+    let unsigned = network.filter(|network| network.signature.proof == Proof::Nothing);
+    if let Some(network) = unsigned {
+        if is_empty {
+            let what = format!(
+                "is required: {} signs nothing, so only the caller's address tells; ask it for its addresses",
+                network.title
+            );
+            section.fault("allow_ips", &what);
+        }
+        if section.is_given("ip_policy") && policy != Some(IpPolicy::Enforce) {
+            let what = format!("must be \"enforce\": {} signs nothing; remove it", network.title);
+            section.fault("ip_policy", &what);
+        }
+    }
+    let policy = if unsigned.is_some() { Some(IpPolicy::Enforce) } else { policy };
     Some(CallerList::new(networks?, policy?))
 }
 
@@ -162,34 +203,6 @@ fn name(section: &mut Section<'_>) -> Option<String> {
         return None;
     }
     Some(name)
-}
-
-#[derive(Deserialize)]
-#[serde(untagged)]
-pub(super) enum OneOrMore {
-    One(String),
-    More(Vec<String>),
-}
-
-fn secrets(section: &mut Section<'_>) -> Vec<Secret> {
-    let given = section.required("secret", "\"env:NAME\" or \"file:PATH\"; several in a list while rotating");
-    let references = match given {
-        Some(OneOrMore::One(reference)) => vec![reference],
-        Some(OneOrMore::More(references)) => references,
-        None => return Vec::new(),
-    };
-    if references.is_empty() {
-        section.fault("secret", "is an empty list: add at least one secret");
-    }
-    let mut secrets = Vec::new();
-    for reference in references {
-        let secret = section.secret("secret", &reference);
-        match secret.and_then(|text| Secret::new(text).ok_or_else(|| "refers to an empty value".into())) {
-            Ok(secret) => secrets.push(secret),
-            Err(what) => section.fault("secret", &what),
-        }
-    }
-    secrets
 }
 
 /// The secret that `env:NAME` or `file:PATH` refers to.

@@ -68,7 +68,7 @@ fn a_source_may_have_several_secrets_and_needs_a_unique_name() {
     };
     let text = |second: &str| format!("public_url = \"https://x/\"\n{}{}", source("a"), source(second));
     let settings = Settings::parse(&text("b"), Environment::Ignored).expect("valid");
-    assert_eq!((settings.sources[0].secrets.len(), settings.public_url.as_str()), (2, "https://x"));
+    assert_eq!((settings.sources[0].keys.secrets.len(), settings.public_url.as_str()), (2, "https://x"));
     assert!(faults(&text("a")).contains("`sources.1.name` `a` is used twice"));
 }
 

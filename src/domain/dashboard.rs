@@ -3,15 +3,14 @@
 use std::fmt;
 
 use crate::postback::event::Params;
-use crate::postback::network::Field;
-use crate::postback::signature::HASH_PARAM;
+use crate::postback::networks::signature::{Place, Proof, SecretPlace};
+use crate::postback::networks::{Field, FieldDefinition};
+use crate::postback::unfilled::is_unfilled;
 
-/// Without these no postback can be mapped, or a reversal looks like a credit.
-pub const REQUIRED: [Field; 4] = [Field::UserId, Field::TxId, Field::Reward, Field::Status];
 /// Without these the rules cannot judge, and hold the reward.
-pub const JUDGED_BY: [Field; 4] = [Field::Payout, Field::Timestamp, Field::Ip, Field::CountryCode];
+const JUDGED_BY: [Field; 4] = [Field::Payout, Field::ClickedAt, Field::Ip, Field::CountryCode];
 
-/// A problem with a dashboard's URL. Macros and parameters are named.
+/// A problem with a dashboard's URL. Macros are shown as they are written there.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Finding {
     /// It does not begin with the URL that is signed.
@@ -21,31 +20,33 @@ pub enum Finding {
     },
     /// A macro without which nothing can be credited or taken back.
     Missing {
-        /// The macro, without braces.
-        name: &'static str,
+        /// With its brackets.
+        macro_text: String,
         /// The parameter that should carry it.
         param: String,
     },
     /// A macro without which rewards are held, because they cannot be judged.
     NotJudged {
-        /// The macro, without braces.
-        name: &'static str,
+        /// With its brackets.
+        macro_text: String,
         /// The parameter that should carry it.
         param: String,
     },
     /// A macro under another name than the settings say.
     OtherName {
-        /// The macro, without braces.
-        name: &'static str,
+        /// With its brackets.
+        macro_text: String,
+        /// Without them, as settings name it.
+        name: String,
         /// The parameter that carries it now.
         found: String,
         /// The parameter that the settings expect.
         expected: String,
     },
-    /// A macro that the network does not have.
+    /// A macro that the network does not have, with its brackets.
     UnknownMacro(String),
-    /// The network appends the hash itself.
-    Hash,
+    /// A parameter that the network appends itself.
+    Appended(String),
 }
 
 impl Finding {
@@ -61,86 +62,105 @@ impl fmt::Display for Finding {
             Self::OtherEndpoint { expected } => {
                 write!(out, "it does not begin with {expected}? (that is what is signed and served)")
             }
-            Self::Missing { name, param } => {
-                write!(out, "it lacks {param}={{{name}}}, without which nothing can be booked")
+            Self::Missing { macro_text, param } => {
+                write!(out, "it lacks {param}={macro_text}, without which nothing can be booked")
             }
-            Self::NotJudged { name, param } => {
-                write!(out, "it lacks {param}={{{name}}}, without which the rules know less")
+            Self::NotJudged { macro_text, param } => {
+                write!(out, "it lacks {param}={macro_text}, without which the rules know less")
             }
-            Self::OtherName { name, found, expected } => write!(
+            Self::OtherName { macro_text, name, found, expected } => write!(
                 out,
-                "{{{name}}} is sent as `{found}`, but the settings expect `{expected}`: write {expected}={{{name}}}, \
+                "{macro_text} is sent as `{found}`, but the settings expect `{expected}`: write {expected}={macro_text}, \
                  or set params = {{ {name} = \"{found}\" }}"
             ),
-            Self::UnknownMacro(name) => write!(out, "the network has no macro {{{name}}}"),
-            Self::Hash => write!(out, "leave `{HASH_PARAM}` out: the network appends it itself, always last"),
+            Self::UnknownMacro(text) => write!(out, "the network has no macro {text}"),
+            Self::Appended(name) => {
+                write!(out, "leave `{name}` out: the network appends it itself, always last")
+            }
         }
     }
 }
 
 /// The URL to paste into the dashboard of the network of `source`.
 pub fn url(origin: &str, source: &str, params: &Params) -> String {
-    format!("{}?{}", endpoint(origin, source), params.query_template())
+    let (endpoint, query) = (endpoint(origin, source, params), params.definition().query_to_paste());
+    if query.is_empty() { endpoint } else { format!("{endpoint}?{query}") }
 }
 
-fn endpoint(origin: &str, source: &str) -> String {
-    format!("{origin}/pb/{source}")
+fn endpoint(origin: &str, source: &str, params: &Params) -> String {
+    let secret = match params.definition().signature.proof {
+        Proof::SharedSecret(SecretPlace::PathEnd) => "/YOUR_SECRET",
+        _ => "",
+    };
+    format!("{origin}/pb/{source}{secret}")
 }
 
 /// What is wrong with `pasted`, a URL with macros, for `source` as its settings are. Empty: every field arrives.
 pub fn look(pasted: &str, origin: &str, source: &str, params: &Params) -> Vec<Finding> {
+    let definition = params.definition();
     let mut findings = Vec::new();
-    let expected = endpoint(origin, source);
+    let expected = endpoint(origin, source, params);
     let (called, query) = pasted.trim().split_once('?').unwrap_or((pasted.trim(), ""));
     if called != expected {
         findings.push(Finding::OtherEndpoint { expected });
     }
     let pairs: Vec<(&str, &str)> = query.split('&').filter_map(|pair| pair.split_once('=')).collect();
-    for definition in params.network().fields() {
-        let (name, param) = (definition.name, params.name_of(definition));
-        let carries =
-            |value: &str| value.strip_prefix('{').and_then(|rest| rest.strip_suffix('}')) == Some(name);
-        let found = pairs.iter().find(|(_, value)| carries(value));
-        let required = REQUIRED.contains(&definition.field);
-        match found {
+    let signature = definition.signature.macro_text.as_deref();
+    let signature = signature.zip(definition.signature.place().map(Place::name));
+    let pasted_fields = params.sent_fields().filter_map(|own| Some((own, own.macro_text.as_deref()?)));
+    let wanted = pasted_fields
+        .map(|(own, text)| (Some(own), text, own.parameter.as_str()))
+        .chain(signature.map(|(text, place)| (None, text, place)));
+    for (own, text, param) in wanted {
+        let (macro_text, param) = (text.to_owned(), param.to_owned());
+        match pairs.iter().find(|(_, value)| *value == text) {
             Some((found, _)) if *found == param => {}
             Some((found, _)) => findings.push(Finding::OtherName {
-                name,
+                macro_text,
+                name: own.map_or(param.as_str(), FieldDefinition::bare_macro).to_owned(),
                 found: (*found).to_owned(),
-                expected: param.to_owned(),
+                expected: param,
             }),
-            None if required => findings.push(Finding::Missing { name, param: param.to_owned() }),
-            None if JUDGED_BY.contains(&definition.field) => {
-                findings.push(Finding::NotJudged { name, param: param.to_owned() });
+            None if own.is_none_or(|own| is_required(params, own.field)) => {
+                findings.push(Finding::Missing { macro_text, param });
+            }
+            None if own.is_some_and(|own| JUDGED_BY.contains(&own.field)) => {
+                findings.push(Finding::NotJudged { macro_text, param });
             }
             None => {}
         }
     }
-    let known = |name: &str| params.network().fields().iter().any(|definition| definition.name == name);
+    let appended = definition.signature.place().filter(|_| signature.is_none()).map(Place::name);
+    let known = |value: &str| params.sent_fields().any(|own| own.macro_text.as_deref() == Some(value));
     for (param, value) in pairs {
-        if param == HASH_PARAM {
-            findings.push(Finding::Hash);
-        } else if let Some(name) = value.strip_prefix('{').and_then(|rest| rest.strip_suffix('}'))
-            && !known(name)
-        {
-            findings.push(Finding::UnknownMacro(name.to_owned()));
+        if Some(param) == appended {
+            findings.push(Finding::Appended(param.to_owned()));
+        } else if is_unfilled(value) && !known(value) && signature.is_none_or(|(text, _)| text != value) {
+            findings.push(Finding::UnknownMacro(value.to_owned()));
         }
     }
     findings
 }
 
-/// Required macros that still have the network's own name while other parameters were renamed: mostly a rename was
-/// forgotten.
-pub fn left_as_they_are(params: &Params) -> Vec<&'static str> {
-    let fields = || params.network().fields().iter();
-    if fields().all(|definition| params.name_of(definition) == definition.name) {
+/// True if no postback can be mapped without `field`, or if a reversal looks like a credit then.
+pub fn is_required(params: &Params, field: Field) -> bool {
+    let definition = params.definition();
+    let identity = &definition.identity;
+    let mut ids = identity.reward.fields().chain(identity.reversal_of.fields());
+    matches!(field, Field::UserId | Field::TxId | Field::Reward)
+        || ids.any(|own| own == field)
+        || definition.kinds.fields().any(|own| own == field)
+}
+
+/// Macros of ids and states that still have the network's own name while other parameters were renamed: mostly a rename
+/// was forgotten.
+pub fn left_as_they_are(params: &Params) -> Vec<&str> {
+    if !params.sent_fields().any(|own| own.is_renamed) {
         return Vec::new();
     }
-    let told_apart = |field| matches!(field, Field::UserId | Field::TxId | Field::Status);
-    fields()
-        .filter(|definition| told_apart(definition.field) && params.name_of(definition) == definition.name)
-        .map(|definition| definition.name)
-        .collect()
+    let told_apart = |own: &&FieldDefinition| own.field != Field::Reward && is_required(params, own.field);
+    let left = params.sent_fields().filter(|own| own.macro_text.is_some() && !own.is_renamed);
+    left.filter(told_apart).map(FieldDefinition::bare_macro).collect()
 }
 
 #[cfg(test)]
@@ -148,14 +168,13 @@ mod tests {
     use std::collections::BTreeMap;
 
     use super::*;
-    use crate::postback::network::Network;
 
     const ORIGIN: &str = "https://gw.example.com";
 
     fn params(renames: &[(&str, &str)]) -> Params {
         let renames: BTreeMap<_, _> =
             renames.iter().map(|(name, param)| ((*name).to_owned(), (*param).to_owned())).collect();
-        Params::new(Network::Targo, &renames).expect("sound renames")
+        Params::shipped("targo").expect("it ships").renamed(&renames).expect("sound renames")
     }
 
     #[test]

@@ -93,6 +93,16 @@ impl Sent {
 }
 
 impl Micros {
+    /// So many `units` for each whole of this amount, rounded half to even; an error if that is more than an amount may
+    /// be.
+    pub fn times(self, units: Self) -> Result<Self, MoneyError> {
+        let product = share(i128::from(self.0) * i128::from(units.0), i128::from(MICROS_PER_UNIT));
+        if product > MAX_AMOUNT_UNITS * MICROS_PER_UNIT {
+            return Err(MoneyError::TooLarge);
+        }
+        Ok(Self(product))
+    }
+
     /// Reads an amount in the forms that networks write: blanks around it, a sign, an exponent (`5e2`, `1.5E-3`). The
     /// value is exact, and anything that could be read in two ways (`1,234.50`) is an error.
     pub fn parse_sent(text: &str) -> Result<Sent, MoneyError> {

@@ -81,6 +81,24 @@ pub fn sha256(bytes: &[u8]) -> String {
     hex(&Sha256::digest(bytes))
 }
 
+/// True if at most two letters differ, and not half of the word: `other` may be what was meant by `one`.
+pub fn is_similar(one: &str, other: &str) -> bool {
+    let (one, other) = (one.to_lowercase(), other.to_lowercase());
+    let other: Vec<_> = other.chars().collect();
+    let mut row: Vec<usize> = (0..=other.len()).collect();
+    for (index, letter) in one.chars().enumerate() {
+        let mut diagonal = row[0];
+        row[0] = index + 1;
+        for column in 1..row.len() {
+            let change = diagonal + usize::from(letter != other[column - 1]);
+            diagonal = row[column];
+            row[column] = change.min(row[column] + 1).min(row[column - 1] + 1);
+        }
+    }
+    let distance = row[other.len()];
+    distance <= 2 && distance * 2 < other.len()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

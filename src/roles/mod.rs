@@ -39,8 +39,8 @@ pub(crate) fn processor(settings: &Settings, geo: Geo, observer: Option<Observer
 /// The endpoint `/pb/{source}` of each source, by its name.
 pub(crate) fn endpoints(settings: &Settings) -> BTreeMap<String, SourceEndpoint> {
     let endpoint = |source: &Source| SourceEndpoint {
-        secrets: source.secrets.clone(),
-        form: source.signature_form,
+        params: source.params.clone(),
+        keys: source.keys.clone(),
         callers: source.callers.clone(),
     };
     settings.sources.iter().map(|source| (source.name.clone(), endpoint(source))).collect()
@@ -62,7 +62,8 @@ fn sources(settings: &Settings) -> BTreeMap<String, SourceSettings> {
             name: source.name.clone(),
             app: source.app.clone(),
             currency: source.currency.clone(),
-            retry_horizon_ms: source.params.network().retry_horizon_ms(),
+            retry_horizon_ms: source.params.definition().retry_horizon_ms(),
+            unsigned: source.params.definition().unsigned(),
         },
         params: source.params.clone(),
         callers: source.callers.clone(),

@@ -7,7 +7,7 @@ use ::web::api::Api;
 use ::web::console::{Choices, Console, Logins};
 use ::web::health::Watch;
 use ::web::ingest::recorder::Recorder;
-use ::web::ingest::{CalledAgain, Ingest, Strays};
+use ::web::ingest::{CalledAgain, Ingest, RecordedLately, Strays};
 use ::web::limits::RefusedRate;
 use ::web::refusals::Refusals;
 use ::web::serve::{Entrance, serve};
@@ -125,6 +125,8 @@ fn ingest(process: &Process, recorder: Recorder) -> Ingest {
         refused_rate: RefusedRate::new(settings.limits.refused_per_minute),
         strays: Strays::default(),
         called_again: CalledAgain::default(),
+        recorded: RecordedLately::default(),
+        store: process.store.for_ingest(),
         recorder,
         clock: process.clock.clone(),
     }

@@ -5,6 +5,11 @@ use super::call::{Act, Call};
 /// Bytes of an answer that are read: a gateway answers `OK`.
 pub(super) const MAX_ANSWER_BYTES: usize = 64 * 1_024;
 
+/// `TarGo` takes a postback as delivered only for 200 and a body that contains `1` or `OK`.
+pub(super) fn is_acknowledged(status: u16, body: &str) -> bool {
+    status == 200 && (body.contains('1') || body.contains("OK"))
+}
+
 /// The answer to one attempt of a call, or why there was none.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Answer {

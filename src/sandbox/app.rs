@@ -11,8 +11,8 @@ use std::time::Duration;
 
 use domain::delivery::sign;
 use domain::money::Micros;
-use domain::postback::query::Query;
 use domain::postback::signature::{Secret, SignatureForm, verify};
+use reqwest::Url;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
@@ -203,8 +203,11 @@ impl App {
     fn postback(&self, request: &Request) -> Arrival {
         let origin = format!("http://{}", request.header("host").unwrap_or_default());
         let verified = verify(&origin, &request.target, SignatureForm::Empty, &self.secrets).is_ok();
-        let query = Query::of(&request.target);
-        let text = |name: &str| query.get(name).ok().flatten().unwrap_or_default();
+        let url = Url::parse(&format!("{origin}{}", request.target)).ok();
+        let text = |name: &str| {
+            let mut pairs = url.iter().flat_map(Url::query_pairs);
+            pairs.find(|(own, _)| own == name).map_or(String::new(), |(_, value)| value.into_owned())
+        };
         let number = |name: &str| text(name).parse().unwrap_or(-1);
         Arrival {
             at_ms: clock_ms(),

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::sync::{Arc, OnceLock};
 
 use domain::money::Micros;
-use domain::postback::network::Field;
+use domain::postback::networks::Field;
 use domain::postback::signature::HASH_PARAM;
 use domain::reward::Status;
 use domain::time::SECOND_MS;
@@ -196,9 +196,11 @@ impl Event {
             (Field::EventName, _) => self.task.event_name.into(),
             (Field::Ip, _) => self.ip.to_string(),
             (Field::CountryCode, _) => self.country_code.into(),
-            (Field::Timestamp, _) => clicked_at_s.to_string(),
+            (Field::ClickedAt, _) => clicked_at_s.to_string(),
             (Field::Sub1, _) => "sandbox".into(),
             (Field::Sub2, _) => format!("placement {}", self.user % 5),
+            // This network has no others.
+            _ => String::new(),
         }
     }
 }

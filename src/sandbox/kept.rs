@@ -10,10 +10,9 @@ use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
-use domain::postback::network::targo::is_acknowledged;
 use serde::{Deserialize, Serialize};
 
-use super::answer::{Answer, MAX_ANSWER_BYTES};
+use super::answer::{Answer, MAX_ANSWER_BYTES, is_acknowledged};
 use super::call::Call;
 use super::http::{Get, Http, client};
 use super::template::{Signer, Template};

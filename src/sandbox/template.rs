@@ -1,13 +1,17 @@
 //! The publisher's URL template with its macros, as pasted into the network's dashboard; the signature.
 
-use domain::dashboard::REQUIRED;
+use std::sync::LazyLock;
+
+use domain::dashboard::is_required;
+use domain::postback::event::Params;
 use domain::postback::macros::{self, LoneBrace, encoded};
-use domain::postback::network::{Field, Network};
+use domain::postback::networks::{Field, FieldDefinition};
 use domain::postback::signature::{HASH_PARAM, Secret, SignatureForm, sign};
 use reqwest::Url;
 
 /// The network that the sandbox plays.
-const NETWORK: Network = Network::Targo;
+static NETWORK: LazyLock<Params> =
+    LazyLock::new(|| Params::shipped("targo").expect("a test reads every definition that ships"));
 
 /// A valid URL template without the hash: `http://host/pb/source?uid={user_id}&…`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,10 +40,10 @@ pub enum TemplateError {
     Brace(String),
     /// A macro before the `?`.
     #[error("`{{{0}}}` is outside the query; use macros as values of parameters")]
-    OutsideQuery(&'static str),
+    OutsideQuery(String),
     /// A macro is missing without which no call can be mapped.
     #[error("`{{{0}}}` is missing in the template; without it no call can be mapped")]
-    Missing(&'static str),
+    Missing(String),
     /// The template has a hash, which the network appends itself.
     #[error("leave `{HASH_PARAM}` out of the template: the network appends it, always last")]
     HasHash,
@@ -62,8 +66,10 @@ impl Template {
         if query.split('&').any(|pair| pair.split('=').next() == Some(HASH_PARAM)) {
             return Err(TemplateError::HasHash);
         }
-        if let Some(missing) = REQUIRED.into_iter().find(|field| !template.has(*field)) {
-            return Err(TemplateError::Missing(name_of(missing)));
+        let is_missing =
+            |own: &&FieldDefinition| is_required(&NETWORK, own.field) && !template.has(own.field);
+        if let Some(missing) = NETWORK.sent_fields().find(is_missing) {
+            return Err(TemplateError::Missing(missing.bare_macro().to_owned()));
         }
         let sample = template.expand(|_| "x".into());
         let travels = Url::parse(&format!("{origin}{sample}")).is_ok_and(|url| {
@@ -161,13 +167,13 @@ fn pieces(target: &str) -> Result<Vec<Piece>, TemplateError> {
                 pieces.push(Piece::Text(text.into()));
             }
             macros::Piece::Macro(name) => {
-                let definition = NETWORK.fields().iter().find(|definition| definition.name == name);
+                let definition = NETWORK.sent_fields().find(|own| own.bare_macro() == name);
                 let definition = definition.ok_or_else(|| {
-                    let known: Vec<_> = NETWORK.fields().iter().map(|definition| definition.name).collect();
+                    let known: Vec<_> = NETWORK.sent_fields().map(FieldDefinition::bare_macro).collect();
                     TemplateError::UnknownMacro(name.into(), known.join(", "))
                 })?;
                 if !in_query {
-                    return Err(TemplateError::OutsideQuery(definition.name));
+                    return Err(TemplateError::OutsideQuery(definition.bare_macro().to_owned()));
                 }
                 pieces.push(Piece::Macro(definition.field));
             }
@@ -177,11 +183,7 @@ fn pieces(target: &str) -> Result<Vec<Piece>, TemplateError> {
 }
 
 fn name_of(field: Field) -> &'static str {
-    NETWORK
-        .fields()
-        .iter()
-        .find(|definition| definition.field == field)
-        .map_or("", |definition| definition.name)
+    NETWORK.definition().field(field).map_or("", FieldDefinition::bare_macro)
 }
 
 #[cfg(test)]
@@ -227,11 +229,14 @@ mod tests {
             ("ftp://h/pb/a".into(), TemplateError::NoOrigin),
             ("http:///pb/a".into(), TemplateError::NoOrigin),
             ("http://{user_id}/pb".into(), TemplateError::NoOrigin),
-            (format!("http://h/pb/{{sub1}}?{MACROS}"), TemplateError::OutsideQuery("sub1")),
+            (format!("http://h/pb/{{sub1}}?{MACROS}"), TemplateError::OutsideQuery("sub1".into())),
             (format!("http://h/pb/a?{MACROS}&x={{ip"), TemplateError::Brace("{ip".into())),
             (format!("http://h/pb/a?{MACROS}&x=ip}}"), TemplateError::Brace("}".into())),
             (format!("http://h/pb/a?{MACROS}&x={{{{ip}}"), TemplateError::Brace("{{ip}".into())),
-            ("http://h/pb/a?u={user_id}&r={reward}&s={status}".into(), TemplateError::Missing("tx_id")),
+            (
+                "http://h/pb/a?u={user_id}&r={reward}&s={status}".into(),
+                TemplateError::Missing("tx_id".into()),
+            ),
             (format!("http://h/pb/a?{MACROS}&hash="), TemplateError::HasHash),
             (format!("http://h/pb/a?hash=1&{MACROS}"), TemplateError::HasHash),
         ] {

@@ -8,7 +8,7 @@ use domain::batch::outlook::Outlook;
 use domain::policy::Policy;
 use domain::postback::event::{Event, Params};
 use domain::postback::gaps::{Gap, gaps};
-use domain::postback::network::Field;
+use domain::postback::networks::Field;
 use domain::postback::stated::{NotStated, Stated};
 use domain::review::decision::MAX_NOTE_LEN;
 use domain::review::queue::ReviewTerms;
@@ -124,7 +124,10 @@ impl Stating {
 
     /// The fields of `postback` that a person can fill in; empty if its source is not in the settings.
     pub fn gaps(&self, postback: &PostbackRow) -> Vec<Gap> {
-        self.mapping(postback).map_or_else(|_| Vec::new(), |mapping| gaps(&postback.target, &mapping.params))
+        self.mapping(postback).map_or_else(
+            |_| Vec::new(),
+            |mapping| postback.kept().with("", |call| gaps(call, &mapping.params)),
+        )
     }
 
     /// The preview of the quarantined postback `id` with the typed values; changes nothing.
@@ -136,7 +139,7 @@ impl Stating {
         now: TimestampMs,
     ) -> Result<Look, Refused> {
         let postback = quarantined(store, id).await?;
-        let stated = Stated::read(self.mapping(&postback)?.params.network(), typed)?;
+        let stated = Stated::read(self.mapping(&postback)?.params.definition(), typed)?;
         self.look_ahead(store, &postback, stated, now).await
     }
 
@@ -155,7 +158,7 @@ impl Stating {
         now: TimestampMs,
     ) -> Result<Look, Refused> {
         let mapping = self.mapping(postback)?;
-        let event = stated.event(&postback.target, &mapping.params)?;
+        let event = postback.kept().with("", |call| stated.event(call, &mapping.params))?;
         let known = store.known_under(postback.source.clone(), event.key().to_owned()).await;
         let known = known.map_err(Refused::Store)?;
         let outlook = Outlook::of(event.clone(), &mapping.terms, known, &self.policy, now);

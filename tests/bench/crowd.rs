@@ -110,6 +110,8 @@ impl Crowd {
             method: "GET".into(),
             target,
             body: None,
+            body_counts: false,
+            headers: None,
             body_left_out: None,
             remote_ip: "203.0.113.7".into(),
             request_id: format!("{number:016x}"),

@@ -3,7 +3,7 @@
 
 use domain::access::Role;
 use domain::batch::outlook::Stake;
-use domain::postback::network::Kind;
+use domain::postback::event::Kind;
 use domain::postback::stated::Stated;
 use domain::time::TimestampMs;
 use store::access::tokens::NewToken;

@@ -59,6 +59,8 @@ async fn postbacks_are_listed_newest_first_with_their_outcome(home: &Home) {
         received_at: RECEIVED_AT,
         method: "GET".into(),
         target: call.target(),
+        body: None,
+        headers: None,
         remote_ip: "198.51.100.7".into(),
         request_id: Some("request".into()),
         outcome: outcome.into(),

@@ -6,6 +6,7 @@
 //! | [`pages`] | the pages, in a real browser |
 //! | [`path`] | one postback from the network to the books, and the decisions on it |
 //! | [`answers`], [`vectors`] | the answers to networks; the published signatures, and every forgery |
+//! | [`networks`] | every network that ships: signed, repeated, taken back, forged |
 //! | [`details`] | no credit and no reversal is lost to a detail of how it is written |
 //! | [`evidence`] | what is kept stays bounded, and nobody is shown what would let them send it again |
 //! | [`strays`] | calls that never were a postback are kept, too |
@@ -90,6 +91,8 @@ mod listeners;
 mod lists;
 #[cfg(test)]
 mod manners;
+#[cfg(test)]
+mod networks;
 #[cfg(test)]
 mod outage;
 #[cfg(test)]

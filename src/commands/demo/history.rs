@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use anyhow::Context as _;
+use domain::postback::networks::Call;
 use domain::postback::signature::{Secret, SignatureForm};
 use domain::report::day::BusinessDay;
 use domain::review::decision::Review;
@@ -83,7 +84,8 @@ pub(super) async fn fill(
             let into = (end.0 - at.0 - 1) * i64::try_from(index).unwrap_or_default() / count.max(1);
             let received_at = TimestampMs(at.0 + into);
             let target = call.signed_target(template, &signer, received_at.0);
-            let verified = endpoints.get(super::SOURCE).map(|it| it.check(super::PUBLIC_URL, &target, None));
+            let received = Call::get(super::PUBLIC_URL, &target);
+            let verified = endpoints.get(super::SOURCE).map(|it| it.check(&received, None, received_at));
             if !matches!(verified, Some(Err(_))) {
                 sent.push(Sent { target: target.clone(), at: received_at });
             }
@@ -96,6 +98,8 @@ pub(super) async fn fill(
                 method: "GET".into(),
                 target,
                 body: None,
+                body_counts: false,
+                headers: None,
                 body_left_out: None,
                 remote_ip: "192.0.2.10".into(),
                 request_id: format!("{:016x}", rand::random::<u64>()),

@@ -1,11 +1,9 @@
 //! The simulated network: an endless plan in which something of everything happens soon.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use anyhow::Context as _;
 use domain::postback::event::Params;
-use domain::postback::network::Network;
 use domain::postback::signature::{Secret, SignatureForm};
 use sandbox::{Mix, Plan, PlanOptions, Retries, SendOptions, Signer, Template, run};
 use tokio_util::sync::CancellationToken;
@@ -29,8 +27,8 @@ const MIX: Mix = Mix {
 
 /// The URL that the network calls, on the gateway at `url`.
 pub(super) fn template(url: &str) -> anyhow::Result<Template> {
-    let params = Params::new(Network::Targo, &BTreeMap::new())?;
-    Ok(Template::parse(&format!("{url}/pb/{SOURCE}?{}", params.query_template()))?)
+    let params = Params::shipped("targo").context("it ships")?;
+    Ok(Template::parse(&format!("{url}/pb/{SOURCE}?{}", params.definition().query_template()))?)
 }
 
 /// Sends `rate` postbacks per second until `stop`.
@@ -69,9 +67,10 @@ mod tests {
 
     #[test]
     fn the_first_ten_seconds_show_something_of_everything() {
-        let params = Params::new(Network::Targo, &BTreeMap::new()).expect("valid");
+        let params = Params::shipped("targo").expect("it ships");
         let template =
-            Template::parse(&format!("http://localhost/pb/x?{}", params.query_template())).expect("valid");
+            Template::parse(&format!("http://localhost/pb/x?{}", params.definition().query_template()))
+                .expect("valid");
         let shown = |seed: u64| {
             let first: Vec<Call> = Plan::new(&plan(seed, &template)).expect("valid").take(27).collect();
             let any = |wanted: &dyn Fn(&Call) -> bool| first.iter().any(wanted);

@@ -62,7 +62,7 @@ impl Totals {
         }
         for postback in &outcome.postbacks {
             match postback.outcome {
-                Outcome::Processed | Outcome::Information => {}
+                Outcome::Processed | Outcome::Information | Outcome::Test => {}
                 Outcome::Repeat => {
                     self.repeats.fetch_add(1, Ordering::Relaxed);
                     let tx = postback.reward.and_then(|index| outcome.rewards.get(index));

@@ -15,7 +15,6 @@ use std::time::Duration;
 use anyhow::Context as _;
 use clap::{Args, Subcommand, ValueEnum};
 use domain::postback::event::Params;
-use domain::postback::network::Network;
 use domain::postback::signature::SignatureForm;
 use domain::text::count;
 use rand::RngExt as _;
@@ -291,8 +290,8 @@ fn with_query(url: &str) -> anyhow::Result<String> {
     if url.contains('?') {
         return Ok(url.to_owned());
     }
-    let params = Params::new(Network::Targo, &std::collections::BTreeMap::new())?;
-    Ok(format!("{url}?{}", params.query_template()))
+    let params = Params::shipped("targo").context("it ships")?;
+    Ok(format!("{url}?{}", params.definition().query_template()))
 }
 
 /// The last part of the URL's path.

@@ -3,7 +3,7 @@
 use super::Reward;
 use crate::money::Micros;
 use crate::postback::event::Event;
-use crate::postback::network::Kind;
+use crate::postback::event::Kind;
 
 /// The differences of `event` from `known`, one phrase each; empty for a true repeat.
 ///

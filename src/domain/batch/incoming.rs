@@ -3,7 +3,8 @@
 use super::Reward;
 use crate::location::{GeoResult, Location};
 use crate::postback::event::Event;
-use crate::postback::network::Field;
+use crate::postback::networks::Field;
+use crate::postback::networks::coverage::Unsigned;
 use crate::review::reversal::KnownCase;
 use crate::skew::Clicks;
 use crate::time::TimestampMs;
@@ -19,6 +20,8 @@ pub struct SourceTerms {
     pub currency: String,
     /// How long its network repeats a postback that was not acknowledged, in milliseconds.
     pub retry_horizon_ms: i64,
+    /// What its network's signature leaves open.
+    pub unsigned: Unsigned,
 }
 
 /// One recorded postback, mapped and located.

@@ -33,8 +33,8 @@ pub use reward::{Because, Reward};
 use crate::evidence::Evidence;
 use crate::ledger::Amounts;
 use crate::policy::Policy;
+use crate::postback::event::Kind;
 use crate::postback::event::{Event, NoteKind};
-use crate::postback::network::Kind;
 use crate::review::reversal::{KnownCase, Situation};
 use crate::reward::{Status, Step};
 use crate::rules::Facts;
@@ -117,7 +117,8 @@ impl Open {
     fn process(&mut self, incoming: Incoming, policy: &Policy, now: TimestampMs) {
         let postback_id = incoming.postback_id;
         if let Some(why) = incoming.event.information {
-            let (outcome, reason) = (Outcome::Information, Some(why));
+            let outcome = if why.is_test { Outcome::Test } else { Outcome::Information };
+            let reason = Some(why.why);
             self.outcome.postbacks.push(PostbackOutcome { postback_id, outcome, reason, reward: None });
             return;
         }
@@ -217,6 +218,7 @@ impl Open {
             location: &incoming.location,
             geo: incoming.geo,
             caller_listed: incoming.caller_listed,
+            unsigned: &incoming.source.unsigned,
             same_task,
             clicks: self.clicks,
         };

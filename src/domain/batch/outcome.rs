@@ -144,6 +144,8 @@ pub enum Outcome {
     Quarantined,
     /// It has no effect, such as an event without money.
     Information,
+    /// It has no effect, because the network says that it is a test.
+    Test,
 }
 
 impl Outcome {
@@ -154,6 +156,7 @@ impl Outcome {
             Self::Repeat => "repeat",
             Self::Quarantined => "quarantined",
             Self::Information => "information",
+            Self::Test => "test",
         }
     }
 }

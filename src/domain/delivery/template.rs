@@ -1,10 +1,26 @@
 //! The app's URL: literal text and macros, like the URL in a network's dashboard.
 
 use crate::postback::macros::{self, LoneBrace, encoded};
-use crate::postback::network::Network;
 use crate::postback::signature::HASH_PARAM;
 
-/// Macros of our own, beside those of the network.
+/// What the network reported, by the names that offerwalls use for it.
+const REPORTED: [&str; 14] = [
+    "user_id",
+    "tx_id",
+    "reward",
+    "payout",
+    "status",
+    "offer_id",
+    "offer_name",
+    "event_id",
+    "event_name",
+    "ip",
+    "country_code",
+    "timestamp",
+    "sub1",
+    "sub2",
+];
+/// What only we know.
 const EXTRA: [&str; 7] = ["reward_id", "sequence", "event", "reason", "balance", "currency", "source"];
 /// The longest URL before its macros are filled, in bytes.
 const MAX_LEN: usize = 4_096;
@@ -50,9 +66,9 @@ pub enum BadTemplate {
     TooLong,
 }
 
-/// The network's macros, then our own.
+/// What the network reported, then our own.
 pub fn macros() -> impl Iterator<Item = &'static str> {
-    Network::Targo.fields().iter().map(|field| field.name).chain(EXTRA)
+    REPORTED.into_iter().chain(EXTRA)
 }
 
 impl Template {

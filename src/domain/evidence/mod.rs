@@ -12,8 +12,9 @@ use serde::{Deserialize, Serialize};
 use crate::location::{DatabaseBuild, GeoResult, Location, NetworkTrait};
 use crate::money::Micros;
 use crate::policy::Policy;
-use crate::postback::event::{Click, Event, Note};
-use crate::postback::network::Kind;
+use crate::postback::event::{Click, Event, Kind, Note};
+use crate::postback::networks::Field;
+use crate::postback::networks::coverage::Unsigned;
 use crate::rules::Facts;
 use crate::skew::Clicks;
 use crate::time::TimestampMs;
@@ -34,6 +35,8 @@ pub struct Evidence {
     /// True if the network sent no usable address. The reward's own column loses its address after a time.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     no_ip: bool,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    unsent: Vec<Field>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     notes: Vec<Note>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -58,6 +61,9 @@ pub struct Evidence {
     registry: bool,
     #[serde(rename = "caller", default, skip_serializing_if = "Option::is_none")]
     caller_listed: Option<bool>,
+    /// Absent if the signature proves everything.
+    #[serde(default, skip_serializing_if = "Unsigned::is_nothing")]
+    unsigned: Unsigned,
     #[serde(rename = "same", default, skip_serializing_if = "Option::is_none")]
     same_task: Option<i64>,
     /// All and those ahead, if they tell that our own clock is slow.
@@ -108,6 +114,7 @@ impl Evidence {
             },
             rounded: event.rounded,
             no_ip: event.ip.is_none(),
+            unsent: event.unsent.clone(),
             notes: event.notes.clone(),
             country: location.country.clone(),
             registered_country: is_registered_elsewhere
@@ -119,6 +126,7 @@ impl Evidence {
             registry_only: false,
             registry: location.registry_only,
             caller_listed: facts.caller_listed,
+            unsigned: facts.unsigned.clone(),
             same_task: facts.same_task,
             clicks: facts.clicks.blame_our_clock().then_some((facts.clicks.all, facts.clicks.ahead)),
         }
@@ -163,6 +171,7 @@ impl Evidence {
             location: &location,
             geo: reported.geo,
             caller_listed: self.caller_listed,
+            unsigned: &self.unsigned,
             same_task: self.same_task,
             clicks: self.clicks.map_or_else(Clicks::default, |(all, ahead)| Clicks { all, ahead }),
         };
@@ -194,6 +203,7 @@ impl Evidence {
             },
             sub1: None,
             sub2: None,
+            unsent: self.unsent.clone(),
             notes: self.notes.clone(),
             information: None,
         }

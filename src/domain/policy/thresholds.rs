@@ -149,6 +149,8 @@ pub struct Rules {
     pub q4: Plain,
     /// A caller that the network's list does not name.
     pub q5: Plain,
+    /// A field that the signature does not protect.
+    pub q6: Plain,
     /// A value that had to be cleaned.
     pub q7: Plain,
     /// A macro that was not filled in.
@@ -217,6 +219,7 @@ impl Rules {
             ("Q3.points", self.q3.points),
             ("Q4.points", self.q4.points),
             ("Q5.points", self.q5.points),
+            ("Q6.points", self.q6.points),
             ("Q7.points", self.q7.points),
             ("Q8.points", self.q8.points),
             ("Q9.points", self.q9.points),

@@ -1,9 +1,10 @@
-//! One value of a query, made usable: decoded, blanks around it dropped, broken characters replaced.
+//! One value of a call, made usable: decoded, blanks around it dropped, broken characters replaced.
 //!
 //! It reports what it did; the caller decides whether that is allowed: a name may lose a broken character, an id may
 //! not, because two ids could become one.
 
-use crate::postback::query::Query;
+use crate::postback::networks::parameters;
+use crate::postback::query::Plus;
 use crate::postback::unfilled::is_unfilled;
 
 /// A cleaned value, and how it was cleaned.
@@ -30,9 +31,9 @@ pub enum Value {
     Text(Cleaned),
 }
 
-/// Cleans one raw value of `query`.
-pub fn clean(query: &Query<'_>, raw: &str) -> Value {
-    let bytes = query.decoded(raw);
+/// Cleans one value of a call, where `+` stands for `plus`.
+pub fn clean(value: &parameters::Value<'_>, plus: Plus) -> Value {
+    let bytes = value.decoded(plus);
     let (decoded, broken) = match String::from_utf8(bytes.into_owned()) {
         Ok(text) => (text, false),
         Err(bytes) => (String::from_utf8_lossy(bytes.as_bytes()).into_owned(), true),
@@ -43,7 +44,8 @@ pub fn clean(query: &Query<'_>, raw: &str) -> Value {
     }
     let controls = inside.contains(is_dropped);
     // `[%DATE%]` sent without encoding: decoding has spoilt it already.
-    if is_unfilled(inside) || ((broken || controls) && is_unfilled(raw)) {
+    let raw = || String::from_utf8_lossy(value.received());
+    if is_unfilled(inside) || ((broken || controls) && is_unfilled(&raw())) {
         return Value::Unfilled(inside.to_owned());
     }
     let trimmed = inside.len() < decoded.len();
@@ -87,7 +89,7 @@ pub(crate) fn shown(text: &str) -> String {
 const MARK_DIGITS: usize = 16;
 
 /// A substitute for an id that cannot be stored unchanged: its beginning, and a hash of everything that was sent
-/// (`raw`, as in the query). Two different ids never get the same one.
+/// (`raw`, decoded). Two different ids never get the same one.
 pub fn marked(text: &str, raw: &[u8], max: usize) -> String {
     let digest = crate::text::sha256(raw);
     format!("{}~{}", shortened(text, max.saturating_sub(MARK_DIGITS + 1)), &digest[..MARK_DIGITS])
@@ -98,7 +100,7 @@ mod tests {
     use super::*;
 
     fn cleaned(raw: &str) -> Value {
-        clean(&Query::of("/pb/t"), raw)
+        clean(&parameters::Value::encoded(raw), Plus::Space)
     }
 
     fn text(raw: &str) -> (String, bool, bool, bool) {

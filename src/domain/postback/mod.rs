@@ -7,8 +7,7 @@
 //! | [`carried`] | which fields came in a body instead, where nothing is signed |
 //! | [`query`] | its parameters, decoded |
 //! | [`macros`], [`unfilled`] | URLs with macros; whether a value is a macro that nobody filled in |
-//! | [`network`] | how this network names its fields and states ([`network::targo`]) |
-//! | [`networks`] | the same as definitions: any network out of a TOML file, with its signature, kinds and answers |
+//! | [`networks`] | networks as definitions out of TOML files: fields, signature, kinds, answers |
 //! | [`cleaning`] | a value as it can be used |
 //! | [`event`] | a credit or a reversal of one reward, or why it cannot be mapped |
 //! | [`mapping`] | parameters become an event |
@@ -21,7 +20,6 @@ pub mod event;
 pub mod gaps;
 pub mod macros;
 pub mod mapping;
-pub mod network;
 pub mod networks;
 pub mod query;
 pub mod signature;

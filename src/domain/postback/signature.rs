@@ -1,12 +1,12 @@
-//! Signed URLs: hexadecimal HMAC-SHA1 over the whole URL exactly as it was received.
+//! Secrets, and URLs signed as offerwalls do: hexadecimal HMAC-SHA1 over the whole URL exactly as it was received.
 //!
-//! Source: `TarGo`'s postback security page. Two forms exist in the wild; a source accepts exactly one of them.
+//! Deliveries to apps are signed like that; postbacks of networks in many ways ([`crate::postback::networks::signature`]).
+//! Source: `TarGo`'s postback security page. Two forms exist in the wild.
 
-use hmac::{Hmac, KeyInit, Mac};
 use serde::{Deserialize, Serialize};
-use sha1::Sha1;
-use sha2::Sha256;
 
+use crate::postback::networks::signature::Digest;
+use crate::postback::networks::signature::digest::are_equal;
 use crate::text::hex;
 
 /// The parameter that carries the signature; the network appends it itself, always last.
@@ -48,7 +48,7 @@ pub fn verify(
     let (signed, digest) = split_hash(target)?;
     let matches = secrets
         .iter()
-        .map(|secret| mac(secret, origin, signed, form).verify_slice(&digest).is_ok())
+        .map(|secret| are_equal(&mac(secret, origin, signed, form), &digest))
         .fold(false, |found, matched| found | matched);
     if matches { Ok(()) } else { Err(BadSignature::Wrong) }
 }
@@ -56,7 +56,7 @@ pub fn verify(
 /// `target` with its hash appended, as the network would send it. `target` must not carry a hash yet.
 pub fn sign(origin: &str, target: &str, form: SignatureForm, secret: &Secret) -> String {
     let separator = if target.contains('?') { '&' } else { '?' };
-    let digest = mac(secret, origin, Signed { target, separator }, form).finalize().into_bytes();
+    let digest = mac(secret, origin, Signed { target, separator }, form);
     format!("{target}{separator}{HASH_PARAM}={}", hex(&digest))
 }
 
@@ -90,31 +90,14 @@ struct Signed<'a> {
     separator: char,
 }
 
-fn mac(secret: &Secret, origin: &str, signed: Signed<'_>, form: SignatureForm) -> Hmac<Sha1> {
-    // HMAC takes a key of any length, so the error branch is unreachable; an all-zero key would verify nothing.
-    let mut mac =
-        <Hmac<Sha1> as KeyInit>::new_from_slice(&secret.0).unwrap_or_else(|_| Hmac::new(&[0; 64].into()));
-    mac.update(origin.as_bytes());
-    mac.update(signed.target.as_bytes());
+fn mac(secret: &Secret, origin: &str, signed: Signed<'_>, form: SignatureForm) -> Vec<u8> {
+    let mut message = format!("{origin}{}", signed.target);
     if form == SignatureForm::Empty {
-        let mut separator = [0; 4];
-        mac.update(signed.separator.encode_utf8(&mut separator).as_bytes());
-        mac.update(HASH_PARAM.as_bytes());
-        mac.update(b"=");
+        message.push(signed.separator);
+        message.push_str(HASH_PARAM);
+        message.push('=');
     }
-    mac
-}
-
-/// The HMAC of `message`, with SHA-256 or SHA-1.
-pub(crate) fn digest(secret: &Secret, message: &[u8], sha256: bool) -> Option<Vec<u8>> {
-    if sha256 {
-        let mut mac = <Hmac<Sha256> as KeyInit>::new_from_slice(&secret.0).ok()?;
-        mac.update(message);
-        return Some(mac.finalize().into_bytes().to_vec());
-    }
-    let mut mac = <Hmac<Sha1> as KeyInit>::new_from_slice(&secret.0).ok()?;
-    mac.update(message);
-    Some(mac.finalize().into_bytes().to_vec())
+    Digest::HmacSha1.of(&secret.0, message.as_bytes())
 }
 
 fn split_hash(target: &str) -> Result<(Signed<'_>, [u8; 20]), BadSignature> {

@@ -5,8 +5,9 @@
 use std::fmt;
 
 use crate::money::Micros;
+use crate::postback::event::Kind;
 use crate::postback::event::Quarantine;
-use crate::postback::network::{Field, Kind, Network};
+use crate::postback::networks::{Definition, Field};
 use crate::review::decision::MAX_NOTE_LEN;
 
 /// The fields that can be stated, with their names in the API, on pages and on the command line. No other field
@@ -100,7 +101,7 @@ pub fn parse_kind(name: &str) -> Option<Kind> {
 impl Stated {
     /// Reads what a person typed, each value under the names of [`STATABLE`]. Blanks around a value are nothing, and an
     /// empty one is not stated.
-    pub fn read(network: Network, typed: &[(Field, &str)]) -> Result<Self, NotStated> {
+    pub fn read(definition: &Definition, typed: &[(Field, &str)]) -> Result<Self, NotStated> {
         let mut stated = Self::default();
         for (field, name) in STATABLE {
             let text = typed.iter().find(|(typed, _)| *typed == field).map_or("", |(_, text)| text.trim());
@@ -108,7 +109,8 @@ impl Stated {
                 continue;
             }
             let fault = |what: String| NotStated::Value { name, what };
-            let max_len = network.fields().iter().find(|it| it.field == field).map_or(0, |it| it.max_len);
+            let own = definition.field(field).map(|it| it.max_bytes);
+            let max_len = own.unwrap_or(field.default_max_bytes());
             if text.len() > max_len {
                 return Err(fault(format!("is longer than {max_len} bytes")));
             }
@@ -139,12 +141,11 @@ impl Stated {
         if stated == Self::default() { Err(NotStated::Nothing) } else { Ok(stated) }
     }
 
-    /// The stated value of `field`; a status in the network's own word.
-    pub fn value(&self, field: Field, network: Network) -> Option<&str> {
+    /// The stated value of `field`, except of the status.
+    pub fn value(&self, field: Field) -> Option<&str> {
         match field {
             Field::UserId => self.user_id.as_deref(),
             Field::TxId => self.tx_id.as_deref(),
-            Field::Status => self.status.map(|kind| network.status_of(kind)),
             Field::Reward => self.reward.as_deref(),
             Field::Payout => self.payout.as_deref(),
             _ => None,
@@ -161,6 +162,10 @@ impl Stated {
             self.payout.as_deref(),
         ];
         STATABLE.iter().zip(values).filter_map(|((_, name), value)| Some((*name, value?))).collect()
+    }
+
+    pub(super) fn has(&self, field: Field) -> bool {
+        self.value(field).is_some() || (field == Field::Status && self.status.is_some())
     }
 
     pub(super) fn without(&self, field: Field) -> Self {

@@ -200,6 +200,9 @@ pub struct PostbackFigures {
     /// Recorded without effect, such as events without money. Absent in reports of earlier versions.
     #[serde(default)]
     pub information: i64,
+    /// Tests, which no other figure counts. Absent in reports of earlier versions.
+    #[serde(default)]
+    pub tests: i64,
     /// Not processed yet.
     pub waiting: i64,
     /// Acknowledged without a known result; must be 0.
@@ -308,7 +311,7 @@ fn postbacks(facts: &Fact) -> Vec<PostbackFigures> {
     let mut by_source = std::collections::BTreeMap::<&str, PostbackFigures>::new();
     for line in &facts.postbacks {
         let figures = by_source.entry(&line.source).or_default();
-        if line.disposition != "refused" {
+        if !["refused", "test"].contains(&line.disposition.as_str()) {
             figures.acknowledged += line.count;
         }
         *(match line.disposition.as_str() {
@@ -323,6 +326,7 @@ fn postbacks(facts: &Fact) -> Vec<PostbackFigures> {
             "conflict" => &mut figures.conflicts,
             "quarantined" => &mut figures.quarantined,
             "information" => &mut figures.information,
+            "test" => &mut figures.tests,
             "received" => &mut figures.waiting,
             _ => &mut figures.unexplained,
         }) += line.count;

@@ -1,9 +1,11 @@
-//! Q1, Q2, Q2b, Q4, Q5, Q7, Q8, Q9: is the data complete and plausible? Faults of the sender, not of the user.
+//! Q1, Q2, Q2b, Q4 to Q9: is the data complete and plausible? Faults of the sender, not of the user.
 
 use super::Facts;
 use super::speed::Elapsed;
-use crate::policy::Rules;
+use crate::policy::{Rules, Weight};
 use crate::postback::event::{Click, NoteKind};
+use crate::postback::networks::Field;
+use crate::postback::networks::coverage::{self, Unsigned};
 use crate::signal::{Family, Finding, Signal};
 use crate::text::duration;
 use crate::time::SECOND_MS;
@@ -12,6 +14,9 @@ use crate::time::SECOND_MS;
 pub(super) fn q1(click: &Elapsed, facts: &Facts<'_>, rules: &Rules) -> Signal {
     let limit = duration(rules.q1.future_s * SECOND_MS);
     let (fired, value, text) = match (&facts.event.click, click) {
+        (Click::Missing, _) if facts.event.unsent.contains(&Field::ClickedAt) => {
+            (false, None, "This network sends no click time, so speed is not judged.".into())
+        }
         (Click::Missing, _) => {
             (true, None, "The network sent no click time, so speed cannot be judged.".into())
         }
@@ -98,6 +103,30 @@ pub(super) fn q5(facts: &Facts<'_>, rules: &Rules) -> Signal {
         None => "There is no list of the network's addresses.",
     };
     finding("Q5", facts.caller_listed == Some(false), None, None, text.into()).weigh(rules.q5.weight())
+}
+
+/// Q6: what the signature leaves open. Whoever has seen one call can send another with such a field changed.
+pub(super) fn q6(facts: &Facts<'_>, rules: &Rules) -> Signal {
+    let Unsigned { fields, is_unproven } = facts.unsigned;
+    let is_listed = facts.caller_listed == Some(true);
+    let named = fields.iter().map(|field| coverage::name(*field)).collect::<Vec<_>>().join(", ");
+    let open = match (fields.is_empty(), is_unproven) {
+        (true, false) => String::new(),
+        (true, true) => "The formula of the signature is not proven for this network.".into(),
+        (false, false) => format!("The signature does not protect: {named}."),
+        (false, true) => {
+            format!("The formula of the signature is not proven, and it does not protect: {named}.")
+        }
+    };
+    let text = match (open.is_empty(), is_listed) {
+        (true, _) => "The signature protects every field that decides about money.".into(),
+        (false, true) => format!("{open} The caller's address is on the network's list."),
+        (false, false) => format!("{open} Nothing else proves that the call is the network's."),
+    };
+    let weighs = !is_listed && facts.unsigned.is_grave();
+    let weight = rules.q6.weight();
+    let weight = if weighs { weight } else { Weight { points: 0, hard: false, ..weight } };
+    finding("Q6", !open.is_empty(), (!named.is_empty()).then_some(named), None, text).weigh(weight)
 }
 
 /// Q7: values had to be cleaned, shortened or left out.

@@ -7,7 +7,7 @@ use super::Facts;
 use crate::country::{Hidden, hidden};
 use crate::location::{GeoResult, NetworkTrait};
 use crate::policy::{NetworkPoints, Rules, Weight};
-use crate::postback::network::Field;
+use crate::postback::networks::Field;
 use crate::signal::{Family, Finding, Signal};
 
 /// G1: the address is in another country than the network says.

@@ -12,6 +12,7 @@ mod velocity;
 use crate::location::{GeoResult, Location};
 use crate::policy::Rules;
 use crate::postback::event::Event;
+use crate::postback::networks::coverage::Unsigned;
 use crate::signal::Signal;
 use crate::skew::Clicks;
 use crate::time::TimestampMs;
@@ -31,6 +32,8 @@ pub struct Facts<'a> {
     pub geo: GeoResult,
     /// Whether the source's list of callers names the address that the postback came from; `None` without a list.
     pub caller_listed: Option<bool>,
+    /// What the network's signature leaves open.
+    pub unsigned: &'a Unsigned,
     /// Earlier rewards of the same user for the same offer and event under other keys; `None` if the postback
     /// names no offer.
     pub same_task: Option<i64>,
@@ -43,9 +46,9 @@ pub struct Facts<'a> {
 pub const ENGINE: i64 = 1;
 
 /// The code of every rule, in the order in which people read them.
-pub const CODES: [&str; 19] = [
-    "Q1", "Q2", "Q2b", "Q3", "Q4", "Q5", "Q7", "Q8", "Q9", "T1", "T2", "T9", "G1", "G2", "G3", "G4", "N1",
-    "V3", "M1",
+pub const CODES: [&str; 20] = [
+    "Q1", "Q2", "Q2b", "Q3", "Q4", "Q5", "Q6", "Q7", "Q8", "Q9", "T1", "T2", "T9", "G1", "G2", "G3", "G4",
+    "N1", "V3", "M1",
 ];
 
 /// Every rule's signal, in the order in which people read them.
@@ -58,6 +61,7 @@ pub(crate) fn look(facts: &Facts<'_>, rules: &Rules) -> Vec<Signal> {
         money::q3(facts, rules),
         data::q4(facts, rules),
         data::q5(facts, rules),
+        data::q6(facts, rules),
         data::q7(facts, rules),
         data::q8(facts, rules),
         data::q9(facts, rules),

@@ -4,7 +4,7 @@ use super::Facts;
 use crate::money::Micros;
 use crate::policy::Rules;
 use crate::postback::event::{Note, NoteKind};
-use crate::postback::network::Field;
+use crate::postback::networks::Field;
 use crate::signal::{Family, Finding, Signal};
 
 /// Q3: reward or payout not above zero, or their ratio off. Feeds reconciliation, says nothing about the user.
@@ -16,6 +16,9 @@ pub(super) fn q3(facts: &Facts<'_>, rules: &Rules) -> Signal {
     let ratio = payout.filter(|payout| payout.0 > 0).map(|payout| ratio(reward, payout));
     let (fired, text) = match (payout, expected, ratio) {
         _ if reward.0 <= 0 => (true, "The reward is not above zero.".into()),
+        (None, ..) if facts.event.unsent.contains(&Field::Payout) => {
+            (false, "The reward is above zero; this network sends no payout in USD.".into())
+        }
         (None, ..) => (true, no_payout(facts)),
         (Some(payout), ..) if payout.0 <= 0 => (true, "The payout is not above zero.".into()),
         (_, Some(expected), Some(ratio)) => {

@@ -2,7 +2,7 @@
 
 use super::Facts;
 use crate::policy::Rules;
-use crate::postback::network::Field;
+use crate::postback::networks::Field;
 use crate::signal::{Family, Finding, Signal};
 
 /// V3: an offer is completed once; the same user, offer and event under another key is a duplicate.

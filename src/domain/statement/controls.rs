@@ -2,7 +2,7 @@
 //! gap is reported; no line is ever changed to make it fit.
 
 use super::signed;
-use crate::postback::network::Kind;
+use crate::postback::event::Kind;
 use crate::report::amount::{Amount, Sum};
 
 /// One figure that a file states.

@@ -10,7 +10,7 @@ use super::format::Format;
 use super::layout::Layout;
 use super::number::{self, AmountForm, Figure};
 use super::{StatementLine, Unreadable, aside, spoiled, times};
-use crate::postback::network::Kind;
+use crate::postback::event::Kind;
 
 /// The longest field that is taken, in bytes; ids of networks are far shorter.
 const MAX_FIELD_LEN: usize = 256;

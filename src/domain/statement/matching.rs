@@ -14,7 +14,7 @@ use std::collections::{HashMap, HashSet};
 
 use super::{LineState, StatementLine, signed};
 use crate::money::PAYOUT_CURRENCY;
-use crate::postback::network::Kind;
+use crate::postback::event::Kind;
 use crate::report::amount::{Amount, Sum};
 
 /// By how much an amount may differ and still be the same: whichever of the two is more.

@@ -47,7 +47,7 @@ pub mod totals;
 
 use serde::{Deserialize, Serialize};
 
-use crate::postback::network::Kind;
+use crate::postback::event::Kind;
 use crate::report::amount::Amount;
 use crate::time::TimestampMs;
 

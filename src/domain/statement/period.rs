@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::StatementLine;
 use super::matching::Period;
-use crate::postback::network::Kind;
+use crate::postback::event::Kind;
 use crate::text::count;
 
 /// The longest period, in days: a year and a month. A longer file is imported in parts.

@@ -9,7 +9,7 @@ use super::controls::Control;
 use super::format::Format;
 use super::matching::{Booking, Bookings, Match, OtherLine, Tolerance, by_day, by_facts, by_id};
 use super::{LineState, StatementLine, signed};
-use crate::postback::network::Kind;
+use crate::postback::event::Kind;
 use crate::report::amount::{Amount, Sum};
 
 fn read(format: &Format, header: &[&str], fields: &[&str]) -> Result<StatementLine, String> {

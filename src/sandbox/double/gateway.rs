@@ -1,4 +1,5 @@
 //! A gateway in memory with the real signature, mapping, rules and books, and optionally one flaw.
+use domain::postback::networks::coverage::Unsigned;
 
 use domain::report::day::Tz;
 use std::collections::HashMap;
@@ -13,8 +14,6 @@ use domain::money::Micros;
 use domain::policy::Policy;
 use domain::postback::event::Params;
 use domain::postback::mapping::map;
-use domain::postback::network::Network;
-use domain::postback::query::Query;
 use domain::postback::signature::{SignatureForm, verify};
 use domain::reward::Status;
 use domain::time::TimestampMs;
@@ -91,9 +90,10 @@ impl Gateway {
                 name: "targo-main".into(),
                 app: "main".into(),
                 currency: "coins".into(),
-                retry_horizon_ms: domain::postback::network::Network::Targo.retry_horizon_ms(),
+                retry_horizon_ms: 30 * 3_600_000,
+                unsigned: Unsigned::default(),
             },
-            params: Params::new(Network::Targo, &renames.into()).expect("good names"),
+            params: Params::shipped("targo").expect("it ships").renamed(&renames.into()).expect("good names"),
             policy: Policy::parse(policy).expect("a good policy"),
             books: Mutex::default(),
         });
@@ -139,7 +139,7 @@ impl Gateway {
             }
             return;
         };
-        if self.flaw == Flaw::IgnoresReversals && event.kind == domain::postback::network::Kind::Reversal {
+        if self.flaw == Flaw::IgnoresReversals && event.kind == domain::postback::event::Kind::Reversal {
             return;
         }
         if self.flaw == Flaw::Rounds {
@@ -214,10 +214,13 @@ impl Gateway {
                 return json!({ "app": "main", "user_id": user_id, "balances": rows });
             }
         };
-        let query = Query::of(target);
-        assert_eq!(query.get("source"), Ok(Some("targo-main".into())));
-        let from: usize =
-            query.get("cursor").expect("usable").map_or(0, |cursor| cursor.parse().expect("ours"));
+        let url = reqwest::Url::parse(&format!("{PUBLIC_URL}{target}")).expect("a URL");
+        let given = |name: &str| {
+            let mut pairs = url.query_pairs();
+            pairs.find(|(own, _)| own == name).map(|(_, value)| value.into_owned())
+        };
+        assert_eq!(given("source").as_deref(), Some("targo-main"));
+        let from: usize = given("cursor").map_or(0, |cursor| cursor.parse().expect("ours"));
         let items: Vec<_> = if is_blind { Vec::new() } else { items };
         let page: Vec<_> = items.iter().skip(from).take(PAGE_ITEMS).collect();
         let next = (from + PAGE_ITEMS < items.len()).then(|| (from + PAGE_ITEMS).to_string());

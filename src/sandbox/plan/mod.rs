@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
 
 use domain::money::{MICROS_PER_UNIT, Micros};
-use domain::postback::network::Field;
+use domain::postback::networks::Field;
 use domain::time::SECOND_MS;
 use rand::rngs::Xoshiro256PlusPlus;
 use rand::{RngExt as _, SeedableRng as _};
@@ -121,7 +121,7 @@ impl Plan {
             mix,
             ratio: options.ratio,
             follow_up_calls: options.follow_up_calls.clone(),
-            knows: Knows { basics: has(Field::Timestamp) && has(Field::Payout), offer: has(Field::OfferId) },
+            knows: Knows { basics: has(Field::ClickedAt) && has(Field::Payout), offer: has(Field::OfferId) },
             crowd: Crowd::new(has(Field::EventId)),
             count: options.count,
             emitted: 0,

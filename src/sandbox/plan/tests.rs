@@ -1,8 +1,8 @@
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 
+use domain::postback::event::Kind;
 use domain::postback::event::{Click, Event as Mapped, Params};
 use domain::postback::mapping::map;
-use domain::postback::network::{Kind, Network};
 use domain::postback::signature::{BadSignature, Secret, SignatureForm, verify};
 
 use super::*;
@@ -12,8 +12,8 @@ const NOW_MS: i64 = 1_795_000_000_123;
 const ORIGIN: &str = "https://gw.example.com";
 
 fn template() -> Template {
-    let params = Params::new(Network::Targo, &BTreeMap::new()).expect("no renames");
-    Template::parse(&format!("http://127.0.0.1:8080/pb/t?{}", params.query_template()))
+    let params = Params::shipped("targo").expect("it ships");
+    Template::parse(&format!("http://127.0.0.1:8080/pb/t?{}", params.definition().query_template()))
         .expect("a good template")
 }
 
@@ -33,7 +33,7 @@ fn targets(calls: &[Call]) -> Vec<String> {
 }
 
 fn mapped(target: &str) -> Option<Mapped> {
-    map(target, &Params::new(Network::Targo, &BTreeMap::new()).expect("no renames")).ok()
+    map(target, &Params::shipped("targo").expect("it ships")).ok()
 }
 
 fn only(name: &str) -> Mix {

@@ -8,13 +8,12 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use domain::postback::network::targo::is_acknowledged;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 
-use super::answer::{Answer, MAX_ANSWER_BYTES};
+use super::answer::{Answer, MAX_ANSWER_BYTES, is_acknowledged};
 use super::call::Call;
 use super::clock_ms;
 use super::http::{Get, Http, NoReply, client};

@@ -21,7 +21,7 @@ pub const STEP_ROWS: i64 = 1_000;
 /// Raw postbacks recorded before these times are deleted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PostbackTerms {
-    /// Processed ones, repeats and information; `None`: never.
+    /// Processed ones, repeats, information and tests; `None`: never.
     pub processed_before: Option<TimestampMs>,
     /// Quarantined ones and those set aside; `None`: never.
     pub quarantined_before: Option<TimestampMs>,
@@ -31,7 +31,7 @@ impl PostbackTerms {
     /// True if a postback with this outcome has expired. A waiting one never does.
     fn has_expired(&self, outcome: &str, recorded_at: i64) -> bool {
         let before = match outcome {
-            "processed" | "repeat" | "information" => self.processed_before,
+            "processed" | "repeat" | "information" | "test" => self.processed_before,
             "quarantined" | "set_aside" => self.quarantined_before,
             _ => None,
         };

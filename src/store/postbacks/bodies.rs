@@ -1,4 +1,4 @@
-//! Limits on stored bodies that no signature covers.
+//! Limits on stored bodies that no signature covers. A body in which a network sends its values has none.
 //!
 //! A signed URL can be called many times, each time with another body. So only the first few bodies of a URL are kept,
 //! and only a limited number of bytes for each source and hour. The postback records why a body is missing; no money
@@ -77,6 +77,7 @@ given_row! {
         body: Option<&'a str>,
         body_of: Option<String>,
         body_left_out: Option<String>,
+        headers: Option<&'a str>,
         remote_ip: &'a str,
         request_id: &'a str,
     }
@@ -93,6 +94,7 @@ impl<'a> Recorded<'a> {
             body: None,
             body_of: None,
             body_left_out,
+            headers: postback.headers.as_deref(),
             remote_ip: &postback.remote_ip,
             request_id: &postback.request_id,
         }
@@ -108,13 +110,15 @@ struct StoredBodies {
     tallies: BTreeMap<(String, i64), i64>,
 }
 
-/// `postbacks` as they are inserted, if none of them has a body: there is nothing to look up then.
-pub(crate) fn without(postbacks: &[NewPostback]) -> Option<Vec<Recorded<'_>>> {
-    if postbacks.iter().any(|postback| postback.body.is_some()) {
-        return None;
-    }
-    let each = postbacks.iter();
-    Some(each.map(|postback| Recorded::of(postback, postback.body_left_out.clone())).collect())
+/// `postbacks` as they are inserted, if none of them has a body that limits apply to: there is nothing to look up then.
+pub(crate) fn unbounded(postbacks: &[NewPostback]) -> Option<Vec<Recorded<'_>>> {
+    let is_bounded = |postback: &NewPostback| postback.body.is_some() && !postback.body_counts;
+    (!postbacks.iter().any(is_bounded)).then(|| postbacks.iter().map(whole).collect())
+}
+
+/// `postback` with its body, whatever was kept before.
+fn whole(postback: &NewPostback) -> Recorded<'_> {
+    Recorded { body: postback.body.as_deref(), ..Recorded::of(postback, postback.body_left_out.clone()) }
 }
 
 /// `postbacks` as they are inserted, each with its body or the reason why it is not kept.
@@ -135,7 +139,8 @@ pub(crate) async fn bounded<'a>(
 }
 
 async fn stored_bodies(tx: &mut Tx, postbacks: &[NewPostback]) -> Result<StoredBodies> {
-    let with_body: Vec<_> = postbacks.iter().filter(|postback| postback.body.is_some()).collect();
+    let with_body: Vec<_> =
+        postbacks.iter().filter(|postback| postback.body.is_some() && !postback.body_counts).collect();
     let mut stored = StoredBodies::default();
     let urls: BTreeSet<String> = with_body.iter().map(|postback| url_of(postback)).collect();
     let given: Vec<_> = urls.iter().map(|url| UrlRow { body_of: url }).collect();
@@ -173,8 +178,8 @@ fn choose(
     let recorded = postbacks
         .iter()
         .map(|postback| {
-            let Some(body) = postback.body.as_deref() else {
-                return Recorded::of(postback, postback.body_left_out.clone());
+            let Some(body) = postback.body.as_deref().filter(|_| !postback.body_counts) else {
+                return whole(postback);
             };
             let url = url_of(postback);
             let place = (postback.source.clone(), hour_of(postback));
@@ -230,6 +235,8 @@ mod tests {
             method: "POST".into(),
             target: target.into(),
             body: Some(body.into()),
+            body_counts: false,
+            headers: None,
             body_left_out: None,
             remote_ip: "::1".into(),
             request_id: String::new(),

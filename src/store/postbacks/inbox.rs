@@ -5,6 +5,7 @@
 
 use std::sync::{Arc, LazyLock};
 
+use domain::postback::networks::KeptCall;
 use domain::postback::stated::StatedBy;
 use domain::time::TimestampMs;
 
@@ -28,6 +29,10 @@ pub struct NewPostback {
     pub target: String,
     /// The body, percent-encoded; `None` if there was none.
     pub body: Option<String>,
+    /// True if the network sends its values there. Such a body is always kept: it is the postback.
+    pub body_counts: bool,
+    /// Headers that count, one `name: value` in a line: the signature and the content type. `None` if none do.
+    pub headers: Option<String>,
     /// Why a received body is not in `body`; otherwise `None`.
     pub body_left_out: Option<String>,
     /// Address of the caller.
@@ -45,8 +50,14 @@ pub struct WaitingPostback {
     pub source: String,
     /// Unix milliseconds.
     pub received_at: i64,
+    /// `GET` or `POST`.
+    pub method: String,
     /// Path and query, byte for byte.
     pub target: String,
+    /// The body, percent-encoded; `None` if there was none, or it does not count.
+    pub body: Option<String>,
+    /// Headers that count, one `name: value` in a line.
+    pub headers: Option<String>,
     /// Address of the caller.
     pub remote_ip: String,
     /// The call's id in the logs; `None` if it was recorded before calls had ids.
@@ -56,6 +67,13 @@ pub struct WaitingPostback {
     /// Those values; loaded when the postback is processed.
     #[sqlx(skip)]
     pub stated: Option<StatedBy>,
+}
+
+impl WaitingPostback {
+    /// The call as it was received.
+    pub fn kept(&self) -> KeptCall<'_> {
+        KeptCall::of(&self.method, &self.target, self.headers.as_deref(), self.body.as_deref())
+    }
 }
 
 /// The turn to record postbacks.
@@ -81,7 +99,7 @@ static INSERT: LazyStatement = LazyLock::new(|| {
 
 static CLAIM_ONE: LazyStatement = LazyLock::new(|| {
     Statement::new(
-        "SELECT id, source, received_at, target, remote_ip, request_id, stated_id FROM postbacks
+        "SELECT id, source, received_at, method, target, body, headers, remote_ip, request_id, stated_id FROM postbacks
          WHERE outcome = 'received' AND id = $1 {for_update_skip_locked}",
         &[],
     )
@@ -89,7 +107,7 @@ static CLAIM_ONE: LazyStatement = LazyLock::new(|| {
 
 static CLAIM: LazyStatement = LazyLock::new(|| {
     Statement::new(
-        "SELECT id, source, received_at, target, remote_ip, request_id, stated_id FROM postbacks {by_inbox}
+        "SELECT id, source, received_at, method, target, body, headers, remote_ip, request_id, stated_id FROM postbacks {by_inbox}
          WHERE outcome = 'received' ORDER BY id LIMIT $1 {for_update_skip_locked}",
         &[],
     )
@@ -115,7 +133,7 @@ impl Store {
 
     /// Like [`Store::record`], in a turn that has come.
     pub async fn record_in(&self, turn: RecordTurn, postbacks: Arc<Vec<NewPostback>>) -> Result<()> {
-        if let Some(rows) = bodies::without(&postbacks) {
+        if let Some(rows) = bodies::unbounded(&postbacks) {
             return self.execute_alone(turn.0, RECORD, &INSERT, &rows).await;
         }
         let per_hour = self.body_bytes_per_hour;

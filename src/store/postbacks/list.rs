@@ -1,5 +1,6 @@
 //! Lists of postbacks, newest first.
 
+use domain::postback::networks::KeptCall;
 use sqlx::QueryBuilder;
 
 use crate::{Result, Store, read};
@@ -19,19 +20,22 @@ pub enum OutcomeFilter {
     SetAside,
     /// Carries information only; nothing follows from it.
     Information,
+    /// The network says that it is a test; nothing follows from it.
+    Test,
     /// Its signature did not verify.
     Refused,
 }
 
 impl OutcomeFilter {
     /// Every outcome.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Received,
         Self::Processed,
         Self::Repeat,
         Self::Quarantined,
         Self::SetAside,
         Self::Information,
+        Self::Test,
         Self::Refused,
     ];
 
@@ -44,6 +48,7 @@ impl OutcomeFilter {
             Self::Quarantined => "quarantined",
             Self::SetAside => "set_aside",
             Self::Information => "information",
+            Self::Test => "test",
             Self::Refused => "refused",
         }
     }
@@ -78,6 +83,10 @@ pub struct PostbackRow {
     pub method: String,
     /// Path and query, byte for byte.
     pub target: String,
+    /// The body, percent-encoded; `None` if there was none, or it is not kept.
+    pub body: Option<String>,
+    /// Headers that count, one `name: value` in a line.
+    pub headers: Option<String>,
     /// Address of the caller.
     pub remote_ip: String,
     /// The call's id in the logs; `None` if it was recorded before calls had ids.
@@ -92,9 +101,16 @@ pub struct PostbackRow {
     pub reward_id: Option<i64>,
 }
 
-const KEPT: &str = "SELECT id, source, received_at, method, target, remote_ip, request_id, outcome, reason, body_left_out, reward_id FROM postbacks WHERE ";
+impl PostbackRow {
+    /// The call as it was received.
+    pub fn kept(&self) -> KeptCall<'_> {
+        KeptCall::of(&self.method, &self.target, self.headers.as_deref(), self.body.as_deref())
+    }
+}
+
+const KEPT: &str = "SELECT id, source, received_at, method, target, body, headers, remote_ip, request_id, outcome, reason, body_left_out, reward_id FROM postbacks WHERE ";
 const REFUSED: &str =
-    "SELECT id, source, received_at, method, target, remote_ip, request_id, 'refused' AS outcome, reason,
+    "SELECT id, source, received_at, method, target, body, headers, remote_ip, request_id, 'refused' AS outcome, reason,
      CAST(NULL AS TEXT) AS body_left_out,     CAST(NULL AS BIGINT) AS reward_id FROM refused WHERE ";
 
 impl Store {
@@ -127,7 +143,7 @@ impl Store {
     /// The postback `id`, if it exists.
     pub async fn postback(&self, id: i64) -> Result<Option<PostbackRow>> {
         Ok(read!(self, pool => sqlx::query_as(
-            "SELECT id, source, received_at, method, target, remote_ip, request_id, outcome, reason, body_left_out, reward_id
+            "SELECT id, source, received_at, method, target, body, headers, remote_ip, request_id, outcome, reason, body_left_out, reward_id
              FROM postbacks WHERE id = $1"
         ).bind(id).fetch_optional(pool).await)?)
     }
@@ -135,7 +151,7 @@ impl Store {
     /// The postbacks of a reward, in the order received.
     pub async fn postbacks_of_reward(&self, reward_id: i64) -> Result<Vec<PostbackRow>> {
         Ok(read!(self, pool => sqlx::query_as(
-            "SELECT id, source, received_at, method, target, remote_ip, request_id, outcome, reason, body_left_out, reward_id FROM postbacks
+            "SELECT id, source, received_at, method, target, body, headers, remote_ip, request_id, outcome, reason, body_left_out, reward_id FROM postbacks
              WHERE reward_id = $1 ORDER BY id LIMIT 1000"
         ).bind(reward_id).fetch_all(pool).await)?)
     }

@@ -7,6 +7,7 @@ use std::sync::LazyLock;
 
 use domain::actor::Actor;
 use domain::audit::Action;
+use domain::postback::networks::KeptCall;
 use domain::text::count;
 use domain::time::TimestampMs;
 use sqlx::QueryBuilder;
@@ -41,12 +42,23 @@ pub struct RefusedCall {
     pub received_at: i64,
     /// Path and query, byte for byte.
     pub target: String,
+    /// `GET` or `POST`.
+    pub method: String,
     /// The body or its beginning, percent-encoded; `None` if there was none.
     pub body: Option<String>,
+    /// Headers that count, one `name: value` in a line.
+    pub headers: Option<String>,
     /// Address of the caller.
     pub remote_ip: String,
     /// Why it was refused.
     pub reason: String,
+}
+
+impl RefusedCall {
+    /// The call as it was received; its body may have been cut.
+    pub fn kept(&self) -> KeptCall<'_> {
+        KeptCall::of(&self.method, &self.target, self.headers.as_deref(), self.body.as_deref())
+    }
 }
 
 /// Which quarantined postbacks to replay.
@@ -94,8 +106,8 @@ pub struct ReplayRow {
 /// because rules depend on it. Their new ids are those of now, so `recorded_at` is now too.
 static MOVE_REFUSED: LazyStatement = LazyLock::new(|| {
     Statement::given::<MovedRow>(
-        "INSERT INTO postbacks (source, received_at, method, target, body, remote_ip, request_id, recorded_at)
-         SELECT source, received_at, method, target, body, remote_ip, request_id, recorded_at
+        "INSERT INTO postbacks (source, received_at, method, target, body, headers, remote_ip, request_id, recorded_at)
+         SELECT source, received_at, method, target, body, headers, remote_ip, request_id, recorded_at
          FROM {given} JOIN refused ON refused.id = given.id ORDER BY refused.id
          RETURNING id")
 });
@@ -166,7 +178,7 @@ impl Store {
     /// Up to [`REPLAY_PAGE`] refused calls after `after_id`, oldest first.
     pub async fn refused_calls(&self, source: Option<&str>, after_id: i64) -> Result<Vec<RefusedCall>> {
         Ok(read!(self, pool => sqlx::query_as(
-            "SELECT id, source, received_at, target, body, remote_ip, reason FROM refused
+            "SELECT id, source, received_at, method, target, body, headers, remote_ip, reason FROM refused
              WHERE id > $1 AND ($2 IS NULL OR source = $2) ORDER BY id LIMIT $3"
         ).bind(after_id).bind(source).bind(REPLAY_PAGE).fetch_all(pool).await)?)
     }
@@ -174,7 +186,7 @@ impl Store {
     /// The newest refused call, if there is one.
     pub async fn last_refused(&self, source: Option<&str>) -> Result<Option<RefusedCall>> {
         Ok(read!(self, pool => sqlx::query_as(
-            "SELECT id, source, received_at, target, body, remote_ip, reason FROM refused
+            "SELECT id, source, received_at, method, target, body, headers, remote_ip, reason FROM refused
              WHERE $1 IS NULL OR source = $1 ORDER BY id DESC LIMIT 1"
         ).bind(source).fetch_optional(pool).await)?)
     }

@@ -6,8 +6,8 @@ use std::sync::LazyLock;
 use domain::batch::{ExistingRewards, Reward, SourceTerms, Task};
 use domain::ledger::Amounts;
 use domain::money::Micros;
+use domain::postback::event::Kind;
 use domain::postback::event::{Click, Event};
-use domain::postback::network::Kind;
 use domain::review::reversal::{Ending, KnownCase, Said, Situation};
 use domain::reward::Status;
 use domain::skew::{AHEAD_MS, Clicks, MOST_CLICKS, WINDOW_MS};
@@ -208,6 +208,20 @@ impl Store {
             })
         })
         .await
+    }
+
+    /// True if the network has reported this already: the credit of the reward `event_key`, or its reversal. What still
+    /// waits in the inbox is not known.
+    pub async fn is_reported(&self, source: String, event_key: String, kind: Kind) -> Result<bool> {
+        let sql = match kind {
+            Kind::Credit => "SELECT 1 FROM rewards WHERE source = $1 AND event_key = $2 AND credit_seen = 1",
+            Kind::Reversal => {
+                "SELECT 1 FROM rewards WHERE source = $1 AND event_key = $2 AND status = 'reversed'"
+            }
+        };
+        let found: Option<i32> = read!(self, pool => sqlx::query_scalar(sql)
+            .bind(&source).bind(&event_key).fetch_optional(pool).await)?;
+        Ok(found.is_some())
     }
 
     /// The newest clicks within the window before `now`.

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::sync::LazyLock;
 
-use domain::postback::network::Kind;
+use domain::postback::event::Kind;
 use domain::report::amount::Amount;
 use domain::statement::matching::{Bookings, OtherLine};
 

@@ -1,6 +1,6 @@
 //! Rows of statements and their lines, as loaded and saved.
 
-use domain::postback::network::Kind;
+use domain::postback::event::Kind;
 use domain::report::amount::Amount;
 use domain::statement::matching::{Booking, Match};
 use domain::statement::{LineState, StatementLine, kind_name, parse_kind};

@@ -60,7 +60,7 @@ pub(crate) async fn list(call: Call, query: String) -> Result<Page<Postback>, Ap
     let outcome = query.outcome.map(|name| {
         OutcomeFilter::parse(&name).ok_or_else(|| {
             ApiError::invalid(
-                "`outcome` must be received, processed, repeat, quarantined, set_aside, information or refused",
+                "`outcome` must be received, processed, repeat, quarantined, set_aside, information, test or refused",
             )
         })
     });

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use domain::actor::Actor;
-use domain::postback::network::Field;
+use domain::postback::networks::Field;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use store::postbacks::quarantine::{ActRow, Acted, By};

@@ -1,9 +1,12 @@
 //! Every answer that a network can get.
 
+use domain::postback::networks::{Call, Definition, signature};
 use metrics::counter;
 use warp::Reply;
 use warp::http::{HeaderValue, StatusCode, header};
 use warp::reply::Response;
+
+use super::Refusal;
 
 /// `Retry-After` of a 503, in seconds.
 const RETRY_AFTER_S: &str = "10";
@@ -12,9 +15,13 @@ const RETRY_AFTER_S: &str = "10";
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Answer {
     Recorded,
+    /// Recorded, and known before.
+    Repeated,
     Understood,
     BadSignature,
     CallerNotListed,
+    /// Signed or not, its body is none of this network.
+    Unreadable,
     UnknownSource,
     WrongPath,
     MethodNotAllowed,
@@ -27,12 +34,48 @@ pub(super) enum Answer {
     NotRecorded,
 }
 
+/// An answer in the words of a network.
+#[derive(Debug)]
+pub(super) struct Said {
+    status: StatusCode,
+    body: String,
+}
+
+impl Said {
+    /// How the network of `definition` is told `answer`; `None` if it has no words of its own for it.
+    pub(super) fn of(definition: &Definition, answer: Answer, call: &Call<'_>) -> Option<Self> {
+        let answers = &definition.answers;
+        let own = match answer {
+            Answer::Recorded => &answers.recorded,
+            Answer::Repeated => &answers.repeat,
+            Answer::NotRecorded => &answers.later,
+            Answer::Unreadable => &answers.invalid,
+            Answer::BadSignature => &answers.refused,
+            Answer::CallerNotListed if answers.say_refused() => &answers.refused,
+            _ => return None,
+        };
+        let status = StatusCode::from_u16(own.status).ok()?;
+        Some(Self { status, body: definition.answer_body(own, call) })
+    }
+}
+
 impl Answer {
+    /// The answer to a call that is refused.
+    pub(super) fn refusal(refusal: &Refusal) -> Self {
+        match refusal {
+            Refusal::BadSignature(signature::Refusal::Body(_)) => Self::Unreadable,
+            Refusal::BadSignature(_) => Self::BadSignature,
+            Refusal::CallerNotListed | Refusal::CallerNotReported => Self::CallerNotListed,
+        }
+    }
+
     /// The label in metrics.
     pub(super) fn name(self) -> &'static str {
         match self {
             Self::Recorded => "recorded",
+            Self::Repeated => "repeated",
             Self::Understood => "understood",
+            Self::Unreadable => "unreadable",
             Self::BadSignature => "bad_signature",
             Self::CallerNotListed => "caller_not_listed",
             Self::UnknownSource => "unknown_source",
@@ -47,9 +90,14 @@ impl Answer {
         }
     }
 
-    pub(super) fn into_response(self) -> Response {
+    /// `said`: as the network's definition has it.
+    pub(super) fn into_response(self, said: Option<Said>) -> Response {
+        if let Some(Said { status, body }) = said {
+            return self.with_headers(warp::reply::with_status(body, status).into_response());
+        }
         let (status, text) = match self {
-            Self::Recorded => (StatusCode::OK, "OK"),
+            Self::Recorded | Self::Repeated => (StatusCode::OK, "OK"),
+            Self::Unreadable => (StatusCode::BAD_REQUEST, "cannot be read"),
             Self::Understood => (StatusCode::OK, "understood"),
             Self::BadSignature => (StatusCode::FORBIDDEN, "bad signature"),
             Self::CallerNotListed => (StatusCode::FORBIDDEN, "address not allowed"),
@@ -63,10 +111,15 @@ impl Answer {
             Self::BodyBroken => (StatusCode::BAD_REQUEST, "the body ended early"),
             Self::NotRecorded => (StatusCode::SERVICE_UNAVAILABLE, "cannot be recorded now"),
         };
-        let mut response = warp::reply::with_status(text, status).into_response();
+        self.with_headers(warp::reply::with_status(text, status).into_response())
+    }
+
+    fn with_headers(self, mut response: Response) -> Response {
         let header = match self {
-            Self::MethodNotAllowed => Some((header::ALLOW, "GET, POST")),
-            Self::NotRecorded => Some((header::RETRY_AFTER, RETRY_AFTER_S)),
+            Self::MethodNotAllowed => Some((header::ALLOW, "GET, POST, HEAD")),
+            Self::NotRecorded if response.status() == StatusCode::SERVICE_UNAVAILABLE => {
+                Some((header::RETRY_AFTER, RETRY_AFTER_S))
+            }
             _ => None,
         };
         if let Some((name, value)) = header {

@@ -1,27 +1,31 @@
 //! An endpoint of a source, and which calls it refuses.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use domain::caller::CallerList;
-use domain::postback::signature::{BadSignature, Secret, SignatureForm, verify};
+use domain::postback::event::Params;
+use domain::postback::networks::signature::{self, Keys};
+use domain::postback::networks::{Call, Definition};
+use domain::time::TimestampMs;
 
 /// The endpoint of one source.
 #[derive(Debug)]
 pub struct SourceEndpoint {
+    /// How its network signs, names its fields and is answered.
+    pub params: Params,
     /// The secrets that are accepted; several while rotating.
-    pub secrets: Vec<Secret>,
-    /// The part of the URL that is signed.
-    pub form: SignatureForm,
+    pub keys: Keys,
     /// Addresses that the network calls from, if it publishes them.
     pub callers: CallerList,
 }
 
 /// The call is refused.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
     /// The signature is missing or wrong.
     #[error(transparent)]
-    BadSignature(#[from] BadSignature),
+    BadSignature(#[from] signature::Refusal),
     /// The signature is right, but `allow_ips` does not list the caller.
     #[error("the caller's address is not in `allow_ips` of this source")]
     CallerNotListed,
@@ -34,10 +38,15 @@ pub enum Refusal {
 }
 
 impl SourceEndpoint {
-    /// Verifies the signature of `target` under `origin`, and that the source allows the caller. Without a caller only the
-    /// signature is verified.
-    pub fn check(&self, origin: &str, target: &str, caller: Option<IpAddr>) -> Result<(), Refusal> {
-        verify(origin, target, self.form, &self.secrets)?;
+    /// The network.
+    pub fn definition(&self) -> &Arc<Definition> {
+        self.params.definition()
+    }
+
+    /// Verifies the signature of `call`, and that the source allows the caller. Without a caller only the signature is
+    /// verified.
+    pub fn check(&self, call: &Call<'_>, caller: Option<IpAddr>, now: TimestampMs) -> Result<(), Refusal> {
+        self.definition().verify(call, &self.keys, now)?;
         if caller.is_some_and(|caller| self.callers.refuses(caller)) {
             return Err(Refusal::CallerNotListed);
         }

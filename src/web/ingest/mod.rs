@@ -1,10 +1,12 @@
 //! `GET` and `POST /pb/{source}`: verify the signature, record, acknowledge. Nothing is judged here.
 //!
-//! | case | answer |
+//! | case | answer, unless the network's definition says otherwise |
 //! |---|---|
 //! | signed, recorded (new or repeat) | `200`, body exactly `OK` |
 //! | signature missing or wrong | `403 bad signature`; the call is kept apart |
 //! | not from an address that the source enforces | `403 address not allowed`; kept apart too |
+//! | a body that the network cannot have sent | `400 cannot be read`; kept apart too |
+//! | `HEAD` | `200` without a body: dashboards save a URL only if it answers |
 //! | unknown source, another path | `404`; the call is kept apart |
 //! | target over 8 KiB, body over 64 KiB | `414` (`431` beyond `limits.header_kib`), `413` |
 //! | body not whole in time | `408` |
@@ -18,6 +20,7 @@ mod again;
 mod answer;
 mod body;
 mod endpoint;
+mod known;
 mod lanes;
 pub mod recorder;
 mod stray;
@@ -30,11 +33,14 @@ use std::time::Instant;
 use bytes::Buf;
 use domain::location::shortened;
 use domain::postback::carried::Carried;
-use domain::postback::signature::BadSignature;
+use domain::postback::networks::kept::{kept_body, kept_headers};
+use domain::postback::networks::signature;
+use domain::postback::networks::{Call, Definition, Method as CallMethod};
 use domain::proxies::Proxies;
 use domain::time::Clock;
 use futures_util::Stream;
 use metrics::{counter, histogram};
+use store::Store;
 use store::postbacks::bodies::left_out;
 use store::postbacks::inbox::NewPostback;
 use store::postbacks::refused::NewRefused;
@@ -48,9 +54,10 @@ use crate::body::{BadBody, announced_len};
 use crate::caller::{self, Peer};
 use crate::limits::{Caller, RefusedRate};
 pub use again::CalledAgain;
-use answer::Answer;
 pub(crate) use answer::announce_metrics;
+use answer::{Answer, Said};
 pub use endpoint::{Refusal, SourceEndpoint};
+pub use known::RecordedLately;
 use recorder::{NotRecorded, Recorder};
 pub use stray::Strays;
 
@@ -77,6 +84,10 @@ pub struct Ingest {
     pub strays: Strays,
     /// Limits how many bodies of the same URL are stored.
     pub called_again: CalledAgain,
+    /// What was recorded lately, for networks that want to hear of a repeat.
+    pub recorded: RecordedLately,
+    /// Knows what was recorded before.
+    pub store: Store,
     /// Writes postbacks in batches.
     pub recorder: Recorder,
     /// The clock.
@@ -139,7 +150,7 @@ fn stray_path(
         let call = NewCall { source, request_id, method, target, caller };
         ingest.keep_answered(remote_ip, call.into_row(&ingest.clock, None), answer);
     }
-    answer.into_response()
+    answer.into_response(None)
 }
 
 fn whole_target(path: &str, query: &str) -> String {
@@ -169,12 +180,12 @@ async fn receive(
         .unwrap_or_else(|| whole_target(path.as_str(), &query));
     let caller = caller::find(peer, &headers, &ingest.trusted_proxies);
     let call = NewCall { source, request_id: request_id.clone(), method, target, caller };
-    let answer = take(&ingest, endpoint, call, &headers, body).await;
+    let (answer, said) = take(&ingest, endpoint, call, &headers, body).await;
     counter!("rewardgate_calls_total", "source" => label.clone(), "answer" => answer.name()).increment(1);
-    if matches!(answer, Answer::Recorded) {
+    if matches!(answer, Answer::Recorded | Answer::Repeated) {
         histogram!("rewardgate_acknowledge_seconds", "source" => label).record(began.elapsed());
     }
-    let mut response = answer.into_response();
+    let mut response = answer.into_response(said);
     if let Ok(id) = HeaderValue::from_str(&request_id) {
         response.headers_mut().insert(REQUEST_ID, id);
     }
@@ -199,6 +210,8 @@ impl NewCall {
             method: stray::method_name(&method),
             target,
             body,
+            body_counts: false,
+            headers: None,
             body_left_out: None,
             remote_ip: caller.address.to_string(),
             request_id,
@@ -212,15 +225,14 @@ async fn take(
     call: NewCall,
     headers: &HeaderMap,
     body: impl Stream<Item = Result<impl Buf, warp::Error>> + Send,
-) -> Answer {
-    if call.method == Method::OPTIONS {
-        return probe(ingest, endpoint, &call.target);
+) -> (Answer, Option<Said>) {
+    if call.method == Method::OPTIONS || call.method == Method::HEAD {
+        return (look(ingest, endpoint, &call), None);
     }
     let caller = call.caller;
-    let remote_ip = caller.address;
     let stray = |postback: NewPostback, answer: Answer| {
-        ingest.keep_answered(remote_ip, postback, answer);
-        answer
+        ingest.keep_answered(caller.address, postback, answer);
+        (answer, None)
     };
     let unusual = if call.method != Method::GET && call.method != Method::POST {
         Some(Answer::MethodNotAllowed)
@@ -231,79 +243,128 @@ async fn take(
     } else {
         endpoint.is_none().then_some(Answer::UnknownSource)
     };
+    let is_post = call.method == Method::POST;
     let mut postback = call.into_row(&ingest.clock, None);
     let (None, Some(endpoint)) = (unusual, endpoint) else {
         return stray(postback, unusual.unwrap_or(Answer::UnknownSource));
     };
-    let checked = endpoint.check(&ingest.origin, &postback.target, Some(remote_ip));
-    if let Err(refusal) = checked.map_err(|refusal| match refusal {
-        // Not listed is the proxy, and nobody knows who called it: the call is kept, and can be replayed.
-        Refusal::CallerNotListed if !caller.is_reported => Refusal::CallerNotReported,
-        other => other,
-    }) {
-        return refuse(ingest, remote_ip, postback, refusal, body).await;
-    }
-    let body = match body::read(headers, body).await {
-        Ok(body) => body,
-        Err(BadBody::TooLarge) => return stray(postback, Answer::BodyTooLarge),
-        Err(BadBody::TooSlow) => return stray(postback, Answer::BodyTooSlow),
-        Err(BadBody::Broken) => return stray(postback, Answer::BodyBroken),
+    let definition = endpoint.definition();
+    let counting: Vec<_> = counting_headers(definition, headers);
+    postback.headers = kept_headers(&counting);
+    postback.body_counts = is_post && definition.reads_bodies();
+    let mut body = Some(body);
+    // Read before the signature is checked only if it is a part of it: anyone can send one.
+    let read = match body.take_if(|_| postback.body_counts) {
+        Some(body) => body::read(headers, body).await,
+        None => Ok(Vec::new()),
     };
-    if body.is_empty() || ingest.called_again.admits(&postback.source, &postback.target, postback.received_at)
-    {
-        postback.body = body::kept(&body);
-    } else {
-        postback.body_left_out = Some(left_out(body.len(), again::WHY));
+    let mut bytes = match read {
+        Ok(bytes) => bytes,
+        Err(bad) => return stray(postback, of_body(&bad)),
+    };
+    let method = if is_post { CallMethod::Post } else { CallMethod::Get };
+    let target = std::mem::take(&mut postback.target);
+    let received = Call { origin: &ingest.origin, method, target: &target, headers: &counting, body: &bytes };
+    let checked = endpoint.check(&received, Some(caller.address), postback.received_at);
+    let said = |answer: Answer| Said::of(definition, answer, &received);
+    if let Err(refusal) = checked {
+        let refusal = match refusal {
+            // Not listed is the proxy, and nobody knows who called it: the call is kept, and can be replayed.
+            Refusal::CallerNotListed if !caller.is_reported => Refusal::CallerNotReported,
+            other => other,
+        };
+        let answer = Answer::refusal(&refusal);
+        let said = said(answer);
+        postback.target = target;
+        refuse(ingest, caller.address, postback, refusal, bytes, body).await;
+        return (answer, said);
     }
-    drop(body);
+    let is_repeat = known::is_repeat(ingest, endpoint, &received, &postback.source).await;
+    let (recorded, not_recorded) =
+        (if is_repeat { Answer::Repeated } else { Answer::Recorded }, Answer::NotRecorded);
+    let (said_recorded, said_later) = (said(recorded), said(not_recorded));
+    postback.target = target;
+    if let Some(body) = body {
+        bytes = match body::read(headers, body).await {
+            Ok(bytes) => bytes,
+            Err(bad) => return stray(postback, of_body(&bad)),
+        };
+    }
+    if bytes.is_empty()
+        || postback.body_counts
+        || ingest.called_again.admits(&postback.source, &postback.target, postback.received_at)
+    {
+        postback.body = kept_body(&bytes);
+    } else {
+        postback.body_left_out = Some(left_out(bytes.len(), again::WHY));
+    }
+    drop(bytes);
     debug!(
         request_id = postback.request_id,
         source = postback.source,
-        remote_net = %shortened(remote_ip),
+        remote_net = %shortened(caller.address),
         "recording a postback"
     );
     match ingest.recorder.record(postback).await {
-        Ok(()) => Answer::Recorded,
-        Err(NotRecorded) => Answer::NotRecorded,
+        Ok(()) => (recorded, said_recorded),
+        Err(NotRecorded) => (not_recorded, said_later),
     }
 }
 
-/// A look from outside: would a call of `target` be understood? Nothing is kept of it, whoever asks; so it may come
-/// from an address that postbacks may not.
-fn probe(ingest: &Ingest, endpoint: Option<&SourceEndpoint>, target: &str) -> Answer {
-    match endpoint.map(|endpoint| endpoint.check(&ingest.origin, target, None)) {
-        Some(Ok(())) => Answer::Understood,
-        Some(Err(_)) => Answer::BadSignature,
-        None => Answer::UnknownSource,
+fn of_body(bad: &BadBody) -> Answer {
+    match bad {
+        BadBody::TooLarge => Answer::BodyTooLarge,
+        BadBody::TooSlow => Answer::BodyTooSlow,
+        BadBody::Broken => Answer::BodyBroken,
     }
 }
 
+/// The headers that a network's signature or body depends on.
+fn counting_headers<'h>(definition: &'h Definition, headers: &'h HeaderMap) -> Vec<(&'h str, &'h [u8])> {
+    let of_name = |name: &'h str| headers.get_all(name).iter().map(move |value| (name, value.as_bytes()));
+    definition.headers_that_count().into_iter().flat_map(of_name).collect()
+}
+
+/// A look from outside, of which nothing is kept, whoever asks; so it may come from an address that postbacks may not.
+/// `HEAD` asks whether there is an endpoint, as dashboards do before they save a URL; `OPTIONS` whether a call of this URL
+/// would be understood.
+fn look(ingest: &Ingest, endpoint: Option<&SourceEndpoint>, call: &NewCall) -> Answer {
+    let Some(endpoint) = endpoint else { return Answer::UnknownSource };
+    if call.method == Method::HEAD || endpoint.definition().reads_bodies() {
+        return Answer::Understood;
+    }
+    match endpoint.check(&Call::get(&ingest.origin, &call.target), None, ingest.clock.now()) {
+        Ok(()) => Answer::Understood,
+        Err(_) => Answer::BadSignature,
+    }
+}
+
+/// Keeps a call that is refused; `bytes` of its body were read before, or `body` was not.
 async fn refuse(
     ingest: &Ingest,
     remote_ip: IpAddr,
     mut call: NewPostback,
     refusal: Refusal,
-    body: impl Stream<Item = Result<impl Buf, warp::Error>> + Send,
-) -> Answer {
+    mut bytes: Vec<u8>,
+    body: Option<impl Stream<Item = Result<impl Buf, warp::Error>> + Send>,
+) {
     let (remote_net, mut reason) = (shortened(remote_ip), refusal.to_string());
     debug!(request_id = call.request_id, source = call.source, %remote_net, reason, "refused");
     // Beyond what is kept of a caller, nothing of a body is even read.
-    if ingest.refused_rate.admits(Caller::of(remote_ip)) {
-        let (bytes, body) = body::begin(body, MAX_REFUSED_BODY_LEN).await;
-        call.body = body;
-        // Somebody who reads the list of refused calls sees at once what to change.
-        let is_unsigned = matches!(refusal, Refusal::BadSignature(BadSignature::Missing));
-        if let Some(carried) = Carried::of(&bytes).filter(|_| is_unsigned) {
-            reason = format!("{reason}: {carried}");
-        }
-        ingest.keep_admitted(NewRefused { call, reason });
-    } else {
-        count_not_kept();
+    if !ingest.refused_rate.admits(Caller::of(remote_ip)) {
+        return count_not_kept();
     }
-    match refusal {
-        Refusal::BadSignature(_) => Answer::BadSignature,
-        Refusal::CallerNotListed | Refusal::CallerNotReported => Answer::CallerNotListed,
+    if let Some(body) = body {
+        bytes = body::begin(body, MAX_REFUSED_BODY_LEN).await;
     }
+    bytes.truncate(MAX_REFUSED_BODY_LEN);
+    call.body = kept_body(&bytes);
+    // Somebody who reads the list of refused calls sees at once what to change.
+    let is_unsigned = matches!(refusal, Refusal::BadSignature(signature::Refusal::Missing(_)));
+    if let Some(carried) = Carried::of(&bytes).filter(|_| is_unsigned && !call.body_counts) {
+        reason = format!("{reason}: {carried}");
+    }
+    ingest.keep_admitted(NewRefused { call, reason });
 }
 
 impl Ingest {

@@ -59,6 +59,8 @@ impl Ingest {
             method,
             target,
             body: None,
+            body_counts: false,
+            headers: None,
             body_left_out: None,
             remote_ip: remote_ip.to_string(),
             request_id: format!("{:016x}", rand::random::<u64>()),

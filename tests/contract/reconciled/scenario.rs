@@ -256,7 +256,7 @@ impl Scenario<'_> {
             let disposition = match (processed.outcome, processed.reason.as_deref()) {
                 (Outcome::Repeat, _) => Disposition::Repeat,
                 (Outcome::Quarantined, _) => Disposition::Quarantined,
-                (Outcome::Information, _) => Disposition::Information,
+                (Outcome::Information | Outcome::Test, _) => Disposition::Information,
                 (Outcome::Processed, Some(REVERSED_BEFORE)) => Disposition::ReversedBefore,
                 // Unless it took a step, which is looked at next.
                 (Outcome::Processed, _) => Disposition::Conflict,

@@ -1,4 +1,5 @@
 //! Builds postbacks (a credit, a suspicious credit, a reversal) and the processor that decides on them.
+use domain::postback::networks::coverage::Unsigned;
 
 use std::collections::BTreeMap;
 use std::fmt::Display;
@@ -9,7 +10,6 @@ use domain::caller::CallerList;
 use domain::money::MICROS_PER_UNIT;
 use domain::policy::Policy;
 use domain::postback::event::Params;
-use domain::postback::network::Network;
 use domain::time::TimestampMs;
 use jobs::postbacks::process::{Processor, SourceSettings, process};
 use store::Store;
@@ -138,6 +138,8 @@ impl Call {
             method: "GET".into(),
             target: self.target(),
             body: None,
+            body_counts: false,
+            headers: None,
             body_left_out: None,
             remote_ip: "198.51.100.7".into(),
             request_id: "request".into(),
@@ -177,8 +179,9 @@ pub(crate) fn processor_under(policy: Policy, timezone: chrono_tz::Tz) -> Arc<Pr
             app: app_of(name).into(),
             currency: currency.into(),
             retry_horizon_ms: RETRY_HORIZON_MS,
+            unsigned: Unsigned::default(),
         };
-        let params = Params::new(Network::Targo, &BTreeMap::new()).expect("the network's own names");
+        let params = Params::shipped("targo").expect("it ships");
         (name.to_owned(), SourceSettings { terms, params, callers: CallerList::default() })
     };
     let sources = [source(SOURCE, "coins"), source(SECOND_SOURCE, "coins"), source(GEMS_SOURCE, "gems")];

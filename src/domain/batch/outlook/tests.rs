@@ -1,18 +1,19 @@
 use super::*;
 use crate::ledger::Amounts;
 use crate::postback::event::Params;
-use crate::postback::network::{Field, Network};
+use crate::postback::networks::coverage::Unsigned;
+use crate::postback::networks::{Call, Field};
 use crate::postback::stated::Stated;
 use crate::review::queue::SecondPerson;
 
 const BASE: &str = "/pb/t?user_id=u1&tx_id=T1&reward=500&payout=1&status=1";
 
 fn params() -> Params {
-    Params::new(Network::Targo, &BTreeMap::new()).expect("the network's own names")
+    Params::shipped("targo").expect("it ships")
 }
 
 fn stated(typed: &[(Field, &str)]) -> Stated {
-    Stated::read(Network::Targo, typed).expect("can be stated")
+    Stated::read(params().definition(), typed).expect("can be stated")
 }
 
 fn source() -> SourceTerms {
@@ -21,11 +22,12 @@ fn source() -> SourceTerms {
         app: "main".into(),
         currency: "coins".into(),
         retry_horizon_ms: 108_000_000,
+        unsigned: Unsigned::default(),
     }
 }
 
 fn outlook(target: &str, values: &Stated, known: Vec<Reward>) -> Outlook {
-    let event = values.event(target, &params()).expect("it maps");
+    let event = values.event(&Call::get("", target), &params()).expect("it maps");
     let policy = Policy::built_in().expect("the built-in policy");
     Outlook::of(event, &source(), known, &policy, TimestampMs(1_795_428_000_000))
 }
@@ -117,7 +119,7 @@ fn a_stated_reversal_needs_two_by_the_money_that_it_takes_back() {
 #[test]
 fn a_step_that_was_stated_is_signed_by_the_person_with_the_reason() {
     let values = stated(&[(Field::Reward, "500")]);
-    let event = values.event(&BASE.replace("reward=500", ""), &params()).expect("it maps");
+    let event = values.event(&Call::get("", &BASE.replace("reward=500", "")), &params()).expect("it maps");
     let policy = Policy::built_in().expect("the built-in policy");
     let incoming = |postback_id, key: &str| Incoming {
         postback_id,

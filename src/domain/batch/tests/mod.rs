@@ -1,5 +1,6 @@
 mod cases;
 mod model;
+use crate::postback::networks::coverage::Unsigned;
 
 use std::collections::BTreeMap;
 
@@ -7,8 +8,8 @@ use super::*;
 use crate::ledger::{Posting, Transfer};
 use crate::location::{GeoResult, Location};
 use crate::money::Micros;
-use crate::postback::event::Click;
-use crate::postback::network::Field;
+use crate::postback::event::{Click, NoEffect};
+use crate::postback::networks::Field;
 use crate::review::decision::{self, Review};
 
 const NOW: TimestampMs = TimestampMs(1_795_435_200_000);
@@ -20,6 +21,7 @@ fn source() -> SourceTerms {
         app: "main".into(),
         currency: "coins".into(),
         retry_horizon_ms: HORIZON_MS,
+        unsigned: Unsigned::default(),
     }
 }
 
@@ -41,6 +43,7 @@ fn event(kind: Kind, key: &str) -> Event {
         sub1: None,
         sub2: None,
         other_ips: Vec::new(),
+        unsent: Vec::new(),
         notes: Vec::new(),
         credit_tx: None,
         information: None,
@@ -291,7 +294,10 @@ fn a_reversal_that_said_zero_keeps_its_credit_from_being_a_conflict() {
 
 #[test]
 fn information_moves_nothing_and_does_not_claim_its_key() {
-    let information = |key: &str| Event { information: Some("no money".into()), ..credit(key) };
+    let information = |key: &str| Event {
+        information: Some(NoEffect { is_test: false, why: "no money".into() }),
+        ..credit(key)
+    };
     let books = check(&[information("T1"), credit("T1"), information("T1")], Status::Credited, &CREDITED);
     let outcomes: Vec<_> = books.outcomes.iter().map(|(outcome, _)| *outcome).collect();
     assert_eq!(outcomes, [Outcome::Information, Outcome::Processed, Outcome::Information]);

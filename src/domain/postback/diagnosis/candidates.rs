@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 
 use super::{Deviation, Encoding, Suspect};
-use crate::postback::signature::{HASH_PARAM, Secret, SignatureForm, digest};
+use crate::postback::networks::signature::Digest;
+use crate::postback::signature::{HASH_PARAM, Secret, SignatureForm};
 
 /// One combination of what the network may have signed.
 #[derive(Clone)]
@@ -61,7 +62,8 @@ impl Candidate {
     pub(super) fn explains(&self, hash: &Hash<'_>) -> bool {
         hash.signed(self.sorted, self.encoding).is_some_and(|signed| {
             let message = message(&self.origin, &signed, self.form);
-            digest(&self.secret, message.as_bytes(), hash.sha256).as_ref() == Some(&hash.digest)
+            let digest = if hash.sha256 { Digest::HmacSha256 } else { Digest::HmacSha1 };
+            digest.of(self.secret.key(), message.as_bytes()) == hash.digest
         })
     }
 

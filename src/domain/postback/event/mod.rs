@@ -4,25 +4,29 @@
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
 use crate::money::Micros;
-use crate::postback::network::{Field, FieldDefinition, Kind, Network};
+use crate::postback::networks::definition::BadRename;
+use crate::postback::networks::kinds::{BadWord, Meaning};
+use crate::postback::networks::{Definition, Field, FieldDefinition, shipped};
 use crate::postback::query::Plus;
 use crate::time::TimestampMs;
 
-/// How the parameters of one source are named and read; starts from the network's own names and states.
+/// How the postbacks of one source are read: the definition of its network, with the names and words of the source on
+/// top. Cloning is cheap.
 #[derive(Clone, Debug)]
 pub struct Params {
-    network: Network,
-    renamed: BTreeMap<Field, String>,
+    definition: Arc<Definition>,
     plus: Plus,
-    statuses: BTreeMap<String, Meaning>,
     reversal_id: ReversalId,
+    test_users: Arc<BTreeSet<String>>,
+    reward_per_usd: Option<Micros>,
 }
 
 /// How the transaction id of a reversal is built from that of its credit; both empty if they are the same.
@@ -43,78 +47,62 @@ impl ReversalId {
     }
 }
 
-/// The meaning of a status word.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Meaning {
-    /// The user earned a reward.
+/// What a postback does to a reward.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Kind {
+    /// The user earned it.
     Credit,
     /// The network takes it back.
     Reversal,
-    /// Neither: it is recorded without effect.
-    Information,
 }
 
-impl From<Kind> for Meaning {
-    fn from(kind: Kind) -> Self {
-        match kind {
-            Kind::Credit => Self::Credit,
-            Kind::Reversal => Self::Reversal,
+impl Kind {
+    /// What it is called in a network's table.
+    pub fn meaning(self) -> Meaning {
+        match self {
+            Self::Credit => Meaning::Credit,
+            Self::Reversal => Meaning::Reversal,
         }
     }
 }
 
-/// A status word that the settings cannot map.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum BadStatus {
-    /// A word that is empty or only blanks.
-    #[error("has an empty status word: a postback without a status is always quarantined; remove the entry")]
-    Empty,
-    /// The same word twice, in another spelling.
-    #[error(
-        "names `{0}` twice, with different meanings: case, blanks and leading zeros are ignored; keep one of them"
-    )]
-    Twice(String),
-}
-
-/// A rename of a field that the network does not have.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum BadRename {
-    /// The unknown macro, and all that exist.
-    #[error("`{0}` is not a macro of this network; it has {1}")]
-    UnknownMacro(String, String),
-    /// Two fields would read the same parameter, or one would read the signature.
-    #[error("the parameter `{0}` is already taken")]
-    Taken(String),
-}
-
 impl Params {
-    /// The network's own names, with `renames` (macro name → parameter name) on top.
-    pub fn new(network: Network, renames: &BTreeMap<String, String>) -> Result<Self, BadRename> {
+    /// The network's own names and words.
+    pub fn of(definition: Definition) -> Self {
+        let reversal_id =
+            ReversalId { prefix: definition.identity.strip_prefix.clone(), suffix: String::new() };
+        Self {
+            definition: Arc::new(definition),
+            plus: Plus::default(),
+            reversal_id,
+            test_users: Arc::default(),
+            reward_per_usd: None,
+        }
+    }
+
+    /// Those of a network that ships; `None` if none of this name does.
+    pub fn shipped(name: &str) -> Option<Self> {
+        shipped::definition(name)?.ok().map(Self::of)
+    }
+
+    /// The same with `renames` on top: parameters by field (`clicked_at`) or by macro without its brackets
+    /// (`timestamp`).
+    pub fn renamed(self, renames: &BTreeMap<String, String>) -> Result<Self, BadRename> {
+        let own = |name: &str| {
+            let fields = || self.definition.fields.iter().filter(|field| field.fixed.is_none());
+            let named = fields().find(|field| field.field.name() == name);
+            named.or_else(|| fields().find(|field| field.bare_macro() == name)).map(|field| field.field)
+        };
         let mut by_field = BTreeMap::new();
-        for (name, param) in renames {
-            let definition = network.fields().iter().find(|field| field.name == name).ok_or_else(|| {
-                let names: Vec<_> = network.fields().iter().map(|field| field.name).collect();
+        for (name, parameter) in renames {
+            let field = own(name).ok_or_else(|| {
+                let names: Vec<_> = self.sent_fields().map(FieldDefinition::bare_macro).collect();
                 BadRename::UnknownMacro(name.clone(), names.join(", "))
             })?;
-            by_field.insert(definition.field, param.clone());
+            by_field.insert(field, parameter.clone());
         }
-        let naming = Self {
-            network,
-            renamed: by_field,
-            plus: Plus::default(),
-            statuses: BTreeMap::new(),
-            reversal_id: ReversalId::default(),
-        };
-        let mut taken = vec![crate::postback::signature::HASH_PARAM];
-        for definition in network.fields() {
-            let param = naming.name_of(definition);
-            if taken.contains(&param) {
-                return Err(BadRename::Taken(param.to_owned()));
-            }
-            taken.push(param);
-        }
-        Ok(naming)
+        let definition = Arc::unwrap_or_clone(self.definition).renamed(&by_field)?;
+        Ok(Self { definition: Arc::new(definition), ..self })
     }
 
     /// The same, where `+` in a value means `plus`.
@@ -124,24 +112,44 @@ impl Params {
     }
 
     /// The same with `words` as statuses, before those that the network documents.
-    pub fn with_statuses(self, words: &BTreeMap<String, Meaning>) -> Result<Self, BadStatus> {
-        let mut statuses = BTreeMap::new();
-        for (word, meaning) in words {
-            let normal = status_word(word);
-            if normal.is_empty() {
-                return Err(BadStatus::Empty);
-            }
-            if statuses.insert(normal, *meaning).is_some_and(|other| other != *meaning) {
-                return Err(BadStatus::Twice(word.clone()));
-            }
-        }
-        Ok(Self { statuses, ..self })
+    pub fn with_statuses(self, words: &BTreeMap<String, Meaning>) -> Result<Self, BadWord> {
+        let mut definition = Arc::unwrap_or_clone(self.definition);
+        definition.kinds =
+            definition.kinds.with_words(words.iter().map(|(word, meaning)| (word.as_str(), *meaning)))?;
+        Ok(Self { definition: Arc::new(definition), ..self })
     }
 
     /// The same, where reversals have transactions of their own.
     #[must_use]
     pub fn with_reversal_id(self, reversal_id: ReversalId) -> Self {
         Self { reversal_id, ..self }
+    }
+
+    /// The same, where whatever these users do is a test.
+    #[must_use]
+    pub fn with_test_users(self, users: BTreeSet<String>) -> Self {
+        Self { test_users: Arc::new(users), ..self }
+    }
+
+    /// The same, where a payout of one USD is a reward of so many units: for networks that name no reward.
+    #[must_use]
+    pub fn with_reward_per_usd(self, units: Micros) -> Self {
+        Self { reward_per_usd: Some(units), ..self }
+    }
+
+    /// How many units of reward a payout of one USD is, if the source says so.
+    pub fn reward_per_usd(&self) -> Option<Micros> {
+        self.reward_per_usd
+    }
+
+    /// True if a person says that `user_id` only tests.
+    pub fn is_test_user(&self, user_id: &str) -> bool {
+        self.test_users.contains(user_id)
+    }
+
+    /// The network, with the names and words of this source.
+    pub fn definition(&self) -> &Arc<Definition> {
+        &self.definition
     }
 
     /// How the transaction of a reversal names that of its credit.
@@ -154,45 +162,14 @@ impl Params {
         self.plus
     }
 
-    /// What a status means; `None` if neither the settings nor the network's documentation know it.
-    pub fn meaning(&self, status: &str) -> Option<Meaning> {
-        let word = status_word(status);
-        self.statuses.get(&word).copied().or_else(|| self.network.kind(&word).map(Meaning::from))
-    }
-
-    /// The parameter that carries `field`; empty if the network has no such field.
+    /// The parameter that carries `field`; our own name of it if the network sends none.
     pub(crate) fn param(&self, field: Field) -> &str {
-        let definition = self.network.fields().iter().find(|definition| definition.field == field);
-        definition.map_or("", |definition| self.name_of(definition))
+        self.definition.parameter_of(field)
     }
 
-    /// The network whose fields these are.
-    pub fn network(&self) -> Network {
-        self.network
-    }
-
-    /// The URL query to paste into the network's dashboard: every field under its parameter name.
-    pub fn query_template(&self) -> String {
-        let pairs = self
-            .network
-            .fields()
-            .iter()
-            .map(|definition| format!("{}={{{}}}", self.name_of(definition), definition.name));
-        pairs.collect::<Vec<_>>().join("&")
-    }
-
-    /// The parameter that carries a field.
-    pub fn name_of(&self, definition: &FieldDefinition) -> &str {
-        self.renamed.get(&definition.field).map_or(definition.name, String::as_str)
-    }
-}
-
-/// A status as it is compared: lower case, no blanks around it, a number without leading and trailing zeros (`01` and
-/// `1.0` are 1).
-pub(crate) fn status_word(text: &str) -> String {
-    match Micros::parse_sent(text) {
-        Ok(number) if !number.negative && !number.rounded => number.magnitude.to_string(),
-        _ => text.trim().to_lowercase(),
+    /// Every field that the network sends a parameter for.
+    pub fn sent_fields(&self) -> impl Iterator<Item = &FieldDefinition> {
+        self.definition.fields.iter().filter(|field| field.fixed.is_none())
     }
 }
 
@@ -205,7 +182,8 @@ pub struct Event {
     pub user_id: String,
     /// The network's transaction id.
     pub tx_id: String,
-    /// The transaction of the credit that a reversal takes back, if it has another one.
+    /// The key of the reward, if it is not the transaction itself: of the credit that a reversal takes back, or of the
+    /// click that several transactions share.
     pub credit_tx: Option<String>,
     /// The reward; always known of a credit with effect. Of a reversal how much it takes back, if it says so.
     pub reward: Option<Micros>,
@@ -227,16 +205,27 @@ pub struct Event {
     pub other_ips: Vec<IpAddr>,
     /// The user's country: two letters as sent, or those of the country that was named otherwise.
     pub country_code: Option<String>,
-    /// When the user first clicked the offer.
+    /// When the user clicked the offer.
     pub click: Click,
     /// The publisher's first own value.
     pub sub1: Option<String>,
     /// The publisher's second own value.
     pub sub2: Option<String>,
+    /// What rules ask for and this network never sends: the click time, the payout.
+    pub unsent: Vec<Field>,
     /// How its values were cleaned so that they could be used.
     pub notes: Vec<Note>,
     /// Why it has no effect; `None` if it has one.
-    pub information: Option<String>,
+    pub information: Option<NoEffect>,
+}
+
+/// A postback without an effect.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NoEffect {
+    /// True if the network says that it is a test.
+    pub is_test: bool,
+    /// For people.
+    pub why: String,
 }
 
 /// A change that the mapping made to a value.
@@ -281,7 +270,7 @@ impl Event {
         (!texts.is_empty()).then(|| texts.join("; "))
     }
 
-    /// What makes the reward unique within its source. `TarGo`: the transaction id.
+    /// What makes the reward unique within its source: mostly the transaction id.
     pub fn key(&self) -> &str {
         self.credit_tx.as_deref().unwrap_or(&self.tx_id)
     }

@@ -4,7 +4,10 @@ use super::*;
 use crate::postback::mapping::map;
 
 fn params() -> Params {
-    Params::new(Network::Targo, &BTreeMap::from([("user_id".into(), "uid".into())])).expect("valid")
+    Params::shipped("targo")
+        .expect("it ships")
+        .renamed(&BTreeMap::from([("user_id".into(), "uid".into())]))
+        .expect("valid")
 }
 
 fn reason(query: &str) -> String {
@@ -35,6 +38,7 @@ fn every_field_is_mapped_under_its_macro_name_or_its_new_name() {
         sub1: Some("a".into()),
         sub2: Some("b".into()),
         other_ips: Vec::new(),
+        unsent: Vec::new(),
         notes: Vec::new(),
         credit_tx: None,
         information: None,
@@ -84,7 +88,7 @@ fn a_click_time_that_cannot_be_one_is_kept_as_sent() {
 #[test]
 fn a_status_is_compared_without_case_blanks_and_zeros() {
     let words =
-        [("Reversed", Meaning::Reversal), ("approved", Meaning::Credit), ("pending", Meaning::Information)];
+        [("Reversed", Meaning::Reversal), ("approved", Meaning::Credit), ("pending", Meaning::Ignore)];
     let words = words.map(|(word, meaning)| (word.to_owned(), meaning));
     let params = params().with_statuses(&words.into()).expect("good words");
     for (text, meaning) in [
@@ -96,14 +100,14 @@ fn a_status_is_compared_without_case_blanks_and_zeros() {
         ("00", Some(Meaning::Reversal)),
         ("REVERSED", Some(Meaning::Reversal)),
         ("Approved ", Some(Meaning::Credit)),
-        ("pending", Some(Meaning::Information)),
+        ("pending", Some(Meaning::Ignore)),
         ("-1", None),
         ("1.5", None),
         ("11", None),
         ("one", None),
         ("", None),
     ] {
-        assert_eq!(params.meaning(text), meaning, "{text}");
+        assert_eq!(params.definition().kinds.decide(&[text]), meaning, "{text}");
     }
 }
 
@@ -113,18 +117,21 @@ fn the_settings_words_win_and_none_may_mean_two_things() {
         let words = pairs.iter().map(|(word, meaning)| ((*word).to_owned(), *meaning)).collect();
         params().with_statuses(&words)
     };
-    let ours = words(&[("0", Meaning::Information)]).expect("a good word");
-    assert_eq!(ours.meaning("0"), Some(Meaning::Information));
-    assert_eq!(words(&[(" ", Meaning::Credit)]).map(|_| ()), Err(BadStatus::Empty));
+    let ours = words(&[("0", Meaning::Ignore)]).expect("a good word");
+    assert_eq!(ours.definition().kinds.decide(&["0"]), Some(Meaning::Ignore));
+    assert_eq!(words(&[(" ", Meaning::Credit)]).map(|_| ()), Err(BadWord::Empty));
     let twice = words(&[("3", Meaning::Credit), ("03", Meaning::Reversal)]).map(|_| ());
-    assert!(matches!(twice, Err(BadStatus::Twice(_))), "{twice:?}");
+    assert!(matches!(twice, Err(BadWord::Twice(_))), "{twice:?}");
     assert!(words(&[("done", Meaning::Credit), ("DONE", Meaning::Credit)]).is_ok());
 }
 
 #[test]
 fn a_rename_must_name_a_macro_and_take_a_free_parameter() {
     let rename = |name: &str, param: &str| {
-        Params::new(Network::Targo, &BTreeMap::from([(name.to_owned(), param.to_owned())])).map(|_| ())
+        Params::shipped("targo")
+            .expect("it ships")
+            .renamed(&BTreeMap::from([(name.to_owned(), param.to_owned())]))
+            .map(|_| ())
     };
     assert!(matches!(rename("userid", "uid"), Err(BadRename::UnknownMacro(..))));
     assert_eq!(rename("user_id", "tx_id"), Err(BadRename::Taken("tx_id".into())));
@@ -133,9 +140,9 @@ fn a_rename_must_name_a_macro_and_take_a_free_parameter() {
 
 #[test]
 fn the_template_for_the_dashboard_carries_every_macro() {
-    let template = params().query_template();
+    let template = params().definition().query_template();
     assert!(template.starts_with("uid={user_id}&tx_id={tx_id}&reward={reward}"), "{template}");
-    assert_eq!(template.matches('{').count(), Network::Targo.fields().len());
+    assert_eq!(template.matches('{').count(), 14);
 }
 
 proptest! {

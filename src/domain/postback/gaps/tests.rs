@@ -1,18 +1,15 @@
-use std::collections::BTreeMap;
-
 use proptest::prelude::*;
 
 use super::*;
-use crate::postback::network::Network;
 
 const BASE: &str = "/pb/t?user_id=u1&tx_id=T1&reward=500&payout=1&status=1";
 
 fn params() -> Params {
-    Params::new(Network::Targo, &BTreeMap::new()).expect("the network's own names")
+    Params::shipped("targo").expect("it ships")
 }
 
 fn stated(typed: &[(Field, &str)]) -> Stated {
-    Stated::read(Network::Targo, typed).expect("can be stated")
+    Stated::read(params().definition(), typed).expect("can be stated")
 }
 
 #[test]
@@ -24,7 +21,8 @@ fn a_stated_value_fills_each_kind_of_gap() {
         ("&status=1", Field::Status, "credit"),
     ] {
         let target = BASE.replace(raw, "");
-        let event = stated(&[(field, value)]).event(&target, &params()).expect("the gap is filled");
+        let event =
+            stated(&[(field, value)]).event(&Call::get("", &target), &params()).expect("the gap is filled");
         let expected = if field == Field::Reward { "1234.5" } else { value };
         assert_eq!(said(&event, field).as_deref(), Some(expected));
     }
@@ -43,7 +41,7 @@ fn what_is_unreadable_in_any_way_can_be_stated() {
         ("payout=1", "payout=1,00", Field::Payout, "1.00"),
     ] {
         let target = BASE.replace(from, to);
-        assert!(stated(&[(field, value)]).event(&target, &params()).is_ok(), "{to}");
+        assert!(stated(&[(field, value)]).event(&Call::get("", &target), &params()).is_ok(), "{to}");
     }
 }
 
@@ -54,15 +52,19 @@ fn what_the_network_said_and_can_be_read_is_never_replaced() {
         [(Field::UserId, "u2"), (Field::TxId, "T2"), (Field::Status, "reversal"), (Field::Payout, "99")]
     {
         let both = stated(&[(Field::Reward, "500"), (field, value)]);
-        assert!(matches!(both.event(&target, &params()), Err(NotStated::Readable { .. })), "{field:?}");
+        assert!(
+            matches!(both.event(&Call::get("", &target), &params()), Err(NotStated::Readable { .. })),
+            "{field:?}"
+        );
     }
 }
 
 #[test]
 fn a_statement_that_does_not_suffice_says_what_is_missing_still() {
     let target = BASE.replace("reward=500", "reward=much").replace("tx_id=T1", "");
-    let refused =
-        stated(&[(Field::Reward, "500")]).event(&target, &params()).expect_err("the transaction is missing");
+    let refused = stated(&[(Field::Reward, "500")])
+        .event(&Call::get("", &target), &params())
+        .expect_err("the transaction is missing");
     assert_eq!(
         refused.to_string(),
         "the postback would still be quarantined: `tx_id` is missing; state that, too"
@@ -86,7 +88,7 @@ fn stated_values_are_read_as_strictly_as_received_ones() {
             "nothing is stated: give at least one of user_id, tx_id, status, reward, payout",
         ),
     ] {
-        let refused = Stated::read(Network::Targo, &[(field, value)]).expect_err("refused");
+        let refused = Stated::read(params().definition(), &[(field, value)]).expect_err("refused");
         assert_eq!(refused.to_string(), says);
     }
 }
@@ -94,7 +96,7 @@ fn stated_values_are_read_as_strictly_as_received_ones() {
 #[test]
 fn only_the_gaps_are_asked_for() {
     let target = BASE.replace("reward=500", "reward=1,234.50").replace("tx_id=T1", "");
-    let open: Vec<_> = gaps(&target, &params())
+    let open: Vec<_> = gaps(&Call::get("", &target), &params())
         .into_iter()
         .filter(|gap| gap.is_open)
         .map(|gap| (gap.name, gap.received))
@@ -112,11 +114,11 @@ proptest! {
         let query: Vec<_> = names.iter().zip(&raw).map(|(name, value)| format!("{name}={value}")).collect();
         let target = format!("/pb/t?{}", query.join("&"));
         let fields = STATABLE.iter().zip(&typed).map(|((field, _), text)| (*field, text.as_str()));
-        let gaps = gaps(&target, &params());
-        let Ok(stated) = Stated::read(Network::Targo, &fields.collect::<Vec<_>>()) else { return Ok(()) };
-        let Ok(event) = stated.event(&target, &params()) else { return Ok(()) };
+        let gaps = gaps(&Call::get("", &target), &params());
+        let Ok(stated) = Stated::read(params().definition(), &fields.collect::<Vec<_>>()) else { return Ok(()) };
+        let Ok(event) = stated.event(&Call::get("", &target), &params()) else { return Ok(()) };
         for (field, name) in STATABLE {
-            if stated.value(field, Network::Targo).is_some() {
+            if stated.has(field) {
                 prop_assert!(gaps.iter().any(|gap| gap.name == name && gap.is_open), "{name} in {target}");
             }
         }

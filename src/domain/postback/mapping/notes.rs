@@ -3,12 +3,13 @@
 use super::Mapping;
 use crate::postback::cleaning::shown;
 use crate::postback::event::{Note, NoteKind, Quarantine};
-use crate::postback::network::Field;
+use crate::postback::networks::Field;
+use crate::postback::networks::definition::ParameterSource;
 
 impl Mapping<'_> {
     pub(super) fn max_len(&self, field: Field) -> usize {
-        let definition = self.params.network().fields().iter().find(|definition| definition.field == field);
-        definition.map_or(0, |definition| definition.max_len)
+        let own = self.definition.field(field).map(|definition| definition.max_bytes);
+        own.unwrap_or(field.default_max_bytes())
     }
 
     pub(super) fn cleaned(&mut self, field: Field, what: &str) {
@@ -39,11 +40,23 @@ impl Mapping<'_> {
         self.quarantine(field, &format!("is missing{}", self.separators()))
     }
 
+    /// Which of several values counts would be a guess.
+    pub(super) fn repeated(&self, field: Field) -> Quarantine {
+        let place = match self.definition.parameters {
+            ParameterSource::Query => " in the query",
+            ParameterSource::Form | ParameterSource::Json => "",
+        };
+        self.quarantine(field, &format!("appears more than once{place}"))
+    }
+
     /// A hint at what is used in the URL instead of `&`; empty if nothing is.
     pub(super) fn separators(&self) -> &'static str {
-        let query = self.target.split_once('?').map_or("", |(_, query)| query);
+        if self.definition.parameters != ParameterSource::Query {
+            return "";
+        }
+        let query = self.call.query();
         let lower = query.to_ascii_lowercase();
-        if self.query.has_entities() || lower.contains("amp;") || lower.contains("amp%3b") {
+        if self.sent.have_entities() || lower.contains("amp;") || lower.contains("amp%3b") {
             "; the URL has `&amp;` where `&` belongs: correct it in the network's dashboard"
         } else if query.contains(';') {
             "; the URL has `;`, perhaps where `&` belongs: correct it in the network's dashboard"
@@ -58,9 +71,8 @@ impl Mapping<'_> {
 
     pub(super) fn is_encoded_twice(&self, lower_query: &str) -> bool {
         ["%26", "%2526", "\\u0026"].iter().any(|separator| {
-            let mut names =
-                self.params.network().fields().iter().map(|definition| self.params.name_of(definition));
-            names.any(|name| lower_query.contains(&format!("{separator}{}", name.to_ascii_lowercase())))
+            let mut names = self.params.sent_fields().map(|field| field.parameter.to_ascii_lowercase());
+            names.any(|name| lower_query.contains(&format!("{separator}{name}")))
         })
     }
 
@@ -71,7 +83,7 @@ impl Mapping<'_> {
             return None;
         }
         let separators = ["&", ";", "?", "u0026"];
-        self.params.network().fields().iter().map(|definition| self.params.name_of(definition)).find(|name| {
+        self.params.sent_fields().map(|field| field.parameter.as_str()).find(|name| {
             let mut places = text.match_indices(name).map(|(at, _)| at);
             places.any(|at| {
                 let (before, after) = (&text[..at], &text[at + name.len()..]);
@@ -81,11 +93,11 @@ impl Mapping<'_> {
     }
 
     /// A macro of the network inside a longer text: `user-{user_id}`.
-    pub(super) fn macro_inside(&self, text: &str) -> Option<&'static str> {
-        if !text.contains('{') {
+    pub(super) fn macro_inside(&self, text: &str) -> Option<&str> {
+        if !text.contains(['{', '[', '%', '<', '$', '#']) {
             return None;
         }
-        let mut names = self.params.network().fields().iter().map(|definition| definition.name);
-        names.find(|name| text.contains(&format!("{{{name}}}")))
+        let mut macros = self.params.sent_fields().filter_map(|field| field.macro_text.as_deref());
+        macros.find(|text_of_macro| text.contains(text_of_macro))
     }
 }

@@ -2,18 +2,19 @@
 
 use std::net::IpAddr;
 
-use super::{MAX_PLAUSIBLE_SECONDS, Mapping, sent_in};
+use super::Mapping;
 use crate::address::addresses;
 use crate::country::{self, Reported};
-use crate::money::{MoneyError, Parsed, Sent};
+use crate::money::Parsed;
 use crate::postback::cleaning::{Cleaned, marked, shortened, shown};
-use crate::postback::event::{Click, Meaning, NoteKind};
-use crate::postback::network::Field;
-use crate::time::{SECOND_MS, TimestampMs};
+use crate::postback::event::{Click, NoteKind};
+use crate::postback::networks::identity::BadAmount;
+use crate::postback::networks::kinds::Meaning;
+use crate::postback::networks::{Field, TimeFormat};
 
 impl Mapping<'_> {
     /// The one text of a field that may be absent; what cannot be used is noted.
-    fn optional(&mut self, field: Field) -> Option<(Cleaned, String)> {
+    fn optional(&mut self, field: Field) -> Option<(Cleaned, Vec<u8>)> {
         let mut given = self.given(field);
         match (given.texts.len(), given.unfilled.is_some()) {
             (0, true) => {
@@ -23,17 +24,18 @@ impl Mapping<'_> {
             }
             (0, false) => None,
             (1, _) => {
-                let (cleaned, raw) = given.texts.remove(0);
-                // The raw value is only needed for a marked id.
-                let raw = if cleaned.broken || cleaned.controls || cleaned.text.len() > self.max_len(field) {
-                    raw.to_owned()
+                let (cleaned, value) = given.texts.remove(0);
+                // The bytes are only needed for a marked id.
+                let bytes = if cleaned.broken || cleaned.controls || cleaned.text.len() > self.max_len(field)
+                {
+                    value.decoded(self.params.plus()).into_owned()
                 } else {
-                    String::new()
+                    Vec::new()
                 };
-                Some((cleaned, raw))
+                Some((cleaned, bytes))
             }
             _ => {
-                self.cleaned(field, "appears in the query with different values and was left out");
+                self.cleaned(field, "appears with different values and was left out");
                 None
             }
         }
@@ -49,11 +51,11 @@ impl Mapping<'_> {
 
     /// The id of an offer or an event. One that had to be changed gets a mark, so that it stays unique.
     pub(super) fn reference(&mut self, field: Field) -> Option<String> {
-        let (cleaned, raw) = self.optional(field)?;
+        let (cleaned, bytes) = self.optional(field)?;
         let max = self.max_len(field);
         self.note_changes(field, &cleaned, max);
         if cleaned.broken || cleaned.controls || cleaned.text.len() > max {
-            return Some(marked(&cleaned.text, &self.query.decoded(&raw), max));
+            return Some(marked(&cleaned.text, &bytes, max));
         }
         Some(cleaned.text)
     }
@@ -74,32 +76,35 @@ impl Mapping<'_> {
 
     /// An amount that nothing depends on; unreadable ones are left out.
     pub(super) fn optional_amount(&mut self, field: Field) -> Option<Parsed> {
-        let (text, read) = self.sent_amount(field)?;
-        match read.and_then(Sent::not_negative) {
-            Ok(parsed) => Some(parsed),
-            Err(error) => {
-                self.cleaned(field, &format!("{error} ({}) and was left out", shown(&text)));
-                None
-            }
-        }
+        self.amount(field, Meaning::Credit)
     }
 
-    /// How much a reversal takes back. Networks write it with or without a minus; zero counts as not sent.
+    /// How much a reversal takes back. Zero counts as not sent.
     pub(super) fn amount_taken_back(&mut self, field: Field) -> Option<Parsed> {
-        let (text, read) = self.sent_amount(field)?;
-        match read {
-            Ok(sent) if sent.is_zero() => None,
-            Ok(sent) => Some(Parsed { amount: sent.magnitude, rounded: sent.rounded }),
-            Err(error) => {
-                self.cleaned(field, &format!("{error} ({}) and was left out", shown(&text)));
-                None
-            }
-        }
+        self.amount(field, Meaning::Reversal).filter(|parsed| parsed.amount.0 != 0 || parsed.rounded)
     }
 
-    fn sent_amount(&mut self, field: Field) -> Option<(String, Result<Sent, MoneyError>)> {
+    fn amount(&mut self, field: Field, meaning: Meaning) -> Option<Parsed> {
+        let (text, read) = self.sent_amount(field, meaning)?;
+        let parsed = read
+            .map_err(|error| self.cleaned(field, &format!("{error} ({}) and was left out", shown(&text))))
+            .ok()?;
+        let currency = self.definition.field(field).map(|definition| definition.unit.currency());
+        if field == Field::Payout
+            && let Some(currency) = currency.filter(|currency| *currency != crate::money::PAYOUT_CURRENCY)
+        {
+            let text =
+                format!("is {} {currency}, and only USD can be booked: it was left out", parsed.amount);
+            self.cleaned(field, &text);
+            return None;
+        }
+        Some(parsed)
+    }
+
+    fn sent_amount(&mut self, field: Field, meaning: Meaning) -> Option<(String, Result<Parsed, BadAmount>)> {
         let given = self.given(field);
-        let amounts: Vec<_> = given.texts.iter().map(|(cleaned, _)| sent_in(cleaned)).collect();
+        let amounts: Vec<_> =
+            given.texts.iter().map(|(cleaned, _)| self.amount_in(cleaned, field, meaning)).collect();
         if let Some((first, _)) = given.texts.first()
             && amounts.iter().all(|amount| *amount == amounts[0])
         {
@@ -110,34 +115,9 @@ impl Mapping<'_> {
             return Some((text, amounts[0]));
         }
         self.optional(field).map(|(cleaned, _)| {
-            let read = sent_in(&cleaned);
+            let read = self.amount_in(&cleaned, field, meaning);
             (cleaned.text, read)
         })
-    }
-
-    /// Why a postback has no effect. No reward and no payout is an intermediate step that some networks report.
-    pub(super) fn information(
-        &self,
-        meaning: Meaning,
-        reward: Option<Parsed>,
-        payout: Option<Parsed>,
-    ) -> Option<String> {
-        let is_zero = |parsed: Parsed| parsed.amount.0 == 0 && !parsed.rounded;
-        // An unreadable payout may be more than nothing.
-        let nothing_paid = payout.map_or_else(|| !self.is_noted(Field::Payout), is_zero);
-        match meaning {
-            Meaning::Information => {
-                Some("recorded only: the settings say that this status is information".into())
-            }
-            Meaning::Credit if reward.is_some_and(is_zero) && nothing_paid => {
-                Some("recorded only: it carries no money".into())
-            }
-            Meaning::Credit | Meaning::Reversal => None,
-        }
-    }
-
-    fn is_noted(&self, field: Field) -> bool {
-        self.notes.iter().any(|note| note.field == Some(field))
     }
 
     pub(super) fn addresses(&mut self) -> (Option<String>, Vec<IpAddr>) {
@@ -184,14 +164,17 @@ impl Mapping<'_> {
     }
 
     pub(super) fn click(&mut self) -> Click {
-        let Some((cleaned, _)) = self.optional(Field::Timestamp) else { return Click::Missing };
-        let max = self.max_len(Field::Timestamp);
-        match cleaned.text.parse::<i64>() {
-            Ok(seconds @ 1..=MAX_PLAUSIBLE_SECONDS) => {
-                self.note_changes(Field::Timestamp, &cleaned, max);
-                Click::At(TimestampMs(seconds * SECOND_MS))
+        let format = self.definition.field(Field::ClickedAt).map(|definition| definition.format);
+        // A time of day in an unknown zone says nothing.
+        let Some(format) = format.filter(|format| *format != TimeFormat::Text) else { return Click::Missing };
+        let Some((cleaned, _)) = self.optional(Field::ClickedAt) else { return Click::Missing };
+        let max = self.max_len(Field::ClickedAt);
+        match format.read(&cleaned.text) {
+            Some(at) => {
+                self.note_changes(Field::ClickedAt, &cleaned, max);
+                Click::At(at)
             }
-            _ => Click::Unusable(shortened(&cleaned.text, max).to_owned()),
+            None => Click::Unusable(shortened(&cleaned.text, max).to_owned()),
         }
     }
 }

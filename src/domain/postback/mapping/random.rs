@@ -1,7 +1,7 @@
 //! Fifty thousand postbacks of a network that writes whatever it likes, from a seed.
+use crate::postback::networks::coverage::Unsigned;
 
 use chrono_tz::Tz;
-use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use super::tests::{OPTIONAL, REQUIRED};
@@ -9,7 +9,6 @@ use super::*;
 use crate::batch::{BatchOutcome, ExistingRewards, Incoming, Outcome, SourceTerms};
 use crate::location::{GeoResult, Location};
 use crate::policy::Policy;
-use crate::postback::network::Network;
 use crate::reward::Status;
 use crate::time::TimestampMs;
 
@@ -109,7 +108,7 @@ impl Dice {
 }
 
 fn params() -> Params {
-    Params::new(Network::Targo, &BTreeMap::new()).expect("the network's own names")
+    Params::shipped("targo").expect("it ships")
 }
 
 fn incoming(postback_id: i64, event: Event) -> Incoming {
@@ -120,6 +119,7 @@ fn incoming(postback_id: i64, event: Event) -> Incoming {
             app: "main".into(),
             currency: "coins".into(),
             retry_horizon_ms: 108_000_000,
+            unsigned: Unsigned::default(),
         },
         received_at: NOW,
         event,

@@ -9,8 +9,12 @@ use crate::postback::networks::answers::Answers;
 use crate::postback::networks::call::Method;
 use crate::postback::networks::identity::Identity;
 use crate::postback::networks::kinds::Kinds;
-use crate::postback::networks::signature::Signature;
+use crate::postback::networks::signature::{Message, Place, Proof, SecretPlace, Signature};
 use crate::postback::networks::{Field, FieldDefinition};
+
+/// Of a network of which no repeat is known.
+const ASSUMED_HORIZON_MINUTES: u32 = 24 * 60;
+const MINUTE_MS: i64 = 60_000;
 
 /// A network: its fields, its signature, and what its postbacks mean. Made by [`Definition::parse`] only, so it is
 /// consistent: every field that a section names is one of `fields`.
@@ -126,11 +130,14 @@ impl Callers {
 /// Why a source cannot rename a parameter.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BadRename {
+    /// The unknown macro, and all that exist.
+    #[error("`{0}` is not a macro of this network; it has {1}")]
+    UnknownMacro(String, String),
     /// The network has no such field, or sends no parameter for it.
     #[error("{0} is not a field that this network sends; remove it from the renames")]
     NoField(&'static str),
     /// Two fields would read the same parameter, or one would read the signature.
-    #[error("the parameter `{0}` is already taken; choose another name")]
+    #[error("the parameter `{0}` is already taken")]
     Taken(String),
 }
 
@@ -138,6 +145,35 @@ impl Definition {
     /// What it says of `field`.
     pub fn field(&self, field: Field) -> Option<&FieldDefinition> {
         self.fields.iter().find(|definition| definition.field == field)
+    }
+
+    /// The parameter that carries `field`; our own name of it if the network sends none.
+    pub fn parameter_of(&self, field: Field) -> &str {
+        let parameter = self.field(field).map(|definition| definition.parameter.as_str());
+        parameter.filter(|parameter| !parameter.is_empty()).unwrap_or(field.name())
+    }
+
+    /// How long a postback that was not acknowledged is repeated, in milliseconds. Where no repeat is known, a day is
+    /// assumed: what comes later is not taken for a repeat, and a reversal waits that long for its credit.
+    pub fn retry_horizon_ms(&self) -> i64 {
+        let minutes = match self.retries.horizon_minutes {
+            0 => ASSUMED_HORIZON_MINUTES,
+            minutes => minutes,
+        };
+        i64::from(minutes) * MINUTE_MS
+    }
+
+    /// True if a call has to be read with its body: its parameters are there, or a part of what is signed.
+    pub fn reads_bodies(&self) -> bool {
+        let of_signature = match &self.signature.proof {
+            Proof::Signed(scheme) => {
+                matches!(scheme.message, Message::Body | Message::TimestampBody(_))
+                    || matches!(scheme.at, Place::Form(_) | Place::Json(_))
+            }
+            Proof::SharedSecret(SecretPlace::At(place)) => matches!(place, Place::Form(_) | Place::Json(_)),
+            Proof::SharedSecret(SecretPlace::PathEnd) | Proof::Nothing => false,
+        };
+        self.parameters != ParameterSource::Query || of_signature
     }
 
     /// The query to paste into the network's dashboard: `uid=[%USER:UID%]&tx=[%TX%]`, with the macro of the signature if it
@@ -163,7 +199,9 @@ impl Definition {
     pub fn renamed(mut self, names: &BTreeMap<Field, String>) -> Result<Self, BadRename> {
         for (field, name) in names {
             let own = self.fields.iter_mut().find(|own| own.field == *field && own.fixed.is_none());
-            own.ok_or(BadRename::NoField(field.name()))?.parameter.clone_from(name);
+            let own = own.ok_or(BadRename::NoField(field.name()))?;
+            own.is_renamed = own.parameter != *name;
+            own.parameter.clone_from(name);
         }
         let signature = self.signature.place().map(|place| place.name().to_owned());
         let mut taken: Vec<_> = signature.into_iter().collect();

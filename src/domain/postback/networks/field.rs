@@ -1,6 +1,7 @@
 //! The fields of a definition: what a parameter means, how long it may be, and in which unit it is.
 
 use chrono::{DateTime, NaiveDateTime};
+use serde::{Deserialize, Serialize};
 
 use crate::time::{SECOND_MS, TimestampMs};
 
@@ -8,7 +9,8 @@ use crate::time::{SECOND_MS, TimestampMs};
 const MAX_PLAUSIBLE_MS: i64 = 99_999_999_999_999;
 
 /// What a parameter may say. Each network has its own macro and parameter for it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Field {
     /// The publisher's own id of the user.
     UserId,
@@ -44,7 +46,8 @@ pub enum Field {
     Ip,
     /// The user's country.
     CountryCode,
-    /// When the user clicked.
+    /// When the user clicked. In documents of before it has the name that `TarGo` gives it.
+    #[serde(alias = "timestamp")]
     ClickedAt,
     /// When the user was done, or when the network says so.
     ConvertedAt,
@@ -126,7 +129,7 @@ impl Field {
 
     /// The longest value in bytes after decoding, unless a definition says otherwise. Ids are indexed, so they are
     /// short; names are for people.
-    pub(super) fn default_max_bytes(self) -> usize {
+    pub(crate) fn default_max_bytes(self) -> usize {
         match self {
             Self::UserId | Self::TxId | Self::RefTxId | Self::ClickId | Self::OfferId | Self::EventId => 256,
             Self::Reward | Self::Payout | Self::Status | Self::State | Self::Type | Self::Test | Self::Ip => {
@@ -159,6 +162,8 @@ pub struct FieldDefinition {
     pub macro_text: Option<String>,
     /// The parameter that carries it; a dotted path in JSON. Empty if its value is fixed.
     pub parameter: String,
+    /// True if the source has given the parameter another name.
+    pub is_renamed: bool,
     /// The same value in every call, where the network sends none: Unity Ads has no amount.
     pub fixed: Option<String>,
     /// The longest value, in bytes after decoding.
@@ -173,6 +178,13 @@ impl FieldDefinition {
     /// The macro; of a parameter that the network adds itself, the parameter in braces stands for it.
     pub fn placeholder(&self) -> String {
         self.macro_text.clone().unwrap_or_else(|| format!("{{{}}}", self.parameter))
+    }
+
+    /// The macro without its brackets, e.g. `user_id`; the parameter if the network adds it itself.
+    pub fn bare_macro(&self) -> &str {
+        let bare =
+            self.macro_text.as_deref().map(|text| text.trim_matches(|c: char| "{}[]%<>$#".contains(c)));
+        bare.filter(|bare| !bare.is_empty()).unwrap_or(&self.parameter)
     }
 }
 

@@ -1,9 +1,9 @@
 //! What makes an event unique, which reward it belongs to, and how its amounts are signed.
 
 use crate::money::{Micros, MoneyError, Parsed, Sent};
-use crate::postback::networks::kinds::Kind;
+use crate::postback::networks::Unit;
+use crate::postback::networks::kinds::Meaning;
 use crate::postback::networks::template::Template;
-use crate::postback::networks::{Field, Unit};
 
 /// Hundredths in a whole.
 const CENTS: i128 = 100;
@@ -17,7 +17,8 @@ pub struct Identity {
     pub reward: Template,
     /// The reward that a reversal takes back.
     pub reversal_of: Template,
-    /// What the transaction of a reversal has before that of its credit, e.g. `r-`; empty if they are the same.
+    /// What the transaction of a reversal has before that of its credit, e.g. `r-`; empty if they are the same. A source
+    /// may say otherwise.
     pub strip_prefix: String,
     /// Which signs amounts may have.
     pub amounts: Amounts,
@@ -40,14 +41,14 @@ impl Amounts {
         [("positive", Self::Positive), ("signed", Self::Signed), ("either", Self::Either)];
 
     /// Whether the network writes amounts of `kind` with a minus.
-    pub fn is_negative(self, kind: Kind) -> bool {
-        self == Self::Signed && kind == Kind::Reversal
+    pub fn is_negative(self, kind: Meaning) -> bool {
+        self == Self::Signed && kind == Meaning::Reversal
     }
 
     /// How much `sent` is for an event of `kind`, without its sign.
-    pub fn magnitude(self, sent: Sent, kind: Kind) -> Result<Parsed, BadAmount> {
+    pub fn magnitude(self, sent: Sent, kind: Meaning) -> Result<Parsed, BadAmount> {
         let parsed = Parsed { amount: sent.magnitude, rounded: sent.rounded };
-        let reverses = kind == Kind::Reversal;
+        let reverses = kind == Meaning::Reversal;
         match (self, sent.negative) {
             (Self::Signed, false) if reverses && !sent.is_zero() => Err(BadAmount::PositiveReversal),
             (Self::Signed | Self::Either, true) if reverses => Ok(parsed),
@@ -89,37 +90,10 @@ impl Unit {
     }
 }
 
-/// The ids of one event.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct EventIds {
-    /// This event.
-    pub event: String,
-    /// The reward that it creates or takes back.
-    pub reward: String,
-}
-
 impl Identity {
-    /// The ids of an event of `kind`. The error is the field that has no value.
-    pub fn ids<'v>(
-        &self,
-        kind: Kind,
-        value: impl Fn(Field) -> Option<&'v str> + Copy,
-    ) -> Result<EventIds, Field> {
-        let event = self.event.identity(value)?;
-        if kind != Kind::Reversal {
-            return Ok(EventIds { event, reward: self.reward.identity(value)? });
-        }
-        let prefix = self.strip_prefix.as_str();
-        let bare = |field| {
-            let sent = value(field)?;
-            let without = if field == Field::TxId || field == Field::RefTxId {
-                sent.strip_prefix(prefix).filter(|rest| !rest.is_empty())
-            } else {
-                None
-            };
-            Some(without.unwrap_or(sent))
-        };
-        Ok(EventIds { event, reward: self.reversal_of.identity(bare)? })
+    /// What makes the reward unique that an event of `kind` creates or takes back.
+    pub fn reward_of(&self, kind: Meaning) -> &Template {
+        if kind == Meaning::Reversal { &self.reversal_of } else { &self.reward }
     }
 }
 
@@ -143,13 +117,13 @@ mod tests {
         };
         let (five, negative) = (Ok(5_000_000), Err(BadAmount::Money(MoneyError::Negative)));
         for rule in [Amounts::Positive, Amounts::Signed, Amounts::Either] {
-            assert_eq!(check(rule, "5", Kind::Credit), five);
-            assert_eq!(check(rule, "-5", Kind::Credit), negative);
+            assert_eq!(check(rule, "5", Meaning::Credit), five);
+            assert_eq!(check(rule, "-5", Meaning::Credit), negative);
         }
-        assert_eq!(check(Amounts::Positive, "-5", Kind::Reversal), negative);
-        assert_eq!(check(Amounts::Signed, "5", Kind::Reversal), Err(BadAmount::PositiveReversal));
+        assert_eq!(check(Amounts::Positive, "-5", Meaning::Reversal), negative);
+        assert_eq!(check(Amounts::Signed, "5", Meaning::Reversal), Err(BadAmount::PositiveReversal));
         for (rule, text) in [(Amounts::Signed, "-5"), (Amounts::Either, "-5"), (Amounts::Either, "5")] {
-            assert_eq!(check(rule, text, Kind::Reversal), five);
+            assert_eq!(check(rule, text, Meaning::Reversal), five);
         }
     }
 }

@@ -1,24 +1,28 @@
 //! What a postback means: a table from the values of one or two fields to a kind.
 
-use crate::postback::event::status_word;
+use serde::{Deserialize, Serialize};
+
+use crate::money::Micros;
 use crate::postback::networks::Field;
 
-/// The kind of a postback.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Kind {
+/// What a postback means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Meaning {
     /// The user earned a reward.
     Credit,
     /// The network takes it back.
     Reversal,
     /// A reward that is not sure yet: recorded, moves nothing, and what follows does not conflict with it.
     Pending,
-    /// Of no effect: recorded only.
+    /// Of no effect: recorded only. In settings also called `information`.
+    #[serde(alias = "information")]
     Ignore,
     /// A test: kept apart from all figures.
     Test,
 }
 
-impl Kind {
+impl Meaning {
     /// Every kind with its name in a definition.
     pub const ALL: [(&'static str, Self); 5] = [
         ("credit", Self::Credit),
@@ -50,6 +54,14 @@ pub enum By {
 }
 
 impl By {
+    /// The field that is looked at.
+    pub fn field(self) -> Field {
+        match self {
+            Self::Field(field) => field,
+            Self::Sign => Field::Reward,
+        }
+    }
+
     /// The name in a definition.
     pub fn name(self) -> &'static str {
         match self {
@@ -76,7 +88,7 @@ pub struct Row {
     /// One for each decider.
     pub(super) values: Vec<Matcher>,
     /// What it means.
-    pub kind: Kind,
+    pub kind: Meaning,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -100,16 +112,71 @@ impl Matcher {
     }
 }
 
+/// A word of a source that its table cannot take.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum BadWord {
+    /// A word that is empty or only blanks.
+    #[error("has an empty status word: a postback without a status is always quarantined; remove the entry")]
+    Empty,
+    /// The same word twice, in another spelling.
+    #[error(
+        "names `{0}` twice, with different meanings: case, blanks and leading zeros are ignored; keep one of them"
+    )]
+    Twice(String),
+    /// Not one word for each decider.
+    #[error(
+        "has `{word}`, and this network decides by {by}: write one word for each, with a colon between them"
+    )]
+    Parts {
+        /// As in the settings.
+        word: String,
+        /// The deciding fields.
+        by: String,
+    },
+    /// There is nothing that could be compared.
+    #[error("has no use: every postback of this network means the same; remove it")]
+    Constant,
+}
+
 impl Kinds {
+    /// The same with `words` before the rows of the network: those of a source win. `*` is a word like any other.
+    pub fn with_words<'w>(
+        mut self,
+        words: impl IntoIterator<Item = (&'w str, Meaning)>,
+    ) -> Result<Self, BadWord> {
+        let mut rows: Vec<Row> = Vec::new();
+        for (word, kind) in words {
+            if self.by.is_empty() {
+                return Err(BadWord::Constant);
+            }
+            let parts = split(word, self.by.len());
+            if parts.len() != self.by.len() {
+                let by = self.by.iter().map(|by| by.name()).collect::<Vec<_>>().join(" and ");
+                return Err(BadWord::Parts { word: word.to_owned(), by });
+            }
+            if parts.iter().all(|part| status_word(part).is_empty()) {
+                return Err(BadWord::Empty);
+            }
+            let values: Vec<_> = parts.into_iter().map(|part| Matcher::Word(status_word(part))).collect();
+            match rows.iter().find(|row| row.values == values) {
+                Some(row) if row.kind != kind => return Err(BadWord::Twice(word.to_owned())),
+                Some(_) => {}
+                None => rows.push(Row { written: word.to_owned(), values, kind }),
+            }
+        }
+        self.rows.splice(0..0, rows);
+        Ok(self)
+    }
+
     /// The kind for these values, one for each of `by`; `None` if no row matches. An absent value is empty.
-    pub fn decide(&self, values: &[&str]) -> Option<Kind> {
+    pub fn decide(&self, values: &[&str]) -> Option<Meaning> {
         let words: Vec<_> = values.iter().map(|value| status_word(value)).collect();
         let matches = |row: &&Row| row.values.iter().zip(&words).all(|(own, word)| own.matches(word));
         self.rows.iter().find(matches).map(|row| row.kind)
     }
 
     /// Values that mean `kind`, one for each of `by`, as a network would send them; `any` where every value does.
-    pub fn example(&self, kind: Kind) -> Option<Vec<(By, String)>> {
+    pub fn example(&self, kind: Meaning) -> Option<Vec<(By, String)>> {
         let row = self.rows.iter().find(|row| row.kind == kind)?;
         let written = split(&row.written, self.by.len());
         let value = |text: &str| if text == "*" { "any".to_owned() } else { text.to_owned() };
@@ -118,10 +185,16 @@ impl Kinds {
 
     /// The fields that decide.
     pub fn fields(&self) -> impl Iterator<Item = Field> {
-        self.by.iter().map(|by| match by {
-            By::Field(field) => *field,
-            By::Sign => Field::Reward,
-        })
+        self.by.iter().map(|by| by.field())
+    }
+}
+
+/// A status as it is compared: lower case, no blanks around it, a number without leading and trailing zeros (`01` and
+/// `1.0` are 1).
+fn status_word(text: &str) -> String {
+    match Micros::parse_sent(text) {
+        Ok(number) if !number.negative && !number.rounded => number.magnitude.to_string(),
+        _ => text.trim().to_lowercase(),
     }
 }
 

@@ -5,9 +5,9 @@
 //! | [`definition`], [`field`] | what a definition says |
 //! | `reading`, [`fault`] | a definition out of TOML, or every fault in it |
 //! | [`shipped`] | the definitions that ship |
-//! | [`call`], [`parameters`] | one call as received, and its parameters |
+//! | [`call`], [`kept`], [`parameters`] | one call as received, as it is stored, and its parameters |
 //! | [`signature`], [`coverage`] | is it the network's, and which fields does that protect? |
-//! | [`event`], [`kinds`], [`identity`] | what it means, and which event and reward it is |
+//! | [`kinds`], [`identity`] | what it means, and which event and reward it is |
 //! | [`answers`], [`template`] | what the network is answered |
 //! | `shown` | a definition as JSON |
 
@@ -15,10 +15,10 @@ pub mod answers;
 pub mod call;
 pub mod coverage;
 pub mod definition;
-pub mod event;
 pub mod fault;
 pub mod field;
 pub mod identity;
+pub mod kept;
 pub mod kinds;
 pub mod parameters;
 mod reading;
@@ -29,5 +29,5 @@ pub mod template;
 
 pub use call::{Call, Method};
 pub use definition::Definition;
-pub use event::NetworkEvent;
 pub use field::{Field, FieldDefinition, TimeFormat, Unit};
+pub use kept::KeptCall;

@@ -39,6 +39,11 @@ impl Template {
         Ok(Self { text: text.to_owned(), parts })
     }
 
+    /// A text without fields.
+    pub(super) fn literal(text: &str) -> Self {
+        Self { text: text.to_owned(), parts: vec![Part::Text(text.to_owned())] }
+    }
+
     pub(super) fn of_field(field: Field) -> Self {
         Self { text: format!("{{{}}}", field.name()), parts: vec![Part::Field(field)] }
     }

@@ -5,8 +5,8 @@ use crate::evidence::{Evidence, Reported};
 use crate::location::{Location, compare};
 use crate::money::Micros;
 use crate::policy::Policy;
-use crate::postback::event::{Click, Event};
-use crate::postback::network::Kind;
+use crate::postback::event::{Click, Event, Kind};
+use crate::postback::networks::coverage::Unsigned;
 use crate::rules::Facts;
 use crate::skew::Clicks;
 use crate::time::TimestampMs;
@@ -17,6 +17,7 @@ pub(super) struct Case {
     pub(super) event: Event,
     pub(super) location: Location,
     pub(super) caller_listed: Option<bool>,
+    pub(super) unsigned: Unsigned,
     pub(super) same_task: Option<i64>,
     pub(super) policy: &'static str,
     pub(super) clicks: Clicks,
@@ -41,6 +42,7 @@ impl Case {
             sub1: None,
             sub2: None,
             other_ips: Vec::new(),
+            unsent: Vec::new(),
             notes: Vec::new(),
             credit_tx: None,
             information: None,
@@ -50,6 +52,7 @@ impl Case {
             event,
             location,
             caller_listed: None,
+            unsigned: Unsigned::default(),
             same_task: Some(0),
             clicks: Clicks::default(),
             policy: "",
@@ -94,6 +97,7 @@ impl Case {
             location: &self.location,
             geo,
             caller_listed: self.caller_listed,
+            unsigned: &self.unsigned,
             same_task: self.same_task,
             clicks: self.clicks,
         };

@@ -6,7 +6,8 @@ use super::*;
 use crate::location::NetworkTrait;
 use crate::money::Micros;
 use crate::postback::event::{Click, Note, NoteKind};
-use crate::postback::network::Field;
+use crate::postback::networks::Field;
+use crate::postback::networks::coverage::Unsigned;
 use crate::skew::Clicks;
 use crate::verdict::Decision;
 
@@ -179,6 +180,28 @@ fn an_unlisted_caller_adds_a_few_points() {
         case.caller_listed = caller_listed;
         check(&case, Decision::Credit, score, codes);
     }
+}
+
+#[test]
+fn what_the_signature_leaves_open_is_named_and_weighs_without_a_listed_caller() {
+    let open = |fields: &[Field], is_unproven| Unsigned { fields: fields.to_vec(), is_unproven };
+    for (unsigned, listed, decision, score, codes) in [
+        (open(&[], false), None, Decision::Credit, 0, &[][..]),
+        (open(&[Field::Reward], false), None, Decision::Hold, 50, &["Q6"]),
+        (open(&[Field::TxId], false), Some(false), Decision::Hold, 60, &["Q5", "Q6"]),
+        (open(&[Field::Status], false), Some(true), Decision::Credit, 0, &["Q6"]),
+        (open(&[Field::Payout, Field::OfferId], false), None, Decision::Credit, 0, &["Q6"]),
+        (open(&[], true), None, Decision::Hold, 50, &["Q6"]),
+        (open(&[], true), Some(true), Decision::Credit, 0, &["Q6"]),
+    ] {
+        let case = Case { unsigned, caller_listed: listed, ..Case::honest() };
+        check(&case, decision, score, codes);
+    }
+    let case = Case { unsigned: open(&[Field::TxId, Field::Reward], false), ..Case::honest() };
+    assert_eq!(
+        text_of(&case, "Q6"),
+        "The signature does not protect: transaction, reward. Nothing else proves that the call is the network's."
+    );
 }
 
 fn note(field: Field, kind: NoteKind, text: &str) -> Note {

@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 
 use domain::audit::Action;
 use domain::batch::outlook::Stake;
-use domain::postback::network::Kind;
+use domain::postback::event::Kind;
 use domain::postback::stated::{Stated, kind_name, parse_kind};
 use sqlx::QueryBuilder;
 

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use askama::Template;
 use domain::masked::masked;
+use domain::time::TimestampMs;
 use store::postbacks::list::{OutcomeFilter, PostbackFilter};
 use store::postbacks::replay::{Replayed, Replayer};
 
@@ -156,7 +157,11 @@ pub(crate) async fn replay_refused(console: &Console, viewer: &Viewer, id: &str)
             &format!("Call {id} was not replayed: the source {} is not in the settings.", call.source),
         ));
     };
-    if let Err(why) = endpoint.check(&console.ingest.origin, &call.target, call.remote_ip.parse().ok()) {
+    // At its own time: a signature may be valid for some minutes only.
+    let checked = call.kept().with(&console.ingest.origin, |received| {
+        endpoint.check(received, call.remote_ip.parse().ok(), TimestampMs(call.received_at))
+    });
+    if let Err(why) = checked {
         return Ok(back(viewer, "refused", &format!("Call {id} was not replayed: {why}.")));
     }
     let by = Replayer { actor: viewer.actor(), now: console.clock.now() };

@@ -192,7 +192,7 @@ pub(crate) fn sign(status: &str) -> &'static str {
             "delivered" | "processed" => "●",
             "waiting" | "behind" | "received" => "◐",
             "withdrawn" | "given_up" | "refused" | "set_aside" => "✕",
-            "repeat" | "information" => "·",
+            "repeat" | "information" | "test" => "·",
             _ => "⚠",
         },
     }

@@ -3,7 +3,9 @@
 //! A field outside it is unauthenticated although the signature is valid: whoever has seen one call can send another with
 //! that field changed.
 
-use crate::postback::networks::definition::ParameterSource;
+use serde::{Deserialize, Serialize};
+
+use crate::postback::networks::definition::{Confirmed, ParameterSource};
 use crate::postback::networks::signature::{Concat, Message, PartSource, PartValue, Proof};
 use crate::postback::networks::{Definition, Field};
 
@@ -31,6 +33,43 @@ pub struct Coverage {
     pub values_are_separated: bool,
     /// What there is instead of a signature.
     pub proof: ProofKind,
+}
+
+/// What a signature leaves open, as verdicts keep it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Unsigned {
+    /// Fields that decide about money and that anybody can change, in a fixed order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub fields: Vec<Field>,
+    /// True if the formula itself is likely, and not proven.
+    #[serde(rename = "unproven", default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_unproven: bool,
+}
+
+impl Unsigned {
+    /// True if the signature proves everything.
+    pub fn is_nothing(&self) -> bool {
+        self.fields.is_empty() && !self.is_unproven
+    }
+
+    /// True if somebody who has seen one call could have money booked: another transaction, another reward, or a
+    /// credit for a reversal.
+    pub fn is_grave(&self) -> bool {
+        let decides = |field: &Field| {
+            matches!(
+                field,
+                Field::UserId
+                    | Field::TxId
+                    | Field::RefTxId
+                    | Field::Reward
+                    | Field::Status
+                    | Field::State
+                    | Field::Type
+                    | Field::Test
+            )
+        };
+        self.is_unproven || self.fields.iter().any(decides)
+    }
 }
 
 /// How a field is protected.
@@ -83,6 +122,21 @@ impl Definition {
             values_are_separated,
             proof,
         }
+    }
+
+    /// What its signature leaves open.
+    pub fn unsigned(&self) -> Unsigned {
+        let coverage = self.coverage();
+        let open = coverage.fields.iter().filter(|(_, protection)| *protection == Protection::Nothing);
+        let mut fields: Vec<_> = open.map(|(field, _)| *field).collect();
+        // What decides the kind may be another field.
+        let deciders = self.kinds.fields().chain(self.field(Field::Test).map(|own| own.field));
+        for field in deciders.filter(|field| self.protection(*field) == Protection::Nothing) {
+            if !fields.contains(&field) {
+                fields.push(field);
+            }
+        }
+        Unsigned { fields, is_unproven: self.signature.confirmed == Confirmed::Unproven }
     }
 
     /// How the signature protects `field`; a field that the network does not have is not protected.
@@ -204,7 +258,8 @@ fn names(fields: impl Iterator<Item = Field>) -> Vec<&'static str> {
     fields.map(name).collect()
 }
 
-fn name(field: Field) -> &'static str {
+/// What a field is called in a sentence.
+pub fn name(field: Field) -> &'static str {
     WEIGHED.iter().find(|(own, _)| *own == field).map_or(field.name(), |(_, name)| name)
 }
 

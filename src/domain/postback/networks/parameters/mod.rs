@@ -36,7 +36,10 @@ pub enum BadBody {
 
 /// The parameters of one call.
 #[derive(Debug)]
-pub struct Parameters<'a>(Held<'a>);
+pub struct Parameters<'a> {
+    held: Held<'a>,
+    have_entities: bool,
+}
 
 #[derive(Debug)]
 enum Held<'a> {
@@ -52,6 +55,17 @@ pub struct Value<'a> {
 }
 
 impl<'a> Value<'a> {
+    /// A value that is not encoded.
+    pub fn plain(text: &'a str) -> Self {
+        Self { bytes: Cow::Borrowed(text.as_bytes()), is_encoded: false }
+    }
+
+    /// A value as it stands in a URL.
+    #[cfg(test)]
+    pub(crate) fn encoded(text: &'a str) -> Self {
+        Self { bytes: Cow::Borrowed(text.as_bytes()), is_encoded: true }
+    }
+
     /// The bytes in the call: percent-encoded in a URL and a form, the text of a string or number in JSON.
     pub fn received(&self) -> &[u8] {
         &self.bytes
@@ -88,12 +102,12 @@ impl<'a> Parameters<'a> {
     }
 
     fn read(source: ParameterSource, call: &Call<'a>, tolerant: bool) -> Result<Self, BadBody> {
-        let in_body = source != ParameterSource::Query && call.method == Method::Post;
         if source == ParameterSource::Json {
-            return json::object(call.body).map(|object| Self(Held::Json(object)));
+            let object = json::object(call.body)?;
+            return Ok(Self { held: Held::Json(object), have_entities: false });
         }
-        if !in_body {
-            return Ok(Self(Held::Pairs(pairs(call.query().as_bytes(), tolerant))));
+        if source == ParameterSource::Query || call.method == Method::Get {
+            return Ok(Self::pairs(call.query().as_bytes(), tolerant));
         }
         let content_type = call.header("content-type").next().unwrap_or_default();
         let is_multipart = content_type
@@ -104,14 +118,39 @@ impl<'a> Parameters<'a> {
             let pair = |(name, bytes): multipart::Field<'a>| {
                 (name, Value { bytes: Cow::Borrowed(bytes), is_encoded: false })
             };
-            return Ok(Self(Held::Pairs(fields.into_iter().map(pair).collect())));
+            return Ok(Self {
+                held: Held::Pairs(fields.into_iter().map(pair).collect()),
+                have_entities: false,
+            });
         }
-        Ok(Self(Held::Pairs(pairs(call.body, tolerant))))
+        Ok(Self::pairs(call.body, tolerant))
+    }
+
+    /// The pairs of a urlencoded text. Names are decoded, values are not.
+    fn pairs(text: &'a [u8], tolerant: bool) -> Self {
+        let text = if tolerant { without_leading_marks(text) } else { text };
+        let mut have_entities = false;
+        let mut pairs = Vec::new();
+        for received in text.split(|byte| *byte == b'&') {
+            let pair = if tolerant { without_entities(received) } else { received };
+            have_entities |= pair.len() < received.len();
+            if !pair.is_empty() {
+                let (name, value) = split_pair(pair);
+                let value = Value { bytes: Cow::Borrowed(value), is_encoded: true };
+                pairs.push((decoded(name, Plus::Space), value));
+            }
+        }
+        Self { held: Held::Pairs(pairs), have_entities }
+    }
+
+    /// True if `&amp;` was used instead of `&`.
+    pub fn have_entities(&self) -> bool {
+        self.have_entities
     }
 
     /// Every value of `name`, in order; in JSON, of the dotted path `name`.
     pub fn values(&self, name: &str) -> Vec<Value<'a>> {
-        match &self.0 {
+        match &self.held {
             Held::Pairs(pairs) => {
                 let named = pairs.iter().filter(|(given, _)| given.as_ref() == name.as_bytes());
                 named.map(|(_, value)| value.clone()).collect()
@@ -122,18 +161,6 @@ impl<'a> Parameters<'a> {
             }
         }
     }
-}
-
-/// The pairs of a urlencoded text. Names are decoded, values are not.
-fn pairs(text: &[u8], tolerant: bool) -> Vec<(Cow<'_, [u8]>, Value<'_>)> {
-    let text = if tolerant { without_leading_marks(text) } else { text };
-    let whole = text.split(|byte| *byte == b'&');
-    let pairs = whole.map(|pair| if tolerant { without_entities(pair) } else { pair });
-    let split = pairs.filter(|pair| !pair.is_empty()).map(|pair| {
-        let (name, value) = split_pair(pair);
-        (decoded(name, Plus::Space), Value { bytes: Cow::Borrowed(value), is_encoded: true })
-    });
-    split.collect()
 }
 
 /// Name and value of `name=value`.

@@ -75,7 +75,16 @@ fn one(field: Field, at: &At<'_>, faults: &mut Faults) -> Option<FieldDefinition
         at.one_of(&TimeFormat::ALL, "a format of a time", faults)
     });
     let (parameter, max_bytes) = (parameter?.to_owned(), max_bytes?);
-    Some(FieldDefinition { field, macro_text, parameter, fixed, max_bytes, unit: unit?, format: format? })
+    Some(FieldDefinition {
+        field,
+        macro_text,
+        parameter,
+        is_renamed: false,
+        fixed,
+        max_bytes,
+        unit: unit?,
+        format: format?,
+    })
 }
 
 /// A name that stands in a URL as it is.

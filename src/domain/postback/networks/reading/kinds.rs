@@ -1,7 +1,7 @@
 //! `[kinds]`: from the values of one or two fields to credit, reversal, pending, ignore or test.
 
 use super::section::{At, Faults, Section};
-use crate::postback::networks::kinds::{By, Kind, Kinds, Matcher, Row, split};
+use crate::postback::networks::kinds::{By, Kinds, Matcher, Meaning, Row, split};
 use crate::postback::networks::{Field, FieldDefinition};
 
 /// The key of the one row of a network whose postbacks are all of the same kind.
@@ -19,7 +19,7 @@ pub(super) fn read(file: &Section<'_>, fields: &[FieldDefinition], faults: &mut 
     let mut rows: Vec<Row> = Vec::new();
     for entry in section.entries().iter().filter(|entry| entry.name != "by") {
         let at = At { key: section.key(&entry.name), node: &entry.node };
-        let kind = at.one_of(&Kind::ALL, "a kind", faults);
+        let kind = at.one_of(&Meaning::ALL, "a kind", faults);
         let values = matchers(&entry.name, &by, &at, faults);
         let (Some(kind), Some(values)) = (kind, values) else { continue };
         if rows.iter().any(|row| row.values == values) {
@@ -32,7 +32,7 @@ pub(super) fn read(file: &Section<'_>, fields: &[FieldDefinition], faults: &mut 
         rows.push(Row { written: entry.name.clone(), values, kind });
     }
     let all_read = rows.len() + 1 == section.entries().len();
-    if !rows.is_empty() && all_read && !rows.iter().any(|row| row.kind == Kind::Credit) {
+    if !rows.is_empty() && all_read && !rows.iter().any(|row| row.kind == Meaning::Credit) {
         let cure = "add the value that does, e.g. 1 = \"credit\"";
         faults.add(&section.place, "kinds", "no value means a credit", cure);
     }

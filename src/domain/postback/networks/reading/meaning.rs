@@ -109,11 +109,10 @@ pub(super) fn answers(
         Some(at) => answer(&at, least, 599, fields, faults),
         None => default(),
     };
-    let plain = |status| Template::parse("").ok().map(|body| Answer { status, body });
     let repeat = other("repeat", 200, &|| recorded.clone());
-    let refused = other("refused", 200, &|| plain(403));
-    let invalid = other("invalid", 200, &|| plain(400));
-    let later = other("later", 200, &|| plain(503));
+    let refused = other("refused", 200, &|| Some(Answer::refused_by_default()));
+    let invalid = other("invalid", 200, &|| Some(Answer::plain(400, "cannot be read")));
+    let later = other("later", 200, &|| Some(Answer::plain(503, "cannot be recorded now")));
     if let (Some(recorded), Some(later), Some(at)) = (&recorded, &later, section.get("later"))
         && (200..300).contains(&later.status)
         && later.body == recorded.body

@@ -158,32 +158,14 @@ impl<'d> At<'d> {
 
 /// The cure for a wrong word: the similar one that was meant, and all that exist.
 pub(super) fn choice(wrong: &str, known: &[&str], intro: &str) -> String {
-    let meant = known.iter().find(|name| is_similar(wrong, name));
+    let meant = known.iter().find(|name| crate::text::is_similar(wrong, name));
     let list = known.join(", ");
     meant.map_or_else(|| format!("{intro} {list}"), |meant| format!("did you mean {meant}? {intro} {list}"))
 }
 
-/// At most two letters differ, and not half of the word.
-fn is_similar(one: &str, other: &str) -> bool {
-    let (one, other) = (one.to_lowercase(), other.to_lowercase());
-    let other: Vec<_> = other.chars().collect();
-    let mut row: Vec<usize> = (0..=other.len()).collect();
-    for (index, letter) in one.chars().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = index + 1;
-        for column in 1..row.len() {
-            let change = diagonal + usize::from(letter != other[column - 1]);
-            diagonal = row[column];
-            row[column] = change.min(row[column] + 1).min(row[column - 1] + 1);
-        }
-    }
-    let distance = row[other.len()];
-    distance <= 2 && distance * 2 < other.len()
-}
-
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use crate::text::is_similar;
 
     #[test]
     fn a_mistyped_word_is_recognized() {

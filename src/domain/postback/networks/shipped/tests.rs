@@ -1,15 +1,17 @@
 //! Every definition that ships, driven from a signed call to its event.
 
 use super::*;
-use crate::postback::networks::NetworkEvent;
+use crate::money::Micros;
+use crate::postback::event::{Event, Params};
+use crate::postback::mapping::map_stated;
 use crate::postback::networks::call::{Call, Method};
 use crate::postback::networks::coverage::Protection;
 use crate::postback::networks::definition::{Confirmed, ParameterSource};
-use crate::postback::networks::kinds::{By, Kind};
+use crate::postback::networks::kinds::{By, Meaning};
 use crate::postback::networks::signature::{Digest, Keys, Proof, PublicKey, Refusal, Verified};
 use crate::postback::networks::{Field, Unit};
-use crate::postback::query::Plus;
 use crate::postback::signature::Secret;
+use crate::postback::stated::Stated;
 use crate::time::TimestampMs;
 
 const NOW: TimestampMs = TimestampMs(1_733_500_000_000);
@@ -53,7 +55,7 @@ fn an_unproven_definition_has_an_unproven_signature() {
 }
 
 /// A call of `kind` with plain values, unsigned.
-fn call_body(definition: &Definition, kind: Kind) -> String {
+fn call_body(definition: &Definition, kind: Meaning) -> String {
     let deciding = definition.kinds.example(kind).expect("a row of this kind");
     let value = |field: Field| {
         let decided = deciding.iter().find(|(by, _)| *by == By::Field(field));
@@ -64,7 +66,7 @@ fn call_body(definition: &Definition, kind: Kind) -> String {
             (Field::Payout, _) if definition.identity.amounts.is_negative(kind) => "-1.25".into(),
             (Field::Payout, _) => "1.25".into(),
             (Field::Test, _) => "0".into(),
-            (Field::TxId, _) if kind == Kind::Reversal => {
+            (Field::TxId, _) if kind == Meaning::Reversal => {
                 format!("{}T-1", definition.identity.strip_prefix)
             }
             (Field::TxId | Field::RefTxId, _) => "T-1".into(),
@@ -101,7 +103,7 @@ struct Sample {
 }
 
 impl Sample {
-    fn of(definition: &Definition, kind: Kind) -> Self {
+    fn of(definition: &Definition, kind: Meaning) -> Self {
         let text = call_body(definition, kind);
         let is_get = definition.methods.contains(&Method::Get);
         let in_url = is_get || definition.parameters == ParameterSource::Query;
@@ -130,8 +132,9 @@ impl Sample {
         self.with(|call| definition.verify(call, &keys(definition), NOW))
     }
 
-    fn event(&self, definition: &Definition) -> NetworkEvent {
-        let event = self.with(|call| definition.event(call, Plus::Space));
+    fn event(&self, definition: &Definition) -> Event {
+        let params = Params::of(definition.clone()).with_reward_per_usd(Micros(500_000_000));
+        let event = self.with(|call| map_stated(call, &params, &Stated::default()));
         event.unwrap_or_else(|error| panic!("{}: {error}", definition.name))
     }
 
@@ -165,7 +168,7 @@ impl Sample {
 #[test]
 fn every_network_is_signed_verified_and_read_as_credit_and_as_reversal() {
     for definition in all() {
-        for kind in [Kind::Credit, Kind::Reversal] {
+        for kind in [Meaning::Credit, Meaning::Reversal] {
             if !definition.kinds.rows.iter().any(|row| row.kind == kind) {
                 continue;
             }
@@ -174,9 +177,9 @@ fn every_network_is_signed_verified_and_read_as_credit_and_as_reversal() {
             let unsigned = definition.signature.proof == Proof::Nothing;
             assert_eq!(verified == Verified::Unsigned, unsigned, "{name}");
             let event = sample.event(&definition);
-            assert_eq!(event.kind, kind, "{name}");
-            let value = |field| event.values.get(&field).map(String::as_str);
-            let answer = definition.answers.recorded.body_for(value);
+            assert_eq!(event.kind.meaning(), kind, "{name}");
+            assert_eq!(event.information, None, "{name}");
+            let answer = sample.with(|call| definition.answer_body(&definition.answers.recorded, call));
             assert!(!answer.contains('{'), "{name}: {answer}");
         }
     }
@@ -185,7 +188,7 @@ fn every_network_is_signed_verified_and_read_as_credit_and_as_reversal() {
 #[test]
 fn coverage_is_what_a_change_of_each_field_shows() {
     for definition in all() {
-        let sample = Sample::of(&definition, Kind::Credit);
+        let sample = Sample::of(&definition, Meaning::Credit);
         for field in definition.fields.iter().filter(|field| field.fixed.is_none()) {
             let verify = |change: &dyn Fn(&str) -> String| {
                 sample.changed(&field.parameter, change).verify(&definition)
@@ -207,9 +210,9 @@ fn coverage_is_what_a_change_of_each_field_shows() {
 #[test]
 fn a_reversal_names_the_reward_of_its_credit() {
     for definition in all() {
-        if definition.kinds.rows.iter().any(|row| row.kind == Kind::Reversal) {
-            let reward = |kind| Sample::of(&definition, kind).event(&definition).ids.reward;
-            assert_eq!(reward(Kind::Credit), reward(Kind::Reversal), "{}", definition.name);
+        if definition.kinds.rows.iter().any(|row| row.kind == Meaning::Reversal) {
+            let reward = |kind| Sample::of(&definition, kind).event(&definition).key().to_owned();
+            assert_eq!(reward(Meaning::Credit), reward(Meaning::Reversal), "{}", definition.name);
         }
     }
 }

@@ -72,7 +72,7 @@ impl Digest {
 }
 
 /// Whether two digests are equal, in a time that tells nothing of where they differ. Empty ones never are.
-pub(super) fn are_equal(one: &[u8], other: &[u8]) -> bool {
+pub(crate) fn are_equal(one: &[u8], other: &[u8]) -> bool {
     !one.is_empty() && bool::from(one.ct_eq(other))
 }
 

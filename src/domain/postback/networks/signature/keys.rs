@@ -4,6 +4,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use p256::ecdsa::VerifyingKey;
 use p256::pkcs8::DecodePublicKey;
+use serde::Deserialize;
 
 use crate::postback::signature::Secret;
 
@@ -31,10 +32,60 @@ pub struct PublicKey {
 #[error("is not a public key on P-256; write its PEM, or the base64 of its DER, from the network's key list")]
 pub struct BadPublicKey;
 
+/// A file that is no list of public keys.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum BadKeyList {
+    /// Neither JSON in this form nor PEM.
+    #[error(
+        "is neither a key list in JSON (`{{\"keys\": [{{\"keyId\": 1, \"pem\": \"…\"}}]}}`) nor a PEM file: {0}"
+    )]
+    NotJson(String),
+    /// No key at all.
+    #[error("has no keys")]
+    Empty,
+    /// One of its keys: its id, and what is wrong.
+    #[error("has the key {0}, which {1}")]
+    Key(String, BadPublicKey),
+}
+
+#[derive(Deserialize)]
+struct KeyList {
+    keys: Vec<KeyEntry>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct KeyEntry {
+    key_id: serde_json::Value,
+    pem: Option<String>,
+    base64: Option<String>,
+}
+
 impl PublicKey {
     #[cfg(test)]
     pub(crate) fn of(id: &str, key: VerifyingKey) -> Self {
         Self { id: id.to_owned(), key }
+    }
+
+    /// Reads a network's key list: JSON as AdMob publishes it (`{"keys": [{"keyId": 1, "pem": "…"}]}`), or one PEM, whose
+    /// key has the id `1`.
+    pub fn read_list(text: &str) -> Result<Vec<Self>, BadKeyList> {
+        if text.trim_start().starts_with("-----") {
+            return Ok(vec![Self::read("1", text).map_err(|bad| BadKeyList::Key("1".into(), bad))?]);
+        }
+        let list: KeyList = serde_json::from_str(text).map_err(|why| BadKeyList::NotJson(why.to_string()))?;
+        if list.keys.is_empty() {
+            return Err(BadKeyList::Empty);
+        }
+        let read = |entry: KeyEntry| {
+            let id = match entry.key_id {
+                serde_json::Value::String(id) => id,
+                other => other.to_string(),
+            };
+            let key = entry.pem.or(entry.base64).unwrap_or_default();
+            Self::read(&id, &key).map_err(|bad| BadKeyList::Key(id, bad))
+        };
+        list.keys.into_iter().map(read).collect()
     }
 
     /// Reads `key` as PEM (`-----BEGIN PUBLIC KEY-----`), or as the base64 between those lines.

@@ -37,6 +37,7 @@ pub use sign::SignedCall;
 pub use verify::Verified;
 
 use crate::postback::networks::definition::Confirmed;
+use crate::postback::signature::SignatureForm;
 
 /// The `[signature]` of a network.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,6 +51,14 @@ pub struct Signature {
 }
 
 impl Signature {
+    /// What of the URL is signed; `None` if that is not what the network signs.
+    pub fn url_form(&self) -> Option<SignatureForm> {
+        match &self.proof {
+            Proof::Signed(Scheme { message: Message::Url(form), .. }) => Some(*form),
+            _ => None,
+        }
+    }
+
     /// Where the signature or the secret stands in a call; `None` for nothing and for the path.
     pub fn place(&self) -> Option<&Place> {
         match &self.proof {
@@ -69,6 +78,36 @@ pub enum Proof {
     SharedSecret(SecretPlace),
     /// Nothing: only the caller's address tells.
     Nothing,
+}
+
+/// What a source must have to check a proof.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Needs {
+    /// A secret.
+    pub secret: bool,
+    /// A second one.
+    pub second_secret: bool,
+    /// Public keys.
+    pub public_keys: bool,
+}
+
+impl Proof {
+    /// What it is checked with.
+    pub fn needs(&self) -> Needs {
+        match self {
+            Self::Nothing => Needs::default(),
+            Self::SharedSecret(_) => Needs { secret: true, ..Needs::default() },
+            Self::Signed(scheme) if scheme.digest == Digest::EcdsaP256Sha256 => {
+                Needs { public_keys: true, ..Needs::default() }
+            }
+            Self::Signed(scheme) => {
+                let has_second =
+                    |concat: &Concat| concat.parts.iter().any(|part| part.source == PartSource::SecondSecret);
+                let second_secret = matches!(&scheme.message, Message::Concat(concat) if has_second(concat));
+                Needs { secret: true, second_secret, public_keys: false }
+            }
+        }
+    }
 }
 
 /// A signature: message, digest, encoding, place.

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::postback::networks::Field;
-use crate::postback::networks::kinds::Kind;
+use crate::postback::networks::kinds::Meaning;
 use crate::postback::networks::signature::Proof;
 
 /// A definition without a mistake. Line numbers count from its first line, 1.
@@ -160,7 +160,7 @@ recorded = { status = 200, body = "ok" }
     assert!(mine.field(Field::ClickId).is_none() && mine.field(Field::UserId).is_some());
     assert_eq!(mine.field(Field::OfferId).map(|field| field.parameter.as_str()), Some("offer"));
     assert_eq!((mine.answers.recorded.body.text(), mine.answers.repeat.body.text()), ("ok", "DUP"));
-    assert_eq!(mine.kinds.decide(&["2"]), Some(Kind::Reversal));
+    assert_eq!(mine.kinds.decide(&["2"]), Some(Meaning::Reversal));
     assert!(matches!(mine.signature.proof, Proof::Signed(_)));
     // A fault that comes with the base names the base's file and line.
     let error = faults(&text.replace("click_id = false", "tx_id = false"));
@@ -182,12 +182,12 @@ fn kinds_go_by_two_fields_by_the_sign_or_by_nothing() {
     };
     let two = kinds("by = [\"status\", \"sign\"]\n\"1:negative\" = \"reversal\"\n\"1:*\" = \"credit\"\n\":*\" = \"ignore\"")
         .expect("two fields");
-    assert_eq!(two.decide(&["1", "negative"]), Some(Kind::Reversal));
-    assert_eq!(two.decide(&[" 01 ", "positive"]), Some(Kind::Credit));
-    assert_eq!(two.decide(&["", "positive"]), Some(Kind::Ignore));
+    assert_eq!(two.decide(&["1", "negative"]), Some(Meaning::Reversal));
+    assert_eq!(two.decide(&[" 01 ", "positive"]), Some(Meaning::Credit));
+    assert_eq!(two.decide(&["", "positive"]), Some(Meaning::Ignore));
     assert_eq!(two.decide(&["2", "positive"]), None, "quarantined");
     let constant = kinds("by = [\"constant\"]\nalways = \"credit\"").expect("constant");
-    assert_eq!(constant.decide(&[]), Some(Kind::Credit));
+    assert_eq!(constant.decide(&[]), Some(Meaning::Credit));
     for (section, part) in [
         ("by = [\"status\", \"sign\"]\n1 = \"credit\"", "write both with a colon"),
         ("by = [\"sign\"]\nplus = \"credit\"", "write positive, negative or zero"),

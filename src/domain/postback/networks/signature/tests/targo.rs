@@ -79,28 +79,3 @@ proptest! {
         prop_assert_eq!(defined(&signed, form), Ok(()));
     }
 }
-
-#[test]
-fn its_fields_statuses_and_horizon_are_those_of_the_code() {
-    use crate::postback::network::{self, Network};
-    use crate::postback::networks::kinds::Kind;
-
-    let definition = shipped_definition("targo");
-    let network = Network::Targo;
-    let own: Vec<_> =
-        definition.fields.iter().map(|field| (field.parameter.clone(), field.max_bytes)).collect();
-    let today: Vec<_> = network.fields().iter().map(|field| (field.name.to_owned(), field.max_len)).collect();
-    assert_eq!(own, today);
-    for status in ["0", "1", "2", "01", "1.0", "3", "-1", "", "approved"] {
-        let own = definition.kinds.decide(&[status]);
-        let word = crate::postback::event::status_word(status);
-        let today = network.kind(&word).map(|kind| match kind {
-            network::Kind::Credit => Kind::Credit,
-            network::Kind::Reversal => Kind::Reversal,
-        });
-        assert_eq!(own, today, "{status}");
-    }
-    assert_eq!(i64::from(definition.retries.horizon_minutes) * 60_000, network.retry_horizon_ms());
-    let answer = &definition.answers.recorded;
-    assert!(network::targo::is_acknowledged(answer.status, &answer.body_for(|_| None)));
-}
