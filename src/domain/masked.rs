@@ -1,14 +1,14 @@
 //! A URL as it is shown: without anything that lets its reader call it again.
 //!
 //! Whoever knows a valid signature can repeat the call, so nobody is shown one, whatever their role; nor a secret
-//! that somebody put into a URL. The raw bytes stay in the database, for replays and diagnoses.
+//! that somebody put into a URL or that a network sends there. The raw bytes stay in the database, for replays and diagnoses.
 
 use std::borrow::Cow;
 
 use percent_encoding::percent_decode_str;
 
-/// Parameters whose value is never shown, in small letters and without `-` and `_`.
-const SECRET_NAMES: [&str; 36] = [
+/// Parameters that carry a signature, in small letters and without `-` and `_`.
+const SIGNATURE_NAMES: [&str; 15] = [
     "hash",
     "sig",
     "sign",
@@ -24,6 +24,10 @@ const SECRET_NAMES: [&str; 36] = [
     "sha1",
     "sha256",
     "sha512",
+];
+
+/// Parameters that carry a secret itself, of which not even the beginning is shown.
+const SECRET_NAMES: [&str; 21] = [
     "key",
     "apikey",
     "appkey",
@@ -52,22 +56,32 @@ const SHOWN_CHARS: usize = 4;
 /// A value must be at least this many times longer to show any.
 const TIMES_LONGER: usize = 4;
 
+/// Why a value is not shown.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Masked {
+    Signature,
+    Secret,
+}
+
 /// `target` (path and query, as received) with signatures and secrets cut to their first characters.
 pub fn masked(target: &str) -> Cow<'_, str> {
     let mut out = String::new();
     let mut taken = 0;
     let mut place = 0;
+    let secret_segment = secret_segment(target);
     for part in target.split_inclusive(['/', '?', '&', '#']) {
         let pair = part.trim_end_matches(['/', '?', '&', '#']);
-        let (value_at, is_secret) = match pair.split_once('=') {
-            Some((name, value)) => (pair.len() - value.len(), is_secret_name(name) || is_digest(value)),
-            None => (0, is_digest(pair)),
+        let (value_at, kind) = match pair.split_once('=') {
+            _ if secret_segment == Some(place) => (0, Some(Masked::Secret)),
+            Some((name, value)) => (pair.len() - value.len(), kind_of(name, value)),
+            None => (0, is_digest(pair).then_some(Masked::Signature)),
         };
         let value = pair.get(value_at..).unwrap_or_default();
-        if is_secret && !value.is_empty() {
+        if let Some(kind) = kind.filter(|_| !value.is_empty()) {
             out.push_str(target.get(taken..place + value_at).unwrap_or_default());
             let long_enough = value.chars().count() >= SHOWN_CHARS * TIMES_LONGER;
-            out.extend(value.chars().take(if long_enough { SHOWN_CHARS } else { 0 }));
+            let shows = kind == Masked::Signature && long_enough;
+            out.extend(value.chars().take(if shows { SHOWN_CHARS } else { 0 }));
             out.push('…');
             taken = place + pair.len();
         }
@@ -80,7 +94,15 @@ pub fn masked(target: &str) -> Cow<'_, str> {
     Cow::Owned(out)
 }
 
-fn is_secret_name(name: &str) -> bool {
+/// Where the segment behind `/pb/NAME/` begins: some networks send their secret there.
+fn secret_segment(target: &str) -> Option<usize> {
+    let path = target.split(['?', '#']).next().unwrap_or_default();
+    let at = path.find("/pb/")? + "/pb/".len();
+    let name = path.get(at..)?.find('/')?;
+    Some(at + name + 1)
+}
+
+fn kind_of(name: &str, value: &str) -> Option<Masked> {
     let name: String = percent_decode_str(name)
         .decode_utf8_lossy()
         .chars()
@@ -89,7 +111,11 @@ fn is_secret_name(name: &str) -> bool {
         .collect();
     // What is left of `&amp;`, which separates too.
     let name = name.strip_prefix("amp").filter(|rest| !rest.is_empty()).unwrap_or(&name);
-    SECRET_NAMES.contains(&name)
+    if SECRET_NAMES.contains(&name) {
+        Some(Masked::Secret)
+    } else {
+        (SIGNATURE_NAMES.contains(&name) || is_digest(value)).then_some(Masked::Signature)
+    }
 }
 
 /// Whether a value looks like a digest of 20 bytes or more, in hexadecimal digits or base64. Those of 16 bytes are as
@@ -124,10 +150,13 @@ mod tests {
             (format!("/pb/t?tx=1&amp;hash={HASH}"), "/pb/t?tx=1&amp;hash=be5b…"),
             (format!("/pb/t?x={HASH}"), "/pb/t?x=be5b…"),
             (format!("/pb/t?x={HASH}{}", &HASH[..24]), "/pb/t?x=be5b…"),
-            (format!("/pb/{HASH}/t?{HASH}"), "/pb/be5b…/t?be5b…"),
+            (format!("/pb/{HASH}/t?{HASH}"), "/pb/be5b…/…?be5b…"),
+            (format!("/x/{HASH}/t?{HASH}"), "/x/be5b…/t?be5b…"),
             (format!("https://gw.example/pb/t?sig={HASH}"), "https://gw.example/pb/t?sig=be5b…"),
             ("/pb/t?hash=abc&secret=hunter2".into(), "/pb/t?hash=…&secret=…"),
-            ("/pb/t?api_key=0123456789abcdef&API-TOKEN=é".into(), "/pb/t?api_key=0123…&API-TOKEN=…"),
+            ("/pb/t/hunter2?uid=a".into(), "/pb/t/…?uid=a"),
+            ("https://gw.example/pb/t/hunter2".into(), "https://gw.example/pb/t/…"),
+            ("/pb/t?api_key=0123456789abcdef&API-TOKEN=é".into(), "/pb/t?api_key=…&API-TOKEN=…"),
             ("/pb/t?s=vltUtzInSrPOyKBJGAyUVgp4KCY%3D".into(), "/pb/t?s=vltU…"),
         ] {
             assert_eq!(masked(&target), shown, "{target}");

@@ -78,8 +78,8 @@ pub(crate) struct Gateway {
     url: String,
     postgres: String,
     name: String,
-    /// The app's section of the settings.
-    app: String,
+    /// Further sections of the settings, such as the app's.
+    more: String,
 }
 
 impl Gateway {
@@ -93,7 +93,7 @@ impl Gateway {
             server.execute(sqlx::AssertSqlSafe(format!("CREATE DATABASE {name}"))).await.expect("a database");
             ("postgres", format!("{}/{name}", postgres.rsplit_once('/').expect("a database in the URL").0))
         };
-        Self { database, folder, url, postgres: postgres.to_owned(), name, app: String::new() }
+        Self { database, folder, url, postgres: postgres.to_owned(), name, more: String::new() }
     }
 
     pub(crate) async fn remove(self) {
@@ -111,7 +111,12 @@ impl Gateway {
             "[deliveries]\nallow_networks = [\"127.0.0.0/8\"]\n[[apps]]\nname = \"main\"\n[apps.forward]\n\
              url = \"{url}\"\nsecret = \"env:BENCH_SECRET\"\nconcurrency = 32\n"
         );
-        Self { app, ..self }
+        Self { more: app, ..self }
+    }
+
+    /// The same, with these sections at the end of the settings.
+    pub(crate) fn with_sections(self, sections: &str) -> Self {
+        Self { more: sections.to_owned(), ..self }
     }
 
     pub(crate) fn web(&self) -> Running {
@@ -232,11 +237,14 @@ impl Gateway {
 
     fn command(&self, role: &str) -> Command {
         let config = self.folder.path().join("rewardgate.toml");
+        // So many processes as a section asks for work, with one worker each; one process alone has as many as it ships
+        // with.
+        let workers = if role == "worker" { "workers = 1\n" } else { "" };
         let settings = format!(
-            "listen = \"127.0.0.1:0\"\npublic_url = \"{ORIGIN}\"\ndatabase_url = \"{}\"\nworkers = 1\nlog = \"warn\"\n\
+            "listen = \"127.0.0.1:0\"\npublic_url = \"{ORIGIN}\"\ndatabase_url = \"{}\"\n{workers}log = \"warn\"\n\
              [reports]\ncut_off_hours = 1\n\
              [[sources]]\nname = \"bench\"\nnetwork = \"targo\"\nsecret = \"env:BENCH_SECRET\"\ncurrency = \"coins\"\n{}",
-            self.url, self.app
+            self.url, self.more
         );
         std::fs::write(&config, settings).expect("settings");
         let mut command = Command::new(env!("CARGO_BIN_EXE_rewardgate"));

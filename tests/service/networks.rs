@@ -25,8 +25,8 @@ on_both_databases!(
     a_dashboard_that_looks_with_head_finds_the_endpoint,
 );
 
-const SECRET: &str = "network-secret";
-const SECOND: &str = "second-secret";
+const SECRET: &str = "network-secret-of-some-length";
+const SECOND: &str = "second-secret-of-some-length";
 /// The private key of the network that signs with one.
 const PRIVATE: [u8; 32] = [7; 32];
 
@@ -181,6 +181,7 @@ fn value<'d>(
         let minus = if negative || sign == Some("negative") { "-" } else { "" };
         match (own.field, decided) {
             (_, Some((_, word))) => word.clone(),
+            (Field::Reward | Field::Payout, _) if sign == Some("zero") => "0".into(),
             (Field::Reward, _) => format!("{minus}500"),
             (Field::Payout, _) => format!("{minus}1.25"),
             (Field::Test, _) => if kind == Meaning::Test { "1" } else { "0" }.into(),
@@ -261,7 +262,7 @@ fn every_network_credits_once_takes_back_and_refuses_what_it_did_not_sign(on: Ki
         sent.push((definition, credit));
     }
     api.await_processing();
-    for (definition, credit) in &sent {
+    for (definition, _) in &sent {
         let name = &definition.name;
         let reward = reward(&api, definition, "one");
         assert_eq!(
@@ -288,7 +289,6 @@ fn every_network_credits_once_takes_back_and_refuses_what_it_did_not_sign(on: Ki
             let reversal = Sent::of(definition, value(definition, Meaning::Reversal, "one"));
             assert_eq!(reversal.send(&up).status, definition.answers.recorded.status, "{name}");
         }
-        drop(credit.clone());
     }
     api.await_processing();
     for (definition, credit) in &sent {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use domain::caller::CallerList;
 use domain::postback::event::Params;
-use domain::postback::networks::signature::{self, Keys};
+use domain::postback::networks::signature::{self, Keys, Proof, SecretPlace};
 use domain::postback::networks::{Call, Definition};
 use domain::time::TimestampMs;
 
@@ -41,6 +41,11 @@ impl SourceEndpoint {
     /// The network.
     pub fn definition(&self) -> &Arc<Definition> {
         self.params.definition()
+    }
+
+    /// True if its network sends its secret as the last segment of the path.
+    pub(super) fn takes_secret_in_path(&self) -> bool {
+        self.definition().signature.proof == Proof::SharedSecret(SecretPlace::PathEnd)
     }
 
     /// Verifies the signature of `call`, and that the source allows the caller. Without a caller only the signature is

@@ -114,7 +114,7 @@ pub fn routes(ingest: Arc<Ingest>) -> impl Filter<Extract = (Response,), Error =
                 .and(warp::ext::get::<Peer>())
                 .map(stray_path)
         };
-    warp::path!("pb" / String)
+    source_in_path(ingest.clone())
         .and(warp::any().map(move || ingest.clone()))
         .and(warp::method())
         .and(warp::path::full())
@@ -126,6 +126,15 @@ pub fn routes(ingest: Arc<Ingest>) -> impl Filter<Extract = (Response,), Error =
         .then(receive)
         .or(strays)
         .unify()
+}
+
+/// The source of `/pb/NAME`, and of `/pb/NAME/SECRET` where its network sends its secret there.
+fn source_in_path(ingest: Arc<Ingest>) -> impl Filter<Extract = (String,), Error = Rejection> + Clone {
+    let with_secret = warp::path!("pb" / String / String).and_then(move |source: String, _secret: String| {
+        let takes = ingest.sources.get(&source).is_some_and(SourceEndpoint::takes_secret_in_path);
+        std::future::ready(if takes { Ok(source) } else { Err(warp::reject::not_found()) })
+    });
+    warp::path!("pb" / String).or(with_secret).unify()
 }
 
 /// `/pb`, `/PB/x`, `/pb/x/y`: not an endpoint, but probably meant as one.

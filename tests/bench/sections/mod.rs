@@ -8,6 +8,7 @@ mod naive;
 mod night;
 mod queue;
 mod rates;
+mod sources;
 
 use crate::processes::Gateway;
 use crate::sizes::Sizes;
@@ -30,6 +31,8 @@ pub(crate) enum Section {
     Night,
     /// The pages of a long review queue.
     Queue,
+    /// A source for every network beside one source.
+    Sources,
     /// Deciding beside many rewards.
     Growth,
 }
@@ -44,7 +47,7 @@ pub(crate) struct Run<'r> {
 }
 
 impl Section {
-    pub(crate) const ALL: [Self; 8] = [
+    pub(crate) const ALL: [Self; 9] = [
         Self::Rates,
         Self::Whole,
         Self::Apart,
@@ -52,6 +55,7 @@ impl Section {
         Self::Memory,
         Self::Night,
         Self::Queue,
+        Self::Sources,
         Self::Growth,
     ];
 
@@ -65,6 +69,7 @@ impl Section {
             Self::Memory => "memory",
             Self::Night => "night",
             Self::Queue => "queue",
+            Self::Sources => "sources",
             Self::Growth => "growth",
         }
     }
@@ -78,6 +83,7 @@ impl Section {
             Self::Memory => memory::measure(run).await,
             Self::Night => night::measure(run).await,
             Self::Queue => queue::measure(run).await,
+            Self::Sources => sources::measure(run).await,
             Self::Growth => growth::measure(run).await,
         }
     }
