@@ -6,6 +6,7 @@
 //! | [`pages`] | the pages, in a real browser |
 //! | [`path`] | one postback from the network to the books, and the decisions on it |
 //! | [`answers`], [`vectors`] | the answers to networks; the published signatures, and every forgery |
+//! | [`own_network`] | a network of the publisher's own, out of a file |
 //! | [`networks`] | every network that ships: signed, repeated, taken back, forged |
 //! | [`details`] | no credit and no reversal is lost to a detail of how it is written |
 //! | [`evidence`] | what is kept stays bounded, and nobody is shown what would let them send it again |
@@ -95,6 +96,8 @@ mod manners;
 mod networks;
 #[cfg(test)]
 mod outage;
+#[cfg(test)]
+mod own_network;
 #[cfg(test)]
 mod pages;
 #[cfg(test)]

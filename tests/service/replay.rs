@@ -46,7 +46,7 @@ fn a_call_refused_for_a_wrong_public_url_is_credited_after_the_fix(on: Kind) {
     assert!(dry.contains("2 verify now and would be replayed"), "{dry}");
     let replayed = text(&gate.run(&["replay", "--refused"]).stdout);
     assert!(replayed.contains("3 refused calls checked: 2 verify now and are replayed"), "{replayed}");
-    assert!(replayed.contains("1 refused call not replayed: the hash parameter is missing"), "{replayed}");
+    assert!(replayed.contains("1 refused call not replayed: the signature is missing"), "{replayed}");
     let again = text(&gate.run(&["replay", "--refused"]).stdout);
     assert!(again.contains("1 refused call checked: 0 verify now"), "{again}");
 
