@@ -31,10 +31,11 @@ fn of(outcome: OutcomeFilter) -> PostbackFilter {
 /// Two postbacks of every outcome, from two sources.
 async fn two_of_each(home: &Home) {
     let from_both = |call: Call| [call.clone(), call.of_source(SECOND_SOURCE)];
-    let calls: Vec<_> = [credit("T1"), credit("T1"), unmappable(), without_money("T4")]
-        .into_iter()
-        .flat_map(from_both)
-        .collect();
+    let calls: Vec<_> =
+        [credit("T1"), credit("T1"), unmappable(), without_money("T4"), credit("T5").with("status", 9)]
+            .into_iter()
+            .flat_map(from_both)
+            .collect();
     home.process(&from_both(unmappable())).await;
     for row in list(home, &PostbackFilter::default()).await {
         let by = By { actor: "mara".into(), reason: "a test of the network's".into(), now: NOW };
@@ -92,7 +93,7 @@ async fn postbacks_are_filtered_by_outcome(home: &Home) {
         }
     }
     // Refused calls are no postbacks: they stand apart.
-    assert_eq!(list(home, &PostbackFilter::default()).await.len(), 12);
+    assert_eq!(list(home, &PostbackFilter::default()).await.len(), 14);
 }
 
 async fn postbacks_are_filtered_by_source(home: &Home) {
@@ -100,7 +101,7 @@ async fn postbacks_are_filtered_by_source(home: &Home) {
     let source = Some(SECOND_SOURCE.to_owned());
     let filter = PostbackFilter { source: source.clone(), ..PostbackFilter::default() };
     let rows = list(home, &filter).await;
-    assert_eq!(rows.len(), 6);
+    assert_eq!(rows.len(), 7);
     assert!(rows.iter().all(|row| row.source == SECOND_SOURCE));
     for outcome in OutcomeFilter::ALL {
         let rows = list(home, &PostbackFilter { source: source.clone(), ..of(outcome) }).await;

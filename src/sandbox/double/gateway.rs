@@ -1,7 +1,5 @@
 //! A gateway in memory with the real signature, mapping, rules and books, and optionally one flaw.
-use domain::postback::networks::coverage::Unsigned;
 
-use domain::report::day::Tz;
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex};
@@ -14,7 +12,9 @@ use domain::money::Micros;
 use domain::policy::Policy;
 use domain::postback::event::Params;
 use domain::postback::mapping::map;
+use domain::postback::networks::coverage::Unsigned;
 use domain::postback::signature::{SignatureForm, verify};
+use domain::report::day::Tz;
 use domain::reward::Status;
 use domain::time::TimestampMs;
 use serde_json::{Value, json};

@@ -99,7 +99,8 @@ static INSERT: LazyStatement = LazyLock::new(|| {
 
 static CLAIM_ONE: LazyStatement = LazyLock::new(|| {
     Statement::new(
-        "SELECT id, source, received_at, method, target, body, headers, remote_ip, request_id, stated_id FROM postbacks
+        "SELECT id, source, received_at, method, target, CASE WHEN body_of IS NULL THEN body END AS body, headers, remote_ip,
+                request_id, stated_id FROM postbacks
          WHERE outcome = 'received' AND id = $1 {for_update_skip_locked}",
         &[],
     )
@@ -107,7 +108,8 @@ static CLAIM_ONE: LazyStatement = LazyLock::new(|| {
 
 static CLAIM: LazyStatement = LazyLock::new(|| {
     Statement::new(
-        "SELECT id, source, received_at, method, target, body, headers, remote_ip, request_id, stated_id FROM postbacks {by_inbox}
+        "SELECT id, source, received_at, method, target, CASE WHEN body_of IS NULL THEN body END AS body, headers, remote_ip,
+                request_id, stated_id FROM postbacks {by_inbox}
          WHERE outcome = 'received' ORDER BY id LIMIT $1 {for_update_skip_locked}",
         &[],
     )

@@ -83,7 +83,8 @@ pub struct PostbackRow {
     pub method: String,
     /// Path and query, byte for byte.
     pub target: String,
-    /// The body, percent-encoded; `None` if there was none, or it is not kept.
+    /// The body, percent-encoded; `None` if there was none, it is not kept, or it does not count. Not read of refused
+    /// calls.
     pub body: Option<String>,
     /// Headers that count, one `name: value` in a line.
     pub headers: Option<String>,
@@ -108,9 +109,9 @@ impl PostbackRow {
     }
 }
 
-const KEPT: &str = "SELECT id, source, received_at, method, target, body, headers, remote_ip, request_id, outcome, reason, body_left_out, reward_id FROM postbacks WHERE ";
+const KEPT: &str = "SELECT id, source, received_at, method, target, CASE WHEN body_of IS NULL THEN body END AS body, headers, remote_ip, request_id, outcome, reason, body_left_out, reward_id FROM postbacks WHERE ";
 const REFUSED: &str =
-    "SELECT id, source, received_at, method, target, body, headers, remote_ip, request_id, 'refused' AS outcome, reason,
+    "SELECT id, source, received_at, method, target, CAST(NULL AS TEXT) AS body, CAST(NULL AS TEXT) AS headers, remote_ip, request_id, 'refused' AS outcome, reason,
      CAST(NULL AS TEXT) AS body_left_out,     CAST(NULL AS BIGINT) AS reward_id FROM refused WHERE ";
 
 impl Store {
@@ -143,7 +144,7 @@ impl Store {
     /// The postback `id`, if it exists.
     pub async fn postback(&self, id: i64) -> Result<Option<PostbackRow>> {
         Ok(read!(self, pool => sqlx::query_as(
-            "SELECT id, source, received_at, method, target, body, headers, remote_ip, request_id, outcome, reason, body_left_out, reward_id
+            "SELECT id, source, received_at, method, target, CASE WHEN body_of IS NULL THEN body END AS body, headers, remote_ip, request_id, outcome, reason, body_left_out, reward_id
              FROM postbacks WHERE id = $1"
         ).bind(id).fetch_optional(pool).await)?)
     }
@@ -151,7 +152,7 @@ impl Store {
     /// The postbacks of a reward, in the order received.
     pub async fn postbacks_of_reward(&self, reward_id: i64) -> Result<Vec<PostbackRow>> {
         Ok(read!(self, pool => sqlx::query_as(
-            "SELECT id, source, received_at, method, target, body, headers, remote_ip, request_id, outcome, reason, body_left_out, reward_id FROM postbacks
+            "SELECT id, source, received_at, method, target, CASE WHEN body_of IS NULL THEN body END AS body, headers, remote_ip, request_id, outcome, reason, body_left_out, reward_id FROM postbacks
              WHERE reward_id = $1 ORDER BY id LIMIT 1000"
         ).bind(reward_id).fetch_all(pool).await)?)
     }

@@ -1,5 +1,4 @@
 //! Builds postbacks (a credit, a suspicious credit, a reversal) and the processor that decides on them.
-use domain::postback::networks::coverage::Unsigned;
 
 use std::collections::BTreeMap;
 use std::fmt::Display;
@@ -10,6 +9,8 @@ use domain::caller::CallerList;
 use domain::money::MICROS_PER_UNIT;
 use domain::policy::Policy;
 use domain::postback::event::Params;
+use domain::postback::networks::coverage::Unsigned;
+use domain::postback::networks::kinds::Meaning;
 use domain::time::TimestampMs;
 use jobs::postbacks::process::{Processor, SourceSettings, process};
 use store::Store;
@@ -181,7 +182,9 @@ pub(crate) fn processor_under(policy: Policy, timezone: chrono_tz::Tz) -> Arc<Pr
             retry_horizon_ms: RETRY_HORIZON_MS,
             unsigned: Unsigned::default(),
         };
-        let params = Params::shipped("targo").expect("it ships");
+        let words = [("9".to_owned(), Meaning::Test)];
+        let params = Params::shipped("targo").expect("it ships").with_statuses(&words.into());
+        let params = params.expect("a good word");
         (name.to_owned(), SourceSettings { terms, params, callers: CallerList::default() })
     };
     let sources = [source(SOURCE, "coins"), source(SECOND_SOURCE, "coins"), source(GEMS_SOURCE, "gems")];

@@ -1,6 +1,5 @@
 mod cases;
 mod model;
-use crate::postback::networks::coverage::Unsigned;
 
 use std::collections::BTreeMap;
 
@@ -10,6 +9,7 @@ use crate::location::{GeoResult, Location};
 use crate::money::Micros;
 use crate::postback::event::{Click, NoEffect};
 use crate::postback::networks::Field;
+use crate::postback::networks::coverage::Unsigned;
 use crate::review::decision::{self, Review};
 
 const NOW: TimestampMs = TimestampMs(1_795_435_200_000);

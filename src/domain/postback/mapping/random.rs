@@ -1,14 +1,15 @@
 //! Fifty thousand postbacks of a network that writes whatever it likes, from a seed.
-use crate::postback::networks::coverage::Unsigned;
+
+use std::fmt::Write as _;
 
 use chrono_tz::Tz;
-use std::fmt::Write as _;
 
 use super::tests::{OPTIONAL, REQUIRED};
 use super::*;
 use crate::batch::{BatchOutcome, ExistingRewards, Incoming, Outcome, SourceTerms};
 use crate::location::{GeoResult, Location};
 use crate::policy::Policy;
+use crate::postback::networks::coverage::Unsigned;
 use crate::reward::Status;
 use crate::time::TimestampMs;
 
