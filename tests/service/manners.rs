@@ -126,7 +126,7 @@ fn methods_are_answered_as_http_says() {
         ("/api/v1/rewards/1/release", "OPTIONS, POST"),
         ("/api/v1/statements", "GET, HEAD, OPTIONS, POST"),
         ("/review", "GET, HEAD, POST, OPTIONS"),
-        ("/pb/targo", "GET, POST"),
+        ("/pb/targo", "GET, POST, HEAD"),
     ] {
         for method in ["DELETE", "TRACE", "BREW"] {
             let answer = ask(method, path);

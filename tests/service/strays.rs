@@ -108,14 +108,14 @@ fn a_path_a_method_or_a_source_that_is_not_ours_is_kept_with_its_reason(on: Kind
         ("GET", at("/pb/targo/x"), 404, "the path is not /pb/NAME"),
         ("GET", at("//pb/targo"), 404, "the path is not /pb/NAME"),
         ("PUT", at("/pb/targo"), 405, "the method is PUT"),
-        ("HEAD", at("/pb/targo"), 405, "the method is HEAD"),
+        ("DELETE", at("/pb/targo"), 405, "the method is DELETE"),
         ("GET", Event::honest("u-1", "T-1", 10).credit_of_length(9_000), 414, "longer than 8 KiB"),
         ("GET", format!("/pb/targo?{}", "x".repeat(80_000)), 431, "longer than 8 KiB"),
     ];
     for (method, target, status, _) in &strays {
         assert_eq!(call(up.address, &Request::new(method, target)).status, *status, "{method} {target:.40}");
     }
-    for (method, target) in [("GET", "/wp-login.php"), ("GET", "/pbx/targo"), ("OPTIONS", "/pb/nobody")] {
+    for (method, target) in [("GET", "/wp-login.php"), ("GET", "/pbx/targo"), ("OPTIONS", "/pb/nobody"), ("HEAD", "/pb/nobody")] {
         assert_eq!(call(up.address, &Request::new(method, target)).status, 404, "{method} {target}");
     }
     let kept = refused(&api, strays.len());

@@ -73,17 +73,18 @@ impl Mapping<'_> {
         let (tx_id, key) = self.key(meaning, tx_id)?;
         let kind = if meaning == Meaning::Reversal { Kind::Reversal } else { Kind::Credit };
         let follows = self.definition.field(Field::Reward).is_none() && self.stated.reward.is_none();
+        let reward = match meaning {
+            _ if follows => None,
+            Meaning::Credit => Some(self.required_amount(Field::Reward)?),
+            Meaning::Reversal => self.amount_taken_back(Field::Reward),
+            Meaning::Pending | Meaning::Ignore | Meaning::Test => self.optional_amount(Field::Reward),
+        };
         let payout = match meaning {
             Meaning::Credit if follows => Some(self.required_amount(Field::Payout)?),
             Meaning::Reversal => self.amount_taken_back(Field::Payout),
             _ => self.optional_amount(Field::Payout),
         };
-        let reward = match meaning {
-            _ if follows => self.reward_that_follows(meaning, payout)?,
-            Meaning::Credit => Some(self.required_amount(Field::Reward)?),
-            Meaning::Reversal => self.amount_taken_back(Field::Reward),
-            Meaning::Pending | Meaning::Ignore | Meaning::Test => self.optional_amount(Field::Reward),
-        };
+        let reward = if follows { self.reward_that_follows(meaning, payout)? } else { reward };
         let mut information = self.no_effect(meaning, reward, payout);
         if let Some(test) = information.as_mut().filter(|_| is_test_user) {
             test.why = "recorded only: the settings name this user as one who tests".into();
