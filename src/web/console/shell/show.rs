@@ -230,6 +230,7 @@ pub(crate) fn rule_name(code: &str) -> &'static str {
         "Q3" => "Odd amount",
         "Q4" => "Rounded amount",
         "Q5" => "Unknown caller",
+        "Q6" => "Not signed",
         "Q7" => "Values cleaned",
         "Q8" => "Macro not filled in",
         "Q9" => "No real user",
