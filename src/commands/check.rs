@@ -97,6 +97,9 @@ pub(crate) async fn check(config: Option<&Path>, args: CheckArgs) -> anyhow::Res
     geo(&settings, &clock, &mut findings);
     against_database(store.as_ref(), &clock, &mut findings).await;
     for source in &settings.sources {
+        network(source, &mut findings);
+    }
+    for source in &settings.sources {
         public_url(&settings, source, args.offline, &clock, &mut findings).await;
     }
     call_apps(&settings, args.offline, &clock, &mut findings).await?;
@@ -202,6 +205,34 @@ fn clocks(theirs: TimestampMs, ours: TimestampMs, whose: &str, precision_ms: i64
         findings.add(Mark::Bad, "clock", &text);
     } else {
         findings.add(Mark::Good, "clock", &format!("agrees with {whose}"));
+    }
+}
+
+/// What the signature of a source protects, and what of its network is not sure.
+fn network(source: &Source, findings: &mut Findings) {
+    let definition = source.params.definition();
+    let (name, title) = (&source.name, &definition.title);
+    let unsigned = definition.unsigned();
+    let lists_callers = !source.callers.networks().is_empty();
+    let (mark, cure) = if unsigned.is_grave() && !lists_callers {
+        (Mark::Warning, " Set `allow_ips`, so that a forged call is told by its caller.")
+    } else {
+        (Mark::Good, "")
+    };
+    findings.add(mark, "network", &format!("{name}: {title}. {}{cure}", definition.coverage().words()));
+    if unsigned.is_unproven {
+        let text = format!(
+            "{name}: the signature of {title} is unproven; try `rewardgate networks test {} URL --source {name}` with a \
+             captured call",
+            definition.name
+        );
+        findings.add(Mark::Warning, "network", &text);
+    }
+    if definition.retries.horizon_minutes == 0 {
+        let text = format!(
+            "{name}: no repeat by {title} is known, so a postback that is not answered at once may be lost; ask the network"
+        );
+        findings.add(Mark::Warning, "network", &text);
     }
 }
 

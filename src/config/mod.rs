@@ -42,7 +42,7 @@ pub(crate) use sources::{Source, reference, secret};
 use sources::{apps, sources};
 
 /// The settings file in the working directory, read without `--config`.
-const DEFAULT_FILE: &str = "rewardgate.toml";
+pub(crate) const DEFAULT_FILE: &str = "rewardgate.toml";
 
 /// All settings, validated.
 #[derive(Debug)]
