@@ -14,7 +14,7 @@ use crate::support::database::Kind;
 use crate::support::gate::{Gate, text};
 use crate::support::http::{Request, call};
 use crate::support::network::now_s;
-use crate::support::settings::PUBLIC_URL;
+use crate::support::settings::{PUBLIC_URL, SECRET_NAME};
 use crate::support::wait::until;
 
 const SECRET: &str = "a-secret-of-a-network";
@@ -88,6 +88,13 @@ fn a_definition_of_ones_own_is_shown_listed_and_its_faults_are_named() {
             "{shown}"
         );
     }
+    // A shell that lacks a secret knows the definition all the same.
+    gate.change(|settings| settings.without_variable(SECRET_NAME));
+    let (code, shown, errors) = said(&gate.run(&["networks", "show", "mine"]));
+    assert!(
+        code == Some(0) && shown.starts_with("Mine (mine)") && errors.contains(SECRET_NAME),
+        "{shown}{errors}"
+    );
     let bad = format!("{good}methods = [\"PUT\"]\n[signature]\ndigest = \"md6\"\n");
     std::fs::write(gate.path("mine.toml"), bad).expect("room");
     let (code, shown, errors) = said(&gate.run(&["networks", "show", "mine.toml"]));

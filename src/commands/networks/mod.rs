@@ -12,7 +12,7 @@ use domain::postback::networks::{Definition, shipped};
 use domain::text::is_similar;
 
 use super::BadUsage;
-use crate::config::{DEFAULT_FILE, Settings};
+use crate::config::{DEFAULT_FILE, Settings, own_networks_alone};
 use test::TestArgs;
 
 /// What to do with networks.
@@ -51,26 +51,29 @@ pub(crate) fn networks(config: Option<&Path>, command: NetworksCommand) -> anyho
 /// The settings, if they can be read, and the networks that are known with them.
 struct Known {
     settings: Option<Settings>,
+    own: Vec<Definition>,
 }
 
 impl Known {
-    /// Faults of settings that exist are told on standard error; nothing else needs them.
+    /// Faults of settings that exist are told on standard error; most of this works without them.
     fn load(config: Option<&Path>) -> Self {
-        let settings = Settings::load(config);
-        if let Err(bad) = &settings
-            && (config.is_some() || Path::new(DEFAULT_FILE).exists())
-        {
-            eprintln!(
-                "{}\nGoing on with the networks that ship.",
-                domain::text::visible_lines(&bad.to_string())
-            );
+        let bad = match Settings::load(config) {
+            Ok(settings) => return Self { own: settings.networks.clone(), settings: Some(settings) },
+            Err(bad) => bad,
+        };
+        let file = config.unwrap_or(Path::new(DEFAULT_FILE));
+        if config.is_none() && !file.exists() {
+            return Self { settings: None, own: Vec::new() };
         }
-        Self { settings: settings.ok() }
+        let bad = domain::text::visible_lines(&bad.to_string()).into_owned();
+        eprintln!("{bad}\nGoing on with the networks that ship and those of `networks` that can be read.");
+        let own = std::fs::read_to_string(file).map(|text| own_networks_alone(&text)).unwrap_or_default();
+        Self { settings: None, own }
     }
 
     /// The definitions of the settings.
     fn own(&self) -> &[Definition] {
-        self.settings.as_ref().map_or(&[], |settings| &settings.networks)
+        &self.own
     }
 
     /// Those of the settings, then those that ship; each name once.

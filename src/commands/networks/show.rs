@@ -3,6 +3,7 @@
 use domain::dashboard;
 use domain::postback::event::Params;
 use domain::postback::networks::answers::Answer;
+use domain::postback::networks::definition::Confirmed;
 use domain::postback::networks::{Definition, FieldDefinition, Method, TimeFormat, Unit};
 
 use super::Known;
@@ -31,7 +32,12 @@ pub(super) fn show(known: &Known, name: &str, json: bool) -> anyhow::Result<u8> 
     say(&format!("retries     {}", definition.horizon_words()));
     say(&format!("callers     {}", definition.callers_words()));
     for (part, sure) in definition.unconfirmed() {
-        say(&format!("unconfirmed {part}: {}", sure.words()));
+        let cure = if part == "signature" && sure == Confirmed::Unproven {
+            format!("; try it on a captured call: rewardgate networks test {} URL", definition.name)
+        } else {
+            String::new()
+        };
+        say(&format!("unconfirmed {part}: {}{cure}", sure.words()));
     }
     Ok(EXIT_DONE)
 }

@@ -75,7 +75,7 @@ impl Confirmed {
         match self {
             Self::Documented => "documented by the network",
             Self::Integrators => "known from public integrations",
-            Self::Unproven => "unproven: check it with a captured call",
+            Self::Unproven => "unproven",
         }
     }
 }

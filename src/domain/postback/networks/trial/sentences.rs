@@ -1,7 +1,8 @@
 //! A trial as lines for people, each under a heading of one or two words.
 
 use super::{Booked, Checked, Outcome, Trial};
-use crate::postback::mapping::said::Sent;
+use crate::postback::mapping::said::{Said, Sent};
+use crate::postback::networks::identity::Amounts;
 use crate::postback::networks::kinds::Meaning;
 use crate::postback::networks::signature::Verified;
 use crate::postback::networks::{Definition, Field, FieldDefinition, Method, Unit};
@@ -61,7 +62,7 @@ impl Trial {
         }
     }
 
-    fn kind_line(&self, said: &crate::postback::mapping::said::Said) -> String {
+    fn kind_line(&self, said: &Said) -> String {
         let definition = self.params.definition();
         let words: Vec<_> =
             said.words.iter().map(|(by, word)| format!("{} is `{word}`", by.name())).collect();
@@ -85,10 +86,13 @@ impl Trial {
             Outcome::Quarantined(_) => return Vec::new(),
         };
         let identity = &self.params.definition().identity;
+        // The line that stands in the file: each is the one before it unless it is written.
         let (key, template) = match meaning {
-            Meaning::Reversal => ("reversal_of", &identity.reversal_of),
-            _ if identity.reward == identity.event => ("event", &identity.event),
-            _ => ("reward", &identity.reward),
+            Meaning::Reversal if identity.reversal_of != identity.reward => {
+                ("reversal_of", &identity.reversal_of)
+            }
+            _ if identity.reward != identity.event => ("reward", &identity.reward),
+            _ => ("event", &identity.event),
         };
         let mut lines = vec![format!("[identity] {key} = \"{}\": {}", template.text(), booked.reward_key)];
         if !identity.strip_prefix.is_empty() && booked.tx_id != booked.reward_key {
@@ -98,8 +102,7 @@ impl Trial {
                 booked.tx_id, booked.reward_key
             ));
         }
-        let rule = crate::postback::networks::identity::Amounts::ALL;
-        let rule = rule.iter().find(|(_, own)| *own == identity.amounts).map_or("", |(name, _)| name);
+        let rule = Amounts::ALL.iter().find(|(_, own)| *own == identity.amounts).map_or("", |(name, _)| name);
         lines.push(format!("[identity] amounts = \"{rule}\": {}", booked.amounts(currency)));
         lines
     }
