@@ -10,6 +10,7 @@ use crate::commands::deliveries::DeliveriesCommand;
 use crate::commands::demo::DemoArgs;
 use crate::commands::diagnose::DiagnoseArgs;
 use crate::commands::healthcheck::HealthcheckArgs;
+use crate::commands::networks::NetworksCommand;
 use crate::commands::postbacks::PostbacksCommand;
 use crate::commands::replay::ReplayArgs;
 use crate::commands::report::ReportArgs;
@@ -57,6 +58,9 @@ pub(crate) enum Command {
     /// dashboard. Writes nothing; each app receives one test call with a credit of 0. Exit code 1 if a problem is
     /// found.
     Check(CheckArgs),
+    /// List networks, show one, or try one on a captured call. Needs no settings and no database.
+    #[command(subcommand)]
+    Networks(NetworksCommand),
     /// Bring the database schema up to date.
     Migrate,
     /// Ask the running process whether it is ready, and print the result of each check. Exit code 1 if it is not.

@@ -34,6 +34,7 @@ use clap::Parser as _;
 use domain::text::visible_lines;
 
 use cli::{Cli, Command};
+use commands::BadUsage;
 use config::{BadSettings, LogFormat, Settings};
 use geo::Geo;
 use process::{Process, open_geo, open_store, open_to_all, stop_on_signals};
@@ -65,7 +66,7 @@ fn main() -> ExitCode {
     };
     let code = match code {
         Ok(code) => code,
-        Err(error) if error.is::<BadSettings>() => {
+        Err(error) if error.is::<BadSettings>() || error.is::<BadUsage>() => {
             eprintln!("{}", visible_lines(&error.to_string()));
             EXIT_USAGE
         }
@@ -96,6 +97,7 @@ async fn run(cli: Cli) -> anyhow::Result<u8> {
             commands::healthcheck::healthcheck(&Settings::load(config)?, &args).await
         }
         Command::Check(args) => commands::check::check(config, args).await,
+        Command::Networks(command) => commands::networks::networks(config, command),
         Command::Audit(command) => commands::audit::audit(&existing.await?, command).await,
         Command::Verify(args) => commands::verify::verify(&existing.await?, args).await,
         Command::Deliveries(command) => commands::deliveries::deliveries(&existing.await?, command).await,

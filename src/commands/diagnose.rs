@@ -3,19 +3,26 @@
 use anyhow::Context as _;
 use clap::Args;
 use domain::postback::carried::Carried;
+use domain::postback::diagnosis::network::{Explanation, Unmatched, explain, signs_like_targo};
 use domain::postback::diagnosis::{Diagnosis, Suspect, diagnose as look};
+use domain::postback::networks::Call;
+use domain::postback::signature::Secret;
+use domain::time::TimestampMs;
 
+use super::captured::{Captured, CapturedArgs};
 use super::{say, say_lines};
-use crate::config::Settings;
+use crate::config::{Settings, Source};
 use crate::process::Process;
 use crate::{EXIT_DONE, EXIT_FAILED};
 
 /// Which call to diagnose.
 #[derive(Debug, Args)]
 pub(crate) struct DiagnoseArgs {
-    /// Captured URL, complete or from the path on.
+    /// Captured URL, complete or from the path on, or a file with it or with the whole request.
     #[arg(required_unless_present = "last_refused", conflicts_with = "last_refused")]
     pub(crate) url: Option<String>,
+    #[command(flatten)]
+    pub(crate) captured: CapturedArgs,
     /// Diagnose the last refused call.
     #[arg(long)]
     pub(crate) last_refused: bool,
@@ -27,80 +34,100 @@ pub(crate) struct DiagnoseArgs {
     pub(crate) source: Option<String>,
 }
 
-/// Diagnoses the URL in `args`, or the last refused call.
+/// Diagnoses the call in `args`, or the last refused one.
 pub(crate) async fn diagnose(process: &Process, args: DiagnoseArgs) -> anyhow::Result<u8> {
     let settings = &process.settings;
-    let (target, host, source, carried) = if let Some(url) = &args.url {
-        let (target, host) = split(url);
-        let source = args.source.clone().or_else(|| source_of(&target));
-        (target, host, source.context("the URL names no source: add --source NAME")?, None)
+    let dashboard = args.dashboard.as_deref();
+    let (said, verifies) = if let Some(url) = &args.url {
+        let captured = Captured::read(url, &args.captured)?;
+        let name = args.source.clone().map_or_else(|| source_of(settings, &captured.target), Ok)?;
+        let (source, now) = (source(settings, &name)?, process.clock.now());
+        let host = captured.host.clone();
+        captured.with(&settings.public_url, |call| {
+            of(settings, source, &Seen { call, carried: Carried::of(call.body), host, dashboard, now })
+        })
     } else {
-        let call = process.store.last_refused(args.source.as_deref()).await?;
-        let call = call.context("no refused call is stored")?;
-        say(&format!("the last refused call: {} ({})", without_values(&call.target), call.reason));
-        let carried = call.body.as_deref().and_then(Carried::of_kept);
-        (call.target, None, call.source, carried)
+        let refused = process.store.last_refused(args.source.as_deref()).await?;
+        let refused = refused.context("no refused call is stored")?;
+        say(&format!("the last refused call: {} ({})", without_values(&refused.target), refused.reason));
+        // A signature that expires is judged by when it came.
+        let (source, now) = (source(settings, &refused.source)?, TimestampMs(refused.received_at));
+        refused.kept().with(&settings.public_url, |call| {
+            // Read as it is stored: of a method that has no body, too.
+            let carried = refused.body.as_deref().and_then(Carried::of_kept);
+            of(settings, source, &Seen { call, carried, host: None, dashboard, now })
+        })
     };
-    let seen =
-        Seen { target: &target, host, carried: carried.as_ref(), dashboard: args.dashboard.as_deref() };
-    let diagnosis = of(settings, &source, seen)?;
-    say_lines(&diagnosis.to_string());
-    Ok(if diagnosis == Diagnosis::Verifies { EXIT_DONE } else { EXIT_FAILED })
+    say_lines(&said);
+    Ok(if verifies { EXIT_DONE } else { EXIT_FAILED })
 }
 
 /// What is known about the call.
 struct Seen<'a> {
-    target: &'a str,
+    call: &'a Call<'a>,
+    carried: Option<Carried>,
     /// Of the captured URL.
     host: Option<String>,
-    carried: Option<&'a Carried>,
     dashboard: Option<&'a str>,
+    now: TimestampMs,
 }
 
-fn of(settings: &Settings, source: &str, seen: Seen<'_>) -> anyhow::Result<Diagnosis> {
-    let known: Vec<_> = settings.sources.iter().map(|source| source.name.as_str()).collect();
-    let configured =
-        settings.sources.iter().find(|configured| configured.name == source).with_context(|| {
-            format!("the source `{source}` is not in the settings; known sources: {}", known.join(", "))
-        })?;
-    let mut other_hosts: Vec<_> = seen.host.into_iter().collect();
+/// The sentences, and whether the call verifies.
+fn of(settings: &Settings, source: &Source, seen: &Seen<'_>) -> (String, bool) {
+    let definition = source.params.definition();
+    let mut other_hosts: Vec<_> = seen.host.iter().cloned().collect();
     let port = settings.listen.port();
     other_hosts.extend([
         settings.listen.to_string(),
         format!("localhost:{port}"),
         format!("127.0.0.1:{port}"),
     ]);
-    let others = settings.sources.iter().filter(|other| other.name != source);
-    let other_secrets: Vec<_> = others
+    let others = settings.sources.iter().filter(|other| other.name != source.name);
+    let other_secrets: Vec<(String, Secret)> = others
         .flat_map(|other| other.keys.secrets.iter().map(|secret| (other.name.clone(), secret.clone())))
         .collect();
-    Ok(look(&Suspect {
-        target: seen.target,
-        origin: &settings.public_url,
-        other_hosts: &other_hosts,
-        form: configured.params.definition().signature.url_form().unwrap_or_default(),
-        secrets: &configured.keys.secrets,
-        other_secrets: &other_secrets,
-        carried: seen.carried,
-        dashboard: seen.dashboard,
-    }))
-}
-
-/// Path and query of a URL, and its host if it has one.
-fn split(url: &str) -> (String, Option<String>) {
-    match url.split_once("://") {
-        Some((_, rest)) => match rest.find('/') {
-            Some(at) => (rest[at..].to_owned(), Some(rest[..at].to_owned())),
-            None => ("/".into(), Some(rest.to_owned())),
-        },
-        None => (url.to_owned(), None),
+    if signs_like_targo(definition) {
+        let diagnosis = look(&Suspect {
+            target: seen.call.target,
+            origin: seen.call.origin,
+            other_hosts: &other_hosts,
+            form: definition.signature.url_form().unwrap_or_default(),
+            secrets: &source.keys.secrets,
+            other_secrets: &other_secrets,
+            carried: seen.carried.as_ref(),
+            dashboard: seen.dashboard,
+        });
+        return (diagnosis.to_string(), diagnosis == Diagnosis::Verifies);
     }
+    let explanation = explain(&Unmatched {
+        definition,
+        call: seen.call,
+        keys: &source.keys,
+        now: seen.now,
+        other_hosts: &other_hosts,
+        other_secrets: &other_secrets,
+        dashboard: seen.dashboard,
+        callers: source.callers.networks(),
+    });
+    (explanation.to_string(), explanation == Explanation::Verifies)
 }
 
-/// The last part of the path.
-fn source_of(target: &str) -> Option<String> {
+fn source<'s>(settings: &'s Settings, name: &str) -> anyhow::Result<&'s Source> {
+    let known: Vec<_> = settings.sources.iter().map(|source| source.name.as_str()).collect();
+    settings.sources.iter().find(|source| source.name == name).with_context(|| {
+        format!("the source `{name}` is not in the settings; known sources: {}", known.join(", "))
+    })
+}
+
+/// The source that the path names: `/pb/NAME`, and behind it the secret of some networks.
+fn source_of(settings: &Settings, target: &str) -> anyhow::Result<String> {
     let path = target.split('?').next().unwrap_or_default();
-    path.rsplit('/').next().filter(|name| !name.is_empty()).map(ToOwned::to_owned)
+    let mut parts = path.rsplit('/').filter(|part| !part.is_empty());
+    let is_known = |name: &&str| settings.sources.iter().any(|source| source.name == **name);
+    // The part behind `pb` counts, even if something follows it.
+    let named = path.split_once("/pb/").and_then(|(_, rest)| rest.split('/').next()).filter(is_known);
+    let name = named.or_else(|| parts.next());
+    Ok(name.context("the URL names no source: add --source NAME")?.to_owned())
 }
 
 /// The parameter names only: values are personal data, and the hash may be valid.

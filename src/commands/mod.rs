@@ -2,11 +2,13 @@
 
 pub(crate) mod acting;
 pub(crate) mod audit;
+pub(crate) mod captured;
 pub(crate) mod check;
 pub(crate) mod deliveries;
 pub(crate) mod demo;
 pub(crate) mod diagnose;
 pub(crate) mod healthcheck;
+pub(crate) mod networks;
 pub(crate) mod postbacks;
 pub(crate) mod progress;
 pub(crate) mod replay;
@@ -35,6 +37,18 @@ use crate::process::Process;
 const TOKEN_LEN: usize = 32;
 /// Makes a leaked token recognisable.
 const TOKEN_PREFIX: &str = "rwg_";
+
+/// Arguments that make no sense together, or name what is not there: exit code 2.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(crate) struct BadUsage(String);
+
+impl BadUsage {
+    /// With the whole message: what is wrong and what to do.
+    pub(crate) fn new(message: String) -> anyhow::Error {
+        Self(message).into()
+    }
+}
 
 /// Prints one line on standard output. Control characters are escaped, so that foreign text (a user's id, a note) cannot
 /// hide or break the line. A closed pipe is ignored.

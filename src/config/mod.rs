@@ -38,11 +38,12 @@ use web::limits::Limits;
 
 pub(crate) use forward::{Deliveries, Forward};
 use layers::{EXAMPLE, Section, defaults, layered};
+pub(crate) use networks::own_networks_alone;
 pub(crate) use sources::{Source, reference, secret};
 use sources::{apps, sources};
 
 /// The settings file in the working directory, read without `--config`.
-const DEFAULT_FILE: &str = "rewardgate.toml";
+pub(crate) const DEFAULT_FILE: &str = "rewardgate.toml";
 
 /// All settings, validated.
 #[derive(Debug)]

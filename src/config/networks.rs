@@ -42,6 +42,15 @@ pub(super) fn own_networks(top: &mut Section<'_>) -> Vec<Definition> {
     own
 }
 
+/// The same of a settings file in which something else may be wrong, e.g. a secret that this shell does not have; without
+/// definitions that have faults.
+pub(crate) fn own_networks_alone(text: &str) -> Vec<Definition> {
+    let Ok(table) = text.parse::<toml::Table>() else { return Vec::new() };
+    let files = table.get("networks").and_then(toml::Value::as_array).map_or(&[][..], Vec::as_slice);
+    let files = files.iter().filter_map(toml::Value::as_str).take(MAX_OWN);
+    files.filter_map(|file| Definition::parse(file, &std::fs::read_to_string(file).ok()?).ok()).collect()
+}
+
 /// The network of a source: one of the publisher's `own`, else one that ships.
 pub(super) fn network(section: &mut Section<'_>, own: &[Definition]) -> Option<Definition> {
     let name: String =

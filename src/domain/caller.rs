@@ -35,6 +35,11 @@ impl CallerList {
         Self { networks, policy }
     }
 
+    /// The addresses that are listed.
+    pub fn networks(&self) -> &[IpNet] {
+        &self.networks
+    }
+
     /// Whether `caller` is listed; `None` if the list is empty or not looked at.
     pub fn lists(&self, caller: IpAddr) -> Option<bool> {
         if self.policy == IpPolicy::Off || self.networks.is_empty() {

@@ -10,6 +10,9 @@ use crate::postback::unfilled::is_unfilled;
 /// Without these the rules cannot judge, and hold the reward.
 const JUDGED_BY: [Field; 4] = [Field::Payout, Field::ClickedAt, Field::Ip, Field::CountryCode];
 
+/// What a postback means, beside what its network decides by.
+const TELLS_KIND: [Field; 4] = [Field::Status, Field::State, Field::Type, Field::Test];
+
 /// A problem with a dashboard's URL. Macros are shown as they are written there.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Finding {
@@ -27,6 +30,13 @@ pub enum Finding {
     },
     /// A macro without which rewards are held, because they cannot be judged.
     NotJudged {
+        /// With its brackets.
+        macro_text: String,
+        /// The parameter that should carry it.
+        param: String,
+    },
+    /// A macro that tells what a postback means, although the kind does not go by it: without `test` a test is a credit.
+    KindUntold {
         /// With its brackets.
         macro_text: String,
         /// The parameter that should carry it.
@@ -52,7 +62,7 @@ pub enum Finding {
 impl Finding {
     /// True if postbacks are lost or misread because of it; false if they are only held or lack details.
     pub fn is_fatal(&self) -> bool {
-        !matches!(self, Self::NotJudged { .. } | Self::UnknownMacro(_))
+        !matches!(self, Self::NotJudged { .. } | Self::KindUntold { .. } | Self::UnknownMacro(_))
     }
 }
 
@@ -68,6 +78,10 @@ impl fmt::Display for Finding {
             Self::NotJudged { macro_text, param } => {
                 write!(out, "it lacks {param}={macro_text}, without which the rules know less")
             }
+            Self::KindUntold { macro_text, param } => write!(
+                out,
+                "it lacks {param}={macro_text}, without which a test or another state looks like a plain credit"
+            ),
             Self::OtherName { macro_text, name, found, expected } => write!(
                 out,
                 "{macro_text} is sent as `{found}`, but the settings expect `{expected}`: write {expected}={macro_text}, \
@@ -124,6 +138,9 @@ pub fn look(pasted: &str, origin: &str, source: &str, params: &Params) -> Vec<Fi
             None if own.is_none_or(|own| is_required(params, own.field)) => {
                 findings.push(Finding::Missing { macro_text, param });
             }
+            None if own.is_some_and(|own| TELLS_KIND.contains(&own.field)) => {
+                findings.push(Finding::KindUntold { macro_text, param });
+            }
             None if own.is_some_and(|own| JUDGED_BY.contains(&own.field)) => {
                 findings.push(Finding::NotJudged { macro_text, param });
             }
@@ -168,6 +185,7 @@ mod tests {
     use std::collections::BTreeMap;
 
     use super::*;
+    use crate::postback::networks::shipped;
 
     const ORIGIN: &str = "https://gw.example.com";
 
@@ -204,6 +222,61 @@ mod tests {
                 "leave `hash` out: the network appends it itself, always last",
             ]
         );
+    }
+
+    #[test]
+    fn the_url_of_every_network_is_compared_with_its_own_macros() {
+        for name in shipped::names() {
+            let params = Params::shipped(name).expect("it ships");
+            let pasted = url(ORIGIN, "main", &params);
+            assert_eq!(look(&pasted, ORIGIN, "main", &params), [], "{name}: {pasted}");
+            // Without each of its parameters in turn.
+            for own in params.sent_fields() {
+                let Some(text) = &own.macro_text else { continue };
+                let pair = format!("{}={text}", own.parameter);
+                let without = pasted.replace(&format!("&{pair}"), "").replace(&format!("?{pair}&"), "?");
+                if without == pasted {
+                    continue;
+                }
+                let found = look(&without, ORIGIN, "main", &params);
+                let is_fatal = is_required(&params, own.field);
+                let tells = TELLS_KIND.contains(&own.field) || JUDGED_BY.contains(&own.field);
+                assert_eq!(found.iter().any(Finding::is_fatal), is_fatal, "{name}: {pair}: {found:?}");
+                assert_eq!(found.is_empty(), !is_fatal && !tells, "{name}: {pair}: {found:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn mistakes_are_named_in_the_words_of_five_networks() {
+        for (name, pasted, said) in [
+            (
+                "bitlabs",
+                "https://gw.example.com/pb/main?uid=[%USER:UID%]&tx=[%TX%]&val=[%VALUE:CURRENCY%]",
+                "it lacks state=[%OFFER:TASK:STATE%], without which",
+            ),
+            (
+                "monlix",
+                "https://gw.example.com/pb/main?userId={{userId}}",
+                "it lacks secretKey={{secretKey}}, without which nothing",
+            ),
+            (
+                "timewall",
+                "https://gw.example.com/pb/main?user={userID}",
+                "{userID} is sent as `user`, but the settings expect `userID`",
+            ),
+            (
+                "adgem",
+                "https://gw.example.com/pb/main?verifier={verifier}",
+                "leave `verifier` out: the network appends it itself",
+            ),
+            ("kiwiwall", "https://gw.example.com/pb/main?sub_id={user}", "the network has no macro {user}"),
+        ] {
+            let params = Params::shipped(name).expect("it ships");
+            let found = look(pasted, ORIGIN, "main", &params);
+            let lines: Vec<_> = found.iter().map(ToString::to_string).collect();
+            assert!(lines.iter().any(|line| line.starts_with(said)), "{name}: {lines:?}");
+        }
     }
 
     #[test]

@@ -11,6 +11,8 @@ mod metadata;
 #[cfg(test)]
 mod migrations;
 #[cfg(test)]
+mod networks;
+#[cfg(test)]
 mod package;
 #[cfg(test)]
 mod settings;

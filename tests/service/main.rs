@@ -18,6 +18,7 @@
 //! | [`outage`], [`poison`] | the database goes and comes back; one postback that cannot be booked |
 //! | [`trouble`] | the server, the disk, the clock, and work that piles up |
 //! | [`check`] | what `check` finds before the first postback |
+//! | [`network_commands`] | `networks list`, `show` and `test`, and `diagnose` of networks of every kind |
 //! | [`sandbox`] | the network gives up, and sends again when it is asked |
 //! | [`starting`], [`stopping`] | settings and the command line; SIGTERM |
 //! | [`replay`] | refused and quarantined postbacks are replayed after the fix |
@@ -92,6 +93,8 @@ mod listeners;
 mod lists;
 #[cfg(test)]
 mod manners;
+#[cfg(test)]
+mod network_commands;
 #[cfg(test)]
 mod networks;
 #[cfg(test)]

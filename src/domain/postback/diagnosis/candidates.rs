@@ -203,7 +203,7 @@ pub(super) fn hosts(suspect: &Suspect<'_>) -> Vec<String> {
 }
 
 /// Every scheme with every host, the settings' own first.
-fn origins(suspect: &Suspect<'_>) -> Vec<String> {
+pub(super) fn origins(suspect: &Suspect<'_>) -> Vec<String> {
     let Some((_, rest)) = suspect.origin.split_once("://") else { return vec![suspect.origin.to_owned()] };
     let (host, path) =
         rest.split_once('/').map_or((rest, String::new()), |(host, path)| (host, format!("/{path}")));
@@ -233,7 +233,8 @@ fn origins(suspect: &Suspect<'_>) -> Vec<String> {
     origins
 }
 
-fn secrets(suspect: &Suspect<'_>) -> Vec<(Option<Deviation>, Secret)> {
+/// The secrets of the source, those that they may have been meant to be, and those of other sources, each with its cause.
+pub(super) fn secrets(suspect: &Suspect<'_>) -> Vec<(Option<Deviation>, Secret)> {
     let mut secrets: Vec<_> = suspect.secrets.iter().map(|secret| (None, secret.clone())).collect();
     for secret in suspect.secrets {
         let text = String::from_utf8_lossy(secret.key()).into_owned();

@@ -2,9 +2,10 @@
 //!
 //! Every way in which integrations are known to go wrong is a dimension (form, scheme, host, secret, encoding, order);
 //! all their combinations are tried, and the one with the fewest deviations is the answer. It never shows a secret or
-//! a hash that would be valid.
+//! a hash that would be valid. This is for networks that sign the URL with HMAC-SHA1; [`network`] is for all others.
 
 mod candidates;
+pub mod network;
 mod sentences;
 #[cfg(test)]
 mod tests;

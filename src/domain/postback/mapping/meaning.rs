@@ -67,6 +67,11 @@ impl Mapping<'_> {
         Ok(meaning)
     }
 
+    /// The first word of a decider.
+    pub(super) fn first_word(&self, by: By) -> Option<String> {
+        self.words(by).texts.into_iter().next().map(|cleaned| cleaned.text)
+    }
+
     fn is_test(&self) -> bool {
         self.definition.field(Field::Test).is_some()
             && self

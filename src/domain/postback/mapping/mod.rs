@@ -11,10 +11,12 @@
 //! | `meaning` | credit, reversal, or without effect |
 //! | `optional` | everything else |
 //! | `notes` | notes, and reasons for quarantine |
+//! | [`said`] | what a call says field by field, for people who try a definition |
 
 mod meaning;
 mod notes;
 mod optional;
+pub mod said;
 
 use std::borrow::Cow;
 

@@ -40,6 +40,15 @@ impl Amounts {
     pub const ALL: [(&'static str, Self); 3] =
         [("positive", Self::Positive), ("signed", Self::Signed), ("either", Self::Either)];
 
+    /// For people.
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Positive => "never negative",
+            Self::Signed => "negative for reversals",
+            Self::Either => "of reversals with or without a minus",
+        }
+    }
+
     /// Whether the network writes amounts of `kind` with a minus.
     pub fn is_negative(self, kind: Meaning) -> bool {
         self == Self::Signed && kind == Meaning::Reversal

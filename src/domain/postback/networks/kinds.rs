@@ -170,9 +170,14 @@ impl Kinds {
 
     /// The kind for these values, one for each of `by`; `None` if no row matches. An absent value is empty.
     pub fn decide(&self, values: &[&str]) -> Option<Meaning> {
+        self.row(values).map(|row| row.kind)
+    }
+
+    /// The same as the row that matches.
+    pub fn row(&self, values: &[&str]) -> Option<&Row> {
         let words: Vec<_> = values.iter().map(|value| status_word(value)).collect();
         let matches = |row: &&Row| row.values.iter().zip(&words).all(|(own, word)| own.matches(word));
-        self.rows.iter().find(matches).map(|row| row.kind)
+        self.rows.iter().find(matches)
     }
 
     /// Values that mean `kind`, one for each of `by`, as a network would send them; `any` where every value does.

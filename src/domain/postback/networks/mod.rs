@@ -9,7 +9,8 @@
 //! | [`signature`], [`coverage`] | is it the network's, and which fields does that protect? |
 //! | [`kinds`], [`identity`] | what it means, and which event and reward it is |
 //! | [`answers`], [`template`] | what the network is answered |
-//! | `shown` | a definition as JSON |
+//! | `shown`, [`words`] | a definition as JSON, and in words |
+//! | [`trial`], [`masked`] | what a captured call would become; its URL without what would let it be sent again |
 
 pub mod answers;
 pub mod call;
@@ -20,12 +21,15 @@ pub mod field;
 pub mod identity;
 pub mod kept;
 pub mod kinds;
+pub mod masked;
 pub mod parameters;
 mod reading;
 pub mod shipped;
 mod shown;
 pub mod signature;
 pub mod template;
+pub mod trial;
+pub mod words;
 
 pub use call::{Call, Method};
 pub use definition::Definition;

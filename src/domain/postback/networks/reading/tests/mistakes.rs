@@ -1,151 +1,62 @@
-//! Typical mistakes, one at a time, with the whole message.
+//! Typical mistakes, one at a time, with the whole message of each in `mistakes.txt`.
+//!
+//! `WRITE_MISTAKES=1 cargo test -p domain mistakes` writes that file anew: read what has changed before it is committed.
 
 use super::*;
 
-/// What is replaced in the good definition, by what, and everything that is said of it.
-const MISTAKES: &[(&str, &str, &str)] = &[
-    (
-        "methods = [",
-        "metods = [",
-        "mine.toml:1: methods: is missing; add methods = [\"GET\"]\n\
-             mine.toml:5: metods: is not a key of a definition; did you mean methods? remove it; known here: name, title, \
-             documentation, confirmed, methods, parameters, extends, fields, kinds, identity, signature, answers, retries, \
-             callers",
-    ),
-    (
-        "name = \"mine\"",
-        "name = \"My Network\"",
-        "mine.toml:1: name: `My Network` is not a name; use at most 64 lower-case letters, digits and hyphens",
-    ),
-    (
-        "\"https://example.com/postback\"",
-        "\"their PDF\"",
-        "mine.toml:3: documentation: `their PDF` is not a URL; write the address of the page, with https://",
-    ),
-    (
-        "confirmed = \"documented\"",
-        "confirmed = \"yes\"",
-        "mine.toml:4: confirmed: `yes` is not a degree of confirmation; write one of: documented, integrators, unproven",
-    ),
-    (
-        "[\"GET\"]",
-        "[\"GET\", \"get\"]",
-        "mine.toml:5: methods[1]: `get` is not a method; did you mean GET? write one of: GET, POST",
-    ),
-    (
-        "parameters = \"query\"",
-        "parameters = \"json\"",
-        "mine.toml:5: methods: has GET, which has no body, and parameters are in JSON; write methods = [\"POST\"]",
-    ),
-    (
-        "user_id = {",
-        "userid = {",
-        "mine.toml:7: fields.user_id: is missing; add user_id = { macro = \"{user_id}\", parameter = \"uid\" }\n\
-             mine.toml:8: fields.userid: is not a field; did you mean user_id? fields are: user_id, tx_id, ref_tx_id, \
-             click_id, reward, payout, status, state, type, test, reason, offer_id, offer_name, event_id, event_name, ip, \
-             country_code, clicked_at, converted_at, sub1, sub2, sub3, sub4, sub5\n\
-             mine.toml:21: signature.message.concat.parts[0]: `user_id` is not one of [fields]; add it there, write { \
-             parameter = \"…\" }, or use one of: tx_id, reward, payout, status, secret, second_secret",
-    ),
-    (
-        "parameter = \"tx\"",
-        "parameter = \"uid\"",
-        "mine.toml:9: fields.tx_id: reads `uid`, as user_id does; give each field a parameter of its own",
-    ),
-    (
-        "unit = \"usd\"",
-        "unit = \"cents\"",
-        "mine.toml:11: fields.payout.unit: `cents` is not a unit; write usd, usd_cents or e.g. currency:EUR",
-    ),
-    (
-        "by = [\"status\"]",
-        "by = [\"state\"]",
-        "mine.toml:14: kinds.by[0]: `state` is not one of [fields]; name a field that is there, \"sign\" or \"constant\"",
-    ),
-    (
-        "2 = \"reversal\"",
-        "2 = \"chargeback\"",
-        "mine.toml:16: kinds.2: `chargeback` is not a kind; write one of: credit, reversal, pending, ignore, test",
-    ),
-    (
-        "2 = \"reversal\"",
-        "01 = \"reversal\"",
-        "mine.toml:16: kinds.01: is there twice: case, blanks and zeros around a number are ignored; keep one of them",
-    ),
-    (
-        "event = \"{tx_id}\"",
-        "event = \"{transaction}\"",
-        "mine.toml:18: identity.event: names {transaction}, which is not a field; use one of user_id, tx_id, reward, \
-             payout, status",
-    ),
-    (
-        "event = \"{tx_id}\"",
-        "event = \"{tx_id}{status}\"",
-        "mine.toml:18: identity.event: has two fields without a colon between them: different values could make the same \
-             id; write e.g. \"{tx_id}:{state}\"",
-    ),
-    (
-        "\"reward\", \"secret\"]",
-        "\"reward\"]",
-        "mine.toml:21: signature.message: has no place for the secret, and md5 has no key: anybody could compute it; add \
-             \"secret\" to the parts of a concat, or write digest = \"hmac-md5\"",
-    ),
-    (
-        "\"tx_id\", \"reward\"",
-        "\"tx_id\", \"offer_id\"",
-        "mine.toml:21: signature.message.concat.parts[2]: `offer_id` is not one of [fields]; add it there, write { \
-             parameter = \"…\" }, or use one of: user_id, tx_id, reward, payout, status, secret, second_secret",
-    ),
-    (
-        "digest = \"md5\"",
-        "digest = \"sha512\"",
-        "mine.toml:22: signature.digest: `sha512` is not a digest; write one of: md5, sha1, sha256, \
-             hmac-md5, hmac-sha1, hmac-sha256, ecdsa-p256-sha256",
-    ),
-    (
-        "encoding = \"hex\"",
-        "encoding = \"HEX\"",
-        "mine.toml:23: signature.encoding: `HEX` is not an encoding; did you mean hex? write one of: hex, base64, \
-             base64url",
-    ),
-    (
-        "at = { query = \"sig\" }",
-        "at = { query = \"status\" }",
-        "mine.toml:24: signature.at: names `status`, which is status already; name the parameter of the signature",
-    ),
-    (
-        "body = \"OK\"",
-        "body = \"{event_id}:OK\"",
-        "mine.toml:26: answers.recorded.body: names {event_id}, which is not one of [fields]; add it there, or use one of \
-             user_id, tx_id, reward, payout, status",
-    ),
-    (
-        "body = \"OK\"",
-        "body = \"OK\\n\"",
-        "mine.toml:26: answers.recorded.body: ends with a line break; remove it: networks compare the exact body",
-    ),
-    (
-        "status = 200, body",
-        "status = 404, body",
-        "mine.toml:26: answers.recorded.status: is 404; write a number from 200 to 299",
-    ),
-    (
-        "horizon_minutes = 60",
-        "horizon_minutes = \"1h\"",
-        "mine.toml:28: retries.horizon_minutes: is text; write a whole number from 0 to 129600",
-    ),
-    (
-        "203.0.113.0/24",
-        "203.0.113.0/33",
-        "mine.toml:30: callers.ips[0]: `203.0.113.0/33` is neither an address nor a network; write e.g. 203.0.113.7 or \
-             203.0.113.0/24",
-    ),
+/// What is said of every mistake, each below a line that shows it.
+const GOLDEN: &str = include_str!("mistakes.txt");
+/// The variable that makes the test write the file.
+const WRITE: &str = "WRITE_MISTAKES";
+
+/// What is replaced in the good definition, and by what.
+const MISTAKES: &[(&str, &str)] = &[
+    ("methods = [", "metods = ["),
+    ("name = \"mine\"", "name = \"My Network\""),
+    ("\"https://example.com/postback\"", "\"their PDF\""),
+    ("confirmed = \"documented\"", "confirmed = \"yes\""),
+    ("[\"GET\"]", "[\"GET\", \"get\"]"),
+    ("parameters = \"query\"", "parameters = \"json\""),
+    ("user_id = {", "userid = {"),
+    ("parameter = \"tx\"", "parameter = \"uid\""),
+    ("unit = \"usd\"", "unit = \"cents\""),
+    ("by = [\"status\"]", "by = [\"state\"]"),
+    ("2 = \"reversal\"", "2 = \"chargeback\""),
+    ("2 = \"reversal\"", "01 = \"reversal\""),
+    ("event = \"{tx_id}\"", "event = \"{transaction}\""),
+    ("event = \"{tx_id}\"", "event = \"{tx_id}{status}\""),
+    ("\"reward\", \"secret\"]", "\"reward\"]"),
+    ("\"tx_id\", \"reward\"", "\"tx_id\", \"offer_id\""),
+    ("digest = \"md5\"", "digest = \"sha512\""),
+    ("encoding = \"hex\"", "encoding = \"HEX\""),
+    ("at = { query = \"sig\" }", "at = { query = \"status\" }"),
+    ("body = \"OK\"", "body = \"{event_id}:OK\""),
+    ("body = \"OK\"", "body = \"OK\\n\""),
+    ("status = 200, body", "status = 404, body"),
+    ("horizon_minutes = 60", "horizon_minutes = \"1h\""),
+    ("203.0.113.0/24", "203.0.113.0/33"),
 ];
 
 #[test]
 fn each_typical_mistake_names_file_line_key_and_cure() {
     assert!(MISTAKES.len() >= 20);
-    for (good, bad, message) in MISTAKES {
-        assert_eq!(with(good, bad), *message, "{bad}");
+    let told = MISTAKES.iter().map(|(good, bad)| {
+        let message = with(good, bad);
+        for line in message.lines() {
+            let (place, rest) = line.split_once(": ").expect("file and line");
+            assert!(place.starts_with("mine.toml:") && rest.contains(": ") && rest.contains("; "), "{line}");
+        }
+        let one_line = |text: &str| text.replace('\n', "\\n");
+        format!("# {}  ->  {}\n{message}\n\n", one_line(good), one_line(bad))
+    });
+    let told: String = told.collect();
+    if std::env::var_os(WRITE).is_some() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/postback/networks/reading/tests/mistakes.txt");
+        std::fs::write(path, &told).unwrap_or_else(|why| panic!("{path}: {why}"));
+        return;
     }
+    for (told, golden) in told.split("\n\n").zip(GOLDEN.split("\n\n")) {
+        assert_eq!(told, golden);
+    }
+    assert_eq!(told, GOLDEN);
 }

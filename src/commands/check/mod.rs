@@ -1,11 +1,12 @@
 //! `rewardgate check`: everything that can be checked before the first postback, and the URL for the network's dashboard.
 
+mod sources;
+
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::Path;
 
 use clap::Args;
-use domain::dashboard;
 use domain::delivery::schedule::Class;
 use domain::proxies::Proxies;
 use domain::text::{count, duration};
@@ -16,7 +17,7 @@ use jobs::deliveries::trial::{TRIAL_USER, Tried, try_out};
 use jobs::probe::{Probed, probe};
 use store::Store;
 
-use super::{say, say_lines};
+use super::say;
 use crate::config::{Settings, Source};
 use crate::{EXIT_DONE, EXIT_FAILED, clock, process};
 
@@ -97,10 +98,13 @@ pub(crate) async fn check(config: Option<&Path>, args: CheckArgs) -> anyhow::Res
     geo(&settings, &clock, &mut findings);
     against_database(store.as_ref(), &clock, &mut findings).await;
     for source in &settings.sources {
+        sources::network(source, &mut findings);
+    }
+    for source in &settings.sources {
         public_url(&settings, source, args.offline, &clock, &mut findings).await;
     }
     call_apps(&settings, args.offline, &clock, &mut findings).await?;
-    sources_in_dashboard(&settings, &args, &mut findings)?;
+    sources::in_dashboard(&settings, &args, &mut findings)?;
     if let Some(store) = store {
         store.close().await;
     }
@@ -292,53 +296,4 @@ fn judged(tried: &Tried) -> (Mark, String) {
         Class::Redirected => (Mark::Bad, format!("{answered}: redirects are not followed; correct `url`")),
         _ => (Mark::Bad, format!("{answered}: counts as a failure and is retried")),
     }
-}
-
-/// Compares the dashboard's URL with the settings, and prints the URL to paste for each source.
-fn sources_in_dashboard(
-    settings: &Settings,
-    args: &CheckArgs,
-    findings: &mut Findings,
-) -> anyhow::Result<()> {
-    let origin = &settings.public_url;
-    if let Some(pasted) = &args.url {
-        let chosen = match &args.source {
-            Some(name) => settings.sources.iter().find(|source| source.name == *name),
-            None if settings.sources.len() == 1 => settings.sources.first(),
-            None => anyhow::bail!("there are several sources: name the one of --url with --source NAME"),
-        };
-        let Some(source) = chosen else {
-            anyhow::bail!(
-                "the source `{}` is not in the settings",
-                args.source.as_deref().unwrap_or_default()
-            )
-        };
-        let found = dashboard::look(pasted, origin, &source.name, &source.params);
-        for finding in &found {
-            let mark = if finding.is_fatal() { Mark::Bad } else { Mark::Warning };
-            findings.add(mark, "dashboard", &finding.to_string());
-        }
-        if found.is_empty() {
-            findings.add(Mark::Good, "dashboard", "the URL matches the settings");
-        }
-    }
-    for source in &settings.sources {
-        let left = dashboard::left_as_they_are(&source.params);
-        if !left.is_empty() {
-            let left: Vec<_> = left.into_iter().map(|name| format!("`{name}`")).collect();
-            let text = format!(
-                "{}: `params` renames some parameters, but not {}: compare with the dashboard's URL (--url)",
-                source.name,
-                left.join(", ")
-            );
-            findings.add(Mark::Warning, "params", &text);
-        }
-        say_lines(&format!(
-            "\n{}: paste this into the dashboard of {}",
-            source.name,
-            source.params.definition().title
-        ));
-        say_lines(&format!("{}\n", dashboard::url(origin, &source.name, &source.params)));
-    }
-    Ok(())
 }
