@@ -9,6 +9,7 @@
 //! | [`signature`], [`coverage`] | is it the network's, and which fields does that protect? |
 //! | [`kinds`], [`identity`] | what it means, and which event and reward it is |
 //! | [`answers`], [`template`] | what the network is answered |
+//! | [`statement`] | how the network writes its statements |
 //! | `shown` | a definition as JSON |
 
 pub mod answers;
@@ -25,6 +26,7 @@ mod reading;
 pub mod shipped;
 mod shown;
 pub mod signature;
+pub mod statement;
 pub mod template;
 
 pub use call::{Call, Method};

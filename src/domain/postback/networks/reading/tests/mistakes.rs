@@ -10,7 +10,7 @@ const MISTAKES: &[(&str, &str, &str)] = &[
         "mine.toml:1: methods: is missing; add methods = [\"GET\"]\n\
              mine.toml:5: metods: is not a key of a definition; did you mean methods? remove it; known here: name, title, \
              documentation, confirmed, methods, parameters, extends, fields, kinds, identity, signature, answers, retries, \
-             callers",
+             callers, statement",
     ),
     (
         "name = \"mine\"",
@@ -139,6 +139,63 @@ const MISTAKES: &[(&str, &str, &str)] = &[
         "203.0.113.0/33",
         "mine.toml:30: callers.ips[0]: `203.0.113.0/33` is neither an address nor a network; write e.g. 203.0.113.7 or \
              203.0.113.0/24",
+    ),
+    (
+        "delimiter = \";\"",
+        "delimitr = \";\"",
+        "mine.toml:32: statement.delimitr: is not a key of a definition; did you mean delimiter? remove it; known here: \
+             confirmed, delimiter, header, decimal_comma, amounts, time, zone, columns, daily_sums, controls, credits, \
+             reversals",
+    ),
+    (
+        "delimiter = \";\"",
+        "delimiter = \"tab\"",
+        "mine.toml:32: statement.delimiter: is `tab`, which is more than one character; write one, e.g. \";\" or \"\\t\"",
+    ),
+    (
+        "delimiter = \";\"",
+        "delimiter = \"x\"",
+        "mine.toml:32: statement.delimiter: is `x`, which does not separate fields; write one ASCII character that is \
+             neither a letter, a digit nor a quotation mark",
+    ),
+    (
+        "header = true",
+        "header = false",
+        "mine.toml:37: statement.columns: names `ID` for tx_id, and header is false; write the number of the column, from 1",
+    ),
+    (
+        "\"%d.%m.%Y\"",
+        "\"dd.mm.yyyy\"",
+        "mine.toml:34: statement.time: is `dd.mm.yyyy`, which is not a format of times; write rfc3339, unix, unix_ms, \
+             unix_us, excel, or a pattern such as %d.%m.%Y %H:%M",
+    ),
+    (
+        "Europe/Berlin",
+        "CET/CEST",
+        "mine.toml:35: statement.zone: is `CET/CEST`, which is not a time zone; write a name such as UTC or Europe/Berlin",
+    ),
+    (
+        "[\"currency_sign\"]",
+        "[\"sign\"]",
+        "mine.toml:36: statement.amounts[0]: `sign` is not a form of amounts; write one of: parentheses, trailing_minus, \
+             currency_sign, currency_code, blank_groups, apostrophe_groups",
+    ),
+    (
+        "{ tx_id = \"ID\"",
+        "{ transaction = \"ID\"",
+        "mine.toml:37: statement.columns: has no field `transaction`; fields are tx_id, status, user_id, offer_id, event_id, \
+             amount, currency, time, count",
+    ),
+    (
+        "{ total = \"Sum\" }",
+        "{ balance = \"Sum\" }",
+        "mine.toml:38: statement.controls: has no name `balance`; names are opening, closing, total, credits, reversals, \
+             lines",
+    ),
+    (
+        "[\"charged back\"]",
+        "[\"charged back\", \"Paid\"]",
+        "mine.toml:40: statement.reversals: has `paid`, which is a credit and a reversal; keep one of them",
     ),
 ];
 
