@@ -29,14 +29,12 @@ fn write(gate: &Gate, name: &str, content: &str) -> String {
 
 /// A file as no settings read it, with the transactions `T-1` to `T-4`.
 fn file(name_of_tx: &str) -> String {
-    let mut file = format!(
-        "Report of November;;;;;\n{name_of_tx};Row;Player ID;Zustand Status;Payout;Booked on (UTC)\n"
-    );
-    for n in 1..=4 {
+    let lines = (1..=4).map(|n| {
         let status = if n == 4 { "Charged back" } else { "Completed" };
-        file += &format!("T-{n};{};u-{n};{status};1,50;2{n}.11.2026 12:00\n", 90_000 + n);
-    }
-    file + "Total;;;;3,00;\n"
+        format!("T-{n};{};u-{n};{status};1,50;2{n}.11.2026 12:00\n", 90_000 + n)
+    });
+    let names = format!("{name_of_tx};Row;Player ID;Zustand Status;Payout;Booked on (UTC)");
+    format!("Report of November;;;;;\n{names}\n{}Total;;;;3,00;\n", lines.collect::<String>())
 }
 
 fn the_proposed_section_imports_the_file(on: Kind) {
@@ -80,7 +78,7 @@ fn bookings_tell_which_column_holds_the_transaction(on: Kind) {
     let path = write(&gate, "two.csv", &file("Conversion ID").replace("Row;", "Reference;"));
     let (code, said, _) = columns(&gate, &[&path]);
     assert_eq!(code, Some(1), "{said}");
-    assert!(said.contains("# To decide: columns.tx_id"), "{said}");
+    assert!(said.contains("# To decide: Column 1 (Conversion ID), e.g. "), "{said}");
     let (code, said, errors) = columns(&gate, &[&path, "--source", "targo"]);
     assert_eq!(code, Some(0), "{said}{errors}");
     for part in [
@@ -109,10 +107,10 @@ fn what_a_file_leaves_open_is_said_and_left_out(on: Kind) {
     let (code, said, _) = columns(&gate, &[&path]);
     assert_eq!(code, Some(1), "{said}");
     for part in [
-        "# To decide: columns.amount: Column 2 (Payout)",
+        "# To decide: Column 2 (Payout), e.g. `1.50`, `1.60`; or column 3 (Revenue)",
         "# amount = \"Payout\"\n# amount = \"Revenue\"",
         "# time = \"%d/%m/%Y\"\n# time = \"%m/%d/%Y\"",
-        "# Uncertain: zone: The times name no zone: ask the network",
+        "# Uncertain: The times name no zone: ask the network",
     ] {
         assert!(said.contains(part), "{part} is not in\n{said}");
     }

@@ -2,16 +2,17 @@
 //!
 //! Standard output is TOML as a whole: all but the section are comments.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::fs::File;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use clap::Args;
-use domain::statement::guess::{Guess, Hints, SAMPLE_LEN};
+use domain::statement::guess::{BookedColumn, Doubt, Guess, Hints, SAMPLE_LEN};
 use domain::statement::pieces::{PieceLines, SameReason};
 use domain::statement::{StatementLine, kind_name};
+use domain::time::TimestampMs;
 use serde_json::{Value, json};
 
 use super::{PREVIEW_LINES, lines};
@@ -43,13 +44,11 @@ pub(crate) async fn columns(config: Option<&Path>, args: ColumnsArgs) -> anyhow:
         Hints::of(&source.statements.format, source.params.definition())
     });
     let mut guess = Guess::of(&bytes, is_whole, &hints)?;
-    let booked = match settings.as_ref().zip(source) {
-        Some((settings, source)) => booked(settings, source, &guess).await,
-        None => Err("not compared with bookings: no `--source` is given".to_owned()),
+    let bookings = match settings.as_ref().zip(source) {
+        Some((settings, source)) => bookings(settings, source, &guess).await,
+        None => Err("no `--source` is given".to_owned()),
     };
-    if let Ok(booked) = &booked {
-        guess.weigh_transactions(booked);
-    }
+    let booked = bookings.map(|bookings| guess.weigh(&bookings));
     let read = if guess.is_complete() { Some(guess.read(&bytes)?) } else { None };
     let is_done = read.as_ref().is_some_and(|read| !read.lines.is_empty());
     if args.json {
@@ -78,33 +77,23 @@ fn head(path: &Path) -> anyhow::Result<(Vec<u8>, bool)> {
     Ok((bytes, is_whole))
 }
 
-/// How many lines have the id of a booking, for each column that could hold the transaction; the error says why that is
-/// not known.
-async fn booked(settings: &Settings, source: &Source, guess: &Guess) -> Result<Vec<(usize, usize)>, String> {
-    let not = |why: String| format!("not compared with bookings: {why}");
-    let store = process::open_store(settings, false).await.map_err(|why| not(format!("{why:#}")))?;
+/// When each id of the file was booked; the error says why that is not known.
+async fn bookings(
+    settings: &Settings,
+    source: &Source,
+    guess: &Guess,
+) -> Result<HashMap<String, TimestampMs>, String> {
+    let store = process::open_store(settings, false).await.map_err(|why| format!("{why:#}"))?;
     let looked_up = async {
         store.assert_migrated().await?;
-        let mut counts = Vec::new();
-        for place in &guess.transactions {
-            let ids = guess.ids(*place);
-            let different: HashSet<String> = ids.iter().map(|&id| id.to_owned()).collect();
-            let found = store.booked_ids(source.name.clone(), different).await?;
-            counts.push((*place, ids.iter().filter(|id| found.contains(**id)).count()));
-        }
-        Ok::<_, store::Error>(counts)
+        store.booked_ids(source.name.clone(), guess.ids()).await
     };
-    let counts = looked_up.await;
+    let found = looked_up.await;
     store.close().await;
-    counts.map_err(|why| not(why.to_string()))
+    found.map_err(|why| why.to_string())
 }
 
-fn print(
-    file: &Path,
-    guess: &Guess,
-    booked: &Result<Vec<(usize, usize)>, String>,
-    read: Option<&PieceLines>,
-) {
+fn print(file: &Path, guess: &Guess, booked: &Result<Vec<BookedColumn>, String>, read: Option<&PieceLines>) {
     remark(&format!("{}: the first {}.", file.display(), lines(guess.lines())));
     for column in &guess.columns {
         let field = column.field.map(|field| format!(" = {field}")).unwrap_or_default();
@@ -113,28 +102,22 @@ fn print(
     }
     match booked {
         Ok(booked) => {
-            for (place, count) in booked {
-                let name = guess.column_name(*place);
+            for column in booked {
+                let name = guess.column_name(column.place);
                 remark(&format!(
-                    "{count} of {} in {name} have the id of a booking",
-                    lines(guess.ids(*place).len())
+                    "{} of {} in {name} have the id of a booking",
+                    column.booked,
+                    lines(column.lines)
                 ));
             }
         }
-        Err(why) => remark(why),
+        Err(why) => remark(&format!("not compared with bookings: {why}")),
     }
     guess.notes.iter().for_each(|note| remark(note));
     say("");
     say_lines(guess.section().trim_end());
     say("");
-    for doubt in &guess.doubts {
-        let kind = if doubt.is_required { "To decide" } else { "Uncertain" };
-        let values = match doubt.alternatives.as_slice() {
-            [] => String::new(),
-            values => format!(" Write one of: {}.", values.join(" | ")),
-        };
-        remark(&format!("{kind}: {}: {}{values}", doubt.key, doubt.what));
-    }
+    questions(&guess.doubts).iter().for_each(|question| remark(question));
     let Some(read) = read else {
         remark(
             "Decide what is left open; then preview the file: rewardgate statement import FILE --source NAME --preview",
@@ -152,6 +135,25 @@ fn print(
         lines(read.lines.len()),
         lines(read.faults.len())
     ));
+}
+
+/// What is left open, each thing once, with the values that are possible.
+fn questions(doubts: &[Doubt]) -> Vec<String> {
+    let mut asked: Vec<(&str, bool, Vec<String>)> = Vec::new();
+    for doubt in doubts {
+        let values = doubt.alternatives.iter().map(|value| format!("{} = {value}", doubt.key));
+        match asked.iter_mut().find(|(what, ..)| *what == doubt.what) {
+            Some((.., known)) => known.extend(values),
+            None => asked.push((&doubt.what, doubt.is_required, values.collect())),
+        }
+    }
+    let sentence = |(what, is_required, values): (&str, bool, Vec<String>)| {
+        let kind = if is_required { "To decide" } else { "Uncertain" };
+        let values =
+            if values.is_empty() { String::new() } else { format!(" Possible: {}.", values.join(" | ")) };
+        format!("{kind}: {what}{values}")
+    };
+    asked.into_iter().map(sentence).collect()
 }
 
 /// Prints a comment; a line break of the file does not end it.
@@ -174,7 +176,7 @@ fn table(read: &[StatementLine]) -> Vec<String> {
             text(line.tx_id.as_deref()),
             text(line.user_id.as_deref()),
             text(line.offer_id.as_deref()),
-            line.at.map_or_else(|| "-".to_owned(), domain::time::TimestampMs::rfc3339),
+            line.at.map_or_else(|| "-".to_owned(), TimestampMs::rfc3339),
             line.count.map_or_else(|| "-".to_owned(), |count| count.to_string()),
         ]
     };
@@ -196,14 +198,14 @@ fn table(read: &[StatementLine]) -> Vec<String> {
 }
 
 /// The same for scripts, with stable keys. `section` is TOML.
-fn as_json(guess: &Guess, is_done: bool, booked: &[(usize, usize)], read: Option<&PieceLines>) -> Value {
+fn as_json(guess: &Guess, is_done: bool, booked: &[BookedColumn], read: Option<&PieceLines>) -> Value {
     let columns = guess.columns.iter().enumerate().map(|(place, column)| {
         json!({
             "number": column.number,
             "name": column.name,
             "examples": column.examples,
             "field": column.field,
-            "booked": booked.iter().find(|(other, _)| *other == place).map(|(_, count)| count),
+            "booked": booked.iter().find(|booked| booked.place == place).map(|booked| booked.booked),
         })
     });
     let doubts = guess.doubts.iter().map(|doubt| {
@@ -218,7 +220,7 @@ fn as_json(guess: &Guess, is_done: bool, booked: &[(usize, usize)], read: Option
             "tx_id": line.tx_id,
             "user_id": line.user_id,
             "offer_id": line.offer_id,
-            "time": line.at.map(domain::time::TimestampMs::rfc3339),
+            "time": line.at.map(TimestampMs::rfc3339),
             "count": line.count,
         })
     };

@@ -1,7 +1,10 @@
-//! Which ids of a file are transactions that are booked: tells which of its columns holds the transaction.
+//! Which ids of a file are transactions that are booked, and when they were: tells which of its columns holds the
+//! transaction, and in which zone its times are.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::LazyLock;
+
+use domain::time::TimestampMs;
 
 use super::rows::KeyRow;
 use crate::db::deadline::READ;
@@ -11,24 +14,28 @@ use crate::{Result, Store};
 
 static BOOKED: LazyStatement = LazyLock::new(|| {
     Statement::given::<KeyRow<'_>>(
-        "SELECT DISTINCT given.event_key
+        "SELECT given.event_key, rewards.received_at
          FROM {given} JOIN rewards ON rewards.event_key = given.event_key AND rewards.source = given.source",
     )
 });
 
 impl Store {
-    /// Those of `ids` that are transactions of a booking of `source`.
-    pub async fn booked_ids(&self, source: String, ids: HashSet<String>) -> Result<HashSet<String>> {
+    /// When each of `ids` was booked; those that are no transaction of a booking of `source` are left out.
+    pub async fn booked_ids(
+        &self,
+        source: String,
+        ids: HashSet<String>,
+    ) -> Result<HashMap<String, TimestampMs>> {
         if ids.is_empty() {
-            return Ok(HashSet::new());
+            return Ok(HashMap::new());
         }
         let store = self.clone();
         own_task(async move {
             let read = async {
                 let keys: Vec<_> = ids.iter().map(|id| KeyRow { event_key: id, source: &source }).collect();
                 let mut tx = store.begin_reading().await?;
-                let found: Vec<(String,)> = tx.fetch(&BOOKED, &keys).await?;
-                Ok(found.into_iter().map(|(id,)| id).collect())
+                let found: Vec<(String, i64)> = tx.fetch(&BOOKED, &keys).await?;
+                Ok(found.into_iter().map(|(id, at)| (id, TimestampMs(at))).collect())
             };
             store.within(READ, read).await
         })

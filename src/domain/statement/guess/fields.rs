@@ -31,10 +31,12 @@ struct Candidate {
 #[derive(Clone, Debug, Default)]
 struct Found {
     settled: Option<usize>,
-    /// Every column that could hold it, the likelier first; of a settled field also those that were not taken.
+    /// Every column that could hold it, the likelier first.
     candidates: Vec<usize>,
     /// True if only the content tells, and no name.
     is_by_content: bool,
+    /// The columns that were not taken although their names are close, too.
+    others: Vec<usize>,
 }
 
 /// The fields of a sample.
@@ -113,9 +115,9 @@ impl Fields {
                         .notes
                         .push(format!("{title} is {field} by what it holds; its name does not say so."));
                 }
-                let others: Vec<_> = found.candidates.iter().filter(|other| **other != place).collect();
+                let others = &found.others;
                 if !others.is_empty() {
-                    let others: Vec<_> = others.iter().map(|place| guess.column_name(**place)).collect();
+                    let others: Vec<_> = others.iter().map(|place| guess.column_name(*place)).collect();
                     let note = format!(
                         "{} was taken for {field}, and not {}.",
                         guess.column_name(place),
@@ -296,5 +298,9 @@ fn settle(field: &str, candidates: &[Candidate], columns: &[Column<'_>], has_hea
     let is_by_content = best.rank == BY_CONTENT;
     let is_weak = is_by_content && (field == "user_id" || has_header && matches!(field, "amount" | "tx_id"));
     let settled = close.first().map(|candidate| candidate.place).filter(|_| close.len() == 1 && !is_weak);
-    Found { settled, candidates: places, is_by_content }
+    let others = candidates
+        .iter()
+        .filter(|other| Some(other.place) != settled && (other.rank < BY_CONTENT || !has_header));
+    let others = others.map(|other| other.place).collect();
+    Found { settled, candidates: places, is_by_content, others }
 }

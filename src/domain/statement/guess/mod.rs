@@ -9,9 +9,11 @@
 //! | `amounts` | the sign for decimals, and the forms of amounts |
 //! | `times` | the format of times, and their zone |
 //! | `words` | which status is a credit, and which a reversal |
+//! | `bookings` | which column holds the transaction, by what is booked; the zone, by when it was |
 //! | `section` | all of it as TOML |
 
 mod amounts;
+mod bookings;
 mod column;
 mod fields;
 mod sample;
@@ -23,11 +25,12 @@ mod words;
 
 use self::fields::Fields;
 use self::sample::Sample;
+use super::Unreadable;
 use super::columns::shown;
 use super::format::Format;
 use super::pieces::{Piece, PieceLines};
-use super::{Unreadable, line};
 
+pub use self::bookings::BookedColumn;
 pub use self::column::SeenColumn;
 pub use self::words::Hints;
 
@@ -69,6 +72,11 @@ impl Guess {
     /// Judges the file that begins with `bytes`. `is_whole`: nothing follows them.
     pub fn of(bytes: &[u8], is_whole: bool, hints: &Hints) -> Result<Self, Unreadable> {
         let sample = Sample::of(bytes, is_whole)?;
+        if sample.rows.is_empty() {
+            let what =
+                "none of its first lines is a transaction, so nothing can be proposed: use a file with some";
+            return Err(Unreadable::Columns(what.to_owned()));
+        }
         let columns = column::columns(&sample);
         let mut guess = Self {
             format: Format {
@@ -111,58 +119,9 @@ impl Guess {
         self.sample.records
     }
 
-    /// The ids in a column that could hold the transaction, without empty ones.
-    pub fn ids(&self, place: usize) -> Vec<&str> {
-        let cells = self.sample.rows.iter().filter_map(|(_, cells)| cells.get(place));
-        cells.map(String::as_str).filter(|cell| !cell.is_empty() && !line::NOTHING.contains(cell)).collect()
-    }
-
-    /// What an error of a person's file calls a column: `column 3 (Payout)`.
+    /// What a sentence calls a column: `column 3 (Payout)`.
     pub fn column_name(&self, place: usize) -> String {
         self.columns.get(place).map_or_else(|| format!("column {}", place + 1), SeenColumn::title)
-    }
-
-    /// Weighs which column holds the transaction: `booked` is how many lines have the id of a booking, for each place of
-    /// [`Self::transactions`].
-    pub fn weigh_transactions(&mut self, booked: &[(usize, usize)]) {
-        let with_any: Vec<_> = booked.iter().filter(|(_, count)| *count > 0).copied().collect();
-        let settled = self.columns.iter().position(|column| column.field == Some("tx_id"));
-        match (with_any.as_slice(), settled) {
-            ([], None) => {}
-            ([], Some(place)) => {
-                let title = self.column_name(place);
-                self.notes.push(format!("No transaction is booked: neither in {title} nor in another column is an id of a booking."));
-            }
-            (&[(place, count)], None) => self.settle_transaction(place, count),
-            (all, Some(place)) if all.iter().all(|(other, _)| *other != place) => {
-                if let Some(column) = self.columns.get_mut(place) {
-                    column.field = None;
-                }
-                self.format.columns.remove("tx_id");
-                let others: Vec<_> = all.iter().map(|(other, _)| self.column_name(*other)).collect();
-                let what = format!(
-                    "By its name {} holds the transaction, but no id in it is booked; in {} some are.",
-                    self.column_name(place),
-                    others.join(" and ")
-                );
-                let places = all.iter().map(|(other, _)| *other).chain([place]);
-                let alternatives =
-                    places.filter_map(|place| Some(quoted(&self.columns.get(place)?.setting))).collect();
-                self.doubt("columns.tx_id", what, alternatives, true);
-            }
-            _ => {}
-        }
-    }
-
-    fn settle_transaction(&mut self, place: usize, count: usize) {
-        let title = self.column_name(place);
-        let Some(column) = self.columns.get_mut(place) else { return };
-        column.field = Some("tx_id");
-        self.format.columns.insert("tx_id".into(), column.setting.clone());
-        self.doubts.retain(|doubt| doubt.key != "columns.tx_id");
-        self.notes.push(format!(
-            "{title} is the transaction: of all columns only it holds ids that are booked ({count})."
-        ));
     }
 
     /// The judged lines as the proposal reads them. `bytes` are those of [`Self::of`].

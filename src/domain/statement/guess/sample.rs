@@ -63,7 +63,11 @@ impl Sample {
         let text = bytes.get(mark_len..).unwrap_or_default();
         let text = text.get(..encoding.whole(text)).unwrap_or_default();
         let text = encoding.ascii_compatible(text);
-        let (division, rivals) = divided(&text, is_whole).ok_or(Unreadable::Empty)?;
+        let (division, rivals) = divided(&text, is_whole).ok_or(if is_whole {
+            Unreadable::Empty
+        } else {
+            Unreadable::LongLine(1)
+        })?;
         let len = mark_len + encoding.len_of(text.get(..division.len).unwrap_or_default());
         Ok(Self::divided_by(division, &rivals, len))
     }

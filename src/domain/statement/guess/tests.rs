@@ -1,5 +1,9 @@
 //! Small files in the shapes that networks write, and what is proposed for each.
 
+use std::collections::HashMap;
+
+use chrono_tz::Tz;
+
 use super::*;
 use crate::postback::event::Kind;
 
@@ -21,6 +25,11 @@ fn column<'g>(guess: &'g Guess, field: &str) -> Option<&'g str> {
 fn doubt<'g>(guess: &'g Guess, key: &str) -> &'g Doubt {
     let found = guess.doubts.iter().find(|doubt| doubt.key == key);
     found.unwrap_or_else(|| panic!("no doubt about {key}: {:#?}\n{}", guess.doubts, guess.section()))
+}
+
+/// Bookings with these ids, of no particular time.
+fn bookings(ids: &[&str]) -> HashMap<String, crate::time::TimestampMs> {
+    ids.iter().map(|&id| (id.to_owned(), crate::time::TimestampMs(0))).collect()
 }
 
 /// Transaction, kind, amount and time of each line as the proposal reads it; it must read all.
@@ -99,10 +108,9 @@ fn times_are_told_in_each_format_and_unit() {
             ["2026-11-23 12:00:00 UTC", "2026-11-23 12:00:01 UTC", "2026-12-01 00:00:00 UTC"],
         ),
     ] {
-        let mut text = "tx_id;amount;time\n".to_owned();
-        for (place, cell) in cells.iter().enumerate() {
-            text += &format!("T{place};1.50;{cell}\n");
-        }
+        let lines: Vec<_> =
+            cells.iter().enumerate().map(|(place, cell)| format!("T{place};1.50;{cell}\n")).collect();
+        let text = format!("tx_id;amount;time\n{}", lines.concat());
         let guess = complete(&text);
         assert_eq!(guess.format.time, format, "{}", guess.section());
         assert_eq!(read(&guess, &text).len(), 3);
@@ -215,7 +223,10 @@ fn an_unknown_status_is_left_to_a_person_and_a_known_one_is_not() {
     let text = "tx_id,status,amount\nA,approved,1.50\nB,Z9,2.50\nC,pending,1.00\n";
     let guess = guess(text);
     let credits = doubt(&guess, "credits");
-    assert!(credits.is_required && credits.what.contains("1 lines have the status `Z9`"), "{credits:?}");
+    assert!(
+        credits.is_required && credits.what.contains("status `Z9` of 1 line is not known"),
+        "{credits:?}"
+    );
     assert_eq!(credits.alternatives, ["[\"approved\", \"Z9\"]"]);
     assert_eq!(settings(&guess)["credits"].as_array().map(Vec::len), Some(1), "what is known stays set");
     assert!(guess.notes.iter().any(|note| note.contains("`pending`")), "{:?}", guess.notes);
@@ -229,8 +240,10 @@ fn an_unknown_status_is_left_to_a_person_and_a_known_one_is_not() {
 fn a_transaction_that_is_not_told_from_a_reference_is_left_to_a_person() {
     let mut guess = guess("ID,Conversion ID,Amount\n11,c-1,1.50\n12,c-2,1.60\n13,c-3,1.70\n");
     assert_eq!((guess.transactions.clone(), guess.is_complete()), (vec![0, 1], false));
-    assert_eq!(guess.ids(1), ["c-1", "c-2", "c-3"]);
-    guess.weigh_transactions(&[(0, 0), (1, 2)]);
+    assert_eq!(guess.ids().len(), 6);
+    let booked = guess.weigh(&bookings(&["c-1", "c-3", "other"]));
+    let of = |place, booked| BookedColumn { place, lines: 3, booked };
+    assert_eq!(booked, [of(0, 0), of(1, 2)]);
     assert!(guess.is_complete() && column(&guess, "tx_id") == Some("Conversion ID"));
     assert!(
         guess.notes.iter().any(|note| note.contains("only it holds ids that are booked (2)")),
@@ -244,14 +257,37 @@ fn a_transaction_by_name_of_which_none_is_booked_is_doubted() {
     let text = "Transaction,Click,Amount\nt1,c-1,1.50\nt2,c-2,1.60\n";
     let mut guess = complete(text);
     assert_eq!((guess.transactions.clone(), column(&guess, "tx_id")), (vec![0, 1], Some("Transaction")));
-    guess.weigh_transactions(&[(0, 2), (1, 0)]);
+    guess.weigh(&bookings(&["t1", "t2"]));
     assert!(guess.is_complete());
-    guess.weigh_transactions(&[(0, 0), (1, 2)]);
+    guess.weigh(&bookings(&["c-1", "c-2"]));
     assert_eq!(doubt(&guess, "columns.tx_id").alternatives, ["\"Click\"", "\"Transaction\""]);
     assert!(!guess.is_complete() && guess.section().contains("# tx_id = \"Click\""));
     let mut none = complete(text);
-    none.weigh_transactions(&[(0, 0), (1, 0)]);
-    assert!(none.is_complete() && none.notes.iter().any(|note| note.starts_with("No transaction is booked")));
+    none.weigh(&bookings(&[]));
+    assert!(
+        none.is_complete()
+            && none.notes.iter().any(|note| note.starts_with("No id in column 1 (Transaction) is booked"))
+    );
+}
+
+#[test]
+fn the_times_of_bookings_tell_zones_that_fit_and_leave_the_choice_to_a_person() {
+    let text = "tx_id,amount,date\nA,1.50,2026-07-21 07:00\nB,1.50,2026-07-22 07:00\nC,1.50,2026-11-23 06:00\nD,1.50,2026-07-23 00:00\n";
+    // 12:01 in UTC: seven hours before in summer, six in winter. The time of D is another one.
+    let at = |text: &str| crate::time::TimestampMs::parse(text, Tz::UTC).expect("a time");
+    let times =
+        ["2026-07-21T12:01:00Z", "2026-07-22T12:01:00Z", "2026-11-23T12:01:00Z", "2026-07-23T05:01:00Z"];
+    let booked: HashMap<_, _> =
+        ["A", "B", "C", "D"].map(str::to_owned).into_iter().zip(times.map(at)).collect();
+    let mut guess = complete(text);
+    guess.weigh(&booked);
+    let zone = doubt(&guess, "zone");
+    assert_eq!(zone.alternatives, ["\"America/Chicago\""]);
+    assert!(zone.what.contains("fits the times of 4 bookings") && !zone.is_required, "{zone:?}");
+    assert!(!settings(&guess).contains_key("zone"), "it is proposed, not taken");
+    let mut few = complete(text);
+    few.weigh(&booked.into_iter().take(2).collect());
+    assert_eq!(doubt(&few, "zone").alternatives, ["\"UTC\""], "too few");
 }
 
 #[test]
@@ -310,10 +346,18 @@ fn a_file_without_money_says_what_is_missing() {
     let guess = guess("a,b\nx,y\nz,w\n");
     assert!(doubt(&guess, "columns.amount").what.contains("The file has column 1"), "{:?}", guess.doubts);
     assert!(!guess.is_complete());
-    for (bytes, what) in [(&b""[..], "empty"), (b"PK\x03\x04", "workbook"), (b"<html>", "HTML")] {
+    for (bytes, what) in [
+        (&b""[..], "empty"),
+        (b"tx_id,amount\n\n", "none of its first lines is a transaction"),
+        (b"PK\x03\x04", "workbook"),
+        (b"<html>", "HTML"),
+    ] {
         let refused = Guess::of(bytes, true, &Hints::default()).expect_err("no text").to_string();
         assert!(refused.contains(what), "{refused}");
     }
+    let endless =
+        Guess::of(&vec![b'x'; SAMPLE_LEN], false, &Hints::default()).expect_err("no line end").to_string();
+    assert!(endless.contains("line 1 is longer"), "{endless}");
 }
 
 #[test]
@@ -332,12 +376,11 @@ fn a_name_that_is_there_twice_is_replaced_by_its_number() {
 
 #[test]
 fn only_the_first_lines_are_judged() {
-    let mut text = "tx_id,amount,user_id\n".to_owned();
-    for line in 0..5_000 {
-        text += &format!("T{line},1.50,u{line}\n");
-    }
+    let lines: Vec<_> = (0..5_000).map(|line| format!("T{line},1.50,u{line}\n")).collect();
+    let text = format!("tx_id,amount,user_id\n{}", lines.concat());
     let guess = complete(&text);
-    assert_eq!((guess.lines(), guess.ids(0).len()), (SAMPLE_LINES, SAMPLE_LINES - 1));
+    assert_eq!((guess.lines(), guess.transactions.clone()), (SAMPLE_LINES, vec![0, 2]));
+    assert_eq!(guess.ids().len(), 2 * (SAMPLE_LINES - 1));
     assert_eq!(guess.read(text.as_bytes()).expect("read").lines.len(), SAMPLE_LINES - 1);
     // A line that is cut off is not judged.
     let cut = Guess::of(&text.as_bytes()[..100], false, &Hints::default()).expect("text");

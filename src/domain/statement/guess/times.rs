@@ -100,8 +100,10 @@ pub(super) fn settle(guess: &mut Guess, columns: &[Column<'_>], fields: &Fields,
     let places = fields.places("time");
     let [place] = places.as_slice() else {
         if !places.is_empty() {
-            let of =
-                places.iter().filter_map(|place| columns.get(*place)).flat_map(|column| column.times.first());
+            let of = places
+                .iter()
+                .filter_map(|place| columns.get(*place))
+                .filter_map(|column| column.times.first());
             let mut alternatives: Vec<_> = of.map(|format| quoted(format)).collect();
             alternatives.dedup();
             guess.doubt("time", "The column of the time is not known.".into(), alternatives, true);

@@ -144,20 +144,25 @@ pub(super) fn settle(guess: &mut Guess, columns: &[Column<'_>], fields: &Fields,
     };
     guess.format.credits = with_unseen(of(Word::Credit), &hints.credits);
     guess.format.reversals = with_unseen(of(Word::Reversal), &hints.reversals);
-    let count = |text: &str| words.iter().find(|(other, _)| other == text).map_or(0, |(_, count)| *count);
+    let count = |text: &str| {
+        let found = words.iter().find(|(other, _)| other == text);
+        crate::text::count(
+            found.and_then(|(_, count)| u64::try_from(*count).ok()).unwrap_or_default(),
+            "line",
+        )
+    };
     for text in of(Word::Pending) {
         guess.notes.push(format!(
-            "{} lines have the status `{}`, which is neither a credit nor a reversal yet: they will be listed as lines that \
-             cannot be read.",
-            count(&text),
-            shown(&text)
+            "The status `{}` of {} is neither a credit nor a reversal yet: such lines are listed and not read.",
+            shown(&text),
+            count(&text)
         ));
     }
     for text in of(Word::Unknown) {
         let what = format!(
-            "{} lines have the status `{}`, which is not known: add it to credits or reversals.",
-            count(&text),
-            shown(&text)
+            "The status `{}` of {} is not known: add it to credits or to reversals; left out of both, such lines are not read.",
+            shown(&text),
+            count(&text)
         );
         let with = |words: &[String]| {
             let all: Vec<_> = words.iter().chain([&text]).map(|word| quoted(word)).collect();
