@@ -173,6 +173,20 @@ impl<'f> Section<'f> {
             .ok()
     }
 
+    /// A key whose default is `below` if there is one, and otherwise that of the example.
+    pub(super) fn value_over<T: DeserializeOwned>(
+        &mut self,
+        key: &'static str,
+        below: Option<T>,
+    ) -> Option<T> {
+        let before = self.faults.len();
+        match self.optional(key) {
+            None if self.faults.len() > before => None,
+            None => below.or_else(|| self.value(key)),
+            given => given,
+        }
+    }
+
     /// True if file or environment have the key.
     pub(super) fn is_given(&self, key: &str) -> bool {
         self.given.contains(key)

@@ -128,7 +128,7 @@ fn source(
         let read = params.with_statuses(&statuses?);
         read.map_err(|bad| section.fault("statuses", &bad.to_string())).ok()
     });
-    let statements = statements(section, timezone);
+    let statements = statements(section, network.as_ref(), timezone);
     if currency.as_deref().is_some_and(|currency| currency.trim().is_empty() || currency.len() > 32) {
         section.fault("currency", "must have 1 to 32 characters");
     }

@@ -201,3 +201,33 @@ fn faults_of_proxies_name_their_key_and_the_cure() {
         assert!(faults.contains(fault), "{line}: {faults}");
     }
 }
+
+#[test]
+fn the_statement_settings_of_a_source_lie_over_those_of_its_network_key_by_key() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("mine.toml");
+    let own = "name = \"mine\"\ntitle = \"Mine\"\ndocumentation = \"https://example.com\"\nconfirmed = \"documented\"\n\
+               extends = \"targo\"\n[statement]\ndelimiter = \";\"\nzone = \"Europe/Berlin\"\ndecimal_comma = true\n\
+               columns = { tx_id = \"ID\", amount = \"Sum\" }\n";
+    std::fs::write(&file, own).expect("room for a definition");
+    let text = format!(
+        "public_url = \"https://x\"\nnetworks = [{file:?}]\n[[sources]]\nname = \"a\"\nnetwork = \"mine\"\n\
+         secret = \"env:PATH\"\ncurrency = \"c\"\n[sources.statement]\nzone = \"UTC\"\n\
+         columns = {{ amount = \"Payout\", status = \"\" }}\n"
+    );
+    let settings = Settings::parse(&text, Environment::Ignored).expect("valid");
+    let format = &settings.sources[0].statements.format;
+    assert_eq!((format.delimiter, format.decimal_comma), (';', true), "of the network");
+    assert_eq!((format.zone.as_str(), format.time.as_str()), ("UTC", "rfc3339"), "of the source, of nobody");
+    assert!(format.reversals.iter().any(|word| word == "chargeback"), "of the definition it extends");
+    let columns: Vec<_> =
+        format.columns.iter().map(|(field, name)| (field.as_str(), name.as_str())).collect();
+    assert_eq!(columns, [("amount", "Payout"), ("status", ""), ("tx_id", "ID")]);
+    let faults = faults(&text.replace("zone = \"UTC\"", "zone = \"CEST\""));
+    assert!(
+        faults.contains(
+            "`sources.0.statement.zone` is `CEST`, which is not a time zone; write a name such as UTC"
+        ),
+        "{faults}"
+    );
+}

@@ -24,6 +24,7 @@
 //! | [`replay`] | refused and quarantined postbacks are replayed after the fix |
 //! | [`finishing`] | people complete quarantined postbacks, over the API and on the command line |
 //! | [`finance`] | statements over the API, reports and imports that are killed, the mail after a night |
+//! | [`statement_columns`] | the settings that are proposed for a file |
 //! | [`statement_life`] | statements: questions, failures, discarding, payments |
 //! | [`small_holds`] | small holds that the policy releases when nobody decided |
 //! | [`retention`] | expired data is deleted |
@@ -125,6 +126,8 @@ mod secrecy;
 mod small_holds;
 #[cfg(test)]
 mod starting;
+#[cfg(test)]
+mod statement_columns;
 #[cfg(test)]
 mod statement_files;
 #[cfg(test)]

@@ -2,17 +2,19 @@
 //!
 //! | module | what it does |
 //! |---|---|
+//! | [`columns`] | proposes the settings for a file |
 //! | [`import`] | sends a file in and follows it until it is matched |
 //! | [`preview`] | reads the first lines of a file, and imports nothing |
 //! | [`show`] | totals, differences, and the transactions that never came |
 //! | [`resolve`] | accepts a difference, books and reverses payments, discards and restores |
 
+mod columns;
 mod import;
 mod preview;
 mod resolve;
 mod show;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use clap::Subcommand;
@@ -31,9 +33,19 @@ const READ_LEN: usize = 64 * 1_024;
 /// Lines that a preview prints, and reasons of each kind.
 const PREVIEW_LINES: usize = 10;
 
-/// From importing a statement to booking what was paid for it.
+/// From a file of a network to booking what was paid for it.
 #[derive(Debug, Subcommand)]
 pub(crate) enum StatementCommand {
+    /// Propose the settings for a file, and say what it leaves open; imports nothing. Exit code 1 if something has to be
+    /// decided before it can be imported.
+    Columns(columns::ColumnsArgs),
+    #[command(flatten)]
+    Booked(BookedCommand),
+}
+
+/// What works on statements in the database.
+#[derive(Debug, Subcommand)]
+pub(crate) enum BookedCommand {
     /// Import a CSV file and match it with the books. Can be stopped and run again at any time. Exit code 1 if
     /// anything differs.
     Import {
@@ -135,18 +147,29 @@ pub(crate) enum StatementCommand {
     },
 }
 
-/// Runs `command`.
-pub(crate) async fn statement(process: &Process, command: StatementCommand) -> anyhow::Result<u8> {
+/// Runs `command`; `opened` is awaited only by those that need the database.
+pub(crate) async fn statement(
+    config: Option<&Path>,
+    opened: impl Future<Output = anyhow::Result<Process>>,
+    command: StatementCommand,
+) -> anyhow::Result<u8> {
+    match command {
+        StatementCommand::Columns(args) => columns::columns(config, args).await,
+        StatementCommand::Booked(command) => booked(&opened.await?, command).await,
+    }
+}
+
+async fn booked(process: &Process, command: BookedCommand) -> anyhow::Result<u8> {
     process.store.assert_migrated().await?;
     match command {
-        StatementCommand::Import { file, source, from, to, preview: true, .. } => {
+        BookedCommand::Import { file, source, from, to, preview: true, .. } => {
             anyhow::ensure!(
                 from.is_none() && to.is_none(),
                 "`--preview` imports nothing: leave `--from` and `--to` out"
             );
             preview::preview(&settings_of(process, &source)?, &file)
         }
-        StatementCommand::Import { file, source, from, to, supersedes, preview: false } => {
+        BookedCommand::Import { file, source, from, to, supersedes, preview: false } => {
             let reading = settings_of(process, &source)?;
             let request = import::Request { source, from, to, supersedes };
             match import::import(process, &file, &reading, request).await? {
@@ -154,23 +177,23 @@ pub(crate) async fn statement(process: &Process, command: StatementCommand) -> a
                 None => Ok(EXIT_FAILED),
             }
         }
-        StatementCommand::Show { id, state: None } => show::show(process, id).await,
-        StatementCommand::Show { id, state: Some(state) } => show::list(process, id, &state).await,
-        StatementCommand::Missing { id, text } => show::missing(process, id, text).await,
-        StatementCommand::Accept { id, subject, actor, reason } => {
+        BookedCommand::Show { id, state: None } => show::show(process, id).await,
+        BookedCommand::Show { id, state: Some(state) } => show::list(process, id, &state).await,
+        BookedCommand::Missing { id, text } => show::missing(process, id, text).await,
+        BookedCommand::Accept { id, subject, actor, reason } => {
             resolve::accept(process, id, subject, resolution(process, &actor, reason).await?).await
         }
-        StatementCommand::Paid { id, amount, actor, note, key, yes } => {
+        BookedCommand::Paid { id, amount, actor, note, key, yes } => {
             let resolution = resolution(process, &actor, note).await?;
             resolve::paid(process, id, &amount, resolution, key, yes).await
         }
-        StatementCommand::TakeBack { id, payment, actor, reason } => {
+        BookedCommand::TakeBack { id, payment, actor, reason } => {
             resolve::take_back(process, id, payment, resolution(process, &actor, reason).await?).await
         }
-        StatementCommand::Discard { id, actor } => {
+        BookedCommand::Discard { id, actor } => {
             resolve::discard(process, id, controller(process, &actor).await?).await
         }
-        StatementCommand::Restore { id, actor } => {
+        BookedCommand::Restore { id, actor } => {
             resolve::restore(process, id, controller(process, &actor).await?).await
         }
     }

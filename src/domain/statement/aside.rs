@@ -127,7 +127,7 @@ fn is_figure(cell: &str) -> bool {
     cell.chars().any(|letter| letter.is_ascii_digit()) || cell.len() <= 3
 }
 
-fn is_total(cell: &str) -> bool {
+pub(super) fn is_total(cell: &str) -> bool {
     let cell = cell.to_lowercase();
     TOTALS.iter().any(|label| {
         let rest = cell.strip_prefix(label);

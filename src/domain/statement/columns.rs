@@ -109,8 +109,16 @@ pub(super) fn shown(name: &str) -> String {
     name.chars().filter(|letter| !letter.is_control()).take(SHOWN_LEN).collect()
 }
 
-fn plain(name: &str) -> String {
+pub(super) fn plain(name: &str) -> String {
     name.chars().filter(|letter| letter.is_alphanumeric()).flat_map(char::to_lowercase).collect()
+}
+
+/// Where in a name of the file the last word ends that means `field`, in letters; 0 if none does.
+pub(super) fn end_of_word(field: &str, name: &str) -> usize {
+    let name = plain(name);
+    let known = OTHER_NAMES.iter().find(|(known, ..)| *known == field);
+    let parts = known.map_or(&[][..], |(.., parts)| *parts);
+    parts.iter().filter_map(|part| name.rfind(part).map(|from| from + part.len())).max().unwrap_or_default()
 }
 
 /// True if one text becomes the other by at most `most` letters that are changed, added or left out.
@@ -131,7 +139,7 @@ fn is_misspelt(one: &str, other: &str, most: usize) -> bool {
 }
 
 /// How similar a name of the file is to a field's: the smaller the closer; `None` if it is not.
-fn nearness(field: &str, wanted: &str, name: &str) -> Option<u8> {
+pub(super) fn nearness(field: &str, wanted: &str, name: &str) -> Option<u8> {
     let (wanted, name) = (plain(wanted), plain(name));
     if name.is_empty() {
         return None;

@@ -1,6 +1,7 @@
 //! How a network writes its statements. Networks differ in every detail, so every detail is a setting.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
@@ -80,30 +81,51 @@ impl Default for Format {
     }
 }
 
+/// A fault of one setting that shows without a file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FormatFault {
+    /// The setting, e.g. `time`.
+    pub key: &'static str,
+    /// What is wrong, as a clause after the key.
+    pub what: String,
+    /// What to do, as a clause.
+    pub cure: String,
+}
+
+impl fmt::Display for FormatFault {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "`{}` {}; {}", self.key, self.what, self.cure)
+    }
+}
+
 impl Format {
     /// Faults of the settings that can be found without a file.
-    pub fn faults(&self) -> Vec<String> {
+    pub fn faults(&self) -> Vec<FormatFault> {
         let mut faults = Vec::new();
+        let mut add = |key, what: String, cure: String| faults.push(FormatFault { key, what, cure });
         let delimits = |letter: char| {
             letter.is_ascii() && !letter.is_ascii_alphanumeric() && !"\"\r\n\0".contains(letter)
         };
         if !delimits(self.delimiter) {
-            faults.push(
-                "`delimiter` must be one ASCII character that is neither a letter nor a digit".to_owned(),
-            );
+            let what = format!("is `{}`, which does not separate fields", self.delimiter.escape_default());
+            let cure = "write one ASCII character that is neither a letter, a digit nor a quotation mark";
+            add("delimiter", what, cure.into());
         }
-        faults.extend(times::fault(&self.time));
+        if !times::is_setting(&self.time) {
+            add("time", format!("is `{}`, which is not a format of times", self.time), times::CURE.into());
+        }
         if self.zone.parse::<Tz>().is_err() {
-            faults.push(format!("`zone` must be a name such as UTC or Europe/Berlin, not `{}`", self.zone));
+            let what = format!("is `{}`, which is not a time zone", self.zone);
+            add("zone", what, "write a name such as UTC or Europe/Berlin".into());
         }
         for name in self.columns.keys().filter(|name| !FIELDS.contains(&name.as_str())) {
-            faults.push(format!("`columns` has no field `{name}`; fields are {}", FIELDS.join(", ")));
+            add("columns", format!("has no field `{name}`"), format!("fields are {}", FIELDS.join(", ")));
         }
-        for (field, name) in self.columns.iter().filter(|(_, name)| name.trim() == "0") {
-            faults.push(format!("`columns` names column {name} for `{field}`; numbers begin with 1"));
+        for (field, _) in self.columns.iter().filter(|(_, name)| name.trim() == "0") {
+            add("columns", format!("names column 0 for `{field}`"), "count from 1".into());
         }
         for name in self.controls.keys().filter(|name| Control::parse(name).is_none()) {
-            faults.push(format!("`controls` has no name `{name}`; names are {}", Control::names()));
+            add("controls", format!("has no name `{name}`"), format!("names are {}", Control::names()));
         }
         faults
     }

@@ -19,7 +19,7 @@ impl Format {
         let text = encoding.ascii_compatible(head.get(mark_len..).unwrap_or_default());
         let shape = Shape { delimiter: u8::try_from(self.delimiter).unwrap_or(b','), width: None };
         let layout = Layout { encoding, mark_len, header_line: 0, shape, has_hash_ids: false };
-        let records = first_records(shape, &text, is_whole);
+        let (records, _) = first_records(shape, &text, is_whole, HEAD_RECORDS);
         let second = |after: i64| {
             let next = records
                 .iter()
@@ -68,18 +68,23 @@ impl LineReader {
     }
 }
 
-/// The first records of a file, each with the number of its line and its fields without blanks around.
-fn first_records(shape: Shape, text: &[u8], is_whole: bool) -> Vec<(i64, Vec<String>)> {
+/// At most `most` records of a file from its beginning, each with the number of its line and its fields without blanks
+/// around, and how many bytes they are.
+pub(super) fn first_records(
+    shape: Shape,
+    text: &[u8],
+    is_whole: bool,
+    most: usize,
+) -> (Vec<(i64, Vec<String>)>, usize) {
     let (mut records, mut from, mut line) = (Vec::new(), 0, 1);
-    while let Found::Record(record) = shape.record(text, from, line, is_whole) {
-        if records.len() == HEAD_RECORDS {
-            break;
-        }
+    while records.len() < most
+        && let Found::Record(record) = shape.record(text, from, line, is_whole)
+    {
         let bytes = text.get(record.bytes.clone()).unwrap_or_default();
         let fields = shape.fields(bytes, line).unwrap_or_default();
         let fields = fields.iter().map(|field| clean(&text_of(field).0).to_owned()).collect();
         records.push((line, fields));
         (from, line) = (record.next, line + record.lines);
     }
-    records
+    (records, from)
 }

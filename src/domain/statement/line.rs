@@ -15,7 +15,7 @@ use crate::postback::event::Kind;
 /// The longest field that is taken, in bytes; ids of networks are far shorter.
 const MAX_FIELD_LEN: usize = 256;
 /// Cells that mean an empty one.
-const NOTHING: [&str; 9] = ["-", "–", "—", "n/a", "N/A", "null", "NULL", "undefined", "\\N"];
+pub(super) const NOTHING: [&str; 9] = ["-", "–", "—", "n/a", "N/A", "null", "NULL", "undefined", "\\N"];
 
 /// A format whose columns were found in a file.
 #[derive(Clone, Debug)]
@@ -65,7 +65,7 @@ impl Format {
         layout: Layout,
     ) -> Result<LineReader, Unreadable> {
         if let Some(fault) = self.faults().into_iter().next() {
-            return Err(Unreadable::Settings(fault));
+            return Err(Unreadable::Settings(fault.to_string()));
         }
         let zone = self.zone.parse().map_err(|_| Unreadable::Settings("`zone` is not known".to_owned()))?;
         let header: Option<Vec<&str>> = header.map(|names| names.iter().map(|&name| clean(name)).collect());

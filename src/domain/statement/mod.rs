@@ -9,6 +9,7 @@
 //! | `header`, `columns` | where the header is, and which column holds which field |
 //! | [`mod@line`] | what a line of the file says, or why it cannot be read |
 //! | [`number`], `times` | amounts and times as networks write them |
+//! | [`guess`] | the settings for a file of which nothing is known, and what they leave open |
 //! | `aside` | lines that are not transactions: totals, titles, comments |
 //! | `spoiled` | ids that a spreadsheet has changed |
 //! | [`controls`] | figures that the file states about itself, and whether they are right |
@@ -27,6 +28,7 @@ mod encoding;
 pub mod format;
 #[cfg(test)]
 mod fuzz;
+pub mod guess;
 mod header;
 mod layout;
 pub mod life;

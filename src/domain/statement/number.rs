@@ -31,19 +31,19 @@ pub enum AmountForm {
 }
 
 impl AmountForm {
-    /// Every form, under its name in the settings.
-    const ALL: [(Self, &str); 6] = [
-        (Self::Parentheses, "parentheses"),
-        (Self::TrailingMinus, "trailing_minus"),
-        (Self::CurrencySign, "currency_sign"),
-        (Self::CurrencyCode, "currency_code"),
-        (Self::BlankGroups, "blank_groups"),
-        (Self::ApostropheGroups, "apostrophe_groups"),
+    /// Every form, with its name in the settings.
+    pub const ALL: [(&'static str, Self); 6] = [
+        ("parentheses", Self::Parentheses),
+        ("trailing_minus", Self::TrailingMinus),
+        ("currency_sign", Self::CurrencySign),
+        ("currency_code", Self::CurrencyCode),
+        ("blank_groups", Self::BlankGroups),
+        ("apostrophe_groups", Self::ApostropheGroups),
     ];
 
     /// The name in the settings.
     pub fn name(self) -> &'static str {
-        Self::ALL.iter().find(|(form, _)| *form == self).map_or("", |(_, name)| name)
+        Self::ALL.iter().find(|(_, form)| *form == self).map_or("", |(name, _)| name)
     }
 }
 
@@ -313,7 +313,7 @@ mod tests {
 
     #[test]
     fn what_no_form_explains_is_no_amount() {
-        let all = AmountForm::ALL.map(|(form, _)| form);
+        let all = AmountForm::ALL.map(|(_, form)| form);
         for text in [
             "", "-", "$", "()", "((1))", "-(1)", "(-1)", "-1-", "1e3", "12%", "€1 USD", "n/a", "USD", "0x10",
             "1..2", "١", "1 2", "0 250", "12 CR",
@@ -327,7 +327,7 @@ mod tests {
     proptest! {
         #[test]
         fn any_text_is_an_amount_or_none(text in "[-−+(),. '$€USD0-9a-z]{0,20}", comma in any::<bool>()) {
-            let all = AmountForm::ALL.map(|(form, _)| form);
+            let all = AmountForm::ALL.map(|(_, form)| form);
             if let Ok(figure) = read(&text, comma, &all) {
                 prop_assert!(text.bytes().any(|byte| byte.is_ascii_digit()));
                 prop_assert!(figure.size.0 >= 0);

@@ -239,7 +239,7 @@ fn figures_of_the_whole_file_are_no_lines() {
     assert!(control(&["Sum", "many"]).expect("a control").is_err());
     assert!(control(&["Sum", ""]).expect("a control").expect_err("no figure").contains("has no figure"));
     let faulty = Format { controls: [("balance".to_owned(), "x".to_owned())].into(), ..Format::default() };
-    assert!(faulty.faults()[0].contains("no name `balance`"));
+    assert!(faulty.faults()[0].to_string().contains("no name `balance`"));
 }
 
 #[test]

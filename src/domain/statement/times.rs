@@ -14,17 +14,15 @@ const NUMBERS: [(&str, i64); 3] = [("unix", 1), ("unix_ms", 1_000), ("unix_us", 
 /// Days of a spreadsheet's calendar that are likely to be dates: 1954 to 2119.
 const EXCEL_DAYS: std::ops::Range<i64> = 20_000..80_001;
 
-/// What is wrong with the setting `time`.
-pub(super) fn fault(setting: &str) -> Option<String> {
+/// What to write as the setting `time`.
+pub(super) const CURE: &str =
+    "write rfc3339, unix, unix_ms, unix_us, excel, or a pattern such as %d.%m.%Y %H:%M";
+
+/// True if the setting `time` can read times.
+pub(super) fn is_setting(setting: &str) -> bool {
     let is_word = matches!(setting, "rfc3339" | "excel") || NUMBERS.iter().any(|(word, _)| *word == setting);
     let mut items = StrftimeItems::new(setting);
-    let is_pattern = setting.contains('%') && !items.any(|item| item == Item::Error);
-    (!is_word && !is_pattern).then(|| {
-        format!(
-            "`time` must be rfc3339, unix, unix_ms, unix_us, excel, or a pattern such as %d.%m.%Y %H:%M, not \
-             `{setting}`"
-        )
-    })
+    is_word || (setting.contains('%') && !items.any(|item| item == Item::Error))
 }
 
 /// Reads a time as the setting has it; one that names no zone is of `zone`.
@@ -180,10 +178,10 @@ mod tests {
     #[test]
     fn a_setting_that_reads_no_time_is_a_fault_of_the_settings() {
         for setting in ["rfc3339", "unix", "unix_ms", "unix_us", "excel", "%d.%m.%Y"] {
-            assert_eq!(fault(setting), None);
+            assert!(is_setting(setting), "{setting}");
         }
         for setting in ["", "iso", "seconds", "%Q", "dd.mm.yyyy"] {
-            assert!(fault(setting).is_some_and(|fault| fault.contains("`time`")), "{setting}");
+            assert!(!is_setting(setting), "{setting}");
         }
     }
 }

@@ -6,6 +6,7 @@
 //! | [`intake`] | receives a file while it arrives |
 //! | `receive` | saves the pieces of a file until it is complete |
 //! | `import`, `rows` | reads and matches the lines in steps |
+//! | `booked` | which ids of a file are booked |
 //! | `bookings` | loads the bookings that lines may match |
 //! | `daily_sums` | matches lines with the total of a day |
 //! | `finish` | finds bookings without a line, and closes lines whose postback arrives later |
@@ -17,6 +18,7 @@
 //! | [`resolve`] | accepting differences |
 //! | [`payments`] | payments, and reversing them |
 
+mod booked;
 mod bookings;
 pub mod breaks;
 mod counting;

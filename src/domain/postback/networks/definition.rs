@@ -10,6 +10,7 @@ use crate::postback::networks::call::Method;
 use crate::postback::networks::identity::Identity;
 use crate::postback::networks::kinds::Kinds;
 use crate::postback::networks::signature::{Message, Place, Proof, SecretPlace, Signature};
+use crate::postback::networks::statement::StatementFormat;
 use crate::postback::networks::{Field, FieldDefinition};
 
 /// Of a network of which no repeat is known.
@@ -46,6 +47,8 @@ pub struct Definition {
     pub retries: Retries,
     /// Where its calls come from.
     pub callers: Callers,
+    /// How it writes its statements, as far as that is known.
+    pub statement: StatementFormat,
 }
 
 /// How well a fact is known.

@@ -8,6 +8,7 @@ mod meaning;
 mod message;
 mod proof;
 mod section;
+mod statement;
 #[cfg(test)]
 mod tests;
 
@@ -24,7 +25,7 @@ use crate::postback::networks::{Definition, shipped};
 const MAX_BASES: usize = 4;
 /// The longest name, in bytes: it is part of URLs and of table rows.
 const MAX_NAME_BYTES: usize = 64;
-const KEYS: [&str; 14] = [
+const KEYS: [&str; 15] = [
     "name",
     "title",
     "documentation",
@@ -39,6 +40,7 @@ const KEYS: [&str; 14] = [
     "answers",
     "retries",
     "callers",
+    "statement",
 ];
 
 impl Definition {
@@ -106,6 +108,7 @@ fn whole(file: &Section<'_>, faults: &mut Faults) -> Option<Definition> {
     let answers = meaning::answers(file, known, faults);
     let callers = callers::read(file, sure, faults);
     let retries = callers::retries(file, sure, faults);
+    let statement = statement::read(file, sure, faults);
     let signature = proof::read(file, known, callers.as_ref(), sure, faults);
     Some(Definition {
         name: name?,
@@ -121,6 +124,7 @@ fn whole(file: &Section<'_>, faults: &mut Faults) -> Option<Definition> {
         answers: answers?,
         retries: retries?,
         callers: callers?,
+        statement: statement?,
     })
 }
 

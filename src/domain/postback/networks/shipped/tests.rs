@@ -12,6 +12,7 @@ use crate::postback::networks::signature::{Digest, Keys, Proof, PublicKey, Refus
 use crate::postback::networks::{Field, Unit};
 use crate::postback::signature::Secret;
 use crate::postback::stated::Stated;
+use crate::statement::format::Format;
 use crate::time::TimestampMs;
 
 const NOW: TimestampMs = TimestampMs(1_733_500_000_000);
@@ -34,6 +35,15 @@ fn every_definition_reads_and_is_named_as_its_file() {
         }
     }
     assert!(definition("targoo").is_none());
+}
+
+#[test]
+fn only_targo_says_how_its_statements_are_written() {
+    let says = all()
+        .into_iter()
+        .filter(|it| it.statement.format() != Format::default() || it.statement.credits.is_some());
+    let names: Vec<_> = says.map(|it| (it.name, it.statement.confirmed)).collect();
+    assert_eq!(names, [("targo".to_owned(), Confirmed::Unproven)], "no other network documents an export");
 }
 
 #[test]

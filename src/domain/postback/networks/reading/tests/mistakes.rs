@@ -35,6 +35,16 @@ const MISTAKES: &[(&str, &str)] = &[
     ("status = 200, body", "status = 404, body"),
     ("horizon_minutes = 60", "horizon_minutes = \"1h\""),
     ("203.0.113.0/24", "203.0.113.0/33"),
+    ("delimiter = \";\"", "delimitr = \";\""),
+    ("delimiter = \";\"", "delimiter = \"tab\""),
+    ("delimiter = \";\"", "delimiter = \"x\""),
+    ("header = true", "header = false"),
+    ("\"%d.%m.%Y\"", "\"dd.mm.yyyy\""),
+    ("Europe/Berlin", "CET/CEST"),
+    ("[\"currency_sign\"]", "[\"sign\"]"),
+    ("{ tx_id = \"ID\"", "{ transaction = \"ID\""),
+    ("{ total = \"Sum\" }", "{ balance = \"Sum\" }"),
+    ("[\"charged back\"]", "[\"charged back\", \"Paid\"]"),
 ];
 
 #[test]

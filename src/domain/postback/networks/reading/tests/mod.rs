@@ -8,6 +8,7 @@ use super::*;
 use crate::postback::networks::Field;
 use crate::postback::networks::kinds::Meaning;
 use crate::postback::networks::signature::Proof;
+use crate::postback::networks::statement::StatementFormat;
 
 /// A definition without a mistake. Line numbers count from its first line, 1.
 const GOOD: &str = r#"name = "mine"
@@ -40,6 +41,16 @@ recorded = { status = 200, body = "OK" }
 horizon_minutes = 60
 [callers]
 ips = ["203.0.113.0/24"]
+[statement]
+delimiter = ";"
+header = true
+time = "%d.%m.%Y"
+zone = "Europe/Berlin"
+amounts = ["currency_sign"]
+columns = { tx_id = "ID", status = "" }
+controls = { total = "Sum" }
+credits = ["paid"]
+reversals = ["charged back"]
 "#;
 
 fn faults(text: &str) -> String {
@@ -170,6 +181,21 @@ recorded = { status = 200, body = "ok" }
     );
     let error = faults(&text.replace("\"md5-family\"", "\"md5-famly\""));
     assert!(error.contains("mine.toml:5: extends:") && error.contains("did you mean md5-family?"), "{error}");
+}
+
+#[test]
+fn a_definition_says_how_its_statements_are_written() {
+    let read = |text: &str| Definition::parse("mine.toml", text).unwrap_or_else(|faults| panic!("{faults}"));
+    let format = read(GOOD).statement.format();
+    assert_eq!(
+        (format.delimiter, format.time.as_str(), format.zone.as_str()),
+        (';', "%d.%m.%Y", "Europe/Berlin")
+    );
+    assert_eq!(format.columns.get("status").map(String::as_str), Some(""), "no column holds it");
+    assert_eq!((format.credits, format.reversals), (vec!["paid".into()], vec!["charged back".into()]));
+    let (without, _) = GOOD.split_once("[statement]").expect("there");
+    assert_eq!(read(without).statement, StatementFormat::unknown(Confirmed::Documented));
+    assert_eq!(read(without).to_json(), read(GOOD).to_json(), "its JSON is of its postbacks");
 }
 
 #[test]
