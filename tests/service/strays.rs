@@ -115,7 +115,9 @@ fn a_path_a_method_or_a_source_that_is_not_ours_is_kept_with_its_reason(on: Kind
     for (method, target, status, _) in &strays {
         assert_eq!(call(up.address, &Request::new(method, target)).status, *status, "{method} {target:.40}");
     }
-    for (method, target) in [("GET", "/wp-login.php"), ("GET", "/pbx/targo"), ("OPTIONS", "/pb/nobody"), ("HEAD", "/pb/nobody")] {
+    for (method, target) in
+        [("GET", "/wp-login.php"), ("GET", "/pbx/targo"), ("OPTIONS", "/pb/nobody"), ("HEAD", "/pb/nobody")]
+    {
         assert_eq!(call(up.address, &Request::new(method, target)).status, 404, "{method} {target}");
     }
     let kept = refused(&api, strays.len());

@@ -16,8 +16,8 @@ pub(super) fn q3(facts: &Facts<'_>, rules: &Rules) -> Signal {
     let ratio = payout.filter(|payout| payout.0 > 0).map(|payout| ratio(reward, payout));
     let (fired, text) = match (payout, expected, ratio) {
         _ if reward.0 <= 0 => (true, "The reward is not above zero.".into()),
-        (None, ..) if facts.event.unsent.contains(&Field::Payout) => {
-            (false, "The reward is above zero; this network sends no payout in USD.".into())
+        (None | Some(Micros(0)), ..) if facts.event.unsent.contains(&Field::Payout) => {
+            (false, "The reward is above zero, and no payout in USD is expected for it.".into())
         }
         (None, ..) => (true, no_payout(facts)),
         (Some(payout), ..) if payout.0 <= 0 => (true, "The payout is not above zero.".into()),

@@ -44,21 +44,24 @@ impl Mapping<'_> {
             return Err(self.repeated(words[0].by.field()));
         }
         let text = |words: &Words, place: usize| words.texts.get(place).or(words.texts.first()).cloned();
-        let meanings: Vec<_> = (0..longest)
+        let rows: Vec<_> = (0..longest)
             .map(|place| {
                 let texts: Vec<_> = words.iter().map(|words| text(words, place)).collect();
                 // With characters dropped it could be another word.
                 let is_whole = texts.iter().flatten().all(|cleaned| !cleaned.controls);
                 let texts: Vec<_> =
                     texts.iter().map(|text| text.as_ref().map_or("", |text| text.text.as_str())).collect();
-                self.definition.kinds.decide(&texts).filter(|_| is_whole)
+                self.definition.kinds.row(&texts).filter(|_| is_whole)
             })
             .collect();
+        let meanings: Vec<_> = rows.iter().map(|row| row.map(|row| row.kind)).collect();
+        let is_unpaid = rows.iter().any(|row| row.is_some_and(|row| row.is_unpaid));
         if meanings.iter().any(|meaning| *meaning != meanings[0]) {
             let repeated = words.iter().find(is_repeated).map_or(Field::Status, |words| words.by.field());
             return Err(self.repeated(repeated));
         }
         let Some(meaning) = meanings[0] else { return Err(self.unknown(&words)) };
+        self.is_unpaid = is_unpaid;
         for words in &words {
             if words.texts.first().is_some_and(|text| text.trimmed) && words.by != By::Sign {
                 self.cleaned(words.by.field(), "had blanks around it");

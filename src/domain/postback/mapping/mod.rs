@@ -42,7 +42,7 @@ pub fn map_stated(call: &Call<'_>, params: &Params, stated: &Stated) -> Result<E
     let definition = params.definition();
     let sent = Parameters::tolerant(definition.parameters, call)
         .map_err(|bad| Quarantine { reason: bad.to_string() })?;
-    Mapping { call, params, definition, sent, stated, notes: Vec::new() }.event()
+    Mapping { call, params, definition, sent, stated, notes: Vec::new(), is_unpaid: false }.event()
 }
 
 struct Mapping<'a> {
@@ -53,6 +53,8 @@ struct Mapping<'a> {
     /// What people stated.
     stated: &'a Stated,
     notes: Vec<Note>,
+    /// True if the network pays nothing for what it reports.
+    is_unpaid: bool,
 }
 
 /// All values of one parameter.
@@ -169,12 +171,13 @@ impl Mapping<'_> {
         })
     }
 
-    /// A time of day in an unknown zone says as little as none, and a payout in another currency as none in USD.
+    /// A time of day in an unknown zone says as little as none, and a payout in another currency as none in USD. For a
+    /// bonus of its own the network owes none.
     fn unsent(&self) -> Vec<Field> {
         let click = self.definition.field(Field::ClickedAt);
         let click = click.filter(|own| own.format != TimeFormat::Text).is_none().then_some(Field::ClickedAt);
         let payout = self.definition.field(Field::Payout);
-        let payout = payout.filter(|own| own.unit.currency() == PAYOUT_CURRENCY).is_none();
+        let payout = self.is_unpaid || payout.filter(|own| own.unit.currency() == PAYOUT_CURRENCY).is_none();
         click.into_iter().chain(payout.then_some(Field::Payout)).collect()
     }
 

@@ -38,7 +38,8 @@ pub fn said(call: &Call<'_>, params: &Params) -> Result<Said, BadBody> {
     let definition = params.definition();
     let sent = Parameters::tolerant(definition.parameters, call)?;
     let stated = Stated::default();
-    let mapping = Mapping { call, params, definition, sent, stated: &stated, notes: Vec::new() };
+    let mapping =
+        Mapping { call, params, definition, sent, stated: &stated, notes: Vec::new(), is_unpaid: false };
     let fields = definition.fields.iter().map(|own| {
         let sent = match &own.fixed {
             Some(value) => Sent::Fixed(value.clone()),

@@ -89,6 +89,8 @@ pub struct Row {
     pub(super) values: Vec<Matcher>,
     /// What it means.
     pub kind: Meaning,
+    /// True if the network pays nothing for it, such as a bonus: then no payout is expected.
+    pub is_unpaid: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -161,7 +163,7 @@ impl Kinds {
             match rows.iter().find(|row| row.values == values) {
                 Some(row) if row.kind != kind => return Err(BadWord::Twice(word.to_owned())),
                 Some(_) => {}
-                None => rows.push(Row { written: word.to_owned(), values, kind }),
+                None => rows.push(Row { written: word.to_owned(), values, kind, is_unpaid: false }),
             }
         }
         self.rows.splice(0..0, rows);

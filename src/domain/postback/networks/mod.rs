@@ -9,13 +9,9 @@
 //! | [`signature`], [`coverage`] | is it the network's, and which fields does that protect? |
 //! | [`kinds`], [`identity`] | what it means, and which event and reward it is |
 //! | [`answers`], [`template`] | what the network is answered |
-<<<<<<< HEAD
+//! | [`statement`] | how the network writes its statements |
 //! | `shown`, [`words`] | a definition as JSON, and in words |
 //! | [`trial`], [`masked`] | what a captured call would become; its URL without what would let it be sent again |
-=======
-//! | [`statement`] | how the network writes its statements |
-//! | `shown` | a definition as JSON |
->>>>>>> net-d
 
 pub mod answers;
 pub mod call;

@@ -97,7 +97,7 @@ fn amounts_are_read_in_their_unit_and_without_their_sign() {
 
 #[test]
 fn a_network_without_a_reward_has_one_that_follows_from_its_payout() {
-    let call = "user_id=u&session_id=1&cpi=0.55&new_status=complete";
+    let call = "user_id=u&session_id=1&cpi=5.50&new_status=complete";
     let target = format!("/pb/x?{call}");
     let params = Params::shipped("purespectrum").expect("it ships");
     let of = |params: &Params| {
@@ -106,7 +106,7 @@ fn a_network_without_a_reward_has_one_that_follows_from_its_payout() {
     };
     assert_eq!(
         of(&params.clone().with_reward_per_usd(Micros(500_000_000))).expect("mapped").reward,
-        Some(Micros(275_000_000))
+        Some(Micros(2_750_000_000))
     );
     let reason = of(&params).expect_err("not known").reason;
     assert!(reason.contains("reward_per_usd"), "{reason}");
@@ -127,6 +127,15 @@ fn what_a_named_tester_does_is_a_test() {
 fn rules_are_told_what_a_network_never_sends() {
     let unsent = |name: &str, query: &str| read(name, query).expect("an event").unsent;
     assert_eq!(unsent("targo", "user_id=u&tx_id=T&reward=5&status=1"), []);
+    assert_eq!(
+        unsent("bitlabs", "uid=u&tx=1&val=5&usd=0&state=START_BONUS"),
+        [Field::ClickedAt, Field::Payout]
+    );
+    assert_eq!(
+        unsent("bitlabs", "uid=u&tx=1&val=5&usd=0&state=COMPLETED"),
+        [Field::ClickedAt],
+        "that must pay"
+    );
     assert_eq!(unsent("unity-ads", "sid=u&oid=1"), [Field::ClickedAt, Field::Payout]);
     assert_eq!(
         unsent("adgem", "player_id=u&transaction_id=1&amount=5&click_datetime=2026-01-02"),

@@ -6,6 +6,8 @@ use crate::postback::networks::{Field, FieldDefinition};
 
 /// The key of the one row of a network whose postbacks are all of the same kind.
 const ALWAYS: &str = "always";
+/// The key of the list of values for which the network pays nothing.
+const UNPAID: &str = "unpaid";
 const SIGNS: [&str; 4] = ["positive", "negative", "zero", "*"];
 
 pub(super) fn read(file: &Section<'_>, fields: &[FieldDefinition], faults: &mut Faults) -> Option<Kinds> {
@@ -17,7 +19,8 @@ pub(super) fn read(file: &Section<'_>, fields: &[FieldDefinition], faults: &mut 
     let section = at.section(faults)?;
     let by = section.required("by", "[\"status\"]", faults).and_then(|at| by(&at, fields, faults))?;
     let mut rows: Vec<Row> = Vec::new();
-    for entry in section.entries().iter().filter(|entry| entry.name != "by") {
+    let values = || section.entries().iter().filter(|entry| !["by", UNPAID].contains(&entry.name.as_str()));
+    for entry in values() {
         let at = At { key: section.key(&entry.name), node: &entry.node };
         let kind = at.one_of(&Meaning::ALL, "a kind", faults);
         let values = matchers(&entry.name, &by, &at, faults);
@@ -29,18 +32,37 @@ pub(super) fn read(file: &Section<'_>, fields: &[FieldDefinition], faults: &mut 
                 faults,
             );
         }
-        rows.push(Row { written: entry.name.clone(), values, kind });
+        rows.push(Row { written: entry.name.clone(), values, kind, is_unpaid: false });
     }
-    let all_read = rows.len() + 1 == section.entries().len();
+    let all_read = rows.len() == values().count();
     if !rows.is_empty() && all_read && !rows.iter().any(|row| row.kind == Meaning::Credit) {
         let cure = "add the value that does, e.g. 1 = \"credit\"";
         faults.add(&section.place, "kinds", "no value means a credit", cure);
     }
-    if section.entries().len() == 1 {
+    if let Some(at) = section.get(UNPAID) {
+        unpaid(&at, &mut rows, faults)?;
+    }
+    if values().next().is_none() {
         let cure = if by.is_empty() { "add always = \"credit\"" } else { "add e.g. 1 = \"credit\"" };
         faults.add(&section.place, "kinds", "has no values", cure);
     }
     Some(Kinds { by, rows })
+}
+
+/// Marks the rows that it lists.
+fn unpaid(at: &At<'_>, rows: &mut [Row], faults: &mut Faults) -> Option<()> {
+    for item in at.list(faults)? {
+        let text = item.text(faults)?;
+        match rows.iter_mut().find(|row| row.written == text && row.kind == Meaning::Credit) {
+            Some(row) => row.is_unpaid = true,
+            None => item.fault(
+                format!("`{text}` is no value that means a credit"),
+                "write it as it stands in [kinds], or remove it",
+                faults,
+            ),
+        }
+    }
+    Some(())
 }
 
 fn by(at: &At<'_>, fields: &[FieldDefinition], faults: &mut Faults) -> Option<Vec<By>> {
