@@ -7,7 +7,7 @@ use anyhow::Context as _;
 use clap::Args;
 use domain::postback::networks::{Call, Method};
 
-use super::BadUsage;
+use super::bad_usage;
 
 /// What a URL does not say of a call.
 #[derive(Debug, Args)]
@@ -76,7 +76,7 @@ impl Captured {
             Self::of_url(given.trim())
         };
         if !captured.target.starts_with('/') {
-            return Err(BadUsage::new(format!(
+            return Err(bad_usage(format!(
                 "`{given}` is neither a URL nor a file: give the URL as it was called, complete or from its path on, \
                  or the name of a file that has it"
             )));
@@ -88,7 +88,7 @@ impl Captured {
             captured.method = Method::Post;
             captured.body = match body.strip_prefix('@') {
                 Some(file) => std::fs::read(file)
-                    .map_err(|why| BadUsage::new(format!("`--body`: {file} cannot be read: {why}")))?,
+                    .map_err(|why| bad_usage(format!("`--body`: {file} cannot be read: {why}")))?,
                 None => body.clone().into_bytes(),
             };
         }

@@ -43,11 +43,9 @@ const TOKEN_PREFIX: &str = "rwg_";
 #[error("{0}")]
 pub(crate) struct BadUsage(String);
 
-impl BadUsage {
-    /// With the whole message: what is wrong and what to do.
-    pub(crate) fn new(message: String) -> anyhow::Error {
-        Self(message).into()
-    }
+/// Ends the command with exit code 2 and `message`: what is wrong and what to do.
+pub(crate) fn bad_usage(message: String) -> anyhow::Error {
+    BadUsage(message).into()
 }
 
 /// Prints one line on standard output. Control characters are escaped, so that foreign text (a user's id, a note) cannot

@@ -21,7 +21,9 @@ pub(super) fn list(known: &Known, json: bool) -> anyhow::Result<u8> {
     let mut rows = vec![["NAME", "TITLE", "CONFIRMED", "CALLS", "REPEATS FOR", ""].map(str::to_owned)];
     let own = known.own().len();
     rows.extend(all.iter().enumerate().map(|(index, definition)| row(definition, index < own)));
-    super::show::table(&rows).iter().for_each(|line| say(line));
+    for line in super::show::table(&rows) {
+        say(&line);
+    }
     Ok(EXIT_DONE)
 }
 

@@ -11,7 +11,7 @@ use clap::Subcommand;
 use domain::postback::networks::{Definition, shipped};
 use domain::text::is_similar;
 
-use super::BadUsage;
+use super::bad_usage;
 use crate::config::{DEFAULT_FILE, Settings, own_networks_alone};
 use test::TestArgs;
 
@@ -88,8 +88,8 @@ impl Known {
     fn find(&self, name: &str) -> anyhow::Result<Definition> {
         if is_file_name(name) {
             let text = std::fs::read_to_string(name)
-                .map_err(|why| BadUsage::new(format!("{name} cannot be read: {why}")))?;
-            return Definition::parse(name, &text).map_err(|faults| BadUsage::new(faults.to_string()));
+                .map_err(|why| bad_usage(format!("{name} cannot be read: {why}")))?;
+            return Definition::parse(name, &text).map_err(|faults| bad_usage(faults.to_string()));
         }
         let all = self.all();
         if let Some(found) = all.iter().find(|definition| definition.name == name) {
@@ -98,7 +98,7 @@ impl Known {
         let meant = all.iter().find(|definition| is_similar(name, &definition.name));
         let meant =
             meant.map(|definition| format!(" (did you mean {}?)", definition.name)).unwrap_or_default();
-        Err(BadUsage::new(format!(
+        Err(bad_usage(format!(
             "`{name}` is not a network{meant}: `rewardgate networks list` shows all; a definition of your own is given by \
              its file, e.g. mine.toml"
         )))

@@ -4,6 +4,7 @@ use domain::dashboard;
 use domain::postback::event::Params;
 use domain::postback::networks::answers::Answer;
 use domain::postback::networks::definition::Confirmed;
+use domain::postback::networks::signature::Place;
 use domain::postback::networks::{Definition, FieldDefinition, Method, TimeFormat, Unit};
 
 use super::Known;
@@ -64,7 +65,7 @@ fn paste(known: &Known, definition: &Definition) {
     let sent = definition.fields.iter().filter(|own| own.fixed.is_none() && own.macro_text.is_none());
     let mut added: Vec<_> = sent.map(|own| own.parameter.as_str()).collect();
     if definition.signature.macro_text.is_none() {
-        added.extend(definition.signature.place().map(|place| place.name()));
+        added.extend(definition.signature.place().map(Place::name));
     }
     if !added.is_empty() {
         say(&format!("adds itself {}", added.join(", ")));
@@ -77,7 +78,9 @@ fn macros(definition: &Definition) {
         let macro_text = own.macro_text.clone().unwrap_or_else(|| "-".into());
         [own.field.name().into(), own.parameter.clone(), macro_text, note(own)]
     }));
-    table(&rows).iter().for_each(|line| say(line));
+    for line in table(&rows) {
+        say(&line);
+    }
 }
 
 /// What a reader could get wrong about a field.

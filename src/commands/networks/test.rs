@@ -13,7 +13,7 @@ use domain::postback::signature::Secret;
 
 use super::Known;
 use crate::commands::captured::{Captured, CapturedArgs};
-use crate::commands::{BadUsage, say};
+use crate::commands::{bad_usage, say};
 use crate::config::{Source, secret};
 use crate::{EXIT_DONE, EXIT_FAILED, clock};
 
@@ -32,10 +32,10 @@ pub(crate) struct TestArgs {
     /// Source of the settings, whose secrets, renames and statuses count.
     #[arg(long, value_name = "NAME", conflicts_with_all = ["secret", "second_secret", "public_keys", "reward_per_usd"])]
     source: Option<String>,
-    /// The network's secret: env:NAME or file:PATH.
+    /// The network's secret: `env:NAME` or `file:PATH`.
     #[arg(long, value_name = "REFERENCE")]
     secret: Option<String>,
-    /// The second secret that some networks sign, too: env:NAME or file:PATH.
+    /// The second secret that some networks sign, too: `env:NAME` or `file:PATH`.
     #[arg(long, value_name = "REFERENCE")]
     second_secret: Option<String>,
     /// The network's public keys: its key list in JSON, or a PEM file.
@@ -101,21 +101,21 @@ fn cause(
 /// The source of that name, which must have this network.
 fn source<'k>(known: &'k Known, name: &str, definition: &Definition) -> anyhow::Result<&'k Source> {
     let Some(settings) = &known.settings else {
-        return Err(BadUsage::new(
+        return Err(bad_usage(
             "`--source` needs settings: name them with --config FILE, or use --secret".into(),
         ));
     };
     let sources = &settings.sources;
     let Some(source) = sources.iter().find(|source| source.name == name) else {
         let names: Vec<_> = sources.iter().map(|source| source.name.as_str()).collect();
-        return Err(BadUsage::new(format!(
+        return Err(bad_usage(format!(
             "the source `{name}` is not in the settings; known sources: {}",
             names.join(", ")
         )));
     };
     let own = &source.params.definition().name;
     if *own != definition.name {
-        return Err(BadUsage::new(format!(
+        return Err(bad_usage(format!(
             "the source `{name}` has the network `{own}`, not `{0}`: test that network, or use --secret for `{0}`",
             definition.name
         )));
@@ -137,7 +137,7 @@ fn origin(
     let signs_host = matches!(&definition.signature.proof, Proof::Signed(scheme) if matches!(scheme.message, Message::Url(_)));
     match origin {
         Some(origin) => Ok(origin),
-        None if signs_host => Err(BadUsage::new(format!(
+        None if signs_host => Err(bad_usage(format!(
             "{} signs the host, too: give the complete URL, with https:// and host",
             definition.title
         ))),
@@ -150,7 +150,7 @@ fn params(args: &TestArgs, definition: &Definition) -> anyhow::Result<Params> {
     let Some(text) = &args.reward_per_usd else { return Ok(params) };
     match Micros::parse(text) {
         Ok(parsed) if parsed.amount.0 > 0 && !parsed.rounded => Ok(params.with_reward_per_usd(parsed.amount)),
-        _ => Err(BadUsage::new(format!(
+        _ => Err(bad_usage(format!(
             "`--reward-per-usd` must be a number above zero such as 500, not `{text}`"
         ))),
     }
@@ -160,7 +160,7 @@ fn params(args: &TestArgs, definition: &Definition) -> anyhow::Result<Params> {
 fn keys(args: &TestArgs) -> anyhow::Result<Option<Keys>> {
     let read = |option: &str, reference: &Option<String>| -> anyhow::Result<Vec<Secret>> {
         let Some(reference) = reference else { return Ok(Vec::new()) };
-        let secret = secret(reference).map_err(|what| BadUsage::new(format!("`{option}` {what}")))?;
+        let secret = secret(reference).map_err(|what| bad_usage(format!("`{option}` {what}")))?;
         Ok(vec![secret])
     };
     let secrets = read("--secret", &args.secret)?;
@@ -170,9 +170,8 @@ fn keys(args: &TestArgs) -> anyhow::Result<Option<Keys>> {
         Some(file) => {
             let shown = file.display();
             let text = std::fs::read_to_string(file)
-                .map_err(|why| BadUsage::new(format!("`--public-keys` {shown} cannot be read: {why}")))?;
-            PublicKey::read_list(&text)
-                .map_err(|why| BadUsage::new(format!("`--public-keys` {shown} {why}")))?
+                .map_err(|why| bad_usage(format!("`--public-keys` {shown} cannot be read: {why}")))?;
+            PublicKey::read_list(&text).map_err(|why| bad_usage(format!("`--public-keys` {shown} {why}")))?
         }
     };
     let is_given = !secrets.is_empty() || !second.is_empty() || !public.is_empty();

@@ -1,5 +1,7 @@
 //! A definition in words: its signature, its horizon, its callers, and what of it is not confirmed.
 
+use std::fmt::Write as _;
+
 use crate::postback::networks::Definition;
 use crate::postback::networks::coverage::{self, Coverage, ProofKind, Protection};
 use crate::postback::networks::definition::Confirmed;
@@ -23,7 +25,7 @@ impl Definition {
             Proof::Signed(scheme) => scheme.words(),
         };
         if let (Some(text), Some(place)) = (&self.signature.macro_text, self.signature.place()) {
-            words.push_str(&format!(" Paste it as {}={text}.", place.name()));
+            let _ = write!(words, " Paste it as {}={text}.", place.name());
         }
         words
     }
@@ -99,10 +101,10 @@ impl Coverage {
         }
         let mut short = if whole.is_empty() { "nothing".to_owned() } else { whole.join(", ") };
         if !part.is_empty() {
-            short.push_str(&format!(", {} before the point", part.join(", ")));
+            let _ = write!(short, ", {} before the point", part.join(", "));
         }
         if !open.is_empty() {
-            short.push_str(&format!("; not {}", open.join(", ")));
+            let _ = write!(short, "; not {}", open.join(", "));
         }
         short
     }

@@ -8,7 +8,8 @@ use crate::postback::networks::call::{Call, Method};
 use crate::postback::networks::coverage::Protection;
 use crate::postback::networks::definition::{Confirmed, ParameterSource};
 use crate::postback::networks::kinds::{By, Meaning};
-use crate::postback::networks::signature::{Digest, Keys, Proof, PublicKey, Refusal, Verified};
+use crate::postback::networks::signature::{Digest, Keys, Place, Proof, PublicKey, Refusal, Verified};
+use crate::postback::networks::trial::trial;
 use crate::postback::networks::{Field, Unit};
 use crate::postback::signature::Secret;
 use crate::postback::stated::Stated;
@@ -223,6 +224,30 @@ fn a_reversal_names_the_reward_of_its_credit() {
         if definition.kinds.rows.iter().any(|row| row.kind == Meaning::Reversal) {
             let reward = |kind| Sample::of(&definition, kind).event(&definition).key().to_owned();
             assert_eq!(reward(Meaning::Credit), reward(Meaning::Reversal), "{}", definition.name);
+        }
+    }
+}
+
+#[test]
+fn a_trial_of_a_signed_call_says_what_it_becomes_and_shows_no_secret() {
+    for definition in all() {
+        let name = &definition.name;
+        let params = Params::of(definition.clone()).with_reward_per_usd(Micros(400_000_000));
+        let sample = Sample::of(&definition, Meaning::Credit);
+        let trial = sample.with(|call| trial(call, &params, Some(&keys(&definition)), NOW));
+        assert!(trial.is_good(), "{name}: {trial:?}");
+        let lines: Vec<_> = trial.lines("coins").into_iter().map(|line| line.text).collect();
+        let result = lines.last().expect("a result");
+        assert!(
+            result.contains("it becomes a credit of ") || result.starts_with("It becomes a credit of "),
+            "{name}: {result}"
+        );
+        assert!(result.contains(" coins, "), "{name}: {result}");
+        let parameter = definition.signature.place().map(Place::name).unwrap_or_default();
+        let signature = sample.target.split(&format!("&{parameter}=")).nth(1).filter(|text| text.len() > 20);
+        for line in &lines {
+            assert!(!line.contains("test-secret"), "{name}: {line}");
+            assert!(signature.is_none_or(|signature| !line.contains(signature)), "{name}: {line}");
         }
     }
 }

@@ -7,9 +7,9 @@ use std::fmt;
 
 use ipnet::IpNet;
 
-use super::candidates::{hosts, origins, secrets};
-use super::{Deviation, Suspect};
 use crate::postback::carried::Carried;
+use crate::postback::diagnosis::candidates::{hosts, origins, secrets};
+use crate::postback::diagnosis::{Deviation, Suspect};
 use crate::postback::networks::definition::ParameterSource;
 use crate::postback::networks::signature::{
     Difference, Digest, Encoding, Keys, Message, Place, Proof, Refusal, Verified,
@@ -96,10 +96,7 @@ pub fn explain(unmatched: &Unmatched<'_>) -> Explanation {
         let listed = unmatched.callers.iter().map(ToString::to_string).collect();
         return Explanation::AddressCounts { title: definition.title.clone(), listed };
     }
-    let why = match definition.verify(call, keys, now) {
-        Ok(_) => return Explanation::Verifies,
-        Err(why) => why,
-    };
+    let Err(why) = definition.verify(call, keys, now) else { return Explanation::Verifies };
     let suspect = unmatched.suspect();
     let signs_host = matches!(&definition.signature.proof, Proof::Signed(scheme) if matches!(scheme.message, Message::Url(_)));
     let origins = if signs_host { origins(&suspect) } else { Vec::new() };
