@@ -73,8 +73,7 @@ impl Guess {
     pub fn of(bytes: &[u8], is_whole: bool, hints: &Hints) -> Result<Self, Unreadable> {
         let sample = Sample::of(bytes, is_whole)?;
         if sample.rows.is_empty() {
-            let what =
-                "none of its first lines is a transaction, so nothing can be proposed: use a file with some";
+            let what = "none of the file's first lines is a transaction, so nothing can be proposed: use a file with some";
             return Err(Unreadable::Columns(what.to_owned()));
         }
         let columns = column::columns(&sample);

@@ -348,7 +348,7 @@ fn a_file_without_money_says_what_is_missing() {
     assert!(!guess.is_complete());
     for (bytes, what) in [
         (&b""[..], "empty"),
-        (b"tx_id,amount\n\n", "none of its first lines is a transaction"),
+        (b"tx_id,amount\n\n", "first lines is a transaction"),
         (b"PK\x03\x04", "workbook"),
         (b"<html>", "HTML"),
     ] {
