@@ -58,9 +58,13 @@ impl Network {
             return Vec::new();
         }
         let answers = &self.definition().answers;
-        [&answers.recorded, &answers.repeat]
-            .map(|answer| Acknowledgement { status: answer.status, body: self.body(answer, call) })
-            .into()
+        let own = |answer: &answers::Answer| Acknowledgement {
+            status: answer.status,
+            body: self.body(answer, call),
+        };
+        let mut all: Vec<_> = [&answers.recorded, &answers.repeat].map(own).into();
+        all.dedup();
+        all
     }
 
     /// How the answer to `call` is taken.

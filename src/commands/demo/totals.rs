@@ -93,7 +93,8 @@ impl Totals {
         let (mark, word, counter, why) = match step {
             Step::Credit | Step::Release | Step::Overturn => {
                 let details = change.details.as_ref().map(|details| &details.event);
-                let offer = details.and_then(|event| event.offer_name.clone()).unwrap_or_default();
+                let offer = details.and_then(|event| event.offer_name.clone());
+                let offer = offer.unwrap_or_else(|| format!("an offer of {}", reward.source));
                 ('●', "credited", &self.credited, offer)
             }
             Step::Hold

@@ -87,3 +87,38 @@ async fn unwanted_calls_are_not_sent_and_stay() {
     assert_eq!(resent, Resent::default());
     assert_eq!(ids(&keep), ["a"]);
 }
+
+#[tokio::test]
+async fn a_call_with_a_body_is_sent_again_as_it_was() {
+    let (_folder, keep) = file();
+    let address = crate::double::serve(|head| async move {
+        let is_same =
+            head.starts_with("POST /pb/a ") && head.contains("x-sign: t=1") && head.contains("length: 7");
+        if is_same { (200, "done".to_owned()) } else { (400, head) }
+    })
+    .await;
+    let done = Acknowledgement { status: 200, body: "done".into() };
+    let posted = |acknowledged_by| Kept {
+        method: "POST".into(),
+        url: format!("http://{address}/pb/a"),
+        headers: vec![("x-sign".into(), "t=1".into())],
+        body: kept_body(b"{\"a\":1}"),
+        acknowledged_by,
+        ..kept("a")
+    };
+    keep.add(&posted(vec![done])).expect("kept");
+    keep.add(&posted(Vec::new())).expect("kept");
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let resent = keep.resend(|_| true).await.expect("sent");
+    assert_eq!((resent.acknowledged.len(), resent.failed), (1, 1), "`done` is no word of the second network");
+}
+
+#[test]
+fn a_file_of_before_has_calls_without_a_body() {
+    let (_folder, keep) = file();
+    let text = "{\"tx_id\":\"a\",\"act\":\"credit\",\"url\":\"http://127.0.0.1:1/\",\"attempts\":6,\"failed_at_ms\":1,\
+                \"last_answer\":\"503\"}\n";
+    fs::write(&keep.path, text).expect("written");
+    assert_eq!(keep.all().expect("readable"), [kept("a")]);
+    assert_eq!(line(&kept("a")).expect("a line"), text, "and is written the same");
+}
