@@ -28,8 +28,14 @@ struct Played {
 }
 
 impl Played {
+    /// With as many calls as can be signed in a moment: ECDSA is slow without optimisation.
     fn new(name: &str, mix: &str) -> Self {
         let network = Network::shipped(name).expect("it ships");
+        let is_slow = network.definition().signature.proof.needs().public_keys;
+        Self::with(network, name, mix, if is_slow { 80 } else { 200 })
+    }
+
+    fn with(network: Network, name: &str, mix: &str, calls: u64) -> Self {
         let mark = if network.query().is_empty() { "" } else { "?" };
         let url = format!("http://127.0.0.1:8080/pb/{name}{mark}{}", network.query());
         let template = Template::parse(&url, &network).expect("a good template");
@@ -40,8 +46,6 @@ impl Played {
         };
         let secrets = Secrets { secret, second: b"second-secret".to_vec() };
         let signer = Signer::new(&template, Some(ORIGIN), &secrets).expect("it can sign");
-        // ECDSA is slow without optimisation.
-        let calls = if network.definition().signature.proof.needs().public_keys { 40 } else { 200 };
         let options = PlanOptions {
             mix: mix.parse().expect("a mix"),
             ..PlanOptions::new(3, Some(calls), template.clone())
@@ -142,7 +146,7 @@ fn a_plan_has_what_its_network_has_and_nothing_else() {
     for name in shipped::names() {
         let mix = "honest,impossible_speed=0.1,wrong_country=0.1,repeat=0.1,reversal=0.1,early_reversal=0.1,\
                    duplicate=0.1,forged=0.1,broken=0.1";
-        let played = Played::new(name, mix);
+        let played = Played::with(Network::shipped(name).expect("it ships"), name, mix, 600);
         let seen: BTreeSet<_> = played.calls.iter().map(|call| call.event.variety).collect();
         let expected: BTreeSet<_> =
             Variety::ALL.into_iter().filter(|variety| played.network.lacks(*variety).is_none()).collect();
