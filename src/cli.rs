@@ -52,7 +52,7 @@ pub(crate) enum Command {
     Web,
     /// Process recorded postbacks, deliver to apps, run scheduled jobs.
     Worker,
-    /// Run a demo with a temporary database, a simulated network and a simulated app.
+    /// Run a demo with a temporary database, four simulated networks and a simulated app.
     Demo(DemoArgs),
     /// Check settings, database, geo files, clock, public URL and apps, and print the URL to paste into each network's
     /// dashboard. Writes nothing; each app receives one test call with a credit of 0. Exit code 1 if a problem is

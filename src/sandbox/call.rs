@@ -1,4 +1,4 @@
-//! A planned call, its event, and its signed URL.
+//! A planned call, its event, and how it is signed.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -6,13 +6,15 @@ use std::sync::{Arc, OnceLock};
 
 use domain::money::Micros;
 use domain::postback::networks::Field;
-use domain::postback::signature::HASH_PARAM;
+use domain::postback::networks::signature::Refusal;
 use domain::reward::Status;
 use domain::time::SECOND_MS;
 
 use super::mix::Variety;
 use super::people::Task;
-use super::template::{Signer, Template};
+use super::postback::Postback;
+use super::signer::Signer;
+use super::template::Template;
 
 /// One invented reward event. Its calls share it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,6 +27,11 @@ pub struct Event {
     pub plan: Arc<str>,
     /// Number within the plan, from 1.
     pub number: u64,
+    /// What makes its reward unique in the gateway: mostly the transaction ID.
+    pub key: String,
+    /// True if rule Q6 holds it whatever it says: the signature leaves open what decides about money, and the caller is
+    /// not on the source's list.
+    pub is_open: bool,
     /// Number of the user within the plan.
     pub user: u64,
     /// What the user did.
@@ -75,12 +82,12 @@ impl Outlook {
 pub enum Act {
     /// The user earned the reward.
     Credit,
-    /// A repeat of the credit, byte for byte.
+    /// A repeat of the credit, byte for byte; only a time in the signature is that of sending.
     Again,
     /// The network takes the reward back. Networks differ in the status, and in whether they repeat the amounts.
     Reversal {
-        /// 2, or the older 0.
-        status: u8,
+        /// Which of the network's words for a reversal, from 0: `TarGo` has 2 and the older 0.
+        word: usize,
         /// True: reward and payout are repeated.
         amounts: bool,
     },
@@ -97,8 +104,8 @@ pub enum Forgery {
     WrongHash,
     /// No hash at all.
     MissingHash,
-    /// The hash of a genuine call, with a tenfold reward.
-    ChangedAmount,
+    /// The hash of a genuine call, with a tenfold amount or another id in this field, which the hash covers.
+    Changed(Field),
 }
 
 /// Why a call cannot be mapped.
@@ -131,25 +138,21 @@ impl Call {
         !matches!(self.act, Act::Forged(_))
     }
 
-    /// Path and query with the hash, for sending at `now_ms`. The first call of an event fixes its click time.
-    pub fn signed_target(&self, template: &Template, signer: &Signer, now_ms: i64) -> String {
-        let clicked_at_s = self.event.clicked_at_s(now_ms);
-        let target = |act| template.expand(|field| self.event.value(field, act, clicked_at_s));
+    /// The call with its signature, for sending at `now_ms`, in unix milliseconds. The first call of an event fixes its
+    /// click time.
+    pub fn postback(&self, template: &Template, signer: &Signer, now_ms: i64) -> Result<Postback, Refusal> {
+        let clicked_at_ms = self.event.clicked_at_s(now_ms) * SECOND_MS;
+        let network = template.network();
+        let unsigned = |act| template.unsigned(|field| self.event.value(network, field, act, clicked_at_ms));
         match self.act {
-            Act::Forged(Forgery::MissingHash) => target(Act::Credit),
-            Act::Forged(Forgery::WrongHash) => {
-                let mut forged = signer.sign(&target(Act::Credit));
-                let last = if forged.ends_with('0') { '1' } else { '0' };
-                forged.pop();
-                forged.push(last);
-                forged
+            Act::Forged(Forgery::MissingHash) => Ok(unsigned(Act::Credit)),
+            Act::Forged(Forgery::WrongHash) => signer.forge(&unsigned(Act::Credit), now_ms),
+            Act::Forged(Forgery::Changed(_)) => {
+                let genuine = unsigned(Act::Credit);
+                let signed = signer.sign(&genuine, now_ms)?;
+                Ok(unsigned(self.act).with_signature_of(&genuine, &signed))
             }
-            Act::Forged(Forgery::ChangedAmount) => {
-                let genuine = signer.sign(&target(Act::Credit));
-                let (_, hash) = genuine.rsplit_once('=').unwrap_or_default();
-                format!("{}&{HASH_PARAM}={hash}", target(self.act))
-            }
-            act => signer.sign(&target(act)),
+            act => signer.sign(&unsigned(act), now_ms),
         }
     }
 }
@@ -176,33 +179,6 @@ impl Event {
         let clicked_at_ms = now_ms - self.took_ms;
         *self.clicked_at_s.get_or_init(|| (clicked_at_ms + SECOND_MS - 1).div_euclid(SECOND_MS))
     }
-
-    fn value(&self, field: Field, act: Act, clicked_at_s: i64) -> String {
-        match (field, act) {
-            (Field::UserId, Act::Broken(Fault::MissingUser))
-            | (Field::Reward | Field::Payout, Act::Reversal { amounts: false, .. }) => String::new(),
-            (Field::Status, Act::Broken(Fault::UnknownStatus)) => "7".into(),
-            (Field::Status, Act::Reversal { status, .. }) => status.to_string(),
-            (Field::Status, _) => "1".into(),
-            (Field::Reward, Act::Broken(Fault::NegativeMoney)) => format!("-{}", self.reward),
-            (Field::Reward, Act::Forged(Forgery::ChangedAmount)) => Micros(self.reward.0 * 10).to_string(),
-            (Field::UserId, _) => self.user_id(),
-            (Field::TxId, _) => self.tx_id(),
-            (Field::Reward, _) => self.reward.to_string(),
-            (Field::Payout, _) => self.payout.to_string(),
-            (Field::OfferId, _) => self.task.offer_id.into(),
-            (Field::OfferName, _) => self.task.offer_name.into(),
-            (Field::EventId, _) => self.task.event_id.into(),
-            (Field::EventName, _) => self.task.event_name.into(),
-            (Field::Ip, _) => self.ip.to_string(),
-            (Field::CountryCode, _) => self.country_code.into(),
-            (Field::ClickedAt, _) => clicked_at_s.to_string(),
-            (Field::Sub1, _) => "sandbox".into(),
-            (Field::Sub2, _) => format!("placement {}", self.user % 5),
-            // This network has no others.
-            _ => String::new(),
-        }
-    }
 }
 
 /// The transaction ID of an event.
@@ -225,7 +201,8 @@ impl fmt::Display for Act {
             Self::Reversal { .. } => "reversal",
             Self::Forged(Forgery::WrongHash) => "forged (wrong hash)",
             Self::Forged(Forgery::MissingHash) => "forged (no hash)",
-            Self::Forged(Forgery::ChangedAmount) => "forged (changed amount)",
+            Self::Forged(Forgery::Changed(Field::Reward | Field::Payout)) => "forged (changed amount)",
+            Self::Forged(Forgery::Changed(_)) => "forged (changed id)",
             Self::Broken(Fault::NegativeMoney) => "broken (negative money)",
             Self::Broken(Fault::MissingUser) => "broken (no user)",
             Self::Broken(Fault::UnknownStatus) => "broken (unknown status)",

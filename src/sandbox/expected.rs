@@ -26,6 +26,8 @@ const KEPT_UNEXPECTED: usize = 20;
 pub struct Expected {
     plan: Option<Arc<str>>,
     dispositions: HashMap<u64, Disposition>,
+    /// Event numbers by the key of the reward.
+    keys: HashMap<String, u64>,
     unexpected: u64,
     first_unexpected: Vec<Unexpected>,
 }
@@ -66,6 +68,9 @@ impl Expected {
     pub fn observe(&mut self, call: &Call, answer: &Answer) {
         let event = &call.event;
         self.plan.get_or_insert_with(|| Arc::clone(&event.plan));
+        if !self.dispositions.contains_key(&event.number) {
+            self.keys.insert(event.key.clone(), event.number);
+        }
         let disposition = self.dispositions.entry(event.number).or_insert_with(|| Disposition::new(event));
         match call.act {
             Act::Credit | Act::Again => disposition.credits.add(answer),
@@ -110,6 +115,11 @@ impl Expected {
         self.dispositions.contains_key(&number).then_some(number)
     }
 
+    /// The number of the event whose reward has this key; `None` if it was not sent.
+    pub(super) fn number_of_key(&self, key: &str) -> Option<u64> {
+        self.keys.get(key).copied()
+    }
+
     /// The statuses that the reward of this event may have.
     pub(super) fn allowed(&self, disposition: &Disposition) -> Allowed {
         let (credits, reversals) = (&disposition.credits, &disposition.reversals);
@@ -139,6 +149,8 @@ impl Expected {
     fn outlook(&self, disposition: &Disposition) -> Outlook {
         let (event, credits) = (&disposition.event, &disposition.credits);
         let is_certain = match event.variety {
+            // Neither its speed nor its order matters.
+            _ if event.is_open => true,
             // It may have arrived too late to look impossible.
             Variety::ImpossibleSpeed => {
                 let arrived_by_ms = credits.first_acknowledged_at_ms;
@@ -186,7 +198,7 @@ impl Sendings {
         let earliest = |known: Option<i64>, at_ms| Some(known.map_or(at_ms, |known: i64| known.min(at_ms)));
         self.attempted += 1;
         self.first_sent_at_ms = earliest(self.first_sent_at_ms, answer.sent_at_ms);
-        if answer.acknowledged {
+        if answer.is_acknowledged() {
             self.acknowledged += 1;
             self.first_acknowledged_at_ms = earliest(self.first_acknowledged_at_ms, answer.answered_at_ms);
         }

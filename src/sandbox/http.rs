@@ -1,8 +1,9 @@
-//! The HTTP client: GET requests with time-outs and a maximum answer.
+//! The HTTP client: requests with time-outs and a maximum answer.
 
 use std::error::Error;
 use std::time::Duration;
 
+use domain::postback::networks::Method;
 use reqwest::redirect::Policy;
 use reqwest::{Client, ClientBuilder};
 
@@ -13,12 +14,25 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// A request.
-pub(super) struct Get<'a> {
+#[derive(Clone, Copy)]
+pub(super) struct Request<'a> {
+    pub(super) method: Method,
     pub(super) url: &'a str,
+    /// Names and values.
+    pub(super) headers: &'a [(String, String)],
+    /// Empty for a GET.
+    pub(super) body: &'a [u8],
     /// The API's token; postbacks carry none.
     pub(super) bearer: Option<&'a str>,
     /// A longer body is an error.
     pub(super) max_body_bytes: usize,
+}
+
+impl<'a> Request<'a> {
+    /// A GET of `url` without headers of its own.
+    pub(super) fn get(url: &'a str, bearer: Option<&'a str>, max_body_bytes: usize) -> Self {
+        Self { method: Method::Get, url, headers: &[], body: &[], bearer, max_body_bytes }
+    }
 }
 
 /// An answer.
@@ -36,9 +50,9 @@ pub(super) struct NoReply {
     pub(super) unreachable: bool,
 }
 
-/// Makes GET requests. Tests use an implementation without TLS.
+/// Sends requests. Tests use an implementation without TLS.
 pub(super) trait Http: Clone + Send + Sync + 'static {
-    fn get(&self, get: Get<'_>) -> impl Future<Output = Result<Reply, NoReply>> + Send;
+    fn send(&self, request: Request<'_>) -> impl Future<Output = Result<Reply, NoReply>> + Send;
 }
 
 /// A client that keeps up to `connections` connections open, follows no redirect and uses no proxy.
@@ -60,18 +74,23 @@ pub(super) fn client(connections: usize) -> Result<Client, NoReply> {
 }
 
 impl Http for Client {
-    async fn get(&self, get: Get<'_>) -> Result<Reply, NoReply> {
-        let request = Self::get(self, get.url);
-        let request = match get.bearer {
-            Some(token) => request.bearer_auth(token),
-            None => request,
+    async fn send(&self, request: Request<'_>) -> Result<Reply, NoReply> {
+        let mut outgoing = match request.method {
+            Method::Get => Self::get(self, request.url),
+            Method::Post => Self::post(self, request.url).body(request.body.to_vec()),
         };
-        let mut response = request.send().await?;
+        for (name, value) in request.headers {
+            outgoing = outgoing.header(name, value);
+        }
+        if let Some(token) = request.bearer {
+            outgoing = outgoing.bearer_auth(token);
+        }
+        let mut response = outgoing.send().await?;
         let mut body = Vec::new();
         while let Some(chunk) = response.chunk().await? {
             body.extend_from_slice(&chunk);
-            if body.len() > get.max_body_bytes {
-                let reason = format!("the answer is longer than {} bytes", get.max_body_bytes);
+            if body.len() > request.max_body_bytes {
+                let reason = format!("the answer is longer than {} bytes", request.max_body_bytes);
                 return Err(NoReply { reason, unreachable: false });
             }
         }

@@ -13,9 +13,11 @@
 //! |---|---|
 //! | `plan` | the calls of a seed in order, and what is expected of each |
 //! | `mix` | the share of each variety of events |
-//! | `call` | one event, its calls, and their signed URLs |
-//! | `answer` | the answer to a call |
-//! | `template` | the publisher's URL with macros; the signature |
+//! | [`Network`] | the network that is played, and what it lacks |
+//! | `call`, `values` | one event, its calls, and what the network says of it in each field |
+//! | `template`, `json` | the publisher's URL with macros, and the body |
+//! | `signer`, `postback` | the signature, and one call as it travels |
+//! | `answer` | the answer to a call, as the network takes it |
 //! | `people`, `addresses` | invented users, their tasks and addresses |
 //! | `send` | sends the calls of a plan; latency counts from the scheduled instant |
 //! | `pace` | when each call and retry is due; the clock is an argument |
@@ -36,29 +38,37 @@ mod check;
 mod double;
 mod expected;
 mod http;
+mod json;
 mod kept;
 mod mix;
+mod network;
 mod pace;
 mod people;
 mod plan;
+mod postback;
 mod report;
 mod send;
+mod signer;
 mod statement;
 mod template;
+mod values;
 
-pub use answer::Answer;
+pub use answer::{Acknowledgement, Answer, Heard};
 pub use call::{Act, Call, Event, Fault, Forgery, Outlook};
 pub use check::{CheckError, CheckOptions, Checked, Difference, LISTED_DIFFERENCES, MAX_DEADLINE, check};
 pub use expected::Expected;
 pub use kept::{Keep, KeepError, Kept, Resent};
 pub use mix::{BadMix, Mix, Variety};
+pub use network::Network;
 pub use pace::Retries;
 pub use people::Task;
 pub use plan::{BadPlan, Plan, PlanOptions};
+pub use postback::Postback;
 pub use report::{Latencies, Report, Tally};
 pub use send::{MAX_CONNECTIONS, MAX_RATE_PER_S, MAX_RETRY_DELAY, RunError, SendOptions, run};
+pub use signer::{Secrets, Signer, SignerError};
 pub use statement::{StatementTotals, mark_delivered, write_statement};
-pub use template::{Signer, Template, TemplateError};
+pub use template::{Template, TemplateError};
 
 /// The wall clock, in unix milliseconds; the only place where the sandbox reads it.
 fn clock_ms() -> i64 {

@@ -149,6 +149,25 @@ impl Mix {
         if sum > 1.0 + 1e-9 { Err(BadMix::Sum(sum)) } else { Ok(self) }
     }
 
+    /// The same without these varieties: what would have been one of them is honest.
+    #[must_use]
+    pub(super) fn without(mut self, varieties: impl IntoIterator<Item = Variety>) -> Self {
+        for variety in varieties {
+            match variety {
+                Variety::Honest => {}
+                Variety::ImpossibleSpeed => self.impossible_speed = 0.0,
+                Variety::WrongCountry => self.wrong_country = 0.0,
+                Variety::Repeat => self.repeat = 0.0,
+                Variety::Reversal => self.reversal = 0.0,
+                Variety::EarlyReversal => self.early_reversal = 0.0,
+                Variety::Duplicate => self.duplicate = 0.0,
+                Variety::Forged => self.forged = 0.0,
+                Variety::Broken => self.broken = 0.0,
+            }
+        }
+        self
+    }
+
     /// The variety at `point` between 0 and 1, with the shares side by side.
     pub(super) fn variety_at(&self, point: f64) -> Variety {
         let mut end = 0.0;

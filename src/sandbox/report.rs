@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use hdrhistogram::{CreationError, Histogram};
 
-use super::answer::Answer;
+use super::answer::{Answer, Heard};
 use super::call::Call;
 use super::expected::Expected;
 use super::mix::Variety;
@@ -46,11 +46,11 @@ pub struct Report {
 pub struct Tally {
     /// All calls.
     pub calls: u64,
-    /// 200 with an acknowledging body.
+    /// As the network takes it.
     pub acknowledged: u64,
-    /// Status 403.
+    /// Status 403, or as the network is told that its signature is wrong.
     pub refused: u64,
-    /// Status 503.
+    /// Status 429 or 500 and above, or as the network is told to send it again.
     pub unavailable: u64,
     /// Any other answer.
     pub other: u64,
@@ -155,12 +155,12 @@ impl Report {
 impl Tally {
     fn add(&mut self, answer: &Answer) {
         self.calls += 1;
-        let counter = match answer.status {
-            _ if answer.acknowledged => &mut self.acknowledged,
-            Some(403) => &mut self.refused,
-            Some(503) => &mut self.unavailable,
-            Some(_) => &mut self.other,
-            None => &mut self.unanswered,
+        let counter = match answer.heard {
+            Heard::Acknowledged => &mut self.acknowledged,
+            Heard::Refused => &mut self.refused,
+            Heard::Later => &mut self.unavailable,
+            Heard::Other => &mut self.other,
+            Heard::Nothing => &mut self.unanswered,
         };
         *counter += 1;
     }
@@ -197,7 +197,7 @@ impl fmt::Display for Report {
         writeln!(
             out,
             "\n{:<17}{:>11}{:>11}{:>9}{:>9}{:>9}{:>9}",
-            "", "calls", "ok", "403", "503", "other", "none"
+            "", "calls", "ok", "refused", "later", "other", "none"
         )?;
         for (variety, tally) in &self.tallies {
             tally.row(out, variety.name())?;

@@ -202,7 +202,11 @@ mod tests {
         let kept = |tx_id: &str, act: &str| Kept {
             tx_id: tx_id.into(),
             act: act.into(),
+            method: "GET".into(),
             url: String::new(),
+            headers: Vec::new(),
+            body: None,
+            acknowledged_by: Vec::new(),
             attempts: 6,
             failed_at_ms: 1,
             last_answer: String::new(),

@@ -10,7 +10,10 @@ use crate::support::gate::{Gate, Listening, text};
 use crate::support::process::Process;
 use crate::support::settings::{PUBLIC_URL, SECRET_NAME};
 
-on_both_databases!(calls_the_network_gave_up_are_missing_until_sent_again,);
+on_both_databases!(
+    calls_the_network_gave_up_are_missing_until_sent_again,
+    any_network_is_played_and_each_event_has_one_effect,
+);
 
 /// An hour of the network's clock. Eight of them and the start of a process are far less than thirty.
 const HOUR_MS: &str = "300";
@@ -144,6 +147,67 @@ fn calls_the_network_gave_up_are_missing_until_sent_again(on: Kind) {
         gate.assert_proven();
     }
     up.process.stop();
+}
+
+/// The networks of the test below, each with the flags of its run and the settings of its source: a signed URL, a signature
+/// that covers only the transaction, the same with a listed caller, a signed JSON body, and JSON with the signature inside.
+const PLAYED: [(&str, &str, &[&str], &str); 5] = [
+    ("bitlabs", "bitlabs", &[], ""),
+    ("cpx-research", "cpx-unlisted", &[], ""),
+    ("cpx-research", "cpx-listed", &["--caller-listed"], "allow_ips = [\"127.0.0.1\", \"::1\"]\n"),
+    ("mmolove", "mmolove", &[], ""),
+    ("inbrain", "inbrain", &["--caller-listed"], "allow_ips = [\"127.0.0.1\", \"::1\"]\n"),
+];
+
+fn any_network_is_played_and_each_event_has_one_effect(on: Kind) {
+    let section = |(network, source, _, callers): &(&str, &str, &[&str], &str)| {
+        format!(
+            "[[sources]]\nname = \"{source}\"\nnetwork = \"{network}\"\nsecret = \"env:{SECRET_NAME}\"\n\
+             currency = \"coins\"\n{callers}"
+        )
+    };
+    let sections: String = PLAYED.iter().map(section).collect();
+    let gate = Gate::with(on, |settings| settings.with_tail(&sections));
+    let mut up = gate.up();
+    let token = gate.token("admin");
+    gate.change(|settings| settings.with_variable("API_TOKEN", &token));
+    let secret = format!("env:{SECRET_NAME}");
+    for (network, source, flags, _) in PLAYED {
+        let url = format!("http://{}/pb/{source}", up.address);
+        let mut arguments = vec!["sandbox", &url, "--network", network, "--secret", &secret];
+        arguments.extend(["--signed-origin", PUBLIC_URL, "--token", "env:API_TOKEN", "--count", "120"]);
+        arguments.extend(["--mix", "repeat=0.1,reversal=0.15,early_reversal=0.1,forged=0.15,broken=0.1"]);
+        arguments.extend(flags);
+        let output = gate.run(&arguments);
+        let said = text(&output.stdout);
+        assert_eq!(output.status.code(), Some(0), "{source}: {said}{}", text(&output.stderr));
+        assert!(said.contains(" balances: 0 differences"), "{source}: {said}");
+        let is_told = said.contains("expected to be held by rule Q6");
+        assert_eq!(is_told, source == "cpx-unlisted", "{source}: {said}");
+    }
+    gate.assert_proven();
+    up.process.stop();
+}
+
+#[test]
+fn a_network_that_cannot_be_played_is_refused_with_what_to_do() {
+    let gate = Gate::new(Kind::Sqlite);
+    for (arguments, expected) in [
+        (&["--network", "bitlab"][..], "`bitlab` is not a network (did you mean bitlabs?)"),
+        (&["--network", "mine.toml"], "--network: the definition mine.toml cannot be read"),
+        (
+            &["--network", "bitlabs"],
+            "--secret: this network signs with a secret: pass it as env:NAME or file:PATH",
+        ),
+        (
+            &["--network", "cpx-research", "--signature-form", "cut"],
+            "--signature-form has no use: CPX Research",
+        ),
+    ] {
+        let output = gate.run(&[&["sandbox"], arguments].concat());
+        assert_eq!(output.status.code(), Some(1), "{arguments:?}");
+        assert!(text(&output.stderr).contains(expected), "{}", text(&output.stderr));
+    }
 }
 
 #[test]

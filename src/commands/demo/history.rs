@@ -6,7 +6,6 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 use anyhow::Context as _;
 use domain::postback::networks::Call;
-use domain::postback::signature::{Secret, SignatureForm};
 use domain::report::day::BusinessDay;
 use domain::review::decision::Review;
 use domain::time::{Clock, TimestampMs};
@@ -56,11 +55,9 @@ pub(super) async fn fill(
     process: &Process,
     geo: &Geo,
     template: &Template,
-    secret: &str,
+    signer: &Signer,
     now: TimestampMs,
 ) -> anyhow::Result<u64> {
-    let secret = Secret::new(secret.to_owned()).context("an empty secret")?;
-    let signer = Signer::new(template, Some(super::PUBLIC_URL), SignatureForm::Empty, secret)?;
     let options =
         PlanOptions { mix: MIX, follow_up_calls: 5..=600, ..PlanOptions::new(SEED, None, template.clone()) };
     let mut plan = Plan::new(&options)?;
@@ -83,7 +80,7 @@ pub(super) async fn fill(
         for (index, call) in plan.by_ref().take(usize::try_from(count).unwrap_or_default()).enumerate() {
             let into = (end.0 - at.0 - 1) * i64::try_from(index).unwrap_or_default() / count.max(1);
             let received_at = TimestampMs(at.0 + into);
-            let target = call.signed_target(template, &signer, received_at.0);
+            let target = call.postback(template, signer, received_at.0)?.target;
             let received = Call::get(super::PUBLIC_URL, &target);
             let verified = endpoints.get(super::SOURCE).map(|it| it.check(&received, None, received_at));
             if !matches!(verified, Some(Err(_))) {

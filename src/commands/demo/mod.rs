@@ -1,6 +1,6 @@
 //! `rewardgate demo`: everything at once, at a pace that people can follow.
 //!
-//! A temporary SQLite database with its own secrets, web and workers as in production, and the sandbox as the network on one
+//! A temporary SQLite database with its own secrets, web and workers as in production, and the sandbox as four networks on one
 //! side and as an app that sometimes fails on the other. Nothing is staged: every line is a postback that came over HTTP and
 //! what the worker saved of it.
 //!
@@ -9,7 +9,7 @@
 //! | [`setup`] | settings, database, app, people and token |
 //! | [`history`] | sixty days before the demo begins |
 //! | [`finance`] | reports, sign-offs and statements of those days |
-//! | [`network`] | sends postbacks |
+//! | [`network`] | the four networks, and sending their postbacks |
 //! | [`totals`] | prints what happens, and counts it |
 //! | [`ending`] | waits for the last deliveries, and compares the app's balances with ours |
 
@@ -28,16 +28,16 @@ use clap::Args;
 use domain::batch::BatchOutcome;
 use tokio_util::sync::CancellationToken;
 
-use crate::commands::{new_token, say};
+use crate::commands::say;
 use crate::process::{Process, open_geo};
 use crate::roles::{self, Web};
 use totals::Totals;
 
-/// The origin that the network signs; the calls go to the port that was free.
+/// The origin that the networks sign; the calls go to the port that was free.
 const PUBLIC_URL: &str = "https://gw.example.com";
 /// The only app.
 const APP: &str = "main";
-/// The only source.
+/// The source with the history.
 const SOURCE: &str = "targo-demo";
 /// The person with the role risk.
 const REVIEWER: &str = "mara";
@@ -45,7 +45,7 @@ const REVIEWER: &str = "mara";
 /// Pace, length and address of the demo.
 #[derive(Debug, Args)]
 pub(crate) struct DemoArgs {
-    /// Postbacks per second.
+    /// Postbacks per second of the first network; each of the three others sends a third of it.
     #[arg(long, default_value_t = 3)]
     pub(crate) rate: u32,
     /// Stop after this many seconds. Default: run until Ctrl-C.
@@ -59,8 +59,7 @@ pub(crate) struct DemoArgs {
 /// Runs until Ctrl-C, or for `--seconds`. Exit code 1 if the books are not proven or the app's balances differ.
 pub(crate) async fn demo(args: DemoArgs) -> anyhow::Result<u8> {
     let folder = tempfile::tempdir().context("a temporary folder")?;
-    let secret = new_token()?;
-    std::fs::write(folder.path().join("secret"), &secret).context("the demo's secret cannot be saved")?;
+    network::CAST.iter().try_for_each(|cast| cast.make_secret(folder.path()))?;
     let app = setup::start_app(folder.path()).await?;
     let settings = || setup::settings(folder.path(), &args.listen, &app);
     let process = setup::process(settings()?).await?;
@@ -68,9 +67,10 @@ pub(crate) async fn demo(args: DemoArgs) -> anyhow::Result<u8> {
     let access = setup::Access::create(&process).await?;
     let web = Web::bind(&process.settings)?;
     let url = format!("http://{}", web.address);
-    let template = network::template(&url)?;
+    let template = network::CAST[0].template(&url)?;
+    let signer = network::CAST[0].signer(&template, folder.path())?;
     eprintln!("creating 60 days of history …");
-    history::fill(&process, &geo, &template, &secret, process.clock.now()).await?;
+    history::fill(&process, &geo, &template, &signer, process.clock.now()).await?;
     greet(&url, &access);
     end_after(args.seconds, &process.stop);
 
@@ -79,9 +79,9 @@ pub(crate) async fn demo(args: DemoArgs) -> anyhow::Result<u8> {
         let totals = totals.clone();
         Arc::new(move |outcome: &BatchOutcome| totals.count_batch(outcome))
     };
-    // The network stops first; what was acknowledged is still processed and delivered before the workers stop.
+    // The networks stop first; what was acknowledged is still processed and delivered before the workers stop.
     let sending = CancellationToken::new();
-    let network = network::send(template, &secret, args.rate, &totals, &sending);
+    let network = network::send(&url, folder.path(), args.rate, &totals, &sending);
     let stopping = async {
         process.stop.cancelled().await;
         sending.cancel();
@@ -123,7 +123,7 @@ fn greet(url: &str, access: &setup::Access) {
     say(&format!("listening on {url}"));
     say("");
     say(
-        "  A simulated network sends signed postbacks; RewardGate records, acknowledges and checks them, and notifies an app.",
+        "  Four simulated networks send signed postbacks; RewardGate records, acknowledges and checks them, and notifies an app.",
     );
     say("  Stop with Ctrl-C.");
     say("");

@@ -11,7 +11,8 @@ use store::access::staff::NewPerson;
 use store::access::tokens::NewToken;
 use tokio::net::TcpListener;
 
-use super::{APP, PUBLIC_URL, REVIEWER, SOURCE, finance};
+use super::network::{CAST, Cast};
+use super::{APP, PUBLIC_URL, REVIEWER, finance};
 use crate::commands::{new_password, new_token};
 use crate::config::{Environment, Settings};
 use crate::metrics;
@@ -68,10 +69,10 @@ pub(super) async fn process(settings: Settings) -> anyhow::Result<Process> {
 
 /// The settings of the demo; the secrets are files in `folder`.
 pub(super) fn settings(folder: &Path, listen: &str, app: &App) -> anyhow::Result<Settings> {
+    let sources: String = CAST.iter().map(|cast| source(cast, folder)).collect();
     let text = format!(
         "listen = {listen:?}\npublic_url = {PUBLIC_URL:?}\ndatabase_url = \"sqlite://{folder}/demo.db\"\n\
-         [[sources]]\nname = {SOURCE:?}\nnetwork = \"targo\"\nsecret = \"file:{folder}/secret\"\ncurrency = \"coins\"\n\
-         [sources.statement]\ntolerance = \"0.02\"\n\
+         {sources}\
          [deliveries]\nallow_networks = [\"127.0.0.1\"]\n\
          [[apps]]\nname = {APP:?}\n[apps.forward]\nurl = {url:?}\nsecret = \"file:{folder}/app-secret\"\n\
          schedule = {RETRIES}\n",
@@ -79,6 +80,20 @@ pub(super) fn settings(folder: &Path, listen: &str, app: &App) -> anyhow::Result
         url = postback_url(&app.origin()),
     );
     Settings::parse(&text, Environment::Ignored).map_err(|faults| anyhow::anyhow!("{}", faults.join("\n")))
+}
+
+/// The source of one network.
+fn source(cast: &Cast, folder: &Path) -> String {
+    let callers = if cast.is_caller_listed { "allow_ips = [\"127.0.0.1\", \"::1\"]\n" } else { "" };
+    let statement = if cast.is_main { "[sources.statement]\ntolerance = \"0.02\"\n" } else { "" };
+    format!(
+        "[[sources]]\nname = {name:?}\nnetwork = {network:?}\nsecret = \"file:{folder}/{secret}\"\ncurrency = \"coins\"\n\
+         {callers}{statement}",
+        name = cast.source(),
+        network = cast.name,
+        folder = folder.display(),
+        secret = cast.secret_file(),
+    )
 }
 
 /// Adds a person, and returns their password.

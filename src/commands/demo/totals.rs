@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use domain::batch::{BatchOutcome, Outcome, RewardChange};
+use domain::postback::networks::Field;
 use domain::reward::Step;
 use sandbox::{Act, Answer, Call, Forgery};
 use tokio_util::sync::CancellationToken;
@@ -31,16 +32,17 @@ pub(super) struct Totals {
 impl Totals {
     /// Counts an answer to the network, and prints it if it is a refusal.
     pub(super) fn count(&self, call: &Call, answer: &Answer) {
-        if answer.acknowledged {
+        if answer.is_acknowledged() {
             self.acknowledged.fetch_add(1, Ordering::Relaxed);
         } else {
             self.refused.fetch_add(1, Ordering::Relaxed);
             let why = match call.act {
                 Act::Forged(Forgery::WrongHash) => "its hash is wrong".to_owned(),
                 Act::Forged(Forgery::MissingHash) => "it has no hash".to_owned(),
-                Act::Forged(Forgery::ChangedAmount) => {
+                Act::Forged(Forgery::Changed(Field::Reward | Field::Payout)) => {
                     "the amount was changed to ten times as much".to_owned()
                 }
+                Act::Forged(Forgery::Changed(_)) => "the hash is that of another transaction".to_owned(),
                 _ => answer.text.clone(),
             };
             say(&line(
@@ -91,7 +93,8 @@ impl Totals {
         let (mark, word, counter, why) = match step {
             Step::Credit | Step::Release | Step::Overturn => {
                 let details = change.details.as_ref().map(|details| &details.event);
-                let offer = details.and_then(|event| event.offer_name.clone()).unwrap_or_default();
+                let offer = details.and_then(|event| event.offer_name.clone());
+                let offer = offer.unwrap_or_else(|| format!("an offer of {}", reward.source));
                 ('●', "credited", &self.credited, offer)
             }
             Step::Hold

@@ -43,11 +43,17 @@ impl<'s> GivenUp<'s> {
         }
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         seen.waiting.remove(&call.number);
-        if answer.acknowledged {
+        if answer.is_acknowledged() {
             seen.acknowledged += 1;
             return;
         }
-        let kept = Kept::of(call, answer, &self.send.template, &self.send.signer);
+        let kept = match Kept::of(call, answer, &self.send.template, &self.send.signer) {
+            Ok(kept) => kept,
+            Err(refusal) => {
+                seen.fault.get_or_insert(anyhow::anyhow!("a call cannot be signed: {refusal}"));
+                return;
+            }
+        };
         if answer.attempt <= self.send.retries.count {
             seen.waiting.insert(call.number, kept);
         } else {

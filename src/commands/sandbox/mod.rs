@@ -3,9 +3,11 @@
 //! | module | what it holds |
 //! |---|---|
 //! | [`scenario`] | the options, from flags, file and defaults |
+//! | [`network`] | the network that is played, and its secrets |
 //! | [`given_up`] | calls that were given up after the last retry |
 
 mod given_up;
+mod network;
 mod scenario;
 
 use std::collections::BTreeSet;
@@ -14,13 +16,12 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use clap::{Args, Subcommand, ValueEnum};
-use domain::postback::event::Params;
-use domain::postback::signature::SignatureForm;
+use domain::money::Micros;
 use domain::text::count;
 use rand::RngExt as _;
 use sandbox::{
-    Answer, Call, CheckOptions, Expected, Keep, Mix, Plan, PlanOptions, Retries, SendOptions, Signer,
-    Template, check, mark_delivered, run, write_statement,
+    Answer, Call, CheckOptions, Expected, Keep, Mix, Network, Plan, PlanOptions, Retries, SendOptions,
+    Signer, Template, check, mark_delivered, run, write_statement,
 };
 use tokio_util::sync::CancellationToken;
 
@@ -44,16 +45,30 @@ const MAX_HOUR_MS: u64 = 3_600_000;
 pub(crate) struct SandboxArgs {
     #[command(subcommand)]
     command: Option<SandboxCommand>,
-    /// URL from the network's dashboard, with macros in braces. Without a query, every macro is sent under its own
-    /// name.
+    /// URL from the network's dashboard, with the network's macros. Without a query, every parameter is sent under its
+    /// own name. Parameters that the network adds itself are added.
     #[arg(value_name = "URL", default_value = "http://127.0.0.1:8080/pb/targo-main")]
     url: String,
-    /// Secret of the source: env:NAME or file:PATH.
-    #[arg(long, default_value = "env:TARGO_SECRET", value_name = "REFERENCE")]
-    secret: String,
-    /// Part of the URL that is signed.
-    #[arg(long, value_enum, default_value_t = FormArg::Empty)]
-    signature_form: FormArg,
+    /// Network to play: the name of one that ships (`rewardgate networks list`), or a definition file ending in .toml.
+    #[arg(long, default_value = "targo", value_name = "NAME")]
+    network: String,
+    /// Secret of the source: env:NAME or file:PATH; of a network that signs with ECDSA its private key, 32 bytes or 64
+    /// hexadecimal digits [default of targo: env:TARGO_SECRET].
+    #[arg(long, value_name = "REFERENCE")]
+    secret: Option<String>,
+    /// Second secret, where the network signs an app key or a placement id, too: env:NAME or file:PATH.
+    #[arg(long, value_name = "REFERENCE")]
+    second_secret: Option<String>,
+    /// Part of the URL that is signed, of networks that sign the URL [default: as the network does].
+    #[arg(long, value_enum)]
+    signature_form: Option<FormArg>,
+    /// The source lists the address that the calls come from (allow_ips): then what the signature leaves open does not
+    /// hold rewards.
+    #[arg(long)]
+    caller_listed: bool,
+    /// Reward units for each USD of payout; of a network that names no reward, the reward_per_usd of the source.
+    #[arg(long, default_value = "500", value_name = "UNITS")]
+    reward_per_usd: String,
     /// The public_url of the gateway, which is signed. Default: the origin of URL.
     #[arg(long, value_name = "URL")]
     signed_origin: Option<String>,
@@ -144,17 +159,18 @@ pub(crate) async fn sandbox(args: SandboxArgs) -> anyhow::Result<u8> {
         None => {}
     }
     let scenario = Scenario::of(&args)?;
-    let template = Template::parse(&with_query(&args.url)?).context("URL")?;
-    let secret = config::secret(&args.secret).map_err(|what| anyhow::anyhow!("--secret {what}"))?;
-    let form = match args.signature_form {
-        FormArg::Empty => SignatureForm::Empty,
-        FormArg::Cut => SignatureForm::Cut,
-    };
+    let network = network::network(&args.network, args.signature_form)?;
+    let template = Template::parse(&with_query(&args.url, &network), &network).context("URL")?;
+    let secrets = network::secrets(&network, args.secret.as_deref(), args.second_secret.as_deref())?;
     let seed = scenario.seed.unwrap_or_else(|| rand::rng().random_range(1..=u64::from(u32::MAX)));
-    let signer =
-        Signer::new(&template, args.signed_origin.as_deref(), form, secret).context("--signed-origin")?;
-    let plan_options =
-        PlanOptions { mix: scenario.mix, ..PlanOptions::new(seed, Some(scenario.count), template.clone()) };
+    let signer = Signer::new(&template, args.signed_origin.as_deref(), &secrets)
+        .map_err(|error| network::in_words(&error))?;
+    let plan_options = PlanOptions {
+        mix: scenario.mix,
+        ratio: ratio(&args.reward_per_usd)?,
+        is_caller_listed: args.caller_listed,
+        ..PlanOptions::new(seed, Some(scenario.count), template.clone())
+    };
     let plan = Plan::new(&plan_options)?;
     let stop = CancellationToken::new();
     process::stop_on_signals(stop.clone())?;
@@ -171,6 +187,7 @@ pub(crate) async fn sandbox(args: SandboxArgs) -> anyhow::Result<u8> {
         reach(template.origin()).await?;
     }
     say(&format!("seed {seed}: {} calls to {}", scenario.count, template.origin()));
+    network::say_what_differs(&plan_options);
     let given_up = GivenUp::new(&send, scenario.kept.as_deref().map(Keep::at));
     // On the network's clock, each hour prints a line of its own.
     let progress = scenario.hour_ms.is_none().then(|| Progress::of("sending", Some(scenario.count)));
@@ -206,6 +223,7 @@ pub(crate) async fn sandbox(args: SandboxArgs) -> anyhow::Result<u8> {
                 token,
                 source: source(&args.url)?,
                 app: None,
+                is_quarantine_counted: network.hides_transactions(),
                 deadline: Duration::from_secs(args.deadline),
             };
             let mut checked = during("checking the effects", check(&options, expected)).await?;
@@ -285,13 +303,18 @@ async fn resend(keep: &Keep, tx: &[String], statement: Option<&Path>) -> anyhow:
     Ok(if resent.failed == 0 { EXIT_DONE } else { EXIT_FAILED })
 }
 
-/// Adds every macro under its own name if `url` has no query.
-fn with_query(url: &str) -> anyhow::Result<String> {
-    if url.contains('?') {
-        return Ok(url.to_owned());
-    }
-    let params = Params::shipped("targo").context("it ships")?;
-    Ok(format!("{url}?{}", params.definition().query_template()))
+/// Adds every parameter under its own name if `url` has no query.
+fn with_query(url: &str, network: &Network) -> String {
+    let query = network.query();
+    if url.contains('?') || query.is_empty() { url.to_owned() } else { format!("{url}?{query}") }
+}
+
+fn ratio(text: &str) -> anyhow::Result<Micros> {
+    let parsed = Micros::parse(text).ok().filter(|parsed| !parsed.rounded);
+    let parsed = parsed.with_context(|| {
+        format!("--reward-per-usd: `{text}` is not a number such as 500, with at most six decimals")
+    })?;
+    Ok(parsed.amount)
 }
 
 /// The last part of the URL's path.

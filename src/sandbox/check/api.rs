@@ -7,7 +7,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::CheckError;
-use crate::http::{Get, Http};
+use crate::http::{Http, Request};
 
 /// Maximum page size of the API.
 const PAGE_ITEMS: u32 = 1_000;
@@ -124,9 +124,10 @@ impl<H: Http> Api<H> {
 
     async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, CheckError> {
         let url = format!("{}{path}", self.base);
-        let get = Get { url: &url, bearer: Some(&self.token), max_body_bytes: MAX_BODY_BYTES };
+        let request = Request::get(&url, Some(&self.token), MAX_BODY_BYTES);
         let path = || path.to_owned();
-        let reply = self.http.get(get).await.map_err(|error| CheckError::NoAnswer(path(), error.reason))?;
+        let reply = self.http.send(request).await;
+        let reply = reply.map_err(|error| CheckError::NoAnswer(path(), error.reason))?;
         if reply.status != 200 {
             let body = String::from_utf8_lossy(&reply.body).chars().take(200).collect();
             return Err(CheckError::Status(path(), reply.status, body));

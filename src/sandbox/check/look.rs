@@ -20,6 +20,15 @@ pub(super) struct Look<'a, H> {
     pub(super) expected: &'a Expected,
 }
 
+/// The quarantined postbacks of the source.
+#[derive(Default)]
+struct Quarantined {
+    /// Why ours are, by event number; without those whose URL does not name the transaction.
+    reasons: HashMap<u64, String>,
+    /// How many there are, ours or not.
+    all: usize,
+}
+
 /// The result of one check so far.
 #[derive(Default)]
 pub(super) struct Findings {
@@ -50,7 +59,7 @@ impl<H: Http> Look<'_, H> {
     fn compare_answers(&self, findings: &mut Findings) {
         let (count, first) = self.expected.unexpected();
         for answer in first {
-            let must = if matches!(answer.act, Act::Forged(_)) { "403" } else { "200 OK" };
+            let must = if matches!(answer.act, Act::Forged(_)) { "403" } else { "an acknowledgement" };
             let found = format!("{} {:?}", answer.status, answer.text);
             findings.add(false, format!("{} ({})", answer.tx_id, answer.act), must.into(), found);
         }
@@ -61,7 +70,7 @@ impl<H: Http> Look<'_, H> {
     async fn rewards(&self) -> Result<HashMap<u64, Vec<RewardRow>>, CheckError> {
         let mut rewards: HashMap<u64, Vec<RewardRow>> = HashMap::new();
         let take = |row: RewardRow| {
-            let Some(number) = self.expected.number_of(&row.tx_id) else { return };
+            let Some(number) = self.expected.number_of_key(&row.tx_id) else { return };
             let rows = rewards.entry(number).or_default();
             // A row may appear on two pages if it moves meanwhile.
             rows.retain(|known| known.id != row.id);
@@ -74,7 +83,7 @@ impl<H: Http> Look<'_, H> {
     fn compare_rewards(
         &self,
         rewards: &HashMap<u64, Vec<RewardRow>>,
-        quarantined: &HashMap<u64, String>,
+        quarantined: &Quarantined,
         findings: &mut Findings,
     ) {
         for disposition in self.expected.dispositions() {
@@ -87,7 +96,7 @@ impl<H: Http> Look<'_, H> {
                 findings.add(false, disposition.event.tx_id(), "one reward".into(), found);
             } else if !allowed.contains(status)
                 && status.is_none()
-                && let Some(reason) = quarantined.get(&disposition.event.number)
+                && let Some(reason) = quarantined.reasons.get(&disposition.event.number)
             {
                 findings.quarantined(reason);
             } else if !allowed.contains(status) {
@@ -101,19 +110,15 @@ impl<H: Http> Look<'_, H> {
         }
     }
 
-    /// Reasons of our quarantined events, by event number. Requested only if a reward is missing or a broken call was
-    /// acknowledged.
-    async fn quarantined(
-        &self,
-        rewards: &HashMap<u64, Vec<RewardRow>>,
-    ) -> Result<HashMap<u64, String>, CheckError> {
+    /// Our quarantined events. Requested only if a reward is missing or a broken call was acknowledged.
+    async fn quarantined(&self, rewards: &HashMap<u64, Vec<RewardRow>>) -> Result<Quarantined, CheckError> {
         let is_missing = |disposition: &Disposition| {
             !rewards.contains_key(&disposition.event.number)
                 && !self.expected.allowed(disposition).contains(None)
         };
         let is_worth_it =
             |disposition: &Disposition| disposition.broken.acknowledged > 0 || is_missing(disposition);
-        let mut quarantined = HashMap::new();
+        let mut quarantined = Quarantined::default();
         if !self.expected.dispositions().into_iter().any(is_worth_it) {
             return Ok(quarantined);
         }
@@ -121,16 +126,27 @@ impl<H: Http> Look<'_, H> {
             // Our IDs need no encoding, so they appear unchanged in the target, under any name.
             let values = target.split(['?', '&']).filter_map(|pair| pair.split_once('='));
             let numbers = values.filter_map(|(_, value)| self.expected.number_of(value));
-            quarantined.extend(numbers.map(|number| (number, reason.to_owned())));
+            quarantined.reasons.extend(numbers.map(|number| (number, reason.to_owned())));
+            quarantined.all += 1;
         };
         self.api.quarantined(&self.options.source, take).await?;
         Ok(quarantined)
     }
 
-    fn compare_quarantine(&self, quarantined: &HashMap<u64, String>, findings: &mut Findings) {
+    fn compare_quarantine(&self, quarantined: &Quarantined, findings: &mut Findings) {
         let dispositions = self.expected.dispositions();
         let broken = dispositions.into_iter().filter(|disposition| disposition.broken.acknowledged > 0);
-        for disposition in broken.filter(|disposition| !quarantined.contains_key(&disposition.event.number)) {
+        if self.options.is_quarantine_counted {
+            let (broken, found) = (broken.count(), quarantined.all);
+            if found < broken {
+                let expected = format!("at least {broken}");
+                findings.add(true, "quarantined postbacks".into(), expected, found.to_string());
+            }
+            return;
+        }
+        for disposition in
+            broken.filter(|disposition| !quarantined.reasons.contains_key(&disposition.event.number))
+        {
             findings.add(
                 true,
                 disposition.event.tx_id(),

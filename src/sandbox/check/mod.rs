@@ -35,6 +35,9 @@ pub struct CheckOptions {
     pub source: String,
     /// The app that owns the users; `None`: the gateway's only one.
     pub app: Option<String>,
+    /// True if the URL of a call does not name its transaction ([`crate::Network::hides_transactions`]): quarantined
+    /// postbacks are then counted instead of looked for.
+    pub is_quarantine_counted: bool,
     /// Time for the gateway to finish, at most [`MAX_DEADLINE`].
     pub deadline: Duration,
 }

@@ -15,6 +15,7 @@ fn asking(address: SocketAddr) -> CheckOptions {
         token: TOKEN.into(),
         source: "targo-main".into(),
         app: None,
+        is_quarantine_counted: false,
         deadline: DEADLINE,
     }
 }
@@ -89,7 +90,7 @@ async fn one_reason_that_explains_many_is_said_once_with_what_the_url_says() {
     let url = "uid={user_id}&tx={tx_id}&reward={reward}&payout={payout}&status={status}&timestamp={timestamp}\
                &offer_id={offer_id}&ip={ip}&country_code={country_code}";
     let url = format!("http://{address}/pb/targo-main?{}", url.replace("uid=", "user_id="));
-    let template = crate::Template::parse(&url).expect("a good template");
+    let template = crate::Template::parse(&url, &crate::double::network()).expect("a good template");
     let never = CancellationToken::new();
     let options = SendOptions { template: template.clone(), ..good };
     let report =

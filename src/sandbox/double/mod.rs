@@ -5,14 +5,17 @@ mod gateway;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use domain::postback::signature::{Secret, SignatureForm};
+use domain::postback::networks::Method;
+use domain::postback::signature::Secret;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
 pub(super) use gateway::{Flaw, Gateway, TOKEN};
 
-use super::http::{Get, Http, NoReply, Reply};
-use super::{Answer, Mix, Plan, PlanOptions, Retries, SendOptions, Signer, Template};
+use super::http::{Http, NoReply, Reply, Request};
+use super::{
+    Answer, Heard, Mix, Network, Plan, PlanOptions, Retries, Secrets, SendOptions, Signer, Template,
+};
 
 /// The signed origin; calls go elsewhere.
 pub(super) const PUBLIC_URL: &str = "https://gw.example.com";
@@ -25,8 +28,16 @@ pub(super) fn secret() -> Secret {
     Secret::new("test-secret").expect("not empty")
 }
 
+pub(super) fn network() -> Network {
+    Network::shipped("targo").expect("it ships")
+}
+
+pub(super) fn secrets() -> Secrets {
+    Secrets { secret: b"test-secret".into(), second: Vec::new() }
+}
+
 pub(super) fn template(address: SocketAddr) -> Template {
-    Template::parse(&format!("http://{address}/pb/targo-main?{QUERY}")).expect("a good template")
+    Template::parse(&format!("http://{address}/pb/targo-main?{QUERY}"), &network()).expect("a good template")
 }
 
 pub(super) fn plan(seed: u64, count: u64, mix: &str) -> Plan {
@@ -38,18 +49,24 @@ pub(super) fn plan(seed: u64, count: u64, mix: &str) -> Plan {
 
 pub(super) fn options(address: SocketAddr) -> SendOptions {
     let template = template(address);
-    let signer = Signer::new(&template, Some(PUBLIC_URL), SignatureForm::Empty, secret()).expect("an origin");
+    let signer = Signer::new(&template, Some(PUBLIC_URL), &secrets()).expect("an origin");
     let retries = Retries::default();
     SendOptions { template, signer, connections: 8, rate_per_s: 0, retries, remember: true }
 }
 
 /// An answer with `status` and the body of a healthy gateway.
 pub(super) fn answer(status: u16) -> Answer {
-    let (acknowledged, text) = (status == 200, if status == 200 { "OK" } else { "no" }.into());
+    let text = if status == 200 { "OK" } else { "no" }.into();
+    let heard = match status {
+        200 => Heard::Acknowledged,
+        403 => Heard::Refused,
+        503 => Heard::Later,
+        _ => Heard::Other,
+    };
     Answer {
         attempt: 1,
         status: Some(status),
-        acknowledged,
+        heard,
         text,
         sent_at_ms: 0,
         answered_at_ms: 1,
@@ -107,15 +124,17 @@ async fn read_head(stream: &mut TcpStream) -> Option<(String, Vec<u8>)> {
 pub(super) struct PlainHttp;
 
 impl Http for PlainHttp {
-    async fn get(&self, get: Get<'_>) -> Result<Reply, NoReply> {
+    async fn send(&self, request: Request<'_>) -> Result<Reply, NoReply> {
+        assert_eq!(request.method, Method::Get);
         let no_reply =
             |unreachable| move |error: std::io::Error| NoReply { reason: error.to_string(), unreachable };
         let (host, target) =
-            get.url.strip_prefix("http://").and_then(|rest| rest.split_once('/')).expect("a plain URL");
+            request.url.strip_prefix("http://").and_then(|rest| rest.split_once('/')).expect("a plain URL");
         let mut stream = TcpStream::connect(host).await.map_err(no_reply(true))?;
-        let bearer = get.bearer.map(|token| format!("authorization: Bearer {token}\r\n")).unwrap_or_default();
-        let request = format!("GET /{target} HTTP/1.1\r\nhost: {host}\r\n{bearer}\r\n");
-        stream.write_all(request.as_bytes()).await.map_err(no_reply(false))?;
+        let bearer =
+            request.bearer.map(|token| format!("authorization: Bearer {token}\r\n")).unwrap_or_default();
+        let text = format!("GET /{target} HTTP/1.1\r\nhost: {host}\r\n{bearer}\r\n");
+        stream.write_all(text.as_bytes()).await.map_err(no_reply(false))?;
         let gone = || NoReply { reason: "the connection was closed".into(), unreachable: false };
         let (head, mut body) = read_head(&mut stream).await.ok_or_else(gone)?;
         let field = |name: &str| head.lines().find_map(|line| line.strip_prefix(name)).map(str::trim);

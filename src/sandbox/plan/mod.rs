@@ -1,5 +1,7 @@
 //! The plan: the calls and their order. Pure: no clock, no I/O; the same seed gives the same plan.
 
+mod knows;
+
 use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
 
@@ -12,8 +14,10 @@ use rand::{RngExt as _, SeedableRng as _};
 use super::addresses::{FAMOUS, elsewhere};
 use super::call::{Act, Call, Event, Fault, Forgery, Outlook};
 use super::mix::{BadMix, Mix, Variety};
+use super::network::Network;
 use super::people::Crowd;
 use super::template::Template;
+use knows::{Knows, forgeries};
 
 /// Default number of calls between an event and its follow-up.
 const FOLLOW_UP_CALLS: std::ops::RangeInclusive<u64> = 20..=200;
@@ -35,12 +39,15 @@ pub struct PlanOptions {
     pub seed: u64,
     /// Number of calls; `None`: endless.
     pub count: Option<u64>,
-    /// Shares of the varieties among the events.
+    /// Shares of the varieties among the events. Those that the network lacks are left out, see [`Network::lacks`].
     pub mix: Mix,
-    /// Determines what can be expected: the publisher may leave fields out.
+    /// Determines what can be expected: the publisher may leave fields out, and a network knows only some.
     pub template: Template,
-    /// Reward units per USD of payout; most networks use one figure per app.
+    /// Reward units per USD of payout; most networks use one figure per app. Of a network that names no reward, that of the
+    /// source.
     pub ratio: Micros,
+    /// True if the source lists the address that the calls come from: then rule Q6 holds nothing.
+    pub is_caller_listed: bool,
     /// A follow-up (repeat, reversal, late credit) comes this many calls after what it follows.
     pub follow_up_calls: std::ops::RangeInclusive<u64>,
 }
@@ -57,8 +64,21 @@ impl PlanOptions {
             mix: Mix::default(),
             template,
             ratio: Self::DEFAULT_RATIO,
+            is_caller_listed: false,
             follow_up_calls: FOLLOW_UP_CALLS,
         }
+    }
+
+    /// The varieties of the mix that the network lacks, and why.
+    pub fn left_out(&self) -> Vec<(Variety, &'static str)> {
+        let network = self.template.network();
+        let wanted = self.mix.shares().into_iter().filter(|(_, _, share)| *share > 0.0);
+        wanted.filter_map(|(_, variety, _)| Some((variety, network.lacks(variety)?))).collect()
+    }
+
+    /// True if rule Q6 holds every reward.
+    pub fn is_all_held(&self) -> bool {
+        !self.is_caller_listed && self.template.network().holds_unlisted_callers()
     }
 }
 
@@ -85,6 +105,9 @@ pub struct Plan {
     ratio: Micros,
     follow_up_calls: std::ops::RangeInclusive<u64>,
     knows: Knows,
+    network: Network,
+    faults: Vec<Fault>,
+    forgeries: Vec<Forgery>,
     crowd: Crowd,
     count: Option<u64>,
     emitted: u64,
@@ -95,34 +118,29 @@ pub struct Plan {
     later: BTreeMap<(u64, u64), (Act, Arc<Event>)>,
 }
 
-/// What the template tells the gateway.
-#[derive(Clone, Copy, Debug)]
-struct Knows {
-    /// Click and payout: without them every reward is held.
-    basics: bool,
-    /// The offer: without it a duplicate cannot be recognised.
-    offer: bool,
-}
-
 impl Plan {
     /// The plan of `options`.
     pub fn new(options: &PlanOptions) -> Result<Self, BadPlan> {
-        let mix = options.mix.validated()?;
+        let network = options.template.network().clone();
+        let lacks = options.left_out().into_iter().map(|(variety, _)| variety);
+        let mix = options.mix.validated()?.without(lacks);
         if options.ratio.0 <= 0 || options.ratio > MAX_RATIO {
             return Err(BadPlan::Ratio(options.ratio));
         }
         if options.follow_up_calls.is_empty() {
             return Err(BadPlan::FollowUp);
         }
-        let has = |field| options.template.has(field);
         Ok(Self {
             name: format!("s{:x}", options.seed).into(),
             rng: Xoshiro256PlusPlus::seed_from_u64(options.seed),
             mix,
             ratio: options.ratio,
             follow_up_calls: options.follow_up_calls.clone(),
-            knows: Knows { basics: has(Field::ClickedAt) && has(Field::Payout), offer: has(Field::OfferId) },
-            crowd: Crowd::new(has(Field::EventId)),
+            knows: Knows::of(options),
+            faults: network.faults(),
+            forgeries: forgeries(&options.template),
+            network,
+            crowd: Crowd::new(options.template.has(Field::EventId)),
             count: options.count,
             emitted: 0,
             events: 0,
@@ -172,8 +190,8 @@ impl Plan {
                 self.reversal()
             }
             Variety::Duplicate => {
-                let outlook =
-                    if self.knows.basics && self.knows.offer { Outlook::Held } else { Outlook::Judged };
+                let is_seen = self.knows.is_open || (self.knows.basics && self.knows.offer);
+                let outlook = if is_seen { Outlook::Held } else { Outlook::Judged };
                 self.events += 1;
                 let second = Event {
                     number: self.events,
@@ -181,21 +199,18 @@ impl Plan {
                     same_task_as: Some(event.number),
                     ..Event::clone(&event)
                 };
-                self.follow_up(Act::Credit, &Arc::new(second));
+                let second = Arc::new(second.with_key(&self.network));
+                self.follow_up(Act::Credit, &second);
                 Act::Credit
             }
-            Variety::Forged => match self.rng.random_range(0..3) {
-                0 => Act::Forged(Forgery::WrongHash),
-                1 => Act::Forged(Forgery::MissingHash),
-                _ => {
-                    self.follow_up(Act::Forged(Forgery::ChangedAmount), &event);
+            Variety::Forged => match self.forgeries[self.rng.random_range(0..self.forgeries.len())] {
+                changed @ Forgery::Changed(_) => {
+                    self.follow_up(Act::Forged(changed), &event);
                     Act::Credit
                 }
+                forgery => Act::Forged(forgery),
             },
-            Variety::Broken => {
-                let faults = [Fault::NegativeMoney, Fault::MissingUser, Fault::UnknownStatus];
-                Act::Broken(faults[self.rng.random_range(0..faults.len())])
-            }
+            Variety::Broken => Act::Broken(self.faults[self.rng.random_range(0..self.faults.len())]),
         };
         (first, event)
     }
@@ -215,34 +230,37 @@ impl Plan {
             }
             _ => (turn.home, turn.country),
         };
-        let outlook = match variety {
-            Variety::Broken => Outlook::Nothing,
-            Variety::WrongCountry => Outlook::Judged,
-            _ if !self.knows.basics => Outlook::Judged,
-            Variety::ImpossibleSpeed => Outlook::Held,
-            _ => Outlook::Credited,
-        };
         self.events += 1;
-        Arc::new(Event {
+        let event = Event {
             variety,
-            outlook,
+            outlook: self.knows.outlook(variety),
             plan: Arc::clone(&self.name),
             number: self.events,
+            key: String::new(),
+            is_open: self.knows.is_open,
             user: turn.user,
             task: turn.task,
             ip,
             country_code,
             payout: Micros(cents * MICROS_PER_UNIT / 100),
-            reward: reward(cents, self.ratio),
+            reward: self.fixed_reward().unwrap_or_else(|| reward(cents, self.ratio)),
             took_ms,
             same_task_as: None,
             clicked_at_s: OnceLock::new(),
-        })
+        };
+        Arc::new(event.with_key(&self.network))
+    }
+
+    /// The reward of a network that sends no amount.
+    fn fixed_reward(&self) -> Option<Micros> {
+        let fixed = self.network.definition().field(Field::Reward)?.fixed.as_deref()?;
+        Micros::parse(fixed).ok().map(|parsed| parsed.amount)
     }
 
     fn reversal(&mut self) -> Act {
-        let status = if self.rng.random_ratio(1, 8) { 0 } else { 2 };
-        Act::Reversal { status, amounts: self.rng.random() }
+        let word = usize::from(self.rng.random_ratio(1, 8));
+        let amounts: bool = self.rng.random();
+        Act::Reversal { word, amounts: amounts || !self.network.may_omit_amounts() }
     }
 
     fn follow_up(&mut self, act: Act, event: &Arc<Event>) {
@@ -276,5 +294,7 @@ fn reward(cents: i64, ratio: Micros) -> Micros {
     Micros((cents * ratio.0 / 100).max(1))
 }
 
+#[cfg(test)]
+mod every_network;
 #[cfg(test)]
 mod tests;

@@ -13,13 +13,14 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 
-use super::answer::{Answer, MAX_ANSWER_BYTES, is_acknowledged};
+use super::answer::{Answer, Heard, MAX_ANSWER_BYTES};
 use super::call::Call;
 use super::clock_ms;
-use super::http::{Get, Http, NoReply, client};
+use super::http::{Http, NoReply, Request, client};
 use super::pace::{Due, Feed, Retries};
 use super::report::Report;
-use super::template::{Signer, Template};
+use super::signer::Signer;
+use super::template::Template;
 
 /// Maximum number of connections.
 pub const MAX_CONNECTIONS: usize = 1_024;
@@ -188,7 +189,7 @@ impl<H: Http, P: Iterator<Item = Call>> Connection<H, P> {
                 () = until(due.at) => {}
             }
             let (answer, unreachable) = self.send(&due).await;
-            if due.call.is_genuine() && !answer.acknowledged {
+            if due.call.is_genuine() && !answer.is_acknowledged() {
                 self.feed(|feed| feed.put_back(&due.call, due.attempt, Instant::now()));
             }
             if self.answers.send((due.call, answer)).await.is_err() {
@@ -202,25 +203,43 @@ impl<H: Http, P: Iterator<Item = Call>> Connection<H, P> {
 
     async fn send(&self, due: &Due) -> (Answer, bool) {
         let (sent_at, sent_at_ms) = (Instant::now(), clock_ms());
-        let target = due.call.signed_target(&self.template, &self.signer, sent_at_ms);
-        let url = format!("{}{target}", self.template.origin());
-        let get = Get { url: &url, bearer: None, max_body_bytes: MAX_ANSWER_BYTES };
-        let reply = self.http.get(get).await;
+        let (heard, status, text, unreachable) = self.exchange(&due.call, sent_at_ms).await;
         let latency = Instant::now().duration_since(due.at.min(sent_at));
-        let (status, body, unreachable) = match reply {
-            Ok(reply) => (Some(reply.status), String::from_utf8_lossy(&reply.body).into_owned(), false),
-            Err(NoReply { reason, unreachable }) => (None, reason, unreachable),
-        };
         let answer = Answer {
             attempt: due.attempt,
             status,
-            acknowledged: status.is_some_and(|status| is_acknowledged(status, &body)),
-            text: body.chars().take(SHOWN_CHARS).collect(),
+            heard,
+            text: text.chars().take(SHOWN_CHARS).collect(),
             sent_at_ms,
             answered_at_ms: clock_ms(),
             latency_us: u64::try_from(latency.as_micros()).unwrap_or(u64::MAX),
         };
         (answer, unreachable)
+    }
+
+    /// How the network takes the answer, its status and body or why there is none, and whether nobody was there.
+    async fn exchange(&self, call: &Call, sent_at_ms: i64) -> (Heard, Option<u16>, String, bool) {
+        let postback = match call.postback(&self.template, &self.signer, sent_at_ms) {
+            Ok(postback) => postback,
+            Err(refusal) => return (Heard::Nothing, None, format!("it cannot be signed: {refusal}"), false),
+        };
+        let url = format!("{}{}", self.template.origin(), postback.target);
+        let request = Request {
+            method: postback.method,
+            url: &url,
+            headers: &postback.headers,
+            body: &postback.body,
+            bearer: None,
+            max_body_bytes: MAX_ANSWER_BYTES,
+        };
+        match self.http.send(request).await {
+            Ok(reply) => {
+                let body = String::from_utf8_lossy(&reply.body).into_owned();
+                let heard = self.template.network().hears(&postback, reply.status, &body);
+                (heard, Some(reply.status), body, false)
+            }
+            Err(NoReply { reason, unreachable }) => (Heard::Nothing, None, reason, unreachable),
+        }
     }
 
     fn feed<T>(&self, ask: impl FnOnce(&mut Feed<P>) -> T) -> T {

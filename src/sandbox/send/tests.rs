@@ -99,7 +99,7 @@ async fn an_endless_plan_is_told_call_by_call_and_stops_when_it_is_cancelled() {
     let endless = plan(1, u64::MAX, "honest");
     let (cancel, mut answered) = (CancellationToken::new(), 0);
     let on_answer = |call: &Call, answer: &Answer| {
-        assert!(answer.acknowledged && call.event.outlook == Outlook::Credited);
+        assert!(answer.is_acknowledged() && call.event.outlook == Outlook::Credited);
         answered += 1;
         if answered == 50 {
             cancel.cancel();

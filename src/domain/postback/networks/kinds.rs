@@ -184,10 +184,16 @@ impl Kinds {
 
     /// Values that mean `kind`, one for each of `by`, as a network would send them; `any` where every value does.
     pub fn example(&self, kind: Meaning) -> Option<Vec<(By, String)>> {
-        let row = self.rows.iter().find(|row| row.kind == kind)?;
-        let written = split(&row.written, self.by.len());
+        self.examples(kind).next()
+    }
+
+    /// The same for every row of this kind.
+    pub fn examples(&self, kind: Meaning) -> impl Iterator<Item = Vec<(By, String)>> {
         let value = |text: &str| if text == "*" { "any".to_owned() } else { text.to_owned() };
-        Some(self.by.iter().copied().zip(written.into_iter().map(value)).collect())
+        self.rows.iter().filter(move |row| row.kind == kind).map(move |row| {
+            let written = split(&row.written, self.by.len());
+            self.by.iter().copied().zip(written.into_iter().map(value)).collect()
+        })
     }
 
     /// The fields that decide.

@@ -3,7 +3,7 @@
 //! One JSON object per line, appended and synced when the answer is processed; killing the sandbox loses the answers that
 //! still wait in the queue. A line cut off by a kill is ignored, and the next one starts on a new line. Every access holds
 //! a lock, so a sandbox can add calls while another process resends. A resent call is the same byte for byte, including
-//! the hash: a network does not sign again.
+//! the signature: a network does not sign again, and a time that it signed may be too old by then.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
@@ -12,10 +12,15 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::answer::{Answer, MAX_ANSWER_BYTES, is_acknowledged};
+use domain::postback::networks::kept::kept_body;
+use domain::postback::networks::signature::Refusal;
+use domain::postback::networks::{KeptCall, Method};
+
+use super::answer::{Acknowledgement, Answer, MAX_ANSWER_BYTES, is_acknowledged};
 use super::call::Call;
-use super::http::{Get, Http, client};
-use super::template::{Signer, Template};
+use super::http::{Http, Reply, Request, client};
+use super::signer::Signer;
+use super::template::Template;
 
 /// File mode: signed calls are readable by the owner only.
 const FOR_US_ALONE: u32 = 0o600;
@@ -31,8 +36,20 @@ pub struct Kept {
     pub tx_id: String,
     /// The kind of call, e.g. `credit`.
     pub act: String,
-    /// The whole URL with its hash.
+    /// GET or POST.
+    #[serde(default = "get", skip_serializing_if = "is_get")]
+    pub method: String,
+    /// The whole URL with its signature.
     pub url: String,
+    /// Names and values.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub headers: Vec<(String, String)>,
+    /// The body, percent-encoded where it is not text; `None` if it is empty.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub body: Option<String>,
+    /// The answers that acknowledge it; empty for a 200 with `1` or `OK` in its body.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub acknowledged_by: Vec<Acknowledgement>,
     /// Number of attempts.
     pub attempts: u32,
     /// The end of the last attempt, unix milliseconds.
@@ -82,23 +99,50 @@ pub struct Resent {
     pub failed: usize,
 }
 
+fn get() -> String {
+    Method::Get.name().to_owned()
+}
+
+fn is_get(method: &str) -> bool {
+    method == Method::Get.name()
+}
+
 impl Kept {
     /// `call` with its last `answer`.
-    pub fn of(call: &Call, answer: &Answer, template: &Template, signer: &Signer) -> Self {
-        // The click time was fixed at the first attempt, so this is the same target.
-        let target = call.signed_target(template, signer, answer.sent_at_ms);
+    pub fn of(call: &Call, answer: &Answer, template: &Template, signer: &Signer) -> Result<Self, Refusal> {
+        // The click time was fixed at the first attempt, so this is the same call.
+        let postback = call.postback(template, signer, answer.sent_at_ms)?;
         let last_answer = match answer.status {
             Some(status) => format!("{status} {}", answer.text),
             None => answer.text.clone(),
         };
-        Self {
+        Ok(Self {
             tx_id: call.event.tx_id(),
             act: call.act.to_string(),
-            url: format!("{}{target}", template.origin()),
+            method: postback.method.name().to_owned(),
+            url: format!("{}{}", template.origin(), postback.target),
+            acknowledged_by: template.network().acknowledgements(&postback),
+            body: kept_body(&postback.body),
+            headers: postback.headers,
             attempts: answer.attempt,
             failed_at_ms: answer.answered_at_ms,
             last_answer,
-        }
+        })
+    }
+
+    /// The reply to sending it again; `None` if there was none.
+    async fn send(&self, http: &impl Http) -> Option<Reply> {
+        let kept = KeptCall::of(&self.method, "", None, self.body.as_deref());
+        let (method, body) = kept.with("", |call| (call.method, call.body.to_vec()));
+        let request = Request {
+            method,
+            url: &self.url,
+            headers: &self.headers,
+            body: &body,
+            bearer: None,
+            max_body_bytes: MAX_ANSWER_BYTES,
+        };
+        http.send(request).await.ok()
     }
 }
 
@@ -141,11 +185,10 @@ impl Keep {
         for batch in waiting.chunks(RESEND_BATCH) {
             let mut acknowledged = Vec::new();
             for kept in batch {
-                let get = Get { url: &kept.url, bearer: None, max_body_bytes: MAX_ANSWER_BYTES };
-                let answered = Http::get(&http, get).await;
-                let is_yes = answered
-                    .as_ref()
-                    .is_ok_and(|reply| is_acknowledged(reply.status, &String::from_utf8_lossy(&reply.body)));
+                let is_yes = kept.send(&http).await.is_some_and(|reply| {
+                    let body = String::from_utf8_lossy(&reply.body);
+                    is_acknowledged(&kept.acknowledged_by, reply.status, &body)
+                });
                 if is_yes {
                     acknowledged.push(kept.clone());
                 } else {
@@ -239,90 +282,4 @@ fn line(kept: &Kept) -> io::Result<String> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn kept(tx_id: &str) -> Kept {
-        Kept {
-            tx_id: tx_id.into(),
-            act: "credit".into(),
-            url: "http://127.0.0.1:1/".into(),
-            attempts: 6,
-            failed_at_ms: 1,
-            last_answer: "503".into(),
-        }
-    }
-
-    fn file() -> (tempfile::TempDir, Keep) {
-        let folder = tempfile::tempdir().expect("a folder");
-        let keep = Keep::at(&folder.path().join("kept.jsonl"));
-        (folder, keep)
-    }
-
-    fn ids(keep: &Keep) -> Vec<String> {
-        keep.all().expect("readable").into_iter().map(|kept| kept.tx_id).collect()
-    }
-
-    #[test]
-    fn a_line_cut_off_by_a_kill_is_ignored_and_the_next_starts_afresh() {
-        let (_folder, keep) = file();
-        keep.add(&kept("a")).expect("kept");
-        let torn = format!("{}{}", line(&kept("a")).expect("a line"), "{\"tx_id\":\"b\",\"ac");
-        for torn in [torn.as_str(), "{\"tx_id\":\"b\"", "x"] {
-            fs::write(&keep.path, torn).expect("torn");
-            let whole = ids(&keep);
-            keep.add(&kept("c")).expect("kept");
-            assert_eq!(ids(&keep), [whole, vec!["c".into()]].concat(), "{torn:?}");
-        }
-    }
-
-    #[test]
-    fn a_broken_line_in_the_middle_is_named() {
-        let (_folder, keep) = file();
-        let text = format!("{}nonsense\n", line(&kept("a")).expect("a line"));
-        fs::write(&keep.path, text).expect("written");
-        let refused = keep.all().expect_err("not readable").to_string();
-        assert!(refused.contains("kept.jsonl, line 2: "), "{refused}");
-    }
-
-    #[test]
-    fn calls_added_during_a_resend_stay() {
-        let (_folder, keep) = file();
-        for tx_id in ["a", "b", "b", "c"] {
-            keep.add(&kept(tx_id)).expect("kept");
-        }
-        let read_before = keep.all().expect("readable");
-        keep.add(&kept("d")).expect("kept");
-        keep.remove(&read_before[..2]).expect("written");
-        assert_eq!(ids(&keep), ["b", "c", "d"], "each is taken out once, and nothing else");
-    }
-
-    #[test]
-    fn concurrent_writers_lose_nothing() {
-        let (_folder, keep) = file();
-        std::thread::scope(|scope| {
-            for worker in 0..4 {
-                let keep = &keep;
-                scope.spawn(move || {
-                    for number in 0..25 {
-                        keep.add(&kept(&format!("{worker}-{number}"))).expect("kept");
-                        if number % 10 == 0 {
-                            keep.remove(&[]).expect("written");
-                        }
-                    }
-                });
-            }
-        });
-        assert_eq!(ids(&keep).len(), 100);
-    }
-
-    #[tokio::test]
-    async fn unwanted_calls_are_not_sent_and_stay() {
-        let (_folder, keep) = file();
-        keep.add(&kept("a")).expect("kept");
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        let resent = keep.resend(|kept| kept.tx_id == "b").await.expect("looked at");
-        assert_eq!(resent, Resent::default());
-        assert_eq!(ids(&keep), ["a"]);
-    }
-}
+mod tests;
