@@ -22,6 +22,17 @@ pub enum IpPolicy {
     Off,
 }
 
+/// How much of a network is on a list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Listed {
+    /// Every address.
+    All,
+    /// Some addresses.
+    Part,
+    /// No address.
+    None,
+}
+
 /// The addresses that a network calls from.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CallerList {
@@ -42,6 +53,19 @@ impl CallerList {
         }
         let caller = caller.to_canonical();
         Some(self.networks.iter().any(|network| network.contains(&caller)))
+    }
+
+    /// Whether the addresses of `network` are listed; `None` if the list is empty or not looked at.
+    pub fn lists_network(&self, network: IpNet) -> Option<Listed> {
+        if self.policy == IpPolicy::Off || self.networks.is_empty() {
+            return None;
+        }
+        let is_part = |listed: &IpNet| network.contains(listed);
+        Some(match () {
+            () if self.networks.iter().any(|listed| listed.contains(&network)) => Listed::All,
+            () if self.networks.iter().any(is_part) => Listed::Part,
+            () => Listed::None,
+        })
     }
 
     /// True if `caller` is to be refused.

@@ -21,6 +21,7 @@ pub mod identity;
 pub mod kept;
 pub mod kinds;
 pub mod parameters;
+pub mod pasted;
 mod reading;
 pub mod shipped;
 mod shown;
