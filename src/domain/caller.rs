@@ -165,6 +165,23 @@ mod tests {
     }
 
     #[test]
+    fn a_network_is_listed_whole_partly_or_not_at_all() {
+        let list = list(&["203.0.113.0/24", "198.51.100.7", "2001:db8::/32"], IpPolicy::Flag);
+        for (network, listed) in [
+            ("203.0.113.0/24", Listed::All),
+            ("203.0.113.16/28", Listed::All),
+            ("198.51.100.0/24", Listed::Part),
+            ("192.0.2.0/24", Listed::None),
+            ("2001:db8:1::/48", Listed::All),
+        ] {
+            let network = parse_network(network).expect("a network");
+            assert_eq!(list.lists_network(network), Some(listed), "{network}");
+        }
+        let off = super::CallerList { policy: IpPolicy::Off, ..list };
+        assert_eq!(off.lists_network(parse_network("203.0.113.0/24").expect("a network")), None);
+    }
+
+    #[test]
     fn only_an_enforced_list_refuses_and_only_whom_it_does_not_list() {
         let (listed, other) = ("203.0.113.1".parse().expect("ip"), "192.0.2.1".parse().expect("ip"));
         for (policy, refused) in [(IpPolicy::Enforce, true), (IpPolicy::Flag, false), (IpPolicy::Off, false)]

@@ -3,12 +3,14 @@
 use domain::time::TimestampMs;
 use domain::traffic::silence::Silence;
 use domain::traffic::{HOUR_MS, Hour};
+use jobs::silence::{Changes, watch};
 use store::operations::jobs::Job;
 use store::operations::silences::SilentSource;
 use store::postbacks::inbox::NewPostback;
 use store::postbacks::refused::NewRefused;
 use store::postbacks::replay::Replayer;
 
+use crate::statements::{HEADER, line, receive};
 use crate::support::database::Home;
 use crate::support::postbacks::{Call, NOW, RECEIVED_AT, SECOND_SOURCE, SOURCE, credit, unmappable};
 use crate::support::processing::ALL;
@@ -21,7 +23,10 @@ contract! {
         many_networks_in_one_batch_share_one_row,
         refused_calls_are_counted_by_source_since_two_times,
         old_hours_are_forgotten_but_for_the_last_of_a_source,
-        a_silence_is_noted_once_and_its_mail_scheduled_with_it;
+        the_newest_statement_of_each_source_is_found,
+        a_silence_is_noted_once_and_its_mail_scheduled_with_it,
+        a_source_that_falls_silent_is_reported_once_and_once_more_when_it_sends_again,
+        while_the_inbox_lags_no_silence_is_concluded;
 }
 
 const LONG_AGO: TimestampMs = TimestampMs(0);
@@ -146,4 +151,55 @@ async fn a_silence_is_noted_once_and_its_mail_scheduled_with_it(home: &Home) {
         home.raw().await.rows("SELECT job, CAST(COUNT(*) AS BIGINT) FROM scheduled GROUP BY job").await;
     assert_eq!(jobs.len(), 2);
     assert!(jobs.iter().all(|(_, pushed)| *pushed == 1));
+}
+
+/// Eight postbacks a day for three days, the last one at [`RECEIVED_AT`].
+async fn three_days(home: &Home) {
+    let calls = (0..24).map(|slot| credit(&format!("D{slot}")).received(RECEIVED_AT - slot * 3 * HOUR_MS));
+    home.process(&calls.collect::<Vec<_>>()).await;
+}
+
+async fn watched(home: &Home, now: i64) -> Changes {
+    let sources = [SOURCE.to_owned(), SECOND_SOURCE.to_owned()];
+    watch(&home.store, sources.iter(), true, TimestampMs(now)).await.expect("they are watched")
+}
+
+async fn mails(home: &Home) -> Vec<(String, String)> {
+    home.raw().await.rows("SELECT job, slot FROM scheduled ORDER BY job").await
+}
+
+async fn a_source_that_falls_silent_is_reported_once_and_once_more_when_it_sends_again(home: &Home) {
+    three_days(home).await;
+    let (quiet, silent) = (RECEIVED_AT + 6 * HOUR_MS, RECEIVED_AT + 6 * HOUR_MS + 1);
+    assert_eq!(watched(home, quiet).await, Changes::default());
+    let began = Changes { silent: vec![SOURCE.into()], ..Changes::default() };
+    assert_eq!(watched(home, silent).await, began);
+    assert_eq!(watched(home, silent + 60_000).await, Changes::default());
+    home.process(&[credit("T-back").received(silent + 90_000)]).await;
+    let ended = Changes { speaking: vec![SOURCE.into()], ..Changes::default() };
+    assert_eq!(watched(home, silent + 120_000).await, ended);
+    assert_eq!(watched(home, silent + 180_000).await, Changes::default());
+    let slot = format!("{SOURCE} {RECEIVED_AT} {}", 6 * HOUR_MS);
+    let expected = [("source-silent", &slot), ("source-speaks", &slot)];
+    assert_eq!(mails(home).await, expected.map(|(job, slot)| (job.to_owned(), slot.clone())));
+}
+
+async fn while_the_inbox_lags_no_silence_is_concluded(home: &Home) {
+    three_days(home).await;
+    let silent = RECEIVED_AT + 20 * HOUR_MS;
+    home.record(&[credit("T-waits").received(silent - HOUR_MS)]).await;
+    assert_eq!(watched(home, silent).await, Changes::default());
+    assert_eq!(mails(home).await, []);
+    home.process_waiting(ALL).await;
+    assert_eq!(watched(home, silent).await, Changes::default());
+}
+
+async fn the_newest_statement_of_each_source_is_found(home: &Home) {
+    let (first, _) = receive(home, "first.csv", HEADER).await;
+    let (second, _) =
+        receive(home, "second.csv", &format!("{HEADER}{}", line("T1", "1", "u1", "o1", "1"))).await;
+    assert!(first < second);
+    let newest = home.store.newest_statements().await.expect("they are read");
+    let newest: Vec<_> = newest.into_iter().map(|row| (row.source, row.id)).collect();
+    assert_eq!(newest, [(SOURCE.to_owned(), second)]);
 }

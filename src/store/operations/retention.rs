@@ -75,7 +75,7 @@ static DELETE_TALLIES: LazyStatement =
 static DELETE_SOURCE_TALLIES: LazyStatement = LazyLock::new(|| {
     Statement::new(
         "DELETE FROM source_tallies
-         WHERE began < $1 AND (hours <> 1 OR EXISTS (
+         WHERE began + hours <= $1 AND (hours <> 1 OR EXISTS (
              SELECT 1 FROM source_tallies AS later
              WHERE later.source = source_tallies.source AND later.hours = 1 AND later.began > source_tallies.began))",
         &[],

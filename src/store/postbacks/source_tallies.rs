@@ -62,19 +62,23 @@ static ADD: LazyStatement = LazyLock::new(|| {
     )
 });
 
-/// A replayed postback is counted again when it is processed, so it leaves its hour here. Its network's day keeps it: who
-/// called does not change. Rows of before the tallies have no hour, or one that counts fewer.
+/// A replayed postback is counted again when it is processed, so it leaves its hour here. In its network's day it is
+/// counted once more. Rows of before the tallies have no hour, or one that counts fewer.
 static SUBTRACT_REPLAYED: LazyStatement = LazyLock::new(|| {
+    // An insert, because only that locks its rows in an order.
     Statement::given::<IdRow>(
-        "UPDATE source_tallies
-         SET postbacks = CASE WHEN source_tallies.postbacks > replayed.tally
-                              THEN source_tallies.postbacks - replayed.tally ELSE 0 END,
-             quarantined = CASE WHEN source_tallies.quarantined > replayed.tally
-                                THEN source_tallies.quarantined - replayed.tally ELSE 0 END
+        "INSERT INTO source_tallies (source, hours, began, network, postbacks, quarantined, first_at, last_at)
+         SELECT present.source, 1, present.began, '', replayed.tally, replayed.tally, present.first_at, present.last_at
          FROM (SELECT source, received_at / 3600000 AS began, COUNT(*) AS tally FROM postbacks
                WHERE id IN (SELECT id FROM {given}) GROUP BY source, received_at / 3600000) AS replayed
-         WHERE source_tallies.source = replayed.source AND source_tallies.began = replayed.began
-           AND source_tallies.hours = 1",
+         JOIN source_tallies AS present
+           ON present.source = replayed.source AND present.hours = 1 AND present.began = replayed.began
+         WHERE present.network = '' ORDER BY present.source, present.began
+         ON CONFLICT (source, hours, began, network) DO UPDATE SET
+             postbacks = CASE WHEN source_tallies.postbacks > excluded.postbacks
+                              THEN source_tallies.postbacks - excluded.postbacks ELSE 0 END,
+             quarantined = CASE WHEN source_tallies.quarantined > excluded.quarantined
+                                THEN source_tallies.quarantined - excluded.quarantined ELSE 0 END",
     )
 });
 

@@ -229,7 +229,7 @@ fn added(definition: &Definition) -> Vec<String> {
 /// What is usual at this time of the day.
 fn usual(rate: &Rate) -> String {
     match rate.usual {
-        None => "Nothing to compare with yet: the first full week is still running.".into(),
+        None => "nothing to compare with yet: the first week still runs".into(),
         Some(usual) => format!(
             "usually {} by this time ({})",
             number(usual),
@@ -316,7 +316,7 @@ mod tests {
             "usually 1,200 by this time (average of the same weekday in 4 weeks)"
         );
         assert_eq!(words(Some(3), 1), "usually 3 by this time (the same weekday a week ago)");
-        assert!(words(None, 0).starts_with("Nothing to compare"));
+        assert!(words(None, 0).starts_with("nothing to compare"));
     }
 
     fn usual_words(usual: Option<i64>, weeks: i64) -> String {

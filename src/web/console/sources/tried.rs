@@ -1,12 +1,10 @@
 //! What the definition of a source makes of a captured call. Nothing is stored; neither the call nor its signature is
 //! shown again.
 
-use std::collections::BTreeMap;
-
 use domain::masked::masked;
 use domain::money::Micros;
-use domain::postback::diagnosis::{Suspect, diagnose};
-use domain::postback::event::{Click, Event, Kind, Quarantine};
+use domain::postback::diagnosis::{Diagnosis, Suspect, diagnose};
+use domain::postback::event::{Click, Event, Kind, NoteKind, Quarantine};
 use domain::postback::mapping::map_stated;
 use domain::postback::networks::Call;
 use domain::postback::networks::pasted::PastedCall;
@@ -93,8 +91,7 @@ fn try_call(ingest: &Ingest, source: String, pasted: &PastedCall, now: Timestamp
                 (format!("It would be quarantined: {reason}"), Vec::new(), Vec::new())
             }
         };
-        let outcome =
-            if checked.is_ok() { outcome } else { format!("If the signature were right: {outcome}") };
+        let outcome = if checked.is_ok() { outcome } else { format!("With a right signature: {outcome}") };
         Tried {
             source: source.clone(),
             is_verified: checked.is_ok(),
@@ -145,7 +142,16 @@ fn hints(
         carried: None,
         dashboard: None,
     });
-    diagnosis.to_string().lines().map(str::to_owned).collect()
+    match diagnosis {
+        // Its own sentence names an option of the command line.
+        Diagnosis::Unexplained(tried) => vec![format!(
+            "None of {} combinations of form, scheme, host, secret, encoding and order explains it: the network calls \
+             another host than {}, its secret is another one than in the settings, or the call was forged.",
+            tried.combinations,
+            tried.hosts.join(", ")
+        )],
+        other => other.to_string().lines().map(str::to_owned).collect(),
+    }
 }
 
 fn outcome(event: &Event) -> String {
@@ -193,8 +199,9 @@ fn without_secrets(value: &str) -> String {
 }
 
 fn notes(event: &Event) -> Vec<String> {
-    // One text for each, in the order of the mapping.
-    let mut seen = BTreeMap::new();
-    let fresh = event.notes.iter().filter(|note| seen.insert(note.text.as_str(), ()).is_none());
-    fresh.map(|note| format!("{}.", note.text)).collect()
+    let cleaned = event.noted(NoteKind::Cleaned).map(|notes| format!("Cleaned: {notes}."));
+    let unfilled = event.noted(NoteKind::NotFilledIn);
+    let unfilled =
+        unfilled.map(|notes| format!("Left out, because the network did not fill in the macro: {notes}."));
+    cleaned.into_iter().chain(unfilled).collect()
 }
