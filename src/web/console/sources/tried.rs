@@ -92,15 +92,7 @@ fn try_call(ingest: &Ingest, source: String, pasted: &PastedCall, now: Timestamp
             }
         };
         let outcome = if checked.is_ok() { outcome } else { format!("With a right signature: {outcome}") };
-        Tried {
-            source: source.clone(),
-            is_verified: checked.is_ok(),
-            signature,
-            hints,
-            outcome,
-            facts,
-            notes,
-        }
+        Tried { source, is_verified: checked.is_ok(), signature, hints, outcome, facts, notes }
     })
 }
 
