@@ -9,8 +9,9 @@
 //! | [`deliveries`] | notifies apps of credits and reversals |
 //! | [`scheduler`] | runs scheduled jobs, on apalis's own storage |
 //! | [`reports`] | makes the reconciliation reports of past days |
-//! | [`mail`] | sends them to finance |
+//! | [`mail`] | sends them to finance, and notices about silent sources |
 //! | [`statements`] | imports and matches received statements of the networks |
+//! | [`silence`] | notices that a source fell silent |
 //! | [`retention`] | deletes expired data |
 //! | [`health`] | asks another process whether it is ready |
 //! | [`probe`] | checks from outside that the public URL leads here unchanged |
@@ -29,5 +30,6 @@ pub mod reports;
 pub mod retention;
 pub mod scheduler;
 mod shutdown;
+pub mod silence;
 pub mod statements;
 mod supervise;

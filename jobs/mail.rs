@@ -1,13 +1,14 @@
-//! The nightly mail: the report's figures as text and HTML, with the workbook attached.
+//! Mail: every night the report's figures as text and HTML, with the workbook attached; and short notices of plain text.
 //!
-//! It is a job of its own, so that an unavailable mail server delays only the mail. If the process is killed right after
+//! Each is a job of its own, so that an unavailable mail server delays only the mail. If the process is killed right after
 //! the server accepted a mail, it is sent again: twice is better than never.
 
 use std::time::Duration;
 
 use domain::report::{Report, letter};
+use domain::traffic::silence::Letter;
 use lettre::message::header::ContentType;
-use lettre::message::{Attachment, Mailbox, MultiPart, SinglePart};
+use lettre::message::{Attachment, Mailbox, MessageBuilder, MultiPart, SinglePart};
 pub use lettre::transport::smtp::authentication::Credentials;
 use lettre::transport::smtp::client::{Tls, TlsParameters};
 use lettre::{AsyncSmtpTransport, AsyncTransport, Message, Tokio1Executor};
@@ -79,7 +80,16 @@ pub enum MailError {
 impl Mail {
     /// Sends the mail about `report`.
     pub async fn send(&self, report: &Report) -> Result<(), MailError> {
-        let message = self.message(report)?;
+        self.deliver(self.message(report)?).await
+    }
+
+    /// Sends a mail of plain text.
+    pub async fn send_letter(&self, letter: &Letter) -> Result<(), MailError> {
+        let message = self.addressed().subject(&letter.subject).header(ContentType::TEXT_PLAIN);
+        self.deliver(message.body(letter.text.clone())?).await
+    }
+
+    async fn deliver(&self, message: Message) -> Result<(), MailError> {
         let mut server = AsyncSmtpTransport::<Tokio1Executor>::builder_dangerous(&self.host)
             .port(self.port)
             .timeout(Some(SMTP_TIMEOUT))
@@ -95,12 +105,15 @@ impl Mail {
         Ok(())
     }
 
+    /// A message from the sender to all recipients.
+    fn addressed(&self) -> MessageBuilder {
+        let from = Message::builder().from(self.from.clone());
+        self.to.iter().fold(from, |message, person| message.to(person.clone()))
+    }
+
     fn message(&self, report: &Report) -> Result<Message, MailError> {
         let link = format!("{}/reports/{}", self.pages_url, report.date);
-        let mut message = Message::builder().from(self.from.clone()).subject(letter::subject(report));
-        for person in &self.to {
-            message = message.to(person.clone());
-        }
+        let message = self.addressed().subject(letter::subject(report));
         let text =
             MultiPart::alternative_plain_html(letter::plain(report, &link), letter::html(report, &link));
         let parts = match self.workbook {

@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use domain::time::TimestampMs;
+use domain::traffic::silence;
 use metrics::counter;
 use store::Store;
 use store::operations::retention::{PostbackTerms, Purged};
@@ -59,6 +60,9 @@ pub(crate) async fn purge(
     }
     if let Some(before) = before(now, TALLIES_DAYS) {
         store.forget_tallies(before).await?;
+    }
+    if let Some(before) = before(now, silence::KEPT_DAYS) {
+        store.forget_source_tallies(before).await?;
     }
     if let Some(before) = before(now, FINISHED_JOBS_DAYS) {
         store.prune_jobs(before).await?;

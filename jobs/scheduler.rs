@@ -22,6 +22,7 @@ use crate::mail::{Mail, MailError};
 use crate::reports;
 use crate::retention::{self, RetentionPeriods};
 use crate::shutdown::rest;
+use crate::silence;
 use crate::statements::{self, Worked};
 use crate::supervise::supervise;
 
@@ -71,7 +72,7 @@ pub struct Scheduled {
     pub reports: reports::ReportConfig,
     /// `None`: no mail is sent.
     pub mail: Option<Mail>,
-    /// Settings of matching, by source.
+    /// Settings of matching, for every source of the settings.
     pub statements: BTreeMap<String, MatchTerms>,
     /// Ends everything when cancelled, after the current step.
     pub stop: CancellationToken,
@@ -95,6 +96,10 @@ async fn schedule_due_jobs(scheduled: &Scheduled) {
         }
         if let Err(error) = release_small_holds(scheduled, now).await {
             warn!(%error, "holds cannot be released by policy; trying again in a minute");
+        }
+        let Scheduled { store, statements, mail, .. } = scheduled;
+        if let Err(error) = silence::watch(store, statements.keys(), mail.is_some(), now).await {
+            warn!(%error, "whether sources are silent cannot be checked; trying again in a minute");
         }
         rest(&scheduled.stop, CHECK_EVERY).await;
     }
@@ -257,7 +262,7 @@ async fn work(job: Job, scheduled: Data<Arc<Scheduled>>, running: Data<Running>)
     let _runs = running.one();
     let Scheduled { store, clock, terms, mail, stop, .. } = &**scheduled;
     let now = clock.now();
-    let max_attempts = if job.name == MAIL { MAX_MAIL_ATTEMPTS } else { MAX_ATTEMPTS };
+    let max_attempts = if is_mail(&job) { MAX_MAIL_ATTEMPTS } else { MAX_ATTEMPTS };
     let attempt = match store.begin_job(job.clone()).await? {
         Begun::Done => return Ok(()),
         Begun::Attempt(attempt) if attempt > max_attempts => {
@@ -270,6 +275,7 @@ async fn work(job: Job, scheduled: Data<Arc<Scheduled>>, running: Data<Running>)
         PURGE => retention::purge(store, *terms, now, stop).await.map_err(Fault::from),
         REPORT => report_and_notify(&scheduled, &job, now).await.map_err(Fault::from),
         MAIL => send_mail(&scheduled, &job).await,
+        silence::SILENT | silence::SPEAKS => send_notice(&scheduled, &job).await,
         unknown => {
             warn!(job = unknown, "a job of a newer version is skipped; that version's workers run it");
             return Ok(());
@@ -282,13 +288,17 @@ async fn work(job: Job, scheduled: Data<Arc<Scheduled>>, running: Data<Running>)
         Err(error) => {
             warn!(%error, job = job.name, slot = job.slot, "a job failed; it will be retried");
             let after_ms = match mail {
-                Some(mail) if job.name == MAIL => mail.retry_after_ms(attempt),
+                Some(mail) if is_mail(&job) => mail.retry_after_ms(attempt),
                 _ => RETRY_AFTER_MS,
             };
             store.postpone_job(job, TimestampMs(clock.now().0 + after_ms)).await?;
         }
     }
     Ok(())
+}
+
+fn is_mail(job: &Job) -> bool {
+    [MAIL, silence::SILENT, silence::SPEAKS].contains(&job.name.as_str())
 }
 
 /// Why a job failed.
@@ -316,5 +326,14 @@ async fn send_mail(scheduled: &Scheduled, job: &Job) -> Result<(), Fault> {
     let Some(row) = scheduled.store.report(&job.slot).await? else { return Ok(()) };
     mail.send(&row.report()?).await?;
     info!(date = job.slot, "the report was sent by mail");
+    Ok(())
+}
+
+/// Sends a notice about a source.
+async fn send_notice(scheduled: &Scheduled, job: &Job) -> Result<(), Fault> {
+    let Some(mail) = &scheduled.mail else { return Ok(()) };
+    let Some(letter) = silence::letter(job, &mail.pages_url) else { return Ok(()) };
+    mail.send_letter(&letter).await?;
+    info!(job = job.name, slot = job.slot, "a notice about a source was sent by mail");
     Ok(())
 }

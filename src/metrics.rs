@@ -65,6 +65,13 @@ pub(crate) fn announce(process: &Process) {
         "rewardgate_inbox_oldest_age_seconds",
         "Age of the oldest recorded postback that is not processed yet"
     );
+    describe_gauge!(
+        "rewardgate_source_silent_seconds",
+        "Since its last postback, of a source that is silent for longer than usual; 0 for all others"
+    );
+    for source in sources() {
+        gauge!("rewardgate_source_silent_seconds", "source" => source.to_owned()).set(0.0);
+    }
     describe_gauge!("rewardgate_refused_kept", "Stored refused calls");
     describe_gauge!("rewardgate_refused_dropped", "Refused calls that were dropped for newer ones, in total");
     describe_gauge!(
@@ -86,6 +93,7 @@ pub(crate) async fn look(process: &Process) {
         inbox(process).await;
         connections(process);
         deliveries(process).await;
+        silences(process).await;
         process.stop.run_until_cancelled(tokio::time::sleep(LOOK_EVERY)).await;
     }
 }
@@ -111,6 +119,17 @@ async fn inbox(process: &Process) {
     }
     gauge!("rewardgate_inbox_waiting").set(float(depth.waiting));
     gauge!("rewardgate_inbox_oldest_age_seconds").set(float(age_ms) / 1_000.0);
+}
+
+async fn silences(process: &Process) {
+    let Ok(silent) = process.store.silent_sources().await else { return };
+    let now = process.clock.now();
+    for source in &process.settings.sources {
+        let found = silent.iter().find(|silent| silent.source == source.name);
+        let silent_ms = found.map_or(0, |silent| (now.0 - silent.last_at).max(0));
+        gauge!("rewardgate_source_silent_seconds", "source" => source.name.clone())
+            .set(float(silent_ms) / 1_000.0);
+    }
 }
 
 async fn deliveries(process: &Process) {

@@ -22,6 +22,17 @@ pub enum IpPolicy {
     Off,
 }
 
+/// How much of a network is on a list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Listed {
+    /// Every address.
+    All,
+    /// Some addresses.
+    Part,
+    /// No address.
+    None,
+}
+
 /// The addresses that a network calls from.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CallerList {
@@ -47,6 +58,19 @@ impl CallerList {
         }
         let caller = caller.to_canonical();
         Some(self.networks.iter().any(|network| network.contains(&caller)))
+    }
+
+    /// Whether the addresses of `network` are listed; `None` if the list is empty or not looked at.
+    pub fn lists_network(&self, network: IpNet) -> Option<Listed> {
+        if self.policy == IpPolicy::Off || self.networks.is_empty() {
+            return None;
+        }
+        let is_part = |listed: &IpNet| network.contains(listed);
+        Some(match () {
+            () if self.networks.iter().any(|listed| listed.contains(&network)) => Listed::All,
+            () if self.networks.iter().any(is_part) => Listed::Part,
+            () => Listed::None,
+        })
     }
 
     /// True if `caller` is to be refused.
@@ -143,6 +167,23 @@ mod tests {
         ] {
             assert_eq!(list.lists(caller.parse().expect("an address")), Some(listed), "{caller}");
         }
+    }
+
+    #[test]
+    fn a_network_is_listed_whole_partly_or_not_at_all() {
+        let list = list(&["203.0.113.0/24", "198.51.100.7", "2001:db8::/32"], IpPolicy::Flag);
+        for (network, listed) in [
+            ("203.0.113.0/24", Listed::All),
+            ("203.0.113.16/28", Listed::All),
+            ("198.51.100.0/24", Listed::Part),
+            ("192.0.2.0/24", Listed::None),
+            ("2001:db8:1::/48", Listed::All),
+        ] {
+            let network = parse_network(network).expect("a network");
+            assert_eq!(list.lists_network(network), Some(listed), "{network}");
+        }
+        let off = super::CallerList { policy: IpPolicy::Off, ..list };
+        assert_eq!(off.lists_network(parse_network("203.0.113.0/24").expect("a network")), None);
     }
 
     #[test]

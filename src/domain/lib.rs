@@ -23,6 +23,7 @@
 //! | [`review`] | what waits for a person, and what they can decide |
 //! | [`proof`] | do the balances follow from the transfers, and the transfers from the statuses? |
 //! | [`report`] | the reconciliation of a business day |
+//! | [`traffic`] | how much a source sends, and whether it fell silent |
 //! | [`statement`] | the network's own list of transactions, matched with the books |
 //! | [`caller`], [`proxies`] | the addresses a network calls from, and which proxies are trusted to name the caller |
 //! | [`access`], [`actor`], [`audit`] | who may do what; who acts, how and from where; the audit |
@@ -55,4 +56,5 @@ pub mod skew;
 pub mod statement;
 pub mod text;
 pub mod time;
+pub mod traffic;
 pub mod verdict;

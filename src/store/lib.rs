@@ -34,7 +34,8 @@
 //! | 6 | statements, by id | statements |
 //! | 7 | accounts, by name and currency | everything that moves money |
 //! | 8 | deliveries, by id (`SKIP LOCKED` where workers lease) | everything that changes deliveries; under the user's row |
-//! | 9 | `audit_head` | every audited act, right before the commit |
+//! | 9 | tallies of sources, by key | processing, replay |
+//! | 10 | `audit_head` | every audited act, right before the commit |
 //!
 //! A transaction that loses a conflict starts again and reloads everything. On SQLite a writing transaction owns the
 //! whole file from its beginning.

@@ -22,6 +22,7 @@
 //! | `deliveries`, `resending` | deliveries to apps: ordered, leased, cancelled, sent again |
 //! | `failing` | a failed batch saves nothing |
 //! | `rewards`, `postbacks`, `refused`, `tokens`, `policies` | reading back |
+//! | `tallies`, `source_tallies` | faults of data by source and rule; what each source sends, and its silences |
 //! | `finishing` | people complete or set aside quarantined postbacks |
 //! | `replay` | refused and quarantined postbacks are replayed |
 //! | `reports`, `reconciled` | the reconciliation of a business day, and thirty of them against a naive computation |
@@ -125,6 +126,8 @@ mod searching;
 mod second_people;
 #[cfg(test)]
 mod settling;
+#[cfg(test)]
+mod source_tallies;
 #[cfg(test)]
 mod statement_files;
 #[cfg(test)]

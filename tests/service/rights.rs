@@ -91,7 +91,7 @@ const MORE_CALLS: [(&str, &str, May); 7] = [
     ("get", "reports/{date}.xlsx", Everybody),
 ];
 
-const PAGES: [(&str, May); 23] = [
+const PAGES: [(&str, May); 24] = [
     ("/", Everybody),
     ("/review", Everybody),
     ("/review/new?after=0", Everybody),
@@ -102,6 +102,7 @@ const PAGES: [(&str, May); 23] = [
     ("/users/main/u-1", Everybody),
     ("/postbacks", Everybody),
     ("/postbacks/1", Everybody),
+    ("/sources", Everybody),
     ("/deliveries", Everybody),
     ("/reports", Everybody),
     ("/reports/2020-01-01", Everybody),
@@ -118,7 +119,7 @@ const PAGES: [(&str, May); 23] = [
 ];
 
 /// A form: its path, its other fields, and who may send it.
-const FORMS: [(&str, &str, May); 24] = [
+const FORMS: [(&str, &str, May); 25] = [
     ("/review/decide", "do=release&id=987654321:1&note=x", Review),
     ("/decisions/987654321/undo", "", Review),
     ("/review/reversals/987654321", "do=dismiss&note=x", Review),
@@ -130,6 +131,7 @@ const FORMS: [(&str, &str, May); 24] = [
     ("/postbacks/987654321/confirm", "proposal=1&reason=x", Review),
     ("/postbacks/987654321/set-aside", "reason=x", Review),
     ("/postbacks/refused/987654321/replay", "", Review),
+    ("/sources", "source=&call=/pb/nowhere", Review),
     ("/deliveries/resend", "", Review),
     ("/deliveries/987654321/resend", "", Review),
     ("/deliveries/987654321/give-up", "reason=x", Review),

@@ -167,7 +167,7 @@ fn sqlite_migrations() -> Migrator {
     migrations
 }
 
-async fn schedule(tx: &mut Tx, job: &Job, now: TimestampMs) -> Result<bool> {
+pub(crate) async fn schedule(tx: &mut Tx, job: &Job, now: TimestampMs) -> Result<bool> {
     let inserted = with_statement!(tx, SCHEDULE, |sql, connection| sqlx::query(sql)
         .bind(&job.name)
         .bind(&job.slot)

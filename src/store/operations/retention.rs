@@ -72,6 +72,16 @@ static DELETE_POSTBACKS: LazyStatement = LazyLock::new(|| {
 static DELETE_TALLIES: LazyStatement =
     LazyLock::new(|| Statement::new("DELETE FROM data_tallies WHERE hour < $1", &[]));
 
+static DELETE_SOURCE_TALLIES: LazyStatement = LazyLock::new(|| {
+    Statement::new(
+        "DELETE FROM source_tallies
+         WHERE began + hours <= $1 AND (hours <> 1 OR EXISTS (
+             SELECT 1 FROM source_tallies AS later
+             WHERE later.source = source_tallies.source AND later.hours = 1 AND later.began > source_tallies.began))",
+        &[],
+    )
+});
+
 static DELETE_REFUSED: LazyStatement = LazyLock::new(|| {
     Statement::new(
         "DELETE FROM refused WHERE id IN (SELECT id FROM refused WHERE received_at < $1 ORDER BY id LIMIT $2)",
@@ -181,6 +191,21 @@ impl Store {
                         .await?
                         .rows_affected());
                 }
+                Ok(())
+            })
+        })
+        .await
+    }
+
+    /// Deletes what each source sent before `before`, by the hour and by calling network, but for the last hour of each: when
+    /// a source last sent something stays known.
+    pub async fn forget_source_tallies(&self, before: TimestampMs) -> Result<()> {
+        let hour = before.0 / HOUR_MS;
+        self.write(move |tx| {
+            Box::pin(async move {
+                with_statement!(tx, DELETE_SOURCE_TALLIES, |sql, connection| {
+                    sqlx::query(sql).bind(hour).execute(connection).await?;
+                });
                 Ok(())
             })
         })

@@ -7,6 +7,7 @@
 //! | [`refused`] | calls whose signature did not verify, limited in number |
 //! | [`quarantine`] | what people do with quarantined postbacks |
 //! | [`replay`] | processing refused or quarantined postbacks again |
+//! | [`source_tallies`] | how much each source sends, by hour and calling network |
 //! | [`list`] | lists of postbacks |
 
 pub mod bodies;
@@ -15,3 +16,4 @@ pub mod list;
 pub mod quarantine;
 pub mod refused;
 pub mod replay;
+pub mod source_tallies;

@@ -16,6 +16,7 @@ use crate::access::audit::{self, Line};
 use crate::db::rows::{IdRow, given_row};
 use crate::db::sql::{LazyStatement, Statement};
 use crate::db::tx::{Tx, guard, own_task, with_statement};
+use crate::postbacks::source_tallies;
 use crate::{Result, Store, read};
 
 /// Rows of one page of a replay; each page is a transaction.
@@ -342,6 +343,7 @@ async fn replay_quarantined(tx: &mut Tx, ids: &[IdRow], by: &Replayer) -> Result
     let ids: Vec<_> = found.iter().map(|row| IdRow { id: row.id }).collect();
     guard("quarantined postbacks", tx.execute(&RECEIVE_QUARANTINED, &ids).await?, found.len())?;
     note(tx, found.iter().map(|row| (row.id, row)), "quarantined", by).await?;
+    source_tallies::subtract_replayed(tx, &ids).await?;
     Ok(found.len())
 }
 

@@ -6,7 +6,7 @@
 //! | load the values that people stated, if any | 1 |
 //! | lock the users; load rewards, earlier tasks and cases | 5 at most |
 //! | decide, in memory: by the caller, in `domain` | 0 |
-//! | save rewards, verdicts, steps, balances, transfers, outcomes, cases, tallies | 11 at most |
+//! | save rewards, verdicts, steps, balances, transfers, outcomes, cases, tallies | 12 at most |
 //! | create deliveries | 4 at most |
 //!
 //! A waiting postback is locked by its claim, a user by their row, a reward by its row and its unique key, so loaded data
@@ -25,7 +25,7 @@ use domain::time::TimestampMs;
 use crate::db::deadline::PROCESS;
 use crate::db::tx::{Tx, own_task};
 use crate::postbacks::inbox::{Claim, WaitingPostback, claim};
-use crate::postbacks::quarantine;
+use crate::postbacks::{quarantine, source_tallies};
 use crate::rewards::existing::load;
 use crate::rewards::repeated::Repeated;
 use crate::rewards::save;
@@ -111,7 +111,7 @@ impl Loaded {
     /// Saves the outcome. Fails unless exactly the claimed postbacks still wait and the rewards are as loaded.
     pub async fn save(self, outcome: BatchOutcome) -> Result<Saved> {
         let Claimed { postbacks, mut tx, subscriptions, repeated, now } = self.claimed;
-        match save::save(&mut tx, &outcome, &subscriptions, &repeated, now).await {
+        match save::save(&mut tx, &postbacks, &outcome, &subscriptions, &repeated, now).await {
             Ok(notifies) => {
                 let processed = ProcessedBatch { postbacks, outcome, ..ProcessedBatch::default() };
                 Ok(Saved { tx, processed, notifies })
@@ -188,5 +188,6 @@ async fn quarantine_waiting(tx: &mut Tx, postback_id: i64, reason: &str, now: Ti
     let claimed = claim(tx, Claim::Only(postback_id)).await?;
     let quarantined = claimed.iter().map(|postback| (postback.id, Quarantine { reason: reason.to_owned() }));
     let outcome = BatchOutcome::default().with_quarantined(quarantined);
-    save::outcomes(tx, &outcome, &[], now).await
+    save::outcomes(tx, &outcome, &[], now).await?;
+    source_tallies::add(tx, &claimed, &outcome.postbacks).await
 }

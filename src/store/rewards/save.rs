@@ -16,6 +16,8 @@ use crate::db::sql::{LazyStatement, Statement};
 use crate::db::tx::{Tx, guard};
 use crate::deliveries::outbox::{self, Touched};
 use crate::operations::retention;
+use crate::postbacks::inbox::WaitingPostback;
+use crate::postbacks::source_tallies;
 use crate::review::cases;
 use crate::review::context::HOUR_MS;
 use crate::rewards::repeated::{Repeated, RestsOn};
@@ -60,7 +62,8 @@ static INSERT_VERDICTS: LazyStatement = LazyLock::new(|| {
     )
 });
 
-/// The last statement of a batch: all workers share these rows, so they are locked as briefly as possible.
+/// The last statement of a batch, right after the tallies of its sources: all workers share these rows, so they are locked
+/// as briefly as possible.
 static ADD_TALLIES: LazyStatement = LazyLock::new(|| {
     Statement::given::<TallyRow<'_>>(
         "INSERT INTO data_tallies ({columns})
@@ -79,10 +82,11 @@ static MARK_POSTBACKS: LazyStatement = LazyLock::new(|| {
     )
 });
 
-/// Saves `outcome`; `true` if a delivery was created or cancelled. Fails unless exactly its postbacks still waited and its
+/// Saves the `outcome` of the `claimed` postbacks; `true` if a delivery was created or cancelled. Fails unless exactly its postbacks still waited and its
 /// rewards were as loaded.
 pub(crate) async fn save(
     tx: &mut Tx,
+    claimed: &[WaitingPostback],
     outcome: &BatchOutcome,
     subscriptions: &Subscriptions,
     repeated: &Repeated,
@@ -111,6 +115,7 @@ pub(crate) async fn save(
     let notifies = outbox::enqueue(tx, &touched, subscriptions, now).await?;
     outcomes(tx, outcome, &ids, now).await?;
     cases::save(tx, outcome, &ids, now).await?;
+    source_tallies::add(tx, claimed, &outcome.postbacks).await?;
     tallies(tx, &outcome.tallies, now).await?;
     Ok(notifies)
 }

@@ -197,6 +197,15 @@ impl Store {
         )).bind(before_id).bind(limit).fetch_all(pool).await)?)
     }
 
+    /// The newest statement of each source, in the order of sources.
+    pub async fn newest_statements(&self) -> Result<Vec<StatementRow>> {
+        Ok(read!(self, pool => sqlx::query_as(concat!(
+            statement_columns!(),
+            "WHERE id IN (SELECT MAX(id) FROM statements WHERE state NOT IN ('receiving', 'discarded') GROUP BY source)
+             ORDER BY source"
+        )).fetch_all(pool).await)?)
+    }
+
     /// Matched statements that are not superseded and whose period contains `date`, newest first; at most 50.
     pub async fn statements_of_day(&self, date: &str) -> Result<Vec<StatementRow>> {
         Ok(read!(self, pool => sqlx::query_as(concat!(

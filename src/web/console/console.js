@@ -368,6 +368,19 @@
     counting = setInterval(tick, 250);
   };
 
+  // -- copying ------------------------------------------------------------------------------------------------------
+  const offerCopies = () => {
+    if (!navigator.clipboard) return;
+    for (const button of document.querySelectorAll("[data-copy]")) button.hidden = false;
+  };
+  document.addEventListener("click", async (event) => {
+    const button = event.target.closest("[data-copy]");
+    if (!button) return;
+    const text = document.getElementById(button.dataset.copy).textContent;
+    try { await navigator.clipboard.writeText(text.trim()); button.textContent = "Copied"; }
+    catch { button.textContent = "Not allowed: select the text and copy it"; }
+  });
+
   // -- on paper nothing is folded ----------------------------------------------------------------------------------
   window.addEventListener("beforeprint", () => {
     for (const folded of document.querySelectorAll("details:not([open])")) { folded.open = true; folded.dataset.folded = ""; }
@@ -383,6 +396,7 @@
     watch();
     lookAgain();
     countDown();
+    offerCopies();
     const wanted = document.querySelector("[autofocus]");
     if (wanted) { if (!first) wanted.focus(); return; }
     const item = current() || items()[0];

@@ -5,6 +5,7 @@
 //! | `shell` | requests and answers, signing in, the frame of every page, formats, the handbook |
 //! | `review` | for the risk team: today, the queue, decisions, rewards, users, reversals |
 //! | `finance` | reports, statements, uploads |
+//! | `sources` | each source: its URL, what it sends, who calls; trying a captured call |
 //! | `admin` | postbacks, quarantine, deliveries, policy, audit, staff |
 //!
 //! Every page works with plain links and forms; the script adds keyboard shortcuts and updates pages in place. Nothing is
@@ -15,6 +16,7 @@ mod finance;
 mod pages;
 mod review;
 pub(crate) mod shell;
+mod sources;
 mod unfit;
 
 use std::collections::BTreeSet;
@@ -93,13 +95,14 @@ pub type Choices = tokio::sync::Mutex<Option<(TimestampMs, Vec<Choice>)>>;
 const CHOICES_MS: i64 = 10_000;
 
 /// First segments of all paths of the pages.
-const ROOTS: [&str; 15] = [
+const ROOTS: [&str; 16] = [
     "login",
     "logout",
     "review",
     "rewards",
     "users",
     "postbacks",
+    "sources",
     "deliveries",
     "reports",
     "policy",

@@ -10,6 +10,7 @@ use super::shell::answer::{self, Answer};
 use super::shell::request::Request;
 use super::shell::session::{self, Viewer};
 use super::shell::{account, frame, help};
+use super::sources;
 use super::unfit::NO_SUCH_PAGE;
 
 impl Console {
@@ -53,6 +54,8 @@ impl Console {
             (true, ["postbacks", "refused", id, "replay"]) => {
                 postbacks::replay_refused(self, viewer, id).await
             }
+            (false, ["sources"]) => sources::page(self, viewer).await,
+            (true, ["sources"]) => sources::try_call(self, viewer, request).await,
             (false, ["deliveries"]) => deliveries::page(self, viewer, request).await,
             (true, ["deliveries", "resend"]) => deliveries::resend_failed(self, viewer, request).await,
             (true, ["deliveries", id, "resend"]) => deliveries::resend(self, viewer, id).await,

@@ -33,6 +33,7 @@ impl Naive<'_> {
             conflicts: self.count_of(source, |disposition| disposition == Disposition::Conflict),
             quarantined: self.count_of(source, |disposition| disposition == Disposition::Quarantined),
             information: self.count_of(source, |disposition| disposition == Disposition::Information),
+            // The scenario has none.
             tests: 0,
             waiting: self.count_of(source, |disposition| disposition == Disposition::Waiting),
             unexplained: 0,

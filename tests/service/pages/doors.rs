@@ -17,7 +17,7 @@ on_both_databases!(
     refused_and_quarantined_calls_are_replayed_after_the_fix,
 );
 
-const PAGES: [&str; 16] = [
+const PAGES: [&str; 17] = [
     "/",
     "/review",
     "/rewards",
@@ -25,6 +25,7 @@ const PAGES: [&str; 16] = [
     "/users/main/u-1",
     "/postbacks",
     "/postbacks/1",
+    "/sources",
     "/deliveries",
     "/reports",
     "/reports/2026-11-23",

@@ -12,6 +12,7 @@ mod reversals;
 mod reviewing;
 mod sessions;
 mod sign_ins;
+mod sources;
 
 use crate::support::api::Api;
 use crate::support::database::Kind;

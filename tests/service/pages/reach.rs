@@ -32,6 +32,7 @@ fn pages(team: &Team) -> Vec<String> {
         "/postbacks",
         "/postbacks/1",
         "/postbacks?outcome=quarantined",
+        "/sources",
         "/deliveries",
         "/policy",
         "/audit",

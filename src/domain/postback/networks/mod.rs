@@ -24,6 +24,7 @@ pub mod kept;
 pub mod kinds;
 pub mod masked;
 pub mod parameters;
+pub mod pasted;
 mod reading;
 pub mod shipped;
 mod shown;

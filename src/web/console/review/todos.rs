@@ -10,7 +10,7 @@ use crate::console::finance::reports::Headline;
 use crate::console::review::reversals;
 use crate::console::shell::answer::PageError;
 use crate::console::shell::said::with;
-use crate::console::shell::show::{counted, moment, number, rule_name, usd};
+use crate::console::shell::show::{counted, moment, number, rule_name, span, usd};
 
 /// A data fault of a source is listed if it was found in at least this many postbacks…
 const FREQUENT_FROM: i64 = 20;
@@ -59,6 +59,7 @@ pub(super) async fn todos(
     todos.extend(approved_again(console, now).await?);
     todos.extend(disabled_apps(console, now).await?);
     todos.extend(failed_deliveries(console).await?);
+    todos.extend(silent_sources(console, now).await?);
     todos.extend(quarantined_postbacks(console).await?);
     todos.extend(frequent_data_faults(console, now).await?);
     todos.extend(proposals(console).await?);
@@ -120,6 +121,20 @@ async fn failed_deliveries(console: &Console) -> Todos {
     }
     let text = format!("{} failed: resend or give up", counted(failed, "delivery"));
     Ok(vec![Todo::new(text, "/deliveries?status=failed")])
+}
+
+async fn silent_sources(console: &Console, now: TimestampMs) -> Todos {
+    let silent = console.store.silent_sources().await?;
+    let todos = silent.into_iter().map(|silent| {
+        let text = format!(
+            "{} has sent nothing for {}; its usual gap is at most {}",
+            silent.source,
+            span(now.0 - silent.last_at),
+            span(silent.usual_ms)
+        );
+        Todo::new(text, format!("/sources#{}", silent.source))
+    });
+    Ok(todos.collect())
 }
 
 async fn quarantined_postbacks(console: &Console) -> Todos {

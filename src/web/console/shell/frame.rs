@@ -41,11 +41,12 @@ pub(crate) struct Frame {
     pub(crate) health_exact: String,
 }
 
-const PAGES: [(&str, &str); 9] = [
+const PAGES: [(&str, &str); 10] = [
     ("/", "Today"),
     ("/review", "Review"),
     ("/rewards", "Rewards"),
     ("/postbacks", "Postbacks"),
+    ("/sources", "Sources"),
     ("/deliveries", "Deliveries"),
     ("/reports", "Reports"),
     ("/policy", "Policy"),

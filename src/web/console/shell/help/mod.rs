@@ -11,11 +11,12 @@ use crate::console::shell::request::Request;
 use crate::console::shell::session::Viewer;
 
 /// Handbook links by page of the side bar.
-pub(crate) const HELP_OF: [(&str, &str); 11] = [
+pub(crate) const HELP_OF: [(&str, &str); 12] = [
     ("/", "/help"),
     ("/review", "/help/review#queue"),
     ("/rewards", "/help/rules"),
     ("/postbacks", "/help/networks"),
+    ("/sources", "/help/networks#watching-sources"),
     ("/deliveries", "/help/api#signed-postbacks-to-the-app"),
     ("/reports", "/help/finance"),
     ("/policy", "/help/rules"),
