@@ -113,18 +113,24 @@ fn print(file: &Path, guess: &Guess, booked: &Result<Vec<BookedColumn>, String>,
         }
         Err(why) => remark(&format!("not compared with bookings: {why}")),
     }
-    guess.notes.iter().for_each(|note| remark(note));
+    for note in &guess.notes {
+        remark(note);
+    }
     say("");
     say_lines(guess.section().trim_end());
     say("");
-    questions(&guess.doubts).iter().for_each(|question| remark(question));
+    for question in questions(&guess.doubts) {
+        remark(&question);
+    }
     let Some(read) = read else {
         remark(
             "Decide what is left open; then preview the file: rewardgate statement import FILE --source NAME --preview",
         );
         return;
     };
-    table(&read.lines).iter().for_each(|line| remark(line));
+    for line in table(&read.lines) {
+        remark(&line);
+    }
     for (what, reasons) in [("is not a transaction", &read.asides), ("cannot be read", &read.faults)] {
         for same in SameReason::of(reasons).into_iter().take(PREVIEW_LINES) {
             remark(&format!("line {} {what}: {}", same.lines(), same.reason));
