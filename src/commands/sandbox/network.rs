@@ -1,5 +1,7 @@
 //! The network that the sandbox plays, from `--network`, and the secrets that it signs with.
 
+use std::path::Path;
+
 use anyhow::Context as _;
 use domain::postback::networks::{Definition, shipped};
 use domain::postback::signature::SignatureForm;
@@ -15,7 +17,7 @@ const DEFAULT: (&str, &str) = ("targo", "env:TARGO_SECRET");
 
 /// The network that ships under `name`, or that of the definition file `name`.
 pub(super) fn network(name: &str, form: Option<FormArg>) -> anyhow::Result<Network> {
-    let network = if name.ends_with(".toml") {
+    let network = if Path::new(name).extension().is_some_and(|extension| extension == "toml") {
         let text = std::fs::read_to_string(name)
             .with_context(|| format!("--network: the definition {name} cannot be read"))?;
         let read = Definition::parse(name, &text);

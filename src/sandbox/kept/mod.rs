@@ -10,11 +10,10 @@ use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
-use serde::{Deserialize, Serialize};
-
 use domain::postback::networks::kept::kept_body;
 use domain::postback::networks::signature::Refusal;
 use domain::postback::networks::{KeptCall, Method};
+use serde::{Deserialize, Serialize};
 
 use super::answer::{Acknowledgement, Answer, MAX_ANSWER_BYTES, is_acknowledged};
 use super::call::Call;

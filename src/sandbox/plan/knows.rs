@@ -16,8 +16,6 @@ pub(super) struct Knows {
     pub(super) basics: bool,
     /// The offer: without it a duplicate cannot be recognised.
     pub(super) offer: bool,
-    /// A click time that rules can read.
-    click: bool,
     /// Rule Q6 holds every reward.
     pub(super) is_open: bool,
 }
@@ -33,7 +31,6 @@ impl Knows {
         Self {
             basics: tells(Field::ClickedAt, click) && tells(Field::Payout, payout),
             offer: template.has(Field::OfferId),
-            click: click && template.has(Field::ClickedAt),
             is_open: options.is_all_held(),
         }
     }
@@ -45,8 +42,7 @@ impl Knows {
             _ if self.is_open => Outlook::Held,
             Variety::WrongCountry => Outlook::Judged,
             _ if !self.basics => Outlook::Judged,
-            Variety::ImpossibleSpeed if self.click => Outlook::Held,
-            Variety::ImpossibleSpeed => Outlook::Judged,
+            Variety::ImpossibleSpeed => Outlook::Held,
             _ => Outlook::Credited,
         }
     }
