@@ -39,7 +39,7 @@ use web::limits::Limits;
 pub(crate) use forward::{Deliveries, Forward};
 use layers::{EXAMPLE, Section, defaults, layered};
 pub(crate) use networks::own_networks_alone;
-pub(crate) use sources::{Source, reference};
+pub(crate) use sources::{Source, reference, secret};
 use sources::{apps, sources};
 
 /// The settings file in the working directory, read without `--config`.

@@ -9,7 +9,7 @@ use domain::postback::networks::Definition;
 use domain::postback::networks::kinds::Meaning;
 use domain::postback::networks::signature::{Keys, Proof};
 use domain::postback::query::Plus;
-use domain::postback::signature::SignatureForm;
+use domain::postback::signature::{Secret, SignatureForm};
 use ipnet::IpNet;
 use store::statements::Reading;
 
@@ -203,6 +203,12 @@ fn name(section: &mut Section<'_>) -> Option<String> {
         return None;
     }
     Some(name)
+}
+
+/// The secret that `env:NAME` or `file:PATH` refers to.
+pub(crate) fn secret(reference: &str) -> Result<Secret, String> {
+    let text = self::reference(reference)?;
+    Secret::new(text).ok_or_else(|| "refers to an empty value".into())
 }
 
 /// The value that `env:NAME` or `file:PATH` refers to. Errors never repeat `reference`: it may be the secret itself.

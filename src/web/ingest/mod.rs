@@ -366,6 +366,9 @@ async fn refuse(
     if let Some(body) = body {
         bytes = body::begin(body, MAX_REFUSED_BODY_LEN).await;
     }
+    if call.body_counts && bytes.len() > MAX_REFUSED_BODY_LEN {
+        reason = format!("{reason}; the body is larger than 8 KiB, and only its beginning is kept");
+    }
     bytes.truncate(MAX_REFUSED_BODY_LEN);
     call.body = kept_body(&bytes);
     // Somebody who reads the list of refused calls sees at once what to change.
