@@ -192,7 +192,7 @@ fn without_signature(target: &str, network: &Network) -> Result<String, Template
     for pair in query.split('&') {
         let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
         match &signature.macro_text {
-            Some(text) if text == value && name == place.name() => continue,
+            Some(text) if text == value && name == place.name() => {}
             Some(text) if text == value => {
                 return Err(TemplateError::SignatureElsewhere(text.clone(), place.name().to_owned()));
             }

@@ -269,7 +269,7 @@ async fn take(
     };
     let mut bytes = match read {
         Ok(bytes) => bytes,
-        Err(bad) => return stray(postback, of_body(&bad)),
+        Err(bad) => return stray(postback, of_body(bad)),
     };
     let method = if is_post { CallMethod::Post } else { CallMethod::Get };
     let target = std::mem::take(&mut postback.target);
@@ -296,7 +296,7 @@ async fn take(
     if let Some(body) = body {
         bytes = match body::read(headers, body).await {
             Ok(bytes) => bytes,
-            Err(bad) => return stray(postback, of_body(&bad)),
+            Err(bad) => return stray(postback, of_body(bad)),
         };
     }
     if bytes.is_empty()
@@ -320,7 +320,7 @@ async fn take(
     }
 }
 
-fn of_body(bad: &BadBody) -> Answer {
+fn of_body(bad: BadBody) -> Answer {
     match bad {
         BadBody::TooLarge => Answer::BodyTooLarge,
         BadBody::TooSlow => Answer::BodyTooSlow,

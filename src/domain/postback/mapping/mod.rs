@@ -152,7 +152,7 @@ impl Mapping<'_> {
                 // What a person states is the transaction of the credit.
                 (Field::RefTxId, Some(tx_id)) if self.stated.tx_id.is_some() => tx_id.clone(),
                 (Field::TxId | Field::RefTxId, _) => self.transaction_in(field)?,
-                (Field::UserId, _) | (_, _) => self.id(field)?,
+                _ => self.id(field)?,
             };
             let is_transaction = matches!(field, Field::TxId | Field::RefTxId);
             let bare = if meaning == Meaning::Reversal && is_transaction && self.stated.tx_id.is_none() {
@@ -175,9 +175,9 @@ impl Mapping<'_> {
     /// bonus of its own the network owes none.
     fn unsent(&self) -> Vec<Field> {
         let click = self.definition.field(Field::ClickedAt);
-        let click = click.filter(|own| own.format != TimeFormat::Text).is_none().then_some(Field::ClickedAt);
+        let click = click.is_none_or(|own| own.format == TimeFormat::Text).then_some(Field::ClickedAt);
         let payout = self.definition.field(Field::Payout);
-        let payout = self.is_unpaid || payout.filter(|own| own.unit.currency() == PAYOUT_CURRENCY).is_none();
+        let payout = self.is_unpaid || payout.is_none_or(|own| own.unit.currency() != PAYOUT_CURRENCY);
         click.into_iter().chain(payout.then_some(Field::Payout)).collect()
     }
 

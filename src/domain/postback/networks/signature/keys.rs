@@ -67,7 +67,7 @@ impl PublicKey {
         Self { id: id.to_owned(), key }
     }
 
-    /// Reads a network's key list: JSON as AdMob publishes it (`{"keys": [{"keyId": 1, "pem": "…"}]}`), or one PEM, whose
+    /// Reads a network's key list: JSON as `AdMob` publishes it (`{"keys": [{"keyId": 1, "pem": "…"}]}`), or one PEM, whose
     /// key has the id `1`.
     pub fn read_list(text: &str) -> Result<Vec<Self>, BadKeyList> {
         if text.trim_start().starts_with("-----") {
