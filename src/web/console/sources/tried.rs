@@ -7,6 +7,7 @@ use domain::postback::diagnosis::{Diagnosis, Suspect, diagnose};
 use domain::postback::event::{Click, Event, Kind, NoteKind, Quarantine};
 use domain::postback::mapping::map_stated;
 use domain::postback::networks::Call;
+use domain::postback::networks::coverage::ProofKind;
 use domain::postback::networks::pasted::PastedCall;
 use domain::postback::signature::Secret;
 use domain::postback::stated::Stated;
@@ -79,6 +80,11 @@ fn try_call(ingest: &Ingest, source: String, pasted: &PastedCall, now: Timestamp
     pasted.with(&ingest.origin, |call| {
         let checked = endpoint.check(call, None, now);
         let (signature, hints) = match &checked {
+            Ok(()) if endpoint.definition().coverage().proof == ProofKind::CallerOnly => (
+                "Nothing is signed: only the caller's address proves a call, and a pasted call does not show it."
+                    .to_owned(),
+                Vec::new(),
+            ),
             Ok(()) => ("The call would be accepted: what proves it is right.".to_owned(), Vec::new()),
             Err(refusal) => {
                 let hints = hints(ingest, endpoint, &source, pasted, call, now);
