@@ -74,8 +74,9 @@ pub(super) fn network(section: &mut Section<'_>, own: &[Definition]) -> Option<D
 }
 
 /// The same, with what the source says of the signed URL.
-pub(super) fn with_form(section: &mut Section<'_>, mut definition: Definition) -> Definition {
+pub(super) fn with_form(section: &mut Section<'_>, definition: Option<Definition>) -> Option<Definition> {
     let form: Option<SignatureForm> = section.optional("signature_form");
+    let mut definition = definition?;
     if let Some(form) = form {
         match &mut definition.signature.proof {
             Proof::Signed(scheme) if matches!(scheme.message, Message::Url(_)) => {
@@ -87,7 +88,7 @@ pub(super) fn with_form(section: &mut Section<'_>, mut definition: Definition) -
             ),
         }
     }
-    definition
+    Some(definition)
 }
 
 /// How many units of reward a payout of one USD is: required of a network that names no reward, and of no use otherwise.

@@ -9,7 +9,7 @@ use domain::postback::networks::Definition;
 use domain::postback::networks::kinds::Meaning;
 use domain::postback::networks::signature::{Keys, Proof};
 use domain::postback::query::Plus;
-use domain::postback::signature::{Secret, SignatureForm};
+use domain::postback::signature::Secret;
 use ipnet::IpNet;
 use store::statements::Reading;
 
@@ -91,13 +91,7 @@ fn source(
     let name = name(section);
     let network = networks::network(section, own);
     let keys = networks::keys(section, network.as_ref());
-    let network = match network {
-        Some(network) => Some(networks::with_form(section, network)),
-        None => {
-            let _: Option<SignatureForm> = section.optional("signature_form");
-            None
-        }
-    };
+    let network = networks::with_form(section, network);
     let currency: Option<String> =
         section.required("currency", "the name of the users' currency, e.g. \"coins\"");
     let app: Option<String> = section.optional("app").or_else(|| only(apps));

@@ -1,5 +1,7 @@
 //! Acknowledgements of a gateway with a source for every network that ships, beside one with a single source.
 
+use std::fmt::Write as _;
+
 use domain::postback::networks::{Field, shipped};
 
 use crate::load::{Load, Round};
@@ -40,7 +42,7 @@ fn sections() -> String {
         );
         for (is_needed, key) in [(needs.secret, "secret"), (needs.second_secret, "second_secret")] {
             if is_needed {
-                text += &format!("{key} = \"env:BENCH_SECRET\"\n");
+                let _ = writeln!(text, "{key} = \"env:BENCH_SECRET\"");
             }
         }
         if definition.field(Field::Reward).is_none() {
