@@ -3,13 +3,12 @@
 use anyhow::Context as _;
 use clap::Args;
 use domain::postback::carried::Carried;
-use domain::postback::diagnosis::network::{Explanation, Unmatched, explain, signs_like_targo};
-use domain::postback::diagnosis::{Diagnosis, Suspect, diagnose as look};
+use domain::postback::diagnosis::network::{Cause, Unmatched};
 use domain::postback::networks::Call;
 use domain::postback::signature::Secret;
 use domain::time::TimestampMs;
 
-use super::captured::{Captured, CapturedArgs};
+use super::captured::{CapturedArgs, captured};
 use super::{say, say_lines};
 use crate::config::{Settings, Source};
 use crate::process::Process;
@@ -39,10 +38,10 @@ pub(crate) async fn diagnose(process: &Process, args: DiagnoseArgs) -> anyhow::R
     let settings = &process.settings;
     let dashboard = args.dashboard.as_deref();
     let (said, verifies) = if let Some(url) = &args.url {
-        let captured = Captured::read(url, &args.captured)?;
+        let captured = captured(url, &args.captured)?;
         let name = args.source.clone().map_or_else(|| source_of(settings, &captured.target), Ok)?;
         let (source, now) = (source(settings, &name)?, process.clock.now());
-        let host = captured.host.clone();
+        let host = captured.host().map(str::to_owned);
         captured.with(&settings.public_url, |call| {
             of(settings, source, &Seen { call, carried: Carried::of(call.body), host, dashboard, now })
         })
@@ -86,20 +85,7 @@ fn of(settings: &Settings, source: &Source, seen: &Seen<'_>) -> (String, bool) {
     let other_secrets: Vec<(String, Secret)> = others
         .flat_map(|other| other.keys.secrets.iter().map(|secret| (other.name.clone(), secret.clone())))
         .collect();
-    if signs_like_targo(definition) {
-        let diagnosis = look(&Suspect {
-            target: seen.call.target,
-            origin: seen.call.origin,
-            other_hosts: &other_hosts,
-            form: definition.signature.url_form().unwrap_or_default(),
-            secrets: &source.keys.secrets,
-            other_secrets: &other_secrets,
-            carried: seen.carried.as_ref(),
-            dashboard: seen.dashboard,
-        });
-        return (diagnosis.to_string(), diagnosis == Diagnosis::Verifies);
-    }
-    let explanation = explain(&Unmatched {
+    let unmatched = Unmatched {
         definition,
         call: seen.call,
         keys: &source.keys,
@@ -108,8 +94,9 @@ fn of(settings: &Settings, source: &Source, seen: &Seen<'_>) -> (String, bool) {
         other_secrets: &other_secrets,
         dashboard: seen.dashboard,
         callers: source.callers.networks(),
-    });
-    (explanation.to_string(), explanation == Explanation::Verifies)
+    };
+    let cause = Cause::of(&unmatched, seen.carried.as_ref());
+    (cause.to_string(), cause.verifies())
 }
 
 fn source<'s>(settings: &'s Settings, name: &str) -> anyhow::Result<&'s Source> {

@@ -4,15 +4,17 @@ use std::path::PathBuf;
 
 use clap::Args;
 use domain::money::Micros;
-use domain::postback::diagnosis::network::{Unmatched, explain};
+use domain::postback::carried::Carried;
+use domain::postback::diagnosis::network::{Cause, Unmatched};
 use domain::postback::event::Params;
+use domain::postback::networks::pasted::PastedCall;
 use domain::postback::networks::signature::{Keys, Message, Proof, PublicKey};
 use domain::postback::networks::trial::{Checked, trial};
 use domain::postback::networks::{Call, Definition};
 use domain::postback::signature::Secret;
 
 use super::Known;
-use crate::commands::captured::{Captured, CapturedArgs};
+use crate::commands::captured::{CapturedArgs, captured};
 use crate::commands::{bad_usage, say};
 use crate::config::{Source, secret};
 use crate::{EXIT_DONE, EXIT_FAILED, clock};
@@ -50,7 +52,7 @@ pub(crate) struct TestArgs {
 pub(super) fn test(known: &Known, args: &TestArgs) -> anyhow::Result<u8> {
     let definition = known.find(&args.name)?;
     let source = args.source.as_deref().map(|name| source(known, name, &definition)).transpose()?;
-    let captured = Captured::read(&args.url, &args.captured)?;
+    let captured = captured(&args.url, &args.captured)?;
     let origin = origin(known, &captured, source, &definition)?;
     let now = clock::system().now();
     let (params, keys) = match source {
@@ -76,16 +78,16 @@ fn cause(
     call: &Call<'_>,
     params: &Params,
     keys: &Keys,
-    captured: &Captured,
+    captured: &PastedCall,
     source: Option<&Source>,
 ) -> String {
-    let hosts: Vec<_> = captured.host.iter().cloned().collect();
+    let hosts: Vec<_> = captured.host().map(str::to_owned).into_iter().collect();
     let sources = known.settings.iter().flat_map(|settings| &settings.sources);
     let others = sources.filter(|other| source.is_some_and(|own| own.name != other.name));
     let others: Vec<(String, Secret)> = others
         .flat_map(|other| other.keys.secrets.iter().map(|secret| (other.name.clone(), secret.clone())))
         .collect();
-    let explanation = explain(&Unmatched {
+    let unmatched = Unmatched {
         definition: params.definition(),
         call,
         keys,
@@ -94,8 +96,9 @@ fn cause(
         other_secrets: &others,
         dashboard: None,
         callers: &params.definition().callers.ips,
-    });
-    explanation.to_string()
+    };
+    let carried = Carried::of(call.body);
+    Cause::of(&unmatched, carried.as_ref()).to_string()
 }
 
 /// The source of that name, which must have this network.
@@ -126,13 +129,13 @@ fn source<'k>(known: &'k Known, name: &str, definition: &Definition) -> anyhow::
 /// What the network signs in front of the path: `public_url` for a source, else what was captured.
 fn origin(
     known: &Known,
-    captured: &Captured,
+    captured: &PastedCall,
     source: Option<&Source>,
     definition: &Definition,
 ) -> anyhow::Result<String> {
     let of_settings = known.settings.as_ref().map(|settings| settings.public_url.clone());
     let of_call = captured.origin.clone();
-    let of_host = captured.host.as_ref().map(|host| format!("https://{host}"));
+    let of_host = captured.host().map(|host| format!("https://{host}"));
     let origin = if source.is_some() { of_settings } else { of_call.or(of_settings).or(of_host) };
     let signs_host = matches!(&definition.signature.proof, Proof::Signed(scheme) if matches!(scheme.message, Message::Url(_)));
     match origin {

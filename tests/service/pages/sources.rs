@@ -62,14 +62,14 @@ fn a_captured_call_is_tried_and_nothing_of_it_is_stored(on: Kind) {
                 assert_eq!(browser.barriers(), Vec::<String>::new());
             }
         };
-        tried(&signed, &["would be accepted", "It would be a credit", "T-1", "u-1"]);
+        tried(&signed, &["Verifies with secret 1", "It becomes a credit of 10 coins", "T-1", "u-1"]);
         tried(
             &signed.replace("reward=10", "reward=11"),
-            &["does not match any secret", "None of", "With a right"],
+            &["does not match any secret", "None of", "With the right signature"],
         );
         let unsigned = Event::honest("u-1", "T-1", 10).unsigned(1);
         tried(&unsigned, &["the signature is missing"]);
-        tried(&sign(&unsigned.replace("reward=10", "reward=ten")), &["would be quarantined", "reward"]);
+        tried(&sign(&unsigned.replace("reward=10", "reward=ten")), &["quarantined, because", "reward"]);
         tried(&sign("/pb/elsewhere?uid=1"), &["There is no source elsewhere"]);
         tried("uid=1", &["must be a URL"]);
     }

@@ -16,8 +16,8 @@ pub struct PastedCall {
     pub target: String,
     /// In the order of the text.
     pub headers: Vec<(String, String)>,
-    /// Line breaks are `\n`: forms of browsers do not keep others.
-    pub body: String,
+    /// As it was; from a form of a browser its line breaks are `\n`, because browsers do not keep others.
+    pub body: Vec<u8>,
 }
 
 /// A text that is not a call.
@@ -40,24 +40,44 @@ pub enum BadPaste {
 }
 
 impl PastedCall {
-    /// Reads `text`.
+    /// Reads a text out of a form.
     pub fn read(text: &str) -> Result<Self, BadPaste> {
         if text.len() > MAX_PASTED_LEN {
             return Err(BadPaste::TooLong);
         }
-        let text = text.replace("\r\n", "\n");
-        let text = text.trim_start();
-        let (head, body) = text.split_once("\n\n").unwrap_or((text, ""));
-        let mut lines = head.lines();
-        let first = lines.next().map(str::trim).filter(|line| !line.is_empty()).ok_or(BadPaste::Empty)?;
+        Self::of_bytes(text.replace("\r\n", "\n").trim_start().as_bytes())
+    }
+
+    /// Reads a file: its body stays byte for byte.
+    pub fn of_bytes(bytes: &[u8]) -> Result<Self, BadPaste> {
+        let mut rest = bytes;
+        let mut line = || {
+            let end = rest.iter().position(|byte| *byte == b'\n').unwrap_or(rest.len());
+            let line = String::from_utf8_lossy(&rest[..end]).trim_end_matches('\r').to_owned();
+            rest = rest.get(end + 1..).unwrap_or_default();
+            line
+        };
+        let first = line();
+        let first = Some(first.trim()).filter(|line| !line.is_empty()).ok_or(BadPaste::Empty)?;
         let (method, url) = request_line(first);
         let (origin, target) = split(url).ok_or(BadPaste::NoCall)?;
-        let headers = lines.enumerate().map(|(index, line)| {
-            let header = line.split_once(':').ok_or(BadPaste::NoHeader(index + 2))?;
-            Ok((header.0.trim().to_owned(), header.1.trim().to_owned()))
-        });
-        let headers = headers.collect::<Result<_, _>>()?;
-        Ok(Self { method, origin, target, headers, body: body.to_owned() })
+        let mut headers = Vec::new();
+        loop {
+            let header = line();
+            if header.trim().is_empty() {
+                break;
+            }
+            let (name, value) = header.split_once(':').ok_or(BadPaste::NoHeader(headers.len() + 2))?;
+            headers.push((name.trim().to_owned(), value.trim().to_owned()));
+        }
+        Ok(Self { method, origin, target, headers, body: rest.to_vec() })
+    }
+
+    /// Its host with the port: of the URL, else of the header `Host`.
+    pub fn host(&self) -> Option<&str> {
+        let of_url = self.origin.as_deref().and_then(|origin| Some(origin.split_once("://")?.1));
+        let of_header = || self.headers.iter().find(|(name, _)| name.eq_ignore_ascii_case("host"));
+        of_url.or_else(|| of_header().map(|(_, host)| host.as_str()))
     }
 
     /// The name in `/pb/NAME`, if its path has that form.
@@ -76,7 +96,7 @@ impl PastedCall {
             method: self.method,
             target: &self.target,
             headers: &headers,
-            body: self.body.as_bytes(),
+            body: &self.body,
         })
     }
 }
@@ -137,7 +157,10 @@ mod tests {
         assert_eq!(call.method, Method::Post);
         let header = |name: &str, value: &str| (name.to_owned(), value.to_owned());
         assert_eq!(call.headers, [header("Content-Type", "a/b; c=d"), header("X-Sig", "abc")]);
-        assert_eq!(call.body, "{\"a\":\n1}");
+        assert_eq!(call.body, b"{\"a\":\n1}");
+        let file = PastedCall::of_bytes(b"POST /pb/x HTTP/1.1\r\nHost: gw.example\r\n\r\nx=1\r\n\xff")
+            .expect("a call");
+        assert_eq!((file.body.as_slice(), file.host()), (&b"x=1\r\n\xff"[..], Some("gw.example")));
         call.with("https://o", |call| assert_eq!(call.header("x-sig").next(), Some(&b"abc"[..])));
     }
 

@@ -9,7 +9,7 @@ use ipnet::IpNet;
 
 use crate::postback::carried::Carried;
 use crate::postback::diagnosis::candidates::{hosts, origins, secrets};
-use crate::postback::diagnosis::{Deviation, Suspect};
+use crate::postback::diagnosis::{Deviation, Diagnosis, Suspect, diagnose};
 use crate::postback::networks::definition::ParameterSource;
 use crate::postback::networks::signature::{
     Difference, Digest, Encoding, Keys, Message, Place, Proof, Refusal, Verified,
@@ -80,8 +80,43 @@ pub enum Explanation {
     },
 }
 
+/// A diagnosis, whichever knows more of the network.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Cause {
+    /// Of a network that signs the URL as deliveries are signed.
+    OfUrl(Diagnosis),
+    /// Of any other.
+    OfDefinition(Explanation),
+}
+
+impl Cause {
+    /// Diagnoses a call of any network; `carried` are the fields that its body has.
+    pub fn of(unmatched: &Unmatched<'_>, carried: Option<&Carried>) -> Self {
+        if signs_like_targo(unmatched.definition) {
+            let form = unmatched.definition.signature.url_form().unwrap_or_default();
+            Self::OfUrl(diagnose(&Suspect { form, carried, ..unmatched.suspect() }))
+        } else {
+            Self::OfDefinition(explain(unmatched))
+        }
+    }
+
+    /// True if the call verifies with the present settings.
+    pub fn verifies(&self) -> bool {
+        matches!(self, Self::OfUrl(Diagnosis::Verifies) | Self::OfDefinition(Explanation::Verifies))
+    }
+}
+
+impl fmt::Display for Cause {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::OfUrl(diagnosis) => diagnosis.fmt(out),
+            Self::OfDefinition(explanation) => explanation.fmt(out),
+        }
+    }
+}
+
 /// True if [`super::diagnose`] knows this signature: HMAC-SHA1 over the URL, in hexadecimal digits, as `hash`.
-pub fn signs_like_targo(definition: &Definition) -> bool {
+fn signs_like_targo(definition: &Definition) -> bool {
     let Proof::Signed(scheme) = &definition.signature.proof else { return false };
     matches!(scheme.message, Message::Url(_))
         && scheme.digest == Digest::HmacSha1

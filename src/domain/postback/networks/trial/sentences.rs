@@ -26,7 +26,10 @@ impl Trial {
         add("call", format!("{} {}", self.method.name(), self.shown));
         if !self.has_listed_method() {
             let listed: Vec<_> = definition.methods.iter().copied().map(Method::name).collect();
-            add("call", format!("would be answered 405: the definition has methods = {listed:?}"));
+            add(
+                "call",
+                format!("is accepted all the same, although the definition has methods = {listed:?}"),
+            );
         }
         add("signature", self.signature_line());
         for (field, sent) in self.said.iter().flat_map(|said| &said.fields) {
@@ -126,7 +129,6 @@ impl Trial {
             Outcome::Quarantined(reason) => format!("quarantined, because {reason}"),
         };
         let effect = match &self.signature {
-            _ if !self.has_listed_method() => "Refused because of its method. With a listed one",
             Checked::Refused(_) => "Refused. With the right signature",
             Checked::NotChecked => "If its signature is right",
             Checked::NothingSigned => "If its caller is allowed",
