@@ -60,6 +60,7 @@ const OTHERS: &[&str] = &[
     "healthcheck",
     "verify",
     "report",
+    "statement columns",
     "statement show",
     "statement missing",
     "postbacks show",

@@ -127,6 +127,8 @@ fn every_page_form_that_changes_something_leaves_one_line(on: Kind) {
         &format!("report {date}"),
     );
     statements(&api, &mut desk);
+    desk.send("/sources", "call=%2Fpb%2Ftargo");
+    desk.book.none("trying a captured call");
     people(&up, &mut desk);
     assert_eq!(desk.mara.get("/audit/audit.csv?action=released").status, 200);
     desk.book.one(Action::AuditExported, on_a_page("mara"), "audit");
