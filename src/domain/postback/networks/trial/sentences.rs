@@ -3,7 +3,7 @@
 use super::{Booked, Checked, Outcome, Trial};
 use crate::postback::mapping::said::{Said, Sent};
 use crate::postback::networks::identity::Amounts;
-use crate::postback::networks::kinds::Meaning;
+use crate::postback::networks::kinds::{By, Meaning};
 use crate::postback::networks::signature::Verified;
 use crate::postback::networks::{Definition, Field, FieldDefinition, Method, Unit};
 
@@ -67,8 +67,11 @@ impl Trial {
 
     fn kind_line(&self, said: &Said) -> String {
         let definition = self.params.definition();
-        let words: Vec<_> =
-            said.words.iter().map(|(by, word)| format!("{} is `{word}`", by.name())).collect();
+        let word = |(by, word): &(By, String)| match word.as_str() {
+            "" => format!("{} is absent", by.name()),
+            word => format!("{} is `{word}`", by.name()),
+        };
+        let words: Vec<_> = said.words.iter().map(word).collect();
         let words = if words.is_empty() { String::new() } else { format!("{}: ", words.join(", ")) };
         match (&said.row, &self.outcome) {
             (row, Outcome::NoEffect { meaning: Meaning::Test, .. })
