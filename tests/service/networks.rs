@@ -253,6 +253,11 @@ fn every_network_credits_once_takes_back_and_refuses_what_it_did_not_sign(on: Ki
             (answers.repeat.status, body(&answers.repeat).as_str()),
             "{name}, again"
         );
+        // What is signed counts, whatever the method.
+        let posted = Sent { method: Method::Post, ..credit.clone() };
+        if credit.method == Method::Get && definition.parameters == ParameterSource::Query {
+            assert_eq!(posted.send(&up).status, answers.repeat.status, "{name}, posted");
+        }
         for field in definition.fields.iter().filter(|field| field.fixed.is_none()) {
             if definition.protection(field.field) == Protection::Whole {
                 let forged = credit.forged(&field.parameter).send(&up);
@@ -262,12 +267,14 @@ fn every_network_credits_once_takes_back_and_refuses_what_it_did_not_sign(on: Ki
         sent.push((definition, credit));
     }
     api.await_processing();
-    for (definition, _) in &sent {
+    for (definition, credit) in &sent {
         let name = &definition.name;
         let reward = reward(&api, definition, "one");
+        let is_posted = credit.method == Method::Get && definition.parameters == ParameterSource::Query;
+        let repeats = if is_posted { 2 } else { 1 };
         assert_eq!(
             (&reward["status"], &reward["repeats"]),
-            (&json!("credited"), &json!(1)),
+            (&json!("credited"), &json!(repeats)),
             "{name}: {reward}"
         );
         let fired: Vec<_> = reward["verdict"]["signals"]
