@@ -331,9 +331,9 @@ fn an_app_is_not_called_more_often_than_it_wants(on: Kind) {
 fn an_app_that_is_down_costs_no_attempts(on: Kind) {
     let app = app();
     app.answer_with(|_| Reply::Close);
-    // Three attempts in all: without a breaker they would be spent long before the app is back.
-    let gate =
-        Gate::with(on, |settings| settings.forwarding_to(&app, "schedule = [0.2, 0.2]\nconcurrency = 4"));
+    // Three attempts in all. Far enough apart that the breaker opens before one delivery has spent them, however slow the
+    // database is.
+    let gate = Gate::with(on, |settings| settings.forwarding_to(&app, "schedule = [5, 5]\nconcurrency = 4"));
     let up = gate.up();
     let api = gate.api(up.address);
     let open = "rewardgate_app_breaker_open{app=\"main\"} 1";

@@ -242,7 +242,7 @@ fn postbacks_wait_while_the_database_is_closed_and_are_then_processed() {
     let api = gate.api(up.address);
     let mut events = Vec::new();
     for round in 0..5 {
-        let new = (0..100).map(|number| Event::honest("u-1", &format!("T-{round}-{number}"), 10));
+        let new = (0..40).map(|number| Event::honest("u-1", &format!("T-{round}-{number}"), 10));
         let new: Vec<_> = new.collect();
         Load::new(new.iter().map(Event::credit).collect()).deliver(up.address, 16);
         events.extend(new);
