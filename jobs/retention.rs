@@ -64,6 +64,9 @@ pub(crate) async fn purge(
     if let Some(before) = before(now, silence::KEPT_DAYS) {
         store.forget_source_tallies(before).await?;
     }
+    while !stop.is_cancelled() && store.forget_sightings(now, terms.addresses_days).await? {
+        tokio::time::sleep(STEP_PAUSE).await;
+    }
     if let Some(before) = before(now, FINISHED_JOBS_DAYS) {
         store.prune_jobs(before).await?;
     }

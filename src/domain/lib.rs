@@ -12,6 +12,7 @@
 //! | [`dashboard`] | the URL for the network's dashboard, and what is wrong with one |
 //! | [`country`], [`address`] | which country a code or a name stands for; the address in what a network sends as one |
 //! | [`location`] | what the geo databases say of an IP address, and whether it matches the reported country |
+//! | [`history`] | what earlier rewards say of a user, an address, and of times that are the same to the second |
 //! | [`policy`] | rules, thresholds and points, by source and offer, with a version |
 //! | [`skew`] | whether our own clock is slow |
 //! | [`rules`], [`signal`] | the rules: facts in, one signal out of each |
@@ -39,6 +40,7 @@ pub mod country;
 pub mod dashboard;
 pub mod delivery;
 pub mod evidence;
+pub mod history;
 pub mod ledger;
 pub mod location;
 pub mod masked;

@@ -14,10 +14,20 @@ pub enum Family {
     Time,
     /// Country and network of the address.
     Geo,
-    /// Repeats of the same task.
+    /// How much and how often.
     Velocity,
+    /// Who shares an address, and who uses many.
+    Sharing,
     /// Reward, payout and their ratio.
     Money,
+    /// What became of earlier rewards.
+    Record,
+}
+
+impl Family {
+    /// Every family.
+    pub const ALL: [Self; 7] =
+        [Self::Data, Self::Time, Self::Geo, Self::Velocity, Self::Sharing, Self::Money, Self::Record];
 }
 
 /// One measured fact of a check. Defaults (not fired, no value) are left out of its JSON: every reward stores all of
@@ -34,7 +44,7 @@ pub struct Signal {
     /// True if it fired and holds the reward whatever the score.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub hard: bool,
-    /// What it adds to the score; 0 if it did not fire.
+    /// What it adds to the score, below 0 for a rule that trusts; 0 if it did not fire.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub points: i64,
     /// What was measured, for a person; absent if it could not be.

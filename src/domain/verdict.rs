@@ -54,14 +54,20 @@ pub fn decide(facts: &Facts<'_>, policy: &Policy, now: TimestampMs) -> Verdict {
     Verdict { decision, score, hard, policy: policy.version().into(), decided_at: now, signals }
 }
 
+/// The strongest of each family, less what speaks for the reward; never below 0.
 fn score(signals: &[Signal], strongest_per_family: usize) -> i64 {
     let family_score = |family| {
-        let mut points: Vec<_> =
-            signals.iter().filter(|signal| signal.family == family).map(|signal| signal.points).collect();
+        let mut points: Vec<_> = signals
+            .iter()
+            .filter(|signal| signal.family == family && signal.points > 0)
+            .map(|signal| signal.points)
+            .collect();
         points.sort_unstable_by(|a, b| b.cmp(a));
         points.iter().take(strongest_per_family).sum::<i64>()
     };
-    [Family::Data, Family::Time, Family::Geo, Family::Velocity, Family::Money].map(family_score).iter().sum()
+    let against: i64 = Family::ALL.map(family_score).iter().sum();
+    let in_favour: i64 = signals.iter().map(|signal| signal.points.min(0)).sum();
+    (against + in_favour).max(0)
 }
 
 impl Verdict {

@@ -1,6 +1,7 @@
 //! What a batch starts from: mapped postbacks, and the rewards they touch.
 
 use super::Reward;
+use crate::history::Remembered;
 use crate::location::{GeoResult, Location};
 use crate::postback::event::Event;
 use crate::postback::networks::Field;
@@ -82,6 +83,8 @@ pub struct ExistingRewards {
     pub tasks: Vec<(Task, String)>,
     /// Cases of those rewards: the reward's row, and the case.
     pub cases: Vec<(i64, KnownCase)>,
+    /// What is remembered of the users, addresses and times of the batch.
+    pub remembered: Remembered,
     /// The newest clicks; loaded only if the batch has one in the future.
     pub clicks: Clicks,
 }

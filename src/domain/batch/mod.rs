@@ -31,6 +31,7 @@ pub use outcome::{
 pub use reward::{Because, Reward};
 
 use crate::evidence::Evidence;
+use crate::history::{Noted, Remembered};
 use crate::ledger::Amounts;
 use crate::policy::Policy;
 use crate::postback::event::Kind;
@@ -64,7 +65,8 @@ impl BatchOutcome {
         for incoming in batch {
             open.process(incoming, policy, now);
         }
-        open.outcome
+        let (users, sightings) = open.remembered.changes();
+        Self { users, sightings, ..open.outcome }
     }
 }
 
@@ -76,6 +78,7 @@ struct Open {
     /// By index of the reward.
     cases: HashMap<usize, Vec<KnownCase>>,
     clicks: Clicks,
+    remembered: Remembered,
     /// The zone of business days.
     zone: Tz,
 }
@@ -89,6 +92,7 @@ impl Open {
             tasks: HashMap::new(),
             cases: HashMap::new(),
             clicks: known.clicks,
+            remembered: known.remembered,
         };
         let mut by_id = HashMap::new();
         for reward in known.rewards {
@@ -167,7 +171,14 @@ impl Open {
         let said = again::said(&incoming.event);
         let again = match incoming.event.kind {
             Kind::Credit => change.credit_again(incoming, cases, self.zone, now),
-            Kind::Reversal => change.reverse(&incoming, cases, now),
+            Kind::Reversal => {
+                let steps_before = change.steps.len();
+                let again = change.reverse(&incoming, cases, now);
+                if change.steps.len() > steps_before {
+                    self.remembered.reversed(&change.reward.app, &change.reward.user_id, now);
+                }
+                again
+            }
         };
         if let Some(situation) = again.raises {
             let said = change.reversal_said.take().unwrap_or(said);
@@ -211,6 +222,10 @@ impl Open {
             let others = keys.into_iter().flatten().filter(|key| *key != incoming.event.key());
             i64::try_from(others.take(SAME_TASK_CAP).count()).unwrap_or(i64::MAX)
         });
+        let source = &incoming.source;
+        let noted =
+            Noted::of(&source.name, &source.app, &incoming.event, &incoming.location, incoming.received_at);
+        let history = self.remembered.history(&noted);
         let facts = Facts {
             source: &incoming.source.name,
             event: &incoming.event,
@@ -221,9 +236,11 @@ impl Open {
             unsigned: &incoming.source.unsigned,
             same_task,
             clicks: self.clicks,
+            history: &history,
         };
         let verdict = decide(&facts, policy, now);
         let evidence = Evidence::of(&facts);
+        self.remembered.add(noted, verdict.decision == Decision::Credit);
         let of_data = |signal: &&Signal| signal.fired && signal.family == Family::Data;
         let fired = verdict.signals.iter().filter(of_data).map(|signal| signal.code.as_str());
         self.tally(&incoming.source.name, fired);

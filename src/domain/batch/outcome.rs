@@ -4,6 +4,7 @@ use chrono_tz::Tz;
 
 use super::Reward;
 use crate::evidence::Evidence;
+use crate::history::UserChange;
 use crate::ledger::{Amounts, Transfer};
 use crate::location::{GeoResult, Location};
 use crate::postback::event::{Event, Quarantine};
@@ -23,6 +24,10 @@ pub struct BatchOutcome {
     pub cases: Vec<NewCase>,
     /// How often the rules about data fired, by source and rule.
     pub tallies: Vec<DataTally>,
+    /// What is remembered of its users from now on.
+    pub users: Vec<UserChange>,
+    /// What is added in front of lists of sightings, by key.
+    pub sightings: Vec<(i64, String)>,
     /// The business day of its steps, `YYYY-MM-DD`.
     pub business_date: String,
 }

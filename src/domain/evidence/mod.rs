@@ -9,6 +9,7 @@ mod tests;
 
 use serde::{Deserialize, Serialize};
 
+use crate::history::History;
 use crate::location::{DatabaseBuild, GeoResult, Location, NetworkTrait};
 use crate::money::Micros;
 use crate::policy::Policy;
@@ -66,6 +67,9 @@ pub struct Evidence {
     unsigned: Unsigned,
     #[serde(rename = "same", default, skip_serializing_if = "Option::is_none")]
     same_task: Option<i64>,
+    /// Absent if the past says nothing unusual.
+    #[serde(rename = "past", default, skip_serializing_if = "History::is_usual")]
+    history: History,
     /// All and those ahead, if they tell that our own clock is slow.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     clicks: Option<(i64, i64)>,
@@ -128,6 +132,7 @@ impl Evidence {
             caller_listed: facts.caller_listed,
             unsigned: facts.unsigned.clone(),
             same_task: facts.same_task,
+            history: facts.history.clone(),
             clicks: facts.clicks.blame_our_clock().then_some((facts.clicks.all, facts.clicks.ahead)),
         }
     }
@@ -173,6 +178,7 @@ impl Evidence {
             caller_listed: self.caller_listed,
             unsigned: &self.unsigned,
             same_task: self.same_task,
+            history: &self.history,
             clicks: self.clicks.map_or_else(Clicks::default, |(all, ahead)| Clicks { all, ahead }),
         };
         decide(&facts, policy, decided_at)

@@ -11,9 +11,11 @@ use crate::rules::ENGINE;
 
 const GOLDEN: &str = include_str!("golden.jsonl");
 const AT: TimestampMs = TimestampMs(1_795_435_200_000);
-const CASES: u64 = 200;
+const CASES: u64 = 260;
 /// Cases from this one on have facts of networks other than the first.
 const OF_ANY_NETWORK: u64 = 160;
+/// Cases from this one on have a past.
+const WITH_A_PAST: u64 = 200;
 
 /// One line of the corpus.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -111,6 +113,7 @@ fn case(number: u64) -> Golden {
             caller_listed: [None, Some(true), Some(false)][usize::try_from(pick(3)).unwrap_or_default()],
             unsigned: Unsigned::default(),
             same_task: [None, Some(0), Some(0), Some(1)][usize::try_from(pick(4)).unwrap_or_default()],
+            history: History::default(),
             clicks: (pick(6) == 0).then_some((40, 37)),
         },
         source: "targo".into(),
@@ -150,7 +153,37 @@ fn case(number: u64) -> Golden {
         golden.facts.unsent =
             [Field::ClickedAt, Field::Payout].into_iter().filter(|_| pick(2) == 0).collect();
     }
+    if number >= WITH_A_PAST {
+        golden.facts.history = past(&mut pick);
+    }
     golden
+}
+
+fn past(pick: &mut impl FnMut(u64) -> u64) -> History {
+    let mut one_of = |numbers: &[i64]| numbers[usize::try_from(pick(5)).unwrap_or_default() % numbers.len()];
+    let clicks_in_hour = one_of(&[0, 0, 3, 9, 14]);
+    History {
+        known_for_s: Some(one_of(&[0, 3_600, 90_000, 200_000, 0])).filter(|known_for_s| *known_for_s < 172_800),
+        clicks_in_hour,
+        clicks_in_day: clicks_in_hour + one_of(&[0, 2, 30]),
+        countries: match one_of(&[0, 0, 0, 2, 3]) {
+            2 => ["DE", "US"].map(String::from).to_vec(),
+            3 => ["DE", "FR", "VN"].map(String::from).to_vec(),
+            _ => Vec::new(),
+        },
+        networks_in_day: one_of(&[0, 0, 2, 5, 8]),
+        usual_payout: (one_of(&[0, 1]) == 1).then_some((Micros(250_000), 9)),
+        credited: one_of(&[0, 9, 10, 40]),
+        reversed: one_of(&[0, 0, 1, 4]),
+        settled: one_of(&[0, 19, 20, 100]),
+        gap_s: (one_of(&[0, 0, 1]) == 1).then_some(0),
+        same_second: one_of(&[0, 0, 1, 2]),
+        address_users: one_of(&[0, 3, 5, 40]),
+        task_users: one_of(&[0, 0, 0, 1, 2]),
+        usual_sharing: Some(one_of(&[0, 1, 30])).filter(|usual| *usual > 0),
+        twins: one_of(&[0, 0, 4, 6, 12]),
+        near_twins: one_of(&[0, 3, 30]),
+    }
 }
 
 #[test]
@@ -210,6 +243,7 @@ fn a_usual_document_is_short() {
         caller_listed: Some(true),
         unsigned: Unsigned::default(),
         same_task: Some(0),
+        history: History::default(),
         clicks: None,
     };
     let document = usual.document();
@@ -247,6 +281,7 @@ fn a_country_of_registration_that_is_not_known_stays_so() {
             caller_listed: None,
             unsigned: &Unsigned::default(),
             same_task: None,
+            history: &History::default(),
             clicks: Clicks::default(),
         };
         let document = Evidence::of(&facts).document();

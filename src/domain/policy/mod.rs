@@ -15,8 +15,8 @@ use toml::{Table, Value};
 use crate::text::hex;
 
 pub use thresholds::{
-    ClickTime, CountryMismatch, Large, Limit, NetworkPoints, Nobody, OfferClass, Plain, Ratio, Rules,
-    TaskFloor, Weight,
+    Chain, ClickTime, CountryMismatch, Large, Limit, NetworkPoints, NewUser, Nobody, Number, OfferClass, Pace, Plain,
+    Ratio, Rules, SharedAddress, SharedTask, TakenBack, TaskFloor, Trusted, Twins, Weight,
 };
 
 /// The built-in policy, with the reasons for every figure.
@@ -54,19 +54,25 @@ impl Policy {
 
     /// `text` laid over the built-in policy. All faults are reported at once.
     pub fn parse(text: &str) -> Result<Self, BadPolicy> {
-        let table = |text: &str| {
-            text.parse::<Table>().map_err(|error| BadPolicy(vec![format!("not TOML: {}", error.message())]))
-        };
         let mut effective = table(DEFAULT_TOML)?;
         overlay(&mut effective, table(text)?);
         Self::compile(&effective)
     }
 
-    /// The policy of a [`Policy::content`].
+    /// The policy of a [`Policy::content`]. A rule that is newer than the content is disabled.
     pub fn of_content(content: &str) -> Result<Self, BadPolicy> {
-        let effective: Table = serde_json::from_str(content)
+        let content: Table = serde_json::from_str(content)
             .map_err(|error| BadPolicy(vec![format!("not the content of a policy: {error}")]))?;
-        Self::compile(&effective)
+        let mut effective = table(DEFAULT_TOML)?;
+        if let Some(Value::Table(rules)) = effective.get_mut("rules") {
+            for (_, rule) in rules.iter_mut() {
+                if let Value::Table(rule) = rule {
+                    rule.insert("enabled".to_owned(), Value::Boolean(false));
+                }
+            }
+        }
+        overlay(&mut effective, content.clone());
+        Ok(Self { version: version_of(&canonical(&content)), content: canonical(&content), ..Self::compile(&effective)? })
     }
 
     /// The rules for an offer of a source.
@@ -127,10 +133,18 @@ impl Policy {
         }
         let Some(base) = base.filter(|_| faults.is_empty()) else { return Err(BadPolicy(faults)) };
         let content = canonical(effective);
-        let version = hex(&Sha256::digest(content.as_bytes())[..8]);
+        let version = version_of(&content);
         let strongest_per_family = usize::try_from(strongest_per_family).unwrap_or(usize::MAX);
         Ok(Self { version, content, hold_at, strongest_per_family, base, sources })
     }
+}
+
+fn table(text: &str) -> Result<Table, BadPolicy> {
+    text.parse().map_err(|error: toml::de::Error| BadPolicy(vec![format!("not TOML: {}", error.message())]))
+}
+
+fn version_of(content: &str) -> String {
+    hex(&Sha256::digest(content.as_bytes())[..8])
 }
 
 fn rules(table: &Table, at: &str, faults: &mut Vec<String>) -> Option<Rules> {

@@ -12,7 +12,7 @@ macro_rules! thresholds {
         pub struct $name {
             /// False: the rule still reports its signal but never fires.
             pub enabled: bool,
-            /// Added to the score when the rule fires; 0 to 1,000.
+            /// Added to the score when the rule fires; 0 to 1,000, below 0 for a rule that trusts.
             pub points: i64,
             /// Holds the reward whatever the score.
             pub hard: bool,
@@ -103,6 +103,77 @@ thresholds! {
     Large {
         /// Payouts of this many USD or more fire; decimal text.
         payout_usd: String,
+        /// Payouts of this many times the user's median fire, too.
+        usual_factor: i64,
+        /// But only from this many USD on; decimal text.
+        usual_from_usd: String,
+    }
+    /// T5: the events of one click.
+    Chain {
+        /// So many events of one click within a second fire.
+        events: i64,
+        /// True if the network sends its postbacks in batches: then the rule never fires.
+        batches: bool,
+    }
+    /// T6: several users with the same time to the second.
+    Twins {
+        /// So many users fire.
+        users: i64,
+        /// From so many users on, `many_points` count.
+        many: i64,
+        /// Points of many.
+        many_points: i64,
+        /// Times that are nearly the same may be this many times as many; chance makes more of them.
+        near_factor: i64,
+        /// True if the network sends its postbacks in batches: then the rule never fires.
+        batches: bool,
+    }
+    /// S1: users of one address.
+    SharedAddress {
+        /// So many within a day are usual on any address: a household.
+        users: i64,
+        /// From this many times the usual number on, `far_points` count.
+        far_factor: i64,
+        /// Points of far more than usual.
+        far_points: i64,
+    }
+    /// S2: the same task by others of the address.
+    SharedTask {
+        /// Points of the third user and all that follow.
+        third_points: i64,
+    }
+    /// A rule with one number.
+    Number {
+        /// From so many on it fires.
+        limit: i64,
+    }
+    /// V1: completions of a user.
+    Pace {
+        /// More than this within an hour fire.
+        per_hour: i64,
+        /// More than this within a day fire.
+        per_day: i64,
+        /// Points of too many within a day.
+        day_points: i64,
+    }
+    /// V2: a large reward of a new user.
+    NewUser {
+        /// Payouts of this many USD or more fire; decimal text.
+        payout_usd: String,
+        /// Seconds for which a user is new; at most two days.
+        new_s: i64,
+    }
+    /// H1: rewards of a user that were taken back.
+    TakenBack {
+        /// More than this share fires, in percent.
+        percent: i64,
+        /// But only from so many credited rewards on.
+        credits: i64,
+    }
+    /// C1: a user with a clean record.
+    Trusted {
+        /// Rewards older than 30 days that earn trust; at most 100.
+        settled: i64,
     }
 }
 
@@ -161,6 +232,10 @@ pub struct Rules {
     pub t1: Limit,
     /// Faster than the class of offer allows.
     pub t2: TaskFloor,
+    /// Events of one click faster than they can be done.
+    pub t5: Chain,
+    /// Several users with the same time to the second.
+    pub t6: Twins,
     /// Completed after the offer's window.
     pub t9: Limit,
     /// The address is in another country than reported.
@@ -173,8 +248,24 @@ pub struct Rules {
     pub g4: Plain,
     /// The address belongs to a Tor exit, VPN, proxy or hosting network.
     pub n1: NetworkPoints,
+    /// More users on an address than usual.
+    pub s1: SharedAddress,
+    /// The same task by others at the address.
+    pub s2: SharedTask,
+    /// One user in many countries.
+    pub s3: Number,
+    /// One user on many networks.
+    pub s4: Number,
+    /// More completions than one person gets done.
+    pub v1: Pace,
+    /// A large reward of a new user.
+    pub v2: NewUser,
     /// The same task again under a new transaction.
     pub v3: Plain,
+    /// Too many rewards of the user were taken back.
+    pub h1: TakenBack,
+    /// A user with a long and clean record.
+    pub c1: Trusted,
     /// A payout so large that a person should look.
     pub m1: Large,
 }
@@ -190,8 +281,14 @@ impl Rules {
                 Err(error) => faults.push(format!("Q3.ratio` {error}")),
             }
         }
-        if let Err(error) = Micros::parse(&self.m1.payout_usd) {
-            faults.push(format!("M1.payout_usd` {error}"));
+        for (key, text) in [
+            ("M1.payout_usd", &self.m1.payout_usd),
+            ("M1.usual_from_usd", &self.m1.usual_from_usd),
+            ("V2.payout_usd", &self.v2.payout_usd),
+        ] {
+            if let Err(error) = Micros::parse(text) {
+                faults.push(format!("{key}` {error}"));
+            }
         }
         if !self.t2.class.is_empty() && OfferClass::parse(&self.t2.class).is_none() {
             faults.push("T2.class` must be one of install, step, survey, default".to_owned());
@@ -206,11 +303,35 @@ impl Rules {
             ("T2.default_s", self.t2.default_s),
             ("T9.limit_s", self.t9.limit_s),
             ("Q3.tolerance_percent", self.q3.tolerance_percent),
+            ("V2.new_s", self.v2.new_s),
         ] {
             // A century keeps every sum of milliseconds far from overflow.
             if !(0..=3_155_760_000).contains(&seconds) {
                 faults.push(format!("{key}` must be between 0 and 3155760000"));
             }
+        }
+        for (key, number) in [
+            ("T5.events", self.t5.events),
+            ("T6.users", self.t6.users),
+            ("T6.many", self.t6.many),
+            ("T6.near_factor", self.t6.near_factor),
+            ("S1.users", self.s1.users),
+            ("S1.far_factor", self.s1.far_factor),
+            ("S3.limit", self.s3.limit),
+            ("S4.limit", self.s4.limit),
+            ("V1.per_hour", self.v1.per_hour),
+            ("V1.per_day", self.v1.per_day),
+            ("H1.percent", self.h1.percent),
+            ("H1.credits", self.h1.credits),
+            ("C1.settled", self.c1.settled),
+            ("M1.usual_factor", self.m1.usual_factor),
+        ] {
+            if !(1..=1_000_000).contains(&number) {
+                faults.push(format!("{key}` must be between 1 and 1000000"));
+            }
+        }
+        if !(-1_000..=0).contains(&self.c1.points) {
+            faults.push("C1.points` must be between -1000 and 0".to_owned());
         }
         let points = [
             ("Q1.points", self.q1.points),
@@ -235,6 +356,19 @@ impl Rules {
             ("N1.vpn", self.n1.vpn),
             ("N1.proxy", self.n1.proxy),
             ("N1.hosting", self.n1.hosting),
+            ("T5.points", self.t5.points),
+            ("T6.points", self.t6.points),
+            ("T6.many_points", self.t6.many_points),
+            ("S1.points", self.s1.points),
+            ("S1.far_points", self.s1.far_points),
+            ("S2.points", self.s2.points),
+            ("S2.third_points", self.s2.third_points),
+            ("S3.points", self.s3.points),
+            ("S4.points", self.s4.points),
+            ("V1.points", self.v1.points),
+            ("V1.day_points", self.v1.day_points),
+            ("V2.points", self.v2.points),
+            ("H1.points", self.h1.points),
             ("V3.points", self.v3.points),
             ("M1.points", self.m1.points),
         ];

@@ -3,17 +3,21 @@
 //! Codes, thresholds and reasons follow what fraud tools and offer networks publish; every figure is in
 //! `policy/default.toml` with its reason. A rule reads nothing but [`Facts`].
 
+mod chain;
 mod data;
 mod geo;
 mod money;
+mod record;
+mod sharing;
 mod speed;
 mod velocity;
 
+use crate::history::History;
 use crate::location::{GeoResult, Location};
-use crate::policy::Rules;
+use crate::policy::{Rules, Weight};
 use crate::postback::event::Event;
 use crate::postback::networks::coverage::Unsigned;
-use crate::signal::Signal;
+use crate::signal::{Family, Finding, Signal};
 use crate::skew::Clicks;
 use crate::time::TimestampMs;
 
@@ -37,6 +41,8 @@ pub struct Facts<'a> {
     /// Earlier rewards of the same user for the same offer and event under other keys; `None` if the postback
     /// names no offer.
     pub same_task: Option<i64>,
+    /// What earlier rewards say of the user, the address and the time taken.
+    pub history: &'a History,
     /// The newest clicks of all sources, to see whether our own clock is slow.
     pub clicks: Clicks,
 }
@@ -46,10 +52,21 @@ pub struct Facts<'a> {
 pub const ENGINE: i64 = 1;
 
 /// The code of every rule, in the order in which people read them.
-pub const CODES: [&str; 20] = [
-    "Q1", "Q2", "Q2b", "Q3", "Q4", "Q5", "Q6", "Q7", "Q8", "Q9", "T1", "T2", "T9", "G1", "G2", "G3", "G4",
-    "N1", "V3", "M1",
+pub const CODES: [&str; 30] = [
+    "Q1", "Q2", "Q2b", "Q3", "Q4", "Q5", "Q6", "Q7", "Q8", "Q9", "T1", "T2", "T5", "T6", "T9", "G1", "G2",
+    "G3", "G4", "N1", "S1", "S2", "S3", "S4", "V1", "V2", "V3", "H1", "M1", "C1",
 ];
+
+/// The signal of a rule that compares with the past, while nothing has been learned of it: the first rewards of a publisher
+/// would all look new, fast or crowded. `None` once there is a baseline.
+fn cold(facts: &Facts<'_>, code: &'static str, family: Family) -> Option<Signal> {
+    if facts.history.usual_sharing.is_some() {
+        return None;
+    }
+    let text = "Insufficient data: nothing has been learned of earlier rewards yet.".into();
+    let finding = Finding { code, family, fired: false, value: None, limit: None, sample: Some(0), text };
+    Some(finding.weigh(Weight { enabled: true, points: 0, hard: false }))
+}
 
 /// Every rule's signal, in the order in which people read them.
 pub(crate) fn look(facts: &Facts<'_>, rules: &Rules) -> Vec<Signal> {
@@ -67,14 +84,24 @@ pub(crate) fn look(facts: &Facts<'_>, rules: &Rules) -> Vec<Signal> {
         data::q9(facts, rules),
         speed::t1(&click, rules),
         speed::t2(&click, facts, rules),
+        chain::t5(facts, rules),
+        chain::t6(facts, rules),
         speed::t9(&click, rules),
         geo::g1(facts, rules),
         geo::g2(facts, rules),
         geo::g3(facts, rules),
         geo::g4(facts, rules),
         geo::n1(facts, rules),
+        sharing::s1(facts, rules),
+        sharing::s2(facts, rules),
+        sharing::s3(facts, rules),
+        sharing::s4(facts, rules),
+        velocity::v1(facts, rules),
+        velocity::v2(facts, rules),
         velocity::v3(facts, rules),
+        record::h1(facts, rules),
         money::m1(facts, rules),
+        record::c1(facts, rules),
     ]
 }
 

@@ -57,26 +57,37 @@ fn no_payout(facts: &Facts<'_>) -> String {
     }
 }
 
-/// M1: a payout so large that one mistake costs more than many reviews.
+/// M1: a payout so large that one mistake costs more than many reviews, by itself or for this user.
 pub(super) fn m1(facts: &Facts<'_>, rules: &Rules) -> Signal {
-    let limit = Micros::parse(&rules.m1.payout_usd).map(|parsed| parsed.amount).unwrap_or_default();
+    let rule = &rules.m1;
+    let amount = |text: &str| Micros::parse(text).map(|parsed| parsed.amount).unwrap_or_default();
+    let (limit, from) = (amount(&rule.payout_usd), amount(&rule.usual_from_usd));
     let payout = facts.event.payout;
-    let fired = payout.is_some_and(|payout| payout >= limit);
-    let text = match payout {
-        Some(payout) if fired => format!("It pays ${payout}; payouts of ${limit} or more are reviewed."),
-        Some(payout) => format!("It pays ${payout}, less than ${limit}."),
-        None => "The payout is unknown.".into(),
+    let is_large = payout.is_some_and(|payout| payout >= limit);
+    let is_learned = facts.history.usual_sharing.is_some();
+    let unusual = facts.history.usual_payout.filter(|_| is_learned).zip(payout).filter(|((usual, _), payout)| {
+        *payout >= from && payout.0 / usual.0.max(1) >= rule.usual_factor
+    });
+    let text = match (payout, unusual) {
+        (Some(payout), _) if is_large => {
+            format!("It pays ${payout}; payouts of ${limit} or more are reviewed.")
+        }
+        (Some(payout), Some(((usual, of), _))) => {
+            format!("It pays ${payout}; half of the user's last {of} rewards paid at most ${usual}.")
+        }
+        (Some(payout), None) => format!("It pays ${payout}, less than ${limit}."),
+        (None, _) => "The payout is unknown.".into(),
     };
     let finding = Finding {
         code: "M1",
         family: Family::Money,
-        fired,
+        fired: is_large || unusual.is_some(),
         value: payout.map(|payout| format!("${payout}")),
         limit: Some(format!("${limit}")),
-        sample: None,
+        sample: unusual.map(|((_, of), _)| of),
         text,
     };
-    finding.weigh(rules.m1.weight())
+    finding.weigh(rule.weight())
 }
 
 /// Units of reward per USD, to the micro.

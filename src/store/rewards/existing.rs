@@ -17,6 +17,7 @@ use crate::db::rows::{IdRow, given_row};
 use crate::db::sql::{LazyStatement, Statement};
 use crate::db::tx::{Tx, with_statement};
 use crate::deliveries::outbox;
+use crate::rewards::history;
 use crate::rewards::process::MappedPostback;
 use crate::{Error, Result, Store, read};
 
@@ -160,8 +161,12 @@ pub(super) async fn load(tx: &mut Tx, batch: &[MappedPostback]) -> Result<Existi
     let cases: Vec<CaseRow> =
         if with_cases.is_empty() { Vec::new() } else { tx.fetch(&LOAD_CASES, &with_cases).await? };
     let clicks = clicks(tx, &events).await?;
+    let users: Vec<_> =
+        users.iter().map(|user| history::UserRow { app: user.app, user_id: user.user_id }).collect();
+    let remembered = history::load(tx, batch, &users).await?;
     Ok(ExistingRewards {
         clicks,
+        remembered,
         rewards: rewards.into_iter().map(Reward::try_from).collect::<Result<_>>()?,
         tasks: done.into_iter().flat_map(DoneRow::into_tasks).collect(),
         cases: cases.into_iter().map(CaseRow::into_case).collect::<Result<_>>()?,

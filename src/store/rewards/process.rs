@@ -4,9 +4,9 @@
 //! |---|---|
 //! | claim waiting postbacks, skipping those that other workers have claimed | 1 |
 //! | load the values that people stated, if any | 1 |
-//! | lock the users; load rewards, earlier tasks and cases | 5 at most |
+//! | lock the users; load rewards, earlier tasks, cases and what is remembered | 7 at most |
 //! | decide, in memory: by the caller, in `domain` | 0 |
-//! | save rewards, verdicts, steps, balances, transfers, outcomes, cases, tallies | 12 at most |
+//! | save rewards, verdicts, steps, balances, transfers, outcomes, cases, memories, tallies | 14 at most |
 //! | create deliveries | 4 at most |
 //!
 //! A waiting postback is locked by its claim, a user by their row, a reward by its row and its unique key, so loaded data

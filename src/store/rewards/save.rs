@@ -20,6 +20,7 @@ use crate::postbacks::inbox::WaitingPostback;
 use crate::postbacks::source_tallies;
 use crate::review::cases;
 use crate::review::context::HOUR_MS;
+use crate::rewards::history;
 use crate::rewards::repeated::{Repeated, RestsOn};
 use crate::rewards::steps::save_steps;
 use crate::{Error, Result};
@@ -115,6 +116,7 @@ pub(crate) async fn save(
     let notifies = outbox::enqueue(tx, &touched, subscriptions, now).await?;
     outcomes(tx, outcome, &ids, now).await?;
     cases::save(tx, outcome, &ids, now).await?;
+    history::save(tx, outcome).await?;
     source_tallies::add(tx, claimed, &outcome.postbacks).await?;
     tallies(tx, &outcome.tallies, now).await?;
     Ok(notifies)

@@ -2,6 +2,7 @@
 
 use super::NOW;
 use crate::evidence::{Evidence, Reported};
+use crate::history::History;
 use crate::location::{Location, compare};
 use crate::money::Micros;
 use crate::policy::Policy;
@@ -21,6 +22,7 @@ pub(super) struct Case {
     pub(super) same_task: Option<i64>,
     pub(super) policy: &'static str,
     pub(super) clicks: Clicks,
+    pub(super) history: History,
 }
 
 impl Case {
@@ -55,6 +57,7 @@ impl Case {
             unsigned: Unsigned::default(),
             same_task: Some(0),
             clicks: Clicks::default(),
+            history: History::default(),
             policy: "",
         }
     }
@@ -99,6 +102,7 @@ impl Case {
             caller_listed: self.caller_listed,
             unsigned: &self.unsigned,
             same_task: self.same_task,
+            history: &self.history,
             clicks: self.clicks,
         };
         let policy = Policy::parse(self.policy).expect("a valid policy");

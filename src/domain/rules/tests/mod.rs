@@ -1,4 +1,5 @@
 mod case;
+mod past;
 
 use case::Case;
 

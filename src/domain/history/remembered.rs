@@ -1,0 +1,143 @@
+//! The memories that a batch touches, while it is processed.
+
+use std::collections::{BTreeMap, HashMap};
+
+use crate::location::Location;
+use crate::postback::event::{Click, Event};
+use crate::time::{SECOND_MS, TimestampMs};
+
+use super::sightings::{MOST_CHARS, Seen};
+use super::{History, NEW_FOR_S, Sighted, UserMemory, network_of, short_fingerprint};
+
+/// A user as the store knows them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KnownUser {
+    /// The app that owns the user.
+    pub app: String,
+    /// As the app knows the user.
+    pub user_id: String,
+    /// When the first reward of the user arrived.
+    pub first_seen_at: TimestampMs,
+    /// What [`UserMemory::text`] wrote; `None` if nothing is remembered.
+    pub memory: Option<String>,
+}
+
+/// What is remembered of a user from now on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UserChange {
+    /// The app that owns the user.
+    pub app: String,
+    /// As the app knows the user.
+    pub user_id: String,
+    /// [`UserMemory::text`].
+    pub memory: String,
+}
+
+/// What is remembered of the users, addresses and times of a batch; what it learns is visible to the rewards that follow.
+#[derive(Clone, Debug, Default)]
+pub struct Remembered {
+    users: HashMap<(String, String), User>,
+    lists: HashMap<i64, String>,
+    /// What is added in front of each list.
+    added: BTreeMap<i64, String>,
+}
+
+#[derive(Clone, Debug)]
+struct User {
+    first_seen_at: TimestampMs,
+    memory: UserMemory,
+    is_changed: bool,
+}
+
+/// One reward, ready to be compared with the past and then remembered.
+#[derive(Clone, Debug)]
+pub struct Noted {
+    seen: Seen,
+    sighted: Sighted,
+    user: (String, String),
+}
+
+impl Noted {
+    /// The reward of `event`, which arrived at `received_at`.
+    pub fn of(source: &str, app: &str, event: &Event, location: &Location, received_at: TimestampMs) -> Self {
+        let click = match &event.click {
+            Click::At(clicked_at) => clicked_at.0.to_string(),
+            // Without a click each reward stands for itself.
+            Click::Missing | Click::Unusable(_) => format!("tx {}", event.tx_id),
+        };
+        let country = location.country.as_ref().or(event.country_code.as_ref());
+        let country = country.filter(|code| code.len() == 2 && code.bytes().all(|byte| byte.is_ascii_alphabetic()));
+        let network = event.ip.as_deref().and_then(network_of);
+        Self {
+            seen: Seen::of(source, app, event, received_at),
+            sighted: Sighted {
+                at_s: received_at.0.div_euclid(SECOND_MS),
+                click: short_fingerprint(&[source, event.offer_id.as_deref().unwrap_or_default(), &click]),
+                country: country.map(|code| code.to_ascii_uppercase()).unwrap_or_default(),
+                network: network.map_or(0, |network| short_fingerprint(&[&network])),
+                payout: event.payout.unwrap_or_default(),
+            },
+            user: (app.to_owned(), event.user_id.clone()),
+        }
+    }
+}
+
+impl Remembered {
+    /// From what the store has: users, and lists of sightings by key.
+    pub fn of(users: Vec<KnownUser>, lists: Vec<(i64, String)>) -> Self {
+        let users = users.into_iter().map(|known| {
+            let memory = known.memory.as_deref().map(UserMemory::parse).unwrap_or_default();
+            let user = User { first_seen_at: known.first_seen_at, memory, is_changed: false };
+            ((known.app, known.user_id), user)
+        });
+        Self { users: users.collect(), lists: lists.into_iter().collect(), added: BTreeMap::new() }
+    }
+
+    /// What the past says of a reward.
+    pub fn history(&self, noted: &Noted) -> History {
+        let mut history = History::default();
+        if let Some(user) = self.users.get(&noted.user) {
+            user.memory.look(&noted.sighted, &mut history);
+            let known_for_s = noted.sighted.at_s - user.first_seen_at.0.div_euclid(SECOND_MS);
+            history.known_for_s = Some(known_for_s.max(0)).filter(|known_for_s| *known_for_s < NEW_FOR_S);
+        }
+        noted.seen.look(|key| self.lists.get(&key).map(String::as_str), &mut history);
+        history
+    }
+
+    /// Remembers a reward that was judged.
+    pub fn add(&mut self, noted: Noted, is_credited: bool) {
+        for (key, entry) in noted.seen.entries() {
+            let list = self.lists.entry(key).or_default();
+            list.insert_str(0, &entry);
+            list.truncate(MOST_CHARS);
+            let added = self.added.entry(key).or_default();
+            added.insert_str(0, &entry);
+            added.truncate(MOST_CHARS);
+        }
+        if let Some(user) = self.users.get_mut(&noted.user) {
+            user.memory.add(noted.sighted, is_credited);
+            user.is_changed = true;
+        }
+    }
+
+    /// Remembers that the network reversed a reward of the user.
+    pub fn reversed(&mut self, app: &str, user_id: &str, at: TimestampMs) {
+        if let Some(user) = self.users.get_mut(&(app.to_owned(), user_id.to_owned())) {
+            user.memory.reversed(at);
+            user.is_changed = true;
+        }
+    }
+
+    /// What is to be saved: users in the order of their names, and what is added to lists, in the order of their keys.
+    pub fn changes(self) -> (Vec<UserChange>, Vec<(i64, String)>) {
+        let mut users: Vec<_> = self
+            .users
+            .into_iter()
+            .filter(|(_, user)| user.is_changed)
+            .map(|((app, user_id), user)| UserChange { app, user_id, memory: user.memory.text() })
+            .collect();
+        users.sort_unstable_by(|a, b| (&a.app, &a.user_id).cmp(&(&b.app, &b.user_id)));
+        (users, self.added.into_iter().collect())
+    }
+}

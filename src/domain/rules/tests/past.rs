@@ -1,0 +1,184 @@
+//! Rules about the past: what they fire at, and that nothing of it makes a verdict milder.
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::history::History;
+
+/// With a past of which something has been learned.
+fn with(history: History) -> Case {
+    let usual_sharing = history.usual_sharing.or(Some(1));
+    Case { history: History { usual_sharing, ..history }, ..Case::honest() }
+}
+
+#[test]
+fn a_crowd_on_one_address_counts_only_where_it_is_not_usual() {
+    let of = |address_users, usual_sharing| with(History { address_users, usual_sharing, ..History::default() });
+    check(&of(3, Some(1)), Decision::Credit, 0, &[]);
+    check(&of(4, Some(1)), Decision::Credit, 25, &["S1"]);
+    check(&of(12, Some(1)), Decision::Hold, 50, &["S1"]);
+    check(&of(40, Some(41)), Decision::Credit, 0, &[]);
+}
+
+#[test]
+fn while_nothing_has_been_learned_the_past_holds_nothing() {
+    let mut cold = with(History {
+        known_for_s: Some(0),
+        clicks_in_hour: 50,
+        clicks_in_day: 50,
+        countries: ["DE", "FR", "VN"].map(String::from).to_vec(),
+        networks_in_day: 20,
+        usual_payout: Some((Micros(1_000), 9)),
+        credited: 20,
+        reversed: 20,
+        settled: 50,
+        gap_s: Some(0),
+        same_second: 9,
+        address_users: 60,
+        task_users: 9,
+        twins: 20,
+        ..History::default()
+    });
+    cold.history.usual_sharing = None;
+    cold.event.payout = Some(Micros(20_000_000));
+    check(&cold, Decision::Credit, 25, &["S2"]);
+    let verdict = cold.verdict();
+    let cold_ones = ["T5", "T6", "S1", "S3", "S4", "V1", "V2", "H1", "C1"];
+    for signal in verdict.signals.iter().filter(|signal| cold_ones.contains(&signal.code.as_str())) {
+        assert!(signal.text.starts_with("Insufficient data"), "{}: {}", signal.code, signal.text);
+    }
+}
+
+#[test]
+fn the_same_task_at_one_address_weighs_half_where_many_share_it() {
+    let of = |task_users, usual_sharing| with(History { task_users, usual_sharing, ..History::default() });
+    check(&of(1, None), Decision::Credit, 20, &["S2"]);
+    check(&of(2, None), Decision::Hold, 50, &["S2"]);
+    check(&of(2, Some(30)), Decision::Credit, 25, &["S2"]);
+    let mut mobile = of(1, None);
+    mobile.location.network = vec![NetworkTrait::Cellular];
+    check(&mobile, Decision::Credit, 10, &["S2"]);
+}
+
+#[test]
+fn an_account_on_the_move_is_held() {
+    let countries = |codes: &[&str]| codes.iter().map(|code| (*code).to_owned()).collect();
+    check(&with(History { countries: countries(&["DE", "FR"]), ..History::default() }), Decision::Credit, 0, &[]);
+    check(
+        &with(History { countries: countries(&["DE", "FR", "VN"]), ..History::default() }),
+        Decision::Credit,
+        40,
+        &["S3"],
+    );
+    check(
+        &with(History { countries: countries(&["DE", "FR", "VN"]), networks_in_day: 6, ..History::default() }),
+        Decision::Hold,
+        70,
+        &["S3", "S4"],
+    );
+}
+
+#[test]
+fn more_than_one_person_gets_done_is_noticed() {
+    check(&with(History { clicks_in_hour: 9, clicks_in_day: 29, ..History::default() }), Decision::Credit, 0, &[]);
+    check(&with(History { clicks_in_hour: 10, ..History::default() }), Decision::Credit, 30, &["V1"]);
+    check(&with(History { clicks_in_day: 30, ..History::default() }), Decision::Hold, 50, &["V1"]);
+}
+
+#[test]
+fn a_large_reward_of_a_new_user_counts() {
+    let mut case = with(History { known_for_s: Some(86_399), ..History::default() });
+    check(&case, Decision::Credit, 0, &[]);
+    case.event.payout = Some(Micros(3_000_000));
+    check(&case, Decision::Credit, 25, &["V2"]);
+    case.history.known_for_s = Some(86_400);
+    check(&case, Decision::Credit, 0, &[]);
+}
+
+#[test]
+fn far_more_than_the_user_usually_gets_is_reviewed() {
+    let mut case = with(History { usual_payout: Some((Micros(500_000), 7)), ..History::default() });
+    case.event.payout = Some(Micros(9_999_999));
+    check(&case, Decision::Credit, 0, &[]);
+    case.event.payout = Some(Micros(10_000_000));
+    check(&case, Decision::Hold, 0, &["M1"]);
+    case.history.usual_payout = Some((Micros(600_000), 7));
+    check(&case, Decision::Credit, 0, &[]);
+}
+
+#[test]
+fn events_of_one_click_at_once_and_times_alike_are_a_script() {
+    let burst = |same_second| with(History { gap_s: Some(1), same_second, ..History::default() });
+    check(&burst(1), Decision::Credit, 0, &[]);
+    check(&burst(2), Decision::Credit, 40, &["T5"]);
+    let twins = |twins, near_twins| with(History { twins, near_twins, ..History::default() });
+    check(&twins(4, 0), Decision::Credit, 0, &[]);
+    check(&twins(5, 5), Decision::Credit, 40, &["T6"]);
+    check(&twins(5, 6), Decision::Credit, 0, &[]);
+    check(&twins(10, 0), Decision::Hold, 60, &["T6"]);
+    let mut batches = twins(10, 0);
+    batches.policy = "[sources.targo.rules.T6]\nbatches = true";
+    check(&batches, Decision::Credit, 0, &[]);
+}
+
+#[test]
+fn the_record_of_a_user_counts_both_ways() {
+    let of = |credited, reversed, settled| with(History { credited, reversed, settled, ..History::default() });
+    check(&of(9, 9, 0), Decision::Credit, 0, &[]);
+    check(&of(10, 1, 0), Decision::Credit, 0, &[]);
+    check(&of(10, 2, 0), Decision::Hold, 50, &["H1"]);
+    check(&of(0, 0, 20), Decision::Credit, 0, &["C1"]);
+    // Trust offsets what is soft, and nothing that is hard.
+    let mut trusted = of(0, 0, 20);
+    trusted.history.task_users = 2;
+    check(&trusted, Decision::Credit, 30, &["S2", "C1"]);
+    check(&of(0, 0, 20).took(1_000), Decision::Hold, 80, &["T1", "T2", "C1"]);
+}
+
+fn histories() -> impl Strategy<Value = History> {
+    let counts = proptest::collection::vec(0_i64..60, 10);
+    (counts, 0_usize..5, proptest::option::of(0_i64..200_000), (1_i64..40).prop_map(Some)).prop_map(
+        |(counts, countries, known_for_s, usual_sharing)| History {
+            known_for_s,
+            clicks_in_hour: counts[0],
+            clicks_in_day: counts[0] + counts[1],
+            countries: ["DE", "FR", "GB", "US", "VN"][..countries].iter().map(|code| (*code).into()).collect(),
+            networks_in_day: counts[2] / 4,
+            usual_payout: None,
+            credited: counts[3],
+            reversed: counts[4] / 8,
+            settled: counts[5],
+            gap_s: None,
+            same_second: counts[6] / 20,
+            address_users: counts[7],
+            task_users: counts[8] / 20,
+            usual_sharing,
+            twins: counts[9] / 4,
+            near_twins: counts[2],
+        },
+    )
+}
+
+proptest! {
+    /// A rule that fires and counts against the reward never makes the verdict milder: without it the score is at most as
+    /// high, and what was credited stays credited.
+    #[test]
+    fn a_fired_rule_more_never_makes_a_verdict_milder(history in histories(), took_ms in 0_i64..100_000, off in 0_usize..30) {
+        let mut case = with(history).took(took_ms);
+        let all = case.verdict();
+        let disabled = format!("[rules.{}]\nenabled = false", CODES[off]);
+        case.policy = Box::leak(disabled.into_boxed_str());
+        let fewer = case.verdict();
+        if CODES[off] != "C1" {
+            prop_assert!(fewer.score <= all.score && (!fewer.hard || all.hard));
+            prop_assert!(fewer.decision == Decision::Credit || all.decision == Decision::Hold);
+        }
+    }
+
+    /// What is stored of a history is all of it.
+    #[test]
+    fn a_history_is_stored_whole(history in histories()) {
+        let text = serde_json::to_string(&history).expect("plain data");
+        prop_assert_eq!(serde_json::from_str::<History>(&text).expect("it is read"), history);
+    }
+}
