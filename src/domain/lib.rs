@@ -14,6 +14,7 @@
 //! | [`location`] | what the geo databases say of an IP address, and whether it matches the reported country |
 //! | [`policy`] | rules, thresholds and points, by source and offer, with a version |
 //! | [`skew`] | whether our own clock is slow |
+//! | [`baseline`] | what is normal for each source, offer and event |
 //! | [`rules`], [`signal`] | the rules: facts in, one signal out of each |
 //! | [`verdict`], [`evidence`] | credit or hold, with every signal; the facts it rests on, as they are stored |
 //! | [`reward`] | the status of a reward, and every step between them |
@@ -33,6 +34,7 @@ pub mod access;
 pub mod actor;
 pub mod address;
 pub mod audit;
+pub mod baseline;
 pub mod batch;
 pub mod caller;
 pub mod country;

@@ -115,6 +115,7 @@ mod tests {
             value: None,
             limit: None,
             sample: None,
+            insufficient: false,
             text: String::new(),
         }
     }

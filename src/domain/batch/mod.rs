@@ -221,6 +221,7 @@ impl Open {
             unsigned: &incoming.source.unsigned,
             same_task,
             clicks: self.clicks,
+            normal: incoming.normal.as_ref().map(|found| &found.normal),
         };
         let verdict = decide(&facts, policy, now);
         let evidence = Evidence::of(&facts);
@@ -240,7 +241,13 @@ impl Open {
         let taken = reward.take(step, because);
         self.add(RewardChange {
             details: Some(Details::new(incoming.event, incoming.received_at, self.zone)),
-            verdict: Some(Judgement { verdict, evidence, location: incoming.location, geo: incoming.geo }),
+            verdict: Some(Judgement {
+                verdict,
+                evidence,
+                location: incoming.location,
+                geo: incoming.geo,
+                baseline: incoming.normal.map(|found| found.version),
+            }),
             steps: vec![taken],
             ..RewardChange::new(reward)
         })

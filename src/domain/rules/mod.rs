@@ -7,8 +7,10 @@ mod data;
 mod geo;
 mod money;
 mod speed;
+mod usual;
 mod velocity;
 
+use crate::baseline::Normal;
 use crate::location::{GeoResult, Location};
 use crate::policy::Rules;
 use crate::postback::event::Event;
@@ -39,6 +41,8 @@ pub struct Facts<'a> {
     pub same_task: Option<i64>,
     /// The newest clicks of all sources, to see whether our own clock is slow.
     pub clicks: Clicks,
+    /// What the baseline says of this source, offer and event; `None` if it says nothing.
+    pub normal: Option<&'a Normal>,
 }
 
 /// The version of the rules: raised whenever the same facts under the same policy lead to another decision, score or
@@ -46,9 +50,9 @@ pub struct Facts<'a> {
 pub const ENGINE: i64 = 1;
 
 /// The code of every rule, in the order in which people read them.
-pub const CODES: [&str; 20] = [
-    "Q1", "Q2", "Q2b", "Q3", "Q4", "Q5", "Q6", "Q7", "Q8", "Q9", "T1", "T2", "T9", "G1", "G2", "G3", "G4",
-    "N1", "V3", "M1",
+pub const CODES: [&str; 23] = [
+    "Q1", "Q2", "Q2b", "Q3", "Q4", "Q5", "Q6", "Q7", "Q8", "Q9", "T1", "T2", "T3", "T4", "T4b", "T9", "G1",
+    "G2", "G3", "G4", "N1", "V3", "M1",
 ];
 
 /// Every rule's signal, in the order in which people read them.
@@ -67,6 +71,9 @@ pub(crate) fn look(facts: &Facts<'_>, rules: &Rules) -> Vec<Signal> {
         data::q9(facts, rules),
         speed::t1(&click, rules),
         speed::t2(&click, facts, rules),
+        usual::t3(&click, facts, rules),
+        usual::t4(&click, facts, rules),
+        usual::t4b(&click, facts, rules),
         speed::t9(&click, rules),
         geo::g1(facts, rules),
         geo::g2(facts, rules),

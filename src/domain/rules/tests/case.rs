@@ -1,6 +1,7 @@
 //! One reward to be judged, and the verdict on it.
 
 use super::NOW;
+use crate::baseline::Normal;
 use crate::evidence::{Evidence, Reported};
 use crate::location::{Location, compare};
 use crate::money::Micros;
@@ -13,6 +14,7 @@ use crate::time::TimestampMs;
 use crate::verdict::{Verdict, decide};
 
 /// One reward to be judged; starts honest, and each test changes what it is about.
+#[derive(Debug)]
 pub(super) struct Case {
     pub(super) event: Event,
     pub(super) location: Location,
@@ -21,6 +23,7 @@ pub(super) struct Case {
     pub(super) same_task: Option<i64>,
     pub(super) policy: &'static str,
     pub(super) clicks: Clicks,
+    pub(super) normal: Option<Normal>,
 }
 
 impl Case {
@@ -55,6 +58,7 @@ impl Case {
             unsigned: Unsigned::default(),
             same_task: Some(0),
             clicks: Clicks::default(),
+            normal: None,
             policy: "",
         }
     }
@@ -100,6 +104,7 @@ impl Case {
             unsigned: &self.unsigned,
             same_task: self.same_task,
             clicks: self.clicks,
+            normal: self.normal.as_ref(),
         };
         let policy = Policy::parse(self.policy).expect("a valid policy");
         let verdict = decide(&facts, &policy, NOW);

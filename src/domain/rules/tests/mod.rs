@@ -1,4 +1,5 @@
 mod case;
+mod usual;
 
 use case::Case;
 
