@@ -12,6 +12,7 @@
 //! | [`mail`] | sends them to finance, and notices about silent sources |
 //! | [`statements`] | imports and matches received statements of the networks |
 //! | [`silence`] | notices that a source fell silent |
+//! | [`baselines`] | makes baselines of what is normal, and takes them up |
 //! | [`retention`] | deletes expired data |
 //! | [`health`] | asks another process whether it is ready |
 //! | [`probe`] | checks from outside that the public URL leads here unchanged |
@@ -19,6 +20,7 @@
 //! | `supervise`, `shutdown` | restarting failed workers; stopping |
 //! | `causes` | error messages with their causes |
 
+pub mod baselines;
 mod causes;
 pub mod deliveries;
 pub mod health;

@@ -10,6 +10,7 @@ use std::time::Duration;
 use apalis::prelude::{BoxDynError, Data, WorkerBuilder, WorkerBuilderExt, WorkerError};
 use apalis_core::backend::ext::BackendExt as _;
 use chrono_tz::Tz;
+use domain::policy::BaselineTerms;
 use domain::time::{Clock, TimestampMs};
 use store::Store;
 use store::operations::jobs::{Begun, Job, JobStorage};
@@ -18,6 +19,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
+use crate::baselines;
 use crate::mail::{Mail, MailError};
 use crate::reports;
 use crate::retention::{self, RetentionPeriods};
@@ -54,6 +56,8 @@ const PURGE: &str = "purge";
 const REPORT: &str = "report";
 /// The job that sends the newest report by mail.
 const MAIL: &str = "mail";
+/// The job that makes the baseline of the day.
+const BASELINE: &str = "baseline";
 /// Attempts before a mail is given up: about half a day.
 const MAX_MAIL_ATTEMPTS: i64 = 16;
 
@@ -74,6 +78,8 @@ pub struct Scheduled {
     pub mail: Option<Mail>,
     /// Settings of matching, for every source of the settings.
     pub statements: BTreeMap<String, MatchTerms>,
+    /// From which completions baselines are made.
+    pub baseline: BaselineTerms,
     /// Ends everything when cancelled, after the current step.
     pub stop: CancellationToken,
 }
@@ -192,7 +198,8 @@ fn due(scheduled: &Scheduled, now: TimestampMs) -> Vec<Job> {
     let purge = Job { name: PURGE.into(), slot: now.business_date(scheduled.timezone) };
     let report = scheduled.reports.last_due(now);
     let report = report.map(|day| Job { name: REPORT.into(), slot: day.date().to_string() });
-    std::iter::once(purge).chain(report).collect()
+    let baseline = Job { name: BASELINE.into(), slot: now.business_date(scheduled.timezone) };
+    [purge, baseline].into_iter().chain(report).collect()
 }
 
 /// Keeps one worker running on the storage of whichever database is open.
@@ -274,6 +281,7 @@ async fn work(job: Job, scheduled: Data<Arc<Scheduled>>, running: Data<Running>)
     let done: Result<(), Fault> = match job.name.as_str() {
         PURGE => retention::purge(store, *terms, now, stop).await.map_err(Fault::from),
         REPORT => report_and_notify(&scheduled, &job, now).await.map_err(Fault::from),
+        BASELINE => make_baseline(&scheduled, now).await.map_err(Fault::from),
         MAIL => send_mail(&scheduled, &job).await,
         silence::SILENT | silence::SPEAKS => send_notice(&scheduled, &job).await,
         unknown => {
@@ -316,6 +324,16 @@ async fn report_and_notify(scheduled: &Scheduled, job: &Job, now: TimestampMs) -
     reports::make_up_to(store, reports, &job.slot, clock, stop).await?;
     if scheduled.mail.is_some() && !stop.is_cancelled() {
         store.schedule(Job { name: MAIL.into(), slot: job.slot.clone() }, now).await?;
+    }
+    Ok(())
+}
+
+/// Makes the baseline of the day.
+async fn make_baseline(scheduled: &Scheduled, now: TimestampMs) -> Result<(), store::Error> {
+    let Scheduled { store, baseline, stop, .. } = scheduled;
+    if let Some(made) = baselines::make(store, *baseline, now, stop, |_| {}).await? {
+        let (version, offers) = (made.baseline.version(), made.baseline.offers().len());
+        info!(version, offers, completions = made.completions, is_new = made.is_new, "a baseline was made");
     }
     Ok(())
 }

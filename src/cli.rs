@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand};
 
 use crate::commands::audit::AuditCommand;
+use crate::commands::baseline::BaselineCommand;
 use crate::commands::check::CheckArgs;
 use crate::commands::deliveries::DeliveriesCommand;
 use crate::commands::demo::DemoArgs;
@@ -76,6 +77,9 @@ pub(crate) enum Command {
     /// Import the network's statements, resolve differences, book payments.
     #[command(subcommand)]
     Statement(StatementCommand),
+    /// Show what is normal for each offer, or draw it anew from settled completions.
+    #[command(subcommand)]
+    Baseline(BaselineCommand),
     /// Replay refused calls whose signature verifies now, or quarantined postbacks.
     Replay(ReplayArgs),
     /// Complete quarantined postbacks, or set them aside.

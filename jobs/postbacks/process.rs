@@ -26,6 +26,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{debug, error, warn};
 
 use super::pace::{Taken, next_batch};
+use crate::baselines::CurrentBaseline;
 use crate::metrics::{record, seconds};
 use crate::shutdown::rest;
 
@@ -54,6 +55,8 @@ pub struct Processor {
     pub policy: Policy,
     /// Locates addresses.
     pub geo: Geo,
+    /// What is normal; replaced when there is a newer one.
+    pub baseline: Arc<CurrentBaseline>,
     /// The time zone of business days.
     pub timezone: Tz,
     /// Called after each committed batch.
@@ -147,7 +150,9 @@ impl Processor {
                 (location, geo) = (other_location, other_geo);
             }
         }
-        Incoming { postback_id, source, received_at, event, location, geo, caller_listed }
+        let (offer_id, event_id) = (event.offer_id.as_deref(), event.event_id.as_deref());
+        let normal = self.baseline.get().look(&source.name, offer_id, event_id);
+        Incoming { postback_id, source, received_at, event, location, geo, caller_listed, normal }
     }
 }
 

@@ -2,6 +2,7 @@
 
 pub(crate) mod acting;
 pub(crate) mod audit;
+pub(crate) mod baseline;
 pub(crate) mod captured;
 pub(crate) mod check;
 pub(crate) mod deliveries;

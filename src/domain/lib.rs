@@ -15,6 +15,7 @@
 //! | [`history`] | what earlier rewards say of a user, an address, and of times that are the same to the second |
 //! | [`policy`] | rules, thresholds and points, by source and offer, with a version |
 //! | [`skew`] | whether our own clock is slow |
+//! | [`baseline`] | what is normal for each source, offer and event |
 //! | [`rules`], [`signal`] | the rules: facts in, one signal out of each |
 //! | [`verdict`], [`evidence`] | credit or hold, with every signal; the facts it rests on, as they are stored |
 //! | [`reward`] | the status of a reward, and every step between them |
@@ -34,6 +35,7 @@ pub mod access;
 pub mod actor;
 pub mod address;
 pub mod audit;
+pub mod baseline;
 pub mod batch;
 pub mod caller;
 pub mod country;

@@ -56,6 +56,9 @@ pub struct Signal {
     /// Number of earlier observations compared with; `None` if there are none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sample: Option<i64>,
+    /// True if there are too few observations to compare with: the rule neither fires nor clears.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub insufficient: bool,
     /// One sentence for the reviewer.
     pub text: String,
 }
@@ -94,7 +97,15 @@ impl Finding {
             value: self.value,
             limit: self.limit,
             sample: self.sample,
+            insufficient: false,
             text,
         }
+    }
+
+    /// The signal of a rule that has too few observations to compare with: it never fires.
+    pub(crate) fn insufficient(self) -> Signal {
+        let weight = Weight { enabled: false, points: 0, hard: false };
+        let finding = Self { fired: false, ..self };
+        Signal { insufficient: true, ..finding.weigh(weight) }
     }
 }

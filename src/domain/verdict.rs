@@ -121,6 +121,7 @@ mod tests {
             value: None,
             limit: None,
             sample: None,
+            insufficient: false,
             text: String::new(),
         }
     }

@@ -31,6 +31,7 @@ pub(crate) fn processor(settings: &Settings, geo: Geo, observer: Option<Observer
         sources: sources(settings),
         policy: settings.policy.clone(),
         geo,
+        baseline: Arc::default(),
         timezone: settings.timezone,
         observer,
     }

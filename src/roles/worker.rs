@@ -7,12 +7,13 @@ use ::web::serve::{Entrance, serve};
 use anyhow::Context as _;
 use geo::Geo;
 use geo::refresh::Refresh;
+use jobs::baselines::{follow, take_up};
 use jobs::deliveries::Forwarding;
 use jobs::deliveries::outgoing::Outgoing;
 use jobs::postbacks::process::{Observer, Processing};
 use jobs::scheduler::Scheduled;
 use tokio::net::TcpListener;
-use tracing::{error, info};
+use tracing::{error, info, warn};
 
 use super::{bind, processor, watch};
 use crate::config::Settings;
@@ -34,6 +35,12 @@ pub(crate) async fn work(process: &Process, geo: Geo, observer: Option<Observer>
     let workers = store.useful_workers(settings.workers);
     let (processing, threads) = (processing(process, geo, observer), Threads::for_processing(workers)?);
     let forwarding = forwarding(process)?;
+    let baseline = processing.processor.baseline.clone();
+    // Before anything is decided, so that no reward of a restart is judged without it.
+    if let Err(error) = take_up(store, &baseline, clock.now()).await {
+        warn!(%error, "the newest baseline cannot be loaded; trying again");
+    }
+    let followed = follow(store, &baseline, clock, stop);
     let worked = async {
         let worked = threads.run(jobs::postbacks::worker::run(processing, workers)).await;
         stop.cancel();
@@ -46,8 +53,8 @@ pub(crate) async fn work(process: &Process, geo: Geo, observer: Option<Observer>
         }
         forwarded
     };
-    let (worked, forwarded, (), ()) =
-        tokio::join!(worked, forwarded, refreshed, jobs::scheduler::run(scheduled(process)));
+    let (worked, forwarded, (), (), ()) =
+        tokio::join!(worked, forwarded, refreshed, followed, jobs::scheduler::run(scheduled(process)));
     worked.and(forwarded).inspect_err(|error| error!(%error, "the worker stopped because of an error"))?;
     Ok(())
 }
@@ -73,6 +80,7 @@ fn scheduled(process: &Process) -> Scheduled {
         reports: settings.reports,
         mail: settings.mail.clone(),
         statements: settings.sources.iter().map(|it| (it.name.clone(), it.statements.terms)).collect(),
+        baseline: settings.policy.baseline,
         stop: process.stop.clone(),
     }
 }

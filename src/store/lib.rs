@@ -18,7 +18,7 @@
 //! | [`reports`] | the reconciliation report of a business day, and its data |
 //! | [`statements`] | the network's statements, imported and matched step by step |
 //! | [`access`] | staff, sign-ins, sessions, tokens, audit |
-//! | [`operations`] | scheduled jobs, retention, policies |
+//! | [`operations`] | scheduled jobs, retention, policies, baselines |
 //!
 //! # Lock order
 //!

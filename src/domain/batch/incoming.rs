@@ -2,6 +2,7 @@
 
 use super::Reward;
 use crate::history::Remembered;
+use crate::baseline::FromBaseline;
 use crate::location::{GeoResult, Location};
 use crate::postback::event::Event;
 use crate::postback::networks::Field;
@@ -42,6 +43,8 @@ pub struct Incoming {
     pub geo: GeoResult,
     /// Whether the caller is on the source's list; `None` without a list.
     pub caller_listed: Option<bool>,
+    /// What the current baseline says of the event; `None` if it says nothing.
+    pub normal: Option<FromBaseline>,
 }
 
 /// A task is one user doing one event of one offer of one source.

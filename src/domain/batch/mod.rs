@@ -237,6 +237,7 @@ impl Open {
             same_task,
             clicks: self.clicks,
             history: &history,
+            normal: incoming.normal.as_ref().map(|found| &found.normal),
         };
         let verdict = decide(&facts, policy, now);
         let evidence = Evidence::of(&facts);
@@ -257,7 +258,13 @@ impl Open {
         let taken = reward.take(step, because);
         self.add(RewardChange {
             details: Some(Details::new(incoming.event, incoming.received_at, self.zone)),
-            verdict: Some(Judgement { verdict, evidence, location: incoming.location, geo: incoming.geo }),
+            verdict: Some(Judgement {
+                verdict,
+                evidence,
+                location: incoming.location,
+                geo: incoming.geo,
+                baseline: incoming.normal.map(|found| found.version),
+            }),
             steps: vec![taken],
             ..RewardChange::new(reward)
         })

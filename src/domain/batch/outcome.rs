@@ -1,5 +1,7 @@
 //! What a batch leaves to be saved.
 
+use std::sync::Arc;
+
 use chrono_tz::Tz;
 
 use super::Reward;
@@ -123,6 +125,8 @@ pub struct Judgement {
     pub location: Location,
     /// Whether the address matched the reported country.
     pub geo: GeoResult,
+    /// The version of the baseline that said something of the event.
+    pub baseline: Option<Arc<str>>,
 }
 
 /// The result of one postback.

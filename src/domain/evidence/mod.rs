@@ -10,6 +10,7 @@ mod tests;
 use serde::{Deserialize, Serialize};
 
 use crate::history::History;
+use crate::baseline::Normal;
 use crate::location::{DatabaseBuild, GeoResult, Location, NetworkTrait};
 use crate::money::Micros;
 use crate::policy::Policy;
@@ -73,6 +74,9 @@ pub struct Evidence {
     /// All and those ahead, if they tell that our own clock is slow.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     clicks: Option<(i64, i64)>,
+    /// The figures of the baseline that was used, so that it is not needed to decide once more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    normal: Option<Normal>,
 }
 
 /// The columns of a judged reward that rules read.
@@ -134,6 +138,7 @@ impl Evidence {
             same_task: facts.same_task,
             history: facts.history.clone(),
             clicks: facts.clicks.blame_our_clock().then_some((facts.clicks.all, facts.clicks.ahead)),
+            normal: facts.normal.cloned(),
         }
     }
 
@@ -180,6 +185,7 @@ impl Evidence {
             same_task: self.same_task,
             history: &self.history,
             clicks: self.clicks.map_or_else(Clicks::default, |(all, ahead)| Clicks { all, ahead }),
+            normal: self.normal.as_ref(),
         };
         decide(&facts, policy, decided_at)
     }

@@ -4,6 +4,7 @@
 //! After a change that is meant: raise [`ENGINE`], then `WRITE_GOLDEN=1 cargo test -p domain golden`.
 
 use super::*;
+use crate::baseline::Times;
 use crate::postback::event::NoteKind;
 use crate::postback::networks::Field;
 use crate::postback::networks::coverage::Unsigned;
@@ -12,6 +13,8 @@ use crate::rules::ENGINE;
 const GOLDEN: &str = include_str!("golden.jsonl");
 const AT: TimestampMs = TimestampMs(1_795_435_200_000);
 const CASES: u64 = 260;
+/// Cases beside a baseline.
+const USUAL_CASES: u64 = 60;
 /// Cases from this one on have facts of networks other than the first.
 const OF_ANY_NETWORK: u64 = 160;
 /// Cases from this one on have a past.
@@ -115,6 +118,7 @@ fn case(number: u64) -> Golden {
             same_task: [None, Some(0), Some(0), Some(1)][usize::try_from(pick(4)).unwrap_or_default()],
             history: History::default(),
             clicks: (pick(6) == 0).then_some((40, 37)),
+            normal: None,
         },
         source: "targo".into(),
         user_id: ["u-1", "u-2", "u-3", "null", "0"][usize::try_from(pick(5)).unwrap_or_default()].into(),
@@ -186,9 +190,40 @@ fn past(pick: &mut impl FnMut(u64) -> u64) -> History {
     }
 }
 
+/// The case of a number beside a baseline.
+fn usual_case(number: u64) -> Golden {
+    let mut golden = case(number);
+    let (lower, spread) =
+        [(402, 498), (950, 650), (402, 900), (0, 0)][usize::try_from(number % 4).unwrap_or_default()];
+    let times = Some(Times { median_ms: 600_000, lower_millinats: lower, spread_millinats: spread });
+    let ratio = [None, Some(Micros(500_000_000)), Some(Micros(250_000_000))];
+    golden.facts.normal = Some(Normal {
+        completions: [412, 80, 100][usize::try_from(number % 3).unwrap_or_default()],
+        is_provisional: number % 5 == 0,
+        times,
+        ratio: ratio[usize::try_from(number / 4 % 3).unwrap_or_default()],
+        shortest_gap_ms: None,
+    });
+    if number.is_multiple_of(3) {
+        golden.offer_name = Some("Survey of the week".into());
+        golden.event_name = None;
+        golden.clicked_at =
+            Some(AT.0 - [150_000, 250_000, 400_000][usize::try_from(number / 3 % 3).unwrap_or_default()]);
+    }
+    if number % 7 == 0 {
+        golden.facts.normal = Some(Normal { completions: 37, ..Normal::default() });
+    }
+    golden
+}
+
+/// Every case of the corpus, in its order.
+fn cases() -> impl Iterator<Item = Golden> {
+    (0..CASES).map(case).chain((0..USUAL_CASES).map(usual_case))
+}
+
 #[test]
 fn the_golden_corpus_has_the_results_that_it_had() {
-    let judged: Vec<Golden> = (0..CASES).map(|number| case(number).judged()).collect();
+    let judged: Vec<Golden> = cases().map(Golden::judged).collect();
     let kept: Vec<Golden> =
         GOLDEN.lines().map(|line| serde_json::from_str(line).expect("a line of the corpus")).collect();
     let is_old = kept.first().is_none_or(|kept| kept.engine != ENGINE);
@@ -214,7 +249,7 @@ fn the_golden_corpus_has_the_results_that_it_had() {
 #[test]
 fn the_golden_corpus_has_both_decisions_and_every_rule() {
     let (results, rules): (Vec<_>, _) =
-        ((0..CASES).map(|number| case(number).judged().result).collect(), crate::rules::CODES);
+        (cases().map(|case| case.judged().result).collect(), crate::rules::CODES);
     for word in ["credit", "hold"] {
         assert!(results.iter().any(|result| result.starts_with(word)), "no {word}");
     }
@@ -245,6 +280,7 @@ fn a_usual_document_is_short() {
         same_task: Some(0),
         history: History::default(),
         clicks: None,
+        normal: None,
     };
     let document = usual.document();
     assert_eq!(document, r#"{"country":"US","asn":15169,"org":"Example Networks","caller":true,"same":0}"#);
@@ -283,6 +319,7 @@ fn a_country_of_registration_that_is_not_known_stays_so() {
             same_task: None,
             history: &History::default(),
             clicks: Clicks::default(),
+            normal: None,
         };
         let document = Evidence::of(&facts).document();
         assert_eq!(Evidence::parse(&document).expect("it is read").location(Vec::new()), location);

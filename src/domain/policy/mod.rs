@@ -4,6 +4,8 @@
 //! `[sources.NAME.rules.…]` and `[sources.NAME.offers."ID".rules.…]` override single keys for one source or one
 //! offer. The version is the hash of the effective content, so two files that mean the same are one version.
 
+mod classes;
+mod terms;
 mod thresholds;
 
 use std::collections::BTreeMap;
@@ -14,9 +16,12 @@ use toml::{Table, Value};
 
 use crate::text::hex;
 
+pub use classes::OfferClasses;
+pub use terms::BaselineTerms;
 pub use thresholds::{
-    Chain, ClickTime, CountryMismatch, Large, Limit, NetworkPoints, NewUser, Nobody, Number, OfferClass, Pace, Plain,
-    Ratio, Rules, SharedAddress, SharedTask, TakenBack, TaskFloor, Trusted, Twins, Weight,
+    AlmostUsual, Chain, ClickTime, CountryMismatch, Large, Limit, NetworkPoints, NewUser, Nobody, Number, OfferClass,
+    Pace, Plain, Ratio, Rules, SharedAddress, SharedTask, SurveySpeed, TakenBack, TaskFloor, Trusted, Twins, Usual,
+    Weight,
 };
 
 /// The built-in policy, with the reasons for every figure.
@@ -31,6 +36,8 @@ pub struct Policy {
     pub hold_at: i64,
     /// How many signals of one family count.
     pub strongest_per_family: usize,
+    /// From which completions baselines are made.
+    pub baseline: BaselineTerms,
     base: Rules,
     sources: BTreeMap<String, SourceRules>,
 }
@@ -56,23 +63,16 @@ impl Policy {
     pub fn parse(text: &str) -> Result<Self, BadPolicy> {
         let mut effective = table(DEFAULT_TOML)?;
         overlay(&mut effective, table(text)?);
-        Self::compile(&effective)
+        let content = canonical(&effective);
+        Self::compile(&effective, content)
     }
 
     /// The policy of a [`Policy::content`]. A rule that is newer than the content is disabled.
     pub fn of_content(content: &str) -> Result<Self, BadPolicy> {
-        let content: Table = serde_json::from_str(content)
+        let effective: Table = serde_json::from_str(content)
             .map_err(|error| BadPolicy(vec![format!("not the content of a policy: {error}")]))?;
-        let mut effective = table(DEFAULT_TOML)?;
-        if let Some(Value::Table(rules)) = effective.get_mut("rules") {
-            for (_, rule) in rules.iter_mut() {
-                if let Value::Table(rule) = rule {
-                    rule.insert("enabled".to_owned(), Value::Boolean(false));
-                }
-            }
-        }
-        overlay(&mut effective, content.clone());
-        Ok(Self { version: version_of(&canonical(&content)), content: canonical(&content), ..Self::compile(&effective)? })
+        let content = canonical(&effective);
+        Self::compile(&terms::with_later_rules(effective), content)
     }
 
     /// The rules for an offer of a source.
@@ -96,14 +96,15 @@ impl Policy {
         self.sources.keys().map(String::as_str)
     }
 
-    fn compile(effective: &Table) -> Result<Self, BadPolicy> {
+    fn compile(effective: &Table, content: String) -> Result<Self, BadPolicy> {
         let mut faults = Vec::new();
-        let known = ["hold_at", "strongest_per_family", "rules", "sources"];
+        let known = ["hold_at", "strongest_per_family", "baseline", "rules", "sources"];
         for key in effective.keys().filter(|key| !known.contains(&key.as_str())) {
             faults.push(format!("`{key}` is not a key of the policy; known: {}", known.join(", ")));
         }
         let hold_at = integer(effective, "hold_at", 1, &mut faults);
         let strongest_per_family = integer(effective, "strongest_per_family", 1, &mut faults);
+        let baseline = BaselineTerms::of(&section(effective, "baseline", "", &mut faults), &mut faults);
         let base_rules = section(effective, "rules", "", &mut faults);
         let base = rules(&base_rules, "", &mut faults);
         let mut sources = BTreeMap::new();
@@ -132,19 +133,14 @@ impl Policy {
             sources.extend(compiled.map(|compiled| (name, compiled)));
         }
         let Some(base) = base.filter(|_| faults.is_empty()) else { return Err(BadPolicy(faults)) };
-        let content = canonical(effective);
-        let version = version_of(&content);
+        let version = hex(&Sha256::digest(content.as_bytes())[..8]);
         let strongest_per_family = usize::try_from(strongest_per_family).unwrap_or(usize::MAX);
-        Ok(Self { version, content, hold_at, strongest_per_family, base, sources })
+        Ok(Self { version, content, hold_at, strongest_per_family, baseline, base, sources })
     }
 }
 
 fn table(text: &str) -> Result<Table, BadPolicy> {
     text.parse().map_err(|error: toml::de::Error| BadPolicy(vec![format!("not TOML: {}", error.message())]))
-}
-
-fn version_of(content: &str) -> String {
-    hex(&Sha256::digest(content.as_bytes())[..8])
 }
 
 fn rules(table: &Table, at: &str, faults: &mut Vec<String>) -> Option<Rules> {
@@ -243,6 +239,34 @@ mod tests {
         assert_eq!(version(""), version("# a comment\nhold_at=50"));
         assert_ne!(version(""), version("hold_at = 60"));
         assert_eq!(version("").len(), 16);
+    }
+
+    #[test]
+    fn a_policy_of_before_decides_without_the_rules_of_today() {
+        let mut before: serde_json::Value =
+            serde_json::from_str(Policy::built_in().expect("valid").content()).expect("JSON");
+        before["rules"].as_object_mut().expect("rules").remove("T4");
+        before["rules"]["T2"].as_object_mut().expect("a rule").remove("classes");
+        before.as_object_mut().expect("a policy").remove("baseline");
+        let policy = Policy::of_content(&before.to_string()).expect("it is read");
+        assert!(!policy.rules("any", None).t4.enabled);
+        assert!(policy.rules("any", None).t3.enabled);
+        assert_eq!(policy.content(), before.to_string());
+        assert_eq!(policy.baseline.settled_after_days, 7);
+    }
+
+    #[test]
+    fn limits_of_baselines_are_checked() {
+        let faults = Policy::parse(
+            "[baseline]\nsettled_after_days = 46\n[rules.T4]\nleast = 49\nfloor_millinats = 0\n\
+             [rules.T2.classes]\nsurvey = [\"\"]",
+        );
+        let faults = faults.expect_err("invalid").0.join("\n");
+        for fault in
+            ["baseline.settled_after_days`", "T4.least`", "T4.floor_millinats`", "T2.classes.survey`"]
+        {
+            assert!(faults.contains(fault), "{fault} in:\n{faults}");
+        }
     }
 
     #[test]

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::classes::OfferClasses;
+use crate::baseline::FIGURES_FROM;
 use crate::money::Micros;
 
 macro_rules! thresholds {
@@ -68,6 +70,9 @@ thresholds! {
     TaskFloor {
         /// `install`, `step`, `survey` or `default`; empty: guessed from the names of event and offer.
         class: String,
+        /// Offers of a class, by id; counted before the words. Policies of before have none.
+        #[serde(default)]
+        classes: OfferClasses,
         /// Shortest plausible time of installs and leads, in seconds.
         install_s: i64,
         /// Of purchases, deposits and levels, in seconds.
@@ -82,6 +87,35 @@ thresholds! {
         step_words: Vec<String>,
         /// Words that mean a survey.
         survey_words: Vec<String>,
+    }
+    /// T3: is a survey far faster than normal?
+    SurveySpeed {
+        /// Completions from which there is a median to compare with.
+        least: i64,
+        /// Up to this spread of the times, a third of the median holds; in milli-nats.
+        narrow_millinats: i64,
+        /// Up to this spread, it weighs `wide_points`; beyond it, nothing is compared.
+        wide_millinats: i64,
+        /// Points of less than a third of the median where the times differ more.
+        wide_points: i64,
+        /// Points of less than half of the median.
+        near_points: i64,
+    }
+    /// T4: is it far faster than normal?
+    Usual {
+        /// Completions from which there is enough to compare with.
+        least: i64,
+        /// Hundredths of a robust deviation below the median.
+        limit_percent: i64,
+        /// The least deviation that counts, in milli-nats.
+        floor_millinats: i64,
+    }
+    /// T4b: is it almost as fast, or beside fewer completions?
+    AlmostUsual {
+        /// Completions from which something is compared.
+        least: i64,
+        /// Hundredths of a robust deviation below the median.
+        limit_percent: i64,
     }
     /// G1: two different countries.
     CountryMismatch {
@@ -236,6 +270,13 @@ pub struct Rules {
     pub t5: Chain,
     /// Several users with the same time to the second.
     pub t6: Twins,
+    /// A survey far faster than normal.
+    pub t3: SurveySpeed,
+    /// Far faster than normal for the offer.
+    pub t4: Usual,
+    /// Almost as fast, or beside fewer completions.
+    #[serde(rename = "T4b")]
+    pub t4b: AlmostUsual,
     /// Completed after the offer's window.
     pub t9: Limit,
     /// The address is in another country than reported.
@@ -293,6 +334,8 @@ impl Rules {
         if !self.t2.class.is_empty() && OfferClass::parse(&self.t2.class).is_none() {
             faults.push("T2.class` must be one of install, step, survey, default".to_owned());
         }
+        faults.extend(self.t2.classes.faults());
+        faults.extend(self.usual_faults());
         for (key, seconds) in [
             ("Q1.future_s", self.q1.future_s),
             ("Q2.limit_s", self.q2.limit_s),
@@ -346,6 +389,11 @@ impl Rules {
             ("Q9.points", self.q9.points),
             ("T1.points", self.t1.points),
             ("T2.points", self.t2.points),
+            ("T3.points", self.t3.points),
+            ("T3.wide_points", self.t3.wide_points),
+            ("T3.near_points", self.t3.near_points),
+            ("T4.points", self.t4.points),
+            ("T4b.points", self.t4b.points),
             ("T9.points", self.t9.points),
             ("G1.points", self.g1.points),
             ("G1.registry_points", self.g1.registry_points),
@@ -375,6 +423,28 @@ impl Rules {
         for (key, points) in points {
             if !(0..=1_000).contains(&points) {
                 faults.push(format!("{key}` must be between 0 and 1000"));
+            }
+        }
+        faults
+    }
+
+    /// What is wrong with the rules that compare with a baseline.
+    fn usual_faults(&self) -> Vec<String> {
+        let figures_from = i64::try_from(FIGURES_FROM).unwrap_or(i64::MAX);
+        let least = [("T3", self.t3.least), ("T4", self.t4.least), ("T4b", self.t4b.least)];
+        let least = least.into_iter().filter(|(_, least)| !(figures_from..=1_000_000).contains(least));
+        let mut faults: Vec<String> = least
+            .map(|(code, _)| format!("{code}.least` must be between {figures_from} and 1000000"))
+            .collect();
+        for (key, number) in [
+            ("T3.narrow_millinats", self.t3.narrow_millinats),
+            ("T3.wide_millinats", self.t3.wide_millinats),
+            ("T4.limit_percent", self.t4.limit_percent),
+            ("T4.floor_millinats", self.t4.floor_millinats),
+            ("T4b.limit_percent", self.t4b.limit_percent),
+        ] {
+            if !(1..=10_000).contains(&number) {
+                faults.push(format!("{key}` must be between 1 and 10000"));
             }
         }
         faults

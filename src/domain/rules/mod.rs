@@ -10,11 +10,13 @@ mod money;
 mod record;
 mod sharing;
 mod speed;
+mod usual;
 mod velocity;
 
 use crate::history::History;
+use crate::baseline::Normal;
 use crate::location::{GeoResult, Location};
-use crate::policy::{Rules, Weight};
+use crate::policy::Rules;
 use crate::postback::event::Event;
 use crate::postback::networks::coverage::Unsigned;
 use crate::signal::{Family, Finding, Signal};
@@ -45,6 +47,8 @@ pub struct Facts<'a> {
     pub history: &'a History,
     /// The newest clicks of all sources, to see whether our own clock is slow.
     pub clicks: Clicks,
+    /// What the baseline says of this source, offer and event; `None` if it says nothing.
+    pub normal: Option<&'a Normal>,
 }
 
 /// The version of the rules: raised whenever the same facts under the same policy lead to another decision, score or
@@ -52,9 +56,9 @@ pub struct Facts<'a> {
 pub const ENGINE: i64 = 1;
 
 /// The code of every rule, in the order in which people read them.
-pub const CODES: [&str; 30] = [
-    "Q1", "Q2", "Q2b", "Q3", "Q4", "Q5", "Q6", "Q7", "Q8", "Q9", "T1", "T2", "T5", "T6", "T9", "G1", "G2",
-    "G3", "G4", "N1", "S1", "S2", "S3", "S4", "V1", "V2", "V3", "H1", "M1", "C1",
+pub const CODES: [&str; 33] = [
+    "Q1", "Q2", "Q2b", "Q3", "Q4", "Q5", "Q6", "Q7", "Q8", "Q9", "T1", "T2", "T3", "T4", "T4b", "T5", "T6",
+    "T9", "G1", "G2", "G3", "G4", "N1", "S1", "S2", "S3", "S4", "V1", "V2", "V3", "H1", "M1", "C1",
 ];
 
 /// The signal of a rule that compares with the past, while nothing has been learned of it: the first rewards of a publisher
@@ -64,8 +68,7 @@ fn cold(facts: &Facts<'_>, code: &'static str, family: Family) -> Option<Signal>
         return None;
     }
     let text = "Insufficient data: nothing has been learned of earlier rewards yet.".into();
-    let finding = Finding { code, family, fired: false, value: None, limit: None, sample: Some(0), text };
-    Some(finding.weigh(Weight { enabled: true, points: 0, hard: false }))
+    Some(Finding { code, family, fired: false, value: None, limit: None, sample: Some(0), text }.insufficient())
 }
 
 /// Every rule's signal, in the order in which people read them.
@@ -84,6 +87,9 @@ pub(crate) fn look(facts: &Facts<'_>, rules: &Rules) -> Vec<Signal> {
         data::q9(facts, rules),
         speed::t1(&click, rules),
         speed::t2(&click, facts, rules),
+        usual::t3(&click, facts, rules),
+        usual::t4(&click, facts, rules),
+        usual::t4b(&click, facts, rules),
         chain::t5(facts, rules),
         chain::t6(facts, rules),
         speed::t9(&click, rules),

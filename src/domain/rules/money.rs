@@ -11,7 +11,9 @@ use crate::signal::{Family, Finding, Signal};
 pub(super) fn q3(facts: &Facts<'_>, rules: &Rules) -> Signal {
     let reward = facts.event.reward.unwrap_or_default();
     let payout = facts.event.payout;
-    let expected = Micros::parse(&rules.q3.ratio).ok().map(|parsed| parsed.amount);
+    let configured = Micros::parse(&rules.q3.ratio).ok().map(|parsed| parsed.amount);
+    let usual = facts.normal.and_then(|normal| normal.ratio).filter(|_| configured.is_none());
+    let expected = configured.or(usual);
     let tolerance = rules.q3.tolerance_percent;
     let ratio = payout.filter(|payout| payout.0 > 0).map(|payout| ratio(reward, payout));
     let (fired, text) = match (payout, expected, ratio) {
@@ -22,13 +24,16 @@ pub(super) fn q3(facts: &Facts<'_>, rules: &Rules) -> Signal {
         (None, ..) => (true, no_payout(facts)),
         (Some(payout), ..) if payout.0 <= 0 => (true, "The payout is not above zero.".into()),
         (_, Some(expected), Some(ratio)) => {
+            let source = if usual.is_some() { "normal for this offer" } else { "configured" };
             if within(ratio, expected, tolerance) {
-                (false, format!("The reward is {ratio} per USD, as configured."))
+                let as_expected =
+                    if usual.is_some() { "as is normal for this offer" } else { "as configured" };
+                (false, format!("The reward is {ratio} per USD, {as_expected}."))
             } else {
                 (
                     true,
                     format!(
-                        "The reward is {ratio} per USD; {expected} is configured, give or take {tolerance} %."
+                        "The reward is {ratio} per USD; {expected} is {source}, give or take {tolerance} %."
                     ),
                 )
             }

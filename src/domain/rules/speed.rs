@@ -36,7 +36,7 @@ impl Elapsed {
 
     /// The span that the time rules judge. `None` for a click further in the future than clocks differ: it says
     /// nothing about speed.
-    fn judged_ms(&self) -> Option<i64> {
+    pub(super) fn judged_ms(&self) -> Option<i64> {
         match self {
             Self::Ms(ms) => Some(*ms),
             Self::Ahead { within_clocks: true, .. } => Some(0),
@@ -102,10 +102,13 @@ fn finding(code: &'static str, fired: bool, took: Option<i64>, limit: String, te
     Finding { code, family: Family::Time, fired, value, limit: Some(limit), sample: None, text }
 }
 
-/// The class from the policy, or guessed from words in the names. The event comes first: a game's offer is an
+/// The class from the policy, from its patterns of offer ids, or guessed from words in the names. The event comes first: a game's offer is an
 /// install, its event "Reach level 5" is a step.
-fn class(facts: &Facts<'_>, floor: &TaskFloor) -> OfferClass {
+pub(super) fn class(facts: &Facts<'_>, floor: &TaskFloor) -> OfferClass {
     if let Some(class) = OfferClass::parse(&floor.class) {
+        return class;
+    }
+    if let Some(class) = facts.event.offer_id.as_deref().and_then(|offer| floor.classes.of(offer)) {
         return class;
     }
     let names = [&facts.event.event_name, &facts.event.offer_name];

@@ -1,4 +1,4 @@
-//! Operations: scheduled jobs, retention, silent sources, policies.
+//! Operations: scheduled jobs, retention, silent sources, policies, baselines.
 //!
 //! | module | contents |
 //! |---|---|
@@ -6,7 +6,9 @@
 //! | [`retention`] | deleting expired data in small steps |
 //! | [`silences`] | sources that fell silent |
 //! | [`policies`] | the content of each policy version |
+//! | [`baselines`] | what was normal, by version |
 
+pub mod baselines;
 pub mod jobs;
 pub mod policies;
 pub mod retention;

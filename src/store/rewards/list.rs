@@ -72,6 +72,8 @@ pub struct RewardRow {
     pub geo_result: Option<String>,
     /// The version of the rules that decided; `None` before versions were kept.
     pub engine: Option<i64>,
+    /// The version of the baseline that said something of its offer.
+    pub baseline: Option<String>,
     /// With its signals, which are computed from the stored facts.
     #[sqlx(skip)]
     pub verdict: Option<Verdict>,
@@ -84,7 +86,7 @@ pub struct RewardRow {
 pub(super) const SELECT: &str =
     "SELECT rewards.id, source, app, user_id, tx_id, status, currency, reward_micros, payout_micros,
             taken_back_micros, taken_back_payout_micros, offer_id, offer_name, event_id, event_name, ip, country_code, clicked_at, sub1, sub2, received_at,
-            repeats, conflict, decision, score, hard, COALESCE(policy_versions.version, policy) AS policy, decided_at, geo_result, engine, location, signals, facts, fired_points,
+            repeats, conflict, decision, score, hard, COALESCE(policy_versions.version, policy) AS policy, decided_at, geo_result, engine, baseline, location, signals, facts, fired_points,
             geo_builds.databases AS geo_databases
      FROM rewards LEFT JOIN verdicts ON verdicts.reward_id = rewards.id
      LEFT JOIN geo_builds ON geo_builds.id = verdicts.geo_builds

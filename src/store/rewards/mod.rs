@@ -7,8 +7,10 @@
 //! | `save`, `steps` | saving the outcome of a batch; steps with their transfers |
 //! | [`history`] | what is remembered of users, addresses and times |
 //! | `repeated` | policies and geo databases that verdicts rest on, by id |
+//! | [`completions`] | completions that nobody disputed, for baselines |
 //! | [`list`], `explained` | lists of rewards; their verdicts, with signals computed from the stored facts |
 
+pub mod completions;
 pub(crate) mod existing;
 pub mod explained;
 pub mod history;

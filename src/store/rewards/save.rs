@@ -341,6 +341,7 @@ given_row! {
         signals: &'static str,
         leading_rule: Option<&'a str>,
         fired: Option<String>,
+        baseline: Option<&'a str>,
     }
 }
 
@@ -368,6 +369,7 @@ impl<'a> VerdictRow<'a> {
             leading_rule: fired.first().map(|signal| signal.code.as_str()),
             fired: is_held
                 .then(|| fired.iter().map(|signal| signal.code.as_str()).collect::<Vec<_>>().join(" ")),
+            baseline: judgement.baseline.as_deref(),
         }
     }
 }

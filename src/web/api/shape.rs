@@ -93,6 +93,8 @@ pub(crate) struct Signal {
     value: Option<String>,
     limit: Option<String>,
     sample: Option<i64>,
+    /// True if there are too few observations to compare with.
+    insufficient: bool,
     text: String,
 }
 
@@ -256,8 +258,9 @@ impl Reward {
 
 impl From<signal::Signal> for Signal {
     fn from(found: signal::Signal) -> Self {
-        let signal::Signal { code, family, fired, hard, points, value, limit, sample, text } = found;
-        Self { code, family, fired, hard, points, value, limit, sample, text }
+        let signal::Signal { code, family, fired, hard, points, value, limit, sample, insufficient, text } =
+            found;
+        Self { code, family, fired, hard, points, value, limit, sample, insufficient, text }
     }
 }
 

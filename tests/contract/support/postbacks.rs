@@ -192,6 +192,7 @@ pub(crate) fn processor_under(policy: Policy, timezone: chrono_tz::Tz) -> Arc<Pr
         sources: sources.into(),
         policy,
         geo: geo::Geo::open(&[]).expect("built-in registry data"),
+        baseline: Arc::default(),
         timezone,
         observer: None,
     })

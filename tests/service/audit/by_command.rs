@@ -63,6 +63,8 @@ const OTHERS: &[&str] = &[
     "statement columns",
     "statement show",
     "statement missing",
+    "baseline make",
+    "baseline show",
     "postbacks show",
     "diagnose",
     "networks list",

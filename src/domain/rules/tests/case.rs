@@ -1,6 +1,7 @@
 //! One reward to be judged, and the verdict on it.
 
 use super::NOW;
+use crate::baseline::Normal;
 use crate::evidence::{Evidence, Reported};
 use crate::history::History;
 use crate::location::{Location, compare};
@@ -14,6 +15,7 @@ use crate::time::TimestampMs;
 use crate::verdict::{Verdict, decide};
 
 /// One reward to be judged; starts honest, and each test changes what it is about.
+#[derive(Debug)]
 pub(super) struct Case {
     pub(super) event: Event,
     pub(super) location: Location,
@@ -23,6 +25,7 @@ pub(super) struct Case {
     pub(super) policy: &'static str,
     pub(super) clicks: Clicks,
     pub(super) history: History,
+    pub(super) normal: Option<Normal>,
 }
 
 impl Case {
@@ -58,6 +61,7 @@ impl Case {
             same_task: Some(0),
             clicks: Clicks::default(),
             history: History::default(),
+            normal: None,
             policy: "",
         }
     }
@@ -104,6 +108,7 @@ impl Case {
             same_task: self.same_task,
             history: &self.history,
             clicks: self.clicks,
+            normal: self.normal.as_ref(),
         };
         let policy = Policy::parse(self.policy).expect("a valid policy");
         let verdict = decide(&facts, &policy, NOW);

@@ -1,5 +1,6 @@
 mod case;
 mod past;
+mod usual;
 
 use case::Case;
 

@@ -1,0 +1,80 @@
+//! What is normal for one event, as far as rules read it: stored with a verdict, which can then be decided once more
+//! without the baseline.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use super::{LEAST_SETTLED, OfferNormal, USUAL_SHARE_PERMILLE};
+use crate::money::Micros;
+
+/// The figures of a baseline for one source, offer and event.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Normal {
+    /// Completions behind the times.
+    #[serde(rename = "n")]
+    pub completions: i64,
+    /// True if too few of them are settled, so that younger ones count as well.
+    #[serde(rename = "p", default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_provisional: bool,
+    /// `None` if there are too few completions.
+    #[serde(rename = "t", default, skip_serializing_if = "Option::is_none")]
+    pub times: Option<Times>,
+    /// Units of reward per USD, where nearly all have the same.
+    #[serde(rename = "r", default, skip_serializing_if = "Option::is_none")]
+    pub ratio: Option<Micros>,
+    /// One in a hundred steps comes sooner than this after the step before it, in milliseconds.
+    #[serde(rename = "g", default, skip_serializing_if = "Option::is_none")]
+    pub shortest_gap_ms: Option<i64>,
+}
+
+/// What is normal among the times from click to completion.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "(i64, i64, i64)", into = "(i64, i64, i64)")]
+pub struct Times {
+    /// Half of them are at most this.
+    pub median_ms: i64,
+    /// The robust deviation of the faster half.
+    pub lower_millinats: i64,
+    /// The robust deviation of all.
+    pub spread_millinats: i64,
+}
+
+impl From<(i64, i64, i64)> for Times {
+    fn from((median_ms, lower_millinats, spread_millinats): (i64, i64, i64)) -> Self {
+        Self { median_ms, lower_millinats, spread_millinats }
+    }
+}
+
+impl From<Times> for (i64, i64, i64) {
+    fn from(times: Times) -> Self {
+        (times.median_ms, times.lower_millinats, times.spread_millinats)
+    }
+}
+
+/// What a baseline says of an event, and which baseline.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FromBaseline {
+    /// The figures.
+    pub normal: Normal,
+    /// [`Baseline::version`](super::Baseline::version).
+    pub version: Arc<str>,
+}
+
+impl From<&OfferNormal> for Normal {
+    fn from(offer: &OfferNormal) -> Self {
+        let usual =
+            offer.ratio.filter(|it| it.n >= LEAST_SETTLED && it.near_permille >= USUAL_SHARE_PERMILLE);
+        Self {
+            completions: offer.n,
+            is_provisional: offer.provisional,
+            times: offer.times.map(|times| Times {
+                median_ms: times.median_ms(),
+                lower_millinats: times.lower_millinats,
+                spread_millinats: times.spread_millinats,
+            }),
+            ratio: usual.map(|it| Micros(it.micros)),
+            shortest_gap_ms: offer.gap.filter(|it| it.n >= LEAST_SETTLED).map(|it| it.shortest_ms),
+        }
+    }
+}
