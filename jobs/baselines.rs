@@ -4,6 +4,8 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use domain::baseline::completion::{ClickKey, Completion, Gaps};
+use domain::baseline::shares::{SHARES_DAYS, odd_shares};
+use domain::baseline::sharing::{SHARING_DAYS, SharedNetwork, Sharing};
 use domain::baseline::{Baseline, Gathering, LOCATED_DAYS};
 use domain::policy::BaselineTerms;
 use domain::time::{Clock, DAY_MS, TimestampMs};
@@ -16,6 +18,8 @@ use crate::shutdown::rest;
 
 /// Completions that are read at once.
 const READ_AT_ONCE: i64 = 5_000;
+/// Sub ids and offers that are compared with their network: the largest.
+const MOST_SHARES: i64 = 20_000;
 /// How often a process looks for a newer baseline; it is used within a minute.
 const LOOK_EVERY: Duration = Duration::from_secs(30);
 
@@ -73,10 +77,35 @@ pub async fn make(
         }
     }
     let located = store.located_sources(TimestampMs(now.0 - LOCATED_DAYS * DAY_MS)).await?;
-    let baseline = gathering.finish(&located);
+    let (shares, whole) = store.shares(TimestampMs(now.0 - SHARES_DAYS * DAY_MS), MOST_SHARES).await?;
+    let Some(shared_networks) = shared_networks(store, now, stop).await? else { return Ok(None) };
+    let baseline = gathering.with(odd_shares(&shares, &whole), shared_networks).finish(&located);
     let (version, content) = (baseline.version().to_owned(), baseline.content());
     let is_new = store.keep_baseline(version, content, now).await?;
     Ok(Some(Made { baseline, completions, is_new }))
+}
+
+/// The networks whose addresses many share; `None` if `stop` was cancelled meanwhile.
+async fn shared_networks(
+    store: &Store,
+    now: TimestampMs,
+    stop: &CancellationToken,
+) -> Result<Option<Vec<SharedNetwork>>, store::Error> {
+    let (mut sharing, mut cursor) =
+        (Sharing::default(), Cursor::at(TimestampMs(now.0 - SHARING_DAYS * DAY_MS)));
+    loop {
+        if stop.is_cancelled() {
+            return Ok(None);
+        }
+        let rows = store.addresses(cursor, READ_AT_ONCE).await?;
+        let Some(last) = rows.last() else { return Ok(Some(sharing.finish())) };
+        cursor = last.cursor();
+        for row in &rows {
+            if let Some(ip) = &row.ip {
+                sharing.add(&row.app, &row.user_id, ip, TimestampMs(row.received_at));
+            }
+        }
+    }
 }
 
 fn completion(row: CompletionRow, gaps: &mut Gaps) -> Completion {

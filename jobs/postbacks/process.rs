@@ -150,8 +150,7 @@ impl Processor {
                 (location, geo) = (other_location, other_geo);
             }
         }
-        let (offer_id, event_id) = (event.offer_id.as_deref(), event.event_id.as_deref());
-        let normal = self.baseline.get().look(&source.name, offer_id, event_id);
+        let normal = self.baseline.get().look(&source.name, &event);
         Incoming { postback_id, source, received_at, event, location, geo, caller_listed, normal }
     }
 }

@@ -5,6 +5,8 @@ use std::collections::{BTreeMap, BinaryHeap, HashMap};
 
 use super::completion::Completion;
 use super::figures::{Figures, quantile};
+use super::shares::OddShare;
+use super::sharing::SharedNetwork;
 use super::{
     Baseline, Content, FIGURES_FROM, FORMAT, Gap, LEAST_SETTLED, OfferNormal, Ratio, SourceNormal,
     USUAL_RATIO_PERCENT, WINDOW_DAYS,
@@ -31,6 +33,8 @@ pub struct Gathering {
     sources: BTreeMap<String, Group>,
     sample: usize,
     kept: usize,
+    odd_shares: Vec<OddShare>,
+    shared_networks: Vec<SharedNetwork>,
 }
 
 /// Source, offer and event.
@@ -82,7 +86,16 @@ impl Gathering {
             sources: BTreeMap::new(),
             sample: MAX_SAMPLE,
             kept: 0,
+            odd_shares: Vec::new(),
+            shared_networks: Vec::new(),
         }
+    }
+
+    /// With what was found out about sub ids and about addresses.
+    #[must_use]
+    pub fn with(mut self, odd_shares: Vec<OddShare>, shared_networks: Vec<SharedNetwork>) -> Self {
+        (self.odd_shares, self.shared_networks) = (odd_shares, shared_networks);
+        self
     }
 
     /// From when and until when (exclusive) completions count for a baseline as of `as_of`.
@@ -120,6 +133,8 @@ impl Gathering {
 
     /// What is normal among all that was added.
     pub fn finish(mut self, located: &[LocatedSource]) -> Baseline {
+        let (odd_shares, shared_networks) =
+            (std::mem::take(&mut self.odd_shares), std::mem::take(&mut self.shared_networks));
         self.drop_small_offers();
         let mut offers: Vec<OfferNormal> = self
             .offers
@@ -142,7 +157,8 @@ impl Gathering {
                 mismatched: place.map_or(0, |place| place.mismatched),
             }
         });
-        Baseline::of(Content { format: FORMAT, sources: sources.collect(), offers })
+        let sources = sources.collect();
+        Baseline::of(Content { format: FORMAT, sources, offers, odd_shares, shared_networks })
     }
 
     /// Leaves the [`MAX_OFFERS`] offers with most completions.

@@ -10,6 +10,8 @@
 //! | [`completion`] | one completion, and the time since the step before it |
 //! | `gathering` | gathers completions in bounded memory |
 //! | `figures`, [`logarithm`] | quantiles and robust deviations, in whole numbers |
+//! | [`sharing`] | networks whose addresses many people share |
+//! | [`shares`] | sub ids that differ from the rest of their network |
 //! | `normal` | what rules read of it |
 
 pub mod completion;
@@ -17,6 +19,8 @@ mod figures;
 mod gathering;
 pub mod logarithm;
 mod normal;
+pub mod shares;
+pub mod sharing;
 #[cfg(test)]
 mod tests;
 
@@ -25,11 +29,14 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use crate::postback::event::Event;
 use crate::text::hex;
 
 pub use figures::{Figures, PERCENTS};
 pub use gathering::{Gathering, LocatedSource, MAX_OFFERS};
 pub use normal::{FromBaseline, Normal, Times};
+use shares::OddShare;
+use sharing::{SharedNetwork, usual_users};
 
 /// Completions from which figures say enough: honest users are then held in 0.07 % of all cases at 3.5 deviations, with 10
 /// completions in 1.6 %.
@@ -65,6 +72,12 @@ struct Content {
     sources: Vec<SourceNormal>,
     /// By source, offer and event.
     offers: Vec<OfferNormal>,
+    /// By source, sub id and offer.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    odd_shares: Vec<OddShare>,
+    /// By address.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    shared_networks: Vec<SharedNetwork>,
 }
 
 /// What is normal for one source.
@@ -173,17 +186,48 @@ impl Baseline {
         serde_json::to_string(&self.content).unwrap_or_default()
     }
 
-    /// What is normal for an event; `None` if the baseline knows nothing of it.
-    pub fn look(&self, source: &str, offer_id: Option<&str>, event_id: Option<&str>) -> Option<FromBaseline> {
-        let key = (source, offer_id?, event_id.unwrap_or_default());
-        let place = self.content.offers.binary_search_by(|offer| offer.key().cmp(&key)).ok()?;
-        let normal = Normal::from(self.content.offers.get(place)?);
-        Some(FromBaseline { normal, version: self.version.clone() })
+    /// What is normal for `event` of a source; `None` if nothing has been learned of the source.
+    pub fn look(&self, source: &str, event: &Event) -> Option<FromBaseline> {
+        let known = self.content.sources.iter().find(|known| known.source == source)?;
+        let of_offer = event.offer_id.as_deref().and_then(|offer_id| {
+            let key = (source, offer_id, event.event_id.as_deref().unwrap_or_default());
+            let place = self.content.offers.binary_search_by(|offer| offer.key().cmp(&key)).ok()?;
+            self.content.offers.get(place).map(Normal::from)
+        });
+        let is_learned = known.n >= LEAST_SETTLED;
+        if of_offer.is_none() && !is_learned {
+            return None;
+        }
+        let key = (
+            source,
+            event.sub1.as_deref().unwrap_or_default(),
+            event.offer_id.as_deref().unwrap_or_default(),
+        );
+        let odd = self.content.odd_shares.binary_search_by(|odd| odd.key().cmp(&key));
+        let usual_sharing = usual_users(&self.content.shared_networks, event.ip.as_deref());
+        let mismatch_permille = (known.mismatched.saturating_mul(1_000)).checked_div(known.located);
+        Some(FromBaseline {
+            normal: of_offer,
+            oddity: odd.ok().and_then(|place| self.content.odd_shares.get(place)).map(|odd| odd.oddity),
+            mismatch_permille: mismatch_permille.filter(|_| known.located >= LEAST_SETTLED),
+            usual_sharing: is_learned.then_some(usual_sharing),
+            version: self.version.clone(),
+        })
     }
 
     /// By source, offer and event.
     pub fn offers(&self) -> &[OfferNormal] {
         &self.content.offers
+    }
+
+    /// Sub ids that differ from the rest of their network, by source, sub id and offer.
+    pub fn odd_shares(&self) -> &[OddShare] {
+        &self.content.odd_shares
+    }
+
+    /// Networks whose addresses many share, by address.
+    pub fn shared_networks(&self) -> &[SharedNetwork] {
+        &self.content.shared_networks
     }
 
     /// By name.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::shares::Oddity;
 use super::{LEAST_SETTLED, OfferNormal, USUAL_SHARE_PERMILLE};
 use crate::money::Micros;
 
@@ -55,8 +56,14 @@ impl From<Times> for (i64, i64, i64) {
 /// What a baseline says of an event, and which baseline.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FromBaseline {
-    /// The figures.
-    pub normal: Normal,
+    /// The figures of its offer; `None` if nothing is known of that.
+    pub normal: Option<Normal>,
+    /// How its sub id differs from the rest of the network.
+    pub oddity: Option<Oddity>,
+    /// How often addresses and reported countries of the network differ, in permille; `None` with too few comparisons.
+    pub mismatch_permille: Option<i64>,
+    /// How many users within a day are usual on its address; `None` with too few completions of the source.
+    pub usual_sharing: Option<i64>,
     /// [`Baseline::version`](super::Baseline::version).
     pub version: Arc<str>,
 }

@@ -4,8 +4,10 @@ use proptest::prelude::*;
 
 use super::completion::{ClickKey, Completion, Gaps};
 use super::logarithm::log;
+use super::sharing::{SharedNetwork, Sharing};
 use super::*;
 use crate::money::Micros;
+use crate::postback::event::{Click, Event, Kind};
 use crate::time::{DAY_MS, SECOND_MS, TimestampMs};
 
 const AS_OF: TimestampMs = TimestampMs(1_795_435_200_000);
@@ -38,7 +40,33 @@ fn baseline(completions: impl IntoIterator<Item = Completion>) -> Baseline {
 }
 
 fn normal(completions: impl IntoIterator<Item = Completion>) -> Normal {
-    baseline(completions).look("targo", Some("7"), None).expect("it is known").normal
+    let found = baseline(completions).look("targo", &of_offer(Some("7"))).expect("it is known");
+    found.normal.expect("the offer is known")
+}
+
+fn of_offer(offer_id: Option<&str>) -> Event {
+    Event {
+        kind: Kind::Credit,
+        user_id: "u1".into(),
+        tx_id: "T1".into(),
+        credit_tx: None,
+        reward: None,
+        payout: None,
+        rounded: false,
+        offer_id: offer_id.map(str::to_owned),
+        offer_name: None,
+        event_id: None,
+        event_name: None,
+        ip: None,
+        other_ips: Vec::new(),
+        country_code: None,
+        click: Click::Missing,
+        sub1: None,
+        sub2: None,
+        unsent: Vec::new(),
+        notes: Vec::new(),
+        information: None,
+    }
 }
 
 /// Numbers that look random, the same in every run.
@@ -171,19 +199,49 @@ fn gaps_are_those_between_steps_of_one_click() {
 }
 
 #[test]
+fn a_network_is_shared_if_several_of_its_addresses_are() {
+    let crowd = |addresses: u8, users: u32, days: i64| {
+        let mut sharing = Sharing::default();
+        for day in 0..days {
+            for address in 0..addresses {
+                for user in 0..users {
+                    let ip = format!("100.20.3.{address}");
+                    sharing.add(
+                        "main",
+                        &format!("u{address}-{user}"),
+                        &ip,
+                        TimestampMs(AS_OF.0 + day * DAY_MS),
+                    );
+                }
+            }
+        }
+        sharing.finish()
+    };
+    let found = crowd(4, 30, 2);
+    assert_eq!(found, [SharedNetwork { network: "100.20.0.0".parse().expect("an address"), users: 30 }]);
+    assert_eq!(crowd(1, 50, 7), [], "one crowded address is a farm");
+    assert_eq!(crowd(200, 4, 7), [], "households are no crowd");
+    let usual = |ip: &str| sharing::usual_users(&found, Some(ip));
+    assert_eq!((usual("100.20.15.255"), usual("100.20.16.0"), usual("2001:db8::1")), (30, 1, 1));
+}
+
+#[test]
 fn a_baseline_is_made_from_its_content_again() {
     let made = baseline((0..200).map(|tx| Completion { gap_ms: Some(9_000), ..completion(tx, 600_000) }));
     let again = Baseline::parse(&made.content()).expect("it is read");
     assert_eq!((again.version(), again.content()), (made.version(), made.content()));
     assert_eq!(again.version().len(), 16);
-    let found = again.look("targo", Some("7"), None).expect("it is known");
+    let found = again.look("targo", &of_offer(Some("7"))).expect("it is known");
     assert_eq!(&*found.version, made.version());
-    assert_eq!(found.normal.shortest_gap_ms, Some(9_000));
-    let stored = serde_json::to_string(&found.normal).expect("plain data");
+    let normal = found.normal.expect("the offer is known");
+    assert_eq!(normal.shortest_gap_ms, Some(9_000));
+    let stored = serde_json::to_string(&normal).expect("plain data");
     assert_eq!(stored, r#"{"n":200,"t":[600000,0,0],"r":500000000,"g":9000}"#);
-    assert_eq!(serde_json::from_str::<Normal>(&stored).expect("it is read"), found.normal);
-    assert!(again.look("targo", Some("8"), None).is_none());
-    assert!(again.look("targo", None, None).is_none());
+    assert_eq!(serde_json::from_str::<Normal>(&stored).expect("it is read"), normal);
+    // Of another offer only what is known of its source.
+    let other = again.look("targo", &of_offer(Some("8"))).expect("the source is known");
+    assert_eq!((other.normal, other.usual_sharing), (None, Some(1)));
+    assert!(again.look("other", &of_offer(Some("7"))).is_none());
     let newer = made.content().replace("\"format\":1", "\"format\":2");
     assert!(matches!(Baseline::parse(&newer), Err(BadBaseline::Format(2))));
 }

@@ -1,8 +1,8 @@
 //! What a batch starts from: mapped postbacks, and the rewards they touch.
 
 use super::Reward;
-use crate::history::Remembered;
 use crate::baseline::FromBaseline;
+use crate::history::Remembered;
 use crate::location::{GeoResult, Location};
 use crate::postback::event::Event;
 use crate::postback::networks::Field;

@@ -31,7 +31,7 @@ pub use outcome::{
 pub use reward::{Because, Reward};
 
 use crate::evidence::Evidence;
-use crate::history::{Noted, Remembered};
+use crate::history::{History, Noted, Remembered};
 use crate::ledger::Amounts;
 use crate::policy::Policy;
 use crate::postback::event::Kind;
@@ -225,7 +225,9 @@ impl Open {
         let source = &incoming.source;
         let noted =
             Noted::of(&source.name, &source.app, &incoming.event, &incoming.location, incoming.received_at);
-        let history = self.remembered.history(&noted);
+        let normal = incoming.normal.as_ref();
+        let usual_sharing = normal.and_then(|found| found.usual_sharing);
+        let history = History { usual_sharing, ..self.remembered.history(&noted) };
         let facts = Facts {
             source: &incoming.source.name,
             event: &incoming.event,
@@ -237,7 +239,9 @@ impl Open {
             same_task,
             clicks: self.clicks,
             history: &history,
-            normal: incoming.normal.as_ref().map(|found| &found.normal),
+            normal: normal.and_then(|found| found.normal.as_ref()),
+            oddity: normal.and_then(|found| found.oddity),
+            mismatch_permille: normal.and_then(|found| found.mismatch_permille),
         };
         let verdict = decide(&facts, policy, now);
         let evidence = Evidence::of(&facts);

@@ -9,15 +9,16 @@ mod tests;
 
 use serde::{Deserialize, Serialize};
 
-use crate::history::History;
 use crate::baseline::Normal;
+use crate::baseline::shares::Oddity;
+use crate::history::History;
 use crate::location::{DatabaseBuild, GeoResult, Location, NetworkTrait};
 use crate::money::Micros;
 use crate::policy::Policy;
 use crate::postback::event::{Click, Event, Kind, Note};
 use crate::postback::networks::Field;
 use crate::postback::networks::coverage::Unsigned;
-use crate::rules::Facts;
+use crate::rules::{COMMON_MISMATCH_PERMILLE, Facts};
 use crate::skew::Clicks;
 use crate::time::TimestampMs;
 use crate::verdict::{Verdict, decide};
@@ -77,6 +78,11 @@ pub struct Evidence {
     /// The figures of the baseline that was used, so that it is not needed to decide once more.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     normal: Option<Normal>,
+    #[serde(rename = "share", default, skip_serializing_if = "Option::is_none")]
+    oddity: Option<Oddity>,
+    /// Kept only where it weighs: above [`COMMON_MISMATCH_PERMILLE`].
+    #[serde(rename = "differs", default, skip_serializing_if = "Option::is_none")]
+    mismatch_permille: Option<i64>,
 }
 
 /// The columns of a judged reward that rules read.
@@ -139,6 +145,8 @@ impl Evidence {
             history: facts.history.clone(),
             clicks: facts.clicks.blame_our_clock().then_some((facts.clicks.all, facts.clicks.ahead)),
             normal: facts.normal.cloned(),
+            oddity: facts.oddity,
+            mismatch_permille: facts.mismatch_permille.filter(|share| *share > COMMON_MISMATCH_PERMILLE),
         }
     }
 
@@ -186,6 +194,8 @@ impl Evidence {
             history: &self.history,
             clicks: self.clicks.map_or_else(Clicks::default, |(all, ahead)| Clicks { all, ahead }),
             normal: self.normal.as_ref(),
+            oddity: self.oddity,
+            mismatch_permille: self.mismatch_permille,
         };
         decide(&facts, policy, decided_at)
     }

@@ -5,6 +5,7 @@
 
 use super::*;
 use crate::baseline::Times;
+use crate::baseline::shares::Oddity;
 use crate::postback::event::NoteKind;
 use crate::postback::networks::Field;
 use crate::postback::networks::coverage::Unsigned;
@@ -14,7 +15,9 @@ const GOLDEN: &str = include_str!("golden.jsonl");
 const AT: TimestampMs = TimestampMs(1_795_435_200_000);
 const CASES: u64 = 260;
 /// Cases beside a baseline.
-const USUAL_CASES: u64 = 60;
+const USUAL_CASES: u64 = 100;
+/// Of those, cases from this one on are of a sub id that is odd.
+const WITH_SHARES: u64 = 60;
 /// Cases from this one on have facts of networks other than the first.
 const OF_ANY_NETWORK: u64 = 160;
 /// Cases from this one on have a past.
@@ -119,6 +122,8 @@ fn case(number: u64) -> Golden {
             history: History::default(),
             clicks: (pick(6) == 0).then_some((40, 37)),
             normal: None,
+            oddity: None,
+            mismatch_permille: None,
         },
         source: "targo".into(),
         user_id: ["u-1", "u-2", "u-3", "null", "0"][usize::try_from(pick(5)).unwrap_or_default()].into(),
@@ -167,7 +172,8 @@ fn past(pick: &mut impl FnMut(u64) -> u64) -> History {
     let mut one_of = |numbers: &[i64]| numbers[usize::try_from(pick(5)).unwrap_or_default() % numbers.len()];
     let clicks_in_hour = one_of(&[0, 0, 3, 9, 14]);
     History {
-        known_for_s: Some(one_of(&[0, 3_600, 90_000, 200_000, 0])).filter(|known_for_s| *known_for_s < 172_800),
+        known_for_s: Some(one_of(&[0, 3_600, 90_000, 200_000, 0]))
+            .filter(|known_for_s| *known_for_s < 172_800),
         clicks_in_hour,
         clicks_in_day: clicks_in_hour + one_of(&[0, 2, 30]),
         countries: match one_of(&[0, 0, 0, 2, 3]) {
@@ -212,6 +218,15 @@ fn usual_case(number: u64) -> Golden {
     }
     if number % 7 == 0 {
         golden.facts.normal = Some(Normal { completions: 37, ..Normal::default() });
+    }
+    if number >= WITH_SHARES {
+        golden.facts.oddity = [
+            None,
+            Some(Oddity { n: 60, fast: Some((500, 20)), ..Oddity::default() }),
+            Some(Oddity { n: 60, slow: Some((400, 20)), reversed: Some((300, 20)), fast: None }),
+        ][usize::try_from(number % 3).unwrap_or_default()];
+        golden.facts.mismatch_permille = (number % 4 == 0).then_some(71);
+        golden.clicked_at = (number % 2 == 0).then_some(AT.0 - 45_000).or(golden.clicked_at);
     }
     golden
 }
@@ -281,6 +296,8 @@ fn a_usual_document_is_short() {
         history: History::default(),
         clicks: None,
         normal: None,
+        oddity: None,
+        mismatch_permille: None,
     };
     let document = usual.document();
     assert_eq!(document, r#"{"country":"US","asn":15169,"org":"Example Networks","caller":true,"same":0}"#);
@@ -320,6 +337,8 @@ fn a_country_of_registration_that_is_not_known_stays_so() {
             history: &History::default(),
             clicks: Clicks::default(),
             normal: None,
+            oddity: None,
+            mismatch_permille: None,
         };
         let document = Evidence::of(&facts).document();
         assert_eq!(Evidence::parse(&document).expect("it is read").location(Vec::new()), location);

@@ -111,6 +111,11 @@ fn short_fingerprint(parts: &[&str]) -> u32 {
     u32::try_from(fingerprint(parts) >> 32).unwrap_or_default()
 }
 
+/// A user as a number, for counting different ones.
+pub fn user_number(app: &str, user_id: &str) -> u32 {
+    short_fingerprint(&[app, user_id])
+}
+
 /// The /24 of an IPv4 address or the /48 of an IPv6 address: what one line, house or carrier moves about in.
 fn network_of(ip: &str) -> Option<String> {
     let address: std::net::IpAddr = ip.trim().parse().ok()?;

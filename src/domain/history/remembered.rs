@@ -66,7 +66,8 @@ impl Noted {
             Click::Missing | Click::Unusable(_) => format!("tx {}", event.tx_id),
         };
         let country = location.country.as_ref().or(event.country_code.as_ref());
-        let country = country.filter(|code| code.len() == 2 && code.bytes().all(|byte| byte.is_ascii_alphabetic()));
+        let country =
+            country.filter(|code| code.len() == 2 && code.bytes().all(|byte| byte.is_ascii_alphabetic()));
         let network = event.ip.as_deref().and_then(network_of);
         Self {
             seen: Seen::of(source, app, event, received_at),

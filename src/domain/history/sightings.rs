@@ -10,7 +10,7 @@ use crate::postback::event::{Click, Event};
 use crate::review::queue::address_group;
 use crate::time::{DAY_MS, SECOND_MS, TimestampMs};
 
-use super::{History, fingerprint, network_of, short_fingerprint};
+use super::{History, fingerprint, network_of, short_fingerprint, user_number};
 
 /// The longest text of a list, in characters. A multiple of no entry's length: the last entry may be cut off.
 pub const MOST_CHARS: usize = 1_536;
@@ -62,19 +62,20 @@ impl Seen {
             Click::At(clicked_at) => Some(received_at.0 - clicked_at.0),
             Click::Missing | Click::Unusable(_) => None,
         };
-        let took = took_ms.filter(|ms| (0..LONGEST_S * SECOND_MS).contains(ms)).zip(offer).map(|(ms, offer)| Took {
-            seconds: ms / SECOND_MS,
-            task: format!("{source}\n{offer}\n{event_id}"),
-            sub_id: event.sub1.as_deref().map_or(0, |sub_id| short_fingerprint(&[source, sub_id])),
-            network: event
-                .ip
-                .as_deref()
-                .and_then(network_of)
-                .map_or(0, |network| short_fingerprint(&[&network])),
-        });
+        let took =
+            took_ms.filter(|ms| (0..LONGEST_S * SECOND_MS).contains(ms)).zip(offer).map(|(ms, offer)| Took {
+                seconds: ms / SECOND_MS,
+                task: format!("{source}\n{offer}\n{event_id}"),
+                sub_id: event.sub1.as_deref().map_or(0, |sub_id| short_fingerprint(&[source, sub_id])),
+                network: event
+                    .ip
+                    .as_deref()
+                    .and_then(network_of)
+                    .map_or(0, |network| short_fingerprint(&[&network])),
+            });
         Self {
             at_s: received_at.0 / SECOND_MS,
-            user: short_fingerprint(&[app, &event.user_id]),
+            user: user_number(app, &event.user_id),
             task: offer.map_or(0, |offer| short_fingerprint(&[source, offer, event_id])),
             address: address.map(|group| fingerprint(&["address", app, &group])),
             took,

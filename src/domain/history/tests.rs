@@ -62,7 +62,15 @@ fn users_of_one_address_are_counted_for_a_day_and_those_of_one_task_for_a_week()
     let users: Vec<String> = (0..80).map(|number| format!("u{number}")).collect();
     let mut past = Past::of(&users.iter().map(String::as_str).collect::<Vec<_>>());
     for (number, user) in users.iter().take(3).enumerate() {
-        let history = past.see(&event(user, "T", "198.51.100.7", NOW - 60_000 - SECOND_MS * i64::try_from(number).expect("few") * 100), NOW);
+        let history = past.see(
+            &event(
+                user,
+                "T",
+                "198.51.100.7",
+                NOW - 60_000 - SECOND_MS * i64::try_from(number).expect("few") * 100,
+            ),
+            NOW,
+        );
         let before = i64::try_from(number).expect("few");
         assert_eq!((history.address_users, history.task_users), (before, before));
     }
@@ -115,7 +123,8 @@ fn the_same_time_to_the_second_makes_twins_and_a_near_one_does_not() {
     other_sub_id.sub1 = Some("other".into());
     assert_eq!(past.see(&other_sub_id, at_ms).twins, 0);
     // Yesterday's list is read, too; what is older is not.
-    let across = past.see(&event("u10", "T", "192.0.2.7", NOW + DAY_MS - 200_000 - 100_000), NOW + DAY_MS - 200_000);
+    let across =
+        past.see(&event("u10", "T", "192.0.2.7", NOW + DAY_MS - 200_000 - 100_000), NOW + DAY_MS - 200_000);
     assert!(across.twins >= 5, "{across:?}");
 }
 
@@ -153,13 +162,17 @@ fn countries_and_networks_of_a_day_are_counted() {
         one.country_code = Some(country.into());
         last = past.see(&one, NOW);
     }
-    assert_eq!((last.countries.as_slice(), last.networks_in_day), (["DE", "FR", "US"].map(String::from).as_slice(), 4));
+    assert_eq!(
+        (last.countries.as_slice(), last.networks_in_day),
+        (["DE", "FR", "US"].map(String::from).as_slice(), 4)
+    );
     assert_eq!(past.see(&event("u", "T-9", "198.51.0.7", NOW), NOW + DAY_MS).networks_in_day, 0);
 }
 
 #[test]
 fn a_new_user_is_new_for_two_days() {
-    let known = KnownUser { app: "main".into(), user_id: "u".into(), first_seen_at: TimestampMs(NOW), memory: None };
+    let known =
+        KnownUser { app: "main".into(), user_id: "u".into(), first_seen_at: TimestampMs(NOW), memory: None };
     let mut past = Past { remembered: Remembered::of(vec![known], Vec::new()) };
     assert_eq!(past.see(&event("u", "T-1", "198.51.100.7", NOW), NOW).known_for_s, Some(0));
     assert_eq!(past.see(&event("u", "T-2", "198.51.100.7", NOW), NOW + DAY_MS).known_for_s, Some(86_400));
@@ -173,7 +186,8 @@ fn the_record_of_a_user_is_counted_by_periods_and_settles() {
         past.see(&event("u", &format!("T-{number}"), "198.51.100.7", NOW + number), NOW + number * 3_600_000);
     }
     past.remembered.reversed("main", "u", TimestampMs(NOW));
-    let later = |past: &mut Past, days: i64| past.see(&event("u", "T", "198.51.100.7", NOW), NOW + days * DAY_MS);
+    let later =
+        |past: &mut Past, days: i64| past.see(&event("u", "T", "198.51.100.7", NOW), NOW + days * DAY_MS);
     let soon = later(&mut past, 3);
     assert_eq!((soon.credited, soon.reversed, soon.settled), (30, 1, 0));
     let settled = later(&mut past, 65);
@@ -185,7 +199,8 @@ fn the_record_of_a_user_is_counted_by_periods_and_settles() {
 #[test]
 fn what_pays_far_more_than_usual_is_told() {
     let mut past = Past::of(&["u"]);
-    let paying = |tx: &str, micros| Event { payout: Some(Micros(micros)), ..event("u", tx, "198.51.100.7", NOW) };
+    let paying =
+        |tx: &str, micros| Event { payout: Some(Micros(micros)), ..event("u", tx, "198.51.100.7", NOW) };
     for number in 0..5 {
         assert_eq!(past.see(&paying(&format!("T-{number}"), 500_000), NOW).usual_payout, None);
     }

@@ -107,9 +107,8 @@ impl UserMemory {
         history.gap_s = same_click().map(|reward| (now.at_s - reward.at_s).abs()).min();
         let in_second = same_click().filter(|reward| (now.at_s - reward.at_s).abs() <= 1).count();
         history.same_second = i64::try_from(in_second).unwrap_or(i64::MAX);
-        history.usual_payout = self.usual_payout().filter(|(usual, _)| {
-            usual.0 > 0 && now.payout.0 / usual.0 >= USUAL_FACTOR
-        });
+        history.usual_payout =
+            self.usual_payout().filter(|(usual, _)| usual.0 > 0 && now.payout.0 / usual.0 >= USUAL_FACTOR);
         let counts = self.counts_at(now.at_s * SECOND_MS);
         let sum = |part: fn(&(i64, i64)) -> i64| counts.iter().map(part).sum::<i64>();
         history.reversed = sum(|(_, reversed)| *reversed);

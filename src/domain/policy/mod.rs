@@ -19,9 +19,9 @@ use crate::text::hex;
 pub use classes::OfferClasses;
 pub use terms::BaselineTerms;
 pub use thresholds::{
-    AlmostUsual, Chain, ClickTime, CountryMismatch, Large, Limit, NetworkPoints, NewUser, Nobody, Number, OfferClass,
-    Pace, Plain, Ratio, Rules, SharedAddress, SharedTask, SurveySpeed, TakenBack, TaskFloor, Trusted, Twins, Usual,
-    Weight,
+    AlmostUsual, Chain, ClickTime, CountryMismatch, Large, Limit, NetworkPoints, NewUser, Nobody, Number,
+    OfferClass, Pace, Plain, Ratio, Rules, SharedAddress, SharedTask, SurveySpeed, TakenBack, TaskFloor,
+    Trusted, Twins, Usual, Weight,
 };
 
 /// The built-in policy, with the reasons for every figure.

@@ -121,6 +121,8 @@ thresholds! {
     CountryMismatch {
         /// Points if only registry data is available.
         registry_points: i64,
+        /// Points where more than 5 % of the network's postbacks name another country.
+        common_points: i64,
     }
     /// N1: what kind of network the address belongs to.
     NetworkPoints {
@@ -277,6 +279,10 @@ pub struct Rules {
     /// Almost as fast, or beside fewer completions.
     #[serde(rename = "T4b")]
     pub t4b: AlmostUsual,
+    /// A sub id with too many fast completions.
+    pub t7: Limit,
+    /// A sub id with too many slow completions.
+    pub t8: Plain,
     /// Completed after the offer's window.
     pub t9: Limit,
     /// The address is in another country than reported.
@@ -305,6 +311,8 @@ pub struct Rules {
     pub v3: Plain,
     /// Too many rewards of the user were taken back.
     pub h1: TakenBack,
+    /// A sub id that is taken back too often.
+    pub h2: Plain,
     /// A user with a long and clean record.
     pub c1: Trusted,
     /// A payout so large that a person should look.
@@ -346,6 +354,7 @@ impl Rules {
             ("T2.default_s", self.t2.default_s),
             ("T9.limit_s", self.t9.limit_s),
             ("Q3.tolerance_percent", self.q3.tolerance_percent),
+            ("T7.limit_s", self.t7.limit_s),
             ("V2.new_s", self.v2.new_s),
         ] {
             // A century keeps every sum of milliseconds far from overflow.
@@ -397,6 +406,10 @@ impl Rules {
             ("T9.points", self.t9.points),
             ("G1.points", self.g1.points),
             ("G1.registry_points", self.g1.registry_points),
+            ("G1.common_points", self.g1.common_points),
+            ("T7.points", self.t7.points),
+            ("T8.points", self.t8.points),
+            ("H2.points", self.h2.points),
             ("G2.points", self.g2.points),
             ("G3.points", self.g3.points),
             ("G4.points", self.g4.points),

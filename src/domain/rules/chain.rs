@@ -3,6 +3,8 @@
 use super::Facts;
 use crate::policy::{Rules, Weight};
 use crate::signal::{Family, Finding, Signal};
+use crate::text::duration;
+use crate::time::SECOND_MS;
 
 /// T5: the events of one click follow each other faster than they can be done.
 pub(super) fn t5(facts: &Facts<'_>, rules: &Rules) -> Signal {
@@ -12,15 +14,33 @@ pub(super) fn t5(facts: &Facts<'_>, rules: &Rules) -> Signal {
     let rule = &rules.t5;
     let events = facts.history.same_second + 1;
     let is_burst = events >= rule.events && !rule.batches;
+    // Half of what one settled step in a hundred undercuts.
+    let shortest_ms = facts.normal.and_then(|normal| normal.shortest_gap_ms).map(|gap_ms| gap_ms / 2);
+    let is_sooner =
+        |gap_s: i64| shortest_ms.is_some_and(|shortest_ms| (gap_s + 1) * SECOND_MS <= shortest_ms);
+    let is_too_soon = !rule.batches && facts.history.gap_s.is_some_and(is_sooner);
     let text = match facts.history.gap_s {
         None => "It is the first reward for its click.".into(),
         Some(_) if is_burst => format!("{events} events of one click came within a second."),
+        Some(gap_s) if is_too_soon => format!(
+            "It came {} after the event before it; of settled events, one in a hundred comes within {}.",
+            duration(gap_s.saturating_mul(SECOND_MS)),
+            duration(shortest_ms.unwrap_or_default().saturating_mul(2))
+        ),
         Some(gap_s) => format!("{gap_s} s passed since another reward for the same click."),
     };
     let value = facts.history.gap_s.map(|gap_s| format!("{gap_s} s"));
     let limit = Some(format!("{} in 1 s", rule.events));
-    Finding { code: "T5", family: Family::Time, fired: is_burst, value, limit, sample: None, text }
-        .weigh(rule.weight())
+    Finding {
+        code: "T5",
+        family: Family::Time,
+        fired: is_burst || is_too_soon,
+        value,
+        limit,
+        sample: None,
+        text,
+    }
+    .weigh(rule.weight())
 }
 
 /// T6: several users took exactly as long for the same offer and event.

@@ -15,6 +15,7 @@ pub(super) fn g1(facts: &Facts<'_>, rules: &Rules) -> Signal {
     let fired = facts.geo == GeoResult::Mismatch;
     let (located, reported) = (located(facts), reported(facts));
     let registry = facts.location.registry_only;
+    let is_common = facts.mismatch_permille.is_some_and(|share| share > super::COMMON_MISMATCH_PERMILLE);
     let text = match facts.geo {
         GeoResult::Match => format!("The address is in {located}, as the network says."),
         GeoResult::Mismatch if registry => {
@@ -22,10 +23,20 @@ pub(super) fn g1(facts: &Facts<'_>, rules: &Rules) -> Signal {
                 "The address is registered in {located}, the network says {reported} (registry data only)."
             )
         }
+        GeoResult::Mismatch if is_common => {
+            format!(
+                "The address is in {located}, the network says {reported}, as in {} % of its postbacks.",
+                facts.mismatch_permille.unwrap_or_default() / 10
+            )
+        }
         GeoResult::Mismatch => format!("The address is in {located}, the network says {reported}."),
         _ => "The two countries do not contradict each other.".into(),
     };
-    let points = if registry { rules.g1.registry_points } else { rules.g1.points };
+    let points = match (registry, is_common) {
+        (true, _) => rules.g1.registry_points,
+        (false, true) => rules.g1.common_points,
+        (false, false) => rules.g1.points,
+    };
     finding(facts, "G1", fired, text).weigh(Weight { points, ..rules.g1.weight() })
 }
 

@@ -8,13 +8,15 @@ mod data;
 mod geo;
 mod money;
 mod record;
+mod shares;
 mod sharing;
 mod speed;
 mod usual;
 mod velocity;
 
-use crate::history::History;
 use crate::baseline::Normal;
+use crate::baseline::shares::Oddity;
+use crate::history::History;
 use crate::location::{GeoResult, Location};
 use crate::policy::Rules;
 use crate::postback::event::Event;
@@ -49,16 +51,24 @@ pub struct Facts<'a> {
     pub clicks: Clicks,
     /// What the baseline says of this source, offer and event; `None` if it says nothing.
     pub normal: Option<&'a Normal>,
+    /// How its sub id differs from the rest of the network; `None` if it does not.
+    pub oddity: Option<Oddity>,
+    /// How often addresses and reported countries of the network differ, in permille; `None` if that is not known.
+    pub mismatch_permille: Option<i64>,
 }
 
 /// The version of the rules: raised whenever the same facts under the same policy lead to another decision, score or
 /// signal than before. A verdict names the one that decided it.
 pub const ENGINE: i64 = 1;
 
+/// From this share of differing countries on, in permille, a network's word about countries weighs less: 5 %.
+pub const COMMON_MISMATCH_PERMILLE: i64 = 50;
+
 /// The code of every rule, in the order in which people read them.
-pub const CODES: [&str; 33] = [
+pub const CODES: [&str; 36] = [
     "Q1", "Q2", "Q2b", "Q3", "Q4", "Q5", "Q6", "Q7", "Q8", "Q9", "T1", "T2", "T3", "T4", "T4b", "T5", "T6",
-    "T9", "G1", "G2", "G3", "G4", "N1", "S1", "S2", "S3", "S4", "V1", "V2", "V3", "H1", "M1", "C1",
+    "T7", "T8", "T9", "G1", "G2", "G3", "G4", "N1", "S1", "S2", "S3", "S4", "V1", "V2", "V3", "H1", "H2",
+    "M1", "C1",
 ];
 
 /// The signal of a rule that compares with the past, while nothing has been learned of it: the first rewards of a publisher
@@ -68,7 +78,10 @@ fn cold(facts: &Facts<'_>, code: &'static str, family: Family) -> Option<Signal>
         return None;
     }
     let text = "Insufficient data: nothing has been learned of earlier rewards yet.".into();
-    Some(Finding { code, family, fired: false, value: None, limit: None, sample: Some(0), text }.insufficient())
+    Some(
+        Finding { code, family, fired: false, value: None, limit: None, sample: Some(0), text }
+            .insufficient(),
+    )
 }
 
 /// Every rule's signal, in the order in which people read them.
@@ -92,6 +105,8 @@ pub(crate) fn look(facts: &Facts<'_>, rules: &Rules) -> Vec<Signal> {
         usual::t4b(&click, facts, rules),
         chain::t5(facts, rules),
         chain::t6(facts, rules),
+        shares::t7(&click, facts, rules),
+        shares::t8(facts, rules),
         speed::t9(&click, rules),
         geo::g1(facts, rules),
         geo::g2(facts, rules),
@@ -106,6 +121,7 @@ pub(crate) fn look(facts: &Facts<'_>, rules: &Rules) -> Vec<Signal> {
         velocity::v2(facts, rules),
         velocity::v3(facts, rules),
         record::h1(facts, rules),
+        shares::h2(facts, rules),
         money::m1(facts, rules),
         record::c1(facts, rules),
     ]

@@ -70,9 +70,12 @@ pub(super) fn m1(facts: &Facts<'_>, rules: &Rules) -> Signal {
     let payout = facts.event.payout;
     let is_large = payout.is_some_and(|payout| payout >= limit);
     let is_learned = facts.history.usual_sharing.is_some();
-    let unusual = facts.history.usual_payout.filter(|_| is_learned).zip(payout).filter(|((usual, _), payout)| {
-        *payout >= from && payout.0 / usual.0.max(1) >= rule.usual_factor
-    });
+    let unusual = facts
+        .history
+        .usual_payout
+        .filter(|_| is_learned)
+        .zip(payout)
+        .filter(|((usual, _), payout)| *payout >= from && payout.0 / usual.0.max(1) >= rule.usual_factor);
     let text = match (payout, unusual) {
         (Some(payout), _) if is_large => {
             format!("It pays ${payout}; payouts of ${limit} or more are reviewed.")

@@ -15,7 +15,9 @@ pub(super) fn h1(facts: &Facts<'_>, rules: &Rules) -> Signal {
     let fired = is_enough && reversed.saturating_mul(100) > credited.saturating_mul(rule.percent);
     let text = match reversed {
         0 => "No reward of the user was taken back within three months.".into(),
-        _ if fired => format!("{reversed} of {credited} rewards of the user were taken back within three months."),
+        _ if fired => {
+            format!("{reversed} of {credited} rewards of the user were taken back within three months.")
+        }
         _ if !is_enough => {
             format!("Insufficient data: {reversed} taken back, {credited} of {} credited.", rule.credits)
         }
@@ -45,12 +47,15 @@ pub(super) fn c1(facts: &Facts<'_>, rules: &Rules) -> Signal {
     let (settled, reversed) = (facts.history.settled, facts.history.reversed);
     let fired = settled >= rule.settled && reversed == 0;
     let text = if fired {
-        format!("The user has {settled} rewards older than 30 days, and none was taken back within three months.")
+        format!(
+            "The user has {settled} rewards older than 30 days, and none was taken back within three months."
+        )
     } else if reversed > 0 {
         "A reward of the user was taken back within three months.".into()
     } else {
         format!("The user has {settled} of {} rewards older than 30 days that earn trust.", rule.settled)
     };
     let (value, limit) = (Some(settled.to_string()), Some(rule.settled.to_string()));
-    Finding { code: "C1", family: Family::Record, fired, value, limit, sample: None, text }.weigh(rule.weight())
+    Finding { code: "C1", family: Family::Record, fired, value, limit, sample: None, text }
+        .weigh(rule.weight())
 }

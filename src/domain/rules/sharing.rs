@@ -50,7 +50,9 @@ pub(super) fn s2(facts: &Facts<'_>, rules: &Rules) -> Signal {
                 (false, true) => "; many share this network, so it weighs half",
                 (false, false) => "",
             };
-            format!("{who} at this address {was} rewarded for the same offer and event within 7 days{shared}.")
+            format!(
+                "{who} at this address {was} rewarded for the same offer and event within 7 days{shared}."
+            )
         }
     };
     finding("S2", others > 0, Some(others.to_string()), Some("0".into()), text)
@@ -89,7 +91,9 @@ pub(super) fn s4(facts: &Facts<'_>, rules: &Rules) -> Signal {
     let limit = rules.s4.limit;
     let fired = networks >= limit;
     let text = if fired {
-        format!("The user came from {networks} networks within a day; an account is used from fewer than {limit}.")
+        format!(
+            "The user came from {networks} networks within a day; an account is used from fewer than {limit}."
+        )
     } else if networks == 1 {
         "The user came from one network within a day.".into()
     } else {

@@ -18,9 +18,14 @@ pub(super) fn v1(facts: &Facts<'_>, rules: &Rules) -> Signal {
     let (over_hour, over_day) = (hour > rule.per_hour, day > rule.per_day);
     let points = if over_day { rule.day_points } else { rule.points };
     let text = match (over_hour, over_day) {
-        (_, true) => format!("It is the user's completion number {day} within a day; {} is the limit.", rule.per_day),
+        (_, true) => {
+            format!("It is the user's completion number {day} within a day; {} is the limit.", rule.per_day)
+        }
         (true, false) => {
-            format!("It is the user's completion number {hour} within an hour; {} is the limit.", rule.per_hour)
+            format!(
+                "It is the user's completion number {hour} within an hour; {} is the limit.",
+                rule.per_hour
+            )
         }
         (false, false) => format!(
             "It is the user's completion number {hour} within an hour and number {day} within a day, not over {} and {}.",

@@ -1,5 +1,6 @@
 //! Completions that nobody disputed, in the order received, for baselines.
 
+use domain::baseline::shares::{FAST_MS, LEAST_FOR_FAST, SLOW_MS, Share};
 use domain::baseline::{LocatedSource, SUSPICIOUS_FROM};
 use domain::location::GeoResult;
 use domain::time::TimestampMs;
@@ -72,7 +73,95 @@ const LOCATED: &str = "
           GROUP BY source) AS halves
     GROUP BY source ORDER BY source";
 
+/// As above, in two halves. Of sub ids only those with enough completions are told, and the largest first.
+macro_rules! shares {
+    ($by:literal, $sub_id:literal, $offer_id:literal, $having:literal) => {
+        concat!(
+            "SELECT source, sub_id, offer_id, CAST(SUM(n) AS BIGINT), CAST(SUM(fast) AS BIGINT),
+                    CAST(SUM(slow) AS BIGINT), CAST(SUM(reversed) AS BIGINT)
+             FROM (SELECT source, ", $sub_id, " AS sub_id, ", $offer_id, " AS offer_id, COUNT(*) AS n,
+                          SUM(CASE WHEN received_at - clicked_at BETWEEN 0 AND $2 THEN 1 ELSE 0 END) AS fast,
+                          SUM(CASE WHEN received_at - clicked_at > $3 THEN 1 ELSE 0 END) AS slow, 0 AS reversed
+                   FROM rewards WHERE status = 'credited' AND received_at >= $1
+                   GROUP BY ", $by, "
+                   UNION ALL
+                   SELECT source, ", $sub_id, ", ", $offer_id, ", COUNT(*),
+                          SUM(CASE WHEN received_at - clicked_at BETWEEN 0 AND $2 THEN 1 ELSE 0 END),
+                          SUM(CASE WHEN received_at - clicked_at > $3 THEN 1 ELSE 0 END),
+                          SUM(CASE WHEN status = 'reversed' THEN 1 ELSE 0 END)
+                   FROM rewards WHERE status IN ('held', 'rejected', 'reversed') AND status <> 'credited'
+                     AND received_at >= $1 AND credit_seen = 1
+                   GROUP BY ", $by, ") AS halves
+             GROUP BY source, sub_id, offer_id ", $having
+        )
+    };
+}
+
+const SHARES: &str = shares!(
+    "source, sub1, offer_id",
+    "COALESCE(sub1, '')",
+    "COALESCE(offer_id, '')",
+    "HAVING SUM(n) >= $4 ORDER BY SUM(n) DESC, source, sub_id, offer_id LIMIT $5"
+);
+
+const WHOLE: &str = shares!("source", "''", "''", "ORDER BY source");
+
+/// Who came from where, in the order of receipt.
+const ADDRESSES: &str = "
+    SELECT received_at, id, app, user_id, ip FROM rewards
+    WHERE status = 'credited' AND received_at >= $1 AND (received_at, id) > ($1, $2)
+    ORDER BY received_at, id LIMIT $3";
+
+/// The user and the address of a credited reward.
+#[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
+#[expect(missing_docs, reason = "the columns of rewards, described in the migration")]
+pub struct AddressRow {
+    pub received_at: i64,
+    pub id: i64,
+    pub app: String,
+    pub user_id: String,
+    pub ip: Option<String>,
+}
+
+impl AddressRow {
+    /// The place behind this one.
+    pub fn cursor(&self) -> Cursor {
+        Cursor { received_at: self.received_at, id: self.id }
+    }
+}
+
+type ShareRow = (String, String, String, i64, i64, i64, i64);
+
+fn share((source, sub_id, offer_id, n, fast, slow, reversed): ShareRow) -> Share {
+    Share { source, sub_id, offer_id, n, fast, slow, reversed }
+}
+
 impl Store {
+    /// The completions since `since` by sub id and offer, those with fewer than [`LEAST_FOR_FAST`] left out and at most
+    /// `limit`, and by source.
+    pub async fn shares(&self, since: TimestampMs, limit: i64) -> Result<(Vec<Share>, Vec<Share>)> {
+        let store = self.clone();
+        let (shares, whole): (Vec<ShareRow>, Vec<ShareRow>) = own_task(async move {
+            let read = async {
+                read_snapshot!(store, snapshot => {
+                    let shares = sqlx::query_as(SHARES).bind(since.0).bind(FAST_MS - 1).bind(SLOW_MS);
+                    let shares = shares.bind(LEAST_FOR_FAST).bind(limit).fetch_all(&mut *snapshot).await?;
+                    let whole = sqlx::query_as(WHOLE).bind(since.0).bind(FAST_MS - 1).bind(SLOW_MS);
+                    Ok((shares, whole.fetch_all(&mut *snapshot).await?))
+                })
+            };
+            store.within(LONG, read).await
+        })
+        .await?;
+        Ok((shares.into_iter().map(share).collect(), whole.into_iter().map(share).collect()))
+    }
+
+    /// Users and addresses of up to `limit` credited rewards behind `after`, in the order received.
+    pub async fn addresses(&self, after: Cursor, limit: i64) -> Result<Vec<AddressRow>> {
+        Ok(read!(self, pool => sqlx::query_as(ADDRESSES)
+            .bind(after.received_at).bind(after.id).bind(limit).fetch_all(pool).await)?)
+    }
+
     /// Up to `limit` completions behind `after` and before `until`, in the order received.
     pub async fn completions(
         &self,

@@ -2,6 +2,7 @@
 
 use super::NOW;
 use crate::baseline::Normal;
+use crate::baseline::shares::Oddity;
 use crate::evidence::{Evidence, Reported};
 use crate::history::History;
 use crate::location::{Location, compare};
@@ -26,6 +27,8 @@ pub(super) struct Case {
     pub(super) clicks: Clicks,
     pub(super) history: History,
     pub(super) normal: Option<Normal>,
+    pub(super) oddity: Option<Oddity>,
+    pub(super) mismatch_permille: Option<i64>,
 }
 
 impl Case {
@@ -62,6 +65,8 @@ impl Case {
             clicks: Clicks::default(),
             history: History::default(),
             normal: None,
+            oddity: None,
+            mismatch_permille: None,
             policy: "",
         }
     }
@@ -109,6 +114,8 @@ impl Case {
             history: &self.history,
             clicks: self.clicks,
             normal: self.normal.as_ref(),
+            oddity: self.oddity,
+            mismatch_permille: self.mismatch_permille,
         };
         let policy = Policy::parse(self.policy).expect("a valid policy");
         let verdict = decide(&facts, &policy, NOW);

@@ -3,6 +3,8 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::baseline::Normal;
+use crate::baseline::shares::Oddity;
 use crate::history::History;
 
 /// With a past of which something has been learned.
@@ -13,7 +15,8 @@ fn with(history: History) -> Case {
 
 #[test]
 fn a_crowd_on_one_address_counts_only_where_it_is_not_usual() {
-    let of = |address_users, usual_sharing| with(History { address_users, usual_sharing, ..History::default() });
+    let of =
+        |address_users, usual_sharing| with(History { address_users, usual_sharing, ..History::default() });
     check(&of(3, Some(1)), Decision::Credit, 0, &[]);
     check(&of(4, Some(1)), Decision::Credit, 25, &["S1"]);
     check(&of(12, Some(1)), Decision::Hold, 50, &["S1"]);
@@ -63,7 +66,12 @@ fn the_same_task_at_one_address_weighs_half_where_many_share_it() {
 #[test]
 fn an_account_on_the_move_is_held() {
     let countries = |codes: &[&str]| codes.iter().map(|code| (*code).to_owned()).collect();
-    check(&with(History { countries: countries(&["DE", "FR"]), ..History::default() }), Decision::Credit, 0, &[]);
+    check(
+        &with(History { countries: countries(&["DE", "FR"]), ..History::default() }),
+        Decision::Credit,
+        0,
+        &[],
+    );
     check(
         &with(History { countries: countries(&["DE", "FR", "VN"]), ..History::default() }),
         Decision::Credit,
@@ -71,7 +79,11 @@ fn an_account_on_the_move_is_held() {
         &["S3"],
     );
     check(
-        &with(History { countries: countries(&["DE", "FR", "VN"]), networks_in_day: 6, ..History::default() }),
+        &with(History {
+            countries: countries(&["DE", "FR", "VN"]),
+            networks_in_day: 6,
+            ..History::default()
+        }),
         Decision::Hold,
         70,
         &["S3", "S4"],
@@ -80,7 +92,12 @@ fn an_account_on_the_move_is_held() {
 
 #[test]
 fn more_than_one_person_gets_done_is_noticed() {
-    check(&with(History { clicks_in_hour: 9, clicks_in_day: 29, ..History::default() }), Decision::Credit, 0, &[]);
+    check(
+        &with(History { clicks_in_hour: 9, clicks_in_day: 29, ..History::default() }),
+        Decision::Credit,
+        0,
+        &[],
+    );
     check(&with(History { clicks_in_hour: 10, ..History::default() }), Decision::Credit, 30, &["V1"]);
     check(&with(History { clicks_in_day: 30, ..History::default() }), Decision::Hold, 50, &["V1"]);
 }
@@ -123,7 +140,8 @@ fn events_of_one_click_at_once_and_times_alike_are_a_script() {
 
 #[test]
 fn the_record_of_a_user_counts_both_ways() {
-    let of = |credited, reversed, settled| with(History { credited, reversed, settled, ..History::default() });
+    let of =
+        |credited, reversed, settled| with(History { credited, reversed, settled, ..History::default() });
     check(&of(9, 9, 0), Decision::Credit, 0, &[]);
     check(&of(10, 1, 0), Decision::Credit, 0, &[]);
     check(&of(10, 2, 0), Decision::Hold, 50, &["H1"]);
@@ -135,6 +153,40 @@ fn the_record_of_a_user_counts_both_ways() {
     check(&of(0, 0, 20).took(1_000), Decision::Hold, 80, &["T1", "T2", "C1"]);
 }
 
+#[test]
+fn what_a_sub_id_is_known_for_counts() {
+    let of = |oddity: Oddity, took_ms| Case { oddity: Some(oddity), ..Case::honest().took(took_ms) };
+    let fast = Oddity { n: 60, fast: Some((500, 20)), ..Oddity::default() };
+    check(&of(fast, 59_999), Decision::Credit, 25, &["T7"]);
+    check(&of(fast, 60_000), Decision::Credit, 0, &[]);
+    let slow = Oddity { n: 60, slow: Some((500, 20)), ..Oddity::default() };
+    check(&of(slow, 600_000), Decision::Credit, 0, &["T8"]);
+    let reversed = Oddity { n: 60, reversed: Some((300, 20)), ..Oddity::default() };
+    check(&of(reversed, 600_000), Decision::Credit, 20, &["H2"]);
+}
+
+#[test]
+fn a_country_says_less_where_the_network_is_often_wrong() {
+    let mut case = Case::honest();
+    case.event.country_code = Some("DE".into());
+    check(&case, Decision::Hold, 50, &["G1"]);
+    case.mismatch_permille = Some(50);
+    check(&case, Decision::Hold, 50, &["G1"]);
+    case.mismatch_permille = Some(51);
+    check(&case, Decision::Credit, 30, &["G1"]);
+}
+
+#[test]
+fn a_step_far_sooner_than_settled_ones_is_a_script() {
+    let normal = Normal { completions: 200, shortest_gap_ms: Some(60_000), ..Normal::default() };
+    let of = |gap_s| {
+        let case = with(History { gap_s: Some(gap_s), ..History::default() });
+        Case { normal: Some(normal.clone()), ..case }
+    };
+    check(&of(29), Decision::Credit, 40, &["T5"]);
+    check(&of(30), Decision::Credit, 0, &[]);
+}
+
 fn histories() -> impl Strategy<Value = History> {
     let counts = proptest::collection::vec(0_i64..60, 10);
     (counts, 0_usize..5, proptest::option::of(0_i64..200_000), (1_i64..40).prop_map(Some)).prop_map(
@@ -142,7 +194,10 @@ fn histories() -> impl Strategy<Value = History> {
             known_for_s,
             clicks_in_hour: counts[0],
             clicks_in_day: counts[0] + counts[1],
-            countries: ["DE", "FR", "GB", "US", "VN"][..countries].iter().map(|code| (*code).into()).collect(),
+            countries: ["DE", "FR", "GB", "US", "VN"][..countries]
+                .iter()
+                .map(|code| (*code).into())
+                .collect(),
             networks_in_day: counts[2] / 4,
             usual_payout: None,
             credited: counts[3],
