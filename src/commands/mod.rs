@@ -1,6 +1,7 @@
 //! The subcommands, one module each with its arguments; `migrate` is here. `up`, `web` and `worker` are in `main.rs`.
 
 pub(crate) mod acting;
+pub(crate) mod assess;
 pub(crate) mod audit;
 pub(crate) mod captured;
 pub(crate) mod check;
@@ -9,6 +10,7 @@ pub(crate) mod demo;
 pub(crate) mod diagnose;
 pub(crate) mod healthcheck;
 pub(crate) mod networks;
+mod past;
 pub(crate) mod postbacks;
 pub(crate) mod progress;
 pub(crate) mod replay;

@@ -6,11 +6,13 @@
 //! | `existing` | loading the rewards that a batch touches |
 //! | `save`, `steps` | saving the outcome of a batch; steps with their transfers |
 //! | `repeated` | policies and geo databases that verdicts rest on, by id |
+//! | [`past`] | all rewards in the order of their rows, for those who add them up |
 //! | [`list`], `explained` | lists of rewards; their verdicts, with signals computed from the stored facts |
 
 pub(crate) mod existing;
 pub mod explained;
 pub mod list;
+pub mod past;
 pub mod process;
 pub(crate) mod repeated;
 pub(crate) mod save;
