@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 
+use crate::commands::assess::AssessArgs;
 use crate::commands::audit::AuditCommand;
 use crate::commands::baseline::BaselineCommand;
 use crate::commands::check::CheckArgs;
@@ -55,6 +56,9 @@ pub(crate) enum Command {
     Worker,
     /// Run a demo with a temporary database, four simulated networks and a simulated app.
     Demo(DemoArgs),
+    /// Say what would have been done with the calls in logs that you already have: repeats, forgeries, holds, with their
+    /// money. Needs no settings; nothing is sent or changed.
+    Assess(Box<AssessArgs>),
     /// Check settings, database, geo files, clock, public URL and apps, and print the URL to paste into each network's
     /// dashboard. Writes nothing; each app receives one test call with a credit of 0. Exit code 1 if a problem is
     /// found.

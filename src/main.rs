@@ -104,6 +104,10 @@ async fn run(cli: Cli) -> anyhow::Result<u8> {
         Command::Deliveries(command) => commands::deliveries::deliveries(&existing.await?, command).await,
         Command::Token(command) => commands::token::token(&existing.await?, command).await,
         Command::Staff(command) => commands::staff::staff(&existing.await?, command).await,
+        Command::Assess(args) => {
+            log_to_standard_error("warn", LogFormat::Text)?;
+            Box::pin(commands::assess::assess(config, *args)).await
+        }
         // These two read no settings file.
         Command::Demo(args) => {
             log_to_standard_error("warn", LogFormat::Text)?;

@@ -1,5 +1,6 @@
 //! Processing the inbox.
 
 mod pace;
+pub mod past;
 pub mod process;
 pub mod worker;

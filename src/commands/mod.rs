@@ -1,6 +1,7 @@
 //! The subcommands, one module each with its arguments; `migrate` is here. `up`, `web` and `worker` are in `main.rs`.
 
 pub(crate) mod acting;
+pub(crate) mod assess;
 pub(crate) mod audit;
 pub(crate) mod baseline;
 pub(crate) mod captured;
@@ -10,6 +11,7 @@ pub(crate) mod demo;
 pub(crate) mod diagnose;
 pub(crate) mod healthcheck;
 pub(crate) mod networks;
+mod past;
 pub(crate) mod postbacks;
 pub(crate) mod progress;
 pub(crate) mod replay;

@@ -26,6 +26,7 @@
 //! | [`proof`] | do the balances follow from the transfers, and the transfers from the statuses? |
 //! | [`report`] | the reconciliation of a business day |
 //! | [`traffic`] | how much a source sends, and whether it fell silent |
+//! | [`past`], [`assessment`] | calls in the logs that a publisher already has; what would have been done with them |
 //! | [`statement`] | the network's own list of transactions, matched with the books |
 //! | [`caller`], [`proxies`] | the addresses a network calls from, and which proxies are trusted to name the caller |
 //! | [`access`], [`actor`], [`audit`] | who may do what; who acts, how and from where; the audit |
@@ -34,6 +35,7 @@
 pub mod access;
 pub mod actor;
 pub mod address;
+pub mod assessment;
 pub mod audit;
 pub mod baseline;
 pub mod batch;
@@ -47,6 +49,7 @@ pub mod ledger;
 pub mod location;
 pub mod masked;
 pub mod money;
+pub mod past;
 pub mod policy;
 pub mod postback;
 pub mod proof;

@@ -17,11 +17,13 @@
 //! | [`statements`], [`export`], `files` | upload of statements; tables and lists as files |
 //! | [`health`] | `/healthz`, `/readyz`, `/metrics` |
 //! | [`console`] | the pages, for staff |
+//! | [`assessment`] | the summary of `rewardgate assess`, a page that stands alone |
 //! | [`stating`] | finishing quarantined postbacks, for pages, the API and the command line |
 //! | [`caller`] | the caller's address behind trusted proxies |
 
 pub mod apart;
 pub mod api;
+pub mod assessment;
 pub mod audit_file;
 mod body;
 pub mod caller;

@@ -75,14 +75,26 @@ impl Store {
     /// Opens `url` (`sqlite://FILE` or `postgres://…`) and checks its version and that its commits are durable.
     pub async fn open(url: &str, options: OpenOptions) -> Result<Self> {
         let (database, ingest_line) = if url.starts_with("sqlite:") {
-            (open_sqlite(url, options).await?, None)
+            (open_sqlite(url, options, Durability::Full).await?, None)
         } else if url.starts_with("postgres:") || url.starts_with("postgresql:") {
             let (line, ingest_line) = open_postgres(url, options).await?;
             (Database::Postgres(line), Some(ingest_line))
         } else {
             return Err(Error::Unfit("`database_url` must start with sqlite:// or postgres://".into()));
         };
-        Ok(Self {
+        Ok(Self::of(database, ingest_line))
+    }
+
+    /// Creates a database in `file` that nobody needs after this process: its commits are not durable, so that they take no
+    /// time. Nothing that was acknowledged to anybody may be in it.
+    pub async fn open_scratch(file: &Path) -> Result<Self> {
+        let url = format!("sqlite://{}", file.display());
+        let options = OpenOptions { max_connections: 1, create: true };
+        Ok(Self::of(open_sqlite(&url, options, Durability::None).await?, None))
+    }
+
+    fn of(database: Database, ingest_line: Option<Arc<Line>>) -> Self {
+        Self {
             database,
             wake: Arc::default(),
             wake_forwarders: Arc::new(tokio::sync::watch::Sender::new(())),
@@ -94,16 +106,34 @@ impl Store {
             repeated: crate::rewards::repeated::Repeated::default(),
             policies: crate::db::remembered::Remembered::default(),
             moment: None,
-        })
+        }
     }
 }
 
-async fn open_sqlite(url: &str, options: OpenOptions) -> Result<Database> {
+/// Whether commits reach the disk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Durability {
+    /// Every one, before it is acknowledged.
+    Full,
+    /// None: of databases that end with their process.
+    None,
+}
+
+impl Durability {
+    fn synchronous(self) -> SqliteSynchronous {
+        match self {
+            Self::Full => SqliteSynchronous::Full,
+            Self::None => SqliteSynchronous::Off,
+        }
+    }
+}
+
+async fn open_sqlite(url: &str, options: OpenOptions, durability: Durability) -> Result<Database> {
     let connect = SqliteConnectOptions::from_str(url)?
         .create_if_missing(options.create)
         .foreign_keys(true)
         .journal_mode(SqliteJournalMode::Wal)
-        .synchronous(SqliteSynchronous::Full)
+        .synchronous(durability.synchronous())
         .busy_timeout(BUSY_TIMEOUT)
         .statement_cache_capacity(STATEMENT_CACHE)
         .row_buffer_size(ROW_BUFFER)
@@ -129,13 +159,13 @@ async fn open_sqlite(url: &str, options: OpenOptions) -> Result<Database> {
     }
     // A single connection first, so that an unfit file fails at once: a pool would retry until its time-out.
     let mut first = first_connection(&connect).await?;
-    assert_durable(&mut first).await?;
+    assert_fit(&mut first, durability).await?;
     first.close().await?;
     let writer: SqlitePool = SqlitePoolOptions::new()
         .max_connections(1)
         .acquire_timeout(ACQUIRE_TIMEOUT)
         .test_before_acquire(false)
-        .after_connect(|connection, _| Box::pin(assert_durable(connection)))
+        .after_connect(move |connection, _| Box::pin(assert_fit(connection, durability)))
         // On a full disk SQLite rolls a transaction back by itself. The driver does not notice, its own ROLLBACK fails,
         // and no transaction could begin on that connection again: it is replaced.
         .after_release(|connection, _| Box::pin(async { Ok(!connection.is_in_transaction()) }))
@@ -207,7 +237,10 @@ async fn first_connection(connect: &SqliteConnectOptions) -> Result<SqliteConnec
 
 /// Refuses a connection that would acknowledge commits before they are on disk. Checked for every writing connection,
 /// because the setting belongs to the connection and not to the file.
-async fn assert_durable(connection: &mut SqliteConnection) -> std::result::Result<(), sqlx::Error> {
+async fn assert_fit(
+    connection: &mut SqliteConnection,
+    durability: Durability,
+) -> std::result::Result<(), sqlx::Error> {
     let unfit = |what: String| sqlx::Error::Configuration(what.into());
     let version: String = sqlx::query_scalar("SELECT sqlite_version()").fetch_one(&mut *connection).await?;
     let mut numbers = version.split('.').map(|part| part.parse::<u32>().unwrap_or(0));
@@ -217,7 +250,7 @@ async fn assert_durable(connection: &mut SqliteConnection) -> std::result::Resul
     }
     let mode: String = sqlx::query_scalar("PRAGMA journal_mode").fetch_one(&mut *connection).await?;
     let synchronous: i64 = sqlx::query_scalar("PRAGMA synchronous").fetch_one(&mut *connection).await?;
-    if mode != "wal" || synchronous != FULL {
+    if durability == Durability::Full && (mode != "wal" || synchronous != FULL) {
         return Err(unfit(format!(
             "SQLite opened with journal_mode={mode} synchronous={synchronous}, but WAL and FULL (2) are required; put \
              the file on a local file system with shared memory"

@@ -8,6 +8,7 @@
 //! | [`history`] | what is remembered of users, addresses and times |
 //! | `repeated` | policies and geo databases that verdicts rest on, by id |
 //! | [`completions`] | completions that nobody disputed, for baselines |
+//! | [`past`] | all rewards in the order of their rows, for those who add them up |
 //! | [`list`], `explained` | lists of rewards; their verdicts, with signals computed from the stored facts |
 
 pub mod completions;
@@ -15,6 +16,7 @@ pub(crate) mod existing;
 pub mod explained;
 pub mod history;
 pub mod list;
+pub mod past;
 pub mod process;
 pub(crate) mod repeated;
 pub(crate) mod save;

@@ -10,7 +10,8 @@ use crate::console::shell::hashing::NotHashed;
 use crate::console::shell::request::{LOGIN_COOKIE, Request, SESSION_COOKIE, cookie_name};
 use domain::text::sha256;
 
-const STYLE: &str = include_str!("../style.css");
+/// The stylesheet of every page.
+pub(crate) const STYLE: &str = include_str!("../style.css");
 const SCRIPT: &str = include_str!("../console.js");
 
 /// Path of the stylesheet. Its name contains a hash of the content, so that caches never serve an old one.

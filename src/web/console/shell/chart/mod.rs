@@ -4,8 +4,10 @@
 //! | module | what it draws |
 //! |---|---|
 //! | `times` | how long things took, and when they happened |
+//! | `decisions` | what would have been credited and held |
 //! | `money` | payouts day by day, and from one balance to the next |
 
+mod decisions;
 mod money;
 mod times;
 
@@ -13,6 +15,7 @@ use plotters::coord::Shift;
 use plotters::prelude::*;
 
 use crate::console::shell::answer::PageError;
+pub(crate) use decisions::{Decided, decisions};
 pub(crate) use money::{Bar, Day, days, waterfall};
 pub(crate) use times::{histogram, sparkline};
 
