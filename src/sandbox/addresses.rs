@@ -8,6 +8,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use rand::{Rng, RngExt as _};
 
 /// One block: country (ISO 3166-1 alpha-2), first address, prefix length.
+#[derive(Debug)]
 pub(super) struct Block {
     pub(super) country: &'static str,
     network: IpAddr,
@@ -92,6 +93,16 @@ pub(super) const FAMOUS: [(IpAddr, &str); 2] =
     [(IpAddr::V4(Ipv4Addr::new(8, 8, 8, 8)), "US"), (IpAddr::V4(Ipv4Addr::new(1, 1, 1, 1)), "AU")];
 
 impl Block {
+    /// The block `ADDRESS/BITS`.
+    pub(super) fn parse(country: &'static str, text: &str) -> Option<Self> {
+        let (network, bits) = text.split_once('/')?;
+        Some(Self { country, network: network.parse().ok()?, prefix_bits: bits.parse().ok()? })
+    }
+
+    pub(super) fn is_ipv6(&self) -> bool {
+        self.network.is_ipv6()
+    }
+
     /// A random host of the block.
     pub(super) fn host(&self, rng: &mut impl Rng) -> IpAddr {
         match self.network {

@@ -18,6 +18,7 @@
 //! | `template`, `json` | the publisher's URL with macros, and the body |
 //! | `signer`, `postback` | the signature, and one call as it travels |
 //! | `answer` | the answer to a call, as the network takes it |
+//! | [`personas`] | a population with known truth, and the log of its calls |
 //! | `people`, `addresses` | invented users, their tasks and addresses |
 //! | `send` | sends the calls of a plan; latency counts from the scheduled instant |
 //! | `pace` | when each call and retry is due; the clock is an argument |
@@ -44,6 +45,7 @@ mod mix;
 mod network;
 mod pace;
 mod people;
+pub mod personas;
 mod plan;
 mod postback;
 mod report;

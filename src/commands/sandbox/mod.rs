@@ -4,10 +4,12 @@
 //! |---|---|
 //! | [`scenario`] | the options, from flags, file and defaults |
 //! | [`network`] | the network that is played, and its secrets |
+//! | [`personas`] | a population with known truth: a log to assess, instead of calls |
 //! | [`given_up`] | calls that were given up after the last retry |
 
 mod given_up;
 mod network;
+mod personas;
 mod scenario;
 
 use std::collections::BTreeSet;
@@ -114,6 +116,8 @@ pub(crate) struct SandboxArgs {
     /// Maximum time for the gateway to finish, in seconds.
     #[arg(long, default_value_t = 60, value_name = "SECONDS")]
     deadline: u64,
+    #[command(flatten)]
+    log: personas::LogArgs,
 }
 
 /// Calls that were given up in an earlier run.
@@ -156,6 +160,7 @@ pub(crate) async fn sandbox(args: SandboxArgs) -> anyhow::Result<u8> {
         Some(SandboxCommand::Resend { kept, tx, statement }) => {
             return resend(&Keep::at(kept), tx, statement.as_deref()).await;
         }
+        None if args.log.is_wanted() => return personas::write(&args),
         None => {}
     }
     let scenario = Scenario::of(&args)?;
