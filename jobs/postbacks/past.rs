@@ -1,11 +1,7 @@
 //! Calls of the past, recorded and processed at the time they came, by the code that processes live ones.
 //!
-//! | between | runs |
-//! |---|---|
-//! | two batches, once in six hours of the past | [`every_six_hours`] |
-//! | two days of the past (UTC) | [`between_days`] |
-//!
-//! A batch never crosses either, so that whatever learns between them knows the same as it would have known then.
+//! Between two days of the past (UTC) runs what the night does. A batch never crosses midnight, so that what is learned then
+//! is the same as it would have been.
 
 use std::sync::Arc;
 
@@ -13,21 +9,24 @@ use domain::time::{DAY_MS, TimestampMs};
 use store::Store;
 use store::postbacks::inbox::{Claim, NewPostback};
 use store::rewards::process::ProcessedBatch;
+use tokio_util::sync::CancellationToken;
 
 use super::process::{Processor, process};
+use crate::baselines;
 
 /// Postbacks that are recorded and processed at once.
 pub const BATCH: usize = 500;
-/// Six hours of the past.
-const QUARTER_MS: i64 = DAY_MS / 4;
-
-/// Runs after the last call of a day and before the first of the next: what the night does for the day that ended.
-pub async fn between_days(_store: &Store, _day_end: TimestampMs) -> Result<(), store::Error> {
-    Ok(())
-}
-
-/// Runs between two batches when six hours of the past are over; `now` is their end.
-pub async fn every_six_hours(_store: &Store, _now: TimestampMs) -> Result<(), store::Error> {
+/// Runs after the last call of a day and before the first of the next: what the night does for the day that ended. What is
+/// normal is learned from it, and decides from then on.
+async fn between_days(
+    store: &Store,
+    processor: &Processor,
+    day_end: TimestampMs,
+) -> Result<(), store::Error> {
+    let terms = processor.policy.baseline;
+    baselines::make(store, terms, day_end, &CancellationToken::new(), |_| {}).await?;
+    baselines::take_up(store, &processor.baseline, day_end).await?;
+    while store.forget_sightings(day_end, 0).await? {}
     Ok(())
 }
 
@@ -50,11 +49,11 @@ impl Past {
         let mut processed = Vec::new();
         if let Some(last) = self.batch.last().map(|last| last.received_at) {
             let next = postback.received_at;
-            let is_over = |length_ms: i64| last.0.div_euclid(length_ms) != next.0.div_euclid(length_ms);
-            if self.batch.len() >= BATCH || is_over(QUARTER_MS) {
+            let is_over = last.0.div_euclid(DAY_MS) != next.0.div_euclid(DAY_MS);
+            if self.batch.len() >= BATCH || is_over {
                 processed = self.flush().await?;
             }
-            if is_over(QUARTER_MS) {
+            if is_over {
                 self.pass(last, next).await?;
             }
         }
@@ -70,18 +69,14 @@ impl Past {
         drain(&self.store, &self.processor, now).await
     }
 
-    /// What runs between `last` and `next`. Of a pause of many days only the nights at its ends count: in between nothing
-    /// happened.
+    /// What runs between `last` and `next`, which are of different days. Of a pause of many days only the nights at its ends
+    /// count: in between nothing happened.
     async fn pass(&self, last: TimestampMs, next: TimestampMs) -> Result<(), store::Error> {
-        let end = |at: i64, length_ms: i64| (at.div_euclid(length_ms) + 1) * length_ms;
-        every_six_hours(&self.store, TimestampMs(end(last.0, QUARTER_MS))).await?;
-        let (first, midnight) = (end(last.0, DAY_MS), next.0.div_euclid(DAY_MS) * DAY_MS);
-        if first > midnight {
-            return Ok(());
-        }
-        between_days(&self.store, TimestampMs(first)).await?;
+        let first = (last.0.div_euclid(DAY_MS) + 1) * DAY_MS;
+        let midnight = next.0.div_euclid(DAY_MS) * DAY_MS;
+        between_days(&self.store, &self.processor, TimestampMs(first)).await?;
         if first < midnight {
-            between_days(&self.store, TimestampMs(midnight)).await?;
+            between_days(&self.store, &self.processor, TimestampMs(midnight)).await?;
         }
         Ok(())
     }

@@ -6,6 +6,7 @@ pub(crate) mod audit;
 pub(crate) mod baseline;
 pub(crate) mod captured;
 pub(crate) mod check;
+mod counters;
 pub(crate) mod deliveries;
 pub(crate) mod demo;
 pub(crate) mod diagnose;

@@ -21,12 +21,23 @@ pub(crate) struct VerifyArgs {
     /// Decide every verdict once more from its stored facts, and compare decision, score and what fired.
     #[arg(long)]
     pub(crate) verdicts: bool,
+    /// Rebuild from the rewards what is remembered of users, addresses and times, and compare. Meant for a time when no
+    /// worker runs: what is processed meanwhile differs.
+    #[arg(long, conflicts_with = "verdicts")]
+    pub(crate) counters: bool,
+    /// With --counters: replace what differs.
+    #[arg(long, requires = "counters")]
+    pub(crate) replace: bool,
 }
 
 /// Verifies what `args` say, and prints what differs.
 pub(crate) async fn verify(process: &Process, args: VerifyArgs) -> anyhow::Result<u8> {
     process.store.assert_migrated().await?;
-    if args.verdicts { verdicts(process).await } else { everything(process).await }
+    match (args.verdicts, args.counters) {
+        (true, _) => verdicts(process).await,
+        (_, true) => super::counters::counters(process, args.replace).await,
+        _ => everything(process).await,
+    }
 }
 
 /// Decides every verdict once more, page by page.

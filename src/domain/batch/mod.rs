@@ -31,7 +31,7 @@ pub use outcome::{
 pub use reward::{Because, Reward};
 
 use crate::evidence::Evidence;
-use crate::history::{History, Noted, Remembered};
+use crate::history::{History, Noted, PastReward, Remembered};
 use crate::ledger::Amounts;
 use crate::policy::Policy;
 use crate::postback::event::Kind;
@@ -223,8 +223,14 @@ impl Open {
             i64::try_from(others.take(SAME_TASK_CAP).count()).unwrap_or(i64::MAX)
         });
         let source = &incoming.source;
-        let noted =
-            Noted::of(&source.name, &source.app, &incoming.event, &incoming.location, incoming.received_at);
+        let country = incoming.location.country.as_deref();
+        let noted = Noted::of(&PastReward::of(
+            &source.name,
+            &source.app,
+            &incoming.event,
+            country,
+            incoming.received_at,
+        ));
         let normal = incoming.normal.as_ref();
         let usual_sharing = normal.and_then(|found| found.usual_sharing);
         let history = History { usual_sharing, ..self.remembered.history(&noted) };

@@ -6,6 +6,7 @@
 //! however often one user or address comes back. [`Remembered`] holds those that a batch touches, and learns from each
 //! reward of the batch in turn.
 
+pub mod rebuilding;
 mod remembered;
 pub mod sightings;
 mod user;
@@ -16,9 +17,10 @@ mod tests;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
+use crate::location::shortened;
 use crate::money::Micros;
 
-pub use remembered::{KnownUser, Noted, Remembered, UserChange};
+pub use remembered::{KnownUser, Noted, PastReward, Remembered, UserChange};
 pub use user::{PERIOD_MS, Sighted, UserMemory};
 
 /// The facts of the past that rules read. What is usual has its default and is not stored.
@@ -116,10 +118,9 @@ pub fn user_number(app: &str, user_id: &str) -> u32 {
     short_fingerprint(&[app, user_id])
 }
 
-/// The /24 of an IPv4 address or the /48 of an IPv6 address: what one line, house or carrier moves about in.
+/// The network of an address, or the network that is kept of one: what one line, house or carrier moves about in.
 fn network_of(ip: &str) -> Option<String> {
-    let address: std::net::IpAddr = ip.trim().parse().ok()?;
-    let address = address.to_canonical();
-    let prefix = if address.is_ipv4() { 24 } else { 48 };
-    Some(ipnet::IpNet::new(address, prefix).ok()?.trunc().to_string())
+    let ip = ip.trim();
+    let network = ip.parse().map(shortened).or_else(|_| ip.parse::<ipnet::IpNet>()).ok()?;
+    Some(network.to_string())
 }

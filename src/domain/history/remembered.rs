@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use crate::location::Location;
+use crate::money::Micros;
 use crate::postback::event::{Click, Event};
 use crate::time::{SECOND_MS, TimestampMs};
 
@@ -49,6 +49,64 @@ struct User {
     is_changed: bool,
 }
 
+/// A reward as far as it is remembered.
+#[derive(Clone, Copy, Debug)]
+pub struct PastReward<'a> {
+    /// Name in the settings.
+    pub source: &'a str,
+    /// The app that owns the user.
+    pub app: &'a str,
+    /// As the app knows the user.
+    pub user_id: &'a str,
+    /// The key of the reward within its source.
+    pub key: &'a str,
+    /// `None` if the network named none; so are those below.
+    pub offer_id: Option<&'a str>,
+    /// Within the offer.
+    pub event_id: Option<&'a str>,
+    /// The address, or its network where only that is kept.
+    pub ip: Option<&'a str>,
+    /// Where the address is, else the country that the network named.
+    pub country: Option<&'a str>,
+    /// `None` if it was missing or cannot be read.
+    pub clicked_at: Option<TimestampMs>,
+    /// The first sub id.
+    pub sub_id: Option<&'a str>,
+    /// In USD.
+    pub payout: Option<Micros>,
+    /// The completion.
+    pub received_at: TimestampMs,
+}
+
+impl<'a> PastReward<'a> {
+    /// The reward of `event`, which arrived at `received_at` and whose address is in `country`.
+    pub fn of(
+        source: &'a str,
+        app: &'a str,
+        event: &'a Event,
+        country: Option<&'a str>,
+        received_at: TimestampMs,
+    ) -> Self {
+        Self {
+            source,
+            app,
+            user_id: &event.user_id,
+            key: event.key(),
+            offer_id: event.offer_id.as_deref(),
+            event_id: event.event_id.as_deref(),
+            ip: event.ip.as_deref(),
+            country: country.or(event.country_code.as_deref()),
+            clicked_at: match event.click {
+                Click::At(clicked_at) => Some(clicked_at),
+                Click::Missing | Click::Unusable(_) => None,
+            },
+            sub_id: event.sub1.as_deref(),
+            payout: event.payout,
+            received_at,
+        }
+    }
+}
+
 /// One reward, ready to be compared with the past and then remembered.
 #[derive(Clone, Debug)]
 pub struct Noted {
@@ -58,28 +116,39 @@ pub struct Noted {
 }
 
 impl Noted {
-    /// The reward of `event`, which arrived at `received_at`.
-    pub fn of(source: &str, app: &str, event: &Event, location: &Location, received_at: TimestampMs) -> Self {
-        let click = match &event.click {
-            Click::At(clicked_at) => clicked_at.0.to_string(),
-            // Without a click each reward stands for itself.
-            Click::Missing | Click::Unusable(_) => format!("tx {}", event.tx_id),
-        };
-        let country = location.country.as_ref().or(event.country_code.as_ref());
-        let country =
-            country.filter(|code| code.len() == 2 && code.bytes().all(|byte| byte.is_ascii_alphabetic()));
-        let network = event.ip.as_deref().and_then(network_of);
+    /// Of a reward that is new.
+    pub fn of(reward: &PastReward<'_>) -> Self {
+        let PastReward { source, app, user_id, key, offer_id, ip, country, clicked_at, payout, .. } = *reward;
+        // Without a click each reward stands for itself.
+        let click = clicked_at.map_or_else(|| format!("tx {key}"), |clicked_at| clicked_at.0.to_string());
+        let is_code = |code: &&str| code.len() == 2 && code.bytes().all(|byte| byte.is_ascii_alphabetic());
+        let network = ip.and_then(network_of);
         Self {
-            seen: Seen::of(source, app, event, received_at),
+            seen: Seen::of(reward),
             sighted: Sighted {
-                at_s: received_at.0.div_euclid(SECOND_MS),
-                click: short_fingerprint(&[source, event.offer_id.as_deref().unwrap_or_default(), &click]),
-                country: country.map(|code| code.to_ascii_uppercase()).unwrap_or_default(),
+                at_s: reward.received_at.0.div_euclid(SECOND_MS),
+                click: short_fingerprint(&[source, offer_id.unwrap_or_default(), &click]),
+                country: country.filter(is_code).map(str::to_ascii_uppercase).unwrap_or_default(),
                 network: network.map_or(0, |network| short_fingerprint(&[&network])),
-                payout: event.payout.unwrap_or_default(),
+                payout: payout.unwrap_or_default(),
             },
-            user: (app.to_owned(), event.user_id.clone()),
+            user: (app.to_owned(), user_id.to_owned()),
         }
+    }
+
+    /// Its user.
+    pub fn user(&self) -> (&str, &str) {
+        (&self.user.0, &self.user.1)
+    }
+
+    /// How it is seen.
+    pub fn seen(&self) -> &Seen {
+        &self.seen
+    }
+
+    /// What is remembered of it with its user.
+    pub fn into_sighted(self) -> Sighted {
+        self.sighted
     }
 }
 

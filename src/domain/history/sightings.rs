@@ -6,11 +6,10 @@
 
 use std::collections::HashSet;
 
-use crate::postback::event::{Click, Event};
 use crate::review::queue::address_group;
 use crate::time::{DAY_MS, SECOND_MS, TimestampMs};
 
-use super::{History, fingerprint, network_of, short_fingerprint, user_number};
+use super::{History, PastReward, fingerprint, network_of, short_fingerprint, user_number};
 
 /// The longest text of a list, in characters. A multiple of no entry's length: the last entry may be cut off.
 pub const MOST_CHARS: usize = 1_536;
@@ -53,29 +52,22 @@ struct Took {
 }
 
 impl Seen {
-    /// How the reward of `event` is seen. What has no address, offer or click is not.
-    pub fn of(source: &str, app: &str, event: &Event, received_at: TimestampMs) -> Self {
-        let offer = event.offer_id.as_deref();
-        let event_id = event.event_id.as_deref().unwrap_or_default();
-        let address = event.ip.as_deref().and_then(address_group);
-        let took_ms = match event.click {
-            Click::At(clicked_at) => Some(received_at.0 - clicked_at.0),
-            Click::Missing | Click::Unusable(_) => None,
-        };
-        let took =
-            took_ms.filter(|ms| (0..LONGEST_S * SECOND_MS).contains(ms)).zip(offer).map(|(ms, offer)| Took {
-                seconds: ms / SECOND_MS,
-                task: format!("{source}\n{offer}\n{event_id}"),
-                sub_id: event.sub1.as_deref().map_or(0, |sub_id| short_fingerprint(&[source, sub_id])),
-                network: event
-                    .ip
-                    .as_deref()
-                    .and_then(network_of)
-                    .map_or(0, |network| short_fingerprint(&[&network])),
-            });
+    /// How a reward is seen. What has no address, offer or click is not.
+    pub fn of(reward: &PastReward<'_>) -> Self {
+        let PastReward { source, app, user_id, offer_id: offer, ip, clicked_at, received_at, .. } = *reward;
+        let event_id = reward.event_id.unwrap_or_default();
+        let address = ip.and_then(address_group);
+        let took_ms = clicked_at.map(|clicked_at| received_at.0 - clicked_at.0);
+        let took_ms = took_ms.filter(|ms| (0..LONGEST_S * SECOND_MS).contains(ms));
+        let took = took_ms.zip(offer).map(|(ms, offer)| Took {
+            seconds: ms / SECOND_MS,
+            task: format!("{source}\n{offer}\n{event_id}"),
+            sub_id: reward.sub_id.map_or(0, |sub_id| short_fingerprint(&[source, sub_id])),
+            network: ip.and_then(network_of).map_or(0, |network| short_fingerprint(&[&network])),
+        });
         Self {
             at_s: received_at.0 / SECOND_MS,
-            user: user_number(app, &event.user_id),
+            user: user_number(app, user_id),
             task: offer.map_or(0, |offer| short_fingerprint(&[source, offer, event_id])),
             address: address.map(|group| fingerprint(&["address", app, &group])),
             took,

@@ -1,7 +1,6 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::location::Location;
 use crate::postback::event::{Click, Event, Kind};
 use crate::time::{DAY_MS, SECOND_MS, TimestampMs};
 
@@ -50,7 +49,7 @@ impl Past {
     }
 
     fn see(&mut self, event: &Event, at_ms: i64) -> History {
-        let noted = Noted::of("targo", "main", event, &Location::default(), TimestampMs(at_ms));
+        let noted = Noted::of(&PastReward::of("targo", "main", event, None, TimestampMs(at_ms)));
         let history = self.remembered.history(&noted);
         self.remembered.add(noted, true);
         history

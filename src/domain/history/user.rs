@@ -78,6 +78,17 @@ impl UserMemory {
         text
     }
 
+    /// True if `other` remembers the same, whatever the order of rewards within a second.
+    pub fn agrees(&self, other: &Self) -> bool {
+        let sorted = |memory: &Self| {
+            let mut rewards = memory.rewards.clone();
+            rewards.sort_by(|a, b| (b.at_s, a.click, a.payout).cmp(&(a.at_s, b.click, b.payout)));
+            rewards
+        };
+        let counts = |memory: &Self| (memory.period, memory.counts, memory.older);
+        counts(self) == counts(other) && sorted(self) == sorted(other)
+    }
+
     /// Adds what the past of the user says of `now` to `history`.
     pub fn look(&self, now: &Sighted, history: &mut History) {
         let within = |seconds: i64| {

@@ -6,16 +6,20 @@
 use std::sync::LazyLock;
 
 use domain::batch::BatchOutcome;
+use domain::evidence::Evidence;
+use domain::history::rebuilding::Rebuilding;
 use domain::history::sightings::{MOST_CHARS, Seen, oldest_key};
-use domain::history::{KnownUser, Remembered};
+use domain::history::{KnownUser, PastReward, Remembered, UserChange};
+use domain::money::Micros;
 use domain::postback::event::Kind;
 use domain::time::TimestampMs;
+use domain::verdict::Decision;
 
 use crate::db::rows::given_row;
 use crate::db::sql::{LazyStatement, Statement};
 use crate::db::tx::{Tx, with_statement};
 use crate::rewards::process::MappedPostback;
-use crate::{Result, Store};
+use crate::{Result, Store, read};
 
 /// Lists of sightings that one statement deletes.
 const DELETED_AT_ONCE: i64 = 5_000;
@@ -92,7 +96,8 @@ pub(super) async fn load(tx: &mut Tx, batch: &[MappedPostback], users: &[UserRow
             let mapped = postback.mapped.as_ref().ok()?;
             let counts = mapped.event.kind == Kind::Credit && mapped.event.information.is_none();
             counts.then(|| {
-                Seen::of(&mapped.source.name, &mapped.source.app, &mapped.event, postback.received_at).keys()
+                let (source, app) = (&mapped.source.name, &mapped.source.app);
+                Seen::of(&PastReward::of(source, app, &mapped.event, None, postback.received_at)).keys()
             })
         })
         .flatten()
@@ -140,6 +145,128 @@ impl Store {
         Ok(deleted >= DELETED_AT_ONCE.unsigned_abs())
     }
 }
+
+/// A judged reward, or one that was reversed, as far as it is remembered.
+#[derive(Clone, Debug, sqlx::FromRow)]
+#[expect(missing_docs, reason = "the columns of rewards and verdicts, described in the migration")]
+pub struct RememberedRow {
+    pub id: i64,
+    pub source: String,
+    pub app: String,
+    pub user_id: String,
+    pub event_key: String,
+    pub offer_id: Option<String>,
+    pub event_id: Option<String>,
+    pub ip: Option<String>,
+    pub country_code: Option<String>,
+    pub clicked_at: Option<i64>,
+    pub sub1: Option<String>,
+    pub payout_micros: Option<i64>,
+    pub received_at: i64,
+    /// `None` if it was never judged.
+    pub decision: Option<String>,
+    pub facts: Option<String>,
+    /// When the network reversed it, separated by `;`.
+    pub reversals: Option<String>,
+}
+
+impl RememberedRow {
+    /// Adds it to memories that are rebuilt.
+    pub fn add_to(&self, rebuilding: &mut Rebuilding) {
+        if let Some(decision) = &self.decision {
+            let evidence = self.facts.as_deref().and_then(|facts| Evidence::parse(facts).ok());
+            let located = evidence.map(|evidence| evidence.location(Vec::new()));
+            let country = located.and_then(|location| location.country);
+            let reward = PastReward {
+                source: &self.source,
+                app: &self.app,
+                user_id: &self.user_id,
+                key: &self.event_key,
+                offer_id: self.offer_id.as_deref(),
+                event_id: self.event_id.as_deref(),
+                ip: self.ip.as_deref(),
+                country: country.as_deref().or(self.country_code.as_deref()),
+                clicked_at: self.clicked_at.map(TimestampMs),
+                sub_id: self.sub1.as_deref(),
+                payout: self.payout_micros.map(Micros),
+                received_at: TimestampMs(self.received_at),
+            };
+            rebuilding.add(&reward, decision == Decision::Credit.name());
+        }
+        for at in self.reversals.iter().flat_map(|all| all.split(';')).filter_map(|at| at.parse().ok()) {
+            rebuilding.reversed(&self.app, &self.user_id, TimestampMs(at));
+        }
+    }
+}
+
+/// A user with what is remembered.
+#[derive(Clone, Debug, sqlx::FromRow)]
+#[expect(missing_docs, reason = "the columns of users, described in the migration")]
+pub struct UserMemoryRow {
+    pub app: String,
+    pub user_id: String,
+    pub memory: Option<String>,
+}
+
+impl Store {
+    /// Up to `limit` rewards behind the row `after`, in the order of their rows, as far as they are remembered.
+    pub async fn remembered_rewards(&self, after: i64, limit: i64) -> Result<Vec<RememberedRow>> {
+        Ok(read!(self, pool => sqlx::query_as(
+            "SELECT rewards.id, source, app, user_id, event_key, offer_id, event_id, ip, country_code, clicked_at, sub1,
+                    payout_micros, received_at, decision, facts,
+                    (SELECT string_agg(CAST(taken_at AS TEXT), ';') FROM steps
+                     WHERE steps.reward_id = rewards.id AND actor = 'network'
+                       AND step IN ('reverse_credited', 'reverse_held', 'reverse_rejected')) AS reversals
+             FROM rewards LEFT JOIN verdicts ON verdicts.reward_id = rewards.id
+             WHERE rewards.id > $1 ORDER BY rewards.id LIMIT $2"
+        ).bind(after).bind(limit).fetch_all(pool).await)?)
+    }
+
+    /// Up to `limit` users behind `after`, in the order of app and user.
+    pub async fn user_memories(&self, after: (&str, &str), limit: i64) -> Result<Vec<UserMemoryRow>> {
+        Ok(read!(self, pool => sqlx::query_as(
+            "SELECT app, user_id, memory FROM users WHERE (app, user_id) > ($1, $2)
+             ORDER BY app, user_id LIMIT $3"
+        ).bind(after.0).bind(after.1).bind(limit).fetch_all(pool).await)?)
+    }
+
+    /// Up to `limit` lists of sightings behind `after`, in the order of their keys.
+    pub async fn sightings(&self, after: i64, limit: i64) -> Result<Vec<(i64, String)>> {
+        Ok(read!(self, pool => sqlx::query_as(
+            "SELECT key, entries FROM sightings WHERE key > $1 ORDER BY key LIMIT $2"
+        ).bind(after).bind(limit).fetch_all(pool).await)?)
+    }
+
+    /// Replaces what is remembered of users, and lists of sightings.
+    pub async fn replace_memories(&self, users: Vec<UserChange>, lists: Vec<(i64, String)>) -> Result<()> {
+        self.write(move |tx| {
+            Box::pin(async move {
+                let rows: Vec<_> = users
+                    .iter()
+                    .map(|user| MemoryRow { app: &user.app, user_id: &user.user_id, memory: &user.memory })
+                    .collect();
+                if !rows.is_empty() {
+                    tx.execute(&SAVE_USERS, &rows).await?;
+                }
+                let rows: Vec<_> =
+                    lists.iter().map(|(key, entries)| EntriesRow { key: *key, entries }).collect();
+                if !rows.is_empty() {
+                    tx.execute(&REPLACE_SIGHTINGS, &rows).await?;
+                }
+                Ok(())
+            })
+        })
+        .await
+    }
+}
+
+static REPLACE_SIGHTINGS: LazyStatement = LazyLock::new(|| {
+    Statement::given::<EntriesRow<'_>>(
+        "INSERT INTO sightings ({columns})
+         SELECT {columns} FROM {given} WHERE true ORDER BY key
+         ON CONFLICT (key) DO UPDATE SET entries = excluded.entries",
+    )
+});
 
 static FORGET: LazyStatement = LazyLock::new(|| {
     Statement::new(
