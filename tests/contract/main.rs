@@ -18,6 +18,7 @@
 //! | `reviews`, `decisions` | a person's decision on one reward, and on many at once |
 //! | `second_people` | who counts as a second person, and one person's sums of a day |
 //! | `cases` | reversals that do not simply reverse |
+//! | `history` | what is remembered of users, addresses and times |
 //! | `holds`, `searching` | the queue; searches in a long one |
 //! | `deliveries`, `resending` | deliveries to apps: ordered, leased, cancelled, sent again |
 //! | `failing` | a failed batch saves nothing |
@@ -83,6 +84,7 @@ mod failing;
 #[cfg(test)]
 mod finishing;
 #[cfg(test)]
+mod history;
 mod holds;
 #[cfg(test)]
 mod moments;
