@@ -22,6 +22,7 @@
 mod causes;
 pub mod deliveries;
 pub mod health;
+pub mod lists;
 pub mod mail;
 pub mod metrics;
 pub mod postbacks;

@@ -8,6 +8,7 @@ pub(crate) mod deliveries;
 pub(crate) mod demo;
 pub(crate) mod diagnose;
 pub(crate) mod healthcheck;
+pub(crate) mod lists;
 pub(crate) mod networks;
 pub(crate) mod postbacks;
 pub(crate) mod progress;

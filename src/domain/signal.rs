@@ -18,6 +18,8 @@ pub enum Family {
     Velocity,
     /// Reward, payout and their ratio.
     Money,
+    /// What people listed.
+    List,
 }
 
 /// One measured fact of a check. Defaults (not fired, no value) are left out of its JSON: every reward stores all of
@@ -34,7 +36,7 @@ pub struct Signal {
     /// True if it fired and holds the reward whatever the score.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub hard: bool,
-    /// What it adds to the score; 0 if it did not fire.
+    /// What it adds to the score, below zero for trust; 0 if it did not fire.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub points: i64,
     /// What was measured, for a person; absent if it could not be.

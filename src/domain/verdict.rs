@@ -32,7 +32,7 @@ impl Decision {
 pub struct Verdict {
     /// Hold if a hard rule fired or the score reached `hold_at`.
     pub decision: Decision,
-    /// Sum of the points that counted.
+    /// Sum of the points that counted; never below zero, whatever is trusted.
     pub score: i64,
     /// True if a hard rule fired.
     pub hard: bool,
@@ -59,9 +59,12 @@ fn score(signals: &[Signal], strongest_per_family: usize) -> i64 {
         let mut points: Vec<_> =
             signals.iter().filter(|signal| signal.family == family).map(|signal| signal.points).collect();
         points.sort_unstable_by(|a, b| b.cmp(a));
-        points.iter().take(strongest_per_family).sum::<i64>()
+        let suspicion: i64 = points.iter().filter(|points| **points > 0).take(strongest_per_family).sum();
+        let trust: i64 = points.iter().filter(|points| **points < 0).sum();
+        suspicion + trust
     };
-    [Family::Data, Family::Time, Family::Geo, Family::Velocity, Family::Money].map(family_score).iter().sum()
+    let families = [Family::Data, Family::Time, Family::Geo, Family::Velocity, Family::Money, Family::List];
+    families.map(family_score).iter().sum::<i64>().max(0)
 }
 
 impl Verdict {

@@ -44,6 +44,7 @@ pub mod access;
 pub mod db;
 pub mod deliveries;
 pub mod ledger;
+pub mod lists;
 pub mod operations;
 pub mod postbacks;
 pub mod reports;

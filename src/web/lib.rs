@@ -33,6 +33,7 @@ mod front;
 pub mod health;
 pub mod ingest;
 pub mod limits;
+mod listing;
 mod patience;
 pub mod refusals;
 mod room;

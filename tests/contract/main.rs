@@ -85,6 +85,8 @@ mod finishing;
 #[cfg(test)]
 mod holds;
 #[cfg(test)]
+mod lists;
+#[cfg(test)]
 mod moments;
 #[cfg(test)]
 mod outages;

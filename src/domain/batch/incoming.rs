@@ -1,6 +1,7 @@
 //! What a batch starts from: mapped postbacks, and the rewards they touch.
 
 use super::Reward;
+use crate::lists::hit::Hit;
 use crate::location::{GeoResult, Location};
 use crate::postback::event::Event;
 use crate::postback::networks::Field;
@@ -39,6 +40,8 @@ pub struct Incoming {
     pub location: Location,
     /// Whether the address matches the reported country.
     pub geo: GeoResult,
+    /// The entries of people's lists that match it.
+    pub listed: Vec<Hit>,
     /// Whether the caller is on the source's list; `None` without a list.
     pub caller_listed: Option<bool>,
 }

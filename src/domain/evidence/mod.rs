@@ -9,6 +9,7 @@ mod tests;
 
 use serde::{Deserialize, Serialize};
 
+use crate::lists::hit::Hit;
 use crate::location::{DatabaseBuild, GeoResult, Location, NetworkTrait};
 use crate::money::Micros;
 use crate::policy::Policy;
@@ -61,6 +62,9 @@ pub struct Evidence {
     registry: bool,
     #[serde(rename = "caller", default, skip_serializing_if = "Option::is_none")]
     caller_listed: Option<bool>,
+    /// Absent if no entry of a list matched.
+    #[serde(rename = "lists", default, skip_serializing_if = "Vec::is_empty")]
+    listed: Vec<Hit>,
     /// Absent if the signature proves everything.
     #[serde(default, skip_serializing_if = "Unsigned::is_nothing")]
     unsigned: Unsigned,
@@ -126,6 +130,7 @@ impl Evidence {
             registry_only: false,
             registry: location.registry_only,
             caller_listed: facts.caller_listed,
+            listed: facts.listed.to_vec(),
             unsigned: facts.unsigned.clone(),
             same_task: facts.same_task,
             clicks: facts.clicks.blame_our_clock().then_some((facts.clicks.all, facts.clicks.ahead)),
@@ -171,6 +176,7 @@ impl Evidence {
             location: &location,
             geo: reported.geo,
             caller_listed: self.caller_listed,
+            listed: &self.listed,
             unsigned: &self.unsigned,
             same_task: self.same_task,
             clicks: self.clicks.map_or_else(Clicks::default, |(all, ahead)| Clicks { all, ahead }),

@@ -4,6 +4,7 @@
 //! After a change that is meant: raise [`ENGINE`], then `WRITE_GOLDEN=1 cargo test -p domain golden`.
 
 use super::*;
+use crate::lists::{Effect, Kind};
 use crate::postback::event::NoteKind;
 use crate::postback::networks::Field;
 use crate::postback::networks::coverage::Unsigned;
@@ -11,9 +12,11 @@ use crate::rules::ENGINE;
 
 const GOLDEN: &str = include_str!("golden.jsonl");
 const AT: TimestampMs = TimestampMs(1_795_435_200_000);
-const CASES: u64 = 200;
+const CASES: u64 = 220;
 /// Cases from this one on have facts of networks other than the first.
 const OF_ANY_NETWORK: u64 = 160;
+/// Cases from this one on match entries of lists.
+const LISTED: u64 = 200;
 
 /// One line of the corpus.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -109,6 +112,7 @@ fn case(number: u64) -> Golden {
             registry_only: pick(4) == 0,
             registry: false,
             caller_listed: [None, Some(true), Some(false)][usize::try_from(pick(3)).unwrap_or_default()],
+            listed: Vec::new(),
             unsigned: Unsigned::default(),
             same_task: [None, Some(0), Some(0), Some(1)][usize::try_from(pick(4)).unwrap_or_default()],
             clicks: (pick(6) == 0).then_some((40, 37)),
@@ -150,7 +154,24 @@ fn case(number: u64) -> Golden {
         golden.facts.unsent =
             [Field::ClickedAt, Field::Payout].into_iter().filter(|_| pick(2) == 0).collect();
     }
+    if number >= LISTED {
+        golden.facts.listed = (0..=pick(2)).map(|_| hit(pick(3), pick(5))).collect();
+    }
     golden
+}
+
+fn hit(effect: u64, kind: u64) -> Hit {
+    let at = |index: u64| usize::try_from(index).unwrap_or_default();
+    let (effect, kind) = (Effect::ALL[at(effect)], Kind::ALL[at(kind)]);
+    Hit {
+        id: 7,
+        kind,
+        effect,
+        value: "listed".into(),
+        until: (kind == Kind::User).then_some(TimestampMs(AT.0 + 86_400_000)),
+        by: "anna".into(),
+        why: "abuse".into(),
+    }
 }
 
 #[test]
@@ -208,6 +229,7 @@ fn a_usual_document_is_short() {
         registry_only: false,
         registry: false,
         caller_listed: Some(true),
+        listed: Vec::new(),
         unsigned: Unsigned::default(),
         same_task: Some(0),
         clicks: None,
@@ -245,6 +267,7 @@ fn a_country_of_registration_that_is_not_known_stays_so() {
             location: &location,
             geo: GeoResult::Unknown,
             caller_listed: None,
+            listed: &[],
             unsigned: &Unsigned::default(),
             same_task: None,
             clicks: Clicks::default(),

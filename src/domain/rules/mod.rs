@@ -5,10 +5,12 @@
 
 mod data;
 mod geo;
+mod lists;
 mod money;
 mod speed;
 mod velocity;
 
+use crate::lists::hit::Hit;
 use crate::location::{GeoResult, Location};
 use crate::policy::Rules;
 use crate::postback::event::Event;
@@ -32,6 +34,8 @@ pub struct Facts<'a> {
     pub geo: GeoResult,
     /// Whether the source's list of callers names the address that the postback came from; `None` without a list.
     pub caller_listed: Option<bool>,
+    /// The entries of people's lists that match.
+    pub listed: &'a [Hit],
     /// What the network's signature leaves open.
     pub unsigned: &'a Unsigned,
     /// Earlier rewards of the same user for the same offer and event under other keys; `None` if the postback
@@ -46,9 +50,9 @@ pub struct Facts<'a> {
 pub const ENGINE: i64 = 1;
 
 /// The code of every rule, in the order in which people read them.
-pub const CODES: [&str; 20] = [
+pub const CODES: [&str; 23] = [
     "Q1", "Q2", "Q2b", "Q3", "Q4", "Q5", "Q6", "Q7", "Q8", "Q9", "T1", "T2", "T9", "G1", "G2", "G3", "G4",
-    "N1", "V3", "M1",
+    "N1", "V3", "M1", "L1", "L2", "L3",
 ];
 
 /// Every rule's signal, in the order in which people read them.
@@ -75,6 +79,9 @@ pub(crate) fn look(facts: &Facts<'_>, rules: &Rules) -> Vec<Signal> {
         geo::n1(facts, rules),
         velocity::v3(facts, rules),
         money::m1(facts, rules),
+        lists::l1(facts, rules),
+        lists::l2(facts, rules),
+        lists::l3(facts, rules),
     ]
 }
 

@@ -164,6 +164,7 @@ impl Gateway {
             location,
             geo,
             caller_listed: None,
+            listed: Vec::new(),
         };
         let outcome = BatchOutcome::of(vec![incoming], known, &self.policy, Tz::UTC, now);
         for settled in outcome.rewards {

@@ -46,6 +46,7 @@ impl Outlook {
             location: Location::default(),
             geo: GeoResult::Unknown,
             caller_listed: None,
+            listed: Vec::new(),
         };
         let known = ExistingRewards { rewards: known, ..ExistingRewards::default() };
         let outcome = BatchOutcome::of(vec![incoming], known, policy, Tz::UTC, now);

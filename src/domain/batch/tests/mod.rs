@@ -99,6 +99,7 @@ impl Books {
                 location: Location::default(),
                 geo: GeoResult::Unknown,
                 caller_listed: None,
+                listed: Vec::new(),
             }
         });
         let batch: Vec<_> = batch.collect();
@@ -331,6 +332,7 @@ fn faults_of_data_are_tallied_by_source_and_rule() {
         location: Location::default(),
         geo: GeoResult::Unknown,
         caller_listed: None,
+        listed: Vec::new(),
     });
     let policy = Policy::built_in().expect("valid");
     let tallies =

@@ -127,6 +127,7 @@ fn incoming(postback_id: i64, event: Event) -> Incoming {
         location: Location::default(),
         geo: GeoResult::Unknown,
         caller_listed: None,
+        listed: Vec::new(),
     }
 }
 

@@ -245,6 +245,9 @@ pub(crate) fn rule_name(code: &str) -> &'static str {
         "V3" => "Task done before",
         "C2" => "Approved again",
         "M1" => "Large reward",
+        "L1" => "Blocked by a list",
+        "L2" => "Watched by a list",
+        "L3" => "Trusted by a list",
         _ => "Held",
     }
 }
