@@ -7,6 +7,7 @@
 //! |---|---|
 //! | [`postbacks`] | processes the inbox: postbacks become rewards, verdicts and ledger entries |
 //! | [`deliveries`] | notifies apps of credits and reversals |
+//! | [`lists`] | keeps the lists of people in memory, as they are in the database |
 //! | [`scheduler`] | runs scheduled jobs, on apalis's own storage |
 //! | [`reports`] | makes the reconciliation reports of past days |
 //! | [`mail`] | sends them to finance, and notices about silent sources |

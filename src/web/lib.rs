@@ -17,6 +17,7 @@
 //! | [`statements`], [`export`], `files` | upload of statements; tables and lists as files |
 //! | [`health`] | `/healthz`, `/readyz`, `/metrics` |
 //! | [`console`] | the pages, for staff |
+//! | `listing` | adding to the lists of people, for pages and the API |
 //! | [`stating`] | finishing quarantined postbacks, for pages, the API and the command line |
 //! | [`caller`] | the caller's address behind trusted proxies |
 

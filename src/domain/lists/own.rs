@@ -60,6 +60,7 @@ mod tests {
 
     #[test]
     fn the_settings_mark_hosting_networks_and_relays() {
+        use NetworkTrait::{Hosting, Relay, Tor};
         let network = |text: &str| text.parse::<IpNet>().expect("a network");
         let own = OwnNetworks::new(
             [64_500],
@@ -71,7 +72,6 @@ mod tests {
             own.mark(&mut location, Some(ip));
             location.network
         };
-        use NetworkTrait::{Hosting, Relay, Tor};
         assert_eq!(marked("198.51.100.9", None, &[]), [Hosting]);
         assert_eq!(marked("198.51.100.9", None, &[Hosting]), [Hosting]);
         assert_eq!(marked("2001:db8:5::1", None, &[]), [Hosting]);
