@@ -7,6 +7,7 @@
 //! |---|---|
 //! | [`postbacks`] | processes the inbox: postbacks become rewards, verdicts and ledger entries |
 //! | [`deliveries`] | notifies apps of credits and reversals |
+//! | [`lists`] | keeps the lists of people in memory, as they are in the database |
 //! | [`scheduler`] | runs scheduled jobs, on apalis's own storage |
 //! | [`reports`] | makes the reconciliation reports of past days |
 //! | [`mail`] | sends them to finance, and notices about silent sources |
@@ -24,6 +25,7 @@ pub mod baselines;
 mod causes;
 pub mod deliveries;
 pub mod health;
+pub mod lists;
 pub mod mail;
 pub mod metrics;
 pub mod postbacks;

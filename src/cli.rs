@@ -12,6 +12,7 @@ use crate::commands::deliveries::DeliveriesCommand;
 use crate::commands::demo::DemoArgs;
 use crate::commands::diagnose::DiagnoseArgs;
 use crate::commands::healthcheck::HealthcheckArgs;
+use crate::commands::lists::ListsCommand;
 use crate::commands::networks::NetworksCommand;
 use crate::commands::postbacks::PostbacksCommand;
 use crate::commands::replay::ReplayArgs;
@@ -95,6 +96,9 @@ pub(crate) enum Command {
     /// List deliveries to apps, send them again or give them up; enable a disabled app.
     #[command(subcommand)]
     Deliveries(DeliveriesCommand),
+    /// Block, watch or trust users, addresses and networks, sub IDs and offers.
+    #[command(subcommand)]
+    Lists(ListsCommand),
     /// Manage bearer tokens of the API.
     #[command(subcommand)]
     Token(TokenCommand),

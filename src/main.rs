@@ -102,6 +102,7 @@ async fn run(cli: Cli) -> anyhow::Result<u8> {
         Command::Audit(command) => commands::audit::audit(&existing.await?, command).await,
         Command::Verify(args) => commands::verify::verify(&existing.await?, args).await,
         Command::Deliveries(command) => commands::deliveries::deliveries(&existing.await?, command).await,
+        Command::Lists(command) => commands::lists::lists(&existing.await?, command).await,
         Command::Token(command) => commands::token::token(&existing.await?, command).await,
         Command::Staff(command) => commands::staff::staff(&existing.await?, command).await,
         Command::Assess(args) => {

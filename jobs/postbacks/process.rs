@@ -12,6 +12,9 @@ use std::time::{Duration, Instant};
 use chrono_tz::Tz;
 use domain::batch::{BatchOutcome, ExistingRewards, Incoming, SourceTerms};
 use domain::caller::CallerList;
+use domain::lists::hit::addresses;
+use domain::lists::matcher::{Lists, Subject};
+use domain::lists::own::OwnNetworks;
 use domain::location::{compare, suspicion};
 use domain::policy::Policy;
 use domain::postback::event::{Params, Quarantine};
@@ -27,6 +30,7 @@ use tracing::{debug, error, warn};
 
 use super::pace::{Taken, next_batch};
 use crate::baselines::CurrentBaseline;
+use crate::lists::LiveLists;
 use crate::metrics::{record, seconds};
 use crate::shutdown::rest;
 
@@ -57,6 +61,10 @@ pub struct Processor {
     pub geo: Geo,
     /// What is normal; replaced when there is a newer one.
     pub baseline: Arc<CurrentBaseline>,
+    /// The lists of people.
+    pub lists: LiveLists,
+    /// Hosting networks and relays that the settings name.
+    pub own_networks: OwnNetworks,
     /// The time zone of business days.
     pub timezone: Tz,
     /// Called after each committed batch.
@@ -99,11 +107,12 @@ impl Processor {
     ) -> BatchOutcome {
         let (mut incoming, mut quarantined) = (Vec::with_capacity(batch.len()), Vec::new());
         let mut stated = BTreeMap::new();
+        let lists = self.lists.current();
         for MappedPostback { id, received_at, mapped } in batch {
             match mapped {
                 Ok(mut mapped) => {
                     stated.extend(mapped.stated.take().map(|by| (id, by)));
-                    incoming.push(self.locate(id, received_at, mapped));
+                    incoming.push(self.locate(id, received_at, mapped, &lists, now));
                 }
                 Err(reason) => quarantined.push((id, reason)),
             }
@@ -135,10 +144,18 @@ fn caller_listed(source: &SourceSettings, remote_ip: &str) -> Option<bool> {
 }
 
 impl Processor {
-    fn locate(&self, postback_id: i64, received_at: TimestampMs, mapped: Mapped) -> Incoming {
+    fn locate(
+        &self,
+        postback_id: i64,
+        received_at: TimestampMs,
+        mapped: Mapped,
+        lists: &Lists,
+        now: TimestampMs,
+    ) -> Incoming {
         let Mapped { source, event, caller_listed, stated: _ } = mapped;
         let look = |ip: Option<&str>| {
-            let location = self.geo.locate(ip);
+            let mut location = self.geo.locate(ip);
+            self.own_networks.mark(&mut location, ip);
             let geo = compare(ip, &location, event.country_code.as_deref());
             (location, geo)
         };
@@ -151,7 +168,18 @@ impl Processor {
             }
         }
         let normal = self.baseline.get().look(&source.name, &event);
-        Incoming { postback_id, source, received_at, event, location, geo, caller_listed, normal }
+        let addresses = addresses(event.ip.as_deref(), &event.other_ips);
+        let subject = Subject {
+            app: &source.app,
+            source: &source.name,
+            user_id: &event.user_id,
+            addresses: &addresses,
+            asn: location.asn,
+            sub1: event.sub1.as_deref(),
+            offer_id: event.offer_id.as_deref(),
+        };
+        let listed = lists.hits(&subject, now);
+        Incoming { postback_id, source, received_at, event, location, geo, listed, caller_listed, normal }
     }
 }
 

@@ -9,6 +9,7 @@ mod example;
 mod forward;
 mod layers;
 mod limits;
+mod lists;
 mod mail;
 mod networks;
 mod proxies;
@@ -28,6 +29,7 @@ use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 
 use chrono_tz::Tz;
+use domain::lists::own::OwnNetworks;
 use domain::policy::Policy;
 use domain::postback::networks::Definition;
 use domain::proxies::Proxies;
@@ -82,6 +84,8 @@ pub(crate) struct Settings {
     pub(crate) limits: Limits,
     /// How long data is kept.
     pub(crate) retention: RetentionPeriods,
+    /// Hosting networks and relays that the publisher names.
+    pub(crate) own_networks: OwnNetworks,
     /// When reports are created and closed.
     pub(crate) reports: jobs::reports::ReportConfig,
     /// Mail with the daily report; `None`: no mail.
@@ -210,6 +214,7 @@ impl Settings {
         let log_format = top.value("log_format");
         let limits = limits::limits(&mut top);
         let retention = limits::retention(&mut top);
+        let own_networks = lists::lists(&mut top);
         let mail = mail::mail(&mut top, public_url.as_deref());
         let review = review::review(&mut top);
         let deliveries = forward::deliveries(&mut top);
@@ -246,6 +251,7 @@ impl Settings {
             log_format: log_format?,
             limits: limits?,
             retention: retention?,
+            own_networks: own_networks?,
             reports: reports?,
             mail,
             review: review?,

@@ -18,6 +18,7 @@
 //! | [`baseline`] | what is normal for each source, offer and event |
 //! | [`rules`], [`signal`] | the rules: facts in, one signal out of each |
 //! | [`verdict`], [`evidence`] | credit or hold, with every signal; the facts it rests on, as they are stored |
+//! | [`lists`] | whom and what people trust, watch or block, and which entries match an event |
 //! | [`reward`] | the status of a reward, and every step between them |
 //! | [`ledger`] | the transfers of each step |
 //! | [`batch`] | a batch: mapped postbacks and existing rewards in, everything to save out |
@@ -46,6 +47,7 @@ pub mod delivery;
 pub mod evidence;
 pub mod history;
 pub mod ledger;
+pub mod lists;
 pub mod location;
 pub mod masked;
 pub mod money;

@@ -57,6 +57,8 @@ pub enum NetworkTrait {
     Anycast,
     /// A mobile carrier.
     Cellular,
+    /// A relay that the settings name, such as a privacy service of a phone's maker: many honest people share it.
+    Relay,
 }
 
 impl NetworkTrait {
@@ -72,6 +74,7 @@ impl NetworkTrait {
             Self::Satellite => "a satellite link",
             Self::Anycast => "an anycast network",
             Self::Cellular => "a mobile network",
+            Self::Relay => "a relay that the settings name",
         }
     }
 }
@@ -147,10 +150,11 @@ pub fn suspicion(location: &Location, geo: GeoResult) -> (bool, u8, bool) {
         | NetworkTrait::PublicProxy
         | NetworkTrait::ResidentialProxy => 2,
         NetworkTrait::Hosting => 1,
-        NetworkTrait::Satellite | NetworkTrait::Anycast | NetworkTrait::Cellular => 0,
+        NetworkTrait::Satellite | NetworkTrait::Anycast | NetworkTrait::Cellular | NetworkTrait::Relay => 0,
     };
-    let network = location.network.iter().map(weight).max().unwrap_or(0);
-    (geo == GeoResult::Mismatch, network, matches!(geo, GeoResult::Unknown | GeoResult::Invalid))
+    let is_relay = location.network.contains(&NetworkTrait::Relay);
+    let network = location.network.iter().map(weight).max().filter(|_| !is_relay).unwrap_or(0);
+    (geo == GeoResult::Mismatch && !is_relay, network, matches!(geo, GeoResult::Unknown | GeoResult::Invalid))
 }
 
 /// The country of a two-letter code in any case, in upper case: see [`crate::country::of_code`].

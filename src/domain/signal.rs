@@ -22,12 +22,22 @@ pub enum Family {
     Money,
     /// What became of earlier rewards.
     Record,
+    /// What people listed.
+    List,
 }
 
 impl Family {
     /// Every family.
-    pub const ALL: [Self; 7] =
-        [Self::Data, Self::Time, Self::Geo, Self::Velocity, Self::Sharing, Self::Money, Self::Record];
+    pub const ALL: [Self; 8] = [
+        Self::Data,
+        Self::Time,
+        Self::Geo,
+        Self::Velocity,
+        Self::Sharing,
+        Self::Money,
+        Self::Record,
+        Self::List,
+    ];
 }
 
 /// One measured fact of a check. Defaults (not fired, no value) are left out of its JSON: every reward stores all of
@@ -44,7 +54,7 @@ pub struct Signal {
     /// True if it fired and holds the reward whatever the score.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub hard: bool,
-    /// What it adds to the score, below 0 for a rule that trusts; 0 if it did not fire.
+    /// What it adds to the score, below zero for trust; 0 if it did not fire.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub points: i64,
     /// What was measured, for a person; absent if it could not be.

@@ -32,7 +32,7 @@ impl Decision {
 pub struct Verdict {
     /// Hold if a hard rule fired or the score reached `hold_at`.
     pub decision: Decision,
-    /// Sum of the points that counted.
+    /// Sum of the points that counted; never below zero, whatever is trusted.
     pub score: i64,
     /// True if a hard rule fired.
     pub hard: bool,

@@ -16,6 +16,7 @@ use ::web::stating::{Mapping, Stating};
 use anyhow::Context as _;
 use domain::batch::SourceTerms;
 use geo::Geo;
+use jobs::lists::LiveLists;
 use jobs::postbacks::process::{Observer, Processor, SourceSettings};
 use tokio::net::TcpListener;
 
@@ -25,13 +26,20 @@ use crate::process::Process;
 pub(crate) use self::web::Web;
 pub(crate) use self::worker::{WorkerWatch, work};
 
-/// Processes postbacks as `settings` say; `observer` sees every batch that was saved.
-pub(crate) fn processor(settings: &Settings, geo: Geo, observer: Option<Observer>) -> Processor {
+/// Processes postbacks as `settings` and `lists` say; `observer` sees every batch that was saved.
+pub(crate) fn processor(
+    settings: &Settings,
+    geo: Geo,
+    lists: LiveLists,
+    observer: Option<Observer>,
+) -> Processor {
     Processor {
         sources: sources(settings),
         policy: settings.policy.clone(),
         geo,
         baseline: Arc::default(),
+        lists,
+        own_networks: settings.own_networks.clone(),
         timezone: settings.timezone,
         observer,
     }

@@ -10,6 +10,7 @@ use geo::refresh::Refresh;
 use jobs::baselines::{follow, take_up};
 use jobs::deliveries::Forwarding;
 use jobs::deliveries::outgoing::Outgoing;
+use jobs::lists::LiveLists;
 use jobs::postbacks::process::{Observer, Processing};
 use jobs::scheduler::Scheduled;
 use tokio::net::TcpListener;
@@ -33,7 +34,12 @@ pub(crate) async fn work(process: &Process, geo: Geo, observer: Option<Observer>
     let refresh = Refresh::new(geo.clone(), &settings.geo_databases);
     let refreshed = metrics::refresh_geo(geo.clone(), refresh, stop);
     let workers = store.useful_workers(settings.workers);
-    let (processing, threads) = (processing(process, geo, observer), Threads::for_processing(workers)?);
+    let lists = LiveLists::default();
+    // Before the first decision: a reward that is blocked must not slip through at the start.
+    let version = lists.read(store, clock, None).await.context("the lists cannot be read")?;
+    let kept = lists.clone().keep(store.clone(), clock.clone(), version, stop.clone());
+    let (processing, threads) =
+        (processing(process, geo, lists, observer), Threads::for_processing(workers)?);
     let forwarding = forwarding(process)?;
     let baseline = processing.processor.baseline.clone();
     // Before anything is decided, so that no reward of a restart is judged without it.
@@ -54,15 +60,15 @@ pub(crate) async fn work(process: &Process, geo: Geo, observer: Option<Observer>
         forwarded
     };
     let (worked, forwarded, (), (), ()) =
-        tokio::join!(worked, forwarded, refreshed, followed, jobs::scheduler::run(scheduled(process)));
+        tokio::join!(worked, forwarded, refreshed, followed, kept, jobs::scheduler::run(scheduled(process)));
     worked.and(forwarded).inspect_err(|error| error!(%error, "the worker stopped because of an error"))?;
     Ok(())
 }
 
-fn processing(process: &Process, geo: Geo, observer: Option<Observer>) -> Processing {
+fn processing(process: &Process, geo: Geo, lists: LiveLists, observer: Option<Observer>) -> Processing {
     Processing {
         store: process.store.clone(),
-        processor: Arc::new(processor(&process.settings, geo, observer)),
+        processor: Arc::new(processor(&process.settings, geo, lists, observer)),
         clock: process.clock.clone(),
         batch: process.settings.batch,
         stop: process.stop.clone(),

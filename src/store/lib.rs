@@ -18,6 +18,7 @@
 //! | [`reports`] | the reconciliation report of a business day, and its data |
 //! | [`statements`] | the network's statements, imported and matched step by step |
 //! | [`access`] | staff, sign-ins, sessions, tokens, audit |
+//! | [`lists`] | users, networks, sub ids and offers that people block, watch or trust |
 //! | [`operations`] | scheduled jobs, retention, policies, baselines |
 //!
 //! # Lock order
@@ -35,7 +36,8 @@
 //! | 7 | accounts, by name and currency | everything that moves money |
 //! | 8 | deliveries, by id (`SKIP LOCKED` where workers lease) | everything that changes deliveries; under the user's row |
 //! | 9 | tallies of sources, by key | processing, replay |
-//! | 10 | `audit_head` | every audited act, right before the commit |
+//! | 10 | `list_version` | everything that changes lists |
+//! | 11 | `audit_head` | every audited act, right before the commit |
 //!
 //! A transaction that loses a conflict starts again and reloads everything. On SQLite a writing transaction owns the
 //! whole file from its beginning.
@@ -44,6 +46,7 @@ pub mod access;
 pub mod db;
 pub mod deliveries;
 pub mod ledger;
+pub mod lists;
 pub mod operations;
 pub mod postbacks;
 pub mod reports;

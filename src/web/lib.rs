@@ -18,6 +18,7 @@
 //! | [`health`] | `/healthz`, `/readyz`, `/metrics` |
 //! | [`console`] | the pages, for staff |
 //! | [`assessment`] | the summary of `rewardgate assess`, a page that stands alone |
+//! | `listing` | adding to the lists of people, for pages and the API |
 //! | [`stating`] | finishing quarantined postbacks, for pages, the API and the command line |
 //! | [`caller`] | the caller's address behind trusted proxies |
 
@@ -35,6 +36,7 @@ mod front;
 pub mod health;
 pub mod ingest;
 pub mod limits;
+mod listing;
 mod patience;
 pub mod refusals;
 mod room;

@@ -53,15 +53,15 @@ async fn rewards_of_one_batch_know_each_other(home: &Home) {
 
 async fn a_crowd_on_one_address_stays_bounded(home: &Home) {
     for batch in 0..3 {
-        let calls: Vec<_> = (0..100)
-            .map(|number| at(&format!("T{batch}-{number}"), &format!("u{batch}-{number}")))
-            .collect();
+        let calls: Vec<_> =
+            (0..100).map(|number| at(&format!("T{batch}-{number}"), &format!("u{batch}-{number}"))).collect();
         home.process(&calls).await;
     }
     let lists = home.store.sightings(0, 100).await.expect("they are read");
     assert_eq!(lists.len(), 2, "one of the address, one of the time");
     assert!(lists.iter().all(|(_, entries)| entries.len() == MOST_CHARS), "{lists:?}");
-    let one_user: Vec<_> = (0..200).map(|number| at(&format!("U{number}"), "u").after(400 + number)).collect();
+    let one_user: Vec<_> =
+        (0..200).map(|number| at(&format!("U{number}"), "u").after(400 + number)).collect();
     home.process(&one_user).await;
     let users = home.store.user_memories(("main", "u"), 1).await.expect("they are read");
     assert_eq!(users.len(), 1, "`u0-0` follows `u`");
@@ -127,10 +127,17 @@ async fn differences(home: &Home) -> Vec<String> {
 async fn what_is_remembered_follows_from_the_rewards_and_can_be_replaced(home: &Home) {
     home.process(&[at("T1", "u1"), at("T2", "u2"), suspicious("T3").by("u1").with("ip", "1.1.1.1")]).await;
     home.process(&[reversal("T1").by("u1"), reversal("T9").by("u2")]).await;
-    home.process(&[at("T9", "u2"), at("T10", "u2").with("country_code", "FR").received(RECEIVED_AT - 40 * DAY_MS)])
-        .await;
-    home.process(&[reversal("T10").by("u2"), at("T11", "u1").without("ip"), at("T12", "u1").without("timestamp")])
-        .await;
+    home.process(&[
+        at("T9", "u2"),
+        at("T10", "u2").with("country_code", "FR").received(RECEIVED_AT - 40 * DAY_MS),
+    ])
+    .await;
+    home.process(&[
+        reversal("T10").by("u2"),
+        at("T11", "u1").without("ip"),
+        at("T12", "u1").without("timestamp"),
+    ])
+    .await;
     assert_eq!(differences(home).await, Vec::<String>::new());
     let mut raw = home.raw().await;
     raw.execute("UPDATE users SET memory = NULL WHERE user_id = 'u1'").await;
@@ -148,7 +155,10 @@ async fn what_is_remembered_follows_from_the_rewards_and_can_be_replaced(home: &
             memory: memory.text(),
         })
         .collect();
-    home.store.replace_memories(users, rebuilding.lists.into_iter().collect()).await.expect("they are replaced");
+    home.store
+        .replace_memories(users, rebuilding.lists.into_iter().collect())
+        .await
+        .expect("they are replaced");
     assert_eq!(differences(home).await, Vec::<String>::new());
 }
 

@@ -87,6 +87,8 @@ mod finishing;
 mod history;
 mod holds;
 #[cfg(test)]
+mod lists;
+#[cfg(test)]
 mod moments;
 #[cfg(test)]
 mod outages;

@@ -91,6 +91,8 @@ mod kills;
 #[cfg(test)]
 mod listeners;
 #[cfg(test)]
+mod listing;
+#[cfg(test)]
 mod lists;
 #[cfg(test)]
 mod manners;

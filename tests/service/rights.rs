@@ -81,7 +81,11 @@ const CALLS: [(&str, &str, May); 36] = [
 ];
 
 /// Calls of the document that are not in [`CALLS`].
-const MORE_CALLS: [(&str, &str, May); 7] = [
+const MORE_CALLS: [(&str, &str, May); 11] = [
+    ("get", "lists", Everybody),
+    ("get", "lists/{id}", Everybody),
+    ("post", "lists", Review),
+    ("post", "lists/{id}/remove", Review),
     ("get", "statements/{id}/missing.csv", Everybody),
     ("get", "ledger/proof", Everybody),
     ("get", "statements/{id}/missing.txt", Everybody),
@@ -91,7 +95,7 @@ const MORE_CALLS: [(&str, &str, May); 7] = [
     ("get", "reports/{date}.xlsx", Everybody),
 ];
 
-const PAGES: [(&str, May); 24] = [
+const PAGES: [(&str, May); 25] = [
     ("/", Everybody),
     ("/review", Everybody),
     ("/review/new?after=0", Everybody),
@@ -108,6 +112,7 @@ const PAGES: [(&str, May); 24] = [
     ("/reports/2020-01-01", Everybody),
     ("/reports/statements/987654321", Everybody),
     ("/reports/statements/987654321/missing.csv", Everybody),
+    ("/lists", Everybody),
     ("/policy", Everybody),
     ("/audit", Everybody),
     ("/help", Everybody),
@@ -119,7 +124,7 @@ const PAGES: [(&str, May); 24] = [
 ];
 
 /// A form: its path, its other fields, and who may send it.
-const FORMS: [(&str, &str, May); 25] = [
+const FORMS: [(&str, &str, May); 27] = [
     ("/review/decide", "do=release&id=987654321:1&note=x", Review),
     ("/decisions/987654321/undo", "", Review),
     ("/review/reversals/987654321", "do=dismiss&note=x", Review),
@@ -136,6 +141,8 @@ const FORMS: [(&str, &str, May); 25] = [
     ("/deliveries/987654321/resend", "", Review),
     ("/deliveries/987654321/give-up", "reason=x", Review),
     ("/deliveries/apps/nobodys/enable", "", Review),
+    ("/lists", "effect=block&kind=user&value=&reason=x", Review),
+    ("/lists/987654321/remove", "", Review),
     ("/reports/2020-01-01/sign-off", "note=x", Settle),
     ("/reports/statements/987654321/import", "", Settle),
     ("/reports/statements/987654321/discard", "", Settle),

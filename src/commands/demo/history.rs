@@ -10,6 +10,7 @@ use domain::report::day::BusinessDay;
 use domain::review::decision::Review;
 use domain::time::{Clock, TimestampMs};
 use geo::Geo;
+use jobs::lists::LiveLists;
 use jobs::postbacks::process::Processing;
 use sandbox::{Mix, Plan, PlanOptions, Signer, Template};
 use store::postbacks::inbox::NewPostback;
@@ -142,7 +143,7 @@ fn calls(at: TimestampMs, now: TimestampMs) -> i64 {
 fn processing(process: &Process, geo: &Geo, then: Arc<AtomicI64>) -> Processing {
     Processing {
         store: process.store.clone(),
-        processor: Arc::new(roles::processor(&process.settings, geo.clone(), None)),
+        processor: Arc::new(roles::processor(&process.settings, geo.clone(), LiveLists::default(), None)),
         clock: Clock::new(move || TimestampMs(then.load(Ordering::Relaxed))),
         batch: process.settings.batch,
         stop: process.stop.clone(),

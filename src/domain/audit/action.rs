@@ -116,6 +116,12 @@ actions! {
     PaymentTakenBack = "payment_taken_back",
     /// A new version of the policy took effect.
     PolicyChanged = "policy_changed",
+    /// An entry was added to a list, or replaced another one.
+    ListEntryAdded = "list_entry_added",
+    /// An entry of a list was removed.
+    ListEntryRemoved = "list_entry_removed",
+    /// The entries of a file were added to the lists.
+    ListImported = "list_imported",
     /// The audit was written to a file.
     AuditExported = "audit_exported",
 }

@@ -3,6 +3,7 @@
 use super::Reward;
 use crate::baseline::FromBaseline;
 use crate::history::Remembered;
+use crate::lists::hit::Hit;
 use crate::location::{GeoResult, Location};
 use crate::postback::event::Event;
 use crate::postback::networks::Field;
@@ -41,6 +42,8 @@ pub struct Incoming {
     pub location: Location,
     /// Whether the address matches the reported country.
     pub geo: GeoResult,
+    /// The entries of people's lists that match it.
+    pub listed: Vec<Hit>,
     /// Whether the caller is on the source's list; `None` without a list.
     pub caller_listed: Option<bool>,
     /// What the current baseline says of the event; `None` if it says nothing.

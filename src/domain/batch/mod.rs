@@ -241,6 +241,7 @@ impl Open {
             location: &incoming.location,
             geo: incoming.geo,
             caller_listed: incoming.caller_listed,
+            listed: &incoming.listed,
             unsigned: &incoming.source.unsigned,
             same_task,
             clicks: self.clicks,

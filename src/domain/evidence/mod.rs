@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::baseline::Normal;
 use crate::baseline::shares::Oddity;
 use crate::history::History;
+use crate::lists::hit::Hit;
 use crate::location::{DatabaseBuild, GeoResult, Location, NetworkTrait};
 use crate::money::Micros;
 use crate::policy::Policy;
@@ -64,6 +65,9 @@ pub struct Evidence {
     registry: bool,
     #[serde(rename = "caller", default, skip_serializing_if = "Option::is_none")]
     caller_listed: Option<bool>,
+    /// Absent if no entry of a list matched.
+    #[serde(rename = "lists", default, skip_serializing_if = "Vec::is_empty")]
+    listed: Vec<Hit>,
     /// Absent if the signature proves everything.
     #[serde(default, skip_serializing_if = "Unsigned::is_nothing")]
     unsigned: Unsigned,
@@ -140,6 +144,7 @@ impl Evidence {
             registry_only: false,
             registry: location.registry_only,
             caller_listed: facts.caller_listed,
+            listed: facts.listed.to_vec(),
             unsigned: facts.unsigned.clone(),
             same_task: facts.same_task,
             history: facts.history.clone(),
@@ -189,6 +194,7 @@ impl Evidence {
             location: &location,
             geo: reported.geo,
             caller_listed: self.caller_listed,
+            listed: &self.listed,
             unsigned: &self.unsigned,
             same_task: self.same_task,
             history: &self.history,

@@ -6,6 +6,7 @@
 use super::*;
 use crate::baseline::Times;
 use crate::baseline::shares::Oddity;
+use crate::lists::{Effect, Kind};
 use crate::postback::event::NoteKind;
 use crate::postback::networks::Field;
 use crate::postback::networks::coverage::Unsigned;
@@ -13,7 +14,7 @@ use crate::rules::ENGINE;
 
 const GOLDEN: &str = include_str!("golden.jsonl");
 const AT: TimestampMs = TimestampMs(1_795_435_200_000);
-const CASES: u64 = 260;
+const CASES: u64 = 280;
 /// Cases beside a baseline.
 const USUAL_CASES: u64 = 100;
 /// Of those, cases from this one on are of a sub id that is odd.
@@ -22,6 +23,8 @@ const WITH_SHARES: u64 = 60;
 const OF_ANY_NETWORK: u64 = 160;
 /// Cases from this one on have a past.
 const WITH_A_PAST: u64 = 200;
+/// Cases from this one on match entries of lists.
+const LISTED: u64 = 260;
 
 /// One line of the corpus.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -117,6 +120,7 @@ fn case(number: u64) -> Golden {
             registry_only: pick(4) == 0,
             registry: false,
             caller_listed: [None, Some(true), Some(false)][usize::try_from(pick(3)).unwrap_or_default()],
+            listed: Vec::new(),
             unsigned: Unsigned::default(),
             same_task: [None, Some(0), Some(0), Some(1)][usize::try_from(pick(4)).unwrap_or_default()],
             history: History::default(),
@@ -164,6 +168,9 @@ fn case(number: u64) -> Golden {
     }
     if number >= WITH_A_PAST {
         golden.facts.history = past(&mut pick);
+    }
+    if number >= LISTED {
+        golden.facts.listed = (0..=pick(2)).map(|_| hit(pick(3), pick(5))).collect();
     }
     golden
 }
@@ -236,6 +243,20 @@ fn cases() -> impl Iterator<Item = Golden> {
     (0..CASES).map(case).chain((0..USUAL_CASES).map(usual_case))
 }
 
+fn hit(effect: u64, kind: u64) -> Hit {
+    let at = |index: u64| usize::try_from(index).unwrap_or_default();
+    let (effect, kind) = (Effect::ALL[at(effect)], Kind::ALL[at(kind)]);
+    Hit {
+        id: 7,
+        kind,
+        effect,
+        value: "listed".into(),
+        until: (kind == Kind::User).then_some(TimestampMs(AT.0 + 86_400_000)),
+        by: "anna".into(),
+        why: "abuse".into(),
+    }
+}
+
 #[test]
 fn the_golden_corpus_has_the_results_that_it_had() {
     let judged: Vec<Golden> = cases().map(Golden::judged).collect();
@@ -291,6 +312,7 @@ fn a_usual_document_is_short() {
         registry_only: false,
         registry: false,
         caller_listed: Some(true),
+        listed: Vec::new(),
         unsigned: Unsigned::default(),
         same_task: Some(0),
         history: History::default(),
@@ -332,6 +354,7 @@ fn a_country_of_registration_that_is_not_known_stays_so() {
             location: &location,
             geo: GeoResult::Unknown,
             caller_listed: None,
+            listed: &[],
             unsigned: &Unsigned::default(),
             same_task: None,
             history: &History::default(),

@@ -285,4 +285,26 @@ mod tests {
             Policy::parse("[sources.a.offers.x.rules.Q3]\nratio = \"a lot\"").expect_err("invalid").0;
         assert_eq!(faults, ["`sources.a.offers.x.rules.Q3.ratio` is not a decimal number"]);
     }
+
+    #[test]
+    fn a_stored_policy_of_before_knows_no_lists() {
+        let policy = Policy::built_in().expect("the default loads");
+        let mut content: Table = serde_json::from_str(policy.content()).expect("plain data");
+        let rules = content.get_mut("rules").and_then(Value::as_table_mut).expect("rules");
+        for code in ["L1", "L2", "L3"] {
+            rules.remove(code).expect("it is there");
+        }
+        let before = serde_json::to_string(&content).expect("plain data");
+        let policy = Policy::of_content(&before).expect("it is read");
+        let rules = policy.rules("any", None);
+        assert!([&rules.l1, &rules.l2, &rules.l3].iter().all(|rule| !rule.enabled));
+    }
+
+    #[test]
+    fn only_trust_takes_points_off() {
+        let faults = |text: &str| Policy::parse(text).err().map(|bad| bad.0.join(""));
+        assert_eq!(faults("[rules.L3]\npoints = -1000"), None);
+        assert!(faults("[rules.L3]\npoints = 5").is_some_and(|why| why.contains("between -1000 and 0")));
+        assert!(faults("[rules.L2]\npoints = -5").is_some_and(|why| why.contains("between 0 and 1000")));
+    }
 }

@@ -14,7 +14,7 @@ macro_rules! thresholds {
         pub struct $name {
             /// False: the rule still reports its signal but never fires.
             pub enabled: bool,
-            /// Added to the score when the rule fires; 0 to 1,000, below 0 for a rule that trusts.
+            /// Added to the score when the rule fires; 0 to 1,000, and -1,000 to 0 for a rule about trust.
             pub points: i64,
             /// Holds the reward whatever the score.
             pub hard: bool,
@@ -213,6 +213,13 @@ thresholds! {
     }
 }
 
+impl Plain {
+    /// A rule that a stored policy does not know: it never fires.
+    fn disabled() -> Self {
+        Self { enabled: false, points: 0, hard: false }
+    }
+}
+
 /// The kind of task; decides how fast it can plausibly be completed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OfferClass {
@@ -317,6 +324,15 @@ pub struct Rules {
     pub c1: Trusted,
     /// A payout so large that a person should look.
     pub m1: Large,
+    /// An entry of a list blocks it. Policies of before know no lists.
+    #[serde(default = "Plain::disabled")]
+    pub l1: Plain,
+    /// An entry of a list watches it.
+    #[serde(default = "Plain::disabled")]
+    pub l2: Plain,
+    /// An entry of a list trusts it: its points are at most zero.
+    #[serde(default = "Plain::disabled")]
+    pub l3: Plain,
 }
 
 impl Rules {
@@ -432,11 +448,16 @@ impl Rules {
             ("H1.points", self.h1.points),
             ("V3.points", self.v3.points),
             ("M1.points", self.m1.points),
+            ("L1.points", self.l1.points),
+            ("L2.points", self.l2.points),
         ];
         for (key, points) in points {
             if !(0..=1_000).contains(&points) {
                 faults.push(format!("{key}` must be between 0 and 1000"));
             }
+        }
+        if !(-1_000..=0).contains(&self.l3.points) {
+            faults.push("L3.points` must be between -1000 and 0: trust takes points off".to_owned());
         }
         faults
     }

@@ -16,11 +16,17 @@ pub(super) fn g1(facts: &Facts<'_>, rules: &Rules) -> Signal {
     let (located, reported) = (located(facts), reported(facts));
     let registry = facts.location.registry_only;
     let is_common = facts.mismatch_permille.is_some_and(|share| share > super::COMMON_MISMATCH_PERMILLE);
+    let is_relay = facts.location.network.contains(&NetworkTrait::Relay);
     let text = match facts.geo {
         GeoResult::Match => format!("The address is in {located}, as the network says."),
-        GeoResult::Mismatch if registry => {
+        GeoResult::Mismatch if registry && !is_relay => {
             format!(
                 "The address is registered in {located}, the network says {reported} (registry data only)."
+            )
+        }
+        GeoResult::Mismatch if is_relay => {
+            format!(
+                "The address is in {located}, the network says {reported}; it is a relay that the settings name."
             )
         }
         GeoResult::Mismatch if is_common => {
@@ -37,7 +43,10 @@ pub(super) fn g1(facts: &Facts<'_>, rules: &Rules) -> Signal {
         (false, true) => rules.g1.common_points,
         (false, false) => rules.g1.points,
     };
-    finding(facts, "G1", fired, text).weigh(Weight { points, ..rules.g1.weight() })
+    let weight = Weight { points, ..rules.g1.weight() };
+    // Whoever runs a relay chooses where it ends: its country says nothing about the user.
+    let weight = if is_relay { Weight { points: 0, hard: false, ..weight } } else { weight };
+    finding(facts, "G1", fired, text).weigh(weight)
 }
 
 /// G2: not the same country, but no contradiction.
@@ -103,7 +112,9 @@ pub(super) fn n1(facts: &Facts<'_>, rules: &Rules) -> Signal {
     if is_only_reported {
         traits.extend(reported);
     }
-    let strongest = traits.iter().copied().max_by_key(|kind| points(&rules.n1, *kind));
+    // Databases file a relay under hosting or VPN; the settings know better.
+    let relay = traits.iter().copied().find(|kind| *kind == NetworkTrait::Relay);
+    let strongest = relay.or_else(|| traits.iter().copied().max_by_key(|kind| points(&rules.n1, *kind)));
     let points = strongest.map_or(0, |kind| points(&rules.n1, kind));
     let organisation =
         facts.location.organisation.as_deref().map(|name| format!(" ({name})")).unwrap_or_default();
@@ -138,7 +149,7 @@ fn points(points: &NetworkPoints, kind: NetworkTrait) -> i64 {
         NetworkTrait::Vpn | NetworkTrait::Anonymous => points.vpn,
         NetworkTrait::PublicProxy | NetworkTrait::ResidentialProxy => points.proxy,
         NetworkTrait::Hosting => points.hosting,
-        NetworkTrait::Satellite | NetworkTrait::Anycast | NetworkTrait::Cellular => 0,
+        NetworkTrait::Satellite | NetworkTrait::Anycast | NetworkTrait::Cellular | NetworkTrait::Relay => 0,
     }
 }
 

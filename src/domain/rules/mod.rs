@@ -6,6 +6,7 @@
 mod chain;
 mod data;
 mod geo;
+mod lists;
 mod money;
 mod record;
 mod shares;
@@ -17,6 +18,7 @@ mod velocity;
 use crate::baseline::Normal;
 use crate::baseline::shares::Oddity;
 use crate::history::History;
+use crate::lists::hit::Hit;
 use crate::location::{GeoResult, Location};
 use crate::policy::Rules;
 use crate::postback::event::Event;
@@ -40,6 +42,8 @@ pub struct Facts<'a> {
     pub geo: GeoResult,
     /// Whether the source's list of callers names the address that the postback came from; `None` without a list.
     pub caller_listed: Option<bool>,
+    /// The entries of people's lists that match.
+    pub listed: &'a [Hit],
     /// What the network's signature leaves open.
     pub unsigned: &'a Unsigned,
     /// Earlier rewards of the same user for the same offer and event under other keys; `None` if the postback
@@ -65,10 +69,10 @@ pub const ENGINE: i64 = 1;
 pub const COMMON_MISMATCH_PERMILLE: i64 = 50;
 
 /// The code of every rule, in the order in which people read them.
-pub const CODES: [&str; 36] = [
+pub const CODES: [&str; 39] = [
     "Q1", "Q2", "Q2b", "Q3", "Q4", "Q5", "Q6", "Q7", "Q8", "Q9", "T1", "T2", "T3", "T4", "T4b", "T5", "T6",
     "T7", "T8", "T9", "G1", "G2", "G3", "G4", "N1", "S1", "S2", "S3", "S4", "V1", "V2", "V3", "H1", "H2",
-    "M1", "C1",
+    "M1", "C1", "L1", "L2", "L3",
 ];
 
 /// The signal of a rule that compares with the past, while nothing has been learned of it: the first rewards of a publisher
@@ -124,6 +128,9 @@ pub(crate) fn look(facts: &Facts<'_>, rules: &Rules) -> Vec<Signal> {
         shares::h2(facts, rules),
         money::m1(facts, rules),
         record::c1(facts, rules),
+        lists::l1(facts, rules),
+        lists::l2(facts, rules),
+        lists::l3(facts, rules),
     ]
 }
 

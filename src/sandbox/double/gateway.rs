@@ -165,6 +165,7 @@ impl Gateway {
             geo,
             caller_listed: None,
             normal: None,
+            listed: Vec::new(),
         };
         let outcome = BatchOutcome::of(vec![incoming], known, &self.policy, Tz::UTC, now);
         for settled in outcome.rewards {

@@ -10,6 +10,7 @@ mod deliveries;
 pub(crate) mod error;
 mod known;
 mod ledger;
+mod lists;
 mod openapi;
 mod page;
 mod postbacks;
@@ -86,6 +87,8 @@ pub fn routes(api: Arc<Api>) -> impl Filter<Extract = (Response,), Error = Rejec
         .or(deliveries::routes(&api))
         .unify()
         .or(ledger::routes(&api))
+        .unify()
+        .or(lists::routes(&api))
         .unify()
         .or(reports::routes(&api))
         .unify()

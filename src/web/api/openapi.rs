@@ -8,7 +8,8 @@ use super::answers::EveryAnswer;
 use super::error::{ErrorBody, ErrorDetail};
 use super::quarantine::StateRequest;
 use super::{
-    deliveries, ledger, postbacks, quarantine, reports, reversals, reviews, rewards, statements, terms, users,
+    deliveries, ledger, lists, postbacks, quarantine, reports, reversals, reviews, rewards, statements,
+    terms, users,
 };
 
 #[derive(OpenApi)]
@@ -42,6 +43,10 @@ use super::{
         deliveries::give_up,
         deliveries::apps,
         deliveries::enable,
+        lists::list,
+        lists::one,
+        lists::add,
+        lists::remove,
         reports::list,
         reports::one,
         reports::csv,

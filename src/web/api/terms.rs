@@ -1,6 +1,8 @@
 //! Types of parameters and fields in the OpenAPI document: each once, with the bounds that the reading code checks. A test asks every call with values on both sides of each bound.
 
 use domain::delivery::{Event, Reason, Status as DeliveryStanding};
+use domain::lists::entry::{MAX_DAYS, MAX_REASON_CHARS, MAX_VALUE_CHARS};
+use domain::lists::{Effect, Kind as ListedKind};
 use domain::report::State as ReportStanding;
 use domain::report::sheets::Sheet;
 use domain::review::decision::MAX_NOTE_LEN;
@@ -148,7 +150,7 @@ terms! {
     /// The decision of a verdict.
     DecisionName = one_of(["credit", "hold"]);
     /// The family of a signal.
-    FamilyName = one_of(["data", "time", "geo", "velocity", "money"]);
+    FamilyName = one_of(["data", "time", "geo", "velocity", "money", "list"]);
     /// How the country sent by the network compares with the country of the address.
     GeoResult = one_of(["match", "compatible", "mismatch", "unknown", "invalid"]);
     /// The outcome of a postback.
@@ -183,8 +185,25 @@ terms! {
     StateResult = one_of(["preview", "stated", "proposed", "confirmed"]);
     /// An action of a person.
     ActName = one_of(["stated", "proposed", "confirmed", "declined", "set_aside", "taken_up"]);
+    /// What an entry of a list names.
+    ListKind = one_of(ListedKind::ALL.map(ListedKind::name));
+    /// What an entry does: block holds every reward, watch adds points, trust takes points off.
+    ListEffect = one_of(Effect::ALL.map(Effect::name));
+    /// Whether an entry decides now: ended ones were removed or replaced, or have expired.
+    ListStateName = one_of(["in_force", "ended", "all"]);
+    /// What an entry names, without control characters.
+    ListValue = string().min_length(Some(1)).max_length(Some(MAX_VALUE_CHARS)).pattern(Some(r"^[^\u0000-\u001F\u007F-\u009F]*$"));
+    /// Why, not only blanks.
+    ListReason = words(MAX_REASON_CHARS);
+    /// Days until an entry ends.
+    ListDays = integer().minimum(Some(1)).maximum(Some(MAX_DAYS));
     /// The kind of an error.
     ErrorCode = one_of(super::error::CODES);
+}
+
+impl ListDays {
+    /// The days that are taken.
+    pub(super) const RANGE: std::ops::RangeInclusive<i64> = 1..=MAX_DAYS;
 }
 
 /// Schema of [`StateRequest`](super::quarantine::StateRequest) as a whole: a reason unless it is a preview, and at least

@@ -3,7 +3,7 @@
 //! | folder | contents |
 //! |---|---|
 //! | `shell` | requests and answers, signing in, the frame of every page, formats, the handbook |
-//! | `review` | for the risk team: today, the queue, decisions, rewards, users, reversals |
+//! | `review` | for the risk team: today, the queue, decisions, rewards, users, reversals, lists |
 //! | `finance` | reports, statements, uploads |
 //! | `sources` | each source: its URL, what it sends, who calls; trying a captured call |
 //! | `admin` | postbacks, quarantine, deliveries, policy, audit, staff |
@@ -95,7 +95,7 @@ pub type Choices = tokio::sync::Mutex<Option<(TimestampMs, Vec<Choice>)>>;
 const CHOICES_MS: i64 = 10_000;
 
 /// First segments of all paths of the pages.
-const ROOTS: [&str; 16] = [
+const ROOTS: [&str; 17] = [
     "login",
     "logout",
     "review",
@@ -105,6 +105,7 @@ const ROOTS: [&str; 16] = [
     "sources",
     "deliveries",
     "reports",
+    "lists",
     "policy",
     "audit",
     "help",

@@ -5,7 +5,7 @@ use domain::audit::Action;
 use super::Console;
 use super::admin::{audit, deliveries, people, policy, postbacks, quarantine};
 use super::finance::{report, reports, statement};
-use super::review::{decide, queue, reversals, reward, rewards, today, user};
+use super::review::{decide, lists, queue, reversals, reward, rewards, today, user};
 use super::shell::answer::{self, Answer};
 use super::shell::request::Request;
 use super::shell::session::{self, Viewer};
@@ -71,6 +71,9 @@ impl Console {
             (true, ["reports", "statements", id, act]) => {
                 statement::act(self, viewer, request, id, act).await
             }
+            (false, ["lists"]) => lists::page(self, viewer, request).await,
+            (true, ["lists"]) => lists::add(self, viewer, request).await,
+            (true, ["lists", id, "remove"]) => lists::remove(self, viewer, request, id).await,
             (false, ["policy"]) => policy::page(self, viewer).await,
             (false, ["audit"]) => audit::page(self, viewer, request).await,
             (false, ["audit", "audit.csv"]) => audit::file(self, viewer, request).await,

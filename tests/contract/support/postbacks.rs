@@ -6,12 +6,14 @@ use std::sync::{Arc, LazyLock};
 
 use domain::batch::{BatchOutcome, SourceTerms};
 use domain::caller::CallerList;
+use domain::lists::own::OwnNetworks;
 use domain::money::MICROS_PER_UNIT;
 use domain::policy::Policy;
 use domain::postback::event::Params;
 use domain::postback::networks::coverage::Unsigned;
 use domain::postback::networks::kinds::Meaning;
 use domain::time::TimestampMs;
+use jobs::lists::LiveLists;
 use jobs::postbacks::process::{Processor, SourceSettings, process};
 use store::Store;
 use store::postbacks::inbox::{Claim, NewPostback};
@@ -172,8 +174,18 @@ pub(crate) fn processor_in(timezone: chrono_tz::Tz) -> Arc<Processor> {
     processor_under(Policy::built_in().expect("the built-in policy"), timezone)
 }
 
+/// The usual processor with lists.
+pub(crate) fn processor_of_lists(lists: &LiveLists) -> Arc<Processor> {
+    let policy = Policy::built_in().expect("the built-in policy");
+    processor_with(policy, chrono_tz::Europe::Berlin, lists.clone())
+}
+
 /// The same with another policy.
 pub(crate) fn processor_under(policy: Policy, timezone: chrono_tz::Tz) -> Arc<Processor> {
+    processor_with(policy, timezone, LiveLists::default())
+}
+
+fn processor_with(policy: Policy, timezone: chrono_tz::Tz, lists: LiveLists) -> Arc<Processor> {
     let source = |name: &str, currency: &str| {
         let terms = SourceTerms {
             name: name.into(),
@@ -193,6 +205,8 @@ pub(crate) fn processor_under(policy: Policy, timezone: chrono_tz::Tz) -> Arc<Pr
         policy,
         geo: geo::Geo::open(&[]).expect("built-in registry data"),
         baseline: Arc::default(),
+        lists,
+        own_networks: OwnNetworks::default(),
         timezone,
         observer: None,
     })

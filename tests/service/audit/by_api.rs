@@ -46,6 +46,8 @@ pub(super) const ACTS: &[Action] = &[
     Action::DifferenceAccepted,
     Action::StatementPaid,
     Action::PaymentTakenBack,
+    Action::ListEntryAdded,
+    Action::ListEntryRemoved,
     Action::TokenAdded,
 ];
 
@@ -118,6 +120,7 @@ fn every_call_of_the_api_that_changes_something_leaves_one_line(on: Kind) {
     let note = json!({ "note": "why" });
     desk.once(&format!("reports/{date}/sign-off"), &note, Action::ReportSigned, &format!("report {date}"));
     statements(&mut desk);
+    lists(&mut desk);
     everything_was_called(&up, &desk.called);
     // A service acts under its own name.
     let output = gate.run(&["token", "add", "robot", "--role", "admin"]);
@@ -208,6 +211,14 @@ fn deliveries(gate: &Gate, desk: &mut Desk<'_>) {
     desk.act("apps/main/enable", &json!({}), Action::AppEnabled, "app main");
     assert_eq!(desk.api.post("apps/main/enable", "").status, 200);
     desk.book.none("it was on");
+}
+
+fn lists(desk: &mut Desk<'_>) {
+    let body = json!({ "kind": "user", "value": "u-77", "effect": "watch", "reason": "why" });
+    desk.act("lists", &body, Action::ListEntryAdded, "list entry 1");
+    assert_eq!(desk.api.post("lists", "{\"kind\":\"user\"}").status, 400);
+    desk.book.none("nothing was added");
+    desk.once("lists/1/remove", &json!({}), Action::ListEntryRemoved, "list entry 1");
 }
 
 fn statements(desk: &mut Desk<'_>) {

@@ -46,6 +46,9 @@ pub(super) const ACTS: &[Action] = &[
     Action::DifferenceAccepted,
     Action::StatementPaid,
     Action::PaymentTakenBack,
+    Action::ListEntryAdded,
+    Action::ListEntryRemoved,
+    Action::ListImported,
     Action::AuditExported,
 ];
 
@@ -71,6 +74,7 @@ const OTHERS: &[&str] = &[
     "networks show",
     "networks test",
     "deliveries list",
+    "lists show",
     "token list",
     "staff list",
     "sandbox",
@@ -126,6 +130,7 @@ fn every_command_that_changes_something_leaves_one_line(on: Kind) {
     let sign_off = ["report", "sign-off", &date, "--as", "mara", "--note", "why"];
     shell.once("mara", &sign_off, Action::ReportSigned, &format!("report {date}"));
     statements(&gate, &mut shell);
+    lists(&gate, &mut shell);
     shell.act(NOBODY_NAMED, &["audit", "export", "--to", "2020-01-01"], Action::AuditExported, "audit");
     everything_was_run(&gate, &shell.run);
     shell.book.close(ACTS);
@@ -239,6 +244,19 @@ fn deliveries(gate: &Gate, shell: &mut Shell<'_>) {
     shell.book.none("nothing is sent again");
     disable_app(gate);
     shell.once(NOBODY_NAMED, &["deliveries", "enable", "main"], Action::AppEnabled, "app main");
+}
+
+fn lists(gate: &Gate, shell: &mut Shell<'_>) {
+    let add = ["lists", "add", "user", "u-77", "--effect", "watch", "--reason", "why", "--as", "mara"];
+    shell.act("mara", &add, Action::ListEntryAdded, "list entry 1");
+    shell.once(NOBODY_NAMED, &["lists", "remove", "1"], Action::ListEntryRemoved, "list entry 1");
+    let path = gate.path("list.csv");
+    std::fs::write(&path, "kind,value,effect,reason\nuser,u-78,block,why\nuser,u-79,block,why\n")
+        .expect("room");
+    let file = path.to_str().expect("a path");
+    shell.run(&["lists", "import", file, "--dry-run"]);
+    shell.book.none("the file was only checked");
+    shell.act(NOBODY_NAMED, &["lists", "import", file], Action::ListImported, "list entries, 2 to 3");
 }
 
 fn statements(gate: &Gate, shell: &mut Shell<'_>) {

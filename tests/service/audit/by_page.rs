@@ -57,6 +57,8 @@ pub(super) const ACTS: &[Action] = &[
     Action::DifferenceAccepted,
     Action::StatementPaid,
     Action::PaymentTakenBack,
+    Action::ListEntryAdded,
+    Action::ListEntryRemoved,
     Action::AuditExported,
 ];
 
@@ -127,6 +129,13 @@ fn every_page_form_that_changes_something_leaves_one_line(on: Kind) {
         &format!("report {date}"),
     );
     statements(&api, &mut desk);
+    desk.act(
+        "/lists",
+        "effect=watch&kind=user&value=u-77&reason=why&expires=30d",
+        Action::ListEntryAdded,
+        "list entry 1",
+    );
+    desk.once("/lists/1/remove", "", Action::ListEntryRemoved, "list entry 1");
     desk.send("/sources", "call=%2Fpb%2Ftargo");
     desk.book.none("trying a captured call");
     people(&up, &mut desk);

@@ -70,7 +70,7 @@ impl Asked {
                 operation,
             })
             .collect();
-        assert!(calls.len() >= 43, "only {} calls", calls.len());
+        assert!(calls.len() >= 47, "only {} calls", calls.len());
         calls
     }
 

@@ -17,7 +17,7 @@ on_both_databases!(
     refused_and_quarantined_calls_are_replayed_after_the_fix,
 );
 
-const PAGES: [&str; 17] = [
+const PAGES: [&str; 18] = [
     "/",
     "/review",
     "/rewards",
@@ -31,6 +31,7 @@ const PAGES: [&str; 17] = [
     "/reports/2026-11-23",
     "/reports/2026-11-23.xlsx",
     "/reports/statements/1",
+    "/lists",
     "/policy",
     "/audit",
     "/help",

@@ -34,6 +34,8 @@ fn pages(team: &Team) -> Vec<String> {
         "/postbacks?outcome=quarantined",
         "/sources",
         "/deliveries",
+        "/lists",
+        "/lists?state=all&kind=address",
         "/policy",
         "/audit",
         "/help",

@@ -47,6 +47,7 @@ impl Outlook {
             geo: GeoResult::Unknown,
             caller_listed: None,
             normal: None,
+            listed: Vec::new(),
         };
         let known = ExistingRewards { rewards: known, ..ExistingRewards::default() };
         let outcome = BatchOutcome::of(vec![incoming], known, policy, Tz::UTC, now);

@@ -130,6 +130,7 @@ fn a_step_that_was_stated_is_signed_by_the_person_with_the_reason() {
         geo: GeoResult::Unknown,
         caller_listed: None,
         normal: None,
+        listed: Vec::new(),
     };
     let outcome = BatchOutcome::of(
         vec![incoming(1, "T1"), incoming(2, "T2")],

@@ -100,6 +100,7 @@ impl Books {
                 geo: GeoResult::Unknown,
                 caller_listed: None,
                 normal: None,
+                listed: Vec::new(),
             }
         });
         let batch: Vec<_> = batch.collect();
@@ -333,6 +334,7 @@ fn faults_of_data_are_tallied_by_source_and_rule() {
         geo: GeoResult::Unknown,
         caller_listed: None,
         normal: None,
+        listed: Vec::new(),
     });
     let policy = Policy::built_in().expect("valid");
     let tallies =

@@ -128,6 +128,7 @@ fn incoming(postback_id: i64, event: Event) -> Incoming {
         geo: GeoResult::Unknown,
         caller_listed: None,
         normal: None,
+        listed: Vec::new(),
     }
 }
 

@@ -5,6 +5,7 @@ use crate::baseline::Normal;
 use crate::baseline::shares::Oddity;
 use crate::evidence::{Evidence, Reported};
 use crate::history::History;
+use crate::lists::hit::Hit;
 use crate::location::{Location, compare};
 use crate::money::Micros;
 use crate::policy::Policy;
@@ -21,6 +22,7 @@ pub(super) struct Case {
     pub(super) event: Event,
     pub(super) location: Location,
     pub(super) caller_listed: Option<bool>,
+    pub(super) listed: Vec<Hit>,
     pub(super) unsigned: Unsigned,
     pub(super) same_task: Option<i64>,
     pub(super) policy: &'static str,
@@ -60,6 +62,7 @@ impl Case {
             event,
             location,
             caller_listed: None,
+            listed: Vec::new(),
             unsigned: Unsigned::default(),
             same_task: Some(0),
             clicks: Clicks::default(),
@@ -109,6 +112,7 @@ impl Case {
             location: &self.location,
             geo,
             caller_listed: self.caller_listed,
+            listed: &self.listed,
             unsigned: &self.unsigned,
             same_task: self.same_task,
             history: &self.history,

@@ -3,6 +3,7 @@
 pub(crate) mod decide;
 pub(crate) mod evidence;
 pub(crate) mod going_on;
+pub(crate) mod lists;
 pub(crate) mod queue;
 pub(crate) mod reversals;
 pub(crate) mod reward;

@@ -13,6 +13,7 @@ use store::rewards::list::{StepRow, TransferRow};
 use crate::console::Console;
 use crate::console::review::decide::{Done, Undo};
 use crate::console::review::evidence;
+use crate::console::review::lists::Target;
 use crate::console::shell::answer::{Answered, PageError, page as render};
 use crate::console::shell::frame::{Frame, refusal};
 use crate::console::shell::request::Request;
@@ -20,6 +21,7 @@ use crate::console::shell::session::Viewer;
 use crate::console::shell::show::{
     Moment, counted, dollars_in, figure, happened, moment, priced, short, sign, span, usd,
 };
+use crate::console::shell::visible::filters;
 
 pub(crate) struct SignalView {
     pub(crate) fired: bool,
@@ -148,6 +150,8 @@ pub(crate) struct RewardView {
     pub(crate) transfers: Vec<TransferView>,
     pub(crate) postbacks: Vec<PostbackView>,
     pub(crate) deliveries: Vec<DeliveryView>,
+    /// What an entry of a list can name; empty for people who may not add one.
+    pub(crate) targets: Vec<Target>,
     /// True on a page of its own.
     pub(crate) alone: bool,
     /// Path of the page after a decision; empty for none.
@@ -244,6 +248,7 @@ pub(crate) async fn view(
         user_link: crate::console::review::user::link(&row.app, &row.user_id),
         sentence: evidence::sentence(&row, verdict.as_ref()),
         notices,
+        targets: if viewer.may_review() { Target::of_reward(&row) } else { Vec::new() },
         may_decide: is_held && viewer.may_review(),
         may_overturn: row.status == Status::Rejected.name() && viewer.may_review(),
         histogram,

@@ -41,7 +41,7 @@ pub(crate) struct Frame {
     pub(crate) health_exact: String,
 }
 
-const PAGES: [(&str, &str); 10] = [
+const PAGES: [(&str, &str); 11] = [
     ("/", "Today"),
     ("/review", "Review"),
     ("/rewards", "Rewards"),
@@ -49,6 +49,7 @@ const PAGES: [(&str, &str); 10] = [
     ("/sources", "Sources"),
     ("/deliveries", "Deliveries"),
     ("/reports", "Reports"),
+    ("/lists", "Lists"),
     ("/policy", "Policy"),
     ("/audit", "Audit"),
     ("/help", "Help"),

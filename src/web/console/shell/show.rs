@@ -258,6 +258,9 @@ pub(crate) fn rule_name(code: &str) -> &'static str {
         "C1" => "Trusted user",
         "C2" => "Approved again",
         "M1" => "Large reward",
+        "L1" => "Blocked by a list",
+        "L2" => "Watched by a list",
+        "L3" => "Trusted by a list",
         _ => "Held",
     }
 }

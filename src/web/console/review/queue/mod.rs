@@ -12,6 +12,7 @@ use store::review::holds::HoldFilter;
 use crate::console::Console;
 use crate::console::review::decide::{Done, Undo};
 use crate::console::review::going_on::{first_cluster, following, open};
+use crate::console::review::lists::Target;
 use crate::console::review::reward::{self, RewardView};
 use crate::console::review::scope::Scope;
 use crate::console::shell::answer::{Answer, Answered, PageError, page as render};
@@ -56,6 +57,8 @@ struct ReviewPage {
 struct OpenCluster {
     title: String,
     back: String,
+    /// What an entry of a list can name; empty for people who may not add one.
+    targets: Vec<Target>,
 }
 
 pub(super) struct Chip {
@@ -117,6 +120,7 @@ pub(crate) async fn page(console: &Console, viewer: &Viewer, request: &Request) 
             &key.second,
             listed.holds.first().map(|hold| hold.offer.as_str()).unwrap_or_default(),
         ),
+        targets: if viewer.may_review() { Target::of_cluster(&key) } else { Vec::new() },
         back: scope.clone().all_clusters().url(&[("o1", key.first), ("o2", key.second)]),
     });
     let back = scope.url(&[]);

@@ -11,7 +11,7 @@ use crate::console::shell::request::Request;
 use crate::console::shell::session::Viewer;
 
 /// Handbook links by page of the side bar.
-pub(crate) const HELP_OF: [(&str, &str); 12] = [
+pub(crate) const HELP_OF: [(&str, &str); 13] = [
     ("/", "/help"),
     ("/review", "/help/review#queue"),
     ("/rewards", "/help/rules"),
@@ -19,6 +19,7 @@ pub(crate) const HELP_OF: [(&str, &str); 12] = [
     ("/sources", "/help/networks#watching-sources"),
     ("/deliveries", "/help/api#signed-postbacks-to-the-app"),
     ("/reports", "/help/finance"),
+    ("/lists", "/help/rules#lists"),
     ("/policy", "/help/rules"),
     ("/audit", "/help/review#audit"),
     ("/people", "/help/review#staff"),
