@@ -24,7 +24,7 @@ const fn v6(country: &'static str, [a, b]: [u16; 2], prefix_bits: u32) -> Block 
 }
 
 /// Home addresses of users. Do not reorder: a seed refers to positions.
-pub(super) const HOMES: [Block; 44] = [
+pub(super) static HOMES: [Block; 44] = [
     // Deutsche Telekom
     v4("DE", [79, 192], 10),
     v4("DE", [84, 128], 10),
@@ -151,7 +151,7 @@ mod tests {
     #[test]
     fn every_host_is_public_and_belongs_to_one_country() {
         let mut rng = Xoshiro256PlusPlus::seed_from_u64(1);
-        for block in HOMES {
+        for block in &HOMES {
             for _ in 0..500 {
                 let address = block.host(&mut rng);
                 assert!(is_public(address) && block.contains(address), "{address}");

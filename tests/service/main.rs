@@ -109,6 +109,8 @@ mod pages;
 #[cfg(test)]
 mod path;
 #[cfg(test)]
+mod personas;
+#[cfg(test)]
 mod poison;
 #[cfg(test)]
 mod proof;

@@ -1,7 +1,7 @@
 //! What fraud does: waves of accounts, each of one scheme.
 
 use super::chance::{Chance, int};
-use super::offers::{INSTALL, LEVEL, PURCHASE};
+use super::offers::{Catalogue, INSTALL, LEVEL, PURCHASE};
 use super::persona::Persona;
 use super::places::Place;
 use super::population::Scheme;
@@ -51,8 +51,11 @@ impl World {
     }
 
     fn gang(&mut self, persona: Persona, scheme: Scheme, size: Size, day: u32) -> Gang {
-        let ipv6 = if persona == Persona::FarmIpv6 { 1.0 } else { 0.0 };
-        let proxies = (0..PROXIES).map(|_| self.places.home(ipv6, &mut self.chance)).collect();
+        let (places, chance) = (&self.places, &mut self.chance);
+        let proxies = match persona {
+            Persona::FarmIpv6 => places.ipv6_home(chance).into_iter().collect(),
+            _ => (0..PROXIES).map(|_| places.home(0.0, chance)).collect(),
+        };
         let (sub, source) = match persona {
             // One publisher's placement all the time: the rarest.
             Persona::ClickInjector => (Some(self.last_sub()), 0),
@@ -62,10 +65,7 @@ impl World {
         let offers = match persona {
             Persona::FarmIpv4 | Persona::FarmIpv6 | Persona::DurationTwin => self.distinct(size.offers, None),
             // Always the same offers: those whose baseline is to be moved.
-            Persona::SlowPoisoner => {
-                let (catalogue, mut own) = (&self.catalogue, Chance::of(0));
-                (0..size.offers).map(|_| catalogue.any(&mut own)).collect()
-            }
+            Persona::SlowPoisoner => distinct(&self.catalogue, &mut Chance::of(0), size.offers, None),
             _ => Vec::new(),
         };
         let began_s = self.second_of(day);
@@ -81,18 +81,17 @@ impl World {
     fn account(&mut self, gang: &Gang) -> u32 {
         let user = self.people.new_number();
         let home = self.gang_home(gang, user);
-        let mut offers = match gang.persona {
+        let offers = match gang.persona {
             Persona::ClickInjector => self.distinct(gang.size.offers, Some(INSTALL)),
             Persona::LevelSpoofer => self.distinct(gang.size.offers, Some(LEVEL)),
             _ if gang.offers.is_empty() => self.distinct(gang.size.offers, None),
             _ => gang.offers.clone(),
         };
-        offers.dedup();
         let window_s = gang.scheme.hours * 3_600.0;
         let mut clicked_at_s = gang.began_s + int(self.chance.between([0.0, window_s]));
         let mut done = 0;
         for offer in offers {
-            let place = self.places.at(home, &mut self.chance);
+            let place = home.device(&mut self.chance);
             let sub = gang.sub.unwrap_or_else(|| self.sub());
             let mut deed = Deed {
                 persona: gang.persona,
@@ -145,7 +144,7 @@ impl World {
                 break;
             };
             let place = self.places.home(self.population.users.ipv6, &mut self.chance);
-            let place = self.places.at(place, &mut self.chance);
+            let place = place.device(&mut self.chance);
             let clicked_at_s = began_s + int(self.chance.between([0.0, scheme.hours * 3_600.0]));
             let took_ms = self.scheme_ms(&scheme, self.catalogue.offers[offer].steps[0].median_s);
             let (sub, reversed) = (self.sub(), scheme.reversed);
@@ -192,19 +191,20 @@ impl World {
         int(drawn.unwrap_or_else(|| self.chance.between(scheme.seconds)) * 1_000.0)
     }
 
-    /// So many different offers, of one class if it is named.
     fn distinct(&mut self, number: u32, class: Option<usize>) -> Vec<usize> {
-        let (catalogue, chance) = (&self.catalogue, &mut self.chance);
-        let mut found = Vec::new();
-        for _ in 0..number {
-            let new = (0..ATTEMPTS)
-                .map(|_| match class {
-                    Some(class) => catalogue.of_class(class, chance),
-                    None => catalogue.any(chance),
-                })
-                .find(|offer| !found.contains(offer));
-            found.extend(new);
-        }
-        found
+        distinct(&self.catalogue, &mut self.chance, number, class)
     }
+}
+
+/// So many different offers, of one class if it is named; fewer if there are not so many.
+fn distinct(catalogue: &Catalogue, chance: &mut Chance, number: u32, class: Option<usize>) -> Vec<usize> {
+    let mut found = Vec::new();
+    for _ in 0..number {
+        let mut draws = (0..ATTEMPTS).map(|_| match class {
+            Some(class) => catalogue.of_class(class, chance),
+            None => catalogue.any(chance),
+        });
+        found.extend(draws.find(|offer| !found.contains(offer)));
+    }
+    found
 }

@@ -8,11 +8,12 @@ use domain::postback::networks::signature::{Place, Refusal};
 use domain::postback::networks::{Field, Method};
 use domain::text::hex;
 
+use super::bounds::BadPopulation;
 use super::chance::Chance;
 use super::line::{Act, Completion, Line};
 use super::offers::{Offer, Step};
 use super::persona::Persona;
-use super::population::{BadPopulation, Population};
+use super::population::Population;
 use super::schedule::{Extent, Schedule};
 use crate::mix::Variety;
 use crate::network::Network;
@@ -121,6 +122,11 @@ impl Log {
     /// Its parameters.
     pub fn population(&self) -> &Population {
         &self.schedule.world.population
+    }
+
+    /// False if the source must say what a payout is worth.
+    pub fn names_rewards(&self) -> bool {
+        self.network.definition().field(Field::Reward).is_some()
     }
 
     /// Name and secret of each source.
@@ -232,7 +238,8 @@ impl Told for Said<'_> {
     }
 
     fn sub2(&self) -> String {
-        let is_ios = self.completion.user % 3 == 0 && self.completion.persona != Persona::ClickInjector;
+        let is_ios =
+            self.completion.user.is_multiple_of(3) && self.completion.persona != Persona::ClickInjector;
         if is_ios { "ios" } else { "android" }.into()
     }
 }

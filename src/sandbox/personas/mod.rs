@@ -6,7 +6,7 @@
 //! | module | what it holds |
 //! |---|---|
 //! | [`Persona`] | who is behind a completion |
-//! | `population` | the parameters and their bounds |
+//! | `population`, `bounds` | the parameters, and between what each must be |
 //! | `chance` | seeded draws |
 //! | `offers`, `places`, `people` | what is done, where, by whom |
 //! | `world` | all of them, and the calls to come |
@@ -15,6 +15,7 @@
 //! | `log` | each call as the network signs and sends it |
 //! | `writing` | the log and the truth as files |
 
+mod bounds;
 mod chance;
 mod gangs;
 mod honest;
@@ -29,11 +30,12 @@ mod schedule;
 mod world;
 mod writing;
 
+pub use bounds::BadPopulation;
 pub use line::{Act, Completion, Line};
 pub use log::{Log, LogError, Logged};
 pub use persona::Persona;
 pub use places::HOSTING;
-pub use population::{BadPopulation, Population};
+pub use population::Population;
 pub use schedule::{Extent, MAX_DAYS, MAX_EVENTS};
 pub use writing::{Form, Truth};
 

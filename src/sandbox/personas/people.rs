@@ -33,7 +33,7 @@ pub(super) struct Person {
 /// All honest users.
 #[derive(Debug)]
 pub(super) struct People {
-    people: Vec<Person>,
+    all: Vec<Person>,
     /// Running sums of activity.
     activity: Vec<f64>,
     last_number: u32,
@@ -51,8 +51,8 @@ impl People {
     ) -> Self {
         let users = &population.users;
         let number = count(credits / users.credits_per_user).max(1);
-        let mut all = Self {
-            people: Vec::with_capacity(number),
+        let mut people = Self {
+            all: Vec::with_capacity(number),
             activity: running_sums(
                 (0..number).map(|_| chance.pareto(users.activity_alpha, users.most_activity)),
             ),
@@ -62,9 +62,9 @@ impl People {
         for _ in 0..number {
             let from_day =
                 if chance.is(users.new_share) { chance.whole([0, days.saturating_sub(1)]) } else { 0 };
-            all.join(from_day, users, places, chance);
+            people.join(from_day, users, places, chance);
         }
-        all
+        people
     }
 
     /// The number of an account that nobody had before.
@@ -86,8 +86,8 @@ impl People {
             places.home(users.ipv6, chance)
         };
         let done = Done::default();
-        self.people.push(Person { number, persona, home, from_day, done, offers: 0, is_gone: false });
-        self.people.len() - 1
+        self.all.push(Person { number, persona, home, from_day, done, offers: 0, is_gone: false });
+        self.all.len() - 1
     }
 
     /// The home of the household that has room, or of a new one.
@@ -104,7 +104,7 @@ impl People {
     pub(super) fn active(&mut self, day: u32, users: &Users, places: &Places, chance: &mut Chance) -> usize {
         for _ in 0..ATTEMPTS {
             let place = chance.weighted(&self.activity);
-            if self.people.get(place).is_some_and(|person| person.from_day <= day && !person.is_gone) {
+            if self.all.get(place).is_some_and(|person| person.from_day <= day && !person.is_gone) {
                 return place;
             }
         }
@@ -127,21 +127,21 @@ impl People {
     /// An account with a habit, sold on `day`: from now on it is the buyer's.
     pub(super) fn sold(&mut self, day: u32, chance: &mut Chance) -> Option<usize> {
         let place = (0..ATTEMPTS).map(|_| chance.weighted(&self.activity)).find(|place| {
-            self.people
+            self.all
                 .get(*place)
                 .is_some_and(|person| !person.is_gone && person.offers >= HABIT && person.from_day + 3 <= day)
         })?;
-        self.people[place].is_gone = true;
+        self.all[place].is_gone = true;
         Some(place)
     }
 
     pub(super) fn person(&self, place: usize) -> &Person {
-        &self.people[place]
+        &self.all[place]
     }
 
     /// An offer that `pick` finds and the user has not done; it is done from now on.
     pub(super) fn new_offer(&mut self, place: usize, mut pick: impl FnMut() -> usize) -> Option<usize> {
-        let person = &mut self.people[place];
+        let person = &mut self.all[place];
         let is_done = |done: &Done, offer: usize| done[offer / WORD] >> (offer % WORD) & 1 == 1;
         let offer = (0..ATTEMPTS).map(|_| pick()).find(|offer| !is_done(&person.done, *offer))?;
         person.done[offer / WORD] |= 1 << (offer % WORD);
@@ -164,7 +164,7 @@ impl Person {
         }
         let is_mobile = self.persona == Persona::Carrier || chance.is(users.mobile);
         let mobile = if is_mobile { places.mobile(home.country, self.number, chance) } else { None };
-        mobile.unwrap_or_else(|| places.at(home, chance))
+        mobile.unwrap_or_else(|| home.device(chance))
     }
 }
 

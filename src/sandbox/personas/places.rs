@@ -3,10 +3,12 @@
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use super::chance::Chance;
+use super::chance::{Chance, zipf};
 use super::population::Population;
 use crate::addresses::{Block, HOMES};
 
+/// Homes to look at until one has IPv6.
+const ATTEMPTS: usize = 1_000;
 /// Address bits of a /64.
 const HOST_BITS: u32 = 64;
 
@@ -29,6 +31,11 @@ pub const HOSTING: [(&str, &str); 10] = [
     ("NL", "85.17.0.0/16"),
 ];
 
+/// The blocks of homes in a country; empty if there are none.
+pub(super) fn blocks(country: &str) -> Vec<&'static Block> {
+    HOMES.iter().filter(|block| block.country == country).collect()
+}
+
 /// An address and the country that the network reports for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Place {
@@ -36,9 +43,25 @@ pub(super) struct Place {
     pub(super) address: IpAddr,
 }
 
+impl Place {
+    /// The address of a device here, if this is a home: privacy extensions change the lower half of IPv6.
+    pub(super) fn device(self, chance: &mut Chance) -> Self {
+        let address = match self.address {
+            IpAddr::V6(network) => {
+                IpAddr::V6(Ipv6Addr::from(u128::from(network) | u128::from(chance.bits())))
+            }
+            address @ IpAddr::V4(_) => address,
+        };
+        Self { address, ..self }
+    }
+}
+
 /// The addresses of mobile carriers, by country.
 #[derive(Debug)]
 pub(super) struct Places {
+    /// The blocks of each country, the busiest first, and running sums of how busy.
+    countries: Vec<Vec<&'static Block>>,
+    busy: Vec<f64>,
     carriers: BTreeMap<&'static str, Vec<IpAddr>>,
     hosting: Vec<Block>,
 }
@@ -57,30 +80,28 @@ impl Places {
             });
         }
         let hosting = HOSTING.iter().filter_map(|(country, range)| Block::parse(country, range));
-        Self { carriers, hosting: hosting.collect() }
+        let countries: Vec<_> = population.countries.iter().map(|country| blocks(country)).collect();
+        let busy = zipf(countries.len(), population.zipf);
+        Self { countries, busy, carriers, hosting: hosting.collect() }
     }
 
-    /// A home: an address, or of IPv6 the first of its /64.
+    /// A home: an address, or of IPv6 the first of its /64, in this share of the homes where the country has any.
     pub(super) fn home(&self, ipv6: f64, chance: &mut Chance) -> Place {
+        let country = &self.countries[chance.weighted(&self.busy)];
         let wants_ipv6 = chance.is(ipv6);
-        let fitting: Vec<_> = HOMES.iter().filter(|block| block.is_ipv6() == wants_ipv6).collect();
+        let fitting: Vec<_> = country.iter().filter(|block| block.is_ipv6() == wants_ipv6).collect();
+        let fitting = if fitting.is_empty() { country.iter().collect() } else { fitting };
         let block = fitting[chance.below(fitting.len())];
         let address = match block.host(chance.rng()) {
             IpAddr::V6(host) => IpAddr::V6(Ipv6Addr::from(u128::from(host) >> HOST_BITS << HOST_BITS)),
-            address => address,
+            address @ IpAddr::V4(_) => address,
         };
         Place { country: block.country, address }
     }
 
-    /// The address of a device at `home`: privacy extensions change the lower half of IPv6.
-    pub(super) fn at(&self, home: Place, chance: &mut Chance) -> Place {
-        let address = match home.address {
-            IpAddr::V6(network) => {
-                IpAddr::V6(Ipv6Addr::from(u128::from(network) | u128::from(chance.bits())))
-            }
-            address => address,
-        };
-        Place { address, ..home }
+    /// A home with IPv6; `None` if none of many has it.
+    pub(super) fn ipv6_home(&self, chance: &mut Chance) -> Option<Place> {
+        (0..ATTEMPTS).map(|_| self.home(1.0, chance)).find(|home| home.address.is_ipv6())
     }
 
     /// A user's address at a carrier of the country: one of three neighbours.

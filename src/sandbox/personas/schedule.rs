@@ -5,16 +5,17 @@
 
 use chrono::NaiveDate;
 
+use super::bounds::BadPopulation;
 use super::chance::{Chance, count, float};
 use super::gangs::Size;
 use super::line::{Completion, Line};
 use super::offers::{Offer, Step};
 use super::persona::Persona;
-use super::population::{BadPopulation, Population, SCHEMES, Scheme};
+use super::population::{Population, SCHEMES, Scheme};
 use super::world::World;
 
-/// Most calls of a log.
-pub const MAX_EVENTS: u64 = 100_000_000;
+/// Most calls of a log: its users are in memory, about 100 bytes for every eight calls.
+pub const MAX_EVENTS: u64 = 10_000_000;
 /// Most days of a log.
 pub const MAX_DAYS: u32 = 3_650;
 /// A wave is at most this part of its scheme's share: several waves in any log.

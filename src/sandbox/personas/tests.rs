@@ -11,6 +11,7 @@ use domain::postback::stated::Stated;
 use domain::time::{DAY_MS, TimestampMs};
 
 use super::population::SCHEMES;
+use super::schedule::Schedule;
 use super::*;
 use crate::network::Network;
 
@@ -40,18 +41,23 @@ fn calls(events: u64, days: u32, seed: u64) -> Vec<Logged> {
     log(events, days, seed).collect::<Result<_, _>>().expect("every call can be signed")
 }
 
-fn credits(calls: &[Logged]) -> impl Iterator<Item = (&Logged, &Completion)> {
-    calls.iter().filter(|call| call.line.act == Act::Credit).map(|call| (call, &call.line.completion))
+/// The same without signatures, which take most of the time.
+fn lines(events: u64, days: u32, seed: u64) -> Vec<Line> {
+    Schedule::of(population(), Extent { events, days, seed }, true).expect("a schedule").collect()
+}
+
+fn credits(lines: &[Line]) -> impl Iterator<Item = &Completion> {
+    lines.iter().filter(|line| line.act == Act::Credit).map(|line| &line.completion)
 }
 
 #[test]
 fn a_log_has_as_many_calls_as_asked_in_order_of_time() {
-    let calls = calls(20_000, 45, 7);
-    assert_eq!(calls.len(), 20_000);
-    assert!(calls.is_sorted_by_key(|call| call.line.received_at_ms));
+    let lines = lines(20_000, 45, 7);
+    assert_eq!(lines.len(), 20_000);
+    assert!(lines.is_sorted_by_key(|line| line.received_at_ms));
     let mut days = BTreeMap::<i64, usize>::new();
-    for call in &calls {
-        *days.entry((call.line.received_at_ms - START_MS).div_euclid(DAY_MS)).or_default() += 1;
+    for line in &lines {
+        *days.entry((line.received_at_ms - START_MS).div_euclid(DAY_MS)).or_default() += 1;
     }
     assert!(days.keys().eq(&(0..45).collect::<Vec<_>>()), "{days:?}");
     assert!(days.values().all(|calls| (440..450).contains(calls)), "every day has its part: {days:?}");
@@ -111,9 +117,9 @@ fn every_call_verifies_with_the_secret_of_its_source_and_says_what_happened() {
 
 #[test]
 fn shares_are_those_of_the_population() {
-    let calls = calls(60_000, 45, 11);
+    let lines = lines(60_000, 45, 11);
     let mut seen = BTreeMap::<Persona, f64>::new();
-    for (_, completion) in credits(&calls) {
+    for completion in credits(&lines) {
         *seen.entry(completion.persona).or_default() += 1.0;
     }
     let all: f64 = seen.values().sum();
@@ -131,7 +137,7 @@ fn shares_are_those_of_the_population() {
     assert!((0.15..0.45).contains(&share_of(Persona::Household)));
     assert!((0.08..0.25).contains(&share_of(Persona::Carrier)));
     assert!((0.005..0.08).contains(&share_of(Persona::Traveller)));
-    let repeats = calls.iter().filter(|call| call.line.act == Act::Again).count();
+    let repeats = lines.iter().filter(|line| line.act == Act::Again).count();
     assert!((400..800).contains(&repeats), "{repeats}");
 }
 
@@ -147,10 +153,12 @@ fn every_credit_has_one_row_of_truth_and_nobody_does_an_event_twice() {
     assert_eq!(rows[0], ["tx_id", "source", "user_id", "persona", "is_fraud"]);
     let txs: HashSet<_> = rows[1..].iter().map(|row| row[0]).collect();
     assert_eq!(txs.len(), rows.len() - 1, "transactions are unique");
-    assert_eq!(txs.len(), credits(&calls).count());
+    let credits = || calls.iter().filter(|call| call.line.act == Act::Credit);
+    assert_eq!(txs.len(), credits().count());
     assert!(calls.iter().all(|call| txs.contains(call.tx_id.as_str())), "no reversal without its credit");
     let mut done = HashSet::new();
-    for (call, completion) in credits(&calls) {
+    for call in credits() {
+        let completion = &call.line.completion;
         assert!(done.insert((&call.user_id, completion.offer, completion.step)), "{}", call.target);
         assert!(completion.took_ms > 0, "{}", call.target);
     }
@@ -161,10 +169,8 @@ fn every_credit_has_one_row_of_truth_and_nobody_does_an_event_twice() {
 
 #[test]
 fn schemes_leave_the_traces_that_they_are_known_for() {
-    let calls = calls(40_000, 45, 9);
-    let of = |persona| {
-        credits(&calls).map(|(_, own)| *own).filter(move |own| own.persona == persona).collect::<Vec<_>>()
-    };
+    let lines = lines(40_000, 45, 9);
+    let of = |persona| credits(&lines).copied().filter(move |own| own.persona == persona).collect::<Vec<_>>();
     assert!(of(Persona::ClickInjector).iter().all(|own| (3_000..=9_000).contains(&own.took_ms)));
     let subs: HashSet<_> = of(Persona::ClickInjector).iter().map(|own| (own.source, own.sub)).collect();
     assert_eq!(subs.len(), 1, "one placement of one source");
@@ -197,10 +203,10 @@ fn schemes_leave_the_traces_that_they_are_known_for() {
     });
     assert!(alike.count() * 10 > twins.len() * 9, "twins share offer, placement and seconds");
     let taken_back: HashSet<_> =
-        calls.iter().filter(|call| call.line.act == Act::Reversal).map(|call| &call.tx_id).collect();
+        lines.iter().filter(|line| line.act == Act::Reversal).map(|line| line.completion.number).collect();
     let backs = |persona| {
-        let own = credits(&calls).filter(|(_, own)| own.persona == persona);
-        own.filter(|(call, _)| taken_back.contains(&call.tx_id)).count()
+        let own = credits(&lines).filter(|own| own.persona == persona);
+        own.filter(|own| taken_back.contains(&own.number)).count()
     };
     assert!(backs(Persona::ChargebackUser) * 3 > of(Persona::ChargebackUser).len());
     assert_eq!(backs(Persona::SlowPoisoner), 0);
@@ -248,7 +254,7 @@ fn only_networks_whose_calls_stand_in_an_access_log_are_logged() {
         let network = Network::shipped(name).expect("it ships");
         let extent = Extent { events: 200, days: 5, seed: 1 };
         match Log::of(population(), &network, extent) {
-            Ok(log) => assert_eq!(log.map(|call| call.expect("signed")).count(), 200, "{name}"),
+            Ok(log) => assert_eq!(log.flatten().count(), 200, "{name}"),
             Err(LogError::NoQuery(title)) => assert_eq!(title, network.definition().title),
             Err(LogError::Signer(_)) => {}
             Err(error) => panic!("{name}: {error}"),

@@ -14,7 +14,7 @@ use super::population::{Class, Population};
 
 /// Seconds of an hour.
 const HOUR_S: f64 = 3_600.0;
-/// How busy each hour of a user's own day is.
+/// How busy each hour of the day is, in UTC.
 const HOURS: [f64; 24] = [
     2.0, 1.2, 0.8, 0.5, 0.4, 0.5, 1.0, 2.0, 3.0, 3.4, 3.6, 4.0, 4.6, 4.4, 4.2, 4.4, 4.8, 5.4, 6.2, 7.0, 7.4,
     6.8, 5.2, 3.4,

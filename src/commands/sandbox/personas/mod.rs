@@ -176,10 +176,12 @@ fn settings(log: &Log, network: &str, folder: &Path) -> String {
         population.origin,
         HOSTING.map(|(_, range)| range),
     );
+    let rate = &population.reward_per_usd;
+    let rate = if log.names_rewards() { String::new() } else { format!("reward_per_usd = {rate:?}\n") };
     for (name, _) in log.sources() {
         let secret = folder.join(secret_file(name));
         text += &format!(
-            "\n[[sources]]\nname = {name:?}\nnetwork = {network:?}\nsecret = {:?}\ncurrency = {:?}\nallow_ips = {callers:?}\n",
+            "\n[[sources]]\nname = {name:?}\nnetwork = {network:?}\nsecret = {:?}\ncurrency = {:?}\nallow_ips = {callers:?}\n{rate}",
             format!("file:{}", secret.display()),
             population.currency,
         );
