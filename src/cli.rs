@@ -11,6 +11,7 @@ use crate::commands::deliveries::DeliveriesCommand;
 use crate::commands::demo::DemoArgs;
 use crate::commands::diagnose::DiagnoseArgs;
 use crate::commands::healthcheck::HealthcheckArgs;
+use crate::commands::import::ImportArgs;
 use crate::commands::networks::NetworksCommand;
 use crate::commands::postbacks::PostbacksCommand;
 use crate::commands::replay::ReplayArgs;
@@ -80,6 +81,9 @@ pub(crate) enum Command {
     /// Import the network's statements, resolve differences, book payments.
     #[command(subcommand)]
     Statement(StatementCommand),
+    /// Import calls of the past as settled history, and opening balances. Apps are told nothing; what was imported before is
+    /// left out.
+    Import(ImportArgs),
     /// Replay refused calls whose signature verifies now, or quarantined postbacks.
     Replay(ReplayArgs),
     /// Complete quarantined postbacks, or set them aside.

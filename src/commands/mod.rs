@@ -9,6 +9,7 @@ pub(crate) mod deliveries;
 pub(crate) mod demo;
 pub(crate) mod diagnose;
 pub(crate) mod healthcheck;
+pub(crate) mod import;
 pub(crate) mod networks;
 mod past;
 pub(crate) mod postbacks;
