@@ -12,6 +12,7 @@ use crate::commands::deliveries::DeliveriesCommand;
 use crate::commands::demo::DemoArgs;
 use crate::commands::diagnose::DiagnoseArgs;
 use crate::commands::healthcheck::HealthcheckArgs;
+use crate::commands::import::ImportArgs;
 use crate::commands::lists::ListsCommand;
 use crate::commands::networks::NetworksCommand;
 use crate::commands::postbacks::PostbacksCommand;
@@ -85,6 +86,9 @@ pub(crate) enum Command {
     /// Show what is normal for each offer, or draw it anew from settled completions.
     #[command(subcommand)]
     Baseline(BaselineCommand),
+    /// Import calls of the past as settled history, and opening balances. Apps are told nothing; what was imported before is
+    /// left out.
+    Import(ImportArgs),
     /// Replay refused calls whose signature verifies now, or quarantined postbacks.
     Replay(ReplayArgs),
     /// Complete quarantined postbacks, or set them aside.

@@ -91,6 +91,7 @@ async fn run(cli: Cli) -> anyhow::Result<u8> {
         Command::Report(args) => commands::report::report(&existing.await?, args).await,
         Command::Statement(command) => commands::statement::statement(config, existing, command).await,
         Command::Baseline(command) => commands::baseline::baseline(&existing.await?, command).await,
+        Command::Import(args) => Box::pin(commands::import::import(&existing.await?, args)).await,
         Command::Replay(args) => commands::replay::replay(&existing.await?, args).await,
         Command::Postbacks(command) => commands::postbacks::postbacks(&existing.await?, command).await,
         Command::Diagnose(args) => commands::diagnose::diagnose(&existing.await?, args).await,

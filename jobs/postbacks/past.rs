@@ -7,15 +7,22 @@ use std::sync::Arc;
 
 use domain::time::{DAY_MS, TimestampMs};
 use store::Store;
-use store::postbacks::inbox::{Claim, NewPostback};
-use store::rewards::process::ProcessedBatch;
+use store::postbacks::inbox::NewPostback;
+use store::postbacks::past::PastCalls;
+use store::rewards::process::{Claimed, ProcessedBatch};
 use tokio_util::sync::CancellationToken;
 
-use super::process::{Processor, process};
+use super::process::Processor;
 use crate::baselines;
 
 /// Postbacks that are recorded and processed at once.
 pub const BATCH: usize = 500;
+
+/// The actor of steps that settle what was paid long ago.
+pub const ACTOR_IMPORT: &str = "import";
+/// Why it releases what the rules hold.
+const PAID_BEFORE: &str = "imported as settled history: it was paid before";
+
 /// Runs after the last call of a day and before the first of the next: what the night does for the day that ended. What is
 /// normal is learned from it, and decides from then on.
 async fn between_days(
@@ -30,30 +37,61 @@ async fn between_days(
     Ok(())
 }
 
+/// What becomes of the calls.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    /// What the rules decide, as if they had come live.
+    Assess,
+    /// What the network said, whatever the rules decide; a call that was imported before is left out.
+    Settle,
+}
+
+/// A call that cannot be saved, and why.
+#[derive(Clone, Debug)]
+pub struct Unsaved {
+    /// As it was given.
+    pub postback: NewPostback,
+    /// For people.
+    pub reason: String,
+}
+
+/// Calls that were processed together, or none of them.
+#[derive(Debug, Default)]
+pub struct Processed {
+    /// Batches in their order.
+    pub batches: Vec<ProcessedBatch>,
+    /// Calls that cannot be saved, not even alone.
+    pub unsaved: Vec<Unsaved>,
+    /// Calls that are done: processed, unsaved, or imported before.
+    pub done: usize,
+}
+
 /// Takes calls in the order of their time.
 pub struct Past {
     store: Store,
     processor: Arc<Processor>,
+    purpose: Purpose,
     batch: Vec<NewPostback>,
 }
 
 impl Past {
     /// Processes into `store`.
-    pub fn new(store: Store, processor: Arc<Processor>) -> Self {
-        Self { store, processor, batch: Vec::with_capacity(BATCH) }
+    pub fn new(store: Store, processor: Arc<Processor>, purpose: Purpose) -> Self {
+        Self { store, processor, purpose, batch: Vec::with_capacity(BATCH) }
     }
 
     /// Takes the next call, whose time must not be before that of the last one. Returns what was processed, if a batch was
     /// full or a part of the day is over.
-    pub async fn take(&mut self, postback: NewPostback) -> Result<Vec<ProcessedBatch>, store::Error> {
-        let mut processed = Vec::new();
+    pub async fn take(&mut self, postback: NewPostback) -> Result<Processed, store::Error> {
+        let mut processed = Processed::default();
         if let Some(last) = self.batch.last().map(|last| last.received_at) {
             let next = postback.received_at;
             let is_over = last.0.div_euclid(DAY_MS) != next.0.div_euclid(DAY_MS);
             if self.batch.len() >= BATCH || is_over {
                 processed = self.flush().await?;
             }
-            if is_over {
+            // History that is settled is learned from at once, at its end.
+            if is_over && self.purpose == Purpose::Assess {
                 self.pass(last, next).await?;
             }
         }
@@ -61,12 +99,45 @@ impl Past {
         Ok(processed)
     }
 
-    /// Processes what was taken.
-    pub async fn flush(&mut self) -> Result<Vec<ProcessedBatch>, store::Error> {
+    /// Processes what was taken. If that cannot be saved together, each call is processed alone.
+    pub async fn flush(&mut self) -> Result<Processed, store::Error> {
         let batch = std::mem::take(&mut self.batch);
-        let Some(now) = batch.last().map(|last| last.received_at) else { return Ok(Vec::new()) };
-        self.store.record(Arc::new(batch)).await?;
-        drain(&self.store, &self.processor, now).await
+        let mut processed = Processed { done: batch.len(), ..Processed::default() };
+        match self.process(batch.clone()).await {
+            Ok(done) => processed.batches.extend(done),
+            Err(error) if error.is_broken() || error.is_transient() => return Err(error),
+            Err(_) => {
+                for postback in batch {
+                    match self.process(vec![postback.clone()]).await {
+                        Ok(done) => processed.batches.extend(done),
+                        Err(error) if error.is_broken() || error.is_transient() => return Err(error),
+                        Err(error) => {
+                            let reason = format!("it cannot be saved: {error}");
+                            processed.unsaved.push(Unsaved { postback, reason });
+                        }
+                    }
+                }
+            }
+        }
+        Ok(processed)
+    }
+
+    async fn process(&self, postbacks: Vec<NewPostback>) -> Result<Option<ProcessedBatch>, store::Error> {
+        let Some(now) = postbacks.last().map(|last| last.received_at) else { return Ok(None) };
+        let (processor, is_settled) = (self.processor.clone(), self.purpose == Purpose::Settle);
+        let load_decide_save = async move |claimed: Claimed| {
+            let batch: Vec<_> = claimed.postbacks.iter().map(|postback| processor.map(postback)).collect();
+            let (loaded, existing) = claimed.load(&batch).await?;
+            let outcome = processor.decide(batch, existing, now);
+            let outcome = if is_settled {
+                outcome.with_holds_released(ACTOR_IMPORT, PAID_BEFORE, now)
+            } else {
+                outcome
+            };
+            loaded.save(outcome).await
+        };
+        let calls = PastCalls { postbacks, once: is_settled };
+        self.store.process_past(calls, now, load_decide_save).await
     }
 
     /// What runs between `last` and `next`, which are of different days. Of a pause of many days only the nights at its ends
@@ -79,34 +150,5 @@ impl Past {
             between_days(&self.store, &self.processor, TimestampMs(midnight)).await?;
         }
         Ok(())
-    }
-}
-
-/// Processes everything that waits. Postbacks of a batch that cannot be saved are processed one by one, and those that cannot
-/// be saved alone are quarantined.
-async fn drain(
-    store: &Store,
-    processor: &Arc<Processor>,
-    now: TimestampMs,
-) -> Result<Vec<ProcessedBatch>, store::Error> {
-    let limit = i64::try_from(BATCH).unwrap_or(i64::MAX);
-    let mut all = Vec::new();
-    loop {
-        match process(store, processor.clone(), Claim::First(limit), now).await {
-            Ok(batch) if batch.postbacks.is_empty() => return Ok(all),
-            Ok(batch) => all.push(batch),
-            Err(error) if error.is_broken() || error.is_transient() => return Err(error),
-            Err(_) => {
-                for id in store.first_waiting(limit).await? {
-                    match process(store, processor.clone(), Claim::Only(id), now).await {
-                        Ok(batch) => all.push(batch),
-                        Err(error) if error.is_broken() || error.is_transient() => return Err(error),
-                        Err(error) => {
-                            store.quarantine(id, format!("it could not be saved: {error}"), now).await?;
-                        }
-                    }
-                }
-            }
-        }
     }
 }

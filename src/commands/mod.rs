@@ -11,6 +11,7 @@ pub(crate) mod deliveries;
 pub(crate) mod demo;
 pub(crate) mod diagnose;
 pub(crate) mod healthcheck;
+pub(crate) mod import;
 pub(crate) mod lists;
 pub(crate) mod networks;
 mod past;

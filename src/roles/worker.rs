@@ -59,7 +59,7 @@ pub(crate) async fn work(process: &Process, geo: Geo, observer: Option<Observer>
         }
         forwarded
     };
-    let (worked, forwarded, (), (), ()) =
+    let (worked, forwarded, (), (), (), ()) =
         tokio::join!(worked, forwarded, refreshed, followed, kept, jobs::scheduler::run(scheduled(process)));
     worked.and(forwarded).inspect_err(|error| error!(%error, "the worker stopped because of an error"))?;
     Ok(())

@@ -12,7 +12,7 @@
 //! | [`db`] | connections, schema, deadlines, one SQL text for two databases, transactions |
 //! | [`postbacks`] | inbox, refused calls, quarantine, replay, lists |
 //! | [`rewards`] | processing a batch (load, then save), lists |
-//! | [`ledger`] | balances and their proof |
+//! | [`ledger`] | balances and their proof; opening balances |
 //! | [`deliveries`] | the outbox of every app: deliveries are created with their cause, leased by workers, resent by people |
 //! | [`review`] | holds, claims, the context of a decision, decisions, reversal cases |
 //! | [`reports`] | the reconciliation report of a business day, and its data |

@@ -7,7 +7,7 @@ use domain::money::Micros;
 
 use crate::console::shell::answer::{PageError, STYLE};
 use crate::console::shell::chart::{Decided, decisions};
-use crate::console::shell::show::{number, percent, priced, rule_name as name_of_rule, span, usd};
+use crate::console::shell::show::{self, percent, priced, span};
 
 /// Bars of the chart at most: more days stand together.
 const MAX_BARS: usize = 60;
@@ -134,12 +134,28 @@ pub fn page(assessment: &Assessment, files: &[(String, &'static str)]) -> Result
 
 /// A rule's name for a person.
 pub fn rule_name(code: &str) -> &'static str {
-    name_of_rule(code)
+    show::rule_name(code)
+}
+
+/// `$1,234.50`
+pub fn usd(amount: Micros) -> String {
+    show::usd(amount.0)
+}
+
+/// `12,345`
+pub fn number(count: u64) -> String {
+    show::number(signed(count))
+}
+
+/// `4,250 coins, 12 gems`; empty if no reward is known.
+pub fn rewards(sum: &Sum) -> String {
+    let each = sum.rewards.iter().map(|(currency, Micros(micros))| priced(*micros, currency));
+    each.collect::<Vec<_>>().join(", ")
 }
 
 /// The sentences that matter most, for people who read nothing else; for the terminal too.
 pub fn lead(assessment: &Assessment) -> Vec<String> {
-    let (calls, rewards) = (&assessment.calls, &assessment.rewards);
+    let (calls, all) = (&assessment.calls, &assessment.rewards);
     let mut lead = Vec::new();
     if calls.repeated_credits.count > 0 {
         lead.push(format!(
@@ -155,28 +171,28 @@ pub fn lead(assessment: &Assessment) -> Vec<String> {
             worth(&calls.refused_credits)
         ));
     }
-    if rewards.reversed_first.count > 0 {
+    if all.reversed_first.count > 0 {
         lead.push(format!(
             "{} had been taken back before it came: nothing is credited of {}.",
-            counted(rewards.reversed_first.count, "credit"),
-            worth(&rewards.reversed_first)
+            counted(all.reversed_first.count, "credit"),
+            worth(&all.reversed_first)
         ));
     }
-    if rewards.held.count > 0 {
+    if all.held.count > 0 {
         lead.push(format!(
             "{} of {} would wait for a person, {}; the network took {} of them back later, {}.",
-            number_of(rewards.held.count),
-            counted(rewards.credits.count, "credit"),
-            worth(&rewards.held),
-            number_of(rewards.held_then_reversed.count),
-            worth(&rewards.held_then_reversed)
+            number(all.held.count),
+            counted(all.credits.count, "credit"),
+            worth(&all.held),
+            number(all.held_then_reversed.count),
+            worth(&all.held_then_reversed)
         ));
     }
-    if rewards.credited_then_reversed.count > 0 {
+    if all.credited_then_reversed.count > 0 {
         lead.push(format!(
             "{} that would be credited at once were taken back later, {}.",
-            counted(rewards.credited_then_reversed.count, "reward"),
-            worth(&rewards.credited_then_reversed)
+            counted(all.credited_then_reversed.count, "reward"),
+            worth(&all.credited_then_reversed)
         ));
     }
     if lead.is_empty() {
@@ -192,24 +208,24 @@ fn span_of(assessment: &Assessment) -> String {
 }
 
 fn figures(assessment: &Assessment) -> Vec<Figure> {
-    let rewards = &assessment.rewards;
-    let all = rewards.credits.count;
+    let found = &assessment.rewards;
+    let all = found.credits.count;
     let figure = |name, note, sum: &Sum, has_share: bool| Figure {
         name,
         note,
-        count: number_of(sum.count),
+        count: number(sum.count),
         share: if has_share { percent(signed(sum.count), signed(all)) } else { String::new() },
-        payout: usd(sum.payout.0),
-        rewards: rewards_of(sum),
+        payout: usd(sum.payout),
+        rewards: rewards(sum),
     };
     vec![
-        figure("Credits", "rewards whose credit came, each once", &rewards.credits, false),
-        figure("Credited at once", "", &rewards.credited, true),
-        figure("Held", "for a person to decide", &rewards.held, true),
-        figure("Held, then reversed", "the user never got them", &rewards.held_then_reversed, true),
-        figure("Credited, then reversed", "taken back from the user", &rewards.credited_then_reversed, true),
-        figure("Reversed first", "the reversal came before its credit", &rewards.reversed_first, true),
-        figure("Conflicts", "the same transaction with other facts", &rewards.conflicts, true),
+        figure("Credits", "rewards whose credit came, each once", &found.credits, false),
+        figure("Credited at once", "", &found.credited, true),
+        figure("Held", "for a person to decide", &found.held, true),
+        figure("Held, then reversed", "the user never got them", &found.held_then_reversed, true),
+        figure("Credited, then reversed", "taken back from the user", &found.credited_then_reversed, true),
+        figure("Reversed first", "the reversal came before its credit", &found.reversed_first, true),
+        figure("Conflicts", "the same transaction with other facts", &found.conflicts, true),
         figure(
             "Repeated credits",
             "a naive script pays each again",
@@ -223,20 +239,20 @@ fn figures(assessment: &Assessment) -> Vec<Figure> {
 fn calls(assessment: &Assessment) -> Vec<(&'static str, String)> {
     let (lines, calls) = (&assessment.lines, &assessment.calls);
     vec![
-        ("Lines read", number_of(lines.read)),
-        ("Calls of networks", number_of(calls.events)),
-        ("Other requests", number_of(lines.other_requests)),
-        ("Unreadable lines", number_of(lines.unreadable.total())),
-        ("Calls of unknown sources", number_of(lines.unknown_sources.total())),
-        ("Calls without a time", number_of(lines.without_time)),
-        ("Refused calls", number_of(calls.refused_count())),
-        ("Processed calls", number_of(calls.processed)),
-        ("Repeated credits", number_of(calls.repeated_credits.count)),
-        ("Repeated reversals", number_of(calls.repeated_reversals)),
-        ("Calls that cannot be mapped", number_of(calls.unmapped.total())),
-        ("Calls without money", number_of(calls.information)),
-        ("Tests", number_of(calls.tests)),
-        ("Reversals whose credit never came", number_of(assessment.rewards.orphans)),
+        ("Lines read", number(lines.read)),
+        ("Calls of networks", number(calls.events)),
+        ("Other requests", number(lines.other_requests)),
+        ("Unreadable lines", number(lines.unreadable.total())),
+        ("Calls of unknown sources", number(lines.unknown_sources.total())),
+        ("Calls without a time", number(lines.without_time)),
+        ("Refused calls", number(calls.refused_count())),
+        ("Processed calls", number(calls.processed)),
+        ("Repeated credits", number(calls.repeated_credits.count)),
+        ("Repeated reversals", number(calls.repeated_reversals)),
+        ("Calls that cannot be mapped", number(calls.unmapped.total())),
+        ("Calls without money", number(calls.information)),
+        ("Tests", number(calls.tests)),
+        ("Reversals whose credit never came", number(assessment.rewards.orphans)),
     ]
 }
 
@@ -244,11 +260,11 @@ fn rules(assessment: &Assessment) -> Vec<Rule> {
     let ranked = assessment.rewards.ranked_rules().into_iter();
     let rules = ranked.map(|(code, rule)| Rule {
         code: code.to_owned(),
-        name: name_of_rule(code),
-        count: number_of(rule.held.count),
-        payout: usd(rule.held.payout.0),
-        reversed: number_of(rule.later_reversed.count),
-        reversed_payout: usd(rule.later_reversed.payout.0),
+        name: rule_name(code),
+        count: number(rule.held.count),
+        payout: usd(rule.held.payout),
+        reversed: number(rule.later_reversed.count),
+        reversed_payout: usd(rule.later_reversed.payout),
     });
     rules.collect()
 }
@@ -258,8 +274,8 @@ fn outstanding(group: &Group) -> Outstanding {
     Outstanding {
         source: group.source.clone(),
         sub1: group.sub1.clone().unwrap_or_else(|| "all".into()),
-        credits: number_of(group.credits.count),
-        payout: usd(group.credits.payout.0),
+        credits: number(group.credits.count),
+        payout: usd(group.credits.payout),
         held: percent(signed(group.held), credits),
         reversed: percent(signed(group.reversed), credits),
         median: group.median_ms.map_or_else(|| "–".into(), |ms| format!("about {}", span(ms))),
@@ -273,10 +289,10 @@ fn personas(assessment: &Assessment) -> Vec<Persona> {
     let all = truth.personas.iter().map(|(name, score)| (name.as_str(), score));
     let rows = all.chain(std::iter::once(("All", &total))).map(|(name, score)| Persona {
         name: name.to_owned(),
-        fraud: number_of(score.fraud.count),
+        fraud: number(score.fraud.count),
         recall: percent(signed(score.fraud_held.count), signed(score.fraud.count)),
-        honest: number_of(score.honest.count),
-        false_holds: number_of(score.honest_held.count),
+        honest: number(score.honest.count),
+        false_holds: number(score.honest_held.count),
         false_share: percent(signed(score.honest_held.count), signed(score.honest.count)),
     });
     rows.collect()
@@ -311,9 +327,9 @@ fn bars(assessment: &Assessment) -> (Vec<Decided>, String) {
 fn days(assessment: &Assessment) -> Vec<Day> {
     let days = assessment.rewards.by_day.iter().map(|(date, day)| Day {
         date: date.clone(),
-        credited: usd(day.credited.0),
-        held: usd(day.held.0),
-        reversed: usd(day.reversed.0),
+        credited: usd(day.credited),
+        held: usd(day.held),
+        reversed: usd(day.reversed),
     });
     days.collect()
 }
@@ -322,7 +338,7 @@ fn reasons(assessment: &Assessment) -> Vec<Reasons> {
     let of = |title, note, reasons: &domain::assessment::lines::Reasons| {
         let ranked = reasons.ranked();
         let rows = ranked.iter().take(MAX_REASONS).map(|(reason, noted)| Reason {
-            count: number_of(noted.count),
+            count: number(noted.count),
             reason: (*reason).to_owned(),
             example: noted.example.clone(),
         });
@@ -348,30 +364,21 @@ fn reasons(assessment: &Assessment) -> Vec<Reasons> {
 
 /// `$8.50 of payout, 4,250 coins for users`
 fn worth(sum: &Sum) -> String {
-    let payout = usd(sum.payout.0);
-    let rewards = rewards_of(sum);
+    let payout = usd(sum.payout);
+    let rewards = rewards(sum);
     if rewards.is_empty() { payout } else { format!("{rewards} ({payout} of payout)") }
-}
-
-fn rewards_of(sum: &Sum) -> String {
-    let each = sum.rewards.iter().map(|(currency, Micros(micros))| priced(*micros, currency));
-    each.collect::<Vec<_>>().join(", ")
 }
 
 fn signed(count: u64) -> i64 {
     i64::try_from(count).unwrap_or(i64::MAX)
 }
 
-fn number_of(count: u64) -> String {
-    number(signed(count))
-}
-
 fn count(count: u64) -> String {
-    if count == 0 { String::new() } else { number_of(count) }
+    if count == 0 { String::new() } else { number(count) }
 }
 
 fn counted(count: u64, noun: &str) -> String {
-    crate::console::shell::show::counted(signed(count), noun)
+    show::counted(signed(count), noun)
 }
 
 #[cfg(test)]

@@ -93,6 +93,8 @@ mod moments;
 #[cfg(test)]
 mod outages;
 #[cfg(test)]
+mod past;
+#[cfg(test)]
 mod people;
 #[cfg(test)]
 mod policies;

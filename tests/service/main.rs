@@ -10,6 +10,8 @@
 //! | [`networks`] | every network that ships: signed, repeated, taken back, forged |
 //! | [`details`] | no credit and no reversal is lost to a detail of how it is written |
 //! | [`evidence`] | what is kept stays bounded, and nobody is shown what would let them send it again |
+//! | [`assess`] | the calls in a log have the effect that they had live |
+//! | [`import`] | history is settled once, and no app is told |
 //! | [`strays`] | calls that never were a postback are kept, too |
 //! | [`tokens`], [`rights`] | whose a token is, and for how long; who may do what |
 //! | [`reversals`] | every order of credit and reversal |
@@ -57,6 +59,8 @@ mod answers;
 #[cfg(test)]
 mod apps;
 #[cfg(test)]
+mod assess;
+#[cfg(test)]
 mod audit;
 #[cfg(test)]
 mod callers;
@@ -86,6 +90,8 @@ mod forward_crowd;
 mod geo_files;
 #[cfg(test)]
 mod headers;
+#[cfg(test)]
+mod import;
 #[cfg(test)]
 mod kills;
 #[cfg(test)]

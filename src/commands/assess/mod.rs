@@ -5,12 +5,10 @@
 //!
 //! | module | what it does |
 //! |---|---|
-//! | [`running`] | records, processes and counts the calls |
 //! | [`adding`] | adds up the rewards as they stand at the end, and writes `verdicts.csv` |
 //! | [`terminal`] | the summary on one screen |
 
 mod adding;
-mod running;
 mod terminal;
 
 use std::collections::BTreeMap;
@@ -22,12 +20,14 @@ use anyhow::Context as _;
 use clap::Args;
 use domain::assessment::{Assessment, Scores, SourceNote, Truth};
 use domain::postback::networks::signature::Proof;
+use jobs::lists::LiveLists;
+use jobs::postbacks::past::Purpose;
 use store::Store;
 
 use super::past::reading::{self, Read};
 use super::past::setup::{self, NetworkArgs};
 use super::past::sources::Sources;
-use super::past::{PastArgs, input};
+use super::past::{PastArgs, input, running};
 use super::{bad_usage, private_file, progress, say, say_raw};
 use crate::config::Settings;
 use crate::process::open_geo;
@@ -43,8 +43,8 @@ pub(crate) struct AssessArgs {
     /// Folder for summary.html, summary.json and verdicts.csv; it is created.
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
-    /// CSV with tx_id, source, user_id, persona, is_fraud, to say how much fraud is held and how many honest users; gzip
-    /// too.
+    /// CSV with `tx_id`, `source`, `user_id`, `persona`, `is_fraud`, to say how much fraud is held and how many honest users;
+    /// gzip too.
     #[arg(long, value_name = "FILE")]
     truth: Option<PathBuf>,
     /// Print the summary as JSON.
@@ -54,6 +54,11 @@ pub(crate) struct AssessArgs {
 
 /// Assesses the files of `args`.
 pub(crate) async fn assess(config: Option<&Path>, args: AssessArgs) -> anyhow::Result<u8> {
+    if args.past.files.is_empty() {
+        return Err(bad_usage(
+            "name at least one FILE, e.g. /var/log/nginx/access.log*; - is standard input".into(),
+        ));
+    }
     let folder = tempfile::tempdir().context("a temporary folder cannot be made")?;
     let (settings, sources) = setup::settings(config, folder.path(), &args.past, &args.network)?;
     let (inputs, bytes) = input::open(&args.past.files)?;
@@ -71,7 +76,7 @@ pub(crate) async fn assess(config: Option<&Path>, args: AssessArgs) -> anyhow::R
     }
     let store = Store::open_scratch(&folder.path().join("assess.db")).await?;
     store.migrate().await?;
-    let processor = Arc::new(roles::processor(&settings, geo, None));
+    let processor = Arc::new(roles::processor(&settings, geo, LiveLists::default(), None));
     let Read { lines, calls, taken, by_source, formats } = read;
     let mut assessment = Assessment {
         lines,
@@ -81,7 +86,8 @@ pub(crate) async fn assess(config: Option<&Path>, args: AssessArgs) -> anyhow::R
         truth: truth.is_some().then(Scores::default),
         ..Assessment::default()
     };
-    running::run(&store, processor, &settings, taken, &mut assessment.calls).await?;
+    let run = running::Run { store: &store, processor, policy: &settings.policy, purpose: Purpose::Assess };
+    run.take_all(taken, &mut assessment.calls).await?;
     let verdicts = out.as_ref().map(|out| out.file("verdicts.csv")).transpose()?;
     adding::add(&store, &settings, truth.as_ref(), verdicts, &mut assessment).await?;
     assessment.books_proven = progress::during("proving the books", store.prove()).await?.is_proven();

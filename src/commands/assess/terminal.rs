@@ -1,9 +1,8 @@
 //! The summary on one screen.
 
 use domain::assessment::{Assessment, Sum};
-use domain::money::Micros;
 use domain::text::count;
-use web::assessment::{lead, rule_name};
+use web::assessment::{lead, number, rewards as rewards_of, rule_name, usd};
 
 use crate::commands::say;
 
@@ -23,7 +22,7 @@ pub(super) fn summary(assessment: &Assessment) {
     }
     say("");
     let row = |name: &str, sum: &Sum| {
-        say(&format!("{name:<26}{:>10}  {:>14}  {}", sum.count, usd(sum.payout), sum.rewards_text()));
+        say(&format!("{name:<26}{:>10}  {:>14}  {}", number(sum.count), usd(sum.payout), rewards_of(sum)));
     };
     say(&format!("{:<26}{:>10}  {:>14}  rewards", "", "number", "payout"));
     row("credits", &rewards.credits);
@@ -42,8 +41,8 @@ pub(super) fn summary(assessment: &Assessment) {
     }
     for (code, rule) in rules.into_iter().take(MAX_SHOWN) {
         let name = format!("  {code} {}", rule_name(code).to_lowercase());
-        let reversed = format!("{} ({})", rule.later_reversed.count, usd(rule.later_reversed.payout));
-        say(&format!("{name:<26}{:>10}  {:>14}  {reversed}", rule.held.count, usd(rule.held.payout)));
+        let reversed = format!("{} ({})", number(rule.later_reversed.count), usd(rule.later_reversed.payout));
+        say(&format!("{name:<26}{:>10}  {:>14}  {reversed}", number(rule.held.count), usd(rule.held.payout)));
     }
     truth(assessment);
     for group in assessment.standing_out.iter().take(MAX_SHOWN) {
@@ -103,16 +102,5 @@ fn percent(part: u64, whole: u64) -> String {
     match (u128::from(part) * 1_000).checked_div(u128::from(whole)) {
         Some(thousandths) => format!("{}.{} %", thousandths / 10, thousandths % 10),
         None => "–".into(),
-    }
-}
-
-/// `$8.50`: two decimals, and more only where there are more.
-fn usd(amount: Micros) -> String {
-    let text = amount.to_string();
-    let decimals = text.split_once('.').map_or(0, |(_, decimals)| decimals.len());
-    match decimals {
-        0 => format!("${text}.00"),
-        1 => format!("${text}0"),
-        _ => format!("${text}"),
     }
 }

@@ -5,11 +5,13 @@
 //! | [`input`] | opens files, unpacks gzip, splits into lines of bounded length |
 //! | [`reading`] | lines become calls of sources, verified and counted |
 //! | [`sources`] | which source a call belongs to, and whether its signature is right |
+//! | [`running`] | records, processes and counts the calls, and numbers those that agree in everything |
 //! | [`setup`] | the settings, or settings that are made up from the name of a network |
 //! | [`sorted`] | sorts any number of calls by time in bounded memory |
 
 pub(crate) mod input;
 pub(crate) mod reading;
+pub(crate) mod running;
 pub(crate) mod setup;
 pub(crate) mod sorted;
 pub(crate) mod sources;
@@ -21,9 +23,9 @@ use clap::Args;
 /// Which files, and whose calls they have.
 #[derive(Debug, Args)]
 pub(crate) struct PastArgs {
-    /// Access logs (common, combined, JSON), URLs, or NDJSON or CSV with received_at, source, target, remote_ip; gzip too.
-    /// `-` is standard input.
-    #[arg(required = true, value_name = "FILE")]
+    /// Access logs (common, combined, JSON), URLs, or NDJSON or CSV with `received_at`, `source`, `target`, `remote_ip`;
+    /// gzip too. `-` is standard input.
+    #[arg(value_name = "FILE")]
     pub(crate) files: Vec<PathBuf>,
     /// Source, or network, of calls whose line and path (/pb/NAME) name none.
     #[arg(long, value_name = "NAME")]

@@ -86,23 +86,28 @@ pub(crate) fn settings(
             settings.sources = all.collect();
         }
     }
-    let is_made_up = |index: usize| !has_file || index >= of_file;
+    let given = if has_file { of_file } else { 0 };
+    let sources = sources(&settings, given, args);
+    Ok((settings, sources))
+}
+
+/// The sources of `settings`; the first `given` of them are not made up.
+pub(crate) fn sources(settings: &Settings, given: usize, args: &PastArgs) -> Sources {
     let unchecked: BTreeMap<_, _> = settings
         .sources
         .iter()
         .enumerate()
-        .filter_map(|(index, source)| Some((source.name.clone(), unchecked(source, is_made_up(index))?)))
+        .filter_map(|(index, source)| Some((source.name.clone(), unchecked(source, index >= given)?)))
         .collect();
     let origins = args.origin.iter().map(|origin| origin.trim_end_matches('/').to_owned());
-    let of_settings = has_file.then(|| settings.public_url.clone());
-    let sources = Sources {
-        endpoints: roles::endpoints(&settings),
+    let of_settings = (given > 0).then(|| settings.public_url.clone());
+    Sources {
+        endpoints: roles::endpoints(settings),
         unchecked,
         fallback: args.source.clone(),
         // At least one, so that every call is checked under something.
         origins: origins.chain(of_settings).chain([String::new()]).collect(),
-    };
-    Ok((settings, sources))
+    }
 }
 
 fn unchecked(source: &Source, is_made_up: bool) -> Option<&'static str> {

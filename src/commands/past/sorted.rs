@@ -6,7 +6,9 @@ use std::fs::File;
 use std::io::{BufRead as _, BufReader, BufWriter, Seek as _, Write as _};
 
 use anyhow::Context as _;
+use domain::time::TimestampMs;
 use serde::{Deserialize, Serialize};
+use store::postbacks::inbox::NewPostback;
 
 /// Text of the calls that are sorted in memory, in bytes.
 const RUN_BYTES: usize = 16 * 1024 * 1024;
@@ -28,6 +30,25 @@ pub(crate) struct Kept {
     pub(crate) remote_ip: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) body: Option<String>,
+}
+
+impl Kept {
+    /// The call as the gateway records it.
+    pub(crate) fn into_postback(self, request_id: String) -> NewPostback {
+        let Self { at, number: _, source, method, target, remote_ip, body } = self;
+        NewPostback {
+            source,
+            received_at: TimestampMs(at),
+            method,
+            target,
+            body_counts: body.is_some(),
+            body,
+            headers: None,
+            body_left_out: None,
+            remote_ip,
+            request_id,
+        }
+    }
 }
 
 /// Takes calls in any order.

@@ -32,12 +32,6 @@ impl Sum {
             }
         }
     }
-
-    /// `4,250 coins, 12 gems`; empty if no reward is known.
-    pub fn rewards_text(&self) -> String {
-        let each = self.rewards.iter().map(|(currency, amount)| format!("{amount} {currency}"));
-        each.collect::<Vec<_>>().join(", ")
-    }
 }
 
 /// An amount as decimal text, as everywhere outside.

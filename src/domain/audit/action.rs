@@ -114,6 +114,10 @@ actions! {
     StatementPaid = "statement_paid",
     /// A payment was taken back.
     PaymentTakenBack = "payment_taken_back",
+    /// Calls of the past were imported as settled history.
+    HistoryImported = "history_imported",
+    /// Opening balances were booked.
+    BalancesOpened = "balances_opened",
     /// A new version of the policy took effect.
     PolicyChanged = "policy_changed",
     /// An entry was added to a list, or replaced another one.

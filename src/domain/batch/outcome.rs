@@ -4,14 +4,14 @@ use std::sync::Arc;
 
 use chrono_tz::Tz;
 
-use super::Reward;
+use super::{Because, Reward};
 use crate::evidence::Evidence;
 use crate::history::UserChange;
 use crate::ledger::{Amounts, Transfer};
 use crate::location::{GeoResult, Location};
 use crate::postback::event::{Event, Quarantine};
 use crate::review::reversal::{Ending, Said, Situation};
-use crate::reward::Step;
+use crate::reward::{Status, Step};
 use crate::time::TimestampMs;
 use crate::verdict::Verdict;
 
@@ -171,6 +171,21 @@ impl Outcome {
 }
 
 impl BatchOutcome {
+    /// Releases what this batch holds, in the name of `actor`: it was paid long ago. The verdicts stay as they are.
+    #[must_use]
+    pub fn with_holds_released(mut self, actor: &str, note: &str, now: TimestampMs) -> Self {
+        let held = self
+            .rewards
+            .iter_mut()
+            .filter(|change| change.reward.status == Status::Held && !change.steps.is_empty());
+        for change in held {
+            let because = Because { actor, note: Some(note.to_owned()), postback_id: None, now };
+            let taken = change.reward.take(Step::Release, because);
+            change.steps.push(taken);
+        }
+        self
+    }
+
     /// Adds postbacks that could not be mapped.
     #[must_use]
     pub fn with_quarantined(mut self, quarantined: impl IntoIterator<Item = (i64, Quarantine)>) -> Self {

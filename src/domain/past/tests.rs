@@ -112,6 +112,7 @@ fn escapes_of_a_log_are_undone_byte_for_byte() {
 
 #[test]
 fn a_broken_line_says_why_and_the_next_is_read() {
+    use BadLine::{Format, Long, LongTarget, NoTarget, Time};
     let good = r#"203.0.113.7 - - [10/Oct/2026:13:55:36 +0000] "GET /pb/a?x=1 HTTP/1.1" 200 2"#;
     let long = format!("203.0.113.7 {}", "x".repeat(MAX_LINE_LEN));
     let far = good.replace("/pb/a", &format!("/{}", "x".repeat(MAX_TARGET_LEN)));
@@ -128,7 +129,6 @@ fn a_broken_line_says_why_and_the_next_is_read() {
     ]);
     assert_eq!(format, Some("access log"));
     let bad: Vec<_> = calls.iter().map(|call| call.as_ref().err().copied()).collect();
-    use BadLine::{Format, Long, LongTarget, NoTarget, Time};
     let expected = [
         None,
         Some(Format),

@@ -1,6 +1,7 @@
 //! Balances, and the proof that they match the transfers.
 
 pub(crate) mod booking;
+pub mod opening;
 
 use domain::money::Micros;
 use domain::proof::{DifferingAccount, DifferingReward, Proof};

@@ -8,11 +8,13 @@
 //! | [`quarantine`] | what people do with quarantined postbacks |
 //! | [`replay`] | processing refused or quarantined postbacks again |
 //! | [`source_tallies`] | how much each source sends, by hour and calling network |
+//! | [`past`] | calls of the past, recorded in the transaction that processes them |
 //! | [`list`] | lists of postbacks |
 
 pub mod bodies;
 pub mod inbox;
 pub mod list;
+pub mod past;
 pub mod quarantine;
 pub mod refused;
 pub mod replay;

@@ -25,6 +25,7 @@ use domain::time::TimestampMs;
 use crate::db::deadline::PROCESS;
 use crate::db::tx::{Tx, own_task};
 use crate::postbacks::inbox::{Claim, WaitingPostback, claim};
+use crate::postbacks::past::{self, PastCalls};
 use crate::postbacks::{quarantine, source_tallies};
 use crate::rewards::existing::load;
 use crate::rewards::repeated::Repeated;
@@ -133,9 +134,35 @@ impl Store {
     where
         W: Future<Output = Result<Saved>> + Send + 'static,
     {
+        self.process_taken(Taken::Waiting(which), now, work).await
+    }
+
+    /// Records `calls` and runs `work` on them, in one transaction: nobody else can claim them. `None` if all of them were
+    /// taken before. Otherwise like [`Store::process`].
+    pub async fn process_past<W>(
+        &self,
+        calls: PastCalls,
+        now: TimestampMs,
+        work: impl FnOnce(Claimed) -> W + Send + 'static,
+    ) -> Result<Option<ProcessedBatch>>
+    where
+        W: Future<Output = Result<Saved>> + Send + 'static,
+    {
+        self.process_taken(Taken::Past(calls), now, work).await
+    }
+
+    async fn process_taken<W>(
+        &self,
+        taken: Taken,
+        now: TimestampMs,
+        work: impl FnOnce(Claimed) -> W + Send + 'static,
+    ) -> Result<Option<ProcessedBatch>>
+    where
+        W: Future<Output = Result<Saved>> + Send + 'static,
+    {
         let store = self.clone();
         own_task(async move {
-            let processed = store.within(PROCESS, store.process_in_tx(which, now, work)).await;
+            let processed = store.within(PROCESS, store.process_in_tx(taken, now, work)).await;
             store.commits.note(&processed);
             let processed = processed?;
             if processed.as_ref().is_some_and(|(_, notifies)| *notifies) {
@@ -148,13 +175,17 @@ impl Store {
 
     async fn process_in_tx<W: Future<Output = Result<Saved>>>(
         &self,
-        which: Claim,
+        taken: Taken,
         now: TimestampMs,
         work: impl FnOnce(Claimed) -> W,
     ) -> Result<Option<(ProcessedBatch, bool)>> {
         let mut tx = self.begin_batch().await?;
         let began = Instant::now();
-        let postbacks = match claim_with_stated(&mut tx, which).await {
+        let postbacks = match taken {
+            Taken::Waiting(which) => claim_with_stated(&mut tx, which).await,
+            Taken::Past(calls) => past::record(&mut tx, calls, self.body_bytes_per_hour).await,
+        };
+        let postbacks = match postbacks {
             Ok(postbacks) if !postbacks.is_empty() => postbacks,
             nothing_or_error => return tx.end(nothing_or_error.map(|_| None)).await,
         };
@@ -173,6 +204,12 @@ impl Store {
         self.write(move |tx| Box::pin(async move { quarantine_waiting(tx, postback_id, &reason, now).await }))
             .await
     }
+}
+
+/// Where a batch comes from.
+enum Taken {
+    Waiting(Claim),
+    Past(PastCalls),
 }
 
 /// Claims `which` and loads the values that people stated.

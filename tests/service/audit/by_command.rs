@@ -50,6 +50,8 @@ pub(super) const ACTS: &[Action] = &[
     Action::ListEntryRemoved,
     Action::ListImported,
     Action::AuditExported,
+    Action::HistoryImported,
+    Action::BalancesOpened,
 ];
 
 /// Commands that change nothing that anybody answers for: they read, they run, or they follow from what is booked.
@@ -58,6 +60,7 @@ const OTHERS: &[&str] = &[
     "web",
     "worker",
     "demo",
+    "assess",
     "check",
     "migrate",
     "healthcheck",
@@ -131,6 +134,7 @@ fn every_command_that_changes_something_leaves_one_line(on: Kind) {
     shell.once("mara", &sign_off, Action::ReportSigned, &format!("report {date}"));
     statements(&gate, &mut shell);
     lists(&gate, &mut shell);
+    imports(&gate, &mut shell);
     shell.act(NOBODY_NAMED, &["audit", "export", "--to", "2020-01-01"], Action::AuditExported, "audit");
     everything_was_run(&gate, &shell.run);
     shell.book.close(ACTS);
@@ -257,6 +261,20 @@ fn lists(gate: &Gate, shell: &mut Shell<'_>) {
     shell.run(&["lists", "import", file, "--dry-run"]);
     shell.book.none("the file was only checked");
     shell.act(NOBODY_NAMED, &["lists", "import", file], Action::ListImported, "list entries, 2 to 3");
+}
+
+fn imports(gate: &Gate, shell: &mut Shell<'_>) {
+    let write = |name: &str, text: &str| {
+        let path = gate.path(name);
+        std::fs::write(&path, text).expect("room for a file");
+        path.to_str().expect("a path").to_owned()
+    };
+    let call = crate::support::network::Event::honest("u-past", "P-1", 100).credit();
+    let calls = write("calls.txt", &format!("2026-01-02T03:04:05Z {call}\n"));
+    shell.once(NOBODY_NAMED, &["import", &calls], Action::HistoryImported, "1 call");
+    let balances = write("balances.csv", "app,user_id,currency,balance\nmain,u-past,coins,12.5\n");
+    let opening = ["import", "--opening-balances", &balances];
+    shell.once(NOBODY_NAMED, &opening, Action::BalancesOpened, "1 opening balance");
 }
 
 fn statements(gate: &Gate, shell: &mut Shell<'_>) {

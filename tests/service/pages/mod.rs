@@ -1,5 +1,6 @@
 //! The pages, in a real Chromium: what people see, press and decide.
 
+mod assess;
 mod browser;
 mod data;
 mod doors;

@@ -30,8 +30,9 @@ pub(crate) struct Heading {
 }
 
 /// The files, in the order in which they are read.
-const FILES: [(&str, &str); 8] = [
+const FILES: [(&str, &str); 9] = [
     ("start", include_str!("../../../../handbook/start.md")),
+    ("assess", include_str!("../../../../handbook/assess.md")),
     ("operate", include_str!("../../../../handbook/operate.md")),
     ("networks", include_str!("../../../../handbook/networks.md")),
     ("rules", include_str!("../../../../handbook/rules.md")),
