@@ -9,6 +9,7 @@
 //! | [`own_network`] | a network of the publisher's own, out of a file |
 //! | [`networks`] | every network that ships: signed, repeated, taken back, forged |
 //! | [`details`] | no credit and no reversal is lost to a detail of how it is written |
+//! | [`baselines`] | what is normal for an offer is drawn, taken up, and named by verdicts |
 //! | [`evidence`] | what is kept stays bounded, and nobody is shown what would let them send it again |
 //! | [`strays`] | calls that never were a postback are kept, too |
 //! | [`tokens`], [`rights`] | whose a token is, and for how long; who may do what |
@@ -58,6 +59,8 @@ mod answers;
 mod apps;
 #[cfg(test)]
 mod audit;
+#[cfg(test)]
+mod baselines;
 #[cfg(test)]
 mod callers;
 #[cfg(test)]
