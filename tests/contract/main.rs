@@ -15,6 +15,7 @@
 //! | `recording`, `settling`, `conflicts`, `quarantine` | from the inbox to rewards |
 //! | `books`, `proof`, `verdicts` | what is booked and recorded permanently |
 //! | `audit` | the chain of who did what |
+//! | `baselines` | what is normal for an offer |
 //! | `reviews`, `decisions` | a person's decision on one reward, and on many at once |
 //! | `second_people` | who counts as a second person, and one person's sums of a day |
 //! | `cases` | reversals that do not simply reverse |
@@ -63,6 +64,8 @@ macro_rules! contract {
 mod apps;
 #[cfg(test)]
 mod audit;
+#[cfg(test)]
+mod baselines;
 #[cfg(test)]
 mod books;
 #[cfg(test)]

@@ -9,6 +9,7 @@
 //! | [`own_network`] | a network of the publisher's own, out of a file |
 //! | [`networks`] | every network that ships: signed, repeated, taken back, forged |
 //! | [`details`] | no credit and no reversal is lost to a detail of how it is written |
+//! | [`baselines`] | what is normal for an offer is drawn, taken up, and named by verdicts |
 //! | [`evidence`] | what is kept stays bounded, and nobody is shown what would let them send it again |
 //! | [`assess`] | the calls in a log have the effect that they had live |
 //! | [`import`] | history is settled once, and no app is told |
@@ -62,6 +63,8 @@ mod apps;
 mod assess;
 #[cfg(test)]
 mod audit;
+#[cfg(test)]
+mod baselines;
 #[cfg(test)]
 mod callers;
 #[cfg(test)]

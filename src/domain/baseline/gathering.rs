@@ -112,12 +112,8 @@ impl Gathering {
             gap_ms: completion.gap_ms,
             ratio_micros: completion.ratio_micros(),
         };
-        if !self.sources.contains_key(&completion.source) {
-            self.sources.insert(completion.source.clone(), Group::default());
-        }
-        if let Some(group) = self.sources.get_mut(&completion.source) {
-            self.kept = self.kept + group.add(is_settled, kept, self.sample) - group.drop_young();
-        }
+        let group = self.sources.entry(completion.source.clone()).or_default();
+        self.kept = self.kept + group.add(is_settled, kept, self.sample) - group.drop_young();
         let key = (completion.source, completion.offer_id, completion.event_id);
         let group = self.offers.entry(key).or_default();
         self.kept = self.kept + group.add(is_settled, kept, self.sample) - group.drop_young();
@@ -187,11 +183,12 @@ impl Group {
 
     /// Adds one completion; returns by how many the sample grew.
     fn add(&mut self, is_settled: bool, kept: Kept, sample: usize) -> usize {
-        let is_enough = self.settled.all >= LEAST_SETTLED;
-        match is_settled {
-            true => self.settled.add(kept, sample),
-            false if is_enough => 0,
-            false => self.young.add(kept, sample),
+        if is_settled {
+            self.settled.add(kept, sample)
+        } else if self.settled.all < LEAST_SETTLED {
+            self.young.add(kept, sample)
+        } else {
+            0
         }
     }
 

@@ -27,7 +27,7 @@ pub fn log(ms: i64) -> Millinats {
 /// The binary logarithm of a positive number, times 2 to the power of [`DIGITS`]: each squaring of the rest yields a digit.
 fn log_2(number: i64) -> i64 {
     let number = number.max(1).unsigned_abs();
-    let whole = 63 - number.leading_zeros();
+    let whole = number.ilog2();
     // From 1 to below 2, with 62 digits behind the point.
     let mut rest = number << (62 - whole);
     let mut log = i64::from(whole);

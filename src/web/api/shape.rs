@@ -74,6 +74,8 @@ pub(crate) struct Verdict {
     hard: bool,
     /// The version of the policy that decided.
     policy: String,
+    /// The version of the baseline that said something of the offer; null if none did.
+    baseline: Option<String>,
     #[schema(value_type = Time)]
     decided_at: String,
     /// Every evaluated signal, fired or not.
@@ -224,6 +226,7 @@ impl Reward {
             score: verdict.score,
             hard: verdict.hard,
             policy: verdict.policy,
+            baseline: row.baseline,
             decided_at: time(verdict.decided_at.0),
             signals: verdict.signals.into_iter().map(Signal::from).collect(),
         });

@@ -118,6 +118,17 @@ impl Raw {
         self.execute(&sql).await;
     }
 
+    /// Drops `triggers` of `table`.
+    pub(crate) async fn lift_of(&mut self, table: &str, triggers: &[&str]) {
+        for trigger in triggers {
+            let sql = match self {
+                Self::Sqlite(_) => format!("DROP TRIGGER {trigger}"),
+                Self::Postgres(_) => format!("DROP TRIGGER {trigger} ON {table}"),
+            };
+            self.execute(&sql).await;
+        }
+    }
+
     /// Takes back [`Raw::forbid`].
     pub(crate) async fn allow(&mut self, table: &str) {
         let sql = match self {

@@ -64,6 +64,7 @@ pub(crate) fn signals(signals: &[Signal]) -> Vec<SignalView> {
         .map(|signal| SignalView {
             fired: signal.fired,
             hard: signal.hard,
+            insufficient: signal.insufficient,
             points: signal.points,
             name: rule_name(&signal.code),
             code: signal.code.clone(),

@@ -26,6 +26,8 @@ use crate::console::shell::visible::filters;
 pub(crate) struct SignalView {
     pub(crate) fired: bool,
     pub(crate) hard: bool,
+    /// True if there are too few observations to compare with.
+    pub(crate) insufficient: bool,
     pub(crate) points: i64,
     pub(crate) code: String,
     pub(crate) name: &'static str,
@@ -143,6 +145,9 @@ pub(crate) struct RewardView {
     pub(crate) score: i64,
     pub(crate) policy: String,
     pub(crate) policy_short: String,
+    /// The version of the baseline that said something of the offer; empty if none did.
+    pub(crate) baseline: String,
+    pub(crate) baseline_short: String,
     pub(crate) user_line: String,
     pub(crate) user_since: Option<Moment>,
     pub(crate) related: Vec<Related>,
@@ -257,6 +262,8 @@ pub(crate) async fn view(
         signals,
         score: row.score.unwrap_or_default(),
         policy: row.policy.clone().unwrap_or_default(),
+        baseline_short: short(row.baseline.as_deref().unwrap_or_default()),
+        baseline: row.baseline.clone().unwrap_or_default(),
         policy_short: row
             .policy
             .as_deref()

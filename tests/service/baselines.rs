@@ -1,0 +1,84 @@
+//! What is normal for an offer: drawn by command, taken up by workers, named by verdicts.
+
+use serde_json::{Value, json};
+
+use crate::support::database::Kind;
+use crate::support::gate::{Gate, text};
+use crate::support::network::{Event, deliver, sign};
+use crate::support::signed_in::SignedIn;
+
+on_both_databases!(what_is_far_faster_than_normal_for_its_offer_is_held);
+
+/// Ten days, in milliseconds.
+const TEN_DAYS_MS: i64 = 864_000_000;
+
+/// A credit of the offer `offer`.
+fn of_offer(offer: &str, event: &Event) -> String {
+    sign(&event.unsigned(1).replace(&format!("offer-{}", event.tx), offer))
+}
+
+fn signal(reward: &Value, code: &str) -> Value {
+    let signals = reward["verdict"]["signals"].as_array().expect("signals");
+    signals.iter().find(|signal| signal["code"] == code).expect("every rule reports").clone()
+}
+
+fn what_is_far_faster_than_normal_for_its_offer_is_held(on: Kind) {
+    let gate = Gate::new(on);
+    let none = gate.run(&["baseline", "show"]);
+    let mut up = gate.up();
+    let api = gate.api(up.address);
+    for number in 0..120 {
+        let event = Event::honest(&format!("u-{number}"), &format!("T-{number}"), 10).clicked_earlier(number);
+        deliver(up.address, &of_offer("game-1", &event));
+    }
+    api.await_processing();
+    up.process.stop();
+    // Ten days pass.
+    gate.database.execute(&format!(
+        "UPDATE rewards SET received_at = received_at - {TEN_DAYS_MS}, clicked_at = clicked_at - {TEN_DAYS_MS}"
+    ));
+    let made = text(&gate.run(&["baseline", "make"]).stdout);
+    assert!(made.contains(": 120 completions of 1 offer, 1 with 100 or more"), "{made}");
+    let version = made.split([' ', ':']).nth(1).expect("the version").to_owned();
+    let again = text(&gate.run(&["baseline", "make"]).stdout);
+    assert!(again.contains(&version) && again.contains("the same as before"), "{again}");
+    let shown = text(&gate.run(&["baseline", "show", "--offer", "game-1"]).stdout);
+    assert!(shown.contains("targo offer game-1: 120 settled completions; half took 1"), "{shown}");
+    let shown = text(&gate.run(&["baseline", "show", "--offer", "game-1", "--json"]).stdout);
+    let shown: Value = serde_json::from_str(&shown).expect("JSON");
+    assert_eq!((&shown["n"], &shown["ratio"]["near_permille"]), (&json!(120), &json!(1_000)));
+    assert_ne!(none.status.code(), Some(0), "before there was one");
+    let unknown = gate.run(&["baseline", "show", "--offer", "game-2"]);
+    assert_eq!(unknown.status.code(), Some(1), "{}", text(&unknown.stdout));
+
+    let mut up = gate.up();
+    let api = api.at(up.address);
+    // 40 s instead of ten minutes; another offer, of which nothing is known, may be as fast.
+    let fast = Event::honest("u-fast", "FAST", 10).clicked_earlier(-560);
+    let other = Event::honest("u-other", "OTHER", 10).clicked_earlier(-560);
+    let odd = Event::honest("u-odd", "ODD", 12);
+    deliver(up.address, &of_offer("game-1", &fast));
+    deliver(up.address, &of_offer("game-2", &other));
+    deliver(up.address, &of_offer("game-1", &odd));
+    api.await_processing();
+    let held = api.reward("FAST");
+    assert_eq!((&held["status"], &held["verdict"]["baseline"]), (&json!("held"), &json!(version)));
+    let found = signal(&held, "T4");
+    let said = found["text"].as_str().expect("a sentence");
+    assert!(said.contains("half of the 120 settled completions took 1"), "{said}");
+    assert_eq!((&found["fired"], &found["sample"]), (&json!(true), &json!(120)));
+    let credited = api.reward("OTHER");
+    assert_eq!((&credited["status"], &credited["verdict"]["baseline"]), (&json!("credited"), &json!(null)));
+    let found = signal(&credited, "T4");
+    assert_eq!(found["text"], "Insufficient data: 0 of 100 settled completions.");
+    assert_eq!((&found["fired"], &found["insufficient"]), (&json!(false), &json!(true)));
+    let found = signal(&api.reward("ODD"), "Q3");
+    assert_eq!(found["text"], "The reward is 12 per USD; 10 is normal for this offer, give or take 5 %.");
+    gate.add_person("mara", "risk");
+    let page = SignedIn::new(up.address, "mara", &[]).get(&format!("/rewards/{}", held["id"]));
+    assert!(page.body.contains("settled completions took 1") && page.body.contains(&version), "{page:?}");
+    let proven = text(&gate.run(&["verify", "--verdicts"]).stdout);
+    assert!(proven.contains("proven: 123 verdicts follow from their facts"), "{proven}");
+    gate.assert_proven();
+    up.process.stop();
+}
