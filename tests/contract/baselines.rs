@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use domain::baseline::{Baseline, LocatedSource};
+use domain::baseline::{Baseline, LocatedSource, Normal};
 use domain::policy::BaselineTerms;
 use domain::review::decision::Review;
 use domain::time::{DAY_MS, TimestampMs};
@@ -118,7 +118,7 @@ async fn the_same_completions_make_the_same_baseline(home: &Home) {
     assert_eq!(first.baseline.version(), again.baseline.version());
     let kept = home.store.newest_baseline("").await.expect("it is read").expect("it is kept");
     assert_eq!((kept.content, kept.made_at), (first.baseline.content(), NOW.0));
-    let normal = first.baseline.look(SOURCE, Some("7"), None).expect("it is known").normal;
+    let normal = Normal::from(first.baseline.offers().first().expect("it is known"));
     let median_s = normal.times.expect("there is enough").median_ms / 1_000;
     assert_eq!(
         (normal.completions, normal.is_provisional, (355..365).contains(&median_s)),
