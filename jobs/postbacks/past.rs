@@ -11,12 +11,15 @@ use store::postbacks::inbox::NewPostback;
 use store::postbacks::past::PastCalls;
 use store::rewards::process::{Claimed, ProcessedBatch};
 use tokio_util::sync::CancellationToken;
+use tracing::debug;
 
 use super::process::Processor;
 use crate::baselines;
 
 /// Postbacks that are recorded and processed at once.
 pub const BATCH: usize = 500;
+/// Retries of a batch after a worker was first.
+const CONTENDED_TRIES: u32 = 10;
 
 /// The actor of steps that settle what was paid long ago.
 pub const ACTOR_IMPORT: &str = "import";
@@ -122,7 +125,21 @@ impl Past {
         Ok(processed)
     }
 
+    /// Processes `postbacks` together; again, if a worker was first at one of their rewards.
     async fn process(&self, postbacks: Vec<NewPostback>) -> Result<Option<ProcessedBatch>, store::Error> {
+        for _ in 0..CONTENDED_TRIES {
+            match self.process_once(postbacks.clone()).await {
+                Err(store::Error::Contended(why)) => debug!(why, "a worker was first; processing again"),
+                done => return done,
+            }
+        }
+        self.process_once(postbacks).await
+    }
+
+    async fn process_once(
+        &self,
+        postbacks: Vec<NewPostback>,
+    ) -> Result<Option<ProcessedBatch>, store::Error> {
         let Some(now) = postbacks.last().map(|last| last.received_at) else { return Ok(None) };
         let (processor, is_settled) = (self.processor.clone(), self.purpose == Purpose::Settle);
         let load_decide_save = async move |claimed: Claimed| {

@@ -74,6 +74,12 @@ pub(crate) async fn import(process: &Process, args: ImportArgs) -> anyhow::Resul
     let reading = move || reading::read(inputs, &bytes, &sources, &currencies, now);
     let Read { lines, mut calls, taken, .. } =
         tokio::task::spawn_blocking(reading).await.context("reading ended early")??;
+    if lines.without_time > 0 {
+        return Err(bad_usage(format!(
+            "{} without a time: `import` needs one in each line, so that what was imported is known again",
+            count(lines.without_time, "call")
+        )));
+    }
     let all = taken.count();
     let run = running::Run {
         store: &process.store.clone().notifying(Subscriptions::default()),

@@ -85,8 +85,10 @@ fn mistakes_leave_nothing_half_done(on: Kind) {
         assert_eq!(output.status.code(), Some(2));
         assert!(text(&output.stderr).contains(words), "{}", text(&output.stderr));
     }
+    std::fs::write(gate.path("timeless.txt"), Event::honest("u", "T-1", 1).credit()).expect("room");
     for (arguments, words) in [
         (&["import"][..], "name at least one FILE"),
+        (&["import", "timeless.txt"], "1 call without a time"),
         (&["import", "missing.log"], "missing.log cannot be read"),
         (&["import", "balances.csv", "--source", "other"], "known sources: targo"),
     ] {

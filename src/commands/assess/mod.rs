@@ -188,7 +188,9 @@ fn notes(
         let definition = source.params.definition();
         let signatures = match sources.unchecked.get(&source.name) {
             Some(why) => (*why).to_owned(),
-            None if definition.signature.proof == Proof::Nothing => "this network signs nothing".into(),
+            None if definition.signature.proof == Proof::Nothing => {
+                "do not exist: this network signs nothing".into()
+            }
             None => format!("checked: {refused} of {} calls refused", taken + refused),
         };
         SourceNote {

@@ -10,6 +10,8 @@ use crate::console::shell::show::usd;
 /// Width of a date label, in pixels.
 const DATE_WIDTH: i32 = 72;
 const HEIGHT: i32 = 160;
+/// Room for the figures of the axis, left of the bars.
+const GUTTER: i32 = 76;
 
 /// One bar: some days, in micros of a USD.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -38,9 +40,13 @@ fn decisions_on(bars: &[Decided], sheet: Sheet) -> Result<String, PageError> {
     let top_of = |value: i64| zero - height_of(value, highest, HEIGHT);
     drawn(sheet, 190, &title, |area| {
         let label = ("sans-serif", sheet.letters()).into_font().color(&SOFT);
-        area.draw(&PathElement::new(vec![(0, 8), (width, 8)], LINE)).map_err(chart_error)?;
+        let half = top_of(highest / 2);
+        for level in [8, half] {
+            area.draw(&PathElement::new(vec![(0, level), (width, level)], LINE)).map_err(chart_error)?;
+        }
         for (index, bar) in bars.iter().enumerate() {
-            let (left, right) = width_of(index, bars.len(), width);
+            let (left, right) = width_of(index, bars.len(), width - GUTTER);
+            let (left, right) = (left + GUTTER, right + GUTTER);
             let middle = left + (right - left) * 2 / 3;
             let whole = bar.credited.saturating_add(bar.held);
             for (from, to, top, bottom, colour) in [
@@ -58,10 +64,8 @@ fn decisions_on(bars: &[Decided], sheet: Sheet) -> Result<String, PageError> {
                 area.draw(&text).map_err(chart_error)?;
             }
         }
-        area.draw(&Text::new(usd(highest), (4, 10), label.clone())).map_err(chart_error)?;
-        let half = top_of(highest / 2);
-        area.draw(&PathElement::new(vec![(0, half), (6, half)], LINE)).map_err(chart_error)?;
-        area.draw(&Text::new(usd(highest / 2), (8, half - 6), label)).map_err(chart_error)?;
+        area.draw(&Text::new(usd(highest), (0, 12), label.clone())).map_err(chart_error)?;
+        area.draw(&Text::new(usd(highest / 2), (0, half + 4), label)).map_err(chart_error)?;
         area.draw(&PathElement::new(vec![(0, zero), (width, zero)], LINE)).map_err(chart_error)
     })
 }

@@ -1,13 +1,13 @@
-//! The summary of `rewardgate assess`: one page that needs nothing else, to be kept, sent and printed.
+//! The summary as one page that needs nothing else, to be kept, sent and printed.
 
 use askama::Template;
 use chrono::NaiveDate;
-use domain::assessment::{Assessment, Group, Sum};
-use domain::money::Micros;
+use domain::assessment::{Assessment, Group, SourceNote, Sum};
 
+use super::{NotWritten, count, counted, lead, number, rewards, rule_name, signed, usd};
 use crate::console::shell::answer::{PageError, STYLE};
 use crate::console::shell::chart::{Decided, decisions};
-use crate::console::shell::show::{self, percent, priced, span};
+use crate::console::shell::show::{percent, span};
 
 /// Bars of the chart at most: more days stand together.
 const MAX_BARS: usize = 60;
@@ -15,17 +15,6 @@ const MAX_BARS: usize = 60;
 const MAX_DRAWN_DAYS: i64 = 7_320;
 /// Reasons that are shown.
 const MAX_REASONS: usize = 15;
-
-/// The page could not be made.
-#[derive(Debug, thiserror::Error)]
-#[error("the summary cannot be written: {0}")]
-pub struct NotWritten(String);
-
-impl From<PageError> for NotWritten {
-    fn from(error: PageError) -> Self {
-        Self(error.to_string())
-    }
-}
 
 /// A figure with its money.
 struct Figure {
@@ -80,6 +69,15 @@ struct Day {
     reversed: String,
 }
 
+/// A source, with what the reader must know about it.
+struct Source<'a> {
+    source: &'a str,
+    network: &'a str,
+    calls: String,
+    signatures: &'a str,
+    coverage: &'a str,
+}
+
 /// A list of reasons with its title.
 struct Reasons {
     title: &'static str,
@@ -105,6 +103,7 @@ struct Page<'a> {
     chart: String,
     bar_note: String,
     days: Vec<Day>,
+    sources: Vec<Source<'a>>,
     reasons: Vec<Reasons>,
     assessment: &'a Assessment,
 }
@@ -126,79 +125,11 @@ pub fn page(assessment: &Assessment, files: &[(String, &'static str)]) -> Result
         chart: decisions(&bars)?,
         bar_note,
         days: days(assessment),
+        sources: assessment.sources.iter().map(source).collect(),
         reasons: reasons(assessment),
         assessment,
     };
     Ok(page.render().map_err(PageError::from)?)
-}
-
-/// A rule's name for a person.
-pub fn rule_name(code: &str) -> &'static str {
-    show::rule_name(code)
-}
-
-/// `$1,234.50`
-pub fn usd(amount: Micros) -> String {
-    show::usd(amount.0)
-}
-
-/// `12,345`
-pub fn number(count: u64) -> String {
-    show::number(signed(count))
-}
-
-/// `4,250 coins, 12 gems`; empty if no reward is known.
-pub fn rewards(sum: &Sum) -> String {
-    let each = sum.rewards.iter().map(|(currency, Micros(micros))| priced(*micros, currency));
-    each.collect::<Vec<_>>().join(", ")
-}
-
-/// The sentences that matter most, for people who read nothing else; for the terminal too.
-pub fn lead(assessment: &Assessment) -> Vec<String> {
-    let (calls, all) = (&assessment.calls, &assessment.rewards);
-    let mut lead = Vec::new();
-    if calls.repeated_credits.count > 0 {
-        lead.push(format!(
-            "{} came again: a script that does not look pays {} twice.",
-            counted(calls.repeated_credits.count, "credit"),
-            worth(&calls.repeated_credits)
-        ));
-    }
-    if calls.refused_count() > 0 {
-        lead.push(format!(
-            "{} would be refused, mostly for a wrong signature; credits among them name {}.",
-            counted(calls.refused_count(), "call"),
-            worth(&calls.refused_credits)
-        ));
-    }
-    if all.reversed_first.count > 0 {
-        lead.push(format!(
-            "{} had been taken back before it came: nothing is credited of {}.",
-            counted(all.reversed_first.count, "credit"),
-            worth(&all.reversed_first)
-        ));
-    }
-    if all.held.count > 0 {
-        lead.push(format!(
-            "{} of {} would wait for a person, {}; the network took {} of them back later, {}.",
-            number(all.held.count),
-            counted(all.credits.count, "credit"),
-            worth(&all.held),
-            number(all.held_then_reversed.count),
-            worth(&all.held_then_reversed)
-        ));
-    }
-    if all.credited_then_reversed.count > 0 {
-        lead.push(format!(
-            "{} that would be credited at once were taken back later, {}.",
-            counted(all.credited_then_reversed.count, "reward"),
-            worth(&all.credited_then_reversed)
-        ));
-    }
-    if lead.is_empty() {
-        lead.push("Nothing repeated, nothing forged, nothing held.".into());
-    }
-    lead
 }
 
 /// The first and the last day, in UTC.
@@ -254,6 +185,16 @@ fn calls(assessment: &Assessment) -> Vec<(&'static str, String)> {
         ("Tests", number(calls.tests)),
         ("Reversals whose credit never came", number(assessment.rewards.orphans)),
     ]
+}
+
+fn source(note: &SourceNote) -> Source<'_> {
+    Source {
+        source: &note.source,
+        network: &note.network,
+        calls: counted(note.calls, "call"),
+        signatures: &note.signatures,
+        coverage: &note.coverage,
+    }
 }
 
 fn rules(assessment: &Assessment) -> Vec<Rule> {
@@ -362,29 +303,11 @@ fn reasons(assessment: &Assessment) -> Vec<Reasons> {
     all.into_iter().filter(|reasons| !reasons.rows.is_empty()).collect()
 }
 
-/// `$8.50 of payout, 4,250 coins for users`
-fn worth(sum: &Sum) -> String {
-    let payout = usd(sum.payout);
-    let rewards = rewards(sum);
-    if rewards.is_empty() { payout } else { format!("{rewards} ({payout} of payout)") }
-}
-
-fn signed(count: u64) -> i64 {
-    i64::try_from(count).unwrap_or(i64::MAX)
-}
-
-fn count(count: u64) -> String {
-    if count == 0 { String::new() } else { number(count) }
-}
-
-fn counted(count: u64, noun: &str) -> String {
-    show::counted(signed(count), noun)
-}
-
 #[cfg(test)]
 mod tests {
     use chrono_tz::Tz;
     use domain::assessment::{PastReward, Rewards};
+    use domain::money::Micros;
     use domain::reward::Status;
     use domain::time::{DAY_MS, TimestampMs};
     use domain::verdict::Decision;
