@@ -144,7 +144,7 @@ impl Past {
         let (processor, is_settled) = (self.processor.clone(), self.purpose == Purpose::Settle);
         let load_decide_save = async move |claimed: Claimed| {
             let batch: Vec<_> = claimed.postbacks.iter().map(|postback| processor.map(postback)).collect();
-            let (loaded, existing) = claimed.load(&batch).await?;
+            let (loaded, existing) = claimed.load(&batch, processor.policy.remembers()).await?;
             let outcome = processor.decide(batch, existing, now);
             let outcome = if is_settled {
                 outcome.with_holds_released(ACTOR_IMPORT, PAID_BEFORE, now)

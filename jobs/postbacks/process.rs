@@ -132,7 +132,7 @@ pub async fn process(
 ) -> Result<ProcessedBatch, store::Error> {
     let load_decide_save = async move |claimed: Claimed| {
         let batch: Vec<_> = claimed.postbacks.iter().map(|postback| processor.map(postback)).collect();
-        let (loaded, existing) = claimed.load(&batch).await?;
+        let (loaded, existing) = claimed.load(&batch, processor.policy.remembers()).await?;
         let outcome = processor.decide(batch, existing, now);
         loaded.save(outcome).await
     };

@@ -202,6 +202,6 @@ async fn confuses(claimed: Claimed) -> store::Result<Saved> {
     let one_off =
         |postback: &WaitingPostback| MappedPostback { id: postback.id - 1, ..processor().map(postback) };
     let batch: Vec<_> = claimed.postbacks.iter().map(one_off).collect();
-    let (loaded, existing) = claimed.load(&batch).await?;
+    let (loaded, existing) = claimed.load(&batch, true).await?;
     loaded.save(processor().decide(batch, existing, NOW)).await
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::logarithm::log;
 use super::shares::Oddity;
 use super::{LEAST_SETTLED, OfferNormal, USUAL_SHARE_PERMILLE};
 use crate::money::Micros;
@@ -46,6 +47,28 @@ impl From<(i64, i64, i64)> for Times {
         Self { median_ms, lower_millinats, spread_millinats }
     }
 }
+
+impl Times {
+    /// How far `took_ms` is below the median, in hundredths of the robust deviation of the faster half; negative above it.
+    /// `floor_millinats` is the least deviation that counts, so that a history of equal times does not make everybody else
+    /// suspicious.
+    pub fn faster_percent(&self, took_ms: i64, floor_millinats: i64) -> i64 {
+        let faster = log(self.median_ms) - log(took_ms);
+        faster * 100 / self.lower_millinats.max(floor_millinats).max(1)
+    }
+
+    /// The same as it is remembered of a user, between [`SLOWEST_PERCENT`] and [`FASTEST_PERCENT`].
+    pub fn pace_percent(&self, took_ms: i64) -> i64 {
+        self.faster_percent(took_ms, PACE_FLOOR_MILLINATS).clamp(SLOWEST_PERCENT, FASTEST_PERCENT)
+    }
+}
+
+/// The least deviation that counts for the pace of a user.
+const PACE_FLOOR_MILLINATS: i64 = 150;
+/// One very slow completion does not make up for many fast ones.
+const SLOWEST_PERCENT: i64 = -200;
+/// One very fast completion does not make a habit.
+const FASTEST_PERCENT: i64 = 400;
 
 impl From<Times> for (i64, i64, i64) {
     fn from(times: Times) -> Self {

@@ -223,15 +223,13 @@ impl Open {
             i64::try_from(others.take(SAME_TASK_CAP).count()).unwrap_or(i64::MAX)
         });
         let source = &incoming.source;
-        let country = incoming.location.country.as_deref();
-        let noted = Noted::of(&PastReward::of(
-            &source.name,
-            &source.app,
-            &incoming.event,
-            country,
-            incoming.received_at,
-        ));
         let normal = incoming.normal.as_ref();
+        let country = incoming.location.country.as_deref();
+        let (event, received_at) = (&incoming.event, incoming.received_at);
+        let noted = Noted::of(&PastReward {
+            times: normal.and_then(|found| found.normal.as_ref()?.times),
+            ..PastReward::of(&source.name, &source.app, event, country, received_at)
+        });
         let usual_sharing = normal.and_then(|found| found.usual_sharing);
         let history = History { usual_sharing, ..self.remembered.history(&noted) };
         let facts = Facts {

@@ -9,8 +9,8 @@ mod tests;
 
 use serde::{Deserialize, Serialize};
 
-use crate::baseline::Normal;
 use crate::baseline::shares::Oddity;
+use crate::baseline::{Normal, Times};
 use crate::history::History;
 use crate::lists::hit::Hit;
 use crate::location::{DatabaseBuild, GeoResult, Location, NetworkTrait};
@@ -153,6 +153,11 @@ impl Evidence {
             oddity: facts.oddity,
             mismatch_permille: facts.mismatch_permille.filter(|share| *share > COMMON_MISMATCH_PERMILLE),
         }
+    }
+
+    /// The times that were normal for the offer; `None` if that was not known.
+    pub fn times(&self) -> Option<Times> {
+        self.normal.as_ref()?.times
     }
 
     /// As it is stored.

@@ -194,6 +194,7 @@ fn past(pick: &mut impl FnMut(u64) -> u64) -> History {
         reversed: one_of(&[0, 0, 1, 4]),
         settled: one_of(&[0, 19, 20, 100]),
         gap_s: (one_of(&[0, 0, 1]) == 1).then_some(0),
+        pace: (one_of(&[0, 0, 1]) == 1).then_some((170, one_of(&[3, 6, 8]))),
         same_second: one_of(&[0, 0, 1, 2]),
         address_users: one_of(&[0, 3, 5, 40]),
         task_users: one_of(&[0, 0, 0, 1, 2]),

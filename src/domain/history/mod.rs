@@ -60,6 +60,10 @@ pub struct History {
     /// Other rewards for the same click within a second.
     #[serde(rename = "burst", skip_serializing_if = "is_zero")]
     pub same_second: i64,
+    /// How much faster than normal the newest rewards of the user were on average, this one included, in hundredths of a
+    /// deviation, and how many they are; only if they were fast.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pace: Option<(i64, i64)>,
     /// Other users of the address within a day.
     #[serde(rename = "sharing", skip_serializing_if = "is_zero")]
     pub address_users: i64,

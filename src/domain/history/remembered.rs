@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use crate::baseline::Times;
 use crate::money::Micros;
 use crate::postback::event::{Click, Event};
 use crate::time::{SECOND_MS, TimestampMs};
@@ -38,6 +39,8 @@ pub struct UserChange {
 pub struct Remembered {
     users: HashMap<(String, String), User>,
     lists: HashMap<i64, String>,
+    /// True if nothing is to be remembered.
+    is_off: bool,
     /// What is added in front of each list.
     added: BTreeMap<i64, String>,
 }
@@ -74,6 +77,8 @@ pub struct PastReward<'a> {
     pub sub_id: Option<&'a str>,
     /// In USD.
     pub payout: Option<Micros>,
+    /// What is normal for its offer; `None` if that was not known.
+    pub times: Option<Times>,
     /// The completion.
     pub received_at: TimestampMs,
 }
@@ -102,6 +107,7 @@ impl<'a> PastReward<'a> {
             },
             sub_id: event.sub1.as_deref(),
             payout: event.payout,
+            times: None,
             received_at,
         }
     }
@@ -123,6 +129,9 @@ impl Noted {
         let click = clicked_at.map_or_else(|| format!("tx {key}"), |clicked_at| clicked_at.0.to_string());
         let is_code = |code: &&str| code.len() == 2 && code.bytes().all(|byte| byte.is_ascii_alphabetic());
         let network = ip.and_then(network_of);
+        let took_ms = clicked_at.map(|clicked_at| reward.received_at.0 - clicked_at.0);
+        let took_ms = took_ms.filter(|took_ms| *took_ms >= 0);
+        let pace_percent = reward.times.zip(took_ms).map(|(times, took_ms)| times.pace_percent(took_ms));
         Self {
             seen: Seen::of(reward),
             sighted: Sighted {
@@ -131,6 +140,7 @@ impl Noted {
                 country: country.filter(is_code).map(str::to_ascii_uppercase).unwrap_or_default(),
                 network: network.map_or(0, |network| short_fingerprint(&[&network])),
                 payout: payout.unwrap_or_default(),
+                pace_percent,
             },
             user: (app.to_owned(), user_id.to_owned()),
         }
@@ -160,7 +170,12 @@ impl Remembered {
             let user = User { first_seen_at: known.first_seen_at, memory, is_changed: false };
             ((known.app, known.user_id), user)
         });
-        Self { users: users.collect(), lists: lists.into_iter().collect(), added: BTreeMap::new() }
+        Self { users: users.collect(), lists: lists.into_iter().collect(), ..Self::default() }
+    }
+
+    /// Remembers nothing.
+    pub fn off() -> Self {
+        Self { is_off: true, ..Self::default() }
     }
 
     /// What the past says of a reward.
@@ -177,6 +192,9 @@ impl Remembered {
 
     /// Remembers a reward that was judged.
     pub fn add(&mut self, noted: Noted, is_credited: bool) {
+        if self.is_off {
+            return;
+        }
         for (key, entry) in noted.seen.entries() {
             let list = self.lists.entry(key).or_default();
             list.insert_str(0, &entry);

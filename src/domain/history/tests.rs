@@ -221,6 +221,7 @@ proptest! {
                 country: ["", "DE", "US"][usize::from(country)].into(),
                 network: u32::from(country),
                 payout: Micros(payout),
+                pace_percent: (payout % 3 > 0).then_some(payout % 600 - 200),
             };
             let (mut of_kept, mut of_stored) = (History::default(), History::default());
             kept.look(&one, &mut of_kept);

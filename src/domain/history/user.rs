@@ -17,6 +17,10 @@ pub const PERIOD_MS: i64 = 30 * DAY_MS;
 const PERIODS: usize = 4;
 /// Rewards from which a median payout says what is usual.
 const USUAL_OF: usize = 5;
+/// Rewards whose pace is compared.
+const PACE_OF: usize = 8;
+/// A mean pace below this, in hundredths of a deviation, is never asked about.
+const FAST_PERCENT: i64 = 100;
 /// A payout that is less than this many times the usual one is never asked about.
 const USUAL_FACTOR: i64 = 4;
 
@@ -46,6 +50,8 @@ pub struct Sighted {
     pub network: u32,
     /// In USD.
     pub payout: Micros,
+    /// How much faster than normal it was, in hundredths of a deviation; `None` while nothing was known of its offer.
+    pub pace_percent: Option<i64>,
 }
 
 impl UserMemory {
@@ -63,7 +69,7 @@ impl UserMemory {
         memory
     }
 
-    /// As it is stored: `period,older,credited,reversed,…;at,click,country,network,payout;…` with numbers to the base 36.
+    /// As it is stored: `period,older,credited,reversed,…;at,click,country,network,payout[,pace];…` with numbers to the base 36.
     pub fn text(&self) -> String {
         let mut text = base36(self.period);
         let counts = self.counts.iter().flat_map(|(credited, reversed)| [*credited, *reversed]);
@@ -118,6 +124,7 @@ impl UserMemory {
         history.gap_s = same_click().map(|reward| (now.at_s - reward.at_s).abs()).min();
         let in_second = same_click().filter(|reward| (now.at_s - reward.at_s).abs() <= 1).count();
         history.same_second = i64::try_from(in_second).unwrap_or(i64::MAX);
+        history.pace = self.pace(now);
         history.usual_payout =
             self.usual_payout().filter(|(usual, _)| usual.0 > 0 && now.payout.0 / usual.0 >= USUAL_FACTOR);
         let counts = self.counts_at(now.at_s * SECOND_MS);
@@ -129,6 +136,16 @@ impl UserMemory {
         let before: i64 = counts.iter().skip(2).map(|(credited, _)| credited).sum();
         let shifted = self.shifted_out(now.at_s * SECOND_MS);
         history.settled = (before + self.older + shifted).min(SETTLED_CAP);
+    }
+
+    /// The mean pace of the newest rewards, `now` included, and how many they are; `None` unless they were fast.
+    fn pace(&self, now: &Sighted) -> Option<(i64, i64)> {
+        let known = std::iter::once(now).chain(&self.rewards).filter_map(|reward| reward.pace_percent);
+        let newest: Vec<i64> = known.take(PACE_OF).collect();
+        let n = i64::try_from(newest.len()).unwrap_or(i64::MAX);
+        now.pace_percent?;
+        let mean = newest.iter().sum::<i64>() / n.max(1);
+        (n > 1 && mean >= FAST_PERCENT).then_some((mean, n))
     }
 
     /// The median payout of the remembered rewards, and how many they are.
@@ -207,7 +224,9 @@ impl Sighted {
         let click = u32::try_from(number(cells.next()?)?).ok()?;
         let country = cells.next()?.to_owned();
         let network = u32::try_from(number(cells.next()?)?).ok()?;
-        Some(Self { at_s, click, country, network, payout: Micros(number(cells.next()?)?) })
+        let payout = Micros(number(cells.next()?)?);
+        let pace_percent = cells.next().and_then(number);
+        Some(Self { at_s, click, country, network, payout, pace_percent })
     }
 
     fn write(&self, text: &mut String) {
@@ -219,6 +238,10 @@ impl Sighted {
             base36(self.payout.0),
         ];
         text.push_str(&cells.join(","));
+        if let Some(pace_percent) = self.pace_percent {
+            text.push(',');
+            text.push_str(&base36(pace_percent));
+        }
     }
 }
 

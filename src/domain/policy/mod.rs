@@ -19,9 +19,9 @@ use crate::text::hex;
 pub use classes::OfferClasses;
 pub use terms::BaselineTerms;
 pub use thresholds::{
-    AlmostUsual, Chain, ClickTime, CountryMismatch, Large, Limit, NetworkPoints, NewUser, Nobody, Number,
-    OfferClass, Pace, Plain, Ratio, Rules, SharedAddress, SharedTask, SurveySpeed, TakenBack, TaskFloor,
-    Trusted, Twins, Usual, Weight,
+    AlmostUsual, AlwaysFast, Chain, ClickTime, Countries, CountryMismatch, Large, Limit, NetworkPoints,
+    NewUser, Nobody, Number, OfferClass, Pace, Plain, Ratio, Rules, SharedAddress, SharedTask, SurveySpeed,
+    TakenBack, TaskFloor, Trusted, Twins, Usual, Weight,
 };
 
 /// The built-in policy, with the reasons for every figure.
@@ -79,6 +79,14 @@ impl Policy {
     pub fn rules(&self, source: &str, offer_id: Option<&str>) -> &Rules {
         let Some(source) = self.sources.get(source) else { return &self.base };
         offer_id.and_then(|offer| source.offers.get(offer)).unwrap_or(&source.base)
+    }
+
+    /// True if any rule, of any source or offer, compares with what is remembered of users, addresses and times. Otherwise
+    /// nothing has to be remembered.
+    pub fn remembers(&self) -> bool {
+        let of_source =
+            |source: &SourceRules| source.base.remember() || source.offers.values().any(Rules::remember);
+        self.base.remember() || self.sources.values().any(of_source)
     }
 
     /// The first 16 hexadecimal digits of the SHA-256 of [`Policy::content`].

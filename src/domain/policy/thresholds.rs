@@ -143,11 +143,15 @@ thresholds! {
         usual_factor: i64,
         /// But only from this many USD on; decimal text.
         usual_from_usd: String,
+        /// Points of such a payout. It is not hard: an honest user, too, buys something one day.
+        usual_points: i64,
     }
     /// T5: the events of one click.
     Chain {
         /// So many events of one click within a second fire.
         events: i64,
+        /// Points of a step that comes in a tenth of what settled steps need, or of twice as many events at once.
+        far_points: i64,
         /// True if the network sends its postbacks in batches: then the rule never fires.
         batches: bool,
     }
@@ -178,10 +182,28 @@ thresholds! {
         /// Points of the third user and all that follow.
         third_points: i64,
     }
-    /// A rule with one number.
+    /// S4: a rule with one number.
     Number {
         /// From so many on it fires.
         limit: i64,
+    }
+    /// S3: countries of one user.
+    Countries {
+        /// From so many on it fires.
+        limit: i64,
+        /// From so many on `many_points` count.
+        many: i64,
+        /// Points of many.
+        many_points: i64,
+    }
+    /// T10: a user who is always fast.
+    AlwaysFast {
+        /// Rewards of the user from which there is a mean; at most 8 are compared.
+        least: i64,
+        /// From so many deviations on it fires, in hundredths.
+        limit_percent: i64,
+        /// But only where the mean times the root of the number is at least this: chance does not reach it.
+        chance_percent: i64,
     }
     /// V1: completions of a user.
     Pace {
@@ -205,6 +227,10 @@ thresholds! {
         percent: i64,
         /// But only from so many credited rewards on.
         credits: i64,
+        /// With fewer, so many that were taken back fire,
+        early_reversed: i64,
+        /// if they are more than this share, in percent.
+        early_percent: i64,
     }
     /// C1: a user with a clean record.
     Trusted {
@@ -290,6 +316,8 @@ pub struct Rules {
     pub t7: Limit,
     /// A sub id with too many slow completions.
     pub t8: Plain,
+    /// A user who is always faster than normal.
+    pub t10: AlwaysFast,
     /// Completed after the offer's window.
     pub t9: Limit,
     /// The address is in another country than reported.
@@ -307,7 +335,7 @@ pub struct Rules {
     /// The same task by others at the address.
     pub s2: SharedTask,
     /// One user in many countries.
-    pub s3: Number,
+    pub s3: Countries,
     /// One user on many networks.
     pub s4: Number,
     /// More completions than one person gets done.
@@ -336,6 +364,14 @@ pub struct Rules {
 }
 
 impl Rules {
+    /// True if a rule is enabled that compares with what is remembered of users, addresses and times.
+    pub(super) fn remember(&self) -> bool {
+        let chain = [self.t5.enabled, self.t6.enabled, self.t10.enabled];
+        let sharing = [self.s1.enabled, self.s2.enabled, self.s3.enabled, self.s4.enabled];
+        let user = [self.v1.enabled, self.v2.enabled, self.h1.enabled, self.c1.enabled, self.m1.enabled];
+        [&chain[..], &sharing, &user].concat().contains(&true)
+    }
+
     /// What deserialising cannot check, as `CODE.key` and what is wrong.
     pub(super) fn faults(&self) -> Vec<String> {
         let mut faults = Vec::new();
@@ -386,6 +422,12 @@ impl Rules {
             ("S1.users", self.s1.users),
             ("S1.far_factor", self.s1.far_factor),
             ("S3.limit", self.s3.limit),
+            ("S3.many", self.s3.many),
+            ("T10.least", self.t10.least),
+            ("T10.limit_percent", self.t10.limit_percent),
+            ("T10.chance_percent", self.t10.chance_percent),
+            ("H1.early_reversed", self.h1.early_reversed),
+            ("H1.early_percent", self.h1.early_percent),
             ("S4.limit", self.s4.limit),
             ("V1.per_hour", self.v1.per_hour),
             ("V1.per_day", self.v1.per_day),
@@ -424,6 +466,10 @@ impl Rules {
             ("G1.registry_points", self.g1.registry_points),
             ("G1.common_points", self.g1.common_points),
             ("T7.points", self.t7.points),
+            ("T10.points", self.t10.points),
+            ("S3.many_points", self.s3.many_points),
+            ("T5.far_points", self.t5.far_points),
+            ("M1.usual_points", self.m1.usual_points),
             ("T8.points", self.t8.points),
             ("H2.points", self.h2.points),
             ("G2.points", self.g2.points),

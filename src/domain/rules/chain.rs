@@ -29,6 +29,10 @@ pub(super) fn t5(facts: &Facts<'_>, rules: &Rules) -> Signal {
         ),
         Some(gap_s) => format!("{gap_s} s passed since another reward for the same click."),
     };
+    let is_far_sooner =
+        |gap_s: i64| shortest_ms.is_some_and(|shortest_ms| (gap_s + 1) * SECOND_MS <= shortest_ms / 5);
+    let is_far = events >= rule.events.saturating_mul(2) || facts.history.gap_s.is_some_and(is_far_sooner);
+    let points = if is_far { rule.far_points } else { rule.points };
     let value = facts.history.gap_s.map(|gap_s| format!("{gap_s} s"));
     let limit = Some(format!("{} in 1 s", rule.events));
     Finding {
@@ -40,7 +44,7 @@ pub(super) fn t5(facts: &Facts<'_>, rules: &Rules) -> Signal {
         sample: None,
         text,
     }
-    .weigh(rule.weight())
+    .weigh(Weight { points, ..rule.weight() })
 }
 
 /// T6: several users took exactly as long for the same offer and event.
@@ -55,7 +59,8 @@ pub(super) fn t6(facts: &Facts<'_>, rules: &Rules) -> Signal {
     let (users, near) = (facts.history.twins.max(1), facts.history.near_twins);
     let stands_out = near <= users.saturating_mul(rule.near_factor);
     let fired = users >= rule.users && stands_out && !rule.batches;
-    let points = if users >= rule.many { rule.many_points } else { rule.points };
+    let is_alone = near.saturating_mul(2) <= users;
+    let points = if users >= rule.many || is_alone { rule.many_points } else { rule.points };
     let text = if fired {
         format!(
             "{users} users took the same time to the second for this offer within a day, and {near} nearly the same; \

@@ -69,10 +69,10 @@ pub const ENGINE: i64 = 1;
 pub const COMMON_MISMATCH_PERMILLE: i64 = 50;
 
 /// The code of every rule, in the order in which people read them.
-pub const CODES: [&str; 39] = [
+pub const CODES: [&str; 40] = [
     "Q1", "Q2", "Q2b", "Q3", "Q4", "Q5", "Q6", "Q7", "Q8", "Q9", "T1", "T2", "T3", "T4", "T4b", "T5", "T6",
-    "T7", "T8", "T9", "G1", "G2", "G3", "G4", "N1", "S1", "S2", "S3", "S4", "V1", "V2", "V3", "H1", "H2",
-    "M1", "C1", "L1", "L2", "L3",
+    "T7", "T8", "T10", "T9", "G1", "G2", "G3", "G4", "N1", "S1", "S2", "S3", "S4", "V1", "V2", "V3", "H1",
+    "H2", "M1", "C1", "L1", "L2", "L3",
 ];
 
 /// The signal of a rule that compares with the past, while nothing has been learned of it: the first rewards of a publisher
@@ -111,6 +111,7 @@ pub(crate) fn look(facts: &Facts<'_>, rules: &Rules) -> Vec<Signal> {
         chain::t6(facts, rules),
         shares::t7(&click, facts, rules),
         shares::t8(facts, rules),
+        usual::t10(facts, rules),
         speed::t9(&click, rules),
         geo::g1(facts, rules),
         geo::g2(facts, rules),

@@ -2,7 +2,7 @@
 
 use super::Facts;
 use crate::money::Micros;
-use crate::policy::Rules;
+use crate::policy::{Rules, Weight};
 use crate::postback::event::{Note, NoteKind};
 use crate::postback::networks::Field;
 use crate::signal::{Family, Finding, Signal};
@@ -95,7 +95,8 @@ pub(super) fn m1(facts: &Facts<'_>, rules: &Rules) -> Signal {
         sample: unusual.map(|((_, of), _)| of),
         text,
     };
-    finding.weigh(rule.weight())
+    let unusual_weight = Weight { points: rule.usual_points, hard: false, ..rule.weight() };
+    finding.weigh(if is_large { rule.weight() } else { unusual_weight })
 }
 
 /// Units of reward per USD, to the micro.

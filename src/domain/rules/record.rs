@@ -12,7 +12,9 @@ pub(super) fn h1(facts: &Facts<'_>, rules: &Rules) -> Signal {
     let rule = &rules.h1;
     let (credited, reversed) = (facts.history.credited, facts.history.reversed);
     let is_enough = credited >= rule.credits;
-    let fired = is_enough && reversed.saturating_mul(100) > credited.saturating_mul(rule.percent);
+    let is_over = |percent: i64| reversed.saturating_mul(100) > credited.saturating_mul(percent);
+    let is_early = !is_enough && reversed >= rule.early_reversed && is_over(rule.early_percent);
+    let fired = is_early || (is_enough && is_over(rule.percent));
     let text = match reversed {
         0 => "No reward of the user was taken back within three months.".into(),
         _ if fired => {

@@ -68,6 +68,7 @@ pub(super) fn s3(facts: &Facts<'_>, rules: &Rules) -> Signal {
     let limit = rules.s3.limit;
     let number = i64::try_from(countries.len()).unwrap_or(i64::MAX);
     let fired = number >= limit;
+    let points = if number >= rules.s3.many { rules.s3.many_points } else { rules.s3.points };
     let text = match number {
         0 => "The user was in one country within a day.".into(),
         _ if fired => {
@@ -79,7 +80,7 @@ pub(super) fn s3(facts: &Facts<'_>, rules: &Rules) -> Signal {
         ),
     };
     finding("S3", fired, Some(number.max(1).to_string()), Some(limit.to_string()), text)
-        .weigh(rules.s3.weight())
+        .weigh(Weight { points, ..rules.s3.weight() })
 }
 
 /// S4: one user on many networks within a day.

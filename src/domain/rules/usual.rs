@@ -53,7 +53,7 @@ pub(super) fn t4(click: &Elapsed, facts: &Facts<'_>, rules: &Rules) -> Signal {
         Ok(compared) => compared,
         Err(finding) => return finding.of("T4"),
     };
-    let deviations = deviations_percent(took_ms, &times, rule.floor_millinats);
+    let deviations = times.faster_percent(took_ms, rule.floor_millinats);
     let fired = deviations >= rule.limit_percent;
     let finding = beside("T4", (took_ms, normal, &times), deviations, rule.limit_percent, fired);
     finding.weigh(rule.weight())
@@ -66,13 +66,42 @@ pub(super) fn t4b(click: &Elapsed, facts: &Facts<'_>, rules: &Rules) -> Signal {
         Ok(compared) => compared,
         Err(finding) => return finding.of("T4b"),
     };
-    let deviations = deviations_percent(took_ms, &times, strong.floor_millinats);
+    let deviations = times.faster_percent(took_ms, strong.floor_millinats);
     let is_enough = normal.completions >= strong.least;
     let limit = if is_enough { rule.limit_percent } else { strong.limit_percent };
     let is_for_t4 = is_enough && deviations >= strong.limit_percent;
     let fired = deviations >= limit && !is_for_t4;
     let finding = beside("T4b", (took_ms, normal, &times), deviations, limit, fired);
     finding.weigh(rule.weight())
+}
+
+/// T10: a user who is always faster than normal. One such completion happens to everybody, many do not: of honest users,
+/// the mean of n times is under 3.6 divided by the root of n in 0.02 % of all cases.
+pub(super) fn t10(facts: &Facts<'_>, rules: &Rules) -> Signal {
+    if let Some(cold) = super::cold(facts, "T10", Family::Time) {
+        return cold;
+    }
+    let rule = &rules.t10;
+    let Some((mean_percent, n)) = facts.history.pace else {
+        return finding("T10", "The user's last rewards did not take less time than is normal.".into())
+            .weigh(rule.weight());
+    };
+    let is_enough = n >= rule.least;
+    let is_beyond_chance = mean_percent.saturating_mul(mean_percent).saturating_mul(n)
+        >= rule.chance_percent.saturating_mul(rule.chance_percent);
+    let fired = is_enough && mean_percent >= rule.limit_percent && is_beyond_chance;
+    let mean = decimal(mean_percent);
+    let text = if fired {
+        format!("The user's last {n} rewards were {mean} deviations faster than normal on average.")
+    } else if is_enough {
+        format!(
+            "The user's last {n} rewards were {mean} deviations faster than normal on average; that can be chance."
+        )
+    } else {
+        format!("Insufficient data: {n} of {} rewards of the user with a known time.", rule.least)
+    };
+    let (value, limit) = (Some(mean), Some(format!("{} deviations", decimal(rule.limit_percent))));
+    Finding { fired, value, limit, sample: Some(n), ..finding("T10", text) }.weigh(rule.weight())
 }
 
 /// A rule that cannot compare.
@@ -112,13 +141,6 @@ fn compared<'a>(click: &Elapsed, facts: &Facts<'a>, least: i64) -> Result<(i64, 
         return Err(thin);
     };
     if known < least { Err(thin) } else { Ok((took_ms, normal, times)) }
-}
-
-/// How far `took_ms` is below the median, in hundredths of a robust deviation; `floor_millinats` is the least deviation that
-/// counts, so that a history of equal times does not make everybody else suspicious.
-fn deviations_percent(took_ms: i64, times: &Times, floor_millinats: i64) -> i64 {
-    let faster = log(times.median_ms) - log(took_ms);
-    faster * 100 / times.lower_millinats.max(floor_millinats).max(1)
 }
 
 fn beside(

@@ -54,6 +54,8 @@ impl World {
         let (places, chance) = (&self.places, &mut self.chance);
         let proxies = match persona {
             Persona::FarmIpv6 => places.ipv6_home(chance).into_iter().collect(),
+            // One exit that all accounts of the wave use.
+            Persona::Hosting => places.hosted(chance).into_iter().collect(),
             _ => (0..PROXIES).map(|_| places.home(0.0, chance)).collect(),
         };
         let (sub, source) = match persona {
@@ -171,8 +173,9 @@ impl World {
         let is_proxied = self.chance.is(gang.scheme.proxied);
         let own = self.places.home(self.population.users.ipv6, &mut self.chance);
         match gang.persona {
-            Persona::FarmIpv4 | Persona::FarmIpv6 => gang.proxies.first().copied().unwrap_or(own),
-            Persona::Hosting => self.places.hosted(&mut self.chance).unwrap_or(own),
+            Persona::FarmIpv4 | Persona::FarmIpv6 | Persona::Hosting => {
+                gang.proxies.first().copied().unwrap_or(own)
+            }
             Persona::ClickInjector => self.places.mobile(own.country, user, &mut self.chance).unwrap_or(own),
             _ if is_proxied => gang.proxies[self.chance.below(gang.proxies.len())],
             _ => own,

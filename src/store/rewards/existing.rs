@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use std::sync::LazyLock;
 
 use domain::batch::{ExistingRewards, Reward, SourceTerms, Task};
+use domain::history::Remembered;
 use domain::ledger::Amounts;
 use domain::money::Micros;
 use domain::postback::event::Kind;
@@ -109,7 +110,7 @@ given_row! {
 }
 
 /// Loads and locks what `batch` touches.
-pub(super) async fn load(tx: &mut Tx, batch: &[MappedPostback]) -> Result<ExistingRewards> {
+pub(super) async fn load(tx: &mut Tx, batch: &[MappedPostback], remembers: bool) -> Result<ExistingRewards> {
     let events: Vec<_> = batch
         .iter()
         .filter_map(|postback| {
@@ -163,7 +164,7 @@ pub(super) async fn load(tx: &mut Tx, batch: &[MappedPostback]) -> Result<Existi
     let clicks = clicks(tx, &events).await?;
     let users: Vec<_> =
         users.iter().map(|user| history::UserRow { app: user.app, user_id: user.user_id }).collect();
-    let remembered = history::load(tx, batch, &users).await?;
+    let remembered = if remembers { history::load(tx, batch, &users).await? } else { Remembered::off() };
     Ok(ExistingRewards {
         clicks,
         remembered,

@@ -175,7 +175,7 @@ impl RememberedRow {
     pub fn add_to(&self, rebuilding: &mut Rebuilding) {
         if let Some(decision) = &self.decision {
             let evidence = self.facts.as_deref().and_then(|facts| Evidence::parse(facts).ok());
-            let located = evidence.map(|evidence| evidence.location(Vec::new()));
+            let located = evidence.as_ref().map(|evidence| evidence.location(Vec::new()));
             let country = located.and_then(|location| location.country);
             let reward = PastReward {
                 source: &self.source,
@@ -189,6 +189,7 @@ impl RememberedRow {
                 clicked_at: self.clicked_at.map(TimestampMs),
                 sub_id: self.sub1.as_deref(),
                 payout: self.payout_micros.map(Micros),
+                times: evidence.as_ref().and_then(Evidence::times),
                 received_at: TimestampMs(self.received_at),
             };
             rebuilding.add(&reward, decision == Decision::Credit.name());

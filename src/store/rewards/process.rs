@@ -98,9 +98,14 @@ pub struct ProcessedBatch {
 }
 
 impl Claimed {
-    /// Loads the rewards, earlier tasks, cases and clicks that `batch` touches, and locks its users and rewards.
-    pub async fn load(mut self, batch: &[MappedPostback]) -> Result<(Loaded, ExistingRewards)> {
-        match load(&mut self.tx, batch).await {
+    /// Loads the rewards, earlier tasks, cases and clicks that `batch` touches, and, if `remembers`, what is remembered of it;
+    /// locks its users and rewards.
+    pub async fn load(
+        mut self,
+        batch: &[MappedPostback],
+        remembers: bool,
+    ) -> Result<(Loaded, ExistingRewards)> {
+        match load(&mut self.tx, batch, remembers).await {
             Ok(existing) => Ok((Loaded { claimed: self }, existing)),
             // Rolled back before the caller gets the error, so that all locks are released.
             Err(error) => self.tx.end(Err(error)).await,

@@ -88,6 +88,12 @@ fn an_account_on_the_move_is_held() {
         70,
         &["S3", "S4"],
     );
+    check(
+        &with(History { countries: countries(&["DE", "FR", "US", "VN"]), ..History::default() }),
+        Decision::Hold,
+        60,
+        &["S3"],
+    );
 }
 
 #[test]
@@ -118,7 +124,7 @@ fn far_more_than_the_user_usually_gets_is_reviewed() {
     case.event.payout = Some(Micros(9_999_999));
     check(&case, Decision::Credit, 0, &[]);
     case.event.payout = Some(Micros(10_000_000));
-    check(&case, Decision::Hold, 0, &["M1"]);
+    check(&case, Decision::Credit, 25, &["M1"]);
     case.history.usual_payout = Some((Micros(600_000), 7));
     check(&case, Decision::Credit, 0, &[]);
 }
@@ -130,7 +136,8 @@ fn events_of_one_click_at_once_and_times_alike_are_a_script() {
     check(&burst(2), Decision::Credit, 40, &["T5"]);
     let twins = |twins, near_twins| with(History { twins, near_twins, ..History::default() });
     check(&twins(4, 0), Decision::Credit, 0, &[]);
-    check(&twins(5, 5), Decision::Credit, 40, &["T6"]);
+    check(&twins(5, 3), Decision::Credit, 40, &["T6"]);
+    check(&twins(5, 2), Decision::Hold, 60, &["T6"]);
     check(&twins(5, 6), Decision::Credit, 0, &[]);
     check(&twins(10, 0), Decision::Hold, 60, &["T6"]);
     let mut batches = twins(10, 0);
@@ -139,10 +146,22 @@ fn events_of_one_click_at_once_and_times_alike_are_a_script() {
 }
 
 #[test]
+fn a_user_who_is_always_fast_is_held() {
+    let of = |mean_percent, n| with(History { pace: Some((mean_percent, n)), ..History::default() });
+    check(&of(400, 3), Decision::Credit, 0, &[]);
+    check(&of(180, 4), Decision::Hold, 50, &["T10"]);
+    check(&of(179, 4), Decision::Credit, 0, &[]);
+    check(&of(150, 8), Decision::Hold, 50, &["T10"]);
+    check(&of(149, 8), Decision::Credit, 0, &[]);
+}
+
+#[test]
 fn the_record_of_a_user_counts_both_ways() {
     let of =
         |credited, reversed, settled| with(History { credited, reversed, settled, ..History::default() });
-    check(&of(9, 9, 0), Decision::Credit, 0, &[]);
+    check(&of(9, 2, 0), Decision::Credit, 0, &[]);
+    check(&of(9, 3, 0), Decision::Hold, 50, &["H1"]);
+    check(&of(9, 9, 0), Decision::Hold, 50, &["H1"]);
     check(&of(10, 1, 0), Decision::Credit, 0, &[]);
     check(&of(10, 2, 0), Decision::Hold, 50, &["H1"]);
     check(&of(0, 0, 20), Decision::Credit, 0, &["C1"]);
@@ -183,6 +202,7 @@ fn a_step_far_sooner_than_settled_ones_is_a_script() {
         let case = with(History { gap_s: Some(gap_s), ..History::default() });
         Case { normal: Some(normal.clone()), ..case }
     };
+    check(&of(5), Decision::Hold, 60, &["T5"]);
     check(&of(29), Decision::Credit, 40, &["T5"]);
     check(&of(30), Decision::Credit, 0, &[]);
 }
@@ -204,6 +224,7 @@ fn histories() -> impl Strategy<Value = History> {
             reversed: counts[4] / 8,
             settled: counts[5],
             gap_s: None,
+            pace: (counts[6] > 30).then_some((counts[6] * 5, counts[9] % 9)),
             same_second: counts[6] / 20,
             address_users: counts[7],
             task_users: counts[8] / 20,

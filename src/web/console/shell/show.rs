@@ -243,6 +243,7 @@ pub(crate) fn rule_name(code: &str) -> &'static str {
         "T6" => "Same time as others",
         "T7" => "Fast sub id",
         "T8" => "Slow sub id",
+        "T10" => "Always fast",
         "T9" => "Old click",
         "G1" => "Country differs",
         "G2" => "Related country",
