@@ -5,6 +5,7 @@
 //! |---|---|
 //! | [`pages`] | the pages, in a real browser |
 //! | [`path`] | one postback from the network to the books, and the decisions on it |
+//! | [`personas`] | the log of a population, and the settings beside it |
 //! | [`answers`], [`vectors`] | the answers to networks; the published signatures, and every forgery |
 //! | [`own_network`] | a network of the publisher's own, out of a file |
 //! | [`networks`] | every network that ships: signed, repeated, taken back, forged |

@@ -39,7 +39,7 @@ fn unpacked(path: &Path) -> String {
 fn every_address_is_in_the_country_that_the_network_says() {
     let geo = Geo::open(&[]).expect("built-in data");
     let (mut seen, mut is_v6) = (HashSet::new(), HashSet::new());
-    for call in log(Extent { events: 40_000, days: 45, seed: 21 }) {
+    for call in log(Extent { events: 15_000, days: 45, seed: 21 }) {
         let completion = call.expect("signed").line.completion;
         let (address, said) = (completion.address(), completion.country());
         if seen.insert(address) {
@@ -48,7 +48,7 @@ fn every_address_is_in_the_country_that_the_network_says() {
             is_v6.insert(address.is_ipv6());
         }
     }
-    assert!(seen.len() > 5_000 && is_v6.len() == 2, "{} addresses", seen.len());
+    assert!(seen.len() > 3_000 && is_v6.len() == 2, "{} addresses", seen.len());
 }
 
 #[test]
