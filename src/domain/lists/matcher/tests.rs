@@ -168,23 +168,22 @@ fn entries() -> impl Strategy<Value = Vec<Entry>> {
     let source = prop::sample::select(vec!["targo", "adgem"]);
     let end = prop::sample::select(vec![None, None, Some(-1), Some(0), Some(1)]);
     prop::collection::vec((kind, effect, app, source, end), 0..60).prop_map(|drafts| {
-        let entry = |(index, ((kind, value), effect, app, source, end)): (
-            usize,
-            ((Kind, String), Effect, Option<&str>, &str, Option<i64>),
-        )| Entry {
-            id: i64::try_from(index).expect("few"),
-            key: Key {
-                kind,
-                source: if kind.is_of_source() { source.into() } else { String::new() },
-                value,
-                app: app.map(str::to_owned),
-            },
-            effect,
-            author: "anna".into(),
-            reason: "abuse".into(),
-            expires_at: end.map(|end: i64| TimestampMs(NOW.0 + end)),
-        };
-        drafts.into_iter().enumerate().map(entry).collect()
+        let numbered = drafts.into_iter().enumerate();
+        numbered
+            .map(|(index, ((kind, value), effect, app, source, end))| Entry {
+                id: i64::try_from(index).expect("few"),
+                key: Key {
+                    kind,
+                    source: if kind.is_of_source() { source.into() } else { String::new() },
+                    value,
+                    app: app.map(str::to_owned),
+                },
+                effect,
+                author: "anna".into(),
+                reason: "abuse".into(),
+                expires_at: end.map(|end: i64| TimestampMs(NOW.0 + end)),
+            })
+            .collect()
     })
 }
 
