@@ -22,7 +22,7 @@ const CHUNK: u64 = 100_000;
 /// How often the same postbacks are sent.
 const TRIES: usize = 5;
 /// The most that is decided in the round that is timed.
-const LAST_ROUND: u64 = 100_000;
+pub(crate) const LAST_ROUND: u64 = 100_000;
 /// The same seed makes the same postbacks, but for the time of day.
 pub(crate) const SEED: u64 = 7;
 

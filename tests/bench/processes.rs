@@ -127,6 +127,13 @@ impl Gateway {
         self.start("worker")
     }
 
+    /// A worker under a policy of its own.
+    pub(crate) fn worker_under(&self, policy: &str) -> Running {
+        let path = self.folder.path().join("policy.toml");
+        std::fs::write(&path, policy).expect("a policy");
+        Running::start(self.command_with("worker", &format!("policy = \"{}\"\n", path.display())))
+    }
+
     pub(crate) fn up(&self) -> Running {
         self.start("up")
     }
@@ -236,12 +243,17 @@ impl Gateway {
     }
 
     fn command(&self, role: &str) -> Command {
+        self.command_with(role, "")
+    }
+
+    /// With further lines at the top of the settings.
+    fn command_with(&self, role: &str, top: &str) -> Command {
         let config = self.folder.path().join("rewardgate.toml");
         // So many processes as a section asks for work, with one worker each; one process alone has as many as it ships
         // with.
         let workers = if role == "worker" { "workers = 1\n" } else { "" };
         let settings = format!(
-            "listen = \"127.0.0.1:0\"\npublic_url = \"{ORIGIN}\"\ndatabase_url = \"{}\"\n{workers}log = \"warn\"\n\
+            "listen = \"127.0.0.1:0\"\npublic_url = \"{ORIGIN}\"\ndatabase_url = \"{}\"\n{workers}{top}log = \"warn\"\n\
              [reports]\ncut_off_hours = 1\n\
              [[sources]]\nname = \"bench\"\nnetwork = \"targo\"\nsecret = \"env:BENCH_SECRET\"\ncurrency = \"coins\"\n{}",
             self.url, self.more

@@ -2,6 +2,7 @@
 
 mod apart;
 mod growth;
+mod history;
 mod hot;
 mod memory;
 mod naive;
@@ -35,6 +36,8 @@ pub(crate) enum Section {
     Sources,
     /// Deciding beside many rewards.
     Growth,
+    /// Deciding with and without rules about the past.
+    History,
 }
 
 /// What a section measures on, and where its lines go.
@@ -47,7 +50,7 @@ pub(crate) struct Run<'r> {
 }
 
 impl Section {
-    pub(crate) const ALL: [Self; 9] = [
+    pub(crate) const ALL: [Self; 10] = [
         Self::Rates,
         Self::Whole,
         Self::Apart,
@@ -57,6 +60,7 @@ impl Section {
         Self::Queue,
         Self::Sources,
         Self::Growth,
+        Self::History,
     ];
 
     /// Its word on the command line.
@@ -71,6 +75,7 @@ impl Section {
             Self::Queue => "queue",
             Self::Sources => "sources",
             Self::Growth => "growth",
+            Self::History => "history",
         }
     }
 
@@ -85,6 +90,7 @@ impl Section {
             Self::Queue => queue::measure(run).await,
             Self::Sources => sources::measure(run).await,
             Self::Growth => growth::measure(run).await,
+            Self::History => history::measure(run).await,
         }
     }
 }

@@ -1,7 +1,7 @@
 mod case;
+mod lists;
 mod past;
 mod usual;
-mod lists;
 
 use case::Case;
 
