@@ -122,7 +122,11 @@ fn source_line(source: &SourceNormal) -> String {
 }
 
 fn offer_line(offer: &OfferNormal) -> String {
-    let event = if offer.event_id.is_empty() { String::new() } else { format!(" event {}", offer.event_id) };
+    let event = match (offer.any_event, offer.event_id.as_str()) {
+        (true, _) => " all events".to_owned(),
+        (false, "") => String::new(),
+        (false, event_id) => format!(" event {event_id}"),
+    };
     let known = known(offer.n, offer.provisional, offer.times.as_ref());
     let ratio = offer.ratio.map_or_else(String::new, |ratio| {
         let share = ratio.near_permille / 10;

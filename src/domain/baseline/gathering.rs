@@ -37,8 +37,8 @@ pub struct Gathering {
     shared_networks: Vec<SharedNetwork>,
 }
 
-/// Source, offer and event.
-type OfferKey = (String, String, String);
+/// Source, offer and event; without an event, all events of the offer together.
+type OfferKey = (String, String, Option<String>);
 
 /// How the addresses of a source compared with the reported countries, of the last 30 days.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -114,9 +114,13 @@ impl Gathering {
         };
         let group = self.sources.entry(completion.source.clone()).or_default();
         self.kept = self.kept + group.add(is_settled, kept, self.sample) - group.drop_young();
-        let key = (completion.source, completion.offer_id, completion.event_id);
-        let group = self.offers.entry(key).or_default();
-        self.kept = self.kept + group.add(is_settled, kept, self.sample) - group.drop_young();
+        let Completion { source, offer_id, event_id, .. } = completion;
+        // All steps together say something of a step that is rare.
+        let any_event = (!event_id.is_empty()).then(|| (source.clone(), offer_id.clone(), None));
+        for key in any_event.into_iter().chain([(source, offer_id, Some(event_id))]) {
+            let group = self.offers.entry(key).or_default();
+            self.kept = self.kept + group.add(is_settled, kept, self.sample) - group.drop_young();
+        }
         if self.offers.len() >= 2 * MAX_OFFERS {
             self.drop_small_offers();
         }
@@ -135,7 +139,12 @@ impl Gathering {
         let mut offers: Vec<OfferNormal> = self
             .offers
             .into_iter()
-            .map(|((source, offer_id, event_id), group)| group.normal(source, offer_id, event_id))
+            .map(|((source, offer_id, event_id), group)| {
+                let any_event = event_id.is_none();
+                let normal = group.normal(source, offer_id, event_id.unwrap_or_default());
+                // Amounts and gaps differ from step to step.
+                if any_event { OfferNormal { any_event, ratio: None, gap: None, ..normal } } else { normal }
+            })
             .collect();
         offers.sort_unstable_by(|one, other| one.key().cmp(&other.key()));
         for place in located {
@@ -217,7 +226,18 @@ impl Group {
         let kept: Vec<Kept> = self.settled.sample.into_iter().chain(self.young.sample).collect();
         let times = Figures::of(kept.iter().filter_map(|kept| kept.took_ms).collect(), FIGURES_FROM);
         let (ratio, gap) = (ratio(&kept), gap(&kept));
-        OfferNormal { source, offer_id, event_id, n, settled, provisional, times, ratio, gap }
+        OfferNormal {
+            source,
+            offer_id,
+            event_id,
+            any_event: false,
+            n,
+            settled,
+            provisional,
+            times,
+            ratio,
+            gap,
+        }
     }
 }
 

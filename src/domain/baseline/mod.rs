@@ -110,6 +110,9 @@ pub struct OfferNormal {
     /// Empty if the network names none.
     #[serde(rename = "event", default, skip_serializing_if = "String::is_empty")]
     pub event_id: String,
+    /// True if these are all events of the offer together, for events that are too rare to have figures of their own.
+    #[serde(rename = "any", default, skip_serializing_if = "std::ops::Not::not")]
+    pub any_event: bool,
     /// Completions with a known time.
     pub n: i64,
     /// How many of them are settled.
@@ -190,9 +193,19 @@ impl Baseline {
     pub fn look(&self, source: &str, event: &Event) -> Option<FromBaseline> {
         let known = self.content.sources.iter().find(|known| known.source == source)?;
         let of_offer = event.offer_id.as_deref().and_then(|offer_id| {
-            let key = (source, offer_id, event.event_id.as_deref().unwrap_or_default());
-            let place = self.content.offers.binary_search_by(|offer| offer.key().cmp(&key)).ok()?;
-            self.content.offers.get(place).map(Normal::from)
+            let find = |key| {
+                let place = self.content.offers.binary_search_by(|offer| offer.key().cmp(&key)).ok()?;
+                self.content.offers.get(place)
+            };
+            let own = find((source, offer_id, false, event.event_id.as_deref().unwrap_or_default()));
+            let is_thin = own.is_none_or(|own| own.n < LEAST_SETTLED);
+            let any = find((source, offer_id, true, "")).filter(|any| is_thin && any.n >= LEAST_SETTLED);
+            let of_any = any.map(|any| Normal {
+                ratio: own.and_then(|own| Normal::from(own).ratio),
+                shortest_gap_ms: own.and_then(|own| Normal::from(own).shortest_gap_ms),
+                ..Normal::from(any)
+            });
+            of_any.or_else(|| own.map(Normal::from))
         });
         let is_learned = known.n >= LEAST_SETTLED;
         if of_offer.is_none() && !is_learned {
@@ -237,7 +250,7 @@ impl Baseline {
 }
 
 impl OfferNormal {
-    fn key(&self) -> (&str, &str, &str) {
-        (&self.source, &self.offer_id, &self.event_id)
+    fn key(&self) -> (&str, &str, bool, &str) {
+        (&self.source, &self.offer_id, self.any_event, &self.event_id)
     }
 }

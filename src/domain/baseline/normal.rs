@@ -19,6 +19,9 @@ pub struct Normal {
     /// True if too few of them are settled, so that younger ones count as well.
     #[serde(rename = "p", default, skip_serializing_if = "std::ops::Not::not")]
     pub is_provisional: bool,
+    /// True if they are of all steps of the offer, because this one is rare.
+    #[serde(rename = "e", default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_of_any_event: bool,
     /// `None` if there are too few completions.
     #[serde(rename = "t", default, skip_serializing_if = "Option::is_none")]
     pub times: Option<Times>,
@@ -98,6 +101,7 @@ impl From<&OfferNormal> for Normal {
         Self {
             completions: offer.n,
             is_provisional: offer.provisional,
+            is_of_any_event: offer.any_event,
             times: offer.times.map(|times| Times {
                 median_ms: times.median_ms(),
                 lower_millinats: times.lower_millinats,

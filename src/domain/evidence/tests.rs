@@ -214,6 +214,7 @@ fn usual_case(number: u64) -> Golden {
     golden.facts.normal = Some(Normal {
         completions: [412, 80, 100][usize::try_from(number % 3).unwrap_or_default()],
         is_provisional: number.is_multiple_of(5),
+        is_of_any_event: false,
         times,
         ratio: ratio[usize::try_from(number / 4 % 3).unwrap_or_default()],
         shortest_gap_ms: None,

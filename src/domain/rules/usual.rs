@@ -76,7 +76,7 @@ pub(super) fn t4b(click: &Elapsed, facts: &Facts<'_>, rules: &Rules) -> Signal {
 }
 
 /// T10: a user who is always faster than normal. One such completion happens to everybody, many do not: of honest users,
-/// the mean of n times is under 3.6 divided by the root of n in 0.02 % of all cases.
+/// the mean of n times is under 3.1 divided by the root of n in 0.1 % of all cases.
 pub(super) fn t10(facts: &Facts<'_>, rules: &Rules) -> Signal {
     if let Some(cold) = super::cold(facts, "T10", Family::Time) {
         return cold;
@@ -173,10 +173,11 @@ fn sampled(finding: Finding, normal: &Normal) -> Finding {
 /// The completions that are compared with: `the 412 settled completions`.
 fn counted(normal: &Normal) -> String {
     let number = normal.completions;
+    let of = if normal.is_of_any_event { " of all steps" } else { "" };
     if normal.is_provisional {
-        format!("the {number} completions so far (provisional: most are not settled)")
+        format!("the {number} completions{of} so far (provisional: most are not settled)")
     } else {
-        format!("the {number} settled completions")
+        format!("the {number} settled completions{of}")
     }
 }
 

@@ -13,6 +13,8 @@ const ATTEMPTS: usize = 64;
 const PROXIES: usize = 3;
 /// Pause between two offers of one account, in seconds.
 const PAUSE_S: [f64; 2] = [20.0, 600.0];
+/// Purchases that a sold account makes before anything else.
+const PURCHASES: u32 = 6;
 /// Spread of twins around their common time, in milliseconds.
 const TWIN_MS: [f64; 2] = [-1_000.0, 1_000.0];
 
@@ -142,7 +144,11 @@ impl World {
         let mut done = 0;
         for _ in 0..offers {
             let (catalogue, chance) = (&self.catalogue, &mut self.chance);
-            let Some(offer) = self.people.new_offer(sold, || catalogue.of_class(PURCHASE, chance)) else {
+            let Some(offer) = self.people.new_offer(sold, || match done {
+                // There are few purchases; the rest is whatever pays.
+                0..PURCHASES => catalogue.of_class(PURCHASE, chance),
+                _ => catalogue.any(chance),
+            }) else {
                 break;
             };
             let place = self.places.home(self.population.users.ipv6, &mut self.chance);

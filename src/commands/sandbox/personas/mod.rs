@@ -172,7 +172,7 @@ fn settings(log: &Log, network: &str, folder: &Path) -> String {
          # folder in which it was made.\n\
          public_url = {:?}\n\n\
          # The hosting ranges in which some of the users are.\n\
-         # [lists]\n# hosting_ranges = {:?}\n",
+         [lists]\nhosting_ranges = {:?}\n",
         population.origin,
         HOSTING.map(|(_, range)| range),
     );

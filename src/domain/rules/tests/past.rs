@@ -148,19 +148,21 @@ fn events_of_one_click_at_once_and_times_alike_are_a_script() {
 #[test]
 fn a_user_who_is_always_fast_is_held() {
     let of = |mean_percent, n| with(History { pace: Some((mean_percent, n)), ..History::default() });
-    check(&of(400, 3), Decision::Credit, 0, &[]);
-    check(&of(180, 4), Decision::Hold, 50, &["T10"]);
-    check(&of(179, 4), Decision::Credit, 0, &[]);
-    check(&of(150, 8), Decision::Hold, 50, &["T10"]);
-    check(&of(149, 8), Decision::Credit, 0, &[]);
+    check(&of(400, 1), Decision::Credit, 0, &[]);
+    check(&of(220, 2), Decision::Hold, 50, &["T10"]);
+    check(&of(155, 4), Decision::Hold, 50, &["T10"]);
+    check(&of(154, 4), Decision::Credit, 0, &[]);
+    check(&of(140, 8), Decision::Hold, 50, &["T10"]);
+    check(&of(139, 8), Decision::Credit, 0, &[]);
 }
 
 #[test]
 fn the_record_of_a_user_counts_both_ways() {
     let of =
         |credited, reversed, settled| with(History { credited, reversed, settled, ..History::default() });
-    check(&of(9, 2, 0), Decision::Credit, 0, &[]);
-    check(&of(9, 3, 0), Decision::Hold, 50, &["H1"]);
+    check(&of(9, 3, 0), Decision::Credit, 0, &[]);
+    check(&of(4, 1, 0), Decision::Credit, 0, &[]);
+    check(&of(4, 2, 0), Decision::Hold, 50, &["H1"]);
     check(&of(9, 9, 0), Decision::Hold, 50, &["H1"]);
     check(&of(10, 1, 0), Decision::Credit, 0, &[]);
     check(&of(10, 2, 0), Decision::Hold, 50, &["H1"]);
