@@ -166,8 +166,8 @@ fn a_file_with_a_fault_changes_nothing(on: Kind) {
 
 fn one_click_beside_a_reward_blocks_its_address(on: Kind) {
     let gate = Gate::new(on);
-    gate.add_person("mara", "risk");
     let up = gate.up();
+    gate.add_person("mara", "risk");
     let api = gate.api(up.address);
     deliver(up.address, &Event::too_fast("u-1", "T-1", 10).credit());
     let id = &api.reward("T-1")["id"];
