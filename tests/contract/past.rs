@@ -93,7 +93,7 @@ async fn an_opening_balance_is_booked_once(home: &Home) {
     let other = open(vec![balance("u1", PAYOUT), balance("u4", PAYOUT)]).await;
     assert_eq!(other, Opened { booked: 1, before: 0, differing: vec![balance("u1", 5 * PAYOUT)] });
     let accounts = "SELECT COUNT(*) FROM accounts WHERE balance_micros = ";
-    let raw = home.raw().await;
+    let mut raw = home.raw().await;
     assert_eq!(raw.number(&format!("{accounts} {}", -5 * PAYOUT)).await, 1, "granted:opening");
     assert_eq!(raw.number("SELECT COUNT(*) FROM transfers").await, 3);
     assert_eq!(raw.number("SELECT COUNT(*) FROM audit WHERE action = 'balances_opened'").await, 2);
