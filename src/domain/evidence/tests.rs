@@ -234,8 +234,8 @@ fn usual_case(number: u64) -> Golden {
             Some(Oddity { n: 60, fast: Some((500, 20)), ..Oddity::default() }),
             Some(Oddity { n: 60, slow: Some((400, 20)), reversed: Some((300, 20)), fast: None }),
         ][usize::try_from(number % 3).unwrap_or_default()];
-        golden.facts.mismatch_permille = (number % 4 == 0).then_some(71);
-        golden.clicked_at = (number % 2 == 0).then_some(AT.0 - 45_000).or(golden.clicked_at);
+        golden.facts.mismatch_permille = number.is_multiple_of(4).then_some(71);
+        golden.clicked_at = number.is_multiple_of(2).then_some(AT.0 - 45_000).or(golden.clicked_at);
     }
     golden
 }

@@ -372,16 +372,9 @@ impl Rules {
         [&chain[..], &sharing, &user].concat().contains(&true)
     }
 
-    /// What deserialising cannot check, as `CODE.key` and what is wrong.
-    pub(super) fn faults(&self) -> Vec<String> {
+    /// Amounts that cannot be read, and numbers that are out of their range.
+    fn number_faults(&self) -> Vec<String> {
         let mut faults = Vec::new();
-        if !self.q3.ratio.is_empty() {
-            match Micros::parse(&self.q3.ratio) {
-                Ok(parsed) if parsed.amount.0 > 0 => {}
-                Ok(_) => faults.push("Q3.ratio` must be above zero".to_owned()),
-                Err(error) => faults.push(format!("Q3.ratio` {error}")),
-            }
-        }
         for (key, text) in [
             ("M1.payout_usd", &self.m1.payout_usd),
             ("M1.usual_from_usd", &self.m1.usual_from_usd),
@@ -389,29 +382,6 @@ impl Rules {
         ] {
             if let Err(error) = Micros::parse(text) {
                 faults.push(format!("{key}` {error}"));
-            }
-        }
-        if !self.t2.class.is_empty() && OfferClass::parse(&self.t2.class).is_none() {
-            faults.push("T2.class` must be one of install, step, survey, default".to_owned());
-        }
-        faults.extend(self.t2.classes.faults());
-        faults.extend(self.usual_faults());
-        for (key, seconds) in [
-            ("Q1.future_s", self.q1.future_s),
-            ("Q2.limit_s", self.q2.limit_s),
-            ("T1.limit_s", self.t1.limit_s),
-            ("T2.install_s", self.t2.install_s),
-            ("T2.step_s", self.t2.step_s),
-            ("T2.survey_s", self.t2.survey_s),
-            ("T2.default_s", self.t2.default_s),
-            ("T9.limit_s", self.t9.limit_s),
-            ("Q3.tolerance_percent", self.q3.tolerance_percent),
-            ("T7.limit_s", self.t7.limit_s),
-            ("V2.new_s", self.v2.new_s),
-        ] {
-            // A century keeps every sum of milliseconds far from overflow.
-            if !(0..=3_155_760_000).contains(&seconds) {
-                faults.push(format!("{key}` must be between 0 and 3155760000"));
             }
         }
         for (key, number) in [
@@ -443,6 +413,43 @@ impl Rules {
         if !(-1_000..=0).contains(&self.c1.points) {
             faults.push("C1.points` must be between -1000 and 0".to_owned());
         }
+        faults
+    }
+
+    /// What deserialising cannot check, as `CODE.key` and what is wrong.
+    pub(super) fn faults(&self) -> Vec<String> {
+        let mut faults = Vec::new();
+        if !self.q3.ratio.is_empty() {
+            match Micros::parse(&self.q3.ratio) {
+                Ok(parsed) if parsed.amount.0 > 0 => {}
+                Ok(_) => faults.push("Q3.ratio` must be above zero".to_owned()),
+                Err(error) => faults.push(format!("Q3.ratio` {error}")),
+            }
+        }
+        if !self.t2.class.is_empty() && OfferClass::parse(&self.t2.class).is_none() {
+            faults.push("T2.class` must be one of install, step, survey, default".to_owned());
+        }
+        faults.extend(self.t2.classes.faults());
+        faults.extend(self.usual_faults());
+        for (key, seconds) in [
+            ("Q1.future_s", self.q1.future_s),
+            ("Q2.limit_s", self.q2.limit_s),
+            ("T1.limit_s", self.t1.limit_s),
+            ("T2.install_s", self.t2.install_s),
+            ("T2.step_s", self.t2.step_s),
+            ("T2.survey_s", self.t2.survey_s),
+            ("T2.default_s", self.t2.default_s),
+            ("T9.limit_s", self.t9.limit_s),
+            ("Q3.tolerance_percent", self.q3.tolerance_percent),
+            ("T7.limit_s", self.t7.limit_s),
+            ("V2.new_s", self.v2.new_s),
+        ] {
+            // A century keeps every sum of milliseconds far from overflow.
+            if !(0..=3_155_760_000).contains(&seconds) {
+                faults.push(format!("{key}` must be between 0 and 3155760000"));
+            }
+        }
+        faults.extend(self.number_faults());
         let points = [
             ("Q1.points", self.q1.points),
             ("Q2.points", self.q2.points),

@@ -40,20 +40,17 @@ pub(super) fn s2(facts: &Facts<'_>, rules: &Rules) -> Signal {
     let is_shared = is_cold || is_shared(facts, rules);
     let points = if others >= 2 { rule.third_points } else { rule.points };
     let points = if is_shared { points / 2 } else { points };
-    let text = match others {
-        0 => "Nobody else at this address was rewarded for the same offer and event.".into(),
-        _ => {
-            let who = if others == 1 { "Another user".into() } else { format!("{others} other users") };
-            let was = if others == 1 { "was" } else { "were" };
-            let shared = match (is_cold, is_shared) {
-                (true, _) => "; it weighs half until it is learned which addresses many share",
-                (false, true) => "; many share this network, so it weighs half",
-                (false, false) => "",
-            };
-            format!(
-                "{who} at this address {was} rewarded for the same offer and event within 7 days{shared}."
-            )
-        }
+    let text = if others == 0 {
+        "Nobody else at this address was rewarded for the same offer and event.".into()
+    } else {
+        let who = if others == 1 { "Another user".into() } else { format!("{others} other users") };
+        let was = if others == 1 { "was" } else { "were" };
+        let shared = match (is_cold, is_shared) {
+            (true, _) => "; it weighs half until it is learned which addresses many share",
+            (false, true) => "; many share this network, so it weighs half",
+            (false, false) => "",
+        };
+        format!("{who} at this address {was} rewarded for the same offer and event within 7 days{shared}.")
     };
     finding("S2", others > 0, Some(others.to_string()), Some("0".into()), text)
         .weigh(Weight { points, ..rule.weight() })
