@@ -13,10 +13,10 @@ use crate::time::{DAY_MS, TimestampMs};
 
 /// Completions of one offer and event that are kept; beyond that, a sample says as much.
 const MAX_SAMPLE: usize = 1_000;
-/// The least that a sample shrinks to when there are very many offers.
-const MIN_SAMPLE: usize = 125;
-/// Completions kept in all: 48 bytes each. Beyond that every sample is halved.
-const MAX_SAMPLES: usize = 1_000_000;
+/// The least that a sample shrinks to when there are very many offers: as many as rules ask for.
+const MIN_SAMPLE: usize = 100;
+/// Completions kept in all, of 56 bytes each: beyond that every sample is halved, down to [`MIN_SAMPLE`].
+const MAX_SAMPLES: usize = 400_000;
 /// Offers with their events that a baseline holds: those with most completions.
 pub const MAX_OFFERS: usize = 20_000;
 
