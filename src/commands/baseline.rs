@@ -93,8 +93,12 @@ async fn show(process: &Process, args: &ShowArgs) -> anyhow::Result<u8> {
         }
     } else {
         say(&format!("baseline {}, made {}", baseline.version(), TimestampMs(row.made_at).rfc3339()));
-        sources.iter().for_each(|source| say(&source_line(source)));
-        offers.iter().for_each(|offer| say(&offer_line(offer)));
+        for source in &sources {
+            say(&source_line(source));
+        }
+        for offer in &offers {
+            say(&offer_line(offer));
+        }
     }
     if offers.is_empty() && sources.is_empty() {
         if !args.json {

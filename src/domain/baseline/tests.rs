@@ -33,7 +33,9 @@ fn young(tx: u64) -> Completion {
 
 fn baseline(completions: impl IntoIterator<Item = Completion>) -> Baseline {
     let mut gathering = Gathering::new(AS_OF, SETTLED_AFTER_DAYS);
-    completions.into_iter().for_each(|completion| gathering.add(completion));
+    for completion in completions {
+        gathering.add(completion);
+    }
     gathering.finish(&[])
 }
 

@@ -166,7 +166,7 @@ fn usual_case(number: u64) -> Golden {
     let ratio = [None, Some(Micros(500_000_000)), Some(Micros(250_000_000))];
     golden.facts.normal = Some(Normal {
         completions: [412, 80, 100][usize::try_from(number % 3).unwrap_or_default()],
-        is_provisional: number % 5 == 0,
+        is_provisional: number.is_multiple_of(5),
         times,
         ratio: ratio[usize::try_from(number / 4 % 3).unwrap_or_default()],
         shortest_gap_ms: None,
@@ -177,7 +177,7 @@ fn usual_case(number: u64) -> Golden {
         golden.clicked_at =
             Some(AT.0 - [150_000, 250_000, 400_000][usize::try_from(number / 3 % 3).unwrap_or_default()]);
     }
-    if number % 7 == 0 {
+    if number.is_multiple_of(7) {
         golden.facts.normal = Some(Normal { completions: 37, ..Normal::default() });
     }
     golden
