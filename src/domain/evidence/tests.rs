@@ -198,6 +198,7 @@ fn past(pick: &mut impl FnMut(u64) -> u64) -> History {
         same_second: one_of(&[0, 0, 1, 2]),
         address_users: one_of(&[0, 3, 5, 40]),
         task_users: one_of(&[0, 0, 0, 1, 2]),
+        is_ipv6: one_of(&[0, 1]) == 1,
         usual_sharing: Some(one_of(&[0, 1, 30])).filter(|usual| *usual > 0),
         twins: one_of(&[0, 0, 4, 6, 12]),
         near_twins: one_of(&[0, 3, 30]),

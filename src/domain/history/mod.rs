@@ -70,6 +70,9 @@ pub struct History {
     /// Other users of the address with a reward for the same offer and event within seven days.
     #[serde(rename = "task", skip_serializing_if = "is_zero")]
     pub task_users: i64,
+    /// True if they share a /64 of IPv6.
+    #[serde(rename = "v6", skip_serializing_if = "std::ops::Not::not")]
+    pub is_ipv6: bool,
     /// How many users within a day are usual on the addresses of this network; absent while nothing has been learned.
     #[serde(rename = "u", skip_serializing_if = "Option::is_none")]
     pub usual_sharing: Option<i64>,

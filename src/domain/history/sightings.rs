@@ -36,6 +36,7 @@ pub struct Seen {
     at_s: i64,
     user: u32,
     task: u32,
+    is_ipv6: bool,
     /// The key of the address without its day.
     address: Option<u64>,
     /// What is compared to the second.
@@ -69,6 +70,7 @@ impl Seen {
             at_s: received_at.0 / SECOND_MS,
             user: user_number(app, user_id),
             task: offer.map_or(0, |offer| short_fingerprint(&[source, offer, event_id])),
+            is_ipv6: address.as_ref().is_some_and(|group| group.contains(':')),
             address: address.map(|group| fingerprint(&["address", app, &group])),
             took,
         }
@@ -125,6 +127,7 @@ impl Seen {
         }
         history.address_users = count(users.len());
         history.task_users = count(of_task.len());
+        history.is_ipv6 = self.is_ipv6 && history.task_users > 0;
         let Some(took) = &self.took else { return };
         let (mut of_sub_id, mut of_network, mut near) = (HashSet::new(), HashSet::new(), 0);
         for text in took.keys(self.at_s).into_iter().filter_map(&list) {

@@ -36,7 +36,8 @@ pub(super) fn s1(facts: &Facts<'_>, rules: &Rules) -> Signal {
 pub(super) fn s2(facts: &Facts<'_>, rules: &Rules) -> Signal {
     let others = facts.history.task_users;
     let rule = &rules.s2;
-    let is_cold = facts.history.usual_sharing.is_none();
+    // The /64 of an IPv6 address is one customer; only addresses of IPv4 are shared by strangers.
+    let is_cold = !facts.history.is_ipv6 && facts.history.usual_sharing.is_none();
     let is_shared = is_cold || is_shared(facts, rules);
     let points = if others >= 2 { rule.third_points } else { rule.points };
     let points = if is_shared { points / 2 } else { points };

@@ -60,7 +60,7 @@ static OF_KEYS: LazyStatement = LazyLock::new(|| {
     Statement::given::<KeyRow<'_>>(
         "SELECT list_entries.id, kind, source, value, app, effect, expires_at FROM {given}
          JOIN list_entries ON kind = given.of_kind AND source = given.of_source AND value = given.of_value
-                          AND app = given.of_app
+                          AND app = given.in_app
          WHERE removed_at IS NULL",
     )
 });
@@ -91,7 +91,7 @@ given_row! {
         of_kind: &'a str,
         of_source: &'a str,
         of_value: &'a str,
-        of_app: &'a str,
+        in_app: &'a str,
     }
 }
 
@@ -221,7 +221,7 @@ async fn add(
         .iter()
         .map(|it| ((it.kind.as_str(), it.source.as_str(), it.value.as_str(), it.app.as_str()), it.id))
         .collect();
-    let id = |row: &KeyRow<'_>| by_key.get(&(row.of_kind, row.of_source, row.of_value, row.of_app)).copied();
+    let id = |row: &KeyRow<'_>| by_key.get(&(row.of_kind, row.of_source, row.of_value, row.in_app)).copied();
     let ids = keys.iter().filter_map(id).collect();
     let ended = standing.into_iter().map(|it| (it.id, it.effect)).collect();
     Ok((ListAdded::Done { ids, replaced }, ended))
@@ -258,12 +258,12 @@ fn key_row(key: &Key) -> KeyRow<'_> {
         of_kind: key.kind.name(),
         of_source: &key.source,
         of_value: &key.value,
-        of_app: key.app.as_deref().unwrap_or_default(),
+        in_app: key.app.as_deref().unwrap_or_default(),
     }
 }
 
 fn entry_row<'a>(entry: &'a NewEntry, actor: &'a Actor, now: TimestampMs) -> EntryRow<'a> {
-    let KeyRow { of_kind: kind, of_source: source, of_value: value, of_app: app } = key_row(&entry.key);
+    let KeyRow { of_kind: kind, of_source: source, of_value: value, in_app: app } = key_row(&entry.key);
     EntryRow {
         kind,
         source,

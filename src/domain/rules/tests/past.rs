@@ -45,6 +45,9 @@ fn while_nothing_has_been_learned_the_past_holds_nothing() {
     cold.history.usual_sharing = None;
     cold.event.payout = Some(Micros(20_000_000));
     check(&cold, Decision::Credit, 25, &["S2"]);
+    cold.history.is_ipv6 = true;
+    check(&cold, Decision::Hold, 50, &["S2"]);
+    cold.history.is_ipv6 = false;
     let verdict = cold.verdict();
     let cold_ones = ["T5", "T6", "S1", "S3", "S4", "V1", "V2", "H1", "C1"];
     for signal in verdict.signals.iter().filter(|signal| cold_ones.contains(&signal.code.as_str())) {
@@ -230,6 +233,7 @@ fn histories() -> impl Strategy<Value = History> {
             same_second: counts[6] / 20,
             address_users: counts[7],
             task_users: counts[8] / 20,
+            is_ipv6: counts[7] % 2 == 0,
             usual_sharing,
             twins: counts[9] / 4,
             near_twins: counts[2],
