@@ -35,7 +35,9 @@ pub(super) async fn counters(process: &Process, replaces: bool) -> anyhow::Resul
             let rows = store.remembered_rewards(after, ROWS_AT_ONCE).await?;
             let Some(last) = rows.last() else { break };
             after = last.id;
-            rows.iter().for_each(|row| row.add_to(&mut rebuilding));
+            for row in &rows {
+                row.add_to(&mut rebuilding);
+            }
             progress.advance(rows.len());
         }
         users(process, part, &mut rebuilding, &mut found).await?;
@@ -133,7 +135,7 @@ async fn lists(
         changes.clear();
     }
     let missing = std::mem::take(&mut rebuilding.lists);
-    for (key, _) in &missing {
+    for key in missing.keys() {
         found.lists += 1;
         found.differs(&format!("list of sightings {key}: it is missing"));
     }

@@ -100,7 +100,9 @@ async fn differences(home: &Home) -> Vec<String> {
         let part = Part { number, of: 2 };
         let mut rebuilding = Rebuilding::new(part, oldest_key(NOW, 0));
         let rows = home.store.remembered_rewards(0, 10_000).await.expect("they are read");
-        rows.iter().for_each(|row| row.add_to(&mut rebuilding));
+        for row in &rows {
+            row.add_to(&mut rebuilding);
+        }
         for row in home.store.user_memories(("", ""), 10_000).await.expect("they are read") {
             if part.has_user(&row.app, &row.user_id) {
                 let kept = row.memory.as_deref().map(UserMemory::parse).unwrap_or_default();
@@ -145,7 +147,9 @@ async fn what_is_remembered_follows_from_the_rewards_and_can_be_replaced(home: &
     assert!(differences(home).await.len() > 2);
     let mut rebuilding = Rebuilding::new(Part { number: 0, of: 1 }, 0);
     let rows = home.store.remembered_rewards(0, 10_000).await.expect("they are read");
-    rows.iter().for_each(|row| row.add_to(&mut rebuilding));
+    for row in &rows {
+        row.add_to(&mut rebuilding);
+    }
     let users = rebuilding
         .users
         .iter()

@@ -88,6 +88,7 @@ mod failing;
 mod finishing;
 #[cfg(test)]
 mod history;
+#[cfg(test)]
 mod holds;
 #[cfg(test)]
 mod lists;

@@ -1,5 +1,6 @@
 //! `assess`: the calls in a log have the effect that they had live, and a log and the name of a network are enough.
 
+use std::fmt::Write as _;
 use std::io::Write as _;
 use std::path::Path;
 use std::process::{Command, Output};
@@ -229,7 +230,7 @@ pub(crate) fn fraud_log() -> (String, String) {
             log += &log_line(&signed, time_s + 2);
         }
         let persona = if is_fraud { "farm" } else { "honest" };
-        truth += &format!("{tx},targo,u-{number},{persona},{is_fraud}\n");
+        let _ = writeln!(truth, "{tx},targo,u-{number},{persona},{is_fraud}");
     }
     log += "this is no line of a log\n";
     (log, truth)

@@ -1,5 +1,6 @@
 //! `rewardgate sandbox --personas`: writes the access log of a population, with the truth and the settings to assess it.
 
+use std::fmt::Write as _;
 use std::fs::{File, create_dir_all};
 use std::io::{BufWriter, Write as _};
 use std::path::{Path, PathBuf};
@@ -26,7 +27,6 @@ const SETTINGS: &str = "rewardgate.toml";
 
 /// What to write instead of sending calls.
 #[derive(Debug, Args)]
-#[expect(clippy::doc_markdown, reason = "these comments are the help text, which knows no markup")]
 pub(super) struct LogArgs {
     /// Send nothing: write the access log of a population of honest users and fraud to --out, with the truth of each
     /// credit beside it. FILE describes another population; it needs only the keys that differ from
@@ -41,6 +41,7 @@ pub(super) struct LogArgs {
             "mix", "retries", "hour_ms", "kept", "statement", "token", "api",
         ],
     )]
+    #[expect(clippy::option_option, reason = "absent, given, and given with a file")]
     personas: Option<Option<PathBuf>>,
     /// Folder for the log, truth.csv, rewardgate.toml and the sources' secrets. Files of these names are replaced.
     #[arg(long, value_name = "DIR", requires = "personas")]
@@ -180,7 +181,8 @@ fn settings(log: &Log, network: &str, folder: &Path) -> String {
     let rate = if log.names_rewards() { String::new() } else { format!("reward_per_usd = {rate:?}\n") };
     for (name, _) in log.sources() {
         let secret = folder.join(secret_file(name));
-        text += &format!(
+        let _ = write!(
+            text,
             "\n[[sources]]\nname = {name:?}\nnetwork = {network:?}\nsecret = {:?}\ncurrency = {:?}\nallow_ips = {callers:?}\n{rate}",
             format!("file:{}", secret.display()),
             population.currency,

@@ -66,8 +66,11 @@ fn the_sample_is_what_its_seed_gives() {
     }
     let same = |name: &str, new: &[u8]| {
         let path = Path::new(SAMPLE).join(name);
-        let old =
-            if name.ends_with(".gz") { unpacked(&path) } else { std::fs::read_to_string(&path).expect(name) };
+        let old = if path.extension().is_some_and(|extension| extension == "gz") {
+            unpacked(&path)
+        } else {
+            std::fs::read_to_string(&path).expect(name)
+        };
         assert!(old.as_bytes() == new, "{name} differs: make the sample again with the command above");
     };
     same("access.ndjson.gz", &calls);

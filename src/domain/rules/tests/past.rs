@@ -164,8 +164,8 @@ fn the_record_of_a_user_counts_both_ways() {
     let of =
         |credited, reversed, settled| with(History { credited, reversed, settled, ..History::default() });
     check(&of(9, 3, 0), Decision::Credit, 0, &[]);
-    check(&of(4, 1, 0), Decision::Credit, 0, &[]);
-    check(&of(4, 2, 0), Decision::Hold, 50, &["H1"]);
+    check(&of(4, 2, 0), Decision::Credit, 0, &[]);
+    check(&of(3, 2, 0), Decision::Hold, 50, &["H1"]);
     check(&of(9, 9, 0), Decision::Hold, 50, &["H1"]);
     check(&of(10, 1, 0), Decision::Credit, 0, &[]);
     check(&of(10, 2, 0), Decision::Hold, 50, &["H1"]);
