@@ -89,7 +89,9 @@ async fn run(cli: Cli) -> anyhow::Result<u8> {
         Command::Worker => Box::pin(worker(config)).await,
         Command::Migrate => commands::migrate(&once(config, true).await?).await,
         Command::Report(args) => commands::report::report(&existing.await?, args).await,
-        Command::Statement(command) => commands::statement::statement(config, existing, command).await,
+        Command::Statement(command) => {
+            Box::pin(commands::statement::statement(config, existing, command)).await
+        }
         Command::Replay(args) => commands::replay::replay(&existing.await?, args).await,
         Command::Postbacks(command) => commands::postbacks::postbacks(&existing.await?, command).await,
         Command::Diagnose(args) => commands::diagnose::diagnose(&existing.await?, args).await,

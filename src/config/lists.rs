@@ -21,15 +21,12 @@ fn numbers(section: &mut Section<'_>, key: &'static str) -> Option<Vec<u32>> {
     is_bounded(section, key, numbers.len())?;
     let mut asns = Vec::with_capacity(numbers.len());
     for number in numbers {
-        match u32::try_from(number).ok().filter(|number| *number > 0) {
-            Some(number) => asns.push(number),
-            None => {
-                section.fault(
-                    key,
-                    &format!("holds {number}, which is not the number of a network such as 64500"),
-                );
-                return None;
-            }
+        if let Some(number) = u32::try_from(number).ok().filter(|number| *number > 0) {
+            asns.push(number);
+        } else {
+            section
+                .fault(key, &format!("holds {number}, which is not the number of a network such as 64500"));
+            return None;
         }
     }
     Some(asns)

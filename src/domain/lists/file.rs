@@ -31,13 +31,15 @@ pub fn read(bytes: &[u8], known: &Known, now: TimestampMs) -> Result<Vec<NewEntr
             Ok(record) => {
                 let line = record.position().map_or(0, csv::Position::line);
                 match entry(&record, &heading, &places, known, now) {
-                    Ok(entry) => match lines.insert(entry.key.clone(), line) {
-                        Some(first) => Some(format!("line {line}: {} is already in line {first}", entry.key)),
-                        None => {
+                    Ok(entry) => {
+                        let first = lines.insert(entry.key.clone(), line);
+                        let twice = first
+                            .map(|first| format!("line {line}: {} is already in line {first}", entry.key));
+                        if twice.is_none() {
                             entries.push(entry);
-                            None
                         }
-                    },
+                        twice
+                    }
                     Err(why) => Some(format!("line {line}: {why}")),
                 }
             }

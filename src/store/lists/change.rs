@@ -59,8 +59,8 @@ static COUNT: LazyStatement = LazyLock::new(|| {
 static OF_KEYS: LazyStatement = LazyLock::new(|| {
     Statement::given::<KeyRow<'_>>(
         "SELECT list_entries.id, kind, source, value, app, effect, expires_at FROM {given}
-         JOIN list_entries ON kind = given.of_kind AND source = given.of_source AND value = given.of_value
-                          AND app = given.of_app
+         JOIN list_entries ON kind = given.sought_kind AND source = given.its_source AND value = given.named_value
+                          AND app = given.app_or_all
          WHERE removed_at IS NULL",
     )
 });
@@ -88,10 +88,10 @@ static ONE: LazyStatement = LazyLock::new(|| {
 
 given_row! {
     struct KeyRow<'a> {
-        of_kind: &'a str,
-        of_source: &'a str,
-        of_value: &'a str,
-        of_app: &'a str,
+        sought_kind: &'a str,
+        its_source: &'a str,
+        named_value: &'a str,
+        app_or_all: &'a str,
     }
 }
 
@@ -221,7 +221,9 @@ async fn add(
         .iter()
         .map(|it| ((it.kind.as_str(), it.source.as_str(), it.value.as_str(), it.app.as_str()), it.id))
         .collect();
-    let id = |row: &KeyRow<'_>| by_key.get(&(row.of_kind, row.of_source, row.of_value, row.of_app)).copied();
+    let id = |row: &KeyRow<'_>| {
+        by_key.get(&(row.sought_kind, row.its_source, row.named_value, row.app_or_all)).copied()
+    };
     let ids = keys.iter().filter_map(id).collect();
     let ended = standing.into_iter().map(|it| (it.id, it.effect)).collect();
     Ok((ListAdded::Done { ids, replaced }, ended))
@@ -255,15 +257,16 @@ async fn remove(tx: &mut Tx, id: i64, actor: &Actor, now: TimestampMs) -> Result
 
 fn key_row(key: &Key) -> KeyRow<'_> {
     KeyRow {
-        of_kind: key.kind.name(),
-        of_source: &key.source,
-        of_value: &key.value,
-        of_app: key.app.as_deref().unwrap_or_default(),
+        sought_kind: key.kind.name(),
+        its_source: &key.source,
+        named_value: &key.value,
+        app_or_all: key.app.as_deref().unwrap_or_default(),
     }
 }
 
 fn entry_row<'a>(entry: &'a NewEntry, actor: &'a Actor, now: TimestampMs) -> EntryRow<'a> {
-    let KeyRow { of_kind: kind, of_source: source, of_value: value, of_app: app } = key_row(&entry.key);
+    let KeyRow { sought_kind: kind, its_source: source, named_value: value, app_or_all: app } =
+        key_row(&entry.key);
     EntryRow {
         kind,
         source,
