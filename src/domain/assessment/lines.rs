@@ -30,12 +30,11 @@ impl Reasons {
     pub fn note(&mut self, reason: &str, example: impl FnOnce() -> String) {
         let reason =
             if self.0.contains_key(reason) || self.0.len() < MAX_REASONS { reason } else { OTHER_REASONS };
-        match self.0.get_mut(reason) {
-            Some(noted) => noted.count += 1,
-            None => {
-                let noted = Noted { count: 1, example: example().chars().take(MAX_EXAMPLE_LEN).collect() };
-                self.0.insert(reason.to_owned(), noted);
-            }
+        if let Some(noted) = self.0.get_mut(reason) {
+            noted.count += 1;
+        } else {
+            let example = example().chars().take(MAX_EXAMPLE_LEN).collect();
+            self.0.insert(reason.to_owned(), Noted { count: 1, example });
         }
     }
 

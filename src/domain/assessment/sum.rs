@@ -35,6 +35,7 @@ impl Sum {
 }
 
 /// An amount as decimal text, as everywhere outside.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
 pub(super) fn as_text<S: Serializer>(amount: &Micros, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_str(amount)
 }

@@ -8,7 +8,7 @@ use crate::money::Micros;
 use crate::reward::Status;
 use crate::verdict::Decision;
 
-fn reward<'a>(decision: Option<Decision>, status: Status, fired: &'a str) -> PastReward<'a> {
+fn reward(decision: Option<Decision>, status: Status, fired: &str) -> PastReward<'_> {
     PastReward {
         source: "main",
         sub1: None,

@@ -57,15 +57,12 @@ fn quoted(text: &str) -> Option<String> {
             b'\\' => {
                 let hex =
                     bytes.get(at + 1).filter(|byte| **byte == b'x').and_then(|_| text.get(at + 2..at + 4));
-                match hex.and_then(|hex| u8::from_str_radix(hex, 16).ok()) {
-                    Some(byte) => {
-                        unescaped.push(byte);
-                        at += 4;
-                    }
-                    None => {
-                        unescaped.push(*bytes.get(at + 1)?);
-                        at += 2;
-                    }
+                if let Some(byte) = hex.and_then(|hex| u8::from_str_radix(hex, 16).ok()) {
+                    unescaped.push(byte);
+                    at += 4;
+                } else {
+                    unescaped.push(*bytes.get(at + 1)?);
+                    at += 2;
                 }
             }
             byte => {

@@ -57,15 +57,12 @@ pub fn cells(line: &str) -> Option<Vec<String>> {
             loop {
                 let (text, behind) = from.split_once('"')?;
                 cell.push_str(text);
-                match behind.strip_prefix('"') {
-                    Some(behind) => {
-                        cell.push('"');
-                        from = behind;
-                    }
-                    None => {
-                        cells.push(cell);
-                        break behind;
-                    }
+                if let Some(behind) = behind.strip_prefix('"') {
+                    cell.push('"');
+                    from = behind;
+                } else {
+                    cells.push(cell);
+                    break behind;
                 }
             }
         } else {

@@ -60,13 +60,11 @@ pub(crate) async fn record(
     if postbacks.is_empty() {
         return Ok(Vec::new());
     }
-    let inserted: Vec<Inserted> = match bodies::unbounded(&postbacks) {
-        Some(rows) => tx.fetch(&INSERT, &rows).await?,
-        None => {
-            let rows = bodies::bounded(tx, &postbacks, bytes_per_hour).await?;
-            tx.fetch(&INSERT, &rows).await?
-        }
+    let rows = match bodies::unbounded(&postbacks) {
+        Some(rows) => rows,
+        None => bodies::bounded(tx, &postbacks, bytes_per_hour).await?,
     };
+    let inserted: Vec<Inserted> = tx.fetch(&INSERT, &rows).await?;
     let ids: HashMap<String, i64> = inserted.into_iter().map(|row| (row.request_id, row.id)).collect();
     let waiting = postbacks.into_iter().map(|postback| {
         let id = ids.get(&postback.request_id).copied();
