@@ -7,11 +7,8 @@ use crate::support::network::{Event, deliver, now_s};
 
 on_both_databases!(history_is_settled_once_and_the_books_are_proven, mistakes_leave_nothing_half_done);
 
-const FORWARD: &str = "[[apps]]\nname = \"main\"\n[apps.forward]\nurl = \"https://app.example.com/postback?u={user_id}\"\n\
-                       secret = \"env:TARGO_SECRET\"\n";
-
 fn history_is_settled_once_and_the_books_are_proven(on: Kind) {
-    let gate = Gate::with(on, |settings| settings.with_tail(FORWARD));
+    let gate = Gate::with(on, |settings| settings.forwarding_to_url("http://127.0.0.1:9", ""));
     assert!(gate.run(&["migrate"]).status.success());
     let start_s = now_s();
     let lines = |calls: &[String]| {
