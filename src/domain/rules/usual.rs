@@ -76,7 +76,7 @@ pub(super) fn t4b(click: &Elapsed, facts: &Facts<'_>, rules: &Rules) -> Signal {
 }
 
 /// T10: a user who is always faster than normal. One such completion happens to everybody, many do not: of honest users,
-/// the mean of n times is under 3.1 divided by the root of n in 0.1 % of all cases.
+/// the mean of n times is under 2.9 divided by the root of n in 0.2 % of all cases.
 pub(super) fn t10(facts: &Facts<'_>, rules: &Rules) -> Signal {
     if let Some(cold) = super::cold(facts, "T10", Family::Time) {
         return cold;

@@ -152,9 +152,9 @@ fn events_of_one_click_at_once_and_times_alike_are_a_script() {
 fn a_user_who_is_always_fast_is_held() {
     let of = |mean_percent, n| with(History { pace: Some((mean_percent, n)), ..History::default() });
     check(&of(400, 1), Decision::Credit, 0, &[]);
-    check(&of(220, 2), Decision::Hold, 50, &["T10"]);
-    check(&of(155, 4), Decision::Hold, 50, &["T10"]);
-    check(&of(154, 4), Decision::Credit, 0, &[]);
+    check(&of(206, 2), Decision::Hold, 50, &["T10"]);
+    check(&of(145, 4), Decision::Hold, 50, &["T10"]);
+    check(&of(144, 4), Decision::Credit, 0, &[]);
     check(&of(140, 8), Decision::Hold, 50, &["T10"]);
     check(&of(139, 8), Decision::Credit, 0, &[]);
 }
