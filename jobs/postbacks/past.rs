@@ -31,11 +31,13 @@ pub const ACTOR_IMPORT: &str = "import";
 const PAID_BEFORE: &str = "imported as settled history: it was paid before";
 
 /// Runs after the last call of a day and before the first of the next: what the night does for the day that ended.
+#[expect(clippy::unused_async, reason = "what the night does is awaited here")]
 pub async fn between_days(_store: &Store, _day_end: TimestampMs) -> Result<(), store::Error> {
     Ok(())
 }
 
 /// Runs between two batches when six hours of the past are over; `now` is their end.
+#[expect(clippy::unused_async, reason = "what runs in between is awaited here")]
 pub async fn every_six_hours(_store: &Store, _now: TimestampMs) -> Result<(), store::Error> {
     Ok(())
 }

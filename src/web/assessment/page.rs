@@ -38,7 +38,7 @@ struct Rule {
 
 struct Reason {
     count: String,
-    reason: String,
+    words: String,
     example: String,
 }
 
@@ -71,7 +71,7 @@ struct Day {
 
 /// A source, with what the reader must know about it.
 struct Source<'a> {
-    source: &'a str,
+    name: &'a str,
     network: &'a str,
     calls: String,
     signatures: &'a str,
@@ -189,7 +189,7 @@ fn calls(assessment: &Assessment) -> Vec<(&'static str, String)> {
 
 fn source(note: &SourceNote) -> Source<'_> {
     Source {
-        source: &note.source,
+        name: &note.source,
         network: &note.network,
         calls: counted(note.calls, "call"),
         signatures: &note.signatures,
@@ -280,7 +280,7 @@ fn reasons(assessment: &Assessment) -> Vec<Reasons> {
         let ranked = reasons.ranked();
         let rows = ranked.iter().take(MAX_REASONS).map(|(reason, noted)| Reason {
             count: number(noted.count),
-            reason: (*reason).to_owned(),
+            words: (*reason).to_owned(),
             example: noted.example.clone(),
         });
         Reasons { title, note, rows: rows.collect(), left_out: ranked.len().saturating_sub(MAX_REASONS) }
