@@ -229,7 +229,7 @@ pub(crate) fn fraud_log() -> (String, String) {
             log += &log_line(&signed, time_s + 2);
         }
         let persona = if is_fraud { "farm" } else { "honest" };
-        truth += &format!("{tx},targo,u-{number},{persona},{is_fraud}\n");
+        truth.extend([&tx, ",targo,u-", &number.to_string(), ",", persona, ",", &is_fraud.to_string(), "\n"]);
     }
     log += "this is no line of a log\n";
     (log, truth)

@@ -102,7 +102,7 @@ pub(crate) async fn assess(config: Option<&Path>, args: AssessArgs) -> anyhow::R
         terminal::summary(&assessment);
         match &args.out {
             Some(folder) => {
-                say(&format!("written: summary.html, summary.json and verdicts.csv in {}", folder.display()))
+                say(&format!("written: summary.html, summary.json and verdicts.csv in {}", folder.display()));
             }
             None => say("for the details add --out DIR: it gets summary.html, summary.json and verdicts.csv"),
         }
