@@ -10,6 +10,8 @@ use crate::console::shell::show::usd;
 /// Width of a date label, in pixels.
 const DATE_WIDTH: i32 = 72;
 const HEIGHT: i32 = 160;
+/// A cent, in micros.
+const CENT: i64 = 10_000;
 /// Room for the figures of the axis, left of the bars.
 const GUTTER: i32 = 76;
 
@@ -65,7 +67,7 @@ fn decisions_on(bars: &[Decided], sheet: Sheet) -> Result<String, PageError> {
             }
         }
         area.draw(&Text::new(usd(highest), (0, 12), label.clone())).map_err(chart_error)?;
-        area.draw(&Text::new(usd(highest / 2), (0, half + 4), label)).map_err(chart_error)?;
+        area.draw(&Text::new(usd(highest / 2 / CENT * CENT), (0, half + 4), label)).map_err(chart_error)?;
         area.draw(&PathElement::new(vec![(0, zero), (width, zero)], LINE)).map_err(chart_error)
     })
 }
