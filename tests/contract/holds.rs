@@ -162,7 +162,7 @@ async fn clusters_come_in_the_order_asked_for_page_by_page(home: &Home) {
     for (sort, expected) in [
         (HoldSort::Age, ["u1", "u2", "u3"]),
         (HoldSort::Money, ["u2", "u3", "u1"]),
-        (HoldSort::Score, ["u1", "u2", "u3"]),
+        (HoldSort::Score, ["u2", "u1", "u3"]),
     ] {
         let (mut seen, mut after) = (Vec::new(), None);
         loop {

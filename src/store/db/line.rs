@@ -44,6 +44,8 @@ pub(crate) struct Line {
     began: Instant,
     /// Time of the server's last answer, in milliseconds since `began`.
     answered_ms: AtomicU64,
+    /// Time at which a connection was last found dead, in milliseconds since `began`; 0 if none was.
+    troubled_ms: AtomicU64,
     /// Time of the last replacement, in milliseconds since `began`.
     renewed_ms: AtomicU64,
 }
@@ -58,6 +60,7 @@ impl Line {
             max_connections,
             began: Instant::now(),
             answered_ms: AtomicU64::new(0),
+            troubled_ms: AtomicU64::new(0),
             renewed_ms: AtomicU64::new(0),
         })
     }
@@ -83,6 +86,18 @@ impl Line {
     /// Records that the server has answered.
     pub(crate) fn note_answer(&self) {
         self.answered_ms.store(self.now_ms(), Ordering::Relaxed);
+    }
+
+    /// Records that a connection was found dead: the others may be, too.
+    fn note_trouble(&self) {
+        self.troubled_ms.store(self.now_ms().max(1), Ordering::Relaxed);
+    }
+
+    /// True if a connection was found dead so short a time ago that those which answered before may be dead, too.
+    fn is_troubled(&self) -> bool {
+        let troubled_ms = self.troubled_ms.load(Ordering::Relaxed);
+        let since_ms = self.now_ms().saturating_sub(troubled_ms);
+        troubled_ms > 0 && u128::from(since_ms) <= 2 * FRESH.as_millis()
     }
 
     /// True if the server has not answered for [`SILENCE`].
@@ -128,6 +143,7 @@ impl Line {
 }
 
 fn pool(line: Weak<Line>, generation: u64, connect: &PgConnectOptions, max_connections: u32) -> PgPool {
+    let returned_to = line.clone();
     PgPoolOptions::new()
         .max_connections(max_connections)
         .acquire_timeout(ACQUIRE_TIMEOUT)
@@ -136,7 +152,7 @@ fn pool(line: Weak<Line>, generation: u64, connect: &PgConnectOptions, max_conne
         .before_acquire(move |connection, meta| {
             let (line, is_fresh) = (line.clone(), meta.idle_for < FRESH);
             Box::pin(async move {
-                if is_fresh {
+                if is_fresh && line.upgrade().is_some_and(|line| !line.is_troubled()) {
                     return Ok(true);
                 }
                 if let Ok(lives) = timeout(SIGN_OF_LIFE, connection.ping()).await {
@@ -152,10 +168,15 @@ fn pool(line: Weak<Line>, generation: u64, connect: &PgConnectOptions, max_conne
         // `begin` is dropped midway, and the next borrower's writes would be lost with it. The BEGIN keeps the server
         // from logging a warning when no transaction is open. A connection that was returned after its deadline is
         // dropped here if the rest of the answer does not come either.
-        .after_release(|connection, _| {
+        .after_release(move |connection, _| {
+            let line = returned_to.clone();
             Box::pin(async move {
                 let rolled_back = timeout(SIGN_OF_LIFE, connection.execute("BEGIN; ROLLBACK")).await;
-                rolled_back.unwrap_or_else(|_| Err(too_late(SIGN_OF_LIFE))).map(|_| true)
+                let rolled_back = rolled_back.unwrap_or_else(|_| Err(too_late(SIGN_OF_LIFE)));
+                if let (Err(_), Some(line)) = (&rolled_back, line.upgrade()) {
+                    line.note_trouble();
+                }
+                rolled_back.map(|_| true)
             })
         })
         .connect_lazy_with(connect.clone())
