@@ -43,7 +43,7 @@ pub enum BadTruth {
     /// Neither true nor false.
     #[error("is_fraud must be true, false, 1 or 0")]
     IsFraud,
-    /// Beyond [`MAX_KNOWN`] or [`MAX_PERSONAS`].
+    /// Beyond `MAX_KNOWN` or `MAX_PERSONAS`.
     #[error("more than 10,000,000 transactions or 1,000 personas; split the files")]
     TooMany,
 }

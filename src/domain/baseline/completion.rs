@@ -63,7 +63,7 @@ pub struct ClickKey {
 const CLICKS_REMEMBERED: usize = 50_000;
 
 /// The newest step of each click, for the time between two steps. Completions come in the order received. Memory is
-/// bounded: a click without a step among the next [`CLICKS_REMEMBERED`] clicks is forgotten.
+/// bounded: a click without a step among the next `CLICKS_REMEMBERED` clicks is forgotten.
 #[derive(Debug, Default)]
 pub struct Gaps {
     newer: HashMap<ClickKey, TimestampMs>,

@@ -60,7 +60,7 @@ impl Times {
         faster * 100 / self.lower_millinats.max(floor_millinats).max(1)
     }
 
-    /// The same as it is remembered of a user, between [`SLOWEST_PERCENT`] and [`FASTEST_PERCENT`].
+    /// The same as it is remembered of a user, between `SLOWEST_PERCENT` and `FASTEST_PERCENT`.
     pub fn pace_percent(&self, took_ms: i64) -> i64 {
         self.faster_percent(took_ms, PACE_FLOOR_MILLINATS).clamp(SLOWEST_PERCENT, FASTEST_PERCENT)
     }

@@ -33,7 +33,7 @@ pub struct History {
     /// Other clicks of the user that led to a reward within an hour before this one.
     #[serde(rename = "hour", skip_serializing_if = "is_zero")]
     pub clicks_in_hour: i64,
-    /// The same within a day; stops at the memory's end, [`user::KEPT`].
+    /// The same within a day; stops at the memory's end, `user::KEPT`.
     #[serde(rename = "day", skip_serializing_if = "is_zero")]
     pub clicks_in_day: i64,
     /// The countries of the user within a day, in the order of the alphabet; empty unless there are several.

@@ -6,7 +6,7 @@
 //! | module | what it answers |
 //! |---|---|
 //! | [`entry`] | what a person wrote, as an entry in its canonical form |
-//! | [`file`] | the entries of a CSV file, or every fault with its line |
+//! | [`mod@file`] | the entries of a CSV file, or every fault with its line |
 //! | [`matcher`] | which entries match an event |
 //! | [`hit`] | an entry that matched, as a verdict keeps it |
 //! | [`prefixes`] | the networks that an address belongs to |

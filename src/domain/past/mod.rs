@@ -2,7 +2,7 @@
 //!
 //! | module | what it reads |
 //! |---|---|
-//! | [`format`] | tells which of these a file is, from its first line |
+//! | [`mod@format`] | tells which of these a file is, from its first line |
 //! | `combined` | access logs of nginx and Apache: common, combined, and either with the virtual host in front |
 //! | `object` | a JSON object in a line: access logs in JSON, or our own `received_at`, `source`, `target`, `remote_ip` |
 //! | `table` | CSV with a header |
