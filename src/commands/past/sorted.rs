@@ -52,8 +52,9 @@ impl Kept {
 }
 
 /// Takes calls in any order.
-#[derive(Default)]
 pub(crate) struct Sorter {
+    /// [`RUN_BYTES`], but in tests.
+    max_run_bytes: usize,
     run: Vec<Kept>,
     run_bytes: usize,
     /// Sorted, in temporary files that have no name any more.
@@ -61,12 +62,22 @@ pub(crate) struct Sorter {
     count: u64,
 }
 
+impl Default for Sorter {
+    fn default() -> Self {
+        Self::with_runs_of(RUN_BYTES)
+    }
+}
+
 impl Sorter {
+    fn with_runs_of(max_run_bytes: usize) -> Self {
+        Self { max_run_bytes, run: Vec::new(), run_bytes: 0, runs: Vec::new(), count: 0 }
+    }
+
     pub(crate) fn add(&mut self, kept: Kept) -> anyhow::Result<()> {
         self.count += 1;
         self.run_bytes += kept.target.len() + kept.body.as_ref().map_or(0, String::len) + OVERHEAD_BYTES;
         self.run.push(kept);
-        if self.run_bytes < RUN_BYTES {
+        if self.run_bytes < self.max_run_bytes {
             return Ok(());
         }
         let run = self.take_run();
@@ -192,12 +203,13 @@ mod tests {
 
     #[test]
     fn calls_are_sorted_by_time_and_then_by_their_place_however_many_there_are() {
-        let mut sorter = Sorter::default();
-        let count = 70 * RUN_BYTES / (256 * 1024) + 7;
+        const RUN: usize = 2_000;
+        let mut sorter = Sorter::with_runs_of(RUN);
+        let count = 150 * RUN / OVERHEAD_BYTES;
         for number in 0..count as u64 {
             let at = i64::try_from(number * 7_919 % 1_009).expect("small");
-            sorter.add(kept(at, number, 256 * 1024)).expect("room");
-            assert!(sorter.runs.len() < MAX_RUNS && sorter.run_bytes < RUN_BYTES);
+            sorter.add(kept(at, number, 1)).expect("room");
+            assert!(sorter.runs.len() < MAX_RUNS && sorter.run_bytes < RUN);
         }
         assert_eq!(sorter.count(), count as u64);
         let sorted: Vec<_> = sorter
