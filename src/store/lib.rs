@@ -11,7 +11,7 @@
 //! |---|---|
 //! | [`db`] | connections, schema, deadlines, one SQL text for two databases, transactions |
 //! | [`postbacks`] | inbox, refused calls, quarantine, replay, lists |
-//! | [`rewards`] | processing a batch (load, then save), lists |
+//! | [`rewards`] | processing a batch (load, then save), what is remembered, lists |
 //! | [`ledger`] | balances and their proof; opening balances |
 //! | [`deliveries`] | the outbox of every app: deliveries are created with their cause, leased by workers, resent by people |
 //! | [`review`] | holds, claims, the context of a decision, decisions, reversal cases |
@@ -35,9 +35,10 @@
 //! | 6 | statements, by id | statements |
 //! | 7 | accounts, by name and currency | everything that moves money |
 //! | 8 | deliveries, by id (`SKIP LOCKED` where workers lease) | everything that changes deliveries; under the user's row |
-//! | 9 | tallies of sources, by key | processing, replay |
-//! | 10 | `list_version` | everything that changes lists |
-//! | 11 | `audit_head` | every audited act, right before the commit |
+//! | 9 | sightings, by key | processing |
+//! | 10 | tallies of sources, by key | processing, replay |
+//! | 11 | `list_version` | everything that changes lists |
+//! | 12 | `audit_head` | every audited act, right before the commit |
 //!
 //! A transaction that loses a conflict starts again and reloads everything. On SQLite a writing transaction owns the
 //! whole file from its beginning.
