@@ -44,7 +44,7 @@ pub(super) async fn counters(process: &Process, replaces: bool) -> anyhow::Resul
         lists(process, part, oldest, &mut rebuilding, &mut found).await?;
     }
     drop(progress);
-    let compared = format!("{} and {}", count(found.users, "user"), count(found.lists, "list of sightings"));
+    let compared = format!("{} and {}", count(found.users, "user"), count(found.lists, "sighting list"));
     if found.differing == 0 {
         say(&format!("proven: what is remembered of {compared} follows from the rewards"));
         return Ok(EXIT_DONE);
