@@ -126,6 +126,14 @@ impl Durability {
             Self::None => SqliteSynchronous::Off,
         }
     }
+
+    /// Where SQLite sorts. The proof of a scratch database sorts all of its transfers, beside the command that made them.
+    fn temp_store(self) -> &'static str {
+        match self {
+            Self::Full => "memory",
+            Self::None => "file",
+        }
+    }
 }
 
 async fn open_sqlite(url: &str, options: OpenOptions, durability: Durability) -> Result<Database> {
@@ -138,7 +146,7 @@ async fn open_sqlite(url: &str, options: OpenOptions, durability: Durability) ->
         .statement_cache_capacity(STATEMENT_CACHE)
         .row_buffer_size(ROW_BUFFER)
         .pragma("wal_autocheckpoint", PAGES_AT_MOST)
-        .pragma("temp_store", "memory")
+        .pragma("temp_store", durability.temp_store())
         // So that REPLACE also runs the triggers that forbid deleting evidence.
         .pragma("recursive_triggers", "on");
     let file = connect.get_filename().to_path_buf();
