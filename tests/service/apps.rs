@@ -154,9 +154,8 @@ fn a_repeat_carries_the_bytes_of_the_first_call(on: Kind) {
     let app = app();
     // The first user's call fails until others of the same user are credited.
     app.answer_with(|_| Reply::Refuse(500));
-    let gate = Gate::with(on, |settings| {
-        settings.forwarding_to(&app, "schedule = [0.3, 0.3, 0.3, 0.3, 0.3, 0.3, 0.3]")
-    });
+    let gate =
+        Gate::with(on, |settings| settings.forwarding_to(&app, "schedule = [0.3, 0.3, 2, 2, 5, 5, 5, 5, 5]"));
     let mut up = gate.up();
     let api = gate.api(up.address);
     deliver(up.address, &Event::honest("u-1", "T-1", 5).credit());

@@ -38,16 +38,21 @@ pub(super) fn s2(facts: &Facts<'_>, rules: &Rules) -> Signal {
     let rule = &rules.s2;
     // The /64 of an IPv6 address is one customer; only addresses of IPv4 are shared by strangers.
     let is_cold = !facts.history.is_ipv6 && facts.history.usual_sharing.is_none();
-    let is_shared = is_cold || is_shared(facts, rules);
+    let is_shared = is_shared(facts, rules);
     let points = if others >= 2 { rule.third_points } else { rule.points };
-    let points = if is_shared { points / 2 } else { points };
+    let points = match (is_cold, is_shared) {
+        // Little enough for the reward to count for what is normal.
+        (true, _) => points / 4,
+        (false, true) => points / 2,
+        (false, false) => points,
+    };
     let text = if others == 0 {
         "Nobody else at this address was rewarded for the same offer and event.".into()
     } else {
         let who = if others == 1 { "Another user".into() } else { format!("{others} other users") };
         let was = if others == 1 { "was" } else { "were" };
         let shared = match (is_cold, is_shared) {
-            (true, _) => "; it weighs half until it is learned which addresses many share",
+            (true, _) => "; it weighs a quarter until it is learned which addresses many share",
             (false, true) => "; many share this network, so it weighs half",
             (false, false) => "",
         };

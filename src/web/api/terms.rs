@@ -150,7 +150,7 @@ terms! {
     /// The decision of a verdict.
     DecisionName = one_of(["credit", "hold"]);
     /// The family of a signal.
-    FamilyName = one_of(["data", "time", "geo", "velocity", "money", "list"]);
+    FamilyName = one_of(["data", "time", "geo", "velocity", "sharing", "money", "record", "list"]);
     /// How the country sent by the network compares with the country of the address.
     GeoResult = one_of(["match", "compatible", "mismatch", "unknown", "invalid"]);
     /// The outcome of a postback.

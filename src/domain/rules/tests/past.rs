@@ -44,7 +44,7 @@ fn while_nothing_has_been_learned_the_past_holds_nothing() {
     });
     cold.history.usual_sharing = None;
     cold.event.payout = Some(Micros(20_000_000));
-    check(&cold, Decision::Credit, 25, &["S2"]);
+    check(&cold, Decision::Credit, 12, &["S2"]);
     cold.history.is_ipv6 = true;
     check(&cold, Decision::Hold, 50, &["S2"]);
     cold.history.is_ipv6 = false;
