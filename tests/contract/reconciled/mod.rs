@@ -28,10 +28,13 @@ use crate::support::database::Home;
 use happened::{Disposition, KOLKATA, NEW_YORK, UTC, Zone};
 use reported::Reports;
 
+// Where a day begins is decided in memory, so the other zones are looked at on one database only: on Postgres thirty days take
+// a minute and more.
 contract! {
     both:
         thirty_days_in_utc_are_as_a_naive_computation_has_them,
-        thirty_days_in_new_york_in_spring_equal_a_naive_computation,
+        thirty_days_in_new_york_in_spring_equal_a_naive_computation;
+    sqlite:
         thirty_days_in_new_york_in_autumn_equal_a_naive_computation,
         thirty_days_in_kolkata_are_as_a_naive_computation_has_them;
 }
