@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::support::database::Kind;
 use crate::support::gate::{Gate, text};
-use crate::support::network::{Event, deliver, sign};
+use crate::support::network::{Event, USER_IP, deliver, sign};
 use crate::support::signed_in::SignedIn;
 
 on_both_databases!(what_is_far_faster_than_normal_for_its_offer_is_held);
@@ -58,7 +58,11 @@ fn what_is_far_faster_than_normal_for_its_offer_is_held(on: Kind) {
     let other = Event::honest("u-other", "OTHER", 10).clicked_earlier(-560);
     let odd = Event::honest("u-odd", "ODD", 12);
     deliver(up.address, &of_offer("game-1", &fast));
-    deliver(up.address, &of_offer("game-2", &other));
+    // From an address of its own: all the others share one.
+    deliver(
+        up.address,
+        &sign(&other.unsigned(1).replace("offer-OTHER", "game-2").replace(USER_IP, "81.2.69.161")),
+    );
     deliver(up.address, &of_offer("game-1", &odd));
     api.await_processing();
     let held = api.reward("FAST");

@@ -56,6 +56,7 @@ fn the_document_lists_every_path_and_every_path_answers(on: Kind) {
         // What nobody serves is answered with plain text. There is no report of that day, and no delivery at all.
         json_of(&answer);
         match (method.as_str(), path.as_str()) {
+            ("get", path) if path.starts_with("lists/") => assert_eq!(answer.status, 404, "{path}"),
             ("get", path) if path.starts_with("reports/") => assert_eq!(answer.status, 404, "{path}"),
             // Nobody sent a statement.
             ("get", path) if path.starts_with("statements/") => {

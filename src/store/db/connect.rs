@@ -275,6 +275,9 @@ async fn open_postgres(url: &str, options: OpenOptions) -> Result<(Arc<Line>, Ar
         ("tcp_user_timeout", TCP_USER_TIMEOUT),
         // A cached plan made for a small table would still scan the whole table after it has grown.
         ("plan_cache_mode", "force_custom_plan"),
+        // A batch switches kinds of plans off, which the planner expresses as a huge cost; compiling a statement because of that
+        // takes a hundred times as long as running it.
+        ("jit", "off"),
     ]);
     let connect = connect.options(TCP_KEEPALIVE);
     let ingest_line = Line::new(connect.clone(), INGEST_CONNECTIONS);
