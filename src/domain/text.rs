@@ -4,6 +4,8 @@
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
+use percent_encoding::percent_encode_byte;
+
 /// A span of time in its two largest units: `4 s`, `9 min 3 s`, `2 h 5 min`, `41 days`.
 pub fn duration(ms: i64) -> String {
     let seconds = ms.unsigned_abs() / 1_000;
@@ -18,6 +20,21 @@ pub fn duration(ms: i64) -> String {
         3_600..172_800 => pair(hours, "h", minutes % 60, "min"),
         _ => format!("{days} days"),
     }
+}
+
+/// Bytes of a call as text that can be stored: invalid UTF-8 and control characters are percent-encoded.
+pub fn readable(bytes: &[u8]) -> String {
+    let mut text = String::with_capacity(bytes.len());
+    for chunk in bytes.utf8_chunks() {
+        for letter in chunk.valid().chars() {
+            match u8::try_from(letter) {
+                Ok(byte) if byte.is_ascii_control() => text.push_str(percent_encode_byte(byte)),
+                _ => text.push(letter),
+            }
+        }
+        text.extend(chunk.invalid().iter().map(|byte| percent_encode_byte(*byte)));
+    }
+    text
 }
 
 /// `1 reward`, `2 rewards`, `2 deliveries`, `2 days`.

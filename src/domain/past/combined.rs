@@ -2,9 +2,8 @@
 
 use std::net::IpAddr;
 
-use percent_encoding::percent_encode_byte;
-
 use super::{BadLine, PastCall, instant};
+use crate::text::readable;
 
 /// Reads a line. In front of the address there may be the virtual host, as in Apache's `vhost_combined`.
 pub(super) fn read(line: &str) -> Result<PastCall, BadLine> {
@@ -72,21 +71,6 @@ fn quoted(text: &str) -> Option<String> {
         }
     }
     Some(readable(&unescaped))
-}
-
-/// Bytes as text, as the gateway stores them: invalid UTF-8 and control characters are percent-encoded.
-fn readable(bytes: &[u8]) -> String {
-    let mut text = String::with_capacity(bytes.len());
-    for chunk in bytes.utf8_chunks() {
-        for letter in chunk.valid().chars() {
-            match u8::try_from(letter) {
-                Ok(byte) if byte.is_ascii_control() => text.push_str(percent_encode_byte(byte)),
-                _ => text.push(letter),
-            }
-        }
-        text.extend(chunk.invalid().iter().map(|byte| percent_encode_byte(*byte)));
-    }
-    text
 }
 
 /// Method and target of `GET /x HTTP/1.1`; the target may contain blanks, the version may be missing.

@@ -7,8 +7,9 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use domain::location::shortened;
+use domain::text::readable;
 use metrics::counter;
-use percent_encoding::{NON_ALPHANUMERIC, percent_encode, percent_encode_byte};
+use percent_encoding::{NON_ALPHANUMERIC, percent_encode};
 use store::postbacks::inbox::NewPostback;
 use store::postbacks::refused::{NewRefused, UNKNOWN_SOURCE};
 use tracing::warn;
@@ -136,21 +137,6 @@ impl Line {
 /// The target of a request line that hyper parsed, byte for byte.
 pub(super) fn target_of(line: &[u8]) -> Option<String> {
     Line::of(line).map(|line| line.target).filter(|target| target.starts_with('/'))
-}
-
-/// Bytes as text: invalid UTF-8 and control characters are percent-encoded.
-fn readable(bytes: &[u8]) -> String {
-    let mut text = String::with_capacity(bytes.len());
-    for chunk in bytes.utf8_chunks() {
-        for letter in chunk.valid().chars() {
-            match u8::try_from(letter) {
-                Ok(byte) if byte.is_ascii_control() => text.push_str(percent_encode_byte(byte)),
-                _ => text.push(letter),
-            }
-        }
-        text.extend(chunk.invalid().iter().map(|byte| percent_encode_byte(*byte)));
-    }
-    text
 }
 
 /// True if the target is meant for `/pb`, in any spelling.
