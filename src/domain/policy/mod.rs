@@ -4,6 +4,7 @@
 //! `[sources.NAME.rules.…]` and `[sources.NAME.offers."ID".rules.…]` override single keys for one source or one
 //! offer. The version is the hash of the effective content, so two files that mean the same are one version.
 
+mod bounds;
 mod classes;
 mod terms;
 mod thresholds;
@@ -38,6 +39,7 @@ pub struct Policy {
     pub strongest_per_family: usize,
     /// From which completions baselines are made.
     pub baseline: BaselineTerms,
+    remembers: bool,
     base: Rules,
     sources: BTreeMap<String, SourceRules>,
 }
@@ -84,9 +86,7 @@ impl Policy {
     /// True if any rule, of any source or offer, compares with what is remembered of users, addresses and times. Otherwise
     /// nothing has to be remembered.
     pub fn remembers(&self) -> bool {
-        let of_source =
-            |source: &SourceRules| source.base.remember() || source.offers.values().any(Rules::remember);
-        self.base.remember() || self.sources.values().any(of_source)
+        self.remembers
     }
 
     /// The first 16 hexadecimal digits of the SHA-256 of [`Policy::content`].
@@ -143,7 +143,10 @@ impl Policy {
         let Some(base) = base.filter(|_| faults.is_empty()) else { return Err(BadPolicy(faults)) };
         let version = hex(&Sha256::digest(content.as_bytes())[..8]);
         let strongest_per_family = usize::try_from(strongest_per_family).unwrap_or(usize::MAX);
-        Ok(Self { version, content, hold_at, strongest_per_family, baseline, base, sources })
+        let of_source =
+            |source: &SourceRules| source.base.remember() || source.offers.values().any(Rules::remember);
+        let remembers = base.remember() || sources.values().any(of_source);
+        Ok(Self { version, content, hold_at, strongest_per_family, baseline, remembers, base, sources })
     }
 }
 
