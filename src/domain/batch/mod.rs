@@ -31,7 +31,7 @@ pub use outcome::{
 pub use reward::{Because, Reward};
 
 use crate::evidence::Evidence;
-use crate::history::{History, Noted, PastReward, Remembered};
+use crate::history::{History, Noted, Remembered, RememberedReward};
 use crate::ledger::Amounts;
 use crate::policy::Policy;
 use crate::postback::event::Kind;
@@ -226,9 +226,9 @@ impl Open {
         let normal = incoming.normal.as_ref();
         let country = incoming.location.country.as_deref();
         let (event, received_at) = (&incoming.event, incoming.received_at);
-        let noted = Noted::of(&PastReward {
+        let noted = Noted::of(&RememberedReward {
             times: normal.and_then(|found| found.normal.as_ref()?.times),
-            ..PastReward::of(&source.name, &source.app, event, country, received_at)
+            ..RememberedReward::of(&source.name, &source.app, event, country, received_at)
         });
         let usual_sharing = normal.and_then(|found| found.usual_sharing);
         let history = History { usual_sharing, ..self.remembered.history(&noted) };

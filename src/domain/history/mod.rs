@@ -20,7 +20,7 @@ use sha2::{Digest as _, Sha256};
 use crate::location::shortened;
 use crate::money::Micros;
 
-pub use remembered::{KnownUser, Noted, PastReward, Remembered, UserChange};
+pub use remembered::{KnownUser, Noted, Remembered, RememberedReward, UserChange};
 pub use user::{PERIOD_MS, Sighted, UserMemory};
 
 /// The facts of the past that rules read. What is usual has its default and is not stored.

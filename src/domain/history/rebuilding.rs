@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use crate::time::TimestampMs;
 
-use super::remembered::{Noted, PastReward};
+use super::remembered::{Noted, RememberedReward};
 use super::sightings::MOST_CHARS;
 use super::{UserMemory, fingerprint};
 
@@ -47,7 +47,7 @@ impl Rebuilding {
     }
 
     /// Adds a judged reward; they come in the order in which they were judged.
-    pub fn add(&mut self, reward: &PastReward<'_>, is_credited: bool) {
+    pub fn add(&mut self, reward: &RememberedReward<'_>, is_credited: bool) {
         let noted = Noted::of(reward);
         for (key, entry) in noted.seen().entries() {
             if key >= self.oldest_key && self.part.has_list(key) {

@@ -8,7 +8,7 @@ use crate::postback::event::{Click, Event};
 use crate::time::{SECOND_MS, TimestampMs};
 
 use super::sightings::{MOST_CHARS, Seen};
-use super::{History, NEW_FOR_S, Sighted, UserMemory, network_of, short_fingerprint};
+use super::{History, NEW_FOR_S, Sighted, UserMemory, short_fingerprint};
 
 /// A user as the store knows them.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -54,7 +54,7 @@ struct User {
 
 /// A reward as far as it is remembered.
 #[derive(Clone, Copy, Debug)]
-pub struct PastReward<'a> {
+pub struct RememberedReward<'a> {
     /// Name in the settings.
     pub source: &'a str,
     /// The app that owns the user.
@@ -83,7 +83,7 @@ pub struct PastReward<'a> {
     pub received_at: TimestampMs,
 }
 
-impl<'a> PastReward<'a> {
+impl<'a> RememberedReward<'a> {
     /// The reward of `event`, which arrived at `received_at` and whose address is in `country`.
     pub fn of(
         source: &'a str,
@@ -123,26 +123,27 @@ pub struct Noted {
 
 impl Noted {
     /// Of a reward that is new.
-    pub fn of(reward: &PastReward<'_>) -> Self {
-        let PastReward { source, app, user_id, key, offer_id, ip, country, clicked_at, payout, .. } = *reward;
+    pub fn of(reward: &RememberedReward<'_>) -> Self {
+        let RememberedReward { source, app, user_id, key, offer_id, country, clicked_at, payout, .. } =
+            *reward;
         // Without a click each reward stands for itself.
         let click = clicked_at.map_or_else(|| format!("tx {key}"), |clicked_at| clicked_at.0.to_string());
         let is_code = |code: &&str| code.len() == 2 && code.bytes().all(|byte| byte.is_ascii_alphabetic());
-        let network = ip.and_then(network_of);
         let took_ms = clicked_at.map(|clicked_at| reward.received_at.0 - clicked_at.0);
         let took_ms = took_ms.filter(|took_ms| *took_ms >= 0);
         let pace_percent = reward.times.zip(took_ms).map(|(times, took_ms)| times.pace_percent(took_ms));
+        let seen = Seen::of(reward);
         Self {
-            seen: Seen::of(reward),
             sighted: Sighted {
                 at_s: reward.received_at.0.div_euclid(SECOND_MS),
                 click: short_fingerprint(&[source, offer_id.unwrap_or_default(), &click]),
                 country: country.filter(is_code).map(str::to_ascii_uppercase).unwrap_or_default(),
-                network: network.map_or(0, |network| short_fingerprint(&[&network])),
+                network: seen.network(),
                 payout: payout.unwrap_or_default(),
                 pace_percent,
             },
             user: (app.to_owned(), user_id.to_owned()),
+            seen,
         }
     }
 

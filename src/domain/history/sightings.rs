@@ -9,7 +9,7 @@ use std::collections::HashSet;
 use crate::review::queue::address_group;
 use crate::time::{DAY_MS, SECOND_MS, TimestampMs};
 
-use super::{History, PastReward, fingerprint, network_of, short_fingerprint, user_number};
+use super::{History, RememberedReward, fingerprint, network_of, short_fingerprint, user_number};
 
 /// The longest text of a list, in characters. A multiple of no entry's length: the last entry may be cut off.
 pub const MOST_CHARS: usize = 1_536;
@@ -36,6 +36,8 @@ pub struct Seen {
     at_s: i64,
     user: u32,
     task: u32,
+    /// The /24 or /48 of the address; 0 if unknown.
+    network: u32,
     is_ipv6: bool,
     /// The key of the address without its day.
     address: Option<u64>,
@@ -46,34 +48,40 @@ pub struct Seen {
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Took {
     seconds: i64,
-    /// The task, as part of a key.
-    task: String,
+    /// The key of the list to which it belongs, without its day.
+    list: u64,
+    /// That of the list beside it in which the same time can stand, if its own ends here.
+    beside: Option<u64>,
     sub_id: u32,
-    network: u32,
 }
 
 impl Seen {
     /// How a reward is seen. What has no address, offer or click is not.
-    pub fn of(reward: &PastReward<'_>) -> Self {
-        let PastReward { source, app, user_id, offer_id: offer, ip, clicked_at, received_at, .. } = *reward;
+    pub fn of(reward: &RememberedReward<'_>) -> Self {
+        let RememberedReward { source, app, user_id, offer_id: offer, ip, clicked_at, received_at, .. } =
+            *reward;
         let event_id = reward.event_id.unwrap_or_default();
         let address = ip.and_then(address_group);
         let took_ms = clicked_at.map(|clicked_at| received_at.0 - clicked_at.0);
         let took_ms = took_ms.filter(|ms| (0..LONGEST_S * SECOND_MS).contains(ms));
         let took = took_ms.zip(offer).map(|(ms, offer)| Took {
-            seconds: ms / SECOND_MS,
-            task: format!("{source}\n{offer}\n{event_id}"),
             sub_id: reward.sub_id.map_or(0, |sub_id| short_fingerprint(&[source, sub_id])),
-            network: ip.and_then(network_of).map_or(0, |network| short_fingerprint(&[&network])),
+            ..Took::of(ms / SECOND_MS, &format!("{source}\n{offer}\n{event_id}"))
         });
         Self {
             at_s: received_at.0 / SECOND_MS,
             user: user_number(app, user_id),
             task: offer.map_or(0, |offer| short_fingerprint(&[source, offer, event_id])),
+            network: ip.and_then(network_of).map_or(0, |network| short_fingerprint(&[&network])),
             is_ipv6: address.as_ref().is_some_and(|group| group.contains(':')),
             address: address.map(|group| fingerprint(&["address", app, &group])),
             took,
         }
+    }
+
+    /// The /24 or /48 of its address as a number; 0 if unknown.
+    pub(super) fn network(&self) -> u32 {
+        self.network
     }
 
     /// The lists that tell about it.
@@ -94,9 +102,9 @@ impl Seen {
         if let Some(took) = &self.took {
             let entry = format!(
                 "{:08x}{:08x}{:08x}{:08x}{:08x}",
-                self.at_s, self.user, took.seconds, took.sub_id, took.network
+                self.at_s, self.user, took.seconds, took.sub_id, self.network
             );
-            entries.push((took.key(self.at_s.div_euclid(DAY_S), took.seconds.div_euclid(STRETCH_S)), entry));
+            entries.push((Took::key(self.at_s.div_euclid(DAY_S), took.list), entry));
         }
         entries
     }
@@ -142,7 +150,7 @@ impl Seen {
                 if sub_id == took.sub_id && sub_id != 0 {
                     of_sub_id.insert(user);
                 }
-                if network == took.network && network != 0 {
+                if network == self.network && network != 0 {
                     of_network.insert(user);
                 }
             }
@@ -156,19 +164,25 @@ impl Seen {
 }
 
 impl Took {
+    /// That `task` took so many seconds.
+    fn of(seconds: i64, task: &str) -> Self {
+        let list_of = |seconds: i64| fingerprint(&["took", task, &seconds.div_euclid(STRETCH_S).to_string()]);
+        let is_elsewhere = |other: &i64| other.div_euclid(STRETCH_S) != seconds.div_euclid(STRETCH_S);
+        let beside = [seconds - SAME_S, seconds + SAME_S].into_iter().find(is_elsewhere).map(list_of);
+        Self { seconds, list: list_of(seconds), beside, sub_id: 0 }
+    }
+
     /// The lists of yesterday and today in which the same time can stand.
     fn keys(&self, at_s: i64) -> Vec<i64> {
         let today = at_s.div_euclid(DAY_S);
-        let mut stretches: Vec<i64> =
-            [-SAME_S, 0, SAME_S].iter().map(|by| (self.seconds + by).div_euclid(STRETCH_S)).collect();
-        stretches.dedup();
-        let of_day = |day: i64| stretches.iter().map(move |stretch| self.key(day, *stretch));
+        let of_day =
+            |day: i64| std::iter::once(self.list).chain(self.beside).map(move |list| Self::key(day, list));
         of_day(today).chain(of_day(today - 1)).collect()
     }
 
-    fn key(&self, day: i64, stretch: i64) -> i64 {
+    fn key(day: i64, list: u64) -> i64 {
         // Under an earlier day than its own, so that it is deleted with lists of addresses that are as old as this one may get.
-        key(day - KEPT_DAYS + TIMES_KEPT_DAYS, fingerprint(&["took", &self.task, &stretch.to_string()]))
+        key(day - KEPT_DAYS + TIMES_KEPT_DAYS, list)
     }
 }
 

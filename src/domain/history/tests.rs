@@ -49,7 +49,7 @@ impl Past {
     }
 
     fn see(&mut self, event: &Event, at_ms: i64) -> History {
-        let noted = Noted::of(&PastReward::of("targo", "main", event, None, TimestampMs(at_ms)));
+        let noted = Noted::of(&RememberedReward::of("targo", "main", event, None, TimestampMs(at_ms)));
         let history = self.remembered.history(&noted);
         self.remembered.add(noted, true);
         history

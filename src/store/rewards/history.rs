@@ -9,7 +9,7 @@ use domain::batch::BatchOutcome;
 use domain::evidence::Evidence;
 use domain::history::rebuilding::Rebuilding;
 use domain::history::sightings::{MOST_CHARS, Seen, oldest_key};
-use domain::history::{KnownUser, PastReward, Remembered, UserChange};
+use domain::history::{KnownUser, Remembered, RememberedReward, UserChange};
 use domain::money::Micros;
 use domain::postback::event::Kind;
 use domain::time::TimestampMs;
@@ -97,7 +97,7 @@ pub(super) async fn load(tx: &mut Tx, batch: &[MappedPostback], users: &[UserRow
             let counts = mapped.event.kind == Kind::Credit && mapped.event.information.is_none();
             counts.then(|| {
                 let (source, app) = (&mapped.source.name, &mapped.source.app);
-                Seen::of(&PastReward::of(source, app, &mapped.event, None, postback.received_at)).keys()
+                Seen::of(&RememberedReward::of(source, app, &mapped.event, None, postback.received_at)).keys()
             })
         })
         .flatten()
@@ -177,7 +177,7 @@ impl RememberedRow {
             let evidence = self.facts.as_deref().and_then(|facts| Evidence::parse(facts).ok());
             let located = evidence.as_ref().map(|evidence| evidence.location(Vec::new()));
             let country = located.and_then(|location| location.country);
-            let reward = PastReward {
+            let reward = RememberedReward {
                 source: &self.source,
                 app: &self.app,
                 user_id: &self.user_id,
