@@ -1,6 +1,5 @@
 //! Baselines: made every night from what is settled, and taken up by every process that decides.
 
-use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use domain::baseline::completion::{ClickKey, Completion, Gaps};
@@ -14,6 +13,7 @@ use store::rewards::completions::{CompletionRow, Cursor};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
+use crate::current::Current;
 use crate::shutdown::rest;
 
 /// Completions that are read at once.
@@ -22,22 +22,6 @@ const READ_AT_ONCE: i64 = 5_000;
 const MOST_SHARES: i64 = 20_000;
 /// How often a process looks for a newer baseline; it is used within a minute.
 const LOOK_EVERY: Duration = Duration::from_secs(30);
-
-/// The baseline that a process decides by.
-#[derive(Debug, Default)]
-pub struct CurrentBaseline(RwLock<Arc<Baseline>>);
-
-impl CurrentBaseline {
-    /// Empty until one was found.
-    pub fn get(&self) -> Arc<Baseline> {
-        // Only whole values are ever put in, so a panic elsewhere leaves a good one.
-        self.0.read().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    fn replace(&self, baseline: Baseline) {
-        *self.0.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(baseline);
-    }
-}
 
 /// A baseline that was made.
 #[derive(Debug)]
@@ -133,7 +117,11 @@ fn completion(row: CompletionRow, gaps: &mut Gaps) -> Completion {
 }
 
 /// Takes up the newest baseline if it is not the current one.
-pub async fn take_up(store: &Store, current: &CurrentBaseline, now: TimestampMs) -> Result<(), store::Error> {
+pub async fn take_up(
+    store: &Store,
+    current: &Current<Baseline>,
+    now: TimestampMs,
+) -> Result<(), store::Error> {
     let version = current.get().version().to_owned();
     let Some(newer) = store.newest_baseline(&version).await? else { return Ok(()) };
     match Baseline::parse(&newer.content) {
@@ -151,7 +139,7 @@ pub async fn take_up(store: &Store, current: &CurrentBaseline, now: TimestampMs)
 }
 
 /// Takes up every new baseline until `stop` is cancelled.
-pub async fn follow(store: &Store, current: &CurrentBaseline, clock: &Clock, stop: &CancellationToken) {
+pub async fn follow(store: &Store, current: &Current<Baseline>, clock: &Clock, stop: &CancellationToken) {
     while !stop.is_cancelled() {
         if let Err(error) = take_up(store, current, clock.now()).await {
             warn!(%error, "whether there is a newer baseline is unknown; trying again");

@@ -7,6 +7,7 @@
 //! |---|---|
 //! | [`postbacks`] | processes the inbox: postbacks become rewards, verdicts and ledger entries |
 //! | [`deliveries`] | notifies apps of credits and reversals |
+//! | [`current`] | what a process decides by, and replaces while it decides |
 //! | [`lists`] | keeps the lists of people in memory, as they are in the database |
 //! | [`scheduler`] | runs scheduled jobs, on apalis's own storage |
 //! | [`reports`] | makes the reconciliation reports of past days |
@@ -23,6 +24,7 @@
 
 pub mod baselines;
 mod causes;
+pub mod current;
 pub mod deliveries;
 pub mod health;
 pub mod lists;

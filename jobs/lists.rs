@@ -1,6 +1,6 @@
 //! The lists of people in the memory of a worker: read again as soon as their version has changed.
 
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
 use std::time::Duration;
 
 use domain::lists::matcher::Lists;
@@ -9,6 +9,7 @@ use store::Store;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
+use crate::current::Current;
 use crate::shutdown::rest;
 
 /// Pause between two looks at the version: how long an entry needs at most to take effect, besides reading.
@@ -16,18 +17,17 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// The lists by which the workers of a process decide. Cheap to clone; all clones show the same lists.
 #[derive(Clone, Debug, Default)]
-pub struct LiveLists(Arc<RwLock<Arc<Lists>>>);
+pub struct LiveLists(Current<Lists>);
 
 impl LiveLists {
     /// The lists now.
     pub fn current(&self) -> Arc<Lists> {
-        // Whoever panicked had not begun to write: an `Arc` is replaced whole.
-        self.0.read().unwrap_or_else(PoisonError::into_inner).clone()
+        self.0.get()
     }
 
     /// Decides by `lists` from now on.
     pub fn replace(&self, lists: Lists) {
-        *self.0.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(lists);
+        self.0.replace(lists);
     }
 
     /// Reads the lists if their version is not `known`; returns their version.

@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, Instant};
 
 use chrono_tz::Tz;
+use domain::baseline::Baseline;
 use domain::batch::{BatchOutcome, ExistingRewards, Incoming, SourceTerms};
 use domain::caller::CallerList;
 use domain::lists::hit::addresses;
@@ -29,7 +30,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{debug, error, warn};
 
 use super::pace::{Taken, next_batch};
-use crate::baselines::CurrentBaseline;
+use crate::current::Current;
 use crate::lists::LiveLists;
 use crate::metrics::{record, seconds};
 use crate::shutdown::rest;
@@ -60,7 +61,7 @@ pub struct Processor {
     /// Locates addresses.
     pub geo: Geo,
     /// What is normal; replaced when there is a newer one.
-    pub baseline: Arc<CurrentBaseline>,
+    pub baseline: Current<Baseline>,
     /// The lists of people.
     pub lists: LiveLists,
     /// Hosting networks and relays that the settings name.
@@ -107,12 +108,13 @@ impl Processor {
     ) -> BatchOutcome {
         let (mut incoming, mut quarantined) = (Vec::with_capacity(batch.len()), Vec::new());
         let mut stated = BTreeMap::new();
-        let lists = self.lists.current();
+        // One of each for the whole batch.
+        let (lists, baseline) = (self.lists.current(), self.baseline.get());
         for MappedPostback { id, received_at, mapped } in batch {
             match mapped {
                 Ok(mut mapped) => {
                     stated.extend(mapped.stated.take().map(|by| (id, by)));
-                    incoming.push(self.locate(id, received_at, mapped, &lists, now));
+                    incoming.push(self.locate(id, received_at, mapped, (&lists, &baseline), now));
                 }
                 Err(reason) => quarantined.push((id, reason)),
             }
@@ -149,7 +151,7 @@ impl Processor {
         postback_id: i64,
         received_at: TimestampMs,
         mapped: Mapped,
-        lists: &Lists,
+        (lists, baseline): (&Lists, &Baseline),
         now: TimestampMs,
     ) -> Incoming {
         let Mapped { source, event, caller_listed, stated: _ } = mapped;
@@ -167,7 +169,7 @@ impl Processor {
                 (location, geo) = (other_location, other_geo);
             }
         }
-        let normal = self.baseline.get().look(&source.name, &event);
+        let normal = baseline.look(&source.name, &event);
         let addresses = addresses(event.ip.as_deref(), &event.other_ips);
         let subject = Subject {
             app: &source.app,

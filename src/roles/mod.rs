@@ -16,6 +16,7 @@ use ::web::stating::{Mapping, Stating};
 use anyhow::Context as _;
 use domain::batch::SourceTerms;
 use geo::Geo;
+use jobs::current::Current;
 use jobs::lists::LiveLists;
 use jobs::postbacks::process::{Observer, Processor, SourceSettings};
 use tokio::net::TcpListener;
@@ -37,7 +38,7 @@ pub(crate) fn processor(
         sources: sources(settings),
         policy: settings.policy.clone(),
         geo,
-        baseline: Arc::default(),
+        baseline: Current::default(),
         lists,
         own_networks: settings.own_networks.clone(),
         timezone: settings.timezone,

@@ -13,6 +13,7 @@ use domain::postback::event::Params;
 use domain::postback::networks::coverage::Unsigned;
 use domain::postback::networks::kinds::Meaning;
 use domain::time::TimestampMs;
+use jobs::current::Current;
 use jobs::lists::LiveLists;
 use jobs::postbacks::process::{Processor, SourceSettings, process};
 use store::Store;
@@ -204,7 +205,7 @@ fn processor_with(policy: Policy, timezone: chrono_tz::Tz, lists: LiveLists) -> 
         sources: sources.into(),
         policy,
         geo: geo::Geo::open(&[]).expect("built-in registry data"),
-        baseline: Arc::default(),
+        baseline: Current::default(),
         lists,
         own_networks: OwnNetworks::default(),
         timezone,
