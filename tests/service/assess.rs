@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::io::Write as _;
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::Output;
 
 use serde_json::Value;
 use tempfile::TempDir;
@@ -11,6 +11,7 @@ use tempfile::TempDir;
 use crate::support::database::Kind;
 use crate::support::gate::{Gate, text};
 use crate::support::network::{Event, now_s, send};
+use crate::support::process::alone;
 
 /// Calls with everything in them that a script gets wrong, in the order sent.
 pub(crate) fn troubled_calls() -> Vec<String> {
@@ -43,12 +44,6 @@ fn json_file(path: &Path) -> Value {
 
 fn said(output: &Output) -> (Option<i32>, String, String) {
     (output.status.code(), text(&output.stdout), text(&output.stderr))
-}
-
-/// The executable in a folder without settings.
-fn alone(folder: &TempDir, arguments: &[&str]) -> Output {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_rewardgate"));
-    command.env_clear().current_dir(folder.path()).args(arguments).output().expect("the executable runs")
 }
 
 #[test]

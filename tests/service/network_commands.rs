@@ -1,7 +1,7 @@
 //! `networks list`, `show` and `test`, and `diagnose` of networks of every kind: what an engineer asks before and after the
 //! first postback.
 
-use std::process::{Command, Output};
+use std::process::Output;
 
 use domain::postback::networks::signature::Keys;
 use domain::postback::networks::{Call, Definition, Method, shipped};
@@ -14,16 +14,15 @@ use crate::support::database::Kind;
 use crate::support::gate::{Gate, text};
 use crate::support::http::{Request, call};
 use crate::support::network::now_s;
+use crate::support::process::alone_knowing;
 use crate::support::settings::{PUBLIC_URL, SECRET_NAME};
 use crate::support::wait::until;
 
 const SECRET: &str = "a-secret-of-a-network";
 
-/// The executable in a folder without settings.
+/// The executable in a folder without settings, with the secret in its environment.
 fn alone(folder: &TempDir, arguments: &[&str]) -> Output {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_rewardgate"));
-    command.env_clear().current_dir(folder.path()).env("KEY", SECRET).args(arguments);
-    command.output().expect("the executable runs")
+    alone_knowing(folder, &[("KEY", SECRET)], arguments)
 }
 
 /// Exit code, standard output and standard error.

@@ -3,21 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::Read as _;
-use std::process::{Command, Output};
 
 use flate2::read::GzDecoder;
 use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::support::gate::text;
+use crate::support::process::alone;
 use crate::support::settings::PUBLIC_URL;
-
-/// The executable in a folder without settings.
-fn alone(folder: &TempDir, arguments: &[&str]) -> Output {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_rewardgate"));
-    command.env_clear().current_dir(folder.path()).args(arguments);
-    command.output().expect("the executable runs")
-}
 
 #[test]
 fn a_logged_call_verifies_with_the_settings_beside_it() {

@@ -11,8 +11,8 @@ use crate::table::Limit;
 use crate::workers;
 
 /// Every rule that compares with what is remembered.
-const ASK_FOR_THE_PAST: [&str; 13] =
-    ["T5", "T6", "T10", "S1", "S2", "S3", "S4", "V1", "V2", "H1", "C1", "M1", "T7"];
+const ASK_FOR_THE_PAST: [&str; 12] =
+    ["T5", "T6", "T10", "S1", "S2", "S3", "S4", "V1", "V2", "H1", "C1", "M1"];
 
 pub(super) async fn measure(run: &mut Run<'_>) {
     let gateway = run.gateway().await;

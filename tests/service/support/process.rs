@@ -3,11 +3,25 @@
 use std::fs::{self, File};
 use std::io::{BufRead as _, BufReader};
 use std::path::PathBuf;
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::thread;
 
+use tempfile::TempDir;
+
 use crate::support::wait::{DEADLINE, until};
+
+/// The executable in a folder without settings.
+pub(crate) fn alone(folder: &TempDir, arguments: &[&str]) -> Output {
+    alone_knowing(folder, &[], arguments)
+}
+
+/// The same, with these variables in its environment and no others.
+pub(crate) fn alone_knowing(folder: &TempDir, variables: &[(&str, &str)], arguments: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_rewardgate"));
+    command.env_clear().envs(variables.iter().copied()).current_dir(folder.path()).args(arguments);
+    command.output().expect("the executable runs")
+}
 
 /// A running process. When it goes out of scope it is killed, and its log is shown if the test has failed.
 pub(crate) struct Process {
