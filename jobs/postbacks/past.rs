@@ -106,12 +106,12 @@ impl Past {
     pub async fn flush(&mut self) -> Result<Processed, store::Error> {
         let batch = std::mem::take(&mut self.batch);
         let mut processed = Processed { done: batch.len(), ..Processed::default() };
-        match self.process(batch.clone()).await {
+        match self.process(&batch).await {
             Ok(done) => processed.batches.extend(done),
             Err(error) if error.is_broken() || error.is_transient() => return Err(error),
             Err(_) => {
                 for postback in batch {
-                    match self.process(vec![postback.clone()]).await {
+                    match self.process(std::slice::from_ref(&postback)).await {
                         Ok(done) => processed.batches.extend(done),
                         Err(error) if error.is_broken() || error.is_transient() => return Err(error),
                         Err(error) => {
@@ -126,14 +126,14 @@ impl Past {
     }
 
     /// Processes `postbacks` together; again, if a worker was first at one of their rewards.
-    async fn process(&self, postbacks: Vec<NewPostback>) -> Result<Option<ProcessedBatch>, store::Error> {
+    async fn process(&self, postbacks: &[NewPostback]) -> Result<Option<ProcessedBatch>, store::Error> {
         for _ in 0..CONTENDED_TRIES {
-            match self.process_once(postbacks.clone()).await {
+            match self.process_once(postbacks.to_vec()).await {
                 Err(store::Error::Contended(why)) => debug!(why, "a worker was first; processing again"),
                 done => return done,
             }
         }
-        self.process_once(postbacks).await
+        self.process_once(postbacks.to_vec()).await
     }
 
     async fn process_once(

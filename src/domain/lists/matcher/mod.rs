@@ -28,6 +28,14 @@ pub struct Entry {
     pub expires_at: Option<TimestampMs>,
 }
 
+impl Entry {
+    /// True if it is in force at `now`, for the app of `subject`.
+    fn decides(&self, subject: &Subject<'_>, now: TimestampMs) -> bool {
+        self.expires_at.is_none_or(|at| at > now)
+            && self.key.app.as_deref().is_none_or(|app| app == subject.app)
+    }
+}
+
 /// The parts of an event that entries can name.
 #[derive(Clone, Copy, Debug)]
 pub struct Subject<'a> {
@@ -113,10 +121,7 @@ impl Lists {
         let mut look = |indexes: Option<&Vec<usize>>, bits: u8, trusts: bool| {
             for index in indexes.into_iter().flatten() {
                 let entry = &self.entries[*index];
-                let is_in_force = entry.expires_at.is_none_or(|at| at > now)
-                    && entry.key.app.as_deref().is_none_or(|app| app == subject.app)
-                    && (trusts || entry.effect != Effect::Trust);
-                if is_in_force {
+                if entry.decides(subject, now) && (trusts || entry.effect != Effect::Trust) {
                     let rank = (bits, entry.key.app.is_some(), Reverse(entry.id));
                     best.offer((entry.effect, entry.key.kind), rank, *index);
                 }
@@ -142,9 +147,7 @@ impl Lists {
     fn is_trusted(&self, address: IpAddr, subject: &Subject<'_>, now: TimestampMs) -> bool {
         self.addresses.containing(address).flat_map(|(_, indexes)| indexes).any(|index| {
             let entry = &self.entries[*index];
-            entry.effect == Effect::Trust
-                && entry.expires_at.is_none_or(|at| at > now)
-                && entry.key.app.as_deref().is_none_or(|app| app == subject.app)
+            entry.effect == Effect::Trust && entry.decides(subject, now)
         })
     }
 
