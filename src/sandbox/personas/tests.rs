@@ -60,7 +60,8 @@ fn a_log_has_as_many_calls_as_asked_in_order_of_time() {
         *days.entry((line.received_at_ms - START_MS).div_euclid(DAY_MS)).or_default() += 1;
     }
     assert!(days.keys().eq(&(0..45).collect::<Vec<_>>()), "{days:?}");
-    assert!(days.values().all(|calls| (440..450).contains(calls)), "every day has its part: {days:?}");
+    // 20,000 / 45 = 444, and a day ends with a whole sitting or wave.
+    assert!(days.values().all(|calls| (430..460).contains(calls)), "every day has its part: {days:?}");
 }
 
 #[test]
