@@ -1,6 +1,7 @@
 //! `rewardgate baseline`: what is normal for each offer.
 
 use clap::{Args, Subcommand};
+use domain::baseline::shares::OddShare;
 use domain::baseline::{Baseline, Figures, LEAST_SETTLED, LOCATED_DAYS, OfferNormal, SourceNormal};
 use domain::money::Micros;
 use domain::text::{count, duration};
@@ -84,12 +85,21 @@ async fn show(process: &Process, args: &ShowArgs) -> anyhow::Result<u8> {
     let sources = baseline.sources().iter();
     let sources: Vec<&SourceNormal> =
         sources.filter(|it| !is_of_one_offer && is_wanted(&args.source, &it.source)).collect();
+    let odd: Vec<&OddShare> = baseline
+        .odd_shares()
+        .iter()
+        .filter(|share| is_wanted(&args.source, &share.source) && is_wanted(&args.offer, &share.offer_id))
+        .filter(|_| args.event.is_none())
+        .collect();
     if args.json {
         for source in &sources {
             say_raw(&serde_json::to_string(source)?);
         }
         for offer in &offers {
             say_raw(&serde_json::to_string(offer)?);
+        }
+        for share in &odd {
+            say_raw(&serde_json::to_string(share)?);
         }
     } else {
         say(&format!("baseline {}, made {}", baseline.version(), TimestampMs(row.made_at).rfc3339()));
@@ -98,6 +108,9 @@ async fn show(process: &Process, args: &ShowArgs) -> anyhow::Result<u8> {
         }
         for offer in &offers {
             say(&offer_line(offer));
+        }
+        for share in &odd {
+            say(&odd_line(share));
         }
     }
     if offers.is_empty() && sources.is_empty() {
@@ -136,6 +149,17 @@ fn offer_line(offer: &OfferNormal) -> String {
         format!("; 1 % of {} steps come within {} of the step before", gap.n, duration(gap.shortest_ms))
     });
     format!("{} offer {}{event}: {known}{ratio}{gap}", offer.source, offer.offer_id)
+}
+
+fn odd_line(share: &OddShare) -> String {
+    let OddShare { source, sub_id, offer_id, oddity } = share;
+    let named = |what: &str, id: &str| if id.is_empty() { String::new() } else { format!(" {what} {id}") };
+    let of = format!("{source}{}{}", named("sub id", sub_id), named("offer", offer_id));
+    format!(
+        "{of} stands out: {}; {}",
+        count(oddity.n.unsigned_abs(), "completion"),
+        oddity.sentences().join("; ")
+    )
 }
 
 /// The number of completions and their times.

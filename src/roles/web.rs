@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use ::web::api::Api;
-use ::web::console::{Choices, Console, Logins};
+use ::web::console::{Choices, Console, Logins, OddSubIds};
 use ::web::health::Watch;
 use ::web::ingest::recorder::Recorder;
 use ::web::ingest::{CalledAgain, Ingest, RecordedLately, Strays};
@@ -160,6 +160,7 @@ fn console(process: &Process, shared: &Shared, ingest: Arc<Ingest>) -> Console {
         trusted_proxies: pages_proxies(settings).clone(),
         logins: Logins::default(),
         choices: Choices::default(),
+        odd_sub_ids: OddSubIds::default(),
         statements: shared.statements.clone(),
         stating: shared.stating.clone(),
         refusals: shared.refusals.clone(),

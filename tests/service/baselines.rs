@@ -7,7 +7,10 @@ use crate::support::gate::{Gate, text};
 use crate::support::network::{Event, USER_IP, deliver, sign};
 use crate::support::signed_in::SignedIn;
 
-on_both_databases!(what_is_far_faster_than_normal_for_its_offer_is_held);
+on_both_databases!(
+    what_is_far_faster_than_normal_for_its_offer_is_held,
+    a_sub_id_that_stands_out_is_named_and_can_be_blocked
+);
 
 /// Ten days, in milliseconds.
 const TEN_DAYS_MS: i64 = 864_000_000;
@@ -89,4 +92,38 @@ fn what_is_far_faster_than_normal_for_its_offer_is_held(on: Kind) {
     assert!(proven.contains("proven: 123 verdicts follow from their facts"), "{proven}");
     gate.assert_proven();
     up.process.stop();
+}
+
+fn a_sub_id_that_stands_out_is_named_and_can_be_blocked(on: Kind) {
+    let gate = Gate::new(on);
+    gate.add_person("mara", "risk");
+    let up = gate.up();
+    let api = gate.api(up.address);
+    let mara = SignedIn::new(up.address, "mara", &[]);
+    assert!(!mara.get("/sources").body.contains("stand out"), "nothing is known yet");
+    for number in 0..120 {
+        let event = Event::honest(&format!("u-{number}"), &format!("T-{number}"), 10);
+        deliver(up.address, &of_offer("game-1", &event));
+    }
+    api.await_processing();
+    gate.database.execute(
+        "UPDATE rewards SET sub1 = 'late-site', clicked_at = received_at - 172800000 WHERE event_key < 'T-5'",
+    );
+    gate.run(&["baseline", "make"]);
+    let shown = text(&gate.run(&["baseline", "show", "--source", "targo"]).stdout);
+    let said = "100.0 % over 24 h, 0.0 % elsewhere";
+    assert!(
+        shown.contains("targo sub id late-site offer game-1 stands out: ") && shown.contains(said),
+        "{shown}"
+    );
+    let page = mara.get("/sources").body;
+    assert!(page.contains("late-site") && page.contains(said), "{page}");
+    let today = mara.get("/").body;
+    assert!(today.contains("targo: 1 sub id with many fast, late or reversed completions"), "{today}");
+    let target = "target=kind%3Dsub_id%26value%3Dlate-site%26source%3Dtargo%26app%3D";
+    let sent = mara.post("/lists", &format!("{target}&expires=30d&effect=watch&reason=late&back=/sources"));
+    let to = sent.header("location").expect("back to the sources").to_owned();
+    assert!(to.starts_with("/sources?said="), "{to}");
+    assert!(mara.get(&to).body.contains("from now on"), "the page says what was done");
+    assert_eq!(api.get("lists")["items"][0]["value"], json!("late-site"));
 }

@@ -97,6 +97,21 @@ pub fn odd_shares(shares: &[Share], whole: &[Share]) -> Vec<OddShare> {
     odd
 }
 
+impl Oddity {
+    /// What is odd, each with the share here and in the rest of the network.
+    pub fn sentences(&self) -> Vec<String> {
+        let kinds = [(self.fast, "under 10 s"), (self.slow, "over 24 h"), (self.reversed, "taken back")];
+        let odd = kinds.into_iter().filter_map(|(shares, what)| Some((shares?, what)));
+        odd.map(|((here, rest), what)| format!("{} {what}, {} elsewhere", percent(here), percent(rest)))
+            .collect()
+    }
+}
+
+/// A permille as a percentage with one decimal.
+pub(crate) fn percent(permille: i64) -> String {
+    format!("{}.{} %", permille / 10, permille % 10)
+}
+
 impl OddShare {
     pub(super) fn key(&self) -> (&str, &str, &str) {
         (&self.source, &self.sub_id, &self.offer_id)

@@ -2,6 +2,7 @@
 
 use super::Facts;
 use super::speed::Elapsed;
+use crate::baseline::shares::percent;
 use crate::policy::Rules;
 use crate::signal::{Family, Finding, Signal};
 use crate::text::duration;
@@ -52,10 +53,6 @@ pub(super) fn h2(facts: &Facts<'_>, rules: &Rules) -> Signal {
             .into(),
     };
     finding("H2", Family::Record, odd, facts, text, odd.is_some()).weigh(rules.h2.weight())
-}
-
-fn percent(permille: i64) -> String {
-    format!("{}.{} %", permille / 10, permille % 10)
 }
 
 fn finding(

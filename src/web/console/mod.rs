@@ -48,6 +48,7 @@ pub use shell::logins::Logins;
 pub use shell::password;
 use shell::request::Request;
 use shell::{session, sign_in};
+pub use sources::odd::OddSubIds;
 use unfit::{BROKEN, NO_FORM, NO_SUCH_METHOD, NO_SUCH_PAGE, TOO_LARGE, TOO_SLOW, unfit, unreadable};
 
 /// The largest form, in bytes: a note and the ids selected on one page.
@@ -79,6 +80,8 @@ pub struct Console {
     pub logins: Logins,
     /// Choices of the filters of the queue, cached.
     pub choices: Choices,
+    /// Sub ids that stand out, cached.
+    pub odd_sub_ids: OddSubIds,
     /// Formats of statements by source.
     pub statements: Arc<Readings>,
     /// Settings for quarantined postbacks.

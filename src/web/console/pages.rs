@@ -54,7 +54,7 @@ impl Console {
             (true, ["postbacks", "refused", id, "replay"]) => {
                 postbacks::replay_refused(self, viewer, id).await
             }
-            (false, ["sources"]) => sources::page(self, viewer).await,
+            (false, ["sources"]) => sources::page(self, viewer, request).await,
             (true, ["sources"]) => sources::try_call(self, viewer, request).await,
             (false, ["deliveries"]) => deliveries::page(self, viewer, request).await,
             (true, ["deliveries", "resend"]) => deliveries::resend_failed(self, viewer, request).await,

@@ -64,6 +64,11 @@ impl Target {
         .collect()
     }
 
+    /// A sub id of a source.
+    pub(crate) fn of_sub_id(sub_id: &str, source: &str) -> Self {
+        Self::new(Kind::SubId, sub_id, source, "")
+    }
+
     /// What the rewards of a cluster have in common, if an entry can name it.
     pub(crate) fn of_cluster(key: &ClusterKey) -> Vec<Self> {
         let (first, second) = (key.first.as_str(), key.second.as_str());

@@ -1,5 +1,7 @@
 //! The to-do list of Today: one function for each source of a task.
 
+use std::collections::BTreeMap;
+
 use domain::review::reversal::{REAPPROVED, Situation};
 use domain::time::TimestampMs;
 use store::postbacks::list::{OutcomeFilter, PostbackFilter};
@@ -60,6 +62,7 @@ pub(super) async fn todos(
     todos.extend(disabled_apps(console, now).await?);
     todos.extend(failed_deliveries(console).await?);
     todos.extend(silent_sources(console, now).await?);
+    todos.extend(odd_sub_ids(console).await?);
     todos.extend(quarantined_postbacks(console).await?);
     todos.extend(frequent_data_faults(console, now).await?);
     todos.extend(proposals(console).await?);
@@ -133,6 +136,23 @@ async fn silent_sources(console: &Console, now: TimestampMs) -> Todos {
             span(silent.usual_ms)
         );
         Todo::new(text, format!("/sources#{}", silent.source))
+    });
+    Ok(todos.collect())
+}
+
+/// Sources with sub ids that differ from the rest of their network.
+async fn odd_sub_ids(console: &Console) -> Todos {
+    let odd = console.odd_sub_ids.newest(console).await?;
+    let mut counts = BTreeMap::<&str, u64>::new();
+    for share in odd.iter() {
+        *counts.entry(&share.source).or_default() += 1;
+    }
+    let todos = counts.into_iter().map(|(source, sub_ids)| {
+        let text = format!(
+            "{source}: {} with many fast, late or reversed completions",
+            domain::text::count(sub_ids, "sub id")
+        );
+        Todo::new(text, format!("/sources#{source}"))
     });
     Ok(todos.collect())
 }

@@ -1,7 +1,9 @@
 //! What the page says of each source.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
+use domain::baseline::shares::OddShare;
 use domain::caller::Listed;
 use domain::dashboard;
 use domain::postback::networks::Definition;
@@ -14,7 +16,9 @@ use domain::traffic::{COMPARED_DAYS, Hour, Rate, sum};
 use store::postbacks::source_tallies::{CallingNetwork, RefusedOfSource};
 use store::statements::StatementRow;
 
+use super::odd;
 use crate::console::Console;
+use crate::console::review::lists::Target;
 use crate::console::shell::answer::PageError;
 use crate::console::shell::said::with;
 use crate::console::shell::show::{Moment, counted, moment, number, span};
@@ -57,6 +61,10 @@ pub(super) struct Source {
     /// Empty if the formula of the signature is confirmed.
     pub(super) unproven: &'static str,
     pub(super) callers: Vec<Caller>,
+    /// Sub ids that stand out.
+    pub(super) odd: Vec<odd::Row>,
+    /// What an entry of a list can name of them.
+    pub(super) targets: Vec<Target>,
     /// How many secrets and keys are accepted.
     pub(super) secrets: String,
     pub(super) statement: Option<Statement>,
@@ -90,6 +98,7 @@ struct Known {
     statements: HashMap<String, StatementRow>,
     /// The usual gap of each silent source, in milliseconds.
     silent: HashMap<String, i64>,
+    odd: Arc<Vec<OddShare>>,
 }
 
 /// Every source of the settings, by name. Each needs two short reads of the tallies, and all together three.
@@ -108,6 +117,7 @@ pub(super) async fn sources(console: &Console) -> Result<Vec<Source>, PageError>
         refused: refused.into_iter().map(|row| (row.source.clone(), row)).collect(),
         statements: statements.into_iter().map(|row| (row.source.clone(), row)).collect(),
         silent: silent.into_iter().map(|row| (row.source, row.usual_ms)).collect(),
+        odd: console.odd_sub_ids.newest(console).await?,
     };
     let mut sources = Vec::with_capacity(console.ingest.sources.len());
     for (name, endpoint) in &console.ingest.sources {
@@ -169,6 +179,8 @@ impl Known {
             } else {
                 ""
             },
+            odd: odd::rows(&self.odd, name),
+            targets: odd::targets(&self.odd, name),
             callers: callers.into_iter().map(|row| self.caller(endpoint, row)).collect(),
             secrets: secrets(&endpoint.keys),
             statement: self.statements.get(name).map(statement),

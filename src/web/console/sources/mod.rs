@@ -2,6 +2,7 @@
 //! captured call is tried.
 
 mod list;
+pub(super) mod odd;
 mod tried;
 
 use askama::Template;
@@ -13,6 +14,7 @@ use crate::console::Console;
 use crate::console::shell::answer::{Answered, page as render};
 use crate::console::shell::frame::{Frame, refusal};
 use crate::console::shell::request::Request;
+use crate::console::shell::said::message;
 use crate::console::shell::session::Viewer;
 
 /// The page's address.
@@ -22,6 +24,8 @@ pub(crate) const PATH: &str = "/sources";
 #[template(path = "sources.html")]
 struct SourcesPage {
     frame: Frame,
+    /// What was done with a list.
+    said: Vec<String>,
     sources: Vec<Source>,
     may_try: bool,
     max_len: usize,
@@ -31,8 +35,8 @@ struct SourcesPage {
 }
 
 /// `GET /sources`
-pub(crate) async fn page(console: &Console, viewer: &Viewer) -> Answered {
-    show(console, viewer, String::new(), None).await
+pub(crate) async fn page(console: &Console, viewer: &Viewer, request: &Request) -> Answered {
+    show(console, viewer, request, String::new(), None).await
 }
 
 /// `POST /sources`: what the pasted call would become. Nothing of it is stored or logged.
@@ -48,12 +52,19 @@ pub(crate) async fn try_call(console: &Console, viewer: &Viewer, request: &Reque
     let chosen = request.field("source").unwrap_or_default().to_owned();
     let text = request.field("call").unwrap_or_default().to_owned();
     let tried = tried::try_text(console, &text, &chosen).await;
-    show(console, viewer, chosen, Some(tried)).await
+    show(console, viewer, request, chosen, Some(tried)).await
 }
 
-async fn show(console: &Console, viewer: &Viewer, chosen: String, tried: Option<Tried>) -> Answered {
+async fn show(
+    console: &Console,
+    viewer: &Viewer,
+    request: &Request,
+    chosen: String,
+    tried: Option<Tried>,
+) -> Answered {
     render(&SourcesPage {
         frame: Frame::load(console, viewer, PATH).await?,
+        said: message(viewer, request),
         sources: list::sources(console).await?,
         may_try: viewer.may_review(),
         max_len: MAX_PASTED_LEN,
