@@ -16,6 +16,7 @@ on_both_databases!(
     an_entry_ends_by_itself,
     trust_outweighs_suspicion_and_no_hard_rule,
     a_file_with_a_fault_changes_nothing,
+    a_file_is_imported_by_a_program_and_by_a_person,
     one_click_beside_a_reward_blocks_its_address,
     hosting_networks_of_the_settings_need_no_database,
 );
@@ -162,6 +163,39 @@ fn a_file_with_a_fault_changes_nothing(on: Kind) {
         assert_eq!(gate.run(wrong).status.code(), Some(2), "{wrong:?}");
     }
     assert_eq!(gate.run(&["lists", "remove", "99"]).status.code(), Some(1));
+}
+
+fn a_file_is_imported_by_a_program_and_by_a_person(on: Kind) {
+    let gate = Gate::new(on);
+    let up = gate.up();
+    gate.add_person("mara", "risk");
+    let api = gate.api(up.address);
+    let mara = SignedIn::new(up.address, "mara", &[]);
+    let good = "kind,value,effect,reason\nuser,u-1,block,a\nuser,u-2,watch,b\n";
+    let bad = "kind,value,effect,reason\nuser,u-3,block,a\nuser,u-4,ban,b\naddress,nowhere,block,c\n";
+    let refused = api.post("lists/import", bad);
+    assert_eq!(refused.status, 409);
+    for fault in ["nothing was added: line 3: `effect` must be", "line 4: `value` \\\"nowhere\\\""] {
+        assert!(refused.body.contains(fault), "{}", refused.body);
+    }
+    assert_eq!(api.post("lists/import", "").status, 409, "an empty file");
+    let checked = json_of(&api.post("lists/import?dry_run=true", good));
+    assert_eq!(checked, json!({ "entries": 2, "replaced": 0, "dry_run": true }));
+    assert_eq!(api.get("lists")["items"], json!([]));
+    let taken = json_of(&api.post("lists/import", good));
+    assert_eq!(taken, json!({ "entries": 2, "replaced": 0, "dry_run": false }));
+
+    let pasted = |csv: &str| format!("csv={}", csv.replace(',', "%2C").replace('\n', "%0A"));
+    let refused = mara.post("/lists/import", &pasted(bad));
+    for shown in ["Nothing was added.", "line 3: `effect` must be", "user,u-4,ban,b"] {
+        assert!(refused.body.contains(shown), "{}", refused.body);
+    }
+    let sent = mara.post("/lists/import", &pasted(good));
+    let to = sent.header("location").expect("back to the lists").to_owned();
+    assert!(mara.get(&to).body.contains("2 entries imported; 2 of them replaced another."), "{to}");
+    let items = api.get("lists")["items"].clone();
+    let authors: Vec<_> = items.as_array().expect("entries").iter().map(|entry| &entry["author"]).collect();
+    assert_eq!(authors, ["mara", "mara"]);
 }
 
 fn one_click_beside_a_reward_blocks_its_address(on: Kind) {

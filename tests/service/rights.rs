@@ -81,10 +81,11 @@ const CALLS: [(&str, &str, May); 36] = [
 ];
 
 /// Calls of the document that are not in [`CALLS`].
-const MORE_CALLS: [(&str, &str, May); 11] = [
+const MORE_CALLS: [(&str, &str, May); 12] = [
     ("get", "lists", Everybody),
     ("get", "lists/{id}", Everybody),
     ("post", "lists", Review),
+    ("post", "lists/import", Review),
     ("post", "lists/{id}/remove", Review),
     ("get", "statements/{id}/missing.csv", Everybody),
     ("get", "ledger/proof", Everybody),
@@ -124,7 +125,7 @@ const PAGES: [(&str, May); 25] = [
 ];
 
 /// A form: its path, its other fields, and who may send it.
-const FORMS: [(&str, &str, May); 27] = [
+const FORMS: [(&str, &str, May); 28] = [
     ("/review/decide", "do=release&id=987654321:1&note=x", Review),
     ("/decisions/987654321/undo", "", Review),
     ("/review/reversals/987654321", "do=dismiss&note=x", Review),
@@ -142,6 +143,7 @@ const FORMS: [(&str, &str, May); 27] = [
     ("/deliveries/987654321/give-up", "reason=x", Review),
     ("/deliveries/apps/nobodys/enable", "", Review),
     ("/lists", "effect=block&kind=user&value=&reason=x", Review),
+    ("/lists/import", "csv=", Review),
     ("/lists/987654321/remove", "", Review),
     ("/reports/2020-01-01/sign-off", "note=x", Settle),
     ("/reports/statements/987654321/import", "", Settle),

@@ -46,6 +46,7 @@ use super::{
         lists::list,
         lists::one,
         lists::add,
+        lists::import::import,
         lists::remove,
         reports::list,
         reports::one,

@@ -84,16 +84,20 @@ async fn read_json<B: bytes::Buf>(
         let what = "the body must be JSON: send it with Content-Type: application/json";
         return Err(unread(ApiError::UnsupportedType(what)));
     }
-    let body = whole(&headers, body, MAX_REQUEST_BODY_LEN).await.map_err(|bad| {
-        unread(match bad {
-            BadBody::TooLarge => ApiError::TooLarge,
-            BadBody::TooSlow => ApiError::TooSlow,
-            BadBody::Broken => ApiError::invalid("the body ended early"),
-        })
-    })?;
+    let body = whole(&headers, body, MAX_REQUEST_BODY_LEN).await;
+    let body = body.map_err(|bad| unread(unread_body(bad, ApiError::TooLarge)))?;
     match no_object(&body) {
         Some(what) => Err(unread(ApiError::invalid(format!("the body must be a JSON object, not {what}")))),
         None => Ok(body.into()),
+    }
+}
+
+/// Why a body was not read; `too_large` if it is longer than may be.
+pub(super) fn unread_body(bad: BadBody, too_large: ApiError) -> ApiError {
+    match bad {
+        BadBody::TooLarge => too_large,
+        BadBody::TooSlow => ApiError::TooSlow,
+        BadBody::Broken => ApiError::invalid("the body ended early"),
     }
 }
 

@@ -73,6 +73,7 @@ impl Console {
             }
             (false, ["lists"]) => lists::page(self, viewer, request).await,
             (true, ["lists"]) => lists::add(self, viewer, request).await,
+            (true, ["lists", "import"]) => lists::import(self, viewer, request).await,
             (true, ["lists", id, "remove"]) => lists::remove(self, viewer, request, id).await,
             (false, ["policy"]) => policy::page(self, viewer).await,
             (false, ["audit"]) => audit::page(self, viewer, request).await,

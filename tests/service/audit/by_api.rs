@@ -219,6 +219,12 @@ fn lists(desk: &mut Desk<'_>) {
     assert_eq!(desk.api.post("lists", "{\"kind\":\"user\"}").status, 400);
     desk.book.none("nothing was added");
     desk.once("lists/1/remove", &json!({}), Action::ListEntryRemoved, "list entry 1");
+    desk.called.insert(template("lists/import"));
+    let file = "kind,value,effect,reason\nuser,u-1,block,a\nuser,u-2,watch,b\n";
+    assert_eq!(desk.api.post("lists/import?dry_run=true", file).status, 200);
+    desk.book.none("only checked");
+    assert_eq!(desk.api.post("lists/import", file).status, 200);
+    desk.book.one(Action::ListImported, BY, "list entries, 2 to 3");
 }
 
 fn statements(desk: &mut Desk<'_>) {

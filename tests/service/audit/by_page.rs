@@ -136,6 +136,8 @@ fn every_page_form_that_changes_something_leaves_one_line(on: Kind) {
         "list entry 1",
     );
     desk.once("/lists/1/remove", "", Action::ListEntryRemoved, "list entry 1");
+    let csv = "csv=kind,value,effect,reason%0Auser,u-1,block,a";
+    desk.act("/lists/import", csv, Action::ListImported, "list entries, 2 to 2");
     desk.send("/sources", "call=%2Fpb%2Ftargo");
     desk.book.none("trying a captured call");
     people(&up, &mut desk);

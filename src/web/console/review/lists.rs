@@ -2,8 +2,10 @@
 
 use askama::Template;
 use domain::lists::entry::{Draft, Key, NewEntry};
+use domain::lists::file;
 use domain::lists::{Effect, Kind, MAX_ENTRIES};
 use domain::review::queue::{Grouping, address_group};
+use domain::text::sha256;
 use domain::time::TimestampMs;
 use store::lists::ListRow;
 use store::lists::change::{ListAdded, ListRemoved};
@@ -130,6 +132,8 @@ struct Written {
     source: String,
     app: String,
     expires: String,
+    /// A file that was pasted.
+    csv: String,
 }
 
 /// `GET /lists`
@@ -241,6 +245,7 @@ pub(crate) async fn add(console: &Console, viewer: &Viewer, request: &Request) -
         source: text("source"),
         app: text("app"),
         expires: text("expires"),
+        csv: String::new(),
     };
     let draft = Draft {
         kind: &written.kind,
@@ -287,6 +292,34 @@ async fn refuse(
     match back {
         Some(back) => Ok(Answer::To(with_message(viewer, back, &[fault]))),
         None => show(console, viewer, request, written, &fault).await,
+    }
+}
+
+/// `POST /lists/import`: the entries of a pasted CSV file, all or none.
+pub(crate) async fn import(console: &Console, viewer: &Viewer, request: &Request) -> Answered {
+    if !viewer.may_review() {
+        return Ok(not_yours(viewer));
+    }
+    let csv = request.field("csv").unwrap_or_default().to_owned();
+    let now = console.clock.now();
+    let known = listing::known(&console.stating, &console.apps, console.timezone);
+    let taken = match file::read(csv.as_bytes(), &known, now) {
+        Ok(entries) => {
+            let number = entries.len();
+            let digest = sha256(csv.as_bytes());
+            match console.store.import_list_entries(entries, digest, viewer.actor(), now).await? {
+                ListAdded::Done { replaced, .. } => Ok(listing::imported(number, replaced)),
+                ListAdded::TooMany { in_force } => Err(vec![listing::too_many(in_force)]),
+            }
+        }
+        Err(faults) => Err(std::iter::once("Nothing was added.".to_owned()).chain(faults).collect()),
+    };
+    match taken {
+        Ok(said) => Ok(Answer::To(with_message(viewer, "/lists", &[said]))),
+        Err(faults) => {
+            let written = Written { csv, expires: DEFAULT_DAYS.into(), ..Written::default() };
+            show(console, viewer, request, written, &faults.join("\n")).await
+        }
     }
 }
 

@@ -1,5 +1,7 @@
-//! `GET lists`, `GET lists/{id}`, `POST lists`, `POST lists/{id}/remove`: users, networks, sub ids and offers that people
+//! `GET lists`, `GET lists/{id}`, `POST lists`, `POST lists/import`, `POST lists/{id}/remove`: users, networks, sub ids and offers that people
 //! block, watch or trust.
+
+pub(super) mod import;
 
 use std::sync::Arc;
 
@@ -15,15 +17,15 @@ use warp::Filter;
 use warp::filters::BoxedFilter;
 use warp::reply::Response;
 
-use super::error::ApiError;
-use super::page::{self, Page};
-use super::request::{Call, get, json_body, post, query};
-use super::shape::time;
-use super::terms::{
+use crate::api::error::ApiError;
+use crate::api::page::{self, Page};
+use crate::api::request::{Call, get, json_body, post, query};
+use crate::api::shape::time;
+use crate::api::terms::{
     Id, Instant, Limit, ListDays, ListEffect, ListKind, ListReason, ListStateName, ListValue, NumberCursor,
     Text, Time,
 };
-use super::{Api, answer};
+use crate::api::{Api, answer};
 use crate::listing;
 
 pub(super) fn routes(api: &Arc<Api>) -> BoxedFilter<(Response,)> {
@@ -32,7 +34,7 @@ pub(super) fn routes(api: &Arc<Api>) -> BoxedFilter<(Response,)> {
     let add = warp::path!("lists").and(post(api)).and(json_body()).then(|call, body| answer(add(call, body)));
     let remove =
         warp::path!("lists" / i64 / "remove").and(post(api)).then(|id, call| answer(remove(call, id)));
-    list.or(one).unify().or(add).unify().or(remove).unify().boxed()
+    list.or(one).unify().or(import::route(api)).unify().or(add).unify().or(remove).unify().boxed()
 }
 
 /// An entry of a list.
