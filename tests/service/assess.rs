@@ -102,6 +102,8 @@ fn a_log_has_the_totals_of_the_gateway_that_received_it() {
         assert_eq!(decision, row[6], "{row:?} {live}");
         assert_eq!((word(&live["user_id"]).as_str(), word(&live["reward"]).as_str()), (row[1], row[10]));
     }
+    let table = std::fs::read_to_string(gate.path("out/summary.csv")).expect("a file");
+    assert!(table.contains("\r\nrewards,credited at once,2,2,"), "{table}");
     let html = std::fs::read_to_string(gate.path("out/summary.html")).expect("a file");
     assert!(html.contains("Impossibly fast") && !html.contains("hash=0"), "no signature is shown");
     gate.assert_proven();

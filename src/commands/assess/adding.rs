@@ -1,7 +1,7 @@
 //! Adds up the rewards as they stand at the end, and writes `verdicts.csv`.
 
 use std::fs::File;
-use std::io::BufWriter;
+use std::io::{BufWriter, Write as _};
 
 use anyhow::Context as _;
 use domain::assessment::{Assessment, PastReward, Truth};
@@ -11,6 +11,7 @@ use domain::time::TimestampMs;
 use domain::verdict::Decision;
 use store::Store;
 use store::rewards::past::PastRewardRow;
+use web::export::csv_line;
 
 use crate::commands::progress::Progress;
 use crate::config::Settings;
@@ -43,9 +44,9 @@ pub(super) async fn add(
     assessment: &mut Assessment,
 ) -> anyhow::Result<()> {
     const WHAT: &str = "verdicts.csv cannot be written";
-    let mut csv = verdicts.map(|file| csv::Writer::from_writer(BufWriter::new(file)));
+    let mut csv = verdicts.map(BufWriter::new);
     if let Some(csv) = &mut csv {
-        csv.write_record(COLUMNS).context(WHAT)?;
+        writeln!(csv, "{}", csv_line(&COLUMNS)).context(WHAT)?;
     }
     let progress = Progress::of("adding up rewards", None);
     let mut after = 0;
@@ -60,7 +61,7 @@ pub(super) async fn add(
                 scores.add(truth, &row.tx_id, &reward);
             }
             if let Some(csv) = csv.as_mut().filter(|_| reward.credit_seen) {
-                csv.write_record(cells(row)).context(WHAT)?;
+                writeln!(csv, "{}", csv_line(&cells(row).each_ref().map(String::as_str))).context(WHAT)?;
             }
         }
         progress.advance(rows.len());

@@ -40,7 +40,7 @@ pub(crate) struct AssessArgs {
     past: PastArgs,
     #[command(flatten)]
     network: NetworkArgs,
-    /// Folder for summary.html, summary.json and verdicts.csv; it is created.
+    /// Folder for summary.html, summary.csv, summary.json and verdicts.csv; it is created.
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
     /// CSV with `tx_id`, `source`, `user_id`, `persona`, `is_fraud`, to say how much fraud is held and how many honest users;
@@ -95,6 +95,7 @@ pub(crate) async fn assess(config: Option<&Path>, args: AssessArgs) -> anyhow::R
     let json = serde_json::to_string_pretty(&assessment)?;
     if let Some(out) = &out {
         out.write("summary.json", &json)?;
+        out.write("summary.csv", &web::export::csv_of(&domain::assessment::table::sheet(&assessment)))?;
         out.write("summary.html", &web::assessment::page(&assessment, &formats)?)?;
     }
     if args.json {
@@ -103,9 +104,14 @@ pub(crate) async fn assess(config: Option<&Path>, args: AssessArgs) -> anyhow::R
         terminal::summary(&assessment);
         match &args.out {
             Some(folder) => {
-                say(&format!("written: summary.html, summary.json and verdicts.csv in {}", folder.display()));
+                say(&format!(
+                    "written: summary.html, summary.csv, summary.json and verdicts.csv in {}",
+                    folder.display()
+                ));
             }
-            None => say("for the details add --out DIR: it gets summary.html, summary.json and verdicts.csv"),
+            None => say(
+                "for the details add --out DIR: it gets summary.html, summary.csv, summary.json and verdicts.csv",
+            ),
         }
     }
     Ok(EXIT_DONE)

@@ -7,6 +7,7 @@
 //! | [`rewards`] | rewards as they stood at the end: decisions, rules, days |
 //! | [`groups`] | sources and sub ids, and which of them stand out |
 //! | [`truth`] | recall and false holds, where somebody knows who cheated |
+//! | [`table`] | the summary as one table |
 //! | [`sum`] | a number of things and their money |
 //!
 //! Everything is bounded: a list that could grow with the files has a limit, and says what it left out.
@@ -16,6 +17,7 @@ pub mod groups;
 pub mod lines;
 pub mod rewards;
 pub mod sum;
+pub mod table;
 #[cfg(test)]
 mod tests;
 pub mod truth;

@@ -5,6 +5,8 @@ use super::lines::Reasons;
 use super::truth::BadTruth;
 use super::*;
 use crate::money::Micros;
+use crate::report::amount::Amount;
+use crate::report::sheets::Value;
 use crate::reward::Status;
 use crate::verdict::Decision;
 
@@ -49,6 +51,32 @@ fn a_hold_counts_with_every_rule_that_counted_on_it() {
     let orphan = PastReward { credit_seen: false, ..reward(None, Status::Reversed, "") };
     rewards.add(&orphan, Tz::UTC);
     assert_eq!((rewards.orphans, rewards.credits.count), (1, 4));
+}
+
+#[test]
+fn the_table_has_every_figure_with_its_money() {
+    let mut assessment = Assessment::default();
+    let held = reward(Some(Decision::Hold), Status::Reversed, "T1:60!");
+    assessment.rewards.add(&held, Tz::UTC);
+    assessment.calls.repeated_credits.add("coins", Some(Micros(5_000_000)), None);
+    let sheet = table::sheet(&assessment);
+    let shown = |section: &str, name: &str| {
+        let row = sheet
+            .rows
+            .iter()
+            .find(|row| row[0] == Value::Text(section.to_owned()) && row[1] == Value::Text(name.to_owned()));
+        row.expect("the figure").get(2..).expect("its numbers").to_vec()
+    };
+    let money = |count, payout, rewards: &str| {
+        vec![Value::Count(count), Value::Money(Amount(payout)), Value::Text(rewards.into())]
+    };
+    assert_eq!(shown("rewards", "held, then reversed"), money(1, 2_000_000, "100 coins"));
+    assert_eq!(shown("rules: held", "T1"), money(1, 2_000_000, "100 coins"));
+    assert_eq!(shown("calls", "repeated credits"), money(1, 0, "5 coins"));
+    let none = Value::Text(String::new());
+    let day = shown("days: held", "1970-01-01");
+    assert_eq!(day, vec![none.clone(), Value::Money(Amount(2_000_000)), none]);
+    assert!(sheet.rows.iter().all(|row| row.len() == sheet.columns.len()));
 }
 
 #[test]
