@@ -134,9 +134,9 @@ fn decisions_are_compared_with_the_truth_by_persona() {
     let mut truth = Truth::default();
     assert_eq!(Truth::default().read("a,b"), Err(BadTruth::Header));
     for line in [
-        "tx_id,source,user_id,persona,is_fraud",
+        "\u{feff}tx_id,source,user_id,Persona,is_fraud",
         "T-1,main,u,farm,true",
-        "T-2,main,u,farm,1",
+        "T-2,main,u,farm,True",
         "T-3,main,u,traveller,0",
         "",
         "\"T-4\",main,u,traveller,false",

@@ -41,7 +41,7 @@ pub enum BadTruth {
     #[error("the line does not have the columns of the header")]
     Cells,
     /// Neither true nor false.
-    #[error("is_fraud must be true, false, 1 or 0")]
+    #[error("is_fraud must be true or false (or yes, no, 1, 0)")]
     IsFraud,
     /// Beyond `MAX_KNOWN` or `MAX_PERSONAS`.
     #[error("more than 10,000,000 transactions or 1,000 personas; split the files")]
@@ -54,10 +54,14 @@ impl Truth {
         if line.trim().is_empty() {
             return Ok(());
         }
+        // Spreadsheets write a mark in front of the header.
+        let line = line.strip_prefix('\u{feff}').unwrap_or(line);
         let cells = cells(line.trim_end()).ok_or(BadTruth::Cells)?;
         let Some(columns) = &self.columns else {
-            let place =
-                |name: &str| cells.iter().position(|cell| cell.trim() == name).ok_or(BadTruth::Header);
+            let place = |name: &str| {
+                let place = cells.iter().position(|cell| cell.trim().eq_ignore_ascii_case(name));
+                place.ok_or(BadTruth::Header)
+            };
             self.columns = Some(Columns {
                 tx_id: place("tx_id")?,
                 source: place("source")?,
@@ -67,9 +71,9 @@ impl Truth {
             return Ok(());
         };
         let cell = |at: usize| cells.get(at).map(|cell| cell.trim()).ok_or(BadTruth::Cells);
-        let is_fraud = match cell(columns.is_fraud)? {
-            "true" | "1" => true,
-            "false" | "0" => false,
+        let is_fraud = match cell(columns.is_fraud)?.to_ascii_lowercase().as_str() {
+            "true" | "1" | "yes" => true,
+            "false" | "0" | "no" => false,
             _ => return Err(BadTruth::IsFraud),
         };
         let (tx_id, source, persona) = (cell(columns.tx_id)?, cell(columns.source)?, cell(columns.persona)?);
