@@ -144,7 +144,7 @@ async fn what_is_remembered_follows_from_the_rewards_and_can_be_replaced(home: &
     assert_eq!(differences(home).await, Vec::<String>::new());
     let mut raw = home.raw().await;
     raw.execute("UPDATE users SET memory = NULL WHERE user_id = 'u1'").await;
-    raw.execute("UPDATE sightings SET entries = substr(entries, 9)").await;
+    raw.execute("UPDATE sightings SET entries = substr(entries, 15)").await;
     assert!(differences(home).await.len() > 2);
     let mut rebuilding = Rebuilding::new(Part { number: 0, of: 1 }, 0);
     let rows = home.store.remembered_rewards(0, 10_000).await.expect("they are read");

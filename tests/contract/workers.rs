@@ -10,7 +10,7 @@ use rand::seq::SliceRandom as _;
 use store::Store;
 use store::postbacks::inbox::{Claim, NewPostback};
 
-use crate::support::database::{DEADLINE, Home};
+use crate::support::database::{DEADLINE, Home, eventually};
 use crate::support::postbacks::{Call, NOW, credit, processed, processor, reversal, suspicious, unmappable};
 
 contract! {
@@ -19,6 +19,8 @@ contract! {
         several_processes_end_with_exactly_the_right_books,
         workers_that_meet_on_one_key_of_two_users_credit_one_of_them,
         workers_settle_while_others_record;
+    postgres:
+        a_batch_reads_what_it_touches_and_not_the_tables;
 }
 
 /// One event, however often and in which order the network sends it.
@@ -218,4 +220,33 @@ async fn workers_settle_while_others_record(home: &Home) {
     settled += all_work(vec![(other, 30)]).await;
     assert_eq!(settled, postbacks.len());
     assert_right(home, &events).await;
+}
+
+/// A planner that is kept from sorting, or from scanning, may walk a whole index instead.
+async fn a_batch_reads_what_it_touches_and_not_the_tables(home: &Home) {
+    const USERS: i64 = 20_000;
+    const BATCH: i64 = 100;
+    let calls: Vec<_> =
+        (0..1_000).map(|number| credit(&format!("T{number}")).by(&format!("u{}", number * 20))).collect();
+    home.record(&calls).await;
+    let fill = format!(
+        "INSERT INTO users (app, user_id, first_seen_at) SELECT 'main', 'u' || n, 0 FROM generate_series(1, {USERS}) AS n;
+         ANALYZE"
+    );
+    home.raw().await.execute(&fill).await;
+    let read =
+        "SELECT CAST(MAX(seq_tup_read + COALESCE(idx_tup_fetch, 0)) AS BIGINT) FROM pg_stat_user_tables";
+    let processed_until_now =
+        "SELECT CAST(n_tup_upd AS BIGINT) FROM pg_stat_user_tables WHERE relname = 'postbacks'";
+    home.raw().await.execute("SELECT pg_stat_reset()").await;
+    let worker = home.another_process().await;
+    processed(&worker, Claim::First(BATCH), processor(), NOW).await.expect("they are processed");
+    // What a connection read is told when it ends.
+    worker.close().await;
+    eventually("the statistics of the batch", async || {
+        (home.raw().await.number(processed_until_now).await >= BATCH).then_some(())
+    })
+    .await;
+    let most = home.raw().await.number(read).await;
+    assert!(most < 40 * BATCH, "{most} rows of one table for {BATCH} postbacks");
 }

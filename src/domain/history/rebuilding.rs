@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use crate::time::TimestampMs;
 
 use super::remembered::{Noted, RememberedReward};
-use super::sightings::MOST_CHARS;
+use super::sightings::{ENTRY_CHARS, MOST_CHARS};
 use super::{UserMemory, fingerprint};
 
 /// A part of all memories, so that memory is bounded however many there are.
@@ -75,11 +75,14 @@ impl Rebuilding {
 
 /// True if two lists say the same: workers that add at once may add in another order.
 pub fn lists_agree(one: &str, other: &str) -> bool {
-    let sorted = |text: &str| {
-        let mut cells: Vec<String> =
-            text.as_bytes().chunks(8).map(|cell| String::from_utf8_lossy(cell).into_owned()).collect();
-        cells.sort_unstable();
-        cells
+    let sorted = |text: &str, entry_chars: usize| {
+        let mut entries: Vec<Vec<u8>> = text.as_bytes().chunks(entry_chars).map(<[u8]>::to_vec).collect();
+        entries.sort_unstable();
+        entries
     };
-    one == other || (one.len() == other.len() && (one.len() >= MOST_CHARS || sorted(one) == sorted(other)))
+    let has_the_same = || {
+        let mut fitting = ENTRY_CHARS.into_iter().filter(|chars| one.len().is_multiple_of(*chars));
+        fitting.any(|chars| sorted(one, chars) == sorted(other, chars))
+    };
+    one == other || (one.len() == other.len() && (one.len() >= MOST_CHARS || has_the_same()))
 }

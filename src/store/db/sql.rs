@@ -9,6 +9,7 @@
 //! | `{for_update}` | nothing: the transaction already owns the file | `FOR UPDATE` |
 //! | `{for_update_skip_locked}` | nothing | `FOR UPDATE SKIP LOCKED` |
 //! | `{by_id}` | `NOT INDEXED`, so that only the primary key is used: the planner prefers a partial index, even a huge one | nothing |
+//! | `{then_sorts}` | nothing | a condition that is always true, and allows sorting to the statements that follow |
 //! | `{by_inbox}` | `INDEXED BY postbacks_inbox`: without it the planner scans the whole table | nothing |
 //!
 //! Statements are prepared once and kept. On Postgres the text does not depend on the number of rows. On SQLite there is
@@ -20,7 +21,7 @@ use std::sync::{LazyLock, OnceLock};
 use crate::db::rows::GivenRow;
 
 /// Row counts for which SQLite texts are made.
-const SIZES: [usize; 6] = [1, 4, 16, 64, 256, 1_024];
+const SIZES: [usize; 8] = [1, 4, 16, 64, 256, 512, 1_024, 2_048];
 
 /// The most parameters of one statement on SQLite; more rows than that reach it as JSON.
 const MAX_PARAMETERS: usize = 32_766;
@@ -76,12 +77,14 @@ impl Statement {
     pub(crate) fn new(text: &str, columns: &[Column]) -> Self {
         let names = names(columns);
         let text = text.replace("{columns}", &names);
-        let fill = |for_update: &str, skip_locked: &str, by_id: &str, by_inbox: &str| -> String {
-            text.replace("{for_update}", for_update)
-                .replace("{for_update_skip_locked}", skip_locked)
-                .replace("{by_id}", by_id)
-                .replace("{by_inbox}", by_inbox)
-        };
+        let fill =
+            |for_update: &str, skip_locked: &str, by_id: &str, by_inbox: &str, then_sorts: &str| -> String {
+                text.replace("{for_update}", for_update)
+                    .replace("{for_update_skip_locked}", skip_locked)
+                    .replace("{by_id}", by_id)
+                    .replace("{by_inbox}", by_inbox)
+                    .replace("{then_sorts}", then_sorts)
+            };
         // dialect: rows as a table
         let arrays: Vec<String> = columns
             .iter()
@@ -92,8 +95,9 @@ impl Statement {
             })
             .collect();
         let given_postgres = format!("unnest({}) AS given ({names})", arrays.join(", "));
-        let sqlite: &'static str = fill("", "", "NOT INDEXED", "INDEXED BY postbacks_inbox").leak();
-        let postgres = fill("FOR UPDATE", "FOR UPDATE SKIP LOCKED", "", "");
+        let sqlite: &'static str = fill("", "", "NOT INDEXED", "INDEXED BY postbacks_inbox", "").leak();
+        let then_sorts = "AND (SELECT set_config('enable_sort', 'on', true)) IS NOT NULL";
+        let postgres = fill("FOR UPDATE", "FOR UPDATE SKIP LOCKED", "", "", then_sorts);
         Self {
             sqlite,
             postgres: postgres.replace("{given}", &given_postgres).leak(),

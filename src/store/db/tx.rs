@@ -14,11 +14,19 @@ use crate::db::turns::Turn;
 use crate::{Database, Error, Result, Store};
 
 /// Postgres: a few hundred keys are looked up in an index, one by one. Left to itself, the planner reads the whole table
-/// instead as long as it thinks that cheaper: up to about a hundred thousand users, for every batch. And with statistics of
-/// a time when nothing waited, it reads and sorts all postbacks that wait now, to claim the first few hundred. One round
-/// trip, as `BEGIN` alone.
-const BEGIN_BATCH: &str = "BEGIN; SET LOCAL enable_seqscan = off; SET LOCAL enable_hashjoin = off;
-    SET LOCAL enable_mergejoin = off; SET LOCAL enable_bitmapscan = off; SET LOCAL enable_sort = off";
+/// instead as long as it thinks that cheaper: up to about a hundred thousand users, for every batch. One round trip, as
+/// `BEGIN` alone.
+macro_rules! begin_batch {
+    () => {
+        "BEGIN; SET LOCAL enable_seqscan = off; SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off;
+         SET LOCAL enable_bitmapscan = off"
+    };
+}
+
+/// With statistics of a time when nothing waited, the planner would read and sort all postbacks that wait now, to claim the
+/// first few hundred. Only the claim, which comes first, must not sort: to spare the sort of a few hundred users, the planner
+/// would walk all of them. So the claim allows sorting again (`{then_sorts}`).
+const BEGIN_CLAIM: &str = concat!(begin_batch!(), "; SET LOCAL enable_sort = off");
 
 /// An open transaction with its audit lines. Dropped without [`Tx::end`], it is rolled back.
 pub(crate) enum Tx {
@@ -159,10 +167,12 @@ impl Store {
         self.begin_in(turn).await
     }
 
-    /// Like [`Store::begin`], for a batch whose statements all look rows up by their keys.
-    pub(crate) async fn begin_batch(&self) -> Result<Tx> {
+    /// Like [`Store::begin`], for a batch whose statements all look rows up by their keys; `claims` if its first statement
+    /// claims postbacks.
+    pub(crate) async fn begin_batch(&self, claims: bool) -> Result<Tx> {
         let Database::Postgres(line) = &self.database else { return self.begin().await };
-        Ok(Tx::Postgres(line.pool().begin_with(BEGIN_BATCH).await?, Vec::new()))
+        let begin = if claims { BEGIN_CLAIM } else { begin_batch!() };
+        Ok(Tx::Postgres(line.pool().begin_with(begin).await?, Vec::new()))
     }
 
     async fn begin_in(&self, turn: Option<Turn>) -> Result<Tx> {

@@ -101,7 +101,7 @@ static CLAIM_ONE: LazyStatement = LazyLock::new(|| {
     Statement::new(
         "SELECT id, source, received_at, method, target, CASE WHEN body_of IS NULL THEN body END AS body, headers, remote_ip,
                 request_id, stated_id FROM postbacks
-         WHERE outcome = 'received' AND id = $1 {for_update_skip_locked}",
+         WHERE outcome = 'received' AND id = $1 {then_sorts} {for_update_skip_locked}",
         &[],
     )
 });
@@ -110,7 +110,7 @@ static CLAIM: LazyStatement = LazyLock::new(|| {
     Statement::new(
         "SELECT id, source, received_at, method, target, CASE WHEN body_of IS NULL THEN body END AS body, headers, remote_ip,
                 request_id, stated_id FROM postbacks {by_inbox}
-         WHERE outcome = 'received' ORDER BY id LIMIT $1 {for_update_skip_locked}",
+         WHERE outcome = 'received' {then_sorts} ORDER BY id LIMIT $1 {for_update_skip_locked}",
         &[],
     )
 });

@@ -184,7 +184,7 @@ impl Store {
         now: TimestampMs,
         work: impl FnOnce(Claimed) -> W,
     ) -> Result<Option<(ProcessedBatch, bool)>> {
-        let mut tx = self.begin_batch().await?;
+        let mut tx = self.begin_batch(matches!(taken, Taken::Waiting(_))).await?;
         let began = Instant::now();
         let postbacks = match taken {
             Taken::Waiting(which) => claim_with_stated(&mut tx, which).await,

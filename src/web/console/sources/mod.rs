@@ -16,6 +16,7 @@ use crate::console::shell::frame::{Frame, refusal};
 use crate::console::shell::request::Request;
 use crate::console::shell::said::message;
 use crate::console::shell::session::Viewer;
+use crate::console::shell::visible::filters;
 
 /// The page's address.
 pub(crate) const PATH: &str = "/sources";
