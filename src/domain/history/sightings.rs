@@ -181,6 +181,7 @@ impl Seen {
 }
 
 /// A list that can tell about a reward.
+#[derive(Clone, Copy, Debug)]
 struct List {
     key: i64,
     /// When its first day began, in unix seconds.
