@@ -90,7 +90,7 @@ async fn two_workers_forget_nothing(home: &Home) {
     assert_eq!(differences(home).await, Vec::<String>::new());
     let lists = home.store.sightings(0, 10).await.expect("they are read");
     let entries: usize = lists.iter().map(|(_, entries)| entries.len()).sum();
-    assert_eq!(entries, 40 * 24 + 38 * 40 + 16, "40 users, and as many times as a list holds");
+    assert_eq!(entries, 40 * 14 + 40 * 17, "40 users at one address, and as many times");
 }
 
 /// What of the memories does not follow from the rewards.
