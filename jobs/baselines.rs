@@ -97,7 +97,7 @@ fn completion(row: CompletionRow, gaps: &mut Gaps) -> Completion {
     let since_the_last = |clicked_at: i64| {
         let clicked_at = TimestampMs(clicked_at);
         let (source, user_id, offer_id) = (row.source.clone(), row.user_id, offer_id.clone());
-        gaps.since_the_last(ClickKey { source, user_id, offer_id, clicked_at }, received_at)
+        gaps.since_the_last(&ClickKey { source, user_id, offer_id, clicked_at }, received_at)
     };
     Completion {
         // A click ahead of our clock says nothing of the time taken.

@@ -17,7 +17,7 @@ use super::process::Processor;
 use crate::baselines;
 
 /// Postbacks that are recorded and processed at once.
-pub const BATCH: usize = 500;
+pub const BATCH: usize = 250;
 /// Retries of a batch after a worker was first.
 const CONTENDED_TRIES: u32 = 10;
 

@@ -156,7 +156,7 @@ fn truth(file: &Path) -> anyhow::Result<Truth> {
             read.map_err(|bad| bad_usage(format!("`--truth`: {name}, line {number}: {bad}")))?;
         }
     }
-    Ok(truth)
+    Ok(truth.complete())
 }
 
 fn no_calls(read: &Read, args: &PastArgs) -> anyhow::Error {

@@ -96,7 +96,11 @@ impl Sorter {
 
     /// All calls by time.
     pub(crate) fn sorted(mut self) -> anyhow::Result<Merged> {
-        let run = self.take_run();
+        let mut run = self.take_run();
+        // While files are merged, the last run need not take memory either.
+        if !self.runs.is_empty() {
+            self.runs.push(write(std::mem::take(&mut run).into_iter().map(Ok))?);
+        }
         Merged::of(self.runs, run)
     }
 

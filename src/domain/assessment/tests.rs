@@ -145,6 +145,8 @@ fn decisions_are_compared_with_the_truth_by_persona() {
     }
     assert_eq!(truth.read("T-9,main,u,farm,perhaps"), Err(BadTruth::IsFraud));
     assert_eq!(truth.read("T-9"), Err(BadTruth::Cells));
+    truth.read("T-1,main,u,farm,true").expect("readable");
+    let truth = truth.complete();
     let mut scores = Scores::default();
     let (hold, credit) = (Some(Decision::Hold), Some(Decision::Credit));
     for (key, decision) in [

@@ -1,6 +1,6 @@
 //! Recall and false holds, where somebody knows who cheated.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
@@ -10,7 +10,7 @@ use super::sum::Sum;
 use crate::past::format::cells;
 use crate::verdict::Decision;
 
-/// Transactions that are known at most: each takes about 30 bytes of memory.
+/// Transactions that are known at most: each takes 16 bytes of memory.
 const MAX_KNOWN: usize = 10_000_000;
 /// Personas at most.
 const MAX_PERSONAS: usize = 1_000;
@@ -19,7 +19,8 @@ const MAX_PERSONAS: usize = 1_000;
 #[derive(Clone, Debug, Default)]
 pub struct Truth {
     columns: Option<Columns>,
-    known: HashMap<u64, (u16, bool)>,
+    /// Id, persona, fraud; sorted by id once everything is read.
+    known: Vec<(u64, u16, bool)>,
     personas: Vec<String>,
 }
 
@@ -88,15 +89,29 @@ impl Truth {
         if self.known.len() >= MAX_KNOWN {
             return Err(BadTruth::TooMany);
         }
-        self.known.insert(id(source, tx_id), (u16::try_from(place).unwrap_or(u16::MAX), is_fraud));
+        self.known.push((id(source, tx_id), u16::try_from(place).unwrap_or(u16::MAX), is_fraud));
         Ok(())
+    }
+
+    /// Ready to be asked. Of a transaction that was named several times the last line counts.
+    #[must_use]
+    pub fn complete(mut self) -> Self {
+        self.known.sort_by_key(|known| known.0);
+        self.known.reverse();
+        self.known.dedup_by_key(|known| known.0);
+        self.known.reverse();
+        self.known.shrink_to_fit();
+        self
     }
 
     /// The persona behind a transaction, and whether it was fraud. The key of a reward may be the transaction with more
     /// behind it (`tx:state`).
     fn of(&self, source: &str, key: &str) -> Option<(&str, bool)> {
-        let known = |tx_id: &str| self.known.get(&id(source, tx_id));
-        let (persona, is_fraud) = known(key).or_else(|| known(key.rsplit_once(':')?.0))?;
+        let known = |tx_id: &str| {
+            let place = self.known.binary_search_by_key(&id(source, tx_id), |known| known.0).ok()?;
+            self.known.get(place)
+        };
+        let (_, persona, is_fraud) = known(key).or_else(|| known(key.rsplit_once(':')?.0))?;
         Some((self.personas.get(usize::from(*persona))?, *is_fraud))
     }
 }

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use sha2::{Digest, Sha256};
 
+use crate::history::fingerprint;
 use crate::money::{MICROS_PER_UNIT, Micros};
 use crate::time::TimestampMs;
 
@@ -47,7 +48,7 @@ impl Completion {
 }
 
 /// A click: the steps of one offer after it share it.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ClickKey {
     /// Name in the settings.
     pub source: String,
@@ -59,6 +60,13 @@ pub struct ClickKey {
     pub clicked_at: TimestampMs,
 }
 
+impl ClickKey {
+    /// A number for it, which takes less room than the names.
+    fn number(&self) -> u64 {
+        fingerprint(&[&self.source, &self.user_id, &self.offer_id, &self.clicked_at.0.to_string()])
+    }
+}
+
 /// Clicks that are remembered at once, in each of two generations.
 const CLICKS_REMEMBERED: usize = 50_000;
 
@@ -66,13 +74,15 @@ const CLICKS_REMEMBERED: usize = 50_000;
 /// bounded: a click without a step among the next `CLICKS_REMEMBERED` clicks is forgotten.
 #[derive(Debug, Default)]
 pub struct Gaps {
-    newer: HashMap<ClickKey, TimestampMs>,
-    older: HashMap<ClickKey, TimestampMs>,
+    /// By the number of the click.
+    newer: HashMap<u64, TimestampMs>,
+    older: HashMap<u64, TimestampMs>,
 }
 
 impl Gaps {
     /// The time since the step before of the same click, in milliseconds; `None` if this is the first that is known.
-    pub fn since_the_last(&mut self, click: ClickKey, received_at: TimestampMs) -> Option<i64> {
+    pub fn since_the_last(&mut self, click: &ClickKey, received_at: TimestampMs) -> Option<i64> {
+        let click = click.number();
         let before = self.newer.get(&click).or_else(|| self.older.get(&click)).copied();
         if self.newer.len() >= CLICKS_REMEMBERED {
             self.older = std::mem::take(&mut self.newer);

@@ -196,7 +196,7 @@ fn gaps_are_those_between_steps_of_one_click() {
     };
     let at = |ms| TimestampMs(AS_OF.0 + ms);
     let found = [("a", 5), ("b", 6), ("a", 25), ("a", 125)]
-        .map(|(user, ms)| gaps.since_the_last(click(user), at(ms)));
+        .map(|(user, ms)| gaps.since_the_last(&click(user), at(ms)));
     assert_eq!(found, [None, None, Some(20), Some(100)]);
 }
 

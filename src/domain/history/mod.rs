@@ -104,7 +104,7 @@ fn is_zero(count: &i64) -> bool {
 
 /// A number for texts that are compared and never read: the first 64 bits of the SHA-256 of `parts`. Stored, so it never
 /// changes.
-fn fingerprint(parts: &[&str]) -> u64 {
+pub(crate) fn fingerprint(parts: &[&str]) -> u64 {
     let mut digest = Sha256::new();
     for part in parts {
         digest.update(u64::try_from(part.len()).unwrap_or(u64::MAX).to_be_bytes());

@@ -63,6 +63,8 @@ pub struct OpenOptions {
 /// What all page caches of a process may hold together, in KiB. The one connection that writes gets five eighths: it alone
 /// looks up what a batch touches. The others share the rest.
 const PAGE_CACHE_KIB: u32 = 64 * 1_024;
+/// The same of a scratch database: the command beside it needs memory for other things.
+const SCRATCH_CACHE_KIB: u32 = 24 * 1_024;
 
 /// Result rows that SQLite's thread may be ahead of whoever reads them: those of a whole batch, so that both threads wait
 /// for each other once a statement and not every few rows.
@@ -127,6 +129,14 @@ impl Durability {
         }
     }
 
+    /// What all page caches may hold together.
+    fn page_cache_kib(self) -> u32 {
+        match self {
+            Self::Full => PAGE_CACHE_KIB,
+            Self::None => SCRATCH_CACHE_KIB,
+        }
+    }
+
     /// Where SQLite sorts. The proof of a scratch database sorts all of its transfers, beside the command that made them.
     fn temp_store(self) -> &'static str {
         match self {
@@ -177,11 +187,11 @@ async fn open_sqlite(url: &str, options: OpenOptions, durability: Durability) ->
         // On a full disk SQLite rolls a transaction back by itself. The driver does not notice, its own ROLLBACK fails,
         // and no transaction could begin on that connection again: it is replaced.
         .after_release(|connection, _| Box::pin(async { Ok(!connection.is_in_transaction()) }))
-        .connect_with(with_cache(connect.clone(), PAGE_CACHE_KIB / 8 * 5))
+        .connect_with(with_cache(connect.clone(), durability.page_cache_kib() / 8 * 5))
         .await?;
     let readers_max = options.max_connections.max(1);
     let moving = with_cache(connect.clone(), 0);
-    let connect = with_cache(connect, PAGE_CACHE_KIB / 8 * 3 / readers_max);
+    let connect = with_cache(connect, durability.page_cache_kib() / 8 * 3 / readers_max);
     let readers = SqlitePoolOptions::new()
         .max_connections(readers_max)
         .acquire_timeout(ACQUIRE_TIMEOUT)
