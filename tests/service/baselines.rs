@@ -96,8 +96,8 @@ fn what_is_far_faster_than_normal_for_its_offer_is_held(on: Kind) {
 
 fn a_sub_id_that_stands_out_is_named_and_can_be_blocked(on: Kind) {
     let gate = Gate::new(on);
-    gate.add_person("mara", "risk");
     let up = gate.up();
+    gate.add_person("mara", "risk");
     let api = gate.api(up.address);
     let mara = SignedIn::new(up.address, "mara", &[]);
     assert!(!mara.get("/sources").body.contains("stand out"), "nothing is known yet");

@@ -58,6 +58,7 @@ pub(super) const ACTS: &[Action] = &[
     Action::StatementPaid,
     Action::PaymentTakenBack,
     Action::ListEntryAdded,
+    Action::ListImported,
     Action::ListEntryRemoved,
     Action::AuditExported,
 ];
