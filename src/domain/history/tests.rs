@@ -101,7 +101,7 @@ fn a_crowd_is_counted_up_to_what_a_list_holds() {
     for number in 0..500 {
         last = past.see(&event(&format!("u{number}"), "T", "198.51.100.7", NOW - 60_000), NOW);
     }
-    assert_eq!(last.address_users, 64);
+    assert_eq!(last.address_users, 73);
     let (_, lists) = past.remembered.changes();
     assert!(lists.iter().all(|(_, text)| text.len() <= sightings::MOST_CHARS));
 }
