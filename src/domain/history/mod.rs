@@ -80,7 +80,8 @@ pub struct History {
     /// same sub id or network; 0 if it is only this one.
     #[serde(skip_serializing_if = "is_zero")]
     pub twins: i64,
-    /// Completions of that offer and event within a day that took nearly as long, but not the same: what chance would do.
+    /// Completions of that offer and event within a day, from the same sub id or network, that took nearly as long, but not
+    /// the same: what chance would do.
     #[serde(rename = "near", skip_serializing_if = "is_zero")]
     pub near_twins: i64,
 }

@@ -153,29 +153,43 @@ impl Seen {
         history.is_ipv6 = self.is_ipv6 && history.task_users > 0;
         let Some(took) = &self.took else { return };
         let own_network = low(self.network, PART_BITS);
-        let (mut of_sub_id, mut of_network, mut near) = (HashSet::new(), HashSet::new(), 0);
+        let (mut of_sub_id, mut of_network) = (Alike::default(), Alike::default());
         for (of, text) in self.took_lists().into_iter().filter_map(|of| Some((of, list(of.key)?))) {
             for [since_s, user, seconds, sub_id, network] in entries(text, [3, 5, 1, 4, 4]) {
                 let age_s = self.at_s - of.first_s - i64::from(since_s);
                 if user == self.user || age_s.abs() >= DAY_S {
                     continue;
                 }
-                if (took.seconds - of.took_from_s - i64::from(seconds)).abs() > SAME_S {
-                    near += 1;
-                    continue;
-                }
+                let is_same = (took.seconds - of.took_from_s - i64::from(seconds)).abs() <= SAME_S;
                 if sub_id == took.sub_id && sub_id != 0 {
-                    of_sub_id.insert(user);
+                    of_sub_id.add(user, is_same);
                 }
                 if network == own_network && network != 0 {
-                    of_network.insert(user);
+                    of_network.add(user, is_same);
                 }
             }
         }
-        let others = of_sub_id.len().max(of_network.len());
-        if others > 0 {
-            history.twins = count(others + 1);
-            history.near_twins = near;
+        let most = if of_network.same.len() > of_sub_id.same.len() { of_network } else { of_sub_id };
+        if !most.same.is_empty() {
+            history.twins = count(most.same.len() + 1);
+            history.near_twins = most.near;
+        }
+    }
+}
+
+/// Users of one sub id or network with the same time, and completions with nearly the same.
+#[derive(Default)]
+struct Alike {
+    same: HashSet<u32>,
+    near: i64,
+}
+
+impl Alike {
+    fn add(&mut self, user: u32, is_same: bool) {
+        if is_same {
+            self.same.insert(user);
+        } else {
+            self.near += 1;
         }
     }
 }
