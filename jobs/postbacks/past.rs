@@ -16,7 +16,7 @@ use tracing::debug;
 use super::process::Processor;
 use crate::baselines;
 
-/// Postbacks that are recorded and processed at once.
+/// Postbacks that are recorded and processed at once: about as many as a worker takes, because larger statements take memory.
 pub const BATCH: usize = 250;
 /// Retries of a batch after a worker was first.
 const CONTENDED_TRIES: u32 = 10;

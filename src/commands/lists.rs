@@ -9,7 +9,7 @@ use domain::access::Role;
 use domain::actor::Actor;
 use domain::lists::entry::{Draft, Key, Known, NewEntry};
 use domain::lists::file::{self, MAX_FILE_BYTES};
-use domain::lists::{Effect, Kind, MAX_ENTRIES};
+use domain::lists::{Effect, Kind, imported, too_many};
 use domain::text::{count, sha256};
 use domain::time::TimestampMs;
 use store::lists::ListRow;
@@ -156,15 +156,8 @@ async fn add(process: &Process, args: &AddArgs) -> anyhow::Result<u8> {
             say(&format!("entry {id}: {shown} within two seconds{instead}"));
             Ok(EXIT_DONE)
         }
-        ListAdded::TooMany { in_force } => Err(too_many(in_force)),
+        ListAdded::TooMany { in_force } => Err(anyhow::anyhow!(too_many(in_force))),
     }
-}
-
-fn too_many(in_force: i64) -> anyhow::Error {
-    anyhow::anyhow!(
-        "nothing was added: {in_force} entries are in force, and at most {MAX_ENTRIES} can be; remove some, or list a \
-         network instead of its addresses"
-    )
 }
 
 async fn remove(process: &Process, id: i64, name: Option<&str>) -> anyhow::Result<u8> {
@@ -194,18 +187,19 @@ async fn import(process: &Process, path: &Path, dry_run: bool, name: Option<&str
             return Ok(EXIT_FAILED);
         }
     };
-    let number = count(u64::try_from(entries.len()).unwrap_or(u64::MAX), "entry");
+    let number = entries.len();
     if dry_run {
+        let number = count(u64::try_from(number).unwrap_or(u64::MAX), "entry");
         say(&format!("{number} can be imported; nothing was changed"));
         return Ok(EXIT_DONE);
     }
     let actor = actor(process, name).await?;
     match process.store.import_list_entries(entries, sha256(&bytes), actor, now).await? {
         ListAdded::Done { replaced, .. } => {
-            say(&format!("{number} imported; {replaced} of them replaced another"));
+            say(&imported(number, replaced));
             Ok(EXIT_DONE)
         }
-        ListAdded::TooMany { in_force } => Err(too_many(in_force)),
+        ListAdded::TooMany { in_force } => Err(anyhow::anyhow!(too_many(in_force))),
     }
 }
 

@@ -94,16 +94,16 @@ impl Seen {
 
     /// The lists that tell about it.
     pub fn keys(&self) -> Vec<i64> {
-        self.address_lists().into_iter().chain(self.took_lists()).map(|list| list.key).collect()
+        self.address_lists().chain(self.took_lists()).map(|list| list.key).collect()
     }
 
     /// The lists to which it is added, each with its entry.
     pub fn entries(&self) -> Vec<(i64, String)> {
         let mut entries = Vec::new();
-        if let Some(list) = self.address_lists().first() {
+        if let Some(list) = self.address_lists().next() {
             entries.push((list.key, entry([(list.since(self.at_s), 4), (self.user, 5), (self.task, 5)])));
         }
-        if let Some((took, list)) = self.took.as_ref().zip(self.took_lists().first()) {
+        if let Some((took, list)) = self.took.as_ref().zip(self.took_lists().next()) {
             let cells = [
                 (list.since(self.at_s), 3),
                 (self.user, 5),
@@ -117,24 +117,24 @@ impl Seen {
     }
 
     /// This week's list of the address and the one before.
-    fn address_lists(&self) -> Vec<List> {
-        let Some(address) = self.address else { return Vec::new() };
+    fn address_lists(&self) -> impl Iterator<Item = List> {
         let week = self.at_s.div_euclid(DAY_S).div_euclid(ADDRESS_DAYS) * ADDRESS_DAYS;
-        let of = |day| List { key: key(day, address), first_s: day * DAY_S, took_from_s: 0 };
-        vec![of(week), of(week - ADDRESS_DAYS)]
+        let of = |address, day| List { key: key(day, address), first_s: day * DAY_S, took_from_s: 0 };
+        self.address
+            .into_iter()
+            .flat_map(move |address| [week, week - ADDRESS_DAYS].map(|day| of(address, day)))
     }
 
     /// The lists of today and yesterday in which the same time can stand.
-    fn took_lists(&self) -> Vec<List> {
+    fn took_lists(&self) -> impl Iterator<Item = List> {
         let today = self.at_s.div_euclid(DAY_S);
-        let took = self.took.iter().flat_map(|took| [today, today - 1].map(|day| took.lists(day)));
-        took.flatten().collect()
+        self.took.iter().flat_map(move |took| [today, today - 1].map(|day| took.lists(day))).flatten()
     }
 
     /// Adds what `list`, which is stored under a key, says of it to `history`.
     pub fn look<'a>(&self, list: impl Fn(i64) -> Option<&'a str>, history: &mut History) {
         let (mut users, mut of_task) = (HashSet::new(), HashSet::new());
-        for (of, text) in self.address_lists().into_iter().filter_map(|of| Some((of, list(of.key)?))) {
+        for (of, text) in self.address_lists().filter_map(|of| Some((of, list(of.key)?))) {
             for [since_s, user, task] in entries(text, [4, 5, 5]) {
                 let age_s = self.at_s - of.first_s - i64::from(since_s);
                 if user == self.user || age_s.abs() >= ADDRESS_DAYS * DAY_S {
@@ -154,7 +154,7 @@ impl Seen {
         let Some(took) = &self.took else { return };
         let own_network = low(self.network, PART_BITS);
         let (mut of_sub_id, mut of_network) = (Alike::default(), Alike::default());
-        for (of, text) in self.took_lists().into_iter().filter_map(|of| Some((of, list(of.key)?))) {
+        for (of, text) in self.took_lists().filter_map(|of| Some((of, list(of.key)?))) {
             for [since_s, user, seconds, sub_id, network] in entries(text, [3, 5, 1, 4, 4]) {
                 let age_s = self.at_s - of.first_s - i64::from(since_s);
                 if user == self.user || age_s.abs() >= DAY_S {

@@ -21,8 +21,24 @@ pub mod prefixes;
 
 use serde::{Deserialize, Serialize};
 
+use crate::text::count;
+
 /// The most entries in force at once. All of them stand in the memory of every worker: about 300 bytes each.
 pub const MAX_ENTRIES: i64 = 100_000;
+
+/// Why nothing was added while `in_force` entries are.
+pub fn too_many(in_force: i64) -> String {
+    format!(
+        "nothing was added: {in_force} entries are in force, and at most {MAX_ENTRIES} can be; remove some, or list a \
+         network instead of its addresses"
+    )
+}
+
+/// What was done with the `entries` of a file, of which so many replaced another.
+pub fn imported(entries: usize, replaced: usize) -> String {
+    let entries = count(u64::try_from(entries).unwrap_or(u64::MAX), "entry");
+    format!("{entries} imported; {replaced} of them replaced another")
+}
 
 /// What an entry names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use bytes::Buf;
 use domain::lists::file::{self, MAX_FILE_BYTES};
+use domain::lists::too_many;
 use domain::text::sha256;
 use futures_util::Stream;
 use serde::{Deserialize, Serialize};
@@ -84,6 +85,6 @@ pub(crate) async fn import<B: Buf>(
     }
     match api.store.import_list_entries(entries, sha256(&bytes), owner.actor, now).await? {
         ListAdded::Done { replaced, .. } => Ok(ListImport { entries: number, replaced, dry_run }),
-        ListAdded::TooMany { in_force } => Err(ApiError::Conflict(listing::too_many(in_force))),
+        ListAdded::TooMany { in_force } => Err(ApiError::Conflict(too_many(in_force))),
     }
 }

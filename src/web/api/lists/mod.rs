@@ -1,5 +1,5 @@
-//! `GET lists`, `GET lists/{id}`, `POST lists`, `POST lists/import`, `POST lists/{id}/remove`: users, networks, sub ids and offers that people
-//! block, watch or trust.
+//! `GET lists`, `GET lists/{id}`, `POST lists`, `POST lists/import`, `POST lists/{id}/remove`: users, networks, sub ids
+//! and offers that people block, watch or trust.
 
 pub(super) mod import;
 
@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use domain::lists::entry::{BadDraft, Draft, Key, MAX_REASON_CHARS, MAX_VALUE_CHARS, NewEntry};
-use domain::lists::{Effect, Kind};
+use domain::lists::{Effect, Kind, too_many};
 use serde::{Deserialize, Serialize};
 use store::lists::ListRow;
 use store::lists::change::{ListAdded, ListRemoved};
@@ -186,7 +186,7 @@ pub(crate) async fn add(call: Call, body: Bytes) -> Result<ListEntry, ApiError> 
     let entry = read(api, request)?;
     match api.store.add_list_entry(entry, owner.actor, now).await? {
         ListAdded::Done { ids, .. } => found(&call, ids.first().copied().unwrap_or_default()).await,
-        ListAdded::TooMany { in_force } => Err(ApiError::Conflict(listing::too_many(in_force))),
+        ListAdded::TooMany { in_force } => Err(ApiError::Conflict(too_many(in_force))),
     }
 }
 

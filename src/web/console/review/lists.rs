@@ -3,7 +3,7 @@
 use askama::Template;
 use domain::lists::entry::{Draft, Key, NewEntry};
 use domain::lists::file;
-use domain::lists::{Effect, Kind, MAX_ENTRIES};
+use domain::lists::{Effect, Kind, MAX_ENTRIES, imported, too_many};
 use domain::review::queue::{Grouping, address_group};
 use domain::text::sha256;
 use domain::time::TimestampMs;
@@ -273,7 +273,7 @@ pub(crate) async fn add(console: &Console, viewer: &Viewer, request: &Request) -
             Ok(Answer::To(with_message(viewer, back.as_deref().unwrap_or("/lists"), &[said])))
         }
         ListAdded::TooMany { in_force } => {
-            let why = listing::too_many(in_force);
+            let why = too_many(in_force);
             let fault = format!("N{}.", why.get(1..).unwrap_or_default());
             refuse(console, viewer, request, back.as_deref(), written, fault).await
         }
@@ -308,8 +308,8 @@ pub(crate) async fn import(console: &Console, viewer: &Viewer, request: &Request
             let number = entries.len();
             let digest = sha256(csv.as_bytes());
             match console.store.import_list_entries(entries, digest, viewer.actor(), now).await? {
-                ListAdded::Done { replaced, .. } => Ok(listing::imported(number, replaced)),
-                ListAdded::TooMany { in_force } => Err(vec![listing::too_many(in_force)]),
+                ListAdded::Done { replaced, .. } => Ok(format!("{}.", imported(number, replaced))),
+                ListAdded::TooMany { in_force } => Err(vec![too_many(in_force)]),
             }
         }
         Err(faults) => Err(std::iter::once("Nothing was added.".to_owned()).chain(faults).collect()),
